@@ -1,0 +1,20 @@
+"""From a worker's message to the ledger, the same for every dispatcher."""
+
+from qpsearch.dispatch.interrupt import Interrupt
+from qpsearch.dispatch.worker import Message
+from qpsearch.records import Assignment, Failed, Progress
+from qpsearch.study.ledger import Ledger
+
+
+def deliver(ledger: Ledger, assignment: Assignment, message: Message, interrupt: Interrupt) -> bool:
+    """Hand a message to the ledger; return whether the worker shall go on with this attempt."""
+    match message:
+        case Failed():
+            ledger.fail(assignment.trial, assignment.attempt, message)
+            return False
+        case Progress():
+            go_on = ledger.report(assignment.trial, assignment.attempt, message)
+    if go_on and interrupt.requested:
+        ledger.interrupt(assignment.trial, assignment.attempt)
+        return False
+    return go_on

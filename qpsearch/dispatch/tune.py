@@ -1,0 +1,240 @@
+"""Many trials at once on Ray Tune, which places and stops them and decides nothing.
+
+A ``Searcher`` asks the ledger, a ``TrialScheduler`` hands it each message, a class ``Trainable`` trains.
+Ray's own snapshots are never restored and hold nothing of the study: no ledger, no storage URL. Why each
+setting below is as it is stands in HAZARDS 8-14 and 11a of the design notes; the contract suite and the
+hazard tests hold them.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import cloudpickle, tune
+from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+from ray.tune.stopper import Stopper
+
+from qpsearch.dispatch.deliver import deliver
+from qpsearch.dispatch.interrupt import Interrupt
+from qpsearch.dispatch.worker import Bench, Message, cause_of_death, messages
+from qpsearch.errors import OutOfMemory
+from qpsearch.records import Assignment, Failed
+from qpsearch.study.ledger import Ledger
+from qpsearch.vocabulary import FailReason
+
+# Read by Tune when it is imported or started; none of them is the user's to set for a study.
+SWITCHES = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # CSV, JSON and TensorBoard files for each trial
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Interrupt has it
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # snapshots that nobody restores
+    "TUNE_RESULT_BUFFER_LENGTH": "1",  # each report is answered before the next epoch begins
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "1000000000",  # asked for is checked against the cluster before
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+def run(ledger: Ledger, bench: Bench, interrupt: Interrupt, *, cpus: float, gpus: float, slots: int) -> None:
+    """Run a study on the Ray that this process is connected to.
+
+    Args:
+        ledger: The study.
+        bench: What each worker gets.
+        interrupt: The user's wish to stop.
+        cpus: Cores a trial.
+        gpus: GPUs a trial, fractions allowed.
+        slots: Trials at once.
+    """
+    os.environ.update(SWITCHES)
+    bridge = _Bridge(ledger, interrupt)
+    scratch = Path(tempfile.mkdtemp(prefix="qpsearch-ray-"))
+    worker = tune.with_resources(tune.with_parameters(_Worker, bench=bench), {"cpu": cpus, "gpu": gpus})
+    try:
+        tune.Tuner(
+            worker,
+            tune_config=tune.TuneConfig(
+                search_alg=_Searcher(bridge),
+                scheduler=_Scheduler(bridge),
+                num_samples=-1,
+                max_concurrent_trials=slots,
+                reuse_actors=True,
+                trial_dirname_creator=_folder_name,
+            ),
+            run_config=tune.RunConfig(
+                name=ledger.name,
+                storage_path=str(scratch),
+                verbose=0,
+                stop=_Stop(bridge),
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            ),
+        ).fit()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if bridge.fatal is not None:
+        raise bridge.fatal
+
+
+class _Bridge:
+    """What searcher, scheduler and stopper share.
+
+    Tune copies and pickles all three into its snapshots; only the originals hold the ledger.
+    """
+
+    def __init__(self, ledger: Ledger, interrupt: Interrupt) -> None:
+        self.ledger, self.interrupt = ledger, interrupt
+        self.assignments: dict[str, Assignment] = {}
+        self.fatal: BaseException | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Bridge":
+        return self
+
+    def guarded(self, action: Callable[[], str]) -> str:
+        """Run a callback of Tune's. An exception in one would be taken for the trial's fault, so it is
+        kept for the end, and the sweep stops.
+        """
+        try:
+            return action()
+        except Exception as error:
+            self.fatal = self.fatal or error
+            return str(TrialScheduler.STOP)
+
+
+class _Searcher(Searcher):  # type: ignore[misc]  # Ray has no types
+    """Asks the ledger for each next attempt."""
+
+    def __init__(self, bridge: _Bridge) -> None:
+        super().__init__()
+        self._bridge = bridge
+
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+        return True
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return the next attempt, None while all of them are handed out, FINISHED at the end."""
+        found: list[Assignment] = []
+
+        def ask() -> str:
+            assignment = None if self._bridge.interrupt.requested else self._bridge.ledger.ask()
+            if assignment is not None:
+                found.append(assignment)
+            return ""
+
+        if self._bridge.fatal is None:
+            self._bridge.guarded(ask)
+        if found:
+            self._bridge.assignments[trial_id] = found[0]
+            return {"assignment": found[0].to_json()}
+        over = self._bridge.fatal is not None or self._bridge.interrupt.requested or self._bridge.ledger.finished
+        return str(Searcher.FINISHED) if over else None
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing: the scheduler has told the ledger."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the study database is the only truth."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Never called: Tune's snapshots are not restored."""
+
+
+class _Scheduler(FIFOScheduler):  # type: ignore[misc]  # Ray has no types
+    """Hands each message of a worker to the ledger, and its answer back to Tune."""
+
+    def __init__(self, bridge: _Bridge) -> None:
+        super().__init__()
+        self._bridge = bridge
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Take a message in; continue or stop."""
+        bridge = self._bridge
+        assignment, message = bridge.assignments[trial.trial_id], result["message"]
+
+        def step() -> str:
+            go_on = deliver(bridge.ledger, assignment, message, bridge.interrupt)
+            return str(TrialScheduler.CONTINUE if go_on else TrialScheduler.STOP)
+
+        return bridge.guarded(step)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """A worker raised, which ours do only when out of memory, or is gone."""
+        bridge = self._bridge
+        assignment = bridge.assignments[trial.trial_id]
+
+        def step() -> str:
+            failed = _why(_error_of(trial), bridge.ledger, assignment)
+            bridge.ledger.fail(assignment.trial, assignment.attempt, failed)
+            return ""
+
+        bridge.guarded(step)
+
+
+class _Stop(Stopper):  # type: ignore[misc]  # Ray has no types
+    """Ends the whole sweep when waiting is over or the ledger cannot go on."""
+
+    def __init__(self, bridge: _Bridge) -> None:
+        self._bridge = bridge
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._bridge.fatal is not None or self._bridge.interrupt.expired
+
+
+class _Worker(tune.Trainable):  # type: ignore[misc]  # Ray has no types
+    """A worker process; one ``step`` is one message. A class, since a function that ends slowly leaks its slot."""
+
+    def setup(self, config: dict[str, Any], bench: Bench) -> None:
+        self._bench = bench
+        self._begin(config)
+
+    def step(self) -> dict[str, Any]:
+        message: Message | None = next(self._messages, None)
+        if message is None:
+            return {"done": True}
+        return {"message": message}
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._messages.close()
+        self._begin(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        self._messages.close()
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        gpu_ids = ray.get_gpu_ids() if self._bench.device == "cuda" else []
+        device = f"cuda {','.join(map(str, gpu_ids))}" if gpu_ids else self._bench.device
+        self._messages = messages(Assignment.from_json(config["assignment"]), self._bench, device)
+
+
+def _folder_name(trial: Trial) -> str:
+    return str(trial.trial_id)
+
+
+def _error_of(trial: Trial) -> BaseException | None:
+    """Return what ended a trial's worker; ``get_error`` is not set yet when the scheduler is called."""
+    path = trial.pickled_error_file
+    if not path or not Path(path).exists():
+        return None
+    error = cloudpickle.loads(Path(path).read_bytes())
+    return error if isinstance(error, BaseException) else None
+
+
+def _why(error: BaseException | None, ledger: Ledger, assignment: Assignment) -> Failed:
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    if isinstance(cause, OutOfMemory | OutOfMemoryError):
+        return Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(cause))
+    if isinstance(cause, RayActorError) or cause is None:
+        return cause_of_death(ledger.checkpoints, assignment, f"the worker process died ({cause})")
+    return Failed(reason=FailReason.ERROR, detail=str(error))

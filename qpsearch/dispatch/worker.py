@@ -1,0 +1,152 @@
+"""What happens in a worker process, whoever started it: one attempt as a stream of messages.
+
+Failures travel as data. A worker that hangs ends itself by a watchdog that needs no cooperation of the
+hanging code; a worker that dies says nothing, and the driver finds out why from what it left behind.
+"""
+
+import faulthandler
+import socket
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from qpsearch.architecture import TrialConfig
+from qpsearch.errors import OutOfMemory, TrainingDiverged
+from qpsearch.records import Assignment, EpochReport, Failed, Place, Progress, Run, RunSettings
+from qpsearch.study.checkpoints import CheckpointFolder
+from qpsearch.vocabulary import FailReason
+
+Trainer = Callable[[TrialConfig, RunSettings], Iterator[EpochReport]]
+Message = Progress | Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What a worker finds in place before its first trial.
+
+    Attributes:
+        trainer: Trains one run. It must be importable, since workers are other processes.
+        checkpoints: Root of the study's checkpoints.
+        data_folder: Root of the data sets.
+        device: ``"cpu"`` or ``"cuda"``.
+        threads: CPU threads of a trial.
+        memory_format: ``"contiguous"`` or ``"channels_last"``.
+        report_timeout_s: Seconds without a report after which a trial has hung; None for never.
+    """
+
+    trainer: Trainer
+    checkpoints: str
+    data_folder: str | None
+    device: str
+    threads: int
+    memory_format: str
+    report_timeout_s: float | None
+
+
+def messages(assignment: Assignment, bench: Bench, device_name: str) -> Iterator[Message]:
+    """Train what is left of a trial; the last message is a ``Failed`` where it cannot go on.
+
+    Args:
+        assignment: The attempt.
+        bench: The worker's equipment.
+        device_name: What the study database shall call the device: ``cpu``, ``cuda 3``.
+
+    Raises:
+        OutOfMemory: Instead of a message, since the process must be replaced.
+    """
+    watchdog = Watchdog(CheckpointFolder(Path(bench.checkpoints)).of(assignment.trial), assignment.attempt, bench.report_timeout_s)
+    try:
+        for message in _train(assignment, bench, device_name):
+            watchdog.stop()
+            yield message
+            watchdog.start()
+    except TrainingDiverged as error:
+        yield Failed(reason=FailReason.DIVERGED, detail=str(error))
+    except OutOfMemory:
+        raise
+    except Exception:  # whatever a trainer raises ends its trial, not the sweep
+        yield Failed(reason=FailReason.ERROR, detail=traceback.format_exc())
+    finally:
+        watchdog.close()
+
+
+def _train(assignment: Assignment, bench: Bench, device_name: str) -> Iterator[Message]:
+    config = TrialConfig.from_json(assignment.config_json)
+    threads = assignment.threads or bench.threads
+    memory_format = assignment.memory_format or bench.memory_format
+    place = Place(host=socket.gethostname(), device=device_name, threads=threads, memory_format=memory_format)
+    folder = CheckpointFolder(Path(bench.checkpoints))
+    resume_from = folder.paths(assignment.trial, assignment.resume_from)
+    for run in assignment.runs:
+        settings = RunSettings(
+            seed=run.seed,
+            device=bench.device,
+            threads=threads,
+            memory_format=memory_format,
+            data_folder=bench.data_folder,
+            checkpoint_folder=str(folder.of(assignment.trial)),
+            checkpoint_stem=f"r{run.replicate}-a{assignment.attempt}",
+            resume_from=resume_from,
+        )
+        yield from _reports(bench.trainer, config, run, settings, place)
+        resume_from = ()  # only the first run was under way
+
+
+def _reports(trainer: Trainer, config: TrialConfig, run: Run, settings: RunSettings, place: Place) -> Iterator[Message]:
+    last = 0
+    for report in trainer(config, settings):
+        last = report.epoch
+        yield Progress(replicate=run.replicate, report=report, place=place)
+    if last < config.recipe.epochs:
+        detail = f"the trainer ended after epoch {last} of {config.recipe.epochs}"
+        yield Failed(reason=FailReason.ERROR, detail=detail)
+
+
+class Watchdog:
+    """Ends the process when a trial reports nothing for too long, and leaves its stack in a file.
+
+    The timer is faulthandler's: a thread in C that needs no interpreter lock, so that code stuck inside
+    an extension is ended too.
+    """
+
+    def __init__(self, folder: Path, attempt: int, timeout_s: float | None) -> None:
+        self._timeout_s = timeout_s
+        self._path = hang_file(folder, attempt)
+        self._file: TextIO | None = None
+        if timeout_s is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("w")
+        self.start()
+
+    def start(self) -> None:
+        """Begin to count."""
+        if self._timeout_s is not None and self._file is not None:
+            faulthandler.dump_traceback_later(self._timeout_s, exit=True, file=self._file)
+
+    def stop(self) -> None:
+        """Stop counting: a report is on its way, and the driver may take its time."""
+        if self._timeout_s is not None:
+            faulthandler.cancel_dump_traceback_later()
+
+    def close(self) -> None:
+        """Stop for good; a file that is still empty goes."""
+        self.stop()
+        if self._file is not None:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
+
+
+def hang_file(folder: Path, attempt: int) -> Path:
+    """Return the file that holds a stack exactly where that attempt hung."""
+    return folder / f"hang-a{attempt}.txt"
+
+
+def cause_of_death(checkpoints: CheckpointFolder, assignment: Assignment, detail: str) -> Failed:
+    """Say why a worker is gone: ``timeout`` where the watchdog left a stack, else ``worker_lost``."""
+    path = hang_file(checkpoints.of(assignment.trial), assignment.attempt)
+    stack = path.read_text() if path.exists() else ""
+    if stack:
+        return Failed(reason=FailReason.TIMEOUT, detail=f"no report within resources.report_timeout; it hung in:\n{stack}")
+    return Failed(reason=FailReason.WORKER_LOST, detail=detail)

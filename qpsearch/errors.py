@@ -1,0 +1,108 @@
+"""Everything that qpsearch raises on purpose.
+
+::
+
+    QpsearchError                exit code 1   the run failed
+    |-- UserError                exit code 2   your file or flag: one message, no traceback
+    |   |-- SpaceError           a space file says something that it may not say
+    |   |-- StudyNotFound        no study of that name in that database
+    |   |-- StudyExists          `run` on a study that exists
+    |   |-- StudyMismatch        a study and a space file disagree
+    |   |-- StudyBusy            another driver holds the study
+    |   |-- StorageError         the study database cannot be used
+    |   |-- DataError            a data set cannot be found, fetched or read
+    |   `-- DispatchError        the machine or cluster cannot do what was asked
+    |-- Superseded               another driver took the study over; this one stops
+    |-- TrainingDiverged         the training loss is not finite, or explodes
+    `-- OutOfMemory              the device ran out of memory
+
+A message has the shape *where: what is wrong. What was expected. The nearest fix.*
+"""
+
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class QpsearchError(Exception):
+    """Base of all errors of this package; ``exit_code`` is what the command line exits with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UserError(QpsearchError):
+    """Something that the user can put right: a file, a flag, a machine."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class SpaceError(UserError):
+    """A space file is wrong. Its message holds one line for each problem, all of them at once."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class StudyNotFound(UserError):  # noqa: N818 - reads as what happened, as in FileNotFound
+    """There is no study of the given name in the database."""
+
+
+class StudyExists(UserError):  # noqa: N818
+    """A study of the given name exists already, and nothing is ever overwritten."""
+
+
+class StudyMismatch(UserError):  # noqa: N818
+    """The space that a study was made from differs from the one given."""
+
+
+class StudyBusy(UserError):  # noqa: N818
+    """A living driver works on the study."""
+
+
+class StorageError(UserError):
+    """The study database cannot be reached, read or written."""
+
+
+class DataError(UserError):
+    """A data set is missing, damaged or cannot be fetched."""
+
+
+class DispatchError(UserError):
+    """The machine or cluster cannot do what was asked of it."""
+
+
+class Superseded(QpsearchError):  # noqa: N818
+    """This driver's lease was taken by another driver: it must stop without writing."""
+
+
+class TrainingDiverged(QpsearchError):  # noqa: N818
+    """The training loss of an epoch is not finite, or has exploded.
+
+    Attributes:
+        epoch: The epoch (from 1) whose training loss it is.
+        value: The loss.
+    """
+
+    def __init__(self, epoch: int, value: float) -> None:
+        self.epoch = epoch
+        self.value = value
+        super().__init__(f"training loss {value:.4g} in epoch {epoch}")
+
+    def __reduce__(self) -> tuple[type["TrainingDiverged"], tuple[int, float]]:
+        return type(self), (self.epoch, self.value)  # pickled on the way from worker to driver
+
+
+class OutOfMemory(QpsearchError):  # noqa: N818
+    """The device had not enough memory for a trial; its worker is replaced afterwards."""
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Say which of the known words was probably meant.
+
+    Returns:
+        ``"Did you mean 'quotient'? Known: additive, product_unit, quotient."``; the question only
+        where some word is close.
+    """
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    question = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{question}Known: {', '.join(sorted(known))}."

@@ -1,0 +1,64 @@
+"""The arithmetic of both papers as pure tensor functions.
+
+No layer state, no parameters: a function here can be read beside its formula and tested against float64.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+THRESHOLD_EPS = 1e-7
+
+
+def bounded_quotient(z: Tensor, alpha: float) -> Tensor:
+    """Map a branch output to a quotient in (0, alpha) that is 1 at z = 0.
+
+    ``alpha * sigmoid(z - ln(alpha - 1))``; same shape and dtype. Its slope at 0 is (alpha - 1) / alpha.
+
+    Args:
+        z: Any shape.
+        alpha: Above 1.
+
+    Raises:
+        ValueError: alpha is 1 or less: no sigmoid below alpha passes through 1 then.
+
+    Source: PAPERS section 1.2 (rules Q2, Q4, Q6, Q7, Q8).
+    """
+    if not alpha > 1:
+        raise ValueError(f"alpha must exceed 1, got {alpha!r}")
+    return alpha * torch.sigmoid(z - math.log(alpha - 1))
+
+
+def positive_floor(theta: Tensor) -> Tensor:
+    """Return the smallest value that a product unit's input may take: ``softplus(theta) + 1e-7`` (rules P7, P8)."""
+    return F.softplus(theta) + THRESHOLD_EPS
+
+
+def product_unit2d(x: Tensor, exponents: Tensor, theta: Tensor, clip: float | None = None) -> Tensor:
+    """Multiply the powers of a neighbourhood: ``exp(conv2d(ln max(x, softplus(theta) + 1e-7), W))``.
+
+    Each output is the product over input channels and a k x k window of x_hat ** w. Outside the image
+    x_hat is 1, the identity of a product (zeros are added after the log, rule P11). Computed in float32
+    where the surroundings are float16 (rule P19: sums up to 15 before exp were seen); float64 stays.
+
+    Args:
+        x: (N, C, H, W), any sign.
+        exponents: (C', C, k, k), k odd.
+        theta: A scalar; its softplus is the floor of x.
+        clip: Bound on the magnitude of the sum before exp; None for none (rule P10).
+
+    Returns:
+        (N, C', H, W), positive; finite wherever the sum stays below 88 (float32).
+
+    Source: PAPERS section 2.2, P-3A's form (rules P1, P7, P8, P11, P12, P13, P16).
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        if x.dtype in (torch.float16, torch.bfloat16):
+            x = x.float()
+        logs = torch.log(torch.maximum(x, positive_floor(theta.to(x.dtype))))
+        sums = F.conv2d(logs, exponents.to(x.dtype), padding=exponents.shape[-1] // 2)
+        if clip is not None:
+            sums = sums.clamp(-clip, clip)
+        return torch.exp(sums)

@@ -1,0 +1,231 @@
+"""The records that travel between training, dispatch, the study database and the command line.
+
+All are frozen and hold plain values only, so that they pass through Ray, JSON and pickles unchanged.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from qpsearch.vocabulary import Direction, FailReason, Metric
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochReport:
+    """What one epoch of training gave.
+
+    Attributes:
+        epoch: Counted from 1.
+        train_loss: Mean cross entropy over the epoch's training batches, finite.
+        val_loss: Mean cross entropy on the validation images; None where some logits were not finite.
+        val_accuracy: Share of validation images classified rightly, in [0, 1]; an image whose logits
+            are not finite counts as wrong (HAZARDS 30).
+        val_nonfinite: Validation images whose logits were not finite.
+        lr: Learning rate at the epoch's last step.
+        seconds: Wall time of training and evaluation.
+        images_per_s: Training images a second, evaluation not counted.
+        peak_memory_bytes: Peak of the device's allocator on CUDA, of the process on a CPU.
+        checkpoint: Name of the checkpoint file written after this epoch; empty where none was asked.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float | None
+    val_accuracy: float
+    val_nonfinite: int = 0
+    lr: float = 0.0
+    seconds: float = 0.0
+    images_per_s: float = 0.0
+    peak_memory_bytes: int = 0
+    checkpoint: str = ""
+
+    def metric(self, metric: Metric) -> float:
+        """Return the value that a search optimises; a missing validation loss counts as infinite."""
+        if metric is Metric.VAL_ACCURACY:
+            return self.val_accuracy
+        return float("inf") if self.val_loss is None else self.val_loss
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """Where and how one run (one seed of one configuration) trains; the configuration says what.
+
+    Attributes:
+        seed: Seed of weights, batch order and augmentation.
+        device: ``"cpu"`` or ``"cuda"``.
+        threads: CPU threads of torch; a resumed run must repeat them to repeat its bits (HAZARDS 37).
+        memory_format: ``"contiguous"`` or ``"channels_last"``, likewise.
+        data_folder: Folder of decoded archives and downloads; None for data sets that need none.
+        checkpoint_folder: Where a checkpoint is written after each epoch; None for no checkpoints.
+        checkpoint_stem: What its file names start with: ``r0-a1`` gives ``r0-a1-e003.pt``.
+        resume_from: Checkpoints to go on from, the newest first; an unreadable one is passed over.
+    """
+
+    seed: int
+    device: str = "cpu"
+    threads: int = 1
+    memory_format: str = "contiguous"
+    data_folder: str | None = None
+    checkpoint_folder: str | None = None
+    checkpoint_stem: str = "r0-a1"
+    resume_from: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One seed of a trial's configuration."""
+
+    replicate: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One attempt at a trial, as it is handed to a worker.
+
+    Attributes:
+        trial: The trial's number in its study.
+        attempt: Counted from 1; each take-over of an open trial is a new attempt.
+        config_json: The trial's configuration (``TrialConfig.to_json``).
+        runs: The runs still to be trained, in order; the first may be under way.
+        resume_from: Checkpoint names for the first of them, the newest first.
+        threads: Threads of the first attempt; None where this is the first.
+        memory_format: Memory format of the first attempt, likewise.
+    """
+
+    trial: int
+    attempt: int
+    config_json: str
+    runs: tuple[Run, ...]
+    resume_from: tuple[str, ...] = ()
+    threads: int | None = None
+    memory_format: str | None = None
+
+    def to_json(self) -> str:
+        """Return the assignment as one JSON document."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Assignment":
+        """Read what ``to_json`` wrote."""
+        fields = json.loads(text)
+        fields["runs"] = tuple(Run(**run) for run in fields["runs"])
+        fields["resume_from"] = tuple(fields["resume_from"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an attempt runs."""
+
+    host: str
+    device: str
+    threads: int
+    memory_format: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One message of a worker: an epoch of one of the trial's runs is done."""
+
+    replicate: int
+    report: EpochReport
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A trial cannot go on; it ends as FAIL.
+
+    Attributes:
+        reason: One of five words that tables can be sorted by.
+        detail: What exactly happened, for the user: a message or a traceback.
+    """
+
+    reason: FailReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What a search optimises."""
+
+    metric: Metric
+    direction: Direction
+
+    @property
+    def sign(self) -> float:
+        """+1 where larger is better, -1 where smaller is."""
+        return 1.0 if self.direction is Direction.MAXIMIZE else -1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One trial as the database tells it, for tables and figures.
+
+    Attributes:
+        number: Counted from 0 within the study.
+        state: ``RUNNING``, ``COMPLETE``, ``PRUNED`` or ``FAIL``.
+        value: The objective: mean score over the trial's runs when complete, the last reported value
+            of the metric when pruned, None otherwise.
+        reason: Why it failed (``FailReason``), else None.
+        detail: The failure's message, else None.
+        params: What the sampler chose, by parameter name.
+        epochs: Epoch rows recorded, over all runs.
+        attempts: How many times it was started.
+        duration_s: Seconds of training recorded for it, over all attempts.
+        place: ``host device`` of the latest attempt, where known.
+        config_json: The resolved configuration.
+    """
+
+    number: int
+    state: str
+    value: float | None
+    reason: str | None
+    detail: str | None
+    params: Mapping[str, Scalar]
+    epochs: int
+    attempts: int
+    duration_s: float
+    place: str | None
+    config_json: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as ``--json`` prints it."""
+        fields = asdict(self) | {"params": dict(self.params), "config": json.loads(self.config_json)}
+        del fields["config_json"]
+        return fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySummary:
+    """One line about a study.
+
+    Attributes:
+        name: The study's name.
+        objective: What it optimises.
+        asked: The budget, in trials.
+        counts: Trials by state.
+        failures: Failed trials by reason.
+        infeasible: Draws that no network can be built from; they are not trials.
+        best: The best complete trial, None where there is none yet.
+        seconds: Seconds of training recorded.
+        driver: ``host pid N`` of the driver that holds the study, None where none does.
+        sampler: Name of the sampler.
+        pruner: Name of the pruner.
+    """
+
+    name: str
+    objective: Objective
+    asked: int
+    counts: Mapping[str, int]
+    failures: Mapping[str, int]
+    infeasible: int
+    best: TrialRecord | None
+    seconds: float
+    driver: str | None
+    sampler: str
+    pruner: str

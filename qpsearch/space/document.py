@@ -1,0 +1,188 @@
+"""YAML text with line numbers: the only place that knows about YAML.
+
+A document becomes a tree of ``Scalar``, ``Mapping`` and ``Sequence``, each of which remembers where it
+stands, so that every later message can name the line. YAML 1.2 rules hold: ``1e-3`` is a number, ``no``
+is a string, and of two equal keys none is silently kept (HAZARDS 27). Aliases are expanded; a file that
+expands beyond reason is refused before it can fill the memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from qpsearch.errors import SpaceError
+
+MAX_BYTES = 1_000_000
+MAX_NODES = 50_000
+MAX_DEPTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in a file; prints as ``spaces/cifar.yaml:14``."""
+
+    source: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A string, number, truth value or null."""
+
+    value: str | int | float | bool | None
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key of a mapping with its value."""
+
+    key: str
+    where: Where
+    node: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Keys in the order of the file, each once."""
+
+    entries: tuple[Entry, ...]
+    where: Where
+
+    def get(self, key: str) -> "Node | None":
+        """Return the value of a key, None where it is absent."""
+        return next((entry.node for entry in self.entries if entry.key == key), None)
+
+    def keys(self) -> list[str]:
+        """Return the keys in the order of the file."""
+        return [entry.key for entry in self.entries]
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    items: tuple["Node", ...]
+    where: Where
+
+
+Node = Scalar | Mapping | Sequence
+
+
+def load(path: Path) -> tuple[str, Node]:
+    """Read a file: its text, and its tree.
+
+    Raises:
+        SpaceError: The file is missing, unreadable, too large or not YAML.
+    """
+    if not path.exists():
+        beside = path.parent if path.parent.is_dir() else Path("spaces")
+        known = sorted(str(other) for other in beside.glob("*.yaml"))
+        hint = f" Spaces there: {', '.join(known)}." if known else ""
+        raise SpaceError([f"{path}: no such file.{hint}"])
+    if path.is_dir():
+        raise SpaceError([f"{path}: is a folder. Name one space file in it."])
+    try:
+        text = path.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
+    except UnicodeDecodeError:
+        raise SpaceError([f"{path}: is not UTF-8 text. Expected a YAML space file."]) from None
+    except OSError as error:
+        raise SpaceError([f"{path}: cannot be read ({error.strerror})."]) from None
+    return text, parse(text, str(path))
+
+
+def parse(text: str, source: str) -> Node:
+    """Turn YAML text into a tree; ``source`` is the file name that messages carry.
+
+    Raises:
+        SpaceError: It is not YAML, is empty, repeats a key, or is too large.
+    """
+    if len(text) > MAX_BYTES:
+        raise SpaceError([f"{source}: larger than {MAX_BYTES // 1000} kB. A space file is a few hundred lines."])
+    try:
+        root = YAML(typ="rt", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        raise SpaceError([_broken(error, source)]) from None
+    except YAMLError as error:
+        raise SpaceError([f"{source}: is not YAML: {' '.join(str(error).split())}."]) from None
+    except (ValueError, RecursionError):
+        raise SpaceError([f"{source}: is not YAML that can be read (nested too deeply?)."]) from None
+    if root is None:
+        raise SpaceError([f"{source}: is empty. 'study', 'data', 'network' and 'training' are needed."])
+    return _Builder(source).build(root)
+
+
+def _broken(error: MarkedYAMLError, source: str) -> str:
+    mark = error.problem_mark or error.context_mark
+    line = f":{mark.line + 1}" if mark else ""
+    problem = " ".join(str(error.problem or error.context or "cannot be read").split())
+    if "\\t" in problem or "'\t'" in problem:
+        problem = "a tab character cannot indent YAML. Use spaces"
+    return f"{source}{line}: is not YAML: {problem}."
+
+
+class _Builder:
+    """Converts ruamel's nodes; counts them, since aliases can multiply without bound."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._count = 0
+
+    def build(self, node: Any, depth: int = 0) -> Node:
+        where = self._where(node)
+        self._count += 1
+        if self._count > MAX_NODES or depth > MAX_DEPTH:
+            raise SpaceError([f"{where}: grows beyond {MAX_NODES} values or {MAX_DEPTH} levels through its aliases."])
+        if isinstance(node, ScalarNode):
+            return Scalar(self._scalar(node, where), where)
+        if isinstance(node, SequenceNode):
+            return Sequence(tuple(self.build(item, depth + 1) for item in node.value), where)
+        assert isinstance(node, MappingNode)
+        return Mapping(tuple(self._entries(node, depth)), where)
+
+    def _entries(self, node: MappingNode, depth: int) -> Iterator[Entry]:
+        seen: dict[str, Where] = {}
+        for key_node, value_node in node.value:
+            where = self._where(key_node)
+            if not isinstance(key_node, ScalarNode):
+                raise SpaceError([f"{where}: a key must be a word, not a list or mapping."])
+            key = str(key_node.value)
+            if key in seen:
+                raise SpaceError([f"{where}: key {key!r} was given already in line {seen[key].line}. Keep one."])
+            seen[key] = where
+            yield Entry(key, where, self.build(value_node, depth + 1))
+
+    def _where(self, node: Any) -> Where:
+        return Where(self._source, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def _scalar(self, node: ScalarNode, where: Where) -> str | int | float | bool | None:
+        text = str(node.value)
+        match str(node.tag).rsplit(":", 1)[-1]:
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int":
+                return self._number(text, where, int)
+            case "float":
+                return self._number(text, where, float)
+            case _:
+                return text
+
+    def _number(self, text: str, where: Where, kind: type[int] | type[float]) -> int | float:
+        plain = text.replace("_", "").lower()
+        try:
+            if kind is int:
+                return int(plain, 0) if plain.lstrip("+-").startswith(("0x", "0o")) else int(plain)
+            return float(plain.replace(".inf", "inf").replace(".nan", "nan"))
+        except ValueError:
+            raise SpaceError([f"{where}: {text!r} is not a number that can be read."]) from None

@@ -1,0 +1,134 @@
+"""A space: everything a file said, checked, with every default filled in."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from qpsearch.records import Objective
+from qpsearch.space.domains import Constant, Group, Items, Tree, Variant, upper_bound
+from qpsearch.vocabulary import Augmentation, DatasetName, PrunerKind, SamplerKind, ScoreKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """The data set and how training sees it.
+
+    Attributes:
+        dataset: Which data set.
+        validation: Images taken from the training split, stratified by label.
+        augment: Random changes of training images.
+    """
+
+    dataset: DatasetName
+    validation: int
+    augment: tuple[Augmentation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How the space is searched; the meaning of each field stands in ``schema.SEARCH``."""
+
+    objective: Objective
+    score: ScoreKind
+    sampler: SamplerKind
+    pruner: PrunerKind
+    trials: int
+    replicates: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a trial gets of the machine; None stands for ``auto`` (or no timeout)."""
+
+    gpus: float | None
+    cpus: int
+    concurrent: int | None
+    report_timeout_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """What may be built and trained, and how it is searched.
+
+    Attributes:
+        source: The text of the file it was read from.
+        study: Name of the study.
+        data: The data set.
+        network: Tree of the network's leaves, in drawing order.
+        training: Tree of the recipe's leaves, in drawing order.
+        search: Sampler, pruner, budget.
+        resources: Cores and GPUs of a trial.
+    """
+
+    source: str
+    study: str
+    data: Data
+    network: Group
+    training: Group
+    search: Search
+    resources: Resources
+
+    @property
+    def most_epochs(self) -> int:
+        """The most epochs that any configuration trains; the pruners' largest resource."""
+        epochs = self.training.get("epochs")
+        assert epochs is not None
+        assert not isinstance(epochs, Group | Items | Variant)
+        return int(upper_bound(epochs))
+
+    def meaning(self) -> dict[str, str]:
+        """Return what decides about results, as ``path: text`` pairs in drawing order.
+
+        The budget, the machine and the study's name are left out: changing them changes no trial.
+        """
+        lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in ("dataset", "validation", "augment")}
+        lines |= dict(_leaves("network", self.network))
+        lines |= dict(_leaves("training", self.training))
+        search = self.search
+        lines["search.objective"] = f"{search.objective.direction} {search.objective.metric}"
+        lines |= {f"search.{name}": _plain(getattr(search, name)) for name in ("score", "sampler", "pruner", "replicates", "seed")}
+        return lines
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the meaning: equal for two files exactly when they define the same study."""
+        text = json.dumps(self.meaning(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def with_search(self, *, study: str | None = None, trials: int | None = None, seed: int | None = None) -> "Space":
+        """Return the space with some settings of the command line in place of the file's."""
+        search = replace(
+            self.search,
+            trials=self.search.trials if trials is None else trials,
+            seed=self.search.seed if seed is None else seed,
+        )
+        return replace(self, study=study or self.study, search=search)
+
+
+def diff(stored: Space, given: Space) -> list[str]:
+    """Say what differs in meaning, a line each: ``network.stages.0.width: 16 -> 32``."""
+    old, new = stored.meaning(), given.meaning()
+    paths = list(dict.fromkeys([*old, *new]))
+    return [f"{path}: {old.get(path, '(absent)')} -> {new.get(path, '(absent)')}" for path in paths if old.get(path) != new.get(path)]
+
+
+def _leaves(path: str, tree: Tree) -> Iterator[tuple[str, str]]:
+    match tree:
+        case Group(children):
+            for name, child in children:
+                yield from _leaves(f"{path}.{name}", child)
+        case Items(items):
+            for index, child in enumerate(items):
+                yield from _leaves(f"{path}.{index}", child)
+        case Variant(pick, branches):
+            yield path, str(pick)
+            for name, branch in branches:
+                yield from _leaves(f"{path}.{name}", branch)
+        case leaf:
+            yield path, str(leaf)
+
+
+def _plain(value: object) -> str:
+    return str(Constant(tuple(map(str, value)))) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,149 @@
+"""Leases: which driver may write to a study, and how another one finds out that it is gone.
+
+A driver is a process on a host: host name, boot and process namespace, process id and its start time. On
+the same host a dead driver is known at once; on another, by a counter that no longer moves, measured by
+the observer's own monotonic clock, so that no two clocks are ever compared.
+"""
+
+import os
+import platform
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+from sqlalchemy import Connection, insert, select, update
+
+from qpsearch.errors import Superseded
+from qpsearch.study.tables import leases
+
+LEASE_S: Final = 60.0
+HELD, RELEASED, SUPERSEDED = "held", "released", "superseded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """A process that runs a study."""
+
+    host: str
+    boot: str
+    pid: int
+    process_started: float
+
+    @classmethod
+    def this(cls) -> "Driver":
+        """Return the calling process."""
+        process = psutil.Process()
+        return cls(host=socket.gethostname(), boot=_boot(), pid=process.pid, process_started=process.create_time())
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A row of the lease table that is still held."""
+
+    lease_id: int
+    driver: Driver
+    beat: int
+
+    def expired_on(self, here: Driver) -> bool | None:
+        """Tell whether the holder is gone: True or False on this host, None where only time can tell."""
+        holder = self.driver
+        if holder.host != here.host:
+            return None
+        if holder.boot != here.boot:
+            # Another boot of this host: gone. Another namespace of the same boot: a container beside us.
+            return True if holder.boot.split()[0] != here.boot.split()[0] else None
+        try:
+            return abs(psutil.Process(holder.pid).create_time() - holder.process_started) > 1.0
+        except psutil.NoSuchProcess:
+            return True
+
+
+def standing(connection: Connection, study_id: int) -> list[Lease]:
+    """Return the leases of a study that nobody has released or superseded."""
+    rows = connection.execute(select(leases).where(leases.c.study_id == study_id, leases.c.state == HELD))
+    return [
+        Lease(
+            lease_id=row.lease_id,
+            driver=Driver(host=row.host, boot=row.boot, pid=row.pid, process_started=row.process_started),
+            beat=row.beat,
+        )
+        for row in rows
+    ]
+
+
+def take(connection: Connection, study_id: int, driver: Driver, now: float) -> int:
+    """Write a new lease and return its id."""
+    row = insert(leases).values(
+        study_id=study_id,
+        host=driver.host,
+        boot=driver.boot,
+        pid=driver.pid,
+        process_started=driver.process_started,
+        beat=0,
+        state=HELD,
+        began=now,
+    )
+    key = connection.execute(row).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def hold(connection: Connection, lease_id: int) -> None:
+    """Assert the lease inside the caller's transaction, and move its counter.
+
+    Raises:
+        Superseded: Another driver has taken over; the transaction must not be committed.
+    """
+    beat = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD).values(beat=leases.c.beat + 1)
+    if connection.execute(beat).rowcount != 1:
+        raise Superseded("another driver has taken this study over; this one stops, nothing of its is lost")
+
+
+def end(connection: Connection, lease_id: int, state: str, now: float) -> None:
+    """Release or supersede a lease; one that has ended already stays as it is."""
+    connection.execute(
+        update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD).values(state=state, ended=now)
+    )
+
+
+def wait_until_silent(
+    beat: Callable[[], int | None],
+    *,
+    lease_s: float,
+    monotonic: Callable[[], float],
+    sleep: Callable[[float], None],
+    tell: Callable[[float], None],
+) -> bool:
+    """Watch another host's driver for one lease.
+
+    Args:
+        beat: Reads its counter; None once its lease has ended.
+        lease_s: How long a counter may stand still.
+        monotonic: The observer's clock.
+        sleep: Waits.
+        tell: Is told the seconds that are left.
+
+    Returns:
+        True when it is gone, False when its counter moved.
+    """
+    first, began = beat(), monotonic()
+    while (left := began + lease_s - monotonic()) > 0:
+        tell(left)
+        sleep(min(left, lease_s / 20))
+        if (now := beat()) != first:
+            return now is None
+    return True
+
+
+def _boot() -> str:
+    """Return an id of this boot and, on Linux, of the process namespace: two containers share a boot."""
+    boot_file, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    if platform.system() == "Linux" and boot_file.exists():
+        return f"{boot_file.read_text().strip()} {os.readlink(namespace)}"
+    return f"{psutil.boot_time():.0f}"

@@ -1,0 +1,201 @@
+"""The mirror: studies in memory on which Optuna samples and prunes, a copy of what the database says.
+
+Sampling on a copy gives the same suggestions as on the database (HAZARDS 36) at a fraction of the time,
+and lets the sampler see more than the truth: a failed trial and an infeasible draw appear as pruned with
+a violated constraint, which teaches it to go elsewhere (HAZARDS 31). Pruners see one study for each
+stratum of block kinds, so that a slow starter competes with its like (HAZARDS 24).
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Final
+
+import optuna
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from qpsearch.records import Scalar
+from qpsearch.seeds import derive_seed
+from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange
+from qpsearch.study.optuna_rows import DIRECTIONS
+from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind
+
+VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constraint("feasible", 1.0)
+
+
+def _tpe(seed: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return TPESampler(seed=seed, multivariate=True, group=True)  # conditional parameters together (HAZARDS 22)
+
+
+def _gp(seed: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return GPSampler(seed=seed)
+
+
+SAMPLERS: dict[SamplerKind, Callable[[int], BaseSampler]] = {
+    SamplerKind.TPE: _tpe,
+    SamplerKind.RANDOM: lambda seed: RandomSampler(seed=seed),
+    SamplerKind.GP: _gp,
+}
+
+# Built for the most epochs that a trial of the study can have; "auto" would be state of one process (HAZARDS 24).
+PRUNERS: dict[PrunerKind, Callable[[int], BasePruner]] = {
+    PrunerKind.NONE: lambda epochs: NopPruner(),
+    PrunerKind.MEDIAN: lambda epochs: MedianPruner(n_startup_trials=5, n_warmup_steps=max(epochs // 5, 1)),
+    PrunerKind.SUCCESSIVE_HALVING: lambda epochs: SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
+    PrunerKind.HYPERBAND: lambda epochs: HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=3),
+}
+
+
+class OptunaChooser:
+    """Lets an Optuna trial decide about each parameter."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self._trial = trial
+
+    def choose(self, name: str, domain: Domain) -> Scalar:
+        """Return the sampler's value."""
+        match domain:
+            case Choice(options=options):
+                return self._trial.suggest_categorical(name, options)
+            case IntRange(low=low, high=high, step=step):
+                return self._trial.suggest_int(name, low, high, step=step)
+            case FloatRange(low=low, high=high):
+                return self._trial.suggest_float(name, low, high)
+            case LogRange(low=low, high=high):
+                return self._trial.suggest_float(name, low, high, log=True)
+
+
+class Mirror:
+    """What sampler and pruner see of a study. Not safe for several threads.
+
+    Trials are named by their number in the database. The mirror's own numbers run ahead of those by the
+    infeasible draws, which the sampler sees as trials of their own.
+    """
+
+    def __init__(self, name: str, direction: Direction, sampler: SamplerKind, pruner: PrunerKind, seed: int, epochs: int) -> None:
+        self._name, self._direction, self._sampler, self._seed = name, direction, sampler, seed
+        self._pruner = PRUNERS[pruner](epochs)
+        self._storage = InMemoryStorage()
+        self._study = self._new_study(name, self._storage)
+        self._ids: dict[int, int] = {}
+        self._strata: dict[str, _Stratum] = {}
+        self._stratum_of: dict[int, _Stratum] = {}
+
+    def ask(self, number: int, draw: int) -> optuna.Trial:
+        """Begin a draw. The sampler's generator is a function of (seed, number, draw) alone (HAZARDS 32)."""
+        self._study.sampler = SAMPLERS[self._sampler](derive_seed(self._seed, "sampler", number, draw))
+        return self._study.ask()
+
+    def frozen(self, trial: optuna.Trial) -> FrozenTrial:
+        """Return what was suggested so far, with the attributes that the sampler keeps about it."""
+        return self._storage.get_trial(trial._trial_id)
+
+    def reject(self, trial: optuna.Trial) -> None:
+        """End a draw from which nothing can be built."""
+        self._violate(trial._trial_id)
+
+    def accept(self, trial: optuna.Trial, number: int, stratum: str) -> None:
+        """Let a draw become the trial of that number."""
+        self._ids[number] = trial._trial_id
+        self._join(number, stratum, create_trial(state=TrialState.RUNNING))
+
+    def replay_infeasible(self, drawn: FrozenTrial) -> None:
+        """Repeat a rejected draw, from the database."""
+        copy = create_trial(state=TrialState.RUNNING, params=drawn.params, distributions=drawn.distributions)
+        self._violate(self._add(copy))
+
+    def replay(self, trial: FrozenTrial, stratum: str) -> None:
+        """Repeat a trial, from the database; trials and infeasible draws come in the order of their drawing."""
+        trial_id = self._add(_as_running(trial))
+        self._ids[trial.number] = trial_id
+        for step, value in trial.intermediate_values.items():
+            self._storage.set_trial_intermediate_value(trial_id, step, value)
+        self._join(trial.number, stratum, _as_running(trial))
+        for step, value in trial.intermediate_values.items():
+            self._stratum_of[trial.number].report(trial.number, step, value)
+        if trial.state.is_finished():
+            self.close(trial.number, trial.state, trial.value)
+
+    def report(self, number: int, step: int, value: float) -> tuple[bool, dict[str, Any]]:
+        """Take a value in and ask the pruner.
+
+        Returns:
+            Whether the trial shall stop, and the attributes that the pruner wrote about it, which belong
+            into the database: rivals compete on them.
+        """
+        self._storage.set_trial_intermediate_value(self._ids[number], step, value)
+        stratum = self._stratum_of[number]
+        stratum.report(number, step, value)
+        return stratum.judge(number, self._pruner)
+
+    def close(self, number: int, state: TrialState, value: float | None) -> None:
+        """End a trial; a failed one is shown as pruned with a violated constraint."""
+        if state is TrialState.FAIL:
+            self._violate(self._ids[number])
+        else:
+            values = None if value is None else [value]
+            self._storage.set_trial_state_values(self._ids[number], state, values)
+        self._stratum_of[number].close(number, state, value)
+
+    def _violate(self, trial_id: int) -> None:
+        self._storage.set_trial_system_attr(trial_id, VIOLATED, 1.0)
+        self._storage.set_trial_state_values(trial_id, TrialState.PRUNED)
+
+    def _add(self, trial: FrozenTrial) -> int:
+        return self._storage.create_new_trial(self._study._study_id, template_trial=trial)
+
+    def _join(self, number: int, stratum: str, trial: FrozenTrial) -> None:
+        if stratum not in self._strata:
+            storage = InMemoryStorage()
+            self._strata[stratum] = _Stratum(self._new_study(f"{self._name}/{stratum}", storage), storage)
+        self._stratum_of[number] = self._strata[stratum]
+        self._stratum_of[number].add(number, trial)
+
+    def _new_study(self, name: str, storage: InMemoryStorage) -> optuna.Study:
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces each study, and these are not the user's
+        try:
+            return optuna.create_study(storage=storage, study_name=name, direction=DIRECTIONS[self._direction])
+        finally:
+            optuna.logging.set_verbosity(verbosity)
+
+
+class _Stratum:
+    """The trials among which a pruner decides."""
+
+    def __init__(self, study: optuna.Study, storage: InMemoryStorage) -> None:
+        self._study, self._storage = study, storage
+        self._ids: dict[int, int] = {}
+
+    def add(self, number: int, trial: FrozenTrial) -> None:
+        self._ids[number] = self._storage.create_new_trial(self._study._study_id, template_trial=trial)
+
+    def report(self, number: int, step: int, value: float) -> None:
+        self._storage.set_trial_intermediate_value(self._ids[number], step, value)
+
+    def judge(self, number: int, pruner: BasePruner) -> tuple[bool, dict[str, Any]]:
+        trial_id = self._ids[number]
+        before = dict(self._storage.get_trial_system_attrs(trial_id))
+        stop = pruner.prune(self._study, self._storage.get_trial(trial_id))
+        after = self._storage.get_trial_system_attrs(trial_id)
+        return stop, {key: value for key, value in after.items() if key not in before}
+
+    def close(self, number: int, state: TrialState, value: float | None) -> None:
+        values = None if value is None else [value]
+        self._storage.set_trial_state_values(self._ids[number], state, values)
+
+
+def _as_running(trial: FrozenTrial) -> FrozenTrial:
+    """Return the trial as it was before it reported anything."""
+    return create_trial(
+        state=TrialState.RUNNING,
+        params=trial.params,
+        distributions=trial.distributions,
+        system_attrs=trial.system_attrs,
+    )

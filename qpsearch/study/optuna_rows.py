@@ -1,0 +1,145 @@
+"""Rows of Optuna's tables, written and read in bulk.
+
+Optuna's own path takes a transaction for every parameter and value (HAZARDS 17); one step of ours is one
+transaction. The rows are those that Optuna 5 writes; a test reads them back through Optuna's own storage.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Connection, Row, Table, insert, select, update
+
+from qpsearch.study.tables import directions, intermediate, params, studies, system_attrs, trials, user_attrs, values
+from qpsearch.vocabulary import Direction
+
+DIRECTIONS = {Direction.MAXIMIZE: StudyDirection.MAXIMIZE, Direction.MINIMIZE: StudyDirection.MINIMIZE}
+
+
+def insert_study(connection: Connection, name: str, direction: Direction) -> int:
+    """Write a study with one objective and return its id."""
+    key = connection.execute(insert(studies).values(study_name=name)).inserted_primary_key
+    assert key is not None
+    connection.execute(insert(directions).values(study_id=key[0], objective=0, direction=DIRECTIONS[direction]))
+    return int(key[0])
+
+
+def study_id(connection: Connection, name: str) -> int | None:
+    """Return the id of a study, None where there is none of that name."""
+    return connection.execute(select(studies.c.study_id).where(studies.c.study_name == name)).scalar()
+
+
+def insert_trial(connection: Connection, study: int, number: int, trial: FrozenTrial, now: float) -> int:
+    """Write a running trial with all its parameters and system attributes; return its id."""
+    row = insert(trials).values(number=number, study_id=study, state=TrialState.RUNNING, datetime_start=_utc(now))
+    key = connection.execute(row).inserted_primary_key
+    assert key is not None
+    trial_id = int(key[0])
+    rows = [
+        {
+            "trial_id": trial_id,
+            "param_name": name,
+            "param_value": distribution.to_internal_repr(trial.params[name]),
+            "distribution_json": distribution_to_json(distribution),
+        }
+        for name, distribution in trial.distributions.items()
+    ]
+    if rows:
+        connection.execute(insert(params), rows)
+    insert_attrs(connection, system_attrs, trial_id, trial.system_attrs)
+    return trial_id
+
+
+def insert_attrs(connection: Connection, table: Table, trial_id: int, attrs: Mapping[str, Any]) -> None:
+    """Write attributes of a trial that it does not have yet."""
+    if attrs:
+        rows = [{"trial_id": trial_id, "key": key, "value_json": json.dumps(value)} for key, value in attrs.items()]
+        connection.execute(insert(table), rows)
+
+
+def insert_intermediate(connection: Connection, trial_id: int, step: int, value: float) -> None:
+    """Write the value reported at a step."""
+    number, kind = TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
+    connection.execute(
+        insert(intermediate).values(trial_id=trial_id, step=step, intermediate_value=number, intermediate_value_type=kind)
+    )
+
+
+def close_trial(connection: Connection, trial_id: int, state: TrialState, value: float | None, now: float) -> None:
+    """End a running trial, with its value where it has one."""
+    connection.execute(
+        update(trials).where(trials.c.trial_id == trial_id).values(state=state, datetime_complete=_utc(now))
+    )
+    if value is not None:
+        number, kind = TrialValueModel.value_to_stored_repr(value)
+        connection.execute(insert(values).values(trial_id=trial_id, objective=0, value=number, value_type=kind))
+
+
+def read_trials(connection: Connection, study: int) -> list[FrozenTrial]:
+    """Return all trials of a study, by number, in six queries whatever their number."""
+    rows = connection.execute(select(trials).where(trials.c.study_id == study).order_by(trials.c.number)).all()
+    parameters = _by_trial(connection, params, study)
+    objective = _by_trial(connection, values, study)
+    reported = _by_trial(connection, intermediate, study)
+    system, user = _by_trial(connection, system_attrs, study), _by_trial(connection, user_attrs, study)
+    distribution = _cached(json_to_distribution)
+    found = []
+    for row in rows:
+        own = {line.param_name: (line.param_value, distribution(line.distribution_json)) for line in parameters[row.trial_id]}
+        value_of, step_of = TrialValueModel.stored_repr_to_value, TrialIntermediateValueModel.stored_repr_to_intermediate_value
+        values_of_trial = [value_of(line.value, line.value_type) for line in objective[row.trial_id]]
+        found.append(
+            FrozenTrial(
+                number=row.number,
+                state=row.state,
+                value=None,
+                values=values_of_trial or None,
+                datetime_start=_local(row.datetime_start),
+                datetime_complete=_local(row.datetime_complete),
+                params={name: kind.to_external_repr(number) for name, (number, kind) in own.items()},
+                distributions={name: kind for name, (_, kind) in own.items()},
+                user_attrs={line.key: json.loads(line.value_json) for line in user[row.trial_id]},
+                system_attrs={line.key: json.loads(line.value_json) for line in system[row.trial_id]},
+                intermediate_values={
+                    line.step: step_of(line.intermediate_value, line.intermediate_value_type)
+                    for line in reported[row.trial_id]
+                },
+                trial_id=row.trial_id,
+            )
+        )
+    return found
+
+
+def _by_trial(connection: Connection, table: Table, study: int) -> Mapping[int, list[Row[Any]]]:
+    query = select(table).join(trials, trials.c.trial_id == table.c.trial_id).where(trials.c.study_id == study)
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(query.order_by(*table.primary_key.columns)):
+        found[row.trial_id].append(row)
+    return found
+
+
+def _cached(read: Callable[[str], optuna.distributions.BaseDistribution]) -> Callable[[str], optuna.distributions.BaseDistribution]:
+    """Parse each distinct distribution once; a study of 1,000 trials has a dozen."""
+    known: dict[str, optuna.distributions.BaseDistribution] = {}
+
+    def parse(text: str) -> optuna.distributions.BaseDistribution:
+        if text not in known:
+            known[text] = read(text)
+        return known[text]
+
+    return parse
+
+
+def _utc(now: float) -> datetime:
+    return datetime.fromtimestamp(now, UTC).replace(tzinfo=None)  # Optuna stores naive UTC
+
+
+def _local(stored: datetime | None) -> datetime | None:
+    return None if stored is None else stored.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)

@@ -1,0 +1,194 @@
+"""Opening the study database: URL, schema, transactions, and every way in which that fails.
+
+SQLite runs in WAL mode with a busy timeout, and each writing transaction takes the write lock when it
+begins, so that a lock is waited for and never met half-way (HAZARDS 18). Readers hold no lock that a
+driver could wait for.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import optuna
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from optuna.storages._rdb.models import SCHEMA_VERSION
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from qpsearch.errors import StorageError
+from qpsearch.study.tables import VERSION_TABLE
+
+BUSY_S: Final = 60
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+T = TypeVar("T")
+
+
+class Database:
+    """A study database.
+
+    ``write`` and ``read`` run a function inside one transaction; there is no other way to reach the data.
+    Safe to use from several threads.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = _parse(url)
+        self.shown = self._url.render_as_string(hide_password=True)
+        self._engine = _engine(self._url)
+
+    @classmethod
+    def create(cls, url: str) -> "Database":
+        """Open for writing; make the file and the tables where they are missing, migrate where they are old.
+
+        Raises:
+            StorageError: The database cannot be reached or written, or belongs to another version.
+        """
+        database = cls(url)
+        if (path := database.file) is not None:
+            _make_folder(path)
+        database._guard(lambda: database._upgrade(url))
+        return database
+
+    @classmethod
+    def open(cls, url: str) -> "Database":
+        """Open an existing database as it is; nothing is created and nothing migrated.
+
+        Raises:
+            StorageError: There is no database, it cannot be reached, or it is not one of qpsearch.
+        """
+        database = cls(url)
+        if database.file is not None and not database.file.exists():
+            raise StorageError(
+                f"{database.file}: no study database there. 'qpsearch run SPACE' makes one; --storage names another."
+            )
+        database._guard(database._check)
+        return database
+
+    @property
+    def file(self) -> Path | None:
+        """The database's file where it is SQLite, else None."""
+        return Path(self._url.database) if self._url.get_backend_name() == "sqlite" and self._url.database else None
+
+    def write(self, step: Callable[[Connection], T]) -> T:
+        """Run a step in one transaction: all of it is stored, or nothing.
+
+        Raises:
+            StorageError: The database failed; whatever ``step`` raised goes through unchanged.
+        """
+        return self._guard(lambda: self._run(step, writing=True))
+
+    def read(self, query: Callable[[Connection], T]) -> T:
+        """Run queries on one snapshot, without a write lock; raises as ``write`` does."""
+        return self._guard(lambda: self._run(query, writing=False))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _run(self, step: Callable[[Connection], T], *, writing: bool) -> T:
+        with self._engine.execution_options(qpsearch_writing=writing).begin() as connection:
+            return step(connection)
+
+    def _guard(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except (ModuleNotFoundError, NoSuchModuleError) as error:
+            raise StorageError(f"{self.shown}: the driver for this kind of database is missing ({error}). For PostgreSQL: pip install 'qpsearch[postgres]'") from None
+        except SQLAlchemyError as error:
+            raise StorageError(f"{self.shown}: {_cause(error)}") from None
+        except optuna.exceptions.StorageInternalError as error:
+            raise StorageError(f"{self.shown}: {_cause(error.__cause__ or error)}") from None
+
+    def _upgrade(self, url: str) -> None:
+        """Make Optuna's tables through Optuna, then ours through Alembic."""
+        connect_args = {"timeout": BUSY_S} if self.file is not None else {}
+        try:
+            storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": connect_args, "poolclass": NullPool})
+        except RuntimeError as error:
+            raise StorageError(f"{self.shown}: was made by another version of Optuna ({_line(error)})") from None
+        storage.engine.dispose()
+        self._run(_migrate, writing=True)
+
+    def _check(self) -> None:
+        self._run(self._check_tables, writing=False)
+
+    def _check_tables(self, connection: Connection) -> None:
+        tables = set(inspect(connection).get_table_names())
+        if not {"version_info", VERSION_TABLE} <= tables:
+            raise StorageError(f"{self.shown}: holds no qpsearch studies. 'qpsearch run SPACE --storage ...' makes one there.")
+        optuna_version = connection.execute(text("SELECT schema_version FROM version_info")).scalar()
+        if optuna_version != SCHEMA_VERSION:
+            raise StorageError(f"{self.shown}: Optuna's schema there is {optuna_version}, this Optuna's is {SCHEMA_VERSION}.")
+        ours = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+        head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+        if ours != head:
+            raise StorageError(f"{self.shown}: its tables are of qpsearch schema {ours}, this qpsearch needs {head}. 'qpsearch resume STUDY' migrates an older one.")
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except command.util.CommandError as error:
+        raise StorageError(f"the study database was made by a newer qpsearch ({_line(error)}). Upgrade qpsearch.") from None
+
+
+def _parse(url: str) -> Any:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        shown = "--storage" if "@" in url else repr(url)  # never repeat what may hold a password
+        raise StorageError(f"{shown}: is not a database URL. Expected sqlite:///studies/qpsearch.db or postgresql+psycopg://user@host/name.") from None
+
+
+def _engine(url: Any) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        try:
+            return create_engine(url, pool_pre_ping=True)
+        except (ModuleNotFoundError, NoSuchModuleError) as error:
+            raise StorageError(f"{url.render_as_string(hide_password=True)}: its driver is missing ({error}). For PostgreSQL: pip install 'qpsearch[postgres]'") from None
+    engine = create_engine(url, connect_args={"timeout": BUSY_S})
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA synchronous = FULL")  # one fsync a commit: a recorded epoch outlives a power cut
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get("qpsearch_writing"):
+        if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{path.parent}: cannot be made ({error.strerror}). --storage names another place.") from None
+
+
+def _cause(error: BaseException) -> str:
+    return _line(getattr(error, "orig", None) or error)
+
+
+def _line(error: BaseException) -> str:
+    """Return the first line of a message, without the statement and its parameters."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

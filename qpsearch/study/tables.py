@@ -1,0 +1,130 @@
+"""Our tables, which stand beside Optuna's in the same database.
+
+Optuna's tables hold what Optuna knows of a study (trials, parameters, values), so that every Optuna tool
+works on it; ours hold what it has no place for. Times are Unix seconds. Rows go with their study: deleting
+it by any tool that honours foreign keys deletes them too.
+"""
+
+from typing import Final
+
+from optuna.storages._rdb import models as optuna_models
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Integer, MetaData, String, Table, Text
+
+VERSION_TABLE: Final = "qpsearch_version"  # Alembic's own: Optuna's history has another (HAZARDS 34)
+
+# Optuna's tables, as its own package declares them.
+OPTUNA: Final = optuna_models.BaseModel.metadata
+studies: Final = OPTUNA.tables["studies"]
+directions: Final = OPTUNA.tables["study_directions"]
+trials: Final = OPTUNA.tables["trials"]
+params: Final = OPTUNA.tables["trial_params"]
+values: Final = OPTUNA.tables["trial_values"]
+intermediate: Final = OPTUNA.tables["trial_intermediate_values"]
+system_attrs: Final = OPTUNA.tables["trial_system_attributes"]
+user_attrs: Final = OPTUNA.tables["trial_user_attributes"]
+
+OURS: Final = MetaData()
+
+
+def _study_id() -> Column[int]:
+    return Column("study_id", Integer, ForeignKey(studies.c.study_id, ondelete="CASCADE"), nullable=False, index=True)
+
+
+def _trial_id() -> Column[int]:
+    return Column("trial_id", Integer, ForeignKey(trials.c.trial_id, ondelete="CASCADE"), primary_key=True)
+
+
+study_facts: Final = Table(
+    "qpsearch_studies",
+    OURS,
+    Column("study_id", Integer, ForeignKey(studies.c.study_id, ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("uid", String(32), nullable=False, comment="names the study's checkpoint folder"),
+    Column("space_text", Text, nullable=False, comment="the space file as it was given"),
+    Column("space_source", Text, nullable=False, comment="its file name"),
+    Column("schema_json", Text, nullable=False, comment="the space resolved: path to leaf, in drawing order"),
+    Column("fingerprint", String(64), nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("asked", Integer, nullable=False, comment="the budget in trials"),
+    Column("sampler", String(40), nullable=False),
+    Column("pruner", String(40), nullable=False),
+    Column("environment_json", Text, nullable=False, comment="versions and machine where the study was made"),
+    Column("created", Float, nullable=False),
+)
+
+leases: Final = Table(
+    "qpsearch_leases",
+    OURS,
+    Column("lease_id", Integer, primary_key=True),
+    _study_id(),
+    Column("host", String(255), nullable=False),
+    Column("boot", String(255), nullable=False, comment="which boot and process namespace of that host"),
+    Column("pid", Integer, nullable=False),
+    Column("process_started", Float, nullable=False, comment="tells a process from a later one with its number"),
+    Column("beat", Integer, nullable=False, comment="moves while the driver lives"),
+    Column("state", String(20), nullable=False, comment="held, released or superseded"),
+    Column("began", Float, nullable=False),
+    Column("ended", Float),
+)
+
+configs: Final = Table(
+    "qpsearch_configs",
+    OURS,
+    _trial_id(),
+    Column("config_json", Text, nullable=False, comment="TrialConfig: enough to run the trial again"),
+    Column("fingerprint", String(64), nullable=False, comment="equal for equal configurations"),
+)
+
+runs: Final = Table(
+    "qpsearch_runs",
+    OURS,
+    _trial_id(),
+    Column("replicate", Integer, primary_key=True, autoincrement=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("score", Float, comment="null until the run is complete"),
+)
+
+attempts: Final = Table(
+    "qpsearch_attempts",
+    OURS,
+    _trial_id(),
+    Column("number", Integer, primary_key=True, autoincrement=False, comment="from 1"),
+    Column("lease_id", Integer, ForeignKey("qpsearch_leases.lease_id", ondelete="CASCADE"), nullable=False),
+    Column("host", String(255)),
+    Column("device", String(255)),
+    Column("threads", Integer),
+    Column("memory_format", String(40)),
+    Column("began", Float, nullable=False),
+    Column("ended", Float),
+    Column("ending", String(20), comment="vocabulary.Ending; null while it runs"),
+    Column("reason", String(20), comment="vocabulary.FailReason where it failed"),
+    Column("detail", Text),
+)
+
+epochs: Final = Table(
+    "qpsearch_epochs",
+    OURS,
+    _trial_id(),
+    Column("replicate", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, primary_key=True, autoincrement=False, comment="from 1"),
+    Column("attempt", Integer, nullable=False),
+    Column("train_loss", Float, nullable=False),
+    Column("val_loss", Float, comment="null where logits were not finite"),
+    Column("val_accuracy", Float, nullable=False),
+    Column("val_nonfinite", Integer, nullable=False),
+    Column("lr", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("images_per_s", Float, nullable=False),
+    Column("peak_memory_bytes", BigInteger, nullable=False),
+    Column("checkpoint", Text, nullable=False, comment="file written after this epoch; a resumed run loads the newest"),
+    Column("reported", Float, nullable=False),
+)
+
+infeasible: Final = Table(
+    "qpsearch_infeasible",
+    OURS,
+    Column("infeasible_id", Integer, primary_key=True),
+    _study_id(),
+    Column("number", Integer, nullable=False, comment="of the trial that was being drawn"),
+    Column("params_json", Text, nullable=False, comment="name to [internal value, distribution]"),
+    Column("reason", Text, nullable=False),
+)

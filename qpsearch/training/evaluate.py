@@ -1,0 +1,46 @@
+"""Loss and accuracy of a network on a split."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from qpsearch.training.data import Split, normalise
+from qpsearch.vocabulary import DatasetName
+
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a split says about a network.
+
+    Attributes:
+        loss: Mean cross entropy; None where some image's logits are not finite.
+        accuracy: Share of images classified rightly, in [0, 1]; an image with such logits counts as wrong.
+        nonfinite: Number of such images (HAZARDS 30).
+    """
+
+    loss: float | None
+    accuracy: float
+    nonfinite: int
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, split: Split, dataset: DatasetName) -> Evaluation:
+    """Evaluate in eval mode; the model's mode is restored."""
+    was_training = model.training
+    model.eval()
+    loss = torch.zeros((), dtype=torch.float64, device=split.images.device)
+    right, finite_images = torch.zeros_like(loss), torch.zeros_like(loss)
+    for images, labels in zip(split.images.split(BATCH), split.labels.split(BATCH), strict=True):
+        logits = model(normalise(images, dataset)).double()
+        finite = logits.isfinite().all(1)
+        loss += F.cross_entropy(logits[finite], labels[finite], reduction="sum")
+        right += ((logits.argmax(1) == labels) & finite).sum()
+        finite_images += finite.sum()
+    model.train(was_training)
+    n = len(split.labels)
+    nonfinite = n - int(finite_images)
+    return Evaluation(loss=float(loss) / n if nonfinite == 0 else None, accuracy=float(right) / n, nonfinite=nonfinite)

@@ -1,0 +1,157 @@
+"""The training loop: a generator of epoch reports.
+
+It knows neither Ray nor Optuna nor the database. Stopping means that the caller stops iterating.
+"""
+
+import contextlib
+import gc
+import math
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from qpsearch.architecture import TrialConfig
+from qpsearch.errors import OutOfMemory, TrainingDiverged
+from qpsearch.models import build_model
+from qpsearch.records import EpochReport, RunSettings
+from qpsearch.seeds import derive_seed
+from qpsearch.training import checkpoint
+from qpsearch.training.augment import augment
+from qpsearch.training.data import Split, normalise, train_and_validation
+from qpsearch.training.evaluate import evaluate
+from qpsearch.training.optim import build_optimizer, lr_at
+
+EXPLODED = 1000.0  # times the loss of guessing: far above any loss that training came back from
+
+
+def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    """Train one run of a configuration and report each epoch.
+
+    On a CPU, a run continued from a checkpoint repeats the uninterrupted one bit for bit, given the same
+    number of threads and the same memory format. Memory is given back when the generator closes.
+
+    Raises:
+        TrainingDiverged: The mean training loss of an epoch is not finite, or over 1000 times the loss
+            of guessing. Non-finite logits in evaluation do not end a run (HAZARDS 30).
+        OutOfMemory: The device's memory does not suffice.
+        DataError: The data set is not there.
+    """
+    torch.set_num_threads(run.threads)
+    try:
+        with _out_of_memory_named():
+            yield from _Trainer(config, run).epochs()
+    finally:
+        gc.collect()
+        if run.device == "cuda":
+            torch.cuda.empty_cache()
+
+
+class _Trainer:
+    """The state of one run: network, optimiser, data, and how far it got."""
+
+    def __init__(self, config: TrialConfig, run: RunSettings) -> None:
+        self._config, self._recipe, self._run = config, config.recipe, run
+        self._device = torch.device(run.device)
+        self._format = torch.channels_last if run.memory_format == "channels_last" else torch.contiguous_format
+        folder = Path(run.data_folder) if run.data_folder else None
+        self._train, self._validation = train_and_validation(config.data, folder, self._device)
+        model = build_model(config.network, derive_seed(run.seed, "weights"))
+        self._model: nn.Module = model.to(device=self._device, memory_format=self._format)
+        self._optimizer = build_optimizer(self._model, self._recipe)
+        self._done = self._restore()
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+
+    def epochs(self) -> Iterator[EpochReport]:
+        for epoch in range(self._done + 1, self._recipe.epochs + 1):
+            began = time.perf_counter()
+            train_loss, lr = self._train_epoch(epoch)
+            trained_s = time.perf_counter() - began
+            self._check(epoch, train_loss)
+            evaluation = evaluate(self._model, self._validation, self._config.data.dataset)
+            yield EpochReport(
+                epoch=epoch,
+                train_loss=train_loss,
+                val_loss=evaluation.loss,
+                val_accuracy=evaluation.accuracy,
+                val_nonfinite=evaluation.nonfinite,
+                lr=lr,
+                seconds=time.perf_counter() - began,
+                images_per_s=len(self._train.labels) / trained_s,
+                peak_memory_bytes=peak_memory_bytes(self._device),
+                checkpoint=self._save(epoch),
+            )
+
+    def _train_epoch(self, epoch: int) -> tuple[float, float]:
+        """Return the mean training loss and the last learning rate."""
+        generator = torch.Generator().manual_seed(derive_seed(self._run.seed, "epoch", epoch))
+        order = torch.randperm(len(self._train.labels), generator=generator)
+        batches = order.split(self._recipe.batch_size)
+        total = torch.zeros((), dtype=torch.float64, device=self._device)
+        lr = self._recipe.optimizer.lr
+        self._model.train()
+        for step, index in enumerate(batches):
+            lr = lr_at(self._recipe, (epoch - 1 + step / len(batches)) / self._recipe.epochs)
+            total += self._step(self._batch(index.to(self._device), generator), lr) * len(index)
+        return float(total) / len(order), lr
+
+    def _batch(self, index: Tensor, generator: torch.Generator) -> Split:
+        images = normalise(self._train.images[index], self._config.data.dataset)
+        images = augment(images, self._config.data.augment, generator)
+        return Split(images.contiguous(memory_format=self._format), self._train.labels[index])
+
+    def _step(self, batch: Split, lr: float) -> Tensor:
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        loss = F.cross_entropy(self._model(batch.images), batch.labels)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        return loss.detach().double()
+
+    def _check(self, epoch: int, train_loss: float) -> None:
+        if not train_loss < EXPLODED * math.log(self._config.network.classes):  # also where it is nan
+            raise TrainingDiverged(epoch, train_loss)
+
+    def _save(self, epoch: int) -> str:
+        if self._run.checkpoint_folder is None:
+            return ""
+        name = checkpoint.checkpoint_name(self._run.checkpoint_stem, epoch)
+        checkpoint.save(Path(self._run.checkpoint_folder) / name, epoch, self._model, self._optimizer)
+        return name
+
+    def _restore(self) -> int:
+        """Load the newest usable checkpoint; return the epochs that it has behind it."""
+        found = checkpoint.newest(map(Path, self._run.resume_from), self._device)
+        if found is None:
+            return 0
+        self._model.load_state_dict(found.model)
+        self._optimizer.load_state_dict(found.optimizer)
+        return found.epoch
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Return the most memory used so far: by the allocator on CUDA, by the whole process on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+@contextlib.contextmanager
+def _out_of_memory_named() -> Iterator[None]:
+    """Turn the several ways in which torch says that memory ran out into one error."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(str(error) or "out of memory") from error
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error) or "not enough memory" in str(error):
+            raise OutOfMemory(str(error)) from error
+        raise

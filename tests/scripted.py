@@ -1,0 +1,123 @@
+"""A trainer that follows a script instead of learning, importable in worker processes.
+
+What it does is told by the configuration: ``batch_size`` picks the behaviour, the learning rate sets the
+level it reaches. It logs every epoch that it starts, one line each, into ``data_folder/log``, so that a test
+can count work done twice; it writes real checkpoint files and goes on from them.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from enum import IntEnum
+from pathlib import Path
+
+from qpsearch.architecture import TrialConfig
+from qpsearch.errors import OutOfMemory, TrainingDiverged
+from qpsearch.records import EpochReport, RunSettings
+from qpsearch.training.checkpoint import checkpoint_name
+
+
+class Behaviour(IntEnum):
+    """Values of ``training.batch_size``."""
+
+    IMPROVES = 1
+    STALLS = 2
+    DIVERGES = 3
+    RAISES = 4
+    DIES = 5
+    HANGS = 6
+    OUT_OF_MEMORY = 7
+    ENDS_EARLY = 8
+    SLOW = 9
+
+
+def space_text(
+    *behaviours: Behaviour,
+    study: str = "scripted",
+    trials: int = 6,
+    epochs: int = 4,
+    seed: int = 0,
+    replicates: int = 1,
+    pruner: str = "none",
+    sampler: str = "tpe",
+    timeout: str = "none",
+) -> str:
+    """Return a space file in which each trial follows one of the behaviours."""
+    chosen = ", ".join(str(int(behaviour)) for behaviour in behaviours)
+    batch = f"{{choice: [{chosen}]}}" if len(behaviours) > 1 else chosen
+    return f"""
+study: {study}
+data: {{dataset: digits, validation: 300}}
+network:
+  stem: {{width: 4}}
+  stages:
+    - {{width: 4, depth: {{int: [1, 3]}}, block: {{choice: [additive, quotient, product_unit]}}}}
+  rules:
+    quotient: {{alpha: {{float: [1.3, 2.2]}}}}
+training:
+  epochs: {epochs}
+  batch_size: {batch}
+  optimizer: {{sgd: {{lr: {{log: [0.01, 0.5]}}}}}}
+search: {{sampler: {sampler}, pruner: {pruner}, trials: {trials}, seed: {seed}, replicates: {replicates}}}
+resources: {{report_timeout: {timeout}}}
+"""
+
+
+def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    """Yield reports as the script says."""
+    behaviour = Behaviour(config.recipe.batch_size)
+    level = 0.5 + config.recipe.optimizer.lr
+    for epoch in range(_restore(run) + 1, config.recipe.epochs + 1):
+        _log(run, epoch)
+        if epoch == 2:
+            _misbehave(behaviour)
+        if behaviour is Behaviour.ENDS_EARLY and epoch == 3:
+            return
+        accuracy = 0.1 if behaviour is Behaviour.STALLS else min(level * epoch / config.recipe.epochs, 1.0)
+        time.sleep(0.3 if behaviour is Behaviour.SLOW else float(os.environ.get("SCRIPTED_EPOCH_S", "0")))
+        yield EpochReport(epoch=epoch, train_loss=1.0 / epoch, val_loss=1.0, val_accuracy=accuracy, seconds=0.01, checkpoint=_save(run, epoch))
+
+
+def _misbehave(behaviour: Behaviour) -> None:
+    match behaviour:
+        case Behaviour.DIVERGES:
+            raise TrainingDiverged(2, float("nan"))
+        case Behaviour.RAISES:
+            raise ZeroDivisionError("as the script says")
+        case Behaviour.DIES:
+            os.kill(os.getpid(), 9)
+        case Behaviour.HANGS:
+            time.sleep(600)
+        case Behaviour.OUT_OF_MEMORY:
+            raise OutOfMemory("as the script says")
+
+
+def _log(run: RunSettings, epoch: int) -> None:
+    if run.data_folder is None:
+        return
+    trial = Path(run.checkpoint_folder or "").name
+    line = f"{trial} {run.checkpoint_stem.split('-')[0]} {epoch} {run.checkpoint_stem} pid={os.getpid()}\n"
+    descriptor = os.open(Path(run.data_folder) / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(descriptor, line.encode())
+    os.close(descriptor)
+
+
+def _save(run: RunSettings, epoch: int) -> str:
+    if run.checkpoint_folder is None:
+        return ""
+    path = Path(run.checkpoint_folder) / checkpoint_name(run.checkpoint_stem, epoch)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.partial")
+    temporary.write_text(json.dumps({"epoch": epoch}))
+    temporary.replace(path)
+    return path.name
+
+
+def _restore(run: RunSettings) -> int:
+    for name in run.resume_from:
+        try:
+            return int(json.loads(Path(name).read_text())["epoch"])
+        except (OSError, ValueError):
+            continue
+    return 0
