@@ -24,8 +24,6 @@ from qpsearch.vocabulary import (
     ShortcutKind,
 )
 
-VERSION = 1
-
 
 class Infeasible(ValueError):  # noqa: N818 - a property of a draw, not a fault
     """The parameters are each allowed, but no network can be built from them together."""
@@ -161,7 +159,7 @@ class TrialConfig(_Frozen):
         recipe: How it is trained.
     """
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     data: Data
     network: Network
     recipe: Recipe
@@ -219,7 +217,9 @@ def check_shapes(network: Network) -> None:
         if stage.stride > size:
             raise Infeasible(f"stage {index} has stride {stage.stride} on images of {size}x{size} pixels")
         if stage.shortcut is ShortcutKind.PAD and stage.width < width:
-            raise Infeasible(f"stage {index} narrows from {width} to {stage.width} channels, which a padded shortcut cannot")
+            raise Infeasible(
+                f"stage {index} narrows from {width} to {stage.width} channels, which a padded shortcut cannot"
+            )
         size, width = down(size, stage.stride), stage.width
 
 

@@ -161,6 +161,7 @@ class DatasetFacts:
         peak: Largest pixel value; images are divided by it before normalisation.
         mean: Per-channel mean of the training images after division by ``peak``.
         std: Per-channel standard deviation, likewise.
+        bundled: Whether it comes with a package that qpsearch depends on, so that no folder is needed.
     """
 
     channels: int
@@ -171,11 +172,20 @@ class DatasetFacts:
     peak: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    bundled: bool = False
 
 
 DATASETS: dict[DatasetName, DatasetFacts] = {
     DatasetName.DIGITS: DatasetFacts(
-        channels=1, size=8, classes=10, train_images=1497, test_images=300, peak=16, mean=(0.3053,), std=(0.3760,)
+        channels=1,
+        size=8,
+        classes=10,
+        train_images=1497,
+        test_images=300,
+        peak=16,
+        mean=(0.3053,),
+        std=(0.3760,),
+        bundled=True,  # scikit-learn's
     ),
     DatasetName.CIFAR10: DatasetFacts(
         channels=3,

@@ -76,7 +76,14 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
             return
         accuracy = 0.1 if behaviour is Behaviour.STALLS else min(level * epoch / config.recipe.epochs, 1.0)
         time.sleep(0.3 if behaviour is Behaviour.SLOW else float(os.environ.get("SCRIPTED_EPOCH_S", "0")))
-        yield EpochReport(epoch=epoch, train_loss=1.0 / epoch, val_loss=1.0, val_accuracy=accuracy, seconds=0.01, checkpoint=_save(run, epoch))
+        yield EpochReport(
+            epoch=epoch,
+            train_loss=1.0 / epoch,
+            val_loss=1.0,
+            val_accuracy=accuracy,
+            seconds=0.01,
+            checkpoint=_save(run, epoch),
+        )
 
 
 def _misbehave(behaviour: Behaviour) -> None:

@@ -4,6 +4,7 @@ The child is reused from trial to trial and replaced when it dies, hangs or runs
 child take turns: after each message the child waits for the word to go on.
 """
 
+import contextlib
 import multiprocessing
 import signal
 from collections.abc import Iterator
@@ -93,10 +94,8 @@ class _Child:
         self._pipe.close()
 
     def _send(self, word: Assignment | bool) -> None:
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died: the next receive says so
             self._pipe.send(word)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it died: the next receive says so
 
 
 def _serve(pipe: Connection, bench: Bench) -> None:

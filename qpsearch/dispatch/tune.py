@@ -6,6 +6,7 @@ setting below is as it is stands in HAZARDS 8-14 and 11a of the design notes; th
 hazard tests hold them.
 """
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -56,25 +57,26 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt, *, cpus: float, gpus
     scratch = Path(tempfile.mkdtemp(prefix="qpsearch-ray-"))
     worker = tune.with_resources(tune.with_parameters(_Worker, bench=bench), {"cpu": cpus, "gpu": gpus})
     try:
-        tune.Tuner(
-            worker,
-            tune_config=tune.TuneConfig(
-                search_alg=_Searcher(bridge),
-                scheduler=_Scheduler(bridge),
-                num_samples=-1,
-                max_concurrent_trials=slots,
-                reuse_actors=True,
-                trial_dirname_creator=_folder_name,
-            ),
-            run_config=tune.RunConfig(
-                name=ledger.name,
-                storage_path=str(scratch),
-                verbose=0,
-                stop=_Stop(bridge),
-                failure_config=tune.FailureConfig(max_failures=0),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            ),
-        ).fit()
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # what Ray prints, the ledger tells
+            tune.Tuner(
+                worker,
+                tune_config=tune.TuneConfig(
+                    search_alg=_Searcher(bridge),
+                    scheduler=_Scheduler(bridge),
+                    num_samples=-1,
+                    max_concurrent_trials=slots,
+                    reuse_actors=True,
+                    trial_dirname_creator=_folder_name,
+                ),
+                run_config=tune.RunConfig(
+                    name=ledger.name,
+                    storage_path=str(scratch),
+                    verbose=0,
+                    stop=_Stop(bridge),
+                    failure_config=tune.FailureConfig(max_failures=0),
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                ),
+            ).fit()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if bridge.fatal is not None:
@@ -99,8 +101,9 @@ class _Bridge:
         return self
 
     def guarded(self, action: Callable[[], str]) -> str:
-        """Run a callback of Tune's. An exception in one would be taken for the trial's fault, so it is
-        kept for the end, and the sweep stops.
+        """Run a callback of Tune's.
+
+        An exception in one would be taken for the trial's fault, so it is kept for the end, and the sweep stops.
         """
         try:
             return action()
@@ -109,7 +112,7 @@ class _Bridge:
             return str(TrialScheduler.STOP)
 
 
-class _Searcher(Searcher):  # type: ignore[misc]  # Ray has no types
+class _Searcher(Searcher):
     """Asks the ledger for each next attempt."""
 
     def __init__(self, bridge: _Bridge) -> None:
@@ -147,7 +150,7 @@ class _Searcher(Searcher):  # type: ignore[misc]  # Ray has no types
         """Never called: Tune's snapshots are not restored."""
 
 
-class _Scheduler(FIFOScheduler):  # type: ignore[misc]  # Ray has no types
+class _Scheduler(FIFOScheduler):
     """Hands each message of a worker to the ledger, and its answer back to Tune."""
 
     def __init__(self, bridge: _Bridge) -> None:
@@ -178,7 +181,7 @@ class _Scheduler(FIFOScheduler):  # type: ignore[misc]  # Ray has no types
         bridge.guarded(step)
 
 
-class _Stop(Stopper):  # type: ignore[misc]  # Ray has no types
+class _Stop(Stopper):
     """Ends the whole sweep when waiting is over or the ledger cannot go on."""
 
     def __init__(self, bridge: _Bridge) -> None:
@@ -191,7 +194,7 @@ class _Stop(Stopper):  # type: ignore[misc]  # Ray has no types
         return self._bridge.fatal is not None or self._bridge.interrupt.expired
 
 
-class _Worker(tune.Trainable):  # type: ignore[misc]  # Ray has no types
+class _Worker(tune.Trainable):
     """A worker process; one ``step`` is one message. A class, since a function that ends slowly leaks its slot."""
 
     def setup(self, config: dict[str, Any], bench: Bench) -> None:

@@ -7,7 +7,7 @@ hanging code; a worker that dies says nothing, and the driver finds out why from
 import faulthandler
 import socket
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -45,7 +45,7 @@ class Bench:
     report_timeout_s: float | None
 
 
-def messages(assignment: Assignment, bench: Bench, device_name: str) -> Iterator[Message]:
+def messages(assignment: Assignment, bench: Bench, device_name: str) -> Generator[Message, None, None]:
     """Train what is left of a trial; the last message is a ``Failed`` where it cannot go on.
 
     Args:
@@ -56,7 +56,9 @@ def messages(assignment: Assignment, bench: Bench, device_name: str) -> Iterator
     Raises:
         OutOfMemory: Instead of a message, since the process must be replaced.
     """
-    watchdog = Watchdog(CheckpointFolder(Path(bench.checkpoints)).of(assignment.trial), assignment.attempt, bench.report_timeout_s)
+    watchdog = Watchdog(
+        CheckpointFolder(Path(bench.checkpoints)).of(assignment.trial), assignment.attempt, bench.report_timeout_s
+    )
     try:
         for message in _train(assignment, bench, device_name):
             watchdog.stop()
@@ -148,5 +150,7 @@ def cause_of_death(checkpoints: CheckpointFolder, assignment: Assignment, detail
     path = hang_file(checkpoints.of(assignment.trial), assignment.attempt)
     stack = path.read_text() if path.exists() else ""
     if stack:
-        return Failed(reason=FailReason.TIMEOUT, detail=f"no report within resources.report_timeout; it hung in:\n{stack}")
+        return Failed(
+            reason=FailReason.TIMEOUT, detail=f"no report within resources.report_timeout; it hung in:\n{stack}"
+        )
     return Failed(reason=FailReason.WORKER_LOST, detail=detail)

@@ -63,10 +63,10 @@ class ProductUnit2d(nn.Module):
 
 
 class PadShortcut(nn.Module):
-    """Subsample, and fill new channels with the value that changes nothing: 0 where the branch is added
-    (He's option A), 1 where it multiplies.
+    """Subsample, and fill new channels with the value that changes nothing.
 
-    A new channel filled with 0 would stay 0 under every quotient that follows. Rule Q14, extended.
+    That is 0 where the branch is added (He's option A), 1 where it multiplies: a new channel filled with 0
+    would stay 0 under every quotient that follows. Rule Q14, extended.
     """
 
     def __init__(self, width_in: int, width: int, stride: int, fill: float) -> None:
@@ -186,6 +186,8 @@ BLOCKS: dict[BlockKind, BlockInfo] = {
         build=QuotientBlock, formula="x * alpha sigmoid(F(x) - ln(alpha - 1))", source="arXiv 2506.00992; Q1-Q16"
     ),
     BlockKind.PRODUCT_UNIT: BlockInfo(
-        build=ProductUnitBlock, formula="relu(x + norm(exp(W ln max(norm(conv(x)), floor))))", source="arXiv 2505.04397; P1-P16"
+        build=ProductUnitBlock,
+        formula="relu(x + norm(exp(W ln max(norm(conv(x)), floor))))",
+        source="arXiv 2505.04397; P1-P16",
     ),
 }

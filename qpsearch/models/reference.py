@@ -36,7 +36,9 @@ def reference_network(name: str, *, classes: int = 10, width: int = 16) -> Netwo
     family = match[1] if match else ""
     depth = int(match[2]) if match else 0
     if family not in FAMILIES or depth < 8 or (depth - 2) % 6:
-        raise UserError(f"no network {name!r}. Expected one of {', '.join(FAMILIES)} and a depth 6n + 2: resnet20, quotient44.")
+        raise UserError(
+            f"no network {name!r}. Expected one of {', '.join(FAMILIES)} and a depth 6n + 2: resnet20, quotient44."
+        )
     block, shortcut = FAMILIES[family]
     quotient = QuotientRules(alpha=alpha_for(depth)) if block is BlockKind.QUOTIENT else None
     unit = ProductUnitRules(exponent_init=ExponentInit.KAIMING_FAN_OUT, exponent_clip=None)

@@ -11,7 +11,19 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from qpsearch.records import Scalar
-from qpsearch.space.domains import Choice, Constant, Domain, FloatRange, Group, IntRange, Items, Leaf, LogRange, Tree, Variant
+from qpsearch.space.domains import (
+    Choice,
+    Constant,
+    Domain,
+    FloatRange,
+    Group,
+    IntRange,
+    Items,
+    Leaf,
+    LogRange,
+    Tree,
+    Variant,
+)
 from qpsearch.space.schema import RulePath, rule_paths
 from qpsearch.space.space import Space
 from qpsearch.vocabulary import BlockKind
@@ -54,7 +66,7 @@ class RandomChooser:
             case FloatRange(low=low, high=high):
                 return self._random.uniform(low, high)
             case LogRange(low=low, high=high):
-                value = low * (high / low) ** self._random.random()
+                value: float = low * (high / low) ** self._random.random()
                 return min(max(value, low), high)
 
 
@@ -131,7 +143,9 @@ class _Walk:
 
     def _stage(self, path: str, stage: Tree) -> dict[str, Any]:
         assert isinstance(stage, Group)
-        shape = Group(tuple((name, child) for name, child in stage.children if name in ("width", "stride", "depth", "block")))
+        shape = Group(
+            tuple((name, child) for name, child in stage.children if name in ("width", "stride", "depth", "block"))
+        )
         drawn = self.group(path, shape)
         drawn["rules"] = {}
         for rule in rule_paths():

@@ -63,7 +63,9 @@ class Number:
         """Noun phrase for messages."""
         if math.isinf(self.high):
             return f"a number {'above' if self.above else 'of at least'} {self.low:g}"
-        return f"a number {'above' if self.above else 'from'} {self.low:g} {'and at most' if self.above else 'to'} {self.high:g}"
+        if self.above:
+            return f"a number above {self.low:g} and at most {self.high:g}"
+        return f"a number from {self.low:g} to {self.high:g}"
 
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Check a finite number and return it as a float."""

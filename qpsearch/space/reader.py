@@ -32,7 +32,16 @@ from qpsearch.space.schema import (
     VariantField,
 )
 from qpsearch.space.space import Data, Resources, Search, Space
-from qpsearch.vocabulary import DATASETS, Augmentation, DatasetName, Direction, Metric, PrunerKind, SamplerKind, ScoreKind
+from qpsearch.vocabulary import (
+    DATASETS,
+    Augmentation,
+    DatasetName,
+    Direction,
+    Metric,
+    PrunerKind,
+    SamplerKind,
+    ScoreKind,
+)
 
 DOMAINS = ("choice", "int", "float", "log")
 
@@ -169,13 +178,21 @@ class _Reader:
         if len(named) != 1:
             first = node.entries[0].key if node.entries else ""
             hint = nearest(first, list(DOMAINS)) if not named else "Name one of them."
-            self.wrong(node.where, path, f"a domain is {{choice: [...]}}, {{int: [low, high]}}, {{float: ...}} or {{log: ...}}. {hint}")
+            self.wrong(
+                node.where,
+                path,
+                f"a domain is {{choice: [...]}}, {{int: [low, high]}}, {{float: ...}} or {{log: ...}}. {hint}",
+            )
             return Constant(None)
         entry = named[0]
         allowed = {entry.key, "step"} if entry.key == "int" else {entry.key}
         for other in node.entries:
             if other.key not in allowed:
-                self.wrong(other.where, path, f"unknown key {other.key!r} beside {entry.key!r}. {nearest(other.key, sorted(allowed))}")
+                self.wrong(
+                    other.where,
+                    path,
+                    f"unknown key {other.key!r} beside {entry.key!r}. {nearest(other.key, sorted(allowed))}",
+                )
         if not isinstance(entry.node, Sequence):
             form = "a list of options" if entry.key == "choice" else "[low, high]"
             self.wrong(entry.node.where, path, f"{entry.key} takes {form}, got {_kind_of(entry.node)}.")
@@ -225,7 +242,9 @@ class _Reader:
 
     def _list(self, node: Node, field: ListField, name: str, path: str) -> Constant:
         if not isinstance(node, Sequence):
-            self.wrong(node.where, path, f"expected a list such as [{', '.join(_words(field.kind))}], got {_kind_of(node)}.")
+            self.wrong(
+                node.where, path, f"expected a list such as [{', '.join(_words(field.kind))}], got {_kind_of(node)}."
+            )
             return Constant(())
         values = self._values(node, field.kind, name, path) or []
         if len(set(values)) != len(values):
@@ -250,7 +269,9 @@ class _Reader:
         others = Mapping(tuple(entry for entry in node.entries if entry.key not in RULES.fields), node.where)
         for entry in others.entries:
             if entry.key not in own:
-                self.wrong(entry.where, path, f"unknown key {entry.key!r}. {nearest(entry.key, list(field.section.fields))}")
+                self.wrong(
+                    entry.where, path, f"unknown key {entry.key!r}. {nearest(entry.key, list(field.section.fields))}"
+                )
         known = Mapping(tuple(entry for entry in others.entries if entry.key in own), node.where)
         shape = self.section(known, SectionField(fields=own), path)
         named = self.section(rules, RULES, path, inherit=True)
@@ -287,7 +308,11 @@ class _Reader:
                 given = entries[0].node
                 settings = Mapping((), where) if isinstance(given, Scalar) and given.value is None else given  # type: ignore[assignment]
             case _:
-                self.wrong(node.where, path, f"expected one of {', '.join(field.branches)}, with its settings; got {_kind_of(node)}.")
+                self.wrong(
+                    node.where,
+                    path,
+                    f"expected one of {', '.join(field.branches)}, with its settings; got {_kind_of(node)}.",
+                )
                 return None
         if word not in field.branches:
             self.wrong(where, path, f"unknown {name} {word!r}. {nearest(word, list(field.branches))}")
@@ -359,11 +384,17 @@ def _search(tree: Group, reader: _Reader, root: Node) -> Search:
 def _objective(group: Group, reader: _Reader, root: Node) -> Objective:
     named = {direction: _constant(group, direction) for direction in Direction if _constant(group, direction)}
     if len(named) > 1:
-        reader.wrong(_where(root, "search", "objective"), "search.objective", "names two metrics; one objective can be searched.")
+        reader.wrong(
+            _where(root, "search", "objective"), "search.objective", "names two metrics; one objective can be searched."
+        )
     direction, metric = next(iter(named.items()), (Direction.MAXIMIZE, Metric.VAL_ACCURACY))
     natural = Direction.MINIMIZE if metric == Metric.VAL_LOSS else Direction.MAXIMIZE
     if direction != natural:
-        reader.wrong(_where(root, "search", "objective"), "search.objective", f"{metric} gets better the other way: write {{{natural}: {metric}}}.")
+        reader.wrong(
+            _where(root, "search", "objective"),
+            "search.objective",
+            f"{metric} gets better the other way: write {{{natural}: {metric}}}.",
+        )
     return Objective(metric=Metric(metric), direction=Direction(direction))
 
 

@@ -150,7 +150,9 @@ NETWORK: Final = SectionField(
     doc="The network.",
     fields={
         "stem": SectionField(
-            fields={"width": LeafField(kind=Whole(1, 8192), doc="Channels of the 3x3 convolution that meets the image.")}
+            fields={
+                "width": LeafField(kind=Whole(1, 8192), doc="Channels of the 3x3 convolution that meets the image.")
+            }
         ),
         "stages": StagesField(section=STAGE, most=16, doc="The stages, from the image to the head."),
         "rules": RULES,
@@ -161,14 +163,18 @@ TRAINING: Final = SectionField(
     doc="The recipe.",
     fields={
         "epochs": LeafField(kind=Whole(1, 100_000), doc="Epochs of a trial that is not pruned."),
-        "batch_size": LeafField(kind=Whole(1, 1_000_000), default=128, doc="Images a step; the last batch may be smaller."),
+        "batch_size": LeafField(
+            kind=Whole(1, 1_000_000), default=128, doc="Images a step; the last batch may be smaller."
+        ),
         "optimizer": VariantField(
             doc="The optimiser with its own settings.",
             default="sgd",
             branches={
                 "sgd": SectionField(
                     fields={
-                        "lr": LeafField(kind=Number(0, 100, above=True), default=0.1, doc="Peak learning rate.", rule="Q18, P18"),
+                        "lr": LeafField(
+                            kind=Number(0, 100, above=True), default=0.1, doc="Peak learning rate.", rule="Q18, P18"
+                        ),
                         "momentum": LeafField(kind=Number(0, 0.9999), default=0.9, doc="Momentum.", rule="P17"),
                         "weight_decay": LeafField(
                             kind=Number(0, 10), default=1e-4, doc="L2 penalty on all parameters.", rule="Q18, P18"
@@ -197,7 +203,9 @@ DATA: Final = SectionField(
     fields={
         "dataset": LeafField(kind=OneOf(DatasetName), doc="Name of the data set.", fixed=True),
         "validation": LeafField(
-            kind=Whole(1, 10_000_000), doc="Images taken from the training split, stratified, to steer the search.", fixed=True
+            kind=Whole(1, 10_000_000),
+            doc="Images taken from the training split, stratified, to steer the search.",
+            fixed=True,
         ),
         "augment": ListField(kind=OneOf(Augmentation), doc="Random changes of training images: flip, crop."),
     },
@@ -208,13 +216,21 @@ SEARCH: Final = SectionField(
     fields={
         "objective": SectionField(
             fields={
-                "maximize": LeafField(kind=OrWord(NONE, OneOf(Metric)), default=NONE, doc="Metric to maximise.", fixed=True),
-                "minimize": LeafField(kind=OrWord(NONE, OneOf(Metric)), default=NONE, doc="Metric to minimise.", fixed=True),
+                "maximize": LeafField(
+                    kind=OrWord(NONE, OneOf(Metric)), default=NONE, doc="Metric to maximise.", fixed=True
+                ),
+                "minimize": LeafField(
+                    kind=OrWord(NONE, OneOf(Metric)), default=NONE, doc="Metric to minimise.", fixed=True
+                ),
             }
         ),
-        "score": LeafField(kind=OneOf(ScoreKind), default="last", doc="Which epoch's value is a run's score.", fixed=True),
+        "score": LeafField(
+            kind=OneOf(ScoreKind), default="last", doc="Which epoch's value is a run's score.", fixed=True
+        ),
         "sampler": LeafField(kind=OneOf(SamplerKind), default="tpe", doc="Who proposes configurations.", fixed=True),
-        "pruner": LeafField(kind=OneOf(PrunerKind), default="hyperband", doc="Who stops weak trials early.", fixed=True),
+        "pruner": LeafField(
+            kind=OneOf(PrunerKind), default="hyperband", doc="Who stops weak trials early.", fixed=True
+        ),
         "trials": LeafField(kind=Whole(1, 10_000_000), default=100, doc="The budget.", fixed=True),
         "replicates": LeafField(
             kind=Whole(1, 1000), default=1, doc="Seeds trained per trial; the objective is their mean.", fixed=True
@@ -227,14 +243,23 @@ RESOURCES: Final = SectionField(
     doc="What a trial gets of the machine.",
     fields={
         "gpus": LeafField(
-            kind=OrWord(AUTO, Number(0, 1024)), default=AUTO, doc="GPUs a trial; a share such as 0.5 packs several on one.", fixed=True
+            kind=OrWord(AUTO, Number(0, 1024)),
+            default=AUTO,
+            doc="GPUs a trial; a share such as 0.5 packs several on one.",
+            fixed=True,
         ),
         "cpus": LeafField(kind=Whole(1, 1024), default=1, doc="CPU cores a trial, and its threads.", fixed=True),
         "concurrent": LeafField(
-            kind=OrWord(AUTO, Whole(1, 100_000)), default=AUTO, doc="Trials at once; auto fills the machine.", fixed=True
+            kind=OrWord(AUTO, Whole(1, 100_000)),
+            default=AUTO,
+            doc="Trials at once; auto fills the machine.",
+            fixed=True,
         ),
         "report_timeout": LeafField(
-            kind=OrWord(NONE, Duration()), default="2h", doc="A trial that reports no epoch for so long has hung, and fails.", fixed=True
+            kind=OrWord(NONE, Duration()),
+            default="2h",
+            doc="A trial that reports no epoch for so long has hung, and fails.",
+            fixed=True,
         ),
     },
 )

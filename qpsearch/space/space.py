@@ -88,7 +88,10 @@ class Space:
         lines |= dict(_leaves("training", self.training))
         search = self.search
         lines["search.objective"] = f"{search.objective.direction} {search.objective.metric}"
-        lines |= {f"search.{name}": _plain(getattr(search, name)) for name in ("score", "sampler", "pruner", "replicates", "seed")}
+        lines |= {
+            f"search.{name}": _plain(getattr(search, name))
+            for name in ("score", "sampler", "pruner", "replicates", "seed")
+        }
         return lines
 
     @property
@@ -111,7 +114,11 @@ def diff(stored: Space, given: Space) -> list[str]:
     """Say what differs in meaning, a line each: ``network.stages.0.width: 16 -> 32``."""
     old, new = stored.meaning(), given.meaning()
     paths = list(dict.fromkeys([*old, *new]))
-    return [f"{path}: {old.get(path, '(absent)')} -> {new.get(path, '(absent)')}" for path in paths if old.get(path) != new.get(path)]
+    return [
+        f"{path}: {old.get(path, '(absent)')} -> {new.get(path, '(absent)')}"
+        for path in paths
+        if old.get(path) != new.get(path)
+    ]
 
 
 def _leaves(path: str, tree: Tree) -> Iterator[tuple[str, str]]:

@@ -31,7 +31,12 @@ class CheckpointFolder:
         """Remove a run's checkpoints up to the recorded epoch, but for ``names``."""
         for path in self._files(trial):
             match = NAME.fullmatch(path.name)
-            if match and int(match["replicate"]) == replicate and int(match["epoch"]) <= recorded and path.name not in names:
+            if (
+                match
+                and int(match["replicate"]) == replicate
+                and int(match["epoch"]) <= recorded
+                and path.name not in names
+            ):
                 path.unlink(missing_ok=True)
 
     def drop(self, trial: int) -> None:

@@ -27,7 +27,7 @@ from qpsearch.study.events import Closed, Event, Interrupted, Reported, Started
 from qpsearch.study.mirror import Mirror, OptunaChooser
 from qpsearch.study.open_trial import History, OpenTrial
 from qpsearch.study.opening import Opened
-from qpsearch.study.optuna_rows import close_trial, insert_attrs, insert_intermediate, insert_trial
+from qpsearch.study.optuna_rows import close_trial, delete_empty_study, insert_attrs, insert_intermediate, insert_trial
 from qpsearch.study.storage import Database
 from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs, system_attrs, user_attrs
 from qpsearch.vocabulary import Ending
@@ -47,7 +47,9 @@ class Ledger:
     has taken the study over; after either the ledger must not be used any more.
     """
 
-    def __init__(self, opened: Opened, listener: Listener = lambda event: None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, opened: Opened, listener: Listener = lambda event: None, clock: Callable[[], float] = time.time
+    ) -> None:
         self._database: Database = opened.database
         self._space: Space = opened.space
         self._study_id, self._lease_id = opened.study_id, opened.lease_id
@@ -64,7 +66,9 @@ class Ledger:
         self._heart.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._heart.stop()
         try:
             if not isinstance(error, Superseded | StorageError):
@@ -153,14 +157,27 @@ class Ledger:
                 insert_attrs(connection, system_attrs, trial.trial_id, attrs)
             if trial.run_is_done(replicate):
                 score = history.score(self._space.search.score, self._space.search.objective)
-                connection.execute(update(runs).where(runs.c.trial_id == trial.trial_id, runs.c.replicate == replicate).values(score=score))
+                connection.execute(
+                    update(runs)
+                    .where(runs.c.trial_id == trial.trial_id, runs.c.replicate == replicate)
+                    .values(score=score)
+                )
             if state is not None:
                 self._end_attempt(connection, trial, Ending.FINISHED if done else Ending.PRUNED)
                 close_trial(connection, trial.trial_id, state, result, self._clock())
 
         self._write(step)
         trial.placed = True
-        self._listener(Reported(number=number, replicate=replicate, epoch=report.epoch, value=value, seconds=report.seconds, place=progress.place))
+        self._listener(
+            Reported(
+                number=number,
+                replicate=replicate,
+                epoch=report.epoch,
+                value=value,
+                seconds=report.seconds,
+                place=progress.place,
+            )
+        )
         if state is None:
             self.checkpoints.keep(number, replicate, history.checkpoints, report.epoch)
             return True
@@ -196,6 +213,10 @@ class Ledger:
         for trial in list(self._running.values()):
             self.interrupt(trial.number, trial.attempt)
 
+    def discard(self) -> None:
+        """Take a study back that has no trial yet, since it could not be started."""
+        self._write(lambda c: delete_empty_study(c, self._study_id))
+
     def _new_trial(self) -> OpenTrial:
         """Draw until something can be built, then store the draw with all that was rejected before it."""
         number = self._next
@@ -211,24 +232,44 @@ class Ledger:
                 self._mirror.reject(proposal)
                 rejected.append((frozen, str(error)))
             if len(rejected) >= MAX_INFEASIBLE:
-                raise UserError(f"study {self.name!r}: {MAX_INFEASIBLE} draws in a row fit no network; the last one: {rejected[-1][1]}.")
+                last = rejected[-1][1]
+                raise UserError(
+                    f"study {self.name!r}: {MAX_INFEASIBLE} draws in a row fit no network; the last: {last}."
+                )
         trial: OpenTrial = self._write(lambda c: self._insert_trial(c, number, frozen, config, rejected))
         self._mirror.accept(proposal, number, trial.stratum)
         self._next += 1
         return trial
 
     def _insert_trial(
-        self, connection: Connection, number: int, frozen: FrozenTrial, config: TrialConfig, rejected: list[tuple[FrozenTrial, str]]
+        self,
+        connection: Connection,
+        number: int,
+        frozen: FrozenTrial,
+        config: TrialConfig,
+        rejected: list[tuple[FrozenTrial, str]],
     ) -> OpenTrial:
         for drawn, reason in rejected:
-            row = insert(infeasible).values(study_id=self._study_id, number=number, params_json=_draw_json(drawn), reason=reason)
+            row = insert(infeasible).values(
+                study_id=self._study_id, number=number, params_json=_draw_json(drawn), reason=reason
+            )
             connection.execute(row)
         trial_id = insert_trial(connection, self._study_id, number, frozen, self._clock())
-        connection.execute(insert(configs).values(trial_id=trial_id, config_json=config.to_json(), fingerprint=config.fingerprint))
-        seeds = [derive_seed(self._space.search.seed, "run", number, replicate) for replicate in range(self._space.search.replicates)]
-        connection.execute(insert(runs), [{"trial_id": trial_id, "replicate": replicate, "seed": seed} for replicate, seed in enumerate(seeds)])
+        connection.execute(
+            insert(configs).values(trial_id=trial_id, config_json=config.to_json(), fingerprint=config.fingerprint)
+        )
+        seeds = [
+            derive_seed(self._space.search.seed, "run", number, replicate)
+            for replicate in range(self._space.search.replicates)
+        ]
+        connection.execute(
+            insert(runs),
+            [{"trial_id": trial_id, "replicate": replicate, "seed": seed} for replicate, seed in enumerate(seeds)],
+        )
         histories = [History(run=Run(replicate=replicate, seed=seed)) for replicate, seed in enumerate(seeds)]
-        trial = OpenTrial(number=number, trial_id=trial_id, config=config, params=frozen.params, attempt=1, histories=histories)
+        trial = OpenTrial(
+            number=number, trial_id=trial_id, config=config, params=frozen.params, attempt=1, histories=histories
+        )
         self._insert_attempt(connection, trial)
         return trial
 
@@ -252,7 +293,10 @@ class Ledger:
 
     def _insert_epoch(self, connection: Connection, trial: OpenTrial, progress: Progress, is_new: bool) -> None:
         """Write the epoch's row; one that is repeated, its checkpoint lost, only gets its new checkpoint."""
-        report, key = progress.report, {"trial_id": trial.trial_id, "replicate": progress.replicate, "epoch": progress.report.epoch}
+        report, key = (
+            progress.report,
+            {"trial_id": trial.trial_id, "replicate": progress.replicate, "epoch": progress.report.epoch},
+        )
         if not is_new:
             same = [epochs.c[name] == value for name, value in key.items()]
             connection.execute(update(epochs).where(*same).values(checkpoint=report.checkpoint))
@@ -260,7 +304,9 @@ class Ledger:
         row = {column.name: getattr(report, column.name) for column in epochs.c if hasattr(report, column.name)}
         connection.execute(insert(epochs).values(**(row | key), attempt=trial.attempt, reported=self._clock()))
 
-    def _end_attempt(self, connection: Connection, trial: OpenTrial, ending: Ending, failed: Failed | None = None) -> None:
+    def _end_attempt(
+        self, connection: Connection, trial: OpenTrial, ending: Ending, failed: Failed | None = None
+    ) -> None:
         connection.execute(
             update(attempts)
             .where(attempts.c.trial_id == trial.trial_id, attempts.c.number == trial.attempt)
@@ -325,4 +371,3 @@ def _draw_json(drawn: FrozenTrial) -> str:
             for name, distribution in drawn.distributions.items()
         }
     )
-

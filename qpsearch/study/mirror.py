@@ -78,7 +78,9 @@ class Mirror:
     infeasible draws, which the sampler sees as trials of their own.
     """
 
-    def __init__(self, name: str, direction: Direction, sampler: SamplerKind, pruner: PrunerKind, seed: int, epochs: int) -> None:
+    def __init__(
+        self, name: str, direction: Direction, sampler: SamplerKind, pruner: PrunerKind, seed: int, epochs: int
+    ) -> None:
         self._name, self._direction, self._sampler, self._seed = name, direction, sampler, seed
         self._pruner = PRUNERS[pruner](epochs)
         self._storage = InMemoryStorage()

@@ -51,6 +51,7 @@ class Opened:
         next_number: Number of the next new trial.
         mirror: What sampler and pruner see.
         waiting: Open trials without an attempt, by number.
+        ended: The other trials.
         checkpoints: Where the study's checkpoints lie.
     """
 
@@ -63,7 +64,18 @@ class Opened:
     next_number: int
     mirror: Mirror
     waiting: tuple[OpenTrial, ...]
+    ended: tuple[FrozenTrial, ...]
     checkpoints: CheckpointFolder
+
+    def so_far(self) -> tuple[int, tuple[float, int] | None]:
+        """Return how many trials have ended, and value and number of the best complete one."""
+        sign = self.space.search.objective.sign
+        complete = [
+            (trial.value, trial.number)
+            for trial in self.ended
+            if trial.state is TrialState.COMPLETE and trial.value is not None
+        ]
+        return len(self.ended), max(complete, key=lambda pair: (sign * pair[0], -pair[1]), default=None)
 
 
 def create(database: Database, space: Space, *, source: str, clock: Callable[[], float] = time.time) -> Opened:
@@ -113,6 +125,7 @@ def create(database: Database, space: Space, *, source: str, clock: Callable[[],
         next_number=0,
         mirror=_mirror(space),
         waiting=(),
+        ended=(),
         checkpoints=_folder(database, space.study, uid),
     )
 
@@ -164,6 +177,7 @@ def resume(
             next_number=len(found),
             mirror=mirror,
             waiting=waiting,
+            ended=tuple(trial for trial in found if trial.state.is_finished()),
             checkpoints=_folder(database, name, facts.uid),
         )
 
@@ -177,12 +191,18 @@ def find_study(connection: Connection, name: str) -> int:
         StudyNotFound: With the names that there are.
     """
     found = study_id(connection, name)
-    query = select(studies.c.study_name, studies.c.study_id).join(study_facts, study_facts.c.study_id == studies.c.study_id)
+    query = select(studies.c.study_name, studies.c.study_id).join(
+        study_facts, study_facts.c.study_id == studies.c.study_id
+    )
     known = {row.study_name: row.study_id for row in connection.execute(query)}
     if found is not None and name not in known:
         raise StudyNotFound(f"study {name!r} was not made by qpsearch: it has no space. Optuna's own tools read it.")
     if found is None:
-        hint = nearest(name, list(known)) if known else "There is no study in this database; 'qpsearch run SPACE' makes one."
+        hint = (
+            nearest(name, list(known))
+            if known
+            else "There is no study in this database; 'qpsearch run SPACE' makes one."
+        )
         raise StudyNotFound(f"no study {name!r}. {hint}")
     return found
 
@@ -194,7 +214,9 @@ def exists_message(name: str) -> str:
 
 def stored_space(facts: Row[Any], name: str) -> Space:
     """Return the space that a study was made from, under the study's own name, seed and budget."""
-    return parse_space(facts.space_text, facts.space_source).with_search(study=name, trials=facts.asked, seed=facts.seed)
+    return parse_space(facts.space_text, facts.space_source).with_search(
+        study=name, trials=facts.asked, seed=facts.seed
+    )
 
 
 def environment() -> dict[str, Any]:
@@ -217,7 +239,9 @@ def _ensure_gone(
         return held.get(holder.lease_id)
 
     if gone is None:
-        gone = lease.wait_until_silent(beat, lease_s=lease.LEASE_S, monotonic=time.monotonic, sleep=time.sleep, tell=wait)
+        gone = lease.wait_until_silent(
+            beat, lease_s=lease.LEASE_S, monotonic=time.monotonic, sleep=time.sleep, tell=wait
+        )
     if not gone:
         raise StudyBusy(_busy_message(name, holder))
 
@@ -232,7 +256,9 @@ def _supersede(connection: Connection, study: int, now: float) -> None:
         lease.end(connection, holder.lease_id, lease.SUPERSEDED, now)
     own = select(trials.c.trial_id).where(trials.c.study_id == study)
     connection.execute(
-        update(attempts).where(attempts.c.trial_id.in_(own), attempts.c.ending.is_(None)).values(ended=now, ending=Ending.LOST.value)
+        update(attempts)
+        .where(attempts.c.trial_id.in_(own), attempts.c.ending.is_(None))
+        .values(ended=now, ending=Ending.LOST.value)
     )
 
 
@@ -254,7 +280,9 @@ def _rebuild(
         mirror.replay(trial, stratum(stored[trial._trial_id]))
     objective = space.search.objective
     waiting = tuple(
-        _reopen(connection, trial, stored[trial._trial_id], objective) for trial in found if trial.state is TrialState.RUNNING
+        _reopen(connection, trial, stored[trial._trial_id], objective)
+        for trial in found
+        if trial.state is TrialState.RUNNING
     )
     return mirror, waiting
 
@@ -263,7 +291,9 @@ def _rejected(connection: Connection, study: int) -> dict[int, list[FrozenTrial]
     found: dict[int, list[FrozenTrial]] = {}
     query = select(infeasible).where(infeasible.c.study_id == study).order_by(infeasible.c.infeasible_id)
     for row in connection.execute(query):
-        drawn = {name: (value, json_to_distribution(text)) for name, (value, text) in json.loads(row.params_json).items()}
+        drawn = {
+            name: (value, json_to_distribution(text)) for name, (value, text) in json.loads(row.params_json).items()
+        }
         trial = create_trial(
             state=TrialState.RUNNING,
             params={name: kind.to_external_repr(value) for name, (value, kind) in drawn.items()},
@@ -297,7 +327,9 @@ def _reopen(connection: Connection, trial: FrozenTrial, config: TrialConfig, obj
 
 def _mirror(space: Space) -> Mirror:
     search = space.search
-    return Mirror(space.study, search.objective.direction, search.sampler, search.pruner, search.seed, space.most_epochs)
+    return Mirror(
+        space.study, search.objective.direction, search.sampler, search.pruner, search.seed, space.most_epochs
+    )
 
 
 def _folder(database: Database, name: str, uid: str) -> CheckpointFolder:

@@ -15,7 +15,7 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, insert, select, update
 
 from qpsearch.study.tables import directions, intermediate, params, studies, system_attrs, trials, user_attrs, values
 from qpsearch.vocabulary import Direction
@@ -29,6 +29,13 @@ def insert_study(connection: Connection, name: str, direction: Direction) -> int
     assert key is not None
     connection.execute(insert(directions).values(study_id=key[0], objective=0, direction=DIRECTIONS[direction]))
     return int(key[0])
+
+
+def delete_empty_study(connection: Connection, study: int) -> None:
+    """Delete a study that has no trials, and with it our rows about it; one that has trials stays."""
+    if connection.execute(select(trials.c.trial_id).where(trials.c.study_id == study).limit(1)).first() is None:
+        connection.execute(delete(directions).where(directions.c.study_id == study))
+        connection.execute(delete(studies).where(studies.c.study_id == study))
 
 
 def study_id(connection: Connection, name: str) -> int | None:
@@ -68,7 +75,9 @@ def insert_intermediate(connection: Connection, trial_id: int, step: int, value:
     """Write the value reported at a step."""
     number, kind = TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
     connection.execute(
-        insert(intermediate).values(trial_id=trial_id, step=step, intermediate_value=number, intermediate_value_type=kind)
+        insert(intermediate).values(
+            trial_id=trial_id, step=step, intermediate_value=number, intermediate_value_type=kind
+        )
     )
 
 
@@ -92,8 +101,14 @@ def read_trials(connection: Connection, study: int) -> list[FrozenTrial]:
     distribution = _cached(json_to_distribution)
     found = []
     for row in rows:
-        own = {line.param_name: (line.param_value, distribution(line.distribution_json)) for line in parameters[row.trial_id]}
-        value_of, step_of = TrialValueModel.stored_repr_to_value, TrialIntermediateValueModel.stored_repr_to_intermediate_value
+        own = {
+            line.param_name: (line.param_value, distribution(line.distribution_json))
+            for line in parameters[row.trial_id]
+        }
+        value_of, step_of = (
+            TrialValueModel.stored_repr_to_value,
+            TrialIntermediateValueModel.stored_repr_to_intermediate_value,
+        )
         values_of_trial = [value_of(line.value, line.value_type) for line in objective[row.trial_id]]
         found.append(
             FrozenTrial(
@@ -125,7 +140,9 @@ def _by_trial(connection: Connection, table: Table, study: int) -> Mapping[int, 
     return found
 
 
-def _cached(read: Callable[[str], optuna.distributions.BaseDistribution]) -> Callable[[str], optuna.distributions.BaseDistribution]:
+def _cached(
+    read: Callable[[str], optuna.distributions.BaseDistribution],
+) -> Callable[[str], optuna.distributions.BaseDistribution]:
     """Parse each distinct distribution once; a study of 1,000 trials has a dozen."""
     known: dict[str, optuna.distributions.BaseDistribution] = {}
 

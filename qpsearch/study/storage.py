@@ -14,6 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from optuna.storages._rdb.models import SCHEMA_VERSION
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
@@ -96,8 +97,6 @@ class Database:
     def _guard(self, action: Callable[[], T]) -> T:
         try:
             return action()
-        except (ModuleNotFoundError, NoSuchModuleError) as error:
-            raise StorageError(f"{self.shown}: the driver for this kind of database is missing ({error}). For PostgreSQL: pip install 'qpsearch[postgres]'") from None
         except SQLAlchemyError as error:
             raise StorageError(f"{self.shown}: {_cause(error)}") from None
         except optuna.exceptions.StorageInternalError as error:
@@ -107,7 +106,9 @@ class Database:
         """Make Optuna's tables through Optuna, then ours through Alembic."""
         connect_args = {"timeout": BUSY_S} if self.file is not None else {}
         try:
-            storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": connect_args, "poolclass": NullPool})
+            storage = optuna.storages.RDBStorage(
+                url, engine_kwargs={"connect_args": connect_args, "poolclass": NullPool}
+            )
         except RuntimeError as error:
             raise StorageError(f"{self.shown}: was made by another version of Optuna ({_line(error)})") from None
         storage.engine.dispose()
@@ -119,14 +120,21 @@ class Database:
     def _check_tables(self, connection: Connection) -> None:
         tables = set(inspect(connection).get_table_names())
         if not {"version_info", VERSION_TABLE} <= tables:
-            raise StorageError(f"{self.shown}: holds no qpsearch studies. 'qpsearch run SPACE --storage ...' makes one there.")
+            raise StorageError(
+                f"{self.shown}: holds no qpsearch studies. 'qpsearch run SPACE --storage ...' makes one there."
+            )
         optuna_version = connection.execute(text("SELECT schema_version FROM version_info")).scalar()
         if optuna_version != SCHEMA_VERSION:
-            raise StorageError(f"{self.shown}: Optuna's schema there is {optuna_version}, this Optuna's is {SCHEMA_VERSION}.")
+            raise StorageError(
+                f"{self.shown}: Optuna's schema there is {optuna_version}, this Optuna's is {SCHEMA_VERSION}."
+            )
         ours = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
         head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
         if ours != head:
-            raise StorageError(f"{self.shown}: its tables are of qpsearch schema {ours}, this qpsearch needs {head}. 'qpsearch resume STUDY' migrates an older one.")
+            raise StorageError(
+                f"{self.shown}: its tables are of qpsearch schema {ours}, this qpsearch needs {head}. "
+                "'qpsearch resume STUDY' migrates an older one."
+            )
 
 
 def _migrate(connection: Connection) -> None:
@@ -136,8 +144,10 @@ def _migrate(connection: Connection) -> None:
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")
-    except command.util.CommandError as error:
-        raise StorageError(f"the study database was made by a newer qpsearch ({_line(error)}). Upgrade qpsearch.") from None
+    except CommandError as error:
+        raise StorageError(
+            f"the study database was made by a newer qpsearch ({_line(error)}). Upgrade qpsearch."
+        ) from None
 
 
 def _parse(url: str) -> Any:
@@ -145,7 +155,9 @@ def _parse(url: str) -> Any:
         return make_url(url)
     except ArgumentError:
         shown = "--storage" if "@" in url else repr(url)  # never repeat what may hold a password
-        raise StorageError(f"{shown}: is not a database URL. Expected sqlite:///studies/qpsearch.db or postgresql+psycopg://user@host/name.") from None
+        raise StorageError(
+            f"{shown}: is not a database URL. Expected sqlite:///studies/qpsearch.db or postgresql+psycopg://user@host/name."
+        ) from None
 
 
 def _engine(url: Any) -> Engine:
@@ -153,7 +165,10 @@ def _engine(url: Any) -> Engine:
         try:
             return create_engine(url, pool_pre_ping=True)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
-            raise StorageError(f"{url.render_as_string(hide_password=True)}: its driver is missing ({error}). For PostgreSQL: pip install 'qpsearch[postgres]'") from None
+            raise StorageError(
+                f"{url.render_as_string(hide_password=True)}: the driver for such a database is missing ({error}). "
+                "For PostgreSQL: pip install 'qpsearch[postgres]', and a URL postgresql+psycopg://..."
+            ) from None
     engine = create_engine(url, connect_args={"timeout": BUSY_S})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -181,7 +196,9 @@ def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"{path.parent}: cannot be made ({error.strerror}). --storage names another place.") from None
+        raise StorageError(
+            f"{path.parent}: cannot be made ({error.strerror}). --storage names another place."
+        ) from None
 
 
 def _cause(error: BaseException) -> str:

@@ -37,7 +37,9 @@ def _trial_id() -> Column[int]:
 study_facts: Final = Table(
     "qpsearch_studies",
     OURS,
-    Column("study_id", Integer, ForeignKey(studies.c.study_id, ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column(
+        "study_id", Integer, ForeignKey(studies.c.study_id, ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
     Column("uid", String(32), nullable=False, comment="names the study's checkpoint folder"),
     Column("space_text", Text, nullable=False, comment="the space file as it was given"),
     Column("space_source", Text, nullable=False, comment="its file name"),

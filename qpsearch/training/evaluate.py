@@ -34,7 +34,7 @@ def evaluate(model: nn.Module, split: Split, dataset: DatasetName) -> Evaluation
     model.eval()
     loss = torch.zeros((), dtype=torch.float64, device=split.images.device)
     right, finite_images = torch.zeros_like(loss), torch.zeros_like(loss)
-    for images, labels in zip(split.images.split(BATCH), split.labels.split(BATCH), strict=True):
+    for images, labels in zip(torch.split(split.images, BATCH), torch.split(split.labels, BATCH), strict=True):
         logits = model(normalise(images, dataset)).double()
         finite = logits.isfinite().all(1)
         loss += F.cross_entropy(logits[finite], labels[finite], reduction="sum")

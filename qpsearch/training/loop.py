@@ -62,7 +62,7 @@ class _Trainer:
         folder = Path(run.data_folder) if run.data_folder else None
         self._train, self._validation = train_and_validation(config.data, folder, self._device)
         model = build_model(config.network, derive_seed(run.seed, "weights"))
-        self._model: nn.Module = model.to(device=self._device, memory_format=self._format)
+        self._model: nn.Module = model.to(self._device).to(memory_format=self._format)
         self._optimizer = build_optimizer(self._model, self._recipe)
         self._done = self._restore()
         if self._device.type == "cuda":
@@ -92,7 +92,7 @@ class _Trainer:
         """Return the mean training loss and the last learning rate."""
         generator = torch.Generator().manual_seed(derive_seed(self._run.seed, "epoch", epoch))
         order = torch.randperm(len(self._train.labels), generator=generator)
-        batches = order.split(self._recipe.batch_size)
+        batches = torch.split(order, self._recipe.batch_size)
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         lr = self._recipe.optimizer.lr
         self._model.train()

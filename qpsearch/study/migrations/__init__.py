@@ -1,0 +1,1 @@
+"""Alembic's history of our tables; Optuna's has its own."""

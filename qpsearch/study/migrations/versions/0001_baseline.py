@@ -69,7 +69,9 @@ def upgrade() -> None:
         "qpsearch_attempts",
         _trial(),
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("lease_id", sa.Integer, sa.ForeignKey("qpsearch_leases.lease_id", ondelete="CASCADE"), nullable=False),
+        sa.Column(
+            "lease_id", sa.Integer, sa.ForeignKey("qpsearch_leases.lease_id", ondelete="CASCADE"), nullable=False
+        ),
         sa.Column("host", sa.String(255)),
         sa.Column("device", sa.String(255)),
         sa.Column("threads", sa.Integer),

@@ -1,0 +1,232 @@
+"""Which parameters decide about the objective, by an evaluator that is named, with an interval and its n.
+
+The default, ``branches``, is fANOVA where every parameter gets its due: the parameters that are always
+active are judged on all complete trials; one that exists only in a branch is judged on the trials of its
+branch, together with what is active there. Optuna's default evaluator answers another question and hides
+the block types (HAZARDS 21); its evaluators are here under their own names.
+"""
+
+import random
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import numpy as np
+import optuna
+from optuna.importance import (
+    BaseImportanceEvaluator,
+    FanovaImportanceEvaluator,
+    MeanDecreaseImpurityImportanceEvaluator,
+    PedAnovaImportanceEvaluator,
+)
+from optuna.trial import FrozenTrial, TrialState
+
+from qpsearch.errors import UserError
+from qpsearch.records import Objective
+from qpsearch.study.optuna_rows import DIRECTIONS
+
+FEWEST: Final = 8  # complete trials below which a forest says nothing
+RESAMPLES: Final = 20
+TREES: Final = 64
+MANY: Final = 300  # trials above which resampled forests are kept small: their time grows with n squared
+INTERVAL: Final = (0.05, 0.95)
+
+
+class Evaluator(StrEnum):
+    """Names of the evaluators."""
+
+    BRANCHES = "branches"
+    FANOVA = "fanova"
+    PED_ANOVA = "ped-anova"
+    MDI = "mdi"
+
+
+TITLES: dict[Evaluator, str] = {
+    Evaluator.BRANCHES: "fANOVA, conditional parameters within their branch",
+    Evaluator.FANOVA: "Optuna's fANOVA",
+    Evaluator.PED_ANOVA: "Optuna's PED-ANOVA",
+    Evaluator.MDI: "Optuna's mean decrease in impurity",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importance:
+    """One parameter's share.
+
+    Attributes:
+        parameter: Its name.
+        importance: Share of the objective's variance that it explains alone (fANOVA); PED-ANOVA and MDI
+            have scales of their own that add up to 1.
+        low: 5th percentile of the importance over resampled trials, or the importance where that is less.
+        high: 95th percentile, or the importance where that is more.
+        trials: Complete trials it was judged on.
+    """
+
+    parameter: str
+    importance: float
+    low: float
+    high: float
+    trials: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportanceTable:
+    """Importances with all that one must know to read them.
+
+    Attributes:
+        study: The study's name.
+        objective: What was optimised.
+        evaluator: Who judged.
+        n: Complete trials with a finite value.
+        total: All trials of the study; pruned and failed ones are not used.
+        resamples: Resampled sets of trials behind each interval.
+        importances: The parameters judged on all n trials, the most important first; then the conditional
+            ones, likewise.
+        left_out: Why a parameter is not among them, a sentence each.
+    """
+
+    study: str
+    objective: Objective
+    evaluator: Evaluator
+    n: int
+    total: int
+    resamples: int
+    importances: tuple[Importance, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """One line that says how the table was made."""
+        basis = f"{TITLES[self.evaluator]}; {self.n} complete trials of {self.total}"
+        return f"{self.study}: what decides {self.objective.metric} ({basis})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table as ``--json`` prints it."""
+        fields = asdict(self)
+        fields["objective"] = {"metric": self.objective.metric.value, "direction": self.objective.direction.value}
+        return fields
+
+
+def importance(
+    trials: Sequence[FrozenTrial],
+    objective: Objective,
+    *,
+    study: str,
+    evaluator: Evaluator = Evaluator.BRANCHES,
+    seed: int = 0,
+) -> ImportanceTable:
+    """Judge the parameters of a study.
+
+    Args:
+        trials: All of its trials; only complete ones with a finite value count.
+        objective: What it optimises.
+        study: Its name, for titles.
+        evaluator: Who judges.
+        seed: Of forests and resamples.
+
+    Raises:
+        UserError: There are fewer than 8 such trials.
+    """
+    used = [
+        trial
+        for trial in trials
+        if trial.state is TrialState.COMPLETE and trial.value is not None and np.isfinite(trial.value)
+    ]
+    if len(used) < FEWEST:
+        raise UserError(
+            f"study {study!r} has {len(used)} complete trials; importance needs at least {FEWEST}. "
+            f"Run more trials: qpsearch resume {study} --trials N."
+        )
+    judge = _Judge(objective, evaluator, seed)
+    searched = {name: distribution for trial in trials for name, distribution in trial.distributions.items()}
+    left_out = [
+        f"{name}: only one value is possible" for name, distribution in searched.items() if distribution.single()
+    ]
+    wanted = [name for name, distribution in searched.items() if not distribution.single()]
+    always = [name for name in wanted if all(name in trial.params for trial in used)]
+    rows = judge.rows(used, always, always)
+    for name in (name for name in wanted if name not in always):
+        branch = [trial for trial in used if name in trial.params]
+        reason = _why_not(evaluator, len(branch))
+        if reason:
+            left_out.append(f"{name}: {reason}")
+            continue
+        active = [other for other in wanted if all(other in trial.params for trial in branch)]
+        rows += judge.rows(branch, active, [name])
+    ranked = sorted(rows, key=lambda row: (row.trials != len(used), -row.importance, row.parameter))
+    return ImportanceTable(
+        study=study,
+        objective=objective,
+        evaluator=evaluator,
+        n=len(used),
+        total=len(trials),
+        resamples=RESAMPLES,
+        importances=tuple(ranked),
+        left_out=tuple(left_out),
+    )
+
+
+def _why_not(evaluator: Evaluator, in_branch: int) -> str | None:
+    """Say why a conditional parameter is not judged; None where it is."""
+    if evaluator in (Evaluator.FANOVA, Evaluator.MDI):
+        return "conditional, which this evaluator cannot judge; the default one does"
+    if in_branch < FEWEST:
+        return f"active in {in_branch} complete trials, fewer than {FEWEST}"
+    return None
+
+
+class _Judge:
+    """Applies one of Optuna's evaluators to sets of trials."""
+
+    def __init__(self, objective: Objective, evaluator: Evaluator, seed: int) -> None:
+        self._objective, self._evaluator, self._seed = objective, evaluator, seed
+
+    def rows(self, trials: Sequence[FrozenTrial], active: list[str], wanted: list[str]) -> list[Importance]:
+        """Judge the active parameters on the trials and return those wanted."""
+        if not wanted:
+            return []
+        point = self._evaluate(trials, active, self._seed, TREES)
+        drawn = list(self._resampled(trials, active))
+        return [_row(name, point[name], [sample[name] for sample in drawn], len(trials)) for name in wanted]
+
+    def _resampled(self, trials: Sequence[FrozenTrial], active: list[str]) -> Iterator[dict[str, float]]:
+        generator = random.Random(self._seed)
+        trees = TREES // 4 if len(trials) <= MANY else TREES // 16
+        for index in range(RESAMPLES):
+            yield self._evaluate(generator.choices(trials, k=len(trials)), active, self._seed + index, trees)
+
+    def _evaluate(self, trials: Sequence[FrozenTrial], active: list[str], seed: int, trees: int) -> dict[str, float]:
+        if len({trial.value for trial in trials}) == 1:
+            return dict.fromkeys(active, 0.0)  # nothing varies, so nothing is explained
+        study = _study_of(trials, self._objective)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that PED-ANOVA is experimental, and that it was made for many trials
+            return EVALUATORS[self._evaluator](seed, trees).evaluate(study, params=active)
+
+
+EVALUATORS: dict[Evaluator, Callable[[int, int], BaseImportanceEvaluator]] = {
+    Evaluator.BRANCHES: lambda seed, trees: FanovaImportanceEvaluator(n_trees=trees, seed=seed),
+    Evaluator.FANOVA: lambda seed, trees: FanovaImportanceEvaluator(n_trees=trees, seed=seed),
+    Evaluator.PED_ANOVA: lambda seed, trees: PedAnovaImportanceEvaluator(),
+    Evaluator.MDI: lambda seed, trees: MeanDecreaseImpurityImportanceEvaluator(n_trees=trees, seed=seed),
+}
+
+
+def _row(name: str, point: float, drawn: list[float], trials: int) -> Importance:
+    low, high = np.quantile(drawn, INTERVAL)
+    return Importance(
+        parameter=name, importance=point, low=min(float(low), point), high=max(float(high), point), trials=trials
+    )
+
+
+def _study_of(trials: Sequence[FrozenTrial], objective: Objective) -> optuna.Study:
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        study = optuna.create_study(direction=DIRECTIONS[objective.direction])
+        study.add_trials(trials)
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+    return study

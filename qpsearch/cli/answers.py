@@ -1,0 +1,228 @@
+"""Commands that read a study: ``status``, ``trials``, ``best``, ``importance``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyName, print_json
+from qpsearch.cli.progress import duration
+from qpsearch.records import Scalar, StudySummary, TrialRecord
+
+if TYPE_CHECKING:
+    from qpsearch.analysis.importance import ImportanceTable
+
+STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
+PIPE_WIDTH = 200
+
+
+class EvaluatorName(StrEnum):
+    """What ``--evaluator`` takes: the members of ``analysis.importance.Evaluator``, known without loading it."""
+
+    BRANCHES = "branches"
+    FANOVA = "fanova"
+    PED_ANOVA = "ped-anova"
+    MDI = "mdi"
+
+
+def status(
+    study: Annotated[
+        str | None, typer.Argument(help="Name of a study; without it all are listed.", metavar="[STUDY]")
+    ] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: Json = False,
+) -> None:
+    """Say how far a study is, or list all studies."""
+    from qpsearch.study import reading
+    from qpsearch.study.storage import Database
+
+    database = Database.open(storage)
+    names = reading.study_names(database) if study is None else [study]
+    summaries = [reading.summary(database, name) for name in names]
+    records = reading.trial_records(database, study) if study is not None else []
+    running = [record for record in records if record.state == "RUNNING"]
+    if as_json:
+        print_json(
+            {
+                "studies": [_summary_dict(summary) for summary in summaries],
+                "running": [record.to_dict() for record in running],
+            }
+        )
+        return
+    table = Table("study", "done", *(state.lower() for state in STATES), "best", "trained", "driver", box=None)
+    for summary in summaries:
+        done = sum(count for state, count in summary.counts.items() if state != "RUNNING")
+        best = f"{summary.best.value:.4f} (trial {summary.best.number})" if summary.best else "-"
+        counts = [str(summary.counts.get(state, 0)) for state in STATES]
+        table.add_row(
+            summary.name, f"{done}/{summary.asked}", *counts, best, duration(summary.seconds), summary.driver or "none"
+        )
+    console = _console()
+    console.print(table)
+    for summary in summaries if study is not None else []:
+        _print_details(console, summary, running)
+
+
+def trials(study: StudyName, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
+    """List a study's trials."""
+    from qpsearch.study import reading
+    from qpsearch.study.storage import Database
+
+    database = Database.open(storage)
+    records = reading.trial_records(database, study)
+    if as_json:
+        print_json({"study": study, "trials": [record.to_dict() for record in records]})
+        return
+    metric = reading.space_of(database, study).search.objective.metric
+    table = Table("trial", "state", metric.value, "epochs", "seconds", "what was chosen, or why it failed", box=None)
+    for record in records:
+        value = f"{record.value:.4f}" if record.value is not None else "-"
+        table.add_row(
+            str(record.number), record.state, value, str(record.epochs), f"{record.duration_s:.1f}", _choices(record)
+        )
+    _console().print(table)
+
+
+def best(study: StudyName, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
+    """Show the best complete trial so far."""
+    from qpsearch.errors import UserError
+    from qpsearch.study import reading
+    from qpsearch.study.storage import Database
+
+    database = Database.open(storage)
+    objective = reading.space_of(database, study).search.objective
+    records = reading.trial_records(database, study)
+    found = reading.best(records, objective)
+    if as_json:
+        print_json(
+            {
+                "study": study,
+                "objective": {"metric": objective.metric, "direction": objective.direction},
+                "best": found.to_dict() if found else None,
+            }
+        )
+        return
+    if found is None:
+        raise UserError(f"study {study!r} has no complete trial yet. How far it is: qpsearch status {study}.")
+    complete = sum(record.state == "COMPLETE" for record in records)
+    runs = reading.run_scores(database, study, found.number)
+    print(f"trial {found.number}: {objective.metric} {found.value:.4f} on validation images,")
+    print(
+        f"the best of {complete} complete trials, n = {len(runs)}: optimistic until it is trained again on fresh seeds"
+    )
+    print(f"seeds: {', '.join(str(seed) for seed, _ in runs)}")
+    width = max(len(name) for name in found.params) if found.params else 0
+    for name, value in found.params.items():
+        print(f"  {name:<{width}}  {_shown(value)}")
+
+
+def importance(
+    study: StudyName,
+    evaluator: Annotated[
+        EvaluatorName,
+        typer.Option(help="branches: fANOVA, conditional parameters within their branch. The others are Optuna's own."),
+    ] = EvaluatorName.BRANCHES,
+    output: Annotated[
+        Path | None, typer.Option(help="The HTML page; default studies/STUDY-importance.html.", metavar="FILE")
+    ] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: Json = False,
+) -> None:
+    """Say which parameters decide, how surely, and draw it."""
+    from qpsearch.analysis.figures import importance_bars
+    from qpsearch.analysis.importance import Evaluator
+    from qpsearch.analysis.importance import importance as judge
+    from qpsearch.analysis.page import write_page
+    from qpsearch.study import reading
+    from qpsearch.study.storage import Database
+
+    database = Database.open(storage)
+    objective = reading.space_of(database, study).search.objective
+    table = judge(reading.frozen_trials(database, study), objective, study=study, evaluator=Evaluator(evaluator.value))
+    path = output or Path("studies") / f"{study}-importance.html"
+    write_page(importance_bars(table), _notes(table), path)
+    if as_json:
+        print_json(table.to_dict() | {"page": str(path)})
+        return
+    console = _console()
+    console.print(table.title, soft_wrap=True)
+    shown = Table("parameter", "importance", "5-95%", "trials", box=None)
+    for row in table.importances:
+        shown.add_row(row.parameter, f"{row.importance:.3f}", f"{row.low:.3f}-{row.high:.3f}", str(row.trials))
+    console.print(shown)
+    for note in _notes(table):
+        console.print(note, soft_wrap=True)
+    console.print(f"page: {path}", soft_wrap=True)
+
+
+def _notes(table: "ImportanceTable") -> tuple[str, ...]:
+    notes = [f"{table.total - table.n} trials that are pruned, failed or running were not used."]
+    if table.evaluator.value == "ped-anova":
+        notes.append(
+            "PED-ANOVA tells the best tenth of the trials from the rest of what was sampled; "
+            "a block that explains most of the variance can rank low."
+        )
+    return (*notes, *(f"left out: {reason}" for reason in table.left_out))
+
+
+def _print_details(console: Console, summary: StudySummary, running: list[TrialRecord]) -> None:
+    objective = summary.objective
+    console.print(
+        f"{objective.direction} {objective.metric}; sampler {summary.sampler}, pruner {summary.pruner}", soft_wrap=True
+    )
+    if summary.failures:
+        console.print("failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(summary.failures.items())))
+    if summary.infeasible:
+        console.print(f"infeasible draws, not trials: {summary.infeasible}")
+    for record in running:
+        state = "runs" if summary.driver else "waits for 'qpsearch resume'"
+        console.print(
+            f"trial {record.number} {state}: {record.epochs} epochs so far, {record.place or 'not placed yet'}",
+            soft_wrap=True,
+        )
+
+
+def _choices(record: TrialRecord) -> str:
+    if record.reason is not None:
+        last = (record.detail or "").strip().splitlines()
+        return f"{record.reason}: {last[-1] if last else ''}"
+    blocks = [f"{value}" for name, value in record.params.items() if name.endswith(".block")]
+    others = [
+        f"{name.rsplit('.', 1)[-1]} {_shown(value)}"
+        for name, value in record.params.items()
+        if not name.endswith(".block")
+    ]
+    return f"{' / '.join(blocks)}; {', '.join(others)}" if blocks else ", ".join(others)
+
+
+def _shown(value: Scalar) -> str:
+    if value is None:
+        return "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _summary_dict(summary: StudySummary) -> dict[str, Any]:
+    return {
+        "name": summary.name,
+        "objective": {"metric": summary.objective.metric, "direction": summary.objective.direction},
+        "trials": summary.asked,
+        "counts": dict(summary.counts),
+        "failures": dict(summary.failures),
+        "infeasible": summary.infeasible,
+        "best": summary.best.to_dict() if summary.best else None,
+        "seconds": summary.seconds,
+        "driver": summary.driver,
+        "sampler": summary.sampler,
+        "pruner": summary.pruner,
+    }
+
+
+def _console() -> Console:
+    """Return a console that keeps whole rows in a pipe, where nothing is 80 columns wide."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    return console

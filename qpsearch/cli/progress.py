@@ -1,0 +1,205 @@
+"""What a user sees while a study runs: a live table in a terminal, plain lines in a pipe."""
+
+import sys
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from qpsearch.records import Objective
+from qpsearch.space import Space
+from qpsearch.study.events import Closed, Event, Interrupted, Reported, Started
+
+RECENT = 6
+
+
+class Progress(Protocol):
+    """Watches a ledger."""
+
+    @property
+    def tally(self) -> "Tally":
+        """What it has counted."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def see(self, event: Event) -> None:
+        """Take an event in."""
+
+    def say(self, text: str) -> None:
+        """Tell the user something."""
+
+
+def progress(space: Space, asked: int, done: int, best: tuple[float, int] | None) -> Progress:
+    """Return the display that fits where output goes; ``done`` and ``best`` are what a resumed study begins with."""
+    tally = Tally(objective=space.search.objective, asked=asked, closed=done, best=best)
+    return LiveProgress(tally, space.study) if sys.stdout.isatty() else PlainProgress(tally)
+
+
+@dataclass(slots=True)
+class Running:
+    """A trial that trains."""
+
+    attempt: int
+    blocks: str
+    epochs: int
+    done: int
+    began: float
+    value: float | None = None
+    place: str = ""
+
+
+class Tally:
+    """Counts what the events tell."""
+
+    def __init__(self, *, objective: Objective, asked: int, closed: int, best: tuple[float, int] | None) -> None:
+        self.objective, self.asked, self.closed, self.best = objective, asked, closed, best
+        self.here = 0
+        self.states: dict[str, int] = {}
+        self.running: dict[int, Running] = {}
+        self.began = time.monotonic()
+
+    def see(self, event: Event) -> Running | None:
+        """Take an event in; return the trial that it ended, if it did."""
+        match event:
+            case Started(number=number, attempt=attempt, params=params, epochs=epochs, resumed_at=resumed_at):
+                blocks = [str(value) for name, value in params.items() if name.endswith(".block")]
+                self.running[number] = Running(attempt, " ".join(blocks), epochs, resumed_at, time.monotonic())
+            case Reported(number=number, value=value, place=place):
+                trial = self.running[number]
+                trial.done, trial.value, trial.place = trial.done + 1, value, place.device
+            case Closed(number=number, state=state, value=value):
+                self.closed += 1
+                self.here += 1
+                self.states[state] = self.states.get(state, 0) + 1
+                if state == "COMPLETE" and value is not None and self._is_better(value):
+                    self.best = (value, number)
+                return self.running.pop(number)
+            case Interrupted(number=number):
+                self.running.pop(number)
+        return None
+
+    def left_s(self) -> float | None:
+        """Estimate the seconds left from the trials that ended under this driver; None before the first."""
+        if not self.here:
+            return None
+        return (time.monotonic() - self.began) / self.here * (self.asked - self.closed)
+
+    def best_text(self) -> str:
+        """Say the best value so far."""
+        return f"best {self.best[0]:.4f} (trial {self.best[1]})" if self.best else "no complete trial yet"
+
+    def _is_better(self, value: float) -> bool:
+        return self.best is None or self.objective.sign * (value - self.best[0]) > 0
+
+
+def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
+    """Return one line about a trial that ended."""
+    value = f"{tally.objective.metric} {event.value:.4f}" if event.value is not None else event.reason or ""
+    took = f"{trial.done} epochs, {time.monotonic() - trial.began:.1f} s"
+    head = f"[{tally.closed}/{tally.asked}] trial {event.number} {event.state:<8} {value}"
+    line = f"{head}  ({trial.blocks}; {took})  {tally.best_text()}"
+    if event.detail and event.state == "FAIL":
+        line += f"\n    {event.detail.strip().splitlines()[-1]}"
+    return line
+
+
+class PlainProgress:
+    """A line for each trial that starts over or ends."""
+
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
+        self._out = sys.stdout  # dispatch may redirect what libraries print
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def see(self, event: Event) -> None:
+        """Print what a log should hold."""
+        ended = self.tally.see(event)
+        if isinstance(event, Started) and event.attempt > 1:
+            self.say(f"trial {event.number} goes on after epoch {event.resumed_at} (attempt {event.attempt})")
+        if isinstance(event, Closed) and ended is not None:
+            self.say(closed_line(event, ended, self.tally))
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        print(text, file=self._out, flush=True)
+
+
+class LiveProgress:
+    """A table of what runs, redrawn four times a second; the last endings stand above it."""
+
+    def __init__(self, tally: Tally, name: str) -> None:
+        self.tally, self._name = tally, name
+        self._console = Console(file=sys.stdout)
+        self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def see(self, event: Event) -> None:
+        """Take an event in; an ending stays on the screen."""
+        ended = self.tally.see(event)
+        if isinstance(event, Closed) and ended is not None:
+            self.say(closed_line(event, ended, self.tally))
+
+    def say(self, text: str) -> None:
+        """Print a line above the table."""
+        self._console.print(Text(text), soft_wrap=True)
+
+    def _draw(self) -> RenderableType:
+        tally = self.tally
+        head = Table.grid(padding=(0, 2))
+        counts = ", ".join(f"{count} {state.lower()}" for state, count in sorted(tally.states.items()))
+        left = tally.left_s()
+        head.add_row(
+            Text(self._name, style="bold"),
+            ProgressBar(total=tally.asked, completed=tally.closed, width=24),
+            f"{tally.closed}/{tally.asked}",
+            counts,
+            Text(tally.best_text(), style="bold"),
+            f"{duration(time.monotonic() - tally.began)} gone"
+            + (f", about {duration(left)} left" if left is not None else ""),
+        )
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for title in ("trial", "blocks", "epoch", str(tally.objective.metric), "device", "seconds"):
+            table.add_column(title, justify="left" if title in ("blocks", "device") else "right")
+        for number, trial in sorted(tally.running.copy().items()):
+            value = "" if trial.value is None else f"{trial.value:.4f}"
+            table.add_row(
+                str(number),
+                trial.blocks,
+                f"{trial.done}/{trial.epochs}",
+                value,
+                trial.place,
+                f"{time.monotonic() - trial.began:.0f}",
+            )
+        return Group(head, table)
+
+
+def duration(seconds: float) -> str:
+    """Return ``45 s``, ``3 min`` or ``2.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,130 @@
+"""Connecting to Ray, and finding out how many trials fit."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from qpsearch.errors import DispatchError
+from qpsearch.space.space import Resources
+from qpsearch.vocabulary import DatasetName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """What a study gets of the Ray that this process is connected to.
+
+    Attributes:
+        cpus: Cores a trial.
+        gpus: GPUs a trial.
+        slots: Trials at once.
+        nodes: Machines.
+    """
+
+    cpus: int
+    gpus: float
+    slots: int
+    nodes: int
+
+    @property
+    def device(self) -> str:
+        """``cuda`` where a trial gets a GPU; an actor without one may see GPUs all the same (HAZARDS 11)."""
+        return "cuda" if self.gpus > 0 else "cpu"
+
+    def __str__(self) -> str:
+        share = f"{self.cpus} core{'s' * (self.cpus > 1)}" + (f" and {self.gpus:g} GPU" if self.gpus else "")
+        return f"{self.slots} at once on {self.nodes} node{'s' * (self.nodes > 1)}, {share} each"
+
+    def prepare_nodes(self, dataset: DatasetName, folder: Path | None) -> None:
+        """Prepare the data set on the other nodes, before the first trial; this one has it already.
+
+        Raises:
+            DataError: It cannot be fetched there.
+        """
+        if folder is None:
+            return
+        own = ray.get_runtime_context().get_node_id()
+        others = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["NodeID"] != own]
+        task = ray.remote(num_cpus=0)(_prepare)
+        ray.get(
+            [
+                task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+                    dataset, str(folder)
+                )
+                for node in others
+            ]
+        )
+
+
+@contextlib.contextmanager
+def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
+    """Start Ray on this machine, or join a cluster, for as long as the context lasts.
+
+    Args:
+        resources: What a trial asks for; None in it stands for what the machine suggests.
+        address: None for a Ray of our own; ``auto`` or ``host:port`` for a running one.
+
+    Raises:
+        DispatchError: There is no such cluster, or a trial asks for more than it has.
+    """
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # hide GPUs from workers without one (HAZARDS 11)
+    try:
+        ray.init(
+            address=address,
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise DispatchError(
+            f"--address {address}: no Ray cluster can be reached there ({_line(error)}). "
+            "'ray start --head' starts one; without --address this machine is used."
+            if address
+            else f"Ray cannot be started on this machine ({_line(error)}). --dispatch inline works without it."
+        ) from None
+    try:
+        yield _size(resources, ray.cluster_resources(), ray.nodes())
+    finally:
+        ray.shutdown()
+
+
+def _size(resources: Resources, total: dict[str, float], nodes: list[dict[str, Any]]) -> Cluster:
+    """Fit trials into nodes: each node holds whole trials, each GPU whole shares."""
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    has_gpu = total.get("GPU", 0) > 0
+    gpus = float(has_gpu) if resources.gpus is None else resources.gpus
+    if 1 < gpus != int(gpus):
+        raise DispatchError(f"{gpus:g} GPUs a trial: more than one must be a whole number.")
+    fitting = sum(_fit(node.get("CPU", 0), node.get("GPU", 0), resources.cpus, gpus) for node in alive)
+    if fitting == 0:
+        most_cpus, most_gpus = (max(node.get(kind, 0) for node in alive) for kind in ("CPU", "GPU"))
+        raise DispatchError(
+            f"a trial asks for {resources.cpus} cores and {gpus:g} GPUs, but no node has them: "
+            f"the most are {most_cpus:g} cores and {most_gpus:g} GPUs. Lower --cpus or --gpus."
+        )
+    slots = fitting if resources.concurrent is None else min(resources.concurrent, fitting)
+    return Cluster(cpus=resources.cpus, gpus=gpus, slots=slots, nodes=len(alive))
+
+
+def _fit(node_cpus: float, node_gpus: float, cpus: int, gpus: float) -> int:
+    by_cpu = int(node_cpus // cpus)
+    if gpus == 0:
+        return by_cpu
+    by_gpu = int(node_gpus // gpus) if gpus >= 1 else int(node_gpus) * int(1 / gpus + 1e-9)
+    return min(by_cpu, by_gpu)
+
+
+def _prepare(dataset: DatasetName, folder: str) -> None:
+    from qpsearch.training.prepare import prepare  # loads torch, so only on the node that needs it
+
+    prepare(dataset, Path(folder))
+
+
+def _line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

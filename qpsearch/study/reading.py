@@ -1,0 +1,148 @@
+"""Reading a study: records for tables and figures. Takes no lock that a driver could wait for."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Connection, Row, func, select
+
+from qpsearch.records import Objective, StudySummary, TrialRecord
+from qpsearch.space import Space
+from qpsearch.study import lease
+from qpsearch.study.lease import Driver
+from qpsearch.study.opening import find_study, stored_space
+from qpsearch.study.optuna_rows import read_trials
+from qpsearch.study.storage import Database
+from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs, studies, study_facts, trials
+
+
+def study_names(database: Database) -> list[str]:
+    """Return the names of the studies that qpsearch made, in the order of their making."""
+    query = select(studies.c.study_name).join(study_facts, study_facts.c.study_id == studies.c.study_id)
+    return database.read(lambda c: list(c.execute(query.order_by(study_facts.c.created)).scalars()))
+
+
+def space_of(database: Database, name: str) -> Space:
+    """Return the space that a study searches; raises StudyNotFound."""
+    return database.read(lambda c: stored_space(_facts(c, find_study(c, name)), name))
+
+
+def frozen_trials(database: Database, name: str) -> list[FrozenTrial]:
+    """Return a study's trials as Optuna knows them, by number; raises StudyNotFound."""
+    return database.read(lambda c: read_trials(c, find_study(c, name)))
+
+
+def trial_records(database: Database, name: str) -> list[TrialRecord]:
+    """Return a study's trials, by number; raises StudyNotFound."""
+    return database.read(lambda c: _records(c, find_study(c, name)))
+
+
+def run_scores(database: Database, name: str, number: int) -> list[tuple[int, float | None]]:
+    """Return seed and score of each run of a trial; raises StudyNotFound."""
+
+    def query(connection: Connection) -> list[tuple[int, float | None]]:
+        rows = (
+            select(runs.c.seed, runs.c.score)
+            .join(trials, trials.c.trial_id == runs.c.trial_id)
+            .where(trials.c.study_id == find_study(connection, name), trials.c.number == number)
+            .order_by(runs.c.replicate)
+        )
+        return [(row.seed, row.score) for row in connection.execute(rows)]
+
+    return database.read(query)
+
+
+def epoch_rows(database: Database, name: str) -> list[Mapping[str, Any]]:
+    """Return every recorded epoch with its trial's number, in the order of trial, replicate, epoch."""
+
+    def query(connection: Connection) -> list[Mapping[str, Any]]:
+        rows = (
+            select(trials.c.number, epochs)
+            .join(trials, trials.c.trial_id == epochs.c.trial_id)
+            .where(trials.c.study_id == find_study(connection, name))
+            .order_by(trials.c.number, epochs.c.replicate, epochs.c.epoch)
+        )
+        return [dict(row) for row in connection.execute(rows).mappings()]
+
+    return database.read(query)
+
+
+def summary(database: Database, name: str) -> StudySummary:
+    """Return one line about a study; raises StudyNotFound."""
+    return database.read(lambda c: _summary(c, find_study(c, name), name))
+
+
+def best(records: list[TrialRecord], objective: Objective) -> TrialRecord | None:
+    """Return the best complete trial, the earlier of two equal ones; None where none is complete."""
+    complete = [record for record in records if record.state == TrialState.COMPLETE.name and record.value is not None]
+    return max(complete, key=lambda record: (objective.sign * (record.value or 0.0), -record.number), default=None)
+
+
+def _facts(connection: Connection, study: int) -> Row[Any]:
+    return connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
+
+
+def _summary(connection: Connection, study: int, name: str) -> StudySummary:
+    facts = _facts(connection, study)
+    objective = stored_space(facts, name).search.objective
+    records = _records(connection, study)
+    return StudySummary(
+        name=name,
+        objective=objective,
+        asked=facts.asked,
+        counts=Counter(record.state for record in records),
+        failures=Counter(record.reason for record in records if record.reason is not None),
+        infeasible=connection.execute(select(func.count()).where(infeasible.c.study_id == study)).scalar_one(),
+        best=best(records, objective),
+        seconds=sum(record.duration_s for record in records),
+        driver=_driver(connection, study),
+        sampler=facts.sampler,
+        pruner=facts.pruner,
+    )
+
+
+def _driver(connection: Connection, study: int) -> str | None:
+    """Name the driver that holds a study; one that died on this host does not."""
+    here = Driver.this()
+    holders = [holder.driver for holder in lease.standing(connection, study) if not holder.expired_on(here)]
+    return str(holders[0]) if holders else None
+
+
+def _records(connection: Connection, study: int) -> list[TrialRecord]:
+    own = select(trials.c.trial_id).where(trials.c.study_id == study)
+    config = {
+        row.trial_id: row.config_json for row in connection.execute(select(configs).where(configs.c.trial_id.in_(own)))
+    }
+    work = {
+        row.trial_id: row
+        for row in connection.execute(
+            select(epochs.c.trial_id, func.count().label("epochs"), func.sum(epochs.c.seconds).label("seconds"))
+            .where(epochs.c.trial_id.in_(own))
+            .group_by(epochs.c.trial_id)
+        )
+    }
+    tries: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(select(attempts).where(attempts.c.trial_id.in_(own)).order_by(attempts.c.number)):
+        tries[row.trial_id].append(row)
+    return [
+        _record(trial, config[trial._trial_id], work.get(trial._trial_id), tries[trial._trial_id])
+        for trial in read_trials(connection, study)
+    ]
+
+
+def _record(trial: FrozenTrial, config_json: str, work: Row[Any] | None, tries: list[Row[Any]]) -> TrialRecord:
+    last = tries[-1]
+    return TrialRecord(
+        number=trial.number,
+        state=trial.state.name,
+        value=trial.value,
+        reason=last.reason,
+        detail=last.detail,
+        params=trial.params,
+        epochs=work.epochs if work else 0,
+        attempts=len(tries),
+        duration_s=work.seconds if work else 0.0,
+        place=f"{last.host} {last.device}" if last.host else None,
+        config_json=config_json,
+    )
