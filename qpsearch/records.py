@@ -73,6 +73,10 @@ class RunSettings:
     checkpoint_stem: str = "r0-a1"
     resume_from: tuple[str, ...] = ()
 
+    def checkpoint_name(self, epoch: int) -> str:
+        """Return the file name of the checkpoint after an epoch: ``r0-a1-e003.pt``."""
+        return f"{self.checkpoint_stem}-e{epoch:03d}.pt"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:

@@ -1,8 +1,8 @@
 """A trainer that follows a script instead of learning, importable in worker processes.
 
 What it does is told by the configuration: ``batch_size`` picks the behaviour, the learning rate sets the
-level it reaches. It logs every epoch that it starts, one line each, into ``data_folder/log``, so that a test
-can count work done twice; it writes real checkpoint files and goes on from them.
+level it reaches. It logs every epoch that it starts, one line each, into the folder that SCRIPTED_LOG names, so that
+a test can count work done twice; it writes real checkpoint files and goes on from them.
 """
 
 import json
@@ -15,7 +15,6 @@ from pathlib import Path
 from qpsearch.architecture import TrialConfig
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.records import EpochReport, RunSettings
-from qpsearch.training.checkpoint import checkpoint_name
 
 
 class Behaviour(IntEnum):
@@ -101,11 +100,12 @@ def _misbehave(behaviour: Behaviour) -> None:
 
 
 def _log(run: RunSettings, epoch: int) -> None:
-    if run.data_folder is None:
+    folder = os.environ.get("SCRIPTED_LOG")
+    if folder is None:
         return
     trial = Path(run.checkpoint_folder or "").name
     line = f"{trial} {run.checkpoint_stem.split('-')[0]} {epoch} {run.checkpoint_stem} pid={os.getpid()}\n"
-    descriptor = os.open(Path(run.data_folder) / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    descriptor = os.open(Path(folder) / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(descriptor, line.encode())
     os.close(descriptor)
 
@@ -113,7 +113,7 @@ def _log(run: RunSettings, epoch: int) -> None:
 def _save(run: RunSettings, epoch: int) -> str:
     if run.checkpoint_folder is None:
         return ""
-    path = Path(run.checkpoint_folder) / checkpoint_name(run.checkpoint_stem, epoch)
+    path = Path(run.checkpoint_folder) / run.checkpoint_name(epoch)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.partial")
     temporary.write_text(json.dumps({"epoch": epoch}))

@@ -159,7 +159,10 @@ class _Builder:
             if key in seen:
                 raise SpaceError([f"{where}: key {key!r} was given already in line {seen[key].line}. Keep one."])
             seen[key] = where
-            yield Entry(key, where, self.build(value_node, depth + 1))
+            value = self.build(value_node, depth + 1)
+            if isinstance(value, Scalar) and value.value is None:
+                value = Scalar(None, where)  # YAML places what is not there at the next token, lines below
+            yield Entry(key, where, value)
 
     def _where(self, node: Any) -> Where:
         return Where(self._source, node.start_mark.line + 1, node.start_mark.column + 1)

@@ -18,6 +18,11 @@ AUTO = "auto"
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
+def shown(value: Scalar) -> str:
+    """Return a value as a file spells it."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
 class Kind(Protocol):
     """What a leaf may hold."""
 
@@ -46,7 +51,7 @@ class Whole:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
-            raise ValueError(f"{value!r} is not {self.expected}.")
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
         return value
 
 
@@ -70,9 +75,9 @@ class Number:
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Check a finite number and return it as a float."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"{value!r} is not {self.expected}.")
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
         if not self.low <= value <= self.high or (self.above and value == self.low):
-            raise ValueError(f"{value!r} is not {self.expected}.")
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
         return float(value)
 
 
@@ -81,6 +86,7 @@ class OneOf:
     """A member of an enum, by its value."""
 
     words: type[StrEnum]
+    noun: str = ""
 
     @property
     def expected(self) -> str:
@@ -91,7 +97,8 @@ class OneOf:
         """Check a word; answers an unknown one with the nearest known."""
         known = [str(word) for word in self.words]
         if value not in known:
-            raise ValueError(f"unknown {name.replace('_', ' ')} {str(value)!r}. {nearest(str(value), known)}")
+            noun = self.noun or name.replace("_", " ")
+            raise ValueError(f"unknown {noun} {str(value)!r}. {nearest(str(value), known)}")
         return str(value)
 
 
@@ -112,7 +119,7 @@ class OrWord:
         if value is None or value == self.word:
             return None
         if isinstance(value, str) and not isinstance(self.kind, OneOf | Duration):
-            raise ValueError(f"{value!r} is not {self.expected}.")
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
         return self.kind.parse(value, name)
 
 
@@ -145,5 +152,5 @@ class Duration:
         """Return seconds."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", str(value))
         if match is None or float(match[1]) <= 0:
-            raise ValueError(f"{value!r} is not {self.expected}.")
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
         return float(match[1]) * _UNITS_S[match[2]]

@@ -1,12 +1,10 @@
-"""From a YAML document to a ``Space``: every problem of a file is found and reported together."""
+"""From a YAML document to a tree of leaves: every problem of a file is found and reported together."""
 
-from pathlib import Path
-from typing import Any
+from difflib import get_close_matches
 
-from qpsearch.errors import SpaceError, nearest
-from qpsearch.records import Objective
+from qpsearch.errors import nearest
 from qpsearch.records import Scalar as Value
-from qpsearch.space.document import Mapping, Node, Scalar, Sequence, Where, load, parse
+from qpsearch.space.document import Entry, Mapping, Node, Scalar, Sequence, Where
 from qpsearch.space.domains import (
     Choice,
     Constant,
@@ -23,7 +21,6 @@ from qpsearch.space.kinds import Kind, Number, OrWord, Whole
 from qpsearch.space.schema import (
     REQUIRED,
     RULES,
-    SPACE,
     Field,
     LeafField,
     ListField,
@@ -31,57 +28,11 @@ from qpsearch.space.schema import (
     StagesField,
     VariantField,
 )
-from qpsearch.space.space import Data, Resources, Search, Space
-from qpsearch.vocabulary import (
-    DATASETS,
-    Augmentation,
-    DatasetName,
-    Direction,
-    Metric,
-    PrunerKind,
-    SamplerKind,
-    ScoreKind,
-)
 
 DOMAINS = ("choice", "int", "float", "log")
 
 
-def load_space(path: Path) -> Space:
-    """Read a space file.
-
-    Raises:
-        SpaceError: With one line for each problem of the file.
-    """
-    text, root = load(path)
-    return _space(text, root)
-
-
-def parse_space(text: str, source: str = "space") -> Space:
-    """Read a space from text, such as the one stored with a study; raises as ``load_space`` does."""
-    return _space(text, parse(text, source))
-
-
-def _space(text: str, root: Node) -> Space:
-    reader = _Reader()
-    tree = reader.section(root, SPACE, "")
-    if reader.problems:
-        raise SpaceError(reader.ordered())
-    space = Space(
-        source=text,
-        study=_constant(tree, "study"),
-        data=_data(tree),
-        network=_group(tree, "network"),
-        training=_group(tree, "training"),
-        search=_search(tree, reader, root),
-        resources=_resources(tree),
-    )
-    _check_whole(space, reader, root)
-    if reader.problems:
-        raise SpaceError(reader.ordered())
-    return space
-
-
-class _Reader:
+class Reader:
     """Walks document and schema side by side and collects problems."""
 
     def __init__(self) -> None:
@@ -100,15 +51,24 @@ class _Reader:
         if not isinstance(node, Mapping):
             self.wrong(node.where, path, f"expected keys ({', '.join(field.fields)}), got {_kind_of(node)}.")
             return Group(())
-        for entry in node.entries:
-            if entry.key not in field.fields:
-                self.wrong(entry.where, path, f"unknown key {entry.key!r}. {nearest(entry.key, list(field.fields))}")
+        meant = self._unknown_keys(node.entries, list(field.fields), path)
         children = []
         for name, inner in field.fields.items():
+            if name in meant:
+                continue  # misspelt, which was said already
             child = self._child(node, name, inner, f"{path}.{name}" if path else name, inherit)
             if child is not None:
                 children.append((name, child))
         return Group(tuple(children))
+
+    def _unknown_keys(self, entries: tuple[Entry, ...], known: list[str], path: str) -> set[str]:
+        """Note the keys that are not known; return those that were probably meant."""
+        meant: set[str] = set()
+        for entry in entries:
+            if entry.key not in known:
+                self.wrong(entry.where, path, f"unknown key {entry.key!r}. {nearest(entry.key, known)}")
+                meant |= set(get_close_matches(entry.key, known, n=1)) - {other.key for other in entries}
+        return meant
 
     def _child(self, node: Mapping, name: str, field: Field, path: str, inherit: bool) -> Tree | None:
         given = node.get(name)
@@ -157,7 +117,7 @@ class _Reader:
             case Scalar(value, where):
                 return self._constant(value, field.kind, name, where, path)
             case Sequence(_, where):
-                hint = "A list is not a domain" if not field.fixed else "A list cannot stand here"
+                hint = "a list is not a domain" if not field.fixed else "a list cannot stand here"
                 fix = "; write {choice: [...]} to search it." if not field.fixed else "."
                 self.wrong(where, path, f"{hint}{fix} Expected {field.kind.expected}.")
             case Mapping(_, where) if field.fixed:
@@ -167,6 +127,9 @@ class _Reader:
         return Constant(None)
 
     def _constant(self, value: Value, kind: Kind, name: str, where: Where, path: str) -> Constant:
+        if value is None and not isinstance(kind, OrWord):
+            self.wrong(where, path, f"has no value. Expected {kind.expected}.")
+            return Constant(None)
         try:
             return Constant(kind.parse(value, name))
         except ValueError as error:
@@ -197,6 +160,13 @@ class _Reader:
             form = "a list of options" if entry.key == "choice" else "[low, high]"
             self.wrong(entry.node.where, path, f"{entry.key} takes {form}, got {_kind_of(entry.node)}.")
             return Constant(None)
+        if entry.key != "choice" and not isinstance(_numeric(kind), Whole | Number):
+            self.wrong(
+                entry.where,
+                path,
+                f"{{{entry.key}: ...}} draws numbers. Expected {kind.expected}: use {{choice: [...]}}.",
+            )
+            return Constant(None)
         values = self._values(entry.node, kind, name, path)
         if values is None:
             return Constant(None)
@@ -219,9 +189,7 @@ class _Reader:
     def _build(self, word: str, values: list[Value], step: Node | None, kind: Kind) -> Domain:
         if word == "choice":
             return Choice(options=tuple(values))
-        numeric = kind.kind if isinstance(kind, OrWord) else kind
-        if not isinstance(numeric, Whole | Number):
-            raise ValueError(f"{{{word}: ...}} draws numbers, but this is {kind.expected}; use {{choice: [...]}}")
+        numeric = _numeric(kind)
         if len(values) != 2 or None in values:
             raise ValueError(f"{word} takes [low, high], got {len(values)} values")
         low, high = values
@@ -262,20 +230,14 @@ class _Reader:
 
     def _stage(self, node: Node, field: StagesField, path: str) -> Group:
         """A stage keeps only the rules that it names; the others come from ``network.rules``."""
-        own = {name: inner for name, inner in field.section.fields.items() if name not in RULES.fields}
         if not isinstance(node, Mapping):
             return self.section(node, field.section, path)
-        rules = Mapping(tuple(entry for entry in node.entries if entry.key in RULES.fields), node.where)
-        others = Mapping(tuple(entry for entry in node.entries if entry.key not in RULES.fields), node.where)
-        for entry in others.entries:
-            if entry.key not in own:
-                self.wrong(
-                    entry.where, path, f"unknown key {entry.key!r}. {nearest(entry.key, list(field.section.fields))}"
-                )
-        known = Mapping(tuple(entry for entry in others.entries if entry.key in own), node.where)
-        shape = self.section(known, SectionField(fields=own), path)
-        named = self.section(rules, RULES, path, inherit=True)
-        return Group(shape.children + named.children)
+        known = list(field.section.fields)
+        meant = self._unknown_keys(node.entries, known, path)
+        shape = {name: inner for name, inner in field.section.fields.items() if name not in {*RULES.fields, *meant}}
+        own = self.section(_only(node, set(shape)), SectionField(fields=shape), path)
+        rules = self.section(_only(node, set(RULES.fields)), RULES, path, inherit=True)
+        return Group(own.children + rules.children)
 
     def _variant(self, node: Node, field: VariantField, name: str, path: str) -> Variant:
         if isinstance(node, Mapping) and node.keys() == ["choice"]:
@@ -320,6 +282,10 @@ class _Reader:
         return word, self.section(settings, field.branches[word], f"{path}.{word}")
 
 
+def _only(node: Mapping, names: set[str]) -> Mapping:
+    return Mapping(tuple(entry for entry in node.entries if entry.key in names), node.where)
+
+
 def _demands(field: SectionField) -> bool:
     """Whether something below must be given, so that the section cannot be left out."""
     return any(
@@ -342,89 +308,10 @@ def _kind_of(node: Node) -> str:
             return repr(value)
 
 
+def _numeric(kind: Kind) -> Kind:
+    """Return the kind that a range draws from: what stands beside the word in 'none or a number'."""
+    return kind.kind if isinstance(kind, OrWord) else kind
+
+
 def _words(kind: Kind) -> list[str]:
     return [str(word) for word in getattr(kind, "words", ())]
-
-
-def _group(tree: Group, name: str) -> Group:
-    group = tree.get(name)
-    assert isinstance(group, Group)
-    return group
-
-
-def _constant(tree: Group, name: str) -> Any:
-    """Return a fixed leaf's value; its type is what the schema's kind made of it."""
-    leaf = tree.get(name)
-    assert isinstance(leaf, Constant)
-    return leaf.value
-
-
-def _data(tree: Group) -> Data:
-    data = _group(tree, "data")
-    return Data(
-        dataset=DatasetName(_constant(data, "dataset")),
-        validation=_constant(data, "validation"),
-        augment=tuple(map(Augmentation, _constant(data, "augment"))),
-    )
-
-
-def _search(tree: Group, reader: _Reader, root: Node) -> Search:
-    search = _group(tree, "search")
-    return Search(
-        objective=_objective(_group(search, "objective"), reader, root),
-        score=ScoreKind(_constant(search, "score")),
-        sampler=SamplerKind(_constant(search, "sampler")),
-        pruner=PrunerKind(_constant(search, "pruner")),
-        trials=_constant(search, "trials"),
-        replicates=_constant(search, "replicates"),
-        seed=_constant(search, "seed"),
-    )
-
-
-def _objective(group: Group, reader: _Reader, root: Node) -> Objective:
-    named = {direction: _constant(group, direction) for direction in Direction if _constant(group, direction)}
-    if len(named) > 1:
-        reader.wrong(
-            _where(root, "search", "objective"), "search.objective", "names two metrics; one objective can be searched."
-        )
-    direction, metric = next(iter(named.items()), (Direction.MAXIMIZE, Metric.VAL_ACCURACY))
-    natural = Direction.MINIMIZE if metric == Metric.VAL_LOSS else Direction.MAXIMIZE
-    if direction != natural:
-        reader.wrong(
-            _where(root, "search", "objective"),
-            "search.objective",
-            f"{metric} gets better the other way: write {{{natural}: {metric}}}.",
-        )
-    return Objective(metric=Metric(metric), direction=Direction(direction))
-
-
-def _resources(tree: Group) -> Resources:
-    resources = _group(tree, "resources")
-    return Resources(
-        gpus=_constant(resources, "gpus"),
-        cpus=_constant(resources, "cpus"),
-        concurrent=_constant(resources, "concurrent"),
-        report_timeout_s=_constant(resources, "report_timeout"),
-    )
-
-
-def _check_whole(space: Space, reader: _Reader, root: Node) -> None:
-    """Check what no single leaf can tell."""
-    facts = DATASETS[space.data.dataset]
-    if not facts.classes <= space.data.validation <= facts.train_images // 2:
-        reader.wrong(
-            _where(root, "data", "validation"),
-            "data.validation",
-            f"{space.data.validation} of the {facts.train_images} training images of {space.data.dataset}. "
-            f"Expected from {facts.classes} (one for each label) to {facts.train_images // 2}.",
-        )
-
-
-def _where(node: Node, *path: str) -> Where:
-    """Return the place of a path, or of its nearest ancestor that the file has."""
-    for name in path:
-        child = node.get(name) if isinstance(node, Mapping) else None
-        if child is None:
-            break
-        node = child
-    return node.where

@@ -201,13 +201,15 @@ TRAINING: Final = SectionField(
 DATA: Final = SectionField(
     doc="The data set and how training sees it.",
     fields={
-        "dataset": LeafField(kind=OneOf(DatasetName), doc="Name of the data set.", fixed=True),
+        "dataset": LeafField(kind=OneOf(DatasetName, "data set"), doc="Name of the data set.", fixed=True),
         "validation": LeafField(
             kind=Whole(1, 10_000_000),
             doc="Images taken from the training split, stratified, to steer the search.",
             fixed=True,
         ),
-        "augment": ListField(kind=OneOf(Augmentation), doc="Random changes of training images: flip, crop."),
+        "augment": ListField(
+            kind=OneOf(Augmentation, "augmentation"), doc="Random changes of training images: flip, crop."
+        ),
     },
 )
 
@@ -217,10 +219,10 @@ SEARCH: Final = SectionField(
         "objective": SectionField(
             fields={
                 "maximize": LeafField(
-                    kind=OrWord(NONE, OneOf(Metric)), default=NONE, doc="Metric to maximise.", fixed=True
+                    kind=OrWord(NONE, OneOf(Metric, "metric")), default=NONE, doc="Metric to maximise.", fixed=True
                 ),
                 "minimize": LeafField(
-                    kind=OrWord(NONE, OneOf(Metric)), default=NONE, doc="Metric to minimise.", fixed=True
+                    kind=OrWord(NONE, OneOf(Metric, "metric")), default=NONE, doc="Metric to minimise.", fixed=True
                 ),
             }
         ),

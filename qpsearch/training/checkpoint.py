@@ -28,11 +28,6 @@ class Checkpoint:
     optimizer: dict[str, Any]
 
 
-def checkpoint_name(stem: str, epoch: int) -> str:
-    """Return ``r0-a1-e003.pt``: replicate, attempt, epoch."""
-    return f"{stem}-e{epoch:03d}.pt"
-
-
 def save(path: Path, epoch: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Write a checkpoint so that ``path`` holds either all of it or is not there, also after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)

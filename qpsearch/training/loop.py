@@ -122,7 +122,7 @@ class _Trainer:
     def _save(self, epoch: int) -> str:
         if self._run.checkpoint_folder is None:
             return ""
-        name = checkpoint.checkpoint_name(self._run.checkpoint_stem, epoch)
+        name = self._run.checkpoint_name(epoch)
         checkpoint.save(Path(self._run.checkpoint_folder) / name, epoch, self._model, self._optimizer)
         return name
 

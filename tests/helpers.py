@@ -1,0 +1,65 @@
+"""What tests of the study and of dispatch do again and again."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from qpsearch.architecture import TrialConfig
+from qpsearch.records import Assignment, EpochReport, Place, Progress
+from qpsearch.space import Space
+from qpsearch.study import opening
+from qpsearch.study.events import Event
+from qpsearch.study.ledger import Ledger
+from qpsearch.study.storage import Database
+
+HERE = Place(host="here", device="cpu", threads=1, memory_format="contiguous")
+SPACES = sorted((Path(__file__).parent.parent / "spaces").glob("*.yaml"))
+
+
+def new_ledger(url: str, space: Space, listener: Callable[[Event], None] = lambda event: None) -> Ledger:
+    return Ledger(opening.create(Database.create(url), space, source="test"), listener)
+
+
+def resumed_ledger(url: str, name: str = "scripted", **options: Any) -> Ledger:
+    return Ledger(opening.resume(Database.create(url), name, **options))
+
+
+def abandon(ledger: Ledger) -> None:
+    """Leave a ledger as a killed driver does: its lease stands, but its process is gone."""
+    ledger._database.write(
+        lambda c: c.execute(text("UPDATE qpsearch_leases SET process_started = process_started - 1000"))
+    )
+    ledger._database.close()
+
+
+def progress(epoch: int, accuracy: float, replicate: int = 0, checkpoint: str = "", **fields: Any) -> Progress:
+    report = EpochReport(epoch=epoch, train_loss=1.0, val_loss=1.0, val_accuracy=accuracy, checkpoint=checkpoint)
+    return Progress(replicate=replicate, report=report, place=HERE)
+
+
+def accuracy_of(assignment: Assignment) -> float:
+    """An accuracy that is a function of the configuration, so that samplers have something to learn."""
+    config = TrialConfig.from_json(assignment.config_json)
+    bonus = {"additive": 0.1, "quotient": 0.2, "product_unit": 0.0}[config.network.stages[0].block.value]
+    return 0.3 + bonus + config.recipe.optimizer.lr / 2
+
+
+def train_all(ledger: Ledger, assignment: Assignment, first: int = 1, until: int | None = None) -> bool:
+    """Report the epochs of a one-run trial up to ``until``; return whether it shall go on."""
+    epochs = TrialConfig.from_json(assignment.config_json).recipe.epochs
+    for epoch in range(first, (until or epochs) + 1):
+        value = accuracy_of(assignment) * epoch / epochs
+        if not ledger.report(assignment.trial, assignment.attempt, progress(epoch, value)):
+            return False
+    return True
+
+
+def rows(url: str, query: str, **values: Any) -> list[Any]:
+    """Run SQL on a database."""
+    database = Database(url)
+    try:
+        return database.read(lambda c: list(c.execute(text(query), values)))
+    finally:
+        database.close()

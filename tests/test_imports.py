@@ -1,0 +1,98 @@
+"""The house: each module imports only what its room may, and nothing heavy before it is needed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "qpsearch"
+HEAVY = {
+    "ruamel",
+    "pydantic",
+    "torch",
+    "torchvision",
+    "sklearn",
+    "optuna",
+    "sqlalchemy",
+    "alembic",
+    "ray",
+    "plotly",
+    "typer",
+    "rich",
+    "scipy",
+    "numpy",
+}
+
+# From the roof to the cellar: a room may import from those above it. With each, what it may load.
+ROOMS: list[tuple[str, set[str]]] = [
+    ("vocabulary", set()),
+    ("errors", set()),
+    ("seeds", set()),
+    ("records", set()),
+    ("space", {"ruamel"}),
+    ("architecture", {"ruamel", "pydantic"}),
+    ("cost", {"ruamel", "pydantic"}),
+    ("models", {"ruamel", "pydantic", "torch", "numpy"}),
+    ("training", {"ruamel", "pydantic", "torch", "torchvision", "numpy", "sklearn", "scipy"}),
+    ("study", {"ruamel", "pydantic", "optuna", "sqlalchemy", "alembic", "numpy", "scipy"}),
+    ("dispatch", {"ruamel", "pydantic", "optuna", "sqlalchemy", "alembic", "numpy", "scipy"}),
+    ("analysis", {"ruamel", "pydantic", "optuna", "sqlalchemy", "alembic", "numpy", "scipy", "sklearn", "plotly"}),
+    ("cli", {"ruamel", "typer", "rich"}),
+]
+ORDER = [room for room, _ in ROOMS]
+ALLOWED = dict(ROOMS)
+WITH_RAY = {"qpsearch.dispatch.tune", "qpsearch.dispatch.cluster"}
+NOT_IMPORTED = {"qpsearch.study.migrations.env"}  # Alembic runs it
+
+
+def modules() -> list[str]:
+    names = [".".join(("qpsearch", *path.relative_to(ROOT).with_suffix("").parts)) for path in ROOT.rglob("*.py")]
+    found = [name.removesuffix(".__init__") for name in names if name != "qpsearch.__init__"]
+    return sorted(name for name in found if name not in NOT_IMPORTED and not name.split(".")[-1][0].isdigit())
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def loaded_by(module: str) -> set[str]:
+    code = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split()) & HEAVY
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_loads_only_the_packages_of_its_room(module: str) -> None:
+    allowed = ALLOWED[room_of(module)]
+    if module in WITH_RAY:
+        allowed = allowed | {"ray"} | HEAVY - {"torch", "torchvision"}  # what Ray itself loads
+    assert loaded_by(module) <= allowed
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_upward_only(path: Path) -> None:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[0] == "__init__":
+        return
+    own = ORDER.index(parts[0])
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in names:
+            if name.startswith("qpsearch."):
+                assert ORDER.index(room_of(name)) <= own, f"{path} imports {name}"
+
+
+def test_the_driver_runs_without_torch() -> None:
+    code = (
+        "import sys; import qpsearch.cli.studies, qpsearch.dispatch.tune, qpsearch.dispatch.inline,"
+        " qpsearch.study.ledger, qpsearch.cli.trainer; print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_every_room_has_modules() -> None:
+    assert {room_of(module) for module in modules()} == set(ORDER)
