@@ -92,6 +92,7 @@ class _Bridge:
     def __init__(self, ledger: Ledger, interrupt: Interrupt) -> None:
         self.ledger, self.interrupt = ledger, interrupt
         self.assignments: dict[str, Assignment] = {}
+        self.trials: dict[str, Trial] = {}
         self.fatal: BaseException | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -99,6 +100,19 @@ class _Bridge:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "_Bridge":
         return self
+
+    def let_go(self) -> None:
+        """End all attempts as interrupted and kill their workers: Tune would wait until they reach a report."""
+
+        def step() -> str:
+            self.ledger.interrupt_all()
+            return ""
+
+        self.guarded(step)
+        for trial in self.trials.values():
+            if (actor := trial.temporary_state.ray_actor) is not None:
+                ray.kill(actor)
+        self.trials.clear()
 
     def guarded(self, action: Callable[[], str]) -> str:
         """Run a callback of Tune's.
@@ -157,6 +171,9 @@ class _Scheduler(FIFOScheduler):
         super().__init__()
         self._bridge = bridge
 
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        self._bridge.trials[trial.trial_id] = trial
+
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Take a message in; continue or stop."""
         bridge = self._bridge
@@ -191,6 +208,8 @@ class _Stop(Stopper):
         return False
 
     def stop_all(self) -> bool:
+        if self._bridge.interrupt.expired:
+            self._bridge.let_go()
         return self._bridge.fatal is not None or self._bridge.interrupt.expired
 
 

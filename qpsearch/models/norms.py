@@ -1,21 +1,24 @@
 """Normalisation layers by name."""
 
-import math
-
 from torch import nn
 
 from qpsearch.vocabulary import NormKind
 
-GROUPS = 8
+FEWEST_IN_GROUP = 8  # one channel a group would be nothing but zeros on an image of one pixel
 
 
 def build_norm(kind: NormKind, width: int) -> nn.Module:
     """Build a normalisation of ``width`` channels with a learned scale (1) and shift (0).
 
-    Group normalisation takes 8 groups, or the largest divisor of the width that divides 8.
+    Group normalisation takes as many groups as leave at least 8 channels in each; a narrower layer is one group.
     """
     match kind:
         case NormKind.BATCH:
             return nn.BatchNorm2d(width)
         case NormKind.GROUP:
-            return nn.GroupNorm(math.gcd(GROUPS, width), width)
+            return nn.GroupNorm(group_count(width), width)
+
+
+def group_count(width: int) -> int:
+    """Return the largest divisor of the width that leaves at least 8 channels a group, or 1."""
+    return next(count for count in range(max(width // FEWEST_IN_GROUP, 1), 0, -1) if width % count == 0)

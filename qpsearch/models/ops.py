@@ -4,6 +4,7 @@ No layer state, no parameters: a function here can be read beside its formula an
 """
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -54,7 +55,7 @@ def product_unit2d(x: Tensor, exponents: Tensor, theta: Tensor, clip: float | No
 
     Source: PAPERS section 2.2, P-3A's form (rules P1, P7, P8, P11, P12, P13, P16).
     """
-    with torch.autocast(x.device.type, enabled=False):
+    with _full_precision(x.device.type):
         if x.dtype in (torch.float16, torch.bfloat16):
             x = x.float()
         logs = torch.log(torch.maximum(x, positive_floor(theta.to(x.dtype))))
@@ -62,3 +63,8 @@ def product_unit2d(x: Tensor, exponents: Tensor, theta: Tensor, clip: float | No
         if clip is not None:
             sums = sums.clamp(-clip, clip)
         return torch.exp(sums)
+
+
+def _full_precision(device: str) -> AbstractContextManager[object]:
+    """Switch autocast off where the device has it; the meta device, on which costs are checked, has not."""
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()

@@ -22,6 +22,7 @@ from qpsearch.errors import DataError
 from qpsearch.vocabulary import DATASETS, DatasetName
 
 SPLIT_SEED = 620  # the quotient authors' seed; their split itself depended on a file system's order (PAPERS 1.8)
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 Array = npt.NDArray[np.uint8]
@@ -60,7 +61,7 @@ def load(name: DatasetName, folder: Path | None) -> Arrays:
     try:
         with np.load(archive) as arrays:
             return Arrays(**{key: arrays[key] for key in KEYS})
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise DataError(f"{archive}: cannot be read ({error}). Delete it to fetch the data again.") from None
 
 

@@ -6,7 +6,6 @@ qpsearch.training.prepare NAME FOLDER``, so that a driver can have data prepared
 
 import os
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from urllib.error import URLError
@@ -16,7 +15,7 @@ from filelock import FileLock
 from torchvision import datasets
 
 from qpsearch.errors import DataError
-from qpsearch.training.data import KEYS, Arrays
+from qpsearch.training.data import KEYS, UNREADABLE, Arrays
 from qpsearch.vocabulary import DATASETS, DatasetName
 
 DOWNLOADS: dict[DatasetName, Callable[..., datasets.CIFAR10]] = {
@@ -70,7 +69,7 @@ def check_archive(archive: Path, name: DatasetName) -> None:
     try:
         with np.load(archive) as arrays:
             found = {key: _shape(arrays, key) for key in KEYS}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise DataError(f"{archive}: is not a readable archive ({error}). Delete it to fetch the data again.") from None
     for key, shape in expected.items():
         if found[key] != shape:

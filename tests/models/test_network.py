@@ -1,0 +1,113 @@
+"""Whole networks: the papers' counts, laws over random settings, features at the start."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from qpsearch.architecture import Infeasible, check_shapes
+from qpsearch.errors import UserError
+from qpsearch.models import build_model, reference_network
+from qpsearch.models.reference import alpha_for
+from qpsearch.vocabulary import BlockKind, ShortcutKind
+from tests.models.settings import random_network, stage
+
+COUNTS = [
+    ("resnet20", 10, 16, 292_954),
+    ("quotient20", 10, 16, 292_954),
+    ("quotient44", 10, 16, 681_818),
+    ("resnet44", 10, 16, 681_818),
+    ("quotient56", 10, 16, 876_250),
+    ("quotient110", 10, 16, 1_751_194),
+    ("quotient44", 100, 32, 2_729_988),
+    ("resnet56", 100, 32, 3_505_924),
+    ("quotient110", 100, 32, 6_997_636),
+    ("resnet_a20", 10, 16, 269_722),
+    ("pure_a20", 10, 16, 269_731),
+    ("pure20", 10, 16, 272_483),
+    ("pure_a56", 10, 16, 853_045),
+    ("pure56", 10, 16, 855_797),
+    ("pure_a110", 10, 16, 1_728_016),
+    ("pure110", 10, 16, 1_730_768),
+    ("pure_a272", 10, 16, 4_352_929),
+    ("pure272", 10, 16, 4_355_681),
+]
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(("name", "classes", "width", "count"), COUNTS)
+def test_reference_networks_have_the_papers_parameter_counts(name: str, classes: int, width: int, count: int) -> None:
+    """PAPERS 1.4 and 2.4."""
+    with torch.device("meta"):
+        assert parameters(build_model(reference_network(name, classes=classes, width=width), 0)) == count
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_network_builds_learns_and_repeats(seed: int) -> None:
+    network = random_network(seed)
+    model, twin, other = build_model(network, 1), build_model(network, 1), build_model(network, 2)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.rand_like(parameter) * 0.05 + 0.01)
+    x = torch.randn(8, 3, 16, 16)
+    logits = model(x)
+    assert logits.shape == (8, 5)
+    logits.square().mean().backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
+    twin.load_state_dict(copy.deepcopy(model.state_dict()))
+    # an unclipped product unit may overflow in eval mode (HAZARDS 30); then both copies must
+    torch.testing.assert_close(model.eval()(x), twin.eval()(x), rtol=0, atol=0, equal_nan=True)
+
+
+def test_building_leaves_global_random_state_alone() -> None:
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    build_model(reference_network("pure20"), 7)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("depth", "mean", "median"), [(20, 1.00, 0.71), (44, 0.87, 0.46), (56, 0.80, 0.37), (110, 0.47, 0.17)]
+)
+def test_quotient_features_at_the_start_are_those_of_the_authors_network(
+    depth: int, mean: float, median: float
+) -> None:
+    """PAPERS 1.3 gives mean and median at the end of stage 1, train mode, N(0, 1) input, batch 32."""
+    found = []
+    for seed in range(3):
+        model = build_model(reference_network(f"quotient{depth}"), seed)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            features = model.stages[0](model.stem(torch.randn(32, 3, 32, 32, generator=generator)))
+        assert features.min() > 0
+        found.append((features.mean().item(), features.median().item()))
+    means, medians = zip(*found, strict=True)
+    assert sum(means) / 3 == pytest.approx(mean, rel=0.2)
+    assert sum(medians) / 3 == pytest.approx(median, rel=0.2)
+
+
+def test_alpha_follows_the_papers_depths() -> None:
+    assert [alpha_for(depth) for depth in (8, 20, 44, 56, 110, 164)] == [2.0, 2.0, 1.8, 1.7, 1.5, 1.5]
+    assert alpha_for(32) == pytest.approx(1.9)
+
+
+@pytest.mark.parametrize("name", ["resnet21", "vgg16", "quotient", "20", "pure2"])
+def test_an_unknown_network_is_answered(name: str) -> None:
+    with pytest.raises(UserError, match=f"no network '{name}'. Expected one of"):
+        reference_network(name)
+
+
+def test_stages_that_do_not_fit_together_are_infeasible() -> None:
+    network = reference_network("resnet20")
+    narrow = stage(BlockKind.ADDITIVE, shortcut=ShortcutKind.PAD, width=8)
+    with pytest.raises(Infeasible, match="narrows from 16 to 8"):
+        check_shapes(network.model_copy(update={"stages": (narrow,)}))
+    halving = stage(BlockKind.ADDITIVE, width=16, stride=2)
+    with pytest.raises(Infeasible, match="stage 5 has stride 2 on images of 1x1"):
+        check_shapes(network.model_copy(update={"stages": (halving,) * 7}))

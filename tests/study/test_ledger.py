@@ -1,0 +1,373 @@
+"""The ledger: each step one transaction, each trial one ending, nothing lost by a restart."""
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from qpsearch.errors import StorageError, Superseded, UserError
+from qpsearch.records import Assignment, Failed
+from qpsearch.space import Space, parse_space
+from qpsearch.study import reading
+from qpsearch.study.events import Closed, Event
+from qpsearch.study.storage import Database
+from qpsearch.vocabulary import FailReason
+from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, train_all
+from tests.scripted import Behaviour, space_text
+
+DIVERGED = Failed(reason=FailReason.DIVERGED, detail="training loss nan in epoch 2")
+
+
+def asked(ledger: object) -> Assignment:
+    assignment = ledger.ask()  # type: ignore[attr-defined]
+    assert assignment is not None
+    return assignment  # type: ignore[no-any-return]
+
+
+def records(url: str, name: str = "scripted") -> list[tuple[str, float | None, str | None]]:
+    database = Database.open(url)
+    found = reading.trial_records(database, name)
+    database.close()
+    return [(record.state, record.value, record.reason) for record in found]
+
+
+def test_the_last_report_completes_a_trial_with_its_last_value(url: str, space: Space) -> None:
+    with new_ledger(url, space) as ledger:
+        first = asked(ledger)
+        for epoch, value in enumerate((0.2, 0.9, 0.5), start=1):
+            assert ledger.report(first.trial, first.attempt, progress(epoch, value))
+        assert not ledger.report(first.trial, first.attempt, progress(4, 0.6))
+    assert records(url) == [("COMPLETE", 0.6, None)]
+    assert rows(url, "SELECT ending FROM qpsearch_attempts") == [("finished",)]
+    assert rows(url, "SELECT score FROM qpsearch_runs") == [(0.6,)]
+    assert [row[0] for row in rows(url, "SELECT intermediate_value FROM trial_intermediate_values")] == [
+        0.2,
+        0.9,
+        0.5,
+        0.6,
+    ]
+
+
+def test_score_best_takes_the_best_epoch(url: str) -> None:
+    text = space_text(Behaviour.IMPROVES).replace("pruner: none", "pruner: none, score: best")
+    with new_ledger(url, parse_space(text)) as ledger:
+        first = asked(ledger)
+        for epoch, value in enumerate((0.2, 0.9, 0.5, 0.6), start=1):
+            ledger.report(first.trial, first.attempt, progress(epoch, value))
+    assert records(url) == [("COMPLETE", 0.9, None)]
+
+
+def test_a_trial_of_several_replicates_scores_their_mean(url: str) -> None:
+    with new_ledger(url, parse_space(space_text(Behaviour.IMPROVES, replicates=3, epochs=2))) as ledger:
+        first = asked(ledger)
+        assert len({run.seed for run in first.runs}) == 3
+        for run, value in zip(first.runs, (0.5, 0.6, 0.7), strict=True):
+            assert ledger.report(0, 1, progress(1, 0.1, run.replicate))
+            assert ledger.report(0, 1, progress(2, value, run.replicate)) is (run.replicate < 2)
+    assert records(url) == [("COMPLETE", pytest.approx(0.6), None)]
+    assert [row[0] for row in rows(url, "SELECT score FROM qpsearch_runs ORDER BY replicate")] == [0.5, 0.6, 0.7]
+    assert len(rows(url, "SELECT * FROM trial_intermediate_values")) == 2  # of the first replicate
+
+
+def test_a_failed_trial_keeps_reason_and_detail_and_tells_optunas_tools(url: str, space: Space) -> None:
+    events: list[Event] = []
+    with new_ledger(url, space, events.append) as ledger:
+        first = asked(ledger)
+        ledger.report(first.trial, first.attempt, progress(1, 0.3))
+        ledger.fail(first.trial, first.attempt, DIVERGED)
+    assert records(url) == [("FAIL", None, "diverged")]
+    assert rows(url, "SELECT ending, reason, detail FROM qpsearch_attempts") == [
+        ("failed", "diverged", DIVERGED.detail)
+    ]
+    assert rows(url, "SELECT key, value_json FROM trial_user_attributes") == [("reason", '"diverged"')]
+    assert [event.state for event in events if isinstance(event, Closed)] == ["FAIL"]
+
+
+def test_messages_of_an_ended_attempt_change_nothing(url: str, space: Space) -> None:
+    with new_ledger(url, space) as ledger:
+        first = asked(ledger)
+        ledger.fail(first.trial, first.attempt, DIVERGED)
+        assert not ledger.report(first.trial, first.attempt, progress(1, 0.9))
+        ledger.fail(first.trial, first.attempt, Failed(reason=FailReason.ERROR, detail="late"))
+        second = asked(ledger)
+        assert not ledger.report(second.trial, second.attempt + 1, progress(1, 0.9))
+    assert records(url)[0] == ("FAIL", None, "diverged")
+    assert rows(url, "SELECT * FROM qpsearch_epochs") == []
+
+
+def test_a_report_out_of_turn_is_a_fault_of_the_dispatcher(url: str, space: Space) -> None:
+    with new_ledger(url, space) as ledger:
+        first = asked(ledger)
+        with pytest.raises(ValueError, match="reported epoch 3 after epoch 0"):
+            ledger.report(first.trial, first.attempt, progress(3, 0.5))
+
+
+def test_the_budget_is_exact_and_ask_says_when_it_is_spent(url: str, space: Space) -> None:
+    with new_ledger(url, space) as ledger:
+        assignments = [asked(ledger) for _ in range(6)]
+        assert ledger.ask() is None
+        assert not ledger.finished
+        for assignment in assignments:
+            train_all(ledger, assignment)
+        assert ledger.finished
+    assert [assignment.trial for assignment in assignments] == list(range(6))
+
+
+def test_a_failing_transaction_leaves_neither_half(url: str, space: Space) -> None:
+    """One step, one transaction: Optuna's value and our epoch row are stored together or not at all."""
+    with new_ledger(url, space) as ledger:
+        first = asked(ledger)
+        rows_before = rows(url, "SELECT count(*) FROM trial_intermediate_values")
+        ledger._database.write(
+            lambda c: c.exec_driver_sql(
+                "CREATE TRIGGER t BEFORE INSERT ON trial_intermediate_values BEGIN SELECT RAISE(ABORT, 'full'); END"
+            )
+        )
+        with pytest.raises(StorageError, match="full"):
+            ledger.report(first.trial, first.attempt, progress(1, 0.5))
+        assert rows(url, "SELECT * FROM qpsearch_epochs") == []
+        assert rows(url, "SELECT count(*) FROM trial_intermediate_values") == rows_before
+        ledger._database.write(lambda c: c.exec_driver_sql("DROP TRIGGER t"))
+
+
+def test_an_interrupted_trial_goes_on_from_its_checkpoint_in_the_next_attempt(url: str, space: Space) -> None:
+    with new_ledger(url, space) as ledger:
+        first = asked(ledger)
+        for epoch in (1, 2):
+            ledger.report(0, 1, progress(epoch, 0.1 * epoch, checkpoint=f"r0-a1-e00{epoch}.pt"))
+    assert rows(url, "SELECT ending FROM qpsearch_attempts") == [("interrupted",)]
+    assert records(url) == [("RUNNING", None, None)]
+    with resumed_ledger(url) as ledger:
+        again = asked(ledger)
+        assert (again.trial, again.attempt, again.config_json, again.runs) == (0, 2, first.config_json, first.runs)
+        assert again.resume_from == ("r0-a1-e002.pt", "r0-a1-e001.pt")
+        assert (again.threads, again.memory_format) == (1, "contiguous")
+        assert ledger.report(0, 2, progress(3, 0.3))
+        assert asked(ledger).trial == 1
+    assert rows(url, "SELECT number, ending FROM qpsearch_attempts WHERE trial_id = 1") == [
+        (1, "interrupted"),
+        (2, "interrupted"),
+    ]
+
+
+def test_an_epoch_repeated_after_a_lost_checkpoint_keeps_one_row_and_its_first_value(url: str, space: Space) -> None:
+    with new_ledger(url, space) as ledger:
+        asked(ledger)
+        for epoch in (1, 2):
+            ledger.report(0, 1, progress(epoch, 0.1 * epoch, checkpoint=f"r0-a1-e00{epoch}.pt"))
+    with resumed_ledger(url) as ledger:
+        asked(ledger)
+        assert ledger.report(0, 2, progress(2, 0.7, checkpoint="r0-a2-e002.pt"))
+        assert ledger.report(0, 2, progress(3, 0.3, checkpoint="r0-a2-e003.pt"))
+    found = rows(url, "SELECT epoch, val_accuracy, attempt, checkpoint FROM qpsearch_epochs ORDER BY epoch")
+    assert found == [(1, 0.1, 1, "r0-a1-e001.pt"), (2, 0.2, 1, "r0-a2-e002.pt"), (3, 0.3, 2, "r0-a2-e003.pt")]
+
+
+def test_checkpoints_go_when_their_successor_is_recorded(url: str, space: Space, tmp_path: Path) -> None:
+    """The last two stay while a trial runs; a complete trial keeps its last, a failed one none."""
+    with new_ledger(url, space) as ledger:
+        asked(ledger)
+        folder = ledger.checkpoints.of(0)
+        folder.mkdir(parents=True)
+        for epoch in range(1, 5):
+            name = f"r0-a1-e00{epoch}.pt"
+            (folder / name).write_text("x")
+            (folder / f"r0-a1-e00{epoch + 1}.pt.partial").write_text("being written")
+            ledger.report(0, 1, progress(epoch, 0.1, checkpoint=name))
+            kept = sorted(path.name for path in folder.glob("*.pt"))
+            assert kept == [
+                f"r0-a1-e00{e}.pt" for e in ((4,) if epoch == 4 else (epoch - 1, epoch) if epoch > 1 else (1,))
+            ]
+            assert (folder / f"r0-a1-e00{epoch + 1}.pt.partial").exists()
+        second = asked(ledger)
+        ledger.checkpoints.of(1).mkdir()
+        (ledger.checkpoints.of(1) / "r0-a1-e001.pt").write_text("x")
+        ledger.fail(second.trial, second.attempt, DIVERGED)
+        assert not ledger.checkpoints.of(1).exists()
+
+
+def test_a_loss_that_is_not_finite_is_stored_as_null_and_counts_as_infinite(url: str) -> None:
+    """HAZARDS 3: a NaN objective left trials RUNNING for ever."""
+    text = space_text(Behaviour.IMPROVES, epochs=1).replace(
+        "pruner: none", "pruner: hyperband, objective: {minimize: val_loss}"
+    )
+    with new_ledger(url, parse_space(text)) as ledger:
+        asked(ledger)
+        message = progress(1, 0.5)
+        blind = type(message.report)(epoch=1, train_loss=1.0, val_loss=None, val_accuracy=0.5, val_nonfinite=3)
+        ledger.report(0, 1, type(message)(replicate=0, report=blind, place=message.place))
+        assert asked(ledger).trial == 1
+    assert records(url)[0][:2] == ("COMPLETE", math.inf)
+    assert rows(url, "SELECT val_loss, val_nonfinite FROM qpsearch_epochs") == [(None, 3)]
+
+
+def test_a_superseded_driver_stops_without_writing(url: str, space: Space) -> None:
+    first = new_ledger(url, space)
+    with pytest.raises(Superseded), first:
+        assignment = asked(first)
+        first._database.write(lambda c: c.exec_driver_sql("UPDATE qpsearch_leases SET state = 'superseded'"))
+        first.report(assignment.trial, assignment.attempt, progress(1, 0.5))
+    assert rows(url, "SELECT * FROM qpsearch_epochs") == []
+    assert rows(url, "SELECT ending FROM qpsearch_attempts") == [(None,)]
+
+
+def test_infeasible_draws_are_stored_apart_and_do_not_count(url: str) -> None:
+    text = space_text(Behaviour.IMPROVES, trials=8, seed=3).replace("stem: {width: 4}", "stem: {width: 8}")
+    text = text.replace("{width: 4,", "{width: {choice: [4, 8, 16]}, shortcut: {choice: [pad, conv1x1]},")
+    with new_ledger(url, parse_space(text)) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            train_all(ledger, assignment)
+        configs = [row[0] for row in rows(url, "SELECT config_json FROM qpsearch_configs")]
+    apart = rows(url, "SELECT number, reason FROM qpsearch_infeasible")
+    assert len(records(url)) == 8
+    assert apart
+    assert all("narrows from 8 to 4" in reason for _, reason in apart)
+    assert not [config for config in configs if '"shortcut":"pad"' in config and '"width":4' in config]
+
+
+def test_a_space_in_which_nothing_fits_is_said_so(url: str) -> None:
+    text = space_text(Behaviour.IMPROVES).replace("{width: 4, depth", "{width: 2, shortcut: pad, depth")
+    with (
+        new_ledger(url, parse_space(text)) as ledger,
+        pytest.raises(UserError, match=r"1000 draws in a row fit no network; the last: .*narrows"),
+    ):
+        ledger.ask()
+    assert rows(url, "SELECT * FROM trials") == []
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp"])
+@pytest.mark.parametrize("pruner", ["hyperband", "median", "successive_halving"])
+def test_restarts_change_neither_suggestions_nor_decisions(tmp_path: Path, sampler: str, pruner: str) -> None:
+    """HAZARDS 6, 32, 36: rungs are kept, and a restarted sampler does not ask the same first points again."""
+    trials = 14 if sampler == "gp" else 30
+    space = parse_space(space_text(Behaviour.IMPROVES, trials=trials, sampler=sampler, pruner=pruner, epochs=9))
+
+    def run(url: str, restarts: set[tuple[int, int]]) -> list[tuple[object, ...]]:
+        ledger = new_ledger(url, space)
+        while (assignment := ledger.ask()) is not None:
+            done = 0
+            for epoch in sorted(epoch for trial, epoch in restarts if trial == assignment.trial):
+                if not train_all(ledger, assignment, done + 1, epoch):
+                    break
+                done = epoch
+                abandon(ledger)
+                ledger = resumed_ledger(url)
+                again = ledger.ask()
+                assert again is not None
+                assert again.trial == assignment.trial
+                assignment = again
+            else:
+                if assignment.trial % 7 == 5:
+                    ledger.fail(assignment.trial, assignment.attempt, DIVERGED)
+                else:
+                    train_all(ledger, assignment, done + 1)
+        abandon(ledger)
+        database = Database.open(url)
+        found = reading.frozen_trials(database, "scripted")
+        database.close()
+        return [
+            (t.number, t.state, t.value, sorted(t.params.items(), key=str), sorted(t.system_attrs.items()))
+            for t in found
+        ]
+
+    whole = run(f"sqlite:///{tmp_path}/whole.db", set())
+    cut = run(f"sqlite:///{tmp_path}/cut.db", {(2, 1), (2, 3), (7, 2), (11, 8), (13, 1)})
+    assert cut == whole
+    assert len({str(row[3]) for row in whole}) > trials * 0.8
+    assert {"PRUNED", "COMPLETE", "FAIL"} <= {row[1].name for row in whole} or sampler == "gp"
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Any order of asks, reports, failures, interruptions and crashes keeps the promises."""
+
+    @initialize(seed=st.integers(0, 100), replicates=st.integers(1, 2), pruner=st.sampled_from(["none", "hyperband"]))
+    def start(self, seed: int, replicates: int, pruner: str) -> None:
+        import tempfile
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.url = f"sqlite:///{self.folder.name}/q.db"
+        space = parse_space(
+            space_text(
+                Behaviour.IMPROVES,
+                trials=5,
+                epochs=3,
+                seed=seed,
+                replicates=replicates,
+                pruner=pruner,
+                sampler="random",
+            )
+        )
+        self.ledger = new_ledger(self.url, space)
+        self.open: dict[int, Assignment] = {}
+        self.done: dict[tuple[int, int], int] = {}
+
+    @rule()
+    def ask(self) -> None:
+        assignment = self.ledger.ask()
+        if assignment is not None:
+            assert assignment.trial not in self.open
+            self.open[assignment.trial] = assignment
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), value=st.floats(0, 1))
+    def report(self, data: st.DataObject, value: float) -> None:
+        trial = data.draw(st.sampled_from(sorted(self.open)))
+        assignment = self.open[trial]
+        run = next(run for run in assignment.runs if self.done.get((trial, run.replicate), 0) < 3)
+        epoch = self.done.get((trial, run.replicate), 0) + 1
+        go_on = self.ledger.report(trial, assignment.attempt, progress(epoch, value, run.replicate))
+        self.done[trial, run.replicate] = epoch
+        if not go_on:
+            del self.open[trial]
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def fail(self, data: st.DataObject) -> None:
+        trial = data.draw(st.sampled_from(sorted(self.open)))
+        self.ledger.fail(trial, self.open.pop(trial).attempt, DIVERGED)
+
+    @rule(softly=st.booleans())
+    def restart(self, softly: bool) -> None:
+        if softly:
+            self.ledger.__exit__(None, None, None)
+        else:
+            abandon(self.ledger)
+        self.ledger = resumed_ledger(self.url)
+        self.open.clear()
+
+    @invariant()
+    def promises_hold(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        trials = rows(self.url, "SELECT number, state FROM trials ORDER BY number")
+        assert [number for number, _ in trials] == list(range(len(trials)))
+        assert len(trials) <= 5
+        twice = "SELECT trial_id, replicate, epoch FROM qpsearch_epochs GROUP BY trial_id, replicate, epoch HAVING count(*) > 1"
+        assert rows(self.url, twice) == []
+        for number, state in trials:
+            endings = [
+                row[0]
+                for row in rows(
+                    self.url,
+                    "SELECT ending FROM qpsearch_attempts JOIN trials USING (trial_id) WHERE trials.number = :n ORDER BY qpsearch_attempts.number",
+                    n=number,
+                )
+            ]
+            last = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed"}.get(state)
+            assert all(ending in ("lost", "interrupted") for ending in endings[:-1])
+            if last is not None:
+                assert endings[-1] == last
+            else:
+                assert endings[-1] is None if number in self.open else endings[-1] in ("lost", "interrupted")
+
+    def teardown(self) -> None:
+        if hasattr(self, "ledger"):
+            abandon(self.ledger)
+            self.folder.cleanup()
+
+
+TestLedgerMachine = LedgerMachine.TestCase
+TestLedgerMachine.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

@@ -1,0 +1,30 @@
+"""Configurations that train in a second."""
+
+from qpsearch.architecture import AdamW, Data, Network, Recipe, Sgd, TrialConfig
+from qpsearch.vocabulary import Augmentation, BlockKind, DatasetName, NormPlacement, ScheduleKind
+from tests.models.settings import stage
+
+
+def digits(
+    *blocks: BlockKind,
+    epochs: int = 3,
+    lr: float = 0.05,
+    adamw: bool = False,
+    schedule: ScheduleKind = ScheduleKind.COSINE,
+    placement: NormPlacement = NormPlacement.POST,
+    width: int = 8,
+) -> TrialConfig:
+    stages = tuple(
+        stage(block, placement=placement, width=width * 2**index, stride=1 + (index > 0))
+        for index, block in enumerate(blocks)
+    )
+    return TrialConfig(
+        data=Data(dataset=DatasetName.DIGITS, validation=300, augment=(Augmentation.FLIP, Augmentation.CROP)),
+        network=Network(channels=1, size=8, classes=10, stem_width=width, stages=stages),
+        recipe=Recipe(
+            epochs=epochs,
+            batch_size=64,
+            optimizer=AdamW(lr=lr / 10, weight_decay=0.01) if adamw else Sgd(lr=lr, momentum=0.9, weight_decay=1e-4),
+            schedule=schedule,
+        ),
+    )

@@ -1,0 +1,190 @@
+"""Data sets: splits, archives, downloads."""
+
+import hashlib
+import os
+import pickle
+import tarfile
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from qpsearch.architecture import Data
+from qpsearch.errors import DataError
+from qpsearch.training import data, prepare
+from qpsearch.training.augment import augment
+from qpsearch.training.data import load, normalise, train_and_validation
+from qpsearch.vocabulary import DATASETS, Augmentation, DatasetFacts, DatasetName
+
+CPU = torch.device("cpu")
+DIGITS = Data(dataset=DatasetName.DIGITS, validation=300)
+
+
+@pytest.fixture(autouse=True)
+def nothing_loaded_before() -> Iterator[None]:
+    load.cache_clear()
+    yield
+    load.cache_clear()
+
+
+def test_the_digits_are_split_by_label_and_always_alike() -> None:
+    train, validation = train_and_validation(DIGITS, None, CPU)
+    assert (len(train.labels), len(validation.labels)) == (1197, 300)
+    assert torch.bincount(validation.labels).tolist() == pytest.approx([30] * 10, abs=1)
+    load.cache_clear()
+    again, held = train_and_validation(DIGITS, None, CPU)
+    assert torch.equal(train.images, again.images)
+    assert torch.equal(validation.images, held.images)
+    images = {image.numpy().tobytes() for image in train.images}
+    test = {
+        np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes() for image in load(DatasetName.DIGITS, None).test_images
+    }
+    assert len(test & images) <= 2  # two handwritten digits may be equal pixel by pixel
+    assert len(load(DatasetName.DIGITS, None).test_labels) == DATASETS[DatasetName.DIGITS].test_images
+
+
+def test_normalised_digits_have_mean_0_and_deviation_1() -> None:
+    images = torch.from_numpy(load(DatasetName.DIGITS, None).train_images.transpose(0, 3, 1, 2).copy())
+    assert images.dtype is torch.uint8
+    normalised = normalise(images, DatasetName.DIGITS)
+    assert normalised.mean().item() == pytest.approx(0, abs=0.02)
+    assert normalised.std().item() == pytest.approx(1, abs=0.02)
+
+
+def small_cifar(folder: Path, images: int = 20) -> str:
+    """Write a CIFAR-10 of the real format, a few images a file; return the archive's md5."""
+    generator = np.random.default_rng(0)
+    root = folder / "cifar-10-batches-py"
+    root.mkdir(parents=True)
+    names = [*(f"data_batch_{index}" for index in range(1, 6)), "test_batch"]
+    for name in names:
+        batch = {
+            "data": generator.integers(0, 256, (images, 3072), dtype=np.uint8),
+            "labels": list(range(10)) * (images // 10),
+        }
+        (root / name).write_bytes(pickle.dumps(batch))
+    (root / "batches.meta").write_bytes(pickle.dumps({"label_names": list("abcdefghij")}))
+    with tarfile.open(folder / "cifar-10-python.tar.gz", "w:gz") as archive:
+        archive.add(root, arcname=root.name)
+    return hashlib.md5((folder / "cifar-10-python.tar.gz").read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A server of a small CIFAR-10, at which torchvision is pointed; gives the served folder."""
+    folder = tmp_path / "server"
+    md5 = small_cifar(folder)
+    dataset = prepare.datasets.CIFAR10
+    files = [path for path in (folder / "cifar-10-batches-py").iterdir() if path.name != "batches.meta"]
+    sums = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(dataset, "url", f"http://127.0.0.1:{server.server_port}/cifar-10-python.tar.gz")
+    monkeypatch.setattr(dataset, "tgz_md5", md5)
+    monkeypatch.setattr(
+        dataset, "train_list", [[path.name, sums[path.name]] for path in sorted(files) if path.name != "test_batch"]
+    )
+    monkeypatch.setattr(dataset, "test_list", [["test_batch", sums["test_batch"]]])
+    monkeypatch.setattr(dataset, "meta", {**dataset.meta, "md5": sums["batches.meta"]})
+    facts = DATASETS[DatasetName.CIFAR10]
+    small = DatasetFacts(
+        **{name: getattr(facts, name) for name in facts.__slots__} | {"train_images": 100, "test_images": 20}
+    )
+    monkeypatch.setitem(DATASETS, DatasetName.CIFAR10, small)
+    yield folder
+    server.shutdown()
+    server.server_close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_a_download_is_verified_decoded_once_and_kept(served: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    prepare.prepare(DatasetName.CIFAR10, folder)
+    arrays = load(DatasetName.CIFAR10, folder)
+    assert arrays.train_images.shape == (100, 32, 32, 3)
+    original = pickle.loads((served / "cifar-10-batches-py" / "test_batch").read_bytes())
+    np.testing.assert_array_equal(arrays.test_images, original["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+    np.testing.assert_array_equal(arrays.test_labels, original["labels"])
+    written = (folder / "cifar10.npz").stat().st_mtime_ns
+    for path in served.iterdir():
+        path.rename(path.with_suffix(".gone"))
+    prepare.prepare(DatasetName.CIFAR10, folder)  # no server is needed any more
+    assert (folder / "cifar10.npz").stat().st_mtime_ns == written
+    assert not list(folder.glob("*.partial"))
+
+
+def test_a_download_with_another_checksum_is_refused(
+    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare.datasets.CIFAR10, "tgz_md5", "0" * 32)
+    with pytest.raises(DataError, match="cannot be downloaded"):
+        prepare.prepare(DatasetName.CIFAR10, tmp_path / "data")
+    assert not (tmp_path / "data" / "cifar10.npz").exists()
+
+
+def test_an_unreachable_server_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare.datasets.CIFAR10, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
+    with pytest.raises(DataError, match=r"cifar10: cannot be downloaded into .*put an archive cifar10\.npz there"):
+        prepare.prepare(DatasetName.CIFAR10, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", "wrong"])
+def test_an_archive_of_something_else_is_refused(tmp_path: Path, content: bytes | str) -> None:
+    archive = tmp_path / "cifar10.npz"
+    if isinstance(content, bytes):
+        archive.write_bytes(content)
+    else:
+        np.savez(archive, **{key: np.zeros((4, 32, 32, 3), np.uint8) for key in data.KEYS})
+    with pytest.raises(DataError, match=r"cifar10\.npz: (is not a readable archive|train_images has shape)"):
+        prepare.prepare(DatasetName.CIFAR10, tmp_path)
+
+
+@pytest.mark.skipif(
+    "QPSEARCH_DATA" not in os.environ, reason="QPSEARCH_DATA names no folder with the real CIFAR-10; CI sets it"
+)
+def test_the_real_cifar10_loads() -> None:
+    folder = Path(os.environ["QPSEARCH_DATA"])
+    prepare.prepare(DatasetName.CIFAR10, folder)
+    train, validation = train_and_validation(Data(dataset=DatasetName.CIFAR10, validation=5000), folder, CPU)
+    assert train.images.shape == (45_000, 3, 32, 32)
+    assert torch.bincount(validation.labels).tolist() == [500] * 10
+    normalised = normalise(train.images[:10_000], DatasetName.CIFAR10)
+    assert normalised.mean((0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=0.03)
+    assert normalised.std((0, 2, 3)).tolist() == pytest.approx([1, 1, 1], abs=0.03)
+
+
+def test_flips_mirror_about_half_of_the_images() -> None:
+    images = torch.arange(8.0).view(1, 1, 1, 8).expand(1000, 1, 1, 8)
+    changed = augment(images, (Augmentation.FLIP,), torch.Generator().manual_seed(0))
+    mirrored = (changed[:, 0, 0, 0] == 7).sum().item()
+    assert 440 < mirrored < 560
+    assert ((changed == images).flatten(1).all(1) | (changed == images.flip(3)).flatten(1).all(1)).all()
+
+
+def test_crops_shift_each_image_by_its_own_offset_and_bring_in_zeros() -> None:
+    images = torch.randn(500, 2, 32, 32) + 10
+    changed = augment(images, (Augmentation.CROP,), torch.Generator().manual_seed(0))
+    seen = set()
+    for before, after in zip(images, changed, strict=True):
+        padded = torch.nn.functional.pad(before, (4, 4, 4, 4))
+        places = [(y, x) for y in range(9) for x in range(9) if torch.equal(padded[:, y : y + 32, x : x + 32], after)]
+        assert len(places) == 1
+        seen.add(places[0])
+    assert len(seen) > 70  # of 81
+
+
+def test_augmentation_is_a_function_of_its_generator() -> None:
+    images, kinds = torch.randn(16, 1, 8, 8), (Augmentation.FLIP, Augmentation.CROP)
+    first, again, other = (augment(images, kinds, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(augment(images, (), torch.Generator()), images)

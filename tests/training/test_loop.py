@@ -1,0 +1,137 @@
+"""The loop: real digits, resumed runs bit for bit, endings."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from qpsearch.architecture import TrialConfig
+from qpsearch.errors import OutOfMemory, TrainingDiverged
+from qpsearch.records import EpochReport, RunSettings
+from qpsearch.training import loop, train
+from qpsearch.vocabulary import BlockKind, ScheduleKind
+from tests.training.configs import digits
+
+ALL = tuple(BlockKind)
+
+
+def curve(reports: list[EpochReport]) -> list[tuple[object, ...]]:
+    """What must repeat to the last bit; times and memory need not."""
+    return [(r.epoch, r.train_loss, r.val_loss, r.val_accuracy, r.val_nonfinite, r.lr) for r in reports]
+
+
+@pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
+@pytest.mark.parametrize("adamw", [False, True], ids=["sgd", "adamw"])
+@pytest.mark.parametrize("stopped_after", [1, 3])
+def test_a_continued_run_repeats_the_uninterrupted_one_to_the_bit(
+    tmp_path: Path, stopped_after: int, adamw: bool, memory_format: str
+) -> None:
+    config = digits(*ALL, epochs=4, adamw=adamw)
+    settings = RunSettings(seed=5, memory_format=memory_format)
+    whole = list(train(config, settings))
+    first = replace(settings, checkpoint_folder=str(tmp_path), checkpoint_stem="r0-a1")
+    begun = []
+    for report in train(config, first):
+        begun.append(report)
+        if report.epoch == stopped_after:
+            break
+    second = replace(first, checkpoint_stem="r0-a2", resume_from=(str(tmp_path / begun[-1].checkpoint),))
+    assert curve(begun + list(train(config, second))) == curve(whole)
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
+    config, settings = digits(*ALL, epochs=4), RunSettings(seed=5, checkpoint_folder=str(tmp_path))
+    whole = list(train(config, settings))
+    newest, before = tmp_path / whole[2].checkpoint, tmp_path / whole[1].checkpoint
+    for damage in (newest.read_bytes()[:-500], b"", None):
+        newest.unlink() if damage is None else newest.write_bytes(damage)
+        resumed = list(
+            train(config, replace(settings, checkpoint_stem="r0-a2", resume_from=(str(newest), str(before))))
+        )
+        assert curve(resumed) == curve(whole[2:])
+
+
+def test_a_run_is_a_function_of_its_seed() -> None:
+    config = digits(BlockKind.ADDITIVE, epochs=1)
+    first, again, other = (curve(list(train(config, RunSettings(seed=seed)))) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("block", BlockKind)
+def test_each_block_learns_the_digits(block: BlockKind) -> None:
+    config = digits(block, block, epochs=12, lr=0.1, width=16)
+    config = config.model_copy(update={"data": config.data.model_copy(update={"augment": ()})})  # no mirrored digits
+    reports = list(train(config, RunSettings(seed=0)))
+    assert [report.epoch for report in reports] == list(range(1, 13))
+    assert reports[-1].val_accuracy > 0.95
+    for report in reports:
+        assert 0 <= report.val_accuracy <= 1
+        assert report.seconds > 0
+        assert report.images_per_s > 0
+        assert report.peak_memory_bytes > 1e7
+
+
+def test_a_step_schedule_drops_at_a_half_and_at_three_quarters() -> None:
+    reports = list(train(digits(BlockKind.ADDITIVE, epochs=4, lr=0.1, schedule=ScheduleKind.STEP), RunSettings(seed=0)))
+    assert [report.lr for report in reports] == pytest.approx([0.1, 0.1, 0.01, 0.001])
+
+
+def test_an_exploding_loss_is_a_divergence_with_epoch_and_value() -> None:
+    with pytest.raises(TrainingDiverged) as caught:
+        list(train(digits(BlockKind.ADDITIVE, lr=90.0), RunSettings(seed=0)))
+    assert caught.value.epoch >= 1
+    assert not caught.value.value < 1000
+
+
+class Blind(nn.Module):
+    """Trains like the network inside, but in eval mode the first image of a batch overflows, in one epoch."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner, self.evaluations = inner, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.inner(x)
+        if not self.training:
+            self.evaluations += 1
+            if self.evaluations == 2:
+                logits = logits.clone()
+                logits[0] = float("inf")
+        return logits
+
+
+def test_a_network_whose_evaluation_is_not_finite_for_an_epoch_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HAZARDS 30: in eval mode product-unit nets give non-finite logits in single epochs."""
+    build = loop.build_model
+    monkeypatch.setattr(loop, "build_model", lambda network, seed: Blind(build(network, seed)))
+    reports = list(train(digits(BlockKind.PRODUCT_UNIT, epochs=3), RunSettings(seed=0)))
+    assert [report.val_nonfinite for report in reports] == [0, 1, 0]
+    assert [report.val_loss is None for report in reports] == [False, True, False]
+    assert all(0 < report.val_accuracy <= 1 for report in reports)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: x"),
+    ],
+)
+def test_every_way_of_running_out_of_memory_has_one_name(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(loop, "evaluate", broken)
+    with pytest.raises(OutOfMemory):
+        list(train(digits(BlockKind.ADDITIVE), RunSettings(seed=0)))
+
+
+def test_stopping_means_not_iterating_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    config: TrialConfig = digits(BlockKind.ADDITIVE, epochs=3)
+    for _ in train(config, RunSettings(seed=0, checkpoint_folder=str(tmp_path))):
+        break
+    assert [path.name for path in tmp_path.iterdir()] == ["r0-a1-e001.pt"]
