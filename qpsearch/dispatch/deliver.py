@@ -1,9 +1,15 @@
 """From a worker's message to the ledger, the same for every dispatcher."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import Message
 from qpsearch.records import Assignment, Failed, Progress
-from qpsearch.study.ledger import Ledger
+
+if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
+    from qpsearch.study.ledger import Ledger
 
 
 def deliver(ledger: Ledger, assignment: Assignment, message: Message, interrupt: Interrupt) -> bool:

@@ -4,20 +4,25 @@ The child is reused from trial to trial and replaced when it dies, hangs or runs
 child take turns: after each message the child waits for the word to go on.
 """
 
+from __future__ import annotations
+
 import contextlib
 import multiprocessing
 import signal
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
 
 from qpsearch.dispatch.deliver import deliver
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import Bench, Message, cause_of_death, messages
 from qpsearch.errors import OutOfMemory
 from qpsearch.records import Assignment, Failed
-from qpsearch.study.ledger import Ledger
 from qpsearch.vocabulary import FailReason
+
+if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
+    from qpsearch.study.ledger import Ledger
 
 POLL_S = 0.1
 
@@ -36,7 +41,7 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt) -> None:
             child.kill()
 
 
-def _attend(ledger: Ledger, child: "_Child", assignment: Assignment, interrupt: Interrupt) -> bool:
+def _attend(ledger: Ledger, child: _Child, assignment: Assignment, interrupt: Interrupt) -> bool:
     """See one attempt through; return whether the child can take another."""
     child.begin(assignment)
     while True:

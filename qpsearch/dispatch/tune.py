@@ -6,13 +6,15 @@ setting below is as it is stands in HAZARDS 8-14 and 11a of the design notes; th
 hazard tests hold them.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import cloudpickle, tune
@@ -27,8 +29,10 @@ from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import Bench, Message, cause_of_death, messages
 from qpsearch.errors import OutOfMemory
 from qpsearch.records import Assignment, Failed
-from qpsearch.study.ledger import Ledger
 from qpsearch.vocabulary import FailReason
+
+if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
+    from qpsearch.study.ledger import Ledger
 
 # Read by Tune when it is imported or started; none of them is the user's to set for a study.
 SWITCHES = {
@@ -98,7 +102,7 @@ class _Bridge:
     def __getstate__(self) -> dict[str, Any]:
         return {}
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_Bridge":
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Bridge:
         return self
 
     def let_go(self) -> None:

@@ -112,6 +112,7 @@ class Database:
         except RuntimeError as error:
             raise StorageError(f"{self.shown}: was made by another version of Optuna ({_line(error)})") from None
         storage.engine.dispose()
+        self._run(self._check_optuna, writing=False)
         self._run(_migrate, writing=True)
 
     def _check(self) -> None:
@@ -123,11 +124,7 @@ class Database:
             raise StorageError(
                 f"{self.shown}: holds no qpsearch studies. 'qpsearch run SPACE --storage ...' makes one there."
             )
-        optuna_version = connection.execute(text("SELECT schema_version FROM version_info")).scalar()
-        if optuna_version != SCHEMA_VERSION:
-            raise StorageError(
-                f"{self.shown}: Optuna's schema there is {optuna_version}, this Optuna's is {SCHEMA_VERSION}."
-            )
+        self._check_optuna(connection)
         ours = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
         head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
         if ours != head:
@@ -135,6 +132,11 @@ class Database:
                 f"{self.shown}: its tables are of qpsearch schema {ours}, this qpsearch needs {head}. "
                 "'qpsearch resume STUDY' migrates an older one."
             )
+
+    def _check_optuna(self, connection: Connection) -> None:
+        found = connection.execute(text("SELECT schema_version FROM version_info")).scalar()
+        if found != SCHEMA_VERSION:
+            raise StorageError(f"{self.shown}: Optuna's schema there is {found}, this Optuna's is {SCHEMA_VERSION}.")
 
 
 def _migrate(connection: Connection) -> None:

@@ -1,0 +1,15 @@
+"""One Ray for all tests of a module, told that it has eight cores and four GPUs."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import ray
+
+
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[str]:
+    """A local Ray; gives its session folder."""
+    ray.init(num_cpus=8, num_gpus=4, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL)
+    yield ray._private.worker.global_worker.node.get_session_dir_path()
+    ray.shutdown()

@@ -1,0 +1,175 @@
+"""What every dispatcher promises, with a trainer that improves, stalls, diverges, raises, dies, hangs."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qpsearch.architecture import TrialConfig
+from qpsearch.dispatch.interrupt import Interrupt
+from qpsearch.errors import StorageError
+from qpsearch.records import EpochReport, RunSettings
+from qpsearch.space import parse_space
+from qpsearch.study.events import Closed, Event, Reported
+from tests import scripted
+from tests.dispatch.study import dispatch, log_lines, records_of, run_study
+from tests.helpers import new_ledger, resumed_ledger, rows
+from tests.scripted import Behaviour, space_text
+
+DISPATCHERS = ["inline", pytest.param("tune", marks=pytest.mark.ray)]
+REASONS = {
+    Behaviour.DIVERGES: "diverged",
+    Behaviour.RAISES: "error",
+    Behaviour.DIES: "worker_lost",
+    Behaviour.HANGS: "timeout",
+    Behaviour.OUT_OF_MEMORY: "out_of_memory",
+    Behaviour.ENDS_EARLY: "error",
+}
+
+
+@pytest.fixture(params=DISPATCHERS)
+def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "tune":
+        request.getfixturevalue("local_ray")
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def log_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where trainers log; workers that a shared Ray started earlier do not have it."""
+    monkeypatch.setenv("SCRIPTED_LOG", str(tmp_path))
+    return tmp_path
+
+
+def test_every_trial_ends_as_it_must_and_the_sweep_goes_on(kind: str, url: str) -> None:
+    """HAZARDS 3, 13: no zombie after any kind of end, and nothing is tried again behind our back."""
+    text = space_text(*list(Behaviour)[:8], trials=30, sampler="random", seed=4, timeout="3s")
+    found = run_study(kind, url, text)
+    assert [record.number for record in found] == list(range(30))
+    behaviours = [Behaviour(int(str(record.params["training.batch_size"]))) for record in found]
+    assert set(behaviours) == set(list(Behaviour)[:8])
+    for record, behaviour in zip(found, behaviours, strict=True):
+        reason = REASONS.get(behaviour)
+        assert (record.state, record.reason) == (("FAIL", reason) if reason else ("COMPLETE", None)), record
+        assert record.attempts == 1
+        assert record.epochs == (4 if reason is None else 2 if behaviour is Behaviour.ENDS_EARLY else 1)
+    details = {behaviour: record.detail or "" for record, behaviour in zip(found, behaviours, strict=True)}
+    assert "ZeroDivisionError: as the script says" in details[Behaviour.RAISES]
+    assert "in _misbehave" in details[Behaviour.HANGS]  # the stack says where it hung
+    assert "nan in epoch 2" in details[Behaviour.DIVERGES]
+
+
+def test_a_stopped_trial_is_pruned_and_keeps_its_last_report(kind: str, url: str) -> None:
+    """HAZARDS 1, 2: with OptunaSearch and ASHA stopped trials were COMPLETE, and the deciding report was lost."""
+    found = run_study(
+        kind, url, space_text(Behaviour.IMPROVES, trials=24, epochs=9, pruner="hyperband", sampler="random")
+    )
+    states = Counter(record.state for record in found)
+    assert states["PRUNED"] >= 3
+    assert states["COMPLETE"] >= 3
+    assert sum(states.values()) == 24
+    for record in found:
+        assert (record.epochs == 9) == (record.state == "COMPLETE")
+        values = rows(
+            url,
+            "SELECT step, intermediate_value FROM trial_intermediate_values JOIN trials USING (trial_id) WHERE number = :n ORDER BY step",
+            n=record.number,
+        )
+        assert [step for step, _ in values] == list(range(1, record.epochs + 1))
+        assert values[-1][1] == record.value
+
+
+def test_workers_are_reused(kind: str, url: str, log_folder: Path) -> None:
+    """HAZARDS 9: a new process for each trial costs a second and an import of torch."""
+    found = run_study(kind, url, space_text(Behaviour.IMPROVES, trials=12), trainer=log_pids)
+    assert len(found) == 12
+    pids = {row[0] for row in rows(url, "SELECT CAST(val_loss AS INTEGER) FROM qpsearch_epochs")}
+    assert len(pids) <= (1 if kind == "inline" else 4)
+
+
+def log_pids(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    import os
+
+    for epoch in range(1, config.recipe.epochs + 1):
+        yield EpochReport(epoch=epoch, train_loss=1, val_loss=os.getpid(), val_accuracy=0.5)
+
+
+def slow_to_close(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    try:
+        for epoch in range(1, config.recipe.epochs + 1):
+            yield EpochReport(epoch=epoch, train_loss=1, val_loss=1, val_accuracy=1 / (1 + int(run.seed) % 97))
+    finally:
+        time.sleep(2.5)
+
+
+def test_a_trainer_that_is_slow_to_close_stalls_nothing(kind: str, url: str) -> None:
+    """HAZARDS 11a: with function trainables a slow `finally` leaked the slot, and the sweep hung."""
+    text = space_text(Behaviour.IMPROVES, trials=8, epochs=9, pruner="successive_halving", sampler="random")
+    found = run_study(kind, url, text, trainer=slow_to_close)
+    assert Counter(record.state for record in found)["PRUNED"] >= 2
+    assert {record.state for record in found} == {"PRUNED", "COMPLETE"}
+
+
+def test_replicates_are_trained_one_after_another_and_averaged(kind: str, url: str) -> None:
+    found = run_study(kind, url, space_text(Behaviour.IMPROVES, trials=3, replicates=2))
+    assert [(record.state, record.epochs) for record in found] == [("COMPLETE", 8)] * 3
+    assert len({row[0] for row in rows(url, "SELECT seed FROM qpsearch_runs")}) == 6
+
+
+def test_an_interrupt_ends_attempts_softly_and_resuming_repeats_nothing(kind: str, url: str) -> None:
+    text = space_text(Behaviour.SLOW, trials=6, epochs=4)
+    interrupt = Interrupt(grace_s=60)
+
+    def stop_at_the_third_epoch(event: Event) -> None:
+        if isinstance(event, Reported) and event.epoch == 2:
+            interrupt.request()
+
+    found = run_study(kind, url, text, interrupt=interrupt, listener=stop_at_the_third_epoch)
+    assert len(found) <= 2
+    assert {record.state for record in found} <= {"RUNNING", "COMPLETE"}
+    endings = {row[0] for row in rows(url, "SELECT ending FROM qpsearch_attempts")}
+    assert endings == {"interrupted"}
+    with resumed_ledger(url) as ledger:
+        dispatch(kind, ledger)
+    found = records_of(url)
+    assert [(record.state, record.epochs) for record in found] == [("COMPLETE", 4)] * 6
+    assert max(record.attempts for record in found) == 2
+
+
+def test_an_interrupt_waits_no_longer_than_its_grace(kind: str, url: str) -> None:
+    interrupt = Interrupt(grace_s=0.5)
+
+    def stop_at_once(event: Event) -> None:
+        if isinstance(event, Reported):
+            interrupt.request()
+
+    began = time.monotonic()
+    found = run_study(kind, url, space_text(Behaviour.HANGS, trials=4), interrupt=interrupt, listener=stop_at_once)
+    assert time.monotonic() - began < 60  # the trainer hangs for ten minutes
+    assert {record.state for record in found} == {"RUNNING"}
+    assert {row[0] for row in rows(url, "SELECT ending FROM qpsearch_attempts")} == {"interrupted"}
+
+
+def test_a_database_that_fails_stops_the_sweep_with_its_own_error(kind: str, url: str) -> None:
+    """HAZARDS 11a: Tune takes an exception in a callback for the trial's fault and goes on."""
+    ledger = new_ledger(url, parse_space(space_text(Behaviour.IMPROVES, trials=6)))
+
+    def break_it(event: Event) -> None:
+        if isinstance(event, Closed):
+            sql = "CREATE TRIGGER t BEFORE INSERT ON qpsearch_epochs BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+            ledger._database.write(lambda c: c.exec_driver_sql(sql))
+
+    ledger._listener = break_it
+    with pytest.raises(StorageError, match="disk full"), ledger:
+        dispatch(kind, ledger, slots=1)
+    assert [record.state for record in records_of(url)] == ["COMPLETE", "RUNNING"]
+
+
+def test_the_trainers_log_is_complete(url: str, log_folder: Path) -> None:
+    """The log that the kill tests count by holds each epoch once."""
+    run_study("inline", url, space_text(Behaviour.IMPROVES, trials=3), trainer=scripted.train)
+    assert Counter((line[0], line[2]) for line in log_lines(log_folder)) == {
+        (f"trial-{trial:05d}", str(epoch)): 1 for trial in range(3) for epoch in range(1, 5)
+    }

@@ -1,0 +1,118 @@
+"""What only Ray can show: several at once, GPUs, and files that hold no secret."""
+
+import os
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import ray
+
+from qpsearch.dispatch import cluster, tune
+from qpsearch.errors import DispatchError
+from qpsearch.space import parse_space
+from qpsearch.space.space import Resources
+from tests.dispatch.study import dispatch, run_study
+from tests.helpers import new_ledger, rows
+from tests.scripted import Behaviour, space_text
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("local_ray")]
+
+
+def overlapping(url: str) -> list[set[str]]:
+    """For each moment at which a trial reported: the devices of the trials that were running then."""
+    spans = rows(
+        url,
+        "SELECT a.device, min(e.reported), max(e.reported) FROM qpsearch_attempts a JOIN qpsearch_epochs e USING (trial_id) GROUP BY trial_id",
+    )
+    return [{f"{device}/{begin}" for device, begin, end in spans if begin <= moment <= end} for _, moment, _ in spans]
+
+
+@pytest.mark.parametrize(("share", "at_once"), [(1.0, 4), (0.5, 8)])
+def test_fractional_gpus_pack_trials_each_on_its_own_device(url: str, share: float, at_once: int) -> None:
+    """HAZARDS 8: without a limit a searcher runs one trial at a time."""
+    text = space_text(Behaviour.SLOW, trials=at_once * 2, epochs=6)
+    size = cluster._size(
+        Resources(gpus=share, cpus=1, concurrent=None, report_timeout_s=None), ray.cluster_resources(), ray.nodes()
+    )
+    assert (size.slots, size.device) == (at_once, "cuda")
+    found = run_study("tune", url, text, slots=size.slots, gpus=share)
+    assert [record.state for record in found] == ["COMPLETE"] * at_once * 2
+    assert max(len(moment) for moment in overlapping(url)) == at_once
+    devices = [row[0] for row in rows(url, "SELECT device FROM qpsearch_attempts")]
+    assert set(devices) == {f"cuda {index}" for index in range(4)}
+    for moment in overlapping(url):
+        names = sorted(name.split("/")[0] for name in moment)
+        assert max(names.count(name) for name in names) <= round(1 / share)
+
+
+def test_a_study_on_cpus_sees_no_gpu(url: str) -> None:
+    """HAZARDS 11: an actor with num_gpus=0 may see every GPU."""
+    run_study("tune", url, space_text(Behaviour.IMPROVES, trials=2))
+    assert {row[0] for row in rows(url, "SELECT device FROM qpsearch_attempts")} == {"cpu"}
+
+
+def test_no_file_of_rays_holds_the_storage_url(tmp_path: Path, local_ray: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HAZARDS 11a: a storage URL held by the searcher lay in tuner.pkl in 4 of 4 runs."""
+    secret = "folder-with-a-secret-name"
+    url = f"sqlite:///{tmp_path}/{secret}.db"
+    kept = tmp_path / "kept"
+    remove = shutil.rmtree
+
+    def keep(path: Path, **options: bool) -> None:
+        shutil.copytree(path, kept)
+        remove(path, **options)
+
+    monkeypatch.setattr(tune.shutil, "rmtree", keep)
+    ledger = new_ledger(url, parse_space(space_text(Behaviour.IMPROVES, trials=3)))
+    with ledger:
+        dispatch("tune", ledger)
+    files = [path for folder in (kept, Path(local_ray)) for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name == "tuner.pkl" for path in files)
+    assert [path for path in files if secret.encode() in path.read_bytes()] == []
+
+
+def resources(**changes: object) -> Resources:
+    return Resources(**({"gpus": None, "cpus": 1, "concurrent": None, "report_timeout_s": None} | changes))  # type: ignore[arg-type]
+
+
+def node(cpus: float, gpus: float = 0) -> dict[str, object]:
+    return {"Alive": True, "Resources": {"CPU": cpus, "GPU": gpus}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "nodes", "slots", "gpus"),
+    [
+        (resources(), [node(2)], 2, 0),
+        (resources(cpus=2), [node(3), node(5)], 3, 0),
+        (resources(), [node(16, 4)], 4, 1),
+        (resources(gpus=0.5), [node(16, 4)], 8, 0.5),
+        (resources(gpus=0.3), [node(16, 2)], 6, 0.3),
+        (resources(gpus=2), [node(16, 3), node(16, 2)], 2, 2),
+        (resources(gpus=0), [node(4, 4)], 4, 0),
+        (resources(concurrent=3), [node(8)], 3, 0),
+        (resources(concurrent=30), [node(8)], 8, 0),
+    ],
+)
+def test_the_default_concurrency_fits_the_machine(
+    asked: Resources, nodes: list[dict[str, object]], slots: int, gpus: float
+) -> None:
+    total = {kind: sum(n["Resources"][kind] for n in nodes) for kind in ("CPU", "GPU")}  # type: ignore[index]
+    found = cluster._size(asked, total, nodes)
+    assert (found.slots, found.gpus) == (slots, gpus)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [(resources(cpus=9), "9 cores and 0 GPUs"), (resources(gpus=1), "1 GPUs"), (resources(gpus=1.5), "whole number")],
+)
+def test_asking_for_more_than_there_is_says_what_there_is(asked: Resources, message: str) -> None:
+    with pytest.raises(DispatchError, match=message):
+        cluster._size(asked, {"CPU": 8}, [node(8)])
+
+
+def test_attempts_follow_one_another_in_their_slots(url: str) -> None:
+    run_study("tune", url, space_text(Behaviour.SLOW, trials=4, epochs=2), slots=1)
+    spans = rows(url, "SELECT began, ended FROM qpsearch_attempts ORDER BY began")
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+    assert os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] == "1"

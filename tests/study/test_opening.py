@@ -1,0 +1,195 @@
+"""Taking a study up again: who may, when, and with what."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from qpsearch.errors import StudyBusy
+from qpsearch.space import Space
+from qpsearch.study import lease, opening, reading
+from qpsearch.study.lease import Driver, Lease
+from qpsearch.study.storage import Database
+from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, train_all
+
+
+def test_a_study_whose_driver_lives_is_not_taken(url: str, space: Space) -> None:
+    with new_ledger(url, space) as ledger:
+        database = Database.create(url)
+        with pytest.raises(StudyBusy, match=rf"is being run by process {os.getpid()} on "):
+            opening.resume(database, "scripted")
+        database.close()
+        assert ledger.ask() is not None
+
+
+def test_the_orphans_of_a_dead_driver_are_found_at_once(url: str, space: Space) -> None:
+    """HAZARDS 16: Optuna's heartbeats do not work with ask and tell; 0 of 2 orphans were found."""
+    ledger = new_ledger(url, space)
+    orphans = [ledger.ask() for _ in range(2)]
+    assert all(orphans)
+    abandon(ledger)
+    with resumed_ledger(url) as second:
+        again = [second.ask() for _ in range(3)]
+        assert [(a.trial, a.attempt) for a in again if a] == [(0, 2), (1, 2), (2, 1)]
+    assert rows(url, "SELECT ending FROM qpsearch_attempts WHERE number = 1 AND trial_id < 3") == [("lost",), ("lost",)]
+    assert [row[0] for row in rows(url, "SELECT state FROM qpsearch_leases")] == ["superseded", "released"]
+
+
+def test_a_larger_budget_is_taken_and_kept(url: str, space: Space) -> None:
+    with new_ledger(url, space) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            train_all(ledger, assignment)
+    with resumed_ledger(url, asked=8) as ledger:
+        assert not ledger.finished
+        assert [ledger.ask().trial for _ in range(2)] == [6, 7]  # type: ignore[union-attr]
+        assert ledger.ask() is None
+    with resumed_ledger(url) as ledger:
+        assert ledger.asked == 8
+
+
+def test_two_drivers_that_resume_at_once_do_not_both_get_the_study(url: str, space: Space) -> None:
+    ledger = new_ledger(url, space)
+    ledger.ask()
+    abandon(ledger)
+    won, lost = [], []
+    barrier = threading.Barrier(6)
+
+    def take() -> None:
+        database = Database.create(url)
+        barrier.wait()
+        try:
+            won.append(opening.resume(database, "scripted"))
+        except StudyBusy as error:
+            lost.append(error)
+        finally:
+            database.close()
+
+    threads = [threading.Thread(target=take) for _ in range(6)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert (len(won), len(lost)) == (1, 5)
+    assert len(rows(url, "SELECT * FROM qpsearch_leases WHERE state = 'held'")) == 1
+
+
+def held(driver: Driver) -> Lease:
+    return Lease(lease_id=1, driver=driver, beat=0)
+
+
+def test_a_lease_expires_with_its_process() -> None:
+    here = Driver.this()
+    assert held(here).expired_on(here) is False
+    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    code = f"import psutil; print(psutil.Process({process.pid}).create_time())"
+    started = float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    other = Driver(host=here.host, boot=here.boot, pid=process.pid, process_started=started)
+    assert held(other).expired_on(here) is False
+    process.kill()
+    process.communicate()
+    assert held(other).expired_on(here) is True
+
+
+def test_a_later_process_with_the_same_number_is_another_driver() -> None:
+    here = Driver.this()
+    assert held(
+        Driver(host=here.host, boot=here.boot, pid=here.pid, process_started=here.process_started - 60)
+    ).expired_on(here)
+
+
+def test_another_boot_of_this_host_is_gone_but_another_host_or_container_can_only_be_watched() -> None:
+    here = Driver.this()
+
+    def on(host: str, boot: str) -> bool | None:
+        return held(Driver(host=host, boot=boot, pid=here.pid, process_started=here.process_started)).expired_on(here)
+
+    assert on(here.host, "an-earlier-boot pid:[1]") is True
+    assert on("elsewhere", here.boot) is None
+    assert on(here.host, here.boot.split()[0] + " pid:[1]") is None
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize(("beats", "gone"), [([5], True), ([5, 5, 5, 6], False), ([5, 5, None], True)])
+def test_a_driver_elsewhere_is_judged_by_its_counter(beats: list[int | None], gone: bool) -> None:
+    clock, told, left = Clock(), [], list(beats)
+
+    def beat() -> int | None:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    assert (
+        lease.wait_until_silent(beat, lease_s=60, monotonic=clock.monotonic, sleep=clock.sleep, tell=told.append)
+        is gone
+    )
+    assert told[0] == 60
+    assert clock.now >= 60 or beats[-1] != 5
+
+
+def test_a_dead_driver_elsewhere_is_waited_for(url: str, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = new_ledger(url, space)
+    ledger.ask()
+    ledger._database.write(lambda c: c.exec_driver_sql("UPDATE qpsearch_leases SET host = 'elsewhere'"))
+    ledger._database.close()
+    monkeypatch.setattr(lease, "LEASE_S", 0.3)
+    told: list[float] = []
+    with resumed_ledger(url, wait=told.append) as second:
+        again = second.ask()
+        assert again is not None
+        assert (again.trial, again.attempt) == (0, 2)
+    assert told
+
+
+def test_the_heartbeat_moves_the_counter_while_the_driver_waits(
+    url: str, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "LEASE_S", 0.2)
+    with new_ledger(url, space):
+        stop = threading.Event()
+        for _ in range(100):
+            if rows(url, "SELECT beat FROM qpsearch_leases")[0][0] >= 3:
+                break
+            stop.wait(0.1)
+        assert rows(url, "SELECT beat FROM qpsearch_leases")[0][0] >= 3
+
+
+def test_resuming_needs_the_database_alone(url: str, space: Space) -> None:
+    """HAZARDS 4, 5: without Ray's folder Tune's restore left zombies, and counted the budget from zero."""
+    ledger = new_ledger(url, space)
+    for _ in range(2):
+        assignment = ledger.ask()
+        assert assignment is not None
+        train_all(ledger, assignment)
+    open_one = ledger.ask()
+    assert open_one is not None
+    ledger.report(open_one.trial, open_one.attempt, progress(1, 0.5, checkpoint="r0-a1-e001.pt"))
+    abandon(ledger)  # neither Ray's files nor a checkpoint file exist here
+    with resumed_ledger(url) as second:
+        while (assignment := second.ask()) is not None:
+            first = 2 if assignment.trial == 2 else 1
+            train_all(second, assignment, first)
+        assert second.finished
+    database = Database.open(url)
+    assert [record.state for record in reading.trial_records(database, "scripted")] == ["COMPLETE"] * 6
+    database.close()
+
+
+def test_the_study_remembers_its_space_its_seed_and_its_machine(url: str, space: Space) -> None:
+    changed = space.with_search(study="renamed", trials=3, seed=9)
+    with new_ledger(url, changed):
+        pass
+    database = Database.open(url)
+    stored = reading.space_of(database, "renamed")
+    assert (stored.study, stored.search.trials, stored.search.seed) == ("renamed", 3, 9)
+    assert stored.fingerprint == changed.fingerprint
+    (environment,) = rows(url, "SELECT environment_json FROM qpsearch_studies")[0]
+    assert all(f'"{package}"' in environment for package in ("optuna", "ray", "torch", "python", "cores"))
+    database.close()

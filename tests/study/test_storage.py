@@ -1,0 +1,230 @@
+"""The database: both schemas side by side, readers that disturb nobody, faults with one message."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import optuna
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from qpsearch.errors import StorageError, StudyExists, StudyNotFound
+from qpsearch.space import Space, parse_space
+from qpsearch.study import opening, reading
+from qpsearch.study.storage import Database
+from qpsearch.study.tables import OURS, VERSION_TABLE
+from tests.helpers import new_ledger, rows, train_all
+from tests.scripted import Behaviour, space_text
+
+
+def filled(url: str, space: Space, trials: int = 3) -> None:
+    with new_ledger(url, space) as ledger:
+        for _ in range(trials):
+            assignment = ledger.ask()
+            assert assignment is not None
+            train_all(ledger, assignment)
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url: str) -> None:
+    database = Database.create(url)
+
+    def differences(connection: object) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "include_object": ours})  # type: ignore[arg-type]
+        return list(compare_metadata(context, OURS))
+
+    def ours(thing: object, name: str | None, kind: str, reflected: bool, other: object) -> bool:
+        table = name if kind == "table" else getattr(getattr(thing, "table", None), "name", "")
+        return str(table).startswith("qpsearch_")
+
+    assert database.read(differences) == []
+    database.close()
+
+
+def test_optunas_own_tables_and_versions_are_untouched(url: str, space: Space) -> None:
+    """HAZARDS 34: a second Alembic history in Optuna's database needs a version table of its own."""
+    filled(url, space)
+    storage = optuna.storages.RDBStorage(url)
+    assert storage.get_current_version() == storage.get_head_version()
+    storage.remove_session()
+    storage.engine.dispose()
+    Database.create(url).close()  # a second time changes nothing
+    assert rows(url, f"SELECT version_num FROM {VERSION_TABLE}") == [("0001",)]
+
+
+def test_optuna_reads_what_we_wrote(url: str, space: Space) -> None:
+    """Every Optuna tool works on the study: parameters, values, steps and times are where it looks."""
+    filled(url, space)
+    study = optuna.load_study(study_name="scripted", storage=url)
+    database = Database.open(url)
+    ours = reading.frozen_trials(database, "scripted")
+    theirs = study.get_trials()
+    assert ours == theirs
+    assert study.direction is optuna.study.StudyDirection.MAXIMIZE
+    assert study.best_trial.number == max(ours, key=lambda trial: trial.value or 0).number
+    assert all(trial.state.name == "COMPLETE" and len(trial.intermediate_values) == 4 for trial in theirs)
+    assert all(trial.duration is not None and 0 <= trial.duration.total_seconds() < 60 for trial in theirs)
+    study.ask()  # Optuna could even go on with it
+    database.close()
+    storage = study._storage
+    storage.remove_session()
+
+
+def test_wal_and_durability_are_on(url: str, space: Space) -> None:
+    filled(url, space, 1)
+    assert rows(url, "PRAGMA journal_mode") == [("wal",)]
+    assert rows(url, "PRAGMA synchronous") == [(2,)]
+    assert rows(url, "PRAGMA foreign_keys") == [(1,)]
+
+
+def test_a_reader_waits_for_no_writer_and_no_writer_for_a_reader(url: str, space: Space) -> None:
+    """HAZARDS 18: opening a dashboard on a live SQLite study once crashed the study."""
+    with new_ledger(url, space) as ledger:
+        first = ledger.ask()
+        assert first is not None
+        database = Database.open(url)
+        release, holding = threading.Event(), threading.Event()
+
+        def hold(connection: object) -> None:
+            holding.set()
+            assert release.wait(30)
+
+        writer = threading.Thread(target=lambda: ledger._database.write(hold))
+        writer.start()
+        assert holding.wait(10)
+        assert [record.state for record in reading.trial_records(database, "scripted")] == [
+            "RUNNING"
+        ]  # while it writes
+        release.set()
+        writer.join()
+
+        def read_slowly(connection: object) -> int:
+            train_all(ledger, first)  # while a read transaction is open
+            return 1
+
+        assert database.read(read_slowly) == 1
+        database.close()
+
+
+def test_many_threads_write_without_a_lock_error(url: str, space: Space) -> None:
+    with new_ledger(url, space) as ledger:
+        errors: list[BaseException] = []
+
+        def beat() -> None:
+            try:
+                for _ in range(30):
+                    ledger._database.write(lambda c: c.exec_driver_sql("UPDATE qpsearch_leases SET beat = beat + 1"))
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=beat) for _ in range(8)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        assert errors == []
+    assert rows(url, "SELECT beat FROM qpsearch_leases")[0][0] >= 240
+
+
+def test_two_sweeps_on_one_database_do_not_merge(url: str) -> None:
+    """HAZARDS 7: Optuna's default name merged unrelated sweeps and ignored the second one's direction."""
+    filled(url, parse_space(space_text(Behaviour.IMPROVES, study="one")), 2)
+    filled(
+        url,
+        parse_space(
+            space_text(Behaviour.IMPROVES, study="two").replace(
+                "pruner: none", "pruner: none, objective: {minimize: val_loss}"
+            )
+        ),
+        1,
+    )
+    database = Database.open(url)
+    assert reading.study_names(database) == ["one", "two"]
+    one, two = (reading.summary(database, name) for name in ("one", "two"))
+    assert (one.counts["COMPLETE"], one.objective.direction) == (2, "maximize")
+    assert (two.counts["COMPLETE"], two.objective.direction) == (1, "minimize")
+    database.close()
+
+
+def test_a_study_that_exists_is_never_overwritten(url: str, space: Space) -> None:
+    filled(url, space)
+    before = rows(url, "SELECT * FROM trials")
+    database = Database.create(url)
+    with pytest.raises(
+        StudyExists, match=r"study 'scripted' exists\. Go on with it: qpsearch resume scripted\. Or .* --study NAME"
+    ):
+        opening.create(database, space, source="again")
+    database.close()
+    assert rows(url, "SELECT * FROM trials") == before
+
+
+def test_an_unknown_study_is_answered_with_the_nearest(url: str, space: Space) -> None:
+    filled(url, space, 1)
+    database = Database.open(url)
+    with pytest.raises(StudyNotFound, match=r"no study 'skripted'\. Did you mean 'scripted'\? Known: scripted\."):
+        reading.summary(database, "skripted")
+    database.close()
+
+
+def test_a_study_of_plain_optuna_is_not_taken_for_one_of_ours(url: str, space: Space) -> None:
+    filled(url, space, 1)
+    study = optuna.create_study(study_name="plain", storage=url)
+    study._storage.remove_session()
+    database = Database.open(url)
+    assert reading.study_names(database) == ["scripted"]
+    with pytest.raises(StudyNotFound, match="was not made by qpsearch"):
+        reading.summary(database, "plain")
+    database.close()
+
+
+def test_opening_creates_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no study database there"):
+        Database.open(f"sqlite:///{tmp_path}/none.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["studies.db", "sqlite", "", "oracle9://x", "://"])
+def test_what_is_no_database_url_is_one_message(url: str) -> None:
+    with pytest.raises(StorageError):
+        Database.create(url)
+
+
+def test_a_password_is_never_repeated() -> None:
+    for url in ("postgresql+psycopg://user:secret@127.0.0.1:9/x", "nonsense://user:secret@h/x", "user:secret@host"):
+        with pytest.raises(StorageError) as caught:
+            Database.create(url)
+        assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_one_message(tmp_path: Path) -> None:
+    path = tmp_path / "q.db"
+    path.write_text("no database at all, but long enough to be taken for one" * 20)
+    for action in (Database.create, Database.open):
+        with pytest.raises(StorageError, match=r"q\.db: file is not a database"):
+            action(f"sqlite:///{path}")
+    assert path.read_text().startswith("no database")
+
+
+def test_a_database_without_our_tables_is_one_message(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "q.db").close()
+    (tmp_path / "q.db").touch()
+    with pytest.raises(StorageError, match="holds no qpsearch studies"):
+        Database.open(f"sqlite:///{tmp_path}/q.db")
+
+
+def test_another_schema_of_optuna_or_a_newer_one_of_ours_is_refused(url: str, space: Space) -> None:
+    """HAZARDS 33: the stored schema version of another Optuna raises at connect."""
+    filled(url, space, 1)
+    database = Database.create(url)
+    database.write(lambda c: c.exec_driver_sql("UPDATE version_info SET schema_version = 99"))
+    for action in (Database.create, Database.open):
+        with pytest.raises(StorageError, match="Optuna"):
+            action(url)
+    database.write(lambda c: c.exec_driver_sql("UPDATE version_info SET schema_version = 12"))
+    database.write(lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = 'v9.9.9'"))
+    with pytest.raises(StorageError, match="Optuna"):
+        Database.create(url)
+    database.write(lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = 'v3.2.0.a'"))
+    database.write(lambda c: c.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    for action in (Database.create, Database.open):
+        with pytest.raises(StorageError, match="qpsearch"):
+            action(url)
+    database.close()
