@@ -40,8 +40,8 @@ class Driver:
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         arguments = [sys.executable, "-m", "tests.driver", command, what, "--storage", self.url, *self.options]
-        output = (self.folder / "output").open("ab")
-        return subprocess.Popen(arguments, cwd=self.folder, env=environment, stdout=output, stderr=output)
+        with (self.folder / "output").open("ab") as output:
+            return subprocess.Popen(arguments, cwd=self.folder, env=environment, stdout=output, stderr=output)
 
     def epochs_begun(self) -> int:
         return len(log_lines(self.folder)) if (self.folder / "log").exists() else 0
@@ -77,7 +77,9 @@ def check(driver: Driver, running_at_kills: int) -> None:
     repeated = sum(begun.values()) - recorded
     assert set(begun.values()) <= {1, 2, 3}
     assert repeated <= running_at_kills, begun
-    assert Counter(row[0] for row in rows(driver.url, "SELECT ending FROM qpsearch_attempts"))["lost"] == running_at_kills
+    assert (
+        Counter(row[0] for row in rows(driver.url, "SELECT ending FROM qpsearch_attempts"))["lost"] == running_at_kills
+    )
     assert rows(driver.url, "SELECT * FROM qpsearch_leases WHERE state = 'held'") == []
     left = [path.name for path in driver.folder.rglob("*.partial")]
     assert left == []
@@ -90,7 +92,9 @@ def check(driver: Driver, running_at_kills: int) -> None:
         pytest.param(("--concurrent", "1"), id="tune-one-slot", marks=pytest.mark.ray),
     ],
 )
-def test_a_driver_killed_five_times_loses_and_repeats_nothing_and_asks_the_same(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_a_driver_killed_five_times_loses_and_repeats_nothing_and_asks_the_same(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
     """HAZARDS 4, 5, 6, 16, 32: Tune's restore ran 172 trials of a budget of 150, and left some RUNNING."""
     seed = random.SystemRandom().randrange(10_000)
     print("seed", seed)
@@ -106,12 +110,19 @@ def test_a_driver_killed_five_times_loses_and_repeats_nothing_and_asks_the_same(
 
 @pytest.mark.ray
 def test_a_driver_with_two_slots_killed_five_times_loses_nothing(tmp_path: Path) -> None:
-    generator, killed = random.Random(random.SystemRandom().randrange(10_000)), Driver(tmp_path / "killed", "--concurrent", "2")
+    generator, killed = (
+        random.Random(random.SystemRandom().randrange(10_000)),
+        Driver(tmp_path / "killed", "--concurrent", "2"),
+    )
     running = sum(killed.kill_at_random("run" if kill == 0 else "resume", generator) for kill in range(KILLS))
     killed.finish("resume")
     check(killed, running)
     time.sleep(5)  # a killed driver's Ray ends itself within seconds
-    assert not [process for process in psutil.process_iter(["cmdline"]) if str(killed.folder) in " ".join(process.info["cmdline"] or [])]
+    assert not [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if str(killed.folder) in " ".join(process.info["cmdline"] or [])
+    ]
 
 
 @pytest.mark.ray

@@ -1,0 +1,247 @@
+"""The commands on a scripted study: what they print, what they exit with, and what `--json` promises."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run import ROOT, qpsearch
+from tests.scripted import Behaviour, space_text
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished study of 20 trials, some of them failed and pruned."""
+    folder = tmp_path_factory.mktemp("study")
+    behaviours = (Behaviour.IMPROVES, Behaviour.IMPROVES + 1, Behaviour.DIVERGES, Behaviour.RAISES)
+    text = space_text(*map(Behaviour, behaviours), trials=30, epochs=6, pruner="hyperband", sampler="random", seed=2)
+    (folder / "s.yaml").write_text(text)
+    done = qpsearch(folder, "run", "s.yaml", "--dispatch", "inline", scripted=True)
+    assert done.returncode == 0, done.stderr
+    (folder / "printed").write_text(done.stdout)
+    return folder
+
+
+def reply(folder: Path, *arguments: str) -> dict[str, object]:
+    done = qpsearch(folder, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    document = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert isinstance(document, dict)
+    return document
+
+
+def test_a_run_prints_plain_lines_into_a_pipe(study: Path) -> None:
+    printed = (study / "printed").read_text()
+    assert "\x1b" not in printed
+    lines = printed.splitlines()
+    assert (
+        lines[0]
+        == "study scripted: 30 trials of at most 6 epochs, one at a time, inline; sampler random, pruner hyperband, seed 2"
+    )
+    assert len([line for line in lines if re.match(r"\[\d+/30\] trial \d+ (COMPLETE|PRUNED|FAIL)", line)]) == 30
+    assert re.search(r"    training loss nan in epoch 2", printed)
+    assert re.search(
+        r"study scripted: 30 of 30 trials ended, now \d+ COMPLETE, \d+ FAIL, \d+ PRUNED; best 0\.\d{4} \(trial \d+\)",
+        printed,
+    )
+    assert "optimistic until it is trained again on fresh seeds" in printed
+
+
+def test_status_counts(study: Path) -> None:
+    document = reply(study, "status", "scripted")
+    (summary,) = document["studies"]  # type: ignore[misc]
+    counts = summary["counts"]
+    assert sum(counts.values()) == 30
+    assert min(counts[state] for state in ("COMPLETE", "PRUNED", "FAIL")) >= 1
+    assert set(summary["failures"]) == {"diverged", "error"}
+    assert summary["driver"] is None
+    assert document["running"] == []
+    text = qpsearch(study, "status", "scripted").stdout
+    assert re.search(rf"scripted +30/30 +{counts['COMPLETE']} +{counts['PRUNED']} +{counts['FAIL']} +0 ", text)
+    assert re.search(r"failed: \d+ diverged, \d+ error", text)
+    assert "scripted" in qpsearch(study, "status").stdout
+
+
+def test_trials_tell_each_trial(study: Path) -> None:
+    trials = reply(study, "trials", "scripted")["trials"]
+    assert isinstance(trials, list)
+    assert [trial["number"] for trial in trials] == list(range(30))
+    for trial in trials:
+        assert {"number", "state", "value", "reason", "params", "duration_s", "epochs", "attempts", "config"} <= set(
+            trial
+        )
+        assert (trial["value"] is None) == (trial["state"] == "FAIL")
+        assert (trial["reason"] is None) == (trial["state"] != "FAIL")
+    text = qpsearch(study, "trials", "scripted").stdout
+    assert "ZeroDivisionError: as the script says" in text
+    assert "diverged: training loss nan in epoch 2" in text
+
+
+def test_best_is_called_optimistic(study: Path) -> None:
+    best = reply(study, "best", "scripted")["best"]
+    trials = reply(study, "trials", "scripted")["trials"]
+    assert isinstance(best, dict)
+    assert best["value"] == max(trial["value"] for trial in trials if trial["state"] == "COMPLETE")  # type: ignore[union-attr]
+    text = qpsearch(study, "best", "scripted").stdout
+    assert "optimistic until it is trained again on fresh seeds" in text
+    assert "seeds: " in text
+    assert "training.optimizer.sgd.lr" in text
+
+
+@pytest.mark.parametrize("evaluator", ["branches", "fanova", "ped-anova", "mdi"])
+def test_importance_names_its_evaluator_and_what_it_left_out(study: Path, evaluator: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    document = reply(study, "importance", "scripted", "--evaluator", evaluator, "--output", str(page))
+    assert document["evaluator"] == evaluator
+    assert document["n"] == reply(study, "status", "scripted")["studies"][0]["counts"]["COMPLETE"]  # type: ignore[index]
+    rows = document["importances"]
+    assert isinstance(rows, list)
+    assert rows
+    assert all(row["low"] <= row["importance"] <= row["high"] for row in rows)
+    text = qpsearch(study, "importance", "scripted", "--evaluator", evaluator, "--output", str(page)).stdout
+    assert f"{document['n']} complete trials of 30" in text
+    if evaluator in ("fanova", "mdi"):
+        assert "left out: network.rules.quotient.alpha: conditional" in text
+    html = page.read_text()
+    assert "plotly" in html
+    assert "cdn.plot.ly" not in html.split("<body>")[0]
+    assert f"{document['n']} complete trials of 30" in html
+
+
+def test_the_importance_page_goes_beside_the_studies(study: Path) -> None:
+    qpsearch(study, "importance", "scripted")
+    assert (study / "studies" / "scripted-importance.html").exists()
+
+
+def test_a_study_that_exists_is_refused_with_both_ways_out(study: Path) -> None:
+    before = (study / "studies" / "qpsearch.db").read_bytes()
+    done = qpsearch(study, "run", "s.yaml", "--dispatch", "inline", scripted=True)
+    assert done.returncode == 2
+    assert "qpsearch resume scripted" in done.stderr
+    assert "--study NAME" in done.stderr
+    assert (study / "studies" / "qpsearch.db").read_bytes() == before
+
+
+def test_an_unknown_study_is_answered_with_the_nearest(study: Path) -> None:
+    for command in ("status", "trials", "best", "importance", "resume"):
+        done = qpsearch(study, command, "scripte")
+        assert done.returncode == 2
+        assert "no study 'scripte'. Did you mean 'scripted'?" in done.stderr
+
+
+def test_a_changed_range_is_refused_with_a_diff(study: Path) -> None:
+    """HAZARDS 20: Optuna silently accepts a changed float range in an existing study."""
+    changed = (study / "s.yaml").read_text().replace("[1.3, 2.2]", "[1.3, 2.4]")
+    (study / "changed.yaml").write_text(changed)
+    done = qpsearch(study, "resume", "scripted", "--space", "changed.yaml", "--dispatch", "inline", scripted=True)
+    assert done.returncode == 2
+    assert "network.rules.quotient.alpha: {float: [1.3, 2.2]} -> {float: [1.3, 2.4]}" in done.stderr
+    (study / "more.yaml").write_text((study / "s.yaml").read_text().replace("trials: 30", "trials: 40"))
+    done = qpsearch(study, "resume", "scripted", "--space", "more.yaml", "--dispatch", "inline", scripted=True)
+    assert done.returncode == 0, done.stderr  # a budget is no part of the meaning; the stored one is spent
+
+
+def test_a_larger_budget_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=3))
+    assert qpsearch(tmp_path, "run", "s.yaml", "--dispatch", "inline", scripted=True).returncode == 0
+    done = qpsearch(tmp_path, "resume", "scripted", "--trials", "5", "--dispatch", "inline", scripted=True)
+    assert done.returncode == 0
+    assert "[4/5] trial 3 COMPLETE" in done.stdout
+    assert "[5/5] trial 4 COMPLETE" in done.stdout
+
+
+def test_a_run_in_which_nothing_completes_fails_with_1(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.RAISES, trials=2))
+    done = qpsearch(tmp_path, "run", "s.yaml", "--dispatch", "inline", scripted=True)
+    assert done.returncode == 1
+    assert "no trial is complete; why: qpsearch trials scripted" in done.stdout
+    for command, code in (("best", 2), ("importance", 2), ("status", 0)):
+        done = qpsearch(tmp_path, command, "scripted")
+        assert done.returncode == code
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("options", [("--dispatch", "inline"), ("--concurrent", "2")], ids=["inline", "tune"])
+def test_one_ctrl_c_stops_softly_with_130_and_the_study_is_resumable(tmp_path: Path, options: tuple[str, ...]) -> None:
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.SLOW, trials=6, epochs=5))
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "SCRIPTED_LOG": str(tmp_path)}
+    arguments = [sys.executable, "-m", "tests.driver", "run", "s.yaml", *options]
+    process = subprocess.Popen(
+        arguments,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    while not (tmp_path / "log").exists() and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole group gets it
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 130, output
+    assert "stopping: running trials end at their next report" in output
+    assert "stopped; go on with: qpsearch resume scripted" in output
+    assert "Traceback" not in output
+    done = qpsearch(tmp_path, "resume", "scripted", *options, scripted=True)
+    assert done.returncode == 0
+    assert re.search(r"trial 0 goes on after epoch \d \(attempt 2\)", done.stdout)
+    assert len(re.findall(r"^\[\d/6\] trial \d COMPLETE", done.stdout, re.MULTILINE)) == 6
+
+
+def test_a_terminal_shows_a_live_table(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.SLOW, trials=2, epochs=4))
+    main, other = pty.openpty()
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
+    arguments = [sys.executable, "-m", "tests.driver", "run", "s.yaml", "--dispatch", "inline"]
+    process = subprocess.Popen(arguments, cwd=tmp_path, env=environment, stdout=other, stderr=other, stdin=other)
+    os.close(other)
+    shown = b""
+    while True:
+        try:
+            part = os.read(main, 65536)
+        except OSError:
+            break  # the terminal closed with its last process
+        if not part:
+            break
+        shown += part
+    os.close(main)
+    assert process.wait(timeout=60) == 0
+    text = shown.decode(errors="replace")
+    assert "epoch" in text
+    assert "2/4" in text
+    assert re.search(r"0/2|1/2", text)
+    assert "about" in text
+    assert "left" in text
+
+
+def test_help_is_quick_to_load_and_names_every_command(tmp_path: Path) -> None:
+    done = qpsearch(tmp_path, "--help")
+    assert done.returncode == 0
+    for command in ("run", "resume", "status", "trials", "best", "importance", "space"):
+        assert command in done.stdout
+    code = "import sys, qpsearch.cli.main; print(sorted({'torch', 'ray', 'optuna', 'sqlalchemy', 'plotly', 'numpy'} & set(sys.modules)))"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
+    assert qpsearch(tmp_path, "--version").stdout.startswith("qpsearch 0.")
+
+
+def test_space_check_says_what_is_searched(study: Path) -> None:
+    document = reply(study, "space", "check", "s.yaml")
+    assert document["valid"] is True
+    assert "network.stages.0.block" in document["parameters"]  # type: ignore[operator]
+    (study / "bad.yaml").write_text("study: x\n")
+    done = qpsearch(study, "space", "check", "bad.yaml", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["valid"] is False
