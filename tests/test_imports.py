@@ -26,20 +26,25 @@ HEAVY = {
 }
 
 # From the roof to the cellar: a room may import from those above it. With each, what it may load.
+CONFIG, DATABASE, LEARNING = (
+    {"ruamel", "pydantic"},
+    {"optuna", "sqlalchemy", "alembic", "numpy", "scipy"},
+    {"sklearn", "scipy", "numpy", "rich"},
+)
 ROOMS: list[tuple[str, set[str]]] = [
     ("vocabulary", set()),
     ("errors", set()),
     ("seeds", set()),
     ("records", set()),
     ("space", {"ruamel"}),
-    ("architecture", {"ruamel", "pydantic"}),
-    ("cost", {"ruamel", "pydantic"}),
-    ("models", {"ruamel", "pydantic", "torch", "numpy"}),
-    ("training", {"ruamel", "pydantic", "torch", "torchvision", "numpy", "sklearn", "scipy"}),
-    ("study", {"ruamel", "pydantic", "optuna", "sqlalchemy", "alembic", "numpy", "scipy"}),
-    ("dispatch", {"ruamel", "pydantic", "optuna", "sqlalchemy", "alembic", "numpy", "scipy"}),
-    ("analysis", {"ruamel", "pydantic", "optuna", "sqlalchemy", "alembic", "numpy", "scipy", "sklearn", "plotly"}),
-    ("cli", {"ruamel", "typer", "rich"}),
+    ("architecture", CONFIG),
+    ("cost", CONFIG),
+    ("models", CONFIG | {"torch", "numpy"}),
+    ("training", CONFIG | LEARNING | {"torch", "torchvision"}),
+    ("study", CONFIG | DATABASE),
+    ("dispatch", CONFIG),
+    ("analysis", CONFIG | DATABASE | LEARNING | {"plotly"}),
+    ("cli", CONFIG | {"typer", "rich"}),
 ]
 ORDER = [room for room, _ in ROOMS]
 ALLOWED = dict(ROOMS)

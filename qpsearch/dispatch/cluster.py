@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from qpsearch.errors import DispatchError
 from qpsearch.space.space import Resources
 from qpsearch.vocabulary import DatasetName
+
+KNOCK_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +75,15 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
     Raises:
         DispatchError: There is no such cluster, or a trial asks for more than it has.
     """
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # hide GPUs from workers without one (HAZARDS 11)
     try:
+        _knock(address)
         ray.init(
             address=address,
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level=logging.CRITICAL,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise DispatchError(
             f"--address {address}: no Ray cluster can be reached there ({_line(error)}). "
             "'ray start --head' starts one; without --address this machine is used."
@@ -92,6 +94,13 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
         yield _size(resources, ray.cluster_resources(), ray.nodes())
     finally:
         ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Raise OSError where nobody listens at ``host:port``; Ray would try for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
 
 
 def _size(resources: Resources, total: dict[str, float], nodes: list[dict[str, Any]]) -> Cluster:

@@ -1,0 +1,70 @@
+"""The README's commands, run in its order from nothing, and its promises about the digits."""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from qpsearch.models.blocks import BLOCKS
+from qpsearch.space import parse_space
+from qpsearch.space.schema import RULES, SectionField
+from tests.cli.run import ROOT, qpsearch
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[str]:
+    return [line for block in blocks("sh") for line in block.splitlines() if line.startswith("qpsearch ")]
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(900)
+def test_the_readmes_commands_run_and_digits_keeps_its_promises(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "spaces", tmp_path / "spaces")
+    first, *others = commands()
+    assert first == "qpsearch run spaces/digits.yaml"
+    for command in (first, *others):
+        done = qpsearch(tmp_path, *shlex.split(command)[1:])
+        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        assert done.stderr == ""
+    document = json.loads(qpsearch(tmp_path, "status", "digits", "--json").stdout)
+    (summary,) = document["studies"]
+    assert sum(summary["counts"].values()) == 62
+    assert summary["counts"]["COMPLETE"] >= 1
+    assert summary["counts"]["PRUNED"] >= 1
+    assert "RUNNING" not in summary["counts"]
+    assert summary["best"]["value"] > 0.97
+    page = (tmp_path / "studies" / "digits-importance.html").read_text()
+    assert "network.stages.0.block" in page
+
+
+def test_the_space_explained_is_a_space() -> None:
+    (text,) = blocks("yaml")
+    space = parse_space(text, "README.md")
+    assert space.study == "digits"
+
+
+def test_the_tables_name_every_block_and_rule() -> None:
+    for kind in BLOCKS:
+        assert f"| `{kind}` |" in README
+    for name, field in RULES.fields.items():
+        names = [f"{name}.{inner}" for inner in field.fields] if isinstance(field, SectionField) else [name]
+        for rule in names:
+            assert f"| `{rule}` |" in README
+
+
+def test_every_file_that_the_readme_links_is_there() -> None:
+    for path in re.findall(r"\]\((?!http)([^)]+)\)", README):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_install_commands_are_the_two_promised() -> None:
+    assert "pip install -e . && qpsearch run spaces/digits.yaml" in README
+    assert "pip install -e '.[dev]' && pytest" in README
