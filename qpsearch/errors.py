@@ -10,6 +10,8 @@
     |   |-- StudyMismatch        a study and a space file disagree
     |   |-- StudyBusy            another driver holds the study
     |   |-- StorageError         the study database cannot be used
+    |   |   |-- StorageEmpty     it has no tables of ours; opening it for writing makes them
+    |   |   `-- StorageOutdated  it has those of an older qpsearch; opening it for writing migrates them
     |   |-- DataError            a data set cannot be found, fetched or read
     |   `-- DispatchError        the machine or cluster cannot do what was asked
     |-- Superseded               another driver took the study over; this one stops
@@ -61,6 +63,14 @@ class StudyBusy(UserError):  # noqa: N818
 
 class StorageError(UserError):
     """The study database cannot be reached, read or written."""
+
+
+class StorageEmpty(StorageError):  # noqa: N818
+    """The database has no tables of ours: a new file, one that was being made, or one of Optuna alone."""
+
+
+class StorageOutdated(StorageError):  # noqa: N818
+    """The database has the tables of an older qpsearch."""
 
 
 class DataError(UserError):

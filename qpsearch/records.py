@@ -3,6 +3,7 @@
 All are frozen and hold plain values only, so that they pass through Ray, JSON and pickles unchanged.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -49,6 +50,11 @@ class EpochReport:
         return float("inf") if self.val_loss is None else self.val_loss
 
 
+def content_hash(content: bytes) -> str:
+    """Return the first 16 hexadecimal digits of a SHA-256."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """Where and how one run (one seed of one configuration) trains; the configuration says what.
@@ -60,7 +66,7 @@ class RunSettings:
         memory_format: ``"contiguous"`` or ``"channels_last"``, likewise.
         data_folder: Folder of decoded archives and downloads; None for data sets that need none.
         checkpoint_folder: Where a checkpoint is written after each epoch; None for no checkpoints.
-        checkpoint_stem: What its file names start with: ``r0-a1`` gives ``r0-a1-e003.pt``.
+        checkpoint_stem: What its file names start with: ``r0-a1``, replicate and attempt.
         resume_from: Checkpoints to go on from, the newest first; an unreadable one is passed over.
     """
 
@@ -73,9 +79,12 @@ class RunSettings:
     checkpoint_stem: str = "r0-a1"
     resume_from: tuple[str, ...] = ()
 
-    def checkpoint_name(self, epoch: int) -> str:
-        """Return the file name of the checkpoint after an epoch: ``r0-a1-e003.pt``."""
-        return f"{self.checkpoint_stem}-e{epoch:03d}.pt"
+    def checkpoint_name(self, epoch: int, content: bytes) -> str:
+        """Return the file name of a checkpoint: ``r0-a1-e003-9f86d081884c7d65.pt``.
+
+        The last part is a hash of the content, so that a name in the database stands for these bytes alone.
+        """
+        return f"{self.checkpoint_stem}-e{epoch:03d}-{content_hash(content)}.pt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,10 +113,11 @@ def _log(run: RunSettings, epoch: int) -> None:
 def _save(run: RunSettings, epoch: int) -> str:
     if run.checkpoint_folder is None:
         return ""
-    path = Path(run.checkpoint_folder) / run.checkpoint_name(epoch)
+    content = json.dumps({"epoch": epoch})
+    path = Path(run.checkpoint_folder) / run.checkpoint_name(epoch, content.encode())
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.partial")
-    temporary.write_text(json.dumps({"epoch": epoch}))
+    temporary.write_text(content)
     temporary.replace(path)
     return path.name
 

@@ -7,6 +7,7 @@ import typer
 
 import qpsearch
 from qpsearch.cli import answers, spaces, studies
+from qpsearch.cli.studies import INTERRUPTED
 from qpsearch.errors import QpsearchError
 
 app = typer.Typer(
@@ -46,6 +47,8 @@ def main() -> None:
     except QpsearchError as error:
         print(f"qpsearch: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # `qpsearch trials | head` is no fault
         sys.exit(0)

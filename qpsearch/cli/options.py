@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qpsearch.errors import DataError, StorageError
+from qpsearch.errors import DataError, StorageEmpty, StorageOutdated
 from qpsearch.vocabulary import DATASETS, DatasetName
 
 DEFAULT_STORAGE = "sqlite:///studies/qpsearch.db"
@@ -64,20 +64,27 @@ def prepare_data(name: DatasetName, folder: Path | None) -> None:
         raise DataError(f"{name}: preparing it in {folder} failed; see above.")
 
 
-def database_exists(storage: str) -> bool:
-    """Whether there is a study database at a URL that can be opened; other faults are raised."""
+def existing_studies(storage: str) -> list[str]:
+    """Return the names of the studies in a database; none where it is not there yet, or has no tables of ours.
+
+    Raises:
+        StorageError: It is there and cannot be used.
+    """
+    from qpsearch.study.reading import study_names
     from qpsearch.study.storage import Database
 
     database = Database(storage)
     if database.file is not None and not database.file.exists():
-        return False
+        return []
     try:
-        Database.open(storage).close()
-    except StorageError:
-        if database.file is None:
-            return False  # a server's database without our tables yet; a real fault shows when they are made
-        raise
-    return True
+        return study_names(Database.open(storage))
+    except (StorageEmpty, StorageOutdated):
+        return []  # opening it for writing makes or migrates the tables, and looks again
+
+
+def has_gpu() -> bool:
+    """Whether this machine shows an NVIDIA GPU, found out without loading torch."""
+    return any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def print_json(document: dict[str, Any]) -> None:

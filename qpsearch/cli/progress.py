@@ -1,10 +1,13 @@
 """What a user sees while a study runs: a live table in a terminal, plain lines in a pipe."""
 
+import contextlib
+import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import IO, Protocol, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -138,7 +141,8 @@ class PlainProgress:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        print(text, file=self._out, flush=True)
+        with display_may_be_gone(self._out):
+            print(text, file=self._out, flush=True)
 
 
 class LiveProgress:
@@ -166,7 +170,8 @@ class LiveProgress:
 
     def say(self, text: str) -> None:
         """Print a line above the table."""
-        self._console.print(Text(text), soft_wrap=True)
+        with display_may_be_gone(self._console.file):
+            self._console.print(Text(text), soft_wrap=True)
 
     def _draw(self) -> RenderableType:
         tally = self.tally
@@ -196,6 +201,17 @@ class LiveProgress:
                 f"{time.monotonic() - trial.began:.0f}",
             )
         return Group(head, table)
+
+
+@contextlib.contextmanager
+def display_may_be_gone(out: IO[str]) -> Iterator[None]:
+    """Go on without a display where the pipe or terminal behind it was closed: a study outlives its reader."""
+    try:
+        yield
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, out.fileno())
+        os.close(nowhere)
 
 
 def duration(seconds: float) -> str:

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qpsearch.cli import trainer
-from qpsearch.cli.options import DEFAULT_STORAGE, Storage, StudyName, data_folder, database_exists, prepare_data
+from qpsearch.cli.options import (
+    DEFAULT_STORAGE,
+    Storage,
+    StudyName,
+    data_folder,
+    existing_studies,
+    has_gpu,
+    prepare_data,
+)
 from qpsearch.cli.progress import Progress, progress
-from qpsearch.errors import DispatchError, StudyExists, StudyMismatch, UserError
+from qpsearch.errors import DispatchError, StorageOutdated, StudyExists, StudyMismatch, UserError
 from qpsearch.space import Space, diff, load_space
 from qpsearch.space.space import Resources
 
@@ -52,21 +60,17 @@ def run(
 ) -> None:
     """Start a study. One Ctrl-C stops it softly, and `qpsearch resume` goes on with it."""
     from qpsearch.study import opening
-    from qpsearch.study.reading import study_names
     from qpsearch.study.storage import Database
 
     loaded = _with_resources(
         load_space(space).with_search(study=_checked_name(study), trials=trials, seed=seed), concurrent, gpus, cpus
     )
     folder = data_folder(loaded.data.dataset)
-    if database_exists(storage):
-        database = Database.open(storage)
-        if loaded.study in study_names(database):
-            raise StudyExists(opening.exists_message(loaded.study))
-        database.close()
+    if loaded.study in existing_studies(storage):
+        raise StudyExists(opening.exists_message(loaded.study))
     prepare_data(loaded.data.dataset, folder)
     opened = opening.create(Database.create(storage), loaded, source=str(space))
-    _drive(opened, loaded.resources, folder, dispatch, address)
+    _drive(opened, loaded.resources, folder, dispatch, address, is_new=True)
 
 
 def resume(
@@ -87,7 +91,10 @@ def resume(
     from qpsearch.study.reading import space_of
     from qpsearch.study.storage import Database
 
-    reader = Database.open(storage)
+    try:
+        reader = Database.open(storage)
+    except StorageOutdated:
+        reader = Database.create(storage)
     stored = space_of(reader, study)
     reader.close()
     if space is not None:
@@ -96,11 +103,17 @@ def resume(
     prepare_data(stored.data.dataset, folder)
     loaded = _with_resources(stored, concurrent, gpus, cpus)
     opened = opening.resume(Database.create(storage), study, asked=trials, wait=_tell_wait)
-    _drive(opened, loaded.resources, folder, dispatch, address)
+    _drive(opened, loaded.resources, folder, dispatch, address, is_new=False)
 
 
 def _drive(
-    opened: "Opened", resources: Resources, folder: Path | None, dispatch: Dispatcher, address: str | None
+    opened: "Opened",
+    resources: Resources,
+    folder: Path | None,
+    dispatch: Dispatcher,
+    address: str | None,
+    *,
+    is_new: bool,
 ) -> None:
     """Run an opened study to its end, or to the user's, and say how it ended."""
     from qpsearch.dispatch.interrupt import Interrupt
@@ -112,7 +125,8 @@ def _drive(
         try:
             _dispatch(ledger, resources, folder, dispatch, address, interrupt, display)
         except DispatchError:
-            ledger.discard()
+            if is_new:
+                ledger.discard()
             raise
         finished = ledger.finished
     _say_end(opened, display)
@@ -148,7 +162,8 @@ def _dispatch(
         from qpsearch.dispatch import inline
 
         display.say(_plan(ledger, "one at a time, inline"))
-        inline.run(ledger, bench("cuda" if resources.gpus else "cpu"), interrupt)
+        wants_gpu = has_gpu() if resources.gpus is None else resources.gpus > 0
+        inline.run(ledger, bench("cuda" if wants_gpu else "cpu"), interrupt)
         return
     from qpsearch.dispatch import tune
     from qpsearch.dispatch.cluster import connected

@@ -78,7 +78,7 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
     try:
         _knock(address)
         ray.init(
-            address=address,
+            address=address or "local",  # None would join a cluster that RAY_ADDRESS names
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level=logging.CRITICAL,

@@ -24,3 +24,11 @@ def deliver(ledger: Ledger, assignment: Assignment, message: Message, interrupt:
         ledger.interrupt(assignment.trial, assignment.attempt)
         return False
     return go_on
+
+
+def lost(ledger: Ledger, assignment: Assignment, failed: Failed, interrupt: Interrupt) -> None:
+    """Record that a worker is gone: its trial fails, unless the user stops the study and the worker with it."""
+    if interrupt.requested:
+        ledger.interrupt(assignment.trial, assignment.attempt)
+    else:
+        ledger.fail(assignment.trial, assignment.attempt, failed)

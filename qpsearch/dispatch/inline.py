@@ -9,17 +9,14 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
-from qpsearch.dispatch.deliver import deliver
-from qpsearch.dispatch.interrupt import Interrupt
-from qpsearch.dispatch.worker import Bench, Message, cause_of_death, messages
-from qpsearch.errors import OutOfMemory
-from qpsearch.records import Assignment, Failed
-from qpsearch.vocabulary import FailReason
+from qpsearch.dispatch.deliver import deliver, lost
+from qpsearch.dispatch.interrupt import SIGNALS, Interrupt
+from qpsearch.dispatch.worker import Bench, Message, Spoiled, cause_of_death, messages
+from qpsearch.records import Assignment
 
 if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
     from qpsearch.study.ledger import Ledger
@@ -49,14 +46,17 @@ def _attend(ledger: Ledger, child: _Child, assignment: Assignment, interrupt: In
             message = child.receive(interrupt)
         except EOFError:
             died = cause_of_death(ledger.checkpoints, assignment, f"the worker process died ({child.exit_text()})")
-            ledger.fail(assignment.trial, assignment.attempt, died)
+            lost(ledger, assignment, died, interrupt)
             return False
         if message is None:
             ledger.interrupt(assignment.trial, assignment.attempt)
             return False
+        if isinstance(message, Spoiled):
+            deliver(ledger, assignment, message.failed, interrupt)
+            return False
         if not deliver(ledger, assignment, message, interrupt):
             child.stop_attempt()
-            return not (isinstance(message, Failed) and message.reason is FailReason.OUT_OF_MEMORY)
+            return True
         child.go_on()
 
 
@@ -65,7 +65,12 @@ class _Child:
         context = multiprocessing.get_context("spawn")  # a forked child would inherit threads and locks
         self._pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(target=_serve, args=(theirs, bench), daemon=True)
-        self._process.start()
+        # Ctrl-C and a SIGTERM to the group reach the child too; the parent decides, and kills it by SIGKILL.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            self._process.start()  # inherits the mask, from its first instruction on
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
 
     def begin(self, assignment: Assignment) -> None:
@@ -77,13 +82,13 @@ class _Child:
     def stop_attempt(self) -> None:
         self._send(False)
 
-    def receive(self, interrupt: Interrupt) -> Message | None:
+    def receive(self, interrupt: Interrupt) -> Message | Spoiled | None:
         """Return the next message; None when waiting is over."""
         while not self._pipe.poll(POLL_S):
             if interrupt.expired:
                 return None
         try:
-            message: Message = self._pipe.recv()
+            message: Message | Spoiled = self._pipe.recv()
         except ConnectionResetError:
             raise EOFError from None
         return message
@@ -105,20 +110,15 @@ class _Child:
 
 def _serve(pipe: Connection, bench: Bench) -> None:
     """Body of the child: take assignments until the parent hangs up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     while True:
         try:
             assignment: Assignment = pipe.recv()
-            for message in _guarded(assignment, bench):
+            for message in messages(assignment, bench, bench.device):
                 pipe.send(message)
                 if not pipe.recv():
                     break
+        except Spoiled as spoiled:
+            pipe.send(spoiled)
+            return
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
-
-
-def _guarded(assignment: Assignment, bench: Bench) -> Iterator[Message]:
-    try:
-        yield from messages(assignment, bench, bench.device)
-    except OutOfMemory as error:
-        yield Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(error))

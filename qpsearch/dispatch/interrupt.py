@@ -14,35 +14,43 @@ class Interrupt:
     """Whether the user asked to stop.
 
     Inside ``with``, the first SIGINT or SIGTERM sets ``requested``: no new trials, and running ones stop at
-    their next report. 30 seconds later, or at the second signal, ``expired`` tells to wait no longer.
+    their next report. 30 seconds later, or at the second signal, ``expired`` tells to wait no longer. A third
+    raises KeyboardInterrupt wherever the program is.
 
     Args:
-        told: Called once, at the first signal, to say so to the user.
+        told: Called once when a first signal is noticed, to say so to the user; not from the signal handler,
+            in which nothing may be printed.
         grace_s: How long running trials may take to reach their next report.
     """
 
     def __init__(self, told: Callable[[], None] = lambda: None, grace_s: float = GRACE_S) -> None:
         self._told, self._grace_s = told, grace_s
         self._deadline: float | None = None
+        self._signals, self._has_told = 0, False
         self._previous: dict[signal.Signals, Any] = {}
 
     @property
     def requested(self) -> bool:
         """Whether a signal came."""
+        if self._deadline is not None and not self._has_told:
+            self._has_told = True
+            self._told()
         return self._deadline is not None
 
     @property
     def expired(self) -> bool:
         """Whether waiting is over."""
-        return self._deadline is not None and time.monotonic() >= self._deadline
+        return self.requested and self._deadline is not None and time.monotonic() >= self._deadline
 
     def request(self) -> None:
         """Ask to stop; a second time, at once."""
-        if self._deadline is None:
-            self._deadline = time.monotonic() + self._grace_s
-            self._told()
-        else:
-            self._deadline = time.monotonic()
+        self._signals += 1
+        self._deadline = time.monotonic() + (self._grace_s if self._signals == 1 else 0)
+
+    def reinstall(self) -> None:
+        """Take the signals back from a library that took them (``ray.init`` does)."""
+        for number in self._previous:
+            signal.signal(number, self._handle)
 
     def __enter__(self) -> Self:
         self._previous = {number: signal.signal(number, self._handle) for number in SIGNALS}
@@ -56,3 +64,5 @@ class Interrupt:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.request()
+        if self._signals > 2:
+            raise KeyboardInterrupt

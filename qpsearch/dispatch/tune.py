@@ -24,10 +24,9 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from qpsearch.dispatch.deliver import deliver
+from qpsearch.dispatch.deliver import deliver, lost
 from qpsearch.dispatch.interrupt import Interrupt
-from qpsearch.dispatch.worker import Bench, Message, cause_of_death, messages
-from qpsearch.errors import OutOfMemory
+from qpsearch.dispatch.worker import Bench, Message, Spoiled, cause_of_death, messages
 from qpsearch.records import Assignment, Failed
 from qpsearch.vocabulary import FailReason
 
@@ -57,6 +56,7 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt, *, cpus: float, gpus
         slots: Trials at once.
     """
     os.environ.update(SWITCHES)
+    interrupt.reinstall()  # ray.init took SIGTERM
     bridge = _Bridge(ledger, interrupt)
     scratch = Path(tempfile.mkdtemp(prefix="qpsearch-ray-"))
     worker = tune.with_resources(tune.with_parameters(_Worker, bench=bench), {"cpu": cpus, "gpu": gpus})
@@ -190,13 +190,17 @@ class _Scheduler(FIFOScheduler):
         return bridge.guarded(step)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A worker raised, which ours do only when out of memory, or is gone."""
+        """A worker raised, which ours do only when spoiled, or is gone."""
         bridge = self._bridge
         assignment = bridge.assignments[trial.trial_id]
 
         def step() -> str:
-            failed = _why(_error_of(trial), bridge.ledger, assignment)
-            bridge.ledger.fail(assignment.trial, assignment.attempt, failed)
+            error = _error_of(trial)
+            cause = error.cause if isinstance(error, RayTaskError) else error
+            if isinstance(cause, Spoiled):
+                deliver(bridge.ledger, assignment, cause.failed, bridge.interrupt)
+            else:
+                lost(bridge.ledger, assignment, _why(cause, bridge.ledger, assignment), bridge.interrupt)
             return ""
 
         bridge.guarded(step)
@@ -257,10 +261,9 @@ def _error_of(trial: Trial) -> BaseException | None:
     return error if isinstance(error, BaseException) else None
 
 
-def _why(error: BaseException | None, ledger: Ledger, assignment: Assignment) -> Failed:
-    cause = error.cause if isinstance(error, RayTaskError) else error
-    if isinstance(cause, OutOfMemory | OutOfMemoryError):
+def _why(cause: BaseException | None, ledger: Ledger, assignment: Assignment) -> Failed:
+    if isinstance(cause, OutOfMemoryError):  # Ray's own: the node's memory ran low, and it killed the worker
         return Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(cause))
     if isinstance(cause, RayActorError) or cause is None:
         return cause_of_death(ledger.checkpoints, assignment, f"the worker process died ({cause})")
-    return Failed(reason=FailReason.ERROR, detail=str(error))
+    return Failed(reason=FailReason.ERROR, detail=repr(cause))

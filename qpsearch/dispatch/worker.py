@@ -10,7 +10,8 @@ import traceback
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from types import TracebackType
+from typing import Self, TextIO
 
 from qpsearch.architecture import TrialConfig
 from qpsearch.errors import OutOfMemory, TrainingDiverged
@@ -45,6 +46,14 @@ class Bench:
     report_timeout_s: float | None
 
 
+class Spoiled(Exception):  # noqa: N818
+    """A trial failed in a way after which its process must not train another."""
+
+    def __init__(self, failed: Failed) -> None:
+        self.failed = failed
+        super().__init__(failed)
+
+
 def messages(assignment: Assignment, bench: Bench, device_name: str) -> Generator[Message, None, None]:
     """Train what is left of a trial; the last message is a ``Failed`` where it cannot go on.
 
@@ -54,24 +63,24 @@ def messages(assignment: Assignment, bench: Bench, device_name: str) -> Generato
         device_name: What the study database shall call the device: ``cpu``, ``cuda 3``.
 
     Raises:
-        OutOfMemory: Instead of a message, since the process must be replaced.
+        Spoiled: Instead of a last message, where the process must be replaced.
     """
-    watchdog = Watchdog(
-        CheckpointFolder(Path(bench.checkpoints)).of(assignment.trial), assignment.attempt, bench.report_timeout_s
-    )
     try:
-        for message in _train(assignment, bench, device_name):
-            watchdog.stop()
-            yield message
-            watchdog.start()
+        folder = CheckpointFolder(Path(bench.checkpoints)).of(assignment.trial)
+        with Watchdog(folder, assignment.attempt, bench.report_timeout_s) as watchdog:
+            for message in _train(assignment, bench, device_name):
+                watchdog.stop()
+                yield message
+                watchdog.start()
     except TrainingDiverged as error:
         yield Failed(reason=FailReason.DIVERGED, detail=str(error))
-    except OutOfMemory:
-        raise
+    except OutOfMemory as error:
+        raise Spoiled(Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(error))) from None
     except Exception:  # whatever a trainer raises ends its trial, not the sweep
-        yield Failed(reason=FailReason.ERROR, detail=traceback.format_exc())
-    finally:
-        watchdog.close()
+        failed = Failed(reason=FailReason.ERROR, detail=traceback.format_exc())
+        if bench.device == "cuda":
+            raise Spoiled(failed) from None  # many a CUDA error leaves every later call in its process failing
+        yield failed
 
 
 def _train(assignment: Assignment, bench: Bench, device_name: str) -> Iterator[Message]:
@@ -132,7 +141,12 @@ class Watchdog:
         if self._timeout_s is not None:
             faulthandler.cancel_dump_traceback_later()
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop for good; a file that is still empty goes."""
         self.stop()
         if self._file is not None:

@@ -1,15 +1,15 @@
 """Which checkpoint files of a study stay.
 
-The files are named by replicate, attempt and epoch (``r0-a1-e003.pt``) in a folder for each trial. While a
-trial runs, the last two of a run are kept, and an older one goes only after its successor was recorded in
-the database. A complete trial keeps each run's last, a pruned or failed one none.
+The files are named by replicate, attempt, epoch and content (``r0-a1-e003-9f86d081884c7d65.pt``) in a folder
+for each trial. While a trial runs, the last two of a run are kept, and an older one goes only after its
+successor was recorded in the database. A complete trial keeps each run's last, a pruned or failed one none.
 """
 
 import re
 import shutil
 from pathlib import Path
 
-NAME = re.compile(r"r(?P<replicate>\d+)-a(?P<attempt>\d+)-e(?P<epoch>\d+)\.pt(\.partial)?")
+NAME = re.compile(r"r(?P<replicate>\d+)-a(?P<attempt>\d+)-e(?P<epoch>\d+)(-[0-9a-f]+)?\.pt(\.partial)?")
 KEEP = 2
 
 
@@ -37,6 +37,12 @@ class CheckpointFolder:
                 and int(match["epoch"]) <= recorded
                 and path.name not in names
             ):
+                path.unlink(missing_ok=True)
+
+    def keep_only(self, trial: int, names: tuple[str, ...]) -> None:
+        """Remove everything of a trial but ``names``."""
+        for path in self._files(trial):
+            if path.name not in names:
                 path.unlink(missing_ok=True)
 
     def drop(self, trial: int) -> None:

@@ -20,6 +20,7 @@ from qpsearch.errors import Superseded
 from qpsearch.study.tables import leases
 
 LEASE_S: Final = 60.0
+UNKNOWN: Final = "-"
 HELD, RELEASED, SUPERSEDED = "held", "released", "superseded"
 
 
@@ -35,8 +36,7 @@ class Driver:
     @classmethod
     def this(cls) -> "Driver":
         """Return the calling process."""
-        process = psutil.Process()
-        return cls(host=socket.gethostname(), boot=_boot(), pid=process.pid, process_started=process.create_time())
+        return cls(host=socket.gethostname(), boot=_boot(), pid=os.getpid(), process_started=_started(os.getpid()))
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
@@ -56,10 +56,13 @@ class Lease:
         if holder.host != here.host:
             return None
         if holder.boot != here.boot:
-            # Another boot of this host: gone. Another namespace of the same boot: a container beside us.
-            return True if holder.boot.split()[0] != here.boot.split()[0] else None
+            (machine, boot, *_), (own_machine, own_boot, *_) = holder.boot.split(), here.boot.split()
+            # An earlier boot of this machine: gone. Another namespace of this boot, or a machine of the same
+            # name: nothing is known of its processes here.
+            return True if machine == own_machine != UNKNOWN and boot != own_boot else None
         try:
-            return abs(psutil.Process(holder.pid).create_time() - holder.process_started) > 1.0
+            dead = psutil.Process(holder.pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+            return dead or _started(holder.pid) != holder.process_started
         except psutil.NoSuchProcess:
             return True
 
@@ -142,8 +145,23 @@ def wait_until_silent(
 
 
 def _boot() -> str:
-    """Return an id of this boot and, on Linux, of the process namespace: two containers share a boot."""
-    boot_file, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    """Return machine, boot and, on Linux, process namespace: containers share a boot, clones a name."""
+    machine_file, boot_file = Path("/etc/machine-id"), Path("/proc/sys/kernel/random/boot_id")
+    machine = (machine_file.read_text().strip() if machine_file.exists() else "") or UNKNOWN
     if platform.system() == "Linux" and boot_file.exists():
-        return f"{boot_file.read_text().strip()} {os.readlink(namespace)}"
-    return f"{psutil.boot_time():.0f}"
+        return f"{machine} {boot_file.read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+    return f"{machine} {psutil.boot_time():.0f}"
+
+
+def _started(pid: int) -> float:
+    """Return what tells a process from a later one of its number; raises psutil.NoSuchProcess.
+
+    On Linux ticks since the boot, which no change of the clock moves; elsewhere seconds since 1970.
+    """
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return float(stat.read_text().rpartition(")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError):
+        if platform.system() == "Linux":
+            raise psutil.NoSuchProcess(pid) from None
+        return float(round(psutil.Process(pid).create_time()))

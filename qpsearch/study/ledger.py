@@ -27,7 +27,14 @@ from qpsearch.study.events import Closed, Event, Interrupted, Reported, Started
 from qpsearch.study.mirror import Mirror, OptunaChooser
 from qpsearch.study.open_trial import History, OpenTrial
 from qpsearch.study.opening import Opened
-from qpsearch.study.optuna_rows import close_trial, delete_empty_study, insert_attrs, insert_intermediate, insert_trial
+from qpsearch.study.optuna_rows import (
+    close_trial,
+    delete_empty_study,
+    insert_attrs,
+    insert_intermediate,
+    insert_trial,
+    next_number,
+)
 from qpsearch.study.storage import Database
 from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs, system_attrs, user_attrs
 from qpsearch.vocabulary import Ending
@@ -54,7 +61,8 @@ class Ledger:
         self._space: Space = opened.space
         self._study_id, self._lease_id = opened.study_id, opened.lease_id
         self._mirror: Mirror = opened.mirror
-        self._next, self._asked = opened.next_number, opened.asked
+        self._made, self._asked = opened.made, opened.asked
+        self._let_go = 0
         self._waiting: list[OpenTrial] = list(opened.waiting)
         self._running: dict[int, OpenTrial] = {}
         self._listener, self._clock = listener, clock
@@ -95,7 +103,7 @@ class Ledger:
     @property
     def finished(self) -> bool:
         """Whether the budget is spent and every trial has ended."""
-        return not self._running and not self._waiting and self._next >= self._asked
+        return not self._running and not self._waiting and not self._let_go and self._made >= self._asked
 
     def ask(self) -> Assignment | None:
         """Hand out the next attempt: first the open trials of a dead driver, then new ones.
@@ -111,7 +119,7 @@ class Ledger:
             trial.attempt += 1
             trial.placed = False
             self._write(lambda c: self._insert_attempt(c, trial))
-        elif self._next < self._asked:
+        elif self._made < self._asked:
             trial = self._new_trial()
         else:
             return None
@@ -168,6 +176,9 @@ class Ledger:
 
         self._write(step)
         trial.placed = True
+        ended = None if state is None else self._forget(trial, state, result, None)
+        if ended is None:
+            self.checkpoints.keep(number, replicate, history.checkpoints, report.epoch)
         self._listener(
             Reported(
                 number=number,
@@ -178,11 +189,9 @@ class Ledger:
                 place=progress.place,
             )
         )
-        if state is None:
-            self.checkpoints.keep(number, replicate, history.checkpoints, report.epoch)
-            return True
-        self._forget(trial, state, result, None)
-        return False
+        if ended is not None:
+            self._listener(ended)
+        return ended is None
 
     def fail(self, number: int, attempt: int, failed: Failed) -> None:
         """End a trial as FAIL. A message of an attempt that has ended already changes nothing."""
@@ -197,7 +206,7 @@ class Ledger:
             insert_attrs(connection, user_attrs, trial.trial_id, {"reason": failed.reason.value})
 
         self._write(step)
-        self._forget(trial, TrialState.FAIL, None, failed)
+        self._listener(self._forget(trial, TrialState.FAIL, None, failed))
 
     def interrupt(self, number: int, attempt: int) -> None:
         """Let an attempt go: its trial stays open, and the next driver goes on from its last checkpoint."""
@@ -206,6 +215,7 @@ class Ledger:
             return
         self._write(lambda c: self._end_attempt(c, trial, Ending.INTERRUPTED))
         del self._running[number]
+        self._let_go += 1
         self._listener(Interrupted(number=number))
 
     def interrupt_all(self) -> None:
@@ -219,7 +229,7 @@ class Ledger:
 
     def _new_trial(self) -> OpenTrial:
         """Draw until something can be built, then store the draw with all that was rejected before it."""
-        number = self._next
+        number = self._database.read(lambda c: next_number(c, self._study_id))
         rejected: list[tuple[FrozenTrial, str]] = []
         while True:
             proposal = self._mirror.ask(number, len(rejected))
@@ -238,7 +248,7 @@ class Ledger:
                 )
         trial: OpenTrial = self._write(lambda c: self._insert_trial(c, number, frozen, config, rejected))
         self._mirror.accept(proposal, number, trial.stratum)
-        self._next += 1
+        self._made += 1
         return trial
 
     def _insert_trial(
@@ -254,6 +264,10 @@ class Ledger:
                 study_id=self._study_id, number=number, params_json=_draw_json(drawn), reason=reason
             )
             connection.execute(row)
+        if next_number(connection, self._study_id) != number:
+            raise StorageError(
+                f"another program added trial {number} to study {self.name!r} just now; resume the study."
+            )
         trial_id = insert_trial(connection, self._study_id, number, frozen, self._clock())
         connection.execute(
             insert(configs).values(trial_id=trial_id, config_json=config.to_json(), fingerprint=config.fingerprint)
@@ -292,14 +306,18 @@ class Ledger:
         )
 
     def _insert_epoch(self, connection: Connection, trial: OpenTrial, progress: Progress, is_new: bool) -> None:
-        """Write the epoch's row; one that is repeated, its checkpoint lost, only gets its new checkpoint."""
+        """Write the epoch's row; one that is repeated, its checkpoint lost, only gets its new checkpoint.
+
+        Later epochs' checkpoints were lost too, else this one would not be trained again.
+        """
         report, key = (
             progress.report,
             {"trial_id": trial.trial_id, "replicate": progress.replicate, "epoch": progress.report.epoch},
         )
         if not is_new:
-            same = [epochs.c[name] == value for name, value in key.items()]
-            connection.execute(update(epochs).where(*same).values(checkpoint=report.checkpoint))
+            of_run = update(epochs).where(epochs.c.trial_id == trial.trial_id, epochs.c.replicate == progress.replicate)
+            connection.execute(of_run.where(epochs.c.epoch > report.epoch).values(checkpoint=""))
+            connection.execute(of_run.where(epochs.c.epoch == report.epoch).values(checkpoint=report.checkpoint))
             return
         row = {column.name: getattr(report, column.name) for column in epochs.c if hasattr(report, column.name)}
         connection.execute(insert(epochs).values(**(row | key), attempt=trial.attempt, reported=self._clock()))
@@ -309,7 +327,11 @@ class Ledger:
     ) -> None:
         connection.execute(
             update(attempts)
-            .where(attempts.c.trial_id == trial.trial_id, attempts.c.number == trial.attempt)
+            .where(
+                attempts.c.trial_id == trial.trial_id,
+                attempts.c.number == trial.attempt,
+                attempts.c.ending.is_(None),  # it ends once
+            )
             .values(
                 ended=self._clock(),
                 ending=ending.value,
@@ -318,17 +340,16 @@ class Ledger:
             )
         )
 
-    def _forget(self, trial: OpenTrial, state: TrialState, value: float | None, failed: Failed | None) -> None:
-        """After the transaction: the trial has ended."""
+    def _forget(self, trial: OpenTrial, state: TrialState, value: float | None, failed: Failed | None) -> Closed:
+        """After the transaction: the trial has ended. Returns what to tell the listener."""
         self._mirror.close(trial.number, state, value)
         del self._running[trial.number]
         if state is TrialState.COMPLETE:
-            for history in trial.histories:
-                self.checkpoints.keep(trial.number, history.run.replicate, history.checkpoints[:1], history.last_epoch)
+            self.checkpoints.keep_only(trial.number, tuple(name for h in trial.histories for name in h.checkpoints[:1]))
         else:
             self.checkpoints.drop(trial.number)
         reason, detail = (failed.reason.value, failed.detail) if failed else (None, None)
-        self._listener(Closed(number=trial.number, state=state.name, value=value, reason=reason, detail=detail))
+        return Closed(number=trial.number, state=state.name, value=value, reason=reason, detail=detail)
 
     def _write(self, step: Callable[[Connection], Any]) -> Any:
         def held(connection: Connection) -> Any:

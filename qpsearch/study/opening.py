@@ -11,7 +11,7 @@ import platform
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from qpsearch.architecture import TrialConfig
 from qpsearch.errors import StudyBusy, StudyExists, StudyNotFound, nearest
 from qpsearch.records import Objective, Run
 from qpsearch.space import Space, parse_space
+from qpsearch.space.space import Resources
 from qpsearch.study import lease
 from qpsearch.study.checkpoints import KEEP, CheckpointFolder
 from qpsearch.study.lease import Driver
@@ -48,7 +49,7 @@ class Opened:
         lease_id: This driver's lease.
         space: The space as it was stored.
         asked: The budget in trials.
-        next_number: Number of the next new trial.
+        made: Trials that were made so far.
         mirror: What sampler and pruner see.
         waiting: Open trials without an attempt, by number.
         ended: The other trials.
@@ -61,7 +62,7 @@ class Opened:
     lease_id: int
     space: Space
     asked: int
-    next_number: int
+    made: int
     mirror: Mirror
     waiting: tuple[OpenTrial, ...]
     ended: tuple[FrozenTrial, ...]
@@ -108,6 +109,8 @@ def create(database: Database, space: Space, *, source: str, clock: Callable[[],
                 asked=space.search.trials,
                 sampler=space.search.sampler.value,
                 pruner=space.search.pruner.value,
+                resources_json=json.dumps(asdict(space.resources)),
+                checkpoint_root=None if database.file is not None else str(_beside(database)),
                 environment_json=json.dumps(environment()),
                 created=now,
             )
@@ -122,11 +125,11 @@ def create(database: Database, space: Space, *, source: str, clock: Callable[[],
         lease_id=lease_id,
         space=space,
         asked=space.search.trials,
-        next_number=0,
+        made=0,
         mirror=_mirror(space),
         waiting=(),
         ended=(),
-        checkpoints=_folder(database, space.study, uid),
+        checkpoints=_folder(_beside(database), space.study, uid),
     )
 
 
@@ -157,10 +160,11 @@ def resume(
         _ensure_gone(database, study, holder, here, name, wait)
 
     def step(connection: Connection) -> Opened:
+        query = select(study_facts).where(study_facts.c.study_id == study).with_for_update()  # one resumes at a time
+        facts = connection.execute(query).one()
         for holder in lease.standing(connection, study):
             if holder.lease_id not in {other.lease_id for other in dead}:  # taken while we looked
                 raise StudyBusy(_busy_message(name, holder))
-        facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
         budget = facts.asked if asked is None else asked
         connection.execute(update(study_facts).where(study_facts.c.study_id == study).values(asked=budget))
         _supersede(connection, study, clock())
@@ -174,14 +178,16 @@ def resume(
             lease_id=lease.take(connection, study, here, clock()),
             space=space,
             asked=budget,
-            next_number=len(found),
+            made=len(found),
             mirror=mirror,
             waiting=waiting,
             ended=tuple(trial for trial in found if trial.state.is_finished()),
-            checkpoints=_folder(database, name, facts.uid),
+            checkpoints=_folder(Path(facts.checkpoint_root or _beside(database)), name, facts.uid),
         )
 
-    return database.write(step)
+    opened = database.write(step)
+    database.read(lambda c: _tidy(c, opened.ended, opened.checkpoints))
+    return opened
 
 
 def find_study(connection: Connection, name: str) -> int:
@@ -213,10 +219,10 @@ def exists_message(name: str) -> str:
 
 
 def stored_space(facts: Row[Any], name: str) -> Space:
-    """Return the space that a study was made from, under the study's own name, seed and budget."""
-    return parse_space(facts.space_text, facts.space_source).with_search(
-        study=name, trials=facts.asked, seed=facts.seed
-    )
+    """Return the space that a study was made from, with the study's own name, seed, budget and resources."""
+    space = parse_space(facts.space_text, facts.space_source)
+    space = space.with_search(study=name, trials=facts.asked, seed=facts.seed)
+    return replace(space, resources=Resources(**json.loads(facts.resources_json)))
 
 
 def environment() -> dict[str, Any]:
@@ -332,6 +338,21 @@ def _mirror(space: Space) -> Mirror:
     )
 
 
-def _folder(database: Database, name: str, uid: str) -> CheckpointFolder:
-    beside = database.file.parent if database.file is not None else Path("studies")
-    return CheckpointFolder((beside / "checkpoints" / f"{name}-{uid[:8]}").absolute())
+def _folder(root: Path, name: str, uid: str) -> CheckpointFolder:
+    return CheckpointFolder(root / f"{name}-{uid[:8]}")
+
+
+def _beside(database: Database) -> Path:
+    """Return the root of checkpoints beside an SQLite file, with which it may move; else below this folder."""
+    return ((database.file.parent if database.file is not None else Path("studies")) / "checkpoints").absolute()
+
+
+def _tidy(connection: Connection, ended: tuple[FrozenTrial, ...], folder: CheckpointFolder) -> None:
+    """Do for ended trials what their driver may have died before doing: keep each run's last checkpoint, or none."""
+    for trial in ended:
+        if trial.state is not TrialState.COMPLETE:
+            folder.drop(trial.number)
+            continue
+        of_trial = select(epochs).where(epochs.c.trial_id == trial._trial_id, epochs.c.checkpoint != "")
+        last = {row.replicate: row.checkpoint for row in connection.execute(of_trial.order_by(epochs.c.epoch))}
+        folder.keep_only(trial.number, tuple(last.values()))

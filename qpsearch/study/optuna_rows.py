@@ -15,9 +15,19 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Row, Table, delete, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 
-from qpsearch.study.tables import directions, intermediate, params, studies, system_attrs, trials, user_attrs, values
+from qpsearch.study.tables import (
+    configs,
+    directions,
+    intermediate,
+    params,
+    studies,
+    system_attrs,
+    trials,
+    user_attrs,
+    values,
+)
 from qpsearch.vocabulary import Direction
 
 DIRECTIONS = {Direction.MAXIMIZE: StudyDirection.MAXIMIZE, Direction.MINIMIZE: StudyDirection.MINIMIZE}
@@ -64,6 +74,12 @@ def insert_trial(connection: Connection, study: int, number: int, trial: FrozenT
     return trial_id
 
 
+def next_number(connection: Connection, study: int) -> int:
+    """Return the number of a study's next trial, whoever added those before it."""
+    last = connection.execute(select(func.max(trials.c.number)).where(trials.c.study_id == study)).scalar()
+    return 0 if last is None else int(last) + 1
+
+
 def insert_attrs(connection: Connection, table: Table, trial_id: int, attrs: Mapping[str, Any]) -> None:
     """Write attributes of a trial that it does not have yet."""
     if attrs:
@@ -92,8 +108,12 @@ def close_trial(connection: Connection, trial_id: int, state: TrialState, value:
 
 
 def read_trials(connection: Connection, study: int) -> list[FrozenTrial]:
-    """Return all trials of a study, by number, in six queries whatever their number."""
-    rows = connection.execute(select(trials).where(trials.c.study_id == study).order_by(trials.c.number)).all()
+    """Return the trials of a study that a ledger made, by number, in six queries whatever their number.
+
+    Trials that other Optuna tools added have no configuration that could be trained; they are left alone.
+    """
+    ours = select(trials).join(configs, configs.c.trial_id == trials.c.trial_id)
+    rows = connection.execute(ours.where(trials.c.study_id == study).order_by(trials.c.number)).all()
     parameters = _by_trial(connection, params, study)
     objective = _by_trial(connection, values, study)
     reported = _by_trial(connection, intermediate, study)

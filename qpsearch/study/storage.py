@@ -5,6 +5,7 @@ begins, so that a lock is waited for and never met half-way (HAZARDS 18). Reader
 driver could wait for.
 """
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -15,12 +16,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from filelock import FileLock
 from optuna.storages._rdb.models import SCHEMA_VERSION
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from qpsearch.errors import StorageError
+from qpsearch.errors import StorageEmpty, StorageError, StorageOutdated
 from qpsearch.study.tables import VERSION_TABLE
 
 BUSY_S: Final = 60
@@ -103,7 +105,11 @@ class Database:
             raise StorageError(f"{self.shown}: {_cause(error.__cause__ or error)}") from None
 
     def _upgrade(self, url: str) -> None:
-        """Make Optuna's tables through Optuna, then ours through Alembic."""
+        """Make Optuna's tables through Optuna, then ours through Alembic; one process of a machine at a time."""
+        with FileLock(f"{self.file}.lock") if self.file is not None else contextlib.nullcontext():
+            self._make_tables(url)
+
+    def _make_tables(self, url: str) -> None:
         connect_args = {"timeout": BUSY_S} if self.file is not None else {}
         try:
             storage = optuna.storages.RDBStorage(
@@ -121,17 +127,19 @@ class Database:
     def _check_tables(self, connection: Connection) -> None:
         tables = set(inspect(connection).get_table_names())
         if not {"version_info", VERSION_TABLE} <= tables:
-            raise StorageError(
+            raise StorageEmpty(
                 f"{self.shown}: holds no qpsearch studies. 'qpsearch run SPACE --storage ...' makes one there."
             )
         self._check_optuna(connection)
         ours = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
-        head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-        if ours != head:
-            raise StorageError(
-                f"{self.shown}: its tables are of qpsearch schema {ours}, this qpsearch needs {head}. "
-                "'qpsearch resume STUDY' migrates an older one."
-            )
+        history = ScriptDirectory(str(MIGRATIONS))
+        if ours == history.get_current_head():
+            return
+        if ours not in {revision.revision for revision in history.walk_revisions()}:
+            raise StorageError(f"{self.shown}: was made by a newer qpsearch (schema {ours}). Upgrade qpsearch.")
+        raise StorageOutdated(
+            f"{self.shown}: its tables are of qpsearch schema {ours}. 'qpsearch resume STUDY' migrates them."
+        )
 
     def _check_optuna(self, connection: Connection) -> None:
         found = connection.execute(text("SELECT schema_version FROM version_info")).scalar()

@@ -1,8 +1,8 @@
 """Our tables, which stand beside Optuna's in the same database.
 
 Optuna's tables hold what Optuna knows of a study (trials, parameters, values), so that every Optuna tool
-works on it; ours hold what it has no place for. Times are Unix seconds. Rows go with their study: deleting
-it by any tool that honours foreign keys deletes them too.
+works on it; ours hold what it has no place for. Times are Unix seconds. Rows go with their study or trial,
+whatever tool deletes it.
 """
 
 from typing import Final
@@ -49,6 +49,8 @@ study_facts: Final = Table(
     Column("asked", Integer, nullable=False, comment="the budget in trials"),
     Column("sampler", String(40), nullable=False),
     Column("pruner", String(40), nullable=False),
+    Column("resources_json", Text, nullable=False, comment="what a trial gets, flags of the command line included"),
+    Column("checkpoint_root", Text, comment="folder of checkpoints; null for the one beside an SQLite file"),
     Column("environment_json", Text, nullable=False, comment="versions and machine where the study was made"),
     Column("created", Float, nullable=False),
 )

@@ -27,6 +27,7 @@ from qpsearch.training.data import Split, normalise, train_and_validation
 from qpsearch.training.evaluate import evaluate
 from qpsearch.training.optim import build_optimizer, lr_at
 
+OUT_OF_MEMORY_SIGNS = ("can't allocate memory", "not enough memory", "CUDA error: out of memory", "ALLOC_FAILED")
 EXPLODED = 1000.0  # times the loss of guessing: far above any loss that training came back from
 
 
@@ -122,8 +123,9 @@ class _Trainer:
     def _save(self, epoch: int) -> str:
         if self._run.checkpoint_folder is None:
             return ""
-        name = self._run.checkpoint_name(epoch)
-        checkpoint.save(Path(self._run.checkpoint_folder) / name, epoch, self._model, self._optimizer)
+        content = checkpoint.serialise(epoch, self._model, self._optimizer)
+        name = self._run.checkpoint_name(epoch, content)
+        checkpoint.write(Path(self._run.checkpoint_folder) / name, content)
         return name
 
     def _restore(self) -> int:
@@ -152,6 +154,6 @@ def _out_of_memory_named() -> Iterator[None]:
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise OutOfMemory(str(error) or "out of memory") from error
     except RuntimeError as error:
-        if "can't allocate memory" in str(error) or "not enough memory" in str(error):
+        if any(sign in str(error) for sign in OUT_OF_MEMORY_SIGNS):
             raise OutOfMemory(str(error)) from error
         raise

@@ -199,6 +199,41 @@ def test_one_ctrl_c_stops_softly_with_130_and_the_study_is_resumable(tmp_path: P
     assert len(re.findall(r"^\[\d/6\] trial \d COMPLETE", done.stdout, re.MULTILINE)) == 6
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_last_trials_too_are_let_go_when_the_whole_group_is_signalled(tmp_path: Path, number: int) -> None:
+    """A scheduler sends SIGTERM to every process of a job: the worker's death is no fault of its trial."""
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.SLOW, trials=1, epochs=6))
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "SCRIPTED_LOG": str(tmp_path)}
+    arguments = [sys.executable, "-m", "tests.driver", "run", "s.yaml", "--dispatch", "inline"]
+    process = subprocess.Popen(
+        arguments, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not (tmp_path / "log").exists() and process.poll() is None:
+        time.sleep(0.05)
+    os.killpg(process.pid, number)
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 130, output
+    (trial,) = reply(tmp_path, "trials", "scripted")["trials"]  # type: ignore[misc]
+    assert (trial["state"], trial["reason"]) == ("RUNNING", None)
+
+
+def test_a_study_outlives_the_reader_of_its_output(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=8))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = f"{sys.executable} -m tests.driver run s.yaml --dispatch inline | head -2"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 2
+    assert reply(tmp_path, "status")["studies"][0]["counts"] == {"COMPLETE": 8}  # type: ignore[index]
+
+
 def test_a_terminal_shows_a_live_table(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(space_text(Behaviour.SLOW, trials=2, epochs=4))
     main, other = pty.openpty()

@@ -132,7 +132,9 @@ def test_an_interrupt_ends_attempts_softly_and_resuming_repeats_nothing(kind: st
     endings = {row[0] for row in rows(url, "SELECT ending FROM qpsearch_attempts")}
     assert endings == {"interrupted"}
     with resumed_ledger(url) as ledger:
+        assert not ledger.finished
         dispatch(kind, ledger)
+        assert ledger.finished
     found = records_of(url)
     assert [(record.state, record.epochs) for record in found] == [("COMPLETE", 4)] * 6
     assert max(record.attempts for record in found) == 2

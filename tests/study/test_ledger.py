@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import optuna
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -181,12 +182,69 @@ def test_checkpoints_go_when_their_successor_is_recorded(url: str, space: Space,
             assert kept == [
                 f"r0-a1-e00{e}.pt" for e in ((4,) if epoch == 4 else (epoch - 1, epoch) if epoch > 1 else (1,))
             ]
-            assert (folder / f"r0-a1-e00{epoch + 1}.pt.partial").exists()
+            assert (folder / f"r0-a1-e00{epoch + 1}.pt.partial").exists() is (epoch < 4)
         second = asked(ledger)
         ledger.checkpoints.of(1).mkdir()
         (ledger.checkpoints.of(1) / "r0-a1-e001.pt").write_text("x")
         ledger.fail(second.trial, second.attempt, DIVERGED)
         assert not ledger.checkpoints.of(1).exists()
+
+
+def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, space: Space) -> None:
+    ledger = new_ledger(url, space)
+    for trial in range(2):
+        asked(ledger)
+        ledger.checkpoints.of(trial).mkdir(parents=True)
+    for epoch in range(1, 5):
+        ledger.report(0, 1, progress(epoch, 0.1, checkpoint=f"r0-a1-e00{epoch}.pt"))
+    ledger.fail(1, 1, DIVERGED)
+    for trial in range(2):  # as if it had died between the transaction and the removal
+        folder = ledger.checkpoints.of(trial)
+        folder.mkdir(exist_ok=True)
+        for name in ("r0-a1-e003.pt", "r0-a1-e004.pt", "hang-a1.txt"):
+            (folder / name).write_text("x")
+    abandon(ledger)
+    with resumed_ledger(url) as second:
+        assert [path.name for path in second.checkpoints.of(0).iterdir()] == ["r0-a1-e004.pt"]
+        assert not second.checkpoints.of(1).exists()
+
+
+def test_when_all_checkpoints_are_lost_the_repeated_ones_take_their_place(url: str, space: Space) -> None:
+    with new_ledger(url, space) as ledger:
+        asked(ledger)
+        for epoch in (1, 2, 3):
+            ledger.report(0, 1, progress(epoch, 0.1 * epoch, checkpoint=f"r0-a1-e00{epoch}.pt"))
+    with resumed_ledger(url) as ledger:
+        asked(ledger)
+        ledger.report(0, 2, progress(1, 0.1, checkpoint="r0-a2-e001.pt"))
+    with resumed_ledger(url) as ledger:
+        assert asked(ledger).resume_from == ("r0-a2-e001.pt",)
+
+
+def test_a_study_is_not_finished_while_an_interrupted_trial_waits(url: str, space: Space) -> None:
+    with new_ledger(url, space) as ledger:
+        assignments = [asked(ledger) for _ in range(6)]
+        for assignment in assignments[:-1]:
+            train_all(ledger, assignment)
+        ledger.interrupt(5, 1)
+        assert ledger.ask() is None
+        assert not ledger.finished
+
+
+def test_trials_that_other_tools_add_are_left_alone(url: str, space: Space) -> None:
+    """Optuna's own tools work on the study; what they add has no configuration, and is no trial of the budget."""
+    with new_ledger(url, space) as ledger:
+        for _ in range(2):
+            train_all(ledger, asked(ledger))
+        study = optuna.load_study(study_name="scripted", storage=url)
+        study.enqueue_trial({"network.stages.0.depth": 1})
+        assert [asked(ledger).trial for _ in range(4)] == [3, 4, 5, 6]
+        assert ledger.ask() is None
+    with resumed_ledger(url) as ledger:
+        assert [asked(ledger).trial for _ in range(4)] == [3, 4, 5, 6]
+        assert ledger.ask() is None
+    assert len(records(url)) == 6
+    study._storage.remove_session()
 
 
 def test_a_loss_that_is_not_finite_is_stored_as_null_and_counts_as_infinite(url: str) -> None:

@@ -1,6 +1,8 @@
 """The database: both schemas side by side, readers that disturb nobody, faults with one message."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from qpsearch.errors import StorageError, StudyExists, StudyNotFound
+from qpsearch.cli.options import existing_studies
+from qpsearch.errors import StorageEmpty, StorageError, StudyExists, StudyNotFound
 from qpsearch.space import Space, parse_space
 from qpsearch.study import opening, reading
 from qpsearch.study.storage import Database
@@ -68,6 +71,35 @@ def test_optuna_reads_what_we_wrote(url: str, space: Space) -> None:
     database.close()
     storage = study._storage
     storage.remove_session()
+
+
+def test_a_study_deleted_by_an_optuna_tool_takes_our_rows_along(url: str, space: Space) -> None:
+    """Optuna does not switch foreign keys on in SQLite, and SQLite gives a deleted row's id to the next one."""
+    filled(url, space)
+    optuna.delete_study(study_name="scripted", storage=url)
+    for table in ("studies", "leases", "configs", "runs", "attempts", "epochs"):
+        assert rows(url, f"SELECT * FROM qpsearch_{table}") == []
+    filled(url, space)
+    database = Database.open(url)
+    assert reading.summary(database, "scripted").counts == {"COMPLETE": 3}
+    database.close()
+
+
+def test_several_processes_may_make_a_database_at_once(tmp_path: Path) -> None:
+    code = f"from qpsearch.study.storage import Database; Database.create('sqlite:///{tmp_path}/studies/q.db').close()"
+    processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 4
+
+
+def test_a_database_that_was_being_made_when_its_driver_died_can_be_made(tmp_path: Path, space: Space) -> None:
+    url = f"sqlite:///{tmp_path}/q.db"
+    study = optuna.create_study(study_name="plain", storage=url)  # Optuna's tables stand, ours do not
+    study._storage.remove_session()
+    with pytest.raises(StorageEmpty):
+        Database.open(url)
+    assert existing_studies(url) == []
+    filled(url, space, 1)
+    assert existing_studies(url) == ["scripted"]
 
 
 def test_wal_and_durability_are_on(url: str, space: Space) -> None:

@@ -36,6 +36,8 @@ def upgrade() -> None:
         sa.Column("asked", sa.Integer, nullable=False),
         sa.Column("sampler", sa.String(40), nullable=False),
         sa.Column("pruner", sa.String(40), nullable=False),
+        sa.Column("resources_json", sa.Text, nullable=False),
+        sa.Column("checkpoint_root", sa.Text),
         sa.Column("environment_json", sa.Text, nullable=False),
         sa.Column("created", sa.Float, nullable=False),
     )
@@ -108,8 +110,21 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text, nullable=False),
     )
 
+    if op.get_bind().dialect.name == "sqlite":
+        _delete_with_their_owner("studies", "study_id", ("studies", "leases", "infeasible"))
+        _delete_with_their_owner("trials", "trial_id", ("configs", "runs", "attempts", "epochs"))
+
+
+def _delete_with_their_owner(owner: str, key: str, ours: tuple[str, ...]) -> None:
+    """Do by trigger what foreign keys do elsewhere: Optuna does not switch them on in SQLite, and ids are reused."""
+    deletes = " ".join(f"DELETE FROM qpsearch_{name} WHERE {key} = OLD.{key};" for name in ours)
+    op.execute(f"CREATE TRIGGER qpsearch_after_{owner} AFTER DELETE ON {owner} BEGIN {deletes} END")
+
 
 def downgrade() -> None:
     """Drop them again, children first."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP TRIGGER qpsearch_after_studies")
+        op.execute("DROP TRIGGER qpsearch_after_trials")
     for name in ("infeasible", "epochs", "attempts", "runs", "configs", "leases", "studies"):
         op.drop_table(f"qpsearch_{name}")
