@@ -6,7 +6,6 @@ together with that end, so there is no moment in which a trial has ended in memo
 """
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -24,6 +23,7 @@ from qpsearch.space import Space, settle
 from qpsearch.study import lease
 from qpsearch.study.checkpoints import KEEP, CheckpointFolder
 from qpsearch.study.events import Closed, Event, Interrupted, Reported, Started
+from qpsearch.study.heartbeat import Heartbeat
 from qpsearch.study.mirror import Mirror, OptunaChooser
 from qpsearch.study.open_trial import History, OpenTrial
 from qpsearch.study.opening import Opened
@@ -68,7 +68,7 @@ class Ledger:
         self._listener, self._clock = listener, clock
         self.name: str = opened.name
         self.checkpoints: CheckpointFolder = opened.checkpoints
-        self._heart = _Heart(self._database, self._lease_id)
+        self._heart = Heartbeat(self._database, self._lease_id)
 
     def __enter__(self) -> Self:
         self._heart.start()
@@ -357,32 +357,6 @@ class Ledger:
             return step(connection)
 
         return self._database.write(held)
-
-
-class _Heart:
-    """A thread that keeps the lease's counter moving, also while the driver waits for hours."""
-
-    def __init__(self, database: Database, lease_id: int) -> None:
-        self._database, self._lease_id = database, lease_id
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="qpsearch-heartbeat", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _beat(self) -> None:
-        while not self._stop.wait(lease.LEASE_S / 4):
-            try:
-                self._database.write(lambda connection: lease.hold(connection, self._lease_id))
-            except Superseded:
-                return  # the driver meets it at its next step
-            except StorageError:
-                continue  # a database that is away for a moment; the next beat may reach it
 
 
 def _draw_json(drawn: FrozenTrial) -> str:
