@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
@@ -66,6 +67,7 @@ class _Child:
         self._pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(target=_serve, args=(theirs, bench), daemon=True)
         # Ctrl-C and a SIGTERM to the group reach the child too; the parent decides, and kills it by SIGKILL.
+        resource_tracker.ensure_running()  # its own start would unblock the signals again
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             self._process.start()  # inherits the mask, from its first instruction on

@@ -27,6 +27,7 @@ from ray.tune.stopper import Stopper
 from qpsearch.dispatch.deliver import deliver, lost
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import Bench, Message, Spoiled, cause_of_death, messages
+from qpsearch.errors import DispatchError
 from qpsearch.records import Assignment, Failed
 from qpsearch.vocabulary import FailReason
 
@@ -190,13 +191,19 @@ class _Scheduler(FIFOScheduler):
         return bridge.guarded(step)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A worker raised, which ours do only when spoiled, or is gone."""
+        """A worker raised, which ours do only when spoiled, or is gone, or could not start.
+
+        The last is no fault of the trial's, and would befall every other trial too: the sweep stops.
+        """
         bridge = self._bridge
         assignment = bridge.assignments[trial.trial_id]
 
         def step() -> str:
             error = _error_of(trial)
             cause = error.cause if isinstance(error, RayTaskError) else error
+            if isinstance(cause, RayActorError) and cause.actor_init_failed:
+                last = str(cause).strip().splitlines()[-1].rstrip(")")
+                raise DispatchError(f"a worker cannot start: {last}. Is qpsearch installed on every node?")
             if isinstance(cause, Spoiled):
                 deliver(bridge.ledger, assignment, cause.failed, bridge.interrupt)
             else:

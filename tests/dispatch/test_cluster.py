@@ -1,0 +1,69 @@
+"""A running Ray cluster of two nodes, joined with --address through the real command line."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ray.cluster_utils import Cluster
+
+from tests.cli.run import ROOT
+from tests.dispatch.study import records_of
+from tests.helpers import rows
+from tests.scripted import Behaviour, space_text
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.fixture(params=[True, False], ids=["installed", "not-installed"])
+def equipped(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the nodes can import what workers need: here the scripted trainer, elsewhere qpsearch itself."""
+    if request.param:
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return bool(request.param)
+
+
+@pytest.fixture
+def cluster(equipped: bool) -> Iterator[Cluster]:
+    """Two nodes on this machine that declare two cores and two GPUs each."""
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 2, "include_dashboard": False})
+    made.add_node(num_cpus=2, num_gpus=2)
+    yield made
+    made.shutdown()
+
+
+def test_address_joins_a_cluster_and_leaves_no_secret_there(cluster: Cluster, equipped: bool, tmp_path: Path) -> None:
+    """HAZARDS 11a: the storage URL lay in a file of Ray's; here it is on the command line too.
+
+    Where workers cannot even start, the sweep stops with that message and no trial pays for it.
+    """
+    secret = "folder-with-a-secret-name"
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.SLOW, trials=6, epochs=4))
+    url = f"sqlite:///{tmp_path}/{secret}.db"
+    arguments = ["run", "s.yaml", "--address", cluster.address, "--gpus", "1", "--storage", url]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.driver", *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    if not equipped:
+        assert done.returncode == 2
+        assert (
+            "a worker cannot start: ModuleNotFoundError: No module named 'tests'. Is qpsearch installed" in done.stderr
+        )
+        assert {record.state for record in records_of(url)} == {"RUNNING"}
+        return
+    assert done.returncode == 0, done.stderr
+    assert "4 at once on 2 nodes, 1 core and 1 GPU each" in done.stdout
+    assert [record.state for record in records_of(url)] == ["COMPLETE"] * 6
+    assert {row[0] for row in rows(url, "SELECT device FROM qpsearch_attempts")} <= {"cuda 0", "cuda 1"}
+    session = Path(cluster.head_node.get_session_dir_path())
+    files = [path for path in session.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    assert [path for path in files if secret.encode() in path.read_bytes()] == []
