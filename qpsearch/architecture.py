@@ -25,7 +25,7 @@ from qpsearch.vocabulary import (
 )
 
 
-class Infeasible(ValueError):  # noqa: N818 - a property of a draw, not a fault
+class Infeasible(ValueError):
     """The parameters are each allowed, but no network can be built from them together."""
 
 

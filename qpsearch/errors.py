@@ -45,19 +45,19 @@ class SpaceError(UserError):
         super().__init__("\n".join(problems))
 
 
-class StudyNotFound(UserError):  # noqa: N818 - reads as what happened, as in FileNotFound
+class StudyNotFound(UserError):
     """There is no study of the given name in the database."""
 
 
-class StudyExists(UserError):  # noqa: N818
+class StudyExists(UserError):
     """A study of the given name exists already, and nothing is ever overwritten."""
 
 
-class StudyMismatch(UserError):  # noqa: N818
+class StudyMismatch(UserError):
     """The space that a study was made from differs from the one given."""
 
 
-class StudyBusy(UserError):  # noqa: N818
+class StudyBusy(UserError):
     """A living driver works on the study."""
 
 
@@ -65,11 +65,11 @@ class StorageError(UserError):
     """The study database cannot be reached, read or written."""
 
 
-class StorageEmpty(StorageError):  # noqa: N818
+class StorageEmpty(StorageError):
     """The database has no tables of ours: a new file, one that was being made, or one of Optuna alone."""
 
 
-class StorageOutdated(StorageError):  # noqa: N818
+class StorageOutdated(StorageError):
     """The database has the tables of an older qpsearch."""
 
 
@@ -81,11 +81,11 @@ class DispatchError(UserError):
     """The machine or cluster cannot do what was asked of it."""
 
 
-class Superseded(QpsearchError):  # noqa: N818
+class Superseded(QpsearchError):
     """This driver's lease was taken by another driver: it must stop without writing."""
 
 
-class TrainingDiverged(QpsearchError):  # noqa: N818
+class TrainingDiverged(QpsearchError):
     """The training loss of an epoch is not finite, or has exploded.
 
     Attributes:
@@ -102,7 +102,7 @@ class TrainingDiverged(QpsearchError):  # noqa: N818
         return type(self), (self.epoch, self.value)  # pickled on the way from worker to driver
 
 
-class OutOfMemory(QpsearchError):  # noqa: N818
+class OutOfMemory(QpsearchError):
     """The device had not enough memory for a trial; its worker is replaced afterwards."""
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +58,8 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt, *, cpus: float, gpus
     os.environ.update(SWITCHES)
     interrupt.reinstall()  # ray.init took SIGTERM
     bridge = _Bridge(ledger, interrupt)
-    scratch = Path(tempfile.mkdtemp(prefix="qpsearch-ray-"))
+    scratch = ledger.checkpoints.root / "ray"  # Tune must write somewhere; a killed driver's is swept here
+    shutil.rmtree(scratch, ignore_errors=True)
     worker = tune.with_resources(tune.with_parameters(_Worker, bench=bench), {"cpu": cpus, "gpu": gpus})
     try:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # what Ray prints, the ledger tells

@@ -46,7 +46,7 @@ class Bench:
     report_timeout_s: float | None
 
 
-class Spoiled(Exception):  # noqa: N818
+class Spoiled(Exception):
     """A trial failed in a way after which its process must not train another."""
 
     def __init__(self, failed: Failed) -> None:

@@ -60,7 +60,8 @@ def test_no_file_of_rays_holds_the_storage_url(tmp_path: Path, local_ray: str, m
     remove = shutil.rmtree
 
     def keep(path: Path, **options: bool) -> None:
-        shutil.copytree(path, kept)
+        if path.exists():
+            shutil.copytree(path, kept)
         remove(path, **options)
 
     monkeypatch.setattr(tune.shutil, "rmtree", keep)
