@@ -128,7 +128,7 @@ def test_the_fingerprint_changes_exactly_with_the_meaning() -> None:
         text.replace("[batch, group]", "[group, batch]"),
         text.replace("seed: 0", "seed: 1"),
         text.replace("epochs: 15", "epochs: 16"),
-        text.replace("pruner: hyperband", "pruner: median"),
+        text.replace("pruner: median", "pruner: hyperband"),
         text.replace("validation: 300", "validation: 301"),
     ]
     original = parse_space(text)
