@@ -127,7 +127,7 @@ def importance(
         seed: Of forests and resamples.
 
     Raises:
-        UserError: There are fewer than 8 such trials.
+        UserError: There are fewer than 8 such trials, or nothing was searched.
     """
     used = [
         trial
@@ -145,6 +145,8 @@ def importance(
         f"{name}: only one value is possible" for name, distribution in searched.items() if distribution.single()
     ]
     wanted = [name for name, distribution in searched.items() if not distribution.single()]
+    if not wanted:
+        raise UserError(f"study {study!r} searches nothing: no parameter of its space has more than one value.")
     always = [name for name in wanted if all(name in trial.params for trial in used)]
     rows = judge.rows(used, always, always)
     for name in (name for name in wanted if name not in always):

@@ -1,5 +1,6 @@
 """Commands that read a study: ``status``, ``trials``, ``best``, ``importance``."""
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -189,13 +190,13 @@ def _choices(record: TrialRecord) -> str:
     if record.reason is not None:
         last = (record.detail or "").strip().splitlines()
         return f"{record.reason}: {last[-1] if last else ''}"
-    blocks = [f"{value}" for name, value in record.params.items() if name.endswith(".block")]
+    blocks = [stage["block"] for stage in json.loads(record.config_json)["network"]["stages"]]
     others = [
         f"{name.rsplit('.', 1)[-1]} {_shown(value)}"
         for name, value in record.params.items()
         if not name.endswith(".block")
     ]
-    return f"{' / '.join(blocks)}; {', '.join(others)}" if blocks else ", ".join(others)
+    return "; ".join(filter(None, (" / ".join(blocks), ", ".join(others))))
 
 
 def _shown(value: Scalar) -> str:

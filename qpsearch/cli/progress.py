@@ -74,8 +74,7 @@ class Tally:
     def see(self, event: Event) -> Running | None:
         """Take an event in; return the trial that it ended, if it did."""
         match event:
-            case Started(number=number, attempt=attempt, params=params, epochs=epochs, resumed_at=resumed_at):
-                blocks = [str(value) for name, value in params.items() if name.endswith(".block")]
+            case Started(number=number, attempt=attempt, blocks=blocks, epochs=epochs, resumed_at=resumed_at):
                 self.running[number] = Running(attempt, " ".join(blocks), epochs, resumed_at, time.monotonic())
             case Reported(number=number, value=value, place=place):
                 trial = self.running[number]

@@ -35,7 +35,12 @@ def check(
     if as_json:
         print_json({"valid": True, "study": loaded.study, "fingerprint": loaded.fingerprint, "parameters": searched})
         return
-    print(f"{space}: fine. Study {loaded.study}, {loaded.search.trials} trials, {len(searched)} parameters:")
+    what = (
+        f"{len(searched)} parameters:"
+        if searched
+        else "nothing is searched: each trial is another seed of one network."
+    )
+    print(f"{space}: fine. Study {loaded.study}, {loaded.search.trials} trials, {what}")
     width = max((len(path) for path in searched), default=0)
     for path in searched:
         print(f"  {path:<{width}}  {meaning[path]}")

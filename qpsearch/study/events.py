@@ -1,18 +1,17 @@
 """What a ledger tells whoever watches a study: progress displays, sinks, tests."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from qpsearch.records import Place, Scalar
+from qpsearch.records import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """An attempt at a trial was handed out."""
+    """An attempt at a trial was handed out; ``blocks`` are the kinds of its stages."""
 
     number: int
     attempt: int
-    params: Mapping[str, Scalar]
+    blocks: tuple[str, ...]
     epochs: int
     resumed_at: int
 

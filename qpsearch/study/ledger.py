@@ -128,7 +128,7 @@ class Ledger:
             Started(
                 number=trial.number,
                 attempt=trial.attempt,
-                params=trial.params,
+                blocks=tuple(stage.block.value for stage in trial.config.network.stages),
                 epochs=trial.config.recipe.epochs * len(trial.histories),
                 resumed_at=sum(history.last_epoch for history in trial.histories),
             )
@@ -281,9 +281,7 @@ class Ledger:
             [{"trial_id": trial_id, "replicate": replicate, "seed": seed} for replicate, seed in enumerate(seeds)],
         )
         histories = [History(run=Run(replicate=replicate, seed=seed)) for replicate, seed in enumerate(seeds)]
-        trial = OpenTrial(
-            number=number, trial_id=trial_id, config=config, params=frozen.params, attempt=1, histories=histories
-        )
+        trial = OpenTrial(number=number, trial_id=trial_id, config=config, attempt=1, histories=histories)
         self._insert_attempt(connection, trial)
         return trial
 

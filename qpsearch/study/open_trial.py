@@ -1,10 +1,9 @@
 """What the ledger knows of a trial while it is open: its runs, how far each got, what they scored."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from qpsearch.architecture import TrialConfig
-from qpsearch.records import Assignment, Objective, Run, Scalar
+from qpsearch.records import Assignment, Objective, Run
 from qpsearch.vocabulary import BlockKind, ScoreKind
 
 SLOW_STARTERS = (BlockKind.PRODUCT_UNIT, BlockKind.QUOTIENT, BlockKind.ADDITIVE)
@@ -53,7 +52,6 @@ class OpenTrial:
         number: In its study.
         trial_id: In Optuna's table.
         config: What it trains.
-        params: What the sampler chose.
         attempt: The current attempt; the last one's while it waits for the next.
         histories: By replicate.
         threads: Of the first attempt that reported; later ones repeat them (HAZARDS 37).
@@ -64,7 +62,6 @@ class OpenTrial:
     number: int
     trial_id: int
     config: TrialConfig
-    params: Mapping[str, Scalar]
     attempt: int
     histories: list[History]
     threads: int | None = None

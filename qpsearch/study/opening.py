@@ -323,7 +323,6 @@ def _reopen(connection: Connection, trial: FrozenTrial, config: TrialConfig, obj
         number=trial.number,
         trial_id=trial_id,
         config=config,
-        params=trial.params,
         attempt=own[-1].number,
         histories=histories,
         threads=placed.threads if placed else None,

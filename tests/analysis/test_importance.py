@@ -129,6 +129,12 @@ def test_too_few_trials_are_refused_with_the_way_out() -> None:
         importance(planted(5, 0), ACCURACY, study="s")
 
 
+def test_a_study_that_searches_nothing_is_said_so() -> None:
+    trials = [create_trial(state=TrialState.COMPLETE, value=0.5 + index / 100) for index in range(9)]
+    with pytest.raises(UserError, match="study 's' searches nothing"):
+        importance(trials, ACCURACY, study="s")
+
+
 def test_a_study_in_which_nothing_varies_explains_nothing() -> None:
     trials = planted(20, 0)
     for trial in trials:
