@@ -18,7 +18,7 @@ from qpsearch.cli.options import (
     prepare_data,
 )
 from qpsearch.cli.progress import Progress, progress
-from qpsearch.errors import DispatchError, StorageOutdated, StudyExists, StudyMismatch, UserError
+from qpsearch.errors import StorageError, StorageOutdated, StudyExists, StudyMismatch, UserError
 from qpsearch.space import Space, diff, load_space
 from qpsearch.space.space import Resources
 
@@ -124,8 +124,8 @@ def _drive(
     with display, Ledger(opened, display.see) as ledger, Interrupt(lambda: display.say(STOPPING)) as interrupt:
         try:
             _dispatch(ledger, resources, folder, dispatch, address, interrupt, display)
-        except DispatchError:
-            if is_new:
+        except UserError as error:
+            if is_new and not isinstance(error, StorageError):
                 ledger.discard()
             raise
         finished = ledger.finished

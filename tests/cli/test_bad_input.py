@@ -116,3 +116,4 @@ def test_a_space_in_which_nothing_fits_is_explained(folder: Path) -> None:
     assert done.returncode == 2
     assert "1000 draws in a row fit no network; the last: stage 0 narrows from 16 to 2" in done.stderr
     assert "Traceback" not in done.stderr
+    assert '"studies": []' in qpsearch(folder, "status", "--json").stdout
