@@ -10,8 +10,11 @@
     |   |-- StudyMismatch        a study and a space file disagree
     |   |-- StudyBusy            another driver holds the study
     |   |-- StorageError         the study database cannot be used
+    |   |   |-- StorageAway      its server cannot be reached, or broke a connection: it may come back
+    |   |   |-- StorageConflict  another program wrote the same thing first
     |   |   |-- StorageEmpty     it has no tables of ours; opening it for writing makes them
     |   |   `-- StorageOutdated  it has those of an older qpsearch; opening it for writing migrates them
+    |   |-- ArtifactError        the folder or store of checkpoints cannot be used
     |   |-- DataError            a data set cannot be found, fetched or read
     |   `-- DispatchError        the machine or cluster cannot do what was asked
     |-- Superseded               another driver took the study over; this one stops
@@ -65,12 +68,24 @@ class StorageError(UserError):
     """The study database cannot be reached, read or written."""
 
 
+class StorageAway(StorageError):
+    """The database's server cannot be reached just now, or gave a transaction up; it may be tried again."""
+
+
+class StorageConflict(StorageError):
+    """Another program wrote what may be there only once."""
+
+
 class StorageEmpty(StorageError):
     """The database has no tables of ours: a new file, one that was being made, or one of Optuna alone."""
 
 
 class StorageOutdated(StorageError):
     """The database has the tables of an older qpsearch."""
+
+
+class ArtifactError(UserError):
+    """Checkpoints cannot be written where they shall go: no such store, no right, no room."""
 
 
 class DataError(UserError):

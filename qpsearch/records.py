@@ -65,9 +65,11 @@ class RunSettings:
         threads: CPU threads of torch; a resumed run must repeat them to repeat its bits (HAZARDS 37).
         memory_format: ``"contiguous"`` or ``"channels_last"``, likewise.
         data_folder: Folder of decoded archives and downloads; None for data sets that need none.
-        checkpoint_folder: Where a checkpoint is written after each epoch; None for no checkpoints.
+        checkpoint_folder: Path or URI below which a checkpoint is written after each epoch; None for none.
         checkpoint_stem: What its file names start with: ``r0-a1``, replicate and attempt.
-        resume_from: Checkpoints to go on from, the newest first; an unreadable one is passed over.
+        resume_from: Names of checkpoints in that folder to go on from, the newest first; an unreadable one is
+            passed over.
+        memory_share: The share of a GPU's memory that the run may use; beyond it, memory is out for this run.
     """
 
     seed: int
@@ -78,6 +80,7 @@ class RunSettings:
     checkpoint_folder: str | None = None
     checkpoint_stem: str = "r0-a1"
     resume_from: tuple[str, ...] = ()
+    memory_share: float = 1.0
 
     def checkpoint_name(self, epoch: int, content: bytes) -> str:
         """Return the file name of a checkpoint: ``r0-a1-e003-9f86d081884c7d65.pt``.
@@ -176,6 +179,39 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much a study may spend, over all its drivers and restarts; the first bound that is met ends it.
+
+    Attributes:
+        trials: Trials.
+        epochs: Epochs recorded, over all trials; None for no bound, as below.
+        seconds: Wall time in which at least one driver held the study.
+        gpu_seconds: Seconds times GPUs (or shares of one) that attempts held.
+    """
+
+    trials: int
+    epochs: int | None = None
+    seconds: float | None = None
+    gpu_seconds: float | None = None
+
+    def updated(
+        self,
+        *,
+        trials: int | None = None,
+        epochs: int | None = None,
+        seconds: float | None = None,
+        gpu_seconds: float | None = None,
+    ) -> "Budget":
+        """Return the budget with each given bound in place of its own; None leaves one as it is."""
+        return Budget(
+            trials=self.trials if trials is None else trials,
+            epochs=self.epochs if epochs is None else epochs,
+            seconds=self.seconds if seconds is None else seconds,
+            gpu_seconds=self.gpu_seconds if gpu_seconds is None else gpu_seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
     """One trial as the database tells it, for tables and figures.
 
@@ -206,11 +242,40 @@ class TrialRecord:
     place: str | None
     config_json: str
 
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The kinds of block of its network, each once, in alphabetical order."""
+        return tuple(sorted({stage["block"] for stage in json.loads(self.config_json)["network"]["stages"]}))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the record as ``--json`` prints it."""
         fields = asdict(self) | {"params": dict(self.params), "config": json.loads(self.config_json)}
         del fields["config_json"]
         return fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Where the time of the trials with certain blocks went: seconds in which they held their slots.
+
+    Attributes:
+        blocks: The kinds of block of their networks, ``additive + quotient``.
+        trials: How many there are.
+        useful_s: In trials that are complete.
+        open_s: In trials that have not ended.
+        pruned_s: In pruned trials.
+        failed_s: In failed trials.
+        repeated_s: Work that was lost with its worker or driver, or done again after its checkpoint was lost;
+            in none of the others.
+    """
+
+    blocks: str
+    trials: int
+    useful_s: float
+    open_s: float
+    pruned_s: float
+    failed_s: float
+    repeated_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,25 +285,33 @@ class StudySummary:
     Attributes:
         name: The study's name.
         objective: What it optimises.
-        asked: The budget, in trials.
+        budget: What it may spend.
         counts: Trials by state.
         failures: Failed trials by reason.
         infeasible: Draws that no network can be built from; they are not trials.
         best: The best complete trial, None where there is none yet.
         seconds: Seconds of training recorded.
-        driver: ``host pid N`` of the driver that holds the study, None where none does.
+        drivers: The drivers that work on it: ``process N on HOST``.
         sampler: Name of the sampler.
         pruner: Name of the pruner.
+        epochs: Epochs recorded.
+        wall_s: Wall time in which drivers held it.
+        gpu_s: Seconds times GPUs.
+        accounts: Where the time went, by kinds of block.
     """
 
     name: str
     objective: Objective
-    asked: int
+    budget: Budget
     counts: Mapping[str, int]
     failures: Mapping[str, int]
     infeasible: int
     best: TrialRecord | None
     seconds: float
-    driver: str | None
+    drivers: tuple[str, ...]
     sampler: str
     pruner: str
+    epochs: int
+    wall_s: float
+    gpu_s: float
+    accounts: tuple[Account, ...]

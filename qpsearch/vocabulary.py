@@ -137,8 +137,8 @@ class Ending(StrEnum):
     """How one attempt at a trial ended.
 
     ``finished``, ``pruned`` and ``failed`` end the trial too; after ``interrupted`` (the user stopped
-    the driver) and ``lost`` (the driver is gone) the trial stays open and its next attempt goes on
-    from the last recorded checkpoint.
+    the driver, or the budget is spent) and ``lost`` (the driver, the worker or its machine is gone) the
+    trial stays open and its next attempt goes on from the last recorded checkpoint.
     """
 
     FINISHED = "finished"

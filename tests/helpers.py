@@ -23,7 +23,9 @@ def new_ledger(url: str, space: Space, listener: Callable[[Event], None] = lambd
 
 
 def resumed_ledger(url: str, name: str = "scripted", **options: Any) -> Ledger:
-    return Ledger(opening.resume(Database.create(url), name, **options))
+    asked = options.pop("asked", None)
+    opened = opening.resume(Database.create(url), name, budget=lambda b: b.updated(trials=asked), **options)
+    return Ledger(opened)
 
 
 def abandon(ledger: Ledger) -> None:

@@ -1,6 +1,7 @@
 """Commands that read a study: ``status``, ``trials``, ``best``, ``importance``."""
 
 import json
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,7 +60,12 @@ def status(
         best = f"{summary.best.value:.4f} (trial {summary.best.number})" if summary.best else "-"
         counts = [str(summary.counts.get(state, 0)) for state in STATES]
         table.add_row(
-            summary.name, f"{done}/{summary.asked}", *counts, best, duration(summary.seconds), summary.driver or "none"
+            summary.name,
+            f"{done}/{summary.budget.trials}",
+            *counts,
+            best,
+            duration(summary.seconds),
+            ", ".join(summary.drivers) or "none",
         )
     console = _console()
     console.print(table)
@@ -174,16 +180,45 @@ def _print_details(console: Console, summary: StudySummary, running: list[TrialR
     console.print(
         f"{objective.direction} {objective.metric}; sampler {summary.sampler}, pruner {summary.pruner}", soft_wrap=True
     )
+    console.print(f"spent: {_spent(summary)}", soft_wrap=True)
+    _print_accounts(console, summary)
     if summary.failures:
         console.print("failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(summary.failures.items())))
     if summary.infeasible:
         console.print(f"infeasible draws, not trials: {summary.infeasible}")
     for record in running:
-        state = "runs" if summary.driver else "waits for 'qpsearch resume'"
+        state = "runs" if summary.drivers else "waits for 'qpsearch resume'"
         console.print(
             f"trial {record.number} {state}: {record.epochs} epochs so far, {record.place or 'not placed yet'}",
             soft_wrap=True,
         )
+
+
+def _spent(summary: StudySummary) -> str:
+    """Return what was spent of each bound."""
+    budget = summary.budget
+    ended = sum(count for state, count in summary.counts.items() if state != "RUNNING")
+    bounds = [
+        (f"{ended}", f"{budget.trials}", "trials"),
+        (f"{summary.epochs}", None if budget.epochs is None else f"{budget.epochs}", "epochs"),
+        (duration(summary.wall_s), None if budget.seconds is None else duration(budget.seconds), "of wall time"),
+        (
+            f"{summary.gpu_s / 3600:.2f}",
+            None if budget.gpu_seconds is None else f"{budget.gpu_seconds / 3600:g}",
+            "GPU hours",
+        ),
+    ]
+    return ", ".join(f"{spent}{'' if bound is None else f' of {bound}'} {unit}" for spent, bound, unit in bounds)
+
+
+def _print_accounts(console: Console, summary: StudySummary) -> None:
+    """Print where the time went, by kinds of block."""
+    kinds = ("useful", "open", "pruned", "failed", "repeated")
+    table = Table("blocks", "trials", *kinds, box=None)
+    for account in summary.accounts:
+        seconds = asdict(account)
+        table.add_row(account.blocks, str(account.trials), *(duration(seconds[f"{kind}_s"]) for kind in kinds))
+    console.print(table)
 
 
 def _choices(record: TrialRecord) -> str:
@@ -209,13 +244,16 @@ def _summary_dict(summary: StudySummary) -> dict[str, Any]:
     return {
         "name": summary.name,
         "objective": {"metric": summary.objective.metric, "direction": summary.objective.direction},
-        "trials": summary.asked,
+        "trials": summary.budget.trials,
+        "budget": asdict(summary.budget),
+        "spent": {"epochs": summary.epochs, "seconds": summary.wall_s, "gpu_seconds": summary.gpu_s},
+        "accounts": [asdict(account) for account in summary.accounts],
         "counts": dict(summary.counts),
         "failures": dict(summary.failures),
         "infeasible": summary.infeasible,
         "best": summary.best.to_dict() if summary.best else None,
         "seconds": summary.seconds,
-        "driver": summary.driver,
+        "drivers": list(summary.drivers),
         "sampler": summary.sampler,
         "pruner": summary.pruner,
     }

@@ -17,7 +17,18 @@ from rich.text import Text
 
 from qpsearch.records import Objective
 from qpsearch.space import Space
-from qpsearch.study.events import Closed, Event, Interrupted, Reported, Started
+from qpsearch.study.events import (
+    Closed,
+    Elsewhere,
+    Event,
+    Interrupted,
+    Lost,
+    Reported,
+    Started,
+    StorageBack,
+    StorageGone,
+    TakenOver,
+)
 
 RECENT = 6
 
@@ -42,9 +53,9 @@ class Progress(Protocol):
         """Tell the user something."""
 
 
-def progress(space: Space, asked: int, done: int, best: tuple[float, int] | None) -> Progress:
+def progress(space: Space, done: int, best: tuple[float, int] | None) -> Progress:
     """Return the display that fits where output goes; ``done`` and ``best`` are what a resumed study begins with."""
-    tally = Tally(objective=space.search.objective, asked=asked, closed=done, best=best)
+    tally = Tally(objective=space.search.objective, asked=space.search.budget.trials, closed=done, best=best)
     return LiveProgress(tally, space.study) if sys.stdout.isatty() else PlainProgress(tally)
 
 
@@ -79,16 +90,23 @@ class Tally:
             case Reported(number=number, value=value, place=place):
                 trial = self.running[number]
                 trial.done, trial.value, trial.place = trial.done + 1, value, place.device
+            case Elsewhere(number=number, state=state, value=value):
+                self._count(number, state, value)
             case Closed(number=number, state=state, value=value):
-                self.closed += 1
-                self.here += 1
-                self.states[state] = self.states.get(state, 0) + 1
-                if state == "COMPLETE" and value is not None and self._is_better(value):
-                    self.best = (value, number)
+                self._count(number, state, value)
                 return self.running.pop(number)
-            case Interrupted(number=number):
+            case Interrupted(number=number) | Lost(number=number):
                 self.running.pop(number)
+            case _:
+                pass
         return None
+
+    def _count(self, number: int, state: str, value: float | None) -> None:
+        self.closed += 1
+        self.here += 1
+        self.states[state] = self.states.get(state, 0) + 1
+        if state == "COMPLETE" and value is not None and self._is_better(value):
+            self.best = (value, number)
 
     def left_s(self) -> float | None:
         """Estimate the seconds left from the trials that ended under this driver; None before the first."""
@@ -115,6 +133,21 @@ def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
     return line
 
 
+def note(event: Event) -> str | None:
+    """Return what to say about an event that nobody expects; None about the others."""
+    match event:
+        case Lost(number=number, detail=detail):
+            return f"trial {number} lost its worker and goes on in another: {detail.strip().splitlines()[0]}"
+        case TakenOver(driver=driver, trials=count):
+            return f"{driver} is gone; its {count} open trials are taken over"
+        case StorageGone(detail=detail, patience_s=patience_s):
+            return f"waiting for the database, {duration(patience_s)} at most: {detail}"
+        case StorageBack(seconds=seconds):
+            return f"the database is back after {duration(seconds)}"
+        case _:
+            return None
+
+
 class PlainProgress:
     """A line for each trial that starts over or ends."""
 
@@ -135,6 +168,8 @@ class PlainProgress:
         ended = self.tally.see(event)
         if isinstance(event, Started) and event.attempt > 1:
             self.say(f"trial {event.number} goes on after epoch {event.resumed_at} (attempt {event.attempt})")
+        if (text := note(event)) is not None:
+            self.say(text)
         if isinstance(event, Closed) and ended is not None:
             self.say(closed_line(event, ended, self.tally))
 
@@ -166,6 +201,8 @@ class LiveProgress:
         ended = self.tally.see(event)
         if isinstance(event, Closed) and ended is not None:
             self.say(closed_line(event, ended, self.tally))
+        if (text := note(event)) is not None:
+            self.say(text)
 
     def say(self, text: str) -> None:
         """Print a line above the table."""

@@ -40,7 +40,7 @@ def check(
         if searched
         else "nothing is searched: each trial is another seed of one network."
     )
-    print(f"{space}: fine. Study {loaded.study}, {loaded.search.trials} trials, {what}")
+    print(f"{space}: fine. Study {loaded.study}, {loaded.search.budget.trials} trials, {what}")
     width = max((len(path) for path in searched), default=0)
     for path in searched:
         print(f"  {path:<{width}}  {meaning[path]}")

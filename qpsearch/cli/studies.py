@@ -1,5 +1,7 @@
 """``qpsearch run`` and ``qpsearch resume``."""
 
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -17,8 +19,9 @@ from qpsearch.cli.options import (
     has_gpu,
     prepare_data,
 )
-from qpsearch.cli.progress import Progress, progress
+from qpsearch.cli.progress import Progress, duration, progress
 from qpsearch.errors import StorageError, StorageOutdated, StudyExists, StudyMismatch, UserError
+from qpsearch.records import Budget
 from qpsearch.space import Space, diff, load_space
 from qpsearch.space.space import Resources
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from qpsearch.dispatch.interrupt import Interrupt
     from qpsearch.study.ledger import Ledger
     from qpsearch.study.opening import Opened
+    from qpsearch.study.storage import Database
 
 INTERRUPTED = 130
 STOPPING = "stopping: running trials end at their next report, in 30 s at the latest; Ctrl-C again stops at once"
@@ -38,11 +42,22 @@ class Dispatcher(StrEnum):
     INLINE = "inline"
 
 
-Trials = Annotated[int | None, typer.Option(min=1, help="Budget in trials, in place of the file's.")]
+Trials = Annotated[int | None, typer.Option(min=1, help="Budget in trials, over all restarts and drivers.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Budget in epochs of all trials together.")]
+Time = Annotated[str | None, typer.Option(help="Budget in wall time: 90m, 12h, 2d.", metavar="TIME")]
+GpuHours = Annotated[float | None, typer.Option(min=0, help="Budget in hours of one GPU.")]
 Concurrent = Annotated[int | None, typer.Option(min=1, help="Trials at once; the default fills the machine.")]
 Gpus = Annotated[float | None, typer.Option(min=0, help="GPUs a trial; 0.5 packs two on one.")]
 Cpus = Annotated[int | None, typer.Option(min=1, help="CPU cores a trial.")]
 Address = Annotated[str | None, typer.Option(help="A running Ray cluster: auto, or host:port.", metavar="ADDRESS")]
+Artifacts = Annotated[
+    str | None,
+    typer.Option(
+        envvar="QPSEARCH_ARTIFACTS",
+        help="Where checkpoints go: a folder that all nodes share, or s3://..., gs://...",
+        metavar="URI",
+    ),
+]
 Dispatch = Annotated[Dispatcher, typer.Option(help="tune: Ray Tune. inline: one trial at a time, without Ray.")]
 
 
@@ -50,27 +65,42 @@ def run(
     space: Annotated[Path, typer.Argument(help="A space file.", metavar="SPACE")],
     study: Annotated[str | None, typer.Option(help="Name of the study, in place of the file's.")] = None,
     trials: Trials = None,
+    epochs: Epochs = None,
+    time: Time = None,
+    gpu_hours: GpuHours = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the search, in place of the file's.")] = None,
     concurrent: Concurrent = None,
     gpus: Gpus = None,
     cpus: Cpus = None,
     address: Address = None,
     dispatch: Dispatch = Dispatcher.TUNE,
+    artifacts: Artifacts = None,
+    join: Annotated[
+        bool, typer.Option("--join", help="Where the study exists already, join it or go on with it.")
+    ] = False,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """Start a study. One Ctrl-C stops it softly, and `qpsearch resume` goes on with it."""
     from qpsearch.study import opening
     from qpsearch.study.storage import Database
 
-    loaded = _with_resources(
-        load_space(space).with_search(study=_checked_name(study), trials=trials, seed=seed), concurrent, gpus, cpus
-    )
+    asked = _budget_change(trials, epochs, time, gpu_hours)
+    loaded = load_space(space).with_search(study=checked_name(study), seed=seed)
+    loaded = _with_resources(loaded.with_search(budget=asked(loaded.search.budget)), concurrent, gpus, cpus)
     folder = data_folder(loaded.data.dataset)
-    if loaded.study in existing_studies(storage):
+    root = None if artifacts is None else checked_artifacts(artifacts)
+    if loaded.study in existing_studies(storage) and not join:
         raise StudyExists(opening.exists_message(loaded.study))
     prepare_data(loaded.data.dataset, folder)
-    opened = opening.create(Database.create(storage), loaded, source=str(space))
-    _drive(opened, loaded.resources, folder, dispatch, address, is_new=True)
+    database = Database.create(storage)
+    try:
+        opened = opening.create(database, loaded, source=str(space), artifacts=root)
+    except StudyExists:
+        if not join:
+            raise
+        refuse_other(database, loaded)
+        opened = opening.resume(database, loaded.study, wait=_tell_wait)
+    _drive(opened, loaded.resources, folder, dispatch, address, is_new=not opened.ended and not opened.open)
 
 
 def resume(
@@ -79,30 +109,39 @@ def resume(
         Path | None, typer.Option(help="Check first that this file still means the same study.", metavar="FILE")
     ] = None,
     trials: Trials = None,
+    epochs: Epochs = None,
+    time: Time = None,
+    gpu_hours: GpuHours = None,
     concurrent: Concurrent = None,
     gpus: Gpus = None,
     cpus: Cpus = None,
     address: Address = None,
     dispatch: Dispatch = Dispatcher.TUNE,
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Take all open trials at once, also those of a host that may still live."),
+    ] = False,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Go on with a study after Ctrl-C, a crash or a power cut, or with a larger budget."""
+    """Go on with a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers."""
     from qpsearch.study import opening
     from qpsearch.study.reading import space_of
     from qpsearch.study.storage import Database
 
+    asked = _budget_change(trials, epochs, time, gpu_hours)
     try:
         reader = Database.open(storage)
     except StorageOutdated:
         reader = Database.create(storage)
     stored = space_of(reader, study)
-    reader.close()
     if space is not None:
-        _refuse_other(stored, load_space(space))
+        refuse_other(reader, load_space(space).with_search(study=study))
+    reader.close()
     folder = data_folder(stored.data.dataset)
     prepare_data(stored.data.dataset, folder)
     loaded = _with_resources(stored, concurrent, gpus, cpus)
-    opened = opening.resume(Database.create(storage), study, asked=trials, wait=_tell_wait)
+    database = Database.create(storage)
+    opened = opening.resume(database, study, budget=asked, take_over=take_over, wait=_tell_wait)
     _drive(opened, loaded.resources, folder, dispatch, address, is_new=False)
 
 
@@ -120,7 +159,7 @@ def _drive(
     from qpsearch.study.ledger import Ledger
 
     closed, best = opened.so_far()
-    display = progress(opened.space, opened.asked, closed, best)
+    display = progress(opened.space, closed, best)
     with display, Ledger(opened, display.see) as ledger, Interrupt(lambda: display.say(STOPPING)) as interrupt:
         try:
             _dispatch(ledger, resources, folder, dispatch, address, interrupt, display)
@@ -128,8 +167,8 @@ def _drive(
             if is_new and not isinstance(error, StorageError):
                 ledger.discard()
             raise
-        finished = ledger.finished
-    _say_end(opened, display)
+        finished, elsewhere, spent = ledger.finished, ledger.elsewhere, ledger.spent
+    _say_end(opened, display, elsewhere, spent)
     if not finished:
         raise typer.Exit(INTERRUPTED)
     if display.tally.best is None:
@@ -147,15 +186,17 @@ def _dispatch(
 ) -> None:
     from qpsearch.dispatch.worker import Bench
 
-    def bench(device: str) -> Bench:
+    def bench(device: str, gpus: float) -> Bench:
+        ledger.gpus = gpus
         return Bench(
             trainer=trainer.train,
-            checkpoints=str(ledger.checkpoints.root),
+            checkpoints=ledger.checkpoints.root,
             data_folder=None if folder is None else str(folder),
             device=device,
             threads=resources.cpus,
             memory_format="channels_last" if device == "cuda" else "contiguous",
             report_timeout_s=resources.report_timeout_s,
+            memory_share=min(gpus, 1.0) if device == "cuda" else 1.0,
         )
 
     if dispatch is Dispatcher.INLINE:
@@ -163,7 +204,7 @@ def _dispatch(
 
         display.say(_plan(ledger, "one at a time, inline"))
         wants_gpu = has_gpu() if resources.gpus is None else resources.gpus > 0
-        inline.run(ledger, bench("cuda" if wants_gpu else "cpu"), interrupt)
+        inline.run(ledger, bench("cuda", 1.0) if wants_gpu else bench("cpu", 0.0), interrupt)
         return
     from qpsearch.dispatch import tune
     from qpsearch.dispatch.cluster import connected
@@ -171,23 +212,31 @@ def _dispatch(
     with connected(resources, address) as cluster:
         display.say(_plan(ledger, str(cluster)))
         cluster.prepare_nodes(ledger.space.data.dataset, folder)
-        tune.run(ledger, bench(cluster.device), interrupt, cpus=cluster.cpus, gpus=cluster.gpus, slots=cluster.slots)
+        equipment = bench(cluster.device, cluster.gpus)
+        tune.run(ledger, equipment, interrupt, cpus=cluster.cpus, gpus=cluster.gpus, slots=cluster.slots)
 
 
 def _plan(ledger: "Ledger", how: str) -> str:
     search, epochs = ledger.space.search, ledger.space.most_epochs
     runs = f"{search.replicates} runs of " if search.replicates > 1 else ""
     return (
-        f"study {ledger.name}: {ledger.asked} trials of {runs}at most {epochs} epochs, {how}; "
+        f"study {ledger.name}: {budget_text(ledger.budget)} of {runs}at most {epochs} epochs, {how}; "
         f"sampler {search.sampler}, pruner {search.pruner}, seed {search.seed}"
     )
 
 
-def _say_end(opened: "Opened", display: Progress) -> None:
+def _say_end(opened: "Opened", display: Progress, elsewhere: int, spent: str | None) -> None:
     tally = display.tally
     counts = ", ".join(f"{count} {state}" for state, count in sorted(tally.states.items())) or "none"
     display.say(f"study {opened.name}: {tally.closed} of {tally.asked} trials ended, now {counts}; {tally.best_text()}")
-    if tally.closed < tally.asked:
+    if spent is not None and tally.closed < tally.asked:
+        display.say(
+            f"the budget of {spent} is spent; a larger one goes on: qpsearch resume {opened.name}, with --epochs, "
+            "--time or --gpu-hours"
+        )
+    elif elsewhere and tally.closed + elsewhere == tally.asked:
+        display.say(f"the last {elsewhere} trials are in the hands of other drivers")
+    elif tally.closed < tally.asked:
         display.say(f"stopped; go on with: qpsearch resume {opened.name}")
     elif tally.best is None:
         display.say(f"no trial is complete; why: qpsearch trials {opened.name}")
@@ -198,7 +247,8 @@ def _say_end(opened: "Opened", display: Progress) -> None:
         )
 
 
-def _checked_name(study: str | None) -> str | None:
+def checked_name(study: str | None) -> str | None:
+    """Return a name that can be a study's; raises UserError."""
     from qpsearch.space.kinds import StudyName as Kind
 
     try:
@@ -218,7 +268,46 @@ def _with_resources(space: Space, concurrent: int | None, gpus: float | None, cp
     return replace(space, resources=resources)
 
 
-def _refuse_other(stored: Space, given: Space) -> None:
+def _budget_change(
+    trials: int | None, epochs: int | None, time: str | None, gpu_hours: float | None
+) -> Callable[[Budget], Budget]:
+    """Return what the flags make of a budget."""
+    from qpsearch.space.kinds import Duration
+
+    try:
+        seconds = None if time is None else float(str(Duration().parse(time, "time")))
+    except ValueError as error:
+        raise UserError(f"--time: {error}") from None
+    gpu_seconds = None if gpu_hours is None else 3600 * gpu_hours
+
+    def change(stored: Budget) -> Budget:
+        return stored.updated(trials=trials, epochs=epochs, seconds=seconds, gpu_seconds=gpu_seconds)
+
+    return change
+
+
+def budget_text(budget: Budget) -> str:
+    """Return ``60 trials``, or ``60 trials or 12 h``."""
+    bounds = [f"{budget.trials} trials"]
+    bounds += [f"{budget.epochs} epochs"] if budget.epochs is not None else []
+    bounds += [duration(budget.seconds)] if budget.seconds is not None else []
+    bounds += [f"{budget.gpu_seconds / 3600:g} GPU hours"] if budget.gpu_seconds is not None else []
+    return " or ".join(bounds)
+
+
+def checked_artifacts(given: str) -> str:
+    """Return a path as an absolute one and a URI as it is; raises ArtifactError where it cannot be used."""
+    from qpsearch.artifacts import open_artifacts
+
+    open_artifacts(given)
+    return given if "://" in given else str(Path(given).expanduser().absolute())
+
+
+def refuse_other(database: "Database", given: Space) -> None:
+    """Raise StudyMismatch where the stored study means something else than a space."""
+    from qpsearch.study.reading import space_of
+
+    stored = space_of(database, given.study)
     changes = diff(stored, given)
     if changes:
         raise StudyMismatch(
@@ -229,4 +318,8 @@ def _refuse_other(stored: Space, given: Space) -> None:
 
 
 def _tell_wait(left_s: float) -> None:
-    print(f"its driver is on another host; gone for sure in {left_s:.0f} s", flush=True)
+    """Count down: in one line on a terminal, every ten seconds in a log."""
+    if sys.stdout.isatty():
+        print(f"\rits driver is on another host and silent; taken over in {left_s:3.0f} s ", end="", flush=True)
+    elif round(left_s) % 10 == 0:
+        print(f"its driver is on another host and silent; taken over in {left_s:.0f} s", flush=True)

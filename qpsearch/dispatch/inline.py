@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import time
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -16,22 +17,29 @@ from typing import TYPE_CHECKING
 
 from qpsearch.dispatch.deliver import deliver, lost
 from qpsearch.dispatch.interrupt import SIGNALS, Interrupt
-from qpsearch.dispatch.worker import Bench, Message, Spoiled, cause_of_death, messages
+from qpsearch.dispatch.worker import Bench, Message, Spoiled, cause_of_death, hang_file, messages, read_hang
 from qpsearch.records import Assignment
 
 if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
     from qpsearch.study.ledger import Ledger
 
 POLL_S = 0.1
+IDLE_S = 0.5
 
 
 def run(ledger: Ledger, bench: Bench, interrupt: Interrupt) -> None:
     """Run a study until its budget is spent or the user stops it."""
     child: _Child | None = None
     try:
-        while not interrupt.requested and (assignment := ledger.ask()) is not None:
+        while not interrupt.requested:
+            assignment = ledger.ask()
+            if assignment is None and ledger.finished:
+                break
+            if assignment is None:
+                time.sleep(IDLE_S)  # another driver may leave something
+                continue
             child = child or _Child(bench)
-            if not _attend(ledger, child, assignment, interrupt):
+            if not _attend(ledger, bench, child, assignment, interrupt):
                 child.kill()
                 child = None
     finally:
@@ -39,14 +47,15 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt) -> None:
             child.kill()
 
 
-def _attend(ledger: Ledger, child: _Child, assignment: Assignment, interrupt: Interrupt) -> bool:
+def _attend(ledger: Ledger, bench: Bench, child: _Child, assignment: Assignment, interrupt: Interrupt) -> bool:
     """See one attempt through; return whether the child can take another."""
     child.begin(assignment)
     while True:
         try:
             message = child.receive(interrupt)
         except EOFError:
-            died = cause_of_death(ledger.checkpoints, assignment, f"the worker process died ({child.exit_text()})")
+            text = f"the worker process died ({child.exit_text()})"  # after which its file is complete
+            died = cause_of_death(read_hang(hang_file(bench.checkpoints, assignment)), text)
             lost(ledger, assignment, died, interrupt)
             return False
         if message is None:

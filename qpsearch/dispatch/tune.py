@@ -11,27 +11,32 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import ray
 from ray import cloudpickle, tune
-from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.dispatch.deliver import deliver, lost
 from qpsearch.dispatch.interrupt import Interrupt
-from qpsearch.dispatch.worker import Bench, Message, Spoiled, cause_of_death, messages
+from qpsearch.dispatch.worker import Bench, Message, Spoiled, cause_of_death, hang_file, messages, read_hang
 from qpsearch.errors import DispatchError
-from qpsearch.records import Assignment, Failed
+from qpsearch.records import Assignment, Failed, content_hash
 from qpsearch.vocabulary import FailReason
 
 if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
     from qpsearch.study.ledger import Ledger
+
+HANG_S = 20.0
 
 # Read by Tune when it is imported or started; none of them is the user's to set for a study.
 SWITCHES = {
@@ -57,9 +62,8 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt, *, cpus: float, gpus
     """
     os.environ.update(SWITCHES)
     interrupt.reinstall()  # ray.init took SIGTERM
-    bridge = _Bridge(ledger, interrupt)
-    scratch = ledger.checkpoints.root / "ray"  # Tune must write somewhere; a killed driver's is swept here
-    shutil.rmtree(scratch, ignore_errors=True)
+    bridge = _Bridge(ledger, interrupt, bench, is_ahead=slots > 1)
+    scratch = _scratch(bench.checkpoints)
     worker = tune.with_resources(tune.with_parameters(_Worker, bench=bench), {"cpu": cpus, "gpu": gpus})
     try:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # what Ray prints, the ledger tells
@@ -75,7 +79,7 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt, *, cpus: float, gpus
                 ),
                 run_config=tune.RunConfig(
                     name=ledger.name,
-                    storage_path=str(scratch),
+                    storage_path=scratch,
                     verbose=0,
                     stop=_Stop(bridge),
                     failure_config=tune.FailureConfig(max_failures=0),
@@ -94,8 +98,8 @@ class _Bridge:
     Tune copies and pickles all three into its snapshots; only the originals hold the ledger.
     """
 
-    def __init__(self, ledger: Ledger, interrupt: Interrupt) -> None:
-        self.ledger, self.interrupt = ledger, interrupt
+    def __init__(self, ledger: Ledger, interrupt: Interrupt, bench: Bench, *, is_ahead: bool) -> None:
+        self.ledger, self.interrupt, self.bench, self.is_ahead = ledger, interrupt, bench, is_ahead
         self.assignments: dict[str, Assignment] = {}
         self.trials: dict[str, Trial] = {}
         self.fatal: BaseException | None = None
@@ -118,6 +122,11 @@ class _Bridge:
             if (actor := trial.temporary_state.ray_actor) is not None:
                 ray.kill(actor)
         self.trials.clear()
+
+    def forget(self, trial: Trial) -> None:
+        """Drop what is known of a trial of Tune's that has ended."""
+        self.trials.pop(trial.trial_id, None)
+        self.assignments.pop(trial.trial_id, None)
 
     def guarded(self, action: Callable[[], str]) -> str:
         """Run a callback of Tune's.
@@ -142,22 +151,38 @@ class _Searcher(Searcher):
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Return the next attempt, None while all of them are handed out, FINISHED at the end."""
-        found: list[Assignment] = []
+        """Return the next attempt, None while there is none yet, FINISHED at the end."""
+        bridge, found, over = self._bridge, [], [False]
 
         def ask() -> str:
-            assignment = None if self._bridge.interrupt.requested else self._bridge.ledger.ask()
-            if assignment is not None:
+            assignment = None if bridge.interrupt.requested else self._ask()
+            if assignment is None:
+                over[0] = bridge.interrupt.requested or bridge.ledger.finished
+            else:
                 found.append(assignment)
             return ""
 
-        if self._bridge.fatal is None:
-            self._bridge.guarded(ask)
+        if bridge.fatal is None:
+            bridge.guarded(ask)
         if found:
-            self._bridge.assignments[trial_id] = found[0]
+            bridge.assignments[trial_id] = found[0]
             return {"assignment": found[0].to_json()}
-        over = self._bridge.fatal is not None or self._bridge.interrupt.requested or self._bridge.ledger.finished
-        return str(Searcher.FINISHED) if over else None
+        return str(Searcher.FINISHED) if over[0] or bridge.fatal is not None else None
+
+    def _ask(self) -> Assignment | None:
+        """Ask the ledger, but let nobody wait for a sampler while trials run: their reports come first.
+
+        With one slot nothing else runs, and a draw that sees the last trial's end is the better one.
+        """
+        ledger = self._bridge.ledger
+        if not self._bridge.is_ahead:
+            return ledger.ask()
+        if ledger.running and not ledger.ready:
+            ledger.prepare()
+            return None
+        assignment = ledger.ask()
+        ledger.prepare()
+        return assignment
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: the scheduler has told the ledger."""
@@ -178,6 +203,14 @@ class _Scheduler(FIFOScheduler):
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         self._bridge.trials[trial.trial_id] = trial
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """Forget what the sweep no longer needs."""
+        self._bridge.forget(trial)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """Likewise."""
+        self._bridge.forget(trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Take a message in; continue or stop."""
@@ -207,10 +240,11 @@ class _Scheduler(FIFOScheduler):
             if isinstance(cause, Spoiled):
                 deliver(bridge.ledger, assignment, cause.failed, bridge.interrupt)
             else:
-                lost(bridge.ledger, assignment, _why(cause, bridge.ledger, assignment), bridge.interrupt)
+                lost(bridge.ledger, assignment, _why(cause, bridge.bench, assignment), bridge.interrupt)
             return ""
 
         bridge.guarded(step)
+        bridge.forget(trial)
 
 
 class _Stop(Stopper):
@@ -255,6 +289,33 @@ class _Worker(tune.Trainable):
         self._messages = messages(Assignment.from_json(config["assignment"]), self._bench, device)
 
 
+def _scratch(checkpoints: str) -> str:
+    """Make a folder of this machine for what Tune must write; those of killed drivers go."""
+    prefix = f"qpsearch-tune-{content_hash(checkpoints.encode())}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        if not psutil.pid_exists(int(left.name.removeprefix(prefix).split("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-")
+
+
+def _stack(path: Path) -> str:
+    """Ask every node for the stack of a hung worker, which lies on the machine where it hung."""
+    read = ray.remote(num_cpus=0, max_retries=0)(read_hang)
+    asked = [
+        read.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)).remote(
+            path
+        )
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+    answered, _ = ray.wait(asked, num_returns=len(asked), timeout=HANG_S) if asked else ([], [])
+    for answer in answered:
+        with contextlib.suppress(RayError):  # a node that died in between
+            if stack := ray.get(answer):
+                return str(stack)
+    return ""
+
+
 def _folder_name(trial: Trial) -> str:
     return str(trial.trial_id)
 
@@ -268,9 +329,9 @@ def _error_of(trial: Trial) -> BaseException | None:
     return error if isinstance(error, BaseException) else None
 
 
-def _why(cause: BaseException | None, ledger: Ledger, assignment: Assignment) -> Failed:
+def _why(cause: BaseException | None, bench: Bench, assignment: Assignment) -> Failed:
     if isinstance(cause, OutOfMemoryError):  # Ray's own: the node's memory ran low, and it killed the worker
         return Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(cause))
     if isinstance(cause, RayActorError) or cause is None:
-        return cause_of_death(ledger.checkpoints, assignment, f"the worker process died ({cause})")
+        return cause_of_death(_stack(hang_file(bench.checkpoints, assignment)), f"the worker process died ({cause})")
     return Failed(reason=FailReason.ERROR, detail=repr(cause))

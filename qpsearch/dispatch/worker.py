@@ -6,6 +6,7 @@ hanging code; a worker that dies says nothing, and the driver finds out why from
 
 import faulthandler
 import socket
+import tempfile
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -14,13 +15,22 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from qpsearch.architecture import TrialConfig
-from qpsearch.errors import OutOfMemory, TrainingDiverged
-from qpsearch.records import Assignment, EpochReport, Failed, Place, Progress, Run, RunSettings
-from qpsearch.study.checkpoints import CheckpointFolder
+from qpsearch.errors import ArtifactError, DataError, OutOfMemory, TrainingDiverged
+from qpsearch.records import Assignment, EpochReport, Failed, Place, Progress, Run, RunSettings, content_hash
+from qpsearch.study.checkpoints import trial_folder
 from qpsearch.vocabulary import FailReason
 
 Trainer = Callable[[TrialConfig, RunSettings], Iterator[EpochReport]]
-Message = Progress | Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halted:
+    """The machine, not the trial, is at fault: no room for checkpoints, no data. The trial stays open."""
+
+    detail: str
+
+
+Message = Progress | Failed | Halted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +39,13 @@ class Bench:
 
     Attributes:
         trainer: Trains one run. It must be importable, since workers are other processes.
-        checkpoints: Root of the study's checkpoints.
+        checkpoints: Root of the study's checkpoints, a path or URI.
         data_folder: Root of the data sets.
         device: ``"cpu"`` or ``"cuda"``.
         threads: CPU threads of a trial.
         memory_format: ``"contiguous"`` or ``"channels_last"``.
         report_timeout_s: Seconds without a report after which a trial has hung; None for never.
+        memory_share: The share of its GPU's memory that a trial may use.
     """
 
     trainer: Trainer
@@ -44,6 +55,7 @@ class Bench:
     threads: int
     memory_format: str
     report_timeout_s: float | None
+    memory_share: float = 1.0
 
 
 class Spoiled(Exception):
@@ -55,7 +67,7 @@ class Spoiled(Exception):
 
 
 def messages(assignment: Assignment, bench: Bench, device_name: str) -> Generator[Message, None, None]:
-    """Train what is left of a trial; the last message is a ``Failed`` where it cannot go on.
+    """Train what is left of a trial; the last message is a ``Failed`` or ``Halted`` where it cannot go on.
 
     Args:
         assignment: The attempt.
@@ -66,8 +78,7 @@ def messages(assignment: Assignment, bench: Bench, device_name: str) -> Generato
         Spoiled: Instead of a last message, where the process must be replaced.
     """
     try:
-        folder = CheckpointFolder(Path(bench.checkpoints)).of(assignment.trial)
-        with Watchdog(folder, assignment.attempt, bench.report_timeout_s) as watchdog:
+        with Watchdog(hang_file(bench.checkpoints, assignment), bench.report_timeout_s) as watchdog:
             for message in _train(assignment, bench, device_name):
                 watchdog.stop()
                 yield message
@@ -76,6 +87,8 @@ def messages(assignment: Assignment, bench: Bench, device_name: str) -> Generato
         yield Failed(reason=FailReason.DIVERGED, detail=str(error))
     except OutOfMemory as error:
         raise Spoiled(Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(error))) from None
+    except (ArtifactError, DataError) as error:
+        yield Halted(detail=str(error))
     except Exception:  # whatever a trainer raises ends its trial, not the sweep
         failed = Failed(reason=FailReason.ERROR, detail=traceback.format_exc())
         if bench.device == "cuda":
@@ -88,8 +101,7 @@ def _train(assignment: Assignment, bench: Bench, device_name: str) -> Iterator[M
     threads = assignment.threads or bench.threads
     memory_format = assignment.memory_format or bench.memory_format
     place = Place(host=socket.gethostname(), device=device_name, threads=threads, memory_format=memory_format)
-    folder = CheckpointFolder(Path(bench.checkpoints))
-    resume_from = folder.paths(assignment.trial, assignment.resume_from)
+    resume_from = assignment.resume_from
     for run in assignment.runs:
         settings = RunSettings(
             seed=run.seed,
@@ -97,9 +109,10 @@ def _train(assignment: Assignment, bench: Bench, device_name: str) -> Iterator[M
             threads=threads,
             memory_format=memory_format,
             data_folder=bench.data_folder,
-            checkpoint_folder=str(folder.of(assignment.trial)),
+            checkpoint_folder=trial_folder(bench.checkpoints, assignment.trial),
             checkpoint_stem=f"r{run.replicate}-a{assignment.attempt}",
             resume_from=resume_from,
+            memory_share=bench.memory_share,
         )
         yield from _reports(bench.trainer, config, run, settings, place)
         resume_from = ()  # only the first run was under way
@@ -122,12 +135,11 @@ class Watchdog:
     an extension is ended too.
     """
 
-    def __init__(self, folder: Path, attempt: int, timeout_s: float | None) -> None:
+    def __init__(self, path: Path, timeout_s: float | None) -> None:
         self._timeout_s = timeout_s
-        self._path = hang_file(folder, attempt)
+        self._path = path
         self._file: TextIO | None = None
         if timeout_s is not None:
-            folder.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("w")
         self.start()
 
@@ -154,15 +166,24 @@ class Watchdog:
             self._path.unlink(missing_ok=True)
 
 
-def hang_file(folder: Path, attempt: int) -> Path:
-    """Return the file that holds a stack exactly where that attempt hung."""
-    return folder / f"hang-a{attempt}.txt"
+def hang_file(checkpoints: str, assignment: Assignment) -> Path:
+    """Return the file, on the worker's own machine, that holds a stack exactly where that attempt hung."""
+    key = content_hash(f"{checkpoints} {assignment.trial} {assignment.attempt}".encode())
+    return Path(tempfile.gettempdir()) / f"qpsearch-hang-{key}.txt"
 
 
-def cause_of_death(checkpoints: CheckpointFolder, assignment: Assignment, detail: str) -> Failed:
+def read_hang(path: Path) -> str:
+    """Return what a hanging worker of this machine left in its file, and remove it; empty where it left nothing."""
+    try:
+        stack = path.read_text()
+        path.unlink()
+        return stack
+    except OSError:
+        return ""
+
+
+def cause_of_death(stack: str, detail: str) -> Failed:
     """Say why a worker is gone: ``timeout`` where the watchdog left a stack, else ``worker_lost``."""
-    path = hang_file(checkpoints.of(assignment.trial), assignment.attempt)
-    stack = path.read_text() if path.exists() else ""
     if stack:
         return Failed(
             reason=FailReason.TIMEOUT, detail=f"no report within resources.report_timeout; it hung in:\n{stack}"

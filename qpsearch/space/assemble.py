@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from qpsearch.errors import SpaceError
-from qpsearch.records import Objective
+from qpsearch.records import Budget, Objective
 from qpsearch.space.document import Mapping, Node, Where, load, parse
 from qpsearch.space.domains import Constant, Group
 from qpsearch.space.reader import Reader
@@ -86,9 +86,20 @@ def _search(tree: Group, reader: Reader, root: Node) -> Search:
         score=ScoreKind(_constant(search, "score")),
         sampler=SamplerKind(_constant(search, "sampler")),
         pruner=PrunerKind(_constant(search, "pruner")),
-        trials=_constant(search, "trials"),
+        budget=_budget(search),
         replicates=_constant(search, "replicates"),
         seed=_constant(search, "seed"),
+    )
+
+
+def _budget(search: Group) -> Budget:
+    bounds = _group(search, "budget")
+    gpu_hours = _constant(bounds, "gpu_hours")
+    return Budget(
+        trials=_constant(search, "trials"),
+        epochs=_constant(bounds, "epochs"),
+        seconds=_constant(bounds, "time"),
+        gpu_seconds=None if gpu_hours is None else 3600 * gpu_hours,
     )
 
 

@@ -234,6 +234,23 @@ SEARCH: Final = SectionField(
             kind=OneOf(PrunerKind), default="hyperband", doc="Who stops weak trials early.", fixed=True
         ),
         "trials": LeafField(kind=Whole(1, 10_000_000), default=100, doc="The budget.", fixed=True),
+        "budget": SectionField(
+            doc="Further bounds, over all restarts and drivers; the first that is met ends the study.",
+            fields={
+                "epochs": LeafField(
+                    kind=OrWord(NONE, Whole(1, 2**53)), default=NONE, doc="Epochs of all trials together.", fixed=True
+                ),
+                "time": LeafField(
+                    kind=OrWord(NONE, Duration()), default=NONE, doc="Wall time in which the study runs.", fixed=True
+                ),
+                "gpu_hours": LeafField(
+                    kind=OrWord(NONE, Number(0, 1e9, above=True)),
+                    default=NONE,
+                    doc="Hours of one GPU; half a GPU for two hours is one.",
+                    fixed=True,
+                ),
+            },
+        ),
         "replicates": LeafField(
             kind=Whole(1, 1000), default=1, doc="Seeds trained per trial; the objective is their mean.", fixed=True
         ),

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from qpsearch.records import Objective
+from qpsearch.records import Budget, Objective
 from qpsearch.space.domains import Constant, Group, Items, Tree, Variant, upper_bound
 from qpsearch.vocabulary import Augmentation, DatasetName, PrunerKind, SamplerKind, ScoreKind
 
@@ -33,7 +33,7 @@ class Search:
     score: ScoreKind
     sampler: SamplerKind
     pruner: PrunerKind
-    trials: int
+    budget: Budget
     replicates: int
     seed: int
 
@@ -100,11 +100,13 @@ class Space:
         text = json.dumps(self.meaning(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def with_search(self, *, study: str | None = None, trials: int | None = None, seed: int | None = None) -> "Space":
+    def with_search(
+        self, *, study: str | None = None, budget: Budget | None = None, seed: int | None = None
+    ) -> "Space":
         """Return the space with some settings of the command line in place of the file's."""
         search = replace(
             self.search,
-            trials=self.search.trials if trials is None else trials,
+            budget=budget or self.search.budget,
             seed=self.search.seed if seed is None else seed,
         )
         return replace(self, study=study or self.study, search=search)

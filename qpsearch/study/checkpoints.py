@@ -2,53 +2,89 @@
 
 The files are named by replicate, attempt, epoch and content (``r0-a1-e003-9f86d081884c7d65.pt``) in a folder
 for each trial. While a trial runs, the last two of a run are kept, and an older one goes only after its
-successor was recorded in the database. A complete trial keeps each run's last, a pruned or failed one none.
+successor was recorded in the database. A complete trial keeps each run's last, and its best where an epoch
+before the last was better; a pruned or failed one keeps none.
+
+Removing is done by a thread of its own, in order: an object store may take its time, and no driver waits for it.
 """
 
+import contextlib
 import re
-import shutil
-from pathlib import Path
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
-NAME = re.compile(r"r(?P<replicate>\d+)-a(?P<attempt>\d+)-e(?P<epoch>\d+)(-[0-9a-f]+)?\.pt(\.partial)?")
-KEEP = 2
+from qpsearch.artifacts import Artifacts, open_artifacts
+
+NAME: Final = re.compile(r"r(?P<replicate>\d+)-a(?P<attempt>\d+)-e(?P<epoch>\d+)(-[0-9a-f]+)?\.pt(\.partial)?")
+FOLDER: Final = re.compile(r"trial-(\d+)")
+KEEP: Final = 2
 
 
 class CheckpointFolder:
-    """The checkpoints of one study, below one folder."""
+    """The checkpoints of one study, below one folder or URI.
 
-    def __init__(self, root: Path) -> None:
+    Raises:
+        ArtifactError: ``root`` names no folder.
+    """
+
+    def __init__(self, root: str) -> None:
         self.root = root
+        self._files: Artifacts = open_artifacts(root)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qpsearch-checkpoints")
 
-    def of(self, trial: int) -> Path:
-        """Return the folder of a trial; it need not exist."""
-        return self.root / f"trial-{trial:05d}"
+    def of(self, trial: int) -> str:
+        """Return the folder of a trial, as a path or URI; it need not exist."""
+        return trial_folder(self.root, trial)
 
-    def paths(self, trial: int, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return full paths of a trial's checkpoints."""
-        return tuple(str(self.of(trial) / name) for name in names)
+    def trials(self) -> list[int]:
+        """Return the numbers of the trials that have a folder."""
+        matches = [FOLDER.fullmatch(name) for name in self._files.names()]
+        return [int(match[1]) for match in matches if match]
 
     def keep(self, trial: int, replicate: int, names: tuple[str, ...], recorded: int) -> None:
         """Remove a run's checkpoints up to the recorded epoch, but for ``names``."""
-        for path in self._files(trial):
-            match = NAME.fullmatch(path.name)
-            if (
-                match
-                and int(match["replicate"]) == replicate
-                and int(match["epoch"]) <= recorded
-                and path.name not in names
-            ):
-                path.unlink(missing_ok=True)
+
+        def is_old(name: str) -> bool:
+            match = NAME.fullmatch(name)
+            return match is not None and int(match["replicate"]) == replicate and int(match["epoch"]) <= recorded
+
+        self._later(lambda: self._remove(trial, lambda name: is_old(name) and name not in names))
 
     def keep_only(self, trial: int, names: tuple[str, ...]) -> None:
         """Remove everything of a trial but ``names``."""
-        for path in self._files(trial):
-            if path.name not in names:
-                path.unlink(missing_ok=True)
+        self._later(lambda: self._remove(trial, lambda name: name not in names))
 
     def drop(self, trial: int) -> None:
         """Remove everything of a trial."""
-        shutil.rmtree(self.of(trial), ignore_errors=True)
+        self._later(lambda: self._files.delete(_folder(trial)))
 
-    def _files(self, trial: int) -> list[Path]:
-        folder = self.of(trial)
-        return list(folder.iterdir()) if folder.is_dir() else []
+    def drop_all(self) -> None:
+        """Remove everything of the study."""
+        self._later(lambda: self._files.delete(""))
+
+    def settle(self) -> None:
+        """Wait until everything is removed that was to be."""
+        self._thread.submit(lambda: None).result()
+
+    def _remove(self, trial: int, goes: Callable[[str], bool]) -> None:
+        folder = _folder(trial)
+        for name in self._files.names(folder):
+            if goes(name):
+                self._files.delete(f"{folder}/{name}")
+
+    def _later(self, action: Callable[[], None]) -> None:
+        def quietly() -> None:
+            with contextlib.suppress(OSError):  # what stays is removed when the study is opened again
+                action()
+
+        self._thread.submit(quietly)
+
+
+def trial_folder(root: str, trial: int) -> str:
+    """Return the folder of a trial below a study's root, as a path or URI."""
+    return f"{root}/{_folder(trial)}"
+
+
+def _folder(trial: int) -> str:
+    return f"trial-{trial:05d}"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from qpsearch.errors import Superseded
 from qpsearch.study.tables import leases
@@ -89,6 +89,8 @@ def take(connection: Connection, study_id: int, driver: Driver, now: float) -> i
         pid=driver.pid,
         process_started=driver.process_started,
         beat=0,
+        written=0,
+        seconds=0.0,
         state=HELD,
         began=now,
     )
@@ -97,22 +99,74 @@ def take(connection: Connection, study_id: int, driver: Driver, now: float) -> i
     return int(key[0])
 
 
-def hold(connection: Connection, lease_id: int) -> None:
-    """Assert the lease inside the caller's transaction, and move its counter.
+class Committed(Exception):
+    """A step is in the database already: its transaction was committed before the connection broke."""
+
+
+def gone() -> Superseded:
+    """Return the error of a driver whose lease, or whole study, is no longer there."""
+    return Superseded("another driver has taken this study over, or it was deleted; this one stops, nothing is lost")
+
+
+def hold(connection: Connection, lease_id: int, seconds: float) -> None:
+    """Move the counter of a lease, and record how long it has been held.
+
+    Raises:
+        Superseded: Another driver has taken over.
+    """
+    own = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD)
+    if connection.execute(own.values(beat=leases.c.beat + 1, seconds=seconds)).rowcount != 1:
+        raise gone()
+
+
+def step(connection: Connection, lease_id: int, written: int) -> None:
+    """Assert the lease inside the caller's transaction, and count the step.
+
+    Args:
+        connection: In the transaction of the step.
+        lease_id: This driver's lease.
+        written: Steps committed before.
 
     Raises:
         Superseded: Another driver has taken over; the transaction must not be committed.
+        Committed: This step was committed already; the transaction must not be committed again.
     """
-    beat = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD).values(beat=leases.c.beat + 1)
-    if connection.execute(beat).rowcount != 1:
-        raise Superseded("another driver has taken this study over; this one stops, nothing of its is lost")
+    own = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD)
+    counted = own.where(leases.c.written == written).values(beat=leases.c.beat + 1, written=written + 1)
+    if connection.execute(counted).rowcount == 1:
+        return
+    row = connection.execute(select(leases).where(leases.c.lease_id == lease_id)).first()
+    raise Committed if row is not None and row.state == HELD else gone()
 
 
-def end(connection: Connection, lease_id: int, state: str, now: float) -> None:
-    """Release or supersede a lease; one that has ended already stays as it is."""
-    connection.execute(
-        update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD).values(state=state, ended=now)
-    )
+def end(connection: Connection, lease_id: int, state: str, now: float, beat: int | None = None) -> bool:
+    """Release or supersede a lease; one that has ended already stays as it is.
+
+    Args:
+        connection: In the caller's transaction.
+        lease_id: The lease.
+        state: What it becomes.
+        now: Unix seconds.
+        beat: Where given, the lease is ended only if its counter still stands there.
+
+    Returns:
+        Whether it was ended.
+    """
+    held = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD)
+    if beat is not None:
+        held = held.where(leases.c.beat == beat)
+    return connection.execute(held.values(state=state, ended=now)).rowcount == 1
+
+
+def release(connection: Connection, lease_id: int, seconds: float, now: float) -> None:
+    """Give a lease back after so many seconds."""
+    hold(connection, lease_id, seconds)
+    end(connection, lease_id, RELEASED, now)
+
+
+def span(connection: Connection, lease_id: int) -> Row[float, float]:
+    """Return when a lease began and for how many seconds it was held."""
+    return connection.execute(select(leases.c.began, leases.c.seconds).where(leases.c.lease_id == lease_id)).one()
 
 
 def wait_until_silent(

@@ -1,30 +1,28 @@
-"""The ledger: the only writer of a study.
+"""The ledger: through it alone a driver writes to a study.
 
 Each step (asking for a trial, taking an epoch in, closing) is one transaction in which the driver's lease
 is asserted first. A trial ends in exactly one state, and the report that decides about its end is stored
-together with that end, so there is no moment in which a trial has ended in memory but not on disk.
+together with that end, so there is no moment in which a trial has ended in memory but not on disk. Several
+drivers may each have a ledger of one study: ``Writer`` puts their steps in one order, ``Peers`` follows theirs.
 """
 
-import json
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from optuna.distributions import distribution_to_json
-from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, insert, update
+from optuna.trial import TrialState
+from sqlalchemy import Connection
 
-from qpsearch.architecture import Infeasible, TrialConfig, resolve
-from qpsearch.errors import StorageError, Superseded, UserError
-from qpsearch.records import Assignment, Failed, Progress, Run
+from qpsearch.errors import StorageError, Superseded
+from qpsearch.records import Assignment, Budget, Failed, Progress, Run
 from qpsearch.seeds import derive_seed
-from qpsearch.space import Space, settle
-from qpsearch.study import lease
-from qpsearch.study.checkpoints import KEEP, CheckpointFolder
-from qpsearch.study.events import Closed, Event, Interrupted, Reported, Started
+from qpsearch.space import Space
+from qpsearch.study import lease, rows
+from qpsearch.study.checkpoints import CheckpointFolder
+from qpsearch.study.events import Closed, Event, Interrupted, Lost, Reported, Started, TakenOver
 from qpsearch.study.heartbeat import Heartbeat
-from qpsearch.study.mirror import Mirror, OptunaChooser
+from qpsearch.study.mirror import Mirror
 from qpsearch.study.open_trial import History, OpenTrial
 from qpsearch.study.opening import Opened
 from qpsearch.study.optuna_rows import (
@@ -35,40 +33,60 @@ from qpsearch.study.optuna_rows import (
     insert_trial,
     next_number,
 )
+from qpsearch.study.peers import Peers, supersede
+from qpsearch.study.proposer import Proposal, Proposer
 from qpsearch.study.storage import Database
-from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs, system_attrs, user_attrs
+from qpsearch.study.tables import system_attrs, user_attrs
+from qpsearch.study.writer import Writer
 from qpsearch.vocabulary import Ending
 
-MAX_INFEASIBLE: Final = 1000
+MAX_DEATHS: Final = 3  # of workers in a row, at one epoch, before the trial is held to be the cause
+LOOK_S: Final = 1.0  # how often an idle driver looks for what others have left
 
 Listener = Callable[[Event], None]
 
 
 class Ledger:
-    """A study that this driver holds.
+    """A study that this driver works on.
 
     Used from one thread, inside ``with``: a second thread keeps the lease alive, and leaving releases it.
     Made by ``qpsearch.study.opening.create`` and ``resume``.
 
     Every method raises ``StorageError`` when the database fails and ``Superseded`` when another driver
     has taken the study over; after either the ledger must not be used any more.
+
+    Args:
+        opened: The study, just opened.
+        listener: Is told what happens.
+        clock: Tells Unix seconds, which are stored for people to read; only monotonic time decides.
+
+    Attributes:
+        gpus: GPUs, or the share of one, that each attempt holds.
     """
 
     def __init__(
-        self, opened: Opened, listener: Listener = lambda event: None, clock: Callable[[], float] = time.time
+        self,
+        opened: Opened,
+        listener: Listener = lambda event: None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._database: Database = opened.database
         self._space: Space = opened.space
         self._study_id, self._lease_id = opened.study_id, opened.lease_id
         self._mirror: Mirror = opened.mirror
-        self._made, self._asked = opened.made, opened.asked
-        self._let_go = 0
-        self._waiting: list[OpenTrial] = list(opened.waiting)
+        self._next = opened.next_number
         self._running: dict[int, OpenTrial] = {}
+        self._let_go: set[int] = set()
         self._listener, self._clock = listener, clock
         self.name: str = opened.name
+        self.gpus = 0.0
         self.checkpoints: CheckpointFolder = opened.checkpoints
-        self._heart = Heartbeat(self._database, self._lease_id)
+        self._peers = Peers(opened.study_id, opened.mirror, opened.space.search.objective, opened.open, listener)
+        self._proposer = Proposer(opened.space, opened.mirror)
+        self._heart = Heartbeat(self._database, self._study_id, self._lease_id)
+        self._writer = Writer(self._database, self._study_id, self._lease_id, opened.revision, self._follow, listener)
+        self._spending = opened.spending
+        self._looked = float("-inf")
 
     def __enter__(self) -> Self:
         self._heart.start()
@@ -78,11 +96,15 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._heart.stop()
+        self._proposer.stop()
         try:
             if not isinstance(error, Superseded | StorageError):
                 self.interrupt_all()
-                self._database.write(lambda c: lease.end(c, self._lease_id, lease.RELEASED, self._clock()))
+                self._writer.write(
+                    lambda c, revision: lease.release(c, self._lease_id, self._heart.seconds, self._clock())
+                )
         finally:
+            self.checkpoints.settle()
             self._database.close()
 
     @property
@@ -91,9 +113,19 @@ class Ledger:
         return self._space
 
     @property
-    def asked(self) -> int:
-        """The budget in trials."""
-        return self._asked
+    def lease_id(self) -> int:
+        """This driver's lease."""
+        return self._lease_id
+
+    @property
+    def budget(self) -> Budget:
+        """The budget, as whichever driver set it last."""
+        return self._spending.budget
+
+    @property
+    def spent(self) -> str | None:
+        """Which bound of the budget but that on trials is met, in words; None while there is room."""
+        return self._spending.over(self._heart.seconds, self._now_running_gpu_s())
 
     @property
     def running(self) -> list[int]:
@@ -101,39 +133,64 @@ class Ledger:
         return sorted(self._running)
 
     @property
+    def elsewhere(self) -> int:
+        """How many open trials other drivers run."""
+        return sum(trial.holder is not None for trial in self._peers.open.values())
+
+    @property
     def finished(self) -> bool:
-        """Whether the budget is spent and every trial has ended."""
-        return not self._running and not self._waiting and not self._let_go and self._made >= self._asked
+        """Whether nothing is left to do here.
+
+        The budget is spent, no trial runs or waits, and every open trial is in the hands of a driver that has
+        lately given a sign of life.
+        """
+        if self._running or self._let_go:
+            return False
+        if self.spent is not None:
+            return True
+        self._look_around()
+        left = self._mirror.known < self.budget.trials or bool(self._peers.waiting)
+        return not left and all(self._heart.alive(holder) for holder in self._peers.holders)
 
     def ask(self) -> Assignment | None:
-        """Hand out the next attempt: first the open trials of a dead driver, then new ones.
+        """Hand out the next attempt: first the open trials that nobody runs, then new ones.
 
         Returns:
-            None where everything is handed out: the budget is spent, though trials may still run.
+            None where nothing can be handed out now: the budget is spent, though trials may still run, here
+            or elsewhere.
 
         Raises:
             UserError: A thousand draws in a row fit no network.
         """
-        if self._waiting:
-            trial = self._waiting.pop(0)
-            trial.attempt += 1
-            trial.placed = False
-            self._write(lambda c: self._insert_attempt(c, trial))
-        elif self._made < self._asked:
-            trial = self._new_trial()
-        else:
+        self._look_around()
+        if self.spent is not None:
             return None
+        trial = self._claim() or self._make()
+        if trial is None:
+            return None
+        trial.began = time.monotonic()
         self._running[trial.number] = trial
         self._listener(
             Started(
                 number=trial.number,
                 attempt=trial.attempt,
                 blocks=tuple(stage.block.value for stage in trial.config.network.stages),
+                config_json=trial.config.to_json(),
                 epochs=trial.config.recipe.epochs * len(trial.histories),
                 resumed_at=sum(history.last_epoch for history in trial.histories),
             )
         )
         return trial.assignment()
+
+    def prepare(self) -> None:
+        """Begin to draw the next new trial in another thread, so that ``ask`` need not draw it."""
+        if self._mirror.known < self.budget.trials:
+            self._proposer.prepare(self._next)
+
+    @property
+    def ready(self) -> bool:
+        """Whether ``ask`` would answer without drawing."""
+        return self._proposer.ready or bool(self._peers.waiting) or self._mirror.known >= self.budget.trials
 
     def report(self, number: int, attempt: int, progress: Progress) -> bool:
         """Take an epoch in.
@@ -151,44 +208,39 @@ class Ledger:
         is_new = report.epoch > history.last_epoch
         if is_new and report.epoch != history.last_epoch + 1:
             raise ValueError(f"trial {number} reported epoch {report.epoch} after epoch {history.last_epoch}")
-        history.record(report.epoch, value, report.checkpoint, KEEP)
+        history.record(report.epoch, value, report.checkpoint)
         stop, attrs = self._mirror.report(number, report.epoch, value) if is_new and replicate == 0 else (False, {})
         done = trial.is_done()
         state = TrialState.COMPLETE if done else TrialState.PRUNED if stop else None
         result = trial.value(self._space.search.score, self._space.search.objective) if done else trial.last_value
+        seconds = time.monotonic() - trial.began
 
-        def step(connection: Connection) -> None:
-            self._place(connection, trial, progress)
-            self._insert_epoch(connection, trial, progress, is_new)
+        def step(connection: Connection, revision: int) -> None:
+            now = self._clock()
+            place = None if trial.placed else progress.place
+            rows.touch(connection, trial.trial_id, revision)
+            rows.update_attempt(connection, trial, seconds, 0.0 if is_new else report.seconds, place)
+            rows.insert_epoch(connection, trial, progress, is_new, now)
             if is_new and replicate == 0:
                 insert_intermediate(connection, trial.trial_id, report.epoch, value)
                 insert_attrs(connection, system_attrs, trial.trial_id, attrs)
             if trial.run_is_done(replicate):
                 score = history.score(self._space.search.score, self._space.search.objective)
-                connection.execute(
-                    update(runs)
-                    .where(runs.c.trial_id == trial.trial_id, runs.c.replicate == replicate)
-                    .values(score=score)
-                )
+                rows.set_score(connection, trial.trial_id, replicate, score)
             if state is not None:
-                self._end_attempt(connection, trial, Ending.FINISHED if done else Ending.PRUNED)
-                close_trial(connection, trial.trial_id, state, result, self._clock())
+                rows.end_attempt(connection, trial, Ending.FINISHED if done else Ending.PRUNED, now, seconds)
+                close_trial(connection, trial.trial_id, state, result, now)
 
-        self._write(step)
-        trial.placed = True
+        self._writer.write(step)
+        trial.take_place(progress.place)
+        trial.deaths = 0
+        if is_new:
+            self._spending.add_epoch()
         ended = None if state is None else self._forget(trial, state, result, None)
         if ended is None:
-            self.checkpoints.keep(number, replicate, history.checkpoints, report.epoch)
-        self._listener(
-            Reported(
-                number=number,
-                replicate=replicate,
-                epoch=report.epoch,
-                value=value,
-                seconds=report.seconds,
-                place=progress.place,
-            )
-        )
+            names = (*history.checkpoints, *history.worth_keeping(self._space.search.objective))
+            self.checkpoints.keep(number, replicate, names, report.epoch)
+        self._listener(Reported(number=number, replicate=replicate, value=value, report=report, place=progress.place))
         if ended is not None:
             self._listener(ended)
         return ended is None
@@ -198,24 +250,41 @@ class Ledger:
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
             return
+        seconds = time.monotonic() - trial.began
 
-        def step(connection: Connection) -> None:
-            self._end_attempt(connection, trial, Ending.FAILED, failed)
+        def step(connection: Connection, revision: int) -> None:
+            rows.touch(connection, trial.trial_id, revision)
+            rows.end_attempt(connection, trial, Ending.FAILED, self._clock(), seconds, failed)
             close_trial(connection, trial.trial_id, TrialState.FAIL, None, self._clock())
             # for Optuna's own tools, which do not read our tables
             insert_attrs(connection, user_attrs, trial.trial_id, {"reason": failed.reason.value})
 
-        self._write(step)
+        self._writer.write(step)
         self._listener(self._forget(trial, TrialState.FAIL, None, failed))
 
-    def interrupt(self, number: int, attempt: int) -> None:
-        """Let an attempt go: its trial stays open, and the next driver goes on from its last checkpoint."""
+    def lose(self, number: int, attempt: int, failed: Failed) -> None:
+        """Take in that an attempt's worker is gone: the trial goes on from its last checkpoint in another attempt.
+
+        A trial whose workers die three times in a row before they record an epoch is held to be the cause, and fails.
+        """
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
             return
-        self._write(lambda c: self._end_attempt(c, trial, Ending.INTERRUPTED))
-        del self._running[number]
-        self._let_go += 1
+        if trial.deaths + 1 >= MAX_DEATHS:
+            self.fail(number, attempt, failed)
+            return
+        self._release(trial, Ending.LOST, failed)
+        trial.deaths += 1
+        self._peers.open[number] = trial
+        self._listener(Lost(number=number, detail=failed.detail))
+
+    def interrupt(self, number: int, attempt: int) -> None:
+        """Let an attempt go: its trial stays open, and another driver goes on from its last checkpoint."""
+        trial = self._running.get(number)
+        if trial is None or trial.attempt != attempt:
+            return
+        self._release(trial, Ending.INTERRUPTED)
+        self._let_go.add(number)
         self._listener(Interrupted(number=number))
 
     def interrupt_all(self) -> None:
@@ -225,142 +294,118 @@ class Ledger:
 
     def discard(self) -> None:
         """Take a study back that has no trial yet, since it could not be started."""
-        self._write(lambda c: delete_empty_study(c, self._study_id))
+        self._writer.write(lambda c, revision: delete_empty_study(c, self._study_id))
 
-    def _new_trial(self) -> OpenTrial:
-        """Draw until something can be built, then store the draw with all that was rejected before it."""
-        number = self._database.read(lambda c: next_number(c, self._study_id))
-        rejected: list[tuple[FrozenTrial, str]] = []
-        while True:
-            proposal = self._mirror.ask(number, len(rejected))
-            draw = settle(self._space, OptunaChooser(proposal))
-            frozen = self._mirror.frozen(proposal)
-            try:
-                config = resolve(self._space, draw)
-                break
-            except Infeasible as error:
-                self._mirror.reject(proposal)
-                rejected.append((frozen, str(error)))
-            if len(rejected) >= MAX_INFEASIBLE:
-                last = rejected[-1][1]
-                raise UserError(
-                    f"study {self.name!r}: {MAX_INFEASIBLE} draws in a row fit no network; the last: {last}."
-                )
-        trial: OpenTrial = self._write(lambda c: self._insert_trial(c, number, frozen, config, rejected))
-        self._mirror.accept(proposal, number, trial.stratum)
-        self._made += 1
-        return trial
+    def _claim(self) -> OpenTrial | None:
+        """Take an open trial that nobody runs; None where there is none, or others were quicker."""
+        for number in self._peers.waiting:
 
-    def _insert_trial(
-        self,
-        connection: Connection,
-        number: int,
-        frozen: FrozenTrial,
-        config: TrialConfig,
-        rejected: list[tuple[FrozenTrial, str]],
-    ) -> OpenTrial:
-        for drawn, reason in rejected:
-            row = insert(infeasible).values(
-                study_id=self._study_id, number=number, params_json=_draw_json(drawn), reason=reason
-            )
-            connection.execute(row)
-        if next_number(connection, self._study_id) != number:
-            raise StorageError(
-                f"another program added trial {number} to study {self.name!r} just now; resume the study."
-            )
-        trial_id = insert_trial(connection, self._study_id, number, frozen, self._clock())
-        connection.execute(
-            insert(configs).values(trial_id=trial_id, config_json=config.to_json(), fingerprint=config.fingerprint)
-        )
-        seeds = [
-            derive_seed(self._space.search.seed, "run", number, replicate)
+            def step(connection: Connection, revision: int, number: int = number) -> OpenTrial | None:
+                trial = self._peers.open.get(number)  # as followed up to this transaction
+                if trial is None or trial.holder is not None:
+                    return None
+                rows.touch(connection, trial.trial_id, revision)
+                self._insert_attempt(connection, trial.trial_id, trial.attempt + 1)
+                return trial
+
+            trial = self._writer.write(step)
+            if trial is not None:
+                del self._peers.open[number]
+                trial.attempt, trial.placed, trial.holder = trial.attempt + 1, False, self._lease_id
+                return trial
+        return None
+
+    def _make(self) -> OpenTrial | None:
+        """Make a new trial; None where the budget is spent."""
+        proposal: Proposal | None = None
+        while self._mirror.known < self.budget.trials:
+            rejected = self._proposer.drop(proposal) if proposal is not None else ()
+            proposal = self._proposer.take(self._next, rejected)
+            trial = self._writer.write(lambda c, revision, drawn=proposal: self._insert_trial(c, revision, drawn))  # type: ignore[misc]
+            if trial is not None:
+                self._mirror.accept(proposal.trial, trial.number, trial.stratum)
+                self._next = trial.number + 1
+                return trial
+        if proposal is not None:
+            self._proposer.drop(proposal)
+        return None
+
+    def _insert_trial(self, connection: Connection, revision: int, proposal: Proposal) -> OpenTrial | None:
+        """Write a proposal; None where another driver took its number, or the last trial of the budget."""
+        self._next = next_number(connection, self._study_id)
+        if self._next != proposal.number or self._mirror.known >= self.budget.trials:
+            return None
+        for drawn, reason in proposal.rejected:
+            rows.insert_infeasible(connection, self._study_id, proposal.number, drawn, reason, revision)
+        number = proposal.number
+        trial_id = insert_trial(connection, self._study_id, number, proposal.frozen, self._clock())
+        rows.insert_config(connection, trial_id, proposal.config, revision)
+        seed = self._space.search.seed
+        own = [
+            Run(replicate=replicate, seed=derive_seed(seed, "run", number, replicate))
             for replicate in range(self._space.search.replicates)
         ]
-        connection.execute(
-            insert(runs),
-            [{"trial_id": trial_id, "replicate": replicate, "seed": seed} for replicate, seed in enumerate(seeds)],
-        )
-        histories = [History(run=Run(replicate=replicate, seed=seed)) for replicate, seed in enumerate(seeds)]
-        trial = OpenTrial(number=number, trial_id=trial_id, config=config, attempt=1, histories=histories)
-        self._insert_attempt(connection, trial)
-        return trial
-
-    def _insert_attempt(self, connection: Connection, trial: OpenTrial) -> None:
-        row = insert(attempts).values(
-            trial_id=trial.trial_id, number=trial.attempt, lease_id=self._lease_id, began=self._clock()
-        )
-        connection.execute(row)
-
-    def _place(self, connection: Connection, trial: OpenTrial, progress: Progress) -> None:
-        """Record where an attempt runs, which its first report tells."""
-        if trial.placed:
-            return
-        place = progress.place
-        trial.threads, trial.memory_format = place.threads, place.memory_format
-        connection.execute(
-            update(attempts)
-            .where(attempts.c.trial_id == trial.trial_id, attempts.c.number == trial.attempt)
-            .values(host=place.host, device=place.device, threads=place.threads, memory_format=place.memory_format)
+        rows.insert_runs(connection, trial_id, own)
+        self._insert_attempt(connection, trial_id, 1)
+        return OpenTrial(
+            number=number,
+            trial_id=trial_id,
+            config=proposal.config,
+            attempt=1,
+            holder=self._lease_id,
+            histories=[History(run=run) for run in own],
         )
 
-    def _insert_epoch(self, connection: Connection, trial: OpenTrial, progress: Progress, is_new: bool) -> None:
-        """Write the epoch's row; one that is repeated, its checkpoint lost, only gets its new checkpoint.
+    def _insert_attempt(self, connection: Connection, trial_id: int, number: int) -> None:
+        rows.insert_attempt(connection, trial_id, number, self._lease_id, self.gpus, self._clock())
 
-        Later epochs' checkpoints were lost too, else this one would not be trained again.
-        """
-        report, key = (
-            progress.report,
-            {"trial_id": trial.trial_id, "replicate": progress.replicate, "epoch": progress.report.epoch},
-        )
-        if not is_new:
-            of_run = update(epochs).where(epochs.c.trial_id == trial.trial_id, epochs.c.replicate == progress.replicate)
-            connection.execute(of_run.where(epochs.c.epoch > report.epoch).values(checkpoint=""))
-            connection.execute(of_run.where(epochs.c.epoch == report.epoch).values(checkpoint=report.checkpoint))
-            return
-        row = {column.name: getattr(report, column.name) for column in epochs.c if hasattr(report, column.name)}
-        connection.execute(insert(epochs).values(**(row | key), attempt=trial.attempt, reported=self._clock()))
+    def _release(self, trial: OpenTrial, ending: Ending, failed: Failed | None = None) -> None:
+        """End an attempt whose trial stays open."""
+        seconds = time.monotonic() - trial.began
 
-    def _end_attempt(
-        self, connection: Connection, trial: OpenTrial, ending: Ending, failed: Failed | None = None
-    ) -> None:
-        connection.execute(
-            update(attempts)
-            .where(
-                attempts.c.trial_id == trial.trial_id,
-                attempts.c.number == trial.attempt,
-                attempts.c.ending.is_(None),  # it ends once
-            )
-            .values(
-                ended=self._clock(),
-                ending=ending.value,
-                reason=failed.reason.value if failed else None,
-                detail=failed.detail if failed else None,
-            )
-        )
+        def step(connection: Connection, revision: int) -> None:
+            rows.touch(connection, trial.trial_id, revision)
+            rows.end_attempt(connection, trial, ending, self._clock(), seconds, failed)
+
+        self._writer.write(step)
+        self._spending.add_attempt(seconds * self.gpus)
+        del self._running[trial.number]
+        trial.holder = None
 
     def _forget(self, trial: OpenTrial, state: TrialState, value: float | None, failed: Failed | None) -> Closed:
         """After the transaction: the trial has ended. Returns what to tell the listener."""
+        self._spending.add_attempt((time.monotonic() - trial.began) * self.gpus)
         self._mirror.close(trial.number, state, value)
         del self._running[trial.number]
         if state is TrialState.COMPLETE:
-            self.checkpoints.keep_only(trial.number, tuple(name for h in trial.histories for name in h.checkpoints[:1]))
+            self.checkpoints.keep_only(trial.number, trial.worth_keeping(self._space.search.objective))
         else:
             self.checkpoints.drop(trial.number)
         reason, detail = (failed.reason.value, failed.detail) if failed else (None, None)
         return Closed(number=trial.number, state=state.name, value=value, reason=reason, detail=detail)
 
-    def _write(self, step: Callable[[Connection], Any]) -> Any:
-        def held(connection: Connection) -> Any:
-            lease.hold(connection, self._lease_id)
-            return step(connection)
+    def _look_around(self) -> None:
+        """Now and then, follow the other drivers, and take over what those that are gone have left."""
+        if time.monotonic() - self._looked < LOOK_S:
+            return
+        self._looked = time.monotonic()
+        for holder in self._heart.gone:
 
-        return self._database.write(held)
+            def step(connection: Connection, revision: int, holder: lease.Lease = holder) -> list[int] | None:
+                now = self._clock()
+                return supersede(connection, self._study_id, holder, now, revision, unless_it_moved=True)
 
+            left = self._writer.write(step)
+            if left is not None:
+                for trial in self._peers.open.values():
+                    trial.holder = None if trial.trial_id in left else trial.holder
+                self._listener(TakenOver(driver=str(holder.driver), trials=len(left)))
+        self._writer.catch_up()
 
-def _draw_json(drawn: FrozenTrial) -> str:
-    return json.dumps(
-        {
-            name: [distribution.to_internal_repr(drawn.params[name]), distribution_to_json(distribution)]
-            for name, distribution in drawn.distributions.items()
-        }
-    )
+    def _follow(self, connection: Connection, since: int) -> None:
+        self._peers.follow(connection, since, self._running)
+        self._spending.follow(connection)
+
+    def _now_running_gpu_s(self) -> float:
+        now = time.monotonic()
+        return self.gpus * sum(now - trial.began for trial in self._running.values())

@@ -72,7 +72,10 @@ class OptunaChooser:
 
 
 class Mirror:
-    """What sampler and pruner see of a study. Not safe for several threads.
+    """What sampler and pruner see of a study.
+
+    One thread may draw (``ask``, ``frozen``, ``reject``) while another follows the study: the sampler reads
+    Optuna's storage in memory, which is made for that.
 
     Trials are named by their number in the database. The mirror's own numbers run ahead of those by the
     infeasible draws, which the sampler sees as trials of their own.
@@ -102,25 +105,42 @@ class Mirror:
         """End a draw from which nothing can be built."""
         self._violate(trial._trial_id)
 
+    def forget(self, trial: optuna.Trial) -> None:
+        """End a draw that shall not become a trial, so that no sampler looks at it."""
+        self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+
+    @property
+    def known(self) -> int:
+        """How many trials of the study it has."""
+        return len(self._ids)
+
     def accept(self, trial: optuna.Trial, number: int, stratum: str) -> None:
         """Let a draw become the trial of that number."""
         self._ids[number] = trial._trial_id
         self._join(number, stratum, create_trial(state=TrialState.RUNNING))
 
-    def replay_infeasible(self, drawn: FrozenTrial) -> None:
+    def follow_infeasible(self, drawn: FrozenTrial) -> None:
         """Repeat a rejected draw, from the database."""
         copy = create_trial(state=TrialState.RUNNING, params=drawn.params, distributions=drawn.distributions)
         self._violate(self._add(copy))
 
-    def replay(self, trial: FrozenTrial, stratum: str) -> None:
-        """Repeat a trial, from the database; trials and infeasible draws come in the order of their drawing."""
-        trial_id = self._add(_as_running(trial))
-        self._ids[trial.number] = trial_id
+    def follow(self, trial: FrozenTrial, stratum: str) -> None:
+        """Bring a trial up to the state that it has in the database.
+
+        New trials, with infeasible draws between them, come in the order of their drawing.
+        """
+        if trial.number not in self._ids:
+            self._ids[trial.number] = self._add(_as_running(trial))
+            self._join(trial.number, stratum, _as_running(trial))
+        copy = self._storage.get_trial(self._ids[trial.number])
+        if copy.state.is_finished():
+            return
+        own = self._stratum_of[trial.number]
         for step, value in trial.intermediate_values.items():
-            self._storage.set_trial_intermediate_value(trial_id, step, value)
-        self._join(trial.number, stratum, _as_running(trial))
-        for step, value in trial.intermediate_values.items():
-            self._stratum_of[trial.number].report(trial.number, step, value)
+            if step not in copy.intermediate_values:
+                self._storage.set_trial_intermediate_value(copy._trial_id, step, value)
+                own.report(trial.number, step, value)
+        own.set_attrs(trial.number, trial.system_attrs)
         if trial.state.is_finished():
             self.close(trial.number, trial.state, trial.value)
 
@@ -180,6 +200,14 @@ class _Stratum:
 
     def report(self, number: int, step: int, value: float) -> None:
         self._storage.set_trial_intermediate_value(self._ids[number], step, value)
+
+    def set_attrs(self, number: int, attrs: dict[str, Any]) -> None:
+        """Take over what a pruner elsewhere wrote about a trial: rivals compete on it."""
+        trial_id = self._ids[number]
+        known = self._storage.get_trial_system_attrs(trial_id)
+        for key, value in attrs.items():
+            if key not in known:
+                self._storage.set_trial_system_attr(trial_id, key, value)
 
     def judge(self, number: int, pruner: BasePruner) -> tuple[bool, dict[str, Any]]:
         trial_id = self._ids[number]

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from qpsearch.architecture import TrialConfig
-from qpsearch.records import Assignment, Objective, Run
+from qpsearch.records import Assignment, Objective, Place, Run
+from qpsearch.study.checkpoints import KEEP
 from qpsearch.vocabulary import BlockKind, ScoreKind
 
 SLOW_STARTERS = (BlockKind.PRODUCT_UNIT, BlockKind.QUOTIENT, BlockKind.ADDITIVE)
@@ -20,11 +21,11 @@ def stratum(config: TrialConfig) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class History:
-    """One run: its metric by epoch, and the newest checkpoints, the newest first."""
+    """One run: its metric and its checkpoints by epoch."""
 
     run: Run
     values: dict[int, float] = field(default_factory=dict)
-    checkpoints: tuple[str, ...] = ()
+    files: dict[int, str] = field(default_factory=dict)
 
     @property
     def last_epoch(self) -> int:
@@ -37,11 +38,26 @@ class History:
             return self.values[self.last_epoch]
         return max(self.values.values(), key=lambda value: objective.sign * value)
 
-    def record(self, epoch: int, value: float, checkpoint: str, keep: int) -> None:
-        """Take an epoch in; a repeated one (its checkpoint was lost) keeps its first value."""
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """The last two, from which the run can go on; the newest first."""
+        return tuple(self.files[epoch] for epoch in sorted(self.files, reverse=True)[:KEEP])
+
+    def worth_keeping(self, objective: Objective) -> tuple[str, ...]:
+        """Return the checkpoints of the last epoch and of the best."""
+        last = self.checkpoints[:1]
+        best = max(self.files, key=lambda epoch: (objective.sign * self.values[epoch], epoch), default=None)
+        return last if best is None else tuple(dict.fromkeys((*last, self.files[best])))
+
+    def record(self, epoch: int, value: float, checkpoint: str) -> None:
+        """Take an epoch in; a repeated one (its checkpoint was lost) keeps its first value.
+
+        Later epochs' checkpoints were lost too, else this one would not be trained again.
+        """
         self.values.setdefault(epoch, value)
+        self.files = {of: name for of, name in self.files.items() if of < epoch}
         if checkpoint:
-            self.checkpoints = (checkpoint, *(name for name in self.checkpoints if name != checkpoint))[:keep]
+            self.files[epoch] = checkpoint
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,10 +69,13 @@ class OpenTrial:
         trial_id: In Optuna's table.
         config: What it trains.
         attempt: The current attempt; the last one's while it waits for the next.
+        holder: The lease under which the current attempt runs; None while the trial waits.
         histories: By replicate.
         threads: Of the first attempt that reported; later ones repeat them (HAZARDS 37).
         memory_format: Likewise.
         placed: Whether the current attempt's place is recorded.
+        deaths: Attempts in a row whose worker died before it had recorded an epoch.
+        began: When the current attempt began, by this driver's monotonic clock.
     """
 
     number: int
@@ -64,9 +83,12 @@ class OpenTrial:
     config: TrialConfig
     attempt: int
     histories: list[History]
+    holder: int | None = None
     threads: int | None = None
     memory_format: str | None = None
     placed: bool = False
+    deaths: int = 0
+    began: float = 0.0
 
     @property
     def stratum(self) -> str:
@@ -91,6 +113,14 @@ class OpenTrial:
         """Return the mean score over all runs."""
         scores = [history.score(kind, objective) for history in self.histories]
         return sum(scores) / len(scores)
+
+    def take_place(self, place: Place) -> None:
+        """Record where the current attempt runs, which its first report tells."""
+        self.threads, self.memory_format, self.placed = place.threads, place.memory_format, True
+
+    def worth_keeping(self, objective: Objective) -> tuple[str, ...]:
+        """Return the checkpoints that stay when it is complete: each run's last and best."""
+        return tuple(name for history in self.histories for name in history.worth_keeping(objective))
 
     def assignment(self) -> Assignment:
         """Return what is left to do, for a worker."""

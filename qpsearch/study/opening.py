@@ -1,7 +1,7 @@
 """Making a study, and taking one up again.
 
-``create`` writes the study's rows before anything else happens; ``resume`` ends a dead driver's lease, its
-open attempts with it, and rebuilds from the database alone what the dead driver had in memory.
+``create`` writes the study's rows before anything else happens; ``resume`` ends the leases of drivers that are
+gone, their open attempts with them, and rebuilds from the database alone what a driver has in memory.
 """
 
 import importlib.metadata
@@ -15,44 +15,48 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import json_to_distribution
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Row, insert, select, update
 
 import qpsearch
 from qpsearch.architecture import TrialConfig
-from qpsearch.errors import StudyBusy, StudyExists, StudyNotFound, nearest
-from qpsearch.records import Objective, Run
+from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, StudyNotFound, nearest
+from qpsearch.records import Budget, Objective
 from qpsearch.space import Space, parse_space
 from qpsearch.space.space import Resources
 from qpsearch.study import lease
-from qpsearch.study.checkpoints import KEEP, CheckpointFolder
+from qpsearch.study.checkpoints import CheckpointFolder
 from qpsearch.study.lease import Driver
 from qpsearch.study.mirror import Mirror
-from qpsearch.study.open_trial import History, OpenTrial, stratum
-from qpsearch.study.optuna_rows import insert_study, read_trials, study_id
+from qpsearch.study.open_trial import OpenTrial, stratum
+from qpsearch.study.optuna_rows import insert_study, next_number, read_trials, study_id
+from qpsearch.study.peers import supersede
+from qpsearch.study.rows import read_histories, read_infeasible, read_open_trial
+from qpsearch.study.spending import Spending, budget_of
 from qpsearch.study.storage import Database
-from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs, studies, study_facts, trials
-from qpsearch.vocabulary import Ending, Metric
+from qpsearch.study.tables import configs, studies, study_facts, trials
+from qpsearch.study.writer import move_revision
 
 VERSIONED = ("qpsearch", "optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A study that this driver has just taken: everything that a ledger begins with.
+    """A study that this driver has just taken or joined: everything that a ledger begins with.
 
     Attributes:
         database: The database; the ledger closes it.
         name: The study's name.
         study_id: Its id in Optuna's table.
         lease_id: This driver's lease.
+        revision: The study's revision up to which the rest is true.
         space: The space as it was stored.
-        asked: The budget in trials.
-        made: Trials that were made so far.
+        spending: The budget, and what was spent of it.
+        next_number: Of the next trial.
         mirror: What sampler and pruner see.
-        waiting: Open trials without an attempt, by number.
+        open: Trials that have not ended, run by other drivers or by nobody, by number.
         ended: The other trials.
+        others: Drivers that work on the study.
         checkpoints: Where the study's checkpoints lie.
     """
 
@@ -60,12 +64,14 @@ class Opened:
     name: str
     study_id: int
     lease_id: int
+    revision: int
     space: Space
-    asked: int
-    made: int
+    spending: Spending
+    next_number: int
     mirror: Mirror
-    waiting: tuple[OpenTrial, ...]
+    open: tuple[OpenTrial, ...]
     ended: tuple[FrozenTrial, ...]
+    others: tuple[Driver, ...]
     checkpoints: CheckpointFolder
 
     def so_far(self) -> tuple[int, tuple[float, int] | None]:
@@ -79,57 +85,91 @@ class Opened:
         return len(self.ended), max(complete, key=lambda pair: (sign * pair[0], -pair[1]), default=None)
 
 
-def create(database: Database, space: Space, *, source: str, clock: Callable[[], float] = time.time) -> Opened:
+def create(
+    database: Database,
+    space: Space,
+    *,
+    source: str,
+    artifacts: str | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Opened:
     """Make a study from a space.
 
     Args:
         database: Opened for writing.
         space: What is searched; its ``study`` is the name.
         source: Where the space came from, for the record.
+        artifacts: Folder or URI below which checkpoints go; None for the folder beside an SQLite file.
         clock: Tells Unix seconds.
 
     Raises:
         StudyExists: There is a study of that name.
     """
     now, uid = clock(), uuid.uuid4().hex
+    root = artifacts if artifacts is not None or database.file is not None else _beside(database)
 
-    def step(connection: Connection) -> tuple[int, int]:
+    def step(connection: Connection) -> tuple[int, int, Spending]:
         if study_id(connection, space.study) is not None:
             raise StudyExists(exists_message(space.study))
         study = insert_study(connection, space.study, space.search.objective.direction)
-        connection.execute(
-            insert(study_facts).values(
-                study_id=study,
-                uid=uid,
-                space_text=space.source,
-                space_source=source,
-                schema_json=json.dumps(space.meaning()),
-                fingerprint=space.fingerprint,
-                seed=space.search.seed,
-                asked=space.search.trials,
-                sampler=space.search.sampler.value,
-                pruner=space.search.pruner.value,
-                resources_json=json.dumps(asdict(space.resources)),
-                checkpoint_root=None if database.file is not None else str(_beside(database)),
-                environment_json=json.dumps(environment()),
-                created=now,
-            )
-        )
-        return study, lease.take(connection, study, Driver.this(), now)
+        insert_facts(connection, study, space, source=source, uid=uid, checkpoint_root=root, now=now)
+        lease_id = lease.take(connection, study, Driver.this(), now)
+        return study, lease_id, Spending(connection, study, lease_id)
 
-    study, lease_id = database.write(step)
+    try:
+        study, lease_id, spending = database.write(step)
+    except StorageConflict:  # another driver made it between our look and our commit
+        raise StudyExists(exists_message(space.study)) from None
     return Opened(
         database=database,
         name=space.study,
         study_id=study,
         lease_id=lease_id,
+        revision=0,
         space=space,
-        asked=space.search.trials,
-        made=0,
+        spending=spending,
+        next_number=0,
         mirror=_mirror(space),
-        waiting=(),
+        open=(),
         ended=(),
-        checkpoints=_folder(_beside(database), space.study, uid),
+        others=(),
+        checkpoints=_folder(root or _beside(database), space.study, uid),
+    )
+
+
+def insert_facts(
+    connection: Connection,
+    study: int,
+    space: Space,
+    *,
+    source: str,
+    uid: str,
+    checkpoint_root: str | None,
+    now: float,
+) -> None:
+    """Write what we keep about a study."""
+    budget = space.search.budget
+    connection.execute(
+        insert(study_facts).values(
+            study_id=study,
+            uid=uid,
+            space_text=space.source,
+            space_source=source,
+            schema_json=json.dumps(space.meaning()),
+            fingerprint=space.fingerprint,
+            seed=space.search.seed,
+            revision=0,
+            asked=budget.trials,
+            most_epochs=budget.epochs,
+            most_s=budget.seconds,
+            most_gpu_s=budget.gpu_seconds,
+            sampler=space.search.sampler.value,
+            pruner=space.search.pruner.value,
+            resources_json=json.dumps(asdict(space.resources)),
+            checkpoint_root=checkpoint_root,
+            environment_json=json.dumps(environment()),
+            created=now,
+        )
     )
 
 
@@ -137,57 +177,77 @@ def resume(
     database: Database,
     name: str,
     *,
-    asked: int | None = None,
+    budget: Callable[[Budget], Budget] = lambda stored: stored,
+    take_over: bool = False,
     clock: Callable[[], float] = time.time,
     wait: Callable[[float], None] = lambda left_s: None,
 ) -> Opened:
-    """Take a study up again: supersede its dead driver, and rebuild what that one knew.
+    """Take a study up again, or join the drivers that work on it.
+
+    The leases of drivers that are gone are ended, and everything is rebuilt from the database. A driver on
+    another host is joined on PostgreSQL, and taken over from within the lease's length should it be gone; an
+    SQLite file cannot be shared between hosts, so there it is watched until it is known to be gone.
 
     Args:
         database: Opened for writing.
         name: The study's name.
-        asked: A new budget in trials; None for the stored one.
+        budget: Makes the new budget from the stored one.
+        take_over: End the leases of all other drivers at once; one that lives stops at its next step.
         clock: Tells Unix seconds.
         wait: Is told the seconds left while a driver on another host is watched for signs of life.
 
     Raises:
         StudyNotFound: There is no such study.
-        StudyBusy: Its driver lives.
+        StudyBusy: Its driver lives on another host, and the database is an SQLite file.
     """
     here, study = Driver.this(), database.read(lambda c: find_study(c, name))
-    dead = database.read(lambda c: lease.standing(c, study))
-    for holder in dead:
-        _ensure_gone(database, study, holder, here, name, wait)
+    gone = [
+        holder
+        for holder in database.read(lambda c: lease.standing(c, study))
+        if take_over or _is_gone(database, study, holder, here, name, wait)
+    ]
 
     def step(connection: Connection) -> Opened:
-        query = select(study_facts).where(study_facts.c.study_id == study).with_for_update()  # one resumes at a time
-        facts = connection.execute(query).one()
-        for holder in lease.standing(connection, study):
-            if holder.lease_id not in {other.lease_id for other in dead}:  # taken while we looked
-                raise StudyBusy(_busy_message(name, holder))
-        budget = facts.asked if asked is None else asked
-        connection.execute(update(study_facts).where(study_facts.c.study_id == study).values(asked=budget))
-        _supersede(connection, study, clock())
+        revision = move_revision(connection, study)  # one driver at a time from here on
+        facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
+        for holder in lease.standing(connection, study) if take_over else gone:
+            supersede(connection, study, holder, clock(), revision, unless_it_moved=not take_over)
         space = stored_space(facts, name)
+        asked = budget(space.search.budget)
+        set_budget(connection, study, asked)
+        space = space.with_search(budget=asked)
         found = read_trials(connection, study)
-        mirror, waiting = _rebuild(connection, study, space, found)
+        mirror, open_trials = _rebuild(connection, study, space, found)
+        others = tuple(holder.driver for holder in lease.standing(connection, study))
+        lease_id = lease.take(connection, study, here, clock())
         return Opened(
             database=database,
             name=name,
             study_id=study,
-            lease_id=lease.take(connection, study, here, clock()),
+            lease_id=lease_id,
+            revision=revision,
             space=space,
-            asked=budget,
-            made=len(found),
+            spending=Spending(connection, study, lease_id),
+            next_number=next_number(connection, study),
             mirror=mirror,
-            waiting=waiting,
+            open=open_trials,
             ended=tuple(trial for trial in found if trial.state.is_finished()),
-            checkpoints=_folder(Path(facts.checkpoint_root or _beside(database)), name, facts.uid),
+            others=others,
+            checkpoints=_folder(facts.checkpoint_root or _beside(database), name, facts.uid),
         )
 
     opened = database.write(step)
-    database.read(lambda c: _tidy(c, opened.ended, opened.checkpoints))
+    database.read(lambda c: _tidy(c, opened.ended, opened.space.search.objective, opened.checkpoints))
     return opened
+
+
+def set_budget(connection: Connection, study: int, budget: Budget) -> None:
+    """Write a study's budget."""
+    connection.execute(
+        update(study_facts)
+        .where(study_facts.c.study_id == study)
+        .values(asked=budget.trials, most_epochs=budget.epochs, most_s=budget.seconds, most_gpu_s=budget.gpu_seconds)
+    )
 
 
 def find_study(connection: Connection, name: str) -> int:
@@ -221,7 +281,7 @@ def exists_message(name: str) -> str:
 def stored_space(facts: Row[Any], name: str) -> Space:
     """Return the space that a study was made from, with the study's own name, seed, budget and resources."""
     space = parse_space(facts.space_text, facts.space_source)
-    space = space.with_search(study=name, trials=facts.asked, seed=facts.seed)
+    space = space.with_search(study=name, budget=budget_of(facts), seed=facts.seed)
     return replace(space, resources=Resources(**json.loads(facts.resources_json)))
 
 
@@ -234,44 +294,30 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _ensure_gone(
+def _is_gone(
     database: Database, study: int, holder: lease.Lease, here: Driver, name: str, wait: Callable[[float], None]
-) -> None:
-    """Return when a lease's holder is gone, else raise StudyBusy."""
+) -> bool:
+    """Tell whether a lease's holder is gone; raise StudyBusy where it lives and cannot be joined."""
     gone = holder.expired_on(here)
+    if gone is not None or database.file is None:
+        return bool(gone)
 
     def beat() -> int | None:
         held = {other.lease_id: other.beat for other in database.read(lambda c: lease.standing(c, study))}
         return held.get(holder.lease_id)
 
-    if gone is None:
-        gone = lease.wait_until_silent(
-            beat, lease_s=lease.LEASE_S, monotonic=time.monotonic, sleep=time.sleep, tell=wait
+    if not lease.wait_until_silent(beat, lease_s=lease.LEASE_S, monotonic=time.monotonic, sleep=time.sleep, tell=wait):
+        raise StudyBusy(
+            f"study {name!r} is being run by {holder.driver}. An SQLite file cannot be shared between hosts: "
+            "wait for it, stop that process first, or keep the study in PostgreSQL."
         )
-    if not gone:
-        raise StudyBusy(_busy_message(name, holder))
-
-
-def _busy_message(name: str, holder: lease.Lease) -> str:
-    return f"study {name!r} is being run by {holder.driver}. Wait for it, or stop that process first."
-
-
-def _supersede(connection: Connection, study: int, now: float) -> None:
-    """End every lease that still stands, and the attempts that nobody ended."""
-    for holder in lease.standing(connection, study):
-        lease.end(connection, holder.lease_id, lease.SUPERSEDED, now)
-    own = select(trials.c.trial_id).where(trials.c.study_id == study)
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.trial_id.in_(own), attempts.c.ending.is_(None))
-        .values(ended=now, ending=Ending.LOST.value)
-    )
+    return True
 
 
 def _rebuild(
     connection: Connection, study: int, space: Space, found: list[FrozenTrial]
 ) -> tuple[Mirror, tuple[OpenTrial, ...]]:
-    """Replay a study's draws in the order in which they were made."""
+    """Repeat a study's draws in the order in which they were made."""
     query = (
         select(configs.c.trial_id, configs.c.config_json)
         .join(trials, trials.c.trial_id == configs.c.trial_id)
@@ -279,55 +325,17 @@ def _rebuild(
     )
     stored = {row.trial_id: TrialConfig.from_json(row.config_json) for row in connection.execute(query)}
     mirror = _mirror(space)
-    rejected = _rejected(connection, study)
+    rejected = read_infeasible(connection, study, since=-1)
     for trial in found:
         for drawn in rejected.get(trial.number, []):
-            mirror.replay_infeasible(drawn)
-        mirror.replay(trial, stratum(stored[trial._trial_id]))
-    objective = space.search.objective
-    waiting = tuple(
-        _reopen(connection, trial, stored[trial._trial_id], objective)
+            mirror.follow_infeasible(drawn)
+        mirror.follow(trial, stratum(stored[trial._trial_id]))
+    open_trials = tuple(
+        read_open_trial(connection, trial._trial_id, trial.number, stored[trial._trial_id], space.search.objective)
         for trial in found
         if trial.state is TrialState.RUNNING
     )
-    return mirror, waiting
-
-
-def _rejected(connection: Connection, study: int) -> dict[int, list[FrozenTrial]]:
-    found: dict[int, list[FrozenTrial]] = {}
-    query = select(infeasible).where(infeasible.c.study_id == study).order_by(infeasible.c.infeasible_id)
-    for row in connection.execute(query):
-        drawn = {
-            name: (value, json_to_distribution(text)) for name, (value, text) in json.loads(row.params_json).items()
-        }
-        trial = create_trial(
-            state=TrialState.RUNNING,
-            params={name: kind.to_external_repr(value) for name, (value, kind) in drawn.items()},
-            distributions={name: kind for name, (_, kind) in drawn.items()},
-        )
-        found.setdefault(row.number, []).append(trial)
-    return found
-
-
-def _reopen(connection: Connection, trial: FrozenTrial, config: TrialConfig, objective: Objective) -> OpenTrial:
-    """Return an open trial as it stands in the database."""
-    trial_id = trial._trial_id
-    own_runs = connection.execute(select(runs).where(runs.c.trial_id == trial_id).order_by(runs.c.replicate)).all()
-    histories = [History(run=Run(replicate=row.replicate, seed=row.seed)) for row in own_runs]
-    for row in connection.execute(select(epochs).where(epochs.c.trial_id == trial_id).order_by(epochs.c.epoch)):
-        value = row.val_accuracy if objective.metric is Metric.VAL_ACCURACY else row.val_loss
-        histories[row.replicate].record(row.epoch, float("inf") if value is None else value, row.checkpoint, KEEP)
-    own = connection.execute(select(attempts).where(attempts.c.trial_id == trial_id).order_by(attempts.c.number)).all()
-    placed = next((row for row in own if row.threads is not None), None)
-    return OpenTrial(
-        number=trial.number,
-        trial_id=trial_id,
-        config=config,
-        attempt=own[-1].number,
-        histories=histories,
-        threads=placed.threads if placed else None,
-        memory_format=placed.memory_format if placed else None,
-    )
+    return mirror, open_trials
 
 
 def _mirror(space: Space) -> Mirror:
@@ -337,21 +345,25 @@ def _mirror(space: Space) -> Mirror:
     )
 
 
-def _folder(root: Path, name: str, uid: str) -> CheckpointFolder:
-    return CheckpointFolder(root / f"{name}-{uid[:8]}")
+def _folder(root: str, name: str, uid: str) -> CheckpointFolder:
+    return CheckpointFolder(f"{root}/{name}-{uid[:8]}")
 
 
-def _beside(database: Database) -> Path:
+def _beside(database: Database) -> str:
     """Return the root of checkpoints beside an SQLite file, with which it may move; else below this folder."""
-    return ((database.file.parent if database.file is not None else Path("studies")) / "checkpoints").absolute()
+    return str(((database.file.parent if database.file is not None else Path("studies")) / "checkpoints").absolute())
 
 
-def _tidy(connection: Connection, ended: tuple[FrozenTrial, ...], folder: CheckpointFolder) -> None:
-    """Do for ended trials what their driver may have died before doing: keep each run's last checkpoint, or none."""
+def _tidy(
+    connection: Connection, ended: tuple[FrozenTrial, ...], objective: Objective, folder: CheckpointFolder
+) -> None:
+    """Do for ended trials what their driver may have died before doing: remove what is not kept."""
+    present = set(folder.trials())
     for trial in ended:
+        if trial.number not in present:
+            continue
         if trial.state is not TrialState.COMPLETE:
             folder.drop(trial.number)
             continue
-        of_trial = select(epochs).where(epochs.c.trial_id == trial._trial_id, epochs.c.checkpoint != "")
-        last = {row.replicate: row.checkpoint for row in connection.execute(of_trial.order_by(epochs.c.epoch))}
-        folder.keep_only(trial.number, tuple(last.values()))
+        histories = read_histories(connection, trial._trial_id, objective)
+        folder.keep_only(trial.number, tuple(name for h in histories for name in h.worth_keeping(objective)))

@@ -6,7 +6,7 @@ transaction. The rows are those that Optuna 5 writes; a test reads them back thr
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, insert, select, update
 
 from qpsearch.study.tables import (
     configs,
@@ -75,7 +75,11 @@ def insert_trial(connection: Connection, study: int, number: int, trial: FrozenT
 
 
 def next_number(connection: Connection, study: int) -> int:
-    """Return the number of a study's next trial, whoever added those before it."""
+    """Return the number of a study's next trial, whoever added those before it.
+
+    Takes the study's row as Optuna does when it adds a trial, so that no other tool adds one in between.
+    """
+    connection.execute(select(studies.c.study_id).where(studies.c.study_id == study).with_for_update())
     last = connection.execute(select(func.max(trials.c.number)).where(trials.c.study_id == study)).scalar()
     return 0 if last is None else int(last) + 1
 
@@ -107,17 +111,25 @@ def close_trial(connection: Connection, trial_id: int, state: TrialState, value:
         connection.execute(insert(values).values(trial_id=trial_id, objective=0, value=number, value_type=kind))
 
 
-def read_trials(connection: Connection, study: int) -> list[FrozenTrial]:
+def read_trials(connection: Connection, study: int, only: Collection[int] | None = None) -> list[FrozenTrial]:
     """Return the trials of a study that a ledger made, by number, in six queries whatever their number.
 
     Trials that other Optuna tools added have no configuration that could be trained; they are left alone.
+
+    Args:
+        connection: To the database.
+        study: The study's id.
+        only: Ids of the trials that are wanted; None for all.
     """
+    wanted = trials.c.study_id == study
+    if only is not None:
+        wanted &= trials.c.trial_id.in_(only)
     ours = select(trials).join(configs, configs.c.trial_id == trials.c.trial_id)
-    rows = connection.execute(ours.where(trials.c.study_id == study).order_by(trials.c.number)).all()
-    parameters = _by_trial(connection, params, study)
-    objective = _by_trial(connection, values, study)
-    reported = _by_trial(connection, intermediate, study)
-    system, user = _by_trial(connection, system_attrs, study), _by_trial(connection, user_attrs, study)
+    rows = connection.execute(ours.where(wanted).order_by(trials.c.number)).all()
+    parameters = _by_trial(connection, params, wanted)
+    objective = _by_trial(connection, values, wanted)
+    reported = _by_trial(connection, intermediate, wanted)
+    system, user = _by_trial(connection, system_attrs, wanted), _by_trial(connection, user_attrs, wanted)
     distribution = _cached(json_to_distribution)
     found = []
     for row in rows:
@@ -152,8 +164,8 @@ def read_trials(connection: Connection, study: int) -> list[FrozenTrial]:
     return found
 
 
-def _by_trial(connection: Connection, table: Table, study: int) -> Mapping[int, list[Row[Any]]]:
-    query = select(table).join(trials, trials.c.trial_id == table.c.trial_id).where(trials.c.study_id == study)
+def _by_trial(connection: Connection, table: Table, wanted: ColumnElement[bool]) -> Mapping[int, list[Row[Any]]]:
+    query = select(table).join(trials, trials.c.trial_id == table.c.trial_id).where(wanted)
     found: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(query.order_by(*table.primary_key.columns)):
         found[row.trial_id].append(row)

@@ -7,12 +7,13 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Row, func, select
 
-from qpsearch.records import Objective, StudySummary, TrialRecord
+from qpsearch.records import Account, Objective, StudySummary, TrialRecord
 from qpsearch.space import Space
 from qpsearch.study import lease
 from qpsearch.study.lease import Driver
 from qpsearch.study.opening import find_study, stored_space
 from qpsearch.study.optuna_rows import read_trials
+from qpsearch.study.spending import budget_of, covered, gpu_seconds, lease_intervals
 from qpsearch.study.storage import Database
 from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs, studies, study_facts, trials
 
@@ -90,23 +91,55 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
     return StudySummary(
         name=name,
         objective=objective,
-        asked=facts.asked,
+        budget=budget_of(facts),
         counts=Counter(record.state for record in records),
         failures=Counter(record.reason for record in records if record.reason is not None),
         infeasible=connection.execute(select(func.count()).where(infeasible.c.study_id == study)).scalar_one(),
         best=best(records, objective),
         seconds=sum(record.duration_s for record in records),
-        driver=_driver(connection, study),
+        drivers=_drivers(connection, study),
         sampler=facts.sampler,
         pruner=facts.pruner,
+        epochs=sum(record.epochs for record in records),
+        wall_s=covered(list(lease_intervals(connection, study).values())),
+        gpu_s=gpu_seconds(connection, study),
+        accounts=_accounts(connection, study, records),
     )
 
 
-def _driver(connection: Connection, study: int) -> str | None:
-    """Name the driver that holds a study; one that died on this host does not."""
+def _accounts(connection: Connection, study: int, records: list[TrialRecord]) -> tuple[Account, ...]:
+    query = (
+        select(trials.c.number, func.sum(attempts.c.seconds), func.sum(attempts.c.repeated_s))
+        .join(trials, trials.c.trial_id == attempts.c.trial_id)
+        .where(trials.c.study_id == study)
+        .group_by(trials.c.number)
+    )
+    held = {number: (seconds, repeated_s) for number, seconds, repeated_s in connection.execute(query)}
+    totals: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        seconds, repeated_s = held.get(record.number, (0.0, 0.0))
+        own = totals[" + ".join(record.blocks)]
+        own["trials"] += 1
+        own[record.state] += max(seconds - repeated_s, 0.0)
+        own["repeated"] += repeated_s
+    return tuple(
+        Account(
+            blocks=blocks,
+            trials=own["trials"],
+            useful_s=own["COMPLETE"],
+            open_s=own["RUNNING"],
+            pruned_s=own["PRUNED"],
+            failed_s=own["FAIL"],
+            repeated_s=own["repeated"],
+        )
+        for blocks, own in sorted(totals.items())
+    )
+
+
+def _drivers(connection: Connection, study: int) -> tuple[str, ...]:
+    """Name the drivers that hold a study; one that died on this host does not."""
     here = Driver.this()
-    holders = [holder.driver for holder in lease.standing(connection, study) if not holder.expired_on(here)]
-    return str(holders[0]) if holders else None
+    return tuple(str(holder.driver) for holder in lease.standing(connection, study) if not holder.expired_on(here))
 
 
 def _records(connection: Connection, study: int) -> list[TrialRecord]:

@@ -6,7 +6,7 @@ driver could wait for.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,15 +18,31 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock
 from optuna.storages._rdb.models import SCHEMA_VERSION
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy.exc import (
+    ArgumentError,
+    IntegrityError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import NullPool
 
-from qpsearch.errors import StorageEmpty, StorageError, StorageOutdated
+from qpsearch.errors import StorageAway, StorageConflict, StorageEmpty, StorageError, StorageOutdated
 from qpsearch.study.tables import VERSION_TABLE
 
 BUSY_S: Final = 60
+LOCK_KEY: Final = 0x717073  # "qps"
+SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # one state for all queries
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+HINTS: Final = {
+    "password authentication failed": "Check user and password of --storage or QPSEARCH_STORAGE",
+    "database or disk is full": "Free some room, then: qpsearch resume STUDY",
+    "readonly database": "Writing needs the right to write the file and its folder",
+    "Connection refused": "Is the server running, and is host and port right?",
+}
 
 T = TypeVar("T")
 
@@ -42,6 +58,9 @@ class Database:
         self._url = _parse(url)
         self.shown = self._url.render_as_string(hide_password=True)
         self._engine = _engine(self._url)
+        is_server = self.file is None
+        self._writing = self._engine.execution_options(qpsearch_writing=True)
+        self._reading = self._engine.execution_options(qpsearch_writing=False, **(SNAPSHOT if is_server else {}))
 
     @classmethod
     def create(cls, url: str) -> "Database":
@@ -53,8 +72,7 @@ class Database:
         database = cls(url)
         if (path := database.file) is not None:
             _make_folder(path)
-        database._guard(lambda: database._upgrade(url))
-        return database
+        return database._ready(lambda: database._upgrade(url))
 
     @classmethod
     def open(cls, url: str) -> "Database":
@@ -68,8 +86,7 @@ class Database:
             raise StorageError(
                 f"{database.file}: no study database there. 'qpsearch run SPACE' makes one; --storage names another."
             )
-        database._guard(database._check)
-        return database
+        return database._ready(database._check)
 
     @property
     def file(self) -> Path | None:
@@ -93,21 +110,49 @@ class Database:
         self._engine.dispose()
 
     def _run(self, step: Callable[[Connection], T], *, writing: bool) -> T:
-        with self._engine.execution_options(qpsearch_writing=writing).begin() as connection:
+        with (self._writing if writing else self._reading).begin() as connection:
             return step(connection)
+
+    def _ready(self, check: Callable[[], None]) -> "Database":
+        """Return this database once a check has passed, and leave no connection behind where it has not."""
+        try:
+            self._guard(check)
+        except BaseException:
+            self.close()
+            raise
+        return self
 
     def _guard(self, action: Callable[[], T]) -> T:
         try:
             return action()
+        except IntegrityError as error:
+            raise StorageConflict(f"{self.shown}: {_cause(error)}") from None
+        except (OperationalError, InterfaceError) as error:
+            kind = StorageError if self.file is not None else StorageAway
+            raise kind(f"{self.shown}: {_cause(error)}{_hint(error)}") from None
         except SQLAlchemyError as error:
             raise StorageError(f"{self.shown}: {_cause(error)}") from None
         except optuna.exceptions.StorageInternalError as error:
             raise StorageError(f"{self.shown}: {_cause(error.__cause__ or error)}") from None
 
     def _upgrade(self, url: str) -> None:
-        """Make Optuna's tables through Optuna, then ours through Alembic; one process of a machine at a time."""
-        with FileLock(f"{self.file}.lock") if self.file is not None else contextlib.nullcontext():
+        """Make Optuna's tables through Optuna, then ours through Alembic; one process at a time."""
+        with FileLock(f"{self.file}.lock") if self.file is not None else self._server_lock():
             self._make_tables(url)
+
+    @contextlib.contextmanager
+    def _server_lock(self) -> Iterator[None]:
+        """Hold a lock of the server's while tables are made; it goes with the connection."""
+        with self._engine.connect() as connection:
+            if connection.dialect.name != "postgresql":
+                yield
+                return
+            connection.execute(select(func.pg_advisory_lock(LOCK_KEY)))
+            connection.commit()  # the lock is the session's, not the transaction's
+            try:
+                yield
+            finally:
+                connection.execute(select(func.pg_advisory_unlock(LOCK_KEY)))
 
     def _make_tables(self, url: str) -> None:
         connect_args = {"timeout": BUSY_S} if self.file is not None else {}
@@ -213,6 +258,12 @@ def _make_folder(path: Path) -> None:
 
 def _cause(error: BaseException) -> str:
     return _line(getattr(error, "orig", None) or error)
+
+
+def _hint(error: BaseException) -> str:
+    """Return what to do about the faults that people meet."""
+    cause = _cause(error)
+    return next((f". {hint}" for sign, hint in HINTS.items() if sign in cause), "")
 
 
 def _line(error: BaseException) -> str:

@@ -46,11 +46,15 @@ study_facts: Final = Table(
     Column("schema_json", Text, nullable=False, comment="the space resolved: path to leaf, in drawing order"),
     Column("fingerprint", String(64), nullable=False),
     Column("seed", Integer, nullable=False),
+    Column("revision", Integer, nullable=False, comment="moves with every write to the study, whichever driver's"),
     Column("asked", Integer, nullable=False, comment="the budget in trials"),
+    Column("most_epochs", BigInteger, comment="the budget in epochs; null for no bound"),
+    Column("most_s", Float, comment="the budget in seconds of wall time"),
+    Column("most_gpu_s", Float, comment="the budget in seconds of one GPU"),
     Column("sampler", String(40), nullable=False),
     Column("pruner", String(40), nullable=False),
     Column("resources_json", Text, nullable=False, comment="what a trial gets, flags of the command line included"),
-    Column("checkpoint_root", Text, comment="folder of checkpoints; null for the one beside an SQLite file"),
+    Column("checkpoint_root", Text, comment="folder or URI of checkpoints; null for the one beside an SQLite file"),
     Column("environment_json", Text, nullable=False, comment="versions and machine where the study was made"),
     Column("created", Float, nullable=False),
 )
@@ -65,6 +69,8 @@ leases: Final = Table(
     Column("pid", Integer, nullable=False),
     Column("process_started", Float, nullable=False, comment="tells a process from a later one with its number"),
     Column("beat", Integer, nullable=False, comment="moves while the driver lives"),
+    Column("written", Integer, nullable=False, comment="ledger steps committed, so that each is committed once"),
+    Column("seconds", Float, nullable=False, comment="how long it was held, by its driver's monotonic clock"),
     Column("state", String(20), nullable=False, comment="held, released or superseded"),
     Column("began", Float, nullable=False),
     Column("ended", Float),
@@ -76,6 +82,7 @@ configs: Final = Table(
     _trial_id(),
     Column("config_json", Text, nullable=False, comment="TrialConfig: enough to run the trial again"),
     Column("fingerprint", String(64), nullable=False, comment="equal for equal configurations"),
+    Column("revision", Integer, nullable=False, index=True, comment="the study's when the trial last changed"),
 )
 
 runs: Final = Table(
@@ -97,8 +104,11 @@ attempts: Final = Table(
     Column("device", String(255)),
     Column("threads", Integer),
     Column("memory_format", String(40)),
+    Column("gpus", Float, comment="GPUs, or the share of one, that it holds"),
     Column("began", Float, nullable=False),
     Column("ended", Float),
+    Column("seconds", Float, nullable=False, comment="how long it ran, by its driver's monotonic clock"),
+    Column("repeated_s", Float, nullable=False, comment="of those, work whose result was lost or there before"),
     Column("ending", String(20), comment="vocabulary.Ending; null while it runs"),
     Column("reason", String(20), comment="vocabulary.FailReason where it failed"),
     Column("detail", Text),
@@ -129,6 +139,7 @@ infeasible: Final = Table(
     Column("infeasible_id", Integer, primary_key=True),
     _study_id(),
     Column("number", Integer, nullable=False, comment="of the trial that was being drawn"),
+    Column("revision", Integer, nullable=False, comment="the study's when it was drawn"),
     Column("params_json", Text, nullable=False, comment="name to [internal value, distribution]"),
     Column("reason", Text, nullable=False),
 )

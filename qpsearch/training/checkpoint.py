@@ -6,15 +6,15 @@ it, since every epoch's generator is a function of the run's seed and the epoch.
 
 import io
 import logging
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from qpsearch.artifacts import open_artifacts
+from qpsearch.errors import ArtifactError
 from qpsearch.records import content_hash
 
 logger = logging.getLogger(__name__)
@@ -36,26 +36,29 @@ def serialise(epoch: int, model: nn.Module, optimizer: torch.optim.Optimizer) ->
     return buffer.getvalue()
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file so that ``path`` holds either all of it or is not there, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.partial")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def write(folder: str, name: str, content: bytes) -> None:
+    """Write a checkpoint into a folder, given as path or URI.
+
+    Raises:
+        ArtifactError: It cannot be written. No fault of the run's: the disk is full, or the store is away.
+    """
+    try:
+        open_artifacts(folder).write(name, content)
+    except OSError as error:
+        raise ArtifactError(f"{folder}: a checkpoint cannot be written ({error.strerror or error}).") from None
 
 
-def newest(paths: Iterable[Path], device: torch.device) -> Checkpoint | None:
+def newest(folder: str | None, names: Iterable[str], device: torch.device) -> Checkpoint | None:
     """Load the first sound one of several checkpoints; None where there is none (the run starts over)."""
-    for path in paths:
+    if folder is None:
+        return None
+    for name in names:
         try:
-            content = path.read_bytes()
-            if path.stem.rpartition("-")[2] != content_hash(content):
+            content = open_artifacts(folder).read(name)
+            if name.removesuffix(".pt").rpartition("-")[2] != content_hash(content):
                 raise ValueError("its content is not what its name says")
             state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
             return Checkpoint(epoch=state["epoch"], model=state["model"], optimizer=state["optimizer"])
         except (OSError, ValueError) as error:
-            logger.warning("checkpoint %s cannot be used (%s)", path, error)
+            logger.warning("checkpoint %s/%s cannot be used (%s)", folder, name, error)
     return None

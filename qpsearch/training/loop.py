@@ -40,10 +40,13 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     Raises:
         TrainingDiverged: The mean training loss of an epoch is not finite, or over 1000 times the loss
             of guessing. Non-finite logits in evaluation do not end a run (HAZARDS 30).
-        OutOfMemory: The device's memory does not suffice.
+        OutOfMemory: The device's memory does not suffice, or the run's share of it.
+        ArtifactError: A checkpoint cannot be written.
         DataError: The data set is not there.
     """
     torch.set_num_threads(run.threads)
+    if run.device == "cuda":
+        torch.cuda.set_per_process_memory_fraction(min(run.memory_share, 1.0))
     try:
         with _out_of_memory_named():
             yield from _Trainer(config, run).epochs()
@@ -125,12 +128,12 @@ class _Trainer:
             return ""
         content = checkpoint.serialise(epoch, self._model, self._optimizer)
         name = self._run.checkpoint_name(epoch, content)
-        checkpoint.write(Path(self._run.checkpoint_folder) / name, content)
+        checkpoint.write(self._run.checkpoint_folder, name, content)
         return name
 
     def _restore(self) -> int:
         """Load the newest usable checkpoint; return the epochs that it has behind it."""
-        found = checkpoint.newest(map(Path, self._run.resume_from), self._device)
+        found = checkpoint.newest(self._run.checkpoint_folder, self._run.resume_from, self._device)
         if found is None:
             return 0
         self._model.load_state_dict(found.model)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from sqlalchemy import Connection, text
 
 from qpsearch.errors import StorageError, Superseded, UserError
 from qpsearch.records import Assignment, Failed
@@ -53,8 +54,8 @@ def test_the_last_report_completes_a_trial_with_its_last_value(url: str, space: 
 
 
 def test_score_best_takes_the_best_epoch(url: str) -> None:
-    text = space_text(Behaviour.IMPROVES).replace("pruner: none", "pruner: none, score: best")
-    with new_ledger(url, parse_space(text)) as ledger:
+    source = space_text(Behaviour.IMPROVES).replace("pruner: none", "pruner: none, score: best")
+    with new_ledger(url, parse_space(source)) as ledger:
         first = asked(ledger)
         for epoch, value in enumerate((0.2, 0.9, 0.5, 0.6), start=1):
             ledger.report(first.trial, first.attempt, progress(epoch, value))
@@ -117,21 +118,25 @@ def test_the_budget_is_exact_and_ask_says_when_it_is_spent(url: str, space: Spac
     assert [assignment.trial for assignment in assignments] == list(range(6))
 
 
-def test_a_failing_transaction_leaves_neither_half(url: str, space: Space) -> None:
+def test_a_failing_transaction_leaves_neither_half(url: str, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     """One step, one transaction: Optuna's value and our epoch row are stored together or not at all."""
     with new_ledger(url, space) as ledger:
         first = asked(ledger)
-        rows_before = rows(url, "SELECT count(*) FROM trial_intermediate_values")
-        ledger._database.write(
-            lambda c: c.exec_driver_sql(
-                "CREATE TRIGGER t BEFORE INSERT ON trial_intermediate_values BEGIN SELECT RAISE(ABORT, 'full'); END"
-            )
+        before = rows(
+            url, "SELECT count(*), (SELECT max(revision) FROM qpsearch_studies) FROM trial_intermediate_values"
         )
-        with pytest.raises(StorageError, match="full"):
-            ledger.report(first.trial, first.attempt, progress(1, 0.5))
+
+        def full(connection: Connection, *values: object) -> None:
+            connection.execute(text("INSERT INTO no_such_table VALUES (1)"))
+
+        with monkeypatch.context() as patch:
+            patch.setattr("qpsearch.study.ledger.insert_attrs", full)  # the last statement of the step
+            with pytest.raises(StorageError, match="no_such_table"):
+                ledger.report(first.trial, first.attempt, progress(1, 0.5))
         assert rows(url, "SELECT * FROM qpsearch_epochs") == []
-        assert rows(url, "SELECT count(*) FROM trial_intermediate_values") == rows_before
-        ledger._database.write(lambda c: c.exec_driver_sql("DROP TRIGGER t"))
+        assert before == rows(
+            url, "SELECT count(*), (SELECT max(revision) FROM qpsearch_studies) FROM trial_intermediate_values"
+        )
 
 
 def test_an_interrupted_trial_goes_on_from_its_checkpoint_in_the_next_attempt(url: str, space: Space) -> None:
@@ -168,45 +173,48 @@ def test_an_epoch_repeated_after_a_lost_checkpoint_keeps_one_row_and_its_first_v
 
 
 def test_checkpoints_go_when_their_successor_is_recorded(url: str, space: Space, tmp_path: Path) -> None:
-    """The last two stay while a trial runs; a complete trial keeps its last, a failed one none."""
+    """The last two and the best stay while a trial runs; a complete trial keeps last and best, a failed one none."""
     with new_ledger(url, space) as ledger:
         asked(ledger)
-        folder = ledger.checkpoints.of(0)
+        folder = Path(ledger.checkpoints.of(0))
         folder.mkdir(parents=True)
         for epoch in range(1, 5):
             name = f"r0-a1-e00{epoch}.pt"
             (folder / name).write_text("x")
             (folder / f"r0-a1-e00{epoch + 1}.pt.partial").write_text("being written")
-            ledger.report(0, 1, progress(epoch, 0.1, checkpoint=name))
+            ledger.report(0, 1, progress(epoch, {2: 0.9}.get(epoch, 0.1), checkpoint=name))
+            ledger.checkpoints.settle()
             kept = sorted(path.name for path in folder.glob("*.pt"))
-            assert kept == [
-                f"r0-a1-e00{e}.pt" for e in ((4,) if epoch == 4 else (epoch - 1, epoch) if epoch > 1 else (1,))
-            ]
+            assert kept == [f"r0-a1-e00{e}.pt" for e in {1: (1,), 2: (1, 2), 3: (2, 3), 4: (2, 4)}[epoch]]
             assert (folder / f"r0-a1-e00{epoch + 1}.pt.partial").exists() is (epoch < 4)
         second = asked(ledger)
-        ledger.checkpoints.of(1).mkdir()
-        (ledger.checkpoints.of(1) / "r0-a1-e001.pt").write_text("x")
+        other = Path(ledger.checkpoints.of(1))
+        other.mkdir()
+        (other / "r0-a1-e001.pt").write_text("x")
         ledger.fail(second.trial, second.attempt, DIVERGED)
-        assert not ledger.checkpoints.of(1).exists()
+        ledger.checkpoints.settle()
+        assert not other.exists()
 
 
 def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, space: Space) -> None:
     ledger = new_ledger(url, space)
     for trial in range(2):
         asked(ledger)
-        ledger.checkpoints.of(trial).mkdir(parents=True)
+        Path(ledger.checkpoints.of(trial)).mkdir(parents=True)
     for epoch in range(1, 5):
         ledger.report(0, 1, progress(epoch, 0.1, checkpoint=f"r0-a1-e00{epoch}.pt"))
     ledger.fail(1, 1, DIVERGED)
     for trial in range(2):  # as if it had died between the transaction and the removal
-        folder = ledger.checkpoints.of(trial)
+        ledger.checkpoints.settle()
+        folder = Path(ledger.checkpoints.of(trial))
         folder.mkdir(exist_ok=True)
         for name in ("r0-a1-e003.pt", "r0-a1-e004.pt", "hang-a1.txt"):
             (folder / name).write_text("x")
     abandon(ledger)
     with resumed_ledger(url) as second:
-        assert [path.name for path in second.checkpoints.of(0).iterdir()] == ["r0-a1-e004.pt"]
-        assert not second.checkpoints.of(1).exists()
+        second.checkpoints.settle()
+        assert [path.name for path in Path(second.checkpoints.of(0)).iterdir()] == ["r0-a1-e004.pt"]
+        assert not Path(second.checkpoints.of(1)).exists()
 
 
 def test_when_all_checkpoints_are_lost_the_repeated_ones_take_their_place(url: str, space: Space) -> None:
@@ -249,10 +257,10 @@ def test_trials_that_other_tools_add_are_left_alone(url: str, space: Space) -> N
 
 def test_a_loss_that_is_not_finite_is_stored_as_null_and_counts_as_infinite(url: str) -> None:
     """HAZARDS 3: a NaN objective left trials RUNNING for ever."""
-    text = space_text(Behaviour.IMPROVES, epochs=1).replace(
+    source = space_text(Behaviour.IMPROVES, epochs=1).replace(
         "pruner: none", "pruner: hyperband, objective: {minimize: val_loss}"
     )
-    with new_ledger(url, parse_space(text)) as ledger:
+    with new_ledger(url, parse_space(source)) as ledger:
         asked(ledger)
         message = progress(1, 0.5)
         blind = type(message.report)(epoch=1, train_loss=1.0, val_loss=None, val_accuracy=0.5, val_nonfinite=3)
@@ -273,9 +281,9 @@ def test_a_superseded_driver_stops_without_writing(url: str, space: Space) -> No
 
 
 def test_infeasible_draws_are_stored_apart_and_do_not_count(url: str) -> None:
-    text = space_text(Behaviour.IMPROVES, trials=8, seed=3).replace("stem: {width: 4}", "stem: {width: 8}")
-    text = text.replace("{width: 4,", "{width: {choice: [4, 8, 16]}, shortcut: {choice: [pad, conv1x1]},")
-    with new_ledger(url, parse_space(text)) as ledger:
+    source = space_text(Behaviour.IMPROVES, trials=8, seed=3).replace("stem: {width: 4}", "stem: {width: 8}")
+    source = source.replace("{width: 4,", "{width: {choice: [4, 8, 16]}, shortcut: {choice: [pad, conv1x1]},")
+    with new_ledger(url, parse_space(source)) as ledger:
         while (assignment := ledger.ask()) is not None:
             train_all(ledger, assignment)
         configs = [row[0] for row in rows(url, "SELECT config_json FROM qpsearch_configs")]
@@ -287,9 +295,9 @@ def test_infeasible_draws_are_stored_apart_and_do_not_count(url: str) -> None:
 
 
 def test_a_space_in_which_nothing_fits_is_said_so(url: str) -> None:
-    text = space_text(Behaviour.IMPROVES).replace("{width: 4, depth", "{width: 2, shortcut: pad, depth")
+    source = space_text(Behaviour.IMPROVES).replace("{width: 4, depth", "{width: 2, shortcut: pad, depth")
     with (
-        new_ledger(url, parse_space(text)) as ledger,
+        new_ledger(url, parse_space(source)) as ledger,
         pytest.raises(UserError, match=r"1000 draws in a row fit no network; the last: .*narrows"),
     ):
         ledger.ask()

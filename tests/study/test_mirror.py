@@ -24,18 +24,18 @@ def test_registries_hold_every_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", [SamplerKind.TPE, SamplerKind.RANDOM])
-def test_suggestions_are_those_of_plain_optuna_on_the_database(url: str, kind: SamplerKind) -> None:
+def test_suggestions_are_those_of_plain_optuna_on_the_database(sqlite_url: str, kind: SamplerKind) -> None:
     """HAZARDS 36: 40 of 40 suggestions alike."""
     space = parse_space(space_text(Behaviour.IMPROVES, trials=40, sampler=kind.value))
-    with new_ledger(url, space) as ledger:
+    with new_ledger(sqlite_url, space) as ledger:
         while (assignment := ledger.ask()) is not None:
             train_all(ledger, assignment)
-    database = Database.open(url)
+    database = Database.open(sqlite_url)
     ours = reading.frozen_trials(database, "scripted")
     values = {trial.number: trial.value for trial in ours}
     steps = {trial.number: trial.intermediate_values for trial in ours}
     database.close()
-    plain = optuna.create_study(storage=f"{url}2", study_name="plain", direction="maximize")
+    plain = optuna.create_study(storage=f"{sqlite_url}2", study_name="plain", direction="maximize")
     for number in range(40):
         plain.sampler = SAMPLERS[kind](derive_seed(0, "sampler", number, 0))
         trial = plain.ask()
@@ -47,17 +47,17 @@ def test_suggestions_are_those_of_plain_optuna_on_the_database(url: str, kind: S
     plain._storage.remove_session()
 
 
-def share_of_failing(url: str, seed: int) -> float:
+def share_of_failing(sqlite_url: str, seed: int) -> float:
     """Run a study in which quotient blocks always diverge; return their share among the last 30 of 60 trials."""
     blocks = []
-    with new_ledger(url, parse_space(space_text(Behaviour.IMPROVES, trials=60, seed=seed))) as ledger:
+    with new_ledger(sqlite_url, parse_space(space_text(Behaviour.IMPROVES, trials=60, seed=seed))) as ledger:
         while (assignment := ledger.ask()) is not None:
             blocks.append('"block":"quotient"' in assignment.config_json)
             if blocks[-1]:
                 ledger.fail(assignment.trial, assignment.attempt, Failed(reason=FailReason.DIVERGED, detail="x"))
             else:
                 train_all(ledger, assignment)
-    database = Database.open(url)
+    database = Database.open(sqlite_url)
     states = [trial.state for trial in reading.frozen_trials(database, "scripted")]
     database.close()
     assert states.count(TrialState.FAIL) == sum(blocks)  # the database keeps the truth
@@ -77,11 +77,11 @@ def test_failures_teach_the_sampler(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert taught < untaught / 2
 
 
-def test_a_slow_starter_is_judged_among_its_like(url: str) -> None:
+def test_a_slow_starter_is_judged_among_its_like(sqlite_url: str) -> None:
     """HAZARDS 24: low-fidelity pruning kills product-unit nets, which start slowly."""
     space = parse_space(space_text(Behaviour.IMPROVES, trials=60, pruner="median", sampler="random", epochs=6))
     slow_best = 0.0
-    with new_ledger(url, space) as ledger:
+    with new_ledger(sqlite_url, space) as ledger:
         while (assignment := ledger.ask()) is not None:
             slow = '"block":"product_unit"' in assignment.config_json
             for epoch in range(1, 7):
@@ -90,7 +90,7 @@ def test_a_slow_starter_is_judged_among_its_like(url: str) -> None:
                 if not ledger.report(assignment.trial, assignment.attempt, progress(epoch, value)):
                     break
             slow_best = max(slow_best, value if slow and epoch == 6 else 0)
-    database = Database.open(url)
+    database = Database.open(sqlite_url)
     records = reading.trial_records(database, "scripted")
     database.close()
     slow_ones = [record for record in records if record.params["network.stages.0.block"] == "product_unit"]
@@ -101,10 +101,10 @@ def test_a_slow_starter_is_judged_among_its_like(url: str) -> None:
 
 
 def test_making_a_mirror_warns_of_nothing_and_says_nothing(
-    url: str, space: Space, capsys: pytest.CaptureFixture[str]
+    sqlite_url: str, space: Space, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with new_ledger(url, space) as ledger:
+        with new_ledger(sqlite_url, space) as ledger:
             ledger.ask()
     assert capsys.readouterr() == ("", "")

@@ -8,21 +8,35 @@ import threading
 import psutil
 import pytest
 
-from qpsearch.errors import StudyBusy
+from qpsearch.errors import StudyBusy, Superseded
+from qpsearch.records import Budget
 from qpsearch.space import Space
 from qpsearch.study import lease, opening, reading
+from qpsearch.study.events import Event, TakenOver
 from qpsearch.study.lease import Driver, Lease
+from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage import Database
 from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, train_all
 
 
 def test_a_study_whose_driver_lives_is_not_taken(url: str, space: Space) -> None:
+    """Neither its trials nor its lease: a second driver works beside it."""
     with new_ledger(url, space) as ledger:
-        database = Database.create(url)
-        with pytest.raises(StudyBusy, match=rf"is being run by process {os.getpid()} on "):
-            opening.resume(database, "scripted")
-        database.close()
-        assert ledger.ask() is not None
+        first = ledger.ask()
+        assert first is not None
+        with resumed_ledger(url) as second:
+            assert [f"process {os.getpid()}" in str(driver) for driver in second_drivers(url)] == [True, True]
+            other = second.ask()
+            assert other is not None
+            assert (first.trial, other.trial, other.attempt) == (0, 1, 1)
+        assert ledger.report(first.trial, first.attempt, progress(1, 0.5))
+
+
+def second_drivers(url: str) -> tuple[str, ...]:
+    database = Database.open(url)
+    drivers = reading.summary(database, "scripted").drivers
+    database.close()
+    return drivers
 
 
 def test_the_orphans_of_a_dead_driver_are_found_at_once(url: str, space: Space) -> None:
@@ -34,8 +48,10 @@ def test_the_orphans_of_a_dead_driver_are_found_at_once(url: str, space: Space) 
     with resumed_ledger(url) as second:
         again = [second.ask() for _ in range(3)]
         assert [(a.trial, a.attempt) for a in again if a] == [(0, 2), (1, 2), (2, 1)]
-    assert rows(url, "SELECT ending FROM qpsearch_attempts WHERE number = 1 AND trial_id < 3") == [("lost",), ("lost",)]
-    assert [row[0] for row in rows(url, "SELECT state FROM qpsearch_leases")] == ["superseded", "released"]
+    query = "SELECT ending FROM qpsearch_attempts WHERE number = 1 AND trial_id < 3"
+    assert rows(url, query) == [("lost",), ("lost",)]
+    states = rows(url, "SELECT state FROM qpsearch_leases ORDER BY lease_id")
+    assert [row[0] for row in states] == ["superseded", "released"]
 
 
 def test_a_larger_budget_is_taken_and_kept(url: str, space: Space) -> None:
@@ -47,31 +63,30 @@ def test_a_larger_budget_is_taken_and_kept(url: str, space: Space) -> None:
         assert [ledger.ask().trial for _ in range(2)] == [6, 7]  # type: ignore[union-attr]
         assert ledger.ask() is None
     with resumed_ledger(url) as ledger:
-        assert ledger.asked == 8
+        assert ledger.budget.trials == 8
 
 
-def test_two_drivers_that_resume_at_once_do_not_both_get_the_study(url: str, space: Space) -> None:
+def test_drivers_that_resume_at_once_share_the_study_and_no_trial_twice(url: str, space: Space) -> None:
     ledger = new_ledger(url, space)
     ledger.ask()
     abandon(ledger)
-    won, lost = [], []
+    got: list[tuple[int, int]] = []
     barrier = threading.Barrier(6)
 
     def take() -> None:
         database = Database.create(url)
         barrier.wait()
-        try:
-            won.append(opening.resume(database, "scripted"))
-        except StudyBusy as error:
-            lost.append(error)
-        finally:
-            database.close()
+        with Ledger(opening.resume(database, "scripted")) as own:
+            barrier.wait()  # all have joined
+            while (assignment := own.ask()) is not None:
+                got.append((assignment.trial, assignment.attempt))
+            barrier.wait()  # else the others would take what this one leaves
 
     threads = [threading.Thread(target=take) for _ in range(6)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
-    assert (len(won), len(lost)) == (1, 5)
-    assert len(rows(url, "SELECT * FROM qpsearch_leases WHERE state = 'held'")) == 1
+    assert sorted(got) == [(0, 2), *((trial, 1) for trial in range(1, 6))]
+    assert rows(url, "SELECT * FROM qpsearch_leases WHERE state = 'held'") == []
 
 
 def held(driver: Driver) -> Lease:
@@ -138,18 +153,60 @@ def test_a_driver_elsewhere_is_judged_by_its_counter(beats: list[int | None], go
     assert clock.now >= 60 or beats[-1] != 5
 
 
-def test_a_dead_driver_elsewhere_is_waited_for(url: str, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = new_ledger(url, space)
-    ledger.ask()
+def elsewhere(ledger: Ledger) -> None:
+    """Leave a ledger as the driver of another host does, whose process nobody can look at from here."""
     ledger._database.write(lambda c: c.exec_driver_sql("UPDATE qpsearch_leases SET host = 'elsewhere'"))
     ledger._database.close()
-    monkeypatch.setattr(lease, "LEASE_S", 0.3)
+
+
+def test_a_dead_driver_elsewhere_is_waited_for(url: str, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite before the study is opened, on a server meanwhile: new trials come first."""
+    ledger = new_ledger(url, space)
+    ledger.ask()
+    elsewhere(ledger)
+    monkeypatch.setattr(lease, "LEASE_S", 0.4)
+    monkeypatch.setattr("qpsearch.study.ledger.LOOK_S", 0.05)
     told: list[float] = []
-    with resumed_ledger(url, wait=told.append) as second:
-        again = second.ask()
-        assert again is not None
-        assert (again.trial, again.attempt) == (0, 2)
-    assert told
+    seen: list[Event] = []
+    opened = opening.resume(Database.create(url), "scripted", wait=told.append)
+    with Ledger(opened, seen.append) as second:
+        got = []
+        while not second.finished or second.running:
+            if (assignment := second.ask()) is not None:
+                got.append((assignment.trial, assignment.attempt))
+                train_all(second, assignment)
+    assert bool(told) is url.startswith("sqlite")
+    assert sorted(got) == [(0, 2), *((trial, 1) for trial in range(1, 6))]
+    assert [event.trials for event in seen if isinstance(event, TakenOver)] == ([] if told else [1])
+
+
+def test_take_over_waits_for_nobody_and_the_other_stops_without_writing(url: str, space: Space) -> None:
+    first = new_ledger(url, space)
+    with pytest.raises(Superseded), first:
+        old = first.ask()
+        assert old is not None
+        with resumed_ledger(url, take_over=True) as second:
+            new = second.ask()
+            assert new is not None
+            assert (new.trial, new.attempt) == (old.trial, 2)
+            second.report(0, 2, progress(1, 0.5))
+            before = rows(url, "SELECT * FROM qpsearch_epochs"), rows(url, "SELECT revision FROM qpsearch_studies")
+            first.report(0, 1, progress(1, 0.9))
+    assert before == (rows(url, "SELECT * FROM qpsearch_epochs"), [(before[1][0][0] + 2,)])  # the second's own end
+    assert rows(url, "SELECT state FROM qpsearch_leases ORDER BY lease_id") == [("superseded",), ("released",)]
+
+
+def test_a_living_driver_elsewhere_keeps_an_sqlite_file(
+    sqlite_url: str, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = new_ledger(sqlite_url, space)
+    ledger._database.write(lambda c: c.exec_driver_sql("UPDATE qpsearch_leases SET host = 'elsewhere'"))
+    monkeypatch.setattr(lease, "LEASE_S", 0.6)
+    with ledger:
+        database = Database.create(sqlite_url)
+        with pytest.raises(StudyBusy, match=r"on elsewhere\. An SQLite file cannot be shared between hosts"):
+            opening.resume(database, "scripted")
+        database.close()
 
 
 def test_the_heartbeat_moves_the_counter_while_the_driver_waits(
@@ -187,12 +244,12 @@ def test_resuming_needs_the_database_alone(url: str, space: Space) -> None:
 
 
 def test_the_study_remembers_its_space_its_seed_and_its_machine(url: str, space: Space) -> None:
-    changed = space.with_search(study="renamed", trials=3, seed=9)
+    changed = space.with_search(study="renamed", budget=Budget(trials=3, seconds=60.0), seed=9)
     with new_ledger(url, changed):
         pass
     database = Database.open(url)
     stored = reading.space_of(database, "renamed")
-    assert (stored.study, stored.search.trials, stored.search.seed) == ("renamed", 3, 9)
+    assert (stored.study, stored.search.budget, stored.search.seed) == ("renamed", changed.search.budget, 9)
     assert stored.fingerprint == changed.fingerprint
     (environment,) = rows(url, "SELECT environment_json FROM qpsearch_studies")[0]
     assert all(f'"{package}"' in environment for package in ("optuna", "ray", "torch", "python", "cores"))

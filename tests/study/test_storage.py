@@ -52,7 +52,7 @@ def test_optunas_own_tables_and_versions_are_untouched(url: str, space: Space) -
     storage.remove_session()
     storage.engine.dispose()
     Database.create(url).close()  # a second time changes nothing
-    assert rows(url, f"SELECT version_num FROM {VERSION_TABLE}") == [("0001",)]
+    assert rows(url, f"SELECT version_num FROM {VERSION_TABLE}") == [("0002",)]
 
 
 def test_optuna_reads_what_we_wrote(url: str, space: Space) -> None:
@@ -102,11 +102,11 @@ def test_a_database_that_was_being_made_when_its_driver_died_can_be_made(tmp_pat
     assert existing_studies(url) == ["scripted"]
 
 
-def test_wal_and_durability_are_on(url: str, space: Space) -> None:
-    filled(url, space, 1)
-    assert rows(url, "PRAGMA journal_mode") == [("wal",)]
-    assert rows(url, "PRAGMA synchronous") == [(2,)]
-    assert rows(url, "PRAGMA foreign_keys") == [(1,)]
+def test_wal_and_durability_are_on(sqlite_url: str, space: Space) -> None:
+    filled(sqlite_url, space, 1)
+    assert rows(sqlite_url, "PRAGMA journal_mode") == [("wal",)]
+    assert rows(sqlite_url, "PRAGMA synchronous") == [(2,)]
+    assert rows(sqlite_url, "PRAGMA foreign_keys") == [(1,)]
 
 
 def test_a_reader_waits_for_no_writer_and_no_writer_for_a_reader(url: str, space: Space) -> None:

@@ -1,0 +1,135 @@
+"""Files by URI: a folder of this machine, or of an object store that every node of a cluster reaches.
+
+Knows nothing of what is in the files. A path without a scheme is a local (or shared) folder, and needs no other
+package; ``s3://bucket/path``, ``gs://bucket/path`` and whatever else pyarrow opens go through its file systems,
+which take credentials from the environment (AWS_ACCESS_KEY_ID, GOOGLE_APPLICATION_CREDENTIALS).
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Protocol
+
+from qpsearch.errors import ArtifactError
+
+
+class Artifacts(Protocol):
+    """A folder of files. Paths are relative to it, with forward slashes."""
+
+    def read(self, path: str) -> bytes:
+        """Return a file's content; raises OSError where it is not there, ArtifactError where the store is away."""
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file so that it is whole or absent; raises OSError."""
+
+    def names(self, folder: str = "") -> list[str]:
+        """Return the names of the files and folders in a folder; none where it does not exist."""
+
+    def delete(self, path: str) -> None:
+        """Remove a file or a whole folder; nothing where it does not exist."""
+
+
+def open_artifacts(uri: str) -> Artifacts:
+    """Return the folder that a path or URI names; it need not exist.
+
+    Raises:
+        ArtifactError: The URI names no file system, or holds a password, which belongs into the environment.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator or scheme == "file":
+        return LocalArtifacts(Path(rest if separator else uri))
+    if "@" in rest.split("/")[0]:
+        raise ArtifactError(
+            f"{scheme}://...: holds credentials, which would be stored. Give them in the environment "
+            "(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS)."
+        )
+    return RemoteArtifacts(uri)
+
+
+class LocalArtifacts:
+    """A folder of a file system."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, path: str) -> bytes:
+        """See ``Artifacts``."""
+        return (self._root / path).read_bytes()
+
+    def write(self, path: str, content: bytes) -> None:
+        """See ``Artifacts``; the file is on the disk when this returns, also after a power cut."""
+        target = self._root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f"{target.name}.partial")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except OSError:
+            temporary.unlink(missing_ok=True)  # a full disk must not stay fuller
+            raise
+
+    def names(self, folder: str = "") -> list[str]:
+        """See ``Artifacts``."""
+        path = self._root / folder
+        return sorted(child.name for child in path.iterdir()) if path.is_dir() else []
+
+    def delete(self, path: str) -> None:
+        """See ``Artifacts``."""
+        target = self._root / path
+        if target.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            target.unlink(missing_ok=True)
+
+
+class RemoteArtifacts:
+    """A folder of an object store: an object appears when it is complete."""
+
+    def __init__(self, uri: str) -> None:
+        from pyarrow import ArrowException, fs
+
+        self._fs_module = fs
+        try:
+            self._fs, self._root = fs.FileSystem.from_uri(uri)
+        except (ArrowException, OSError, ValueError, TypeError) as error:
+            raise ArtifactError(
+                f"{uri}: cannot be opened ({str(error).splitlines()[0]}). Expected a folder, s3://bucket/path or gs://bucket/path."
+            ) from None
+
+    def read(self, path: str) -> bytes:
+        """See ``Artifacts``."""
+        try:
+            with self._fs.open_input_stream(self._full(path)) as stream:
+                content: bytes = stream.read()
+            return content
+        except FileNotFoundError:
+            raise
+        except OSError as error:  # the store is away; the file may well be there
+            raise ArtifactError(f"{path}: cannot be read ({str(error).splitlines()[0]}).") from None
+
+    def write(self, path: str, content: bytes) -> None:
+        """See ``Artifacts``."""
+        with self._fs.open_output_stream(self._full(path)) as stream:
+            stream.write(content)
+
+    def names(self, folder: str = "") -> list[str]:
+        """See ``Artifacts``."""
+        selector = self._fs_module.FileSelector(self._full(folder), allow_not_found=True)
+        return sorted(info.base_name for info in self._infos(selector))
+
+    def delete(self, path: str) -> None:
+        """See ``Artifacts``."""
+        kind = self._fs.get_file_info(self._full(path)).type
+        if kind is self._fs_module.FileType.Directory:
+            self._fs.delete_dir(self._full(path))
+        elif kind is self._fs_module.FileType.File:
+            self._fs.delete_file(self._full(path))
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}".rstrip("/")
+
+    def _infos(self, selector: Any) -> list[Any]:
+        return list(self._fs.get_file_info(selector))

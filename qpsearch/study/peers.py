@@ -1,0 +1,109 @@
+"""What the other drivers of a study do, as far as this one has followed it: their trials, and who is gone."""
+
+from collections.abc import Callable, Collection
+
+from sqlalchemy import Connection, select, update
+
+from qpsearch.architecture import TrialConfig
+from qpsearch.records import Objective
+from qpsearch.study import lease
+from qpsearch.study.events import Elsewhere, Event
+from qpsearch.study.lease import Lease
+from qpsearch.study.mirror import Mirror
+from qpsearch.study.open_trial import OpenTrial, stratum
+from qpsearch.study.optuna_rows import read_trials
+from qpsearch.study.rows import read_infeasible, read_open_trial
+from qpsearch.study.tables import attempts, configs, trials
+from qpsearch.vocabulary import Ending
+
+
+class Peers:
+    """Open trials of a study that this driver does not run.
+
+    Attributes:
+        open: By number: those that other drivers run, and those that wait for any driver to take them.
+    """
+
+    def __init__(
+        self,
+        study_id: int,
+        mirror: Mirror,
+        objective: Objective,
+        found: Collection[OpenTrial],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._study_id, self._mirror, self._objective = study_id, mirror, objective
+        self._tell = tell
+        self.open: dict[int, OpenTrial] = {trial.number: trial for trial in found}
+
+    @property
+    def waiting(self) -> list[int]:
+        """Numbers of the trials that nobody runs."""
+        return sorted(number for number, trial in self.open.items() if trial.holder is None)
+
+    @property
+    def holders(self) -> set[int]:
+        """Leases under which other drivers run trials."""
+        return {trial.holder for trial in self.open.values() if trial.holder is not None}
+
+    def follow(self, connection: Connection, since: int, own: Collection[int]) -> None:
+        """Take in what was written after a revision; what is read is committed, whatever becomes of this transaction.
+
+        Args:
+            connection: In a transaction that has the study's row, or in one that only reads.
+            since: The revision up to which everything is known.
+            own: Numbers of the trials that this driver runs, which only it changes.
+        """
+        query = (
+            select(configs.c.trial_id, configs.c.config_json)
+            .join(trials, trials.c.trial_id == configs.c.trial_id)
+            .where(trials.c.study_id == self._study_id, configs.c.revision > since)
+        )
+        changed = {row.trial_id: TrialConfig.from_json(row.config_json) for row in connection.execute(query)}
+        rejected = read_infeasible(connection, self._study_id, since)
+        for trial in read_trials(connection, self._study_id, only=changed) if changed else []:
+            if trial.number in own:
+                continue
+            for drawn in rejected.get(trial.number, []):
+                self._mirror.follow_infeasible(drawn)
+            config = changed[trial._trial_id]
+            self._mirror.follow(trial, stratum(config))
+            if trial.state.is_finished():
+                self.open.pop(trial.number, None)
+                self._tell(Elsewhere(number=trial.number, state=trial.state.name, value=trial.value))
+            else:
+                self.open[trial.number] = read_open_trial(
+                    connection, trial._trial_id, trial.number, config, self._objective
+                )
+
+
+def supersede(
+    connection: Connection, study_id: int, holder: Lease, now: float, revision: int, *, unless_it_moved: bool
+) -> list[int] | None:
+    """End the lease of a driver that is gone, and the attempts that it left open.
+
+    What the attempts did after their last report is counted as lost as far as the driver's last beat tells.
+
+    Returns:
+        Ids of the trials that wait from now on; None where the driver has moved since it was judged.
+    """
+    if not lease.end(connection, holder.lease_id, lease.SUPERSEDED, now, holder.beat if unless_it_moved else None):
+        return None
+    left = select(attempts).where(attempts.c.lease_id == holder.lease_id, attempts.c.ending.is_(None))
+    found = connection.execute(left).all()
+    held = lease.span(connection, holder.lease_id)
+    for row in found:
+        lost_s = max(0.0, held.began + held.seconds - row.began - row.seconds)
+        connection.execute(
+            update(attempts)
+            .where(attempts.c.trial_id == row.trial_id, attempts.c.number == row.number)
+            .values(
+                ended=now,
+                ending=Ending.LOST.value,
+                seconds=row.seconds + lost_s,
+                repeated_s=row.repeated_s + lost_s,
+            )
+        )
+    ids = [row.trial_id for row in found]
+    connection.execute(update(configs).where(configs.c.trial_id.in_(ids)).values(revision=revision))
+    return ids

@@ -1,0 +1,103 @@
+"""Drawing the next trial, ahead of the need for it where somebody must not wait."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from qpsearch.architecture import Infeasible, TrialConfig, resolve
+from qpsearch.errors import UserError
+from qpsearch.space import Space, settle
+from qpsearch.study.mirror import Mirror, OptunaChooser
+
+MAX_INFEASIBLE: Final = 1000
+
+Rejected = tuple[tuple[FrozenTrial, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A drawn trial that is not in the database yet.
+
+    Attributes:
+        number: The number it was drawn for, of which its draw is a function.
+        trial: Its trial in the mirror.
+        frozen: What was drawn.
+        config: What it would train.
+        rejected: Draws before it from which nothing can be built, each with the reason.
+    """
+
+    number: int
+    trial: optuna.Trial
+    frozen: FrozenTrial
+    config: TrialConfig
+    rejected: Rejected
+
+
+class Proposer:
+    """Draws from a mirror; at most one draw at a time, here or in a thread of its own.
+
+    A draw that was prepared lacks what was reported since, as a draw made for one more worker would.
+    """
+
+    def __init__(self, space: Space, mirror: Mirror) -> None:
+        self._space, self._mirror = space, mirror
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qpsearch-proposer")
+        self._prepared: Future[Proposal] | None = None
+
+    def prepare(self, number: int) -> None:
+        """Begin to draw the trial of that number, unless a draw is under way or waits to be taken."""
+        if self._prepared is None:
+            self._prepared = self._thread.submit(self._draw, number, ())
+
+    @property
+    def ready(self) -> bool:
+        """Whether ``take`` would not have to draw or wait."""
+        return self._prepared is not None and self._prepared.done()
+
+    def take(self, number: int, rejected: Rejected = ()) -> Proposal:
+        """Return a draw for that number, the prepared one where it fits.
+
+        Args:
+            number: Of the trial that shall be made.
+            rejected: Infeasible draws that an earlier proposal leaves behind.
+
+        Raises:
+            UserError: A thousand draws in a row fit no network.
+        """
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            proposal = prepared.result()
+            if proposal.number == number and not rejected:
+                return proposal
+            rejected += self.drop(proposal)
+        return self._draw(number, rejected)
+
+    def drop(self, proposal: Proposal) -> Rejected:
+        """Forget a draw whose number another driver took; return its infeasible draws, which stay true."""
+        self._mirror.forget(proposal.trial)
+        return proposal.rejected
+
+    def stop(self) -> None:
+        """Wait for a draw that is under way."""
+        self._thread.shutdown()
+
+    def _draw(self, number: int, before: Rejected) -> Proposal:
+        rejected = list(before)
+        while True:
+            trial = self._mirror.ask(number, len(rejected))
+            draw = settle(self._space, OptunaChooser(trial))
+            frozen = self._mirror.frozen(trial)
+            try:
+                config = resolve(self._space, draw)
+                return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=tuple(rejected))
+            except Infeasible as error:
+                self._mirror.reject(trial)
+                rejected.append((frozen, str(error)))
+            if len(rejected) >= MAX_INFEASIBLE:
+                raise UserError(
+                    f"study {self._space.study!r}: {MAX_INFEASIBLE} draws in a row fit no network; "
+                    f"the last: {rejected[-1][1]}."
+                )

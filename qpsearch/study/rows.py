@@ -1,0 +1,179 @@
+"""Rows of our own tables about trials: configurations, runs, attempts, epochs, infeasible draws."""
+
+import json
+from collections.abc import Sequence
+
+from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import Connection, insert, select, update
+
+from qpsearch.architecture import TrialConfig
+from qpsearch.records import Failed, Objective, Place, Progress, Run
+from qpsearch.study.open_trial import History, OpenTrial
+from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs
+from qpsearch.vocabulary import Ending, FailReason, Metric
+
+
+def insert_config(connection: Connection, trial_id: int, config: TrialConfig, revision: int) -> None:
+    """Write what a trial trains."""
+    connection.execute(
+        insert(configs).values(
+            trial_id=trial_id, config_json=config.to_json(), fingerprint=config.fingerprint, revision=revision
+        )
+    )
+
+
+def touch(connection: Connection, trial_id: int, revision: int) -> None:
+    """Mark a trial as changed in the study's revision, for other drivers to see."""
+    connection.execute(update(configs).where(configs.c.trial_id == trial_id).values(revision=revision))
+
+
+def insert_runs(connection: Connection, trial_id: int, own: Sequence[Run]) -> None:
+    """Write the runs of a trial."""
+    connection.execute(
+        insert(runs), [{"trial_id": trial_id, "replicate": run.replicate, "seed": run.seed} for run in own]
+    )
+
+
+def set_score(connection: Connection, trial_id: int, replicate: int, score: float) -> None:
+    """Write what a complete run scored."""
+    of_run = update(runs).where(runs.c.trial_id == trial_id, runs.c.replicate == replicate)
+    connection.execute(of_run.values(score=score))
+
+
+def insert_attempt(connection: Connection, trial_id: int, number: int, lease_id: int, gpus: float, now: float) -> None:
+    """Write that an attempt begins."""
+    connection.execute(
+        insert(attempts).values(
+            trial_id=trial_id, number=number, lease_id=lease_id, gpus=gpus, began=now, seconds=0.0, repeated_s=0.0
+        )
+    )
+
+
+def update_attempt(
+    connection: Connection, trial: OpenTrial, seconds: float, repeated_s: float, place: Place | None
+) -> None:
+    """Write how long the current attempt has run, and, where given, the place that its first report told."""
+    changes = {"seconds": seconds, "repeated_s": attempts.c.repeated_s + repeated_s}
+    if place is not None:
+        changes |= {
+            "host": place.host,
+            "device": place.device,
+            "threads": place.threads,
+            "memory_format": place.memory_format,
+        }
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.trial_id == trial.trial_id, attempts.c.number == trial.attempt)
+        .values(**changes)
+    )
+
+
+def end_attempt(
+    connection: Connection,
+    trial: OpenTrial,
+    ending: Ending,
+    now: float,
+    seconds: float,
+    failed: Failed | None = None,
+) -> None:
+    """End the current attempt; work since its last report is lost unless the attempt ended by a report."""
+    lost_s = seconds - attempts.c.seconds if ending in (Ending.LOST, Ending.INTERRUPTED) else 0.0
+    connection.execute(
+        update(attempts)
+        .where(
+            attempts.c.trial_id == trial.trial_id,
+            attempts.c.number == trial.attempt,
+            attempts.c.ending.is_(None),  # it ends once
+        )
+        .values(
+            ended=now,
+            ending=ending.value,
+            seconds=seconds,
+            repeated_s=attempts.c.repeated_s + lost_s,
+            reason=failed.reason.value if failed else None,
+            detail=failed.detail if failed else None,
+        )
+    )
+
+
+def insert_epoch(connection: Connection, trial: OpenTrial, progress: Progress, is_new: bool, now: float) -> None:
+    """Write the epoch's row; one that is repeated, its checkpoint lost, only gets its new checkpoint.
+
+    Later epochs' checkpoints were lost too, else this one would not be trained again.
+    """
+    report = progress.report
+    if not is_new:
+        of_run = update(epochs).where(epochs.c.trial_id == trial.trial_id, epochs.c.replicate == progress.replicate)
+        connection.execute(of_run.where(epochs.c.epoch > report.epoch).values(checkpoint=""))
+        connection.execute(of_run.where(epochs.c.epoch == report.epoch).values(checkpoint=report.checkpoint))
+        return
+    row = {column.name: getattr(report, column.name) for column in epochs.c if hasattr(report, column.name)}
+    key = {"trial_id": trial.trial_id, "replicate": progress.replicate, "epoch": report.epoch}
+    connection.execute(insert(epochs).values(**(row | key), attempt=trial.attempt, reported=now))
+
+
+def insert_infeasible(
+    connection: Connection, study: int, number: int, drawn: FrozenTrial, reason: str, revision: int
+) -> None:
+    """Write a draw from which nothing can be built, made for the trial of that number."""
+    params = {
+        name: [kind.to_internal_repr(drawn.params[name]), distribution_to_json(kind)]
+        for name, kind in drawn.distributions.items()
+    }
+    connection.execute(
+        insert(infeasible).values(
+            study_id=study, number=number, params_json=json.dumps(params), reason=reason, revision=revision
+        )
+    )
+
+
+def read_infeasible(connection: Connection, study: int, since: int) -> dict[int, list[FrozenTrial]]:
+    """Return the infeasible draws of later revisions than ``since``, by the number they were made for."""
+    found: dict[int, list[FrozenTrial]] = {}
+    query = select(infeasible).where(infeasible.c.study_id == study, infeasible.c.revision > since)
+    for row in connection.execute(query.order_by(infeasible.c.infeasible_id)):
+        drawn = {
+            name: (value, json_to_distribution(text)) for name, (value, text) in json.loads(row.params_json).items()
+        }
+        trial = create_trial(
+            state=TrialState.RUNNING,
+            params={name: kind.to_external_repr(value) for name, (value, kind) in drawn.items()},
+            distributions={name: kind for name, (_, kind) in drawn.items()},
+        )
+        found.setdefault(row.number, []).append(trial)
+    return found
+
+
+def read_histories(connection: Connection, trial_id: int, objective: Objective) -> list[History]:
+    """Return the runs of a trial with their epochs, by replicate."""
+    own = connection.execute(select(runs).where(runs.c.trial_id == trial_id).order_by(runs.c.replicate))
+    histories = [History(run=Run(replicate=row.replicate, seed=row.seed)) for row in own]
+    for row in connection.execute(select(epochs).where(epochs.c.trial_id == trial_id).order_by(epochs.c.epoch)):
+        value = row.val_accuracy if objective.metric is Metric.VAL_ACCURACY else row.val_loss
+        histories[row.replicate].record(row.epoch, float("inf") if value is None else value, row.checkpoint)
+    return histories
+
+
+def read_open_trial(
+    connection: Connection, trial_id: int, number: int, config: TrialConfig, objective: Objective
+) -> OpenTrial:
+    """Return an open trial as it stands in the database."""
+    own = connection.execute(select(attempts).where(attempts.c.trial_id == trial_id).order_by(attempts.c.number)).all()
+    placed = next((row for row in own if row.threads is not None), None)
+    productive = set(connection.execute(select(epochs.c.attempt).where(epochs.c.trial_id == trial_id)).scalars())
+    deaths = 0
+    for row in own:
+        died = row.ending == Ending.LOST and row.reason == FailReason.WORKER_LOST and row.number not in productive
+        deaths = deaths + 1 if died else 0
+    return OpenTrial(
+        number=number,
+        trial_id=trial_id,
+        config=config,
+        attempt=own[-1].number,
+        holder=own[-1].lease_id if own[-1].ending is None else None,
+        histories=read_histories(connection, trial_id, objective),
+        threads=placed.threads if placed else None,
+        memory_format=placed.memory_format if placed else None,
+        deaths=deaths,
+    )
