@@ -58,6 +58,13 @@ def train_all(ledger: Ledger, assignment: Assignment, first: int = 1, until: int
     return True
 
 
+def release(storage: object) -> None:
+    """Close every connection of one of Optuna's storages."""
+    storage = getattr(storage, "_backend", storage)
+    storage.remove_session()  # type: ignore[attr-defined]
+    storage.engine.dispose()  # type: ignore[attr-defined]
+
+
 def rows(url: str, query: str, **values: Any) -> list[Any]:
     """Run SQL on a database."""
     database = Database(url)

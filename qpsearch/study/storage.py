@@ -156,13 +156,16 @@ class Database:
 
     def _make_tables(self, url: str) -> None:
         connect_args = {"timeout": BUSY_S} if self.file is not None else {}
+        storage = optuna.storages.RDBStorage(
+            url, engine_kwargs={"connect_args": connect_args, "poolclass": NullPool}, skip_compatibility_check=True
+        )
         try:
-            storage = optuna.storages.RDBStorage(
-                url, engine_kwargs={"connect_args": connect_args, "poolclass": NullPool}
-            )
+            storage._version_manager.check_table_schema_compatibility()
         except RuntimeError as error:
             raise StorageError(f"{self.shown}: was made by another version of Optuna ({_line(error)})") from None
-        storage.engine.dispose()
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
         self._run(self._check_optuna, writing=False)
         self._run(_migrate, writing=True)
 

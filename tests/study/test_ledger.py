@@ -17,7 +17,7 @@ from qpsearch.study import reading
 from qpsearch.study.events import Closed, Event
 from qpsearch.study.storage import Database
 from qpsearch.vocabulary import FailReason
-from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, train_all
+from tests.helpers import abandon, new_ledger, progress, release, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
 
 DIVERGED = Failed(reason=FailReason.DIVERGED, detail="training loss nan in epoch 2")
@@ -252,7 +252,7 @@ def test_trials_that_other_tools_add_are_left_alone(url: str, space: Space) -> N
         assert [asked(ledger).trial for _ in range(4)] == [3, 4, 5, 6]
         assert ledger.ask() is None
     assert len(records(url)) == 6
-    study._storage.remove_session()
+    release(study._storage)
 
 
 def test_a_loss_that_is_not_finite_is_stored_as_null_and_counts_as_infinite(url: str) -> None:

@@ -14,7 +14,7 @@ from qpsearch.study import reading
 from qpsearch.study.mirror import PRUNERS, SAMPLERS, Mirror, OptunaChooser
 from qpsearch.study.storage import Database
 from qpsearch.vocabulary import FailReason, PrunerKind, SamplerKind
-from tests.helpers import accuracy_of, new_ledger, progress, train_all
+from tests.helpers import accuracy_of, new_ledger, progress, release, train_all
 from tests.scripted import Behaviour, space_text
 
 
@@ -44,7 +44,7 @@ def test_suggestions_are_those_of_plain_optuna_on_the_database(sqlite_url: str, 
             trial.report(value, step)
         plain.tell(trial, values[number])
     assert [trial.params for trial in plain.get_trials()] == [trial.params for trial in ours]
-    plain._storage.remove_session()
+    release(plain._storage)
 
 
 def share_of_failing(sqlite_url: str, seed: int) -> float:

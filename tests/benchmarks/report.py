@@ -1,0 +1,153 @@
+"""What every benchmark prints: ratios against a named alternative, with their conditions.
+
+Knows nothing of what is measured. Seconds say little about another machine, so a row is a ratio of two
+things measured in turn in one run, and stands beside its n, its spread and the hardware.
+"""
+
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+PACKAGES: Final = ("optuna", "ray", "sqlalchemy")
+SYNCS: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One comparison; below a ratio of 1 ours takes less.
+
+    Attributes:
+        name: Starts with the library that ours is measured against, and a colon.
+        alternative: What exactly that library did.
+        ours: Median over the repetitions.
+        against: The alternative's.
+        unit: Of both.
+        ratio: Median of ours / against over the repetitions.
+        n: Repetitions, each of ours beside one of the alternative.
+        spread: Lower and upper quartile of the ratio.
+        target: The ratio that we want at most; None where there is none.
+        note: What one repetition is, and what else must be known.
+    """
+
+    name: str
+    alternative: str
+    ours: float
+    against: float
+    unit: str
+    ratio: float
+    n: int
+    spread: tuple[float, float]
+    target: float | None
+    note: str
+
+
+def alternate(ours: Callable[[], T], against: Callable[[], T], repetitions: int) -> list[tuple[T, T]]:
+    """Run both in turn, so that a machine that slows down slows both."""
+    return [(ours(), against()) for _ in range(repetitions)]
+
+
+def timed(action: Callable[[], object]) -> float:
+    """Return the seconds that an action takes."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def row(
+    name: str,
+    pairs: Sequence[tuple[float, float]],
+    *,
+    alternative: str,
+    unit: str,
+    note: str,
+    target: float | None = None,
+) -> Row:
+    """Sum up the repetitions of one comparison.
+
+    Args:
+        name: See ``Row``, likewise the others.
+        pairs: Ours and the alternative's, for each repetition.
+        alternative: See ``Row``.
+        unit: See ``Row``.
+        note: See ``Row``.
+        target: See ``Row``.
+    """
+    ratios = [ours / against for ours, against in pairs]
+    return Row(
+        name=name,
+        alternative=alternative,
+        ours=statistics.median(ours for ours, _ in pairs),
+        against=statistics.median(against for _, against in pairs),
+        unit=unit,
+        ratio=statistics.median(ratios),
+        n=len(pairs),
+        spread=_quartiles(ratios),
+        target=target,
+        note=note,
+    )
+
+
+def hardware() -> str:
+    """Return machine and versions in one line, with what a commit to its disk costs."""
+    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{os.cpu_count()} cores {_processor()}, {memory_gib:.0f} GiB, {platform.system()} {platform.machine()}, "
+        f"fsync {_sync_ms():.2f} ms; Python {platform.python_version()}, {versions}"
+    )
+
+
+def as_json(benchmark: str, rows: Sequence[Row], where: str) -> str:
+    """Return one document with an entry for each row."""
+    entries = [asdict(row) | {"hardware": where} for row in rows]
+    return json.dumps({"benchmark": benchmark, "rows": entries}, indent=2)
+
+
+def as_table(rows: Sequence[Row], where: str) -> str:
+    """Return a table for people."""
+    width = max(len(row.name) for row in rows)
+    head = f"{'':<{width}}  {'ours':>10} {'against':>10} {'unit':<9} {'ratio':>7}  {'quartiles':<17} {'n':>3}  target"
+    lines = [head]
+    for row in rows:
+        low, high = row.spread
+        target = "" if row.target is None else f"<= {row.target:g}"
+        lines.append(
+            f"{row.name:<{width}}  {row.ours:>10.4g} {row.against:>10.4g} {row.unit:<9} {row.ratio:>7.3f}  "
+            f"{f'{low:.3f} to {high:.3f}':<17} {row.n:>3}  {target}".rstrip()
+        )
+    lines += ["", *(f"{row.name}: against {row.alternative}; {row.note}" for row in rows), "", where]
+    return "\n".join(lines)
+
+
+def _quartiles(ratios: Sequence[float]) -> tuple[float, float]:
+    if len(ratios) == 1:
+        return ratios[0], ratios[0]
+    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    return low, high
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _sync_ms() -> float:
+    with tempfile.TemporaryFile() as file:
+        seconds = []
+        for _ in range(SYNCS):
+            file.write(bytes(4096))
+            file.flush()
+            seconds.append(timed(lambda: os.fsync(file.fileno())))
+    return 1000 * statistics.median(seconds)
