@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import qpsearch
-from qpsearch.cli import answers, spaces, studies
+from qpsearch.cli import answers, dashboard, housekeeping, spaces, studies
 from qpsearch.cli.studies import INTERRUPTED
 from qpsearch.errors import QpsearchError
 
@@ -22,6 +22,10 @@ app.command("status")(answers.status)
 app.command("trials")(answers.trials)
 app.command("best")(answers.best)
 app.command("importance")(answers.importance)
+app.command("export")(housekeeping.export)
+app.command("import")(housekeeping.import_)
+app.command("dashboard")(dashboard.dashboard)
+app.add_typer(housekeeping.app, name="studies")
 app.add_typer(spaces.app, name="space")
 
 

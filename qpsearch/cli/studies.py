@@ -1,5 +1,6 @@
 """``qpsearch run`` and ``qpsearch resume``."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ from qpsearch.cli.options import (
     prepare_data,
 )
 from qpsearch.cli.progress import Progress, duration, progress
+from qpsearch.cli.sinks import Sinks, open_sinks
 from qpsearch.errors import StorageError, StorageOutdated, StudyExists, StudyMismatch, UserError
 from qpsearch.records import Budget
 from qpsearch.space import Space, diff, load_space
@@ -27,6 +29,7 @@ from qpsearch.space.space import Resources
 
 if TYPE_CHECKING:
     from qpsearch.dispatch.interrupt import Interrupt
+    from qpsearch.study.events import Event
     from qpsearch.study.ledger import Ledger
     from qpsearch.study.opening import Opened
     from qpsearch.study.storage import Database
@@ -58,6 +61,10 @@ Artifacts = Annotated[
         metavar="URI",
     ),
 ]
+Sink = Annotated[
+    list[str] | None,
+    typer.Option(help="Also show curves in tensorboard[:FOLDER] or wandb[:PROJECT].", metavar="SINK"),
+]
 Dispatch = Annotated[Dispatcher, typer.Option(help="tune: Ray Tune. inline: one trial at a time, without Ray.")]
 
 
@@ -75,6 +82,7 @@ def run(
     address: Address = None,
     dispatch: Dispatch = Dispatcher.TUNE,
     artifacts: Artifacts = None,
+    sink: Sink = None,
     join: Annotated[
         bool, typer.Option("--join", help="Where the study exists already, join it or go on with it.")
     ] = False,
@@ -100,7 +108,8 @@ def run(
             raise
         refuse_other(database, loaded)
         opened = opening.resume(database, loaded.study, wait=_tell_wait)
-    _drive(opened, loaded.resources, folder, dispatch, address, is_new=not opened.ended and not opened.open)
+    is_new = not opened.ended and not opened.open and not opened.others
+    _drive(opened, loaded.resources, folder, dispatch, address, sink or [], is_new=is_new)
 
 
 def resume(
@@ -121,6 +130,7 @@ def resume(
         bool,
         typer.Option("--take-over", help="Take all open trials at once, also those of a host that may still live."),
     ] = False,
+    sink: Sink = None,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """Go on with a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers."""
@@ -142,7 +152,7 @@ def resume(
     loaded = _with_resources(stored, concurrent, gpus, cpus)
     database = Database.create(storage)
     opened = opening.resume(database, study, budget=asked, take_over=take_over, wait=_tell_wait)
-    _drive(opened, loaded.resources, folder, dispatch, address, is_new=False)
+    _drive(opened, loaded.resources, folder, dispatch, address, sink or [], is_new=False)
 
 
 def _drive(
@@ -151,6 +161,7 @@ def _drive(
     folder: Path | None,
     dispatch: Dispatcher,
     address: str | None,
+    sink: list[str],
     *,
     is_new: bool,
 ) -> None:
@@ -160,7 +171,20 @@ def _drive(
 
     closed, best = opened.so_far()
     display = progress(opened.space, closed, best)
-    with display, Ledger(opened, display.see) as ledger, Interrupt(lambda: display.say(STOPPING)) as interrupt:
+    sinks = Sinks(open_sinks(sink, opened.name), display.say)
+
+    def listen(event: "Event") -> None:
+        display.see(event)
+        sinks.see(event)
+
+    with (
+        display,
+        contextlib.closing(sinks),
+        Ledger(opened, listen) as ledger,
+        Interrupt(lambda: display.say(STOPPING)) as interrupt,
+    ):
+        for other in opened.others:
+            display.say(f"joins {other}, which works on this study too")
         try:
             _dispatch(ledger, resources, folder, dispatch, address, interrupt, display)
         except UserError as error:

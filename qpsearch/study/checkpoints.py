@@ -63,6 +63,14 @@ class CheckpointFolder:
         """Remove everything of the study."""
         self._later(lambda: self._files.delete(""))
 
+    def copy_to(self, other: "CheckpointFolder") -> None:
+        """Copy every checkpoint into another folder or store."""
+        for trial in self.trials():
+            for name in self._files.names(_folder(trial)):
+                path = f"{_folder(trial)}/{name}"
+                with contextlib.suppress(FileNotFoundError):  # its driver has just removed it
+                    other._files.write(path, self._files.read(path))
+
     def settle(self) -> None:
         """Wait until everything is removed that was to be."""
         self._thread.submit(lambda: None).result()

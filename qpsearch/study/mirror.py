@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage
@@ -69,6 +70,19 @@ class OptunaChooser:
                 return self._trial.suggest_float(name, low, high)
             case LogRange(low=low, high=high):
                 return self._trial.suggest_float(name, low, high, log=True)
+
+
+def distribution_of(domain: Domain) -> BaseDistribution:
+    """Return a domain as Optuna stores it."""
+    match domain:
+        case Choice(options=options):
+            return CategoricalDistribution(options)
+        case IntRange(low=low, high=high, step=step):
+            return IntDistribution(low, high, step=step)
+        case FloatRange(low=low, high=high):
+            return FloatDistribution(low, high)
+        case LogRange(low=low, high=high):
+            return FloatDistribution(low, high, log=True)
 
 
 class Mirror:

@@ -106,7 +106,7 @@ def create(
         StudyExists: There is a study of that name.
     """
     now, uid = clock(), uuid.uuid4().hex
-    root = artifacts if artifacts is not None or database.file is not None else _beside(database)
+    root = artifacts if artifacts is not None or database.file is not None else default_root(database)
 
     def step(connection: Connection) -> tuple[int, int, Spending]:
         if study_id(connection, space.study) is not None:
@@ -129,11 +129,11 @@ def create(
         space=space,
         spending=spending,
         next_number=0,
-        mirror=_mirror(space),
+        mirror=_mirror(space, space.study),
         open=(),
         ended=(),
         others=(),
-        checkpoints=_folder(root or _beside(database), space.study, uid),
+        checkpoints=_folder(root or default_root(database), space.study, uid),
     )
 
 
@@ -153,6 +153,7 @@ def insert_facts(
         insert(study_facts).values(
             study_id=study,
             uid=uid,
+            first_name=space.study,
             space_text=space.source,
             space_source=source,
             schema_json=json.dumps(space.meaning()),
@@ -217,7 +218,7 @@ def resume(
         set_budget(connection, study, asked)
         space = space.with_search(budget=asked)
         found = read_trials(connection, study)
-        mirror, open_trials = _rebuild(connection, study, space, found)
+        mirror, open_trials = _rebuild(connection, study, space, facts.first_name, found)
         others = tuple(holder.driver for holder in lease.standing(connection, study))
         lease_id = lease.take(connection, study, here, clock())
         return Opened(
@@ -233,7 +234,7 @@ def resume(
             open=open_trials,
             ended=tuple(trial for trial in found if trial.state.is_finished()),
             others=others,
-            checkpoints=_folder(facts.checkpoint_root or _beside(database), name, facts.uid),
+            checkpoints=checkpoints_of(database, facts),
         )
 
     opened = database.write(step)
@@ -315,7 +316,7 @@ def _is_gone(
 
 
 def _rebuild(
-    connection: Connection, study: int, space: Space, found: list[FrozenTrial]
+    connection: Connection, study: int, space: Space, first_name: str, found: list[FrozenTrial]
 ) -> tuple[Mirror, tuple[OpenTrial, ...]]:
     """Repeat a study's draws in the order in which they were made."""
     query = (
@@ -324,7 +325,7 @@ def _rebuild(
         .where(trials.c.study_id == study)
     )
     stored = {row.trial_id: TrialConfig.from_json(row.config_json) for row in connection.execute(query)}
-    mirror = _mirror(space)
+    mirror = _mirror(space, first_name)
     rejected = read_infeasible(connection, study, since=-1)
     for trial in found:
         for drawn in rejected.get(trial.number, []):
@@ -338,18 +339,21 @@ def _rebuild(
     return mirror, open_trials
 
 
-def _mirror(space: Space) -> Mirror:
+def _mirror(space: Space, first_name: str) -> Mirror:
     search = space.search
-    return Mirror(
-        space.study, search.objective.direction, search.sampler, search.pruner, search.seed, space.most_epochs
-    )
+    return Mirror(first_name, search.objective.direction, search.sampler, search.pruner, search.seed, space.most_epochs)
 
 
 def _folder(root: str, name: str, uid: str) -> CheckpointFolder:
     return CheckpointFolder(f"{root}/{name}-{uid[:8]}")
 
 
-def _beside(database: Database) -> str:
+def checkpoints_of(database: Database, facts: Row[Any]) -> CheckpointFolder:
+    """Return where the checkpoints of a stored study lie; raises ArtifactError."""
+    return _folder(facts.checkpoint_root or default_root(database), facts.first_name, facts.uid)
+
+
+def default_root(database: Database) -> str:
     """Return the root of checkpoints beside an SQLite file, with which it may move; else below this folder."""
     return str(((database.file.parent if database.file is not None else Path("studies")) / "checkpoints").absolute())
 

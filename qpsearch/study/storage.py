@@ -72,7 +72,7 @@ class Database:
         database = cls(url)
         if (path := database.file) is not None:
             _make_folder(path)
-        return database._ready(lambda: database._upgrade(url))
+        return database._ready(database._upgrade)
 
     @classmethod
     def open(cls, url: str) -> "Database":
@@ -105,6 +105,24 @@ class Database:
         """Run queries on one snapshot, without a write lock; raises as ``write`` does."""
         return self._guard(lambda: self._run(query, writing=False))
 
+    def optuna_storage(self) -> optuna.storages.RDBStorage:
+        """Return Optuna's own view of the database; Optuna's tables are made where they are missing."""
+        connect_args = {"timeout": BUSY_S} if self.file is not None else {}
+        return optuna.storages.RDBStorage(
+            self._url.render_as_string(hide_password=False),
+            engine_kwargs={"connect_args": connect_args, "poolclass": NullPool},
+            skip_compatibility_check=True,
+        )
+
+    def with_optuna(self, action: Callable[[optuna.storages.RDBStorage], T]) -> T:
+        """Do something that Optuna does itself; raises as ``write`` does."""
+        storage = self._guard(self.optuna_storage)
+        try:
+            return self._guard(lambda: action(storage))
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
@@ -135,10 +153,10 @@ class Database:
         except optuna.exceptions.StorageInternalError as error:
             raise StorageError(f"{self.shown}: {_cause(error.__cause__ or error)}") from None
 
-    def _upgrade(self, url: str) -> None:
+    def _upgrade(self) -> None:
         """Make Optuna's tables through Optuna, then ours through Alembic; one process at a time."""
         with FileLock(f"{self.file}.lock") if self.file is not None else self._server_lock():
-            self._make_tables(url)
+            self._make_tables()
 
     @contextlib.contextmanager
     def _server_lock(self) -> Iterator[None]:
@@ -154,11 +172,8 @@ class Database:
             finally:
                 connection.execute(select(func.pg_advisory_unlock(LOCK_KEY)))
 
-    def _make_tables(self, url: str) -> None:
-        connect_args = {"timeout": BUSY_S} if self.file is not None else {}
-        storage = optuna.storages.RDBStorage(
-            url, engine_kwargs={"connect_args": connect_args, "poolclass": NullPool}, skip_compatibility_check=True
-        )
+    def _make_tables(self) -> None:
+        storage = self.optuna_storage()
         try:
             storage._version_manager.check_table_schema_compatibility()
         except RuntimeError as error:

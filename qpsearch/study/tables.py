@@ -40,7 +40,8 @@ study_facts: Final = Table(
     Column(
         "study_id", Integer, ForeignKey(studies.c.study_id, ondelete="CASCADE"), primary_key=True, autoincrement=False
     ),
-    Column("uid", String(32), nullable=False, comment="names the study's checkpoint folder"),
+    Column("uid", String(32), nullable=False, comment="with the first name, names the study's checkpoint folder"),
+    Column("first_name", String(512), nullable=False, comment="the name it was made under, which pruners hash"),
     Column("space_text", Text, nullable=False, comment="the space file as it was given"),
     Column("space_source", Text, nullable=False, comment="its file name"),
     Column("schema_json", Text, nullable=False, comment="the space resolved: path to leaf, in drawing order"),

@@ -16,6 +16,7 @@ depends_on = None
 # table: columns; what rows of the older schema get stands as the default
 COLUMNS: dict[str, tuple[tuple[str, Any, str | None], ...]] = {
     "studies": (
+        ("first_name", sa.String(512), "''"),
         ("revision", sa.Integer, "0"),
         ("most_epochs", sa.BigInteger, None),
         ("most_s", sa.Float, None),
@@ -34,6 +35,8 @@ def upgrade() -> None:
         for name, kind, default in columns:
             column: sa.Column[object] = sa.Column(name, kind, nullable=default is None, server_default=default)
             op.add_column(f"qpsearch_{table}", column)
+    name = "SELECT study_name FROM studies WHERE studies.study_id = qpsearch_studies.study_id"
+    op.execute(f"UPDATE qpsearch_studies SET first_name = ({name})")
     op.create_index("ix_qpsearch_configs_revision", "qpsearch_configs", ["revision"])
     for table in ("leases", "attempts"):
         op.execute(f"UPDATE qpsearch_{table} SET seconds = ended - began WHERE ended > began")

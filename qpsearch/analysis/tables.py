@@ -1,0 +1,95 @@
+"""A study as plain tables, for other programs: one of trials, one of epochs."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from qpsearch.records import TrialRecord
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class TableFormat(StrEnum):
+    """How tables are written."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSON = "json"
+
+
+def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+    """Return a row for each trial: what became of it, then its parameters as columns ``param.NAME``.
+
+    A parameter that a trial did not draw is None there.
+    """
+    names = list(dict.fromkeys(name for record in records for name in record.params))
+    return [
+        {
+            "number": record.number,
+            "state": record.state,
+            "value": record.value,
+            "reason": record.reason,
+            "blocks": " + ".join(record.blocks),
+            "epochs": record.epochs,
+            "attempts": record.attempts,
+            "duration_s": record.duration_s,
+            "place": record.place,
+        }
+        | {f"param.{name}": record.params.get(name) for name in names}
+        | {"config": record.config_json}
+        for record in records
+    ]
+
+
+def write_tables(trials: Rows, epochs: Rows, kind: TableFormat, folder: Path, name: str) -> list[Path]:
+    """Write both tables into a folder; return the files.
+
+    CSV and Parquet give ``NAME-trials`` and ``NAME-epochs``, JSON one document ``NAME.json`` without NaN.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if kind is TableFormat.JSON:
+        path = folder / f"{name}.json"
+        document = {"study": name, "trials": [_plain(row) for row in trials], "epochs": [_plain(row) for row in epochs]}
+        path.write_text(json.dumps(document, indent=1) + "\n")
+        return [path]
+    paths = [folder / f"{name}-{table}.{kind}" for table in ("trials", "epochs")]
+    for path, rows in zip(paths, (trials, epochs), strict=True):
+        (_write_csv if kind is TableFormat.CSV else _write_parquet)(rows, path)
+    return paths
+
+
+def _write_csv(rows: Rows, path: Path) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=_columns(rows))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write_parquet(rows: Rows, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {name: _column([row.get(name) for row in rows]) for name in _columns(rows)}
+    pq.write_table(pa.table(columns), path)
+
+
+def _column(values: list[Any]) -> list[Any]:
+    """Return values of one type: a choice may mix numbers, words and none, and a column of Parquet cannot."""
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) > 1 and not kinds <= {int, float}:
+        return [None if value is None else str(value) for value in values]
+    return [float(value) if kinds == {int, float} and value is not None else value for value in values]
+
+
+def _columns(rows: Rows) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()
+    }

@@ -1,0 +1,41 @@
+"""``qpsearch dashboard``: Optuna's own dashboard on our database."""
+
+import errno
+import socket
+from typing import Annotated
+
+import typer
+
+from qpsearch.cli.options import DEFAULT_STORAGE, Storage
+from qpsearch.errors import UserError
+
+
+def dashboard(
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; 0.0.0.0 shows it to the whole network.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8080,
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Open Optuna's dashboard on the database, also while studies run. Ctrl-C ends it."""
+    from qpsearch.study.storage import Database
+
+    database = Database.open(storage)
+    try:
+        import optuna_dashboard
+    except ModuleNotFoundError:
+        raise UserError("the dashboard is missing. pip install 'qpsearch[dashboard]'.") from None
+    _check_free(host, port)
+    print(f"dashboard of {database.shown}: http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
+    optuna_dashboard.run_server(database.optuna_storage(), host=host, port=port)
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raise UserError where the port is in use, or not ours to take."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            raise UserError(f"--port {port}: {why} at {host}. Another one: --port {port + 1}.") from None

@@ -1,0 +1,135 @@
+"""``qpsearch studies ...``, ``export`` and ``import``: whole studies."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qpsearch.cli.answers import status
+from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyName, print_json
+from qpsearch.cli.studies import checked_name
+from qpsearch.errors import UserError
+from qpsearch.space import load_space
+
+app = typer.Typer(help="List, rename, delete and copy studies.", invoke_without_command=True)
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+class ExportFormat(StrEnum):
+    """What ``export`` writes."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSON = "json"
+    OPTUNA = "optuna"
+
+
+@app.callback()
+def _list(context: typer.Context, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
+    if context.invoked_subcommand is None:
+        status(None, storage, as_json)
+
+
+@app.command("rename")
+def rename(
+    study: StudyName,
+    new: Annotated[str, typer.Argument(help="Its new name.", metavar="NEW")],
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Give a study another name."""
+    from qpsearch.study import housekeeping
+    from qpsearch.study.storage import Database
+
+    housekeeping.rename(Database.create(storage), study, str(checked_name(new)))
+    print(f"study {study} is now {new}")
+
+
+@app.command("delete")
+def delete(study: StudyName, yes: Yes = False, storage: Storage = DEFAULT_STORAGE) -> None:
+    """Delete a study with all its trials and checkpoints."""
+    from qpsearch.study import housekeeping, reading
+    from qpsearch.study.storage import Database
+
+    database = Database.open(storage)
+    count = sum(reading.summary(database, study).counts.values())
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UserError(f"study {study!r} has {count} trials. To delete them without being asked, add --yes.")
+        typer.confirm(f"Delete study {study!r} with its {count} trials and their checkpoints for good?", abort=True)
+    housekeeping.delete(database, study)
+    print(f"study {study} is deleted")
+
+
+@app.command("copy")
+def copy(
+    study: StudyName,
+    to: Annotated[str | None, typer.Option(help="The database to copy into; default the same.", metavar="URL")] = None,
+    new: Annotated[str | None, typer.Option("--as", help="The copy's name; default the same.", metavar="NAME")] = None,
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Copy a study with its trials and checkpoints into another database, or under another name."""
+    from qpsearch.study import housekeeping
+    from qpsearch.study.storage import Database
+
+    source = Database.open(storage)
+    target = Database.create(to or storage)
+    name = checked_name(new) or study
+    housekeeping.copy(source, study, target, name)
+    print(f"study {study} is copied to {target.shown} as {name}")
+
+
+def export(
+    study: StudyName,
+    kind: Annotated[ExportFormat, typer.Option("--format", help="optuna: a database of a plain Optuna study.")],
+    output: Annotated[Path, typer.Option(help="Folder to write into.", metavar="FOLDER")] = Path("studies/export"),
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: Json = False,
+) -> None:
+    """Write a study's trials and epochs as tables, or as a plain Optuna study."""
+    from qpsearch.analysis.tables import TableFormat, trial_rows, write_tables
+    from qpsearch.study import reading
+    from qpsearch.study.exporting import export_optuna
+    from qpsearch.study.storage import Database
+
+    database = Database.open(storage)
+    records = reading.trial_records(database, study)
+    try:
+        if kind is ExportFormat.OPTUNA:
+            paths = [export_optuna(database, study, output)]
+        else:
+            epochs = reading.epoch_rows(database, study)
+            paths = write_tables(trial_rows(records), epochs, TableFormat(kind.value), output, study)
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written ({error.strerror}). --output names another folder.") from None
+    if as_json:
+        print_json({"study": study, "files": [str(path) for path in paths]})
+        return
+    for path in paths:
+        print(path)
+
+
+def import_(
+    space: Annotated[Path, typer.Argument(help="A space whose parameters those trials have.", metavar="SPACE")],
+    origin: Annotated[str, typer.Option("--from", help="Database of the Optuna study.", metavar="URL")],
+    name: Annotated[str, typer.Option("--name", help="The Optuna study's name.", metavar="NAME")],
+    study: Annotated[str | None, typer.Option(help="Name of the new study, in place of the file's.")] = None,
+    mapped: Annotated[
+        list[str] | None, typer.Option("--map", help="A parameter's name there and here.", metavar="THEIRS=OURS")
+    ] = None,
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Take over the finished trials of a plain Optuna study; `qpsearch resume` then goes on with them."""
+    from qpsearch.study.importing import import_study, read_foreign
+    from qpsearch.study.storage import Database
+
+    loaded = load_space(space).with_search(study=checked_name(study))
+    pairs = [pair.partition("=") for pair in mapped or []]
+    if wrong := next((theirs for theirs, equals, _ in pairs if not equals), None):
+        raise UserError(f"--map {wrong}: is not THEIRS=OURS, two parameter names.")
+    foreign = read_foreign(origin, name)
+    renamed = {theirs: ours for theirs, _, ours in pairs}
+    count = import_study(Database.create(storage), loaded, foreign, source=str(space), renamed=renamed)
+    print(f"study {loaded.study}: {count} trials taken over; go on with: qpsearch resume {loaded.study}")
