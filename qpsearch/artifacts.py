@@ -5,12 +5,18 @@ package; ``s3://bucket/path``, ``gs://bucket/path`` and whatever else pyarrow op
 which take credentials from the environment (AWS_ACCESS_KEY_ID, GOOGLE_APPLICATION_CREDENTIALS).
 """
 
+import contextlib
+import logging
 import os
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 from qpsearch.errors import ArtifactError
+from qpsearch.records import content_hash
+
+logger = logging.getLogger(__name__)
 
 
 class Artifacts(Protocol):
@@ -20,7 +26,7 @@ class Artifacts(Protocol):
         """Return a file's content; raises OSError where it is not there, ArtifactError where the store is away."""
 
     def write(self, path: str, content: bytes) -> None:
-        """Write a file so that it is whole or absent; raises OSError."""
+        """Write a file so that it is whole or absent; raises ArtifactError: the disk is full, the store is away."""
 
     def names(self, folder: str = "") -> list[str]:
         """Return the names of the files and folders in a folder; none where it does not exist."""
@@ -46,6 +52,20 @@ def open_artifacts(uri: str) -> Artifacts:
     return RemoteArtifacts(uri)
 
 
+def read_sound(artifacts: Artifacts, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of the files whose content is what the end of their name says (``...-HASH.pt``)."""
+    for name in names:
+        try:
+            content = artifacts.read(name)
+        except OSError as error:
+            logger.warning("%s cannot be read (%s)", name, error)
+            continue
+        if name.partition(".")[0].rpartition("-")[2] == content_hash(content):
+            yield name, content
+        else:
+            logger.warning("%s is damaged: its content is not what its name says", name)
+
+
 class LocalArtifacts:
     """A folder of a file system."""
 
@@ -59,17 +79,18 @@ class LocalArtifacts:
     def write(self, path: str, content: bytes) -> None:
         """See ``Artifacts``; the file is on the disk when this returns, also after a power cut."""
         target = self._root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f"{target.name}.partial")
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)
-        except OSError:
-            temporary.unlink(missing_ok=True)  # a full disk must not stay fuller
-            raise
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)  # a full disk must not stay fuller
+            raise ArtifactError(f"{target}: cannot be written ({error.strerror}).") from None
 
     def names(self, folder: str = "") -> list[str]:
         """See ``Artifacts``."""
@@ -112,8 +133,11 @@ class RemoteArtifacts:
 
     def write(self, path: str, content: bytes) -> None:
         """See ``Artifacts``."""
-        with self._fs.open_output_stream(self._full(path)) as stream:
-            stream.write(content)
+        try:
+            with self._fs.open_output_stream(self._full(path)) as stream:
+                stream.write(content)
+        except OSError as error:
+            raise ArtifactError(f"{path}: cannot be written ({str(error).splitlines()[0]}).") from None
 
     def names(self, folder: str = "") -> list[str]:
         """See ``Artifacts``."""

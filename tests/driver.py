@@ -1,8 +1,27 @@
-"""The real command line with the scripted trainer in place of the real one: ``python -m tests.driver run ...``."""
+"""The real command line with the scripted trainer in place of the real one: ``python -m tests.driver run ...``.
 
-from qpsearch.cli import main, trainer
-from tests import scripted
+TEST_LEASE_S shortens leases; TEST_CLOCK names a file that holds the seconds by which this process's clock is wrong.
+"""
+
+import os
+import time
+from pathlib import Path
+
+_right = time.time
+
+
+def _wrong() -> float:
+    path = Path(os.environ["TEST_CLOCK"])
+    return _right() + (float(path.read_text() or 0) if path.exists() else 0.0)
+
 
 if __name__ == "__main__":
+    if "TEST_CLOCK" in os.environ:
+        time.time = _wrong  # before anything takes it
+    from qpsearch.cli import main, trainer
+    from qpsearch.study import lease
+    from tests import scripted
+
+    lease.LEASE_S = float(os.environ.get("TEST_LEASE_S", lease.LEASE_S))  # type: ignore[misc]
     trainer.train = scripted.train
     main.main()

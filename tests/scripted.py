@@ -13,6 +13,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from qpsearch.architecture import TrialConfig
+from qpsearch.artifacts import open_artifacts, read_sound
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.records import EpochReport, RunSettings
 
@@ -113,19 +114,14 @@ def _log(run: RunSettings, epoch: int) -> None:
 def _save(run: RunSettings, epoch: int) -> str:
     if run.checkpoint_folder is None:
         return ""
-    content = json.dumps({"epoch": epoch})
-    path = Path(run.checkpoint_folder) / run.checkpoint_name(epoch, content.encode())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.partial")
-    temporary.write_text(content)
-    temporary.replace(path)
-    return path.name
+    content = json.dumps({"epoch": epoch}).encode() + b" " * int(os.environ.get("SCRIPTED_CHECKPOINT_BYTES", "0"))
+    name = run.checkpoint_name(epoch, content)
+    open_artifacts(run.checkpoint_folder).write(name, content)
+    return name
 
 
 def _restore(run: RunSettings) -> int:
-    for name in run.resume_from:
-        try:
-            return int(json.loads(Path(name).read_text())["epoch"])
-        except (OSError, ValueError):
-            continue
-    return 0
+    if run.checkpoint_folder is None:
+        return 0
+    sound = read_sound(open_artifacts(run.checkpoint_folder), run.resume_from)
+    return next((int(json.loads(content)["epoch"]) for _, content in sound), 0)

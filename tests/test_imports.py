@@ -36,6 +36,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("errors", set()),
     ("seeds", set()),
     ("records", set()),
+    ("artifacts", set()),
     ("space", {"ruamel"}),
     ("architecture", CONFIG),
     ("cost", CONFIG),

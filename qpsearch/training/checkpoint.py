@@ -13,9 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from qpsearch.artifacts import open_artifacts
-from qpsearch.errors import ArtifactError
-from qpsearch.records import content_hash
+from qpsearch.artifacts import open_artifacts, read_sound
 
 logger = logging.getLogger(__name__)
 
@@ -36,29 +34,16 @@ def serialise(epoch: int, model: nn.Module, optimizer: torch.optim.Optimizer) ->
     return buffer.getvalue()
 
 
-def write(folder: str, name: str, content: bytes) -> None:
-    """Write a checkpoint into a folder, given as path or URI.
+def newest(folder: str | None, names: Iterable[str], device: torch.device) -> Checkpoint | None:
+    """Load the first sound one of several checkpoints; None where there is none (the run starts over).
 
     Raises:
-        ArtifactError: It cannot be written. No fault of the run's: the disk is full, or the store is away.
+        ArtifactError: The store is away.
     """
-    try:
-        open_artifacts(folder).write(name, content)
-    except OSError as error:
-        raise ArtifactError(f"{folder}: a checkpoint cannot be written ({error.strerror or error}).") from None
-
-
-def newest(folder: str | None, names: Iterable[str], device: torch.device) -> Checkpoint | None:
-    """Load the first sound one of several checkpoints; None where there is none (the run starts over)."""
-    if folder is None:
-        return None
-    for name in names:
+    for name, content in read_sound(open_artifacts(folder), names) if folder is not None else ():
         try:
-            content = open_artifacts(folder).read(name)
-            if name.removesuffix(".pt").rpartition("-")[2] != content_hash(content):
-                raise ValueError("its content is not what its name says")
             state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
             return Checkpoint(epoch=state["epoch"], model=state["model"], optimizer=state["optimizer"])
-        except (OSError, ValueError) as error:
-            logger.warning("checkpoint %s/%s cannot be used (%s)", folder, name, error)
+        except ValueError as error:
+            logger.warning("checkpoint %s cannot be used (%s)", name, error)
     return None

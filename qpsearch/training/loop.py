@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qpsearch.architecture import TrialConfig
+from qpsearch.artifacts import open_artifacts
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.models import build_model
 from qpsearch.records import EpochReport, RunSettings
@@ -128,7 +129,7 @@ class _Trainer:
             return ""
         content = checkpoint.serialise(epoch, self._model, self._optimizer)
         name = self._run.checkpoint_name(epoch, content)
-        checkpoint.write(self._run.checkpoint_folder, name, content)
+        open_artifacts(self._run.checkpoint_folder).write(name, content)
         return name
 
     def _restore(self) -> int:

@@ -16,23 +16,24 @@ from tests.helpers import rows as query
 
 EPOCHS: Final = 5
 WANTED: Final = 500
-RAY_TRIALS, RAY_REPORTS = 40, 50
+RAY_REPORTS: Final = 50
 
 
-def rows(folder: Path, *, trials: int, repetitions: int) -> list[Row]:
+def rows(folder: Path, *, trials: int, ray_trials: int, repetitions: int) -> list[Row]:
     """Compare the reports a second that our driver takes in with those that Ray delivers; needs a running Ray.
 
     Args:
         folder: For databases and Tune's files; must be empty.
         trials: Open at once, on our side.
+        ray_trials: Of a sweep, on Ray's side.
         repetitions: See ``Row.n``.
     """
     folders = (folder / str(number) for number in range(10**6))
     results_a_second(next(folders), 2 * SLOTS, RAY_REPORTS)
     pairs = alternate(
-        lambda: reports_a_second(next(folders), trials),
-        lambda: results_a_second(next(folders), RAY_TRIALS, RAY_REPORTS),
         repetitions,
+        lambda: reports_a_second(next(folders), trials),
+        lambda: results_a_second(next(folders), ray_trials, RAY_REPORTS),
     )
     slowest = min(ours for ours, _ in pairs)
     return [
@@ -44,7 +45,7 @@ def rows(folder: Path, *, trials: int, repetitions: int) -> list[Row]:
             note=(
                 f"{trials * EPOCHS:,} reports a repetition through searcher, scheduler and ledger to SQLite; "
                 f"at the slowest {slowest:.0f} a second, wanted are {WANTED}; Tune on {SLOTS} slots, "
-                f"{RAY_TRIALS * RAY_REPORTS:,} reports a repetition"
+                f"{ray_trials * RAY_REPORTS:,} reports a repetition"
             ),
         )
     ]

@@ -51,9 +51,9 @@ class Row:
     note: str
 
 
-def alternate(ours: Callable[[], T], against: Callable[[], T], repetitions: int) -> list[tuple[T, T]]:
-    """Run both in turn, so that a machine that slows down slows both."""
-    return [(ours(), against()) for _ in range(repetitions)]
+def alternate(repetitions: int, *sides: Callable[[], T]) -> list[tuple[T, ...]]:
+    """Run ours and its alternatives in turn, so that a machine that slows down slows all of them."""
+    return [tuple(side() for side in sides) for _ in range(repetitions)]
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -65,7 +65,7 @@ def timed(action: Callable[[], object]) -> float:
 
 def row(
     name: str,
-    pairs: Sequence[tuple[float, float]],
+    pairs: Sequence[tuple[float, ...]],
     *,
     alternative: str,
     unit: str,

@@ -48,8 +48,8 @@ def rows(folder: Path, *, trials: int, repetitions: int) -> list[Row]:
     theirs = ("-c", OPTUNA, "trials", "--study-name", NAME, "--storage", url, "-f", "json")
     assert json.loads(_run(*ours))["studies"][0]["counts"] == {"COMPLETE": trials}
     assert len(json.loads(_run(*theirs))) == trials
-    commands = alternate(lambda: timed(lambda: _run(*ours)), lambda: timed(lambda: _run(*theirs)), repetitions)
-    calls = alternate(lambda: timed(lambda: _status(url)), lambda: timed(lambda: _read_trials(url)), repetitions)
+    commands = alternate(repetitions, lambda: timed(lambda: _run(*ours)), lambda: timed(lambda: _run(*theirs)))
+    calls = alternate(repetitions, lambda: timed(lambda: _status(url)), lambda: timed(lambda: _read_trials(url)))
     note = f"{EPOCHS} epochs a trial, one reading a repetition"
     return [
         row(

@@ -109,7 +109,7 @@ def _pairs(
             close_trials(ledger, batch, EPOCHS)
 
         ours(), theirs()
-        seconds = alternate(lambda: timed(ours), lambda: timed(theirs), repetitions)
+        seconds = alternate(repetitions, lambda: timed(ours), lambda: timed(theirs))
     return [(1000 * mine / batch, 1000 * other / batch) for mine, other in seconds]
 
 

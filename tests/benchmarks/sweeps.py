@@ -4,6 +4,7 @@ All sides train nothing and deliver every report, so that what is left is what d
 """
 
 import contextlib
+import io
 import logging
 import os
 import time
@@ -68,6 +69,11 @@ def local_ray() -> Iterator[None]:
         ray.shutdown()
 
 
+def is_running() -> bool:
+    """Whether this process is connected to a Ray."""
+    return bool(ray.is_initialized())
+
+
 def rows(folder: Path, *, trials: int, repetitions: int, samplers: tuple[SamplerKind, ...]) -> list[Row]:
     """Compare sweeps; needs a running Ray.
 
@@ -75,18 +81,18 @@ def rows(folder: Path, *, trials: int, repetitions: int, samplers: tuple[Sampler
         folder: For databases and Tune's files; must be empty.
         trials: Of a sweep.
         repetitions: See ``Row.n``.
-        samplers: Each gives two rows.
+        samplers: Each gives three rows.
     """
     return [found for sampler in samplers for found in _rows(folder / sampler, trials, repetitions, sampler)]
 
 
 def _rows(folder: Path, trials: int, repetitions: int, sampler: SamplerKind) -> list[Row]:
     folders = (folder / str(number) for number in range(10**6))
-    _ours(next(folders), sampler, 2 * SLOTS), _stock(next(folders), sampler, 2 * SLOTS)
-    pairs = alternate(
-        lambda: _ours(next(folders), sampler, trials), lambda: _stock(next(folders), sampler, trials), repetitions
-    )
-    alternative = "stock Ray Tune: OptunaSearch on SQLite, ASHAScheduler, class Trainable, reuse_actors"
+    sides = [_ours, _stock, _tuned]
+    for side in sides:
+        side(next(folders), sampler, 2 * SLOTS)
+    runs = alternate(repetitions, *(lambda side=side: side(next(folders), sampler, trials) for side in sides))  # type: ignore[misc]
+    stock = "stock Ray Tune: OptunaSearch on SQLite, ASHAScheduler, class Trainable, reuse_actors"
     note = (
         f"{trials} no-op trials of {EPOCHS} reports on {SLOTS} slots a repetition, all {trials * EPOCHS:,} reports "
         "delivered on both sides, same sampler and parameters"
@@ -94,16 +100,23 @@ def _rows(folder: Path, trials: int, repetitions: int, sampler: SamplerKind) -> 
     return [
         row(
             f"ray: {sampler}, a trial in steady state",
-            [(ours.steady_ms, theirs.steady_ms) for ours, theirs in pairs],
-            alternative=alternative,
+            [(ours.steady_ms, theirs.steady_ms) for ours, theirs, _ in runs],
+            alternative=stock,
             unit="ms/trial",
             note=f"{note}; the first {STARTING:.0%} of the trials left out",
             target=0.5,
         ),
         row(
+            f"ray: {sampler}, a trial in steady state, Tune with our switches",
+            [(ours.steady_ms, theirs.steady_ms) for ours, _, theirs in runs],
+            alternative=f"{stock}; without its loggers and snapshots, as our own sweeps run it",
+            unit="ms/trial",
+            note=note,
+        ),
+        row(
             f"ray: {sampler}, {trials} trials with start and end",
-            [(ours.whole_s, theirs.whole_s) for ours, theirs in pairs],
-            alternative=alternative,
+            [(ours.whole_s, theirs.whole_s) for ours, theirs, _ in runs],
+            alternative=stock,
             unit="s",
             note=f"{note}; Ray itself runs already",
         ),
@@ -132,25 +145,35 @@ def _stock(folder: Path, sampler: SamplerKind, trials: int) -> Timing:
     assert LR in wanted
     timing = Timing()
     storage = optuna.storages.RDBStorage(url_of(folder / "optuna.db"))
-    search = OptunaSearch(wanted, sampler=SAMPLERS[sampler](0), storage=storage, study_name="bench")
+    goal = {"metric": METRIC, "mode": "max"}
+    search = OptunaSearch(wanted, sampler=SAMPLERS[sampler](0), storage=storage, study_name="bench", **goal)
     arrived = _Arrivals(timing)
-    tune.Tuner(
+    tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(Stock, epochs=EPOCHS), {"cpu": 1}),
         tune_config=tune.TuneConfig(
-            metric=METRIC,
-            mode="max",
             search_alg=search,
-            scheduler=ASHAScheduler(grace_period=EPOCHS, max_t=EPOCHS),
+            scheduler=ASHAScheduler(grace_period=EPOCHS, max_t=EPOCHS, **goal),
             num_samples=trials,
             max_concurrent_trials=SLOTS,
             reuse_actors=True,
         ),
-        run_config=tune.RunConfig(storage_path=str(folder), verbose=0, callbacks=[arrived]),
-    ).fit()
+        run_config=tune.RunConfig(
+            storage_path=str(folder),
+            verbose=0,
+            callbacks=[arrived],
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # a class that saves nothing needs it
+        ),
+    )
+    _fit(tuner)
     timing.ended = time.perf_counter()
     storage.engine.dispose()
     assert (arrived.reports, len(timing.trials)) == (trials * EPOCHS, trials)
     return timing
+
+
+def _tuned(folder: Path, sampler: SamplerKind, trials: int) -> Timing:
+    with mock.patch.dict(os.environ, ours_on_tune.SWITCHES):
+        return _stock(folder, sampler, trials)
 
 
 def results_a_second(folder: Path, trials: int, reports: int) -> float:
@@ -158,7 +181,7 @@ def results_a_second(folder: Path, trials: int, reports: int) -> float:
     timing = Timing()
     arrived = _Arrivals(timing)
     with mock.patch.dict(os.environ, ours_on_tune.SWITCHES):
-        tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(Stock, epochs=reports), {"cpu": 1}),
             tune_config=tune.TuneConfig(
                 search_alg=_Nothing(),
@@ -174,7 +197,8 @@ def results_a_second(folder: Path, trials: int, reports: int) -> float:
                 callbacks=[arrived],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
-        ).fit()
+        )
+        _fit(tuner)
     assert arrived.reports == trials * reports
     return 1000 * reports / timing.steady_ms
 
@@ -190,6 +214,12 @@ def bench_of(space: Space, folder: Path) -> Bench:
         memory_format="contiguous",
         report_timeout_s=space.resources.report_timeout_s,
     )
+
+
+def _fit(tuner: tune.Tuner) -> None:
+    """Run a sweep; what Tune prints would stand between our rows."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        tuner.fit()
 
 
 def _space(sampler: SamplerKind, trials: int) -> Space:

@@ -1,0 +1,126 @@
+"""Budgets are global: over drivers and restarts, and whichever bound is met first ends the study."""
+
+import pytest
+
+from qpsearch.records import Failed
+from qpsearch.space import parse_space
+from qpsearch.study import reading
+from qpsearch.study.ledger import Ledger
+from qpsearch.study.spending import covered
+from qpsearch.study.storage import Database
+from qpsearch.vocabulary import FailReason
+from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, train_all
+from tests.scripted import Behaviour, space_text
+
+LOST = Failed(reason=FailReason.WORKER_LOST, detail="the worker process died (signal SIGKILL)")
+
+
+def bounded(bound: str, trials: int = 8) -> str:
+    return space_text(Behaviour.IMPROVES, trials=trials).replace("replicates: 1", f"replicates: 1, budget: {bound}")
+
+
+def test_epochs_are_counted_over_two_drivers_and_a_restart(url: str) -> None:
+    first = new_ledger(url, parse_space(bounded("{epochs: 10}")))
+    train_all(first, first.ask())  # type: ignore[arg-type]
+    abandon(first)
+    with resumed_ledger(url) as second, resumed_ledger(url) as third:
+        train_all(second, second.ask())  # type: ignore[arg-type]
+        assert third.spent is None
+        open_one = third.ask()
+        assert open_one is not None
+        assert third.report(open_one.trial, 1, progress(1, 0.5))
+        third.report(open_one.trial, 1, progress(2, 0.5))
+        assert third.spent == "10 epochs"
+        assert third.ask() is None
+        third.interrupt(open_one.trial, 1)
+        second._looked = float("-inf")
+        assert second.ask() is None
+        assert second.spent == "10 epochs"
+        assert second.finished
+    assert rows(url, "SELECT count(*) FROM qpsearch_epochs") == [(10,)]
+    with resumed_ledger(url) as later:
+        assert later.ask() is None
+        assert later.finished
+
+
+def test_a_larger_budget_goes_on_with_the_open_trial(url: str) -> None:
+    with new_ledger(url, parse_space(bounded("{epochs: 2}", trials=1))) as ledger:
+        ledger.ask()
+        ledger.report(0, 1, progress(1, 0.1))
+        ledger.report(0, 1, progress(2, 0.2))
+        assert ledger.spent == "2 epochs"
+    opened = reading_opened(url, epochs=4)
+    with opened as ledger:
+        again = ledger.ask()
+        assert again is not None
+        assert (again.trial, again.attempt) == (0, 2)
+        train_all(ledger, again, 3)
+        assert ledger.finished
+
+
+def reading_opened(url: str, **bounds: float) -> Ledger:
+    from qpsearch.study import opening
+
+    return Ledger(opening.resume(Database.create(url), "scripted", budget=lambda b: b.updated(**bounds)))  # type: ignore[arg-type]
+
+
+def test_gpu_hours_count_shares_of_a_gpu_and_running_attempts(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("qpsearch.study.ledger.time.monotonic", lambda: now[0])
+    with new_ledger(url, parse_space(bounded("{gpu_hours: 1}"))) as ledger:
+        ledger.gpus = 0.5
+        one, two = ledger.ask(), ledger.ask()
+        assert one is not None
+        assert two is not None
+        now[0] += 1800
+        ledger.report(0, 1, progress(1, 0.5))
+        assert ledger.spent is None  # half an hour of each of two halves
+        now[0] += 1800
+        assert ledger.spent == "1 GPU hours"
+        train_all(ledger, one, 2)
+    found = rows(url, "SELECT number, gpus, seconds FROM qpsearch_attempts ORDER BY trial_id")
+    assert found == [(1, 0.5, 3600.0), (1, 0.5, 3600.0)]
+    with resumed_ledger(url) as later:
+        assert later.spent == "1 GPU hours"
+
+
+def test_wall_time_counts_drivers_side_by_side_once() -> None:
+    assert covered([]) == 0
+    assert covered([(0, 10), (5, 12), (20, 21), (20.5, 20.7)]) == 13
+
+
+def test_wall_time_ends_a_study(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with new_ledger(url, parse_space(bounded("{time: 1h}"))) as ledger:
+        assert ledger.ask() is not None
+        ledger._heart._began -= 3601
+        assert ledger.spent == "1 h of wall time"
+        assert ledger.ask() is None
+    assert rows(url, "SELECT seconds > 3600 FROM qpsearch_leases") == [(True,)]
+    with resumed_ledger(url) as later:
+        assert later.spent == "1 h of wall time"
+
+
+def test_accounts_tell_useful_from_repeated_work_by_block(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("qpsearch.study.ledger.time.monotonic", lambda: now[0])
+    with new_ledger(url, parse_space(space_text(Behaviour.IMPROVES, trials=2, sampler="random"))) as ledger:
+        for _ in range(2):
+            assignment = ledger.ask()
+            assert assignment is not None
+            for epoch in range(1, 5):
+                now[0] += 10
+                ledger.report(assignment.trial, assignment.attempt, progress(epoch, 0.5))
+                if epoch == 2 and assignment.trial == 1:
+                    now[0] += 7  # of an epoch that is never reported
+                    ledger.lose(1, 1, LOST)
+                    now[0] += 3
+                    assignment = ledger.ask()
+                    assert assignment is not None
+                    assert (assignment.trial, assignment.attempt) == (1, 2)
+    database = Database.open(url)
+    summary = reading.summary(database, "scripted")
+    database.close()
+    assert sum(account.useful_s for account in summary.accounts) == pytest.approx(80)
+    assert sum(account.repeated_s for account in summary.accounts) == pytest.approx(7)
+    assert sum(account.trials for account in summary.accounts) == 2
+    assert (summary.epochs, sum(a.pruned_s + a.failed_s + a.open_s for a in summary.accounts)) == (8, 0)

@@ -1,0 +1,73 @@
+"""A database of the first schema, as that version left it, goes on under this one."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+
+from qpsearch.errors import StorageOutdated
+from qpsearch.study import reading
+from qpsearch.study.storage import MIGRATIONS, Database
+from qpsearch.study.tables import VERSION_TABLE
+from tests.helpers import resumed_ledger, rows, train_all
+
+OLD = (
+    Path(__file__).parent / "schema-0001.sql"
+)  # two complete trials, one failed, three open, their driver on a dead host
+
+
+@pytest.fixture
+def old_url(tmp_path: Path) -> str:
+    connection = sqlite3.connect(tmp_path / "old.db")
+    connection.executescript(OLD.read_text())
+    connection.close()
+    return f"sqlite:///{tmp_path}/old.db"
+
+
+def test_readers_say_that_it_is_old(old_url: str) -> None:
+    with pytest.raises(StorageOutdated, match=r"schema 0001\. 'qpsearch resume STUDY' migrates them"):
+        Database.open(old_url)
+
+
+def test_an_old_study_goes_on_where_it_was(old_url: str) -> None:
+    before = rows(old_url, "SELECT trial_id, epoch, val_accuracy FROM qpsearch_epochs ORDER BY 1, 2")
+    with resumed_ledger(old_url, take_over=True) as ledger:
+        assert rows(old_url, "SELECT first_name, revision > 0 FROM qpsearch_studies") == [("scripted", 1)]
+        got = []
+        while (assignment := ledger.ask()) is not None:
+            got.append((assignment.trial, assignment.attempt, assignment.resume_from))
+            train_all(ledger, assignment, first=2 if assignment.trial in (2, 4, 5) else 1)
+        assert ledger.finished
+    name = ("r0-a1-e001.pt",)
+    assert got == [(2, 2, ()), (4, 2, name), (5, 2, name), (6, 1, ()), (7, 1, ())]
+    after = rows(old_url, "SELECT trial_id, epoch, val_accuracy FROM qpsearch_epochs ORDER BY 1, 2")
+    assert set(before) < set(after)
+    database = Database.open(old_url)
+    summary = reading.summary(database, "scripted")
+    assert sum(summary.counts.values()) == 8
+    assert summary.counts.get("RUNNING", 0) == 0
+    assert summary.wall_s > 0
+    database.close()
+
+
+def test_each_step_down_and_up_again_keeps_the_trials(old_url: str) -> None:
+    database = Database.create(old_url)
+    before = rows(old_url, "SELECT trial_id, number, seconds FROM qpsearch_attempts")
+
+    def move(revision: str) -> None:
+        def step(connection: object) -> None:
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS))
+            config.set_main_option("path_separator", "os")
+            config.attributes["connection"] = connection
+            command.downgrade(config, revision) if revision != "head" else command.upgrade(config, revision)
+
+        database.write(step)
+
+    move("0001")
+    assert rows(old_url, f"SELECT version_num FROM {VERSION_TABLE}") == [("0001",)]
+    move("head")
+    assert rows(old_url, "SELECT trial_id, number, seconds FROM qpsearch_attempts") == before
+    database.close()

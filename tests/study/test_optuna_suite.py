@@ -1,0 +1,27 @@
+"""Optuna's own storage suite, on Optuna's storage over a database that has our tables and triggers beside its own.
+
+We subclass neither a storage nor a sampler of Optuna's; but what stands beside its tables must not disturb it.
+"""
+
+import gc
+import warnings
+from collections.abc import Iterator
+
+import pytest
+from optuna.storages import RDBStorage
+from optuna.testing.pytest_storages import StorageTestCase
+
+from qpsearch.study.storage import Database
+from tests.helpers import release
+
+
+class TestOptunasStorageBesideOurTables(StorageTestCase):
+    @pytest.fixture
+    def storage(self, url: str) -> Iterator[RDBStorage]:
+        Database.create(url).close()
+        made = RDBStorage(url)
+        yield made
+        release(made)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # the suite copies storages and closes none of them
+            gc.collect()

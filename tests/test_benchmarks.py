@@ -1,0 +1,49 @@
+"""The benchmarks' own machinery, in a size that measures nothing: rows that hold what they promise."""
+
+import json
+from pathlib import Path
+
+import optuna
+import pytest
+
+from tests.benchmarks import driver, steps, sweeps
+from tests.benchmarks.report import Row, alternate, as_json, as_table, row
+
+PREFIXES = ("ray:", "optuna-sqlite:", "optuna-memory:", "driver:")
+KEYS = {"name", "ours", "against", "ratio", "n", "spread", "hardware"}
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def check(rows: list[Row], repetitions: int) -> None:
+    entries = json.loads(as_json("dispatch", rows, "here"))["rows"]
+    assert len({entry["name"] for entry in entries}) == len(entries) == len(rows)
+    for entry in entries:
+        assert entry.keys() >= KEYS
+        assert entry["name"].startswith(PREFIXES)
+        assert min(entry["ours"], entry["against"]) > 0
+        assert entry["n"] == repetitions
+        low, high = entry["spread"]
+        assert 0 < low <= entry["ratio"] <= high
+    assert all(found.name in as_table(rows, "here") for found in rows)
+
+
+def test_steps_are_compared_with_plain_optuna(tmp_path: Path) -> None:
+    check(steps.rows(tmp_path, finished=12, batch=1, repetitions=2), 2)
+
+
+@pytest.mark.ray
+def test_the_driver_alone_is_compared_with_what_tune_delivers(tmp_path: Path) -> None:
+    with sweeps.local_ray():
+        check(driver.rows(tmp_path, trials=8, ray_trials=6, repetitions=1), 1)
+
+
+def test_a_ratio_is_taken_repetition_by_repetition() -> None:
+    """A machine that slows down tenfold half-way slows both, and leaves the ratio as it is."""
+    times = iter([1.0, 4.0, 1.0, 4.0, 10.0, 40.0])
+    runs = alternate(3, lambda: next(times), lambda: next(times))
+    found = row("driver: x", runs, alternative="y", unit="s", note="")
+    assert (found.ours, found.against, found.ratio, found.spread, found.n) == (1.0, 4.0, 0.25, (0.25, 0.25), 3)
