@@ -52,6 +52,12 @@ def open_artifacts(uri: str) -> Artifacts:
     return RemoteArtifacts(uri)
 
 
+def join(uri: str, path: str) -> str:
+    """Return the path or URI of something below a folder; options after ``?`` stay at the end."""
+    base, question, options = uri.partition("?") if "://" in uri else (uri, "", "")
+    return f"{base.rstrip('/')}/{path}{question}{options}"
+
+
 def read_sound(artifacts: Artifacts, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of the files whose content is what the end of their name says (``...-HASH.pt``)."""
     for name in names:
@@ -115,6 +121,8 @@ class RemoteArtifacts:
         self._fs_module = fs
         try:
             self._fs, self._root = fs.FileSystem.from_uri(uri)
+            if not self._root:
+                raise ValueError("it names no bucket")
         except (ArrowException, OSError, ValueError, TypeError) as error:
             raise ArtifactError(
                 f"{uri}: cannot be opened ({str(error).splitlines()[0]}). Expected a folder, s3://bucket/path or gs://bucket/path."

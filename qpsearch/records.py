@@ -7,9 +7,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from qpsearch.vocabulary import Direction, FailReason, Metric
+
+CUDA_CONTEXT_BYTES: Final = 600 * 2**20  # what a process takes of a GPU beside its tensors
 
 Scalar = str | int | float | bool | None
 

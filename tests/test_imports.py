@@ -49,7 +49,7 @@ ROOMS: list[tuple[str, set[str]]] = [
 ]
 ORDER = [room for room, _ in ROOMS]
 ALLOWED = dict(ROOMS)
-WITH_RAY = {"qpsearch.dispatch.tune", "qpsearch.dispatch.cluster"}
+WITH_RAY = {"qpsearch.dispatch.tune", "qpsearch.dispatch.cluster", "qpsearch.dispatch.packing"}
 NOT_IMPORTED = {"qpsearch.study.migrations.env"}  # Alembic runs it
 
 

@@ -21,7 +21,7 @@ from qpsearch.cli.options import (
     prepare_data,
 )
 from qpsearch.cli.progress import Progress, duration, progress
-from qpsearch.cli.sinks import Sinks, open_sinks
+from qpsearch.cli.sinks import Sink, Sinks, open_sinks
 from qpsearch.errors import StorageError, StorageOutdated, StudyExists, StudyMismatch, UserError
 from qpsearch.records import Budget
 from qpsearch.space import Space, diff, load_space
@@ -61,7 +61,7 @@ Artifacts = Annotated[
         metavar="URI",
     ),
 ]
-Sink = Annotated[
+SinkNames = Annotated[
     list[str] | None,
     typer.Option(help="Also show curves in tensorboard[:FOLDER] or wandb[:PROJECT].", metavar="SINK"),
 ]
@@ -82,7 +82,7 @@ def run(
     address: Address = None,
     dispatch: Dispatch = Dispatcher.TUNE,
     artifacts: Artifacts = None,
-    sink: Sink = None,
+    sink: SinkNames = None,
     join: Annotated[
         bool, typer.Option("--join", help="Where the study exists already, join it or go on with it.")
     ] = False,
@@ -99,6 +99,7 @@ def run(
     root = None if artifacts is None else checked_artifacts(artifacts)
     if loaded.study in existing_studies(storage) and not join:
         raise StudyExists(opening.exists_message(loaded.study))
+    sinks = open_sinks(sink or [], loaded.study)
     prepare_data(loaded.data.dataset, folder)
     database = Database.create(storage)
     try:
@@ -109,7 +110,7 @@ def run(
         refuse_other(database, loaded)
         opened = opening.resume(database, loaded.study, wait=_tell_wait)
     is_new = not opened.ended and not opened.open and not opened.others
-    _drive(opened, loaded.resources, folder, dispatch, address, sink or [], is_new=is_new)
+    _drive(opened, loaded.resources, folder, dispatch, address, sinks, is_new=is_new)
 
 
 def resume(
@@ -130,7 +131,7 @@ def resume(
         bool,
         typer.Option("--take-over", help="Take all open trials at once, also those of a host that may still live."),
     ] = False,
-    sink: Sink = None,
+    sink: SinkNames = None,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """Go on with a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers."""
@@ -152,7 +153,7 @@ def resume(
     loaded = _with_resources(stored, concurrent, gpus, cpus)
     database = Database.create(storage)
     opened = opening.resume(database, study, budget=asked, take_over=take_over, wait=_tell_wait)
-    _drive(opened, loaded.resources, folder, dispatch, address, sink or [], is_new=False)
+    _drive(opened, loaded.resources, folder, dispatch, address, open_sinks(sink or [], study), is_new=False)
 
 
 def _drive(
@@ -161,7 +162,7 @@ def _drive(
     folder: Path | None,
     dispatch: Dispatcher,
     address: str | None,
-    sink: list[str],
+    sinks: list[Sink],
     *,
     is_new: bool,
 ) -> None:
@@ -171,15 +172,15 @@ def _drive(
 
     closed, best = opened.so_far()
     display = progress(opened.space, closed, best)
-    sinks = Sinks(open_sinks(sink, opened.name), display.say)
+    shown = Sinks(sinks, display.say)
 
     def listen(event: "Event") -> None:
         display.see(event)
-        sinks.see(event)
+        shown.see(event)
 
     with (
         display,
-        contextlib.closing(sinks),
+        contextlib.closing(shown),
         Ledger(opened, listen) as ledger,
         Interrupt(lambda: display.say(STOPPING)) as interrupt,
     ):
@@ -234,8 +235,13 @@ def _dispatch(
     from qpsearch.dispatch.cluster import connected
 
     with connected(resources, address) as cluster:
-        display.say(_plan(ledger, str(cluster)))
         cluster.prepare_nodes(ledger.space.data.dataset, folder)
+        if resources.gpus is None and cluster.gpus == 1:
+            from qpsearch.dispatch.packing import pack
+
+            cluster, said = pack(cluster, ledger.space, bench(cluster.device, 1.0), trainer.measure)
+            display.say(said)
+        display.say(_plan(ledger, str(cluster)))
         equipment = bench(cluster.device, cluster.gpus)
         tune.run(ledger, equipment, interrupt, cpus=cluster.cpus, gpus=cluster.gpus, slots=cluster.slots)
 

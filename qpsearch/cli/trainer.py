@@ -1,9 +1,13 @@
 """The real trainer, named here so that the driver can hand it on without loading torch."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from qpsearch.architecture import TrialConfig
 from qpsearch.records import EpochReport, RunSettings
+
+if TYPE_CHECKING:
+    from qpsearch.dispatch.packing import Peak
 
 
 def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
@@ -11,3 +15,11 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     from qpsearch.training import train as real
 
     yield from real(config, run)
+
+
+def measure(config: TrialConfig, run: RunSettings) -> "Peak":
+    """Return what a few steps take of the GPU (``qpsearch.training.loop.peak_of_steps``)."""
+    from qpsearch.dispatch.packing import Peak
+    from qpsearch.training.loop import peak_of_steps
+
+    return Peak(*peak_of_steps(config, run))

@@ -27,12 +27,14 @@ class Cluster:
         gpus: GPUs a trial.
         slots: Trials at once.
         nodes: Machines.
+        most: Trials at once that the user asked for; None for as many as fit.
     """
 
     cpus: int
     gpus: float
     slots: int
     nodes: int
+    most: int | None = None
 
     @property
     def device(self) -> str:
@@ -118,7 +120,7 @@ def _size(resources: Resources, total: dict[str, float], nodes: list[dict[str, A
             f"the most are {most_cpus:g} cores and {most_gpus:g} GPUs. Lower --cpus or --gpus."
         )
     slots = fitting if resources.concurrent is None else min(resources.concurrent, fitting)
-    return Cluster(cpus=resources.cpus, gpus=gpus, slots=slots, nodes=len(alive))
+    return Cluster(cpus=resources.cpus, gpus=gpus, slots=slots, nodes=len(alive), most=resources.concurrent)
 
 
 def _fit(node_cpus: float, node_gpus: float, cpus: int, gpus: float) -> int:

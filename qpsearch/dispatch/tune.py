@@ -20,6 +20,7 @@ import psutil
 import ray
 from ray import cloudpickle, tune
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
+from ray.tune.execution import class_cache
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
@@ -37,6 +38,9 @@ if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
     from qpsearch.study.ledger import Ledger
 
 HANG_S = 20.0
+
+# Tune passes these on to workers, and Ray writes them into its logs; a node has credentials of its own.
+SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
 
 # Read by Tune when it is imported or started; none of them is the user's to set for a study.
 SWITCHES = {
@@ -61,6 +65,7 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt, *, cpus: float, gpus
         slots: Trials at once.
     """
     os.environ.update(SWITCHES)
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
     interrupt.reinstall()  # ray.init took SIGTERM
     bridge = _Bridge(ledger, interrupt, bench, is_ahead=slots > 1)
     scratch = _scratch(bench.checkpoints)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from qpsearch.artifacts import Artifacts, open_artifacts
+from qpsearch.artifacts import Artifacts, join, open_artifacts
 
 NAME: Final = re.compile(r"r(?P<replicate>\d+)-a(?P<attempt>\d+)-e(?P<epoch>\d+)(-[0-9a-f]+)?\.pt(\.partial)?")
 FOLDER: Final = re.compile(r"trial-(\d+)")
@@ -91,7 +91,7 @@ class CheckpointFolder:
 
 def trial_folder(root: str, trial: int) -> str:
     """Return the folder of a trial below a study's root, as a path or URI."""
-    return f"{root}/{_folder(trial)}"
+    return join(root, _folder(trial))
 
 
 def _folder(trial: int) -> str:

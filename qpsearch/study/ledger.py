@@ -15,22 +15,20 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection
 
 from qpsearch.errors import StorageError, Superseded
-from qpsearch.records import Assignment, Budget, Failed, Progress, Run
-from qpsearch.seeds import derive_seed
+from qpsearch.records import Assignment, Budget, Failed, Progress
 from qpsearch.space import Space
 from qpsearch.study import lease, rows
 from qpsearch.study.checkpoints import CheckpointFolder
 from qpsearch.study.events import Closed, Event, Interrupted, Lost, Reported, Started, TakenOver
 from qpsearch.study.heartbeat import Heartbeat
 from qpsearch.study.mirror import Mirror
-from qpsearch.study.open_trial import History, OpenTrial
+from qpsearch.study.open_trial import OpenTrial
 from qpsearch.study.opening import Opened
 from qpsearch.study.optuna_rows import (
     close_trial,
     delete_empty_study,
     insert_attrs,
     insert_intermediate,
-    insert_trial,
     next_number,
 )
 from qpsearch.study.peers import Peers, supersede
@@ -335,26 +333,10 @@ class Ledger:
         self._next = next_number(connection, self._study_id)
         if self._next != proposal.number or self._mirror.known >= self.budget.trials:
             return None
-        for drawn, reason in proposal.rejected:
-            rows.insert_infeasible(connection, self._study_id, proposal.number, drawn, reason, revision)
-        number = proposal.number
-        trial_id = insert_trial(connection, self._study_id, number, proposal.frozen, self._clock())
-        rows.insert_config(connection, trial_id, proposal.config, revision)
-        seed = self._space.search.seed
-        own = [
-            Run(replicate=replicate, seed=derive_seed(seed, "run", number, replicate))
-            for replicate in range(self._space.search.replicates)
-        ]
-        rows.insert_runs(connection, trial_id, own)
-        self._insert_attempt(connection, trial_id, 1)
-        return OpenTrial(
-            number=number,
-            trial_id=trial_id,
-            config=proposal.config,
-            attempt=1,
-            holder=self._lease_id,
-            histories=[History(run=run) for run in own],
-        )
+        trial = rows.insert_new_trial(connection, self._study_id, proposal, self._space.search, revision, self._clock())
+        self._insert_attempt(connection, trial.trial_id, 1)
+        trial.holder = self._lease_id
+        return trial
 
     def _insert_attempt(self, connection: Connection, trial_id: int, number: int) -> None:
         rows.insert_attempt(connection, trial_id, number, self._lease_id, self.gpus, self._clock())

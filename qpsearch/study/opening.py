@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 import qpsearch
 from qpsearch.architecture import TrialConfig
+from qpsearch.artifacts import join
 from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, StudyNotFound, nearest
 from qpsearch.records import Budget, Objective
 from qpsearch.space import Space, parse_space
@@ -345,7 +346,7 @@ def _mirror(space: Space, first_name: str) -> Mirror:
 
 
 def _folder(root: str, name: str, uid: str) -> CheckpointFolder:
-    return CheckpointFolder(f"{root}/{name}-{uid[:8]}")
+    return CheckpointFolder(join(root, f"{name}-{uid[:8]}"))
 
 
 def checkpoints_of(database: Database, facts: Row[Any]) -> CheckpointFolder:

@@ -9,9 +9,31 @@ from sqlalchemy import Connection, insert, select, update
 
 from qpsearch.architecture import TrialConfig
 from qpsearch.records import Failed, Objective, Place, Progress, Run
+from qpsearch.seeds import derive_seed
+from qpsearch.space.space import Search
 from qpsearch.study.open_trial import History, OpenTrial
+from qpsearch.study.optuna_rows import insert_trial
+from qpsearch.study.proposer import Proposal
 from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs
 from qpsearch.vocabulary import Ending, FailReason, Metric
+
+
+def insert_new_trial(
+    connection: Connection, study: int, proposal: Proposal, search: Search, revision: int, now: float
+) -> OpenTrial:
+    """Write a drawn trial with its configuration and runs, and the infeasible draws before it."""
+    number = proposal.number
+    for drawn, reason in proposal.rejected:
+        insert_infeasible(connection, study, number, drawn, reason, revision)
+    trial_id = insert_trial(connection, study, number, proposal.frozen, now)
+    insert_config(connection, trial_id, proposal.config, revision)
+    own = [
+        Run(replicate=replicate, seed=derive_seed(search.seed, "run", number, replicate))
+        for replicate in range(search.replicates)
+    ]
+    insert_runs(connection, trial_id, own)
+    histories = [History(run=run) for run in own]
+    return OpenTrial(number=number, trial_id=trial_id, config=proposal.config, attempt=1, histories=histories)
 
 
 def insert_config(connection: Connection, trial_id: int, config: TrialConfig, revision: int) -> None:

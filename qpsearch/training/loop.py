@@ -20,7 +20,7 @@ from qpsearch.architecture import TrialConfig
 from qpsearch.artifacts import open_artifacts
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.models import build_model
-from qpsearch.records import EpochReport, RunSettings
+from qpsearch.records import CUDA_CONTEXT_BYTES, EpochReport, RunSettings
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.augment import augment
@@ -47,7 +47,7 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     """
     torch.set_num_threads(run.threads)
     if run.device == "cuda":
-        torch.cuda.set_per_process_memory_fraction(min(run.memory_share, 1.0))
+        torch.cuda.set_per_process_memory_fraction(memory_fraction(run.memory_share, _gpu_bytes(run.device)))
     try:
         with _out_of_memory_named():
             yield from _Trainer(config, run).epochs()
@@ -55,6 +55,14 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
         gc.collect()
         if run.device == "cuda":
             torch.cuda.empty_cache()
+
+
+def peak_of_steps(config: TrialConfig, run: RunSettings, steps: int = 3) -> tuple[int, int]:
+    """Train a few steps and evaluate; return the bytes that the GPU's allocator held at most, and all that it has."""
+    torch.set_num_threads(run.threads)
+    _Trainer(config, run).steps(steps)
+    device = torch.device(run.device)
+    return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
 
 
 class _Trainer:
@@ -92,6 +100,15 @@ class _Trainer:
                 peak_memory_bytes=peak_memory_bytes(self._device),
                 checkpoint=self._save(epoch),
             )
+
+    def steps(self, count: int) -> None:
+        """Train on the first few batches, and evaluate."""
+        generator = torch.Generator().manual_seed(0)
+        order = torch.arange(len(self._train.labels))
+        self._model.train()
+        for index in torch.split(order, self._recipe.batch_size)[:count]:
+            self._step(self._batch(index.to(self._device), generator), self._recipe.optimizer.lr)
+        evaluate(self._model, self._validation, self._config.data.dataset)
 
     def _train_epoch(self, epoch: int) -> tuple[float, float]:
         """Return the mean training loss and the last learning rate."""
@@ -140,6 +157,15 @@ class _Trainer:
         self._model.load_state_dict(found.model)
         self._optimizer.load_state_dict(found.optimizer)
         return found.epoch
+
+
+def memory_fraction(share: float, total_bytes: int) -> float:
+    """Return the share of a GPU that tensors may take: a trial's share less what its process takes beside them."""
+    return 1.0 if share >= 1 else max(share - CUDA_CONTEXT_BYTES / total_bytes, 0.01)
+
+
+def _gpu_bytes(device: str) -> int:
+    return int(torch.cuda.get_device_properties(torch.device(device)).total_memory)
 
 
 def peak_memory_bytes(device: torch.device) -> int:

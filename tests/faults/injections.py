@@ -38,6 +38,17 @@ def kill_worker(study: Study, generator: random.Random) -> int:
     return 1
 
 
+def kill_ray(study: Study, generator: random.Random) -> int:
+    """kill -9 of the Ray node that a driver has started for itself; the driver ends with it."""
+    process = generator.choice(study.processes)
+    running = study.running(process.pid)
+    for child in psutil.Process(process.pid).children():
+        if child.name() == "raylet":
+            child.kill()
+    process.wait(timeout=100)
+    return max(len(running), len(study.running(process.pid)))
+
+
 def freeze_driver(study: Study, generator: random.Random) -> int:
     """SIGSTOP past the lease, then SIGCONT: with others about, they take over, and this one must notice."""
     process = generator.choice(study.processes)

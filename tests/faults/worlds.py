@@ -136,7 +136,7 @@ def simple_worlds() -> list[World]:
     """One machine, SQLite."""
     return [
         World("inline, SQLite", local(INLINE), COMMON | {"driver frozen past its lease": do.freeze_driver}),
-        World("Ray Tune, 2 slots, SQLite", local(TUNE), COMMON),
+        World("Ray Tune, 2 slots, SQLite", local(TUNE), COMMON | {"kill -9 of the driver's Ray node": do.kill_ray}),
         World(
             "2 drivers inline, SQLite", local(INLINE, 2), COMMON | {"driver frozen past its lease": do.freeze_driver}
         ),

@@ -1,0 +1,104 @@
+"""``gpus: auto``: how many trials share a GPU, found by measuring the largest of them.
+
+One network, the heaviest of a sample of the space by arithmetic, trains a few steps alone on a GPU. What it took at
+most, with a margin, is what each trial gets; a trial that takes more runs out of memory alone (``memory_share``).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import ray
+from ray.exceptions import RayError
+
+from qpsearch.architecture import Infeasible, TrialConfig, resolve
+from qpsearch.cost import cost
+from qpsearch.dispatch.cluster import Cluster
+from qpsearch.dispatch.worker import Bench
+from qpsearch.errors import UserError
+from qpsearch.records import CUDA_CONTEXT_BYTES, RunSettings
+from qpsearch.seeds import derive_seed
+from qpsearch.space import RandomChooser, Space, settle
+
+SAMPLE: Final = 64
+MARGIN: Final = 1.25
+MOST: Final = 8  # trials on one GPU; more take turns rather than run at once
+PROBE_S: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """What a few steps of training took of a GPU, in bytes."""
+
+    used: int
+    total: int
+
+
+Measure = Callable[[TrialConfig, RunSettings], Peak]
+
+
+def heaviest(space: Space) -> TrialConfig:
+    """Return the configuration that keeps most for backward, among a seeded sample of the space.
+
+    Raises:
+        UserError: None of the sample can be built.
+    """
+    found = []
+    for index in range(SAMPLE):
+        try:
+            draw = settle(space, RandomChooser(derive_seed(space.search.seed, "packing", index)))
+            found.append(resolve(space, draw))
+        except Infeasible:
+            continue
+    if not found:
+        raise UserError(f"none of {SAMPLE} networks drawn from the space can be built; look at: qpsearch space check")
+    return max(found, key=memory)
+
+
+def memory(config: TrialConfig) -> int:
+    """Estimate what training keeps: activations of a batch, and weights, gradients and two moments."""
+    costs = cost(config.network)
+    return costs.activation_bytes * config.recipe.batch_size + 16 * costs.parameters
+
+
+def trials_a_gpu(peak: Peak, cores_a_gpu: float, cpus: int) -> int:
+    """Return how many trials fit on one GPU by memory, and by the cores that come with it; at least 1."""
+    by_memory = peak.total / (MARGIN * peak.used + CUDA_CONTEXT_BYTES)
+    return max(1, min(math.floor(by_memory), math.floor(cores_a_gpu / cpus), MOST))
+
+
+def pack(cluster: Cluster, space: Space, bench: Bench, measure: Measure) -> tuple[Cluster, str]:
+    """Measure, and share GPUs accordingly.
+
+    Args:
+        cluster: With whole GPUs.
+        space: What is searched.
+        bench: What a worker gets.
+        measure: Trains a few steps in a process that sees one GPU.
+
+    Returns:
+        The cluster with shares of GPUs, and a sentence about it for the user.
+    """
+    config = heaviest(space)
+    settings = RunSettings(
+        seed=0,
+        device=bench.device,
+        threads=bench.threads,
+        memory_format=bench.memory_format,
+        data_folder=bench.data_folder,
+    )
+    task = ray.remote(num_cpus=cluster.cpus, num_gpus=1, max_retries=0)(measure)
+    try:
+        peak: Peak = ray.get(task.remote(config, settings), timeout=PROBE_S)
+    except RayError as error:
+        why = str(error).strip().splitlines()[-1]
+        return cluster, f"the heaviest of {SAMPLE} networks could not be measured ({why}): one trial a GPU"
+    total = ray.cluster_resources()
+    count = trials_a_gpu(peak, total["CPU"] / total["GPU"], cluster.cpus)
+    used, whole = peak.used / 2**30, peak.total / 2**30
+    said = (
+        f"the heaviest of {SAMPLE} networks took {used:.1f} of {whole:.0f} GiB: {count} trial{'s' * (count > 1)} a GPU"
+    )
+    slots = min(cluster.slots * count, cluster.most or cluster.slots * count)
+    return replace(cluster, gpus=1 / count, slots=slots), said

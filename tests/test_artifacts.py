@@ -1,0 +1,84 @@
+"""Files by URI: the same on a disk and in an object store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qpsearch.artifacts import join, open_artifacts, read_sound
+from qpsearch.errors import ArtifactError
+from qpsearch.records import content_hash
+from tests.stores import s3_bucket
+
+
+@pytest.fixture(params=["folder", "file", "s3"])
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "s3":
+        with s3_bucket() as bucket:
+            yield bucket
+    else:
+        yield f"{'file://' if request.param == 'file' else ''}{tmp_path}/artifacts"
+
+
+def test_what_is_written_is_read_listed_and_deleted(uri: str) -> None:
+    files = open_artifacts(uri)
+    assert files.names() == []
+    assert files.names("a") == []
+    for path in ("a/one", "a/two", "b/one"):
+        files.write(path, path.encode() * 100_000)
+    assert files.names() == ["a", "b"]
+    assert files.names("a") == ["one", "two"]
+    assert files.read("a/two") == b"a/two" * 100_000
+    files.write("a/two", b"again")
+    assert open_artifacts(uri).read("a/two") == b"again"
+    files.delete("a/one")
+    files.delete("a/never")
+    assert files.names("a") == ["two"]
+    files.delete("b")
+    assert files.names("b") == []
+    with pytest.raises(OSError, match="one"):
+        files.read("a/one")
+
+
+def test_a_damaged_file_is_passed_over(uri: str) -> None:
+    files = open_artifacts(uri)
+    names = [f"r0-e{epoch}-{content_hash(b'good')}.pt" for epoch in (3, 2, 1)]
+    files.write(names[0], b"go")
+    files.write(names[2], b"good")
+    assert list(read_sound(files, names)) == [(names[2], b"good")]
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("s3://key:word@bucket/x", "holds credentials, which would be stored"),
+        ("nowhere://x/y", "cannot be opened"),
+        ("s3://", "cannot be opened"),
+    ],
+)
+def test_a_wrong_uri_is_one_message_without_its_secret(uri: str, message: str) -> None:
+    with pytest.raises(ArtifactError, match=message) as caught:
+        open_artifacts(uri)
+    assert "word" not in str(caught.value)
+
+
+def test_a_store_that_is_away_is_the_machines_fault_not_a_missing_file() -> None:
+    with s3_bucket() as uri:
+        files = open_artifacts(uri)
+        files.write("x", b"1")
+    with pytest.raises(ArtifactError, match="cannot be written"):
+        files.write("y", b"1")
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        files.read("x")
+
+
+def test_a_file_in_the_place_of_a_folder_cannot_be_written_below(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("a file")
+    with pytest.raises(ArtifactError, match="cannot be written"):
+        open_artifacts(str(tmp_path / "x")).write("y/z", b"1")
+
+
+def test_options_stay_at_the_end_of_a_longer_uri() -> None:
+    assert join("s3://b/x?region=y", "z/1") == "s3://b/x/z/1?region=y"
+    assert join("studies/what?", "z") == "studies/what?/z"
+    assert join("gs://b/x/", "z") == "gs://b/x/z"
