@@ -85,6 +85,7 @@ class Ledger:
         self._writer = Writer(self._database, self._study_id, self._lease_id, opened.revision, self._follow, listener)
         self._spending = opened.spending
         self._looked = float("-inf")
+        self._is_gone = False
 
     def __enter__(self) -> Self:
         self._heart.start()
@@ -96,7 +97,7 @@ class Ledger:
         self._heart.stop()
         self._proposer.stop()
         try:
-            if not isinstance(error, Superseded | StorageError):
+            if not self._is_gone and not isinstance(error, Superseded | StorageError):
                 self.interrupt_all()
                 self._writer.write(
                     lambda c, revision: lease.release(c, self._lease_id, self._heart.seconds, self._clock())
@@ -292,7 +293,7 @@ class Ledger:
 
     def discard(self) -> None:
         """Take a study back that has no trial yet, since it could not be started."""
-        self._writer.write(lambda c, revision: delete_empty_study(c, self._study_id))
+        self._is_gone = self._writer.write(lambda c, revision: delete_empty_study(c, self._study_id))
 
     def _claim(self) -> OpenTrial | None:
         """Take an open trial that nobody runs; None where there is none, or others were quicker."""

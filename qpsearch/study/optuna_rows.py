@@ -41,11 +41,13 @@ def insert_study(connection: Connection, name: str, direction: Direction) -> int
     return int(key[0])
 
 
-def delete_empty_study(connection: Connection, study: int) -> None:
+def delete_empty_study(connection: Connection, study: int) -> bool:
     """Delete a study that has no trials, and with it our rows about it; one that has trials stays."""
-    if connection.execute(select(trials.c.trial_id).where(trials.c.study_id == study).limit(1)).first() is None:
+    is_empty = connection.execute(select(trials.c.trial_id).where(trials.c.study_id == study).limit(1)).first() is None
+    if is_empty:
         connection.execute(delete(directions).where(directions.c.study_id == study))
         connection.execute(delete(studies).where(studies.c.study_id == study))
+    return is_empty
 
 
 def study_id(connection: Connection, name: str) -> int | None:

@@ -6,6 +6,7 @@ driver could wait for.
 """
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,7 +19,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock
 from optuna.storages._rdb.models import SCHEMA_VERSION
-from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.exc import (
     ArgumentError,
     IntegrityError,
@@ -33,6 +34,7 @@ from qpsearch.errors import StorageAway, StorageConflict, StorageEmpty, StorageE
 from qpsearch.study.tables import VERSION_TABLE
 
 BUSY_S: Final = 60
+STILL: Final = {"mode": "ro", "immutable": "1", "uri": "true"}
 LOCK_KEY: Final = 0x717073  # "qps"
 SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # one state for all queries
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -40,7 +42,7 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 HINTS: Final = {
     "password authentication failed": "Check user and password of --storage or QPSEARCH_STORAGE",
     "database or disk is full": "Free some room, then: qpsearch resume STUDY",
-    "readonly database": "Writing needs the right to write the file and its folder",
+    "permission denied for": "This user can read but not write there",
     "Connection refused": "Is the server running, and is host and port right?",
 }
 
@@ -72,6 +74,7 @@ class Database:
         database = cls(url)
         if (path := database.file) is not None:
             _make_folder(path)
+            _check_writable(path)
         return database._ready(database._upgrade)
 
     @classmethod
@@ -149,7 +152,7 @@ class Database:
             kind = StorageError if self.file is not None else StorageAway
             raise kind(f"{self.shown}: {_cause(error)}{_hint(error)}") from None
         except SQLAlchemyError as error:
-            raise StorageError(f"{self.shown}: {_cause(error)}") from None
+            raise StorageError(f"{self.shown}: {_cause(error)}{_hint(error)}") from None
         except optuna.exceptions.StorageInternalError as error:
             raise StorageError(f"{self.shown}: {_cause(error.__cause__ or error)}") from None
 
@@ -242,7 +245,11 @@ def _engine(url: Any) -> Engine:
                 f"{url.render_as_string(hide_password=True)}: the driver for such a database is missing ({error}). "
                 "For PostgreSQL: pip install 'qpsearch[postgres]', and a URL postgresql+psycopg://..."
             ) from None
-    engine = create_engine(url, connect_args={"timeout": BUSY_S})
+    if url.database and _is_still(Path(url.database)):  # SQLite would want to make files beside it
+        still = URL.create("sqlite", database=f"file:{Path(url.database).absolute()}", query=STILL)
+        engine = create_engine(still)
+    else:
+        engine = create_engine(url, connect_args={"timeout": BUSY_S})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -272,6 +279,18 @@ def _make_folder(path: Path) -> None:
         raise StorageError(
             f"{path.parent}: cannot be made ({error.strerror}). --storage names another place."
         ) from None
+
+
+def _check_writable(path: Path) -> None:
+    """Raise StorageError where a database, or the folder in which SQLite keeps its log, cannot be written."""
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise StorageError(f"{path}: can be read but not written ({place}). --storage names another database.")
+
+
+def _is_still(path: Path) -> bool:
+    """Whether a database stands on a disk that cannot be written and nobody is writing it elsewhere either."""
+    return path.exists() and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
 
 
 def _cause(error: BaseException) -> str:

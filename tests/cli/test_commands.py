@@ -62,7 +62,7 @@ def test_status_counts(study: Path) -> None:
     assert sum(counts.values()) == 30
     assert min(counts[state] for state in ("COMPLETE", "PRUNED", "FAIL")) >= 1
     assert set(summary["failures"]) == {"diverged", "error"}
-    assert summary["driver"] is None
+    assert summary["drivers"] == []
     assert document["running"] == []
     text = qpsearch(study, "status", "scripted").stdout
     assert re.search(rf"scripted +30/30 +{counts['COMPLETE']} +{counts['PRUNED']} +{counts['FAIL']} +0 ", text)
