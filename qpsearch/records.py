@@ -247,13 +247,18 @@ class TrialRecord:
     @property
     def blocks(self) -> tuple[str, ...]:
         """The kinds of block of its network, each once, in alphabetical order."""
-        return tuple(sorted({stage["block"] for stage in json.loads(self.config_json)["network"]["stages"]}))
+        return blocks_of(self.config_json)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as ``--json`` prints it."""
         fields = asdict(self) | {"params": dict(self.params), "config": json.loads(self.config_json)}
         del fields["config_json"]
         return fields
+
+
+def blocks_of(config_json: str) -> tuple[str, ...]:
+    """Return the kinds of block of a configuration's network, each once, in alphabetical order."""
+    return tuple(sorted({stage["block"] for stage in json.loads(config_json)["network"]["stages"]}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

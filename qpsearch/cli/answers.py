@@ -44,8 +44,7 @@ def status(
     database = Database.open(storage)
     names = reading.study_names(database) if study is None else [study]
     summaries = [reading.summary(database, name) for name in names]
-    records = reading.trial_records(database, study) if study is not None else []
-    running = [record for record in records if record.state == "RUNNING"]
+    running = reading.running_records(database, study) if study is not None else []
     if as_json:
         print_json(
             {

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import AuthenticationError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.errors import DispatchError
@@ -16,6 +18,14 @@ from qpsearch.space.space import Resources
 from qpsearch.vocabulary import DatasetName
 
 KNOCK_S = 10.0
+TOKEN = (
+    " Where it asks for a token: export RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or ~/.ray/auth_token as on its head."
+)
+
+# Defaults of ours for Ray's own; what the user sets stands.
+SWITCHES = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no reports to anybody
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +87,22 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
     Raises:
         DispatchError: There is no such cluster, or a trial asks for more than it has.
     """
+    for name, value in SWITCHES.items():
+        os.environ.setdefault(name, value)
     try:
         _knock(address)
         ray.init(
             address=address or "local",  # None would join a cluster that RAY_ADDRESS names
+            num_cpus=None if address else _own_cores(),
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level=logging.CRITICAL,
         )
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, AuthenticationError) as error:
         raise DispatchError(
             f"--address {address}: no Ray cluster can be reached there ({_line(error)}). "
             "'ray start --head' starts one; without --address this machine is used."
+            + (TOKEN if os.environ.get("RAY_AUTH_MODE") != "token" else " Is the token that of its head?")
             if address
             else f"Ray cannot be started on this machine ({_line(error)}). --dispatch inline works without it."
         ) from None
@@ -96,6 +110,11 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
         yield _size(resources, ray.cluster_resources(), ray.nodes())
     finally:
         ray.shutdown()
+
+
+def _own_cores() -> int:
+    """Return the cores that this process may use: a batch system gives a job some of a machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _knock(address: str | None) -> None:

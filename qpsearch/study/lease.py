@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from qpsearch.errors import Superseded
 from qpsearch.study.tables import leases
@@ -22,6 +22,11 @@ from qpsearch.study.tables import leases
 LEASE_S: Final = 60.0
 UNKNOWN: Final = "-"
 HELD, RELEASED, SUPERSEDED = "held", "released", "superseded"
+COUNT: Final = (  # built once, since every step takes it
+    update(leases)
+    .where(leases.c.lease_id == bindparam("of_lease"), leases.c.state == HELD, leases.c.written == bindparam("before"))
+    .values(beat=leases.c.beat + 1, written=bindparam("after"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +136,7 @@ def step(connection: Connection, lease_id: int, written: int) -> None:
         Superseded: Another driver has taken over; the transaction must not be committed.
         Committed: This step was committed already; the transaction must not be committed again.
     """
-    own = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD)
-    counted = own.where(leases.c.written == written).values(beat=leases.c.beat + 1, written=written + 1)
-    if connection.execute(counted).rowcount == 1:
+    if connection.execute(COUNT, {"of_lease": lease_id, "before": written, "after": written + 1}).rowcount == 1:
         return
     row = connection.execute(select(leases).where(leases.c.lease_id == lease_id)).first()
     raise Committed if row is not None and row.state == HELD else gone()

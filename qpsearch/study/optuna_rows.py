@@ -15,7 +15,7 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, func, insert, select, update
 
 from qpsearch.study.tables import (
     configs,
@@ -29,6 +29,17 @@ from qpsearch.study.tables import (
     values,
 )
 from qpsearch.vocabulary import Direction
+
+# Built once: SQLAlchemy takes longer to build a statement than a database to run it.
+INSERT_TRIAL, INSERT_PARAMS, INSERT_VALUE = insert(trials), insert(params), insert(values)
+INSERT_INTERMEDIATE = insert(intermediate)
+CLOSE = (
+    update(trials)
+    .where(trials.c.trial_id == bindparam("of_trial"))
+    .values(state=bindparam("ended_as"), datetime_complete=bindparam("ended_at"))
+)
+TAKE_STUDY = select(studies.c.study_id).where(studies.c.study_id == bindparam("of_study")).with_for_update()
+LAST_NUMBER = select(func.max(trials.c.number)).where(trials.c.study_id == bindparam("of_study"))
 
 DIRECTIONS = {Direction.MAXIMIZE: StudyDirection.MAXIMIZE, Direction.MINIMIZE: StudyDirection.MINIMIZE}
 
@@ -57,8 +68,8 @@ def study_id(connection: Connection, name: str) -> int | None:
 
 def insert_trial(connection: Connection, study: int, number: int, trial: FrozenTrial, now: float) -> int:
     """Write a running trial with all its parameters and system attributes; return its id."""
-    row = insert(trials).values(number=number, study_id=study, state=TrialState.RUNNING, datetime_start=_utc(now))
-    key = connection.execute(row).inserted_primary_key
+    row = {"number": number, "study_id": study, "state": TrialState.RUNNING, "datetime_start": _utc(now)}
+    key = connection.execute(INSERT_TRIAL, row).inserted_primary_key
     assert key is not None
     trial_id = int(key[0])
     rows = [
@@ -71,7 +82,7 @@ def insert_trial(connection: Connection, study: int, number: int, trial: FrozenT
         for name, distribution in trial.distributions.items()
     ]
     if rows:
-        connection.execute(insert(params), rows)
+        connection.execute(INSERT_PARAMS, rows)
     insert_attrs(connection, system_attrs, trial_id, trial.system_attrs)
     return trial_id
 
@@ -81,8 +92,8 @@ def next_number(connection: Connection, study: int) -> int:
 
     Takes the study's row as Optuna does when it adds a trial, so that no other tool adds one in between.
     """
-    connection.execute(select(studies.c.study_id).where(studies.c.study_id == study).with_for_update())
-    last = connection.execute(select(func.max(trials.c.number)).where(trials.c.study_id == study)).scalar()
+    connection.execute(TAKE_STUDY, {"of_study": study})
+    last = connection.execute(LAST_NUMBER, {"of_study": study}).scalar()
     return 0 if last is None else int(last) + 1
 
 
@@ -96,21 +107,17 @@ def insert_attrs(connection: Connection, table: Table, trial_id: int, attrs: Map
 def insert_intermediate(connection: Connection, trial_id: int, step: int, value: float) -> None:
     """Write the value reported at a step."""
     number, kind = TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
-    connection.execute(
-        insert(intermediate).values(
-            trial_id=trial_id, step=step, intermediate_value=number, intermediate_value_type=kind
-        )
-    )
+    row = {"trial_id": trial_id, "step": step, "intermediate_value": number, "intermediate_value_type": kind}
+    connection.execute(INSERT_INTERMEDIATE, row)
 
 
 def close_trial(connection: Connection, trial_id: int, state: TrialState, value: float | None, now: float) -> None:
     """End a running trial, with its value where it has one."""
-    connection.execute(
-        update(trials).where(trials.c.trial_id == trial_id).values(state=state, datetime_complete=_utc(now))
-    )
+    connection.execute(CLOSE, {"of_trial": trial_id, "ended_as": state, "ended_at": _utc(now)})
     if value is not None:
         number, kind = TrialValueModel.value_to_stored_repr(value)
-        connection.execute(insert(values).values(trial_id=trial_id, objective=0, value=number, value_type=kind))
+        row = {"trial_id": trial_id, "objective": 0, "value": number, "value_type": kind}
+        connection.execute(INSERT_VALUE, row)
 
 
 def read_trials(connection: Connection, study: int, only: Collection[int] | None = None) -> list[FrozenTrial]:

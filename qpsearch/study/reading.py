@@ -1,13 +1,14 @@
 """Reading a study: records for tables and figures. Takes no lock that a driver could wait for."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
+from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, case, func, select
 
-from qpsearch.records import Account, Objective, StudySummary, TrialRecord
+from qpsearch.records import Account, Objective, StudySummary, TrialRecord, blocks_of
 from qpsearch.space import Space
 from qpsearch.study import lease
 from qpsearch.study.lease import Driver
@@ -15,7 +16,10 @@ from qpsearch.study.opening import find_study, stored_space
 from qpsearch.study.optuna_rows import read_trials
 from qpsearch.study.spending import budget_of, covered, gpu_seconds, lease_intervals
 from qpsearch.study.storage import Database
-from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs, studies, study_facts, trials
+from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs, studies, study_facts, trials, values
+from qpsearch.vocabulary import Ending
+
+FINITE: Final = TrialValueModel.TrialValueType.FINITE
 
 
 def study_names(database: Database) -> list[str]:
@@ -37,6 +41,19 @@ def frozen_trials(database: Database, name: str) -> list[FrozenTrial]:
 def trial_records(database: Database, name: str) -> list[TrialRecord]:
     """Return a study's trials, by number; raises StudyNotFound."""
     return database.read(lambda c: _records(c, find_study(c, name)))
+
+
+def running_records(database: Database, name: str) -> list[TrialRecord]:
+    """Return the trials that have not ended, by number; raises StudyNotFound."""
+
+    def query(connection: Connection) -> list[TrialRecord]:
+        study = find_study(connection, name)
+        is_open = (trials.c.study_id == study) & (trials.c.state == TrialState.RUNNING)
+        return _records(
+            connection, study, only=connection.execute(select(trials.c.trial_id).where(is_open)).scalars().all()
+        )
+
+    return database.read(query)
 
 
 def run_scores(database: Database, name: str, number: int) -> list[tuple[int, float | None]]:
@@ -85,42 +102,75 @@ def _facts(connection: Connection, study: int) -> Row[Any]:
 
 
 def _summary(connection: Connection, study: int, name: str) -> StudySummary:
+    """Count in the database: a study of thousands of trials must not be read to be summed up."""
     facts = _facts(connection, study)
-    objective = stored_space(facts, name).search.objective
-    records = _records(connection, study)
+    space = stored_space(facts, name)
+    own = select(trials.c.state, func.count()).join(configs, configs.c.trial_id == trials.c.trial_id)
+    counts = connection.execute(own.where(trials.c.study_id == study).group_by(trials.c.state))
+    failed = select(attempts.c.reason, func.count().label("number")).join(
+        trials, trials.c.trial_id == attempts.c.trial_id
+    )
+    failures = connection.execute(
+        failed.where(trials.c.study_id == study, attempts.c.ending == Ending.FAILED).group_by(attempts.c.reason)
+    )
+    work = select(func.count(), func.sum(epochs.c.seconds)).join(trials, trials.c.trial_id == epochs.c.trial_id)
+    recorded, seconds = connection.execute(work.where(trials.c.study_id == study)).one()
     return StudySummary(
         name=name,
-        objective=objective,
+        objective=space.search.objective,
         budget=budget_of(facts),
-        counts=Counter(record.state for record in records),
-        failures=Counter(record.reason for record in records if record.reason is not None),
+        counts={state.name: count for state, count in counts},
+        failures={row.reason: row.number for row in failures},
         infeasible=connection.execute(select(func.count()).where(infeasible.c.study_id == study)).scalar_one(),
-        best=best(records, objective),
-        seconds=sum(record.duration_s for record in records),
+        best=_best(connection, study, space.search.objective),
+        seconds=seconds or 0.0,
         drivers=_drivers(connection, study),
         sampler=facts.sampler,
         pruner=facts.pruner,
-        epochs=sum(record.epochs for record in records),
+        epochs=recorded,
         wall_s=covered(list(lease_intervals(connection, study).values())),
         gpu_s=gpu_seconds(connection, study),
-        accounts=_accounts(connection, study, records),
+        accounts=_accounts(connection, study),
     )
 
 
-def _accounts(connection: Connection, study: int, records: list[TrialRecord]) -> tuple[Account, ...]:
+def _best(connection: Connection, study: int, objective: Objective) -> TrialRecord | None:
+    """Return what ``best`` would, reading one trial; those without a finite value only where there is no other."""
+    better = values.c.value.desc() if objective.sign > 0 else values.c.value.asc()
+    is_finite = case((values.c.value_type == FINITE, 0), else_=1)
     query = (
-        select(trials.c.number, func.sum(attempts.c.seconds), func.sum(attempts.c.repeated_s))
-        .join(trials, trials.c.trial_id == attempts.c.trial_id)
-        .where(trials.c.study_id == study)
-        .group_by(trials.c.number)
+        select(trials.c.trial_id)
+        .join(configs, configs.c.trial_id == trials.c.trial_id)
+        .join(values, values.c.trial_id == trials.c.trial_id)
+        .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE)
+        .order_by(is_finite, better, trials.c.number)
+        .limit(1)
     )
-    held = {number: (seconds, repeated_s) for number, seconds, repeated_s in connection.execute(query)}
+    found = connection.execute(query).scalar()
+    return None if found is None else _records(connection, study, only=[found])[0]
+
+
+def _accounts(connection: Connection, study: int) -> tuple[Account, ...]:
+    held = (
+        select(
+            attempts.c.trial_id,
+            func.sum(attempts.c.seconds).label("seconds"),
+            func.sum(attempts.c.repeated_s).label("repeated_s"),
+        )
+        .group_by(attempts.c.trial_id)
+        .subquery()
+    )
+    query = (
+        select(trials.c.state, configs.c.config_json, held.c.seconds, held.c.repeated_s)
+        .join(configs, configs.c.trial_id == trials.c.trial_id)
+        .join(held, held.c.trial_id == trials.c.trial_id)
+        .where(trials.c.study_id == study)
+    )
     totals: dict[str, Counter[str]] = defaultdict(Counter)
-    for record in records:
-        seconds, repeated_s = held.get(record.number, (0.0, 0.0))
-        own = totals[" + ".join(record.blocks)]
+    for state, config_json, seconds, repeated_s in connection.execute(query):
+        own = totals[" + ".join(blocks_of(config_json))]
         own["trials"] += 1
-        own[record.state] += max(seconds - repeated_s, 0.0)
+        own[state.name] += max(seconds - repeated_s, 0.0)
         own["repeated"] += repeated_s
     return tuple(
         Account(
@@ -142,8 +192,10 @@ def _drivers(connection: Connection, study: int) -> tuple[str, ...]:
     return tuple(str(holder.driver) for holder in lease.standing(connection, study) if not holder.expired_on(here))
 
 
-def _records(connection: Connection, study: int) -> list[TrialRecord]:
+def _records(connection: Connection, study: int, only: Collection[int] | None = None) -> list[TrialRecord]:
     own = select(trials.c.trial_id).where(trials.c.study_id == study)
+    if only is not None:
+        own = own.where(trials.c.trial_id.in_(only))
     config = {
         row.trial_id: row.config_json for row in connection.execute(select(configs).where(configs.c.trial_id.in_(own)))
     }
@@ -160,7 +212,7 @@ def _records(connection: Connection, study: int) -> list[TrialRecord]:
         tries[row.trial_id].append(row)
     return [
         _record(trial, config[trial._trial_id], work.get(trial._trial_id), tries[trial._trial_id])
-        for trial in read_trials(connection, study)
+        for trial in read_trials(connection, study, only)
     ]
 
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from typing import Final
 
 from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Float, Integer, bindparam, insert, select, update
 
 from qpsearch.architecture import TrialConfig
-from qpsearch.records import Failed, Objective, Place, Progress, Run
+from qpsearch.records import EpochReport, Failed, Objective, Place, Progress, Run
 from qpsearch.seeds import derive_seed
 from qpsearch.space.space import Search
 from qpsearch.study.open_trial import History, OpenTrial
@@ -16,6 +17,32 @@ from qpsearch.study.optuna_rows import insert_trial
 from qpsearch.study.proposer import Proposal
 from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs
 from qpsearch.vocabulary import Ending, FailReason, Metric
+
+# Statements of the steps that every report takes, built once: SQLAlchemy takes longer to build one than SQLite to
+# run it.
+OF_TRIAL: Final = bindparam("of_trial", type_=Integer)
+OF_ATTEMPT: Final = bindparam("of_attempt", type_=Integer)
+TOUCH: Final = update(configs).where(configs.c.trial_id == OF_TRIAL).values(revision=bindparam("moved_to"))
+CURRENT_ATTEMPT: Final = update(attempts).where(attempts.c.trial_id == OF_TRIAL, attempts.c.number == OF_ATTEMPT)
+ADD_SECONDS: Final = CURRENT_ATTEMPT.values(
+    seconds=bindparam("so_far_s"), repeated_s=attempts.c.repeated_s + bindparam("more_s")
+)
+PLACE: Final = CURRENT_ATTEMPT.values(
+    host=bindparam("at_host"),
+    device=bindparam("on_device"),
+    threads=bindparam("with_threads"),
+    memory_format=bindparam("in_format"),
+)
+END: Final = CURRENT_ATTEMPT.where(attempts.c.ending.is_(None)).values(  # it ends once
+    ended=bindparam("ended_at"),
+    ending=bindparam("how"),
+    repeated_s=attempts.c.repeated_s + bindparam("lost", type_=Float) * (bindparam("so_far_s") - attempts.c.seconds),
+    seconds=bindparam("so_far_s"),
+    reason=bindparam("why"),
+    detail=bindparam("details"),
+)
+INSERT_EPOCH, INSERT_ATTEMPT, INSERT_CONFIG = insert(epochs), insert(attempts), insert(configs)
+REPORTED: Final = tuple(column.name for column in epochs.c if column.name in EpochReport.__slots__)
 
 
 def insert_new_trial(
@@ -38,16 +65,13 @@ def insert_new_trial(
 
 def insert_config(connection: Connection, trial_id: int, config: TrialConfig, revision: int) -> None:
     """Write what a trial trains."""
-    connection.execute(
-        insert(configs).values(
-            trial_id=trial_id, config_json=config.to_json(), fingerprint=config.fingerprint, revision=revision
-        )
-    )
+    row = {"trial_id": trial_id, "config_json": config.to_json(), "fingerprint": config.fingerprint}
+    connection.execute(INSERT_CONFIG, row | {"revision": revision})
 
 
 def touch(connection: Connection, trial_id: int, revision: int) -> None:
     """Mark a trial as changed in the study's revision, for other drivers to see."""
-    connection.execute(update(configs).where(configs.c.trial_id == trial_id).values(revision=revision))
+    connection.execute(TOUCH, {"of_trial": trial_id, "moved_to": revision})
 
 
 def insert_runs(connection: Connection, trial_id: int, own: Sequence[Run]) -> None:
@@ -65,30 +89,20 @@ def set_score(connection: Connection, trial_id: int, replicate: int, score: floa
 
 def insert_attempt(connection: Connection, trial_id: int, number: int, lease_id: int, gpus: float, now: float) -> None:
     """Write that an attempt begins."""
-    connection.execute(
-        insert(attempts).values(
-            trial_id=trial_id, number=number, lease_id=lease_id, gpus=gpus, began=now, seconds=0.0, repeated_s=0.0
-        )
-    )
+    row = {"trial_id": trial_id, "number": number, "lease_id": lease_id, "gpus": gpus, "began": now}
+    connection.execute(INSERT_ATTEMPT, row | {"seconds": 0.0, "repeated_s": 0.0})
 
 
 def update_attempt(
     connection: Connection, trial: OpenTrial, seconds: float, repeated_s: float, place: Place | None
 ) -> None:
     """Write how long the current attempt has run, and, where given, the place that its first report told."""
-    changes = {"seconds": seconds, "repeated_s": attempts.c.repeated_s + repeated_s}
+    key = {"of_trial": trial.trial_id, "of_attempt": trial.attempt}
+    connection.execute(ADD_SECONDS, key | {"so_far_s": seconds, "more_s": repeated_s})
     if place is not None:
-        changes |= {
-            "host": place.host,
-            "device": place.device,
-            "threads": place.threads,
-            "memory_format": place.memory_format,
-        }
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.trial_id == trial.trial_id, attempts.c.number == trial.attempt)
-        .values(**changes)
-    )
+        where = {"at_host": place.host, "on_device": place.device}
+        how = {"with_threads": place.threads, "in_format": place.memory_format}
+        connection.execute(PLACE, key | where | how)
 
 
 def end_attempt(
@@ -100,22 +114,18 @@ def end_attempt(
     failed: Failed | None = None,
 ) -> None:
     """End the current attempt; work since its last report is lost unless the attempt ended by a report."""
-    lost_s = seconds - attempts.c.seconds if ending in (Ending.LOST, Ending.INTERRUPTED) else 0.0
     connection.execute(
-        update(attempts)
-        .where(
-            attempts.c.trial_id == trial.trial_id,
-            attempts.c.number == trial.attempt,
-            attempts.c.ending.is_(None),  # it ends once
-        )
-        .values(
-            ended=now,
-            ending=ending.value,
-            seconds=seconds,
-            repeated_s=attempts.c.repeated_s + lost_s,
-            reason=failed.reason.value if failed else None,
-            detail=failed.detail if failed else None,
-        )
+        END,
+        {
+            "of_trial": trial.trial_id,
+            "of_attempt": trial.attempt,
+            "ended_at": now,
+            "how": ending.value,
+            "so_far_s": seconds,
+            "lost": float(ending in (Ending.LOST, Ending.INTERRUPTED)),
+            "why": failed.reason.value if failed else None,
+            "details": failed.detail if failed else None,
+        },
     )
 
 
@@ -130,9 +140,8 @@ def insert_epoch(connection: Connection, trial: OpenTrial, progress: Progress, i
         connection.execute(of_run.where(epochs.c.epoch > report.epoch).values(checkpoint=""))
         connection.execute(of_run.where(epochs.c.epoch == report.epoch).values(checkpoint=report.checkpoint))
         return
-    row = {column.name: getattr(report, column.name) for column in epochs.c if hasattr(report, column.name)}
-    key = {"trial_id": trial.trial_id, "replicate": progress.replicate, "epoch": report.epoch}
-    connection.execute(insert(epochs).values(**(row | key), attempt=trial.attempt, reported=now))
+    key = {"trial_id": trial.trial_id, "replicate": progress.replicate, "attempt": trial.attempt, "reported": now}
+    connection.execute(INSERT_EPOCH, key | {name: getattr(report, name) for name in REPORTED})
 
 
 def insert_infeasible(

@@ -12,11 +12,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import optuna
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from filelock import FileLock
 from optuna.storages._rdb.models import SCHEMA_VERSION
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
@@ -197,11 +192,11 @@ class Database:
                 f"{self.shown}: holds no qpsearch studies. 'qpsearch run SPACE --storage ...' makes one there."
             )
         self._check_optuna(connection)
-        ours = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
-        history = ScriptDirectory(str(MIGRATIONS))
-        if ours == history.get_current_head():
+        ours = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+        known = sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+        if ours == known[-1]:
             return
-        if ours not in {revision.revision for revision in history.walk_revisions()}:
+        if ours not in known:
             raise StorageError(f"{self.shown}: was made by a newer qpsearch (schema {ours}). Upgrade qpsearch.")
         raise StorageOutdated(
             f"{self.shown}: its tables are of qpsearch schema {ours}. 'qpsearch resume STUDY' migrates them."
@@ -214,6 +209,10 @@ class Database:
 
 
 def _migrate(connection: Connection) -> None:
+    from alembic import command  # a fifth of a second that readers need not wait
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
@@ -265,8 +264,9 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     if connection.get_execution_options().get("qpsearch_writing"):
-        if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+        if not connection.info.get("wal"):
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            connection.info["wal"] = True
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.exec_driver_sql("BEGIN")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from qpsearch.errors import StorageAway
 from qpsearch.study import lease
@@ -20,6 +20,14 @@ from qpsearch.study.tables import study_facts
 
 PATIENCE_S: Final = 600.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
+
+# Built once, since every step takes them.
+MOVE: Final = (
+    update(study_facts)
+    .where(study_facts.c.study_id == bindparam("of_study"))
+    .values(revision=study_facts.c.revision + 1)
+    .returning(study_facts.c.revision)
+)
 
 T = TypeVar("T")
 Step = Callable[[Connection, int], T]
@@ -110,9 +118,7 @@ class Writer:
 
 def move_revision(connection: Connection, study_id: int) -> int:
     """Take the study's row until the transaction ends; return its new revision."""
-    facts = study_facts.c
-    moved = update(study_facts).where(facts.study_id == study_id).values(revision=facts.revision + 1)
-    return _known_study(connection.execute(moved.returning(facts.revision)).scalar())
+    return _known_study(connection.execute(MOVE, {"of_study": study_id}).scalar())
 
 
 def read_revision(connection: Connection, study_id: int) -> int:
