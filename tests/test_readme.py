@@ -4,9 +4,11 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from qpsearch.models.blocks import BLOCKS
 from qpsearch.space import parse_space
@@ -49,6 +51,26 @@ def test_the_space_explained_is_a_space() -> None:
     (text,) = blocks("yaml")
     space = parse_space(text, "README.md")
     assert space.study == "digits"
+
+
+def test_the_recipes_are_sound_shell_and_yaml_and_name_flags_that_exist(tmp_path: Path) -> None:
+    """Slurm, ssh and KubeRay: what can be checked without a cluster."""
+    scripts = blocks("bash")
+    assert len(scripts) == 2
+    for script in scripts:
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    (manifest,) = (YAML(typ="safe").load(text) for text in blocks("yml"))
+    assert manifest["kind"] == "RayJob"
+    assert manifest["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["template"]["spec"]["containers"]
+    lines = [line.strip() for language in ("bash", "text") for text in blocks(language) for line in text.splitlines()]
+    called = [line.partition("qpsearch ")[2] for line in lines if re.match(r"(exec )?qpsearch ", line)]
+    called.append(manifest["spec"]["entrypoint"].partition("qpsearch ")[2])
+    assert len(called) >= 4
+    for call in called:
+        words = shlex.split(call.partition("#")[0])
+        shown = qpsearch(tmp_path, words[0], "--help", COLUMNS="200").stdout
+        for flag in (word for word in words if word.startswith("--")):
+            assert f"{flag} " in shown, call
 
 
 def test_the_tables_name_every_block_and_rule() -> None:

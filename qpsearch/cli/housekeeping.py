@@ -43,6 +43,7 @@ def rename(
     from qpsearch.study import housekeeping
     from qpsearch.study.storage import Database
 
+    Database.open(storage).close()  # where there is none, none is made
     housekeeping.rename(Database.create(storage), study, str(checked_name(new)))
     print(f"study {study} is now {new}")
 

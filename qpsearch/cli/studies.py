@@ -265,7 +265,8 @@ def _say_end(opened: "Opened", display: Progress, elsewhere: int, spent: str | N
             "--time or --gpu-hours"
         )
     elif elsewhere and tally.closed + elsewhere == tally.asked:
-        display.say(f"the last {elsewhere} trials are in the hands of other drivers")
+        text = "1 trial is" if elsewhere == 1 else f"{elsewhere} trials are"
+        display.say(f"{text} still run by other drivers of the study, who end it")
     elif tally.closed < tally.asked:
         display.say(f"stopped; go on with: qpsearch resume {opened.name}")
     elif tally.best is None:
