@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import time
 from itertools import pairwise
 from pathlib import Path
 
+import optuna
 import pytest
 import ray
 
@@ -12,6 +14,7 @@ from qpsearch.dispatch import cluster, tune
 from qpsearch.errors import DispatchError
 from qpsearch.space import parse_space
 from qpsearch.space.space import Resources
+from qpsearch.study.mirror import Mirror
 from tests.dispatch.study import dispatch, run_study
 from tests.helpers import new_ledger, rows
 from tests.scripted import Behaviour, space_text
@@ -29,27 +32,27 @@ def overlapping(url: str) -> list[set[str]]:
 
 
 @pytest.mark.parametrize(("share", "at_once"), [(1.0, 4), (0.5, 8)])
-def test_fractional_gpus_pack_trials_each_on_its_own_device(url: str, share: float, at_once: int) -> None:
+def test_fractional_gpus_pack_trials_each_on_its_own_device(sqlite_url: str, share: float, at_once: int) -> None:
     """HAZARDS 8: without a limit a searcher runs one trial at a time."""
-    text = space_text(Behaviour.SLOW, trials=at_once * 2, epochs=6)
+    text = space_text(Behaviour.SLOW, trials=at_once * 2, epochs=16)
     size = cluster._size(
         Resources(gpus=share, cpus=1, concurrent=None, report_timeout_s=None), ray.cluster_resources(), ray.nodes()
     )
     assert (size.slots, size.device) == (at_once, "cuda")
-    found = run_study("tune", url, text, slots=size.slots, gpus=share)
+    found = run_study("tune", sqlite_url, text, slots=size.slots, gpus=share)
     assert [record.state for record in found] == ["COMPLETE"] * at_once * 2
-    assert max(len(moment) for moment in overlapping(url)) == at_once
-    devices = [row[0] for row in rows(url, "SELECT device FROM qpsearch_attempts")]
+    assert max(len(moment) for moment in overlapping(sqlite_url)) == at_once
+    devices = [row[0] for row in rows(sqlite_url, "SELECT device FROM qpsearch_attempts")]
     assert set(devices) == {f"cuda {index}" for index in range(4)}
-    for moment in overlapping(url):
+    for moment in overlapping(sqlite_url):
         names = sorted(name.split("/")[0] for name in moment)
         assert max(names.count(name) for name in names) <= round(1 / share)
 
 
-def test_a_study_on_cpus_sees_no_gpu(url: str) -> None:
+def test_a_study_on_cpus_sees_no_gpu(sqlite_url: str) -> None:
     """HAZARDS 11: an actor with num_gpus=0 may see every GPU."""
-    run_study("tune", url, space_text(Behaviour.IMPROVES, trials=2))
-    assert {row[0] for row in rows(url, "SELECT device FROM qpsearch_attempts")} == {"cpu"}
+    run_study("tune", sqlite_url, space_text(Behaviour.IMPROVES, trials=2))
+    assert {row[0] for row in rows(sqlite_url, "SELECT device FROM qpsearch_attempts")} == {"cpu"}
 
 
 def test_no_file_of_rays_holds_the_storage_url(tmp_path: Path, local_ray: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,8 +62,8 @@ def test_no_file_of_rays_holds_the_storage_url(tmp_path: Path, local_ray: str, m
     kept = tmp_path / "kept"
     remove = shutil.rmtree
 
-    def keep(path: Path, **options: bool) -> None:
-        if path.exists():
+    def keep(path: str, **options: bool) -> None:
+        if Path(path).exists():
             shutil.copytree(path, kept)
         remove(path, **options)
 
@@ -112,8 +115,24 @@ def test_asking_for_more_than_there_is_says_what_there_is(asked: Resources, mess
         cluster._size(asked, {"CPU": 8}, [node(8)])
 
 
-def test_attempts_follow_one_another_in_their_slots(url: str) -> None:
-    run_study("tune", url, space_text(Behaviour.SLOW, trials=4, epochs=2), slots=1)
-    spans = rows(url, "SELECT began, ended FROM qpsearch_attempts ORDER BY began")
+def test_attempts_follow_one_another_in_their_slots(sqlite_url: str) -> None:
+    run_study("tune", sqlite_url, space_text(Behaviour.SLOW, trials=4, epochs=2), slots=1)
+    spans = rows(sqlite_url, "SELECT began, ended FROM qpsearch_attempts ORDER BY began")
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
     assert os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] == "1"
+
+
+def test_reports_are_taken_while_the_next_trial_is_drawn(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sampler that takes three seconds holds up no running trial: nothing but its own trial waits for it."""
+    real = Mirror.ask
+
+    def slow(self: Mirror, number: int, draw: int) -> optuna.Trial:
+        time.sleep(3.0)
+        return real(self, number, draw)
+
+    monkeypatch.setattr(Mirror, "ask", slow)
+    found = run_study("tune", sqlite_url, space_text(Behaviour.SLOW, trials=5, epochs=12))
+    assert [record.state for record in found] == ["COMPLETE"] * 5
+    reported = rows(sqlite_url, "SELECT trial_id, reported FROM qpsearch_epochs ORDER BY trial_id, epoch")
+    gaps = [after[1] - before[1] for before, after in pairwise(reported) if before[0] == after[0]]
+    assert max(gaps) < 2.0
