@@ -8,6 +8,7 @@ drivers may each have a ledger of one study: ``Writer`` puts their steps in one 
 
 import time
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -320,7 +321,7 @@ class Ledger:
         while self._mirror.known < self.budget.trials:
             rejected = self._proposer.drop(proposal) if proposal is not None else ()
             proposal = self._proposer.take(self._next, rejected)
-            trial = self._writer.write(lambda c, revision, drawn=proposal: self._insert_trial(c, revision, drawn))  # type: ignore[misc]
+            trial = self._writer.write(partial(self._insert_trial, proposal))
             if trial is not None:
                 self._mirror.accept(proposal.trial, trial.number, trial.stratum)
                 self._next = trial.number + 1
@@ -329,7 +330,7 @@ class Ledger:
             self._proposer.drop(proposal)
         return None
 
-    def _insert_trial(self, connection: Connection, revision: int, proposal: Proposal) -> OpenTrial | None:
+    def _insert_trial(self, proposal: Proposal, connection: Connection, revision: int) -> OpenTrial | None:
         """Write a proposal; None where another driver took its number, or the last trial of the budget."""
         self._next = next_number(connection, self._study_id)
         if self._next != proposal.number or self._mirror.known >= self.budget.trials:

@@ -19,7 +19,8 @@ from tests.dispatch.study import dispatch, log_lines, records_of, run_study
 from tests.helpers import new_ledger, resumed_ledger, rows
 from tests.scripted import Behaviour, space_text
 
-DISPATCHERS = ["inline", pytest.param("tune", marks=pytest.mark.ray)]
+# Ray on a server, with an object store beside it, is test_store.py's.
+PLACES = ["inline-sqlite", "inline-postgresql", pytest.param("tune-sqlite", marks=pytest.mark.ray)]
 REASONS = {
     Behaviour.DIVERGES: "diverged",
     Behaviour.RAISES: "error",
@@ -30,11 +31,25 @@ REASONS = {
 }
 
 
-@pytest.fixture(params=DISPATCHERS)
-def kind(request: pytest.FixtureRequest) -> str:
-    if request.param == "tune":
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest) -> tuple[str, str]:
+    kind, database = request.param.split("-")
+    return kind, database
+
+
+@pytest.fixture
+def kind(place: tuple[str, str], request: pytest.FixtureRequest) -> str:
+    if place[0] == "tune":
         request.getfixturevalue("local_ray")
-    return str(request.param)
+    return place[0]
+
+
+@pytest.fixture
+def url(place: tuple[str, str], request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    if place[1] == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    return str(request.getfixturevalue("postgres").new_database())
 
 
 @pytest.fixture(autouse=True)
@@ -175,9 +190,9 @@ def test_a_database_that_fails_stops_the_sweep_with_its_own_error(kind: str, url
     assert [record.state for record in records_of(url)] == ["COMPLETE", "RUNNING"]
 
 
-def test_the_trainers_log_is_complete(url: str, log_folder: Path) -> None:
+def test_the_trainers_log_is_complete(sqlite_url: str, log_folder: Path) -> None:
     """The log that the kill tests count by holds each epoch once."""
-    run_study("inline", url, space_text(Behaviour.IMPROVES, trials=3), trainer=scripted.train)
+    run_study("inline", sqlite_url, space_text(Behaviour.IMPROVES, trials=3), trainer=scripted.train)
     assert Counter((line[0], line[2]) for line in log_lines(log_folder)) == {
         (f"trial-{trial:05d}", str(epoch)): 1 for trial in range(3) for epoch in range(1, 5)
     }

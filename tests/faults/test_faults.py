@@ -18,7 +18,7 @@ def go(world: World, count: int) -> None:
     assert len(outcome.injections) == count
 
 
-@pytest.mark.parametrize("index", [0, pytest.param(1, marks=pytest.mark.ray), 2], ids=["inline", "tune", "two-drivers"])
+@pytest.mark.parametrize("index", [0, pytest.param(1, marks=pytest.mark.ray)], ids=["inline", "tune"])
 def test_one_machine(index: int) -> None:
     world = simple_worlds()[index]
     go(world, len(world.actions))
