@@ -108,7 +108,7 @@ def run(
         if not join:
             raise
         refuse_other(database, loaded)
-        opened = opening.resume(database, loaded.study, wait=_tell_wait)
+        opened = opening.resume(database, loaded.study, budget=asked, wait=_tell_wait)
     is_new = not opened.ended and not opened.open and not opened.others
     _drive(opened, loaded.resources, folder, dispatch, address, sinks, is_new=is_new)
 
