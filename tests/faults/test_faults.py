@@ -5,8 +5,7 @@ import random
 import pytest
 
 from tests.faults.run import torment
-from tests.faults.worlds import World, cluster_world, disk_world, server_world, simple_worlds, small_disk
-from tests.postgres import Postgres
+from tests.faults.worlds import World, cluster_world, disk_world, inline_world, server_world, tune_world
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -18,20 +17,25 @@ def go(world: World, count: int) -> None:
     assert len(outcome.injections) == count
 
 
-@pytest.mark.parametrize("index", [0, pytest.param(1, marks=pytest.mark.ray)], ids=["inline", "tune"])
-def test_one_machine(index: int) -> None:
-    world = simple_worlds()[index]
+def test_one_driver_inline() -> None:
+    world = inline_world()
     go(world, len(world.actions))
 
 
-def test_two_drivers_on_a_server_that_goes_away(postgres: Postgres) -> None:
-    world = server_world(postgres, 3.0)
+@pytest.mark.ray
+def test_one_driver_on_ray() -> None:
+    world = tune_world()
     go(world, len(world.actions))
+
+
+def test_two_drivers_on_a_server_that_goes_away() -> None:
+    with server_world(3.0) as world:
+        go(world, len(world.actions))
 
 
 def test_a_full_disk() -> None:
-    with small_disk() as disk:
-        go(disk_world(disk), 1)
+    with disk_world() as world:
+        go(world, 1)
 
 
 @pytest.mark.ray

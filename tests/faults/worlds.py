@@ -132,27 +132,40 @@ COMMON: dict[str, Action] = {
 }
 
 
-def simple_worlds() -> list[World]:
-    """One machine, SQLite."""
-    return [
-        World("inline, SQLite", local(INLINE), COMMON | {"driver frozen past its lease": do.freeze_driver}),
-        World("Ray Tune, 2 slots, SQLite", local(TUNE), COMMON | {"kill -9 of the driver's Ray node": do.kill_ray}),
-        World(
-            "2 drivers inline, SQLite", local(INLINE, 2), COMMON | {"driver frozen past its lease": do.freeze_driver}
-        ),
-    ]
+def inline_world() -> World:
+    """One driver, one trial at a time, SQLite."""
+    return World("inline, SQLite", local(INLINE), COMMON | {"driver frozen past its lease": do.freeze_driver})
 
 
-def server_world(server: Postgres, outage_s: float) -> World:
-    """Two drivers on PostgreSQL."""
+def tune_world() -> World:
+    """One driver on a Ray of its own, two trials at a time, SQLite."""
+    return World("Ray Tune, 2 slots, SQLite", local(TUNE), COMMON | {"kill -9 of the driver's Ray node": do.kill_ray})
+
+
+def pair_world() -> World:
+    """Two drivers of one host on SQLite."""
+    actions = COMMON | {"driver frozen past its lease": do.freeze_driver}
+    return World("2 drivers inline, SQLite", local(INLINE, 2), actions)
+
+
+@contextmanager
+def server_world(outage_s: float) -> Iterator[World]:
+    """Two drivers on a PostgreSQL server that goes away for so many seconds."""
+    server = Postgres()
+    server.start()
     actions = COMMON | {
         "driver frozen past its lease": do.freeze_driver,
         f"PostgreSQL down for {outage_s:g} s": do.stop_database(server, outage_s),
         "connections broken": do.break_connections(server),
     }
-    return World("2 drivers inline, PostgreSQL", on_server(server, INLINE, 2), actions)
+    try:
+        yield World("2 drivers inline, PostgreSQL", on_server(server, INLINE, 2), actions)
+    finally:
+        server.remove()
 
 
-def disk_world(disk: Path) -> World:
+@contextmanager
+def disk_world() -> Iterator[World]:
     """A disk that fills up."""
-    return World("inline, SQLite, small disk", on_small_disk(disk), {"disk full": do.fill_disk})
+    with small_disk() as disk:
+        yield World("inline, SQLite, small disk", on_small_disk(disk), {"disk full": do.fill_disk})
