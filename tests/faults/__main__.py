@@ -4,30 +4,17 @@ Prints a table of what was done and what became of it, and writes it as Markdown
 """
 
 import argparse
-import math
 import multiprocessing
 import os
 import platform
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from tests.faults.run import Outcome, torment
-from tests.faults.worlds import (
-    World,
-    cluster_world,
-    disk_world,
-    inline_world,
-    pair_world,
-    server_world,
-    tune_world,
-)
-
-OUTAGE_S = 30.0
+from tests.faults.run import Outcome, run_world
+from tests.faults.worlds import WORLDS
 
 
 def table(outcomes: list[Outcome], seed: int, took_s: float) -> str:
@@ -56,24 +43,6 @@ def table(outcomes: list[Outcome], seed: int, took_s: float) -> str:
     return "\n".join(lines) + "\n"
 
 
-# World and its share of the injections.
-WORLDS: dict[str, tuple[Callable[[], AbstractContextManager[World]], float]] = {
-    "server": (lambda: server_world(OUTAGE_S), 0.25),
-    "inline": (lambda: nullcontext(inline_world()), 0.22),
-    "tune": (lambda: nullcontext(tune_world()), 0.2),
-    "cluster": (cluster_world, 0.13),
-    "pair": (lambda: nullcontext(pair_world()), 0.15),
-    "disk": (disk_world, 0.05),
-}
-
-
-def run(name: str, injections: int, seed: int) -> Outcome:
-    """Torment one world."""
-    make, share = WORLDS[name]
-    with make() as world:
-        return torment(world, math.ceil(share * injections), random.Random(f"{seed} {name}"))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--injections", type=int, default=200)
@@ -85,7 +54,7 @@ def main() -> None:
     print(f"seed {given.seed}", flush=True)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(given.at_once, mp_context=context, max_tasks_per_child=1) as pool:
-        futures = [pool.submit(run, name, given.injections, given.seed) for name in WORLDS]
+        futures = [pool.submit(run_world, name, given.injections, given.seed) for name in WORLDS]
         outcomes = [future.result() for future in futures]
     text = table(outcomes, given.seed, time.monotonic() - began)
     print(text)

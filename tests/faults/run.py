@@ -1,11 +1,12 @@
 """Doing things to studies in a world until enough was done, and checking each study at its end."""
 
+import math
 import random
 from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.faults.world import Injection
-from tests.faults.worlds import World
+from tests.faults.worlds import WORLDS, World
 
 
 @dataclass
@@ -46,3 +47,10 @@ def torment(world: World, count: int, generator: random.Random, per_study: int =
             raise
         study.remove()
     return outcome
+
+
+def run_world(name: str, injections: int, seed: int) -> Outcome:
+    """Inject a world's share of the full form."""
+    make, share = WORLDS[name]
+    with make() as world:
+        return torment(world, math.ceil(share * injections), random.Random(f"{seed} {name}"))

@@ -7,7 +7,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tests.postgres import Postgres
 
 INLINE, TUNE = ("--dispatch", "inline"), ("--concurrent", "2")
 SMALL_DISK_BYTES = 6_000_000
+OUTAGE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -169,3 +170,14 @@ def disk_world() -> Iterator[World]:
     """A disk that fills up."""
     with small_disk() as disk:
         yield World("inline, SQLite, small disk", on_small_disk(disk), {"disk full": do.fill_disk})
+
+
+# World and its share of the full form's injections.
+WORLDS: dict[str, tuple[Callable[[], AbstractContextManager[World]], float]] = {
+    "server": (lambda: server_world(OUTAGE_S), 0.25),
+    "inline": (lambda: nullcontext(inline_world()), 0.22),
+    "tune": (lambda: nullcontext(tune_world()), 0.2),
+    "cluster": (cluster_world, 0.13),
+    "pair": (lambda: nullcontext(pair_world()), 0.15),
+    "disk": (disk_world, 0.05),
+}
