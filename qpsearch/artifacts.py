@@ -1,20 +1,23 @@
 """Files by URI: a folder of this machine, or of an object store that every node of a cluster reaches.
 
 Knows nothing of what is in the files. A path without a scheme is a local (or shared) folder, and needs no other
-package; ``s3://bucket/path``, ``gs://bucket/path`` and whatever else pyarrow opens go through its file systems,
-which take credentials from the environment (AWS_ACCESS_KEY_ID, GOOGLE_APPLICATION_CREDENTIALS).
+package; ``s3://bucket/path`` and ``gs://bucket/path`` go through pyarrow's file systems, which take credentials
+from the environment (AWS_ACCESS_KEY_ID, GOOGLE_APPLICATION_CREDENTIALS).
 """
 
 import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from qpsearch.errors import ArtifactError
 from qpsearch.records import content_hash
+
+SCHEMES: Final = ("s3", "gs")
+OPTIONS: Final = {"region", "scheme", "endpoint_override"}
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +47,16 @@ def open_artifacts(uri: str) -> Artifacts:
     scheme, separator, rest = uri.partition("://")
     if not separator or scheme == "file":
         return LocalArtifacts(Path(rest if separator else uri))
-    if "@" in rest.split("/")[0]:
+    if scheme not in SCHEMES:
         raise ArtifactError(
-            f"{scheme}://...: holds credentials, which would be stored. Give them in the environment "
-            "(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS)."
+            f"{scheme}://...: unknown kind of store. Expected a folder, s3://bucket/path or gs://bucket/path."
+        )
+    options = [option.partition("=")[0] for option in rest.partition("?")[2].split("&") if option]
+    if "@" in rest or not set(options) <= OPTIONS:
+        raise ArtifactError(
+            f"{scheme}://...: may hold credentials, which would be stored: an @, or another option than "
+            f"{', '.join(sorted(OPTIONS))}. Give credentials in the environment (AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS)."
         )
     return RemoteArtifacts(uri)
 
@@ -93,6 +102,7 @@ class LocalArtifacts:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)
+            _sync_folder(target.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)  # a full disk must not stay fuller
@@ -100,8 +110,10 @@ class LocalArtifacts:
 
     def names(self, folder: str = "") -> list[str]:
         """See ``Artifacts``."""
-        path = self._root / folder
-        return sorted(child.name for child in path.iterdir()) if path.is_dir() else []
+        try:
+            return sorted(child.name for child in (self._root / folder).iterdir())
+        except OSError:  # it is not there, or was removed just now
+            return []
 
     def delete(self, path: str) -> None:
         """See ``Artifacts``."""
@@ -125,7 +137,8 @@ class RemoteArtifacts:
                 raise ValueError("it names no bucket")
         except (ArrowException, OSError, ValueError, TypeError) as error:
             raise ArtifactError(
-                f"{uri}: cannot be opened ({str(error).splitlines()[0]}). Expected a folder, s3://bucket/path or gs://bucket/path."
+                f"{uri.partition('?')[0]}: cannot be opened ({str(error).splitlines()[0]}). "
+                "Expected a folder, s3://bucket/path or gs://bucket/path."
             ) from None
 
     def read(self, path: str) -> bytes:
@@ -150,18 +163,31 @@ class RemoteArtifacts:
     def names(self, folder: str = "") -> list[str]:
         """See ``Artifacts``."""
         selector = self._fs_module.FileSelector(self._full(folder), allow_not_found=True)
-        return sorted(info.base_name for info in self._infos(selector))
+        return sorted(info.base_name for info in self._reached(lambda: self._fs.get_file_info(selector)))
 
     def delete(self, path: str) -> None:
         """See ``Artifacts``."""
-        kind = self._fs.get_file_info(self._full(path)).type
+        kind = self._reached(lambda: self._fs.get_file_info(self._full(path))).type
         if kind is self._fs_module.FileType.Directory:
-            self._fs.delete_dir(self._full(path))
+            self._reached(lambda: self._fs.delete_dir(self._full(path)))
         elif kind is self._fs_module.FileType.File:
-            self._fs.delete_file(self._full(path))
+            self._reached(lambda: self._fs.delete_file(self._full(path)))
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}".rstrip("/")
 
-    def _infos(self, selector: Any) -> list[Any]:
-        return list(self._fs.get_file_info(selector))
+    def _reached(self, action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except OSError as error:
+            raise ArtifactError(f"{self._root}: cannot be reached ({str(error).splitlines()[0]}).") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write a folder's entries to the disk, where the system lets a folder be opened."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -23,8 +23,8 @@ def new_ledger(url: str, space: Space, listener: Callable[[Event], None] = lambd
 
 
 def resumed_ledger(url: str, name: str = "scripted", **options: Any) -> Ledger:
-    asked = options.pop("asked", None)
-    opened = opening.resume(Database.create(url), name, budget=lambda b: b.updated(trials=asked), **options)
+    bounds = {"trials": options.pop("asked", None), "epochs": options.pop("epochs", None)}
+    opened = opening.resume(Database.create(url), name, budget=lambda b: b.updated(**bounds), **options)
     return Ledger(opened)
 
 

@@ -51,8 +51,10 @@ def test_a_damaged_file_is_passed_over(uri: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
-        ("s3://key:word@bucket/x", "holds credentials, which would be stored"),
-        ("nowhere://x/y", "cannot be opened"),
+        ("s3://key:word@bucket/x", "may hold credentials, which would be stored"),
+        ("s3://bucket/x?secret_key=word", "another option than endpoint_override, region, scheme"),
+        ("s3://bucket/x?endpoint_override=http://u:word@h:9", "may hold credentials"),
+        ("nowhere://x/y", "unknown kind of store"),
         ("s3://", "cannot be opened"),
     ],
 )
@@ -70,6 +72,9 @@ def test_a_store_that_is_away_is_the_machines_fault_not_a_missing_file() -> None
         files.write("y", b"1")
     with pytest.raises(ArtifactError, match="cannot be read"):
         files.read("x")
+    for action in (files.names, lambda: files.delete("x")):
+        with pytest.raises(ArtifactError, match="cannot be reached"):
+            action()
 
 
 def test_a_file_in_the_place_of_a_folder_cannot_be_written_below(tmp_path: Path) -> None:

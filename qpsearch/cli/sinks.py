@@ -85,7 +85,7 @@ class WandB:
 
     def log(self, trial: int, epoch: int, values: Mapping[str, float]) -> None:
         """See ``Sink``."""
-        self._runs[trial].log(dict(values), step=epoch)
+        self._runs[trial].log(dict(values) | {"epoch": epoch})
 
     def end(self, trial: int, state: str, value: float | None) -> None:
         """See ``Sink``."""

@@ -45,13 +45,17 @@ class Dispatcher(StrEnum):
     INLINE = "inline"
 
 
-Trials = Annotated[int | None, typer.Option(min=1, help="Budget in trials, over all restarts and drivers.")]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Budget in epochs of all trials together.")]
+Trials = Annotated[
+    int | None, typer.Option(min=1, max=10_000_000, help="Budget in trials, over all restarts and drivers.")
+]
+Epochs = Annotated[int | None, typer.Option(min=1, max=2**53, help="Budget in epochs of all trials together.")]
 Time = Annotated[str | None, typer.Option(help="Budget in wall time: 90m, 12h, 2d.", metavar="TIME")]
-GpuHours = Annotated[float | None, typer.Option(min=0, help="Budget in hours of one GPU.")]
-Concurrent = Annotated[int | None, typer.Option(min=1, help="Trials at once; the default fills the machine.")]
-Gpus = Annotated[float | None, typer.Option(min=0, help="GPUs a trial; 0.5 packs two on one.")]
-Cpus = Annotated[int | None, typer.Option(min=1, help="CPU cores a trial.")]
+GpuHours = Annotated[float | None, typer.Option(min=0, max=1e9, help="Budget in hours of one GPU.")]
+Concurrent = Annotated[
+    int | None, typer.Option(min=1, max=100_000, help="Trials at once; the default fills the machine.")
+]
+Gpus = Annotated[float | None, typer.Option(min=0, max=1024, help="GPUs a trial; 0.5 packs two on one.")]
+Cpus = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU cores a trial.")]
 Address = Annotated[str | None, typer.Option(help="A running Ray cluster: auto, or host:port.", metavar="ADDRESS")]
 Artifacts = Annotated[
     str | None,
@@ -75,7 +79,9 @@ def run(
     epochs: Epochs = None,
     time: Time = None,
     gpu_hours: GpuHours = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the search, in place of the file's.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="Seed of the search, in place of the file's.")
+    ] = None,
     concurrent: Concurrent = None,
     gpus: Gpus = None,
     cpus: Cpus = None,
@@ -151,9 +157,10 @@ def resume(
     folder = data_folder(stored.data.dataset)
     prepare_data(stored.data.dataset, folder)
     loaded = _with_resources(stored, concurrent, gpus, cpus)
+    sinks = open_sinks(sink or [], study)
     database = Database.create(storage)
     opened = opening.resume(database, study, budget=asked, take_over=take_over, wait=_tell_wait)
-    _drive(opened, loaded.resources, folder, dispatch, address, open_sinks(sink or [], study), is_new=False)
+    _drive(opened, loaded.resources, folder, dispatch, address, sinks, is_new=False)
 
 
 def _drive(
@@ -184,6 +191,7 @@ def _drive(
         Ledger(opened, listen) as ledger,
         Interrupt(lambda: display.say(STOPPING)) as interrupt,
     ):
+        ledger.wait_until(lambda: interrupt.expired)
         for other in opened.others:
             display.say(f"joins {other}, which works on this study too")
         try:
@@ -239,7 +247,9 @@ def _dispatch(
         if resources.gpus is None and cluster.gpus == 1:
             from qpsearch.dispatch.packing import pack
 
-            cluster, said = pack(cluster, ledger.space, bench(cluster.device, 1.0), trainer.measure)
+            cluster, said = pack(
+                cluster, ledger.space, bench(cluster.device, 1.0), trainer.measure, lambda: interrupt.requested
+            )
             display.say(said)
         display.say(_plan(ledger, str(cluster)))
         equipment = bench(cluster.device, cluster.gpus)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import AuthenticationError
+from ray.exceptions import AuthenticationError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from qpsearch.errors import DispatchError
+from qpsearch.errors import DataError, DispatchError
 from qpsearch.space.space import Resources
 from qpsearch.vocabulary import DatasetName
 
@@ -66,14 +66,18 @@ class Cluster:
         own = ray.get_runtime_context().get_node_id()
         others = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["NodeID"] != own]
         task = ray.remote(num_cpus=0)(_prepare)
-        ray.get(
-            [
-                task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
-                    dataset, str(folder)
-                )
-                for node in others
-            ]
-        )
+        tasks = [
+            task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+                dataset, str(folder)
+            )
+            for node in others
+        ]
+        try:
+            ray.get(tasks)
+        except RayTaskError as error:
+            raise (error.cause if isinstance(error.cause, DataError) else DispatchError(_line(error))) from None
+        except RayError as error:
+            raise DispatchError(f"a node went away while its data was prepared ({_line(error)}).") from None
 
 
 @contextlib.contextmanager

@@ -100,7 +100,7 @@ class _Child:
                 return None
         try:
             message: Message | Spoiled = self._pipe.recv()
-        except ConnectionResetError:
+        except OSError:  # it was killed, perhaps in the middle of a message
             raise EOFError from None
         return message
 

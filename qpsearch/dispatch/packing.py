@@ -5,6 +5,7 @@ most, with a margin, is what each trial gets; a trial that takes more runs out o
 """
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -25,6 +26,7 @@ SAMPLE: Final = 64
 MARGIN: Final = 1.25
 MOST: Final = 8  # trials on one GPU; more take turns rather than run at once
 PROBE_S: Final = 600.0
+POLL_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ def trials_a_gpu(peak: Peak, cores_a_gpu: float, cpus: int) -> int:
     return max(1, min(math.floor(by_memory), math.floor(cores_a_gpu / cpus), MOST))
 
 
-def pack(cluster: Cluster, space: Space, bench: Bench, measure: Measure) -> tuple[Cluster, str]:
+def pack(
+    cluster: Cluster, space: Space, bench: Bench, measure: Measure, is_over: Callable[[], bool] = lambda: False
+) -> tuple[Cluster, str]:
     """Measure, and share GPUs accordingly.
 
     Args:
@@ -76,6 +80,7 @@ def pack(cluster: Cluster, space: Space, bench: Bench, measure: Measure) -> tupl
         space: What is searched.
         bench: What a worker gets.
         measure: Trains a few steps in a process that sees one GPU.
+        is_over: Tells whether the user wants to stop.
 
     Returns:
         The cluster with shares of GPUs, and a sentence about it for the user.
@@ -89,8 +94,14 @@ def pack(cluster: Cluster, space: Space, bench: Bench, measure: Measure) -> tupl
         data_folder=bench.data_folder,
     )
     task = ray.remote(num_cpus=cluster.cpus, num_gpus=1, max_retries=0)(measure)
+    probe = task.remote(config, settings)
+    deadline = time.monotonic() + PROBE_S
     try:
-        peak: Peak = ray.get(task.remote(config, settings), timeout=PROBE_S)
+        while not ray.wait([probe], timeout=POLL_S)[0]:
+            if is_over() or time.monotonic() > deadline:
+                ray.cancel(probe, force=True)  # it would keep its GPU, or its place in the queue for one
+                return cluster, f"the heaviest of {SAMPLE} networks was not measured in time: one trial a GPU"
+        peak: Peak = ray.get(probe)
     except RayError as error:
         why = str(error).strip().splitlines()[-1]
         return cluster, f"the heaviest of {SAMPLE} networks could not be measured ({why}): one trial a GPU"

@@ -5,6 +5,7 @@ hanging code; a worker that dies says nothing, and the driver finds out why from
 """
 
 import faulthandler
+import math
 import socket
 import tempfile
 import traceback
@@ -122,6 +123,10 @@ def _reports(trainer: Trainer, config: TrialConfig, run: Run, settings: RunSetti
     last = 0
     for report in trainer(config, settings):
         last = report.epoch
+        if not (math.isfinite(report.train_loss) and math.isfinite(report.val_accuracy)):
+            detail = f"training loss {report.train_loss}, validation accuracy {report.val_accuracy} in epoch {last}"
+            yield Failed(reason=FailReason.DIVERGED, detail=detail)
+            return
         yield Progress(replicate=run.replicate, report=report, place=place)
     if last < config.recipe.epochs:
         detail = f"the trainer ended after epoch {last} of {config.recipe.epochs}"

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from qpsearch.artifacts import Artifacts, join, open_artifacts
+from qpsearch.errors import ArtifactError
 
 NAME: Final = re.compile(r"r(?P<replicate>\d+)-a(?P<attempt>\d+)-e(?P<epoch>\d+)(-[0-9a-f]+)?\.pt(\.partial)?")
 FOLDER: Final = re.compile(r"trial-(\d+)")
@@ -83,7 +84,7 @@ class CheckpointFolder:
 
     def _later(self, action: Callable[[], None]) -> None:
         def quietly() -> None:
-            with contextlib.suppress(OSError):  # what stays is removed when the study is opened again
+            with contextlib.suppress(OSError, ArtifactError):  # what stays is removed when the study is opened again
                 action()
 
         self._thread.submit(quietly)

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from qpsearch.errors import StorageError, Superseded
+from qpsearch.errors import StorageError
 from qpsearch.study import lease
 from qpsearch.study.lease import Driver, Lease
 from qpsearch.study.storage import Database
@@ -17,11 +17,12 @@ class Heartbeat:
     read; so neither a jump of a clock nor an outage of the database makes a driver look dead.
     """
 
-    def __init__(self, database: Database, study_id: int, lease_id: int) -> None:
-        self._database, self._study_id, self._lease_id = database, study_id, lease_id
+    def __init__(self, database: Database, study_id: int, uid: str, lease_id: int) -> None:
+        self._database, self._study_id, self._uid, self._lease_id = database, study_id, uid, lease_id
+        self._ended: BaseException | None = None
         self._began = time.monotonic()
         self._here = Driver.this()
-        self._seen: dict[int, tuple[int, float, float]] = {}  # lease: counter, since when, last time it moved
+        self._seen: dict[int, tuple[int, float, float, Lease]] = {}  # counter, since when, when it last moved
         self._gone: dict[int, Lease] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="qpsearch-heartbeat", daemon=True)
@@ -36,10 +37,15 @@ class Heartbeat:
         """Leases whose drivers are gone."""
         return list(self._gone.values())
 
-    def alive(self, lease_id: int) -> bool:
-        """Whether a lease's driver has given a sign of life within the last lease's length."""
-        moved = self._seen.get(lease_id, (0, 0.0, float("-inf")))[2]
-        return time.monotonic() - moved < lease.LEASE_S
+    def check(self) -> None:
+        """Raise what has ended the thread: no driver may work on when nobody sees that it lives."""
+        if self._ended is not None:
+            raise self._ended
+
+    def alive(self, lease_id: int, since: float) -> bool:
+        """Whether a lease's driver has given a sign of life since a moment of monotonic time."""
+        seen = self._seen.get(lease_id)
+        return seen is not None and seen[2] > since and not seen[3].expired_on(self._here)
 
     def start(self) -> None:
         """Begin to beat, four times a lease."""
@@ -54,12 +60,13 @@ class Heartbeat:
     def _run(self) -> None:
         while True:
             try:
-                self._database.write(lambda connection: lease.hold(connection, self._lease_id, self.seconds))
+                self._database.write(lambda connection: lease.hold(connection, self._lease_id, self._uid, self.seconds))
                 self._look(self._database.read(lambda connection: lease.standing(connection, self._study_id)))
-            except Superseded:
-                return  # the driver meets it at its next step
             except StorageError:
-                self._seen.clear()  # while nobody could write, nobody's silence means anything
+                self._seen = {}  # while nobody could write, nobody's silence means anything
+            except BaseException as error:  # Superseded, or a fault; kept for the driver's own thread
+                self._ended = error
+                return
             if self._stop.wait(lease.LEASE_S / 4):
                 return
 
@@ -69,10 +76,10 @@ class Heartbeat:
         self._seen = {key: seen for key, seen in self._seen.items() if key in others}
         self._gone = {key: gone for key, gone in self._gone.items() if key in others}
         for key, other in others.items():
-            counter, since, moved = self._seen.get(key, (other.beat, now, float("-inf")))
+            counter, since, moved, _ = self._seen.get(key, (other.beat, now, float("-inf"), other))
             if other.beat != counter:
                 counter, since, moved = other.beat, now, now
                 self._gone.pop(key, None)
-            self._seen[key] = (counter, since, moved)
+            self._seen[key] = (counter, since, moved, other)
             if other.expired_on(self._here) or now - since >= lease.LEASE_S:
                 self._gone[key] = other

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from types import SimpleNamespace
 from typing import Any, Final
 
 from optuna.storages._rdb import models
@@ -33,6 +34,7 @@ from qpsearch.study.tables import (
     user_attrs,
     values,
 )
+from qpsearch.study.writer import move_revision
 from qpsearch.vocabulary import Ending
 
 OF_STUDY: Final = (
@@ -71,14 +73,15 @@ def delete(database: Database, name: str) -> None:
         StudyBusy: A driver works on it.
     """
 
-    def look(connection: Connection) -> tuple[int, CheckpointFolder]:
+    def step(connection: Connection) -> CheckpointFolder:
         study = find_study(connection, name)
-        _refuse_busy(connection, study, name)
         facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
-        return study, checkpoints_of(database, facts)
+        move_revision(connection, study, facts.uid)  # nobody joins meanwhile
+        _refuse_busy(connection, study, name)
+        _delete_rows(connection, study)
+        return checkpoints_of(database, facts)
 
-    study, checkpoints = database.read(look)
-    database.with_optuna(lambda storage: storage.delete_study(study))  # ours go along
+    checkpoints = database.write(step)
     checkpoints.drop_all()
     checkpoints.settle()
 
@@ -99,19 +102,35 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
         root = default_root(target)
     own = facts | {"uid": uid, "checkpoint_root": root}
 
-    def step(connection: Connection) -> tuple[CheckpointFolder, CheckpointFolder]:
+    def step(connection: Connection) -> None:
+        refuse_name(connection)
+        _write(connection, new, own, rows, now)
+
+    def refuse_name(connection: Connection) -> None:
         if study_id(connection, new) is not None:
             raise StudyExists(exists_message(new))
-        _write(connection, new, own, rows, now)
-        stored = connection.execute(select(study_facts).where(study_facts.c.uid == uid)).one()
-        before = source.read(lambda c: c.execute(select(study_facts).where(study_facts.c.uid == facts["uid"])).one())
-        return checkpoints_of(source, before), checkpoints_of(target, stored)
 
+    target.read(refuse_name)
+    theirs, ours = (checkpoints_of(database, SimpleNamespace(**f)) for database, f in ((source, facts), (target, own)))
     try:
-        theirs, ours = target.write(step)
-    except StorageConflict:
-        raise StudyExists(exists_message(new)) from None
-    theirs.copy_to(ours)
+        theirs.copy_to(ours)  # before the rows that name them
+        target.write(step)
+    except BaseException as error:
+        ours.drop_all()
+        ours.settle()
+        if isinstance(error, StorageConflict):
+            raise StudyExists(exists_message(new)) from None
+        raise
+
+
+def _delete_rows(connection: Connection, study: int) -> None:
+    """Delete from Optuna's tables, children first; ours follow by foreign key or trigger."""
+    own = select(trials.c.trial_id).where(trials.c.study_id == study)
+    for table in reversed(OPTUNA.sorted_tables):
+        if "trial_id" in table.c and table is not trials:
+            connection.execute(table.delete().where(table.c.trial_id.in_(own)))
+        elif "study_id" in table.c:
+            connection.execute(table.delete().where(table.c.study_id == study))
 
 
 def _refuse_busy(connection: Connection, study: int, name: str) -> None:

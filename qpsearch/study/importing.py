@@ -10,7 +10,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, inspect
 
 from qpsearch.architecture import Infeasible, TrialConfig, resolve
 from qpsearch.errors import StorageError, StudyExists, StudyNotFound, UserError, nearest
@@ -61,6 +61,8 @@ def read_foreign(url: str, name: str) -> Foreign:
     database = Database(url)
     if database.file is not None and not database.file.exists():
         raise StorageError(f"{database.file}: no database there.")
+    if not {"studies", "version_info"} <= set(database.read(lambda c: inspect(c).get_table_names())):
+        raise StudyNotFound(f"{database.shown}: holds no studies of Optuna's.")  # and shall not get its tables
 
     def read(storage: optuna.storages.RDBStorage) -> Foreign:
         known = [study.study_name for study in storage.get_all_studies()]

@@ -17,7 +17,7 @@ import psutil
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from qpsearch.errors import Superseded
-from qpsearch.study.tables import leases
+from qpsearch.study.tables import leases, study_facts
 
 LEASE_S: Final = 60.0
 UNKNOWN: Final = "-"
@@ -69,7 +69,18 @@ class Lease:
             dead = psutil.Process(holder.pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
             return dead or _started(holder.pid) != holder.process_started
         except psutil.NoSuchProcess:
-            return True
+            return None if _is_hidden(holder.pid) else True
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether a process is there although /proc does not show it: another user's, where that is mounted so."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def standing(connection: Connection, study_id: int) -> list[Lease]:
@@ -113,13 +124,20 @@ def gone() -> Superseded:
     return Superseded("another driver has taken this study over, or it was deleted; this one stops, nothing is lost")
 
 
-def hold(connection: Connection, lease_id: int, seconds: float) -> None:
+def hold(connection: Connection, lease_id: int, uid: str, seconds: float) -> None:
     """Move the counter of a lease, and record how long it has been held.
+
+    Args:
+        connection: To the database.
+        lease_id: The lease.
+        uid: Its study's; where the study was deleted, another may have got its numbers.
+        seconds: How long it has been held.
 
     Raises:
         Superseded: Another driver has taken over.
     """
-    own = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD)
+    study = select(study_facts.c.study_id).where(study_facts.c.uid == uid).scalar_subquery()
+    own = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD, leases.c.study_id == study)
     if connection.execute(own.values(beat=leases.c.beat + 1, seconds=seconds)).rowcount != 1:
         raise gone()
 
@@ -139,7 +157,9 @@ def step(connection: Connection, lease_id: int, written: int) -> None:
     if connection.execute(COUNT, {"of_lease": lease_id, "before": written, "after": written + 1}).rowcount == 1:
         return
     row = connection.execute(select(leases).where(leases.c.lease_id == lease_id)).first()
-    raise Committed if row is not None and row.state == HELD else gone()
+    # Released is committed too: it is how a driver's last step leaves the lease.
+    is_done = row is not None and row.state != SUPERSEDED and row.written == written + 1
+    raise Committed if is_done else gone()
 
 
 def end(connection: Connection, lease_id: int, state: str, now: float, beat: int | None = None) -> bool:
@@ -163,7 +183,7 @@ def end(connection: Connection, lease_id: int, state: str, now: float, beat: int
 
 def release(connection: Connection, lease_id: int, seconds: float, now: float) -> None:
     """Give a lease back after so many seconds."""
-    hold(connection, lease_id, seconds)
+    connection.execute(update(leases).where(leases.c.lease_id == lease_id).values(seconds=seconds))
     end(connection, lease_id, RELEASED, now)
 
 

@@ -6,6 +6,7 @@ together with that end, so there is no moment in which a trial has ended in memo
 drivers may each have a ledger of one study: ``Writer`` puts their steps in one order, ``Peers`` follows theirs.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,12 +28,11 @@ from qpsearch.study.open_trial import OpenTrial
 from qpsearch.study.opening import Opened
 from qpsearch.study.optuna_rows import (
     close_trial,
-    delete_empty_study,
     insert_attrs,
     insert_intermediate,
     next_number,
 )
-from qpsearch.study.peers import Peers, supersede
+from qpsearch.study.peers import Peers, discard_study, supersede
 from qpsearch.study.proposer import Proposal, Proposer
 from qpsearch.study.storage import Database
 from qpsearch.study.tables import system_attrs, user_attrs
@@ -48,14 +48,13 @@ Listener = Callable[[Event], None]
 class Ledger:
     """A study that this driver works on.
 
-    Used from one thread, inside ``with``: a second thread keeps the lease alive, and leaving releases it.
-    Made by ``qpsearch.study.opening.create`` and ``resume``.
+    Used from one thread, inside ``with``: a second one keeps the lease alive, and leaving releases it.
 
-    Every method raises ``StorageError`` when the database fails and ``Superseded`` when another driver
-    has taken the study over; after either the ledger must not be used any more.
+    Every method raises ``StorageError`` when the database fails and ``Superseded`` when another driver has taken
+    the study over; the ledger must not be used after either.
 
     Args:
-        opened: The study, just opened.
+        opened: The study, as ``opening.create`` or ``resume`` returned it.
         listener: Is told what happens.
         clock: Tells Unix seconds, which are stored for people to read; only monotonic time decides.
 
@@ -75,15 +74,17 @@ class Ledger:
         self._mirror: Mirror = opened.mirror
         self._next = opened.next_number
         self._running: dict[int, OpenTrial] = {}
-        self._let_go: set[int] = set()
+        self._idle_since: float | None = None
         self._listener, self._clock = listener, clock
         self.name: str = opened.name
         self.gpus = 0.0
         self.checkpoints: CheckpointFolder = opened.checkpoints
         self._peers = Peers(opened.study_id, opened.mirror, opened.space.search.objective, opened.open, listener)
         self._proposer = Proposer(opened.space, opened.mirror)
-        self._heart = Heartbeat(self._database, self._study_id, self._lease_id)
-        self._writer = Writer(self._database, self._study_id, self._lease_id, opened.revision, self._follow, listener)
+        self._heart = Heartbeat(self._database, self._study_id, opened.uid, self._lease_id)
+        self._writer = Writer(
+            self._database, self._study_id, opened.uid, self._lease_id, opened.revision, self._follow, listener
+        )
         self._spending = opened.spending
         self._looked = float("-inf")
         self._is_gone = False
@@ -99,23 +100,22 @@ class Ledger:
         self._proposer.stop()
         try:
             if not self._is_gone and not isinstance(error, Superseded | StorageError):
+                if isinstance(error, KeyboardInterrupt):
+                    self._writer.is_over = lambda: True
                 self.interrupt_all()
-                self._writer.write(
-                    lambda c, revision: lease.release(c, self._lease_id, self._heart.seconds, self._clock())
-                )
+                self._writer.write(self._leave)
         finally:
             self.checkpoints.settle()
             self._database.close()
+
+    def wait_until(self, is_over: Callable[[], bool]) -> None:
+        """Wait for a database that is away only until the user has had enough."""
+        self._writer.is_over = is_over
 
     @property
     def space(self) -> Space:
         """The space that is searched."""
         return self._space
-
-    @property
-    def lease_id(self) -> int:
-        """This driver's lease."""
-        return self._lease_id
 
     @property
     def budget(self) -> Budget:
@@ -142,22 +142,23 @@ class Ledger:
         """Whether nothing is left to do here.
 
         The budget is spent, no trial runs or waits, and every open trial is in the hands of a driver that has
-        lately given a sign of life.
+        given a sign of life since there was nothing left to do here.
         """
-        if self._running or self._let_go:
+        if self._running:
             return False
         if self.spent is not None:
             return True
         self._look_around()
-        left = self._mirror.known < self.budget.trials or bool(self._peers.waiting)
-        return not left and all(self._heart.alive(holder) for holder in self._peers.holders)
+        if self._mirror.known < self.budget.trials or self._peers.waiting:
+            self._idle_since = None
+            return False
+        self._idle_since = self._idle_since or time.monotonic()
+        return all(self._heart.alive(holder, self._idle_since) for holder in self._peers.holders)
 
     def ask(self) -> Assignment | None:
         """Hand out the next attempt: first the open trials that nobody runs, then new ones.
 
-        Returns:
-            None where nothing can be handed out now: the budget is spent, though trials may still run, here
-            or elsewhere.
+        None where nothing can be handed out now: the budget is spent, though trials may still run, here or elsewhere.
 
         Raises:
             UserError: A thousand draws in a row fit no network.
@@ -183,7 +184,7 @@ class Ledger:
         return trial.assignment()
 
     def prepare(self) -> None:
-        """Begin to draw the next new trial in another thread, so that ``ask`` need not draw it."""
+        """Begin to draw the next new trial in another thread."""
         if self._mirror.known < self.budget.trials:
             self._proposer.prepare(self._next)
 
@@ -196,8 +197,8 @@ class Ledger:
         """Take an epoch in.
 
         Returns:
-            Whether the attempt shall go on. False when its trial has just ended (all runs are complete, or
-            the pruner stopped it), and for a message of an attempt that has ended already.
+            Whether the attempt shall go on: not when its trial has just ended (complete, or pruned), nor for a
+            message of an attempt that has ended already.
         """
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
@@ -263,10 +264,7 @@ class Ledger:
         self._listener(self._forget(trial, TrialState.FAIL, None, failed))
 
     def lose(self, number: int, attempt: int, failed: Failed) -> None:
-        """Take in that an attempt's worker is gone: the trial goes on from its last checkpoint in another attempt.
-
-        A trial whose workers die three times in a row before they record an epoch is held to be the cause, and fails.
-        """
+        """Take in that an attempt's worker is gone: the trial goes on, but fails at the third death at one epoch."""
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
             return
@@ -275,16 +273,14 @@ class Ledger:
             return
         self._release(trial, Ending.LOST, failed)
         trial.deaths += 1
-        self._peers.open[number] = trial
         self._listener(Lost(number=number, detail=failed.detail))
 
     def interrupt(self, number: int, attempt: int) -> None:
-        """Let an attempt go: its trial stays open, and another driver goes on from its last checkpoint."""
+        """Let an attempt go: its trial stays open, and whoever asks next goes on from its last checkpoint."""
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
             return
         self._release(trial, Ending.INTERRUPTED)
-        self._let_go.add(number)
         self._listener(Interrupted(number=number))
 
     def interrupt_all(self) -> None:
@@ -293,8 +289,16 @@ class Ledger:
             self.interrupt(trial.number, trial.attempt)
 
     def discard(self) -> None:
-        """Take a study back that has no trial yet, since it could not be started."""
-        self._is_gone = self._writer.write(lambda c, revision: delete_empty_study(c, self._study_id))
+        """Take a study back that has no trial and no other driver yet, since it could not be started."""
+        with contextlib.suppress(Superseded):  # it is gone: by our own commit, whose answer was lost, or another's
+            if not self._writer.write(lambda c, revision: discard_study(c, self._study_id, self._lease_id)):
+                return
+        self._is_gone = True
+
+    def _leave(self, connection: Connection, revision: int) -> None:
+        """Release the lease; an attempt that an interrupt left half begun must not seem to run for ever."""
+        rows.end_attempts_of(connection, self._lease_id, self._clock(), revision)
+        lease.release(connection, self._lease_id, self._heart.seconds, self._clock())
 
     def _claim(self) -> OpenTrial | None:
         """Take an open trial that nobody runs; None where there is none, or others were quicker."""
@@ -355,6 +359,7 @@ class Ledger:
         self._spending.add_attempt(seconds * self.gpus)
         del self._running[trial.number]
         trial.holder = None
+        self._peers.open[trial.number] = trial
 
     def _forget(self, trial: OpenTrial, state: TrialState, value: float | None, failed: Failed | None) -> Closed:
         """After the transaction: the trial has ended. Returns what to tell the listener."""
@@ -373,6 +378,7 @@ class Ledger:
         if time.monotonic() - self._looked < LOOK_S:
             return
         self._looked = time.monotonic()
+        self._heart.check()
         for holder in self._heart.gone:
 
             def step(connection: Connection, revision: int, holder: lease.Lease = holder) -> list[int] | None:

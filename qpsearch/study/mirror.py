@@ -123,6 +123,14 @@ class Mirror:
         """End a draw that shall not become a trial, so that no sampler looks at it."""
         self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
+    def knows(self, number: int) -> bool:
+        """Whether it has that trial."""
+        return number in self._ids
+
+    def is_over(self, number: int) -> bool:
+        """Whether it has that trial, ended."""
+        return number in self._ids and self._storage.get_trial(self._ids[number]).state.is_finished()
+
     @property
     def known(self) -> int:
         """How many trials of the study it has."""

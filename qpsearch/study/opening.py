@@ -35,7 +35,7 @@ from qpsearch.study.peers import supersede
 from qpsearch.study.rows import read_histories, read_infeasible, read_open_trial
 from qpsearch.study.spending import Spending, budget_of
 from qpsearch.study.storage import Database
-from qpsearch.study.tables import configs, studies, study_facts, trials
+from qpsearch.study.tables import attempts, configs, leases, studies, study_facts, trials
 from qpsearch.study.writer import move_revision
 
 VERSIONED = ("qpsearch", "optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")
@@ -49,6 +49,7 @@ class Opened:
         database: The database; the ledger closes it.
         name: The study's name.
         study_id: Its id in Optuna's table.
+        uid: What tells it from a later study that gets the same id.
         lease_id: This driver's lease.
         revision: The study's revision up to which the rest is true.
         space: The space as it was stored.
@@ -64,6 +65,7 @@ class Opened:
     database: Database
     name: str
     study_id: int
+    uid: str
     lease_id: int
     revision: int
     space: Space
@@ -125,6 +127,7 @@ def create(
         database=database,
         name=space.study,
         study_id=study,
+        uid=uid,
         lease_id=lease_id,
         revision=0,
         space=space,
@@ -210,7 +213,8 @@ def resume(
     ]
 
     def step(connection: Connection) -> Opened:
-        revision = move_revision(connection, study)  # one driver at a time from here on
+        facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
+        revision = move_revision(connection, study, facts.uid)  # one driver at a time from here on
         facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
         for holder in lease.standing(connection, study) if take_over else gone:
             supersede(connection, study, holder, clock(), revision, unless_it_moved=not take_over)
@@ -226,6 +230,7 @@ def resume(
             database=database,
             name=name,
             study_id=study,
+            uid=facts.uid,
             lease_id=lease_id,
             revision=revision,
             space=space,
@@ -239,7 +244,7 @@ def resume(
         )
 
     opened = database.write(step)
-    database.read(lambda c: _tidy(c, opened.ended, opened.space.search.objective, opened.checkpoints))
+    database.read(lambda c: _tidy(c, study, opened.ended, opened.space.search.objective, opened.checkpoints))
     return opened
 
 
@@ -349,7 +354,7 @@ def _folder(root: str, name: str, uid: str) -> CheckpointFolder:
     return CheckpointFolder(join(root, f"{name}-{uid[:8]}"))
 
 
-def checkpoints_of(database: Database, facts: Row[Any]) -> CheckpointFolder:
+def checkpoints_of(database: Database, facts: Any) -> CheckpointFolder:
     """Return where the checkpoints of a stored study lie; raises ArtifactError."""
     return _folder(facts.checkpoint_root or default_root(database), facts.first_name, facts.uid)
 
@@ -360,12 +365,17 @@ def default_root(database: Database) -> str:
 
 
 def _tidy(
-    connection: Connection, ended: tuple[FrozenTrial, ...], objective: Objective, folder: CheckpointFolder
+    connection: Connection, study: int, ended: tuple[FrozenTrial, ...], objective: Objective, folder: CheckpointFolder
 ) -> None:
-    """Do for ended trials what their driver may have died before doing: remove what is not kept."""
-    present = set(folder.trials())
+    """Do for the ended trials of drivers that died what they may not have come to: remove what is not kept."""
+    of_dead = (
+        select(attempts.c.trial_id)
+        .join(leases, leases.c.lease_id == attempts.c.lease_id)
+        .where(leases.c.study_id == study, leases.c.state == lease.SUPERSEDED, attempts.c.ending.is_not(None))
+    )
+    doubtful = set(connection.execute(of_dead).scalars())
     for trial in ended:
-        if trial.number not in present:
+        if trial._trial_id not in doubtful:
             continue
         if trial.state is not TrialState.COMPLETE:
             folder.drop(trial.number)

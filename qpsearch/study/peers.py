@@ -11,7 +11,7 @@ from qpsearch.study.events import Elsewhere, Event
 from qpsearch.study.lease import Lease
 from qpsearch.study.mirror import Mirror
 from qpsearch.study.open_trial import OpenTrial, stratum
-from qpsearch.study.optuna_rows import read_trials
+from qpsearch.study.optuna_rows import delete_empty_study, read_trials
 from qpsearch.study.rows import read_infeasible, read_open_trial
 from qpsearch.study.tables import attempts, configs, trials
 from qpsearch.vocabulary import Ending
@@ -61,20 +61,30 @@ class Peers:
         )
         changed = {row.trial_id: TrialConfig.from_json(row.config_json) for row in connection.execute(query)}
         rejected = read_infeasible(connection, self._study_id, since)
-        for trial in read_trials(connection, self._study_id, only=changed) if changed else []:
-            if trial.number in own:
-                continue
-            for drawn in rejected.get(trial.number, []):
-                self._mirror.follow_infeasible(drawn)
-            config = changed[trial._trial_id]
-            self._mirror.follow(trial, stratum(config))
+        found = [
+            trial
+            for trial in (read_trials(connection, self._study_id, only=changed) if changed else [])
+            if trial.number not in own
+        ]
+        still_open = {
+            trial.number: read_open_trial(
+                connection, trial._trial_id, trial.number, changed[trial._trial_id], self._objective
+            )
+            for trial in found
+            if not trial.state.is_finished()
+        }
+        # Everything is read: from here on nothing can fail half-way, and following twice changes nothing.
+        for trial in found:
+            if not self._mirror.knows(trial.number):
+                for drawn in rejected.get(trial.number, []):
+                    self._mirror.follow_infeasible(drawn)
+            was_over = self._mirror.is_over(trial.number)
+            self._mirror.follow(trial, stratum(changed[trial._trial_id]))
             if trial.state.is_finished():
                 self.open.pop(trial.number, None)
-                self._tell(Elsewhere(number=trial.number, state=trial.state.name, value=trial.value))
-            else:
-                self.open[trial.number] = read_open_trial(
-                    connection, trial._trial_id, trial.number, config, self._objective
-                )
+                if not was_over:
+                    self._tell(Elsewhere(number=trial.number, state=trial.state.name, value=trial.value))
+        self.open |= still_open
 
 
 def supersede(
@@ -93,7 +103,7 @@ def supersede(
     found = connection.execute(left).all()
     held = lease.span(connection, holder.lease_id)
     for row in found:
-        lost_s = max(0.0, held.began + held.seconds - row.began - row.seconds)
+        lost_s = min(max(0.0, held.began + held.seconds - row.began - row.seconds), held.seconds)
         connection.execute(
             update(attempts)
             .where(attempts.c.trial_id == row.trial_id, attempts.c.number == row.number)
@@ -107,3 +117,9 @@ def supersede(
     ids = [row.trial_id for row in found]
     connection.execute(update(configs).where(configs.c.trial_id.in_(ids)).values(revision=revision))
     return ids
+
+
+def discard_study(connection: Connection, study_id: int, lease_id: int) -> bool:
+    """Delete a study that has neither trials nor a driver but the one of that lease; return whether it is gone."""
+    is_alone = all(other.lease_id == lease_id for other in lease.standing(connection, study_id))
+    return is_alone and delete_empty_study(connection, study_id)

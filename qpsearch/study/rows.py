@@ -124,9 +124,23 @@ def end_attempt(
             "so_far_s": seconds,
             "lost": float(ending in (Ending.LOST, Ending.INTERRUPTED)),
             "why": failed.reason.value if failed else None,
-            "details": failed.detail if failed else None,
+            "details": plain_text(failed.detail) if failed else None,
         },
     )
+
+
+def end_attempts_of(connection: Connection, lease_id: int, now: float, revision: int) -> None:
+    """End what is still open of a driver's attempts when it leaves."""
+    own = (attempts.c.lease_id == lease_id) & attempts.c.ending.is_(None)
+    left = list(connection.execute(select(attempts.c.trial_id).where(own)).scalars())
+    if left:
+        connection.execute(update(attempts).where(own).values(ended=now, ending=Ending.INTERRUPTED.value))
+        connection.execute(update(configs).where(configs.c.trial_id.in_(left)).values(revision=revision))
+
+
+def plain_text(text: str) -> str:
+    """Return a text that every database takes: no NUL, and nothing that is not UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 def insert_epoch(connection: Connection, trial: OpenTrial, progress: Progress, is_new: bool, now: float) -> None:

@@ -30,6 +30,14 @@ from qpsearch.study.tables import VERSION_TABLE
 
 BUSY_S: Final = 60
 STILL: Final = {"mode": "ro", "immutable": "1", "uri": "true"}
+# A driver that freezes inside a transaction, or whose host is gone, must not hold the study's row from the others.
+POSTGRES: Final = {
+    "options": "-c idle_in_transaction_session_timeout=20000 -c lock_timeout=30000",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 20000,
+}
 LOCK_KEY: Final = 0x717073  # "qps"
 SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # one state for all queries
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -53,7 +61,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._url = _parse(url)
-        self.shown = self._url.render_as_string(hide_password=True)
+        self.shown = self._url.set(query={}).render_as_string(hide_password=True)  # a query may hold secrets too
         self._engine = _engine(self._url)
         is_server = self.file is None
         self._writing = self._engine.execution_options(qpsearch_writing=True)
@@ -144,7 +152,8 @@ class Database:
         except IntegrityError as error:
             raise StorageConflict(f"{self.shown}: {_cause(error)}") from None
         except (OperationalError, InterfaceError) as error:
-            kind = StorageError if self.file is not None else StorageAway
+            may_return = self.file is None or "database is locked" in _cause(error)
+            kind = StorageAway if may_return else StorageError
             raise kind(f"{self.shown}: {_cause(error)}{_hint(error)}") from None
         except SQLAlchemyError as error:
             raise StorageError(f"{self.shown}: {_cause(error)}{_hint(error)}") from None
@@ -227,18 +236,27 @@ def _migrate(connection: Connection) -> None:
 
 def _parse(url: str) -> Any:
     try:
-        return make_url(url)
-    except ArgumentError:
-        shown = "--storage" if "@" in url else repr(url)  # never repeat what may hold a password
+        parsed = make_url(url)
+        if "@" in (parsed.host or ""):
+            raise ValueError("an @ in a password is written %40")
+        return parsed
+    except (ArgumentError, ValueError):
+        shown = repr(url) if _is_harmless(url) else "--storage"
         raise StorageError(
             f"{shown}: is not a database URL. Expected sqlite:///studies/qpsearch.db or postgresql+psycopg://user@host/name."
         ) from None
 
 
+def _is_harmless(url: str) -> bool:
+    """Whether a text that is no URL may be repeated: it cannot hold a password."""
+    return "@" not in url and "password" not in url and url.count(":") <= 1
+
+
 def _engine(url: Any) -> Engine:
     if url.get_backend_name() != "sqlite":
         try:
-            return create_engine(url, pool_pre_ping=True)
+            is_postgres = url.get_backend_name() == "postgresql"
+            return create_engine(url, pool_pre_ping=True, connect_args=POSTGRES if is_postgres else {})
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             raise StorageError(
                 f"{url.render_as_string(hide_password=True)}: the driver for such a database is missing ({error}). "

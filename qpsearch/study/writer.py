@@ -24,7 +24,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
 # Built once, since every step takes them.
 MOVE: Final = (
     update(study_facts)
-    .where(study_facts.c.study_id == bindparam("of_study"))
+    .where(study_facts.c.study_id == bindparam("of_study"), study_facts.c.uid == bindparam("of_uid"))
     .values(revision=study_facts.c.revision + 1)
     .returning(study_facts.c.revision)
 )
@@ -39,22 +39,28 @@ class Writer:
     Args:
         database: The study database.
         study_id: The study.
+        uid: Its own, since the number of a deleted study may be given to another.
         lease_id: This driver's lease.
         revision: The study's revision up to which this driver knows everything.
         follow: Is called inside the transaction with the revision known so far when others have written.
         tell: Is told when the database goes away and when it comes back.
+
+    Attributes:
+        is_over: Tells whether the user wants no more waiting.
     """
 
     def __init__(
         self,
         database: Database,
         study_id: int,
+        uid: str,
         lease_id: int,
         revision: int,
         follow: Callable[[Connection, int], None],
         tell: Callable[[Event], None],
     ) -> None:
-        self._database, self._study_id, self._lease_id = database, study_id, lease_id
+        self._database, self._study_id, self._uid, self._lease_id = database, study_id, uid, lease_id
+        self.is_over: Callable[[], bool] = lambda: False
         self._known, self._written = revision, 0
         self._follow, self._tell = follow, tell
 
@@ -71,7 +77,7 @@ class Writer:
             revision = self._begin(connection)
             done[:] = [(revision, step(connection, revision))]
 
-        self._patiently(lambda: self._database.write(transaction))
+        self._patiently(lambda: self._once(transaction, done))
         revision, result = done[0]
         self._known, self._written = revision, self._written + 1
         return result
@@ -80,15 +86,23 @@ class Writer:
         """Follow what other drivers have written, without writing."""
 
         def look(connection: Connection) -> None:
-            current = read_revision(connection, self._study_id)
+            current = read_revision(connection, self._study_id, self._uid)
             if current != self._known:
                 self._follow(connection, self._known)
                 self._known = current
 
         self._patiently(lambda: self._database.read(look))
 
+    def _once(self, transaction: Callable[[Connection], None], done: list[tuple[int, T]]) -> None:
+        try:
+            self._database.write(transaction)
+        except lease.Committed:
+            if not done:  # an earlier step was, and an interrupt came before it was counted here
+                self._written += 1
+                self._once(transaction, done)
+
     def _begin(self, connection: Connection) -> int:
-        revision = move_revision(connection, self._study_id)
+        revision = move_revision(connection, self._study_id, self._uid)
         lease.step(connection, self._lease_id, self._written)
         if revision != self._known + 1:
             self._follow(connection, self._known)
@@ -102,28 +116,32 @@ class Writer:
             try:
                 action()
                 break
-            except lease.Committed:
-                break  # the connection broke after the commit
             except StorageAway as error:
-                if time.monotonic() - began > PATIENCE_S:
+                if time.monotonic() - began > PATIENCE_S or self.is_over():
                     raise
                 if not told:
                     self._tell(StorageGone(detail=str(error), patience_s=PATIENCE_S))
                 told = True
-                time.sleep(wait_s)
+                self._sleep(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
         if told:
             self._tell(StorageBack(seconds=time.monotonic() - began))
 
+    def _sleep(self, seconds: float) -> None:
+        """Wait, but not longer than the user wants to."""
+        until = time.monotonic() + seconds
+        while not self.is_over() and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
 
-def move_revision(connection: Connection, study_id: int) -> int:
+
+def move_revision(connection: Connection, study_id: int, uid: str) -> int:
     """Take the study's row until the transaction ends; return its new revision."""
-    return _known_study(connection.execute(MOVE, {"of_study": study_id}).scalar())
+    return _known_study(connection.execute(MOVE, {"of_study": study_id, "of_uid": uid}).scalar())
 
 
-def read_revision(connection: Connection, study_id: int) -> int:
+def read_revision(connection: Connection, study_id: int, uid: str) -> int:
     """Return a study's revision."""
-    query = select(study_facts.c.revision).where(study_facts.c.study_id == study_id)
+    query = select(study_facts.c.revision).where(study_facts.c.study_id == study_id, study_facts.c.uid == uid)
     return _known_study(connection.execute(query).scalar())
 
 

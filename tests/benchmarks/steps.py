@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Final
 
 import optuna
+from optuna.pruners import MedianPruner
 
 from qpsearch.space import parse_space
 from qpsearch.study import reading
-from qpsearch.study.mirror import PRUNERS, SAMPLERS
 from qpsearch.study.storage import Database
-from qpsearch.vocabulary import PrunerKind, SamplerKind
+from qpsearch.vocabulary import SamplerKind
 from tests.benchmarks.report import Row, alternate, row, timed
 from tests.benchmarks.studies import (
     NAME,
     close_trials,
     distributions,
     finished_study,
+    plain_sampler,
     resumed,
     space_text,
     suggest_all,
@@ -49,7 +50,8 @@ def rows(folder: Path, *, finished: int, batch: int, repetitions: int) -> list[R
 
 
 def _against_sqlite(folder: Path, source: Path, *, journal: str, finished: int, batch: int, repetitions: int) -> Row:
-    theirs = shutil.copy(source, folder / f"optuna-{journal}.db")
+    theirs = folder / f"optuna-{journal}.db"
+    shutil.copy(source, theirs)
     with contextlib.closing(sqlite3.connect(theirs)) as connection:
         connection.execute(f"PRAGMA journal_mode = {journal}")
     storage = optuna.storages.RDBStorage(url_of(theirs))
@@ -92,7 +94,8 @@ def _pairs(
 ) -> list[tuple[float, float]]:
     """Return milliseconds a trial, ours and plain Optuna's."""
     wanted = distributions(parse_space(space_text(sampler=sampler, pruner="median", epochs=EPOCHS)))
-    study.sampler, study.pruner = SAMPLERS[sampler](0), PRUNERS[PrunerKind.MEDIAN](EPOCHS)
+    study.sampler = plain_sampler(sampler)
+    study.pruner = MedianPruner(n_startup_trials=5, n_warmup_steps=1)  # as ours for five epochs
 
     def theirs() -> None:
         for _ in range(batch):
@@ -108,7 +111,8 @@ def _pairs(
         def ours() -> None:
             close_trials(ledger, batch, EPOCHS)
 
-        ours(), theirs()
+        ours()
+        theirs()
         seconds = alternate(repetitions, lambda: timed(ours), lambda: timed(theirs))
     return [(1000 * mine / batch, 1000 * other / batch) for mine, other in seconds]
 
@@ -116,7 +120,8 @@ def _pairs(
 @contextlib.contextmanager
 def _searching_with(sampler: SamplerKind, source: Path, folder: Path) -> Iterator[Path]:
     """Copy a study that was made with the random sampler, and let another sampler go on with it."""
-    path = shutil.copy(source, folder / "ours.db")
+    path = folder / "ours.db"
+    shutil.copy(source, path)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
             "UPDATE qpsearch_studies SET sampler = ?, space_text = replace(space_text, 'sampler: random', ?)",

@@ -6,11 +6,13 @@ do their work and stop nothing.
 """
 
 import random
+import warnings
 from pathlib import Path
 from typing import Final
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from qpsearch.records import Progress
 from qpsearch.space import Space, parse_space, settle
@@ -18,6 +20,7 @@ from qpsearch.study import opening
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.mirror import OptunaChooser
 from qpsearch.study.storage import Database
+from qpsearch.vocabulary import SamplerKind
 from tests.helpers import new_ledger, progress
 
 NAME: Final = "bench"
@@ -50,12 +53,21 @@ search: {{sampler: {sampler}, pruner: {pruner}, trials: {trials}, seed: 0}}
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Return what Optuna knows the space's parameters as."""
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study = optuna.create_study(sampler=RandomSampler(seed=0))
     trial = study.ask()
     settle(space, OptunaChooser(trial))
     found = dict(study.get_trials(deepcopy=False)[0].distributions)
     assert len(found) == PARAMETERS
     return found
+
+
+def plain_sampler(kind: SamplerKind) -> BaseSampler:
+    """Return Optuna's own sampler with the settings of ours."""
+    if kind is SamplerKind.RANDOM:
+        return RandomSampler(seed=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return TPESampler(seed=0, multivariate=True, group=True)
 
 
 def suggest_all(trial: optuna.Trial, wanted: dict[str, BaseDistribution]) -> None:

@@ -26,11 +26,10 @@ from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import Bench
 from qpsearch.space import Space, parse_space
 from qpsearch.study.events import Closed, Event
-from qpsearch.study.mirror import SAMPLERS
 from qpsearch.vocabulary import SamplerKind
 from tests.benchmarks.noop import LR, METRIC, Stock, train
 from tests.benchmarks.report import Row, alternate, row
-from tests.benchmarks.studies import distributions, space_text, url_of
+from tests.benchmarks.studies import distributions, plain_sampler, space_text, url_of
 from tests.helpers import new_ledger
 from tests.helpers import rows as query
 
@@ -91,7 +90,7 @@ def _rows(folder: Path, trials: int, repetitions: int, sampler: SamplerKind) -> 
     sides = [_ours, _stock, _tuned]
     for side in sides:
         side(next(folders), sampler, 2 * SLOTS)
-    runs = alternate(repetitions, *(lambda side=side: side(next(folders), sampler, trials) for side in sides))  # type: ignore[misc]
+    runs = alternate(repetitions, *(lambda side=side: side(next(folders), sampler, trials) for side in sides))
     stock = "stock Ray Tune: OptunaSearch on SQLite, ASHAScheduler, class Trainable, reuse_actors"
     note = (
         f"{trials} no-op trials of {EPOCHS} reports on {SLOTS} slots a repetition, all {trials * EPOCHS:,} reports "
@@ -146,7 +145,7 @@ def _stock(folder: Path, sampler: SamplerKind, trials: int) -> Timing:
     timing = Timing()
     storage = optuna.storages.RDBStorage(url_of(folder / "optuna.db"))
     goal = {"metric": METRIC, "mode": "max"}
-    search = OptunaSearch(wanted, sampler=SAMPLERS[sampler](0), storage=storage, study_name="bench", **goal)
+    search = OptunaSearch(wanted, sampler=plain_sampler(sampler), storage=storage, study_name="bench", **goal)
     arrived = _Arrivals(timing)
     tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(Stock, epochs=EPOCHS), {"cpu": 1}),

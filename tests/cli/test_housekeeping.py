@@ -209,6 +209,22 @@ def test_curves_are_shown_in_tensorboard_and_wandb(tmp_path: Path) -> None:
     assert len(list((tmp_path / "wandb").glob("offline-run-*"))) == 4
 
 
+def test_an_unknown_sink_is_said_before_a_budget_is_changed(folder: Path) -> None:
+    refused = qpsearch(folder, "resume", "scripted", "--trials", "50", "--sink", "bogus")
+    assert refused.returncode == 2
+    assert json.loads(qpsearch(folder, "status", "--json").stdout)["studies"][0]["trials"] == 9
+
+
+def test_a_copy_whose_checkpoints_cannot_be_written_is_no_copy(folder: Path) -> None:
+    (folder / "copies").mkdir()
+    (folder / "copies" / "checkpoints").write_text("in the way")
+    failed = qpsearch(folder, "studies", "copy", "scripted", "--to", "sqlite:///copies/c.db")
+    assert (failed.returncode, len(failed.stderr.strip().splitlines())) == (2, 1)
+    assert (
+        json.loads(qpsearch(folder, "status", "--json", "--storage", "sqlite:///copies/c.db").stdout)["studies"] == []
+    )
+
+
 def test_a_sink_that_fails_harms_nothing(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=2))
     (tmp_path / "curves").write_text("in the way")

@@ -9,6 +9,7 @@ import pytest
 
 from qpsearch.architecture import TrialConfig
 from qpsearch.dispatch.interrupt import Interrupt
+from qpsearch.dispatch.worker import Trainer
 from qpsearch.errors import StorageError
 from qpsearch.records import EpochReport, RunSettings
 from qpsearch.space import parse_space
@@ -154,6 +155,35 @@ def test_an_interrupt_ends_attempts_softly_and_resuming_repeats_nothing(kind: st
     found = records_of(url)
     assert [(record.state, record.epochs) for record in found] == [("COMPLETE", 4)] * 6
     assert max(record.attempts for record in found) == 2
+
+
+def test_a_budget_that_is_spent_ends_the_sweep_and_a_larger_one_goes_on(kind: str, url: str) -> None:
+    text = space_text(Behaviour.IMPROVES, trials=6).replace("replicates: 1", "replicates: 1, budget: {epochs: 6}")
+    with new_ledger(url, parse_space(text)) as ledger:
+        dispatch(kind, ledger)
+        assert ledger.finished
+        assert ledger.spent == "6 epochs"
+    assert sum(record.epochs for record in records_of(url)) in (6, 7)  # one more may be under way in another slot
+    assert "RUNNING" in {record.state for record in records_of(url)}
+    with resumed_ledger(url, epochs=1000) as ledger:
+        dispatch(kind, ledger)
+    assert [(record.state, record.epochs) for record in records_of(url)] == [("COMPLETE", 4)] * 6
+    assert max(record.attempts for record in records_of(url)) == 2
+
+
+def broken_report(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    yield EpochReport(epoch=1, train_loss=float("nan"), val_loss=1, val_accuracy=0.5)
+
+
+def unprintable(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    yield EpochReport(epoch=1, train_loss=1, val_loss=1, val_accuracy=0.5)
+    raise ValueError("nul \0 and half a surrogate \udcff")
+
+
+@pytest.mark.parametrize(("trainer", "reason"), [(broken_report, "diverged"), (unprintable, "error")])
+def test_what_no_database_takes_fails_its_trial_alone(kind: str, url: str, trainer: Trainer, reason: str) -> None:
+    found = run_study(kind, url, space_text(Behaviour.IMPROVES, trials=2), trainer=trainer)
+    assert [(record.state, record.reason) for record in found] == [("FAIL", reason)] * 2
 
 
 def test_an_interrupt_waits_no_longer_than_its_grace(kind: str, url: str) -> None:

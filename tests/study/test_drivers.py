@@ -23,7 +23,7 @@ LOST = Failed(reason=FailReason.WORKER_LOST, detail="the worker process died")
 
 def die(ledger: Ledger) -> None:
     """Leave one ledger as a killed driver does."""
-    query = f"UPDATE qpsearch_leases SET process_started = process_started - 1000 WHERE lease_id = {ledger.lease_id}"
+    query = f"UPDATE qpsearch_leases SET process_started = process_started - 1000 WHERE lease_id = {ledger._lease_id}"
     ledger._database.write(lambda c: c.exec_driver_sql(query))
     ledger._database.close()
 
@@ -153,7 +153,7 @@ class Drivers(RuleBasedStateMachine):
         fresh = resumed_ledger(self.url)
         truth = seen_by(fresh._mirror)
         fresh._writer.write(lambda c, revision: None)
-        query = f"DELETE FROM qpsearch_leases WHERE lease_id = {fresh.lease_id}"
+        query = f"DELETE FROM qpsearch_leases WHERE lease_id = {fresh._lease_id}"
         fresh._database.write(lambda c: c.exec_driver_sql(query))
         fresh._database.close()
         for ledger in self.ledgers:
