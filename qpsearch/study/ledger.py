@@ -63,10 +63,7 @@ class Ledger:
     """
 
     def __init__(
-        self,
-        opened: Opened,
-        listener: Listener = lambda event: None,
-        clock: Callable[[], float] = time.time,
+        self, opened: Opened, listener: Listener = lambda event: None, clock: Callable[[], float] = time.time
     ) -> None:
         self._database: Database = opened.database
         self._space: Space = opened.space
