@@ -109,23 +109,6 @@ def test_a_driver_killed_five_times_loses_and_repeats_nothing_and_asks_the_same(
 
 
 @pytest.mark.ray
-def test_a_driver_with_two_slots_killed_five_times_loses_nothing(tmp_path: Path) -> None:
-    generator, killed = (
-        random.Random(random.SystemRandom().randrange(10_000)),
-        Driver(tmp_path / "killed", "--concurrent", "2"),
-    )
-    running = sum(killed.kill_at_random("run" if kill == 0 else "resume", generator) for kill in range(KILLS))
-    killed.finish("resume")
-    check(killed, running)
-    time.sleep(5)  # a killed driver's Ray ends itself within seconds
-    assert not [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if str(killed.folder) in " ".join(process.info["cmdline"] or [])
-    ]
-
-
-@pytest.mark.ray
 def test_the_trial_of_a_killed_worker_goes_on_in_another(tmp_path: Path) -> None:
     driver = Driver(tmp_path / "study", "--concurrent", "1")
     process = driver.start("run")

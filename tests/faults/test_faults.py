@@ -1,4 +1,4 @@
-"""The short form of the fault suite, for every run of the tests; ``python -m tests.faults`` is the full one."""
+"""The short form of the fault suite: a few kinds, drawn anew each time; ``python -m tests.faults`` is the full one."""
 
 import random
 
@@ -18,19 +18,17 @@ def go(world: World, count: int) -> None:
 
 
 def test_one_driver_inline() -> None:
-    world = inline_world()
-    go(world, len(world.actions))
+    go(inline_world(), 4)
 
 
 @pytest.mark.ray
 def test_one_driver_on_ray() -> None:
-    world = tune_world()
-    go(world, len(world.actions))
+    go(tune_world(), 3)
 
 
 def test_two_drivers_on_a_server_that_goes_away() -> None:
     with server_world(3.0) as world:
-        go(world, len(world.actions))
+        go(world, 5)
 
 
 def test_a_full_disk() -> None:
