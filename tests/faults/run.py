@@ -26,8 +26,9 @@ class Outcome:
 def torment(world: World, count: int, generator: random.Random, per_study: int = 8) -> Outcome:
     """Inject ``count`` faults, evenly over the world's kinds, at random moments; start a new study when one is over."""
     outcome = Outcome(world.name)
-    plan = [kind for kind in world.actions for _ in range(-(-count // len(world.actions)))][:count]
+    plan = [kind for kind in world.actions for _ in range(-(-count // len(world.actions)))]
     generator.shuffle(plan)
+    del plan[count:]
     while plan:
         study = world.new_study()
         try:
