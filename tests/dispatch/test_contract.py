@@ -123,7 +123,7 @@ def slow_to_close(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport
 
 def test_a_trainer_that_is_slow_to_close_stalls_nothing(kind: str, url: str) -> None:
     """HAZARDS 11a: with function trainables a slow `finally` leaked the slot, and the sweep hung."""
-    text = space_text(Behaviour.IMPROVES, trials=6, epochs=9, pruner="successive_halving", sampler="random")
+    text = space_text(Behaviour.IMPROVES, trials=8, epochs=9, pruner="successive_halving", sampler="random")
     found = run_study(kind, url, text, trainer=slow_to_close)
     assert Counter(record.state for record in found)["PRUNED"] >= 2
     assert {record.state for record in found} == {"PRUNED", "COMPLETE"}
