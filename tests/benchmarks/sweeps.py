@@ -60,8 +60,14 @@ class Timing:
 
 @contextlib.contextmanager
 def local_ray() -> Iterator[None]:
-    """Start a Ray of two cores, as quiet as ours."""
-    ray.init(num_cpus=SLOTS, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL)
+    """Start a Ray of two cores, as quiet as ours; never join one that runs on this machine."""
+    ray.init(
+        address="local",
+        num_cpus=SLOTS,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.CRITICAL,
+    )
     try:
         yield
     finally:
