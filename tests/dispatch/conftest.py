@@ -10,6 +10,13 @@ import ray
 @pytest.fixture(scope="module")
 def local_ray() -> Iterator[str]:
     """A local Ray; gives its session folder."""
-    ray.init(num_cpus=8, num_gpus=4, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL)
+    ray.init(
+        address="local",
+        num_cpus=8,
+        num_gpus=4,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.CRITICAL,
+    )
     yield ray._private.worker.global_worker.node.get_session_dir_path()
     ray.shutdown()
