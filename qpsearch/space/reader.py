@@ -181,7 +181,8 @@ class Reader:
         values: list[Value] = []
         for item in node.items:
             if isinstance(item, Scalar):
-                values.append(self._constant(item.value, kind, name, item.where, path).value)  # type: ignore[arg-type]
+                constant = self._constant(item.value, kind, name, item.where, path)
+                values.append(constant.value)  # type: ignore[arg-type]  # an item's kind gives one scalar, no tuple
             else:
                 self.wrong(item.where, path, f"expected {kind.expected}, got {_kind_of(item)}.")
         return values if len(self.problems) == before else None
@@ -268,6 +269,7 @@ class Reader:
             case Mapping(entries, _) if len(entries) == 1:
                 word, where = entries[0].key, entries[0].where
                 given = entries[0].node
+                # a name without settings stands for all defaults; the two kinds of node share no narrower type
                 settings = Mapping((), where) if isinstance(given, Scalar) and given.value is None else given  # type: ignore[assignment]
             case _:
                 self.wrong(

@@ -133,7 +133,7 @@ class _Trainer:
             group["lr"] = lr
         loss = F.cross_entropy(self._model(batch.images), batch.labels)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
         self._optimizer.step()
         return loss.detach().double()
 

@@ -95,7 +95,7 @@ def _write(arrays: Arrays, archive: Path) -> None:
 
 def _shape(arrays: np.lib.npyio.NpzFile, key: str) -> tuple[int, ...]:
     """Read an array's shape from its header, without its data."""
-    with arrays.zip.open(f"{key}.npy") as file:  # type: ignore[union-attr]
+    with arrays.zip.open(f"{key}.npy") as file:  # type: ignore[union-attr]  # np.load opened it
         major, _ = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
         return tuple(read(file)[0])
