@@ -114,6 +114,7 @@ def run(
         if not join:
             raise
         refuse_other(database, loaded)
+        _refuse_other_artifacts(database, loaded.study, root)
         opened = opening.resume(database, loaded.study, budget=asked, wait=_tell_wait)
     is_new = not opened.ended and not opened.open and not opened.others
     _drive(opened, loaded.resources, folder, dispatch, address, sinks, is_new=is_new)
@@ -342,6 +343,18 @@ def checked_artifacts(given: str) -> str:
 
     open_artifacts(given)
     return given if "://" in given else str(Path(given).expanduser().absolute())
+
+
+def _refuse_other_artifacts(database: "Database", study: str, given: str | None) -> None:
+    """Raise StudyMismatch where a study keeps its checkpoints elsewhere than was asked."""
+    from qpsearch.study.reading import artifacts_of
+
+    stored = artifacts_of(database, study)
+    if given is not None and given != stored:
+        raise StudyMismatch(
+            f"study {study!r} keeps its checkpoints in {stored or 'the folder beside its database'}, not in {given}. "
+            "Join it without --artifacts and QPSEARCH_ARTIFACTS, or with the same."
+        )
 
 
 def refuse_other(database: "Database", given: Space) -> None:

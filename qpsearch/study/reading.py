@@ -43,6 +43,12 @@ def trial_records(database: Database, name: str) -> list[TrialRecord]:
     return database.read(lambda c: _records(c, find_study(c, name)))
 
 
+def artifacts_of(database: Database, name: str) -> str | None:
+    """Return the folder or URI below which a study's checkpoints lie; None for the one beside an SQLite file."""
+    root: str | None = database.read(lambda c: _facts(c, find_study(c, name)).checkpoint_root)
+    return root
+
+
 def running_records(database: Database, name: str) -> list[TrialRecord]:
     """Return the trials that have not ended, by number; raises StudyNotFound."""
 

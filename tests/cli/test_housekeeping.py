@@ -215,6 +215,13 @@ def test_an_unknown_sink_is_said_before_a_budget_is_changed(folder: Path) -> Non
     assert json.loads(qpsearch(folder, "status", "--json").stdout)["studies"][0]["trials"] == 9
 
 
+def test_joining_with_other_artifacts_is_refused(folder: Path) -> None:
+    refused = qpsearch(folder, "run", "s.yaml", "--join", "--artifacts", "elsewhere")
+    assert refused.returncode == 2
+    assert "study 'scripted' keeps its checkpoints in the folder beside its database, not in " in refused.stderr
+    assert not (folder / "elsewhere").exists()
+
+
 def test_a_copy_whose_checkpoints_cannot_be_written_is_no_copy(folder: Path) -> None:
     (folder / "copies").mkdir()
     (folder / "copies" / "checkpoints").write_text("in the way")
