@@ -26,6 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 from qpsearch.errors import UserError
 from qpsearch.records import Objective
 from qpsearch.study.optuna_rows import DIRECTIONS
+from qpsearch.study.quiet import quiet_optuna
 
 FEWEST: Final = 8  # complete trials below which a forest says nothing
 RESAMPLES: Final = 20
@@ -224,11 +225,7 @@ def _row(name: str, point: float, drawn: list[float], trials: int) -> Importance
 
 
 def _study_of(trials: Sequence[FrozenTrial], objective: Objective) -> optuna.Study:
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
+    with quiet_optuna():
         study = optuna.create_study(direction=DIRECTIONS[objective.direction])
         study.add_trials(trials)
-    finally:
-        optuna.logging.set_verbosity(verbosity)
     return study

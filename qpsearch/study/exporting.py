@@ -6,6 +6,7 @@ import optuna
 
 from qpsearch.errors import StudyExists
 from qpsearch.study.opening import find_study
+from qpsearch.study.quiet import quiet_optuna
 from qpsearch.study.storage import Database
 
 
@@ -24,7 +25,8 @@ def export_optuna(database: Database, name: str, folder: Path) -> Path:
 
     def copy(ours: optuna.storages.RDBStorage) -> None:
         def into(theirs: optuna.storages.RDBStorage) -> None:
-            optuna.copy_study(from_study_name=name, from_storage=ours, to_storage=theirs)
+            with quiet_optuna():
+                optuna.copy_study(from_study_name=name, from_storage=ours, to_storage=theirs)
 
         Database(f"sqlite:///{path}").with_optuna(into)
 

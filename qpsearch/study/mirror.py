@@ -21,6 +21,7 @@ from qpsearch.records import Scalar
 from qpsearch.seeds import derive_seed
 from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange
 from qpsearch.study.optuna_rows import DIRECTIONS
+from qpsearch.study.quiet import quiet_optuna
 from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind
 
 VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constraint("feasible", 1.0)
@@ -202,12 +203,8 @@ class Mirror:
         self._stratum_of[number].add(number, trial)
 
     def _new_study(self, name: str, storage: InMemoryStorage) -> optuna.Study:
-        verbosity = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces each study, and these are not the user's
-        try:
+        with quiet_optuna():
             return optuna.create_study(storage=storage, study_name=name, direction=DIRECTIONS[self._direction])
-        finally:
-            optuna.logging.set_verbosity(verbosity)
 
 
 class _Stratum:

@@ -17,7 +17,7 @@ from tests.faults.world import EPOCH_S, ROOT, Study
 from tests.postgres import Postgres
 
 INLINE, TUNE = ("--dispatch", "inline"), ("--concurrent", "2")
-SMALL_DISK_BYTES = 6_000_000
+SMALL_DISK_BYTES = 16_000_000  # 24 trials' checkpoints of 0.2 MB and a journal of 4 MB leave room until it is filled
 OUTAGE_S = 30.0
 
 
@@ -65,7 +65,7 @@ def on_small_disk(disk: Path) -> Callable[[], Study]:
 
 @contextmanager
 def small_disk() -> Iterator[Path]:
-    """A file system of six megabytes; it takes the right to mount."""
+    """A file system of a few megabytes; it takes the right to mount."""
     folder = Path(tempfile.mkdtemp(prefix="qpsearch-fault-disk-"))
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK_BYTES}", "tmpfs", str(folder)], check=True)
     try:
