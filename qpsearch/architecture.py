@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from qpsearch.errors import Infeasible
 from qpsearch.space import Draw, Space
 from qpsearch.vocabulary import (
     DATASETS,
@@ -20,13 +21,11 @@ from qpsearch.vocabulary import (
     InitKind,
     NormKind,
     NormPlacement,
+    QuotientKind,
     ScheduleKind,
     ShortcutKind,
+    StemPool,
 )
-
-
-class Infeasible(ValueError):
-    """The parameters are each allowed, but no network can be built from them together."""
 
 
 class _Frozen(BaseModel):
@@ -37,9 +36,11 @@ class QuotientRules(_Frozen):
     """Rules of quotient blocks (PAPERS section 1).
 
     Attributes:
-        alpha: Upper bound of a quotient, above 1 (rules Q4, Q5).
+        activation: The function on the branch (rules Q2, Q3).
+        alpha: Upper bound of a quotient, above 1 (rules Q3, Q4, Q5); ``relu`` has none.
     """
 
+    activation: QuotientKind = QuotientKind.SIGMOID
     alpha: float = Field(gt=1)
 
 
@@ -98,6 +99,9 @@ class Network(_Frozen):
         size: Height and width of an image.
         classes: Outputs of the head.
         stem_width: Channels after the stem.
+        stem_kernel: Side of the stem's convolution, odd.
+        stem_stride: Its stride.
+        stem_pool: What follows it: nothing, or 3x3 max pooling of stride 2.
         stages: From the image to the head.
     """
 
@@ -105,6 +109,9 @@ class Network(_Frozen):
     size: int = Field(gt=0)
     classes: int = Field(gt=1)
     stem_width: int = Field(gt=0)
+    stem_kernel: int = Field(default=3, gt=0)
+    stem_stride: int = Field(default=1, gt=0)
+    stem_pool: StemPool = StemPool.NONE
     stages: tuple[Stage, ...] = Field(min_length=1)
 
 
@@ -183,8 +190,8 @@ def resolve(space: Space, draw: Draw) -> TrialConfig:
     """Turn a draw into a configuration.
 
     Raises:
-        Infeasible: The stages do not fit together: more halvings than the image has pixels, or a
-            zero-padded shortcut into a narrower stage.
+        Infeasible: The parts do not fit together: more halvings than the image has pixels, a zero-padded
+            shortcut into a narrower stage, a stem's kernel that has no middle, no stage at all.
     """
     facts = DATASETS[space.data.dataset]
     network = draw.values["network"]
@@ -195,13 +202,13 @@ def resolve(space: Space, draw: Draw) -> TrialConfig:
                 channels=facts.channels,
                 size=facts.size,
                 classes=facts.classes,
-                stem_width=network["stem"]["width"],
+                **{f"stem_{name}": value for name, value in network["stem"].items()},
                 stages=tuple(Stage(**stage) for stage in network["stages"]),
             ),
             recipe=Recipe(**draw.values["training"]),
         )
     except ValidationError as error:
-        raise Infeasible(_first(error)) from None
+        raise Infeasible(_first(error), _first(error)) from None
     check_shapes(config.network)
     return config
 
@@ -212,15 +219,23 @@ def check_shapes(network: Network) -> None:
     Raises:
         Infeasible: See ``resolve``.
     """
-    size, width = network.size, network.stem_width
+    if network.stem_kernel % 2 == 0:
+        raise Infeasible(f"the stem's kernel has side {network.stem_kernel}", "the stem's kernel is even")
+    size, width = stem_size(network), network.stem_width
     for index, stage in enumerate(network.stages):
         if stage.stride > size:
-            raise Infeasible(f"stage {index} has stride {stage.stride} on images of {size}x{size} pixels")
+            rule = f"stage {index} has a stride beyond its images"
+            raise Infeasible(f"stage {index} has stride {stage.stride} on images of {size}x{size} pixels", rule)
         if stage.shortcut is ShortcutKind.PAD and stage.width < width:
-            raise Infeasible(
-                f"stage {index} narrows from {width} to {stage.width} channels, which a padded shortcut cannot"
-            )
+            rule = f"stage {index} narrows, which a padded shortcut cannot"
+            raise Infeasible(f"{rule}: from {width} to {stage.width} channels", rule)
         size, width = down(size, stage.stride), stage.width
+
+
+def stem_size(network: Network) -> int:
+    """Return the side of the images that the first stage sees."""
+    size = down(network.size, network.stem_stride)
+    return down(size, 2) if network.stem_pool is StemPool.MAX else size
 
 
 def down(size: int, stride: int) -> int:

@@ -6,8 +6,8 @@ network, module by module, on the meta device.
 
 from dataclasses import dataclass
 
-from qpsearch.architecture import Network, Stage, down
-from qpsearch.vocabulary import BlockKind, NormPlacement, ShortcutKind
+from qpsearch.architecture import Network, Stage, down, stem_size
+from qpsearch.vocabulary import BlockKind, NormPlacement, ShortcutKind, StemPool
 
 FLOAT_BYTES = 4
 
@@ -38,10 +38,13 @@ class Cost:
 def cost(network: Network) -> Cost:
     """Add up the layers of a network."""
     first, last = network.stages[0], network.stages[-1]
-    size, width = network.size, network.stem_width
-    total = _conv(network.channels, width, 3, size)
+    size, width = down(network.size, network.stem_stride), network.stem_width
+    total = _conv(network.channels, width, network.stem_kernel, size)
     if _stem_has_norm(first):
         total += _norm(width, size) + _pointwise(width, size)
+    if network.stem_pool is StemPool.MAX:
+        size = stem_size(network)
+        total += _pointwise(width, size)
     for stage in network.stages:
         total += _block(stage, width, size, stage.stride)
         size, width = down(size, stage.stride), stage.width
@@ -51,6 +54,12 @@ def cost(network: Network) -> Cost:
         total += _norm(width, size) + _pointwise(width, size)
     head = Cost((width + 1) * network.classes, width * network.classes, network.classes * FLOAT_BYTES)
     return total + _pointwise(width, 1) + head
+
+
+def training_bytes(network: Network, batch_size: int) -> int:
+    """Estimate what training keeps: the activations of a batch, and weights, gradients and two moments."""
+    total = cost(network)
+    return total.activation_bytes * batch_size + 4 * FLOAT_BYTES * total.parameters
 
 
 def has_final_norm(stage: Stage) -> bool:

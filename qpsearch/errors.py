@@ -18,6 +18,7 @@
     |   |-- DataError            a data set cannot be found, fetched or read
     |   `-- DispatchError        the machine or cluster cannot do what was asked
     |-- Superseded               another driver took the study over; this one stops
+    |-- Infeasible               a drawn point that the space's own conditions rule out; caught, counted, learnt from
     |-- TrainingDiverged         the training loss is not finite, or explodes
     `-- OutOfMemory              the device ran out of memory
 
@@ -44,8 +45,8 @@ class SpaceError(UserError):
     """A space file is wrong. Its message holds one line for each problem, all of them at once."""
 
     def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
+        self.problems = [_clipped(problem) for problem in problems]
+        super().__init__("\n".join(self.problems))
 
 
 class StudyNotFound(UserError):
@@ -100,6 +101,20 @@ class Superseded(QpsearchError):
     """This driver's lease was taken by another driver: it must stop without writing."""
 
 
+class Infeasible(QpsearchError):
+    """The parameters are each allowed, but no network that satisfies all conditions has them together.
+
+    Attributes:
+        rule: What was broken, without this point's numbers, so that points can be counted by it.
+        value: The cost that broke a limit, else None.
+    """
+
+    def __init__(self, message: str, rule: str, value: float | None = None) -> None:
+        self.rule = rule
+        self.value = value
+        super().__init__(message)
+
+
 class TrainingDiverged(QpsearchError):
     """The training loss of an epoch is not finite, or has exploded.
 
@@ -119,6 +134,11 @@ class TrainingDiverged(QpsearchError):
 
 class OutOfMemory(QpsearchError):
     """The device had not enough memory for a trial; its worker is replaced afterwards."""
+
+
+def _clipped(line: str, most: int = 1000) -> str:
+    """Shorten a line into which a file's own text made it long."""
+    return line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 2 :]}"
 
 
 def nearest(word: str, known: list[str]) -> str:

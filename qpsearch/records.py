@@ -222,6 +222,7 @@ class TrialRecord:
         state: ``RUNNING``, ``COMPLETE``, ``PRUNED`` or ``FAIL``.
         value: The objective: mean score over the trial's runs when complete, the last reported value
             of the metric when pruned, None otherwise.
+        values: One for each objective, the metric of training first, the network's costs after it.
         reason: Why it failed (``FailReason``), else None.
         detail: The failure's message, else None.
         params: What the sampler chose, by parameter name.
@@ -237,6 +238,7 @@ class TrialRecord:
     value: float | None
     reason: str | None
     detail: str | None
+    values: tuple[float, ...]
     params: Mapping[str, Scalar]
     epochs: int
     attempts: int
@@ -291,7 +293,7 @@ class StudySummary:
 
     Attributes:
         name: The study's name.
-        objective: What it optimises.
+        objectives: What it optimises, the metric of training first.
         budget: What it may spend.
         counts: Trials by state.
         failures: Failed trials by reason.
@@ -308,7 +310,7 @@ class StudySummary:
     """
 
     name: str
-    objective: Objective
+    objectives: tuple[Objective, ...]
     budget: Budget
     counts: Mapping[str, int]
     failures: Mapping[str, int]

@@ -55,6 +55,21 @@ class ExponentInit(StrEnum):
     FRAMEWORK = "framework"
 
 
+class QuotientKind(StrEnum):
+    """The function on a quotient's branch (rules Q2, Q3); ``relu`` is the paper's case that fails to train."""
+
+    SIGMOID = "sigmoid"
+    LINEAR = "linear"
+    RELU = "relu"
+
+
+class StemPool(StrEnum):
+    """What follows the stem's convolution."""
+
+    NONE = "none"
+    MAX = "max"
+
+
 class OptimizerKind(StrEnum):
     """Optimisers of a recipe."""
 
@@ -83,14 +98,18 @@ class DatasetName(StrEnum):
     DIGITS = "digits"
     CIFAR10 = "cifar10"
     CIFAR100 = "cifar100"
+    SVHN = "svhn"
+    GALAXY10 = "galaxy10"
+    IMAGENET = "imagenet"
 
 
 class SamplerKind(StrEnum):
-    """Optuna samplers that a space file may name."""
+    """Optuna samplers that a space file may name; ``grid`` tries every point of a finite space once."""
 
     TPE = "tpe"
     RANDOM = "random"
     GP = "gp"
+    GRID = "grid"
 
 
 class PrunerKind(StrEnum):
@@ -102,11 +121,32 @@ class PrunerKind(StrEnum):
     HYPERBAND = "hyperband"
 
 
+class Confidence(StrEnum):
+    """How sure an expert is of a prior."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 class Metric(StrEnum):
-    """What a search can optimise: fields of an epoch report."""
+    """What a search can optimise: two fields of an epoch report, and three costs known before training."""
 
     VAL_ACCURACY = "val_accuracy"
     VAL_LOSS = "val_loss"
+    PARAMETERS = "parameters"
+    MACS = "macs"
+    ACTIVATION_BYTES = "activation_bytes"
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether arithmetic on the configuration tells it."""
+        return self not in (Metric.VAL_ACCURACY, Metric.VAL_LOSS)
+
+    @property
+    def direction(self) -> "Direction":
+        """Which way it gets better."""
+        return Direction.MAXIMIZE if self is Metric.VAL_ACCURACY else Direction.MINIMIZE
 
 
 class Direction(StrEnum):
@@ -154,12 +194,13 @@ class DatasetFacts:
 
     Attributes:
         channels: Image channels.
-        size: Height and width in pixels.
+        size: Height and width in pixels, as the network sees an image.
+        stored_size: Height and width as it is kept, where larger; training cuts a random part out, else the centre.
         classes: Number of labels.
         train_images: Size of the official training split, from which validation images are taken.
         test_images: Size of the test split.
         peak: Largest pixel value; images are divided by it before normalisation.
-        mean: Per-channel mean of the training images after division by ``peak``.
+        mean: Per-channel mean of the training images after division by ``peak``; for GALAXY10 that of ImageNet.
         std: Per-channel standard deviation, likewise.
         bundled: Whether it comes with a package that qpsearch depends on, so that no folder is needed.
     """
@@ -172,8 +213,11 @@ class DatasetFacts:
     peak: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    stored_size: int = 0
     bundled: bool = False
 
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 DATASETS: dict[DatasetName, DatasetFacts] = {
     DatasetName.DIGITS: DatasetFacts(
@@ -206,5 +250,36 @@ DATASETS: dict[DatasetName, DatasetFacts] = {
         peak=255,
         mean=(0.5071, 0.4865, 0.4409),
         std=(0.2673, 0.2564, 0.2762),
+    ),
+    DatasetName.SVHN: DatasetFacts(
+        channels=3,
+        size=32,
+        classes=10,
+        train_images=73_257,
+        test_images=26_032,
+        peak=255,
+        mean=(0.4377, 0.4438, 0.4728),
+        std=(0.1980, 0.2010, 0.1970),
+    ),
+    DatasetName.GALAXY10: DatasetFacts(
+        channels=3,
+        size=256,
+        classes=10,
+        train_images=15_962,
+        test_images=1_774,
+        peak=255,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    ),
+    DatasetName.IMAGENET: DatasetFacts(
+        channels=3,
+        size=224,
+        stored_size=256,
+        classes=1000,
+        train_images=1_281_167,
+        test_images=50_000,
+        peak=255,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
     ),
 }

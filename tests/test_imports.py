@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("space", {"ruamel"}),
     ("architecture", CONFIG),
     ("cost", CONFIG),
+    ("points", CONFIG),
     ("models", CONFIG | {"torch", "numpy"}),
     ("training", CONFIG | LEARNING | {"torch", "torchvision"}),
     ("study", CONFIG | DATABASE),
@@ -69,12 +71,19 @@ def loaded_by(module: str) -> set[str]:
     return set(done.stdout.split()) & HEAVY
 
 
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, set[str]]:
+    """What each module loads in an interpreter of its own."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(zip(modules(), pool.map(loaded_by, modules()), strict=True))
+
+
 @pytest.mark.parametrize("module", modules())
-def test_a_module_loads_only_the_packages_of_its_room(module: str) -> None:
+def test_a_module_loads_only_the_packages_of_its_room(module: str, loaded: dict[str, set[str]]) -> None:
     allowed = ALLOWED[room_of(module)]
     if module in WITH_RAY:
         allowed = allowed | {"ray"} | HEAVY - {"torch", "torchvision"}  # what Ray itself loads
-    assert loaded_by(module) <= allowed
+    assert loaded[module] <= allowed
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))

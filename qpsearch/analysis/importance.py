@@ -6,6 +6,7 @@ branch, together with what is active there. Optuna's default evaluator answers a
 the block types (HAZARDS 21); its evaluators are here under their own names.
 """
 
+import copy
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -122,7 +123,7 @@ def importance(
 
     Args:
         trials: All of its trials; only complete ones with a finite value count.
-        objective: What it optimises.
+        objective: The metric of training that it optimises; costs are known without a study.
         study: Its name, for titles.
         evaluator: Who judges.
         seed: Of forests and resamples.
@@ -131,9 +132,9 @@ def importance(
         UserError: There are fewer than 8 such trials, or nothing was searched.
     """
     used = [
-        trial
+        _of_one_objective(trial)
         for trial in trials
-        if trial.state is TrialState.COMPLETE and trial.value is not None and np.isfinite(trial.value)
+        if trial.state is TrialState.COMPLETE and trial.values and np.isfinite(trial.values[0])
     ]
     if len(used) < FEWEST:
         raise UserError(
@@ -222,6 +223,14 @@ def _row(name: str, point: float, drawn: list[float], trials: int) -> Importance
     return Importance(
         parameter=name, importance=point, low=min(float(low), point), high=max(float(high), point), trials=trials
     )
+
+
+def _of_one_objective(trial: FrozenTrial) -> FrozenTrial:
+    if len(trial.values) == 1:
+        return trial
+    alone = copy.copy(trial)
+    alone.values = trial.values[:1]
+    return alone
 
 
 def _study_of(trials: Sequence[FrozenTrial], objective: Objective) -> optuna.Study:

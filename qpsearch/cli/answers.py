@@ -12,7 +12,7 @@ from rich.table import Table
 
 from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyName, print_json
 from qpsearch.cli.progress import duration
-from qpsearch.records import Scalar, StudySummary, TrialRecord
+from qpsearch.records import Objective, Scalar, StudySummary, TrialRecord
 
 if TYPE_CHECKING:
     from qpsearch.analysis.importance import ImportanceTable
@@ -93,27 +93,28 @@ def trials(study: StudyName, storage: Storage = DEFAULT_STORAGE, as_json: Json =
 
 
 def best(study: StudyName, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
-    """Show the best complete trial so far."""
+    """Show the best complete trial so far; of several objectives, the trials that no other beats in all of them."""
     from qpsearch.errors import UserError
     from qpsearch.study import reading
     from qpsearch.study.storage import Database
 
     database = Database.open(storage)
-    objective = reading.space_of(database, study).search.objective
+    objectives = reading.space_of(database, study).search.objectives
+    objective = objectives[0]
     records = reading.trial_records(database, study)
     found = reading.best(records, objective)
+    front = reading.front(records, objectives) if len(objectives) > 1 else []
     if as_json:
-        print_json(
-            {
-                "study": study,
-                "objective": {"metric": objective.metric, "direction": objective.direction},
-                "best": found.to_dict() if found else None,
-            }
-        )
+        document = {"study": study, "objective": asdict(objective), "best": found.to_dict() if found else None}
+        several = {"objectives": list(map(asdict, objectives)), "front": [record.to_dict() for record in front]}
+        print_json(document | (several if front else {}))
         return
     if found is None:
         raise UserError(f"study {study!r} has no complete trial yet. How far it is: qpsearch status {study}.")
     complete = sum(record.state == "COMPLETE" for record in records)
+    if front:
+        _print_front(front, objectives, complete)
+        return
     runs = reading.run_scores(database, study, found.number)
     print(f"trial {found.number}: {objective.metric} {found.value:.4f} on validation images,")
     print(
@@ -123,6 +124,17 @@ def best(study: StudyName, storage: Storage = DEFAULT_STORAGE, as_json: Json = F
     width = max(len(name) for name in found.params) if found.params else 0
     for name, value in found.params.items():
         print(f"  {name:<{width}}  {_shown(value)}")
+
+
+def _print_front(front: list[TrialRecord], objectives: tuple[Objective, ...], complete: int) -> None:
+    console = _console()
+    console.print(f"{len(front)} of {complete} complete trials are beaten in all objectives by none:")
+    table = Table("trial", *(f"{each.metric} ({each.direction})" for each in objectives), "what was chosen", box=None)
+    for record in front:
+        score, *costs = record.values
+        table.add_row(str(record.number), f"{score:.4f}", *(f"{value:,.0f}" for value in costs), _choices(record))
+    console.print(table)
+    console.print("Scores are of one search on validation images: optimistic until trained again on fresh seeds.")
 
 
 def importance(
@@ -175,10 +187,8 @@ def _notes(table: "ImportanceTable") -> tuple[str, ...]:
 
 
 def _print_details(console: Console, summary: StudySummary, running: list[TrialRecord]) -> None:
-    objective = summary.objective
-    console.print(
-        f"{objective.direction} {objective.metric}; sampler {summary.sampler}, pruner {summary.pruner}", soft_wrap=True
-    )
+    goals = ", ".join(f"{each.direction} {each.metric}" for each in summary.objectives)
+    console.print(f"{goals}; sampler {summary.sampler}, pruner {summary.pruner}", soft_wrap=True)
     console.print(f"spent: {_spent(summary)}", soft_wrap=True)
     _print_accounts(console, summary)
     if summary.failures:
@@ -242,7 +252,8 @@ def _shown(value: Scalar) -> str:
 def _summary_dict(summary: StudySummary) -> dict[str, Any]:
     return {
         "name": summary.name,
-        "objective": {"metric": summary.objective.metric, "direction": summary.objective.direction},
+        "objective": asdict(summary.objectives[0]),
+        "objectives": [asdict(objective) for objective in summary.objectives],
         "trials": summary.budget.trials,
         "budget": asdict(summary.budget),
         "spent": {"epochs": summary.epochs, "seconds": summary.wall_s, "gpu_seconds": summary.gpu_s},

@@ -113,7 +113,7 @@ def export(
 
 
 def import_(
-    space: Annotated[Path, typer.Argument(help="A space whose parameters those trials have.", metavar="SPACE")],
+    space: Annotated[str, typer.Argument(help="A space whose parameters those trials have.", metavar="SPACE")],
     origin: Annotated[str, typer.Option("--from", help="Database of the Optuna study.", metavar="URL")],
     name: Annotated[str, typer.Option("--name", help="The Optuna study's name.", metavar="NAME")],
     study: Annotated[str | None, typer.Option(help="Name of the new study, in place of the file's.")] = None,

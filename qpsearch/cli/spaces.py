@@ -1,39 +1,40 @@
 """``qpsearch space ...``: files, without running anything."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from qpsearch.cli.options import Json, print_json
-from qpsearch.errors import SpaceError
-from qpsearch.space import load_space
+from qpsearch.cli.plans import plan
+from qpsearch.errors import SpaceError, UserError
+from qpsearch.space import Space, diff, find_space, json_schema, load_space, shipped
+from qpsearch.space.domains import domain_of, leaves
 
 app = typer.Typer(help="Look at space files.", no_args_is_help=True)
+app.command("plan")(plan)
 
-
-@app.callback()
-def _group() -> None:
-    pass
+SpaceName = Annotated[str, typer.Argument(help="A space file, or the name of a shipped space.", metavar="SPACE")]
 
 
 @app.command("check")
-def check(
-    space: Annotated[Path, typer.Argument(help="A space file.", metavar="SPACE")],
-    as_json: Json = False,
-) -> None:
-    """Check a space file: every problem at once, each with its line and the nearest fix."""
+def check(space: SpaceName, as_json: Json = False) -> None:
+    """Check a space file: every problem at once, each with its place and the nearest fix."""
+    from qpsearch.points import check_feasible
+
     try:
         loaded = load_space(space)
+        check_feasible(loaded)
     except SpaceError as error:
         if not as_json:
             raise
         print_json({"valid": False, "problems": error.problems})
         raise typer.Exit(error.exit_code) from None
-    meaning = loaded.meaning()
-    searched = [path for path, leaf in meaning.items() if leaf.startswith("{")]
+    searched = _searched(loaded)
     if as_json:
-        print_json({"valid": True, "study": loaded.study, "fingerprint": loaded.fingerprint, "parameters": searched})
+        parameters = list(searched)
+        print_json({"valid": True, "study": loaded.study, "fingerprint": loaded.fingerprint, "parameters": parameters})
         return
     what = (
         f"{len(searched)} parameters:"
@@ -42,5 +43,115 @@ def check(
     )
     print(f"{space}: fine. Study {loaded.study}, {loaded.search.budget.trials} trials, {what}")
     width = max((len(path) for path in searched), default=0)
-    for path in searched:
-        print(f"  {path:<{width}}  {meaning[path]}")
+    for path, text in searched.items():
+        print(f"  {path:<{width}}  {text}")
+    conditions = len(loaded.search.limits) + len(loaded.search.conditions)
+    if conditions:
+        print(f"{conditions} conditions; what they leave: qpsearch space plan {space}")
+
+
+@app.command("sample")
+def sample(
+    space: SpaceName,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, max=100_000, help="How many.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Draw configurations that may be trained, evenly, each resolved with every default."""
+    from qpsearch.cost import cost
+    from qpsearch.points import sample as draw
+
+    points = draw(load_space(space), count, seed)
+    if as_json:
+        rows = [
+            {"params": point.draw.params, "config": json.loads(point.config.to_json())}
+            | {"cost": {name: getattr(cost(point.config.network), name) for name in ("parameters", "macs")}}
+            for point in points
+        ]
+        print_json({"samples": rows})
+        return
+    for index, point in enumerate(points):
+        network, total = point.config.network, cost(point.config.network)
+        blocks = ", ".join(f"{stage.depth} x {stage.block} {stage.width}" for stage in network.stages)
+        print(f"{index}: {blocks}; {total.parameters:,} parameters, {total.macs / 1e6:,.1f}M MACs")
+        for name, value in point.draw.params.items():
+            print(f"     {name} = {'none' if value is None else f'{value:.4g}' if isinstance(value, float) else value}")
+
+
+@app.command("diff")
+def diff_(
+    old: Annotated[str, typer.Argument(help="A space file, or the name of a shipped space.", metavar="A")],
+    new: Annotated[str, typer.Argument(help="Another one.", metavar="B")],
+    as_json: Json = False,
+) -> None:
+    """Say what differs in meaning between two spaces; comments, order and spelling do not count."""
+    found = diff(load_space(old), load_space(new))
+    if as_json:
+        print_json({"same": not found, "differences": found})
+        return
+    for line in found or ["no difference in meaning: one study can run on either"]:
+        print(line)
+
+
+@app.command("schema")
+def schema(
+    output: Annotated[Path | None, typer.Option(help="Write it here instead of printing it.", metavar="FILE")] = None,
+) -> None:
+    """Write a JSON Schema, with which editors complete, explain and check space files while you type."""
+    text = json.dumps(json_schema(), indent=1)
+    if output is None:
+        print(text)
+        return
+    _write_new(output, text + "\n")
+    print(f"{output}: written. First line of a space file: # yaml-language-server: $schema={output}")
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """Show the spaces that come with qpsearch."""
+    found = {name: (load_space(path), path) for name, path in shipped().items()}
+    if as_json:
+        rows = [
+            {"name": name, "study": space.study, "dataset": space.data.dataset, "trials": space.search.budget.trials}
+            | {"parameters": len(_searched(space)), "about": _about(path)}
+            for name, (space, path) in found.items()
+        ]
+        print_json({"spaces": rows})
+        return
+    width = max(map(len, found))
+    for name, (space, path) in found.items():
+        size = f"{len(_searched(space))} parameters, {space.search.budget.trials} trials"
+        print(f"{name:<{width}}  {space.data.dataset:<8}  {size:<28}  {_about(path)}")
+
+
+@app.command("copy")
+def copy(
+    name: Annotated[str, typer.Argument(help="Name of a shipped space.", metavar="NAME")],
+    output: Annotated[Path | None, typer.Argument(help="The new file; default NAME.yaml.", metavar="FILE")] = None,
+) -> None:
+    """Write a shipped space into a file of your own, to edit."""
+    source = find_space(name)
+    path = output or Path(f"{source.stem}.yaml")
+    _write_new(path / source.name if path.is_dir() else path, source.read_text())
+    print(f"{path}: written. Edit it, then: qpsearch run {path}")
+
+
+def _searched(space: Space) -> dict[str, str]:
+    """Return the leaves that are searched, by path, as the file spells them."""
+    found = [*leaves("network", space.network), *leaves("training", space.training)]
+    return {path: str(leaf) for path, leaf in found if domain_of(leaf) is not None}
+
+
+def _about(path: Path) -> str:
+    """Return the first sentence of a space file's leading comment."""
+    first = path.read_text().partition("\n")[0]
+    return first.removeprefix("#").strip()
+
+
+def _write_new(path: Path, text: str) -> None:
+    if path.exists():
+        raise UserError(f"{path}: exists, and nothing is overwritten. Name another file.")
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}). Name another file.") from None

@@ -73,7 +73,7 @@ Dispatch = Annotated[Dispatcher, typer.Option(help="tune: Ray Tune. inline: one 
 
 
 def run(
-    space: Annotated[Path, typer.Argument(help="A space file.", metavar="SPACE")],
+    space: Annotated[str, typer.Argument(help="A space file, or the name of a shipped space.", metavar="SPACE")],
     study: Annotated[str | None, typer.Option(help="Name of the study, in place of the file's.")] = None,
     trials: Trials = None,
     epochs: Epochs = None,
@@ -99,7 +99,7 @@ def run(
     from qpsearch.study.storage import Database
 
     asked = _budget_change(trials, epochs, time, gpu_hours)
-    loaded = load_space(space).with_search(study=checked_name(study), seed=seed)
+    loaded = _trainable(load_space(space)).with_search(study=checked_name(study), seed=seed)
     loaded = _with_resources(loaded.with_search(budget=asked(loaded.search.budget)), concurrent, gpus, cpus)
     folder = data_folder(loaded.data.dataset)
     root = None if artifacts is None else checked_artifacts(artifacts)
@@ -109,7 +109,7 @@ def run(
     prepare_data(loaded.data.dataset, folder)
     database = Database.create(storage)
     try:
-        opened = opening.create(database, loaded, source=str(space), artifacts=root)
+        opened = opening.create(database, loaded, source=space, artifacts=root)
     except StudyExists:
         if not join:
             raise
@@ -162,6 +162,18 @@ def resume(
     database = Database.create(storage)
     opened = opening.resume(database, study, budget=asked, take_over=take_over, wait=_tell_wait)
     _drive(opened, loaded.resources, folder, dispatch, address, sinks, is_new=False)
+
+
+def _trainable(space: Space) -> Space:
+    """Check that something in a space may be trained; a grid that was left to itself has just as many trials."""
+    from qpsearch.errors import Infeasible
+    from qpsearch.points import check_feasible, every_point
+
+    check_feasible(space)
+    if not space.search.whole_grid:
+        return space
+    allowed = sum(not isinstance(each, Infeasible) for each in every_point(space))
+    return space.with_search(budget=space.search.budget.updated(trials=allowed))
 
 
 def _drive(

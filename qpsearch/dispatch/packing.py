@@ -13,14 +13,14 @@ from typing import Final
 import ray
 from ray.exceptions import RayError
 
-from qpsearch.architecture import Infeasible, TrialConfig, resolve
-from qpsearch.cost import cost
+from qpsearch.architecture import TrialConfig
+from qpsearch.cost import training_bytes
 from qpsearch.dispatch.cluster import Cluster
 from qpsearch.dispatch.worker import Bench
-from qpsearch.errors import UserError
+from qpsearch.points import sample
 from qpsearch.records import CUDA_CONTEXT_BYTES, RunSettings
 from qpsearch.seeds import derive_seed
-from qpsearch.space import RandomChooser, Space, settle
+from qpsearch.space import Space
 
 SAMPLE: Final = 64
 MARGIN: Final = 1.25
@@ -44,24 +44,13 @@ def heaviest(space: Space) -> TrialConfig:
     """Return the configuration that keeps most for backward, among a seeded sample of the space.
 
     Raises:
-        UserError: None of the sample can be built.
+        SpaceError: Nothing that is drawn may be trained.
     """
-    found = []
-    for index in range(SAMPLE):
-        try:
-            draw = settle(space, RandomChooser(derive_seed(space.search.seed, "packing", index)))
-            found.append(resolve(space, draw))
-        except Infeasible:
-            continue
-    if not found:
-        raise UserError(f"none of {SAMPLE} networks drawn from the space can be built; look at: qpsearch space check")
-    return max(found, key=memory)
-
-
-def memory(config: TrialConfig) -> int:
-    """Estimate what training keeps: activations of a batch, and weights, gradients and two moments."""
-    costs = cost(config.network)
-    return costs.activation_bytes * config.recipe.batch_size + 16 * costs.parameters
+    drawn = sample(space, SAMPLE, derive_seed(space.search.seed, "packing"))
+    return max(
+        (found.config for found in drawn),
+        key=lambda config: training_bytes(config.network, config.recipe.batch_size),
+    )
 
 
 def trials_a_gpu(peak: Peak, cores_a_gpu: float, cpus: int) -> int:

@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qpsearch.architecture import Stage
+from qpsearch.architecture import QuotientRules, Stage
 from qpsearch.models.norms import build_norm
-from qpsearch.models.ops import bounded_quotient, product_unit2d
-from qpsearch.vocabulary import BlockKind, NormPlacement, ShortcutKind
+from qpsearch.models.ops import bounded_linear, bounded_quotient, product_unit2d
+from qpsearch.vocabulary import BlockKind, NormPlacement, QuotientKind, ShortcutKind
 
 
 def conv(width_in: int, width: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
@@ -24,19 +24,29 @@ def conv(width_in: int, width: int, kernel: int = 3, stride: int = 1) -> nn.Conv
 
 
 class BoundedQuotient(nn.Module):
-    """``alpha * sigmoid(z - ln(alpha - 1))``, elementwise, in (0, alpha), 1 at 0 (rules Q2, Q4, Q16)."""
+    """What a quotient's branch goes through, elementwise (rules Q2, Q3, Q4, Q16).
 
-    def __init__(self, alpha: float) -> None:
+    ``sigmoid``: ``alpha * sigmoid(z - ln(alpha - 1))``, in (0, alpha), 1 at 0. ``linear``:
+    ``min(max(0, z + 1), alpha)``, in [0, alpha], 1 at 0. ``relu``: ``max(0, z)``, the unbounded case of Table A1.
+    """
+
+    def __init__(self, rules: QuotientRules) -> None:
         super().__init__()
-        self.alpha = alpha
+        self.rules = rules
 
     def forward(self, z: Tensor) -> Tensor:
         """Map any shape to the same shape."""
-        return bounded_quotient(z, self.alpha)
+        match self.rules.activation:
+            case QuotientKind.SIGMOID:
+                return bounded_quotient(z, self.rules.alpha)
+            case QuotientKind.LINEAR:
+                return bounded_linear(z, self.rules.alpha)
+            case QuotientKind.RELU:
+                return F.relu(z)
 
     def extra_repr(self) -> str:
-        """Show alpha in the printed network."""
-        return f"alpha={self.alpha}"
+        """Show the function in the printed network."""
+        return f"{self.rules.activation}, alpha={self.rules.alpha}"
 
 
 class ProductUnit2d(nn.Module):
@@ -115,7 +125,7 @@ class AdditiveBlock(nn.Module):
 
 
 class QuotientBlock(nn.Module):
-    """``shortcut(x) * Q(x)`` with ``Q = alpha * sigmoid(F(x) - ln(alpha - 1))``.
+    """``shortcut(x) * Q(x)`` with ``Q = alpha * sigmoid(F(x) - ln(alpha - 1))``, or another ``activation``.
 
     F is conv-norm-ReLU-conv-norm. Where the block changes shape by a convolution, the shortcut is bounded
     by the same function, which restarts the chain of products in every stage. Nothing follows the
@@ -126,10 +136,10 @@ class QuotientBlock(nn.Module):
         super().__init__()
         assert stage.quotient is not None
         self.branch = build_branch(stage, width_in, stride)
-        self.bound = BoundedQuotient(stage.quotient.alpha)
+        self.bound = BoundedQuotient(stage.quotient)
         shortcut = build_shortcut(stage, width_in, stride, fill=1.0)
         projects = isinstance(shortcut, nn.Sequential)
-        self.shortcut = nn.Sequential(shortcut, BoundedQuotient(stage.quotient.alpha)) if projects else shortcut
+        self.shortcut = nn.Sequential(shortcut, BoundedQuotient(stage.quotient)) if projects else shortcut
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H/s, W/s)."""

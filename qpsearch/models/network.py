@@ -8,21 +8,22 @@ from qpsearch.cost import has_final_norm
 from qpsearch.models.blocks import BLOCKS, BoundedQuotient, conv
 from qpsearch.models.inits import init_block, init_convolutions
 from qpsearch.models.norms import build_norm
-from qpsearch.vocabulary import InitKind
+from qpsearch.vocabulary import InitKind, StemPool
 
 
 class ResidualNetwork(nn.Module):
     """Stem, stages of blocks, global average pool, linear head.
 
-    The stem is a 3x3 convolution, normalised and activated as the first stage needs it: ReLU, or the
-    bounded quotient where the first stage is quotient (rule Q9); bare where that stage normalises before
-    its weights and adds. Such a last stage is normalised and rectified once more before the pool.
+    The stem is a convolution, normalised and activated as the first stage needs it: ReLU, or the quotient's
+    function where the first stage is quotient (rule Q9); bare where that stage normalises before its weights and
+    adds; then a max pool, where the network has one. A last stage that normalises before its weights and adds is
+    normalised and rectified once more before the pool.
     """
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         first, last = network.stages[0], network.stages[-1]
-        self.stem = _stem(network.channels, network.stem_width, first)
+        self.stem = _stem(network, first)
         width = network.stem_width
         stages = []
         for stage in network.stages:
@@ -49,14 +50,17 @@ def build_model(network: Network, seed: int) -> ResidualNetwork:
         return ResidualNetwork(network)
 
 
-def _stem(channels: int, width: int, first: Stage) -> nn.Module:
-    convolution = conv(channels, width)
+def _stem(network: Network, first: Stage) -> nn.Module:
+    convolution = conv(network.channels, network.stem_width, network.stem_kernel, network.stem_stride)
     if first.init is not InitKind.FRAMEWORK:
         init_convolutions(convolution)
-    if has_final_norm(first):
-        return convolution  # the first block begins with a normalisation
-    act = BoundedQuotient(first.quotient.alpha) if first.quotient is not None else nn.ReLU()
-    return nn.Sequential(convolution, build_norm(first.norm, width), act)
+    layers: list[nn.Module] = [convolution]
+    if not has_final_norm(first):  # else the first block begins with a normalisation
+        act = BoundedQuotient(first.quotient) if first.quotient is not None else nn.ReLU()
+        layers += [build_norm(first.norm, network.stem_width), act]
+    if network.stem_pool is StemPool.MAX:
+        layers.append(nn.MaxPool2d(3, 2, padding=1))
+    return nn.Sequential(*layers) if len(layers) > 1 else convolution
 
 
 def _block(stage: Stage, width_in: int, stride: int) -> nn.Module:

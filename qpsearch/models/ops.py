@@ -32,6 +32,25 @@ def bounded_quotient(z: Tensor, alpha: float) -> Tensor:
     return alpha * torch.sigmoid(z - math.log(alpha - 1))
 
 
+def bounded_linear(z: Tensor, alpha: float) -> Tensor:
+    """Map a branch output to a quotient in [0, alpha] that is 1 at z = 0: ``min(max(0, z + 1), alpha)``.
+
+    Same shape and dtype; slope 1 inside, 0 outside.
+
+    Args:
+        z: Any shape.
+        alpha: Above 1.
+
+    Raises:
+        ValueError: alpha is 1 or less: the function does not pass through 1 with a slope then.
+
+    Source: PAPERS sections 1.2 and 1.7 (rules Q2, Q3, Q6, Q7).
+    """
+    if not alpha > 1:
+        raise ValueError(f"alpha must exceed 1, got {alpha!r}")
+    return (z + 1).clamp(0, alpha)
+
+
 def positive_floor(theta: Tensor) -> Tensor:
     """Return the smallest value that a product unit's input may take: ``softplus(theta) + 1e-7`` (rules P7, P8)."""
     return F.softplus(theta) + THRESHOLD_EPS

@@ -1,7 +1,32 @@
 """The space language: from a YAML file to draws."""
 
 from qpsearch.space.assemble import load_space, parse_space
+from qpsearch.space.domains import Choice, FloatRange, IntRange, LogRange, Prior, Tied
 from qpsearch.space.draw import Chooser, Draw, RandomChooser, StoredChooser, settle
+from qpsearch.space.edit import build_space, edited
+from qpsearch.space.json_schema import json_schema
+from qpsearch.space.shipped import find_space, shipped
 from qpsearch.space.space import Space, diff
 
-__all__ = ["Space", "load_space", "parse_space", "diff", "settle", "Draw", "Chooser", "RandomChooser", "StoredChooser"]
+__all__ = [
+    "Space",
+    "load_space",
+    "parse_space",
+    "build_space",
+    "edited",
+    "diff",
+    "shipped",
+    "find_space",
+    "json_schema",
+    "Choice",
+    "IntRange",
+    "FloatRange",
+    "LogRange",
+    "Prior",
+    "Tied",
+    "settle",
+    "Draw",
+    "Chooser",
+    "RandomChooser",
+    "StoredChooser",
+]

@@ -3,15 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from qpsearch.errors import SpaceError
-from qpsearch.records import Budget, Objective
-from qpsearch.space.document import Mapping, Node, Where, load, parse
+from qpsearch.records import Budget
+from qpsearch.space.constraints import Limit
+from qpsearch.space.document import Node, dump, load, parse, plain
 from qpsearch.space.domains import Constant, Group
+from qpsearch.space.extends import flatten
+from qpsearch.space.leaves import LeafReader
+from qpsearch.space.problems import Problems
 from qpsearch.space.reader import Reader
 from qpsearch.space.schema import SPACE
+from qpsearch.space.shipped import find_space
 from qpsearch.space.space import Data, Resources, Search, Space
+from qpsearch.space.whole import Whole
 from qpsearch.vocabulary import (
-    DATASETS,
     Augmentation,
     DatasetName,
     Direction,
@@ -21,39 +25,56 @@ from qpsearch.vocabulary import (
     ScoreKind,
 )
 
+DEFAULT_TRIALS = 100
 
-def load_space(path: Path) -> Space:
-    """Read a space file.
+
+def load_space(name: str | Path) -> Space:
+    """Read a space file, given by its path or by the name of a shipped space.
 
     Raises:
         SpaceError: With one line for each problem of the file.
     """
+    path = find_space(name)
     text, root = load(path)
-    return _space(text, root)
+    return _space(text, root, path.parent, (path,))
 
 
-def parse_space(text: str, source: str = "space") -> Space:
-    """Read a space from text, such as the one stored with a study; raises as ``load_space`` does."""
-    return _space(text, parse(text, source))
+def parse_space(text: str, source: str = "space", folder: Path | None = None) -> Space:
+    """Read a space from text, such as the one stored with a study.
+
+    Args:
+        text: YAML.
+        source: Stands for the file in messages.
+        folder: What ``extends`` starts from; None for the working directory.
+
+    Raises:
+        SpaceError: With one line for each problem of the text.
+    """
+    return _space(text, parse(text, source), folder or Path(), ())
 
 
-def _space(text: str, root: Node) -> Space:
-    reader = Reader()
-    tree = reader.section(root, SPACE, "")
-    if reader.problems:
-        raise SpaceError(reader.ordered())
+def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...]) -> Space:
+    whole = flatten(root, folder, above)
+    if whole is not root:
+        text = dump(plain(whole))  # what a study keeps must stand alone
+    problems = Problems()
+    leaves = LeafReader(problems, whole)
+    tree = Reader(problems, leaves).section(whole, SPACE, "")
+    problems.raise_if_any()
+    network, training = _group(tree, "network"), _group(tree, "training")
+    checked = Whole(problems, whole, network, training, leaves)
+    search = _search(_group(tree, "search"), checked)
     space = Space(
         source=text,
         study=_constant(tree, "study"),
         data=_data(tree),
-        network=_group(tree, "network"),
-        training=_group(tree, "training"),
-        search=_search(tree, reader, root),
+        network=network,
+        training=training,
+        search=search,
         resources=_resources(tree),
     )
-    _check_whole(space, reader, root)
-    if reader.problems:
-        raise SpaceError(reader.ordered())
+    checked.check(space, root.where.source)
+    problems.raise_if_any()
     return space
 
 
@@ -79,45 +100,44 @@ def _data(tree: Group) -> Data:
     )
 
 
-def _search(tree: Group, reader: Reader, root: Node) -> Search:
-    search = _group(tree, "search")
+def _search(search: Group, whole: Whole) -> Search:
+    named = _group(search, "objective")
+    objectives = whole.objectives({way: _constant(named, way) for way in Direction})
+    sampler = SamplerKind(_constant(search, "sampler"))
+    grid = whole.grid_points() if sampler is SamplerKind.GRID else None
+    pruner, trials = _constant(search, "pruner"), _constant(search, "trials")
+    if pruner is None:
+        pruner = PrunerKind.HYPERBAND if len(objectives) == 1 and grid is None else PrunerKind.NONE
+    if trials is None:
+        trials = grid or DEFAULT_TRIALS
+    limits = _group(search, "limits")
     return Search(
-        objective=_objective(_group(search, "objective"), reader, root),
+        objectives=objectives,
         score=ScoreKind(_constant(search, "score")),
-        sampler=SamplerKind(_constant(search, "sampler")),
-        pruner=PrunerKind(_constant(search, "pruner")),
-        budget=_budget(search),
+        sampler=sampler,
+        pruner=PrunerKind(pruner),
+        budget=_budget(search, trials),
+        limits=tuple(
+            Limit.parse(Metric(name), _constant(limits, name))
+            for name, _ in limits.children
+            if _constant(limits, name) is not None
+        ),
+        conditions=(*whole.conditions("forbid"), *whole.conditions("require")),
+        whole_grid=grid is not None and _constant(search, "trials") is None,
         replicates=_constant(search, "replicates"),
         seed=_constant(search, "seed"),
     )
 
 
-def _budget(search: Group) -> Budget:
+def _budget(search: Group, trials: int) -> Budget:
     bounds = _group(search, "budget")
     gpu_hours = _constant(bounds, "gpu_hours")
     return Budget(
-        trials=_constant(search, "trials"),
+        trials=trials,
         epochs=_constant(bounds, "epochs"),
         seconds=_constant(bounds, "time"),
         gpu_seconds=None if gpu_hours is None else 3600 * gpu_hours,
     )
-
-
-def _objective(group: Group, reader: Reader, root: Node) -> Objective:
-    named = {direction: _constant(group, direction) for direction in Direction if _constant(group, direction)}
-    if len(named) > 1:
-        reader.wrong(
-            _where(root, "search", "objective"), "search.objective", "names two metrics; one objective can be searched."
-        )
-    direction, metric = next(iter(named.items()), (Direction.MAXIMIZE, Metric.VAL_ACCURACY))
-    natural = Direction.MINIMIZE if metric == Metric.VAL_LOSS else Direction.MAXIMIZE
-    if direction != natural:
-        reader.wrong(
-            _where(root, "search", "objective"),
-            "search.objective",
-            f"{metric} gets better the other way: write {{{natural}: {metric}}}.",
-        )
-    return Objective(metric=Metric(metric), direction=Direction(direction))
 
 
 def _resources(tree: Group) -> Resources:
@@ -128,25 +148,3 @@ def _resources(tree: Group) -> Resources:
         concurrent=_constant(resources, "concurrent"),
         report_timeout_s=_constant(resources, "report_timeout"),
     )
-
-
-def _check_whole(space: Space, reader: Reader, root: Node) -> None:
-    """Check what no single leaf can tell."""
-    facts = DATASETS[space.data.dataset]
-    if not facts.classes <= space.data.validation <= facts.train_images // 2:
-        reader.wrong(
-            _where(root, "data", "validation"),
-            "data.validation",
-            f"{space.data.validation} of the {facts.train_images} training images of {space.data.dataset}. "
-            f"Expected from {facts.classes} (one for each label) to {facts.train_images // 2}.",
-        )
-
-
-def _where(node: Node, *path: str) -> Where:
-    """Return the place of a path, or of its nearest ancestor that the file has."""
-    for name in path:
-        child = node.get(name) if isinstance(node, Mapping) else None
-        if child is None:
-            break
-        node = child
-    return node.where

@@ -2,12 +2,13 @@
 
 A document becomes a tree of ``Scalar``, ``Mapping`` and ``Sequence``, each of which remembers where it
 stands, so that every later message can name the line. YAML 1.2 rules hold: ``1e-3`` is a number, ``no``
-is a string, and of two equal keys none is silently kept (HAZARDS 27). Aliases are expanded; a file that
-expands beyond reason is refused before it can fill the memory.
+is a string, and of two equal keys none is silently kept (HAZARDS 27). Aliases and merge keys (``<<: *base``)
+are expanded; a file that expands beyond reason is refused before it can fill the memory.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,14 @@ MAX_DEPTH = 40
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A place in a file; prints as ``spaces/cifar.yaml:14``."""
+    """A place in a file, both counted from 1; prints as ``spaces/cifar.yaml:14:9``."""
 
     source: str
     line: int
     column: int
 
     def __str__(self) -> str:
-        return f"{self.source}:{self.line}"
+        return f"{self.source}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,9 @@ class Mapping:
         """Return the value of a key, None where it is absent."""
         return next((entry.node for entry in self.entries if entry.key == key), None)
 
+    def __contains__(self, key: object) -> bool:
+        return any(entry.key == key for entry in self.entries)
+
     def keys(self) -> list[str]:
         """Return the keys in the order of the file."""
         return [entry.key for entry in self.entries]
@@ -82,13 +86,8 @@ def load(path: Path) -> tuple[str, Node]:
     """Read a file: its text, and its tree.
 
     Raises:
-        SpaceError: The file is missing, unreadable, too large or not YAML.
+        SpaceError: The file is unreadable, too large or not YAML.
     """
-    if not path.exists():
-        beside = path.parent if path.parent.is_dir() else Path("spaces")
-        known = sorted(str(other) for other in beside.glob("*.yaml"))
-        hint = f" Spaces there: {', '.join(known)}." if known else ""
-        raise SpaceError([f"{path}: no such file.{hint}"])
     if path.is_dir():
         raise SpaceError([f"{path}: is a folder. Name one space file in it."])
     try:
@@ -117,13 +116,13 @@ def parse(text: str, source: str) -> Node:
     except (ValueError, RecursionError):
         raise SpaceError([f"{source}: is not YAML that can be read (nested too deeply?)."]) from None
     if root is None:
-        raise SpaceError([f"{source}: is empty. 'study', 'data', 'network' and 'training' are needed."])
+        raise SpaceError([f"{source}:1:1: is empty. 'study', 'data', 'network' and 'training' are needed."])
     return _Builder(source).build(root)
 
 
 def _broken(error: MarkedYAMLError, source: str) -> str:
     mark = error.problem_mark or error.context_mark
-    line = f":{mark.line + 1}" if mark else ""
+    line = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
     problem = " ".join(str(error.problem or error.context or "cannot be read").split())
     if "\\t" in problem or "'\t'" in problem:
         problem = "a tab character cannot indent YAML. Use spaces"
@@ -151,8 +150,12 @@ class _Builder:
 
     def _entries(self, node: MappingNode, depth: int) -> Iterator[Entry]:
         seen: dict[str, Where] = {}
+        merged: list[Entry] = []
         for key_node, value_node in node.value:
             where = self._where(key_node)
+            if isinstance(key_node, ScalarNode) and key_node.value == "<<" and key_node.style is None:
+                merged += self._merged(value_node, where, depth)
+                continue
             if not isinstance(key_node, ScalarNode):
                 raise SpaceError([f"{where}: a key must be a word, not a list or mapping."])
             key = str(key_node.value)
@@ -163,6 +166,19 @@ class _Builder:
             if isinstance(value, Scalar) and value.value is None:
                 value = Scalar(None, where)  # YAML places what is not there at the next token, lines below
             yield Entry(key, where, value)
+        for entry in merged:
+            if entry.key not in seen:
+                seen[entry.key] = entry.where
+                yield entry
+
+    def _merged(self, node: Any, where: Where, depth: int) -> Iterator[Entry]:
+        """Yield what ``<<`` brings in; the first of several mappings wins, and the mapping's own keys before all."""
+        for part in node.value if isinstance(node, SequenceNode) else [node]:
+            if not isinstance(part, MappingNode):
+                raise SpaceError([f"{where}: '<<' merges mappings: write <<: *NAME, where &NAME marks a mapping."])
+            built = self.build(part, depth + 1)
+            assert isinstance(built, Mapping)
+            yield from built.entries
 
     def _where(self, node: Any) -> Where:
         return Where(self._source, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -189,3 +205,28 @@ class _Builder:
             return float(plain.replace(".inf", "inf").replace(".nan", "nan"))
         except ValueError:
             raise SpaceError([f"{where}: {text!r} is not a number that can be read."]) from None
+
+
+def plain(node: Node) -> Any:
+    """Return a tree as dicts, lists and scalars, without places."""
+    match node:
+        case Mapping(entries):
+            return {entry.key: plain(entry.node) for entry in entries}
+        case Sequence(items):
+            return [plain(item) for item in items]
+        case Scalar(value):
+            return value
+
+
+def dump(document: Any) -> str:
+    """Return dicts, lists and scalars as YAML text, short collections in one line.
+
+    Strings that YAML would read as something else come in quotes, so ``parse`` gives back what went in.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # an attribute without a type
+    yaml.width = 120
+    stream = StringIO()
+    yaml.dump(document, stream)
+    return stream.getvalue()

@@ -2,18 +2,20 @@
 
 ``settle`` visits stages, then rules, then training, in schema order. At each domain it asks the chooser;
 a domain in a branch that was not taken, or a rule of a block that no stage uses, is not visited, so the
-flat parameters hold exactly what was decided.
+flat parameters hold exactly what was decided. Derived constants are computed when everything is decided.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from qpsearch.errors import Infeasible
 from qpsearch.records import Scalar
 from qpsearch.space.domains import (
     Choice,
     Constant,
+    Derived,
     Domain,
     FloatRange,
     Group,
@@ -21,10 +23,13 @@ from qpsearch.space.domains import (
     Items,
     Leaf,
     LogRange,
+    Tied,
     Tree,
     Variant,
 )
-from qpsearch.space.schema import RulePath, rule_paths
+from qpsearch.space.expressions import Absent, Value, evaluate, names, spelled
+from qpsearch.space.paths import STAGES, counts_stages, leaf_at
+from qpsearch.space.schema import SHAPE, RulePath, rule_paths
 from qpsearch.space.space import Space
 from qpsearch.vocabulary import BlockKind
 
@@ -44,10 +49,12 @@ class Draw:
         params: What was chosen, by parameter name, in drawing order.
         values: Every setting of network and training, chosen or constant, nested as in a file, each
             stage with all its rules.
+        facts: The same by dotted path, stages counted as they are built, for conditions to look up.
     """
 
     params: dict[str, Scalar]
     values: dict[str, Any]
+    facts: dict[str, Value]
 
 
 class RandomChooser:
@@ -92,23 +99,55 @@ class StoredChooser:
 
 
 def settle(space: Space, chooser: Chooser) -> Draw:
-    """Walk the space and decide everything; raises what the chooser raises."""
+    """Walk the space and decide everything; raises what the chooser raises.
+
+    Raises:
+        Infeasible: A derived constant has no value that its leaf may have.
+    """
     walk = _Walk(chooser)
-    network = walk.network(space.network)
-    training = walk.group("training", space.training)
-    return Draw(params=walk.params, values={"network": network, "training": training})
+    values = {"network": walk.network(space.network), "training": walk.group("training", space.training)}
+    facts = walk.facts | _flat(f"{STAGES}.", enumerate(values["network"]["stages"]))
+    settled = _Arithmetic(facts)
+    return Draw(
+        params=walk.params,
+        values=settled.replaced(values),
+        facts={path: settled.value(fact) for path, fact in facts.items()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """Stands where a derived constant will."""
+
+    path: str
+    derived: Derived
 
 
 class _Walk:
     def __init__(self, chooser: Chooser) -> None:
         self._chooser = chooser
         self.params: dict[str, Scalar] = {}
+        self.facts: dict[str, Any] = {}
 
     def leaf(self, path: str, leaf: Leaf) -> Any:
-        if isinstance(leaf, Constant):
-            return leaf.value
-        self.params[path] = self._chooser.choose(path, leaf)
-        return self.params[path]
+        value = self._decide(path, leaf)
+        if not counts_stages(path):
+            self.facts[path] = value
+        return value
+
+    def _decide(self, path: str, leaf: Leaf) -> Any:
+        match leaf:
+            case Constant(value):
+                return value
+            case Derived():
+                return _Pending(path, leaf)
+            case Tied(name, domain):
+                if name not in self.params:
+                    self.params[name] = self.facts[name] = self._chooser.choose(name, domain)
+                return self.params[name]
+            case domain:
+                self.params[path] = self._chooser.choose(path, domain)
+                return self.params[path]
 
     def tree(self, path: str, tree: Tree) -> Any:
         match tree:
@@ -116,9 +155,11 @@ class _Walk:
                 return self.group(path, tree)
             case Items(items):
                 return [self.tree(f"{path}.{index}", item) for index, item in enumerate(items)]
-            case Variant(pick, branches):
+            case Variant(pick):
                 word = str(self.leaf(path, pick))
-                return {"kind": word} | self.group(f"{path}.{word}", dict(branches)[word])
+                branch = tree.branch(word)
+                assert isinstance(branch, Group)
+                return {"kind": word} | self.group(f"{path}.{word}", branch)
             case leaf:
                 return self.leaf(path, leaf)
 
@@ -129,42 +170,93 @@ class _Walk:
         """Stem and stages first, then the rules that some stage still needs."""
         stem, stages, rules = network.get("stem"), network.get("stages"), network.get("rules")
         assert isinstance(stem, Group)
-        assert isinstance(stages, Items)
+        assert isinstance(stages, Items | Variant)
         assert isinstance(rules, Group)
         drawn_stem = self.group("network.stem", stem)
-        drawn_stages = [self._stage(f"network.stages.{index}", stage) for index, stage in enumerate(stages.children)]
+        drawn_stages = list(self._stages(STAGES, stages))
         for rule in rule_paths():
             lacking = [stage for stage in drawn_stages if _applies(rule, stage) and rule.path not in stage["rules"]]
             if lacking:
-                value = self.leaf(".".join(("network.rules", *rule.path)), _leaf_at(rules, rule.path))
+                shared = leaf_at(rules, rule.path)
+                assert shared is not None
+                value = self.leaf(".".join(("network.rules", *rule.path)), shared)
                 for stage in lacking:
                     stage["rules"][rule.path] = value
         return {"stem": drawn_stem, "stages": [_nest(stage) for stage in drawn_stages]}
 
-    def _stage(self, path: str, stage: Tree) -> dict[str, Any]:
-        assert isinstance(stage, Group)
-        shape = Group(
-            tuple((name, child) for name, child in stage.children if name in ("width", "stride", "depth", "block"))
-        )
-        drawn = self.group(path, shape)
+    def _stages(self, path: str, tree: Tree) -> Iterator[dict[str, Any]]:
+        """Draw a stage, a list of them or a choice of either; yield the stages that come out."""
+        match tree:
+            case Group():
+                yield self._stage(path, tree)
+            case Items(children):
+                for index, child in enumerate(children):
+                    yield from self._stages(f"{path}.{index}", child)
+            case Variant(pick):
+                word = str(self.leaf(path, pick))
+                yield from self._stages(f"{path}.{word}", tree.branch(word))
+
+    def _stage(self, path: str, stage: Group) -> dict[str, Any]:
+        drawn = self.group(path, Group(tuple((name, child) for name, child in stage.children if name in SHAPE)))
         drawn["rules"] = {}
         for rule in rule_paths():
-            own = _leaf_at(stage, rule.path, missing_is_fine=True)
+            own = leaf_at(stage, rule.path)
             if own is not None and _applies(rule, drawn):
                 drawn["rules"][rule.path] = self.leaf(".".join((path, *rule.path)), own)
         return drawn
+
+
+class _Arithmetic:
+    """Gives derived constants their values, each once, in the order in which they need each other."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self._facts = facts
+        self._done: dict[str, Value] = {}
+
+    def value(self, fact: Any) -> Value:
+        if not isinstance(fact, _Pending):
+            return fact  # type: ignore[no-any-return]  # a drawn scalar, or a constant's tuple
+        if fact.path not in self._done:
+            self._done[fact.path] = self._compute(fact)
+        return self._done[fact.path]
+
+    def replaced(self, values: Any) -> Any:
+        if isinstance(values, dict):
+            return {name: self.replaced(value) for name, value in values.items()}
+        if isinstance(values, list):
+            return [self.replaced(value) for value in values]
+        return self.value(values)
+
+    def _compute(self, pending: _Pending) -> Scalar:
+        text = spelled(pending.derived.expression)
+        rule = f"{pending.path} = {text}"
+        try:
+            value = evaluate(pending.derived.expression, self._look_up)
+            if value is None:
+                lacks = next(name.path for name in names(pending.derived.expression) if name.path not in self._facts)
+                raise Infeasible(f"{rule}, but this draw has no {lacks}", rule)
+            assert not isinstance(value, tuple)
+            return pending.derived.kind.parse(value, pending.path)
+        except ValueError as error:
+            raise Infeasible(f"{rule}: {str(error).rstrip('.')}", rule) from None
+
+    def _look_up(self, path: str) -> Value:
+        if path not in self._facts:
+            raise Absent(path)
+        return self.value(self._facts[path])
 
 
 def _applies(rule: RulePath, stage: Mapping[str, Any]) -> bool:
     return rule.block is None or stage["block"] == BlockKind(rule.block)
 
 
-def _leaf_at(group: Group, path: tuple[str, ...], missing_is_fine: bool = False) -> Any:
-    tree: Tree | None = group
-    for name in path:
-        tree = tree.get(name) if isinstance(tree, Group) else None
-    assert missing_is_fine or tree is not None
-    return tree
+def _flat(start: str, items: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+    """Turn nested values into paths."""
+    found: dict[str, Any] = {}
+    for name, value in items:
+        inner = _flat(f"{start}{name}.", value.items()) if isinstance(value, dict) else {f"{start}{name}": value}
+        found.update(inner)
+    return found
 
 
 def _nest(stage: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """What a single value of a space file may be, and how to say so when it is not.
 
 Each kind turns a scalar of the file into the value that the rest of the program uses, or raises
-``ValueError`` with one or two sentences that complete "FILE:LINE: PATH: ...".
+``ValueError`` with one or two sentences that complete "FILE:LINE:COLUMN: PATH: ...". ``schema`` says the same to an
+editor, as far as JSON Schema can.
 """
 
 import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from qpsearch.errors import nearest
 from qpsearch.records import Scalar
@@ -16,6 +17,8 @@ from qpsearch.records import Scalar
 NONE = "none"
 AUTO = "auto"
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+UNITS: Final = {"K": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_BOUND = re.compile(r"(<=|>=)\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 
 
 def shown(value: Scalar) -> str:
@@ -29,6 +32,10 @@ class Kind(Protocol):
     @property
     def expected(self) -> str:
         """A noun phrase for messages: 'a whole number from 1 to 64'."""
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """A JSON Schema of the constants."""
 
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Return the value to use; ``name`` is the leaf's own name, for the message."""
@@ -45,6 +52,11 @@ class Whole:
     def expected(self) -> str:
         """Noun phrase for messages."""
         return f"a whole number from {self.low} to {self.high}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Check an int; ``3.0`` is taken as 3, ``true`` is not taken as 1."""
@@ -72,6 +84,12 @@ class Number:
             return f"a number above {self.low:g} and at most {self.high:g}"
         return f"a number from {self.low:g} to {self.high:g}"
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        least = "exclusiveMinimum" if self.above else "minimum"
+        return {"type": "number", least: self.low, "maximum": self.high}
+
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Check a finite number and return it as a float."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -92,6 +110,11 @@ class OneOf:
     def expected(self) -> str:
         """Noun phrase for messages."""
         return f"one of {', '.join(sorted(self.words))}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"enum": [str(word) for word in self.words]}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Check a word; answers an unknown one with the nearest known."""
@@ -114,11 +137,16 @@ class OrWord:
         """Noun phrase for messages."""
         return f"{self.word!r} or {self.kind.expected}"
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"anyOf": [{"enum": [self.word, None]}, self.kind.schema]}
+
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Return None for the word, else what the other kind makes of the value."""
         if value is None or value == self.word:
             return None
-        if isinstance(value, str) and not isinstance(self.kind, OneOf | Duration):
+        if isinstance(value, str) and not isinstance(self.kind, OneOf | Duration | Bounds):
             raise ValueError(f"{shown(value)} is not {self.expected}.")
         return self.kind.parse(value, name)
 
@@ -131,6 +159,11 @@ class StudyName:
     def expected(self) -> str:
         """Noun phrase for messages."""
         return "a name of letters, digits, '.', '_' and '-' (at most 100, beginning with a letter or digit)"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Check a name, which ends up in file names and in the command line."""
@@ -148,9 +181,51 @@ class Duration:
         """Noun phrase for messages."""
         return "a time such as 90s, 15m, 12h or 2d"
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"type": "string", "pattern": r"^\d+(\.\d+)?\s*[smhd]$"}
+
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Return seconds."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", str(value))
         if match is None or float(match[1]) <= 0:
             raise ValueError(f"{shown(value)} is not {self.expected}.")
         return float(match[1]) * _UNITS_S[match[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds on a cost: ``<= 2M``, or ``>= 100K and <= 2M``; K, M, G are thousands, KiB, MiB, GiB of 1024."""
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return "bounds such as '<= 2M' or '>= 100K and <= 2M' (units K, M, G, KiB, MiB, GiB)"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        one = r"(<=|>=)\s*\d+(\.\d+)?\s*(K|M|G|KiB|MiB|GiB)?"
+        return {"type": "string", "pattern": rf"^\s*{one}(\s+and\s+{one})?\s*$"}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Return the bounds in one spelling, plain numbers, the lower one first."""
+        found: dict[str, float] = {}
+        for part in str(value).split(" and ") if isinstance(value, str) else ():
+            match = _BOUND.fullmatch(part.strip())
+            if match is None or match[1] in found:
+                fix = f" Write '<= {value}'." if re.fullmatch(r"[\d.]+\s*\w*", str(value)) else ""
+                raise ValueError(f"{shown(value)}: expected {self.expected}.{fix}")
+            if match[3] and match[3] not in UNITS:
+                raise ValueError(f"unknown unit {match[3]!r}. {nearest(match[3], list(UNITS))}")
+            found[match[1]] = float(match[2]) * UNITS.get(match[3], 1)
+        if not found:
+            raise ValueError(f"{shown(value)}: expected {self.expected}. Write '<= {value}'.")
+        if found.get(">=", 0) > found.get("<=", math.inf):
+            raise ValueError(f"{shown(value)} leaves nothing: the lower bound is above the upper one.")
+        return " and ".join(f"{sign} {_plain_number(found[sign])}" for sign in (">=", "<=") if sign in found)
+
+
+def _plain_number(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)

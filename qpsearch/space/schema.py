@@ -5,10 +5,11 @@ leaf's ``doc`` is the sentence that a user is shown about it; ``rule`` is the PA
 """
 
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from typing import Final
 
 from qpsearch.records import Scalar
-from qpsearch.space.kinds import AUTO, NONE, Duration, Kind, Number, OneOf, OrWord, StudyName, Whole
+from qpsearch.space.kinds import AUTO, NONE, Bounds, Duration, Kind, Number, OneOf, OrWord, StudyName, Whole
 from qpsearch.vocabulary import (
     Augmentation,
     BlockKind,
@@ -19,10 +20,12 @@ from qpsearch.vocabulary import (
     NormKind,
     NormPlacement,
     PrunerKind,
+    QuotientKind,
     SamplerKind,
     ScheduleKind,
     ScoreKind,
     ShortcutKind,
+    StemPool,
 )
 
 REQUIRED: Final = object()
@@ -49,10 +52,18 @@ class LeafField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListField:
-    """A list of constants, in any order, each at most once."""
+    """A list of constants, in any order, each at most once; where ``single`` is set, one may stand without brackets."""
 
-    kind: Kind
+    kind: OneOf
     default: tuple[Scalar, ...] = ()
+    doc: str
+    single: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionsField:
+    """A list of conditions: a text such as ``parameters < 2M``, or a mapping of paths to values, all of them equal."""
+
     doc: str
 
 
@@ -71,7 +82,7 @@ class SectionField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagesField:
-    """A list of sections."""
+    """A list of sections; the list, or any item, may be ``{choice: {NAME: ...}}`` of lists or of sections."""
 
     section: SectionField
     most: int
@@ -87,7 +98,7 @@ class VariantField:
     doc: str
 
 
-Field = LeafField | ListField | SectionField | StagesField | VariantField
+Field = LeafField | ListField | ConditionsField | SectionField | StagesField | VariantField
 
 RULES: Final = SectionField(
     doc="Design rules, drawn once and shared by all stages; a stage that names a key draws its own.",
@@ -107,17 +118,25 @@ RULES: Final = SectionField(
             rule="Q14, P14",
         ),
         "quotient": SectionField(
+            doc="Rules of quotient blocks.",
             block=BlockKind.QUOTIENT,
             fields={
+                "activation": LeafField(
+                    kind=OneOf(QuotientKind),
+                    default="sigmoid",
+                    doc="What bounds a quotient: sigmoid in (0, alpha) or linear in [0, alpha], 1 at 0; relu does not.",
+                    rule="Q2, Q3, Q8",
+                ),
                 "alpha": LeafField(
                     kind=Number(1, 16, above=True),
                     default=1.8,
-                    doc="Upper bound of a quotient; 2.0 suits 20 layers, 1.8 44, 1.7 56, 1.5 110.",
-                    rule="Q4, Q5",
-                )
+                    doc="Upper bound of a quotient; 2.0 suits 20 layers, 1.8 44, 1.7 56, 1.5 110; relu ignores it.",
+                    rule="Q3, Q4, Q5",
+                ),
             },
         ),
         "product_unit": SectionField(
+            doc="Rules of product-unit blocks.",
             block=BlockKind.PRODUCT_UNIT,
             fields={
                 "exponent_init": LeafField(
@@ -135,6 +154,7 @@ RULES: Final = SectionField(
 )
 
 STAGE: Final = SectionField(
+    doc="Blocks of one width and resolution.",
     fields={
         "width": LeafField(kind=Whole(1, 8192), doc="Channels of the stage.", rule="Q17"),
         "stride": LeafField(kind=Whole(1, 4), default=1, doc="Stride of the stage's first block."),
@@ -146,13 +166,21 @@ STAGE: Final = SectionField(
     },
 )
 
+SHAPE: Final = ("width", "stride", "depth", "block")  # what a stage has beside its rules
+
 NETWORK: Final = SectionField(
     doc="The network.",
     fields={
         "stem": SectionField(
+            doc="The convolution that meets the image.",
             fields={
-                "width": LeafField(kind=Whole(1, 8192), doc="Channels of the 3x3 convolution that meets the image.")
-            }
+                "width": LeafField(kind=Whole(1, 8192), doc="Channels of the convolution that meets the image."),
+                "kernel": LeafField(kind=Whole(1, 15), default=3, doc="Side of its kernel, odd; 7 on ImageNet."),
+                "stride": LeafField(kind=Whole(1, 8), default=1, doc="Its stride; 2 on ImageNet."),
+                "pool": LeafField(
+                    kind=OneOf(StemPool), default="none", doc="3x3 max pooling of stride 2 behind it, as on ImageNet."
+                ),
+            },
         ),
         "stages": StagesField(section=STAGE, most=16, doc="The stages, from the image to the head."),
         "rules": RULES,
@@ -217,23 +245,33 @@ SEARCH: Final = SectionField(
     doc="The search.",
     fields={
         "objective": SectionField(
+            doc="What is optimised: one metric of training, and any costs beside it.",
             fields={
-                "maximize": LeafField(
-                    kind=OrWord(NONE, OneOf(Metric, "metric")), default=NONE, doc="Metric to maximise.", fixed=True
-                ),
-                "minimize": LeafField(
-                    kind=OrWord(NONE, OneOf(Metric, "metric")), default=NONE, doc="Metric to minimise.", fixed=True
-                ),
-            }
+                "maximize": ListField(kind=OneOf(Metric, "metric"), single=True, doc="Metric to maximise."),
+                "minimize": ListField(kind=OneOf(Metric, "metric"), single=True, doc="Metrics to minimise."),
+            },
         ),
         "score": LeafField(
             kind=OneOf(ScoreKind), default="last", doc="Which epoch's value is a run's score.", fixed=True
         ),
-        "sampler": LeafField(kind=OneOf(SamplerKind), default="tpe", doc="Who proposes configurations.", fixed=True),
-        "pruner": LeafField(
-            kind=OneOf(PrunerKind), default="hyperband", doc="Who stops weak trials early.", fixed=True
+        "sampler": LeafField(
+            kind=OneOf(SamplerKind),
+            default="tpe",
+            doc="Who proposes configurations; grid takes every point of a finite space once.",
+            fixed=True,
         ),
-        "trials": LeafField(kind=Whole(1, 10_000_000), default=100, doc="The budget.", fixed=True),
+        "pruner": LeafField(
+            kind=OrWord(AUTO, OneOf(PrunerKind)),
+            default=AUTO,
+            doc="Who stops weak trials early; auto is hyperband, or none where there are several objectives or a grid.",
+            fixed=True,
+        ),
+        "trials": LeafField(
+            kind=OrWord(AUTO, Whole(1, 10_000_000)),
+            default=AUTO,
+            doc="The budget; auto is 100, or the number of points of a grid.",
+            fixed=True,
+        ),
         "budget": SectionField(
             doc="Further bounds, over all restarts and drivers; the first that is met ends the study.",
             fields={
@@ -251,6 +289,19 @@ SEARCH: Final = SectionField(
                 ),
             },
         ),
+        "limits": SectionField(
+            doc="Bounds on costs, checked before anything is trained.",
+            fields={
+                metric.value: LeafField(kind=OrWord(NONE, Bounds()), default=NONE, doc=doc, fixed=True)
+                for metric, doc in {
+                    Metric.PARAMETERS: "Learned numbers of the network.",
+                    Metric.MACS: "Multiply-accumulates of a forward pass of one image.",
+                    Metric.ACTIVATION_BYTES: "Bytes of all layers' float32 outputs for one image.",
+                }.items()
+            },
+        ),
+        "forbid": ConditionsField(doc="Conditions on resolved values that no point may satisfy."),
+        "require": ConditionsField(doc="Conditions on resolved values that every point must satisfy."),
         "replicates": LeafField(
             kind=Whole(1, 1000), default=1, doc="Seeds trained per trial; the objective is their mean.", fixed=True
         ),
@@ -284,6 +335,7 @@ RESOURCES: Final = SectionField(
 )
 
 SPACE: Final = SectionField(
+    doc="A space: what may be built and trained, and how it is searched.",
     fields={
         "study": LeafField(kind=StudyName(), doc="Name of the study in the database.", fixed=True),
         "data": DATA,
@@ -293,6 +345,22 @@ SPACE: Final = SectionField(
         "resources": RESOURCES,
     },
 )
+
+
+def field_at(path: str) -> LeafField | VariantField | None:
+    """Return the field of a leaf by its path in a space's tree; None for a choice of stages, which has none."""
+    parts = path.split(".")
+    field: Field | None = SPACE
+    if path.startswith("network.stages."):
+        parts = list(dropwhile(lambda part: part not in STAGE.fields, parts[2:]))
+        field = STAGE
+    for part in parts:
+        match field:
+            case SectionField(fields=fields):
+                field = fields.get(part)
+            case VariantField(branches=branches):
+                field = branches.get(part)
+    return field if parts and isinstance(field, LeafField | VariantField) else None
 
 
 @dataclass(frozen=True, slots=True)

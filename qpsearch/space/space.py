@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from qpsearch.records import Budget, Objective
-from qpsearch.space.domains import Constant, Group, Items, Tree, Variant, upper_bound
+from qpsearch.space.constraints import Condition, Limit
+from qpsearch.space.domains import Constant, Group, Items, Variant, leaves, upper_bound
 from qpsearch.vocabulary import Augmentation, DatasetName, PrunerKind, SamplerKind, ScoreKind
 
 
@@ -27,15 +27,29 @@ class Data:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """How the space is searched; the meaning of each field stands in ``schema.SEARCH``."""
+    """How the space is searched; the meaning of each field stands in ``schema.SEARCH``.
 
-    objective: Objective
+    Attributes:
+        objectives: What is optimised: a metric of training first, costs after it.
+        conditions: Of ``forbid`` and ``require``.
+        whole_grid: Whether the file leaves the number of trials to the grid.
+    """
+
+    objectives: tuple[Objective, ...]
     score: ScoreKind
     sampler: SamplerKind
     pruner: PrunerKind
     budget: Budget
+    limits: tuple[Limit, ...]
+    conditions: tuple[Condition, ...]
+    whole_grid: bool
     replicates: int
     seed: int
+
+    @property
+    def objective(self) -> Objective:
+        """The metric of training that is optimised."""
+        return self.objectives[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +98,16 @@ class Space:
         The budget, the machine and the study's name are left out: changing them changes no trial.
         """
         lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in ("dataset", "validation", "augment")}
-        lines |= dict(_leaves("network", self.network))
-        lines |= dict(_leaves("training", self.training))
+        for part, group in (("network", self.network), ("training", self.training)):
+            lines |= {path: str(leaf) for path, leaf in leaves(part, group)}
         search = self.search
-        lines["search.objective"] = f"{search.objective.direction} {search.objective.metric}"
+        lines["search.objective"] = ", ".join(f"{each.direction} {each.metric}" for each in search.objectives)
         lines |= {
             f"search.{name}": _plain(getattr(search, name))
             for name in ("score", "sampler", "pruner", "replicates", "seed")
         }
+        lines |= {f"search.limits.{limit.metric}": str(limit) for limit in search.limits}
+        lines |= {f"search.{text}": "yes" for text in sorted(map(str, search.conditions))}
         return lines
 
     @property
@@ -121,22 +137,6 @@ def diff(stored: Space, given: Space) -> list[str]:
         for path in paths
         if old.get(path) != new.get(path)
     ]
-
-
-def _leaves(path: str, tree: Tree) -> Iterator[tuple[str, str]]:
-    match tree:
-        case Group(children):
-            for name, child in children:
-                yield from _leaves(f"{path}.{name}", child)
-        case Items(items):
-            for index, child in enumerate(items):
-                yield from _leaves(f"{path}.{index}", child)
-        case Variant(pick, branches):
-            yield path, str(pick)
-            for name, branch in branches:
-                yield from _leaves(f"{path}.{name}", branch)
-        case leaf:
-            yield path, str(leaf)
 
 
 def _plain(value: object) -> str:

@@ -12,8 +12,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Connection, insert, inspect
 
-from qpsearch.architecture import Infeasible, TrialConfig, resolve
-from qpsearch.errors import StorageError, StudyExists, StudyNotFound, UserError, nearest
+from qpsearch.architecture import TrialConfig
+from qpsearch.errors import Infeasible, StorageError, StudyExists, StudyNotFound, UserError, nearest
+from qpsearch.points import point
 from qpsearch.records import Run, Scalar
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space, settle
@@ -95,10 +96,10 @@ def import_study(database: Database, space: Space, study: Foreign, *, source: st
         StudyExists: There is a study of that name.
         UserError: Some trial does not fit the space; with the first that does not, and why.
     """
-    wanted = space.search.objective.direction
-    if study.directions != [DIRECTIONS[wanted]]:
+    wanted = [each.direction for each in space.search.objectives]
+    if study.directions != [DIRECTIONS[way] for way in wanted]:
         theirs = ", ".join(direction.name.lower() for direction in study.directions)
-        raise UserError(f"study {study.name!r} is to {theirs}; the space's objective is to {wanted}.")
+        raise UserError(f"study {study.name!r} is to {theirs}; the space's objective is to {', '.join(wanted)}.")
     finished = [trial for trial in study.trials if trial.state in ENDINGS]
     found = [(trial, *_fitted(space, trial, renamed)) for trial in finished]
     root = default_root(database) if database.file is None else None
@@ -122,8 +123,7 @@ def _fitted(space: Space, trial: FrozenTrial, renamed: Mapping[str, str]) -> tup
     """Return the trial as our sampler would have drawn it, and what it trains."""
     params: dict[str, Any] = {renamed.get(name, name): value for name, value in trial.params.items()}
     try:
-        draw = settle(space, StoredChooser(params))
-        config = resolve(space, draw)
+        found = point(space, StoredChooser(params))
     except (ValueError, Infeasible) as error:
         raise UserError(
             f"trial {trial.number} does not fit the space: {error}. It has: {', '.join(sorted(params))}. "
@@ -131,8 +131,8 @@ def _fitted(space: Space, trial: FrozenTrial, renamed: Mapping[str, str]) -> tup
         ) from None
     recorder = _Recorder(params)
     settle(space, recorder)
-    drawn = create_trial(state=TrialState.RUNNING, params=draw.params, distributions=recorder.distributions)
-    return drawn, config
+    drawn = create_trial(state=TrialState.RUNNING, params=found.draw.params, distributions=recorder.distributions)
+    return drawn, found.config
 
 
 def _insert(
@@ -152,9 +152,9 @@ def _insert(
     rows.insert_runs(connection, trial_id, [Run(replicate=0, seed=derive_seed(space.search.seed, "run", number, 0))])
     for step, value in trial.intermediate_values.items():
         insert_intermediate(connection, trial_id, step, value)
-    if trial.value is not None and trial.state is TrialState.COMPLETE:
-        rows.set_score(connection, trial_id, 0, trial.value)
-    close_trial(connection, trial_id, trial.state, trial.value, ended)
+    if trial.values and trial.state is TrialState.COMPLETE:
+        rows.set_score(connection, trial_id, 0, trial.values[0])
+    close_trial(connection, trial_id, trial.state, trial.values or (), ended)
     failed = trial.state is TrialState.FAIL
     connection.execute(
         insert(attempts).values(

@@ -158,7 +158,7 @@ class Ledger:
         None where nothing can be handed out now: the budget is spent, though trials may still run, here or elsewhere.
 
         Raises:
-            UserError: A thousand draws in a row fit no network.
+            UserError: Hundreds of draws in a row may not be trained.
         """
         self._look_around()
         if self.spent is not None:
@@ -210,7 +210,7 @@ class Ledger:
         stop, attrs = self._mirror.report(number, report.epoch, value) if is_new and replicate == 0 else (False, {})
         done = trial.is_done()
         state = TrialState.COMPLETE if done else TrialState.PRUNED if stop else None
-        result = trial.value(self._space.search.score, self._space.search.objective) if done else trial.last_value
+        results = trial.results(self._space.search) if done else trial.last_values
         seconds = time.monotonic() - trial.began
 
         def step(connection: Connection, revision: int) -> None:
@@ -227,14 +227,14 @@ class Ledger:
                 rows.set_score(connection, trial.trial_id, replicate, score)
             if state is not None:
                 rows.end_attempt(connection, trial, Ending.FINISHED if done else Ending.PRUNED, now, seconds)
-                close_trial(connection, trial.trial_id, state, result, now)
+                close_trial(connection, trial.trial_id, state, results, now)
 
         self._writer.write(step)
         trial.take_place(progress.place)
         trial.deaths = 0
         if is_new:
             self._spending.add_epoch()
-        ended = None if state is None else self._forget(trial, state, result, None)
+        ended = None if state is None else self._forget(trial, state, results, None)
         if ended is None:
             names = (*history.checkpoints, *history.worth_keeping(self._space.search.objective))
             self.checkpoints.keep(number, replicate, names, report.epoch)
@@ -253,12 +253,12 @@ class Ledger:
         def step(connection: Connection, revision: int) -> None:
             rows.touch(connection, trial.trial_id, revision)
             rows.end_attempt(connection, trial, Ending.FAILED, self._clock(), seconds, failed)
-            close_trial(connection, trial.trial_id, TrialState.FAIL, None, self._clock())
+            close_trial(connection, trial.trial_id, TrialState.FAIL, (), self._clock())
             # for Optuna's own tools, which do not read our tables
             insert_attrs(connection, user_attrs, trial.trial_id, {"reason": failed.reason.value})
 
         self._writer.write(step)
-        self._listener(self._forget(trial, TrialState.FAIL, None, failed))
+        self._listener(self._forget(trial, TrialState.FAIL, (), failed))
 
     def lose(self, number: int, attempt: int, failed: Failed) -> None:
         """Take in that an attempt's worker is gone: the trial goes on, but fails at the third death at one epoch."""
@@ -358,16 +358,17 @@ class Ledger:
         trial.holder = None
         self._peers.open[trial.number] = trial
 
-    def _forget(self, trial: OpenTrial, state: TrialState, value: float | None, failed: Failed | None) -> Closed:
+    def _forget(self, trial: OpenTrial, state: TrialState, results: tuple[float, ...], failed: Failed | None) -> Closed:
         """After the transaction: the trial has ended. Returns what to tell the listener."""
         self._spending.add_attempt((time.monotonic() - trial.began) * self.gpus)
-        self._mirror.close(trial.number, state, value)
+        self._mirror.close(trial.number, state, results)
         del self._running[trial.number]
         if state is TrialState.COMPLETE:
             self.checkpoints.keep_only(trial.number, trial.worth_keeping(self._space.search.objective))
         else:
             self.checkpoints.drop(trial.number)
         reason, detail = (failed.reason.value, failed.detail) if failed else (None, None)
+        value = results[0] if results else None
         return Closed(number=trial.number, state=state.name, value=value, reason=reason, detail=detail)
 
     def _look_around(self) -> None:

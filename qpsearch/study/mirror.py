@@ -7,13 +7,13 @@ stratum of block kinds, so that a slow starter competes with its like (HAZARDS 2
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, BruteForceSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -21,6 +21,7 @@ from qpsearch.records import Scalar
 from qpsearch.seeds import derive_seed
 from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange
 from qpsearch.study.optuna_rows import DIRECTIONS
+from qpsearch.study.priors import Priors
 from qpsearch.study.quiet import quiet_optuna
 from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind
 
@@ -39,10 +40,17 @@ def _gp(seed: int) -> BaseSampler:
         return GPSampler(seed=seed)
 
 
+def _grid(seed: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return BruteForceSampler(seed=seed)
+
+
 SAMPLERS: dict[SamplerKind, Callable[[int], BaseSampler]] = {
     SamplerKind.TPE: _tpe,
     SamplerKind.RANDOM: lambda seed: RandomSampler(seed=seed),
     SamplerKind.GP: _gp,
+    SamplerKind.GRID: _grid,
 }
 
 # Built for the most epochs that a trial of the study can have; "auto" would be state of one process (HAZARDS 24).
@@ -94,15 +102,32 @@ class Mirror:
 
     Trials are named by their number in the database. The mirror's own numbers run ahead of those by the
     infeasible draws, which the sampler sees as trials of their own.
+
+    Args:
+        name: Of the study.
+        ways: Direction of each objective, the metric of training first; the pruner sees that one alone.
+        sampler: Who proposes.
+        pruner: Who stops trials.
+        seed: Of the search.
+        epochs: The most that a trial trains.
+        priors: The expert's guesses, None where there are none.
     """
 
     def __init__(
-        self, name: str, direction: Direction, sampler: SamplerKind, pruner: PrunerKind, seed: int, epochs: int
+        self,
+        name: str,
+        ways: Sequence[Direction],
+        sampler: SamplerKind,
+        pruner: PrunerKind,
+        seed: int,
+        epochs: int,
+        priors: Priors | None = None,
     ) -> None:
-        self._name, self._direction, self._sampler, self._seed = name, direction, sampler, seed
+        self._name, self._ways, self._sampler, self._seed = name, tuple(ways), sampler, seed
+        self._priors = priors
         self._pruner = PRUNERS[pruner](epochs)
         self._storage = InMemoryStorage()
-        self._study = self._new_study(name, self._storage)
+        self._study = self._new_study(name, self._storage, self._ways)
         self._ids: dict[int, int] = {}
         self._strata: dict[str, _Stratum] = {}
         self._stratum_of: dict[int, _Stratum] = {}
@@ -110,6 +135,10 @@ class Mirror:
     def ask(self, number: int, draw: int) -> optuna.Trial:
         """Begin a draw. The sampler's generator is a function of (seed, number, draw) alone (HAZARDS 32)."""
         self._study.sampler = SAMPLERS[self._sampler](derive_seed(self._seed, "sampler", number, draw))
+        if self._priors is not None:
+            guessed = self._priors.guess(number, draw)
+            if guessed:
+                self._study.enqueue_trial(guessed)
         return self._study.ask()
 
     def frozen(self, trial: optuna.Trial) -> FrozenTrial:
@@ -165,7 +194,7 @@ class Mirror:
                 own.report(trial.number, step, value)
         own.set_attrs(trial.number, trial.system_attrs)
         if trial.state.is_finished():
-            self.close(trial.number, trial.state, trial.value)
+            self.close(trial.number, trial.state, trial.values or ())
 
     def report(self, number: int, step: int, value: float) -> tuple[bool, dict[str, Any]]:
         """Take a value in and ask the pruner.
@@ -179,14 +208,13 @@ class Mirror:
         stratum.report(number, step, value)
         return stratum.judge(number, self._pruner)
 
-    def close(self, number: int, state: TrialState, value: float | None) -> None:
+    def close(self, number: int, state: TrialState, results: Sequence[float]) -> None:
         """End a trial; a failed one is shown as pruned with a violated constraint."""
         if state is TrialState.FAIL:
             self._violate(self._ids[number])
         else:
-            values = None if value is None else [value]
-            self._storage.set_trial_state_values(self._ids[number], state, values)
-        self._stratum_of[number].close(number, state, value)
+            self._storage.set_trial_state_values(self._ids[number], state, list(results) or None)
+        self._stratum_of[number].close(number, state, results)
 
     def _violate(self, trial_id: int) -> None:
         self._storage.set_trial_system_attr(trial_id, VIOLATED, 1.0)
@@ -198,13 +226,14 @@ class Mirror:
     def _join(self, number: int, stratum: str, trial: FrozenTrial) -> None:
         if stratum not in self._strata:
             storage = InMemoryStorage()
-            self._strata[stratum] = _Stratum(self._new_study(f"{self._name}/{stratum}", storage), storage)
+            study = self._new_study(f"{self._name}/{stratum}", storage, self._ways[:1])
+            self._strata[stratum] = _Stratum(study, storage)
         self._stratum_of[number] = self._strata[stratum]
         self._stratum_of[number].add(number, trial)
 
-    def _new_study(self, name: str, storage: InMemoryStorage) -> optuna.Study:
+    def _new_study(self, name: str, storage: InMemoryStorage, ways: Sequence[Direction]) -> optuna.Study:
         with quiet_optuna():
-            return optuna.create_study(storage=storage, study_name=name, direction=DIRECTIONS[self._direction])
+            return optuna.create_study(storage=storage, study_name=name, directions=[DIRECTIONS[way] for way in ways])
 
 
 class _Stratum:
@@ -235,9 +264,8 @@ class _Stratum:
         after = self._storage.get_trial_system_attrs(trial_id)
         return stop, {key: value for key, value in after.items() if key not in before}
 
-    def close(self, number: int, state: TrialState, value: float | None) -> None:
-        values = None if value is None else [value]
-        self._storage.set_trial_state_values(self._ids[number], state, values)
+    def close(self, number: int, state: TrialState, results: Sequence[float]) -> None:
+        self._storage.set_trial_state_values(self._ids[number], state, list(results[:1]) or None)
 
 
 def _as_running(trial: FrozenTrial) -> FrozenTrial:

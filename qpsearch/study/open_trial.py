@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 from qpsearch.architecture import TrialConfig
+from qpsearch.cost import cost
 from qpsearch.records import Assignment, Objective, Place, Run
+from qpsearch.space.space import Search
 from qpsearch.study.checkpoints import KEEP
 from qpsearch.vocabulary import BlockKind, ScoreKind
 
@@ -96,10 +98,10 @@ class OpenTrial:
         return stratum(self.config)
 
     @property
-    def last_value(self) -> float | None:
-        """The last value reported for the first replicate, on which pruning is decided."""
+    def last_values(self) -> tuple[float, ...]:
+        """The last value reported for the first replicate, on which pruning is decided; empty before any report."""
         first = self.histories[0]
-        return first.values.get(first.last_epoch)
+        return (first.values[first.last_epoch],) if first.values else ()
 
     def run_is_done(self, replicate: int) -> bool:
         """Whether a run has all its epochs."""
@@ -109,10 +111,11 @@ class OpenTrial:
         """Whether every run has."""
         return all(self.run_is_done(history.run.replicate) for history in self.histories)
 
-    def value(self, kind: ScoreKind, objective: Objective) -> float:
-        """Return the mean score over all runs."""
-        scores = [history.score(kind, objective) for history in self.histories]
-        return sum(scores) / len(scores)
+    def results(self, search: Search) -> tuple[float, ...]:
+        """Return a value for each objective: the mean score over all runs, and the network's costs."""
+        scores = [history.score(search.score, search.objective) for history in self.histories]
+        costs = [float(getattr(cost(self.config.network), each.metric)) for each in search.objectives[1:]]
+        return (sum(scores) / len(scores), *costs)
 
     def take_place(self, place: Place) -> None:
         """Record where the current attempt runs, which its first report tells."""

@@ -32,6 +32,7 @@ from qpsearch.study.mirror import Mirror
 from qpsearch.study.open_trial import OpenTrial, stratum
 from qpsearch.study.optuna_rows import insert_study, next_number, read_trials, study_id
 from qpsearch.study.peers import supersede
+from qpsearch.study.priors import Priors
 from qpsearch.study.rows import read_histories, read_infeasible, read_open_trial
 from qpsearch.study.spending import Spending, budget_of
 from qpsearch.study.storage import Database
@@ -81,9 +82,9 @@ class Opened:
         """Return how many trials have ended, and value and number of the best complete one."""
         sign = self.space.search.objective.sign
         complete = [
-            (trial.value, trial.number)
+            (trial.values[0], trial.number)
             for trial in self.ended
-            if trial.state is TrialState.COMPLETE and trial.value is not None
+            if trial.state is TrialState.COMPLETE and trial.values
         ]
         return len(self.ended), max(complete, key=lambda pair: (sign * pair[0], -pair[1]), default=None)
 
@@ -114,7 +115,7 @@ def create(
     def step(connection: Connection) -> tuple[int, int, Spending]:
         if study_id(connection, space.study) is not None:
             raise StudyExists(exists_message(space.study))
-        study = insert_study(connection, space.study, space.search.objective.direction)
+        study = insert_study(connection, space.study, [each.direction for each in space.search.objectives])
         insert_facts(connection, study, space, source=source, uid=uid, checkpoint_root=root, now=now)
         lease_id = lease.take(connection, study, Driver.this(), now)
         return study, lease_id, Spending(connection, study, lease_id)
@@ -347,7 +348,9 @@ def _rebuild(
 
 def _mirror(space: Space, first_name: str) -> Mirror:
     search = space.search
-    return Mirror(first_name, search.objective.direction, search.sampler, search.pruner, search.seed, space.most_epochs)
+    ways = [each.direction for each in search.objectives]
+    priors = Priors.of(space)
+    return Mirror(first_name, ways, search.sampler, search.pruner, search.seed, space.most_epochs, priors)
 
 
 def _folder(root: str, name: str, uid: str) -> CheckpointFolder:

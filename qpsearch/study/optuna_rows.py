@@ -6,7 +6,7 @@ transaction. The rows are those that Optuna 5 writes; a test reads them back thr
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,11 +44,12 @@ LAST_NUMBER = select(func.max(trials.c.number)).where(trials.c.study_id == bindp
 DIRECTIONS = {Direction.MAXIMIZE: StudyDirection.MAXIMIZE, Direction.MINIMIZE: StudyDirection.MINIMIZE}
 
 
-def insert_study(connection: Connection, name: str, direction: Direction) -> int:
-    """Write a study with one objective and return its id."""
+def insert_study(connection: Connection, name: str, ways: Sequence[Direction]) -> int:
+    """Write a study with the directions of its objectives and return its id."""
     key = connection.execute(insert(studies).values(study_name=name)).inserted_primary_key
     assert key is not None
-    connection.execute(insert(directions).values(study_id=key[0], objective=0, direction=DIRECTIONS[direction]))
+    rows = [{"study_id": key[0], "objective": index, "direction": DIRECTIONS[way]} for index, way in enumerate(ways)]
+    connection.execute(insert(directions), rows)
     return int(key[0])
 
 
@@ -111,13 +112,18 @@ def insert_intermediate(connection: Connection, trial_id: int, step: int, value:
     connection.execute(INSERT_INTERMEDIATE, row)
 
 
-def close_trial(connection: Connection, trial_id: int, state: TrialState, value: float | None, now: float) -> None:
-    """End a running trial, with its value where it has one."""
+def close_trial(connection: Connection, trial_id: int, state: TrialState, results: Sequence[float], now: float) -> None:
+    """End a running trial, with a value for each objective where it has any."""
     connection.execute(CLOSE, {"of_trial": trial_id, "ended_as": state, "ended_at": _utc(now)})
-    if value is not None:
-        number, kind = TrialValueModel.value_to_stored_repr(value)
-        row = {"trial_id": trial_id, "objective": 0, "value": number, "value_type": kind}
+    for objective, result in enumerate(results):
+        number, kind = TrialValueModel.value_to_stored_repr(result)
+        row = {"trial_id": trial_id, "objective": objective, "value": number, "value_type": kind}
         connection.execute(INSERT_VALUE, row)
+
+
+def first_value(trial: FrozenTrial) -> float | None:
+    """Return a trial's value of the first objective, the metric of training; None where it has none."""
+    return trial.values[0] if trial.values else None
 
 
 def read_trials(connection: Connection, study: int, only: Collection[int] | None = None) -> list[FrozenTrial]:

@@ -11,7 +11,7 @@ from qpsearch.study.events import Elsewhere, Event
 from qpsearch.study.lease import Lease
 from qpsearch.study.mirror import Mirror
 from qpsearch.study.open_trial import OpenTrial, stratum
-from qpsearch.study.optuna_rows import delete_empty_study, read_trials
+from qpsearch.study.optuna_rows import delete_empty_study, first_value, read_trials
 from qpsearch.study.rows import read_infeasible, read_open_trial
 from qpsearch.study.tables import attempts, configs, trials
 from qpsearch.vocabulary import Ending
@@ -83,7 +83,7 @@ class Peers:
             if trial.state.is_finished():
                 self.open.pop(trial.number, None)
                 if not was_over:
-                    self._tell(Elsewhere(number=trial.number, state=trial.state.name, value=trial.value))
+                    self._tell(Elsewhere(number=trial.number, state=trial.state.name, value=first_value(trial)))
         self.open |= still_open
 
 

@@ -7,12 +7,13 @@ from typing import Final
 import optuna
 from optuna.trial import FrozenTrial
 
-from qpsearch.architecture import Infeasible, TrialConfig, resolve
-from qpsearch.errors import UserError
-from qpsearch.space import Space, settle
+from qpsearch.architecture import TrialConfig
+from qpsearch.errors import Infeasible, UserError
+from qpsearch.points import Refusals, nothing_feasible, point
+from qpsearch.space import Space
 from qpsearch.study.mirror import Mirror, OptunaChooser
 
-MAX_INFEASIBLE: Final = 1000
+MAX_INFEASIBLE: Final = 300
 
 Rejected = tuple[tuple[FrozenTrial, str], ...]
 
@@ -26,7 +27,7 @@ class Proposal:
         trial: Its trial in the mirror.
         frozen: What was drawn.
         config: What it would train.
-        rejected: Draws before it from which nothing can be built, each with the reason.
+        rejected: Draws before it that may not be trained, each with the reason.
     """
 
     number: int
@@ -65,7 +66,7 @@ class Proposer:
             rejected: Infeasible draws that an earlier proposal leaves behind.
 
         Raises:
-            UserError: A thousand draws in a row fit no network.
+            UserError: Hundreds of draws in a row may not be trained.
         """
         prepared, self._prepared = self._prepared, None
         if prepared is not None:
@@ -85,19 +86,16 @@ class Proposer:
         self._thread.shutdown()
 
     def _draw(self, number: int, before: Rejected) -> Proposal:
-        rejected = list(before)
+        rejected, refusals = list(before), Refusals(draws=MAX_INFEASIBLE)
         while True:
             trial = self._mirror.ask(number, len(rejected))
-            draw = settle(self._space, OptunaChooser(trial))
-            frozen = self._mirror.frozen(trial)
             try:
-                config = resolve(self._space, draw)
+                config = point(self._space, OptunaChooser(trial)).config
+                frozen = self._mirror.frozen(trial)
                 return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=tuple(rejected))
-            except Infeasible as error:
+            except Infeasible as refused:
+                rejected.append((self._mirror.frozen(trial), str(refused)))
                 self._mirror.reject(trial)
-                rejected.append((frozen, str(error)))
-            if len(rejected) >= MAX_INFEASIBLE:
-                raise UserError(
-                    f"study {self._space.study!r}: {MAX_INFEASIBLE} draws in a row fit no network; "
-                    f"the last: {rejected[-1][1]}."
-                )
+                refusals.add(refused)
+            if refusals.counts.total() >= MAX_INFEASIBLE:
+                raise UserError(nothing_feasible(self._space, refusals))

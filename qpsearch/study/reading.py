@@ -1,7 +1,8 @@
 """Reading a study: records for tables and figures. Takes no lock that a driver could wait for."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from operator import ge
 from typing import Any, Final
 
 from optuna.storages._rdb.models import TrialValueModel
@@ -13,7 +14,7 @@ from qpsearch.space import Space
 from qpsearch.study import lease
 from qpsearch.study.lease import Driver
 from qpsearch.study.opening import find_study, stored_space
-from qpsearch.study.optuna_rows import read_trials
+from qpsearch.study.optuna_rows import first_value, read_trials
 from qpsearch.study.spending import budget_of, covered, gpu_seconds, lease_intervals
 from qpsearch.study.storage import Database
 from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs, studies, study_facts, trials, values
@@ -98,9 +99,24 @@ def summary(database: Database, name: str) -> StudySummary:
 
 
 def best(records: list[TrialRecord], objective: Objective) -> TrialRecord | None:
-    """Return the best complete trial, the earlier of two equal ones; None where none is complete."""
+    """Return the best complete trial by one metric, the earlier of two equal ones; None where none is complete."""
     complete = [record for record in records if record.state == TrialState.COMPLETE.name and record.value is not None]
     return max(complete, key=lambda record: (objective.sign * (record.value or 0.0), -record.number), default=None)
+
+
+def front(records: list[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
+    """Return the complete trials that no other beats in every objective at once, best first by the first of them."""
+    complete = [record for record in records if record.state == TrialState.COMPLETE.name and record.values]
+    gains = {
+        record.number: [each.sign * value for each, value in zip(objectives, record.values, strict=True)]
+        for record in complete
+    }
+
+    def is_beaten(own: list[float]) -> bool:
+        return any(other != own and all(map(ge, other, own)) for other in gains.values())
+
+    left = [record for record in complete if not is_beaten(gains[record.number])]
+    return sorted(left, key=lambda record: ([-gain for gain in gains[record.number]], record.number))
 
 
 def _facts(connection: Connection, study: int) -> Row[Any]:
@@ -123,7 +139,7 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
     recorded, seconds = connection.execute(work.where(trials.c.study_id == study)).one()
     return StudySummary(
         name=name,
-        objective=space.search.objective,
+        objectives=space.search.objectives,
         budget=budget_of(facts),
         counts={state.name: count for state, count in counts},
         failures={row.reason: row.number for row in failures},
@@ -148,7 +164,7 @@ def _best(connection: Connection, study: int, objective: Objective) -> TrialReco
         select(trials.c.trial_id)
         .join(configs, configs.c.trial_id == trials.c.trial_id)
         .join(values, values.c.trial_id == trials.c.trial_id)
-        .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE)
+        .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE, values.c.objective == 0)
         .order_by(is_finite, better, trials.c.number)
         .limit(1)
     )
@@ -227,7 +243,8 @@ def _record(trial: FrozenTrial, config_json: str, work: Row[Any] | None, tries: 
     return TrialRecord(
         number=trial.number,
         state=trial.state.name,
-        value=trial.value,
+        value=first_value(trial),
+        values=tuple(trial.values or ()),
         reason=last.reason,
         detail=last.detail,
         params=trial.params,

@@ -7,9 +7,10 @@ import contextlib
 import gc
 import math
 import resource
+import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -27,6 +28,7 @@ from qpsearch.training.augment import augment
 from qpsearch.training.data import Split, normalise, train_and_validation
 from qpsearch.training.evaluate import evaluate
 from qpsearch.training.optim import build_optimizer, lr_at
+from qpsearch.vocabulary import DATASETS
 
 OUT_OF_MEMORY_SIGNS = ("can't allocate memory", "not enough memory", "CUDA error: out of memory", "ALLOC_FAILED")
 EXPLODED = 1000.0  # times the loss of guessing: far above any loss that training came back from
@@ -49,7 +51,7 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     if run.device == "cuda":
         torch.cuda.set_per_process_memory_fraction(memory_fraction(run.memory_share, _gpu_bytes(run.device)))
     try:
-        with _out_of_memory_named():
+        with out_of_memory_named():
             yield from _Trainer(config, run).epochs()
     finally:
         gc.collect()
@@ -65,15 +67,52 @@ def peak_of_steps(config: TrialConfig, run: RunSettings, steps: int = 3) -> tupl
     return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
 
 
+def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.0) -> float:
+    """Estimate how long an epoch takes, from a few batches of noise in the place of images; no data set is read.
+
+    Args:
+        config: What would be trained.
+        run: Device, threads and memory format.
+        within_s: About how long to measure, after one batch that warms up.
+    """
+    torch.set_num_threads(run.threads)
+    device, batch = torch.device(run.device), config.recipe.batch_size
+    facts = DATASETS[config.data.dataset]
+    side = facts.stored_size or facts.size
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(
+        0, facts.peak + 1, (batch, facts.channels, side, side), generator=generator, dtype=torch.uint8
+    )
+    labels = torch.randint(0, facts.classes, (batch,), generator=generator)
+    noise = Split(images.to(device), labels.to(device))
+    trainer = _Trainer(config, run, (noise, noise))
+
+    def timed(work: Callable[[], object]) -> float:
+        work()
+        taken: list[float] = []
+        while sum(taken) < within_s / 2 and len(taken) < 20:
+            began = time.perf_counter()
+            work()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            taken.append(time.perf_counter() - began)
+        return statistics.median(taken)
+
+    steps = math.ceil((facts.train_images - config.data.validation) / batch)
+    step_s = timed(lambda: trainer.steps(1, evaluates=False))
+    evaluation_s = timed(lambda: evaluate(trainer.model, noise, config.data.dataset)) / batch
+    return steps * step_s + config.data.validation * evaluation_s
+
+
 class _Trainer:
     """The state of one run: network, optimiser, data, and how far it got."""
 
-    def __init__(self, config: TrialConfig, run: RunSettings) -> None:
+    def __init__(self, config: TrialConfig, run: RunSettings, splits: tuple[Split, Split] | None = None) -> None:
         self._config, self._recipe, self._run = config, config.recipe, run
         self._device = torch.device(run.device)
         self._format = torch.channels_last if run.memory_format == "channels_last" else torch.contiguous_format
         folder = Path(run.data_folder) if run.data_folder else None
-        self._train, self._validation = train_and_validation(config.data, folder, self._device)
+        self._train, self._validation = splits or train_and_validation(config.data, folder, self._device)
         model = build_model(config.network, derive_seed(run.seed, "weights"))
         self._model: nn.Module = model.to(self._device).to(memory_format=self._format)
         self._optimizer = build_optimizer(self._model, self._recipe)
@@ -101,14 +140,20 @@ class _Trainer:
                 checkpoint=self._save(epoch),
             )
 
-    def steps(self, count: int) -> None:
+    @property
+    def model(self) -> nn.Module:
+        """The network that is trained."""
+        return self._model
+
+    def steps(self, count: int, *, evaluates: bool = True) -> None:
         """Train on the first few batches, and evaluate."""
         generator = torch.Generator().manual_seed(0)
         order = torch.arange(len(self._train.labels))
         self._model.train()
         for index in torch.split(order, self._recipe.batch_size)[:count]:
             self._step(self._batch(index.to(self._device), generator), self._recipe.optimizer.lr)
-        evaluate(self._model, self._validation, self._config.data.dataset)
+        if evaluates:
+            evaluate(self._model, self._validation, self._config.data.dataset)
 
     def _train_epoch(self, epoch: int) -> tuple[float, float]:
         """Return the mean training loss and the last learning rate."""
@@ -177,7 +222,7 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 
 @contextlib.contextmanager
-def _out_of_memory_named() -> Iterator[None]:
+def out_of_memory_named() -> Iterator[None]:
     """Turn the several ways in which torch says that memory ran out into one error."""
     try:
         yield

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -113,18 +114,19 @@ def log_pids(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
         yield EpochReport(epoch=epoch, train_loss=1, val_loss=os.getpid(), val_accuracy=0.5)
 
 
-def slow_to_close(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+def slow_to_close(config: TrialConfig, run: RunSettings, close_s: float) -> Iterator[EpochReport]:
     try:
         for epoch in range(1, config.recipe.epochs + 1):
             yield EpochReport(epoch=epoch, train_loss=1, val_loss=1, val_accuracy=1 / (1 + int(run.seed) % 97))
     finally:
-        time.sleep(2.5)
+        time.sleep(close_s)
 
 
 def test_a_trainer_that_is_slow_to_close_stalls_nothing(kind: str, url: str) -> None:
     """HAZARDS 11a: with function trainables a slow `finally` leaked the slot, and the sweep hung."""
     text = space_text(Behaviour.IMPROVES, trials=8, epochs=9, pruner="successive_halving", sampler="random")
-    found = run_study(kind, url, text, trainer=slow_to_close)
+    trainer = partial(slow_to_close, close_s=2.5 if kind == "tune" else 0.5)
+    found = run_study(kind, url, text, trainer=trainer)
     assert Counter(record.state for record in found)["PRUNED"] >= 2
     assert {record.state for record in found} == {"PRUNED", "COMPLETE"}
 

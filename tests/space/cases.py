@@ -16,6 +16,15 @@ training:
 search: {sampler: tpe, pruner: hyperband, trials: 40, objective: {maximize: val_accuracy}}
 resources: {cpus: 1, report_timeout: 2h}
 """
+STAGE = "    - {width: 16, depth: {int: [1, 2]}, block: {choice: [additive, quotient]}}\n"
+DEPTH = "depth: {int: [1, 2]}"
+TRIALS = "trials: 40"
+
+
+def with_second_stage(line: str) -> tuple[str, str]:
+    """Add a stage behind the first."""
+    return STAGE, f"{STAGE}    - {line}\n"
+
 
 MISTAKES: dict[str, tuple[str, str]] = {
     "a block misspelt": ("[additive, quotient]", "[additive, quotent]"),
@@ -83,5 +92,67 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "a mapping where a number belongs": ("stem: {width: 16}", "stem: {width: {width: 16}}"),
     "a list where keys belong": ("resources: {cpus: 1, report_timeout: 2h}", "resources: [1]"),
     "words that are a file": (GOOD, "hello\n"),
+    "a tie that joins nothing": ("{int: [1, 2]}", "{int: [1, 2], tie: depth}"),
+    "a tie misspelt": with_second_stage("{width: 16, depth: {tie: dpth}, block: additive}"),
+    "a tie misspelt, with one that is right": (
+        STAGE,
+        STAGE.replace("[1, 2]", "[1, 2], tie: depth") * 2 + "    - {width: 8, depth: {tie: dpth}, block: additive}\n",
+    ),
+    "a tie of two domains": (
+        STAGE,
+        STAGE.replace("[1, 2]", "[1, 2], tie: depth") + STAGE.replace("[1, 2]", "[1, 3], tie: depth"),
+    ),
+    "a tie that is no name": ("{int: [1, 2]}", "{int: [1, 2], tie: a-b}"),
+    "a prior outside its domain": ("{int: [1, 2]}", "{int: [1, 2], prior: 3}"),
+    "a prior that is no number": ("[0.01, 0.3]", "[0.01, 0.3], prior: big"),
+    "a confidence misspelt": ("{int: [1, 2]}", "{int: [1, 2], prior: 1, confidence: hihg}"),
+    "a confidence in nothing": ("{int: [1, 2]}", "{int: [1, 2], confidence: high}"),
+    "a key beside a domain misspelt": ("{int: [1, 2]}", "{int: [1, 2], pior: 1}"),
+    "arithmetic with a path misspelt": ("stem: {width: 16}", "stem: {width: '2 * network.stages.0.wdth'}"),
+    "arithmetic with a word": ("{width: 16, depth", "{width: '2 * wide', depth"),
+    "arithmetic on a word": ("{width: 16, depth", "{width: '2 * network.stages.0.block', depth"),
+    "arithmetic that does not end": ("{width: 16, depth", "{width: '2 *', depth"),
+    "arithmetic in a circle": (
+        "stem: {width: 16}\n  stages:\n    - {width: 16",
+        "stem: {width: 'network.stages.0.width / 2'}\n  stages:\n    - {width: '2 * network.stem.width'",
+    ),
+    "arithmetic with the unit of something else": ("{width: 16, depth", "{width: '2kg * 3', depth"),
+    "arithmetic that runs code": ("{width: 16, depth", "{width: '__import__(1).x', depth"),
+    "arithmetic where nothing is computed": ("trials: 40", "trials: '2 * 20'"),
+    "a forbid with a path misspelt": (TRIALS, f"{TRIALS}, forbid: [{{network.stages.0.blok: additive}}]"),
+    "a forbid with a stage that is not there": (TRIALS, f"{TRIALS}, forbid: ['network.stages.1.depth == 1']"),
+    "a forbid of a value that never comes": (TRIALS, f"{TRIALS}, forbid: [{{network.stages.0.block: quotent}}]"),
+    "a forbid of a number out of range": (TRIALS, f"{TRIALS}, forbid: ['network.stages.0.depth in [1, 5]']"),
+    "a forbid that is no condition": (TRIALS, f"{TRIALS}, forbid: ['network.stages.0.depth + 1']"),
+    "a forbid that is no list": (TRIALS, f"{TRIALS}, forbid: {{network.stages.0.block: additive}}"),
+    "a forbid with one equals sign": (TRIALS, f"{TRIALS}, forbid: ['network.stages.0.depth = 1']"),
+    "a forbid that compares a word": (TRIALS, f"{TRIALS}, forbid: ['network.stages.0.block < 3']"),
+    "a forbid that is a chain": (TRIALS, f"{TRIALS}, forbid: ['1 < network.stages.0.depth < 3']"),
+    "a require without a bracket": (TRIALS, f"{TRIALS}, require: ['(network.stages.0.depth == 1']"),
+    "a require with a list that is none": (TRIALS, f"{TRIALS}, require: ['network.stages.0.depth in 1']"),
+    "a limit misspelt": (TRIALS, f"{TRIALS}, limits: {{paramters: '<= 2M'}}"),
+    "a limit without a sign": (TRIALS, f"{TRIALS}, limits: {{parameters: 2M}}"),
+    "a limit with an unknown unit": (TRIALS, f"{TRIALS}, limits: {{parameters: '<= 2MB'}}"),
+    "a limit upside down": (TRIALS, f"{TRIALS}, limits: {{macs: '>= 2M and <= 1M'}}"),
+    "several objectives and a pruner": ("{maximize: val_accuracy}", "{maximize: val_accuracy, minimize: [macs]}"),
+    "costs alone as objectives": (
+        "pruner: hyperband, trials: 40, objective: {maximize: val_accuracy}",
+        "objective: {minimize: [macs]}",
+    ),
+    "a cost to maximise": ("{maximize: val_accuracy}", "{maximize: [val_accuracy, macs]}"),
+    "a grid without end": ("sampler: tpe, pruner: hyperband", "sampler: grid"),
+    "a rule that no stage uses": ("[additive, quotient]", "[additive, product_unit]"),
+    "a rule that every stage names itself": ("{width: 16, depth", "{norm: batch, width: 16, depth"),
+    "a rule of a block that the stage cannot be": (
+        "block: {choice: [additive, quotient]}",
+        "block: quotient, product_unit: {exponent_clip: 8}",
+    ),
+    "a choice of stages without names": (STAGE, f"    - choice: [{{width: 8, depth: 1, block: additive}}]\n{STAGE}"),
+    "a choice of stages with a key as a name": with_second_stage(
+        "choice: {width: {width: 8, depth: 1, block: additive}}"
+    ),
+    "a base that is not there": ("study: s\n", "study: s\nextends: cifa\n"),
+    "a base that is no name": ("study: s\n", "study: s\nextends: {a: 1}\n"),
+    "a merge of what is no mapping": ("stem: {width: 16}", "stem: {<<: 3, width: 16}"),
     "several mistakes": ("trials: 40", "trials: many, replicates: 0, seeds: 1, seed: x"),
 }

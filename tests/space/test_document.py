@@ -29,7 +29,7 @@ def test_scalars_follow_yaml_1_2(text: str, expected: object) -> None:
 
 def test_a_key_given_twice_is_refused() -> None:
     """HAZARDS 27: PyYAML keeps the last of two equal keys."""
-    with pytest.raises(SpaceError, match=r"f\.yaml:3: key 'a' was given already in line 1"):
+    with pytest.raises(SpaceError, match=r"f\.yaml:3:1: key 'a' was given already in line 1"):
         parse("a: 1\nb: 2\na: 3\n", "f.yaml")
 
 
@@ -40,7 +40,7 @@ def test_nodes_know_their_line() -> None:
     assert isinstance(inner, Mapping)
     leaf = inner.get("c")
     assert leaf is not None
-    assert (leaf.where.line, leaf.where.column, str(leaf.where)) == (4, 6, "f.yaml:4")
+    assert (leaf.where.line, leaf.where.column, str(leaf.where)) == (4, 6, "f.yaml:4:6")
 
 
 def test_an_alias_repeats_its_node() -> None:

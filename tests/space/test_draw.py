@@ -1,67 +1,32 @@
 """Laws of drawing, over generated spaces and seeds."""
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qpsearch.architecture import Infeasible, TrialConfig, resolve
-from qpsearch.space import RandomChooser, Space, StoredChooser, diff, load_space, parse_space, settle
+from qpsearch.architecture import TrialConfig, resolve
+from qpsearch.cost import cost
+from qpsearch.errors import Infeasible
+from qpsearch.points import point
+from qpsearch.space import RandomChooser, Space, StoredChooser, build_space, diff, load_space, parse_space, settle
+from qpsearch.space.document import dump
+from qpsearch.space.domains import Tied, domain_of, leaves
 from qpsearch.vocabulary import BlockKind
 from tests.helpers import SPACES
-
-BLOCKS = st.lists(st.sampled_from([kind.value for kind in BlockKind]), min_size=1, max_size=3, unique=True)
-
-
-@st.composite
-def spaces(draw: st.DrawFn) -> str:
-    """A space file with one to three stages, any mix of blocks, some rules searched, some named by stages."""
-    stages = []
-    for index in range(draw(st.integers(1, 3))):
-        blocks = draw(BLOCKS)
-        block = f"{{choice: [{', '.join(blocks)}]}}" if len(blocks) > 1 or draw(st.booleans()) else blocks[0]
-        own = draw(
-            st.sampled_from(
-                ["", ", norm: group", ", norm: {choice: [batch, group]}", ", quotient: {alpha: {float: [1.2, 3]}}"]
-            )
-        )
-        depth = draw(st.sampled_from(["1", "{int: [1, 3]}", "{int: [1, 5], step: 2}", "{choice: [1, 4]}"]))
-        width = draw(st.sampled_from(["8", "{choice: [4, 8]}", "{int: [8, 16], step: 8}"]))
-        stages.append(f"    - {{width: {width}, stride: {1 + (index > 0)}, depth: {depth}, block: {block}{own}}}")
-    rules = draw(
-        st.sampled_from(
-            [
-                "",
-                "  rules: {norm_placement: {choice: [post, pre]}, quotient: {alpha: {float: [1.5, 2]}}}\n",
-                "  rules: {shortcut: {choice: [pad, conv1x1]}, product_unit: {exponent_clip: {choice: [none, 8]}}}\n",
-            ]
-        )
-    )
-    optimizer = draw(
-        st.sampled_from(
-            [
-                "sgd",
-                "{choice: [sgd, adamw]}",
-                "{choice: {sgd: {lr: {log: [0.01, 1]}}, adamw: {lr: {log: [1e-4, 1e-2]}}}}",
-            ]
-        )
-    )
-    return (
-        "study: s\ndata: {dataset: digits, validation: 300}\nnetwork:\n  stem: {width: 8}\n  stages:\n"
-        + "\n".join(stages)
-        + f"\n{rules}training: {{epochs: 3, optimizer: {optimizer}, schedule: {{choice: [step, cosine]}}}}\n"
-    )
+from tests.space.generate import documents
 
 
-@given(text=spaces(), seed=st.integers(0, 2**32))
+@given(document=documents(), seed=st.integers(0, 2**32))
 @settings(max_examples=200, deadline=None)
-def test_a_draw_can_be_repeated_and_stored(text: str, seed: int) -> None:
-    space = parse_space(text)
-    draw = settle(space, RandomChooser(seed))
-    assert settle(space, RandomChooser(seed)) == draw
-    assert settle(space, StoredChooser(draw.params)) == draw
+def test_a_draw_can_be_repeated_and_stored(document: dict[str, Any], seed: int) -> None:
+    space = build_space(document)
     try:
+        draw = settle(space, RandomChooser(seed))
+        assert settle(space, RandomChooser(seed)) == draw
+        assert settle(space, StoredChooser(draw.params)) == draw
         config = resolve(space, draw)
     except Infeasible:
         return
@@ -69,46 +34,105 @@ def test_a_draw_can_be_repeated_and_stored(text: str, seed: int) -> None:
     assert TrialConfig.from_json(config.to_json()).fingerprint == config.fingerprint
 
 
-@given(text=spaces(), seed=st.integers(0, 2**32))
+@given(document=documents(), seed=st.integers(0, 2**32))
 @settings(max_examples=200, deadline=None)
-def test_a_rule_is_drawn_exactly_when_a_block_uses_it(text: str, seed: int) -> None:
-    draw = settle(parse_space(text), RandomChooser(seed))
-    blocks = {stage["block"] for stage in draw.values["network"]["stages"]}
+def test_a_point_satisfies_every_condition(document: dict[str, Any], seed: int) -> None:
+    """Checked anew here, on the resolved configuration."""
+    space = build_space(document)
+    try:
+        found = point(space, RandomChooser(seed))
+    except Infeasible:
+        return
+    network, total = found.config.network, cost(found.config.network)
+    search = document.get("search", {})
+    if "limits" in search:
+        assert total.macs <= 20e6
+        assert total.parameters <= (60_000 if "60K" in search["limits"]["parameters"] else 200_000)
+    for text in search.get("require", []):
+        held = {"parameters < 100K or macs <= 2M": total.parameters < 100_000 or total.macs <= 2e6}
+        assert held.get(text, found.config.recipe.epochs <= 4)
+    for text in search.get("forbid", []):
+        met = {"network.stages.0.width > 16": network.stages[0].width > 16}
+        assert not met.get(text, network.stem_width == 8 and total.macs > 1e6)
+
+
+@given(document=documents(), seed=st.integers(0, 2**32))
+@settings(max_examples=200, deadline=None)
+def test_a_rule_is_drawn_exactly_when_a_block_uses_it(document: dict[str, Any], seed: int) -> None:
+    draw = settle(build_space(document), RandomChooser(seed))
+    stages = draw.values["network"]["stages"]
+    blocks = {stage["block"] for stage in stages}
     for kind in (BlockKind.QUOTIENT, BlockKind.PRODUCT_UNIT):
         drawn = [name for name in draw.params if f".{kind.value}." in name]
         assert not drawn or kind.value in blocks
-        assert all(
-            (kind.value in stage) == (stage["block"] == kind.value) for stage in draw.values["network"]["stages"]
-        )
+        assert all((kind.value in stage) == (stage["block"] == kind.value) for stage in stages)
     optimizer = draw.values["training"]["optimizer"]["kind"]
-    assert all(
-        name.startswith(f"training.optimizer.{optimizer}.")
-        for name in draw.params
-        if name.startswith("training.optimizer.")
-    )
+    own = [name for name in draw.params if name.startswith("training.optimizer.")]
+    assert all(name.startswith(f"training.optimizer.{optimizer}.") for name in own)
 
 
-@given(text=spaces(), seed=st.integers(0, 1000))
+@given(document=documents(), seed=st.integers(0, 2**32))
 @settings(max_examples=100, deadline=None)
-def test_the_order_of_keys_means_nothing(text: str, seed: int) -> None:
-    blocks = text.split("\n")
-    top = "study: s", "data: {dataset: digits, validation: 300}"
-    moved = "\n".join([line for line in blocks if line not in top] + list(reversed(top)))
-    assert parse_space(moved).fingerprint == parse_space(text).fingerprint
-    assert settle(parse_space(moved), RandomChooser(seed)) == settle(parse_space(text), RandomChooser(seed))
+def test_tied_leaves_have_one_value_and_arithmetic_holds(document: dict[str, Any], seed: int) -> None:
+    space = build_space(document)
+    draw = settle(space, RandomChooser(seed))
+    stages = draw.values["network"]["stages"]
+    if any(isinstance(leaf, Tied) for _, leaf in leaves("network", space.network)):
+        assert {stage["depth"] for stage in stages} == {draw.params["depth"]}
+    given = document["network"]["stages"]
+    if isinstance(given, list) and all("choice" not in item for item in given):
+        stem = draw.values["network"]["stem"]["width"]
+        for item, stage in zip(given, stages, strict=True):
+            expected = {"2 * network.stem.width": 2 * stem, "max(8, network.stem.width)": max(8, stem)}
+            if isinstance(item["width"], str):
+                assert stage["width"] == expected[item["width"]]
+
+
+@given(document=documents(), seed=st.integers(0, 1000))
+@settings(max_examples=100, deadline=None)
+def test_the_order_of_keys_means_nothing(document: dict[str, Any], seed: int) -> None:
+    def reversed_keys(value: Any) -> Any:
+        if isinstance(value, dict):
+            names = list(value) if "long" in value or "one" in value else list(reversed(value))  # options have an order
+            return {name: reversed_keys(value[name]) for name in names}
+        return [reversed_keys(item) for item in value] if isinstance(value, list) else value
+
+    plain, other = build_space(document), build_space(reversed_keys(document))
+    choices = document["training"]["optimizer"]
+    if isinstance(choices, dict) and isinstance(choices.get("choice"), dict):
+        return  # its order is that of the options
+    assert other.fingerprint == plain.fingerprint
+    assert settle(other, RandomChooser(seed)).params == settle(plain, RandomChooser(seed)).params
+
+
+@given(document=documents())
+@settings(max_examples=100, deadline=None)
+def test_text_built_in_python_means_what_the_file_means(document: dict[str, Any]) -> None:
+    text = dump(document)
+    assert parse_space(text).fingerprint == build_space(document).fingerprint
+    assert parse_space(f"# a comment\n{text}").fingerprint == build_space(document).fingerprint
+
+
+@given(document=documents())
+@settings(max_examples=100, deadline=None)
+def test_a_changed_domain_changes_the_fingerprint(document: dict[str, Any]) -> None:
+    """Whatever is searched: taking an option or a number away is another study."""
+    space = build_space(document)
+    document["network"]["stem"]["width"] = {"choice": [4, 8, 12]}
+    changed = build_space(document)
+    assert changed.fingerprint != space.fingerprint
+    assert any(line.startswith("network.stem.width: ") for line in diff(space, changed))
 
 
 def shipped(name: str) -> Space:
     return load_space(next(path for path in SPACES if path.stem == name))
 
 
-@pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
-def test_every_shipped_space_can_be_drawn_and_resolved(path: object) -> None:
-    space = load_space(path)  # type: ignore[arg-type]
-    configs = [resolve(space, settle(space, RandomChooser(seed))) for seed in range(50)]
-    kinds = [
-        {config.network.stages[index].block for config in configs} for index in range(len(configs[0].network.stages))
-    ]
+@pytest.mark.parametrize("name", ["digits", "cifar"])
+def test_the_mixed_spaces_draw_every_block_and_rule(name: str) -> None:
+    space = shipped(name)
+    configs = [point(space, RandomChooser(seed)).config for seed in range(50)]
+    kinds = [{config.network.stages[index].block for config in configs} for index in range(2)]
     assert all(found == set(BlockKind) for found in kinds)
     for rule in ("norm", "norm_placement", "init"):
         assert len({getattr(config.network.stages[0], rule) for config in configs}) > 1
@@ -130,11 +154,27 @@ def test_the_fingerprint_changes_exactly_with_the_meaning() -> None:
         text.replace("epochs: 15", "epochs: 16"),
         text.replace("pruner: median", "pruner: hyperband"),
         text.replace("validation: 300", "validation: 301"),
+        text.replace("seed: 0", "seed: 0\n  limits: {parameters: '<= 1M'}"),
+        text.replace("seed: 0", "seed: 0\n  forbid: [{network.stages.0.block: additive}]"),
+        text.replace("[1.5, 2.5]}", "[1.5, 2.5], prior: 2}"),
     ]
     original = parse_space(text)
     assert all(changed != text for changed in [*same, *other])
     assert {parse_space(changed).fingerprint for changed in same} == {original.fingerprint}
-    assert original.fingerprint not in {parse_space(changed).fingerprint for changed in other}
+    prints = [parse_space(changed).fingerprint for changed in other]
+    assert original.fingerprint not in prints
+    assert len(set(prints)) == len(prints)
+
+
+def test_a_condition_means_the_same_in_either_form_and_any_spelling() -> None:
+    text = next(path for path in SPACES if path.stem == "digits").read_text()
+    forms = [
+        "forbid: [{network.stages.0.block: additive, network.stages.0.depth: 2}]",
+        "forbid: ['network.stages.0.block == additive and network.stages.0.depth == 2']",
+        "forbid: [\"(network.stages.0.block=='additive')  and (network.stages.0.depth==2.0)\"]",
+    ]
+    found = [parse_space(text.replace("seed: 0", f"seed: 0\n  {form}")) for form in forms]
+    assert len({space.fingerprint for space in found}) == 1
 
 
 def test_a_diff_names_the_paths() -> None:
@@ -171,3 +211,13 @@ def test_choosers_do_not_touch_global_random_state() -> None:
     state = random.getstate()
     settle(shipped("cifar"), RandomChooser(3))
     assert random.getstate() == state
+
+
+def test_every_searched_leaf_is_drawn_by_some_point() -> None:
+    for path in SPACES:
+        space = load_space(path)
+        drawn = {name for seed in range(300) for name in settle(space, RandomChooser(seed)).params}
+        for part, group in (("network", space.network), ("training", space.training)):
+            for place, leaf in leaves(part, group):
+                if domain_of(leaf) is not None:
+                    assert (leaf.name if isinstance(leaf, Tied) else place) in drawn, (path, place)

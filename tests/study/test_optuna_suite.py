@@ -20,8 +20,10 @@ class TestOptunasStorageBesideOurTables(StorageTestCase):
     def storage(self, url: str) -> Iterator[RDBStorage]:
         Database.create(url).close()
         made = RDBStorage(url)
+        gc.freeze()  # the collection below looks at this test's objects alone
         yield made
         release(made)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)  # the suite copies storages and closes none of them
             gc.collect()
+        gc.unfreeze()

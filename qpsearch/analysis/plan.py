@@ -1,0 +1,194 @@
+"""What a search will be like, before anything is trained: sizes, feasibility, and what it will cost.
+
+Sizes come from arithmetic, the share of epochs that pruning leaves from a simulation, seconds from whoever measured.
+"""
+
+import contextlib
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from optuna.trial import TrialState
+
+from qpsearch.architecture import TrialConfig
+from qpsearch.cost import Cost, cost, training_bytes
+from qpsearch.errors import Infeasible, SpaceError
+from qpsearch.points import Point, Refusals, every_point, nothing_feasible, point, survey
+from qpsearch.records import Scalar
+from qpsearch.seeds import derive_seed
+from qpsearch.space import Space
+from qpsearch.space.count import count_points
+from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange
+from qpsearch.study.mirror import Mirror
+from qpsearch.study.open_trial import stratum
+from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind
+
+DRAWS: Final = 1000
+ENUMERATED: Final = 2000  # at most so many points are looked at one by one
+CORNERS: Final = 100
+SIMULATED_TRIALS: Final = 100
+SIMULATED_EPOCHS: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """A network of the space.
+
+    Attributes:
+        config: What it is, with its recipe.
+        cost: Parameters, multiply-accumulates and activation bytes of one image.
+        training_bytes: What training it keeps in memory at its batch size, estimated.
+    """
+
+    config: TrialConfig
+    cost: Cost
+    training_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is known about a search before it starts.
+
+    Attributes:
+        networks: Distinct networks, before conditions; infinity where a rule is continuous.
+        shapes: The same with continuous rules left out.
+        looked_at: Points that were drawn, or all of a small space.
+        allowed: How many of them may be trained.
+        refusals: Why the others may not.
+        smallest: By parameters, of these and of points in the corners of the space.
+        median: The median of these.
+        largest: As ``smallest``.
+        epochs: Of an unpruned trial on average, all its replicates together.
+        kept: Share of these that pruning leaves, simulated; 1 without pruning.
+        points: The points drawn, for estimates over the space.
+    """
+
+    networks: float
+    shapes: float
+    looked_at: int
+    allowed: int
+    refusals: Refusals
+    smallest: Size
+    median: Size
+    largest: Size
+    epochs: float
+    kept: float
+    points: Sequence[Point]
+
+    @property
+    def sizes(self) -> tuple[Size, Size, Size]:
+        """Smallest, median, largest."""
+        return self.smallest, self.median, self.largest
+
+
+def make_plan(space: Space) -> Plan:
+    """Look at a space.
+
+    Raises:
+        SpaceError: Nothing in it may be trained.
+    """
+    networks = count_points(space.network, None)
+    points, refusals = _looked_at(space)
+    if not points:
+        raise SpaceError([nothing_feasible(space, refusals)])
+    sized = sorted((_size(point.config) for point in points), key=lambda size: size.cost.parameters)
+    ends = [_size(point.config) for point in _corners(space)] + [sized[0], sized[-1]]
+    return Plan(
+        networks=networks,
+        shapes=count_points(space.network, None, continuous=1),
+        looked_at=refusals.draws,
+        allowed=len(points),
+        refusals=refusals,
+        smallest=min(ends, key=lambda size: size.cost.parameters),
+        median=sized[len(sized) // 2],
+        largest=max(ends, key=lambda size: size.cost.parameters),
+        epochs=float(np.mean([point.config.recipe.epochs for point in points])) * space.search.replicates,
+        kept=kept_share(space, points),
+        points=points,
+    )
+
+
+def mean_seconds(plan: Plan, measured: Sequence[float]) -> float:
+    """Estimate the seconds of an unpruned trial's epochs on average, over the points of a plan.
+
+    Args:
+        plan: Of the space.
+        measured: Seconds an epoch of its smallest, median and largest network; in between it is linear in
+            multiply-accumulates, beyond them constant.
+    """
+    known = sorted(zip((size.cost.macs for size in plan.sizes), measured, strict=True))
+    macs = [cost(point.config.network).macs for point in plan.points]
+    epoch_s = np.interp(macs, [x for x, _ in known], [y for _, y in known])
+    return float(np.mean(epoch_s)) * plan.epochs
+
+
+def kept_share(space: Space, points: Sequence[Point]) -> float:
+    """Simulate how many epochs the pruner leaves of a search.
+
+    Up to a hundred trials with the blocks of the given points learn along saturating curves of random height, speed
+    and noise, and the study's own pruner judges them within its strata.
+    """
+    search = space.search
+    if search.pruner is PrunerKind.NONE:
+        return 1.0
+    epochs, generator = min(space.most_epochs, SIMULATED_EPOCHS), random.Random(derive_seed(search.seed, "plan"))
+    mirror = Mirror("plan", [Direction.MAXIMIZE], SamplerKind.RANDOM, search.pruner, search.seed, epochs)
+    trials, spent = min(search.budget.trials, SIMULATED_TRIALS), 0
+    for number in range(trials):
+        mirror.accept(mirror.ask(number, 0), number, stratum(points[number % len(points)].config))
+        height, speed = generator.gauss(0.8, 0.1), generator.uniform(0.05, 0.4) * epochs
+        state, value = TrialState.COMPLETE, 0.0
+        for epoch in range(1, epochs + 1):
+            spent += 1
+            value = height * (1 - math.exp(-epoch / speed)) + generator.gauss(0, 0.02)
+            stop, _ = mirror.report(number, epoch, value)
+            if stop and epoch < epochs:
+                state = TrialState.PRUNED
+                break
+        mirror.close(number, state, (value,))
+    return spent / (trials * epochs)
+
+
+def _looked_at(space: Space) -> tuple[list[Point], Refusals]:
+    """Return every point of a small finite space, or those of a thousand draws."""
+    if count_points(space.network, space.training) > ENUMERATED:
+        return survey(space, DRAWS, derive_seed(space.search.seed, "plan"))
+    found, refusals = [], Refusals()
+    for each in every_point(space):
+        refusals.draws += 1
+        if isinstance(each, Infeasible):
+            refusals.add(each)
+        else:
+            found.append(each)
+    return found, refusals
+
+
+class _Corner:
+    """Takes one end of every range, and words at random."""
+
+    def __init__(self, seed: int, end: Callable[..., float]) -> None:
+        self._random, self._end = random.Random(seed), end
+
+    def choose(self, name: str, domain: Domain) -> Scalar:
+        """Return a value."""
+        match domain:
+            case Choice(options=options):
+                numbers = [value for value in options if isinstance(value, int | float)]
+                return self._end(numbers) if len(numbers) == len(options) else self._random.choice(options)
+            case IntRange(low=low, high=high) | FloatRange(low=low, high=high) | LogRange(low=low, high=high):
+                return self._end(low, high)
+
+
+def _corners(space: Space) -> Iterator[Point]:
+    for index in range(CORNERS):
+        for end in (min, max):
+            with contextlib.suppress(Infeasible):
+                yield point(space, _Corner(derive_seed(space.search.seed, "corner", index), end))
+
+
+def _size(config: TrialConfig) -> Size:
+    kept = training_bytes(config.network, config.recipe.batch_size)
+    return Size(config=config, cost=cost(config.network), training_bytes=kept)

@@ -1,0 +1,211 @@
+"""``qpsearch space plan``: a search before it runs, its parameters, its networks and what it will cost."""
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import takewhile
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from qpsearch.cli.options import Json, has_gpu, print_json
+from qpsearch.cli.progress import duration
+from qpsearch.records import RunSettings
+from qpsearch.space import Space, load_space
+from qpsearch.space.domains import Constant, Group, Items, Leaf, Tied, Tree, Variant
+from qpsearch.space.schema import field_at, rule_paths
+
+if TYPE_CHECKING:
+    from qpsearch.analysis.plan import Plan, Size
+
+PIPE_WIDTH = 200
+
+
+def plan(
+    space: Annotated[str, typer.Argument(help="A space file, or the name of a shipped space.", metavar="SPACE")],
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="Time three networks on this machine, for some seconds.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Show a search before it runs: what is searched and when, how large the networks are, what it will cost."""
+    from qpsearch.analysis.plan import make_plan
+
+    loaded = load_space(space)
+    made = make_plan(loaded)
+    measured, device = _measured(loaded, made.sizes) if measure else ([], "")
+    if as_json:
+        print_json(_document(loaded, made, measured, device))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    _print_tree(console, loaded)
+    _print_networks(console, loaded, made)
+    _print_sizes(console, made, measured, device)
+    for line in _costs(loaded, made, measured):
+        console.print(line)
+
+
+def parameter_rows(space: Space) -> list[dict[str, str]]:
+    """Return what is searched: path, domain, the rules it stands for, and when it is drawn."""
+    found = [*_rows("network", space.network, ""), *_rows("training", space.training, "")]
+    first_of_tie: dict[str, str] = {}
+    rows = []
+    for path, leaf, when in found:
+        if isinstance(leaf, Constant):
+            continue
+        field = field_at(path)
+        row = {"parameter": path, "domain": str(leaf), "rules": getattr(field, "rule", ""), "when": when}
+        if isinstance(leaf, Tied):
+            row["domain"] = (
+                f"as {first_of_tie[leaf.name]} (tie {leaf.name})" if leaf.name in first_of_tie else row["domain"]
+            )
+            first_of_tie.setdefault(leaf.name, path)
+        rows.append(row)
+    return rows
+
+
+def _rows(path: str, tree: Tree, when: str) -> Iterator[tuple[str, Leaf, str]]:
+    """Yield the leaves of a tree with the condition under which each is drawn."""
+    match tree:
+        case Group(children):
+            for name, child in children:
+                yield from _rows(f"{path}.{name}", child, _joined(when, _block_condition(path, name)))
+        case Items(items):
+            for index, child in enumerate(items):
+                yield from _rows(f"{path}.{index}", child, when)
+        case Variant(pick, branches):
+            yield path, pick, when
+            for name, branch in branches:
+                condition = "" if isinstance(pick, Constant) else f"{path} is {name}"
+                yield from _rows(f"{path}.{name}", branch, _joined(when, condition))
+        case leaf:
+            yield path, leaf, when
+
+
+def _block_condition(path: str, name: str) -> str:
+    """Return the condition under which a block's rules are drawn."""
+    kinds = {rule.path[0]: rule.block for rule in rule_paths() if rule.block is not None}
+    if name not in kinds:
+        return ""
+    return f"a stage is {kinds[name]}" if path == "network.rules" else f"{path}.block is {kinds[name]}"
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(filter(None, parts))
+
+
+def _measured(space: Space, sizes: Sequence["Size"]) -> tuple[list[float], str]:
+    """Return the seconds an epoch of each network, timed in a process that may load torch; none where it cannot."""
+    gpu = has_gpu() and space.resources.gpus != 0
+    settings = RunSettings(
+        seed=0,
+        device="cuda" if gpu else "cpu",
+        threads=space.resources.cpus,
+        memory_format="channels_last" if gpu else "contiguous",
+        data_folder=None,
+    )
+    command = [sys.executable, "-m", "qpsearch.training.measure", json.dumps(asdict(settings))]
+    asked = "".join(f"{size.config.to_json()}\n" for size in sizes)
+    done = subprocess.run(command, input=asked, stdout=subprocess.PIPE, text=True, check=False)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    if done.returncode != 0 or any(answer["seconds"] is None for answer in answers):
+        return [], ""
+    return [answer["seconds"] for answer in answers], str(answers[0]["device"])
+
+
+def _print_tree(console: Console, space: Space) -> None:
+    rows = parameter_rows(space)
+    searched = sum(not row["domain"].startswith(("=", "as ")) for row in rows)
+    console.print(f"study {space.study}, data {space.data.dataset}: {searched} parameters")
+    table = Table("parameter", "domain", "rules", "drawn when", box=None)
+    shown: list[str] = []  # the path that the last line ends
+    for row in rows:
+        *above, name = row["parameter"].split(".")
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(shown, above, strict=False)))
+        for depth in range(shared, len(above)):
+            table.add_row("  " * depth + above[depth], "", "", "")
+        table.add_row("  " * len(above) + name, escape(row["domain"]), row["rules"], row["when"])
+        shown = [*above, name]
+    console.print(table)
+
+
+def _print_networks(console: Console, space: Space, made: "Plan") -> None:
+    if math.isinf(made.networks):
+        console.print(f"networks: no end of them; {made.shapes:,.0f} but for the rules that are continuous")
+    else:
+        console.print(f"networks: {made.networks:,.0f}")
+    if space.search.limits or space.search.conditions or made.allowed < made.looked_at:
+        share = f"{made.allowed} of {made.looked_at} points looked at may be trained"
+        console.print(f"conditions: {share}{f'; refused by: {made.refusals}' if made.refusals.counts else ''}")
+
+
+def _print_sizes(console: Console, made: "Plan", measured: Sequence[float], device: str) -> None:
+    timed = f"seconds an epoch ({device})" if measured else ""
+    table = Table("network", "blocks", "parameters", "MACs", "activations", "memory to train", timed, box=None)
+    for index, (name, size) in enumerate(zip(("smallest", "median", "largest"), made.sizes, strict=True)):
+        stages = ", ".join(f"{stage.depth} x {stage.block} {stage.width}" for stage in size.config.network.stages)
+        table.add_row(
+            name,
+            stages,
+            f"{size.cost.parameters:,}",
+            f"{size.cost.macs / 1e6:,.1f}M",
+            f"{size.cost.activation_bytes / 2**20:.1f} MiB an image",
+            f"{size.training_bytes / 2**20:,.0f} MiB",
+            f"{measured[index]:.1f}" if measured else "",
+        )
+    console.print(table)
+
+
+def _costs(space: Space, made: "Plan", measured: Sequence[float]) -> Iterator[str]:
+    from qpsearch.analysis.plan import mean_seconds
+
+    budget, search = space.search.budget, space.search
+    epochs = budget.trials * made.epochs
+    kept = f", about {epochs * made.kept:,.0f} with {search.pruner} (simulated)" if made.kept < 1 else ""
+    yield f"search: {budget.trials} trials, {epochs:,.0f} epochs without pruning{kept}"
+    if not measured:
+        yield "time: not measured"
+        return
+    whole = budget.trials * mean_seconds(made, measured)
+    pruned = f", about {duration(whole * made.kept)} with pruning" if made.kept < 1 else ""
+    yield f"time: about {duration(whole)} without pruning{pruned}, one trial at a time on this machine; an estimate"
+    bounds = {"epochs": budget.epochs, "time": budget.seconds and duration(budget.seconds)}
+    bounds["GPU hours"] = budget.gpu_seconds and budget.gpu_seconds / 3600
+    given = [f"{value} {name}" for name, value in bounds.items() if value]
+    if given:
+        yield f"it ends earlier where its budget is met: {', '.join(given)}"
+
+
+def _document(space: Space, made: "Plan", measured: Sequence[float], device: str) -> dict[str, Any]:
+    from qpsearch.analysis.plan import mean_seconds
+
+    whole = space.search.budget.trials * mean_seconds(made, measured) if measured else None
+    return {
+        "study": space.study,
+        "parameters": parameter_rows(space),
+        "networks": None if math.isinf(made.networks) else made.networks,
+        "shapes": made.shapes,
+        "looked_at": made.looked_at,
+        "allowed": made.allowed,
+        "refused": dict(made.refusals.counts),
+        "sizes": {
+            name: asdict(size.cost)
+            | {"training_bytes": size.training_bytes, "config": json.loads(size.config.to_json())}
+            | {"seconds_an_epoch": measured[index] if measured else None}
+            for index, (name, size) in enumerate(zip(("smallest", "median", "largest"), made.sizes, strict=True))
+        },
+        "device": device or None,
+        "trials": space.search.budget.trials,
+        "epochs": space.search.budget.trials * made.epochs,
+        "kept": made.kept,
+        "seconds": whole,
+        "seconds_with_pruning": None if whole is None else whole * made.kept,
+    }

@@ -1,0 +1,212 @@
+"""What a drawn point must satisfy: ``forbid``, ``require`` and ``limits`` of a space file."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from qpsearch.errors import nearest
+from qpsearch.records import Scalar
+from qpsearch.space.domains import Constant, Derived, Leaf, domain_of, possible_values
+from qpsearch.space.expressions import (
+    COMPARISONS,
+    Absent,
+    Binary,
+    Call,
+    Expression,
+    ExpressionError,
+    Listed,
+    Literal,
+    Name,
+    Unary,
+    Value,
+    evaluate,
+    spelled,
+)
+from qpsearch.vocabulary import Metric
+
+Paths = Mapping[str, list[Leaf]]
+COSTS = tuple(metric.value for metric in Metric if metric.is_cost)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Bounds on a cost of the network, both included."""
+
+    metric: Metric
+    low: float
+    high: float
+
+    @classmethod
+    def parse(cls, metric: Metric, text: str) -> "Limit":
+        """Read what ``kinds.Bounds`` wrote."""
+        bounds = dict(re.findall(r"(<=|>=) (\S+)", text))
+        return cls(metric, float(bounds.get(">=", -math.inf)), float(bounds.get("<=", math.inf)))
+
+    def broken_by(self, value: float) -> str | None:
+        """Return the bound that a value breaks, None where both hold."""
+        if value < self.low:
+            return f">= {self.low:,.0f}"
+        return f"<= {self.high:,.0f}" if value > self.high else None
+
+    def __str__(self) -> str:
+        bounds = [f">= {self.low:,.0f}"] * (self.low > -math.inf) + [f"<= {self.high:,.0f}"] * (self.high < math.inf)
+        return " and ".join(bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition on resolved values that must not hold (``forbid``), or must (``require``).
+
+    Where it cannot be told, since the draw lacks a name that it stands on, nothing is forbidden or required.
+    """
+
+    expression: Expression
+    forbids: bool
+
+    def allows(self, lookup: Callable[[str], Value]) -> bool:
+        """Whether a point may stand.
+
+        Raises:
+            ExpressionError: The condition has no value at this point.
+        """
+        value = evaluate(self.expression, lookup)
+        return value is None or value is not self.forbids
+
+    def __str__(self) -> str:
+        return f"{'forbid' if self.forbids else 'require'} {spelled(self.expression)}"
+
+
+def lookup_in(facts: Mapping[str, Value], costs: Callable[[str], float]) -> Callable[[str], Value]:
+    """Return a lookup of resolved values and costs; a cost is computed only where it is asked for."""
+
+    def lookup(path: str) -> Value:
+        if path in COSTS:
+            return costs(path)
+        if path not in facts:
+            raise Absent(path)
+        return facts[path]
+
+    return lookup
+
+
+def bind(expression: Expression, paths: Paths) -> Expression:
+    """Tell names from words: ``quotient`` is a word, ``network.stages.0.block`` a name.
+
+    Raises:
+        ExpressionError: A dotted name is none of the paths of the space.
+    """
+    match expression:
+        case Name(path, column):
+            if path in paths or path in COSTS:
+                return expression
+            if "." in path:
+                raise ExpressionError(f"unknown path {path!r}. {_nearest_path(path, paths)}", column)
+            return Literal(None if path == "none" else path)
+        case Binary(sign, left, right):
+            return Binary(sign, bind(left, paths), bind(right, paths))
+        case Unary(sign, operand):
+            return Unary(sign, bind(operand, paths))
+        case Listed(items):
+            return Listed(tuple(bind(item, paths) for item in items))
+        case Call(function, arguments):
+            return Call(function, tuple(bind(item, paths) for item in arguments))
+        case Literal():
+            return expression
+
+
+def check_condition(expression: Expression, paths: Paths) -> Expression:
+    """Return a bound condition whose words are those of its leaves.
+
+    Raises:
+        ExpressionError: It is no condition, compares a word by size, or names a value that never comes up.
+    """
+    match expression:
+        case Binary("and" | "or" as sign, left, right):
+            return Binary(sign, check_condition(left, paths), check_condition(right, paths))
+        case Unary("not", operand):
+            return Unary("not", check_condition(operand, paths))
+        case Binary("==" | "!=" | "in" as sign, Name(path) as left, right) if path in paths:
+            return Binary(sign, left, _possible(path, right, paths))
+        case Binary("==" | "!=", left, right):
+            return expression
+        case Binary(sign, left, right) if sign in COMPARISONS:
+            check_number(left, paths)
+            check_number(right, paths)
+            return expression
+    raise ExpressionError(f"{spelled(expression)} is no condition. Compare it with ==, !=, <, <= or in")
+
+
+def check_number(expression: Expression, paths: Paths) -> None:
+    """Check that an expression is arithmetic.
+
+    Raises:
+        ExpressionError: It has a word, a truth value or a comparison in it.
+    """
+    match expression:
+        case Literal(value):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ExpressionError(f"{spelled(expression)!r} is no number, and no path of the space")
+        case Name(path):
+            if path in paths and not any(map(_can_be_number, paths[path])):
+                raise ExpressionError(f"{path} is a word, not a number", expression.column)
+        case Unary("-", operand):
+            check_number(operand, paths)
+        case Call(_, arguments):
+            for argument in arguments:
+                check_number(argument, paths)
+        case Binary("+" | "-" | "*" | "/" | "//" | "%" | "**", left, right):
+            check_number(left, paths)
+            check_number(right, paths)
+        case _:
+            raise ExpressionError(f"{spelled(expression)} is no number")
+
+
+def _possible(path: str, right: Expression, paths: Paths) -> Expression:
+    """Return the right side of an equation, each constant in the form that the leaf has it in."""
+    match right:
+        case Literal(value):
+            return Literal(_fitting(path, value, paths))
+        case Listed(items):
+            return Listed(tuple(_possible(path, item, paths) for item in items))
+    return right
+
+
+def _fitting(path: str, value: Scalar, paths: Paths) -> Scalar:
+    other: Scalar = (
+        "none" if value is None else int(value) if isinstance(value, float) and value.is_integer() else value
+    )
+    for candidate in (value, other):
+        if any(_can_be(leaf, candidate) for leaf in paths[path]):
+            return candidate
+    listed = [item for leaf in paths[path] for item in possible_values(leaf) or [str(domain_of(leaf))]]
+    known = list(dict.fromkeys("none" if item is None else str(item) for item in listed))
+    raise ExpressionError(f"{path} is never {'none' if value is None else value!r}. {nearest(str(value), known)}")
+
+
+def _can_be(leaf: Leaf, value: object) -> bool:
+    match leaf:
+        case Derived():
+            return isinstance(value, int | float)
+        case Constant(own):
+            return own == value
+    domain = domain_of(leaf)
+    assert domain is not None
+    return value in domain
+
+
+def _can_be_number(leaf: Leaf) -> bool:
+    values = possible_values(leaf)
+    return values is None or any(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def _nearest_path(path: str, paths: Paths) -> str:
+    """Answer a path that is not there: with the nearest one, and what stands where it goes wrong."""
+    answer = nearest(path, [*paths])
+    question, _, _ = answer.partition("Known:")
+    parts = path.split(".")
+    while parts and not any(known.startswith(".".join((*parts, ""))) for known in paths):
+        parts.pop()
+    start = ".".join(parts)
+    inside = sorted({known.removeprefix(start).strip(".").split(".")[0] for known in paths if known.startswith(start)})
+    return f"{question}{f'Inside {start}' if start else 'At the top'}: {', '.join(inside)}"

@@ -1,0 +1,91 @@
+"""Which paths a draw may have, and from which leaves each may come: what conditions and arithmetic can name.
+
+A stage is counted as in the network that is built. Where stages are chosen, the file's own place of a leaf is named
+by the branch: ``network.stages.1.wide.width`` beside ``network.stages.1.width``.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from qpsearch.space.domains import Group, Items, Leaf, Tied, Tree, Variant, leaves, possible_values
+from qpsearch.space.schema import SHAPE, STAGE, rule_paths
+from qpsearch.vocabulary import BlockKind
+
+STAGES = "network.stages"
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedStage:
+    """A stage of the file: its path there, its leaves, and the places that it may take in a network."""
+
+    path: str
+    group: Group
+    places: frozenset[int]
+
+    def may_be(self, block: BlockKind | None) -> bool:
+        """Whether its blocks may be of that kind; True for None."""
+        leaf = leaf_at(self.group, ("block",))
+        return block is None or leaf is None or block.value in (possible_values(leaf) or ())
+
+
+def placed_stages(tree: Tree) -> list[PlacedStage]:
+    """Return every stage of a file, in its order, with the places that it may take."""
+    found: list[PlacedStage] = []
+    _place(STAGES, tree, frozenset({0}), found)
+    return found
+
+
+def leaf_at(tree: Tree | None, path: tuple[str, ...]) -> Leaf | None:
+    """Return the leaf at a path below a group; None where there is none."""
+    for name in path:
+        tree = tree.get(name) if isinstance(tree, Group) else None
+    return None if isinstance(tree, Group | Items | Variant) else tree
+
+
+def known_paths(network: Group, training: Group) -> dict[str, list[Leaf]]:
+    """Return every path that some draw has, with the leaves that it may come from."""
+    found: dict[str, list[Leaf]] = defaultdict(list)
+    for part, group in (("network", network), ("training", training)):
+        for path, leaf in leaves(part, group):
+            if not counts_stages(path):
+                found[path].append(leaf)
+            if isinstance(leaf, Tied):
+                found[leaf.name] = [leaf]
+    rules = network.get("rules")
+    for stage in placed_stages(_child(network, "stages")):
+        own: dict[tuple[str, ...], Leaf | None] = {(name,): leaf_at(stage.group, (name,)) for name in SHAPE}
+        for rule in rule_paths():
+            if stage.may_be(rule.block):
+                own[rule.path] = leaf_at(stage.group, rule.path) or leaf_at(rules, rule.path)
+        for tail, placed in own.items():
+            for place in stage.places if placed is not None else ():
+                found[".".join((STAGES, str(place), *tail))].append(placed)  # type: ignore[arg-type]  # no None here
+    return dict(found)
+
+
+def counts_stages(path: str) -> bool:
+    """Whether a path ends at a stage's own place: in the file's counting, or in that of the network."""
+    parts = path.split(".")
+    return path.startswith(f"{STAGES}.") and len(parts) > 3 and parts[2].isdigit() and parts[3] in STAGE.fields
+
+
+def _child(group: Group, name: str) -> Tree:
+    child = group.get(name)
+    assert child is not None
+    return child
+
+
+def _place(path: str, tree: Tree, starts: frozenset[int], found: list[PlacedStage]) -> frozenset[int]:
+    """Place a stage, a list or a choice that begins at one of ``starts``; return where what follows begins."""
+    match tree:
+        case Group():
+            found.append(PlacedStage(path, tree, starts))
+            return frozenset(start + 1 for start in starts)
+        case Items(children):
+            for index, child in enumerate(children):
+                starts = _place(f"{path}.{index}", child, starts, found)
+            return starts
+        case Variant(_, branches):
+            return frozenset().union(*(_place(f"{path}.{name}", tree, starts, found) for name, tree in branches))
+        case _:
+            return starts

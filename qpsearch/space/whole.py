@@ -1,0 +1,237 @@
+"""What only the whole file can tell: ties, arithmetic, conditions, branches that nothing reaches."""
+
+import math
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from qpsearch.records import Objective
+from qpsearch.space.constraints import Condition, bind, check_condition, check_number
+from qpsearch.space.count import continuous_leaves, count_points
+from qpsearch.space.document import Mapping, Node, Scalar, Sequence, Where
+from qpsearch.space.domains import Derived, Group
+from qpsearch.space.expressions import (
+    Binary,
+    Expression,
+    ExpressionError,
+    Listed,
+    Literal,
+    Name,
+    names,
+    parse_expression,
+)
+from qpsearch.space.leaves import LeafReader
+from qpsearch.space.paths import PlacedStage, known_paths, leaf_at, placed_stages
+from qpsearch.space.problems import Problems, kind_of
+from qpsearch.space.schema import rule_paths
+from qpsearch.space.space import Space
+from qpsearch.vocabulary import DATASETS, Direction, Metric, PrunerKind
+
+MOST_GRID_POINTS = 1_000_000
+
+
+class Whole:
+    """A file that was read leaf by leaf, checked as a whole."""
+
+    def __init__(self, problems: Problems, root: Node, network: Group, training: Group, leaves: LeafReader) -> None:
+        self._problems, self._root, self._leaves = problems, root, leaves
+        self._network, self._training = network, training
+        self._paths = known_paths(network, training)
+        stages = network.get("stages")
+        assert stages is not None
+        self._stages: list[PlacedStage] = placed_stages(stages)
+
+    def objectives(self, named: dict[Direction, tuple[str, ...]]) -> tuple[Objective, ...]:
+        """Return what is optimised, the metric of training first."""
+        where = place_of(self._root, "search", "objective")
+        found = [Objective(metric=Metric(word), direction=way) for way, words in named.items() for word in words]
+        for objective in found:
+            if objective.direction is not objective.metric.direction:
+                fix = f"write {{{objective.metric.direction}: {objective.metric}}}."
+                self._problems.wrong(where, "search.objective", f"{objective.metric} gets better the other way: {fix}")
+        trained = [objective for objective in found if not objective.metric.is_cost]
+        if len(trained) > 1:
+            self._problems.wrong(
+                where,
+                "search.objective",
+                "names two metrics of training; one can be searched, with costs (parameters, macs, activation_bytes) "
+                "beside it.",
+            )
+        if found and not trained:
+            self._problems.wrong(
+                where, "search.objective", "names costs alone, which need no search. Add maximize: val_accuracy."
+            )
+        default = Objective(metric=Metric.VAL_ACCURACY, direction=Direction.MAXIMIZE)
+        return (*(trained[:1] or [default]), *(objective for objective in found if objective.metric.is_cost))
+
+    def grid_points(self) -> int:
+        """Return how many points a grid has; a space without end, or with too many, is a problem."""
+        count = count_points(self._network, self._training)
+        where = place_of(self._root, "search", "sampler")
+        if math.isinf(count):
+            endless = ", ".join(continuous_leaves(self._network, self._training))
+            self._problems.wrong(
+                where, "search.sampler", f"a grid needs finitely many values; continuous: {endless}. Use choice or int."
+            )
+            return 1
+        if count > MOST_GRID_POINTS:
+            self._problems.wrong(
+                where, "search.sampler", f"a grid of {count:,.0f} points; at most {MOST_GRID_POINTS:,} make sense."
+            )
+        return int(count)
+
+    def conditions(self, word: str) -> Iterator[Condition]:
+        """Yield the conditions of ``forbid`` or ``require``."""
+        search = self._root.get("search") if isinstance(self._root, Mapping) else None
+        given = search.get(word) if isinstance(search, Mapping) else None
+        if given is None or (isinstance(given, Scalar) and given.value in (None, "none")):
+            return
+        if not isinstance(given, Sequence):
+            self._problems.wrong(given.where, f"search.{word}", f"expected a list of conditions, got {kind_of(given)}.")
+            return
+        for index, item in enumerate(given.items):
+            path = f"search.{word}.{index}"
+            try:
+                expression = self._condition(item)
+                yield Condition(check_condition(bind(expression, self._paths), self._paths), forbids=word == "forbid")
+            except ExpressionError as error:
+                self._problems.wrong(item.where, path, f"{str(error).rstrip('.')}.")
+
+    def check(self, space: Space, source: str) -> None:
+        """Note what is wrong with a space that could be read; ``source`` is the file that the user wrote."""
+        self._check_validation(space)
+        self._check_ties()
+        self._check_arithmetic()
+        self._check_reach(source)
+        if len(space.search.objectives) > 1 and space.search.pruner is not PrunerKind.NONE:
+            self._problems.wrong(
+                place_of(self._root, "search", "pruner"),
+                "search.pruner",
+                "several objectives cannot be pruned by one of them: a worse network may be the smaller one. "
+                "Write pruner: none.",
+            )
+
+    def _condition(self, item: Node) -> Expression:
+        """Read a text, or a mapping of paths to a value or a list of values."""
+        match item:
+            case Scalar(str(text)):
+                return parse_expression(text)
+            case Mapping(entries) if entries:
+                parts = [self._equation(entry.key, entry.node) for entry in entries]
+                whole = parts[0]
+                for part in parts[1:]:
+                    whole = Binary("and", whole, part)
+                return whole
+        raise ExpressionError(f"expected a condition such as 'parameters < 2M' or {{PATH: VALUE}}, got {kind_of(item)}")
+
+    def _equation(self, path: str, node: Node) -> Expression:
+        if path not in self._paths:
+            bind(Name(path if "." in path else f"{path}."), self._paths)  # answers with the nearest path
+        match node:
+            case Scalar(value):
+                return Binary("==", Name(path), Literal(None if value == "none" else value))
+            case Sequence(items) if all(isinstance(item, Scalar) for item in items) and items:
+                values = [item.value for item in items if isinstance(item, Scalar)]
+                return Binary("in", Name(path), Listed(tuple(Literal(None if v == "none" else v) for v in values)))
+        raise ExpressionError(f"{path}: expected a value or a list of values, got {kind_of(node)}")
+
+    def _check_validation(self, space: Space) -> None:
+        facts = DATASETS[space.data.dataset]
+        if not facts.classes <= space.data.validation <= facts.train_images // 2:
+            self._problems.wrong(
+                place_of(self._root, "data", "validation"),
+                "data.validation",
+                f"{space.data.validation} of the {facts.train_images} training images of {space.data.dataset}. "
+                f"Expected from {facts.classes} (one for each label) to {facts.train_images // 2}.",
+            )
+
+    def _check_ties(self) -> None:
+        ties = self._leaves.ties
+        for where, path, tied in ties:
+            first_where, _, first = next(other for other in ties if other[2].name == tied.name)
+            if tied.domain != first.domain:
+                self._problems.wrong(
+                    where,
+                    path,
+                    f"tie {tied.name!r} has the domain {first.domain} in line {first_where.line}, and {tied.domain} "
+                    "here. Tied leaves share one.",
+                )
+            if sum(other.name == tied.name for _, _, other in ties) == 1:
+                close = get_close_matches(tied.name, {other.name for _, _, other in ties} - {tied.name}, n=1)
+                hint = f"Did you mean {close[0]!r}?" if close else "Tie a second leaf, or leave the tie out."
+                self._problems.wrong(where, path, f"tie {tied.name!r} joins nothing: no other leaf has it. {hint}")
+
+    def _check_arithmetic(self) -> None:
+        for where, path, derived in self._leaves.derived:
+            try:
+                bound = bind(derived.expression, self._paths)
+                check_number(bound, self._paths)
+                for name in names(bound):
+                    if name.path not in self._paths:
+                        raise ExpressionError(f"{name.path} is known only when the network is")
+                    if self._needs(name.path, path):
+                        raise ExpressionError(f"goes in a circle: {name.path} is computed from it")
+            except ExpressionError as error:
+                self._problems.wrong(where, path, f"{str(error).rstrip('.')}.")
+
+    def _needs(self, path: str, target: str, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether the value of a path is computed, in the end, from that of another."""
+        if path in seen:
+            return False
+        if path == target:
+            return True
+        wanted = [leaf for leaf in self._paths.get(path, ()) if isinstance(leaf, Derived)]
+        target_leaf = next(derived for _, place, derived in self._leaves.derived if place == target)
+        return any(leaf is target_leaf for leaf in wanted) or any(
+            self._needs(name.path, target, seen | {path}) for leaf in wanted for name in names(leaf.expression)
+        )
+
+    def _check_reach(self, source: str) -> None:
+        """Note rules that no stage can use. What a base says is not held against the file that extends it."""
+        for rule in rule_paths():
+            given = _at(self._root, "network", "rules", *rule.path)
+            users = [stage for stage in self._stages if stage.may_be(rule.block)]
+            if given is not None and given.source == source:
+                path = ".".join(("network.rules", *rule.path))
+                if not users:
+                    self._problems.wrong(given, path, f"no stage can be {rule.block}, so nothing uses this. Remove it.")
+                elif all(leaf_at(stage.group, rule.path) is not None for stage in users):
+                    self._problems.wrong(given, path, "every stage names its own, so nothing uses this. Remove it.")
+            for stage in self._stages:
+                own = leaf_at(stage.group, rule.path)
+                if own is not None and not stage.may_be(rule.block):
+                    where = place_of(self._root, *stage.path.split("."), *rule.path)
+                    path = ".".join((stage.path, *rule.path))
+                    self._problems.wrong(
+                        where, path, f"this stage cannot be {rule.block}, so nothing uses this. Remove it."
+                    )
+
+
+def place_of(node: Node, *path: str) -> Where:
+    """Return the place of a path, or of its nearest ancestor that the file has."""
+    for name in path:
+        child = _inside(node, name)
+        if child is None:
+            break
+        node = child
+    return node.where
+
+
+def _at(node: Node, *path: str) -> Where | None:
+    for name in path:
+        child = _inside(node, name)
+        if child is None:
+            return None
+        node = child
+    return node.where
+
+
+def _inside(node: Node, name: str) -> Node | None:
+    match node:
+        case Sequence(items) if name.isdigit() and int(name) < len(items):
+            return items[int(name)]
+        case Mapping() if "choice" in node and node.get(name) is None:
+            inner = node.get("choice")
+            return _inside(inner, name) if isinstance(inner, Mapping) else None
+        case Mapping():
+            return node.get(name)
+    return None

@@ -1,0 +1,34 @@
+"""Timing of configurations in a process of its own, so that whoever asks need not load torch.
+
+``python -m qpsearch.training.measure SETTINGS`` reads configurations, one JSON document a line, and writes
+the seconds that an epoch of each would take, a line each; ``null`` where memory does not suffice.
+"""
+
+import json
+import sys
+from dataclasses import replace
+
+import torch
+
+from qpsearch.architecture import TrialConfig
+from qpsearch.errors import OutOfMemory
+from qpsearch.records import RunSettings
+from qpsearch.training.loop import out_of_memory_named, seconds_an_epoch
+
+
+def main(settings: str) -> None:
+    """Answer every line of standard input."""
+    run = RunSettings(**json.loads(settings))
+    if run.device == "cuda" and not torch.cuda.is_available():
+        run = replace(run, device="cpu")
+    for line in sys.stdin:
+        try:
+            with out_of_memory_named():
+                seconds = seconds_an_epoch(TrialConfig.from_json(line), run)
+        except OutOfMemory:
+            seconds = None
+        print(json.dumps({"seconds": seconds, "device": run.device}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

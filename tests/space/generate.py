@@ -1,0 +1,121 @@
+"""Space documents with everything that the language has, all of them right."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from qpsearch.vocabulary import BlockKind
+
+BLOCKS = st.lists(st.sampled_from([kind.value for kind in BlockKind]), min_size=1, max_size=3, unique=True)
+CONFIDENCE = st.sampled_from([{}, {"confidence": "low"}, {"confidence": "high"}])
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    """A space: any mix of stages, choices of stages, ties, priors, arithmetic, limits and conditions."""
+    tied = draw(st.booleans())
+    count = draw(st.integers(2 if tied else 1, 3))
+    used: set[str] = set()
+    stages = [draw(items(index, tied, used)) for index in range(count)]
+    network: dict[str, Any] = {"stem": {"width": draw(widths(first=True))}, "stages": stages}
+    if draw(st.booleans()) and not tied:
+        other = [draw(stage(0, False, used))]
+        network["stages"] = {
+            "choice": {"long": stages, "short": other},
+            **draw(st.sampled_from([{}, {"prior": "long"}])),
+        }
+    shared = draw(rules(used))
+    if shared:
+        network["rules"] = shared
+    training: dict[str, Any] = {"epochs": draw(st.sampled_from([3, {"choice": [2, 4]}]))}
+    training |= draw(st.sampled_from([{}, {"schedule": {"choice": ["step", "cosine"]}}]))
+    training["optimizer"] = draw(optimizers())
+    document = {
+        "study": "s",
+        "data": {"dataset": "digits", "validation": 300, "augment": draw(st.sampled_from([[], ["crop"]]))},
+        "network": network,
+        "training": training,
+    }
+    search = draw(searches(isinstance(network["stages"], list)))
+    return document | ({"search": search} if search else {})
+
+
+@st.composite
+def items(draw: st.DrawFn, index: int, tied: bool, used: set[str]) -> dict[str, Any]:
+    """A stage, or a choice of a stage and a list of stages."""
+    own = draw(stage(index, tied, used))
+    if tied or index == 0 or draw(st.integers(0, 3)):
+        return own
+    several = [draw(stage(index, False, used)) for _ in range(draw(st.integers(0, 2)))]
+    return {"choice": {"one": own, "several": several}}
+
+
+@st.composite
+def stage(draw: st.DrawFn, index: int, tied: bool, used: set[str]) -> dict[str, Any]:
+    """A stage; the blocks whose shared rules it needs are added to ``used``."""
+    blocks = draw(BLOCKS)
+    block: Any = {"choice": blocks} if len(blocks) > 1 or draw(st.booleans()) else blocks[0]
+    if isinstance(block, dict) and draw(st.booleans()):
+        block |= {"prior": blocks[0]} | draw(CONFIDENCE)
+    free = st.sampled_from([1, {"int": [1, 3]}, {"int": [1, 5], "step": 2, "prior": 3}, {"choice": [1, 4]}])
+    depth = {"int": [1, 3], "tie": "depth"} if tied else draw(free)
+    made = {"width": draw(widths(first=False)), "stride": 1 + (index == 1), "depth": depth, "block": block}
+    made |= draw(st.sampled_from([{}, {"norm": "group"}, {"norm": {"choice": ["batch", "group"]}}]))
+    if "quotient" in blocks and draw(st.booleans()):
+        made["quotient"] = {"alpha": {"float": [1.2, 3.0]}, "activation": "sigmoid"}
+    else:
+        used |= {"quotient"} & set(blocks)
+    used |= {"product_unit"} & set(blocks)
+    return made if "norm" in made else made | {"norm": "batch"} if draw(st.booleans()) else made
+
+
+@st.composite
+def widths(draw: st.DrawFn, first: bool) -> Any:
+    computed = ["2 * network.stem.width", "max(8, network.stem.width)"]
+    ranges = [8, {"choice": [4, 8]}, {"int": [8, 16], "step": 8, "prior": 16}]
+    return draw(st.sampled_from(ranges if first else ranges + computed))
+
+
+@st.composite
+def rules(draw: st.DrawFn, used: set[str]) -> dict[str, Any]:
+    """Shared rules that some stage uses."""
+    made: dict[str, Any] = draw(
+        st.sampled_from(
+            [{}, {"norm_placement": {"choice": ["post", "pre"]}}, {"shortcut": {"choice": ["pad", "conv1x1"]}}]
+        )
+    )
+    if "quotient" in used:
+        made = made | draw(st.sampled_from([{}, {"quotient": {"alpha": {"float": [1.5, 2.0], "prior": 1.8}}}]))
+    if "product_unit" in used:
+        made = made | draw(st.sampled_from([{}, {"product_unit": {"exponent_clip": {"choice": ["none", 8]}}}]))
+    return made
+
+
+@st.composite
+def optimizers(draw: st.DrawFn) -> Any:
+    sgd = {"lr": {"log": [0.01, 1.0], "prior": 0.1}}
+    return draw(
+        st.sampled_from(
+            [
+                "sgd",
+                {"sgd": sgd},
+                {"choice": ["sgd", "adamw"]},
+                {"choice": {"sgd": sgd, "adamw": {"lr": {"log": [1e-4, 1e-2]}}}, "prior": "sgd"},
+            ]
+        )
+    )
+
+
+@st.composite
+def searches(draw: st.DrawFn, listed: bool) -> dict[str, Any]:
+    """Limits and conditions that leave something, most of the time."""
+    made: dict[str, Any] = {}
+    if draw(st.booleans()):
+        made["limits"] = {"parameters": draw(st.sampled_from(["<= 60K", ">= 1K and <= 0.2M"])), "macs": "<= 20M"}
+    if draw(st.booleans()):
+        made["require"] = draw(st.sampled_from([["parameters < 100K or macs <= 2M"], ["training.epochs <= 4"]]))
+    if listed and draw(st.booleans()):
+        made["forbid"] = [
+            draw(st.sampled_from(["network.stages.0.width > 16", "network.stem.width == 8 and macs > 1M"]))
+        ]
+    return made
