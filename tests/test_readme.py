@@ -53,6 +53,17 @@ def test_the_space_explained_is_a_space() -> None:
     assert space.study == "digits"
 
 
+def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks("python")
+    exec(compile(code, "README.md", "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_the_readme_names_every_shipped_space() -> None:
+    for path in (ROOT / "spaces").glob("*.yaml"):
+        assert f"`{path.stem}`" in README
+
+
 def test_the_recipes_are_sound_shell_and_yaml_and_name_flags_that_exist(tmp_path: Path) -> None:
     """Slurm, ssh and KubeRay: what can be checked without a cluster."""
     scripts = blocks("bash")

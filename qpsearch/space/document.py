@@ -184,7 +184,7 @@ class _Builder:
         return Where(self._source, node.start_mark.line + 1, node.start_mark.column + 1)
 
     def _scalar(self, node: ScalarNode, where: Where) -> str | int | float | bool | None:
-        text = str(node.value)
+        text = str(node.value).replace("\a", "")  # the round-trip scanner marks so where a folded line was broken
         match str(node.tag).rsplit(":", 1)[-1]:
             case "null":
                 return None

@@ -122,7 +122,7 @@ def _plain(value: Any) -> Any:
 def _spelled(domain: Domain) -> dict[str, Any]:
     match domain:
         case Choice(options=options):
-            spelled: dict[str, Any] = {"choice": [NONE if option is None else option for option in options]}
+            spelled: dict[str, Any] = {"choice": [NONE if option is None else _plain(option) for option in options]}
         case IntRange(low=low, high=high, step=step):
             spelled = {"int": [low, high]} | ({"step": step} if step != 1 else {})
         case FloatRange(low=low, high=high):
@@ -130,6 +130,6 @@ def _spelled(domain: Domain) -> dict[str, Any]:
         case LogRange(low=low, high=high):
             spelled = {"log": [low, high]}
     if domain.prior is not None:
-        value = NONE if domain.prior.value is None else domain.prior.value
+        value = NONE if domain.prior.value is None else _plain(domain.prior.value)
         spelled |= {"prior": value, "confidence": domain.prior.confidence.value}
     return spelled

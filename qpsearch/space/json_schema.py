@@ -38,24 +38,30 @@ BRANCH: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
 
 def json_schema() -> Schema:
     """Return a JSON Schema (draft 2020-12) of space files."""
-    whole = _section(SPACE)
+    whole = _section(SPACE, partial=True)
     name = {"type": "string"}
-    whole["properties"][KEY] = {
+    extends = {
         "description": "Space files, or names of shipped spaces, that this file changes.",
         "anyOf": [name, {"type": "array", "items": name}],
     }
-    whole["properties"] = {KEY: whole["properties"].pop(KEY)} | whole["properties"]
-    required = whole.pop("required")  # a file that extends another need not repeat anything
+    whole["properties"] = {KEY: extends} | whole["properties"]
     return {
         "$schema": DIALECT,
         "title": "qpsearch space",
         **whole,
-        "anyOf": [{"required": [KEY]}, {"required": required}],
+        "anyOf": [{"required": [KEY]}, _demanded(SPACE)],  # a file that extends another need not repeat anything
         "$defs": {"stage": _stage()},
     }
 
 
-def _schema(field: Field) -> Schema:
+def _demanded(field: SectionField) -> Schema:
+    """Return what must be there of a section and of the sections in it, and nothing else about them."""
+    needed = {name: inner for name, inner in field.fields.items() if _is_required(inner)}
+    inside = {name: _demanded(inner) for name, inner in needed.items() if isinstance(inner, SectionField)}
+    return {"required": list(needed), "properties": inside}
+
+
+def _schema(field: Field, *, partial: bool = False) -> Schema:
     match field:
         case LeafField():
             return _leaf(field)
@@ -64,7 +70,7 @@ def _schema(field: Field) -> Schema:
         case ConditionsField():
             return _conditions(field)
         case SectionField():
-            return _section(field)
+            return _section(field, partial=partial)
         case StagesField():
             return _stages(field)
         case VariantField():
@@ -74,7 +80,7 @@ def _schema(field: Field) -> Schema:
 def _section(field: SectionField, *, partial: bool = False) -> Schema:
     schema: Schema = {
         "type": "object",
-        "properties": {name: _schema(inner) for name, inner in field.fields.items()},
+        "properties": {name: _schema(inner, partial=partial) for name, inner in field.fields.items()},
         "additionalProperties": False,
     }
     if field.doc:

@@ -224,7 +224,7 @@ def _build(word: str, values: list[Value], step: Node | None, kind: Kind, prior:
     if word == "int":
         if not isinstance(numeric, Whole) and not (float(low).is_integer() and float(high).is_integer()):
             raise ValueError("int takes whole numbers; use float or log")
-        size = step.value if isinstance(step, Scalar) else 1
+        size = 1 if step is None else step.value if isinstance(step, Scalar) else kind_of(step)
         if isinstance(size, bool) or not isinstance(size, int):
             raise ValueError(f"step is a whole number, got {size!r}")
         guess = None if prior is None else Prior(_as_whole(prior.value), prior.confidence)

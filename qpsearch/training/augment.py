@@ -7,33 +7,39 @@ from torch import Tensor
 from qpsearch.vocabulary import Augmentation
 
 
-def augment(images: Tensor, kinds: tuple[Augmentation, ...], generator: torch.Generator) -> Tensor:
+def augment(images: Tensor, kinds: tuple[Augmentation, ...], generator: torch.Generator, size: int) -> Tensor:
     """Change each image of a batch at random: mirrored with probability 1/2, then shifted.
 
     Args:
-        images: (N, C, H, W), normalised. Shifting brings in zeros, as padding after normalisation does.
-        kinds: What to do.
+        images: (N, C, H, W), normalised. Shifting brings in zeros, as padding after normalisation does; images that
+            are kept larger than the network sees them are cut at a random place instead.
+        kinds: What to do; without ``crop``, larger images are cut at their centre.
         generator: On the CPU; draws N numbers a kind, so that the same generator gives the same images.
+        size: Height and width as the network sees an image.
 
     Returns:
-        (N, C, H, W).
+        (N, C, size, size).
     """
     if Augmentation.FLIP in kinds:
         mirrored = torch.rand(len(images), generator=generator) < 0.5
         images = torch.where(mirrored.to(images.device).view(-1, 1, 1, 1), images.flip(3), images)
-    if Augmentation.CROP in kinds:
-        images = _shift(images, generator)
-    return images
+    return _cut(images, generator, size) if Augmentation.CROP in kinds else centre(images, size)
 
 
-def _shift(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Pad by an eighth of the side (4 of 32 pixels, 1 of 8) and cut each image out at its own place."""
-    n, channels, height, width = images.shape
-    margin = max(height // 8, 1)
-    offsets = torch.randint(0, 2 * margin + 1, (2, n), generator=generator).to(images.device)
-    rows = offsets[0].view(n, 1, 1, 1) + torch.arange(height, device=images.device).view(1, 1, height, 1)
-    columns = offsets[1].view(n, 1, 1, 1) + torch.arange(width, device=images.device).view(1, 1, 1, width)
-    padded = F.pad(images, (margin,) * 4)
+def centre(images: Tensor, size: int) -> Tensor:
+    """Return the middle (N, C, size, size) of images that are kept larger, and others as they are."""
+    margin = (images.shape[-1] - size) // 2
+    return images[:, :, margin : margin + size, margin : margin + size] if margin else images
+
+
+def _cut(images: Tensor, generator: torch.Generator, size: int) -> Tensor:
+    """Cut each image out at its own place; where none is larger, pad by an eighth (4 of 32 pixels, 1 of 8) before."""
+    n, channels, side, _ = images.shape
+    margin = max(size // 8, 1) if side == size else 0
+    offsets = torch.randint(0, side + 2 * margin - size + 1, (2, n), generator=generator).to(images.device)
+    rows = offsets[0].view(n, 1, 1, 1) + torch.arange(size, device=images.device).view(1, 1, size, 1)
+    columns = offsets[1].view(n, 1, 1, 1) + torch.arange(size, device=images.device).view(1, 1, 1, size)
+    padded = F.pad(images, (margin,) * 4) if margin else images
     batch = torch.arange(n, device=images.device).view(n, 1, 1, 1)
     channel = torch.arange(channels, device=images.device).view(1, channels, 1, 1)
     return padded[batch, channel, rows, columns]

@@ -1,7 +1,8 @@
 """Data sets as arrays, split the same way every time.
 
 An archive is ``FOLDER/NAME.npz`` with train_images, test_images (N, H, W, C) uint8 and train_labels,
-test_labels (N,); ``prepare.py`` makes it. The validation split is a function of the data set and its
+test_labels (N,); ``prepare.py`` makes it. Sets that are too large for memory lie in a folder ``FOLDER/NAME`` of .npy
+files instead, which are mapped, and fetched by the batch. The validation split is a function of the data set and its
 size alone, never of a trial's seed: all trials of all studies are steered by the same images.
 """
 
@@ -23,6 +24,7 @@ from qpsearch.vocabulary import DATASETS, DatasetName
 
 SPLIT_SEED = 620  # the quotient authors' seed; their split itself depended on a file system's order (PAPERS 1.8)
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files
+MAPPED = (DatasetName.GALAXY10, DatasetName.IMAGENET)  # 3 GB and 250 GB of pixels
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 Array = npt.NDArray[np.uint8]
@@ -45,6 +47,38 @@ class Split:
     images: Tensor
     labels: Tensor
 
+    def batch(self, index: Tensor) -> "Split":
+        """Return the images and labels at an index on the CPU."""
+        own = index.to(self.labels.device)
+        return Split(self.images[own], self.labels[own])
+
+
+@dataclass(frozen=True, slots=True)
+class MappedSplit:
+    """A split whose images stay on disk: ``rows`` of a mapped array (N, H, W, C); labels (n,) int64 on the device."""
+
+    mapped: Array
+    rows: npt.NDArray[np.int64]
+    labels: Tensor
+
+    def batch(self, index: Tensor) -> Split:
+        """Read the images at an index on the CPU; return them, and their labels, on the device of the labels."""
+        wanted = self.rows[index.numpy()]
+        order = np.argsort(wanted)  # disks read forwards
+        images = np.empty((len(wanted), *self.mapped.shape[1:]), np.uint8)
+        images[order] = self.mapped[wanted[order]]
+        device = self.labels.device
+        nchw = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+        return Split(nchw.to(device), self.labels[index.to(device)])
+
+
+Images = Split | MappedSplit
+
+
+def place_of(name: DatasetName, folder: Path) -> Path:
+    """Return the archive of a data set, or its folder of arrays."""
+    return folder / name.value if name in MAPPED else folder / f"{name}.npz"
+
 
 @lru_cache(maxsize=1)
 def load(name: DatasetName, folder: Path | None) -> Arrays:
@@ -57,15 +91,17 @@ def load(name: DatasetName, folder: Path | None) -> Arrays:
         return _digits()
     if folder is None:
         raise DataError(f"{name}: needs a data folder. Set QPSEARCH_DATA.")
-    archive = folder / f"{name}.npz"
+    place = place_of(name, folder)
     try:
-        with np.load(archive) as arrays:
+        if name in MAPPED:
+            return Arrays(**{key: np.load(place / f"{key}.npy", mmap_mode="r") for key in KEYS})
+        with np.load(place) as arrays:
             return Arrays(**{key: arrays[key] for key in KEYS})
     except UNREADABLE as error:
-        raise DataError(f"{archive}: cannot be read ({error}). Delete it to fetch the data again.") from None
+        raise DataError(f"{place}: cannot be read ({error}). Delete it to fetch the data again.") from None
 
 
-def train_and_validation(data: Data, folder: Path | None, device: torch.device) -> tuple[Split, Split]:
+def train_and_validation(data: Data, folder: Path | None, device: torch.device) -> tuple[Images, Images]:
     """Load and split: the training images less ``data.validation`` of them, stratified by label; and those."""
     arrays = load(data.dataset, folder)
     kept, held = train_test_split(
@@ -74,10 +110,10 @@ def train_and_validation(data: Data, folder: Path | None, device: torch.device) 
         stratify=arrays.train_labels,
         random_state=SPLIT_SEED,
     )
-    return tuple(  # type: ignore[return-value]  # two of them
-        _split(arrays.train_images[index], arrays.train_labels[index], device)
-        for index in (np.sort(kept), np.sort(held))
+    train, validation = (
+        _split(arrays.train_images, arrays.train_labels, index, device) for index in (np.sort(kept), np.sort(held))
     )
+    return train, validation
 
 
 def normalise(images: Tensor, name: DatasetName) -> Tensor:
@@ -87,9 +123,12 @@ def normalise(images: Tensor, name: DatasetName) -> Tensor:
     return (images.float() / facts.peak - mean) / std
 
 
-def _split(images: Array, labels: Array, device: torch.device) -> Split:
-    nchw = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-    return Split(nchw.to(device), torch.from_numpy(labels.astype(np.int64)).to(device))
+def _split(images: Array, labels: Array, index: npt.NDArray[np.int64], device: torch.device) -> Images:
+    own = torch.from_numpy(labels[index].astype(np.int64)).to(device)
+    if isinstance(images, np.memmap):
+        return MappedSplit(images, index, own)
+    nchw = torch.from_numpy(np.ascontiguousarray(images[index].transpose(0, 3, 1, 2)))
+    return Split(nchw.to(device), own)
 
 
 def _digits() -> Arrays:

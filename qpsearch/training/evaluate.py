@@ -6,10 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from qpsearch.training.data import Split, normalise
-from qpsearch.vocabulary import DatasetName
+from qpsearch.training.augment import centre
+from qpsearch.training.data import Images, normalise
+from qpsearch.vocabulary import DATASETS, DatasetName
 
-BATCH = 1000
+BATCH = 1000  # images at once, at most
+PIXELS = BATCH * 32 * 32  # fewer, where they are larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +30,17 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, split: Split, dataset: DatasetName) -> Evaluation:
+def evaluate(model: nn.Module, split: Images, dataset: DatasetName) -> Evaluation:
     """Evaluate in eval mode; the model's mode is restored."""
     was_training = model.training
     model.eval()
-    loss = torch.zeros((), dtype=torch.float64, device=split.images.device)
+    size = DATASETS[dataset].size
+    loss = torch.zeros((), dtype=torch.float64, device=split.labels.device)
     right, finite_images = torch.zeros_like(loss), torch.zeros_like(loss)
-    for images, labels in zip(torch.split(split.images, BATCH), torch.split(split.labels, BATCH), strict=True):
-        logits = model(normalise(images, dataset)).double()
+    for index in torch.split(torch.arange(len(split.labels)), max(min(BATCH, PIXELS // size**2), 1)):
+        batch = split.batch(index)
+        labels = batch.labels
+        logits = model(centre(normalise(batch.images, dataset), size)).double()
         finite = logits.isfinite().all(1)
         loss += F.cross_entropy(logits[finite], labels[finite], reduction="sum")
         right += ((logits.argmax(1) == labels) & finite).sum()

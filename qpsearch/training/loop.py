@@ -25,7 +25,7 @@ from qpsearch.records import CUDA_CONTEXT_BYTES, EpochReport, RunSettings
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.augment import augment
-from qpsearch.training.data import Split, normalise, train_and_validation
+from qpsearch.training.data import Images, Split, normalise, train_and_validation
 from qpsearch.training.evaluate import evaluate
 from qpsearch.training.optim import build_optimizer, lr_at
 from qpsearch.vocabulary import DATASETS
@@ -107,7 +107,7 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
 class _Trainer:
     """The state of one run: network, optimiser, data, and how far it got."""
 
-    def __init__(self, config: TrialConfig, run: RunSettings, splits: tuple[Split, Split] | None = None) -> None:
+    def __init__(self, config: TrialConfig, run: RunSettings, splits: tuple[Images, Images] | None = None) -> None:
         self._config, self._recipe, self._run = config, config.recipe, run
         self._device = torch.device(run.device)
         self._format = torch.channels_last if run.memory_format == "channels_last" else torch.contiguous_format
@@ -151,7 +151,7 @@ class _Trainer:
         order = torch.arange(len(self._train.labels))
         self._model.train()
         for index in torch.split(order, self._recipe.batch_size)[:count]:
-            self._step(self._batch(index.to(self._device), generator), self._recipe.optimizer.lr)
+            self._step(self._batch(index, generator), self._recipe.optimizer.lr)
         if evaluates:
             evaluate(self._model, self._validation, self._config.data.dataset)
 
@@ -165,13 +165,14 @@ class _Trainer:
         self._model.train()
         for step, index in enumerate(batches):
             lr = lr_at(self._recipe, (epoch - 1 + step / len(batches)) / self._recipe.epochs)
-            total += self._step(self._batch(index.to(self._device), generator), lr) * len(index)
+            total += self._step(self._batch(index, generator), lr) * len(index)
         return float(total) / len(order), lr
 
     def _batch(self, index: Tensor, generator: torch.Generator) -> Split:
-        images = normalise(self._train.images[index], self._config.data.dataset)
-        images = augment(images, self._config.data.augment, generator)
-        return Split(images.contiguous(memory_format=self._format), self._train.labels[index])
+        data, batch = self._config.data, self._train.batch(index)
+        images = normalise(batch.images, data.dataset)
+        images = augment(images, data.augment, generator, self._config.network.size)
+        return Split(images.contiguous(memory_format=self._format), batch.labels)
 
     def _step(self, batch: Split, lr: float) -> Tensor:
         for group in self._optimizer.param_groups:

@@ -10,15 +10,18 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from scipy.io import savemat
 
 from qpsearch.architecture import Data
 from qpsearch.errors import DataError
 from qpsearch.training import data, prepare
-from qpsearch.training.augment import augment
-from qpsearch.training.data import load, normalise, train_and_validation
+from qpsearch.training.augment import augment, centre
+from qpsearch.training.data import MappedSplit, load, normalise, train_and_validation
 from qpsearch.vocabulary import DATASETS, Augmentation, DatasetFacts, DatasetName
 
 CPU = torch.device("cpu")
@@ -137,6 +140,99 @@ def test_an_unreachable_server_is_one_message(tmp_path: Path, monkeypatch: pytes
         prepare.prepare(DatasetName.CIFAR10, tmp_path)
 
 
+def smaller(monkeypatch: pytest.MonkeyPatch, name: DatasetName, **facts: int) -> None:
+    known = DATASETS[name]
+    values = {field: getattr(known, field) for field in known.__slots__} | facts
+    monkeypatch.setitem(DATASETS, name, DatasetFacts(**values))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder and the address at which it is served."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    made = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{made.server_port}"
+    made.shutdown()
+    made.server_close()
+
+
+def test_svhn_is_fetched_and_its_tens_become_zeros(
+    server: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, address = server
+    images = np.random.default_rng(0).integers(0, 256, (32, 32, 3, 40), dtype=np.uint8)
+    labels = np.tile(np.arange(1, 11), 4)
+    listed = dict(prepare.datasets.SVHN.split_list)
+    for split, count in (("train", 40), ("test", 20)):
+        path = folder / f"{split}_32x32.mat"
+        savemat(path, {"X": images[..., :count], "y": labels[:count, None].astype(np.uint8)})
+        listed[split] = [f"{address}/{path.name}", path.name, hashlib.md5(path.read_bytes()).hexdigest()]
+    monkeypatch.setattr(prepare.datasets.SVHN, "split_list", listed)
+    smaller(monkeypatch, DatasetName.SVHN, train_images=40, test_images=20)
+    prepare.prepare(DatasetName.SVHN, tmp_path / "data")
+    arrays = load(DatasetName.SVHN, tmp_path / "data")
+    np.testing.assert_array_equal(arrays.train_images, images.transpose(3, 0, 1, 2))
+    np.testing.assert_array_equal(arrays.train_labels, labels % 10)
+
+
+def test_galaxy10_is_fetched_verified_split_and_mapped(
+    server: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, address = server
+    images = np.random.default_rng(0).integers(0, 256, (100, 16, 16, 3), dtype=np.uint8)
+    with h5py.File(folder / "Galaxy10_DECals.h5", "w") as file:
+        file["images"], file["ans"] = images, np.tile(np.arange(10), 10)
+    smaller(monkeypatch, DatasetName.GALAXY10, size=16, train_images=80, test_images=20)
+    monkeypatch.setattr(prepare, "GALAXY10_URL", f"{address}/Galaxy10_DECals.h5")
+    with pytest.raises(DataError, match="cannot be downloaded"):  # another checksum
+        prepare.prepare(DatasetName.GALAXY10, tmp_path / "data")
+    digest = hashlib.sha256((folder / "Galaxy10_DECals.h5").read_bytes()).hexdigest()
+    monkeypatch.setattr(prepare, "GALAXY10_SHA256", digest)
+    prepare.prepare(DatasetName.GALAXY10, tmp_path / "data")
+    data = Data(dataset=DatasetName.GALAXY10, validation=20)
+    train, validation = train_and_validation(data, tmp_path / "data", CPU)
+    assert isinstance(train, MappedSplit)
+    assert torch.bincount(validation.labels).tolist() == [2] * 10
+    batch = train.batch(torch.tensor([5, 0, 59]))
+    known = {image.tobytes(): index % 10 for index, image in enumerate(images)}
+    for image, label in zip(batch.images, batch.labels, strict=True):
+        assert known[np.ascontiguousarray(image.numpy().transpose(1, 2, 0)).tobytes()] == label
+    test = load(DatasetName.GALAXY10, tmp_path / "data").test_images
+    assert len({image.tobytes() for image in test} & {image.tobytes() for image in images}) == 20
+
+
+def test_imagenet_is_read_from_the_users_own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smaller(monkeypatch, DatasetName.IMAGENET, size=16, stored_size=20, train_images=8, test_images=4, classes=2)
+    monkeypatch.setattr(prepare, "LOADERS", 0)
+    with pytest.raises(DataError, match=r"its terms forbid it\. Put ILSVRC 2012 .*imagenet-jpeg/train and "):
+        prepare.prepare(DatasetName.IMAGENET, tmp_path)
+    for split, count in (("train", 4), ("val", 2)):
+        for label, colour in enumerate(("red", "blue")):
+            folder = tmp_path / "imagenet-jpeg" / split / f"n{label}"
+            folder.mkdir(parents=True)
+            for index in range(count):
+                Image.new("RGB", (60, 40), colour).save(folder / f"{index}.JPEG")
+    prepare.prepare(DatasetName.IMAGENET, tmp_path)
+    train, validation = train_and_validation(Data(dataset=DatasetName.IMAGENET, validation=2), tmp_path, CPU)
+    whole = train.batch(torch.arange(6))
+    assert whole.images.shape == (6, 3, 20, 20)
+    assert whole.images[whole.labels == 0, 0].min() > 240  # red
+    assert whole.images[whole.labels == 1, 2].min() > 240  # blue
+    assert len(validation.labels) == 2
+
+
+def test_larger_images_are_cut_at_random_in_training_and_at_their_centre_else() -> None:
+    images = torch.arange(400.0).view(1, 1, 20, 20).expand(300, 1, 20, 20)
+    cut = augment(images, (Augmentation.CROP,), torch.Generator().manual_seed(0), 16)
+    assert cut.shape == (300, 1, 16, 16)
+    corners = set(cut[:, 0, 0, 0].tolist())
+    assert corners == {20.0 * row + column for row in range(5) for column in range(5)}
+    assert torch.equal(augment(images, (), torch.Generator(), 16), images[:, :, 2:18, 2:18])
+    assert torch.equal(centre(images, 16), images[:, :, 2:18, 2:18])
+
+
 @pytest.mark.parametrize("content", [b"", b"not a zip", "wrong"])
 def test_an_archive_of_something_else_is_refused(tmp_path: Path, content: bytes | str) -> None:
     archive = tmp_path / "cifar10.npz"
@@ -164,7 +260,7 @@ def test_the_real_cifar10_loads() -> None:
 
 def test_flips_mirror_about_half_of_the_images() -> None:
     images = torch.arange(8.0).view(1, 1, 1, 8).expand(1000, 1, 1, 8)
-    changed = augment(images, (Augmentation.FLIP,), torch.Generator().manual_seed(0))
+    changed = augment(images, (Augmentation.FLIP,), torch.Generator().manual_seed(0), 8)
     mirrored = (changed[:, 0, 0, 0] == 7).sum().item()
     assert 440 < mirrored < 560
     assert ((changed == images).flatten(1).all(1) | (changed == images.flip(3)).flatten(1).all(1)).all()
@@ -172,7 +268,7 @@ def test_flips_mirror_about_half_of_the_images() -> None:
 
 def test_crops_shift_each_image_by_its_own_offset_and_bring_in_zeros() -> None:
     images = torch.randn(500, 2, 32, 32) + 10
-    changed = augment(images, (Augmentation.CROP,), torch.Generator().manual_seed(0))
+    changed = augment(images, (Augmentation.CROP,), torch.Generator().manual_seed(0), 32)
     seen = set()
     for before, after in zip(images, changed, strict=True):
         padded = torch.nn.functional.pad(before, (4, 4, 4, 4))
@@ -184,7 +280,7 @@ def test_crops_shift_each_image_by_its_own_offset_and_bring_in_zeros() -> None:
 
 def test_augmentation_is_a_function_of_its_generator() -> None:
     images, kinds = torch.randn(16, 1, 8, 8), (Augmentation.FLIP, Augmentation.CROP)
-    first, again, other = (augment(images, kinds, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, again, other = (augment(images, kinds, torch.Generator().manual_seed(seed), 8) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-    assert torch.equal(augment(images, (), torch.Generator()), images)
+    assert torch.equal(augment(images, (), torch.Generator(), 8), images)

@@ -1,0 +1,177 @@
+"""The JSON Schema says what the reader says, as far as it can."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qpsearch.errors import SpaceError
+from qpsearch.space import build_space, json_schema, load_space
+from qpsearch.space.document import load, parse, plain
+from qpsearch.space.schema import SPACE, LeafField, ListField, SectionField, VariantField, field_at
+from tests.helpers import SPACES
+from tests.space.cases import GOOD, MISTAKES
+from tests.space.generate import documents
+
+VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+
+# What only the whole file can tell, or two values together: out of JSON Schema's reach.
+ONLY_THE_READER = {
+    "an inverted range",
+    "a range of one value",
+    "a step that misses the end",
+    "an int range for a real number",
+    "too many validation images",
+    "too few validation images",
+    "a loss to maximise",
+    "two objectives",
+    "a tie that joins nothing",
+    "a tie misspelt",
+    "a tie misspelt, with one that is right",
+    "a tie of two domains",
+    "a prior outside its domain",
+    "arithmetic with a path misspelt",
+    "arithmetic with a word",
+    "arithmetic on a word",
+    "arithmetic that does not end",
+    "arithmetic in a circle",
+    "arithmetic with the unit of something else",
+    "arithmetic that runs code",
+    "a forbid with a path misspelt",
+    "a forbid with a stage that is not there",
+    "a forbid of a value that never comes",
+    "a forbid of a number out of range",
+    "a forbid that is no condition",
+    "a forbid with one equals sign",
+    "a forbid that compares a word",
+    "a forbid that is a chain",
+    "a require without a bracket",
+    "a require with a list that is none",
+    "a limit upside down",
+    "several objectives and a pruner",
+    "costs alone as objectives",
+    "a cost to maximise",
+    "a grid without end",
+    "a rule that no stage uses",
+    "a rule that every stage names itself",
+    "a rule of a block that the stage cannot be",
+    "a base that is not there",
+}
+NOT_YAML = {"a tab", "a key twice", "a bracket left open", "an alias of nothing", "a merge of what is no mapping"}
+
+
+def is_valid(document: Any) -> bool:
+    return bool(VALIDATOR.is_valid(document))
+
+
+def test_it_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+
+
+@pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
+def test_every_shipped_space_is_valid(path: Path) -> None:
+    _, root = load(path)
+    VALIDATOR.validate(plain(root))
+
+
+@pytest.mark.parametrize("name", sorted(MISTAKES.keys() - NOT_YAML))
+def test_a_mistake_is_rejected_unless_only_the_reader_can_tell(name: str) -> None:
+    text = GOOD.replace(*MISTAKES[name])
+    assert is_valid(plain(parse(text, "s.yaml"))) == (name in ONLY_THE_READER)
+
+
+def test_the_mistakes_out_of_reach_are_named_as_they_are() -> None:
+    assert MISTAKES.keys() >= (ONLY_THE_READER | NOT_YAML)
+
+
+@given(document=documents())
+@settings(max_examples=200, deadline=None)
+def test_what_the_reader_takes_the_schema_takes(document: dict[str, Any]) -> None:
+    build_space(document)
+    VALIDATOR.validate(document)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, item in inner for place in places(item, (*path, key)))]
+
+
+def put(document: Any, path: tuple[Any, ...], change: Callable[[Any, Any], None]) -> Any:
+    changed = copy.deepcopy(document)
+    *above, last = path
+    place = changed
+    for key in above:
+        place = place[key]
+    change(place, last)
+    return changed
+
+
+WORDS = st.sampled_from(
+    ["quotent", "", "x y", -3, 0.5, True, None, [], {}, [[]], {"choice": []}, {"int": [1]}, {"unknown": 1}]
+)
+
+
+@given(document=documents(), data=st.data())
+@settings(max_examples=400, deadline=None)
+def test_what_the_schema_rejects_the_reader_rejects(document: dict[str, Any], data: st.DataObject) -> None:
+    """A file is changed anywhere: the schema must never be the stricter of the two."""
+    path = data.draw(st.sampled_from([place for place in places(document) if place]))
+    wrong = data.draw(WORDS)
+    changes = {
+        "replaced": lambda place, key: place.__setitem__(key, wrong),
+        "removed": lambda place, key: place.pop(key),
+        "renamed": lambda place, key: place.__setitem__(f"{key}x", place.pop(key)) if isinstance(place, dict) else None,
+    }
+    changed = put(document, path, changes[data.draw(st.sampled_from(sorted(changes)))])
+    if is_valid(changed):
+        return
+    with pytest.raises(SpaceError):
+        build_space(changed)
+
+
+@given(document=documents(), data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_a_key_or_a_word_misspelt_is_rejected_by_both(document: dict[str, Any], data: st.DataObject) -> None:
+    keys = [place for place in places(document) if place and isinstance(place[-1], str)]
+    known = [
+        place for place in keys if not {"forbid", "choice"} & set(place[:-1]) and place[-1] not in ("prior", "tie")
+    ]
+    path = data.draw(st.sampled_from(known))
+    changed = put(document, path, lambda place, key: place.__setitem__(f"{key}x", place.pop(key)))
+    assert not is_valid(changed)
+    with pytest.raises(SpaceError):
+        build_space(changed)
+
+
+def test_every_leaf_is_explained_to_an_editor() -> None:
+    def leaves(schema: dict[str, Any], field: Any) -> None:
+        match field:
+            case SectionField(fields=fields):
+                for name, inner in fields.items():
+                    leaves(schema["properties"][name], inner)
+            case LeafField() | ListField() | VariantField():
+                assert schema["description"].startswith(field.doc)
+                assert field.doc.endswith(".")
+
+    leaves(json_schema(), SPACE)
+    alpha = json_schema()["properties"]["network"]["properties"]["rules"]["properties"]["quotient"]["properties"][
+        "alpha"
+    ]
+    assert "Q4" in alpha["description"]
+    assert alpha["default"] == 1.8
+
+
+def test_every_searched_leaf_has_a_field() -> None:
+    for path in SPACES:
+        for place in load_space(path).meaning():
+            if (
+                place.startswith(("network.", "training."))
+                and place != "network.stages"
+                and place != "network.stages.3"
+            ):
+                assert field_at(place) is not None, place

@@ -1,0 +1,56 @@
+"""Several objectives: a value for each in the database, read by Optuna as its own."""
+
+import warnings
+
+import optuna
+import pytest
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from qpsearch.architecture import TrialConfig
+from qpsearch.cost import cost
+from qpsearch.space import Space, edited, parse_space
+from qpsearch.study import reading
+from qpsearch.study.storage import Database
+from tests.helpers import new_ledger, release, resumed_ledger, train_all
+from tests.scripted import Behaviour, space_text
+
+
+def space(sampler: str) -> Space:
+    text = space_text(Behaviour.IMPROVES, trials=14, sampler=sampler)
+    return parse_space(
+        edited(text, {"search.objective": {"maximize": "val_accuracy", "minimize": ["macs", "parameters"]}})
+    )
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp"])
+def test_a_trial_ends_with_a_value_for_each_objective(sqlite_url: str, sampler: str) -> None:
+    with new_ledger(sqlite_url, space(sampler)) as ledger:
+        for _ in range(7):
+            assignment = ledger.ask()
+            assert assignment is not None
+            train_all(ledger, assignment)
+    with resumed_ledger(sqlite_url) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            train_all(ledger, assignment)
+        assert ledger.finished
+    database = Database.open(sqlite_url)
+    records = reading.trial_records(database, "scripted")
+    assert len(records) == 14
+    for record in records:
+        total = cost(TrialConfig.from_json(record.config_json).network)
+        assert record.values == (record.value, total.parameters, total.macs)
+    front = reading.front(records, space(sampler).search.objectives)
+    storage = RDBStorage(sqlite_url)
+    try:
+        study = optuna.load_study(study_name="scripted", storage=storage)
+        assert study.directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE, StudyDirection.MINIMIZE]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = {trial.number for trial in study.best_trials}
+        assert {record.number for record in front} == theirs
+        assert all(trial.state is TrialState.COMPLETE for trial in study.trials)
+    finally:
+        release(storage)
+    database.close()
