@@ -6,9 +6,11 @@ run again from the database alone.
 """
 
 import hashlib
-from typing import Any, Literal, Self
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 from qpsearch.errors import Infeasible
 from qpsearch.space import Draw, Space
@@ -27,12 +29,19 @@ from qpsearch.vocabulary import (
     StemPool,
 )
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class _Strict:
+    """What pydantic is told about the records below when it reads their JSON."""
+
+    __slots__ = ()
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
 
 
-class QuotientRules(_Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotientRules(_Strict):
     """Rules of quotient blocks (PAPERS section 1).
 
     Attributes:
@@ -41,10 +50,11 @@ class QuotientRules(_Frozen):
     """
 
     activation: QuotientKind = QuotientKind.SIGMOID
-    alpha: float = Field(gt=1)
+    alpha: float
 
 
-class ProductUnitRules(_Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductUnitRules(_Strict):
     """Rules of product-unit blocks (PAPERS section 2).
 
     Attributes:
@@ -53,10 +63,11 @@ class ProductUnitRules(_Frozen):
     """
 
     exponent_init: ExponentInit
-    exponent_clip: float | None = Field(gt=0)
+    exponent_clip: float | None
 
 
-class Stage(_Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage(_Strict):
     """Blocks of one width and resolution.
 
     Attributes:
@@ -72,9 +83,9 @@ class Stage(_Frozen):
         product_unit: Set exactly where ``block`` is product_unit.
     """
 
-    width: int = Field(gt=0)
-    stride: int = Field(gt=0)
-    depth: int = Field(gt=0)
+    width: int
+    stride: int
+    depth: int
     block: BlockKind
     norm: NormKind
     norm_placement: NormPlacement
@@ -83,15 +94,16 @@ class Stage(_Frozen):
     quotient: QuotientRules | None = None
     product_unit: ProductUnitRules | None = None
 
-    @model_validator(mode="after")
-    def _rules_belong_to_the_block(self) -> Self:
+    def __post_init__(self) -> None:
+        if min(self.width, self.stride, self.depth) < 1:
+            raise ValueError(f"width, stride and depth are at least 1, got {self.width}, {self.stride}, {self.depth}")
         for kind in (BlockKind.QUOTIENT, BlockKind.PRODUCT_UNIT):
             if (getattr(self, kind.value) is not None) != (self.block is kind):
                 raise ValueError(f"{kind.value} rules belong to {kind.value} blocks; this block is {self.block.value}")
-        return self
 
 
-class Network(_Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network(_Strict):
     """Stem, stages, head.
 
     Attributes:
@@ -105,34 +117,37 @@ class Network(_Frozen):
         stages: From the image to the head.
     """
 
-    channels: int = Field(gt=0)
-    size: int = Field(gt=0)
-    classes: int = Field(gt=1)
-    stem_width: int = Field(gt=0)
-    stem_kernel: int = Field(default=3, gt=0)
-    stem_stride: int = Field(default=1, gt=0)
+    channels: int
+    size: int
+    classes: int
+    stem_width: int
+    stem_kernel: int = 3
+    stem_stride: int = 1
     stem_pool: StemPool = StemPool.NONE
-    stages: tuple[Stage, ...] = Field(min_length=1)
+    stages: tuple[Stage, ...]
 
 
-class Sgd(_Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sgd(_Strict):
     """Stochastic gradient descent with momentum and an L2 penalty on all parameters."""
 
     kind: Literal["sgd"] = "sgd"
-    lr: float = Field(gt=0)
-    momentum: float = Field(ge=0, lt=1)
-    weight_decay: float = Field(ge=0)
+    lr: float
+    momentum: float
+    weight_decay: float
 
 
-class AdamW(_Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdamW(_Strict):
     """Adam with decoupled weight decay."""
 
     kind: Literal["adamw"] = "adamw"
-    lr: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
+    lr: float
+    weight_decay: float
 
 
-class Recipe(_Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(_Strict):
     """How the network is trained.
 
     Attributes:
@@ -142,21 +157,23 @@ class Recipe(_Frozen):
         schedule: How the learning rate falls.
     """
 
-    epochs: int = Field(gt=0)
-    batch_size: int = Field(gt=0)
-    optimizer: Sgd | AdamW = Field(discriminator="kind")
+    epochs: int
+    batch_size: int
+    optimizer: Sgd | AdamW
     schedule: ScheduleKind
 
 
-class Data(_Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data(_Strict):
     """Which images, and which of them steer the search."""
 
     dataset: DatasetName
-    validation: int = Field(gt=0)
+    validation: int
     augment: tuple[Augmentation, ...] = ()
 
 
-class TrialConfig(_Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialConfig(_Strict):
     """One point of a space, with every field filled.
 
     Attributes:
@@ -173,17 +190,29 @@ class TrialConfig(_Frozen):
 
     def to_json(self) -> str:
         """Return the configuration as one JSON document."""
-        return self.model_dump_json()
+        return _json().dump_json(self).decode()
 
     @classmethod
     def from_json(cls, text: str) -> "TrialConfig":
-        """Read what ``to_json`` wrote, in this or an earlier version of the format."""
-        return cls.model_validate_json(text)
+        """Read what ``to_json`` wrote, in this or an earlier version of the format.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        return _json().validate_json(text)
 
     @property
     def fingerprint(self) -> str:
         """Hash by which two trials with the same configuration are told to be one point."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+@cache
+def _json() -> "TypeAdapter[TrialConfig]":
+    """Return what turns a configuration into JSON and back; built when it is first needed, which takes a while."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(TrialConfig)
 
 
 def resolve(space: Space, draw: Draw) -> TrialConfig:
@@ -195,22 +224,40 @@ def resolve(space: Space, draw: Draw) -> TrialConfig:
     """
     facts = DATASETS[space.data.dataset]
     network = draw.values["network"]
-    try:
-        config = TrialConfig(
-            data=Data(dataset=space.data.dataset, validation=space.data.validation, augment=space.data.augment),
-            network=Network(
-                channels=facts.channels,
-                size=facts.size,
-                classes=facts.classes,
-                **{f"stem_{name}": value for name, value in network["stem"].items()},
-                stages=tuple(Stage(**stage) for stage in network["stages"]),
-            ),
-            recipe=Recipe(**draw.values["training"]),
-        )
-    except ValidationError as error:
-        raise Infeasible(_first(error), _first(error)) from None
+    stem = {f"stem_{name}": value for name, value in network["stem"].items()}
+    config = TrialConfig(
+        data=Data(dataset=space.data.dataset, validation=space.data.validation, augment=space.data.augment),
+        network=Network(
+            channels=facts.channels,
+            size=facts.size,
+            classes=facts.classes,
+            stages=tuple(map(_stage, network["stages"])),
+            **_typed(stem, stem_pool=StemPool),
+        ),
+        recipe=_recipe(draw.values["training"]),
+    )
     check_shapes(config.network)
     return config
+
+
+def _stage(values: Mapping[str, Any]) -> Stage:
+    words = {"block": BlockKind, "norm": NormKind, "norm_placement": NormPlacement}
+    known = _typed(values, **words, init=InitKind, shortcut=ShortcutKind)
+    if "quotient" in known:
+        known["quotient"] = QuotientRules(**_typed(known["quotient"], activation=QuotientKind))
+    if "product_unit" in known:
+        known["product_unit"] = ProductUnitRules(**_typed(known["product_unit"], exponent_init=ExponentInit))
+    return Stage(**known)
+
+
+def _recipe(values: Mapping[str, Any]) -> Recipe:
+    optimizer = {"sgd": Sgd, "adamw": AdamW}[values["optimizer"]["kind"]]
+    return Recipe(**_typed(values, schedule=ScheduleKind) | {"optimizer": optimizer(**values["optimizer"])})
+
+
+def _typed(values: Mapping[str, Any], **words: type[StrEnum]) -> dict[str, Any]:
+    """Return settings with the words of some of them as members of their enums."""
+    return {name: words[name](value) if name in words else value for name, value in values.items()}
 
 
 def check_shapes(network: Network) -> None:
@@ -219,6 +266,8 @@ def check_shapes(network: Network) -> None:
     Raises:
         Infeasible: See ``resolve``.
     """
+    if not network.stages:
+        raise Infeasible("the network has no stage", "the network has no stage")
     if network.stem_kernel % 2 == 0:
         raise Infeasible(f"the stem's kernel has side {network.stem_kernel}", "the stem's kernel is even")
     size, width = stem_size(network), network.stem_width
@@ -228,7 +277,8 @@ def check_shapes(network: Network) -> None:
             raise Infeasible(f"stage {index} has stride {stage.stride} on images of {size}x{size} pixels", rule)
         if stage.shortcut is ShortcutKind.PAD and stage.width < width:
             rule = f"stage {index} narrows, which a padded shortcut cannot"
-            raise Infeasible(f"{rule}: from {width} to {stage.width} channels", rule)
+            change = f"from {width} to {stage.width} channels"
+            raise Infeasible(f"stage {index} narrows {change}, which a padded shortcut cannot", rule)
         size, width = down(size, stage.stride), stage.width
 
 
@@ -241,9 +291,3 @@ def stem_size(network: Network) -> int:
 def down(size: int, stride: int) -> int:
     """Return the side of the output of a 3x3 convolution with padding 1, or of a 1x1 one, of that stride."""
     return (size - 1) // stride + 1
-
-
-def _first(error: ValidationError) -> str:
-    problem: Any = error.errors()[0]
-    path = ".".join(map(str, problem["loc"]))
-    return f"{path}: {problem['msg']}"

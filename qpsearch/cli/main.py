@@ -1,53 +1,25 @@
-"""Entry of the ``qpsearch`` command: commands are collected, errors become one message and an exit code."""
+"""Entry of the ``qpsearch`` command: runs what was asked for; errors become one message and an exit code."""
 
 import sys
-from typing import Annotated
+from typing import Final
 
-import typer
-
-import qpsearch
-from qpsearch.cli import answers, dashboard, housekeeping, spaces, studies
-from qpsearch.cli.studies import INTERRUPTED
 from qpsearch.errors import QpsearchError
 
-app = typer.Typer(
-    help="Search residual, quotient and product-unit networks: does a block help, where, and how sure is that.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("run")(studies.run)
-app.command("resume")(studies.resume)
-app.command("status")(answers.status)
-app.command("trials")(answers.trials)
-app.command("best")(answers.best)
-app.command("importance")(answers.importance)
-app.command("export")(housekeeping.export)
-app.command("import")(housekeeping.import_)
-app.command("dashboard")(dashboard.dashboard)
-app.add_typer(housekeeping.app, name="studies")
-app.add_typer(spaces.app, name="space")
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        print(f"qpsearch {qpsearch.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
+INTERRUPTED: Final = 130
 
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 the run failed, 2 your file or flag, 130 interrupted."""
+    words = sys.argv[1:]
     try:
-        app()
+        if words[:2] == ["space", "check"] and len(words) == 3 and not words[2].startswith("-"):
+            from qpsearch.cli.check import check  # an editor asks at every save, and typer takes as long as the check
+
+            check(words[2])
+        else:
+            from qpsearch.cli.app import make_app
+
+            make_app(words[0] if words else None)()
     except QpsearchError as error:
         print(f"qpsearch: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)
         sys.exit(error.exit_code)

@@ -7,37 +7,25 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import takewhile
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from qpsearch.cli.options import Json, has_gpu, print_json
+from qpsearch.analysis.plan import Plan, Size, make_plan, mean_seconds
+from qpsearch.cli.options import has_gpu, print_json
 from qpsearch.cli.progress import duration
 from qpsearch.records import RunSettings
-from qpsearch.space import Space, load_space
+from qpsearch.space import Space
 from qpsearch.space.domains import Constant, Group, Items, Leaf, Tied, Tree, Variant
 from qpsearch.space.schema import field_at, rule_paths
-
-if TYPE_CHECKING:
-    from qpsearch.analysis.plan import Plan, Size
 
 PIPE_WIDTH = 200
 
 
-def plan(
-    space: Annotated[str, typer.Argument(help="A space file, or the name of a shipped space.", metavar="SPACE")],
-    measure: Annotated[
-        bool, typer.Option("--measure/--no-measure", help="Time three networks on this machine, for some seconds.")
-    ] = True,
-    as_json: Json = False,
-) -> None:
-    """Show a search before it runs: what is searched and when, how large the networks are, what it will cost."""
-    from qpsearch.analysis.plan import make_plan
-
-    loaded = load_space(space)
+def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
+    """Print what a search will be like, after timing three of its networks where ``measure`` is set."""
     made = make_plan(loaded)
     measured, device = _measured(loaded, made.sizes) if measure else ([], "")
     if as_json:
@@ -102,7 +90,7 @@ def _joined(*parts: str) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _measured(space: Space, sizes: Sequence["Size"]) -> tuple[list[float], str]:
+def _measured(space: Space, sizes: Sequence[Size]) -> tuple[list[float], str]:
     """Return the seconds an epoch of each network, timed in a process that may load torch; none where it cannot."""
     gpu = has_gpu() and space.resources.gpus != 0
     settings = RunSettings(
@@ -137,7 +125,7 @@ def _print_tree(console: Console, space: Space) -> None:
     console.print(table)
 
 
-def _print_networks(console: Console, space: Space, made: "Plan") -> None:
+def _print_networks(console: Console, space: Space, made: Plan) -> None:
     if math.isinf(made.networks):
         console.print(f"networks: no end of them; {made.shapes:,.0f} but for the rules that are continuous")
     else:
@@ -147,7 +135,7 @@ def _print_networks(console: Console, space: Space, made: "Plan") -> None:
         console.print(f"conditions: {share}{f'; refused by: {made.refusals}' if made.refusals.counts else ''}")
 
 
-def _print_sizes(console: Console, made: "Plan", measured: Sequence[float], device: str) -> None:
+def _print_sizes(console: Console, made: Plan, measured: Sequence[float], device: str) -> None:
     timed = f"seconds an epoch ({device})" if measured else ""
     table = Table("network", "blocks", "parameters", "MACs", "activations", "memory to train", timed, box=None)
     for index, (name, size) in enumerate(zip(("smallest", "median", "largest"), made.sizes, strict=True)):
@@ -164,9 +152,7 @@ def _print_sizes(console: Console, made: "Plan", measured: Sequence[float], devi
     console.print(table)
 
 
-def _costs(space: Space, made: "Plan", measured: Sequence[float]) -> Iterator[str]:
-    from qpsearch.analysis.plan import mean_seconds
-
+def _costs(space: Space, made: Plan, measured: Sequence[float]) -> Iterator[str]:
     budget, search = space.search.budget, space.search
     epochs = budget.trials * made.epochs
     kept = f", about {epochs * made.kept:,.0f} with {search.pruner} (simulated)" if made.kept < 1 else ""
@@ -184,9 +170,7 @@ def _costs(space: Space, made: "Plan", measured: Sequence[float]) -> Iterator[st
         yield f"it ends earlier where its budget is met: {', '.join(given)}"
 
 
-def _document(space: Space, made: "Plan", measured: Sequence[float], device: str) -> dict[str, Any]:
-    from qpsearch.analysis.plan import mean_seconds
-
+def _document(space: Space, made: Plan, measured: Sequence[float], device: str) -> dict[str, Any]:
     whole = space.search.budget.trials * mean_seconds(made, measured) if measured else None
     return {
         "study": space.study,

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
+from qpsearch.cli.check import check as check_and_print
+from qpsearch.cli.check import searched
 from qpsearch.cli.options import Json, print_json
-from qpsearch.cli.plans import plan
 from qpsearch.errors import SpaceError, UserError
-from qpsearch.space import Space, diff, find_space, json_schema, load_space, shipped
-from qpsearch.space.domains import domain_of, leaves
+from qpsearch.points import check_feasible
+from qpsearch.space import diff, find_space, json_schema, load_space, shipped
 
 app = typer.Typer(help="Look at space files.", no_args_is_help=True)
-app.command("plan")(plan)
 
 SpaceName = Annotated[str, typer.Argument(help="A space file, or the name of a shipped space.", metavar="SPACE")]
 
@@ -21,33 +21,31 @@ SpaceName = Annotated[str, typer.Argument(help="A space file, or the name of a s
 @app.command("check")
 def check(space: SpaceName, as_json: Json = False) -> None:
     """Check a space file: every problem at once, each with its place and the nearest fix."""
-    from qpsearch.points import check_feasible
-
+    if not as_json:
+        check_and_print(space)
+        return
     try:
         loaded = load_space(space)
         check_feasible(loaded)
     except SpaceError as error:
-        if not as_json:
-            raise
         print_json({"valid": False, "problems": error.problems})
         raise typer.Exit(error.exit_code) from None
-    searched = _searched(loaded)
-    if as_json:
-        parameters = list(searched)
-        print_json({"valid": True, "study": loaded.study, "fingerprint": loaded.fingerprint, "parameters": parameters})
-        return
-    what = (
-        f"{len(searched)} parameters:"
-        if searched
-        else "nothing is searched: each trial is another seed of one network."
-    )
-    print(f"{space}: fine. Study {loaded.study}, {loaded.search.budget.trials} trials, {what}")
-    width = max((len(path) for path in searched), default=0)
-    for path, text in searched.items():
-        print(f"  {path:<{width}}  {text}")
-    conditions = len(loaded.search.limits) + len(loaded.search.conditions)
-    if conditions:
-        print(f"{conditions} conditions; what they leave: qpsearch space plan {space}")
+    found = {"study": loaded.study, "fingerprint": loaded.fingerprint, "parameters": list(searched(loaded))}
+    print_json({"valid": True} | found)
+
+
+@app.command("plan")
+def plan(
+    space: SpaceName,
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="Time three networks on this machine, for some seconds.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Show a search before it runs: what is searched and when, how large the networks are, what it will cost."""
+    from qpsearch.cli.plans import show_plan
+
+    show_plan(load_space(space), measure=measure, as_json=as_json)
 
 
 @app.command("sample")
@@ -113,14 +111,14 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         rows = [
             {"name": name, "study": space.study, "dataset": space.data.dataset, "trials": space.search.budget.trials}
-            | {"parameters": len(_searched(space)), "about": _about(path)}
+            | {"parameters": len(searched(space)), "about": _about(path)}
             for name, (space, path) in found.items()
         ]
         print_json({"spaces": rows})
         return
     width = max(map(len, found))
     for name, (space, path) in found.items():
-        size = f"{len(_searched(space))} parameters, {space.search.budget.trials} trials"
+        size = f"{len(searched(space))} parameters, {space.search.budget.trials} trials"
         print(f"{name:<{width}}  {space.data.dataset:<8}  {size:<28}  {_about(path)}")
 
 
@@ -134,12 +132,6 @@ def copy(
     path = output or Path(f"{source.stem}.yaml")
     _write_new(path / source.name if path.is_dir() else path, source.read_text())
     print(f"{path}: written. Edit it, then: qpsearch run {path}")
-
-
-def _searched(space: Space) -> dict[str, str]:
-    """Return the leaves that are searched, by path, as the file spells them."""
-    found = [*leaves("network", space.network), *leaves("training", space.training)]
-    return {path: str(leaf) for path, leaf in found if domain_of(leaf) is not None}
 
 
 def _about(path: Path) -> str:

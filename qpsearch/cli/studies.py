@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qpsearch.cli import trainer
+from qpsearch.cli.main import INTERRUPTED
 from qpsearch.cli.options import (
     DEFAULT_STORAGE,
     Storage,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from qpsearch.study.opening import Opened
     from qpsearch.study.storage import Database
 
-INTERRUPTED = 130
 STOPPING = "stopping: running trials end at their next report, in 30 s at the latest; Ctrl-C again stops at once"
 
 

@@ -192,8 +192,9 @@ def test_bad_input_is_one_message(arguments: tuple[str, ...], message: str, tmp_
 
 def test_check_loads_neither_torch_nor_ray(tmp_path: Path) -> None:
     code = (
-        "import sys; from qpsearch.cli.main import app\n"
-        "try: app(['space', 'check', 'cifar'])\nexcept SystemExit: pass\n"
+        "import sys; from qpsearch.cli.main import main\n"
+        "sys.argv = ['qpsearch', 'space', 'check', 'cifar']\n"
+        "try: main()\nexcept SystemExit: pass\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules} & {'torch', 'ray', 'optuna', 'sqlalchemy', 'numpy'}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)

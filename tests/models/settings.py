@@ -3,7 +3,8 @@
 import itertools
 import random
 
-from qpsearch.architecture import Infeasible, Network, ProductUnitRules, QuotientRules, Stage, check_shapes
+from qpsearch.architecture import Network, ProductUnitRules, QuotientRules, Stage, check_shapes
+from qpsearch.errors import Infeasible
 from qpsearch.vocabulary import BlockKind, ExponentInit, InitKind, NormKind, NormPlacement, ShortcutKind
 
 RULES = list(itertools.product(BlockKind, NormKind, NormPlacement, InitKind, ShortcutKind))

@@ -1,13 +1,14 @@
 """Whole networks: the papers' counts, laws over random settings, features at the start."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from qpsearch.architecture import Infeasible, check_shapes
-from qpsearch.errors import UserError
+from qpsearch.architecture import check_shapes
+from qpsearch.errors import Infeasible, UserError
 from qpsearch.models import build_model, reference_network
 from qpsearch.models.reference import alpha_for
 from qpsearch.vocabulary import BlockKind, ShortcutKind
@@ -107,7 +108,7 @@ def test_stages_that_do_not_fit_together_are_infeasible() -> None:
     network = reference_network("resnet20")
     narrow = stage(BlockKind.ADDITIVE, shortcut=ShortcutKind.PAD, width=8)
     with pytest.raises(Infeasible, match="narrows from 16 to 8"):
-        check_shapes(network.model_copy(update={"stages": (narrow,)}))
+        check_shapes(replace(network, stages=(narrow,)))
     halving = stage(BlockKind.ADDITIVE, width=16, stride=2)
     with pytest.raises(Infeasible, match="stage 5 has stride 2 on images of 1x1"):
-        check_shapes(network.model_copy(update={"stages": (halving,) * 7}))
+        check_shapes(replace(network, stages=(halving,) * 7))

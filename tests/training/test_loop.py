@@ -66,7 +66,7 @@ def test_a_run_is_a_function_of_its_seed() -> None:
 @pytest.mark.parametrize("block", BlockKind)
 def test_each_block_learns_the_digits(block: BlockKind) -> None:
     config = digits(block, block, epochs=12, lr=0.1, width=16)
-    config = config.model_copy(update={"data": config.data.model_copy(update={"augment": ()})})  # no mirrored digits
+    config = replace(config, data=replace(config.data, augment=()))  # no mirrored digits
     reports = list(train(config, RunSettings(seed=0)))
     assert [report.epoch for report in reports] == list(range(1, 13))
     assert reports[-1].val_accuracy > 0.95

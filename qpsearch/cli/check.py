@@ -1,0 +1,32 @@
+"""What ``qpsearch space check`` does, without the command line's library: an editor runs it at every save."""
+
+from qpsearch.points import check_feasible
+from qpsearch.space.assemble import load_space
+from qpsearch.space.domains import Tied, domain_of, leaves
+from qpsearch.space.space import Space
+
+
+def check(path: str) -> None:
+    """Check a space file, and print what it searches.
+
+    Raises:
+        SpaceError: With a line for each problem; or nothing in the space may be trained.
+    """
+    space = load_space(path)
+    check_feasible(space)
+    found = searched(space)
+    what = f"{len(found)} parameters:" if found else "nothing is searched: each trial is another seed of one network."
+    print(f"{path}: fine. Study {space.study}, {space.search.budget.trials} trials, {what}")
+    width = max((len(name) for name in found), default=0)
+    for name, text in found.items():
+        print(f"  {name:<{width}}  {text}")
+    conditions = len(space.search.limits) + len(space.search.conditions)
+    if conditions:
+        print(f"{conditions} conditions; what they leave: qpsearch space plan {path}")
+
+
+def searched(space: Space) -> dict[str, str]:
+    """Return the parameters, as the file spells them: by path, and those of tied leaves once, by the tie."""
+    every = [*leaves("network", space.network), *leaves("training", space.training)]
+    drawn = [(path, leaf) for path, leaf in every if domain_of(leaf) is not None]
+    return {leaf.name if isinstance(leaf, Tied) else path: str(leaf) for path, leaf in drawn}
