@@ -32,7 +32,7 @@ def find_space(name: str | Path, beside: Path | None = None) -> Path:
     if str(name) in known:
         return known[str(name)]
     there = [str(other) for other in sorted(path.parent.glob("*.yaml"))] if path.parent.is_dir() else []
-    close = get_close_matches(str(name), [*known, *there, *(Path(other).name for other in there)], n=1)
+    close = get_close_matches(str(name), [*known, *there, *(Path(other).name for other in there)], n=1, cutoff=0.75)
     question = f"Did you mean {close[0]!r}? " if close else ""
     files = f"Files there: {', '.join(there)}. " if there else ""
     raise SpaceError([f"{name}: no such file. {question}{files}Shipped spaces: {', '.join(known)}."])

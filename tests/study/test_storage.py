@@ -172,8 +172,8 @@ def test_two_sweeps_on_one_database_do_not_merge(url: str) -> None:
     database = Database.open(url)
     assert reading.study_names(database) == ["one", "two"]
     one, two = (reading.summary(database, name) for name in ("one", "two"))
-    assert (one.counts["COMPLETE"], one.objective.direction) == (2, "maximize")
-    assert (two.counts["COMPLETE"], two.objective.direction) == (1, "minimize")
+    assert (one.counts["COMPLETE"], one.objectives[0].direction) == (2, "maximize")
+    assert (two.counts["COMPLETE"], two.objectives[0].direction) == (1, "minimize")
     database.close()
 
 
