@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from qpsearch.records import TrialRecord
+from qpsearch.records import Objective, TrialRecord
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -21,11 +21,13 @@ class TableFormat(StrEnum):
     JSON = "json"
 
 
-def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+def trial_rows(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[dict[str, Any]]:
     """Return a row for each trial: what became of it, then its parameters as columns ``param.NAME``.
 
-    A parameter that a trial did not draw is None there.
+    A parameter that a trial did not draw is None there. Of several objectives, each has a column ``objective.METRIC``,
+    which is None where the trial is not complete.
     """
+    several = [each.metric.value for each in objectives] if len(objectives) > 1 else []
     names = list(dict.fromkeys(name for record in records for name in record.params))
     return [
         {
@@ -39,6 +41,7 @@ def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
             "duration_s": record.duration_s,
             "place": record.place,
         }
+        | {f"objective.{name}": dict(zip(several, record.values, strict=False)).get(name) for name in several}
         | {f"param.{name}": record.params.get(name) for name in names}
         | {"config": record.config_json}
         for record in records

@@ -101,8 +101,9 @@ def export(
         if kind is ExportFormat.OPTUNA:
             paths = [export_optuna(database, study, output)]
         else:
-            epochs = reading.epoch_rows(database, study)
-            paths = write_tables(trial_rows(records), epochs, TableFormat(kind.value), output, study)
+            objectives = reading.space_of(database, study).search.objectives
+            trials, epochs = trial_rows(records, objectives), reading.epoch_rows(database, study)
+            paths = write_tables(trials, epochs, TableFormat(kind.value), output, study)
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror}). --output names another folder.") from None
     if as_json:

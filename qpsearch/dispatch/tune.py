@@ -12,7 +12,8 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ import psutil
 import ray
 from ray import cloudpickle, tune
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
+from ray.tune import registry as tune_registry
 from ray.tune.execution import class_cache
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -71,7 +73,11 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt, *, cpus: float, gpus
     scratch = _scratch(bench.checkpoints)
     worker = tune.with_resources(tune.with_parameters(_Worker, bench=bench), {"cpu": cpus, "gpu": gpus})
     try:
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # what Ray prints, the ledger tells
+        with (
+            open(os.devnull, "w") as nowhere,
+            contextlib.redirect_stdout(nowhere),  # what Ray prints, the ledger tells
+            _registry_asked_once(),
+        ):
             tune.Tuner(
                 worker,
                 tune_config=tune.TuneConfig(
@@ -95,6 +101,32 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt, *, cpus: float, gpus
         shutil.rmtree(scratch, ignore_errors=True)
     if bridge.fatal is not None:
         raise bridge.fatal
+
+
+@contextlib.contextmanager
+def _registry_asked_once() -> Iterator[None]:
+    """Remember what Tune's registry answers: it asks Ray's control store five times a trial for the one trainable."""
+    registry: Any = tune_registry._global_registry
+    asked, register = lru_cache(registry.get), registry.register
+
+    def contains(category: str, key: str) -> bool:
+        try:
+            asked(category, key)
+        except ValueError:  # which is not remembered
+            return False
+        return True
+
+    def forget_and_register(category: str, key: str, value: object) -> None:
+        asked.cache_clear()
+        register(category, key, value)
+
+    own = {"get": asked, "contains": contains, "register": forget_and_register}
+    vars(registry).update(own)
+    try:
+        yield
+    finally:
+        for name in own:
+            del vars(registry)[name]
 
 
 class _Bridge:

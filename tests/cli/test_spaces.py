@@ -1,5 +1,6 @@
 """``qpsearch space ...`` as a user calls it."""
 
+import csv
 import json
 import re
 import subprocess
@@ -88,6 +89,10 @@ def test_several_objectives_run_and_best_shows_the_front(tmp_path: Path) -> None
     assert f"{len(front)} of 12 complete trials are beaten in all objectives by none" in shown
     page = qpsearch(tmp_path, "importance", "tradeoff")
     assert page.returncode == 0, page.stderr
+    assert qpsearch(tmp_path, "export", "tradeoff", "--format", "csv").returncode == 0
+    with (tmp_path / "studies" / "export" / "tradeoff-trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert all(float(row["objective.macs"]) > 0 and row["objective.val_accuracy"] == row["value"] for row in rows)
     (summary,) = reply(tmp_path, "status", "tradeoff")["studies"]
     assert len(summary["objectives"]) == 3
 
