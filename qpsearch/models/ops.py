@@ -7,10 +7,9 @@ import math
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-THRESHOLD_EPS = 1e-7
+from qpsearch.models.product_unit import FusedProductUnit, plain_product_unit2d
 
 
 def bounded_quotient(z: Tensor, alpha: float) -> Tensor:
@@ -51,12 +50,9 @@ def bounded_linear(z: Tensor, alpha: float) -> Tensor:
     return (z + 1).clamp(0, alpha)
 
 
-def positive_floor(theta: Tensor) -> Tensor:
-    """Return the smallest value that a product unit's input may take: ``softplus(theta) + 1e-7`` (rules P7, P8)."""
-    return F.softplus(theta) + THRESHOLD_EPS
-
-
-def product_unit2d(x: Tensor, exponents: Tensor, theta: Tensor, clip: float | None = None) -> Tensor:
+def product_unit2d(
+    x: Tensor, exponents: Tensor, theta: Tensor, clip: float | None = None, *, fused: bool = True
+) -> Tensor:
     """Multiply the powers of a neighbourhood: ``exp(conv2d(ln max(x, softplus(theta) + 1e-7), W))``.
 
     Each output is the product over input channels and a k x k window of x_hat ** w. Outside the image
@@ -68,6 +64,8 @@ def product_unit2d(x: Tensor, exponents: Tensor, theta: Tensor, clip: float | No
         exponents: (C', C, k, k), k odd.
         theta: A scalar; its softplus is the floor of x.
         clip: Bound on the magnitude of the sum before exp; None for none (rule P10).
+        fused: One step of autograd that keeps half of what the composition keeps, and has no second derivative;
+            False composes the same numbers of torch's own operations.
 
     Returns:
         (N, C', H, W), positive; finite wherever the sum stays below 88 (float32).
@@ -77,11 +75,11 @@ def product_unit2d(x: Tensor, exponents: Tensor, theta: Tensor, clip: float | No
     with _full_precision(x.device.type):
         if x.dtype in (torch.float16, torch.bfloat16):
             x = x.float()
-        logs = torch.log(torch.maximum(x, positive_floor(theta.to(x.dtype))))
-        sums = F.conv2d(logs, exponents.to(x.dtype), padding=exponents.shape[-1] // 2)
-        if clip is not None:
-            sums = sums.clamp(-clip, clip)
-        return torch.exp(sums)
+        exponents, theta = exponents.to(x.dtype), theta.to(x.dtype)
+        if not fused:
+            return plain_product_unit2d(x, exponents, theta, clip)
+        y: Tensor = FusedProductUnit.apply(x, exponents, theta, clip)[0]
+        return y
 
 
 def _full_precision(device: str) -> AbstractContextManager[object]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from qpsearch.architecture import TrialConfig
 from qpsearch.artifacts import open_artifacts
+from qpsearch.cost import cost
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.models import build_model
 from qpsearch.records import CUDA_CONTEXT_BYTES, EpochReport, RunSettings
@@ -31,6 +32,7 @@ from qpsearch.training.optim import build_optimizer, lr_at
 from qpsearch.vocabulary import DATASETS
 
 OUT_OF_MEMORY_SIGNS = ("can't allocate memory", "not enough memory", "CUDA error: out of memory", "ALLOC_FAILED")
+MEASURED_BYTES = 2**30
 EXPLODED = 1000.0  # times the loss of guessing: far above any loss that training came back from
 
 
@@ -70,14 +72,16 @@ def peak_of_steps(config: TrialConfig, run: RunSettings, steps: int = 3) -> tupl
 def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.0) -> float:
     """Estimate how long an epoch takes, from a few batches of noise in the place of images; no data set is read.
 
+    Where a batch of large images would take more than a gigabyte of activations, a part of it is timed instead.
+
     Args:
         config: What would be trained.
         run: Device, threads and memory format.
-        within_s: About how long to measure, after one batch that warms up.
+        within_s: About how long to measure; a single batch may take longer.
     """
     torch.set_num_threads(run.threads)
-    device, batch = torch.device(run.device), config.recipe.batch_size
-    facts = DATASETS[config.data.dataset]
+    device, facts = torch.device(run.device), DATASETS[config.data.dataset]
+    batch = max(2, min(config.recipe.batch_size, MEASURED_BYTES // cost(config.network).activation_bytes))
     side = facts.stored_size or facts.size
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(
@@ -88,7 +92,7 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
     trainer = _Trainer(config, run, (noise, noise))
 
     def timed(work: Callable[[], object]) -> float:
-        work()
+        """Return the median seconds of an image; the first run warms up, unless it has taken its time already."""
         taken: list[float] = []
         while sum(taken) < within_s / 2 and len(taken) < 20:
             began = time.perf_counter()
@@ -96,12 +100,12 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             taken.append(time.perf_counter() - began)
-        return statistics.median(taken)
+        return statistics.median(taken[1:] or taken) / batch
 
-    steps = math.ceil((facts.train_images - config.data.validation) / batch)
-    step_s = timed(lambda: trainer.steps(1, evaluates=False))
-    evaluation_s = timed(lambda: evaluate(trainer.model, noise, config.data.dataset)) / batch
-    return steps * step_s + config.data.validation * evaluation_s
+    train_s = timed(lambda: trainer.steps(1, evaluates=False))
+    evaluation_s = timed(lambda: evaluate(trainer.model, noise, config.data.dataset))
+    validation = config.data.validation
+    return (facts.train_images - validation) * train_s + validation * evaluation_s
 
 
 class _Trainer:

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from qpsearch.models.ops import THRESHOLD_EPS, bounded_quotient, positive_floor, product_unit2d
+from qpsearch.models.ops import bounded_linear, bounded_quotient, product_unit2d
+from qpsearch.models.product_unit import THRESHOLD_EPS, positive_floor
 
 
 def product_by_hand(x: np.ndarray, w: np.ndarray, theta: float, clip: float | None) -> np.ndarray:
@@ -46,6 +47,72 @@ def test_the_product_unit_has_the_gradients_of_its_formula() -> None:
     assert torch.autograd.gradcheck(lambda a, b, c: product_unit2d(a, b, c, None), (x, w, theta))
     below = torch.full((1, 2, 3, 3), -1.0, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda a, b, c: product_unit2d(a, b, c, 8.0), (below, w, theta))
+
+
+def parts(width: int = 3, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(1)
+    x = torch.randn(2, width, 5, 4, dtype=dtype, requires_grad=True)
+    w = (torch.randn(4, width, 3, 3, dtype=dtype) / 4).requires_grad_()
+    return x, w, torch.tensor(0.3, dtype=dtype, requires_grad=True)
+
+
+@pytest.mark.parametrize("clip", [None, 8.0, 0.3])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_the_fused_form_is_the_plain_one(clip: float | None, memory_format: torch.memory_format) -> None:
+    """Values and all gradients, with some inputs below the floor and, where there is a clip, some sums beyond it."""
+    x, w, theta = parts()
+    x = x.detach().contiguous(memory_format=memory_format).requires_grad_()
+    found = []
+    for fused in (True, False):
+        y = product_unit2d(x, w, theta, clip, fused=fused)
+        found.append((y, *torch.autograd.grad((y * torch.arange(y.numel()).view_as(y)).sum(), (x, w, theta))))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+def test_the_fused_form_keeps_half_of_what_the_plain_one_keeps() -> None:
+    x, w, theta = parts(64, torch.float32)
+
+    def kept(fused: bool) -> int:
+        storages: dict[int, int] = {}
+
+        def note(tensor: Tensor) -> Tensor:
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            product_unit2d(x * 1, w, theta, 8.0, fused=fused)
+        return sum(storages.values()) - 4 * w.numel()
+
+    assert kept(True) <= 0.7 * kept(False)
+
+
+def test_a_second_derivative_is_refused_by_the_fused_form_and_right_in_the_plain_one() -> None:
+    x, w, theta = parts()
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        torch.autograd.grad(product_unit2d(x, w, theta).sum(), x, create_graph=True)
+    x = (x.detach().abs() + 2).requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda a, b: product_unit2d(a, b, theta, fused=False), (x, w))
+
+
+def test_the_fused_form_under_vmap_and_functional_call() -> None:
+    x, w, theta = parts()
+    several = torch.stack([w, w / 2]).detach()
+    ours = torch.vmap(lambda exponents: product_unit2d(x.detach(), exponents, theta.detach(), 8.0))(several)
+    for index in range(2):
+        torch.testing.assert_close(ours[index], product_unit2d(x, several[index], theta, 8.0, fused=False).detach())
+    slopes = torch.func.vmap(torch.func.grad(lambda e: product_unit2d(x.detach(), e, theta.detach()).sum()))(several)
+    expected = torch.autograd.grad(product_unit2d(x, w, theta, fused=False).sum(), w)[0]
+    torch.testing.assert_close(slopes[0], expected)
+
+
+@pytest.mark.parametrize("bound", [2.0, 4.0, 8.0])
+def test_the_clipped_linear_function_is_bounded_and_passes_through_0_1(bound: float) -> None:
+    z = torch.linspace(-10, 10, 81, dtype=torch.float64)
+    np.testing.assert_array_equal(bounded_linear(z, bound), np.minimum(np.maximum(0, z.numpy() + 1), bound))
+    assert bounded_linear(torch.zeros(1), bound).item() == 1
+    with pytest.raises(ValueError, match="alpha must exceed 1"):
+        bounded_linear(z, 1.0)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
