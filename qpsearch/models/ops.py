@@ -64,8 +64,8 @@ def product_unit2d(
         exponents: (C', C, k, k), k odd.
         theta: A scalar; its softplus is the floor of x.
         clip: Bound on the magnitude of the sum before exp; None for none (rule P10).
-        fused: One step of autograd that keeps half of what the composition keeps, and has no second derivative;
-            False composes the same numbers of torch's own operations.
+        fused: One step of autograd that keeps half of what the composition keeps; False composes the same numbers of
+            torch's own operations.
 
     Returns:
         (N, C', H, W), positive; finite wherever the sum stays below 88 (float32).

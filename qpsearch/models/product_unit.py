@@ -6,6 +6,8 @@ its operations. Everything that backward needs follows from two of them: with ``
 
     ds = g y,    dW = conv_weight(l, ds),    dl = conv_input(ds, W),
     dx = dl exp(-l) where l > ln floor,    dfloor = sum of dl exp(-l) elsewhere.
+
+Both tensors are outputs of the step, so these formulas can be differentiated in turn.
 """
 
 from typing import Any
@@ -53,33 +55,25 @@ class FusedProductUnit(torch.autograd.Function):
         """Keep the two tensors, the exponents and the threshold."""
         _, exponents, theta, clip = inputs
         y, logs = output
-        ctx.mark_non_differentiable(logs)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(y, logs, exponents, theta)
         ctx.clip = clip
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Return the gradients of x, exponents and theta.
-
-        Raises:
-            RuntimeError: A second derivative is asked for, which this form has not.
-        """
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "the fused product unit has no second derivative; build the network with "
-                "qpsearch.models.ops.product_unit2d(..., fused=False) to differentiate twice"
-            )
-        if gradient is None:
-            return None, None, None, None
+    def backward(ctx: Any, at_y: Tensor | None, at_logs: Tensor | None) -> tuple[Tensor | None, ...]:
+        """Return the gradients of x, exponents and theta; ``at_logs`` comes only when this is differentiated."""
         y, logs, exponents, theta = ctx.saved_tensors
-        at_sums = gradient * y
-        if ctx.clip is not None:
-            bounds = torch.tensor([-ctx.clip, ctx.clip], dtype=y.dtype, device=y.device).exp()
-            at_sums = torch.where((y > bounds[0]) & (y < bounds[1]), at_sums, 0)
-        at_logs, at_exponents = _convolution_backward(at_sums, logs, exponents)
-        floor = positive_floor(theta)
-        above = logs > floor.log()
+        at_exponents = None
+        if at_y is not None:
+            at_sums = at_y * y
+            if ctx.clip is not None:
+                bounds = torch.tensor([-ctx.clip, ctx.clip], dtype=y.dtype, device=y.device).exp()
+                at_sums = torch.where((y > bounds[0]) & (y < bounds[1]), at_sums, 0)
+            through, at_exponents = _convolution_backward(at_sums, logs, exponents)
+            at_logs = through if at_logs is None else at_logs + through
+        if at_logs is None:
+            return None, None, None, None
+        above = logs > positive_floor(theta).log()
         at_input = at_logs * torch.exp(-logs)
         at_floor = torch.where(above, 0, at_input)
         at_theta = at_floor.sum_to_size(theta.shape) * torch.sigmoid(theta)

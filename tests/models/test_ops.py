@@ -87,12 +87,13 @@ def test_the_fused_form_keeps_half_of_what_the_plain_one_keeps() -> None:
     assert kept(True) <= 0.7 * kept(False)
 
 
-def test_a_second_derivative_is_refused_by_the_fused_form_and_right_in_the_plain_one() -> None:
-    x, w, theta = parts()
-    with pytest.raises(RuntimeError, match="no second derivative"):
-        torch.autograd.grad(product_unit2d(x, w, theta).sum(), x, create_graph=True)
-    x = (x.detach().abs() + 2).requires_grad_()
-    assert torch.autograd.gradgradcheck(lambda a, b: product_unit2d(a, b, theta, fused=False), (x, w))
+@pytest.mark.parametrize("clip", [None, 8.0])
+@pytest.mark.parametrize("shift", [2.0, -6.0], ids=["above the floor", "below"])
+def test_the_fused_form_can_be_differentiated_twice(clip: float | None, shift: float) -> None:
+    _, w, theta = parts()
+    x = (torch.rand(1, 3, 3, 3, dtype=torch.float64) + shift).requires_grad_()
+    assert torch.autograd.gradcheck(lambda a, b, c: product_unit2d(a, b, c, clip), (x, w, theta))
+    assert torch.autograd.gradgradcheck(lambda a, b, c: product_unit2d(a, b, c, clip), (x, w, theta))
 
 
 def test_the_fused_form_under_vmap_and_functional_call() -> None:
