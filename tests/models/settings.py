@@ -5,7 +5,7 @@ import random
 
 from qpsearch.architecture import Network, ProductUnitRules, QuotientRules, Stage, check_shapes
 from qpsearch.errors import Infeasible
-from qpsearch.vocabulary import BlockKind, ExponentInit, InitKind, NormKind, NormPlacement, ShortcutKind
+from qpsearch.vocabulary import BlockKind, ExponentInit, InitKind, NormKind, NormPlacement, ShortcutKind, StemPool
 
 RULES = list(itertools.product(BlockKind, NormKind, NormPlacement, InitKind, ShortcutKind))
 
@@ -56,7 +56,16 @@ def random_network(seed: int) -> Network:
             )
             for _ in range(generator.randint(1, 3))
         )
-        network = Network(channels=3, size=16, classes=5, stem_width=generator.choice([4, 8]), stages=stages)
+        network = Network(
+            channels=3,
+            size=16,
+            classes=5,
+            stem_width=generator.choice([4, 8]),
+            stem_kernel=generator.choice([3, 3, 5, 7]),
+            stem_stride=generator.choice([1, 1, 2]),
+            stem_pool=generator.choice([StemPool.NONE, StemPool.NONE, StemPool.MAX]),
+            stages=stages,
+        )
         try:
             check_shapes(network)
         except Infeasible:

@@ -1,5 +1,7 @@
 """Blocks against their formulas, and laws that hold for every setting."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torchvision
@@ -8,7 +10,15 @@ from torch import Tensor, nn
 from qpsearch.models.blocks import BLOCKS, PadShortcut, ProductUnit2d, ProductUnitBlock
 from qpsearch.models.inits import init_block
 from qpsearch.models.ops import bounded_quotient, product_unit2d
-from qpsearch.vocabulary import BlockKind, ExponentInit, InitKind, NormKind, NormPlacement, ShortcutKind
+from qpsearch.vocabulary import (
+    BlockKind,
+    ExponentInit,
+    InitKind,
+    NormKind,
+    NormPlacement,
+    QuotientKind,
+    ShortcutKind,
+)
 from tests.models.settings import RULES, stage
 
 
@@ -83,6 +93,24 @@ def test_the_quotient_block_is_the_papers() -> None:
             assert isinstance(projection, nn.Sequential)
             shortcut = bounded_quotient(conv_norm(x, projection[0], projection[1]), 1.8)
         torch.testing.assert_close(block(x), shortcut * bounded_quotient(z, 1.8))
+
+
+@pytest.mark.parametrize("kind", QuotientKind)
+def test_what_bounds_a_quotient_is_a_setting(kind: QuotientKind) -> None:
+    """Rules Q2, Q3: on the branch and on a projection shortcut alike."""
+    own = stage(BlockKind.QUOTIENT, width=16, stride=2, alpha=4.0)
+    assert own.quotient is not None
+    own = replace(own, quotient=replace(own.quotient, activation=kind))
+    torch.manual_seed(0)
+    block = BLOCKS[BlockKind.QUOTIENT].build(own, 8, 2)
+    functions = {
+        QuotientKind.SIGMOID: lambda z: bounded_quotient(z, 4.0),
+        QuotientKind.LINEAR: lambda z: (z + 1).clamp(0, 4.0),
+        QuotientKind.RELU: torch.relu,
+    }
+    x, bound = torch.rand(4, 8, 6, 6), functions[kind]
+    shortcut = block.get_submodule("shortcut.0")
+    torch.testing.assert_close(block(x), bound(shortcut(x)) * bound(block.get_submodule("branch")(x)))
 
 
 def test_the_product_unit_block_is_pures() -> None:

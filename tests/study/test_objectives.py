@@ -1,6 +1,7 @@
 """Several objectives: a value for each in the database, read by Optuna as its own."""
 
 import warnings
+from collections import Counter
 
 import optuna
 import pytest
@@ -10,9 +11,11 @@ from optuna.trial import TrialState
 
 from qpsearch.architecture import TrialConfig
 from qpsearch.cost import cost
+from qpsearch.records import Failed
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import reading
 from qpsearch.study.storage import Database
+from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, release, resumed_ledger, train_all
 from tests.scripted import Behaviour, space_text
 
@@ -22,6 +25,20 @@ def space(sampler: str) -> Space:
     return parse_space(
         edited(text, {"search.objective": {"maximize": "val_accuracy", "minimize": ["macs", "parameters"]}})
     )
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp"])
+def test_failures_have_no_values_and_the_sampler_goes_on(sqlite_url: str, sampler: str) -> None:
+    with new_ledger(sqlite_url, space(sampler)) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            if assignment.trial % 3 == 1:
+                failed = Failed(reason=FailReason.DIVERGED, detail="as the test says")
+                ledger.fail(assignment.trial, assignment.attempt, failed)
+            else:
+                train_all(ledger, assignment)
+    records = reading.trial_records(Database.open(sqlite_url), "scripted")
+    assert Counter(record.state for record in records) == {"COMPLETE": 9, "FAIL": 5}
+    assert all((record.values == ()) == (record.state == "FAIL") for record in records)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp"])
