@@ -7,7 +7,7 @@ network, module by module, on the meta device.
 from dataclasses import dataclass
 
 from qpsearch.architecture import Network, Stage, down, stem_size
-from qpsearch.vocabulary import BlockKind, NormPlacement, ShortcutKind, StemPool
+from qpsearch.vocabulary import BlockKind, NormKind, NormPlacement, ShortcutKind, StemPool
 
 FLOAT_BYTES = 4
 
@@ -41,7 +41,7 @@ def cost(network: Network) -> Cost:
     size, width = down(network.size, network.stem_stride), network.stem_width
     total = _conv(network.channels, width, network.stem_kernel, size)
     if _stem_has_norm(first):
-        total += _norm(width, size) + _pointwise(width, size)
+        total += _norm(first, width, size) + _pointwise(width, size)
     if network.stem_pool is StemPool.MAX:
         size = stem_size(network)
         total += _pointwise(width, size)
@@ -51,7 +51,7 @@ def cost(network: Network) -> Cost:
         for _ in range(stage.depth - 1):
             total += _block(stage, width, size, 1)
     if has_final_norm(last):
-        total += _norm(width, size) + _pointwise(width, size)
+        total += _norm(last, width, size) + _pointwise(width, size)
     head = Cost((width + 1) * network.classes, width * network.classes, network.classes * FLOAT_BYTES)
     return total + _pointwise(width, 1) + head
 
@@ -76,7 +76,8 @@ def _block(stage: Stage, width_in: int, size_in: int, stride: int) -> Cost:
     pre = stage.norm_placement is NormPlacement.PRE
     product_unit = stage.block is BlockKind.PRODUCT_UNIT
     total = _conv(width_in, stage.width, 3, size, stride) + _conv(stage.width, stage.width, 3, size)
-    total += (_norm(width_in, size_in) if pre else _norm(stage.width, size)) + _norm(stage.width, size)
+    total += _norm(stage, width_in, size_in) if pre else _norm(stage, stage.width, size)
+    total += _norm(stage, stage.width, size)
     if product_unit:
         total += Cost(parameters=1)  # the threshold
     else:
@@ -94,7 +95,9 @@ def _shortcut(stage: Stage, width_in: int, size: int, stride: int) -> Cost:
     if stage.shortcut is ShortcutKind.PAD:
         return _pointwise(stage.width, size)
     kernel = 3 if stage.shortcut is ShortcutKind.CONV3X3 else 1
-    total = _conv(width_in, stage.width, kernel, size, stride) + _norm(stage.width, size)
+    total = _conv(width_in, stage.width, kernel, size, stride) + _norm(stage, stage.width, size)
+    if stage.shortcut is ShortcutKind.AVERAGE_POOL and stride > 1:
+        total += _pointwise(width_in, size)
     return total + (_pointwise(stage.width, size) if stage.block is BlockKind.QUOTIENT else Cost())
 
 
@@ -103,7 +106,9 @@ def _conv(width_in: int, width: int, kernel: int, size_out: int, stride: int = 1
     return Cost(weights, weights * size_out**2, width * size_out**2 * FLOAT_BYTES)
 
 
-def _norm(width: int, size: int) -> Cost:
+def _norm(stage: Stage, width: int, size: int) -> Cost:
+    if stage.norm is NormKind.NONE:
+        return Cost()
     return Cost(parameters=2 * width, activation_bytes=width * size**2 * FLOAT_BYTES)
 
 

@@ -22,6 +22,8 @@ class NormKind(StrEnum):
 
     BATCH = "batch"
     GROUP = "group"
+    LAYER = "layer"
+    NONE = "none"
 
 
 class NormPlacement(StrEnum):
@@ -35,7 +37,9 @@ class InitKind(StrEnum):
     """How convolution weights start; see ``qpsearch.models.inits``."""
 
     FRAMEWORK = "framework"
+    KAIMING_FAN_IN = "kaiming_fan_in"
     KAIMING_FAN_OUT = "kaiming_fan_out"
+    ORTHOGONAL = "orthogonal"
     ZERO_LAST_NORM = "zero_last_norm"
 
 
@@ -44,6 +48,7 @@ class ShortcutKind(StrEnum):
 
     CONV3X3 = "conv3x3"
     CONV1X1 = "conv1x1"
+    AVERAGE_POOL = "average_pool"
     PAD = "pad"
 
 

@@ -89,13 +89,20 @@ class PadShortcut(nn.Module):
 
 
 def build_shortcut(stage: Stage, width_in: int, stride: int, fill: float) -> nn.Module:
-    """Build the identity where shapes agree, else what the stage's rule says (rules Q14, P14)."""
+    """Build the identity where shapes agree, else what the stage's rule says (rules Q14, P14).
+
+    ``average_pool`` averages s x s pixels before a 1x1 convolution, which skips none of them.
+    """
     if stride == 1 and width_in == stage.width:
         return nn.Identity()
     if stage.shortcut is ShortcutKind.PAD:
         return PadShortcut(width_in, stage.width, stride, fill)
+    norm = build_norm(stage.norm, stage.width)
+    if stage.shortcut is ShortcutKind.AVERAGE_POOL and stride > 1:
+        pool = nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)
+        return nn.Sequential(pool, conv(width_in, stage.width, 1), norm)
     kernel = 3 if stage.shortcut is ShortcutKind.CONV3X3 else 1
-    return nn.Sequential(conv(width_in, stage.width, kernel, stride), build_norm(stage.norm, stage.width))
+    return nn.Sequential(conv(width_in, stage.width, kernel, stride), norm)
 
 
 def build_branch(stage: Stage, width_in: int, stride: int) -> nn.Sequential:

@@ -8,7 +8,7 @@ from qpsearch.cost import has_final_norm
 from qpsearch.models.blocks import BLOCKS, BoundedQuotient, conv
 from qpsearch.models.inits import init_block, init_convolutions
 from qpsearch.models.norms import build_norm
-from qpsearch.vocabulary import InitKind, StemPool
+from qpsearch.vocabulary import StemPool
 
 
 class ResidualNetwork(nn.Module):
@@ -52,8 +52,7 @@ def build_model(network: Network, seed: int) -> ResidualNetwork:
 
 def _stem(network: Network, first: Stage) -> nn.Module:
     convolution = conv(network.channels, network.stem_width, network.stem_kernel, network.stem_stride)
-    if first.init is not InitKind.FRAMEWORK:
-        init_convolutions(convolution)
+    init_convolutions(convolution, first.init)
     layers: list[nn.Module] = [convolution]
     if not has_final_norm(first):  # else the first block begins with a normalisation
         act = BoundedQuotient(first.quotient) if first.quotient is not None else nn.ReLU()

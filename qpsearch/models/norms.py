@@ -11,12 +11,17 @@ def build_norm(kind: NormKind, width: int) -> nn.Module:
     """Build a normalisation of ``width`` channels with a learned scale (1) and shift (0).
 
     Group normalisation takes as many groups as leave at least 8 channels in each; a narrower layer is one group.
+    Layer normalisation is over all channels and pixels of an image. ``none`` passes everything through.
     """
     match kind:
         case NormKind.BATCH:
             return nn.BatchNorm2d(width)
         case NormKind.GROUP:
             return nn.GroupNorm(group_count(width), width)
+        case NormKind.LAYER:
+            return nn.GroupNorm(1, width)
+        case NormKind.NONE:
+            return nn.Identity()
 
 
 def group_count(width: int) -> int:

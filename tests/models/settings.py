@@ -7,7 +7,12 @@ from qpsearch.architecture import Network, ProductUnitRules, QuotientRules, Stag
 from qpsearch.errors import Infeasible
 from qpsearch.vocabulary import BlockKind, ExponentInit, InitKind, NormKind, NormPlacement, ShortcutKind, StemPool
 
-RULES = list(itertools.product(BlockKind, NormKind, NormPlacement, InitKind, ShortcutKind))
+RULES = [  # every mix of four rules, and the fifth in turn
+    (*mix, shortcut)
+    for mix, shortcut in zip(
+        itertools.product(BlockKind, NormKind, NormPlacement, InitKind), itertools.cycle(ShortcutKind), strict=False
+    )
+]
 
 
 def stage(
