@@ -13,12 +13,13 @@ from typing import Final
 from qpsearch.architecture import TrialConfig, resolve
 from qpsearch.cost import Cost, cost
 from qpsearch.errors import Infeasible, SpaceError
-from qpsearch.records import Scalar
+from qpsearch.records import Budget, Scalar
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Chooser, Draw, RandomChooser, Space, settle
 from qpsearch.space.constraints import Limit, lookup_in
 from qpsearch.space.domains import Choice, Domain, IntRange
 from qpsearch.space.expressions import ExpressionError
+from qpsearch.vocabulary import SamplerKind
 
 TRIES: Final = 1000  # draws that are looked at before a space is held to be empty
 
@@ -38,10 +39,12 @@ class Refusals:
     draws: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     nearest: dict[str, float] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, refused: Infeasible) -> None:
-        """Count a refusal; of a limit, keep the value that came nearest to it."""
+        """Count a refusal, and keep the first as an example; of a limit, keep the value that came nearest to it."""
         self.counts[refused.rule] += 1
+        self.examples.setdefault(refused.rule, str(refused))
         if refused.value is not None:
             known = self.nearest.get(refused.rule, refused.value)
             nearer = min if "<=" in refused.rule else max
@@ -50,7 +53,8 @@ class Refusals:
     def __str__(self) -> str:
         parts = []
         for rule, count in self.counts.most_common():
-            near = f", the nearest had {self.nearest[rule]:,.0f}" if rule in self.nearest else ""
+            example = "" if self.examples[rule] == rule else f", such as {self.examples[rule]!r}"
+            near = f", the nearest had {self.nearest[rule]:,.0f}" if rule in self.nearest else example
             parts.append(f"{rule} ({count} of {self.draws} draws{near})")
         return "; ".join(parts)
 
@@ -140,6 +144,14 @@ def every_point(space: Space) -> Iterator[Point | Infeasible]:
         places[-1] = (places[-1][0] + 1, places[-1][1])
 
 
+def on_the_grid(space: Space, budget: Budget) -> Budget:
+    """Return a budget of no more trials than a grid has points that may be trained; without a grid, as it is."""
+    if space.search.sampler is not SamplerKind.GRID:
+        return budget
+    allowed = sum(isinstance(each, Point) for each in every_point(space))
+    return budget.updated(trials=min(budget.trials, allowed))
+
+
 class _Odometer:
     """Takes the values of a space in turn: ``places`` says which of how many each decision takes."""
 
@@ -180,7 +192,7 @@ def _first_feasible(space: Space, seed: int) -> Point:
 def nothing_feasible(space: Space, refusals: Refusals) -> str:
     """Say that a space seems to be empty, and why."""
     none = f"study {space.study!r}: none of {refusals.draws} draws may be trained."
-    return f"{none} Refused by: {refusals}. Loosen one of them."
+    return f"{none} Refused by: {refusals}. Loosen {'it' if len(refusals.counts) == 1 else 'one of them'}."
 
 
 def _check_limit(limit: Limit, value: float) -> None:

@@ -82,12 +82,13 @@ def trials(study: StudyName, storage: Storage = DEFAULT_STORAGE, as_json: Json =
     if as_json:
         print_json({"study": study, "trials": [record.to_dict() for record in records]})
         return
-    metric = reading.space_of(database, study).search.objective.metric
-    table = Table("trial", "state", metric.value, "epochs", "seconds", "what was chosen, or why it failed", box=None)
+    metric, *costs = [each.metric.value for each in reading.space_of(database, study).search.objectives]
+    table = Table("trial", "state", metric, *costs, "epochs", "seconds", "what was chosen, or why it failed", box=None)
     for record in records:
-        value = f"{record.value:.4f}" if record.value is not None else "-"
+        values = [f"{record.value:.4f}" if record.value is not None else "-"]
+        values += [f"{value:,.0f}" for value in record.values[1:]] or ["-"] * len(costs)
         table.add_row(
-            str(record.number), record.state, value, str(record.epochs), f"{record.duration_s:.1f}", _choices(record)
+            str(record.number), record.state, *values, str(record.epochs), f"{record.duration_s:.1f}", _choices(record)
         )
     _console().print(table)
 
@@ -102,7 +103,7 @@ def best(study: StudyName, storage: Storage = DEFAULT_STORAGE, as_json: Json = F
     objectives = reading.space_of(database, study).search.objectives
     objective = objectives[0]
     records = reading.trial_records(database, study)
-    found = reading.best(records, objective)
+    found = reading.best(records, objectives)
     front = reading.front(records, objectives) if len(objectives) > 1 else []
     if as_json:
         document = {"study": study, "objective": asdict(objective), "best": found.to_dict() if found else None}

@@ -3,7 +3,7 @@
 import sys
 from typing import Final
 
-from qpsearch.errors import QpsearchError
+from qpsearch.errors import QpsearchError, SpaceError
 
 INTERRUPTED: Final = 130
 
@@ -21,7 +21,8 @@ def main() -> None:
 
             make_app(words[0] if words else None)()
     except QpsearchError as error:
-        print(f"qpsearch: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)
+        place = "" if isinstance(error, SpaceError) else "qpsearch: "  # FILE:LINE:COLUMN comes first, for editors
+        print(f"{place}{error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -26,16 +26,18 @@ PIPE_WIDTH = 200
 
 def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
     """Print what a search will be like, after timing three of its networks where ``measure`` is set."""
-    made = make_plan(loaded)
-    measured, device = _measured(loaded, made.sizes) if measure else ([], "")
-    if as_json:
-        print_json(_document(loaded, made, measured, device))
-        return
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = PIPE_WIDTH
+    made = make_plan(loaded)
+    if as_json:
+        measured, device = _measured(loaded, made.sizes) if measure else ([], "")
+        print_json(_document(loaded, made, measured, device))
+        return
     _print_tree(console, loaded)
     _print_networks(console, loaded, made)
+    with console.status("training three networks for some seconds each"):
+        measured, device = _measured(loaded, made.sizes) if measure else ([], "")
     _print_sizes(console, made, measured, device)
     for line in _costs(loaded, made, measured):
         console.print(line)

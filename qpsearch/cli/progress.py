@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Protocol, Self
@@ -55,7 +55,7 @@ class Progress(Protocol):
 
 def progress(space: Space, done: int, best: tuple[float, int] | None) -> Progress:
     """Return the display that fits where output goes; ``done`` and ``best`` are what a resumed study begins with."""
-    tally = Tally(objective=space.search.objective, asked=space.search.budget.trials, closed=done, best=best)
+    tally = Tally(objectives=space.search.objectives, asked=space.search.budget.trials, closed=done, best=best)
     return LiveProgress(tally, space.study) if sys.stdout.isatty() else PlainProgress(tally)
 
 
@@ -75,8 +75,11 @@ class Running:
 class Tally:
     """Counts what the events tell."""
 
-    def __init__(self, *, objective: Objective, asked: int, closed: int, best: tuple[float, int] | None) -> None:
-        self.objective, self.asked, self.closed, self.best = objective, asked, closed, best
+    def __init__(
+        self, *, objectives: Sequence[Objective], asked: int, closed: int, best: tuple[float, int] | None
+    ) -> None:
+        self.objective, self.is_alone = objectives[0], len(objectives) == 1
+        self.asked, self.closed, self.best = asked, closed, best
         self.here = 0
         self.states: dict[str, int] = {}
         self.running: dict[int, Running] = {}
@@ -115,8 +118,11 @@ class Tally:
         return (time.monotonic() - self.began) / self.here * (self.asked - self.closed)
 
     def best_text(self) -> str:
-        """Say the best value so far."""
-        return f"best {self.best[0]:.4f} (trial {self.best[1]})" if self.best else "no complete trial yet"
+        """Say the best value so far; of several objectives, that it is the best of one."""
+        if self.best is None:
+            return "no complete trial yet"
+        value, number = self.best
+        return f"best {value:.4f} (trial {number})" if self.is_alone else f"best {self.objective.metric} {value:.4f}"
 
     def _is_better(self, value: float) -> bool:
         return self.best is None or self.objective.sign * (value - self.best[0]) > 0
@@ -251,7 +257,9 @@ def display_may_be_gone(out: IO[str]) -> Iterator[None]:
 
 
 def duration(seconds: float) -> str:
-    """Return ``45 s``, ``3 min`` or ``2.5 h``."""
+    """Return ``45 s``, ``3 min``, ``2.5 h`` or ``3.1 days``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"

@@ -24,6 +24,7 @@ from qpsearch.cli.options import (
 from qpsearch.cli.progress import Progress, duration, progress
 from qpsearch.cli.sinks import Sink, Sinks, open_sinks
 from qpsearch.errors import StorageError, StorageOutdated, StudyExists, StudyMismatch, UserError
+from qpsearch.points import check_feasible, on_the_grid
 from qpsearch.records import Budget
 from qpsearch.space import Space, diff, load_space
 from qpsearch.space.space import Resources
@@ -99,7 +100,9 @@ def run(
     from qpsearch.study.storage import Database
 
     asked = _budget_change(trials, epochs, time, gpu_hours)
-    loaded = _trainable(load_space(space)).with_search(study=checked_name(study), seed=seed)
+    loaded = load_space(space).with_search(study=checked_name(study), seed=seed)
+    check_feasible(loaded)
+    asked = _on_the_grid(loaded, asked)
     loaded = _with_resources(loaded.with_search(budget=asked(loaded.search.budget)), concurrent, gpus, cpus)
     folder = data_folder(loaded.data.dataset)
     root = None if artifacts is None else checked_artifacts(artifacts)
@@ -152,6 +155,7 @@ def resume(
     except StorageOutdated:
         reader = Database.create(storage)
     stored = space_of(reader, study)
+    asked = _on_the_grid(stored, asked)
     if space is not None:
         refuse_other(reader, load_space(space).with_search(study=study))
     reader.close()
@@ -164,16 +168,19 @@ def resume(
     _drive(opened, loaded.resources, folder, dispatch, address, sinks, is_new=False)
 
 
-def _trainable(space: Space) -> Space:
-    """Check that something in a space may be trained; a grid that was left to itself has just as many trials."""
-    from qpsearch.errors import Infeasible
-    from qpsearch.points import check_feasible, every_point
+def _on_the_grid(space: Space, change: Callable[[Budget], Budget]) -> Callable[[Budget], Budget]:
+    """Return a change of the budget that asks a grid for no more trials than it has points, and says so."""
 
-    check_feasible(space)
-    if not space.search.whole_grid:
-        return space
-    allowed = sum(not isinstance(each, Infeasible) for each in every_point(space))
-    return space.with_search(budget=space.search.budget.updated(trials=allowed))
+    def within(stored: Budget) -> Budget:
+        wanted = change(stored)
+        capped = on_the_grid(space, wanted)
+        if capped.trials < wanted.trials:
+            print(
+                f"study {space.study}: a grid of {capped.trials} points, each taken once; more seeds: search.replicates"
+            )
+        return capped
+
+    return within
 
 
 def _drive(
@@ -281,7 +288,9 @@ def _plan(ledger: "Ledger", how: str) -> str:
 def _say_end(opened: "Opened", display: Progress, elsewhere: int, spent: str | None) -> None:
     tally = display.tally
     counts = ", ".join(f"{count} {state}" for state, count in sorted(tally.states.items())) or "none"
-    display.say(f"study {opened.name}: {tally.closed} of {tally.asked} trials ended, now {counts}; {tally.best_text()}")
+    display.say(
+        f"study {opened.name}: {tally.closed} of {tally.asked} trials ended, in this run {counts}; {tally.best_text()}"
+    )
     if spent is not None and tally.closed < tally.asked:
         display.say(
             f"the budget of {spent} is spent; a larger one goes on: qpsearch resume {opened.name}, with --epochs, "
@@ -379,7 +388,8 @@ def refuse_other(database: "Database", given: Space) -> None:
         raise StudyMismatch(
             f"study {stored.study!r} was made from another space:\n  "
             + "\n  ".join(changes)
-            + "\nResume it without --space, or start this space as a study of its own: qpsearch run FILE --study NAME."
+            + f"\nGo on with its own space (qpsearch resume {stored.study}), or start this one as a study of its own: "
+            "qpsearch run FILE --study NAME."
         )
 
 

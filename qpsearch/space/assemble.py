@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from qpsearch.records import Budget
-from qpsearch.space.constraints import Limit
+from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.document import Node, dump, load, parse, plain
 from qpsearch.space.domains import Constant, Group
 from qpsearch.space.extends import flatten
@@ -60,10 +60,17 @@ def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...]) -> Spac
     problems = Problems()
     leaves = LeafReader(problems, whole)
     tree = Reader(problems, leaves).section(whole, SPACE, "")
-    problems.raise_if_any()
-    network, training = _group(tree, "network"), _group(tree, "training")
+    network, training = tree.get("network"), tree.get("training")
+    if not isinstance(network, Group) or not isinstance(training, Group) or network.get("stages") is None:
+        problems.raise_if_any()
+    assert isinstance(network, Group)
+    assert isinstance(training, Group)
     checked = Whole(problems, whole, network, training, leaves)
-    search = _search(_group(tree, "search"), checked)
+    checked.check_parts(root.where.source)
+    conditions = (*checked.conditions("forbid"), *checked.conditions("require"))
+    problems.raise_if_any()
+    network = checked.used(network)
+    search = _search(_group(tree, "search"), checked, conditions)
     space = Space(
         source=text,
         study=_constant(tree, "study"),
@@ -73,7 +80,7 @@ def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...]) -> Spac
         search=search,
         resources=_resources(tree),
     )
-    checked.check(space, root.where.source)
+    checked.check(space)
     problems.raise_if_any()
     return space
 
@@ -100,7 +107,7 @@ def _data(tree: Group) -> Data:
     )
 
 
-def _search(search: Group, whole: Whole) -> Search:
+def _search(search: Group, whole: Whole, conditions: tuple[Condition, ...]) -> Search:
     named = _group(search, "objective")
     objectives = whole.objectives({way: _constant(named, way) for way in Direction})
     sampler = SamplerKind(_constant(search, "sampler"))
@@ -122,8 +129,7 @@ def _search(search: Group, whole: Whole) -> Search:
             for name, _ in limits.children
             if _constant(limits, name) is not None
         ),
-        conditions=(*whole.conditions("forbid"), *whole.conditions("require")),
-        whole_grid=grid is not None and _constant(search, "trials") is None,
+        conditions=conditions,
         replicates=_constant(search, "replicates"),
         seed=_constant(search, "seed"),
     )

@@ -21,6 +21,7 @@ from qpsearch.space.expressions import (
     Unary,
     Value,
     evaluate,
+    names,
     spelled,
 )
 from qpsearch.vocabulary import Metric
@@ -128,11 +129,15 @@ def check_condition(expression: Expression, paths: Paths) -> Expression:
             return Unary("not", check_condition(operand, paths))
         case Binary("==" | "!=" | "in" as sign, Name(path) as left, right) if path in paths:
             return Binary(sign, left, _possible(path, right, paths))
+        case Binary("==" | "!=" | "in", left, right) if not list(names(expression)):
+            raise ExpressionError(f"{spelled(expression)} names nothing of the space, so it never changes")
         case Binary("==" | "!=", left, right):
             return expression
         case Binary(sign, left, right) if sign in COMPARISONS:
             check_number(left, paths)
             check_number(right, paths)
+            if not list(names(expression)):
+                raise ExpressionError(f"{spelled(expression)} names nothing of the space, so it never changes")
             return expression
     raise ExpressionError(f"{spelled(expression)} is no condition. Compare it with ==, !=, <, <= or in")
 
@@ -179,9 +184,18 @@ def _fitting(path: str, value: Scalar, paths: Paths) -> Scalar:
     for candidate in (value, other):
         if any(_can_be(leaf, candidate) for leaf in paths[path]):
             return candidate
+    if isinstance(value, str) and any(_can_be(leaf, number) for leaf in paths[path] for number in _numbers(value)):
+        raise ExpressionError(f"{path} is a number, not the text {value!r}. Write {value} without quotes")
     listed = [item for leaf in paths[path] for item in possible_values(leaf) or [str(domain_of(leaf))]]
     known = list(dict.fromkeys("none" if item is None else str(item) for item in listed))
     raise ExpressionError(f"{path} is never {'none' if value is None else value!r}. {nearest(str(value), known)}")
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [int(text) if float(text).is_integer() else float(text)]
+    except (ValueError, OverflowError):
+        return []
 
 
 def _can_be(leaf: Leaf, value: object) -> bool:

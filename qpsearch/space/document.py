@@ -185,6 +185,8 @@ class _Builder:
 
     def _scalar(self, node: ScalarNode, where: Where) -> str | int | float | bool | None:
         text = str(node.value).replace("\a", "")  # the round-trip scanner marks so where a folded line was broken
+        if str(node.tag).startswith("!") or "python" in str(node.tag):
+            raise SpaceError([f"{where}: the tag {node.tag} means nothing in a space file. Remove it."])
         match str(node.tag).rsplit(":", 1)[-1]:
             case "null":
                 return None

@@ -6,7 +6,7 @@ file there are no dicts, no defaults to look up and no unknown keys.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qpsearch.records import Scalar
 from qpsearch.space.expressions import Expression, spelled
@@ -20,6 +20,9 @@ class Prior:
 
     value: Scalar
     confidence: Confidence = Confidence.MEDIUM
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "confidence", Confidence(self.confidence))
 
     def __str__(self) -> str:
         return f", prior: {_text(self.value)}, confidence: {self.confidence}"
@@ -144,6 +147,19 @@ class Derived:
     expression: Expression
     kind: Kind
 
+    def checked(self, value: Scalar) -> Scalar:
+        """Return a result as its leaf takes it.
+
+        Raises:
+            ValueError: The leaf may not have that value.
+        """
+        try:
+            return self.kind.parse(value, "")
+        except ValueError as error:
+            is_fraction = isinstance(value, float) and not value.is_integer()
+            hint = " round(...) or // makes it whole." if is_fraction and "whole" in self.kind.expected else ""
+            raise ValueError(f"{error}{hint}") from None
+
     def __str__(self) -> str:
         return f"= {spelled(self.expression)}"
 
@@ -160,6 +176,10 @@ class Group:
     def get(self, name: str) -> "Tree | None":
         """Return a child, None where there is none of that name."""
         return next((child for key, child in self.children if key == name), None)
+
+    def with_child(self, name: str, tree: "Tree") -> "Group":
+        """Return the group with another child of a name that it has."""
+        return Group(tuple((key, tree if key == name else child) for key, child in self.children))
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +256,12 @@ def leaves(path: str, tree: Tree) -> Iterator[tuple[str, Leaf]]:
 
 
 def _check_prior(domain: Domain) -> None:
-    if domain.prior is not None and domain.prior.value not in domain:
-        raise ValueError(f"the prior {_text(domain.prior.value)} is not in the domain")
+    if domain.prior is None:
+        return
+    if not isinstance(domain.prior, Prior):
+        raise ValueError(f"a prior is Prior(value), got {domain.prior!r}")
+    if domain.prior.value not in domain:
+        raise ValueError(f"the prior {_text(domain.prior.value)} is not in {replace(domain, prior=None)}")
 
 
 def _text(value: object) -> str:

@@ -236,7 +236,7 @@ class _Arithmetic:
                 lacks = next(name.path for name in names(pending.derived.expression) if name.path not in self._facts)
                 raise Infeasible(f"{rule}, but this draw has no {lacks}", rule)
             assert not isinstance(value, tuple)
-            return pending.derived.kind.parse(value, pending.path)
+            return pending.derived.checked(value)
         except ValueError as error:
             raise Infeasible(f"{rule}: {str(error).rstrip('.')}", rule) from None
 

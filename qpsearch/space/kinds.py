@@ -18,7 +18,7 @@ NONE = "none"
 AUTO = "auto"
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 UNITS: Final = {"K": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_BOUND = re.compile(r"(<=|>=)\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+_BOUND = re.compile(r"(<=|>=)\s*(\d+(?:\.\d+)?(?:[eE]\+?\d+)?)\s*([A-Za-z]*)")
 
 
 def shown(value: Scalar) -> str:
@@ -206,7 +206,7 @@ class Bounds:
     @property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the constants."""
-        one = r"(<=|>=)\s*\d+(\.\d+)?\s*(K|M|G|KiB|MiB|GiB)?"
+        one = r"(<=|>=)\s*\d+(\.\d+)?([eE]\+?\d+)?\s*(K|M|G|KiB|MiB|GiB)?"
         return {"type": "string", "pattern": rf"^\s*{one}(\s+and\s+{one})?\s*$"}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
@@ -218,7 +218,9 @@ class Bounds:
                 fix = f" Write '<= {value}'." if re.fullmatch(r"[\d.]+\s*\w*", str(value)) else ""
                 raise ValueError(f"{shown(value)}: expected {self.expected}.{fix}")
             if match[3] and match[3] not in UNITS:
-                raise ValueError(f"unknown unit {match[3]!r}. {nearest(match[3], list(UNITS))}")
+                meant = [unit for unit in UNITS if unit.lower() == match[3].lower()]
+                hint = f"Did you mean {meant[0]!r}?" if meant else nearest(match[3], list(UNITS))
+                raise ValueError(f"unknown unit {match[3]!r}. {hint}")
             found[match[1]] = float(match[2]) * UNITS.get(match[3], 1)
         if not found:
             raise ValueError(f"{shown(value)}: expected {self.expected}. Write '<= {value}'.")

@@ -19,14 +19,15 @@ from qpsearch.space.domains import (
     Prior,
     Tied,
 )
-from qpsearch.space.expressions import ExpressionError, parse_expression
+from qpsearch.space.expressions import FUNCTIONS, RESERVED, ExpressionError, parse_expression
 from qpsearch.space.kinds import Kind, Number, OneOf, OrWord, Whole
 from qpsearch.space.problems import Problems, kind_of
 from qpsearch.space.schema import LeafField, ListField
-from qpsearch.vocabulary import Confidence
+from qpsearch.vocabulary import Confidence, Metric
 
 DOMAINS: Final = ("choice", "int", "float", "log")
 BESIDE: Final = ("prior", "confidence", "tie")
+TAKEN: Final = {*FUNCTIONS, *RESERVED, "true", "false", "none", *(metric.value for metric in Metric)}
 IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ARITHMETIC = re.compile(r"[A-Za-z]\.|[-+*/%(]")  # a path, or a sign
 
@@ -52,7 +53,10 @@ class LeafReader:
                 fix = "; write {choice: [...]} to search it." if not field.fixed else "."
                 self._problems.wrong(where, path, f"{hint}{fix} Expected {field.kind.expected}.")
             case Mapping(_, where) if field.fixed:
-                self._problems.wrong(where, path, f"cannot be searched. Expected {field.kind.expected}.")
+                given = (
+                    "cannot be searched" if set(DOMAINS) & set(node.keys()) else f"takes one value, got {kind_of(node)}"
+                )
+                self._problems.wrong(where, path, f"{given}. Expected {field.kind.expected}.")
             case Mapping():
                 return self._domain(node, field.kind, name, path)
         return Constant(None)
@@ -204,10 +208,15 @@ class LeafReader:
         tie = node.get("tie")
         if tie is None:
             return None
-        if not isinstance(tie, Scalar) or not IDENTIFIER.fullmatch(str(tie.value)):
+        if not isinstance(tie, Scalar) or not isinstance(tie.value, str) or not IDENTIFIER.fullmatch(tie.value):
             self._problems.wrong(tie.where, path, "tie takes a name of letters, digits and '_'.")
             return None
-        tied = Tied(str(tie.value), domain)
+        if tie.value in TAKEN:
+            self._problems.wrong(
+                tie.where, path, f"{tie.value!r} means something else in conditions. Take another name."
+            )
+            return None
+        tied = Tied(tie.value, domain)
         self.ties.append((tie.where, path, tied))
         return tied
 

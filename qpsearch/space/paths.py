@@ -7,7 +7,7 @@ by the branch: ``network.stages.1.wide.width`` beside ``network.stages.1.width``
 from collections import defaultdict
 from dataclasses import dataclass
 
-from qpsearch.space.domains import Group, Items, Leaf, Tied, Tree, Variant, leaves, possible_values
+from qpsearch.space.domains import Constant, Group, Items, Leaf, Tied, Tree, Variant, leaves, possible_values
 from qpsearch.space.schema import SHAPE, STAGE, rule_paths
 from qpsearch.vocabulary import BlockKind
 
@@ -23,9 +23,11 @@ class PlacedStage:
     places: frozenset[int]
 
     def may_be(self, block: BlockKind | None) -> bool:
-        """Whether its blocks may be of that kind; True for None."""
+        """Whether its blocks may be of that kind; True for None, and where its block could not be read."""
         leaf = leaf_at(self.group, ("block",))
-        return block is None or leaf is None or block.value in (possible_values(leaf) or ())
+        if block is None or leaf is None or leaf == Constant(None):
+            return True
+        return block.value in (possible_values(leaf) or ())
 
 
 def placed_stages(tree: Tree) -> list[PlacedStage]:
@@ -33,6 +35,19 @@ def placed_stages(tree: Tree) -> list[PlacedStage]:
     found: list[PlacedStage] = []
     _place(STAGES, tree, frozenset({0}), found)
     return found
+
+
+def moving_places(stages: list[PlacedStage]) -> frozenset[int]:
+    """Return the places of a network that different items of the file's list may take from draw to draw.
+
+    They have no path: what ``network.stages.1.width`` means would depend on the draw.
+    """
+    items: dict[int, set[str]] = defaultdict(set)
+    for stage in stages:
+        item = stage.path.removeprefix(f"{STAGES}.").partition(".")[0]
+        for place in stage.places:
+            items[place].add(item if item.isdigit() else "")
+    return frozenset(place for place, own in items.items() if len(own) > 1)
 
 
 def leaf_at(tree: Tree | None, path: tuple[str, ...]) -> Leaf | None:
@@ -52,13 +67,15 @@ def known_paths(network: Group, training: Group) -> dict[str, list[Leaf]]:
             if isinstance(leaf, Tied):
                 found[leaf.name] = [leaf]
     rules = network.get("rules")
-    for stage in placed_stages(_child(network, "stages")):
+    stages = placed_stages(_child(network, "stages"))
+    moving = moving_places(stages)
+    for stage in stages:
         own: dict[tuple[str, ...], Leaf | None] = {(name,): leaf_at(stage.group, (name,)) for name in SHAPE}
         for rule in rule_paths():
             if stage.may_be(rule.block):
                 own[rule.path] = leaf_at(stage.group, rule.path) or leaf_at(rules, rule.path)
         for tail, placed in own.items():
-            for place in stage.places if placed is not None else ():
+            for place in stage.places - moving if placed is not None else ():
                 found[".".join((STAGES, str(place), *tail))].append(placed)  # type: ignore[arg-type]  # no None here
     return dict(found)
 

@@ -9,6 +9,7 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: list[tuple[Where, str]] = []
+        self._paths: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._found)
@@ -16,6 +17,11 @@ class Problems:
     def wrong(self, where: Where, path: str, text: str) -> None:
         """Note a problem."""
         self._found.append((where, f"{where}: {path}: {text}" if path else f"{where}: {text}"))
+        self._paths.add(path)
+
+    def hides(self, path: str) -> bool:
+        """Whether something at a path, above it or below it could not be read."""
+        return any(f"{path}.".startswith(f"{bad}.") or f"{bad}.".startswith(f"{path}.") for bad in self._paths if bad)
 
     def raise_if_any(self) -> None:
         """Raise all of them in the order of their files, each once.

@@ -61,7 +61,8 @@ class Reader:
             self._problems.wrong(node.where, path, f"is missing. Expected {field.kind.expected}.")
             return None
         if isinstance(field, StagesField) or (isinstance(field, SectionField) and _demands(field)):
-            self._problems.wrong(node.where, path, "is missing.")
+            keys = f"keys ({', '.join(field.fields)})" if isinstance(field, SectionField) else "a list of stages"
+            self._problems.wrong(node.where, path, f"is missing. Expected {keys}.")
             return None
         return _default(field, name)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from qpsearch.errors import SpaceError
 
+MOST_NAMED = 8
 _PACKAGE = Path(__file__).parent.parent
 
 
@@ -26,13 +27,14 @@ def find_space(name: str | Path, beside: Path | None = None) -> Path:
         SpaceError: There is no such file and no such shipped space.
     """
     path = (beside or Path()) / Path(name).expanduser()
-    if path.exists():
-        return path
     known = shipped()
+    if path.is_file() or (path.exists() and str(name) not in known):
+        return path
     if str(name) in known:
         return known[str(name)]
-    there = [str(other) for other in sorted(path.parent.glob("*.yaml"))] if path.parent.is_dir() else []
-    close = get_close_matches(str(name), [*known, *there, *(Path(other).name for other in there)], n=1, cutoff=0.75)
+    there = [other.name for other in sorted(path.parent.glob("*.yaml"))] if path.parent.is_dir() else []
+    meant = [f"{path.name}.yaml"] if f"{path.name}.yaml" in there else []
+    close = meant or get_close_matches(str(name), [*known, *there], n=1, cutoff=0.75)
     question = f"Did you mean {close[0]!r}? " if close else ""
-    files = f"Files there: {', '.join(there)}. " if there else ""
+    files = f"Files there: {', '.join(there[:MOST_NAMED])}{', ...' * (len(there) > MOST_NAMED)}. " if there else ""
     raise SpaceError([f"{name}: no such file. {question}{files}Shipped spaces: {', '.join(known)}."])

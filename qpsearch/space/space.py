@@ -32,7 +32,6 @@ class Search:
     Attributes:
         objectives: What is optimised: a metric of training first, costs after it.
         conditions: Of ``forbid`` and ``require``.
-        whole_grid: Whether the file leaves the number of trials to the grid.
     """
 
     objectives: tuple[Objective, ...]
@@ -42,7 +41,6 @@ class Search:
     budget: Budget
     limits: tuple[Limit, ...]
     conditions: tuple[Condition, ...]
-    whole_grid: bool
     replicates: int
     seed: int
 

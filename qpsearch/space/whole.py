@@ -8,25 +8,29 @@ from qpsearch.records import Objective
 from qpsearch.space.constraints import Condition, bind, check_condition, check_number
 from qpsearch.space.count import continuous_leaves, count_points
 from qpsearch.space.document import Mapping, Node, Scalar, Sequence, Where
-from qpsearch.space.domains import Derived, Group
+from qpsearch.space.domains import Constant, Derived, Group, Tree
 from qpsearch.space.expressions import (
+    Absent,
     Binary,
     Expression,
     ExpressionError,
     Listed,
     Literal,
     Name,
+    Value,
+    evaluate,
     names,
     parse_expression,
+    spelled,
 )
 from qpsearch.space.leaves import LeafReader
-from qpsearch.space.paths import PlacedStage, known_paths, leaf_at, placed_stages
+from qpsearch.space.paths import STAGES, PlacedStage, known_paths, leaf_at, moving_places, placed_stages
 from qpsearch.space.problems import Problems, kind_of
-from qpsearch.space.schema import rule_paths
+from qpsearch.space.schema import LeafField, RulePath, field_at, rule_paths
 from qpsearch.space.space import Space
 from qpsearch.vocabulary import DATASETS, Direction, Metric, PrunerKind
 
-MOST_GRID_POINTS = 1_000_000
+MOST_GRID_POINTS = 20_000
 
 
 class Whole:
@@ -39,6 +43,7 @@ class Whole:
         stages = network.get("stages")
         assert stages is not None
         self._stages: list[PlacedStage] = placed_stages(stages)
+        self._moving = moving_places(self._stages)
 
     def objectives(self, named: dict[Direction, tuple[str, ...]]) -> tuple[Objective, ...]:
         """Return what is optimised, the metric of training first."""
@@ -92,16 +97,29 @@ class Whole:
             path = f"search.{word}.{index}"
             try:
                 expression = self._condition(item)
-                yield Condition(check_condition(bind(expression, self._paths), self._paths), forbids=word == "forbid")
+                if self._is_hidden(expression):
+                    continue
+                yield Condition(check_condition(self._bound(expression), self._paths), forbids=word == "forbid")
             except ExpressionError as error:
                 self._problems.wrong(item.where, path, f"{str(error).rstrip('.')}.")
 
-    def check(self, space: Space, source: str) -> None:
-        """Note what is wrong with a space that could be read; ``source`` is the file that the user wrote."""
-        self._check_validation(space)
+    def check_parts(self, source: str) -> None:
+        """Note what is wrong among the leaves that could be read; ``source`` is the file that the user wrote."""
         self._check_ties()
         self._check_arithmetic()
-        self._check_reach(source)
+        if self._stages:
+            self._check_reach(source)
+
+    def used(self, network: Group) -> Group:
+        """Return the network without the domains of rules that no stage can use; a base may have left them."""
+        rules = network.get("rules")
+        assert isinstance(rules, Group)
+        unused = {rule.path for rule in rule_paths() if not self._users(rule)}
+        return network.with_child("rules", _without(rules, unused, ()))
+
+    def check(self, space: Space) -> None:
+        """Note what is wrong with a space whose parts are right."""
+        self._check_validation(space)
         if len(space.search.objectives) > 1 and space.search.pruner is not PrunerKind.NONE:
             self._problems.wrong(
                 place_of(self._root, "search", "pruner"),
@@ -134,6 +152,11 @@ class Whole:
                 return Binary("in", Name(path), Listed(tuple(Literal(None if v == "none" else v) for v in values)))
         raise ExpressionError(f"{path}: expected a value or a list of values, got {kind_of(node)}")
 
+    def _users(self, rule: RulePath) -> list[PlacedStage]:
+        """Return the stages that would take a rule from those that are shared."""
+        able = [stage for stage in self._stages if stage.may_be(rule.block)]
+        return [stage for stage in able if leaf_at(stage.group, rule.path) is None]
+
     def _check_validation(self, space: Space) -> None:
         facts = DATASETS[space.data.dataset]
         if not facts.classes <= space.data.validation <= facts.train_images // 2:
@@ -163,15 +186,49 @@ class Whole:
     def _check_arithmetic(self) -> None:
         for where, path, derived in self._leaves.derived:
             try:
-                bound = bind(derived.expression, self._paths)
+                if self._is_hidden(derived.expression):
+                    continue
+                bound = self._bound(derived.expression)
                 check_number(bound, self._paths)
                 for name in names(bound):
                     if name.path not in self._paths:
                         raise ExpressionError(f"{name.path} is known only when the network is")
                     if self._needs(name.path, path):
                         raise ExpressionError(f"goes in a circle: {name.path} is computed from it")
+                self._check_constant(derived)
             except ExpressionError as error:
                 self._problems.wrong(where, path, f"{str(error).rstrip('.')}.")
+
+    def _bound(self, expression: Expression) -> Expression:
+        """Tell names from words; a stage that may be another one from draw to draw has no name."""
+        for name in names(expression):
+            place = name.path.removeprefix(f"{STAGES}.").partition(".")[0]
+            if name.path.startswith(f"{STAGES}.") and place.isdigit() and int(place) in self._moving:
+                raise ExpressionError(
+                    f"{STAGES}.{place} is another stage from draw to draw, since one before it may be none or several. "
+                    "Give the leaf a tie, and name that"
+                )
+        return bind(expression, self._paths)
+
+    def _is_hidden(self, expression: Expression) -> bool:
+        """Whether an expression names what could not be read, which was said already."""
+        return any(self._problems.hides(name.path) for name in names(expression))
+
+    def _check_constant(self, derived: Derived) -> None:
+        """Compute what no draw changes, so that nonsense is found at once."""
+
+        def look_up(path: str) -> Value:
+            known = self._paths[path]
+            if len(known) == 1 and isinstance(known[0], Constant):
+                return known[0].value
+            raise Absent(path)
+
+        value = evaluate(derived.expression, look_up)
+        if value is not None:
+            try:
+                derived.checked(value)  # type: ignore[arg-type]  # arithmetic gives one number
+            except ValueError as error:
+                raise ExpressionError(f"{spelled(derived.expression)}: {error}") from None
 
     def _needs(self, path: str, target: str, seen: frozenset[str] = frozenset()) -> bool:
         """Whether the value of a path is computed, in the end, from that of another."""
@@ -204,6 +261,21 @@ class Whole:
                     self._problems.wrong(
                         where, path, f"this stage cannot be {rule.block}, so nothing uses this. Remove it."
                     )
+
+
+def _without(group: Group, unused: set[tuple[str, ...]], path: tuple[str, ...]) -> Group:
+    """Put the default in the place of each leaf at an unused path."""
+    children: list[tuple[str, Tree]] = []
+    for name, child in group.children:
+        here = (*path, name)
+        if isinstance(child, Group):
+            child = _without(child, unused, here)
+        elif here in unused and not isinstance(child, Constant):
+            field = field_at(".".join(("network.rules", *here)))
+            assert isinstance(field, LeafField)
+            child = Constant(field.kind.parse(field.default, name))  # type: ignore[arg-type]  # the schema's own scalar
+        children.append((name, child))
+    return Group(tuple(children))
 
 
 def place_of(node: Node, *path: str) -> Where:

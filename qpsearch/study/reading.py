@@ -98,10 +98,12 @@ def summary(database: Database, name: str) -> StudySummary:
     return database.read(lambda c: _summary(c, find_study(c, name), name))
 
 
-def best(records: list[TrialRecord], objective: Objective) -> TrialRecord | None:
-    """Return the best complete trial by one metric, the earlier of two equal ones; None where none is complete."""
-    complete = [record for record in records if record.state == TrialState.COMPLETE.name and record.value is not None]
-    return max(complete, key=lambda record: (objective.sign * (record.value or 0.0), -record.number), default=None)
+def best(records: list[TrialRecord], objectives: Sequence[Objective]) -> TrialRecord | None:
+    """Return the best complete trial by the metric of training; None where none is complete.
+
+    Of equal ones it is the one that no other beats in the costs, or else the earlier.
+    """
+    return next(iter(front(records, objectives)), None)
 
 
 def front(records: list[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
@@ -144,7 +146,7 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
         counts={state.name: count for state, count in counts},
         failures={row.reason: row.number for row in failures},
         infeasible=connection.execute(select(func.count()).where(infeasible.c.study_id == study)).scalar_one(),
-        best=_best(connection, study, space.search.objective),
+        best=_best(connection, study, space.search.objectives),
         seconds=seconds or 0.0,
         drivers=_drivers(connection, study),
         sampler=facts.sampler,
@@ -156,8 +158,11 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
     )
 
 
-def _best(connection: Connection, study: int, objective: Objective) -> TrialRecord | None:
+def _best(connection: Connection, study: int, objectives: Sequence[Objective]) -> TrialRecord | None:
     """Return what ``best`` would, reading one trial; those without a finite value only where there is no other."""
+    objective = objectives[0]
+    if len(objectives) > 1:
+        return best(_records(connection, study), objectives)
     better = values.c.value.desc() if objective.sign > 0 else values.c.value.asc()
     is_finite = case((values.c.value_type == FINITE, 0), else_=1)
     query = (
