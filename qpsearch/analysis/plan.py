@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from qpsearch.architecture import TrialConfig
 from qpsearch.cost import Cost, cost, training_bytes
 from qpsearch.errors import Infeasible, SpaceError
-from qpsearch.points import Point, Refusals, every_point, nothing_feasible, point, survey
+from qpsearch.points import Point, Refusals, every_point, nothing_feasible, on_the_grid, point, survey
 from qpsearch.records import Scalar
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
@@ -64,6 +64,7 @@ class Plan:
         epochs: Of an unpruned trial on average, all its replicates together.
         kept: Share of these that pruning leaves, simulated; 1 without pruning.
         points: The points drawn, for estimates over the space.
+        trials: The budget; a grid has no more than its points.
     """
 
     networks: float
@@ -77,6 +78,7 @@ class Plan:
     epochs: float
     kept: float
     points: Sequence[Point]
+    trials: int
 
     @property
     def sizes(self) -> tuple[Size, Size, Size]:
@@ -90,6 +92,7 @@ def make_plan(space: Space) -> Plan:
     Raises:
         SpaceError: Nothing in it may be trained.
     """
+    space = space.with_search(budget=on_the_grid(space, space.search.budget))
     networks = count_points(space.network, None)
     points, refusals = _looked_at(space)
     if not points:
@@ -108,6 +111,7 @@ def make_plan(space: Space) -> Plan:
         epochs=float(np.mean([point.config.recipe.epochs for point in points])) * space.search.replicates,
         kept=kept_share(space, points),
         points=points,
+        trials=space.search.budget.trials,
     )
 
 
@@ -139,6 +143,7 @@ def kept_share(space: Space, points: Sequence[Point]) -> float:
     trials, spent = min(search.budget.trials, SIMULATED_TRIALS), 0
     for number in range(trials):
         mirror.accept(mirror.ask(number, 0), number, stratum(points[number % len(points)].config))
+        left = epochs * (search.replicates - 1)
         height, speed = generator.gauss(0.8, 0.1), generator.uniform(0.05, 0.4) * epochs
         state, value = TrialState.COMPLETE, 0.0
         for epoch in range(1, epochs + 1):
@@ -146,10 +151,11 @@ def kept_share(space: Space, points: Sequence[Point]) -> float:
             value = height * (1 - math.exp(-epoch / speed)) + generator.gauss(0, 0.02)
             stop, _ = mirror.report(number, epoch, value)
             if stop and epoch < epochs:
-                state = TrialState.PRUNED
+                state, left = TrialState.PRUNED, 0  # the first replicate decides for all
                 break
+        spent += left
         mirror.close(number, state, (value,))
-    return spent / (trials * epochs)
+    return spent / (trials * epochs * search.replicates)
 
 
 def _looked_at(space: Space) -> tuple[list[Point], Refusals]:

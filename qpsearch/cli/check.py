@@ -1,6 +1,6 @@
 """What ``qpsearch space check`` does, without the command line's library: an editor runs it at every save."""
 
-from qpsearch.points import check_feasible
+from qpsearch.points import check_feasible, on_the_grid
 from qpsearch.space.assemble import load_space
 from qpsearch.space.domains import Tied, domain_of, leaves
 from qpsearch.space.space import Space
@@ -16,7 +16,8 @@ def check(path: str) -> None:
     check_feasible(space)
     found = searched(space)
     what = f"{len(found)} parameters:" if found else "nothing is searched: each trial is another seed of one network."
-    print(f"{path}: fine. Study {space.study}, {space.search.budget.trials} trials, {what}")
+    trials = on_the_grid(space, space.search.budget).trials
+    print(f"{path}: fine. Study {space.study}, {trials} trials, {what}")
     width = max((len(name) for name in found), default=0)
     for name, text in found.items():
         print(f"  {name:<{width}}  {text}")

@@ -156,13 +156,13 @@ def _print_sizes(console: Console, made: Plan, measured: Sequence[float], device
 
 def _costs(space: Space, made: Plan, measured: Sequence[float]) -> Iterator[str]:
     budget, search = space.search.budget, space.search
-    epochs = budget.trials * made.epochs
+    epochs = made.trials * made.epochs
     kept = f", about {epochs * made.kept:,.0f} with {search.pruner} (simulated)" if made.kept < 1 else ""
-    yield f"search: {budget.trials} trials, {epochs:,.0f} epochs without pruning{kept}"
+    yield f"search: {made.trials} trials, {epochs:,.0f} epochs without pruning{kept}"
     if not measured:
         yield "time: not measured"
         return
-    whole = budget.trials * mean_seconds(made, measured)
+    whole = made.trials * mean_seconds(made, measured)
     pruned = f", about {duration(whole * made.kept)} with pruning" if made.kept < 1 else ""
     yield f"time: about {duration(whole)} without pruning{pruned}, one trial at a time on this machine; an estimate"
     bounds = {"epochs": budget.epochs, "time": budget.seconds and duration(budget.seconds)}
@@ -173,7 +173,7 @@ def _costs(space: Space, made: Plan, measured: Sequence[float]) -> Iterator[str]
 
 
 def _document(space: Space, made: Plan, measured: Sequence[float], device: str) -> dict[str, Any]:
-    whole = space.search.budget.trials * mean_seconds(made, measured) if measured else None
+    whole = made.trials * mean_seconds(made, measured) if measured else None
     return {
         "study": space.study,
         "parameters": parameter_rows(space),
@@ -189,8 +189,8 @@ def _document(space: Space, made: Plan, measured: Sequence[float], device: str) 
             for index, (name, size) in enumerate(zip(("smallest", "median", "largest"), made.sizes, strict=True))
         },
         "device": device or None,
-        "trials": space.search.budget.trials,
-        "epochs": space.search.budget.trials * made.epochs,
+        "trials": made.trials,
+        "epochs": made.trials * made.epochs,
         "kept": made.kept,
         "seconds": whole,
         "seconds_with_pruning": None if whole is None else whole * made.kept,

@@ -39,24 +39,24 @@ def load_space(name: str | Path) -> Space:
     return _space(text, root, path.parent, (path,))
 
 
-def parse_space(text: str, source: str = "space", folder: Path | None = None) -> Space:
+def parse_space(text: str, source: str = "space", folder: Path | None = None, *, strict: bool = True) -> Space:
     """Read a space from text, such as the one stored with a study.
 
     Args:
         text: YAML.
         source: Stands for the file in messages.
         folder: What ``extends`` starts from; None for the working directory.
+        strict: Whether what nothing uses is a mistake. What a study keeps was read once, and is read whatever later
+            versions advise against.
 
     Raises:
         SpaceError: With one line for each problem of the text.
     """
-    return _space(text, parse(text, source), folder or Path(), ())
+    return _space(text, parse(text, source), folder or Path(), (), strict=strict)
 
 
-def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...]) -> Space:
+def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...], *, strict: bool = True) -> Space:
     whole = flatten(root, folder, above)
-    if whole is not root:
-        text = dump(plain(whole))  # what a study keeps must stand alone
     problems = Problems()
     leaves = LeafReader(problems, whole)
     tree = Reader(problems, leaves).section(whole, SPACE, "")
@@ -66,9 +66,11 @@ def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...]) -> Spac
     assert isinstance(network, Group)
     assert isinstance(training, Group)
     checked = Whole(problems, whole, network, training, leaves)
-    checked.check_parts(root.where.source)
+    checked.check_parts(root.where.source if strict else None)
     conditions = (*checked.conditions("forbid"), *checked.conditions("require"))
     problems.raise_if_any()
+    if whole is not root:
+        text = dump(checked.without_unused(plain(whole)))  # what a study keeps must stand alone
     network = checked.used(network)
     search = _search(_group(tree, "search"), checked, conditions)
     space = Space(

@@ -24,6 +24,7 @@ from qpsearch.space.expressions import (
     names,
     spelled,
 )
+from qpsearch.space.kinds import shown
 from qpsearch.vocabulary import Metric
 
 Paths = Mapping[str, list[Leaf]]
@@ -131,7 +132,12 @@ def check_condition(expression: Expression, paths: Paths) -> Expression:
             return Binary(sign, left, _possible(path, right, paths))
         case Binary("==" | "!=" | "in", left, right) if not list(names(expression)):
             raise ExpressionError(f"{spelled(expression)} names nothing of the space, so it never changes")
-        case Binary("==" | "!=", left, right):
+        case Binary("==" | "!=" as sign, left, Name(path) as right) if path in paths:
+            return Binary(sign, right, _possible(path, left, paths))
+        case Binary("==" | "!=" | "in", left, right):
+            check_number(left, paths)
+            for item in right.items if isinstance(right, Listed) else (right,):
+                check_number(item, paths)
             return expression
         case Binary(sign, left, right) if sign in COMPARISONS:
             check_number(left, paths)
@@ -174,6 +180,11 @@ def _possible(path: str, right: Expression, paths: Paths) -> Expression:
             return Literal(_fitting(path, value, paths))
         case Listed(items):
             return Listed(tuple(_possible(path, item, paths) for item in items))
+        case Name(other) if other in paths:
+            if not any(_may_meet(left, own) for left in paths[path] for own in paths[other]):
+                raise ExpressionError(f"{path} and {other} have no value in common")
+            return right
+    check_number(right, paths)
     return right
 
 
@@ -188,7 +199,16 @@ def _fitting(path: str, value: Scalar, paths: Paths) -> Scalar:
         raise ExpressionError(f"{path} is a number, not the text {value!r}. Write {value} without quotes")
     listed = [item for leaf in paths[path] for item in possible_values(leaf) or [str(domain_of(leaf))]]
     known = list(dict.fromkeys("none" if item is None else str(item) for item in listed))
-    raise ExpressionError(f"{path} is never {'none' if value is None else value!r}. {nearest(str(value), known)}")
+    raise ExpressionError(f"{path} is never {'none' if value is None else shown(value)}. {nearest(str(value), known)}")
+
+
+def _may_meet(one: Leaf, other: Leaf) -> bool:
+    """Whether two leaves can have the same value; True where their values cannot be listed."""
+    listed = possible_values(one)
+    if listed is not None:
+        return any(_can_be(other, value) for value in listed)
+    listed = possible_values(other)
+    return any(_can_be(one, value) for value in listed) if listed is not None else True
 
 
 def _numbers(text: str) -> list[float]:
@@ -203,10 +223,10 @@ def _can_be(leaf: Leaf, value: object) -> bool:
         case Derived():
             return isinstance(value, int | float)
         case Constant(own):
-            return own == value
+            return own == value and isinstance(own, bool) == isinstance(value, bool)
     domain = domain_of(leaf)
     assert domain is not None
-    return value in domain
+    return value in domain and not isinstance(value, bool)
 
 
 def _can_be_number(leaf: Leaf) -> bool:

@@ -232,9 +232,9 @@ class _Arithmetic:
         rule = f"{pending.path} = {text}"
         try:
             value = evaluate(pending.derived.expression, self._look_up)
-            if value is None:
-                lacks = next(name.path for name in names(pending.derived.expression) if name.path not in self._facts)
-                raise Infeasible(f"{rule}, but this draw has no {lacks}", rule)
+            lacks = [name.path for name in names(pending.derived.expression) if name.path not in self._facts]
+            if value is None and lacks:
+                raise Infeasible(f"{rule}, but this draw has no {lacks[0]}", rule)
             assert not isinstance(value, tuple)
             return pending.derived.checked(value)
         except ValueError as error:

@@ -144,11 +144,15 @@ def spelled(expression: Expression) -> str:
         case Name(path):
             return path
         case Listed(items):
-            return f"[{', '.join(map(spelled, items))}]"
+            return f"[{', '.join(sorted(map(spelled, items)))}]"  # their order means nothing
         case Call(function, arguments):
             return f"{function}({', '.join(map(spelled, arguments))})"
+        case Unary("-", operand):
+            return f"-{_inner(operand, _RANK['**'])}"
         case Unary(sign, operand):
-            return f"{sign}{' ' * sign.isalpha()}{_inner(operand, _RANK[sign])}"
+            return f"{sign} {_inner(operand, _RANK[sign])}"
+        case Binary("**", left, right):
+            return f"{_inner(left, len(_LEVELS))} ** {_inner(right, _RANK['**'])}"
         case Binary(sign, left, right):
             rank = _RANK[sign]
             return f"{_inner(left, rank)} {sign} {_inner(right, rank + 1)}"
@@ -188,7 +192,10 @@ def _evaluate(expression: Expression, lookup: Lookup) -> Value:
         case Unary(_, operand):
             return -_number(_evaluate(operand, lookup), "-")
         case Binary("and" | "or" as sign, left, right):
-            return _joined(sign, evaluate(left, lookup), evaluate(right, lookup))
+            first = evaluate(left, lookup)
+            if first is (sign == "or"):
+                return first  # decided, whatever the other side says
+            return _joined(sign, first, evaluate(right, lookup))
         case Binary(sign, left, right):
             return _combined(sign, _evaluate(left, lookup), _evaluate(right, lookup))
 
@@ -208,6 +215,8 @@ def _combined(sign: str, left: Value, right: Value) -> Value:
         return left != right
     if sign == "in":
         return left in (right if isinstance(right, tuple) else (right,))
+    if sign in COMPARISONS and None in (left, right):
+        return None  # none is neither less nor more
     first, second = _number(left, sign), _number(right, sign)
     if sign in COMPARISONS:
         return COMPARISONS[sign](first, second)
@@ -275,7 +284,15 @@ _RANK: Final = {sign: rank for rank, signs in enumerate(_LEVELS) for sign in sig
 def _inner(expression: Expression, rank: int) -> str:
     """Spell a part of an expression, in brackets where it binds less than its place asks for."""
     text = spelled(expression)
-    binds = _RANK[expression.sign] if isinstance(expression, Binary | Unary) else len(_LEVELS)
+    match expression:
+        case Unary("-"):
+            binds = _RANK["*"]
+        case Binary(sign) | Unary(sign):
+            binds = _RANK[sign]
+        case Literal(int() | float() as value) if value < 0:
+            binds = _RANK["*"]
+        case _:
+            binds = len(_LEVELS)
     return f"({text})" if binds < rank else text
 
 
@@ -333,8 +350,8 @@ class _Parser:
         return str(int(value)) if is_whole else repr(value)
 
     def _level(self, rank: int) -> Expression:
-        if rank == len(_LEVELS):
-            return self._atom()
+        if _LEVELS[rank] == ("**",):
+            return self._signed()
         if _LEVELS[rank] == ("not",):
             return self._not()
         left = self._level(rank + 1)
@@ -351,6 +368,17 @@ class _Parser:
             return Unary("not", self._deeper(self._not))
         return self._level(3)
 
+    def _signed(self) -> Expression:
+        """Read a sign and a power: -2 ** 2 is -4, and 2 ** 3 ** 2 is 2 ** 9."""
+        if self._next_is("-"):
+            self._take()
+            return Unary("-", self._deeper(self._signed))
+        base = self._atom()
+        if not self._next_is("**"):
+            return base
+        self._take()
+        return Binary("**", base, self._deeper(self._signed))
+
     def _atom(self) -> Expression:
         token = self._take()
         match token.kind, token.text:
@@ -358,8 +386,6 @@ class _Parser:
                 return Literal(float(text) if set(text) & set(".einf") else int(text))
             case "word", text:
                 return Literal(text)
-            case "sign", "-":
-                return Unary("-", self._deeper(self._atom))
             case "sign", "(":
                 inner = self._deeper(lambda: self._level(0))
                 self._expect(")")

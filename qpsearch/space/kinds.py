@@ -92,7 +92,7 @@ class Number:
 
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Check a finite number and return it as a float."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{shown(value)} is not {self.expected}.")
         if not self.low <= value <= self.high or (self.above and value == self.low):
             raise ValueError(f"{shown(value)} is not {self.expected}.")
@@ -167,7 +167,7 @@ class StudyName:
 
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Check a name, which ends up in file names and in the command line."""
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", str(value)):
+        if isinstance(value, bool) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", str(value)):
             raise ValueError(f"{value!r} cannot name a study. Expected {self.expected}.")
         return str(value)
 

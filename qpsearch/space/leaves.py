@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Final
 
+from qpsearch import vocabulary
 from qpsearch.errors import nearest
 from qpsearch.records import Scalar as Value
 from qpsearch.space.document import Entry, Mapping, Node, Scalar, Sequence, Where
@@ -23,11 +25,12 @@ from qpsearch.space.expressions import FUNCTIONS, RESERVED, ExpressionError, par
 from qpsearch.space.kinds import Kind, Number, OneOf, OrWord, Whole
 from qpsearch.space.problems import Problems, kind_of
 from qpsearch.space.schema import LeafField, ListField
-from qpsearch.vocabulary import Confidence, Metric
+from qpsearch.vocabulary import Confidence
 
 DOMAINS: Final = ("choice", "int", "float", "log")
 BESIDE: Final = ("prior", "confidence", "tie")
-TAKEN: Final = {*FUNCTIONS, *RESERVED, "true", "false", "none", *(metric.value for metric in Metric)}
+_ENUMS = (kind for kind in vars(vocabulary).values() if isinstance(kind, type) and issubclass(kind, StrEnum))
+TAKEN: Final = {*FUNCTIONS, *RESERVED, "true", "false", "none", *(str(word) for kind in _ENUMS for word in kind)}
 IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ARITHMETIC = re.compile(r"[A-Za-z]\.|[-+*/%(]")  # a path, or a sign
 
@@ -119,7 +122,10 @@ class LeafReader:
         named = [entry for entry in node.entries if entry.key in DOMAINS]
         tie = node.get("tie")
         if not named and isinstance(tie, Scalar) and str(tie.value) in self._tie_domains:
-            self.allowed(node, path)
+            for entry in node.entries:
+                if entry.key != "tie":
+                    text = f"{entry.key} stands where the tie's domain is given, not here."
+                    self._problems.wrong(entry.where, path, text)
             shared = self._domain(self._tie_domains[str(tie.value)], kind, name, path)
             if isinstance(shared, Tied):
                 self.ties[-1] = (tie.where, path, shared)

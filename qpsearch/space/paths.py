@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from qpsearch.space.domains import Constant, Group, Items, Leaf, Tied, Tree, Variant, leaves, possible_values
-from qpsearch.space.schema import SHAPE, STAGE, rule_paths
+from qpsearch.space.schema import SHAPE, STAGE, RulePath, rule_paths
 from qpsearch.vocabulary import BlockKind
 
 STAGES = "network.stages"
@@ -28,6 +28,10 @@ class PlacedStage:
         if block is None or leaf is None or leaf == Constant(None):
             return True
         return block.value in (possible_values(leaf) or ())
+
+    def takes(self, rule: RulePath) -> bool:
+        """Whether it may need a rule that it does not name itself, and so takes the shared one."""
+        return self.may_be(rule.block) and leaf_at(self.group, rule.path) is None
 
 
 def placed_stages(tree: Tree) -> list[PlacedStage]:
@@ -60,14 +64,16 @@ def leaf_at(tree: Tree | None, path: tuple[str, ...]) -> Leaf | None:
 def known_paths(network: Group, training: Group) -> dict[str, list[Leaf]]:
     """Return every path that some draw has, with the leaves that it may come from."""
     found: dict[str, list[Leaf]] = defaultdict(list)
+    stages = placed_stages(_child(network, "stages"))
+    shared = [rule for rule in rule_paths() if not any(stage.takes(rule) for stage in stages)]
+    unused = {".".join(("network.rules", *rule.path)) for rule in shared}
     for part, group in (("network", network), ("training", training)):
         for path, leaf in leaves(part, group):
-            if not counts_stages(path):
+            if not counts_stages(path) and path not in unused:
                 found[path].append(leaf)
             if isinstance(leaf, Tied):
                 found[leaf.name] = [leaf]
     rules = network.get("rules")
-    stages = placed_stages(_child(network, "stages"))
     moving = moving_places(stages)
     for stage in stages:
         own: dict[tuple[str, ...], Leaf | None] = {(name,): leaf_at(stage.group, (name,)) for name in SHAPE}

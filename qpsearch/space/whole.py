@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterator
 from difflib import get_close_matches
+from typing import Any
 
 from qpsearch.records import Objective
 from qpsearch.space.constraints import Condition, bind, check_condition, check_number
 from qpsearch.space.count import continuous_leaves, count_points
 from qpsearch.space.document import Mapping, Node, Scalar, Sequence, Where
-from qpsearch.space.domains import Constant, Derived, Group, Tree
+from qpsearch.space.domains import Constant, Derived, Group, Tree, domain_of, leaves
 from qpsearch.space.expressions import (
     Absent,
     Binary,
@@ -24,11 +25,11 @@ from qpsearch.space.expressions import (
     spelled,
 )
 from qpsearch.space.leaves import LeafReader
-from qpsearch.space.paths import STAGES, PlacedStage, known_paths, leaf_at, moving_places, placed_stages
+from qpsearch.space.paths import STAGES, PlacedStage, counts_stages, known_paths, leaf_at, moving_places, placed_stages
 from qpsearch.space.problems import Problems, kind_of
-from qpsearch.space.schema import LeafField, RulePath, field_at, rule_paths
+from qpsearch.space.schema import LeafField, field_at, rule_paths
 from qpsearch.space.space import Space
-from qpsearch.vocabulary import DATASETS, Direction, Metric, PrunerKind
+from qpsearch.vocabulary import DATASETS, Direction, Metric, PrunerKind, SamplerKind
 
 MOST_GRID_POINTS = 20_000
 
@@ -103,23 +104,54 @@ class Whole:
             except ExpressionError as error:
                 self._problems.wrong(item.where, path, f"{str(error).rstrip('.')}.")
 
-    def check_parts(self, source: str) -> None:
-        """Note what is wrong among the leaves that could be read; ``source`` is the file that the user wrote."""
+    def check_parts(self, source: str | None) -> None:
+        """Note what is wrong among the leaves that could be read.
+
+        Args:
+            source: The file that the user wrote, in which what nothing uses is a mistake; None for none.
+        """
         self._check_ties()
         self._check_arithmetic()
-        if self._stages:
+        if self._stages and source is not None:
             self._check_reach(source)
 
     def used(self, network: Group) -> Group:
         """Return the network without the domains of rules that no stage can use; a base may have left them."""
         rules = network.get("rules")
         assert isinstance(rules, Group)
-        unused = {rule.path for rule in rule_paths() if not self._users(rule)}
-        return network.with_child("rules", _without(rules, unused, ()))
+        return network.with_child("rules", _without(rules, self._unused(), ()))
+
+    def without_unused(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the plain document without such rules."""
+        rules = document["network"].get("rules")
+        for first, *rest in self._unused() if rules else ():
+            place = rules.get(first) if rest else rules
+            if isinstance(place, dict):
+                place.pop(rest[0] if rest else first, None)
+            if rest and place == {}:
+                del rules[first]
+        return document
+
+    def _unused(self) -> set[tuple[str, ...]]:
+        return {rule.path for rule in rule_paths() if not any(stage.takes(rule) for stage in self._stages)}
 
     def check(self, space: Space) -> None:
         """Note what is wrong with a space whose parts are right."""
         self._check_validation(space)
+        every = [*leaves("network", space.network), *leaves("training", space.training)]
+        guessed = [path for path, leaf in every if (domain := domain_of(leaf)) is not None and domain.prior is not None]
+        if space.search.sampler is SamplerKind.GRID and guessed:
+            where, text = (
+                place_of(self._root, *guessed[0].split(".")),
+                "a grid takes every point, so a prior does nothing.",
+            )
+            self._problems.wrong(where, guessed[0], f"{text} Remove it.")
+        if isinstance(space.training.get("epochs"), Derived) and space.search.pruner is not PrunerKind.NONE:
+            self._problems.wrong(
+                place_of(self._root, "training", "epochs"),
+                "training.epochs",
+                "a pruner must know the most epochs beforehand. Write a number or a domain, or pruner: none.",
+            )
         if len(space.search.objectives) > 1 and space.search.pruner is not PrunerKind.NONE:
             self._problems.wrong(
                 place_of(self._root, "search", "pruner"),
@@ -134,7 +166,9 @@ class Whole:
             case Scalar(str(text)):
                 return parse_expression(text)
             case Mapping(entries) if entries:
-                parts = [self._equation(entry.key, entry.node) for entry in entries]
+                parts = [
+                    self._equation(entry.key, entry.node) for entry in sorted(entries, key=lambda entry: entry.key)
+                ]
                 whole = parts[0]
                 for part in parts[1:]:
                     whole = Binary("and", whole, part)
@@ -151,11 +185,6 @@ class Whole:
                 values = [item.value for item in items if isinstance(item, Scalar)]
                 return Binary("in", Name(path), Listed(tuple(Literal(None if v == "none" else v) for v in values)))
         raise ExpressionError(f"{path}: expected a value or a list of values, got {kind_of(node)}")
-
-    def _users(self, rule: RulePath) -> list[PlacedStage]:
-        """Return the stages that would take a rule from those that are shared."""
-        able = [stage for stage in self._stages if stage.may_be(rule.block)]
-        return [stage for stage in able if leaf_at(stage.group, rule.path) is None]
 
     def _check_validation(self, space: Space) -> None:
         facts = DATASETS[space.data.dataset]
@@ -203,7 +232,7 @@ class Whole:
         """Tell names from words; a stage that may be another one from draw to draw has no name."""
         for name in names(expression):
             place = name.path.removeprefix(f"{STAGES}.").partition(".")[0]
-            if name.path.startswith(f"{STAGES}.") and place.isdigit() and int(place) in self._moving:
+            if counts_stages(name.path) and int(place) in self._moving:
                 raise ExpressionError(
                     f"{STAGES}.{place} is another stage from draw to draw, since one before it may be none or several. "
                     "Give the leaf a tie, and name that"
@@ -230,17 +259,22 @@ class Whole:
             except ValueError as error:
                 raise ExpressionError(f"{spelled(derived.expression)}: {error}") from None
 
-    def _needs(self, path: str, target: str, seen: frozenset[str] = frozenset()) -> bool:
+    def _needs(self, path: str, target: str) -> bool:
         """Whether the value of a path is computed, in the end, from that of another."""
-        if path in seen:
-            return False
-        if path == target:
-            return True
-        wanted = [leaf for leaf in self._paths.get(path, ()) if isinstance(leaf, Derived)]
         target_leaf = next(derived for _, place, derived in self._leaves.derived if place == target)
-        return any(leaf is target_leaf for leaf in wanted) or any(
-            self._needs(name.path, target, seen | {path}) for leaf in wanted for name in names(leaf.expression)
-        )
+        seen, waiting = set[str](), [path]
+        while waiting:
+            here = waiting.pop()
+            if here == target:
+                return True
+            if here in seen:
+                continue
+            seen.add(here)
+            wanted = [leaf for leaf in self._paths.get(here, ()) if isinstance(leaf, Derived)]
+            if any(leaf is target_leaf for leaf in wanted):
+                return True
+            waiting += [name.path for leaf in wanted for name in names(leaf.expression)]
+        return False
 
     def _check_reach(self, source: str) -> None:
         """Note rules that no stage can use. What a base says is not held against the file that extends it."""

@@ -23,6 +23,7 @@ from qpsearch.space.draw import StoredChooser
 from qpsearch.study import lease, rows
 from qpsearch.study.lease import Driver
 from qpsearch.study.mirror import distribution_of
+from qpsearch.study.open_trial import costs_of
 from qpsearch.study.opening import default_root, exists_message, insert_facts
 from qpsearch.study.optuna_rows import (
     DIRECTIONS,
@@ -154,7 +155,8 @@ def _insert(
         insert_intermediate(connection, trial_id, step, value)
     if trial.values and trial.state is TrialState.COMPLETE:
         rows.set_score(connection, trial_id, 0, trial.values[0])
-    close_trial(connection, trial_id, trial.state, trial.values or (), ended)
+    results = (*(trial.values or ())[:1], *costs_of(config, space.search)) if trial.values else ()
+    close_trial(connection, trial_id, trial.state, results, ended)
     failed = trial.state is TrialState.FAIL
     connection.execute(
         insert(attempts).values(

@@ -158,7 +158,7 @@ class Ledger:
         None where nothing can be handed out now: the budget is spent, though trials may still run, here or elsewhere.
 
         Raises:
-            UserError: Hundreds of draws in a row may not be trained.
+            UserError: Thousands of draws in a row may not be trained.
         """
         self._look_around()
         if self.spent is not None:

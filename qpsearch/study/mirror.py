@@ -7,13 +7,13 @@ stratum of block kinds, so that a slow starter competes with its like (HAZARDS 2
 """
 
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, BruteForceSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -21,7 +21,6 @@ from qpsearch.records import Scalar
 from qpsearch.seeds import derive_seed
 from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange
 from qpsearch.study.optuna_rows import DIRECTIONS
-from qpsearch.study.priors import Priors
 from qpsearch.study.quiet import quiet_optuna
 from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind
 
@@ -40,17 +39,11 @@ def _gp(seed: int) -> BaseSampler:
         return GPSampler(seed=seed)
 
 
-def _grid(seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return BruteForceSampler(seed=seed)
-
-
 SAMPLERS: dict[SamplerKind, Callable[[int], BaseSampler]] = {
     SamplerKind.TPE: _tpe,
     SamplerKind.RANDOM: lambda seed: RandomSampler(seed=seed),
     SamplerKind.GP: _gp,
-    SamplerKind.GRID: _grid,
+    SamplerKind.GRID: lambda seed: RandomSampler(seed=seed),  # which the grid leaves nothing to draw
 }
 
 # Built for the most epochs that a trial of the study can have; "auto" would be state of one process (HAZARDS 24).
@@ -60,6 +53,13 @@ PRUNERS: dict[PrunerKind, Callable[[int], BasePruner]] = {
     PrunerKind.SUCCESSIVE_HALVING: lambda epochs: SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
     PrunerKind.HYPERBAND: lambda epochs: HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=3),
 }
+
+
+class Guesses(Protocol):
+    """Whoever knows values before the sampler is asked: priors, a grid."""
+
+    def guess(self, number: int, draw: int) -> Mapping[str, Scalar]:
+        """Return values for parameters of a trial; the sampler draws the others."""
 
 
 class OptunaChooser:
@@ -110,7 +110,7 @@ class Mirror:
         pruner: Who stops trials.
         seed: Of the search.
         epochs: The most that a trial trains.
-        priors: The expert's guesses, None where there are none.
+        guesses: Says some or all values of some trials beforehand; None where nobody does.
     """
 
     def __init__(
@@ -121,10 +121,10 @@ class Mirror:
         pruner: PrunerKind,
         seed: int,
         epochs: int,
-        priors: Priors | None = None,
+        guesses: Guesses | None = None,
     ) -> None:
         self._name, self._ways, self._sampler, self._seed = name, tuple(ways), sampler, seed
-        self._priors = priors
+        self._guesses = guesses
         self._pruner = PRUNERS[pruner](epochs)
         self._storage = InMemoryStorage()
         self._study = self._new_study(name, self._storage, self._ways)
@@ -132,13 +132,19 @@ class Mirror:
         self._strata: dict[str, _Stratum] = {}
         self._stratum_of: dict[int, _Stratum] = {}
 
-    def ask(self, number: int, draw: int) -> optuna.Trial:
-        """Begin a draw. The sampler's generator is a function of (seed, number, draw) alone (HAZARDS 32)."""
+    def ask(self, number: int, draw: int, params: Mapping[str, Scalar] | None = None) -> optuna.Trial:
+        """Begin a draw. The sampler's generator is a function of (seed, number, draw) alone (HAZARDS 32).
+
+        Args:
+            number: Of the trial.
+            draw: How many infeasible draws it has had.
+            params: Values that stand already; None for those of the guesses.
+        """
         self._study.sampler = SAMPLERS[self._sampler](derive_seed(self._seed, "sampler", number, draw))
-        if self._priors is not None:
-            guessed = self._priors.guess(number, draw)
-            if guessed:
-                self._study.enqueue_trial(guessed)
+        if params is None and self._guesses is not None:
+            params = self._guesses.guess(number, draw)
+        if params:
+            self._study.enqueue_trial(dict(params))
         return self._study.ask()
 
     def frozen(self, trial: optuna.Trial) -> FrozenTrial:

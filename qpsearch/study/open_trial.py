@@ -62,6 +62,11 @@ class History:
             self.files[epoch] = checkpoint
 
 
+def costs_of(config: TrialConfig, search: Search) -> tuple[float, ...]:
+    """Return a configuration's value of each objective that is a cost."""
+    return tuple(float(getattr(cost(config.network), each.metric)) for each in search.objectives[1:])
+
+
 @dataclass(slots=True, kw_only=True)
 class OpenTrial:
     """A trial that has not ended.
@@ -114,8 +119,7 @@ class OpenTrial:
     def results(self, search: Search) -> tuple[float, ...]:
         """Return a value for each objective: the mean score over all runs, and the network's costs."""
         scores = [history.score(search.score, search.objective) for history in self.histories]
-        costs = [float(getattr(cost(self.config.network), each.metric)) for each in search.objectives[1:]]
-        return (sum(scores) / len(scores), *costs)
+        return (sum(scores) / len(scores), *costs_of(self.config, search))
 
     def take_place(self, place: Place) -> None:
         """Record where the current attempt runs, which its first report tells."""

@@ -27,6 +27,7 @@ from qpsearch.space import Space, parse_space
 from qpsearch.space.space import Resources
 from qpsearch.study import lease
 from qpsearch.study.checkpoints import CheckpointFolder
+from qpsearch.study.grid import Grid
 from qpsearch.study.lease import Driver
 from qpsearch.study.mirror import Mirror
 from qpsearch.study.open_trial import OpenTrial, stratum
@@ -38,6 +39,7 @@ from qpsearch.study.spending import Spending, budget_of
 from qpsearch.study.storage import Database
 from qpsearch.study.tables import attempts, configs, leases, studies, study_facts, trials
 from qpsearch.study.writer import move_revision
+from qpsearch.vocabulary import SamplerKind
 
 VERSIONED = ("qpsearch", "optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")
 
@@ -288,7 +290,7 @@ def exists_message(name: str) -> str:
 
 def stored_space(facts: Row[Any], name: str) -> Space:
     """Return the space that a study was made from, with the study's own name, seed, budget and resources."""
-    space = parse_space(facts.space_text, facts.space_source)
+    space = parse_space(facts.space_text, facts.space_source, strict=False)
     space = space.with_search(study=name, budget=budget_of(facts), seed=facts.seed)
     return replace(space, resources=Resources(**json.loads(facts.resources_json)))
 
@@ -349,8 +351,8 @@ def _rebuild(
 def _mirror(space: Space, first_name: str) -> Mirror:
     search = space.search
     ways = [each.direction for each in search.objectives]
-    priors = Priors.of(space)
-    return Mirror(first_name, ways, search.sampler, search.pruner, search.seed, space.most_epochs, priors)
+    guesses = Grid(space) if search.sampler is SamplerKind.GRID else Priors.of(space)
+    return Mirror(first_name, ways, search.sampler, search.pruner, search.seed, space.most_epochs, guesses)
 
 
 def _folder(root: str, name: str, uid: str) -> CheckpointFolder:

@@ -10,10 +10,12 @@ from optuna.trial import FrozenTrial
 from qpsearch.architecture import TrialConfig
 from qpsearch.errors import Infeasible, UserError
 from qpsearch.points import Refusals, nothing_feasible, point
-from qpsearch.space import Space
+from qpsearch.seeds import derive_seed
+from qpsearch.space import RandomChooser, Space
 from qpsearch.study.mirror import Mirror, OptunaChooser
 
-MAX_INFEASIBLE: Final = 300
+MAX_INFEASIBLE: Final = 300  # draws of the sampler in a row
+MAX_EVEN: Final = 5000  # draws after that
 
 Rejected = tuple[tuple[FrozenTrial, str], ...]
 
@@ -66,7 +68,7 @@ class Proposer:
             rejected: Infeasible draws that an earlier proposal leaves behind.
 
         Raises:
-            UserError: Hundreds of draws in a row may not be trained.
+            UserError: Thousands of draws in a row may not be trained.
         """
         prepared, self._prepared = self._prepared, None
         if prepared is not None:
@@ -98,4 +100,19 @@ class Proposer:
                 self._mirror.reject(trial)
                 refusals.add(refused)
             if refusals.counts.total() >= MAX_INFEASIBLE:
-                raise UserError(nothing_feasible(self._space, refusals))
+                return self._draw_evenly(number, tuple(rejected), refusals)
+
+    def _draw_evenly(self, number: int, rejected: Rejected, refusals: Refusals) -> Proposal:
+        """Look for a point without the sampler, which found none: the allowed ones may be few and far between."""
+        for index in range(MAX_EVEN):
+            try:
+                found = point(self._space, RandomChooser(derive_seed(self._space.search.seed, "even", number, index)))
+            except Infeasible as refused:
+                refusals.add(refused)
+                continue
+            trial = self._mirror.ask(number, len(rejected), found.draw.params)
+            config = point(self._space, OptunaChooser(trial)).config
+            frozen = self._mirror.frozen(trial)
+            return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=rejected)
+        refusals.draws += MAX_EVEN
+        raise UserError(nothing_feasible(self._space, refusals))

@@ -110,7 +110,11 @@ def _galaxy10(folder: Path, place: Path) -> None:
     source = folder / GALAXY10_URL.rpartition("/")[2]
     if not source.exists():
         download_url_to_file(GALAXY10_URL, str(source), hash_prefix=GALAXY10_SHA256)
-    with h5py.File(source) as file:
+    try:
+        opened = h5py.File(source)
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read ({error}). Delete it to fetch it again.") from None
+    with opened as file:
         labels = np.asarray(file["ans"], np.uint8)
         test_images = DATASETS[DatasetName.GALAXY10].test_images
         rows = train_test_split(np.arange(len(labels)), test_size=test_images, stratify=labels, random_state=SPLIT_SEED)
@@ -135,9 +139,16 @@ def _imagenet(folder: Path, place: Path) -> None:
         )
     side = DATASETS[DatasetName.IMAGENET].stored_size
     resized = transforms.Compose([transforms.Resize(side), transforms.CenterCrop(side), transforms.PILToTensor()])
+    found = {name: datasets.ImageFolder(str(source / name), transform=resized) for name in ("train", "val")}
+    facts = DATASETS[DatasetName.IMAGENET]
+    for name, count in (("train", facts.train_images), ("val", facts.test_images)):
+        if len(found[name]) != count:
+            raise DataError(f"{source / name}: has {len(found[name]):,} images, but ILSVRC 2012 has {count:,} there.")
+    if found["train"].classes != found["val"].classes:
+        raise DataError(f"{source}: train and val have other folders of classes. Name those of val as those of train.")
     partial = _partial(place)
     for split, name in (("train", "train"), ("test", "val")):
-        files = datasets.ImageFolder(str(source / name), transform=resized)
+        files = found[name]
         images = _new_array(partial, split, (len(files), side, side, 3))
         loader = DataLoader(files, batch_size=64, num_workers=LOADERS)
         done = 0

@@ -147,6 +147,41 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "block: {choice: [additive, quotient]}",
         "block: quotient, product_unit: {exponent_clip: 8}",
     ),
+    "a tie with a word of conditions": ("{int: [1, 2]}", "{int: [1, 2], tie: quotient}"),
+    "a prior beside a tie without its domain": (
+        STAGE,
+        STAGE.replace("[1, 2]", "[1, 2], tie: n") + "    - {width: 8, depth: {tie: n, prior: 2}, block: additive}\n",
+    ),
+    "arithmetic that gives a fraction": ("{width: 16, depth", "{width: 'network.stem.width / 3', depth"),
+    "arithmetic that divides by zero": ("{width: 16, depth", "{width: '16 / (2 - 2)', depth"),
+    "a stage that is another from draw to draw": (
+        STAGE,
+        f"    - choice: {{one: {{width: 8, depth: 1, block: additive}}, none: []}}\n{STAGE}"
+        "    - {width: '2 * network.stages.1.width', depth: 1, block: additive}\n",
+    ),
+    "a forbid with its sides swapped and a word misspelt": (
+        TRIALS,
+        f"{TRIALS}, forbid: ['quotent == network.stages.0.block']",
+    ),
+    "a forbid that compares a cost with a word": (TRIALS, f"{TRIALS}, forbid: ['parameters == quotient']"),
+    "a forbid of two leaves that never meet": (
+        TRIALS,
+        f"{TRIALS}, forbid: ['network.stages.0.block == network.rules.norm']",
+    ),
+    "a forbid of a truth value": (TRIALS, f"{TRIALS}, forbid: ['network.stages.0.depth == true']"),
+    "a forbid of a number in quotes": (TRIALS, f"{TRIALS}, forbid: [{{network.stages.0.depth: '2'}}]"),
+    "a forbid that never changes": (TRIALS, f"{TRIALS}, forbid: ['1 < 2']"),
+    "a limit with a small unit": (TRIALS, f"{TRIALS}, limits: {{parameters: '<= 500k'}}"),
+    "a prior in a grid": (
+        "optimizer: {sgd: {lr: {log: [0.01, 0.3]}}}\nsearch: {sampler: tpe, pruner: hyperband,",
+        "optimizer: {sgd: {lr: {choice: [0.01, 0.3], prior: 0.01}}}\nsearch: {sampler: grid, pruner: none,",
+    ),
+    "computed epochs and a pruner": ("epochs: 12", "epochs: '6 * network.stages.0.depth'"),
+    "a tag that runs code": ("study: s", "study: !!python/object:os.system s"),
+    "mistakes of every sort at once": (
+        TRIALS,
+        "trials: many, limits: {macs: 2M}, forbid: ['network.stages.1.depth == 1'], require: ['macs = 3']",
+    ),
     "a choice of stages without names": (STAGE, f"    - choice: [{{width: 8, depth: 1, block: additive}}]\n{STAGE}"),
     "a choice of stages with a key as a name": with_second_stage(
         "choice: {width: {width: 8, depth: 1, block: additive}}"

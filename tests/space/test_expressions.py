@@ -28,7 +28,10 @@ def value(text: str) -> Any:
     [
         ("1 + 2 * 3", 7),
         ("(1 + 2) * 3", 9),
-        ("2 ** 3 ** 1", 8),
+        ("2 ** 3 ** 2", 512),
+        ("-2 ** 2", -4),
+        ("2 ** -1", 0.5),
+        ("(-2) ** 2", 4),
         ("-2 + 5", 3),
         ("7 // 2", 3),
         ("7 % 4", 3),
@@ -66,6 +69,9 @@ def test_values(text: str, expected: object) -> None:
         ("x.y == 1 and a.b == 8", False),
         ("not x.y == 1", None),
         ("not (x.y == 1 and a.b == 8)", True),
+        ("a.none < 3", None),
+        ("a.word != 'quotient' and a.word < 3", False),
+        ("a.word == 'quotient' or a.word < 3", True),
     ],
 )
 def test_what_is_absent_leaves_a_condition_open(text: str, expected: object) -> None:

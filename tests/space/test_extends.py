@@ -91,6 +91,21 @@ def test_a_rule_of_a_base_that_is_not_used_any_more_is_no_mistake(folder: Path) 
         load_space(write(folder, "mine.yaml", text.replace("stages:", "rules: {quotient: {alpha: 2}}, stages:")))
 
 
+def test_what_a_base_leaves_unused_is_no_parameter_and_not_kept(folder: Path) -> None:
+    text = "extends: base.yaml\nnetwork: {stages: [{width: 8, depth: 1, block: additive}]}\n"
+    space = load_space(write(folder, "mine.yaml", text))
+    assert space.meaning()["network.rules.quotient.alpha"] == "1.8"
+    assert "quotient" not in space.source
+    assert parse_space(space.source).meaning() == space.meaning()
+
+
+def test_what_a_study_keeps_is_read_whatever_is_advised_against_later() -> None:
+    text = GOOD.replace("[additive, quotient]", "[additive, product_unit]")
+    with pytest.raises(SpaceError, match="nothing uses this"):
+        parse_space(text)
+    assert parse_space(text, strict=False).study == "s"
+
+
 def test_merge_keys_bring_in_a_mapping() -> None:
     text = GOOD.replace(
         "    - {width: 16, depth: {int: [1, 2]}, block: {choice: [additive, quotient]}}\n",

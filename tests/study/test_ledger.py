@@ -296,7 +296,7 @@ def test_a_space_in_which_nothing_fits_is_said_so(url: str) -> None:
     source = space_text(Behaviour.IMPROVES).replace("{width: 4, depth", "{width: 2, shortcut: pad, depth")
     with (
         new_ledger(url, parse_space(source)) as ledger,
-        pytest.raises(UserError, match=r"none of 300 draws may be trained\. Refused by: stage 0 narrows"),
+        pytest.raises(UserError, match=r"none of 5300 draws may be trained\. Refused by: stage 0 narrows"),
     ):
         ledger.ask()
     assert rows(url, "SELECT * FROM trials") == []
