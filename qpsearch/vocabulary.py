@@ -75,13 +75,6 @@ class StemPool(StrEnum):
     MAX = "max"
 
 
-class OptimizerKind(StrEnum):
-    """Optimisers of a recipe."""
-
-    SGD = "sgd"
-    ADAMW = "adamw"
-
-
 class ScheduleKind(StrEnum):
     """Learning-rate schedules of a recipe."""
 

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from qpsearch.records import Objective
+from qpsearch.records import Budget, Objective
 from qpsearch.space import Space
 from qpsearch.study.events import (
     Closed,
@@ -263,3 +263,12 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
+
+
+def budget_text(budget: Budget) -> str:
+    """Return ``60 trials``, or ``60 trials or 12 h``."""
+    bounds = [f"{budget.trials} trials"]
+    bounds += [f"{budget.epochs} epochs"] if budget.epochs is not None else []
+    bounds += [duration(budget.seconds)] if budget.seconds is not None else []
+    bounds += [f"{budget.gpu_seconds / 3600:g} GPU hours"] if budget.gpu_seconds is not None else []
+    return " or ".join(bounds)

@@ -21,7 +21,7 @@ from qpsearch.cli.options import (
     has_gpu,
     prepare_data,
 )
-from qpsearch.cli.progress import Progress, duration, progress
+from qpsearch.cli.progress import Progress, budget_text, progress
 from qpsearch.cli.sinks import Sink, Sinks, open_sinks
 from qpsearch.errors import StorageError, StorageOutdated, StudyExists, StudyMismatch, UserError
 from qpsearch.points import check_feasible, on_the_grid
@@ -347,15 +347,6 @@ def _budget_change(
         return stored.updated(trials=trials, epochs=epochs, seconds=seconds, gpu_seconds=gpu_seconds)
 
     return change
-
-
-def budget_text(budget: Budget) -> str:
-    """Return ``60 trials``, or ``60 trials or 12 h``."""
-    bounds = [f"{budget.trials} trials"]
-    bounds += [f"{budget.epochs} epochs"] if budget.epochs is not None else []
-    bounds += [duration(budget.seconds)] if budget.seconds is not None else []
-    bounds += [f"{budget.gpu_seconds / 3600:g} GPU hours"] if budget.gpu_seconds is not None else []
-    return " or ".join(bounds)
 
 
 def checked_artifacts(given: str) -> str:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from qpsearch.records import Scalar
-from qpsearch.space.kinds import UNITS
 
 MAX_LENGTH: Final = 400
 MAX_DEPTH: Final = 40
@@ -22,12 +21,6 @@ MAX_WHOLE: Final = 2**53  # beyond it a float cannot tell neighbours apart
 Value = Scalar | tuple[Scalar, ...]
 Lookup = Callable[[str], Value]
 
-TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?P<unit>[A-Za-z]*)"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)*)"
-    r"|'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\""
-    r"|(?P<sign>==|!=|<=|>=|//|\*\*|[-+*/%<>()\[\],]))"
-)
 FUNCTIONS: Final[dict[str, Callable[..., float]]] = {
     "min": min,
     "max": max,
@@ -108,17 +101,6 @@ class Unary:
 Expression = Literal | Name | Listed | Call | Binary | Unary
 
 
-def parse_expression(text: str) -> Expression:
-    """Read an expression.
-
-    Raises:
-        ExpressionError: It is not one; the column tells where it goes wrong.
-    """
-    if len(text) > MAX_LENGTH:
-        raise ExpressionError(f"longer than {MAX_LENGTH} characters")
-    return _Parser(text).whole()
-
-
 def names(expression: Expression) -> Iterator[Name]:
     """Yield the names of an expression, from left to right."""
     match expression:
@@ -152,7 +134,7 @@ def spelled(expression: Expression) -> str:
         case Unary(sign, operand):
             return f"{sign} {_inner(operand, _RANK[sign])}"
         case Binary("**", left, right):
-            return f"{_inner(left, len(_LEVELS))} ** {_inner(right, _RANK['**'])}"
+            return f"{_inner(left, len(LEVELS))} ** {_inner(right, _RANK['**'])}"
         case Binary(sign, left, right):
             rank = _RANK[sign]
             return f"{_inner(left, rank)} {sign} {_inner(right, rank + 1)}"
@@ -269,7 +251,7 @@ def _number_text(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-_LEVELS: Final[tuple[tuple[str, ...], ...]] = (
+LEVELS: Final[tuple[tuple[str, ...], ...]] = (
     ("or",),
     ("and",),
     ("not",),
@@ -278,7 +260,7 @@ _LEVELS: Final[tuple[tuple[str, ...], ...]] = (
     ("*", "/", "//", "%"),
     ("**",),
 )
-_RANK: Final = {sign: rank for rank, signs in enumerate(_LEVELS) for sign in signs}
+_RANK: Final = {sign: rank for rank, signs in enumerate(LEVELS) for sign in signs}
 
 
 def _inner(expression: Expression, rank: int) -> str:
@@ -292,151 +274,5 @@ def _inner(expression: Expression, rank: int) -> str:
         case Literal(int() | float() as value) if value < 0:
             binds = _RANK["*"]
         case _:
-            binds = len(_LEVELS)
+            binds = len(LEVELS)
     return f"({text})" if binds < rank else text
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    column: int
-
-    def __str__(self) -> str:
-        return "the end" if self.kind == "end" else repr(self.text)
-
-
-class _Parser:
-    """Recursive descent, a method a level, from the loosest binding to the tightest."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = list(self._split())
-        self._place = 0
-        self._depth = 0
-
-    def whole(self) -> Expression:
-        expression = self._level(0)
-        token = self._tokens[self._place]
-        if token.kind != "end":
-            raise ExpressionError(f"{token} is one too many", token.column)
-        return expression
-
-    def _split(self) -> Iterator[_Token]:
-        place, text = 0, self._text.rstrip()
-        while place < len(text):
-            found = TOKEN.match(text, place)
-            if found is None:
-                column = place + len(text[place:]) - len(text[place:].lstrip())
-                hint = ". Write == to compare" if text[column] == "=" else ""
-                raise ExpressionError(f"{text[column]!r} is not part of the language{hint}", column)
-            kind = found.lastgroup or ""
-            column = found.start("number") if kind == "unit" else found.start(kind)
-            if kind == "unit":
-                yield _Token("number", self._amount(found["number"], found["unit"], column), column)
-            elif kind in ("single", "double"):
-                yield _Token("word", found[kind], column)
-            else:
-                yield _Token(kind, found[kind], column)
-            place = found.end()
-        yield _Token("end", "", len(text))
-
-    @staticmethod
-    def _amount(digits: str, unit: str, column: int) -> str:
-        if unit and unit not in UNITS:
-            raise ExpressionError(f"unknown unit {unit!r}. Known: {', '.join(UNITS)}", column)
-        value = float(digits) * UNITS.get(unit, 1)
-        is_whole = value.is_integer() and abs(value) <= MAX_WHOLE and not set(digits) & set(".eE" if not unit else "")
-        return str(int(value)) if is_whole else repr(value)
-
-    def _level(self, rank: int) -> Expression:
-        if _LEVELS[rank] == ("**",):
-            return self._signed()
-        if _LEVELS[rank] == ("not",):
-            return self._not()
-        left = self._level(rank + 1)
-        while self._next_is(*_LEVELS[rank]):
-            sign = self._take().text
-            left = Binary(sign, left, self._list() if sign == "in" else self._level(rank + 1))
-            if rank == 3 and self._next_is(*_LEVELS[3]):
-                raise ExpressionError("join comparisons with 'and'", self._tokens[self._place].column)
-        return left
-
-    def _not(self) -> Expression:
-        if self._next_is("not"):
-            self._take()
-            return Unary("not", self._deeper(self._not))
-        return self._level(3)
-
-    def _signed(self) -> Expression:
-        """Read a sign and a power: -2 ** 2 is -4, and 2 ** 3 ** 2 is 2 ** 9."""
-        if self._next_is("-"):
-            self._take()
-            return Unary("-", self._deeper(self._signed))
-        base = self._atom()
-        if not self._next_is("**"):
-            return base
-        self._take()
-        return Binary("**", base, self._deeper(self._signed))
-
-    def _atom(self) -> Expression:
-        token = self._take()
-        match token.kind, token.text:
-            case "number", text:
-                return Literal(float(text) if set(text) & set(".einf") else int(text))
-            case "word", text:
-                return Literal(text)
-            case "sign", "(":
-                inner = self._deeper(lambda: self._level(0))
-                self._expect(")")
-                return inner
-            case "name", text if text in FUNCTIONS and self._next_is("("):
-                return self._call(text, token.column)
-            case "name", "true" | "false":
-                return Literal(token.text == "true")
-            case "name", text if text not in RESERVED:
-                return Name(text, token.column)
-        raise ExpressionError(f"expected a number or a name, got {token}", token.column)
-
-    def _call(self, function: str, column: int) -> Expression:
-        arguments = self._items("(", ")")
-        if len(arguments) != 1 and function not in ("min", "max"):
-            raise ExpressionError(f"{function} takes one number", column)
-        return Call(function, arguments)
-
-    def _list(self) -> Expression:
-        if not self._next_is("["):
-            raise ExpressionError("'in' takes a list: in [a, b]", self._tokens[self._place].column)
-        return Listed(self._items("[", "]"))
-
-    def _items(self, opening: str, closing: str) -> tuple[Expression, ...]:
-        self._expect(opening)
-        items = [self._deeper(lambda: self._level(0))]
-        while self._next_is(","):
-            self._take()
-            items.append(self._deeper(lambda: self._level(0)))
-        self._expect(closing)
-        return tuple(items)
-
-    def _deeper(self, read: Callable[[], Expression]) -> Expression:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise ExpressionError(f"nested deeper than {MAX_DEPTH} levels", self._tokens[self._place].column)
-        inner = read()
-        self._depth -= 1
-        return inner
-
-    def _next_is(self, *texts: str) -> bool:
-        token = self._tokens[self._place]
-        return token.kind in ("sign", "name") and token.text in texts
-
-    def _take(self) -> _Token:
-        token = self._tokens[self._place]
-        if token.kind != "end":
-            self._place += 1
-        return token
-
-    def _expect(self, text: str) -> None:
-        token = self._take()
-        if token.text != text or token.kind != "sign":
-            raise ExpressionError(f"expected {text!r}, got {token}", token.column)

@@ -21,8 +21,9 @@ from qpsearch.space.domains import (
     Prior,
     Tied,
 )
-from qpsearch.space.expressions import FUNCTIONS, RESERVED, ExpressionError, parse_expression
+from qpsearch.space.expressions import FUNCTIONS, RESERVED, ExpressionError
 from qpsearch.space.kinds import Kind, Number, OneOf, OrWord, Whole
+from qpsearch.space.parser import parse_expression
 from qpsearch.space.problems import Problems, kind_of
 from qpsearch.space.schema import LeafField, ListField
 from qpsearch.vocabulary import Confidence

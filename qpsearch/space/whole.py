@@ -21,10 +21,10 @@ from qpsearch.space.expressions import (
     Value,
     evaluate,
     names,
-    parse_expression,
     spelled,
 )
 from qpsearch.space.leaves import LeafReader
+from qpsearch.space.parser import parse_expression
 from qpsearch.space.paths import STAGES, PlacedStage, counts_stages, known_paths, leaf_at, moving_places, placed_stages
 from qpsearch.space.problems import Problems, kind_of
 from qpsearch.space.schema import LeafField, field_at, rule_paths

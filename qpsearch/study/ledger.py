@@ -395,7 +395,5 @@ class Ledger:
         self._spending.follow(connection)
 
     def _now_running_gpu_s(self) -> float:
-        if not self.gpus:
-            return 0.0
         now = time.monotonic()
         return self.gpus * sum(now - trial.began for trial in self._running.values())

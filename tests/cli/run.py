@@ -1,9 +1,13 @@
 """Calling the command line as a user does: another process, a folder of its own."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,3 +27,13 @@ def qpsearch(
         timeout=250,
         check=False,
     )
+
+
+def reply(folder: Path, *arguments: str) -> dict[str, Any]:
+    """Run a command with ``--json`` and return its document: nothing else may be printed, and no NaN be in it."""
+    done = qpsearch(folder, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    document = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert isinstance(document, dict)
+    return document

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.run import ROOT, qpsearch
+from tests.cli.run import ROOT, qpsearch, reply
 from tests.scripted import Behaviour, space_text
 
 
@@ -27,15 +27,6 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     (folder / "printed").write_text(done.stdout)
     return folder
-
-
-def reply(folder: Path, *arguments: str) -> dict[str, object]:
-    done = qpsearch(folder, *arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    document = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    assert isinstance(document, dict)
-    return document
 
 
 def test_a_run_prints_plain_lines_into_a_pipe(study: Path) -> None:

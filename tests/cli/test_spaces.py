@@ -14,20 +14,11 @@ import pytest
 
 from qpsearch.architecture import TrialConfig
 from qpsearch.space import edited, load_space, parse_space
-from tests.cli.run import ROOT, qpsearch
+from tests.cli.run import ROOT, qpsearch, reply
 from tests.helpers import SPACES
 from tests.scripted import Behaviour
 
 NAMES = [path.stem for path in SPACES]
-
-
-def reply(folder: Path, *arguments: str) -> dict[str, Any]:
-    done = qpsearch(folder, *arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    document = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    assert isinstance(document, dict)
-    return document
 
 
 def own(folder: Path, name: str, changes: dict[str, Any]) -> Path:
