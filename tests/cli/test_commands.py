@@ -40,7 +40,7 @@ def test_a_run_prints_plain_lines_into_a_pipe(study: Path) -> None:
     assert len([line for line in lines if re.match(r"\[\d+/30\] trial \d+ (COMPLETE|PRUNED|FAIL)", line)]) == 30
     assert re.search(r"    training loss nan in epoch 2", printed)
     assert re.search(
-        r"study scripted: 30 of 30 trials ended, now \d+ COMPLETE, \d+ FAIL, \d+ PRUNED; best 0\.\d{4} \(trial \d+\)",
+        r"study scripted: 30 of 30 trials ended, in this run \d+ COMPLETE, \d+ FAIL, \d+ PRUNED; best 0\.\d{4} \(trial \d+\)",
         printed,
     )
     assert "optimistic until it is trained again on fresh seeds" in printed
