@@ -1,5 +1,7 @@
 """Spaces from Python: built from plain data and domains, and files edited without losing their comments."""
 
+import copy
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -62,12 +64,36 @@ def edited(text: str, changes: Mapping[str, Any], source: str = "space", folder:
     yaml.indent(mapping=2, sequence=4, offset=2)
     root = yaml.load(text)
     for path, value in changes.items():
+        _part(root, path.split("."))
         _set(root, path, _plain(value), source)
     stream = StringIO()
     yaml.dump(root, stream)
     changed = stream.getvalue()
     parse_space(changed, source, folder)
     return changed
+
+
+def _part(root: Any, path: list[str]) -> None:
+    """Give a path nodes of its own where an alias shares them with other places, which shall stay as they are."""
+    seen: Counter[int] = Counter()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        seen[id(node)] += 1
+        if seen[id(node)] == 1 and isinstance(node, CommentedMap | CommentedSeq):
+            waiting += node.values() if isinstance(node, CommentedMap) else node
+    place = root
+    for name in path[:-1]:
+        key: Any = int(name) if isinstance(place, CommentedSeq) and name.isdigit() else name
+        try:
+            inner = place[key]
+        except (KeyError, IndexError, TypeError):
+            return
+        if isinstance(inner, CommentedMap | CommentedSeq) and seen[id(inner)] > 1:
+            inner = copy.deepcopy(inner)
+            inner.yaml_set_anchor(None)
+            place[key] = inner
+        place = inner
 
 
 def _set(root: Any, path: str, value: Any, source: str) -> None:

@@ -101,6 +101,15 @@ def test_editing_reaches_stages_domains_and_new_sections() -> None:
     ]
 
 
+def test_editing_one_place_of_an_alias_leaves_the_others() -> None:
+    text = next(path for path in SPACES if path.stem == "digits").read_text()
+    for place, other in ((0, 1), (1, 0)):
+        changed = edited(text, {f"network.stages.{place}.block.choice": ["additive", "quotient"]})
+        meaning = parse_space(changed).meaning()
+        assert meaning[f"network.stages.{place}.block"] == "{choice: [additive, quotient]}"
+        assert meaning[f"network.stages.{other}.block"] == "{choice: [additive, quotient, product_unit]}"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
