@@ -104,9 +104,11 @@ def _measured(space: Space, sizes: Sequence[Size]) -> tuple[list[float], str]:
     )
     command = [sys.executable, "-m", "qpsearch.training.measure", json.dumps(asdict(settings))]
     asked = "".join(f"{size.config.to_json()}\n" for size in sizes)
-    done = subprocess.run(command, input=asked, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode != 0 or any(answer["seconds"] is None for answer in answers):
+        why = done.stderr.strip().splitlines()[-1:] or ["memory does not suffice"]
+        print(f"the networks cannot be timed: {why[0]}", file=sys.stderr)
         return [], ""
     return [answer["seconds"] for answer in answers], str(answers[0]["device"])
 
