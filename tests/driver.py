@@ -1,10 +1,12 @@
 """The real command line with the scripted trainer in place of the real one: ``python -m tests.driver run ...``.
 
-TEST_LEASE_S shortens leases; TEST_CLOCK names a file that holds the seconds by which this process's clock is wrong.
+TEST_LEASE_S shortens leases; TEST_CLOCK names a file that holds the seconds by which this process's clock is wrong;
+TEST_TRAINER names another module with the scripted trainer.
 """
 
 import os
 import time
+from importlib import import_module
 from pathlib import Path
 
 _right = time.time
@@ -20,8 +22,7 @@ if __name__ == "__main__":
         time.time = _wrong  # before anything takes it
     from qpsearch.cli import main, trainer
     from qpsearch.study import lease
-    from tests import scripted
 
     lease.LEASE_S = float(os.environ.get("TEST_LEASE_S", lease.LEASE_S))  # type: ignore[misc]
-    trainer.train = scripted.train
+    trainer.train = import_module(os.environ.get("TEST_TRAINER", "tests.scripted")).train
     main.main()

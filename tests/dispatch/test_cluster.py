@@ -1,6 +1,7 @@
 """A running Ray cluster of two nodes, joined with --address through the real command line."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,10 +19,13 @@ pytestmark = pytest.mark.ray
 
 
 @pytest.fixture(params=[True, False], ids=["installed", "not-installed"])
-def equipped(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether the nodes can import what workers need: here the scripted trainer, elsewhere qpsearch itself."""
+def equipped(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> bool:
+    """Whether the nodes can import what workers need: here a trainer's module, elsewhere qpsearch itself."""
+    own = tmp_path / "own"
+    own.mkdir()
+    shutil.copy(ROOT / "tests" / "scripted.py", own / "own_trainer.py")
     if request.param:
-        monkeypatch.setenv("PYTHONPATH", str(ROOT))
+        monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{own}")
     return bool(request.param)
 
 
@@ -46,7 +50,7 @@ def test_address_joins_a_cluster_and_leaves_no_secret_there(cluster: Cluster, eq
     done = subprocess.run(
         [sys.executable, "-m", "tests.driver", *arguments],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path / 'own'}", "TEST_TRAINER": "own_trainer"},
         capture_output=True,
         text=True,
         timeout=200,
@@ -55,7 +59,8 @@ def test_address_joins_a_cluster_and_leaves_no_secret_there(cluster: Cluster, eq
     if not equipped:
         assert done.returncode == 2
         assert (
-            "a worker cannot start: ModuleNotFoundError: No module named 'tests'. Is qpsearch installed" in done.stderr
+            "a worker cannot start: ModuleNotFoundError: No module named 'own_trainer'. Is qpsearch installed"
+            in done.stderr
         )
         assert {record.state for record in records_of(url)} == {"RUNNING"}
         return
