@@ -4,10 +4,16 @@ import random
 
 import pytest
 
+from tests.faults import world as world_module
 from tests.faults.run import torment
 from tests.faults.worlds import World, cluster_world, disk_world, inline_world, server_world, tune_world
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(autouse=True)
+def _short_studies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world_module, "TRIALS", 14)
 
 
 def go(world: World, count: int) -> None:
