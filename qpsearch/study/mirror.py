@@ -6,8 +6,10 @@ a violated constraint, which teaches it to go elsewhere (HAZARDS 31). Pruners se
 stratum of block kinds, so that a slow starter competes with its like (HAZARDS 24).
 """
 
+import contextlib
+import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import optuna
@@ -24,18 +26,25 @@ from qpsearch.study.optuna_rows import DIRECTIONS
 from qpsearch.study.quiet import quiet_optuna
 from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind
 
+_WARNINGS = threading.Lock()
 VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constraint("feasible", 1.0)
 
 
-def _tpe(seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
+@contextlib.contextmanager
+def _experimental_on_purpose() -> Iterator[None]:
+    """Silence what Optuna says of arguments that may change; filters are the whole process's, so one thread at a time."""
+    with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
+
+
+def _tpe(seed: int) -> BaseSampler:
+    with _experimental_on_purpose():
         return TPESampler(seed=seed, multivariate=True, group=True)  # conditional parameters together (HAZARDS 22)
 
 
 def _gp(seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with _experimental_on_purpose():
         return GPSampler(seed=seed)
 
 
