@@ -32,7 +32,7 @@ VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constr
 
 @contextlib.contextmanager
 def _experimental_on_purpose() -> Iterator[None]:
-    """Silence what Optuna says of arguments that may change; filters are the whole process's, so one thread at a time."""
+    """Silence what Optuna says of arguments that may change; filters are of the whole process: one thread at a time."""
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         yield
