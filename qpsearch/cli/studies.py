@@ -169,16 +169,17 @@ def resume(
 
 
 def _on_the_grid(space: Space, change: Callable[[Budget], Budget]) -> Callable[[Budget], Budget]:
-    """Return a change of the budget that asks a grid for no more trials than it has points, and says so."""
+    """Return a change of the budget that asks a grid for no more trials than it has points; say so where it matters.
+
+    The points are counted here, not when the change is made: that is in a transaction.
+    """
+    most = on_the_grid(space, Budget(trials=sys.maxsize)).trials
+    if change(space.search.budget).trials > most:
+        print(f"study {space.study}: a grid of {most} points, each taken once; more seeds: search.replicates")
 
     def within(stored: Budget) -> Budget:
         wanted = change(stored)
-        capped = on_the_grid(space, wanted)
-        if capped.trials < wanted.trials:
-            print(
-                f"study {space.study}: a grid of {capped.trials} points, each taken once; more seeds: search.replicates"
-            )
-        return capped
+        return wanted.updated(trials=min(wanted.trials, most))
 
     return within
 

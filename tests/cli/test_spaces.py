@@ -95,6 +95,9 @@ def test_a_grid_takes_each_point_once(tmp_path: Path) -> None:
     own(tmp_path, "alpha-ablation", changes)
     done = qpsearch(tmp_path, "run", "alpha-ablation.yaml", "--dispatch", "inline", scripted=True)
     assert done.returncode == 0, done.stderr
+    more = qpsearch(tmp_path, "resume", "alpha-ablation", "--trials", "30", "--dispatch", "inline", scripted=True)
+    assert more.returncode == 0, more.stderr
+    assert more.stdout.count("study alpha-ablation: a grid of 7 points, each taken once") == 1
     trials = reply(tmp_path, "trials", "alpha-ablation")["trials"]
     rules = [tuple(trial["params"].values()) for trial in trials]
     assert sorted(rules) == sorted(
