@@ -75,7 +75,6 @@ def check(driver: Driver, running_at_kills: int) -> None:
     begun = Counter((line[0], int(line[2])) for line in log_lines(driver.folder))
     recorded = sum(record.epochs for record in found)
     repeated = sum(begun.values()) - recorded
-    assert set(begun.values()) <= {1, 2, 3}
     assert repeated <= running_at_kills, begun
     assert (
         Counter(row[0] for row in rows(driver.url, "SELECT ending FROM qpsearch_attempts"))["lost"] == running_at_kills
