@@ -1,31 +1,41 @@
 """A configuration, complete and frozen: what is built and how it is trained.
 
-``resolve`` is the only way from a space's parameters to a ``TrialConfig``. Everything downstream (cost,
+``qpsearch.resolve`` is the only way from a space's parameters to a ``TrialConfig``. Everything downstream (cost,
 models, training) reads nothing else, and its JSON is stored with each trial, so that any trial can be
-run again from the database alone.
+run again from the database alone. A default here is what a configuration means that was stored before the field was.
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from qpsearch.errors import Infeasible
-from qpsearch.space import Draw, Space
+from qpsearch.records import Scalar
 from qpsearch.vocabulary import (
-    DATASETS,
+    MULTIPLYING,
+    WITH_PRODUCT_UNITS,
+    Activation,
     Augmentation,
-    BlockKind,
+    BranchKind,
     DatasetName,
     ExponentInit,
     InitKind,
+    LogPadding,
+    Mixing,
     NormKind,
     NormPlacement,
+    NormsAround,
+    Numbers,
+    OutputActivation,
+    Position,
+    Positivity,
+    Precision,
     QuotientKind,
     ScheduleKind,
+    Sharing,
+    ShortcutActivation,
     ShortcutKind,
+    StemActivation,
     StemPool,
 )
 
@@ -42,28 +52,62 @@ class _Strict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotientRules(_Strict):
-    """Rules of quotient blocks (PAPERS section 1).
+    """Rules of blocks that multiply (PAPERS section 1).
 
     Attributes:
-        activation: The function on the branch (rules Q2, Q3).
-        alpha: Upper bound of a quotient, above 1 (rules Q3, Q4, Q5); ``relu`` has none.
+        activation: The function on the branch (rules Q2, Q8).
+        alpha: Upper bound of a quotient, above 1 (rules Q3, Q4, Q5); ``unbounded`` and ``relu`` have none.
+        floor: Lower bound, below 1; below 0 a quotient may change signs (rule Q7). ``relu`` has 0.
+        through_one: Whether a branch of 0 is a quotient of 1 (rule Q6); else the function is not shifted.
+        learned_alpha: None for a constant, else how many upper bounds are learned, beginning at ``alpha`` (rule Q16).
+        inner_activation: Between the layers of the branch (rule Q11).
+        shortcut_activation: What follows a projection shortcut (rule Q10).
+        output_activation: What follows the product (rule Q12).
     """
 
     activation: QuotientKind = QuotientKind.SIGMOID
     alpha: float
+    floor: float = 0.0
+    through_one: bool = True
+    learned_alpha: Sharing | None = None
+    inner_activation: Activation = Activation.RELU
+    shortcut_activation: ShortcutActivation = ShortcutActivation.QUOTIENT
+    output_activation: Activation = Activation.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductUnitRules(_Strict):
-    """Rules of product-unit blocks (PAPERS section 2).
+    """Rules of blocks with product units (PAPERS section 2).
 
     Attributes:
+        position: Which layers are product units (rule P2); the second of a bottleneck is its 3x3.
+        inner_activation: Between the layers of the branch (rule P3).
+        output_activation: What follows the sum (rule P4).
+        norms: Which normalisations stand around a product unit (rule P6).
+        positivity: How inputs are made positive (rule P7).
+        threshold: How many thresholds are learned (rule P8).
+        threshold_init: Where theta starts; the floor of the inputs is softplus(theta) + 1e-7 (rule P8).
         exponent_init: How the exponents start (rule P9).
         exponent_clip: Bound on the magnitude of the sum before exp; None for none (rule P10).
+        padding: Whether the image is padded behind the logarithm or before it (rule P11).
+        bias: Whether each output has a learned factor (rule P12).
+        mixing: Over which input channels a unit multiplies (rule P13).
+        numbers: Powers of real numbers, or the real part of complex ones (rule P16).
     """
 
+    position: Position = Position.SECOND
+    inner_activation: Activation = Activation.NONE
+    output_activation: OutputActivation = OutputActivation.AUTO
+    norms: NormsAround = NormsAround.BOTH
+    positivity: Positivity = Positivity.MAX
+    threshold: Sharing = Sharing.LAYER
+    threshold_init: float = 0.0
     exponent_init: ExponentInit
     exponent_clip: float | None
+    padding: LogPadding = LogPadding.AFTER_LOG
+    bias: bool = False
+    mixing: Mixing = Mixing.DENSE
+    numbers: Numbers = Numbers.REAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,32 +118,41 @@ class Stage(_Strict):
         width: Output channels.
         stride: Stride of the first block; the others have 1.
         depth: Number of blocks.
-        block: How the branch is combined with the shortcut.
+        block: How the branch is combined with the shortcut: a ``BlockKind``, or the name of a user's own block.
+        branch: The layers on the branch.
         norm: Normalisation layer.
         norm_placement: After (post) or before (pre) each weight layer.
         init: How convolutions start.
         shortcut: Shortcut of the first block where it changes width or resolution.
-        quotient: Set exactly where ``block`` is quotient.
-        product_unit: Set exactly where ``block`` is product_unit.
+        quotient: Set exactly where ``block`` multiplies.
+        product_unit: Set exactly where ``block`` has product units.
+        own: The rules of a user's own block, by name.
     """
 
     width: int
     stride: int
     depth: int
-    block: BlockKind
+    block: str
+    branch: BranchKind = BranchKind.BASIC
     norm: NormKind
     norm_placement: NormPlacement
     init: InitKind
     shortcut: ShortcutKind
     quotient: QuotientRules | None = None
     product_unit: ProductUnitRules | None = None
+    own: tuple[tuple[str, Scalar], ...] = ()
 
     def __post_init__(self) -> None:
         if min(self.width, self.stride, self.depth) < 1:
             raise ValueError(f"width, stride and depth are at least 1, got {self.width}, {self.stride}, {self.depth}")
-        for kind in (BlockKind.QUOTIENT, BlockKind.PRODUCT_UNIT):
-            if (getattr(self, kind.value) is not None) != (self.block is kind):
-                raise ValueError(f"{kind.value} rules belong to {kind.value} blocks; this block is {self.block.value}")
+        for name, kinds in (("quotient", MULTIPLYING), ("product_unit", WITH_PRODUCT_UNITS)):
+            if (getattr(self, name) is not None) != (self.block in kinds):
+                raise ValueError(f"{name} rules belong to {' and '.join(sorted(kinds))}; this block is {self.block}")
+
+    @property
+    def rules(self) -> dict[str, Scalar]:
+        """The rules of a user's own block."""
+        return dict(self.own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +167,7 @@ class Network(_Strict):
         stem_kernel: Side of the stem's convolution, odd.
         stem_stride: Its stride.
         stem_pool: What follows it: nothing, or 3x3 max pooling of stride 2.
+        stem_activation: What stands between them (rules Q9, P5).
         stages: From the image to the head.
     """
 
@@ -124,7 +178,18 @@ class Network(_Strict):
     stem_kernel: int = 3
     stem_stride: int = 1
     stem_pool: StemPool = StemPool.NONE
+    stem_activation: StemActivation = StemActivation.AUTO
     stages: tuple[Stage, ...]
+
+    @property
+    def blocks(self) -> int:
+        """Number of residual blocks."""
+        return sum(stage.depth for stage in self.stages)
+
+    @property
+    def layers(self) -> int:
+        """Layers with weights on the longest way without shortcuts, as networks are named: 6n + 2."""
+        return 2 + sum(stage.depth * (3 if stage.branch is BranchKind.BOTTLENECK else 2) for stage in self.stages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,12 +220,14 @@ class Recipe(_Strict):
         batch_size: Images a step; the last batch of an epoch may be smaller.
         optimizer: The optimiser with its settings.
         schedule: How the learning rate falls.
+        precision: In what the network computes (rule P19).
     """
 
     epochs: int
     batch_size: int
     optimizer: Sgd | AdamW
     schedule: ScheduleKind
+    precision: Precision = Precision.FLOAT32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,81 +280,3 @@ def _json() -> "TypeAdapter[TrialConfig]":
     from pydantic import TypeAdapter
 
     return TypeAdapter(TrialConfig)
-
-
-def resolve(space: Space, draw: Draw) -> TrialConfig:
-    """Turn a draw into a configuration.
-
-    Raises:
-        Infeasible: The parts do not fit together: more halvings than the image has pixels, a zero-padded
-            shortcut into a narrower stage, a stem's kernel that has no middle, no stage at all.
-    """
-    facts = DATASETS[space.data.dataset]
-    network = draw.values["network"]
-    stem = {f"stem_{name}": value for name, value in network["stem"].items()}
-    config = TrialConfig(
-        data=Data(dataset=space.data.dataset, validation=space.data.validation, augment=space.data.augment),
-        network=Network(
-            channels=facts.channels,
-            size=facts.size,
-            classes=facts.classes,
-            stages=tuple(map(_stage, network["stages"])),
-            **_typed(stem, stem_pool=StemPool),
-        ),
-        recipe=_recipe(draw.values["training"]),
-    )
-    check_shapes(config.network)
-    return config
-
-
-def _stage(values: Mapping[str, Any]) -> Stage:
-    words = {"block": BlockKind, "norm": NormKind, "norm_placement": NormPlacement}
-    known = _typed(values, **words, init=InitKind, shortcut=ShortcutKind)
-    if "quotient" in known:
-        known["quotient"] = QuotientRules(**_typed(known["quotient"], activation=QuotientKind))
-    if "product_unit" in known:
-        known["product_unit"] = ProductUnitRules(**_typed(known["product_unit"], exponent_init=ExponentInit))
-    return Stage(**known)
-
-
-def _recipe(values: Mapping[str, Any]) -> Recipe:
-    optimizer = {"sgd": Sgd, "adamw": AdamW}[values["optimizer"]["kind"]]
-    return Recipe(**_typed(values, schedule=ScheduleKind) | {"optimizer": optimizer(**values["optimizer"])})
-
-
-def _typed(values: Mapping[str, Any], **words: type[StrEnum]) -> dict[str, Any]:
-    """Return settings with the words of some of them as members of their enums."""
-    return {name: words[name](value) if name in words else value for name, value in values.items()}
-
-
-def check_shapes(network: Network) -> None:
-    """Check what only the whole network can tell.
-
-    Raises:
-        Infeasible: See ``resolve``.
-    """
-    if not network.stages:
-        raise Infeasible("the network has no stage", "the network has no stage")
-    if network.stem_kernel % 2 == 0:
-        raise Infeasible(f"the stem's kernel has side {network.stem_kernel}", "the stem's kernel is even")
-    size, width = stem_size(network), network.stem_width
-    for index, stage in enumerate(network.stages):
-        if stage.stride > size:
-            rule = f"stage {index} has a stride beyond its images"
-            raise Infeasible(f"stage {index} has stride {stage.stride} on images of {size}x{size} pixels", rule)
-        if stage.shortcut is ShortcutKind.PAD and stage.width < width:
-            rule = f"stage {index} narrows, which a padded shortcut cannot"
-            change = f"from {width} to {stage.width} channels"
-            raise Infeasible(f"stage {index} narrows {change}, which a padded shortcut cannot", rule)
-        size, width = down(size, stage.stride), stage.width
-
-
-def stem_size(network: Network) -> int:
-    """Return the side of the images that the first stage sees."""
-    size = down(network.size, network.stem_stride)
-    return down(size, 2) if network.stem_pool is StemPool.MAX else size
-
-
-def down(size: int, stride: int) -> int:
-    """Return the side of the output of a 3x3 convolution with padding 1, or of a 1x1 one, of that stride."""
-    return (size - 1) // stride + 1

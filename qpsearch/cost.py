@@ -4,10 +4,30 @@ No torch: costs are known before anything is built or dispatched. A test holds t
 network, module by module, on the meta device.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from qpsearch.architecture import Network, Stage, down, stem_size
-from qpsearch.vocabulary import BlockKind, NormKind, NormPlacement, ShortcutKind, StemPool
+from qpsearch.architecture import Network, Stage
+from qpsearch.layout import (
+    AveragePool,
+    Bound,
+    Convolution,
+    Layer,
+    MaxPool,
+    Norm,
+    Pad,
+    ProductUnit,
+    branch_layers,
+    down,
+    final_layers,
+    is_own,
+    output_layers,
+    shortcut_layers,
+    stem_layers,
+    stem_size,
+)
+from qpsearch.plugins import OWN_BLOCKS
+from qpsearch.vocabulary import Mixing, Numbers, Sharing
 
 FLOAT_BYTES = 4
 
@@ -17,8 +37,9 @@ class Cost:
     """What a network costs for one image.
 
     Attributes:
-        parameters: Learned numbers: weights, exponents, thresholds, normalisation scales and shifts.
-        macs: Multiply-accumulates of convolutions, product units and the head in a forward pass.
+        parameters: Learned numbers: weights, exponents, thresholds, bounds, normalisation scales and shifts.
+        macs: Multiply-accumulates of convolutions, product units and the head in a forward pass; a complex product
+            unit counts twice, for magnitude and phase.
         activation_bytes: float32 bytes of the outputs of all layers (convolution, normalisation,
             activation, product unit, padding, pooling, head), which is what training may keep for backward.
     """
@@ -37,23 +58,15 @@ class Cost:
 
 def cost(network: Network) -> Cost:
     """Add up the layers of a network."""
-    first, last = network.stages[0], network.stages[-1]
-    size, width = down(network.size, network.stem_stride), network.stem_width
-    total = _conv(network.channels, width, network.stem_kernel, size)
-    if _stem_has_norm(first):
-        total += _norm(first, width, size) + _pointwise(width, size)
-    if network.stem_pool is StemPool.MAX:
-        size = stem_size(network)
-        total += _pointwise(width, size)
+    total = _layers(stem_layers(network), network.size)
+    size, width = stem_size(network), network.stem_width
     for stage in network.stages:
         total += _block(stage, width, size, stage.stride)
         size, width = down(size, stage.stride), stage.width
         for _ in range(stage.depth - 1):
             total += _block(stage, width, size, 1)
-    if has_final_norm(last):
-        total += _norm(last, width, size) + _pointwise(width, size)
     head = Cost((width + 1) * network.classes, width * network.classes, network.classes * FLOAT_BYTES)
-    return total + _pointwise(width, 1) + head
+    return total + _layers(final_layers(network), size) + Cost(activation_bytes=width * FLOAT_BYTES) + head
 
 
 def training_bytes(network: Network, batch_size: int) -> int:
@@ -62,55 +75,56 @@ def training_bytes(network: Network, batch_size: int) -> int:
     return total.activation_bytes * batch_size + 4 * FLOAT_BYTES * total.parameters
 
 
-def has_final_norm(stage: Stage) -> bool:
-    """Whether the network normalises once more before the head: after additions in pre placement."""
-    return stage.norm_placement is NormPlacement.PRE and stage.block is not BlockKind.QUOTIENT
+def _block(stage: Stage, width_in: int, size: int, stride: int) -> Cost:
+    if is_own(stage):
+        return Cost(*OWN_BLOCKS[stage.block].cost(stage, width_in, size, stride))
+    total = _layers(branch_layers(stage, width_in, stride), size) + _layers(
+        shortcut_layers(stage, width_in, stride), size
+    )
+    bound = [Bound(rules=stage.quotient, width=stage.width)] if stage.quotient is not None else []
+    return total + _layers([*bound, *output_layers(stage)], down(size, stride))
 
 
-def _stem_has_norm(stage: Stage) -> bool:
-    return not has_final_norm(stage)
+def _layers(layers: Iterable[Layer], size: int) -> Cost:
+    """Add up layers that follow each other, the first on images of that side."""
+    return sum(_costs(layers, size), Cost())
 
 
-def _block(stage: Stage, width_in: int, size_in: int, stride: int) -> Cost:
-    size = down(size_in, stride)
-    pre = stage.norm_placement is NormPlacement.PRE
-    product_unit = stage.block is BlockKind.PRODUCT_UNIT
-    total = _conv(width_in, stage.width, 3, size, stride) + _conv(stage.width, stage.width, 3, size)
-    total += _norm(stage, width_in, size_in) if pre else _norm(stage, stage.width, size)
-    total += _norm(stage, stage.width, size)
-    if product_unit:
-        total += Cost(parameters=1)  # the threshold
-    else:
-        total += _pointwise(stage.width, size)
-        if pre:
-            total += _pointwise(width_in, size_in)
-    if stage.block is BlockKind.QUOTIENT or not pre:
-        total += _pointwise(stage.width, size)  # the quotient's bound, or the ReLU after the addition
-    if stride != 1 or width_in != stage.width:
-        total += _shortcut(stage, width_in, size, stride)
-    return total
+def _costs(layers: Iterable[Layer], size: int) -> Iterator[Cost]:
+    for layer in layers:
+        if isinstance(layer, Convolution | ProductUnit | MaxPool | AveragePool | Pad):
+            size = down(size, layer.stride)
+        weights = _weights(layer)
+        yield Cost(_parameters(layer) + weights, _macs(layer) * weights * size**2, layer.width * size**2 * FLOAT_BYTES)
 
 
-def _shortcut(stage: Stage, width_in: int, size: int, stride: int) -> Cost:
-    if stage.shortcut is ShortcutKind.PAD:
-        return _pointwise(stage.width, size)
-    kernel = 3 if stage.shortcut is ShortcutKind.CONV3X3 else 1
-    total = _conv(width_in, stage.width, kernel, size, stride) + _norm(stage, stage.width, size)
-    if stage.shortcut is ShortcutKind.AVERAGE_POOL and stride > 1:
-        total += _pointwise(width_in, size)
-    return total + (_pointwise(stage.width, size) if stage.block is BlockKind.QUOTIENT else Cost())
+def _weights(layer: Layer) -> int:
+    """Return the numbers of a kernel: those that take part in every output pixel."""
+    match layer:
+        case Convolution(width_in=narrow, width=wide, kernel=kernel):
+            return narrow * wide * kernel**2
+        case ProductUnit(width_in=narrow, width=wide, kernel=kernel, rules=rules):
+            return wide * kernel**2 * (1 if rules.mixing is Mixing.DEPTHWISE else narrow)
+        case _:
+            return 0
 
 
-def _conv(width_in: int, width: int, kernel: int, size_out: int, stride: int = 1) -> Cost:
-    weights = width_in * width * kernel**2
-    return Cost(weights, weights * size_out**2, width * size_out**2 * FLOAT_BYTES)
+def _macs(layer: Layer) -> int:
+    return 2 if isinstance(layer, ProductUnit) and layer.rules.numbers is Numbers.COMPLEX else 1
 
 
-def _norm(stage: Stage, width: int, size: int) -> Cost:
-    if stage.norm is NormKind.NONE:
-        return Cost()
-    return Cost(parameters=2 * width, activation_bytes=width * size**2 * FLOAT_BYTES)
+def _parameters(layer: Layer) -> int:
+    """Return the learned numbers beside a kernel."""
+    match layer:
+        case Norm(width=width):
+            return 2 * width
+        case ProductUnit(width_in=narrow, width=wide, rules=rules):
+            return _shared(rules.threshold, narrow) + rules.bias * wide
+        case Bound(rules=rules, width=width):
+            return _shared(rules.learned_alpha, width)
+        case _:
+            return 0
 
 
-def _pointwise(width: int, size: int) -> Cost:
-    return Cost(activation_bytes=width * size**2 * FLOAT_BYTES)
+def _shared(sharing: Sharing | None, width: int) -> int:
+    return 0 if sharing is None else 1 if sharing is Sharing.LAYER else width

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
-from qpsearch.architecture import TrialConfig, resolve
+from qpsearch.architecture import TrialConfig
 from qpsearch.cost import Cost, cost
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.records import Budget, Scalar
+from qpsearch.resolve import resolve
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Chooser, Draw, RandomChooser, Space, settle
 from qpsearch.space.constraints import Limit, lookup_in

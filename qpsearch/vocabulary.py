@@ -7,6 +7,7 @@ never changes once released.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class BlockKind(StrEnum):
@@ -15,6 +16,52 @@ class BlockKind(StrEnum):
     ADDITIVE = "additive"
     QUOTIENT = "quotient"
     PRODUCT_UNIT = "product_unit"
+    QUOTIENT_PRODUCT_UNIT = "quotient_product_unit"
+
+
+MULTIPLYING: Final = frozenset({BlockKind.QUOTIENT, BlockKind.QUOTIENT_PRODUCT_UNIT})
+WITH_PRODUCT_UNITS: Final = frozenset({BlockKind.PRODUCT_UNIT, BlockKind.QUOTIENT_PRODUCT_UNIT})
+
+
+class BranchKind(StrEnum):
+    """The layers with weights on a branch: two of 3x3, or 1x1, 3x3, 1x1 with a quarter of the channels inside."""
+
+    BASIC = "basic"
+    BOTTLENECK = "bottleneck"
+
+
+class Activation(StrEnum):
+    """A pointwise function without a bound of its own."""
+
+    RELU = "relu"
+    SILU = "silu"
+    GELU = "gelu"
+    NONE = "none"
+
+
+class OutputActivation(StrEnum):
+    """What follows the sum of a product-unit block (rule P4); ``auto`` is ReLU in post placement, nothing in pre."""
+
+    AUTO = "auto"
+    RELU = "relu"
+    NONE = "none"
+
+
+class StemActivation(StrEnum):
+    """What follows the stem's convolution (rules Q9, P5); ``auto`` is what the first stage's block wants."""
+
+    AUTO = "auto"
+    QUOTIENT = "quotient"
+    RELU = "relu"
+    NONE = "none"
+
+
+class ShortcutActivation(StrEnum):
+    """What follows the projection shortcut of a quotient block (rule Q10)."""
+
+    QUOTIENT = "quotient"
+    RELU = "relu"
+    NONE = "none"
 
 
 class NormKind(StrEnum):
@@ -41,6 +88,8 @@ class InitKind(StrEnum):
     KAIMING_FAN_OUT = "kaiming_fan_out"
     ORTHOGONAL = "orthogonal"
     ZERO_LAST_NORM = "zero_last_norm"
+    QUOTIENT_AT_ONE = "quotient_at_one"
+    FIXUP = "fixup"
 
 
 class ShortcutKind(StrEnum):
@@ -50,6 +99,7 @@ class ShortcutKind(StrEnum):
     CONV1X1 = "conv1x1"
     AVERAGE_POOL = "average_pool"
     PAD = "pad"
+    IDENTITY = "identity"
 
 
 class ExponentInit(StrEnum):
@@ -61,11 +111,75 @@ class ExponentInit(StrEnum):
 
 
 class QuotientKind(StrEnum):
-    """The function on a quotient's branch (rules Q2, Q3); ``relu`` is the paper's case that fails to train."""
+    """The function on a quotient's branch (rules Q2, Q3, Q8).
+
+    ``unbounded`` and ``relu`` are the two readings of the paper's case that fails to train: max(0, z + 1) and max(0,
+    z).
+    """
 
     SIGMOID = "sigmoid"
     LINEAR = "linear"
+    UNBOUNDED = "unbounded"
     RELU = "relu"
+
+
+class Sharing(StrEnum):
+    """How many numbers of a kind are learned: one a layer, or one a channel of it."""
+
+    LAYER = "layer"
+    CHANNEL = "channel"
+
+
+class Position(StrEnum):
+    """Which layers of a branch are product units (rule P2)."""
+
+    FIRST = "first"
+    SECOND = "second"
+    BOTH = "both"
+
+
+class NormsAround(StrEnum):
+    """Which of the normalisations next to a product unit are there (rule P6)."""
+
+    BOTH = "both"
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Positivity(StrEnum):
+    """How the input of a product unit is made positive (rule P7)."""
+
+    MAX = "max"
+    SMOOTH = "smooth"
+
+
+class LogPadding(StrEnum):
+    """Where a product unit is padded with zeros (rule P11)."""
+
+    AFTER_LOG = "after_log"
+    BEFORE_LOG = "before_log"
+
+
+class Mixing(StrEnum):
+    """Whether a product unit multiplies over all input channels or over one (rule P13)."""
+
+    DENSE = "dense"
+    DEPTHWISE = "depthwise"
+
+
+class Numbers(StrEnum):
+    """Whether the powers of a product unit are real, or the real part of complex ones (rule P16)."""
+
+    REAL = "real"
+    COMPLEX = "complex"
+
+
+class Precision(StrEnum):
+    """In what the network computes while it trains (rule P19); weights and product units stay float32."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
 
 
 class StemPool(StrEnum):

@@ -44,7 +44,7 @@ def progress(epoch: int, accuracy: float, replicate: int = 0, checkpoint: str = 
 def accuracy_of(assignment: Assignment) -> float:
     """An accuracy that is a function of the configuration, so that samplers have something to learn."""
     config = TrialConfig.from_json(assignment.config_json)
-    bonus = {"additive": 0.1, "quotient": 0.2, "product_unit": 0.0}[config.network.stages[0].block.value]
+    bonus = {"additive": 0.1, "quotient": 0.2, "product_unit": 0.0}[config.network.stages[0].block]
     return 0.3 + bonus + config.recipe.optimizer.lr / 2
 
 

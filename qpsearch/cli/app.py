@@ -15,11 +15,13 @@ COMMANDS: Final = (
     ("trials", "answers", "trials"),
     ("best", "answers", "best"),
     ("importance", "answers", "importance"),
+    ("evaluate", "testing", "evaluate"),
     ("export", "housekeeping", "export"),
     ("import", "housekeeping", "import_"),
     ("dashboard", "dashboard", "dashboard"),
     ("studies", "housekeeping", "app"),
     ("space", "spaces", "app"),
+    ("model", "models", "app"),
 )
 
 
@@ -33,6 +35,14 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    imports: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import",
+            metavar="MODULE",
+            help="A module, or a .py file, with blocks of your own; may stand anywhere. Or QPSEARCH_IMPORT.",
+        ),
+    ] = None,  # main has taken it out of the words already; here it is explained
 ) -> None:
     pass
 

@@ -1,17 +1,23 @@
 """Entry of the ``qpsearch`` command: runs what was asked for; errors become one message and an exit code."""
 
+import os
 import sys
+from importlib.metadata import entry_points
 from typing import Final
 
-from qpsearch.errors import QpsearchError, SpaceError
+from qpsearch.errors import QpsearchError, SpaceError, UserError
 
 INTERRUPTED: Final = 130
 
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 the run failed, 2 your file or flag, 130 interrupted."""
-    words = sys.argv[1:]
     try:
+        words = sys.argv[1:] = _without_imports(sys.argv[1:])
+        if "QPSEARCH_IMPORT" in os.environ or entry_points(group="qpsearch.blocks"):
+            from qpsearch.plugins import load_everything
+
+            load_everything()
         if words[:2] == ["space", "check"] and len(words) == 3 and not words[2].startswith("-"):
             from qpsearch.cli.check import check  # an editor asks at every save, and typer takes as long as the check
 
@@ -29,6 +35,22 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # `qpsearch trials | head` is no fault
         sys.exit(0)
+
+
+def _without_imports(words: list[str]) -> list[str]:
+    """Take ``--import MODULE`` out of the words, wherever it stands; workers find the modules in QPSEARCH_IMPORT."""
+    rest: list[str] = []
+    given = iter(words)
+    for word in given:
+        name, _, value = word.partition("=")
+        if name != "--import":
+            rest.append(word)
+            continue
+        value = value or next(given, "")
+        if not value:
+            raise UserError("--import: names no module. Expected --import MODULE, or a file such as ./blocks.py.")
+        os.environ["QPSEARCH_IMPORT"] = ",".join(filter(None, [os.environ.get("QPSEARCH_IMPORT"), value]))
+    return rest
 
 
 if __name__ == "__main__":

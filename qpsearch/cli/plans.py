@@ -67,7 +67,7 @@ def _rows(path: str, tree: Tree, when: str) -> Iterator[tuple[str, Leaf, str]]:
     match tree:
         case Group(children):
             for name, child in children:
-                yield from _rows(f"{path}.{name}", child, _joined(when, _block_condition(path, name)))
+                yield from _rows(f"{path}.{name}", child, when)
         case Items(items):
             for index, child in enumerate(items):
                 yield from _rows(f"{path}.{index}", child, when)
@@ -77,15 +77,16 @@ def _rows(path: str, tree: Tree, when: str) -> Iterator[tuple[str, Leaf, str]]:
                 condition = "" if isinstance(pick, Constant) else f"{path} is {name}"
                 yield from _rows(f"{path}.{name}", branch, _joined(when, condition))
         case leaf:
-            yield path, leaf, when
+            yield path, leaf, _joined(when, _block_condition(path))
 
 
-def _block_condition(path: str, name: str) -> str:
-    """Return the condition under which a block's rules are drawn."""
-    kinds = {rule.path[0]: rule.block for rule in rule_paths() if rule.block is not None}
-    if name not in kinds:
-        return ""
-    return f"a stage is {kinds[name]}" if path == "network.rules" else f"{path}.block is {kinds[name]}"
+def _block_condition(path: str) -> str:
+    """Return the condition under which a rule of some kinds of block is drawn."""
+    for rule in rule_paths():
+        owner, _, tail = path.rpartition(f".{'.'.join(rule.path)}")
+        if owner and not tail and rule.blocks:
+            return f"a stage is {rule.owners}" if owner == "network.rules" else f"{owner}.block is {rule.owners}"
+    return ""
 
 
 def _joined(*parts: str) -> str:

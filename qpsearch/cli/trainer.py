@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from qpsearch.architecture import TrialConfig
+from qpsearch.plugins import load_everything
 from qpsearch.records import EpochReport, RunSettings
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     """Train one run (``qpsearch.training.train``); torch is imported in the worker, at the first trial."""
     from qpsearch.training import train as real
 
+    load_everything()
     yield from real(config, run)
 
 
@@ -22,4 +24,5 @@ def measure(config: TrialConfig, run: RunSettings) -> "Peak":
     from qpsearch.dispatch.packing import Peak
     from qpsearch.training.loop import peak_of_steps
 
+    load_everything()
     return Peak(*peak_of_steps(config, run))

@@ -14,6 +14,7 @@ from ray.exceptions import AuthenticationError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.errors import DataError, DispatchError
+from qpsearch.plugins import runtime_env
 from qpsearch.space.space import Resources
 from qpsearch.vocabulary import DatasetName
 
@@ -101,6 +102,7 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level=logging.CRITICAL,
+            runtime_env=runtime_env(),
         )
     except (OSError, RuntimeError, ValueError, AuthenticationError) as error:
         raise DispatchError(

@@ -1,7 +1,23 @@
 """Networks: arithmetic, blocks, initialisation, assembly. Needs torch; knows nothing of studies."""
 
-from qpsearch.models.blocks import BLOCKS
+from qpsearch.models.blocks import BLOCKS, build_branch, build_shortcut
 from qpsearch.models.network import ResidualNetwork, build_model
-from qpsearch.models.reference import reference_network
+from qpsearch.models.own import own_block
+from qpsearch.reference import reference_network
+from qpsearch.space.kinds import Flag, Number, OneOf, Whole
+from qpsearch.space.schema import LeafField as Rule
 
-__all__ = ["ResidualNetwork", "build_model", "reference_network", "BLOCKS"]
+__all__ = [
+    "ResidualNetwork",
+    "build_model",
+    "reference_network",
+    "BLOCKS",
+    "own_block",
+    "build_branch",
+    "build_shortcut",
+    "Rule",
+    "Flag",
+    "Number",
+    "OneOf",
+    "Whole",
+]

@@ -1,129 +1,44 @@
-"""The three residual blocks: what stands on the branch, what on the shortcut, and how they meet.
+"""The residual blocks: what stands on the branch, what on the shortcut, and how they meet.
 
-A block changes width and resolution at most in its first convolution and in its shortcut. ``branch[-1]``
-is the layer that initialisers zero where a block shall start as the identity.
+Their layers are ``qpsearch.layout``'s. A block changes width and resolution at most in one layer of its branch and in
+its shortcut.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qpsearch.architecture import QuotientRules, Stage
-from qpsearch.models.norms import build_norm
-from qpsearch.models.ops import bounded_linear, bounded_quotient, product_unit2d
-from qpsearch.vocabulary import BlockKind, NormPlacement, QuotientKind, ShortcutKind
+from qpsearch.architecture import Stage
+from qpsearch.errors import UserError, nearest
+from qpsearch.layout import Bound, branch_layers, output_layers, shortcut_layers
+from qpsearch.models.layers import build_layer, build_layers
+from qpsearch.plugins import OWN_BLOCKS
+from qpsearch.vocabulary import BlockKind
 
 
-def conv(width_in: int, width: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
-    """Build a k x k convolution without bias that keeps H and W up to its stride."""
-    return nn.Conv2d(width_in, width, kernel, stride, padding=kernel // 2, bias=False)
+def build_branch(stage: Stage, width_in: int, stride: int) -> nn.Module:
+    """Build the layers of a branch: conv-norm-ReLU-conv-norm, as the stage's rules change it."""
+    return build_layers(branch_layers(stage, width_in, stride))
 
 
-class BoundedQuotient(nn.Module):
-    """What a quotient's branch goes through, elementwise (rules Q2, Q3, Q4, Q16).
-
-    ``sigmoid``: ``alpha * sigmoid(z - ln(alpha - 1))``, in (0, alpha), 1 at 0. ``linear``:
-    ``min(max(0, z + 1), alpha)``, in [0, alpha], 1 at 0. ``relu``: ``max(0, z)``, the unbounded case of Table A1.
-    """
-
-    def __init__(self, rules: QuotientRules) -> None:
-        super().__init__()
-        self.rules = rules
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Map any shape to the same shape."""
-        match self.rules.activation:
-            case QuotientKind.SIGMOID:
-                return bounded_quotient(z, self.rules.alpha)
-            case QuotientKind.LINEAR:
-                return bounded_linear(z, self.rules.alpha)
-            case QuotientKind.RELU:
-                return F.relu(z)
-
-    def extra_repr(self) -> str:
-        """Show the function in the printed network."""
-        return f"{self.rules.activation}, alpha={self.rules.alpha}"
-
-
-class ProductUnit2d(nn.Module):
-    """A 3x3 product unit with dense channel mixing and one learned threshold.
-
-    ``exp(conv2d(ln max(x, softplus(theta) + 1e-7), W))``: (N, C, H, W) to (N, C', H, W). theta starts at
-    0, a floor of ln 2. Exponents start as ``qpsearch.models.inits`` says. Rules P1, P7-P13.
-    """
-
-    def __init__(self, width_in: int, width: int, clip: float | None) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(width, width_in, 3, 3))
-        self.theta = nn.Parameter(torch.zeros(()))
-        self.clip = clip
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to (N, C', H, W), positive."""
-        return product_unit2d(x, self.weight, self.theta, self.clip)
-
-    def extra_repr(self) -> str:
-        """Show shape and clip in the printed network."""
-        return f"{self.weight.shape[1]}, {self.weight.shape[0]}, kernel_size=3, clip={self.clip}"
-
-
-class PadShortcut(nn.Module):
-    """Subsample, and fill new channels with the value that changes nothing.
-
-    That is 0 where the branch is added (He's option A), 1 where it multiplies: a new channel filled with 0
-    would stay 0 under every quotient that follows. Rule Q14, extended.
-    """
-
-    def __init__(self, width_in: int, width: int, stride: int, fill: float) -> None:
-        super().__init__()
-        self.stride, self.fill, self.extra = stride, fill, width - width_in
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H/s, W/s)."""
-        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.extra), value=self.fill)
-
-
-def build_shortcut(stage: Stage, width_in: int, stride: int, fill: float) -> nn.Module:
-    """Build the identity where shapes agree, else what the stage's rule says (rules Q14, P14).
-
-    ``average_pool`` averages s x s pixels before a 1x1 convolution, which skips none of them.
-    """
-    if stride == 1 and width_in == stage.width:
-        return nn.Identity()
-    if stage.shortcut is ShortcutKind.PAD:
-        return PadShortcut(width_in, stage.width, stride, fill)
-    norm = build_norm(stage.norm, stage.width)
-    if stage.shortcut is ShortcutKind.AVERAGE_POOL and stride > 1:
-        pool = nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)
-        return nn.Sequential(pool, conv(width_in, stage.width, 1), norm)
-    kernel = 3 if stage.shortcut is ShortcutKind.CONV3X3 else 1
-    return nn.Sequential(conv(width_in, stage.width, kernel, stride), norm)
-
-
-def build_branch(stage: Stage, width_in: int, stride: int) -> nn.Sequential:
-    """Two 3x3 convolutions: conv-norm-ReLU-conv-norm (post) or norm-ReLU-conv-norm-ReLU-conv (pre)."""
-    width = stage.width
-    first, second = conv(width_in, width, 3, stride), conv(width, width)
-    if stage.norm_placement is NormPlacement.POST:
-        return nn.Sequential(first, build_norm(stage.norm, width), nn.ReLU(), second, build_norm(stage.norm, width))
-    return nn.Sequential(
-        build_norm(stage.norm, width_in), nn.ReLU(), first, build_norm(stage.norm, width), nn.ReLU(), second
-    )
+def build_shortcut(stage: Stage, width_in: int, stride: int) -> nn.Module:
+    """Build the identity where shapes agree, else what the stage's rule says."""
+    return build_layers(shortcut_layers(stage, width_in, stride))
 
 
 class AdditiveBlock(nn.Module):
-    """He's basic block: ``relu(shortcut(x) + F(x))`` (post) or ``shortcut(x) + F(x)`` (pre). Rule Q1."""
+    """He's block: ``act(shortcut(x) + F(x))``. Rules Q1, Q14.
+
+    F is conv-norm-ReLU-conv-norm and act ReLU (post), or F is norm-ReLU-conv-norm-ReLU-conv and act nothing (pre). A
+    bottleneck has 1x1, 3x3, 1x1 convolutions in the place of the two.
+    """
 
     def __init__(self, stage: Stage, width_in: int, stride: int) -> None:
         super().__init__()
         self.branch = build_branch(stage, width_in, stride)
-        self.shortcut = build_shortcut(stage, width_in, stride, fill=0.0)
-        self.act = nn.ReLU() if stage.norm_placement is NormPlacement.POST else nn.Identity()
+        self.shortcut = build_shortcut(stage, width_in, stride)
+        self.act = build_layers(output_layers(stage))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H/s, W/s)."""
@@ -131,55 +46,41 @@ class AdditiveBlock(nn.Module):
         return y
 
 
-class QuotientBlock(nn.Module):
-    """``shortcut(x) * Q(x)`` with ``Q = alpha * sigmoid(F(x) - ln(alpha - 1))``, or another ``activation``.
+class ProductUnitBlock(AdditiveBlock):
+    """PURe: ``act(shortcut(x) + F(x))``, where a layer of F is a product unit. Rules P1-P16.
 
-    F is conv-norm-ReLU-conv-norm. Where the block changes shape by a convolution, the shortcut is bounded
-    by the same function, which restarts the chain of products in every stage. Nothing follows the
-    product. Rules Q1, Q2, Q10-Q14.
+    F is conv-norm-PU-norm (post) or norm-conv-norm-PU (pre), without activations inside; of a bottleneck the 3x3 is the
+    unit. act is ReLU in post placement (P-3A's reading of rule P4), or nothing (P-3B's).
+    """
+
+
+class QuotientBlock(nn.Module):
+    """``act(shortcut(x) * Q(x))`` with ``Q = alpha * sigmoid(F(x) - ln(alpha - 1))``, or another bound. Rules Q1-Q16.
+
+    F is conv-norm-ReLU-conv-norm. Where the block changes shape by a convolution, the shortcut is bounded by the same
+    function, which restarts the chain of products in every stage (rule Q10). act is nothing (rule Q12).
     """
 
     def __init__(self, stage: Stage, width_in: int, stride: int) -> None:
         super().__init__()
         assert stage.quotient is not None
         self.branch = build_branch(stage, width_in, stride)
-        self.bound = BoundedQuotient(stage.quotient)
-        shortcut = build_shortcut(stage, width_in, stride, fill=1.0)
-        projects = isinstance(shortcut, nn.Sequential)
-        self.shortcut = nn.Sequential(shortcut, BoundedQuotient(stage.quotient)) if projects else shortcut
+        self.bound = build_layer(Bound(rules=stage.quotient, width=stage.width))
+        self.shortcut = build_shortcut(stage, width_in, stride)
+        self.act = build_layers(output_layers(stage))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H/s, W/s)."""
         q: Tensor = self.bound(self.branch(x))  # in (0, alpha), 1 where the branch is 0
-        y: Tensor = self.shortcut(x) * q
+        y: Tensor = self.act(self.shortcut(x) * q)
         return y
 
 
-class ProductUnitBlock(nn.Module):
-    """PURe: the second layer is a product unit, and no ReLU stands between the two.
+class QuotientProductUnitBlock(QuotientBlock):
+    """A quotient whose branch holds a product unit: ``shortcut(x) * Q(x)`` with F of ``ProductUnitBlock``.
 
-    Branch: conv-norm-PU-norm (post) or norm-conv-norm-PU (pre). Output: ``relu(shortcut(x) + branch(x))``
-    (post, P-3A's reading of rule P4) or the plain sum (pre). Rules P1-P6, P14.
+    The bound keeps the heavy tail of exp from the product (PAPERS section 3, last paragraph).
     """
-
-    def __init__(self, stage: Stage, width_in: int, stride: int) -> None:
-        super().__init__()
-        assert stage.product_unit is not None
-        width = stage.width
-        first = conv(width_in, width, 3, stride)
-        unit = ProductUnit2d(width, width, stage.product_unit.exponent_clip)
-        if stage.norm_placement is NormPlacement.POST:
-            self.branch = nn.Sequential(first, build_norm(stage.norm, width), unit, build_norm(stage.norm, width))
-            self.act: nn.Module = nn.ReLU()
-        else:
-            self.branch = nn.Sequential(build_norm(stage.norm, width_in), first, build_norm(stage.norm, width), unit)
-            self.act = nn.Identity()
-        self.shortcut = build_shortcut(stage, width_in, stride, fill=0.0)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H/s, W/s)."""
-        y: Tensor = self.act(self.shortcut(x) + self.branch(x))
-        return y
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,4 +108,26 @@ BLOCKS: dict[BlockKind, BlockInfo] = {
         formula="relu(x + norm(exp(W ln max(norm(conv(x)), floor))))",
         source="arXiv 2505.04397; P1-P16",
     ),
+    BlockKind.QUOTIENT_PRODUCT_UNIT: BlockInfo(
+        build=QuotientProductUnitBlock,
+        formula="x * alpha sigmoid(norm(exp(W ln max(norm(conv(x)), floor))) - ln(alpha - 1))",
+        source="both; Q1-Q16, P1-P16",
+    ),
 }
+
+
+def build_block(stage: Stage, width_in: int, stride: int) -> nn.Module:
+    """Build a block of ours or of the user's own, with the framework's own initialisation.
+
+    Raises:
+        UserError: Nobody has made a block of that name known.
+    """
+    if stage.block in OWN_BLOCKS:
+        module: nn.Module = OWN_BLOCKS[stage.block].build(stage, width_in, stride)
+        return module
+    if stage.block not in list(BLOCKS):
+        known = [*map(str, BLOCKS), *OWN_BLOCKS]
+        raise UserError(
+            f"no block {stage.block!r}. {nearest(stage.block, known)} One of your own comes by --import MODULE."
+        )
+    return BLOCKS[BlockKind(stage.block)].build(stage, width_in, stride)

@@ -7,79 +7,126 @@ import math
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from qpsearch.models.product_unit import FusedProductUnit, plain_product_unit2d
+from qpsearch.vocabulary import LogPadding, Numbers, Positivity
 
 
-def bounded_quotient(z: Tensor, alpha: float) -> Tensor:
-    """Map a branch output to a quotient in (0, alpha) that is 1 at z = 0.
+def bounded_quotient(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, through_one: bool = True) -> Tensor:
+    """Map a branch output to a quotient in (floor, alpha): the modified sigmoid.
 
-    ``alpha * sigmoid(z - ln(alpha - 1))``; same shape and dtype. Its slope at 0 is (alpha - 1) / alpha.
+    ``floor + (alpha - floor) * sigmoid(z + a)``; same shape and dtype. Through one, ``a = ln((1 - floor) / (alpha -
+    1))``, so that it is 1 at z = 0, with slope ``(alpha - 1)(1 - floor) / (alpha - floor)``; else a is 0, and it is
+    halfway.
 
     Args:
         z: Any shape.
-        alpha: Above 1.
+        alpha: Above 1; a number, or a tensor that broadcasts against z.
+        floor: Below 1; below 0 a quotient may be negative.
+        through_one: Whether 0 goes to 1.
 
     Raises:
-        ValueError: alpha is 1 or less: no sigmoid below alpha passes through 1 then.
+        ValueError: 1 does not lie between floor and alpha: no such sigmoid passes through it then.
 
     Source: PAPERS section 1.2 (rules Q2, Q4, Q6, Q7, Q8).
     """
-    if not alpha > 1:
-        raise ValueError(f"alpha must exceed 1, got {alpha!r}")
-    return alpha * torch.sigmoid(z - math.log(alpha - 1))
+    _check_range(alpha, floor)
+    if not through_one:
+        return floor + (alpha - floor) * torch.sigmoid(z)
+    if isinstance(alpha, Tensor):
+        return floor + (alpha - floor) * torch.sigmoid(z + (math.log(1 - floor) - torch.log(alpha - 1)))
+    shifted = torch.sigmoid(z + math.log((1 - floor) / (alpha - 1)))
+    return alpha * shifted if floor == 0 else floor + (alpha - floor) * shifted
 
 
-def bounded_linear(z: Tensor, alpha: float) -> Tensor:
-    """Map a branch output to a quotient in [0, alpha] that is 1 at z = 0: ``min(max(0, z + 1), alpha)``.
+def bounded_linear(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, through_one: bool = True) -> Tensor:
+    """Map a branch output to a quotient in [floor, alpha]: the modified linear function.
 
-    Same shape and dtype; slope 1 inside, 0 outside.
+    ``min(max(floor, z + 1), alpha)``; same shape and dtype; slope 1 inside, 0 outside. Not through one, z stands for
+    z + 1. An alpha of infinity leaves it unbounded.
 
     Args:
         z: Any shape.
-        alpha: Above 1.
+        alpha: Above 1; a number, or a tensor that broadcasts against z.
+        floor: Below 1; below 0 a quotient may be negative.
+        through_one: Whether 0 goes to 1.
 
     Raises:
-        ValueError: alpha is 1 or less: the function does not pass through 1 with a slope then.
+        ValueError: 1 does not lie between floor and alpha.
 
     Source: PAPERS sections 1.2 and 1.7 (rules Q2, Q3, Q6, Q7).
     """
-    if not alpha > 1:
-        raise ValueError(f"alpha must exceed 1, got {alpha!r}")
-    return (z + 1).clamp(0, alpha)
+    _check_range(alpha, floor)
+    line = z + 1 if through_one else z
+    return torch.minimum(line.clamp(min=floor), alpha) if isinstance(alpha, Tensor) else line.clamp(floor, alpha)
 
 
 def product_unit2d(
-    x: Tensor, exponents: Tensor, theta: Tensor, clip: float | None = None, *, fused: bool = True
+    x: Tensor,
+    exponents: Tensor,
+    theta: Tensor,
+    clip: float | None = None,
+    *,
+    bias: Tensor | None = None,
+    stride: int = 1,
+    positivity: Positivity = Positivity.MAX,
+    padding: LogPadding = LogPadding.AFTER_LOG,
+    numbers: Numbers = Numbers.REAL,
+    fused: bool = True,
 ) -> Tensor:
-    """Multiply the powers of a neighbourhood: ``exp(conv2d(ln max(x, softplus(theta) + 1e-7), W))``.
+    """Multiply the powers of a neighbourhood: ``exp(conv2d(ln x_hat, W) + b)`` with ``x_hat = max(x, tau)``.
 
-    Each output is the product over input channels and a k x k window of x_hat ** w. Outside the image
-    x_hat is 1, the identity of a product (zeros are added after the log, rule P11). Computed in float32
-    where the surroundings are float16 (rule P19: sums up to 15 before exp were seen); float64 stays.
+    Each output is the product over input channels and a k x k window of x_hat ** w; ``tau = softplus(theta) + 1e-7``.
+    With smooth positivity ``x_hat = ln(exp(x) + exp(tau))``, above both and by at most ln 2. Outside the image x_hat
+    is 1, the identity of a product (zeros are added after the log), or what a pixel of 0 becomes (before it). Complex:
+    x_hat is made of ``|x|``, and the output is the real part of the product of x ** w, where ``x_hat ** w * cos(pi w)``
+    stands for a negative x: ``exp(conv2d(ln x_hat, W) + b) * cos(pi conv2d([x < 0], W))``. Computed in float32 where
+    the surroundings are float16 or bfloat16 (rule P19: sums up to 15 before exp were seen); float64 stays.
 
     Args:
         x: (N, C, H, W), any sign.
-        exponents: (C', C, k, k), k odd.
-        theta: A scalar; its softplus is the floor of x.
-        clip: Bound on the magnitude of the sum before exp; None for none (rule P10).
+        exponents: (C', C, k, k), k odd; (C', 1, k, k), with C' a multiple of C, multiplies channel by channel (rule
+            P13).
+        theta: A scalar, or (C, 1, 1) for a threshold a channel.
+        clip: Bound on the magnitude of the sum before exp, bias included; None for none (rule P10).
+        bias: (C'), or None for none (rule P12).
+        stride: Of the window.
+        positivity: How x is made positive (rule P7).
+        padding: Where zeros are added (rule P11).
+        numbers: Real or complex powers (rule P16).
         fused: One step of autograd that keeps half of what the composition keeps; False composes the same numbers of
             torch's own operations.
 
     Returns:
-        (N, C', H, W), positive; finite wherever the sum stays below 88 (float32).
+        (N, C', H / s, W / s), positive if real; finite wherever the sum stays below 88 (float32).
 
-    Source: PAPERS section 2.2, P-3A's form (rules P1, P7, P8, P11, P12, P13, P16).
+    Source: PAPERS section 2.2, P-3A's form, and 2.9 (rules P1, P7, P8, P10-P13, P16).
     """
     with _full_precision(x.device.type):
         if x.dtype in (torch.float16, torch.bfloat16):
             x = x.float()
         exponents, theta = exponents.to(x.dtype), theta.to(x.dtype)
-        if not fused:
-            return plain_product_unit2d(x, exponents, theta, clip)
-        y: Tensor = FusedProductUnit.apply(x, exponents, theta, clip)[0]
+        bias = None if bias is None else bias.to(x.dtype)
+        margin = exponents.shape[-1] // 2
+        if padding is LogPadding.BEFORE_LOG:
+            x, margin = F.pad(x, (margin,) * 4), 0
+        inputs = x if numbers is Numbers.REAL else x.abs()
+        smooth = positivity is Positivity.SMOOTH
+        if fused:
+            y: Tensor = FusedProductUnit.apply(inputs, exponents, theta, bias, clip, stride, margin, smooth)[0]
+        else:
+            y = plain_product_unit2d(inputs, exponents, theta, bias, clip, stride, margin, smooth)
+        if numbers is Numbers.COMPLEX:
+            signs, groups = (x < 0).to(x.dtype), x.shape[1] // exponents.shape[1]
+            y = y * torch.cos(math.pi * F.conv2d(signs, exponents, None, stride, margin, 1, groups))
         return y
+
+
+def _check_range(alpha: float | Tensor, floor: float) -> None:
+    if not floor < 1 or (not isinstance(alpha, Tensor) and not alpha > 1):
+        raise ValueError(f"a quotient's range must hold 1 inside: floor {floor!r}, alpha {alpha!r}")
 
 
 def _full_precision(device: str) -> AbstractContextManager[object]:

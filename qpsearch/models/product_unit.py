@@ -1,13 +1,14 @@
 """The 2D product unit as one step of autograd, which keeps the logarithms and the output and nothing else.
 
 The plain composition (``maximum``, ``log``, ``conv2d``, ``clamp``, ``exp``) keeps an intermediate tensor for each of
-its operations. Everything that backward needs follows from two of them: with ``l = ln max(x, floor)``,
-``s = conv2d(l, W)``, ``y = exp(s)``, and ``g`` the gradient at y,
+its operations. Everything that backward needs follows from two of them: with ``l = ln x_hat``,
+``s = conv2d(l, W) + b``, ``y = exp(s)``, and ``g`` the gradient at y,
 
-    ds = g y,    dW = conv_weight(l, ds),    dl = conv_input(ds, W),
-    dx = dl exp(-l) where l > ln floor,    dfloor = sum of dl exp(-l) elsewhere.
+    ds = g y,    dW = conv_weight(l, ds),    db = sum of ds,    dl = conv_input(ds, W),
+    dx = dl exp(-l) p,    dtau = sum of dl exp(-l) (1 - p),
 
-Both tensors are outputs of the step, so these formulas can be differentiated in turn.
+where p is the share of x in x_hat: 1 or 0 for a maximum, ``1 - exp(tau - x_hat)`` for the smooth one. Both tensors are
+outputs of the step, so these formulas can be differentiated in turn.
 """
 
 from typing import Any
@@ -24,65 +25,107 @@ def positive_floor(theta: Tensor) -> Tensor:
     return F.softplus(theta) + THRESHOLD_EPS
 
 
-def plain_product_unit2d(x: Tensor, exponents: Tensor, theta: Tensor, clip: float | None) -> Tensor:
-    """Compose the product unit of torch's own operations: the reference, which can be differentiated twice.
+def plain_product_unit2d(
+    x: Tensor,
+    exponents: Tensor,
+    theta: Tensor,
+    bias: Tensor | None = None,
+    clip: float | None = None,
+    stride: int = 1,
+    margin: int = 1,
+    smooth: bool = False,
+) -> Tensor:
+    """Compose the product unit of torch's own operations: the reference.
 
     Args:
         x: (N, C, H, W), in the precision in which it shall be computed.
-        exponents: (C', C, k, k), k odd.
+        exponents: (C', C or 1, k, k).
         theta: Broadcasts against x.
+        bias: (C') or None.
         clip: Bound on the magnitude of the sum before exp; None for none.
+        stride: Of the window.
+        margin: Zeros around the logarithms, on each side.
+        smooth: ``ln(exp(x) + exp(tau))`` in the place of ``max(x, tau)``.
     """
-    logs = torch.log(torch.maximum(x, positive_floor(theta)))
-    sums = F.conv2d(logs, exponents, padding=exponents.shape[-1] // 2)
+    tau = positive_floor(theta)
+    logs = torch.log(torch.logaddexp(x, tau) if smooth else torch.maximum(x, tau))
+    sums = F.conv2d(logs, exponents, bias, stride, margin, 1, x.shape[1] // exponents.shape[1])
     return torch.exp(sums if clip is None else sums.clamp(-clip, clip))
 
 
 class FusedProductUnit(torch.autograd.Function):
-    """``FusedProductUnit.apply(x, exponents, theta, clip)``; arguments as ``plain_product_unit2d`` has them."""
+    """``FusedProductUnit.apply(x, ...)``; arguments as ``plain_product_unit2d`` has them, all of them given."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, exponents: Tensor, theta: Tensor, clip: float | None) -> tuple[Tensor, Tensor]:
+    def forward(
+        x: Tensor,
+        exponents: Tensor,
+        theta: Tensor,
+        bias: Tensor | None,
+        clip: float | None,
+        stride: int,
+        margin: int,
+        smooth: bool,
+    ) -> tuple[Tensor, Tensor]:
         """Return the output and, for backward alone, the logarithms."""
-        logs = torch.maximum(x, positive_floor(theta)).log_()
-        sums = F.conv2d(logs, exponents, padding=exponents.shape[-1] // 2)
+        tau = positive_floor(theta)
+        logs = (torch.logaddexp(x, tau) if smooth else torch.maximum(x, tau)).log_()
+        sums = F.conv2d(logs, exponents, bias, stride, margin, 1, x.shape[1] // exponents.shape[1])
         return (sums if clip is None else sums.clamp(-clip, clip)).exp_(), logs
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         """Keep the two tensors, the exponents and the threshold."""
-        _, exponents, theta, clip = inputs
+        x, exponents, theta, bias, ctx.clip, ctx.stride, ctx.margin, ctx.smooth = inputs
         y, logs = output
+        ctx.has_bias, ctx.groups = bias is not None, x.shape[1] // exponents.shape[1]
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(y, logs, exponents, theta)
-        ctx.clip = clip
 
     @staticmethod
     def backward(ctx: Any, at_y: Tensor | None, at_logs: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Return the gradients of x, exponents and theta; ``at_logs`` comes only when this is differentiated."""
+        """Return the gradients of x, exponents, theta and bias; ``at_logs`` comes only when this is differentiated."""
         y, logs, exponents, theta = ctx.saved_tensors
-        at_exponents = None
+        at_exponents = at_bias = None
         if at_y is not None:
             at_sums = at_y * y
             if ctx.clip is not None:
                 bounds = torch.tensor([-ctx.clip, ctx.clip], dtype=y.dtype, device=y.device).exp()
                 at_sums = torch.where((y > bounds[0]) & (y < bounds[1]), at_sums, 0)
-            through, at_exponents = _convolution_backward(at_sums, logs, exponents)
+            through, at_exponents, at_bias = _convolution_backward(ctx, at_sums, logs, exponents)
             at_logs = through if at_logs is None else at_logs + through
         if at_logs is None:
-            return None, None, None, None
-        above = logs > positive_floor(theta).log()
+            return (None,) * 8
+        tau = positive_floor(theta)
         at_input = at_logs * torch.exp(-logs)
-        at_floor = torch.where(above, 0, at_input)
-        at_theta = at_floor.sum_to_size(theta.shape) * torch.sigmoid(theta)
-        return torch.where(above, at_input, 0), at_exponents, at_theta, None
+        if ctx.smooth:
+            share = -torch.expm1(tau - torch.exp(logs))
+            at_x, at_tau = at_input * share, at_input * (1 - share)
+        else:
+            above = logs > tau.log()
+            at_x, at_tau = torch.where(above, at_input, 0), torch.where(above, 0, at_input)
+        at_theta = at_tau.sum_to_size(theta.shape) * torch.sigmoid(theta)
+        return at_x, at_exponents, at_theta, at_bias, None, None, None, None
 
 
-def _convolution_backward(gradient: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    margin = weight.shape[-1] // 2
-    at_x, at_weight, _ = torch.ops.aten.convolution_backward(
-        gradient, x, weight, None, [1, 1], [margin, margin], [1, 1], False, [0, 0], 1, [True, True, False]
+def _convolution_backward(
+    ctx: Any, gradient: Tensor, x: Tensor, weight: Tensor
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return the gradients of a convolution's input, weights and bias."""
+    sizes = [weight.shape[0]] if ctx.has_bias else None
+    found: tuple[Tensor, Tensor, Tensor | None] = torch.ops.aten.convolution_backward(
+        gradient,
+        x,
+        weight,
+        sizes,
+        [ctx.stride] * 2,
+        [ctx.margin] * 2,
+        [1, 1],
+        False,
+        [0, 0],
+        ctx.groups,
+        [True, True, ctx.has_bias],
     )
-    return at_x, at_weight
+    return found

@@ -122,7 +122,7 @@ class _Counter:
         for word, state, count in self._picked(block, ways):
             part: _Ways = Counter({state: count})
             for rule in rule_paths():
-                if rule.block not in (None, word):
+                if not rule.belongs_to(word):
                     continue
                 own = leaf_at(stage, rule.path)
                 if own is not None:

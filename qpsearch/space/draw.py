@@ -31,7 +31,6 @@ from qpsearch.space.expressions import Absent, Value, evaluate, names, spelled
 from qpsearch.space.paths import STAGES, counts_stages, leaf_at
 from qpsearch.space.schema import SHAPE, RulePath, rule_paths
 from qpsearch.space.space import Space
-from qpsearch.vocabulary import BlockKind
 
 
 class Chooser(Protocol):
@@ -247,7 +246,7 @@ class _Arithmetic:
 
 
 def _applies(rule: RulePath, stage: Mapping[str, Any]) -> bool:
-    return rule.block is None or stage["block"] == BlockKind(rule.block)
+    return rule.belongs_to(stage["block"])
 
 
 def _flat(start: str, items: Iterable[tuple[Any, Any]]) -> dict[str, Any]:

@@ -126,11 +126,60 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """One of a list of words, which may grow while a program starts; ``hint`` says how."""
+
+    noun: str
+    words: list[str]
+    hint: str
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return f"one of {', '.join(sorted(self.words))}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"enum": list(self.words)}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Check a word; answers an unknown one with the nearest known."""
+        if value not in self.words:
+            answer = nearest(str(value), self.words)
+            hint = "" if answer.startswith("Did you mean") else f" {self.hint}"
+            raise ValueError(f"unknown {self.noun} {str(value)!r}. {answer}{hint}")
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """True or false."""
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return "true or false"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"type": "boolean"}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Check a truth value; YAML 1.2 has no others than these two words."""
+        if not isinstance(value, bool):
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
 class OrWord:
-    """What another kind takes, or one word (``none``, ``auto``) that stands for null."""
+    """What another kind takes, or one word (``none``) that stands for null, or for itself where ``is_value``."""
 
     word: str
     kind: Kind
+    is_value: bool = False
 
     @property
     def expected(self) -> str:
@@ -140,12 +189,12 @@ class OrWord:
     @property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the constants."""
-        return {"anyOf": [{"enum": [self.word, None]}, self.kind.schema]}
+        return {"anyOf": [{"enum": [self.word] if self.is_value else [self.word, None]}, self.kind.schema]}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
-        """Return None for the word, else what the other kind makes of the value."""
-        if value is None or value == self.word:
-            return None
+        """Return None (or itself) for the word, else what the other kind makes of the value."""
+        if value == self.word or (value is None and not self.is_value):
+            return self.word if self.is_value else None
         if isinstance(value, str) and not isinstance(self.kind, OneOf | Duration | Bounds):
             raise ValueError(f"{shown(value)} is not {self.expected}.")
         return self.kind.parse(value, name)

@@ -67,7 +67,7 @@ class LeafReader:
 
     def constant(self, value: Value, kind: Kind, name: str, where: Where, path: str) -> Constant:
         """Read a fixed value."""
-        if value is None and not isinstance(kind, OrWord):
+        if value is None and (not isinstance(kind, OrWord) or kind.is_value):
             self._problems.wrong(where, path, f"has no value. Expected {kind.expected}.")
             return Constant(None)
         try:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from qpsearch.space.domains import Constant, Group, Items, Leaf, Tied, Tree, Variant, leaves, possible_values
 from qpsearch.space.schema import SHAPE, STAGE, RulePath, rule_paths
-from qpsearch.vocabulary import BlockKind
 
 STAGES = "network.stages"
 
@@ -22,16 +21,16 @@ class PlacedStage:
     group: Group
     places: frozenset[int]
 
-    def may_be(self, block: BlockKind | None) -> bool:
-        """Whether its blocks may be of that kind; True for None, and where its block could not be read."""
+    def may_have(self, rule: RulePath) -> bool:
+        """Whether its blocks may be of a kind that has a rule; True where its block could not be read."""
         leaf = leaf_at(self.group, ("block",))
-        if block is None or leaf is None or leaf == Constant(None):
+        if leaf is None or leaf == Constant(None):
             return True
-        return block.value in (possible_values(leaf) or ())
+        return any(map(rule.belongs_to, possible_values(leaf) or ()))
 
     def takes(self, rule: RulePath) -> bool:
         """Whether it may need a rule that it does not name itself, and so takes the shared one."""
-        return self.may_be(rule.block) and leaf_at(self.group, rule.path) is None
+        return self.may_have(rule) and leaf_at(self.group, rule.path) is None
 
 
 def placed_stages(tree: Tree) -> list[PlacedStage]:
@@ -78,7 +77,7 @@ def known_paths(network: Group, training: Group) -> dict[str, list[Leaf]]:
     for stage in stages:
         own: dict[tuple[str, ...], Leaf | None] = {(name,): leaf_at(stage.group, (name,)) for name in SHAPE}
         for rule in rule_paths():
-            if stage.may_be(rule.block):
+            if stage.may_have(rule):
                 own[rule.path] = leaf_at(stage.group, rule.path) or leaf_at(rules, rule.path)
         for tail, placed in own.items():
             for place in stage.places - moving if placed is not None else ():

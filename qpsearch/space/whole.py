@@ -280,20 +280,22 @@ class Whole:
         """Note rules that no stage can use. What a base says is not held against the file that extends it."""
         for rule in rule_paths():
             given = _at(self._root, "network", "rules", *rule.path)
-            users = [stage for stage in self._stages if stage.may_be(rule.block)]
+            users = [stage for stage in self._stages if stage.may_have(rule)]
             if given is not None and given.source == source:
                 path = ".".join(("network.rules", *rule.path))
                 if not users:
-                    self._problems.wrong(given, path, f"no stage can be {rule.block}, so nothing uses this. Remove it.")
+                    self._problems.wrong(
+                        given, path, f"no stage can be {rule.owners}, so nothing uses this. Remove it."
+                    )
                 elif all(leaf_at(stage.group, rule.path) is not None for stage in users):
                     self._problems.wrong(given, path, "every stage names its own, so nothing uses this. Remove it.")
             for stage in self._stages:
                 own = leaf_at(stage.group, rule.path)
-                if own is not None and not stage.may_be(rule.block):
+                if own is not None and not stage.may_have(rule):
                     where = place_of(self._root, *stage.path.split("."), *rule.path)
                     path = ".".join((stage.path, *rule.path))
                     self._problems.wrong(
-                        where, path, f"this stage cannot be {rule.block}, so nothing uses this. Remove it."
+                        where, path, f"this stage cannot be {rule.owners}, so nothing uses this. Remove it."
                     )
 
 

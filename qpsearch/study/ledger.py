@@ -172,7 +172,7 @@ class Ledger:
             Started(
                 number=trial.number,
                 attempt=trial.attempt,
-                blocks=tuple(stage.block.value for stage in trial.config.network.stages),
+                blocks=tuple(stage.block for stage in trial.config.network.stages),
                 config_json=trial.config.to_json(),
                 epochs=trial.config.recipe.epochs * len(trial.histories),
                 resumed_at=sum(history.last_epoch for history in trial.histories),

@@ -9,16 +9,18 @@ from qpsearch.space.space import Search
 from qpsearch.study.checkpoints import KEEP
 from qpsearch.vocabulary import BlockKind, ScoreKind
 
-SLOW_STARTERS = (BlockKind.PRODUCT_UNIT, BlockKind.QUOTIENT, BlockKind.ADDITIVE)
+SLOW_STARTERS = (BlockKind.QUOTIENT_PRODUCT_UNIT, BlockKind.PRODUCT_UNIT, BlockKind.QUOTIENT, BlockKind.ADDITIVE)
 
 
 def stratum(config: TrialConfig) -> str:
     """Return the kind of block among whose trials this one is judged: the slowest starter that it has.
 
+    A user's own blocks, of which nothing is known, come first.
+
     Networks with product units learn late (HAZARDS 24); against additive ones a pruner would stop them all.
     """
     kinds = {stage.block for stage in config.network.stages}
-    return next(kind for kind in SLOW_STARTERS if kind in kinds).value
+    return min(kinds - set(SLOW_STARTERS), default="") or next(kind for kind in SLOW_STARTERS if kind in kinds).value
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from operator import ge
 from typing import Any, Final
 
@@ -11,14 +12,16 @@ from sqlalchemy import Connection, Row, case, func, select
 
 from qpsearch.records import Account, Objective, StudySummary, TrialRecord, blocks_of
 from qpsearch.space import Space
+from qpsearch.space.space import Search
 from qpsearch.study import lease
+from qpsearch.study.checkpoints import trial_folder
 from qpsearch.study.lease import Driver
-from qpsearch.study.opening import find_study, stored_space
+from qpsearch.study.opening import checkpoints_of, find_study, stored_space
 from qpsearch.study.optuna_rows import first_value, read_trials
 from qpsearch.study.spending import budget_of, covered, gpu_seconds, lease_intervals
 from qpsearch.study.storage import Database
 from qpsearch.study.tables import attempts, configs, epochs, infeasible, runs, studies, study_facts, trials, values
-from qpsearch.vocabulary import Ending
+from qpsearch.vocabulary import Direction, Ending, ScoreKind
 
 FINITE: Final = TrialValueModel.TrialValueType.FINITE
 
@@ -91,6 +94,63 @@ def epoch_rows(database: Database, name: str) -> list[Mapping[str, Any]]:
         return [dict(row) for row in connection.execute(rows).mappings()]
 
     return database.read(query)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRun:
+    """A run of a complete trial with what it left.
+
+    Attributes:
+        trial: The trial's number.
+        seed: The run's.
+        folder: Folder or URI of the trial's checkpoints.
+        checkpoint: The file whose epoch gave the run its score.
+        accuracies: On validation images, by epoch from 1.
+    """
+
+    trial: int
+    seed: int
+    folder: str
+    checkpoint: str
+    accuracies: tuple[float, ...]
+
+
+def kept_runs(database: Database, name: str, numbers: Collection[int]) -> list[KeptRun]:
+    """Return the runs of some complete trials, by trial and replicate; raises StudyNotFound."""
+
+    def query(connection: Connection) -> list[KeptRun]:
+        study = find_study(connection, name)
+        facts = _facts(connection, study)
+        search = stored_space(facts, name).search
+        root = checkpoints_of(database, facts).root
+        rows = (
+            select(trials.c.number, runs.c.replicate, runs.c.seed, epochs)
+            .join(trials, trials.c.trial_id == runs.c.trial_id)
+            .join(epochs, (epochs.c.trial_id == runs.c.trial_id) & (epochs.c.replicate == runs.c.replicate))
+            .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE, trials.c.number.in_(numbers))
+            .order_by(trials.c.number, runs.c.replicate, epochs.c.epoch)
+        )
+        found: dict[tuple[int, int], list[Row[Any]]] = defaultdict(list)
+        for row in connection.execute(rows):
+            found[row.number, row.replicate].append(row)
+        return [_kept(own, search, trial_folder(root, number)) for (number, _), own in found.items()]
+
+    return database.read(query)
+
+
+def _kept(rows: list[Row[Any]], search: Search, folder: str) -> KeptRun:
+    objective = search.objective
+    values = {row.epoch: getattr(row, objective.metric.value) for row in rows}
+    known = {epoch: value for epoch, value in values.items() if value is not None}
+    pick = max if objective.direction is Direction.MAXIMIZE else min
+    chosen = pick(known, key=known.__getitem__) if search.score is ScoreKind.BEST and known else rows[-1].epoch
+    return KeptRun(
+        trial=rows[0].number,
+        seed=rows[0].seed,
+        folder=folder,
+        checkpoint=next(row.checkpoint for row in rows if row.epoch == chosen),
+        accuracies=tuple(row.val_accuracy for row in rows),
+    )
 
 
 def summary(database: Database, name: str) -> StudySummary:

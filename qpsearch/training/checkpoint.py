@@ -25,12 +25,14 @@ class Checkpoint:
     epoch: int
     model: dict[str, Any]
     optimizer: dict[str, Any]
+    scaler: dict[str, Any]
 
 
-def serialise(epoch: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> bytes:
+def serialise(epoch: int, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> bytes:
     """Return the content of a checkpoint, which ``torch.load`` reads."""
+    states = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}
     buffer = io.BytesIO()
-    torch.save({"epoch": epoch, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, buffer)
+    torch.save({"epoch": epoch} | states, buffer)
     return buffer.getvalue()
 
 
@@ -43,7 +45,7 @@ def newest(folder: str | None, names: Iterable[str], device: torch.device) -> Ch
     for name, content in read_sound(open_artifacts(folder), names) if folder is not None else ():
         try:
             state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-            return Checkpoint(epoch=state["epoch"], model=state["model"], optimizer=state["optimizer"])
+            return Checkpoint(**{"scaler": {}} | state)
         except ValueError as error:
             logger.warning("checkpoint %s cannot be used (%s)", name, error)
     return None

@@ -116,6 +116,12 @@ def train_and_validation(data: Data, folder: Path | None, device: torch.device) 
     return train, validation
 
 
+def test_images(name: DatasetName, folder: Path | None, device: torch.device) -> Images:
+    """Load the test split: for the last word about a network that is chosen, never for choosing."""
+    arrays = load(name, folder)
+    return _split(arrays.test_images, arrays.test_labels, np.arange(len(arrays.test_labels)), device)
+
+
 def normalise(images: Tensor, name: DatasetName) -> Tensor:
     """Turn uint8 images (N, C, H, W) into float32 with the training images' mean 0 and deviation 1 per channel."""
     facts = DATASETS[name]

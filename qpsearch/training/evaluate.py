@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from qpsearch.training.augment import centre
 from qpsearch.training.data import Images, normalise
@@ -30,8 +30,17 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, split: Images, dataset: DatasetName) -> Evaluation:
-    """Evaluate in eval mode; the model's mode is restored."""
+def evaluate(model: nn.Module, split: Images, dataset: DatasetName, noise: float = 0.0, seed: int = 0) -> Evaluation:
+    """Evaluate in eval mode; the model's mode is restored.
+
+    Args:
+        model: Maps images to logits.
+        split: Images and labels.
+        dataset: Theirs.
+        noise: Level of Poisson noise on the images; see ``poisson``.
+        seed: Of the noise.
+    """
+    generator = torch.Generator().manual_seed(seed)
     was_training = model.training
     model.eval()
     size = DATASETS[dataset].size
@@ -40,7 +49,8 @@ def evaluate(model: nn.Module, split: Images, dataset: DatasetName) -> Evaluatio
     for index in torch.split(torch.arange(len(split.labels)), max(min(BATCH, PIXELS // size**2), 1)):
         batch = split.batch(index)
         labels = batch.labels
-        logits = model(centre(normalise(batch.images, dataset), size)).double()
+        images = poisson(batch.images, dataset, noise, generator) if noise > 0 else batch.images
+        logits = model(centre(normalise(images, dataset), size)).double()
         finite = logits.isfinite().all(1)
         loss += F.cross_entropy(logits[finite], labels[finite], reduction="sum")
         right += ((logits.argmax(1) == labels) & finite).sum()
@@ -49,3 +59,20 @@ def evaluate(model: nn.Module, split: Images, dataset: DatasetName) -> Evaluatio
     n = len(split.labels)
     nonfinite = n - int(finite_images)
     return Evaluation(loss=float(loss) / n if nonfinite == 0 else None, accuracy=float(right) / n, nonfinite=nonfinite)
+
+
+def poisson(images: Tensor, dataset: DatasetName, level: float, generator: torch.Generator) -> Tensor:
+    """Return images as a camera that counts few photons sees them (rule P20; the paper's own levels are not known).
+
+    A pixel of brightness x in [0, 1] becomes ``level * Poisson(x / level)``: its mean is x and its variance ``level *
+    x``, so that white has a deviation of 0.1 at a level of 0.01. It is not cut off at 1.
+
+    Args:
+        images: (N, C, H, W), uint8.
+        dataset: Gives the pixel value of white.
+        level: Above 0.
+        generator: On the CPU, so that the noise is the same on every device.
+    """
+    peak = DATASETS[dataset].peak
+    counts = torch.poisson(images.cpu().double() / (peak * level), generator=generator)
+    return (counts * level * peak).float().to(images.device)

@@ -22,6 +22,7 @@ from qpsearch.artifacts import open_artifacts
 from qpsearch.cost import cost
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.models import build_model
+from qpsearch.models.network import DTYPES
 from qpsearch.records import CUDA_CONTEXT_BYTES, EpochReport, RunSettings
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
@@ -29,7 +30,7 @@ from qpsearch.training.augment import augment
 from qpsearch.training.data import Images, Split, normalise, train_and_validation
 from qpsearch.training.evaluate import evaluate
 from qpsearch.training.optim import build_optimizer, lr_at
-from qpsearch.vocabulary import DATASETS
+from qpsearch.vocabulary import DATASETS, Precision
 
 OUT_OF_MEMORY_SIGNS = ("can't allocate memory", "not enough memory", "CUDA error: out of memory", "ALLOC_FAILED")
 MEASURED_BYTES = 2**30
@@ -120,6 +121,8 @@ class _Trainer:
         model = build_model(config.network, derive_seed(run.seed, "weights"))
         self._model: nn.Module = model.to(self._device).to(memory_format=self._format)
         self._optimizer = build_optimizer(self._model, self._recipe)
+        is_half = self._recipe.precision is Precision.FLOAT16  # whose small gradients would vanish unscaled
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=is_half)
         self._done = self._restore()
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
@@ -181,10 +184,14 @@ class _Trainer:
     def _step(self, batch: Split, lr: float) -> Tensor:
         for group in self._optimizer.param_groups:
             group["lr"] = lr
-        loss = F.cross_entropy(self._model(batch.images), batch.labels)
+        precision = self._recipe.precision
+        with torch.autocast(self._device.type, DTYPES[precision], enabled=precision is not Precision.FLOAT32):
+            logits = self._model(batch.images)
+        loss = F.cross_entropy(logits.float(), batch.labels)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
-        self._optimizer.step()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
         return loss.detach().double()
 
     def _check(self, epoch: int, train_loss: float) -> None:
@@ -194,7 +201,7 @@ class _Trainer:
     def _save(self, epoch: int) -> str:
         if self._run.checkpoint_folder is None:
             return ""
-        content = checkpoint.serialise(epoch, self._model, self._optimizer)
+        content = checkpoint.serialise(epoch, self._model, self._optimizer, self._scaler)
         name = self._run.checkpoint_name(epoch, content)
         open_artifacts(self._run.checkpoint_folder).write(name, content)
         return name
@@ -206,6 +213,8 @@ class _Trainer:
             return 0
         self._model.load_state_dict(found.model)
         self._optimizer.load_state_dict(found.optimizer)
+        if found.scaler:
+            self._scaler.load_state_dict(found.scaler)
         return found.epoch
 
 

@@ -12,12 +12,14 @@ import torch
 
 from qpsearch.architecture import TrialConfig
 from qpsearch.errors import OutOfMemory
+from qpsearch.plugins import load_everything
 from qpsearch.records import RunSettings
 from qpsearch.training.loop import out_of_memory_named, seconds_an_epoch
 
 
 def main(settings: str) -> None:
     """Answer every line of standard input."""
+    load_everything()
     run = RunSettings(**json.loads(settings))
     if run.device == "cuda" and not torch.cuda.is_available():
         run = replace(run, device="cpu")

@@ -1,22 +1,33 @@
 """Blocks against their formulas, and laws that hold for every setting."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 import torchvision
 from torch import Tensor, nn
 
-from qpsearch.models.blocks import BLOCKS, PadShortcut, ProductUnit2d, ProductUnitBlock
+from qpsearch.architecture import Stage
+from qpsearch.models.blocks import BLOCKS, ProductUnitBlock, build_block
 from qpsearch.models.inits import init_block
+from qpsearch.models.layers import BoundedQuotient, PadShortcut, ProductUnit2d
 from qpsearch.models.ops import bounded_quotient, product_unit2d
 from qpsearch.vocabulary import (
+    MULTIPLYING,
+    Activation,
     BlockKind,
+    BranchKind,
     ExponentInit,
     InitKind,
     NormKind,
     NormPlacement,
+    NormsAround,
+    OutputActivation,
+    Position,
     QuotientKind,
+    Sharing,
+    ShortcutActivation,
     ShortcutKind,
 )
 from tests.models.settings import RULES, stage
@@ -24,10 +35,13 @@ from tests.models.settings import RULES, stage
 
 def build(kind: BlockKind, *rules: object, width_in: int = 8, **settings: object) -> nn.Module:
     settings.setdefault("width", 16)
-    own = stage(kind, *rules, **settings)  # type: ignore[arg-type]
+    return built(stage(kind, *rules, **settings), width_in)  # type: ignore[arg-type]
+
+
+def built(own: Stage, width_in: int = 8, blocks: int = 1) -> nn.Module:
     torch.manual_seed(0)
-    block = BLOCKS[kind].build(own, width_in, own.stride)
-    init_block(block, own)
+    block = build_block(own, width_in, own.stride)
+    init_block(block, own, blocks)
     return block
 
 
@@ -43,7 +57,8 @@ def perturbed(block: nn.Module) -> nn.Module:
 def test_every_parameter_of_a_block_learns(
     rules: tuple[BlockKind, NormKind, NormPlacement, InitKind, ShortcutKind],
 ) -> None:
-    block = perturbed(build(*rules, stride=2))
+    alpha = {"through_one": rules[3] is not InitKind.QUOTIENT_AT_ONE or rules[2] is NormPlacement.PRE}
+    block = perturbed(build(*rules, stride=2, quotient=alpha))
     y = block(torch.randn(4, 8, 6, 6))
     assert y.shape == (4, 16, 3, 3)
     y.square().mean().backward()
@@ -89,7 +104,7 @@ def test_the_quotient_block_is_the_papers() -> None:
         z = conv_norm(conv_norm(x, parts[0], parts[1]).relu(), parts[3], parts[4])
         shortcut = x
         if transition:
-            projection = block.get_submodule("shortcut.0")
+            projection = block.get_submodule("shortcut")
             assert isinstance(projection, nn.Sequential)
             shortcut = bounded_quotient(conv_norm(x, projection[0], projection[1]), 1.8)
         torch.testing.assert_close(block(x), shortcut * bounded_quotient(z, 1.8))
@@ -98,19 +113,101 @@ def test_the_quotient_block_is_the_papers() -> None:
 @pytest.mark.parametrize("kind", QuotientKind)
 def test_what_bounds_a_quotient_is_a_setting(kind: QuotientKind) -> None:
     """Rules Q2, Q3: on the branch and on a projection shortcut alike."""
-    own = stage(BlockKind.QUOTIENT, width=16, stride=2, alpha=4.0)
-    assert own.quotient is not None
-    own = replace(own, quotient=replace(own.quotient, activation=kind))
-    torch.manual_seed(0)
-    block = BLOCKS[BlockKind.QUOTIENT].build(own, 8, 2)
+    block = built(stage(BlockKind.QUOTIENT, width=16, stride=2, quotient={"alpha": 4.0, "activation": kind}))
     functions = {
         QuotientKind.SIGMOID: lambda z: bounded_quotient(z, 4.0),
         QuotientKind.LINEAR: lambda z: (z + 1).clamp(0, 4.0),
+        QuotientKind.UNBOUNDED: lambda z: (z + 1).relu(),
         QuotientKind.RELU: torch.relu,
     }
     x, bound = torch.rand(4, 8, 6, 6), functions[kind]
-    shortcut = block.get_submodule("shortcut.0")
-    torch.testing.assert_close(block(x), bound(shortcut(x)) * bound(block.get_submodule("branch")(x)))
+    shortcut, branch = block.get_submodule("shortcut"), block.get_submodule("branch")
+    assert isinstance(shortcut, nn.Sequential)
+    torch.testing.assert_close(block(x), bound(shortcut[:-1](x)) * bound(branch(x)))
+
+
+def kinds(layers: nn.Module) -> list[str]:
+    """The layers below a module, in short."""
+    short = {"BatchNorm2d": "norm", "Conv2d": "conv", "ProductUnit2d": "unit", "BoundedQuotient": "bound"}
+    named = [type(layer).__name__ for layer in layers.modules() if not list(layer.children())]
+    return [short.get(name, name.lower()) for name in named if name != "Identity"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "branch", "shortcut", "act"),
+    [
+        ({}, "conv norm relu conv norm", "conv norm bound", ""),
+        ({"inner_activation": "silu"}, "conv norm silu conv norm", "conv norm bound", ""),
+        ({"inner_activation": "none"}, "conv norm conv norm", "conv norm bound", ""),
+        ({"shortcut_activation": "none"}, "conv norm relu conv norm", "conv norm", ""),
+        ({"shortcut_activation": "relu"}, "conv norm relu conv norm", "conv norm relu", ""),
+        ({"output_activation": "relu"}, "conv norm relu conv norm", "conv norm bound", "relu"),
+    ],
+)
+def test_where_activations_stand_in_a_quotient_is_a_setting(
+    changed: dict[str, str], branch: str, shortcut: str, act: str
+) -> None:
+    """Rules Q10, Q11, Q12."""
+    rules = {name: (ShortcutActivation if name[0] == "s" else Activation)(value) for name, value in changed.items()}
+    block = built(stage(BlockKind.QUOTIENT, width=16, stride=2, quotient=rules))
+    assert kinds(block.get_submodule("branch")) == branch.split()
+    assert kinds(block.get_submodule("shortcut")) == shortcut.split()
+    assert kinds(block.get_submodule("act")) == act.split()
+
+
+POST, PRE = NormPlacement.POST, NormPlacement.PRE
+BASIC, BOTTLENECK = BranchKind.BASIC, BranchKind.BOTTLENECK
+
+
+@pytest.mark.parametrize(
+    ("changed", "placement", "branch", "layers", "act"),
+    [
+        ({}, POST, BASIC, "conv norm unit norm", "relu"),
+        ({}, PRE, BASIC, "norm conv norm unit", ""),
+        ({}, POST, BOTTLENECK, "conv norm unit norm conv norm", "relu"),
+        ({"position": Position.FIRST}, POST, BASIC, "unit norm conv norm", "relu"),
+        ({"position": Position.BOTH}, POST, BASIC, "unit norm unit norm", "relu"),
+        ({"position": Position.BOTH}, POST, BOTTLENECK, "unit norm unit norm conv norm", "relu"),
+        ({"inner_activation": Activation.RELU}, POST, BASIC, "conv norm relu unit norm", "relu"),
+        ({"inner_activation": Activation.RELU}, PRE, BASIC, "norm relu conv norm relu unit", ""),
+        ({"output_activation": OutputActivation.NONE}, POST, BASIC, "conv norm unit norm", ""),
+        ({"output_activation": OutputActivation.RELU}, PRE, BASIC, "norm conv norm unit", "relu"),
+        ({"norms": NormsAround.BEFORE}, POST, BASIC, "conv norm unit", "relu"),
+        ({"norms": NormsAround.AFTER}, POST, BASIC, "conv unit norm", "relu"),
+        ({"norms": NormsAround.AFTER, "position": Position.BOTH}, POST, BASIC, "unit norm unit norm", "relu"),
+    ],
+)
+def test_where_a_product_unit_stands_is_a_setting(
+    changed: dict[str, Any], placement: NormPlacement, branch: BranchKind, layers: str, act: str
+) -> None:
+    """Rules P2, P3, P4, P6; the 3x3 of a bottleneck is its second layer."""
+    block = built(stage(BlockKind.PRODUCT_UNIT, placement=placement, width=16, branch=branch, unit=changed))
+    assert kinds(block.get_submodule("branch")) == layers.split()
+    assert kinds(block.get_submodule("act")) == act.split()
+
+
+def test_a_quotient_of_product_units_bounds_their_branch() -> None:
+    block = built(stage(BlockKind.QUOTIENT_PRODUCT_UNIT, width=16), width_in=16)
+    x = torch.rand(4, 16, 5, 5)
+    z = block.get_submodule("branch")(x)
+    assert kinds(block.get_submodule("branch")) == ["conv", "norm", "unit", "norm"]
+    torch.testing.assert_close(block(x), x * bounded_quotient(z, 1.8))
+
+
+@pytest.mark.parametrize("sharing", Sharing)
+def test_a_learned_alpha_begins_at_alpha_and_stays_above_one(sharing: Sharing) -> None:
+    """Rule Q16."""
+    rules = stage(BlockKind.QUOTIENT, quotient={"alpha": 2.2, "learned_alpha": sharing}).quotient
+    assert rules is not None
+    bound = BoundedQuotient(rules, 8)
+    assert bound.rho is not None
+    assert bound.rho.numel() == (1 if sharing is Sharing.LAYER else 8)
+    z = torch.randn(2, 8, 3, 3)
+    torch.testing.assert_close(bound(z), bounded_quotient(z, 2.2))
+    with torch.no_grad():
+        bound.rho -= 50
+    assert (torch.as_tensor(bound.alpha) >= 1).all()
+    assert bound(z).isfinite().all()
 
 
 def test_the_product_unit_block_is_pures() -> None:
@@ -128,23 +225,60 @@ def test_the_product_unit_block_is_pures() -> None:
 
 @pytest.mark.parametrize("kind", BlockKind)
 @pytest.mark.parametrize("placement", NormPlacement)
-def test_zero_last_norm_starts_a_block_as_the_identity(kind: BlockKind, placement: NormPlacement) -> None:
-    block = build(kind, NormKind.BATCH, placement, InitKind.ZERO_LAST_NORM, width_in=16)
+@pytest.mark.parametrize("branch", BranchKind)
+def test_zero_last_norm_starts_a_block_as_the_identity(
+    kind: BlockKind, placement: NormPlacement, branch: BranchKind
+) -> None:
+    block = build(kind, NormKind.BATCH, placement, InitKind.ZERO_LAST_NORM, width_in=16, branch=branch)
     x = torch.rand(4, 16, 5, 5)  # not negative, as after a ReLU
-    power_of_zero = kind is BlockKind.PRODUCT_UNIT and placement is NormPlacement.PRE
-    torch.testing.assert_close(block(x), x + 1 if power_of_zero else x)
+    layers = block.get_submodule("branch")
+    assert isinstance(layers, nn.Sequential)
+    if isinstance(layers[-1], ProductUnit2d):  # a power of zero: 1
+        one = bounded_quotient(torch.ones(1), 1.8) if kind is BlockKind.QUOTIENT_PRODUCT_UNIT else torch.ones(1)
+        torch.testing.assert_close(block(x), x * one if kind is BlockKind.QUOTIENT_PRODUCT_UNIT else x + one)
+    else:
+        torch.testing.assert_close(block(x), x)
     block(x).square().mean().backward()
-    branch = block.get_submodule("branch")
-    assert isinstance(branch, nn.Sequential)
-    assert branch[-1].weight.grad.any()  # type: ignore[union-attr]  # it starts there and does not stay
+    assert layers[-1].weight.grad.any()  # type: ignore[union-attr]  # it starts there and does not stay
+
+
+@pytest.mark.parametrize("activation", QuotientKind)
+@pytest.mark.parametrize("through_one", [True, False])
+@pytest.mark.parametrize("kind", sorted(MULTIPLYING))
+def test_quotient_at_one_starts_any_quotient_at_one(kind: str, activation: QuotientKind, through_one: bool) -> None:
+    rules = {"activation": activation, "through_one": through_one, "floor": -0.5, "alpha": 2.5}
+    own = stage(BlockKind(kind), init=InitKind.QUOTIENT_AT_ONE, width=16, quotient=rules)
+    block, x = built(own, width_in=16), torch.rand(4, 16, 5, 5)
+    torch.testing.assert_close(block(x), x)
+    framework = built(replace(own, init=InitKind.FRAMEWORK), width_in=16)
+    first = [each.get_submodule("branch.0").weight for each in (block, framework)]
+    assert torch.equal(first[0], first[1])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("branch", BranchKind)
+def test_fixup_scales_by_depth_and_starts_as_the_identity(branch: BranchKind) -> None:
+    """Zhang et al. 2019: L ** (-1 / (2m - 2)), and a last layer of zeros."""
+    own = stage(BlockKind.ADDITIVE, NormKind.NONE, init=InitKind.FIXUP, width=16, branch=branch)
+    block, x = built(own, 16, blocks=16), torch.rand(2, 16, 5, 5)
+    torch.testing.assert_close(block(x), x)
+    plain = built(replace(own, init=InitKind.KAIMING_FAN_IN), 16, blocks=16)
+    factor = 16 ** (-1 / 2) if branch is BASIC else 16 ** (-1 / 4)
+    weights = [each.get_submodule("branch.0").weight for each in (block, plain)]
+    torch.testing.assert_close(weights[0], weights[1] * factor)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
-    ("kind", "fill"), [(BlockKind.ADDITIVE, 0.0), (BlockKind.PRODUCT_UNIT, 0.0), (BlockKind.QUOTIENT, 1.0)]
+    ("kind", "fill"),
+    [
+        (BlockKind.ADDITIVE, 0.0),
+        (BlockKind.PRODUCT_UNIT, 0.0),
+        (BlockKind.QUOTIENT, 1.0),
+        (BlockKind.QUOTIENT_PRODUCT_UNIT, 1.0),
+    ],
 )
 def test_a_padded_shortcut_fills_with_what_changes_nothing(kind: BlockKind, fill: float) -> None:
     block = build(kind, shortcut=ShortcutKind.PAD, stride=2)
-    shortcut = block.get_submodule("shortcut")
+    shortcut = block.get_submodule("shortcut.0")
     assert isinstance(shortcut, PadShortcut)
     y = shortcut(torch.full((1, 8, 4, 4), 7.0))
     assert y.shape == (1, 16, 2, 2)
@@ -156,7 +290,7 @@ def test_exponents_start_with_the_spread_they_were_asked_for() -> None:
     """PAPERS 2.2: std sqrt(2 / fan_out) for Kaiming fan_out; kaiming_uniform(a=5) about a fifth of that."""
     spreads = {}
     for kind in ExponentInit:
-        block = build(BlockKind.PRODUCT_UNIT, width_in=64, width=64, exponents=kind)
+        block = build(BlockKind.PRODUCT_UNIT, width_in=64, width=64, unit={"exponent_init": kind})
         assert isinstance(block, ProductUnitBlock)
         unit = block.branch[2]
         assert isinstance(unit, ProductUnit2d)

@@ -1,17 +1,34 @@
 """Whole networks: the papers' counts, laws over random settings, features at the start."""
 
 import copy
+import re
 from dataclasses import replace
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
-from qpsearch.architecture import check_shapes
+from qpsearch.architecture import Stage
 from qpsearch.errors import Infeasible, UserError
 from qpsearch.models import build_model, reference_network
-from qpsearch.models.reference import alpha_for
-from qpsearch.vocabulary import BlockKind, NormKind, ShortcutKind
+from qpsearch.reference import listed
+from qpsearch.resolve import alpha_for, check_shapes
+from qpsearch.space.schema import RULES
+from qpsearch.vocabulary import (
+    BlockKind,
+    BranchKind,
+    InitKind,
+    Mixing,
+    NormKind,
+    NormPlacement,
+    NormsAround,
+    Position,
+    QuotientKind,
+    Sharing,
+    ShortcutKind,
+    StemActivation,
+)
 from tests.models.settings import random_network, stage
 
 COUNTS = [
@@ -32,6 +49,14 @@ COUNTS = [
     ("pure_a110", 10, 16, 1_728_016),
     ("pure110", 10, 16, 1_730_768),
     ("pure_a272", 10, 16, 4_352_929),
+    ("pure_norelu20", 10, 16, 272_483),
+    ("pure_norelu_a20", 10, 16, 269_731),
+    ("pure_norelu_a56", 10, 16, 853_045),
+    ("pure_norelu56", 10, 16, 855_797),
+    ("pure_norelu_a110", 10, 16, 1_728_016),
+    ("pure_norelu110", 10, 16, 1_730_768),
+    ("pure_norelu_a272", 10, 16, 4_352_929),
+    ("pure_norelu272", 10, 16, 4_355_681),
     ("pure272", 10, 16, 4_355_681),
 ]
 
@@ -47,7 +72,7 @@ def test_reference_networks_have_the_papers_parameter_counts(name: str, classes:
         assert parameters(build_model(reference_network(name, classes=classes, width=width), 0)) == count
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(80))
 def test_any_network_builds_learns_and_repeats(seed: int) -> None:
     network = random_network(seed)
     model, twin, other = build_model(network, 1), build_model(network, 1), build_model(network, 2)
@@ -60,13 +85,9 @@ def test_any_network_builds_learns_and_repeats(seed: int) -> None:
     logits = model(x)
     assert logits.shape == (8, 5)
     logits.square().mean().backward()
-    dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
-    bare = [
-        f"stages.{index}."
-        for index, stage in enumerate(network.stages)
-        if stage.norm is NormKind.NONE and stage.block is BlockKind.PRODUCT_UNIT
-    ]  # without a normalisation before it a product unit may have all its inputs above the floor, or beyond its clip
-    assert [name for name in dead if not name.startswith(tuple(bare))] == []
+    assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()] == []
+    if all(stage.norm is not NormKind.NONE for stage in network.stages):  # else a function may saturate for all inputs
+        assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
     twin.load_state_dict(copy.deepcopy(model.state_dict()))
     # an unclipped product unit may overflow in eval mode (HAZARDS 30); then both copies must
     torch.testing.assert_close(model.eval()(x), twin.eval()(x), rtol=0, atol=0, equal_nan=True)
@@ -112,9 +133,81 @@ def test_an_unknown_network_is_answered(name: str) -> None:
 
 def test_stages_that_do_not_fit_together_are_infeasible() -> None:
     network = reference_network("resnet20")
-    narrow = stage(BlockKind.ADDITIVE, shortcut=ShortcutKind.PAD, width=8)
-    with pytest.raises(Infeasible, match="narrows from 16 to 8"):
-        check_shapes(replace(network, stages=(narrow,)))
     halving = stage(BlockKind.ADDITIVE, width=16, stride=2)
     with pytest.raises(Infeasible, match="stage 5 has stride 2 on images of 1x1"):
         check_shapes(replace(network, stages=(halving,) * 7))
+    with pytest.raises(Infeasible, match="the stem is bounded as a quotient, but the first stage is none"):
+        check_shapes(replace(network, stem_activation=StemActivation.QUOTIENT))
+
+
+AFTER = {"norms": NormsAround.AFTER}
+UNSHIFTED = {"through_one": False}
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        (stage(BlockKind.ADDITIVE, shortcut=ShortcutKind.PAD), "narrows, which a padded shortcut cannot (from 16 to 8"),
+        (stage(BlockKind.ADDITIVE, shortcut=ShortcutKind.IDENTITY), "changes shape, which an identity shortcut cannot"),
+        (stage(BlockKind.ADDITIVE, width=18, branch=BranchKind.BOTTLENECK), "multiple of 4 (it is 18)"),
+        (stage(BlockKind.PRODUCT_UNIT, placement=NormPlacement.PRE, unit=AFTER), "no normalisation is left around"),
+        (
+            stage(BlockKind.PRODUCT_UNIT, width=24, unit={"mixing": Mixing.DEPTHWISE, "position": Position.FIRST}),
+            "multiplies channel by channel",
+        ),
+        (
+            stage(BlockKind.QUOTIENT, quotient={"activation": QuotientKind.RELU, "learned_alpha": Sharing.LAYER}),
+            "learns an upper bound, which its quotient has not (relu)",
+        ),
+        (
+            stage(BlockKind.QUOTIENT, NormKind.NONE, init=InitKind.QUOTIENT_AT_ONE, quotient=UNSHIFTED),
+            "the branch must end in a normalisation",
+        ),
+    ],
+)
+def test_a_stage_whose_rules_contradict_each_other_is_infeasible(own: Stage, words: str) -> None:
+    network = reference_network("resnet20")
+    with pytest.raises(Infeasible) as caught:
+        check_shapes(replace(network, stages=(own,)))
+    assert words in str(caught.value)
+    assert caught.value.rule in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101"])
+def test_an_additive_imagenet_network_is_torchvisions(name: str) -> None:
+    """The same layers in the same order, so their states map one to one; then the same logits, in both modes."""
+    theirs = getattr(torchvision.models, name)(weights=None)
+    ours = build_model(reference_network(name), 0)
+    assert parameters(ours) == parameters(theirs)
+    state, other = ours.state_dict(), theirs.state_dict()
+    assert [value.shape for value in state.values()] == [value.shape for value in other.values()]
+    ours.load_state_dict(dict(zip(state, other.values(), strict=True)))
+    x = torch.randn(2, 3, 64, 64)
+    for mode in (True, False):
+        torch.testing.assert_close(ours.train(mode)(x), theirs.train(mode)(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name, source in listed() if "ImageNet" in source])
+def test_imagenet_networks_have_torchvisions_counts_and_a_threshold_a_block(name: str) -> None:
+    depth = int(re.sub(r"\D", "", name))
+    with torch.device("meta"):
+        count = parameters(build_model(reference_network(name), 0))
+        theirs = parameters(getattr(torchvision.models, f"resnet{depth}")(weights=None))
+    assert count == theirs + ("pure" in name) * reference_network(name).blocks
+
+
+@pytest.mark.parametrize("family", ["pure", "pure_norelu"])
+def test_the_two_readings_of_pure_differ_in_their_relus(family: str) -> None:
+    model = build_model(reference_network(f"{family}20"), 0)
+    relus = sum(isinstance(layer, nn.ReLU) for layer in model.modules())
+    assert relus == (10 if family == "pure" else 0)  # nine sums and the stem
+
+
+def test_a_family_named_as_a_block_has_the_defaults_of_space_files() -> None:
+    assert reference_network("quotient20").stages == tuple(
+        replace(each, block="quotient") for each in reference_network("quotient20").stages
+    )
+    with_defaults = reference_network("product_unit20").stages[0]
+    assert with_defaults.product_unit is not None
+    defaults = {name: field.default for name, field in RULES.fields["product_unit"].fields.items()}  # type: ignore[union-attr]
+    assert defaults["positivity"] == with_defaults.product_unit.positivity

@@ -1,5 +1,9 @@
 """The arithmetic against float64 NumPy, and its limits."""
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -7,46 +11,133 @@ from torch import Tensor
 
 from qpsearch.models.ops import bounded_linear, bounded_quotient, product_unit2d
 from qpsearch.models.product_unit import THRESHOLD_EPS, positive_floor
+from qpsearch.vocabulary import LogPadding, Numbers, Positivity
 
 
-def product_by_hand(x: np.ndarray, w: np.ndarray, theta: float, clip: float | None) -> np.ndarray:
+def product_by_hand(
+    x: np.ndarray,
+    w: np.ndarray,
+    theta: np.ndarray,
+    clip: float | None = None,
+    bias: np.ndarray | None = None,
+    stride: int = 1,
+    positivity: Positivity = Positivity.MAX,
+    padding: LogPadding = LogPadding.AFTER_LOG,
+    numbers: Numbers = Numbers.REAL,
+) -> np.ndarray:
     """The product unit from its scalar formula: a product of powers over a window, one output at a time."""
     n, channels, height, width = x.shape
-    out, _, kernel, _ = w.shape
+    out, narrow, kernel, _ = w.shape
     margin = kernel // 2
-    floor = np.log1p(np.exp(theta)) + THRESHOLD_EPS
-    padded = np.ones((n, channels, height + 2 * margin, width + 2 * margin))  # 1 changes no product
-    padded[:, :, margin : margin + height, margin : margin + width] = np.maximum(x, floor)
-    y = np.empty((n, out, height, width))
-    for image, channel, row, column in np.ndindex(y.shape):
-        window = padded[image, :, row : row + kernel, column : column + kernel]
-        if clip is None:
-            y[image, channel, row, column] = np.prod(window ** w[channel])
-        else:
-            y[image, channel, row, column] = np.exp(np.clip((w[channel] * np.log(window)).sum(), -clip, clip))
+    floor = np.broadcast_to(np.log1p(np.exp(theta)) + THRESHOLD_EPS, (channels, 1, 1))
+
+    def positive(values: np.ndarray) -> np.ndarray:
+        values = np.abs(values) if numbers is Numbers.COMPLEX else values
+        smooth = np.log(np.exp(values) + np.exp(floor))
+        return smooth if positivity is Positivity.SMOOTH else np.maximum(values, floor)
+
+    shape = (n, channels, height + 2 * margin, width + 2 * margin)
+    inside = np.s_[:, :, margin : margin + height, margin : margin + width]
+    image = np.zeros(shape)
+    image[inside] = x
+    bases = positive(image)
+    if padding is LogPadding.AFTER_LOG:
+        bases = np.ones(shape)  # 1 changes no product
+        bases[inside] = positive(x)
+    y = np.empty((n, out, (height - 1) // stride + 1, (width - 1) // stride + 1))
+    for each, channel, row, column in np.ndindex(y.shape):
+        first = channel // (out // (channels // narrow)) if narrow < channels else 0
+        window = np.s_[
+            each,
+            first : first + narrow,
+            row * stride : row * stride + kernel,
+            column * stride : column * stride + kernel,
+        ]
+        product = np.prod(bases[window] ** w[channel]) * (1 if bias is None else np.exp(bias[channel]))
+        if clip is not None:
+            product = np.clip(product, np.exp(-clip), np.exp(clip))
+        if numbers is Numbers.COMPLEX:
+            product *= np.real(np.prod(np.exp(1j * np.pi * w[channel] * (image[window] < 0))))
+        y[each, channel, row, column] = product
     return y
 
 
-@pytest.mark.parametrize("clip", [None, 8.0, 0.1])
-@pytest.mark.parametrize("theta", [0.0, -3.0, 2.0])
-def test_the_product_unit_is_a_product_of_powers(theta: float, clip: float | None) -> None:
-    generator = np.random.default_rng(0)
-    x, w = generator.normal(size=(2, 3, 4, 5)), generator.normal(size=(2, 3, 3, 3)) / 4
-    expected = product_by_hand(x, w, theta, clip)
-    double = product_unit2d(*map(torch.from_numpy, (x, w)), torch.tensor(theta, dtype=torch.float64), clip)
-    np.testing.assert_allclose(double.numpy(), expected, rtol=1e-10)
-    single = product_unit2d(torch.from_numpy(x).float(), torch.from_numpy(w).float(), torch.tensor(theta), clip)
-    np.testing.assert_allclose(single.numpy(), expected, rtol=2e-5)
+def drawn(channels: int = 3, narrow: int = 3, kernel: int = 3, scale: float = 1.0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(2, channels, 5, 4, generator=generator, dtype=torch.float64) * scale
+    return x, torch.randn(2 * channels, narrow, kernel, kernel, generator=generator, dtype=torch.float64) / 4
 
 
-def test_the_product_unit_has_the_gradients_of_its_formula() -> None:
-    torch.manual_seed(0)
-    x = (torch.rand(1, 2, 3, 3, dtype=torch.float64) + 1).requires_grad_()  # above the floor: max is smooth there
-    w = (torch.randn(2, 2, 3, 3, dtype=torch.float64) / 4).requires_grad_()
-    theta = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda a, b, c: product_unit2d(a, b, c, None), (x, w, theta))
-    below = torch.full((1, 2, 3, 3), -1.0, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda a, b, c: product_unit2d(a, b, c, 8.0), (below, w, theta))
+SCALAR, CHANNELS = torch.tensor(0.3).double(), torch.tensor([-2.0, 0.0, 1.0]).double().view(3, 1, 1)
+BIAS = torch.linspace(-1, 1, 6).double()
+VARIANTS: list[dict[str, Any]] = [  # one rule at a time, then several at once
+    {},
+    {"clip": 8.0},
+    {"clip": 0.3},
+    {"theta": CHANNELS},
+    {"theta": SCALAR - 3},
+    {"bias": BIAS},
+    {"stride": 2},
+    {"positivity": Positivity.SMOOTH},
+    {"padding": LogPadding.BEFORE_LOG},
+    {"numbers": Numbers.COMPLEX},
+    {"narrow": 1},
+    {"kernel": 1},
+    {"theta": CHANNELS, "positivity": Positivity.SMOOTH, "bias": BIAS, "clip": 0.5, "stride": 2, "narrow": 1},
+    {"theta": CHANNELS, "padding": LogPadding.BEFORE_LOG, "numbers": Numbers.COMPLEX, "stride": 2, "bias": BIAS},
+    {"positivity": Positivity.SMOOTH, "padding": LogPadding.BEFORE_LOG, "numbers": Numbers.COMPLEX, "clip": 1.0},
+]
+BY_NAME = pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant) or "papers")
+
+
+def split(variant: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor, dict[str, Any]]:
+    """Input, exponents and threshold for a variant, and what else product_unit2d takes."""
+    rest = dict(variant)
+    x, w = drawn(narrow=rest.pop("narrow", 3), kernel=rest.pop("kernel", 3))
+    return x, w, rest.pop("theta", SCALAR), rest
+
+
+@BY_NAME
+def test_the_product_unit_is_a_product_of_powers(variant: dict[str, Any]) -> None:
+    x, w, theta, rest = split(variant)
+    plain = {name: value.numpy() if isinstance(value, Tensor) else value for name, value in rest.items()}
+    expected = product_by_hand(x.numpy(), w.numpy(), theta.numpy(), **plain)
+    np.testing.assert_allclose(product_unit2d(x, w, theta, **rest).numpy(), expected, rtol=1e-10)
+    single = {name: value.float() if isinstance(value, Tensor) else value for name, value in rest.items()}
+    found = product_unit2d(x.float(), w.float(), theta.float(), **single)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=2e-5, atol=1e-6)
+
+
+@BY_NAME
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_the_fused_form_is_the_plain_one(variant: dict[str, Any], memory_format: torch.memory_format) -> None:
+    """Values and all gradients, with some inputs below the floor and, where there is a clip, some sums beyond it."""
+    x, w, theta, rest = split(variant)
+    x = x.contiguous(memory_format=memory_format)
+    bias = rest.pop("bias", None)
+    learned = [each.clone().requires_grad_() for each in (x, w, theta, bias) if each is not None]
+    found = []
+    for fused in (True, False):
+        y = product_unit2d(*learned[:3], bias=learned[3] if bias is not None else None, **rest, fused=fused)
+        found.append((y, *torch.autograd.grad((y * torch.arange(y.numel()).view_as(y)).sum(), learned)))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+@BY_NAME
+@pytest.mark.parametrize("shift", [2.0, -6.0], ids=["above the floor", "below"])
+def test_the_product_unit_has_the_gradients_of_its_formula_twice(variant: dict[str, Any], shift: float) -> None:
+    """Away from the kink at the floor, where a maximum has no gradient to check."""
+    _, w, theta, rest = split(variant)
+    x = (torch.rand(1, 3, 3, 3, dtype=torch.float64) + shift).requires_grad_()
+    bias = rest.pop("bias", torch.zeros(6)).double()
+    learned = (x, w.clone().requires_grad_(), theta.clone().requires_grad_(), bias.clone().requires_grad_())
+
+    def unit(x: Tensor, w: Tensor, theta: Tensor, bias: Tensor) -> Tensor:
+        return product_unit2d(x, w, theta, bias=bias, **rest)
+
+    assert torch.autograd.gradcheck(unit, learned)
+    assert torch.autograd.gradgradcheck(unit, learned)
 
 
 def parts(width: int = 3, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
@@ -54,20 +145,6 @@ def parts(width: int = 3, dtype: torch.dtype = torch.float64) -> tuple[Tensor, T
     x = torch.randn(2, width, 5, 4, dtype=dtype, requires_grad=True)
     w = (torch.randn(4, width, 3, 3, dtype=dtype) / 4).requires_grad_()
     return x, w, torch.tensor(0.3, dtype=dtype, requires_grad=True)
-
-
-@pytest.mark.parametrize("clip", [None, 8.0, 0.3])
-@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_the_fused_form_is_the_plain_one(clip: float | None, memory_format: torch.memory_format) -> None:
-    """Values and all gradients, with some inputs below the floor and, where there is a clip, some sums beyond it."""
-    x, w, theta = parts()
-    x = x.detach().contiguous(memory_format=memory_format).requires_grad_()
-    found = []
-    for fused in (True, False):
-        y = product_unit2d(x, w, theta, clip, fused=fused)
-        found.append((y, *torch.autograd.grad((y * torch.arange(y.numel()).view_as(y)).sum(), (x, w, theta))))
-    for ours, theirs in zip(*found, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
 def test_the_fused_form_keeps_half_of_what_the_plain_one_keeps() -> None:
@@ -87,15 +164,6 @@ def test_the_fused_form_keeps_half_of_what_the_plain_one_keeps() -> None:
     assert kept(True) <= 0.7 * kept(False)
 
 
-@pytest.mark.parametrize("clip", [None, 8.0])
-@pytest.mark.parametrize("shift", [2.0, -6.0], ids=["above the floor", "below"])
-def test_the_fused_form_can_be_differentiated_twice(clip: float | None, shift: float) -> None:
-    _, w, theta = parts()
-    x = (torch.rand(1, 3, 3, 3, dtype=torch.float64) + shift).requires_grad_()
-    assert torch.autograd.gradcheck(lambda a, b, c: product_unit2d(a, b, c, clip), (x, w, theta))
-    assert torch.autograd.gradgradcheck(lambda a, b, c: product_unit2d(a, b, c, clip), (x, w, theta))
-
-
 def test_the_fused_form_under_vmap_and_functional_call() -> None:
     x, w, theta = parts()
     several = torch.stack([w, w / 2]).detach()
@@ -107,24 +175,44 @@ def test_the_fused_form_under_vmap_and_functional_call() -> None:
     torch.testing.assert_close(slopes[0], expected)
 
 
-@pytest.mark.parametrize("bound", [2.0, 4.0, 8.0])
-def test_the_clipped_linear_function_is_bounded_and_passes_through_0_1(bound: float) -> None:
-    z = torch.linspace(-10, 10, 81, dtype=torch.float64)
-    np.testing.assert_array_equal(bounded_linear(z, bound), np.minimum(np.maximum(0, z.numpy() + 1), bound))
-    assert bounded_linear(torch.zeros(1), bound).item() == 1
-    with pytest.raises(ValueError, match="alpha must exceed 1"):
-        bounded_linear(z, 1.0)
+@pytest.mark.parametrize("positivity", Positivity)
+@pytest.mark.parametrize("numbers", Numbers)
+@pytest.mark.parametrize("theta", [-80.0, 0.0, 10.0])
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_clipped_product_unit_and_its_gradients_are_finite(
+    positivity: Positivity, numbers: Numbers, theta: float, fused: bool
+) -> None:
+    for power in range(-30, 31, 5):
+        x, w = drawn(scale=10.0**power)
+        single = (x.float().requires_grad_(), w.float().requires_grad_(), torch.tensor(theta, requires_grad=True))
+        y = product_unit2d(*single, clip=8.0, positivity=positivity, numbers=numbers, fused=fused)
+        assert y.abs().max() <= torch.tensor(8.0).exp() * 1.001
+        if numbers is Numbers.REAL:
+            assert y.min() >= torch.tensor(-8.0).exp() * 0.999
+        for gradient in torch.autograd.grad(y.sum(), single):
+            assert gradient.isfinite().all()
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
-def test_a_clipped_product_unit_is_finite(scale: float) -> None:
-    torch.manual_seed(0)
-    x, w = torch.rand(2, 4, 5, 5) * scale, torch.randn(4, 4, 3, 3)
-    theta = torch.tensor(-80.0)
-    y = product_unit2d(x, w, theta, clip=8.0)
-    assert y.isfinite().all()
-    assert y.min() >= torch.tensor(-8.0).exp() * 0.999
-    assert y.max() <= torch.tensor(8.0).exp() * 1.001
+def test_the_fused_form_compiles_to_the_same_numbers() -> None:
+    """The whole graph at once, forward and backward; AOT only, since a machine of users may have no C++ compiler."""
+    x, w, theta = parts()
+
+    def unit(x: Tensor, w: Tensor, theta: Tensor) -> Tensor:
+        return product_unit2d(x, w, theta, 8.0).square().sum()
+
+    compiled = torch.compile(unit, backend="aot_eager", fullgraph=True)
+    for ours, theirs in zip(
+        torch.autograd.grad(compiled(x, w, theta), (x, w, theta)),
+        torch.autograd.grad(unit(x, w, theta), (x, w, theta)),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_channels_last_stays_channels_last() -> None:
+    x, w, theta = parts(8)
+    y = product_unit2d(x.detach().contiguous(memory_format=torch.channels_last), w, theta)
+    assert y.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -138,26 +226,61 @@ def test_the_product_unit_computes_in_float32_under_autocast(dtype: torch.dtype)
     assert y[0, 0, 1, 1] > 65504
 
 
-@pytest.mark.parametrize("alpha", [1.5, 1.7, 1.8, 2.0, 4.0])
-def test_the_quotient_is_bounded_and_passes_through_0_1(alpha: float) -> None:
-    z = torch.linspace(-30, 30, 241, dtype=torch.float64, requires_grad=True)
-    q = bounded_quotient(z, alpha)
-    expected = alpha / (1 + (alpha - 1) * np.exp(-z.detach().numpy()))  # the same function, without log or sigmoid
-    np.testing.assert_allclose(q.detach().numpy(), expected, rtol=1e-12)
-    assert 0 < q.min() < q.max() < alpha
+RANGES = [(1.5, 0.0), (1.7, 0.0), (2.0, 0.0), (4.0, 0.0), (2.0, -1.0), (3.0, -0.5), (1.5, 0.25)]
+
+
+@pytest.mark.parametrize(("alpha", "floor"), RANGES)
+@pytest.mark.parametrize("through_one", [True, False])
+def test_the_sigmoid_quotient_is_its_formula(alpha: float, floor: float, through_one: bool) -> None:
+    z = torch.linspace(-30, 30, 241, dtype=torch.float64)
+    q = bounded_quotient(z, alpha, floor, through_one=through_one)
+    odds = (alpha - 1) / (1 - floor) if through_one else 1.0
+    expected = floor + (alpha - floor) / (1 + odds * np.exp(-z.numpy()))  # the same function, without log or sigmoid
+    np.testing.assert_allclose(q.numpy(), expected, rtol=1e-11, atol=1e-13)
+    assert floor < q.min() < q.max() < alpha
     zero = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    at_zero = bounded_quotient(zero, alpha)
+    at_zero = bounded_quotient(zero, alpha, floor, through_one=through_one)
     at_zero.backward()
-    assert at_zero.item() == pytest.approx(1, abs=1e-15)
     assert zero.grad is not None
-    assert zero.grad.item() == pytest.approx((alpha - 1) / alpha, rel=1e-12)
-    assert torch.autograd.gradcheck(lambda value: bounded_quotient(value, alpha), (z[::40].detach().requires_grad_(),))
+    if through_one:
+        assert at_zero.item() == pytest.approx(1, abs=1e-15)
+        assert zero.grad.item() == pytest.approx((alpha - 1) * (1 - floor) / (alpha - floor), rel=1e-12)
+    else:
+        assert at_zero.item() == pytest.approx((alpha + floor) / 2)
 
 
-@pytest.mark.parametrize("alpha", [1.0, 0.5, -2.0, float("nan")])
-def test_an_alpha_that_no_sigmoid_can_have_is_refused(alpha: float) -> None:
-    with pytest.raises(ValueError, match="alpha must exceed 1"):
-        bounded_quotient(torch.zeros(1), alpha)
+@pytest.mark.parametrize(("alpha", "floor"), [*RANGES, (math.inf, 0.0), (8.0, 0.0)])
+@pytest.mark.parametrize("through_one", [True, False])
+def test_the_linear_quotient_is_its_formula(alpha: float, floor: float, through_one: bool) -> None:
+    z = torch.linspace(-10, 10, 81, dtype=torch.float64)
+    line = z.numpy() + 1 if through_one else z.numpy()
+    found = bounded_linear(z, alpha, floor, through_one=through_one)
+    np.testing.assert_array_equal(found, np.minimum(np.maximum(floor, line), alpha))
+    assert not through_one or bounded_linear(torch.zeros(1), alpha, floor).item() == 1
+
+
+@pytest.mark.parametrize("function", [bounded_quotient, bounded_linear])
+@pytest.mark.parametrize("through_one", [True, False])
+def test_a_quotient_has_the_gradients_of_its_formula(function: Callable[..., Tensor], through_one: bool) -> None:
+    """In z, and in an upper bound that is learned: one number, or one a channel."""
+    z = torch.tensor([[-3.0, -0.6, 0.2, 0.45, 3.0]] * 2, dtype=torch.float64).T.reshape(1, 5, 2, 1).requires_grad_()
+    for shape in ((), (5, 1, 1)):
+        alpha = torch.full(shape, 1.8, dtype=torch.float64, requires_grad=True)
+        for floor in (0.0, -0.5):
+            assert torch.autograd.gradcheck(
+                lambda a, b, f=floor: function(a, b, f, through_one=through_one), (z, alpha)
+            )
+        same = function(z, 1.8, -0.5, through_one=through_one)
+        torch.testing.assert_close(function(z, alpha, -0.5, through_one=through_one), same)
+
+
+@pytest.mark.parametrize("function", [bounded_quotient, bounded_linear])
+@pytest.mark.parametrize(
+    ("alpha", "floor"), [(1.0, 0.0), (0.5, 0.0), (-2.0, 0.0), (math.nan, 0.0), (2.0, 1.0), (2.0, 3.0)]
+)
+def test_a_range_without_one_is_refused(function: Callable[..., Tensor], alpha: float, floor: float) -> None:
+    with pytest.raises(ValueError, match="range must hold 1 inside"):
+        function(torch.zeros(1), alpha, floor)
 
 
 def test_the_floor_is_positive_for_every_threshold() -> None:

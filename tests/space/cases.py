@@ -28,6 +28,13 @@ def with_second_stage(line: str) -> tuple[str, str]:
 
 MISTAKES: dict[str, tuple[str, str]] = {
     "a block misspelt": ("[additive, quotient]", "[additive, quotent]"),
+    "a block that nobody knows": ("[additive, quotient]", "[additive, gated]"),
+    "a word for a truth value": ("{alpha: {float: [1.5, 2.5]}}", "{through_one: yes}"),
+    "a rule of one kind of block only": (
+        "    quotient: {alpha",
+        "    product_unit: {output_activation: none}\n    quotient: {alpha",
+    ),
+    "nothing for a word that is a value": ("{alpha: {float: [1.5, 2.5]}}", "{alpha: none}"),
     "a key misspelt": ("stem: {width: 16}", "stem: {widht: 16}"),
     "a top key misspelt": ("training:", "trainig:"),
     "a stage key misspelt": ("depth: {int", "dept: {int"),

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from qpsearch.vocabulary import BlockKind
+from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, BlockKind
 
 BLOCKS = st.lists(st.sampled_from([kind.value for kind in BlockKind]), min_size=1, max_size=3, unique=True)
 CONFIDENCE = st.sampled_from([{}, {"confidence": "low"}, {"confidence": "high"}])
@@ -61,11 +61,11 @@ def stage(draw: st.DrawFn, index: int, tied: bool, used: set[str]) -> dict[str, 
     depth = {"int": [1, 3], "tie": "depth"} if tied else draw(free)
     made = {"width": draw(widths(first=False)), "stride": 1 + (index == 1), "depth": depth, "block": block}
     made |= draw(st.sampled_from([{}, {"norm": "group"}, {"norm": {"choice": ["batch", "group"]}}]))
-    if "quotient" in blocks and draw(st.booleans()):
+    if MULTIPLYING & set(blocks) and draw(st.booleans()):
         made["quotient"] = {"alpha": {"float": [1.2, 3.0]}, "activation": "sigmoid"}
     else:
-        used |= {"quotient"} & set(blocks)
-    used |= {"product_unit"} & set(blocks)
+        used |= {"quotient"} if MULTIPLYING & set(blocks) else set()
+    used |= {"product_unit"} if WITH_PRODUCT_UNITS & set(blocks) else set()
     return made if "norm" in made else made | {"norm": "batch"} if draw(st.booleans()) else made
 
 
@@ -85,9 +85,13 @@ def rules(draw: st.DrawFn, used: set[str]) -> dict[str, Any]:
         )
     )
     if "quotient" in used:
-        made = made | draw(st.sampled_from([{}, {"quotient": {"alpha": {"float": [1.5, 2.0], "prior": 1.8}}}]))
+        by_depth = {"alpha": {"choice": ["by_depth", 2.0]}, "through_one": {"choice": [True, False], "prior": True}}
+        alpha = {"alpha": {"float": [1.5, 2.0], "prior": 1.8}}
+        made = made | draw(st.sampled_from([{}, {"quotient": alpha}, {"quotient": by_depth}]))
     if "product_unit" in used:
-        made = made | draw(st.sampled_from([{}, {"product_unit": {"exponent_clip": {"choice": ["none", 8]}}}]))
+        clip = {"exponent_clip": {"choice": ["none", 8]}}
+        several = {"threshold_init": {"float": [-2, 2]}, "bias": True, "numbers": {"choice": ["real", "complex"]}}
+        made = made | draw(st.sampled_from([{}, {"product_unit": clip}, {"product_unit": several}]))
     return made
 
 

@@ -1,5 +1,6 @@
 """Laws of drawing, over generated spaces and seeds."""
 
+import itertools
 import random
 from typing import Any
 
@@ -7,14 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qpsearch.architecture import TrialConfig, resolve
+from qpsearch.architecture import TrialConfig
 from qpsearch.cost import cost
 from qpsearch.errors import Infeasible
 from qpsearch.points import point
+from qpsearch.resolve import resolve
 from qpsearch.space import RandomChooser, Space, StoredChooser, build_space, diff, load_space, parse_space, settle
 from qpsearch.space.document import dump
 from qpsearch.space.domains import Tied, domain_of, leaves
-from qpsearch.vocabulary import BlockKind
+from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, BlockKind
 from tests.helpers import SPACES
 from tests.space.generate import documents
 
@@ -62,10 +64,14 @@ def test_a_rule_is_drawn_exactly_when_a_block_uses_it(document: dict[str, Any], 
     draw = settle(build_space(document), RandomChooser(seed))
     stages = draw.values["network"]["stages"]
     blocks = {stage["block"] for stage in stages}
-    for kind in (BlockKind.QUOTIENT, BlockKind.PRODUCT_UNIT):
-        drawn = [name for name in draw.params if f".{kind.value}." in name]
-        assert not drawn or kind.value in blocks
-        assert all((kind.value in stage) == (stage["block"] == kind.value) for stage in stages)
+    for name, kinds in (("quotient", MULTIPLYING), ("product_unit", WITH_PRODUCT_UNITS)):
+        drawn = [path for path in draw.params if f".{name}." in path]
+        assert not drawn or kinds & blocks
+        assert all((name in stage) == (stage["block"] in kinds) for stage in stages)
+    only = {"quotient.inner_activation": "quotient", "product_unit.output_activation": "product_unit"}
+    for stage, (path, kind) in itertools.product(stages, only.items()):  # rules of one of the two kinds of a section
+        section, name = path.split(".")
+        assert (name in stage.get(section, {})) == (stage["block"] == kind)
     optimizer = draw.values["training"]["optimizer"]["kind"]
     own = [name for name in draw.params if name.startswith("training.optimizer.")]
     assert all(name.startswith(f"training.optimizer.{optimizer}.") for name in own)
@@ -133,7 +139,7 @@ def test_the_mixed_spaces_draw_every_block_and_rule(name: str) -> None:
     space = shipped(name)
     configs = [point(space, RandomChooser(seed)).config for seed in range(50)]
     kinds = [{config.network.stages[index].block for config in configs} for index in range(2)]
-    assert all(found == set(BlockKind) for found in kinds)
+    assert all(found == set(BlockKind) - {BlockKind.QUOTIENT_PRODUCT_UNIT} for found in kinds)
     for rule in ("norm", "norm_placement", "init"):
         assert len({getattr(config.network.stages[0], rule) for config in configs}) > 1
 

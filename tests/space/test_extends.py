@@ -94,7 +94,7 @@ def test_a_rule_of_a_base_that_is_not_used_any_more_is_no_mistake(folder: Path) 
 def test_what_a_base_leaves_unused_is_no_parameter_and_not_kept(folder: Path) -> None:
     text = "extends: base.yaml\nnetwork: {stages: [{width: 8, depth: 1, block: additive}]}\n"
     space = load_space(write(folder, "mine.yaml", text))
-    assert space.meaning()["network.rules.quotient.alpha"] == "1.8"
+    assert space.meaning()["network.rules.quotient.alpha"] == "by_depth"
     assert "quotient" not in space.source
     assert parse_space(space.source).meaning() == space.meaning()
 

@@ -45,6 +45,7 @@ ONLY_THE_READER = {
     "a forbid with a path misspelt",
     "a forbid with a stage that is not there",
     "a forbid of a value that never comes",
+    "a rule of one kind of block only",
     "a forbid of a number out of range",
     "a forbid that is no condition",
     "a forbid with one equals sign",
@@ -182,7 +183,7 @@ def test_every_leaf_is_explained_to_an_editor() -> None:
         "alpha"
     ]
     assert "Q4" in alpha["description"]
-    assert alpha["default"] == 1.8
+    assert alpha["default"] == "by_depth"
 
 
 def test_every_searched_leaf_has_a_field() -> None:

@@ -1,0 +1,249 @@
+"""``qpsearch model ...``: the papers' networks and rules, looked at without training them on anything."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from qpsearch.cli.options import Json, print_json
+from qpsearch.cost import Cost, cost
+from qpsearch.errors import UserError
+from qpsearch.reference import listed, reference_network
+from qpsearch.rules import PAPER_RULES, PaperRule, described, markdown, otherwise, short, spelled, values_of
+from qpsearch.space.schema import REQUIRED
+from qpsearch.vocabulary import Precision
+
+if TYPE_CHECKING:
+    from qpsearch.models.audit import Look
+
+PIPE_WIDTH = 200
+
+app = typer.Typer(help="Look at networks and at the papers' design rules.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="A network, such as quotient44; see qpsearch model list.", metavar="NAME")]
+Classes = Annotated[int | None, typer.Option(min=2, max=100_000, help="Outputs of the head; default 10 or 1000.")]
+Width = Annotated[int | None, typer.Option(min=1, max=8192, help="Channels of the first stage of a depth 6n + 2.")]
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """Show the named networks with their costs."""
+    rows = [(name, source, reference_network(name)) for name, source in listed()]
+    if as_json:
+        print_json(
+            {"models": [{"name": name} | asdict(cost(network)) | {"source": source} for name, source, network in rows]}
+        )
+        return
+    table = Table("name", "parameters", "MACs", "activations", "layers", "source", box=None)
+    for name, source, network in rows:
+        table.add_row(name, *_costs(cost(network)), str(network.layers), source)
+    _console().print(table)
+
+
+@app.command("show")
+def show(name: Name, classes: Classes = None, width: Width = None, as_json: Json = False) -> None:
+    """Show a network layer by layer: shapes, parameters, multiply-accumulates, activation bytes of one image."""
+    from qpsearch.models.summary import layers_of
+
+    network = reference_network(name, classes=classes, width=width)
+    layers, total = layers_of(network), cost(network)
+    if as_json:
+        rows = [{"name": layer.name, "kind": layer.kind, "shape": layer.shape} | asdict(layer.cost) for layer in layers]
+        image = [network.channels, network.size, network.size]
+        print_json({"name": name} | asdict(total) | {"image": image, "blocks": network.blocks, "layers": rows})
+        return
+    table = Table("layer", "kind", "output", "parameters", "MACs", "activations", box=None)
+    for layer in layers:
+        shape = "x".join(map(str, layer.shape))
+        table.add_row(layer.name, escape(layer.kind), shape, *_costs(layer.cost))
+    console = _console()
+    console.print(table)
+    parameters, macs, activations = _costs(total)
+    size = f"{network.channels}x{network.size}x{network.size}"
+    console.print(f"{name}: {parameters} parameters, {macs} MACs, {activations} of activations for one image of {size}")
+
+
+@app.command("rules")
+def rules(
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the papers' design rules: the setting of a space file for each, its values, and what is not known."""
+    if as_json:
+        print_json({"rules": list(map(_rule, PAPER_RULES))})
+        return
+    if as_markdown:
+        print(markdown())
+        return
+    table = Table("rule", "choice", "setting", "paper", "known from", "not recovered", box=None)
+    for rule in PAPER_RULES:
+        table.add_row(
+            rule.id, rule.choice, escape(described(rule).replace("`", "")), rule.paper, rule.source, rule.open
+        )
+    _console().print(table)
+
+
+@app.command("audit")
+def audit(
+    name: Name,
+    steps: Annotated[str, typer.Option(metavar="N,...", help="Look after so many steps.")] = "0,1,10,100",
+    scales: Annotated[str, typer.Option(metavar="X,...", help="Standard deviations of the inputs.")] = "1e-3,1,1e3",
+    precisions: Annotated[str, typer.Option(metavar="NAME,...", help="In what it computes.")] = "float32,bfloat16",
+    lr: Annotated[float, typer.Option(min=0, max=100, help="Learning rate of SGD.")] = 0.1,
+    batch: Annotated[int, typer.Option(min=2, max=100_000, help="Images a step.")] = 16,
+    size: Annotated[
+        int | None, typer.Option(min=4, max=4096, help="Side of the images; default the network's.")
+    ] = None,
+    each: Annotated[
+        bool, typer.Option("--settings", help="Then audit the network with each rule set otherwise, one at a time.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and inputs.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Train on noise, and see whether everything stays finite: at all scales, in both modes, in float32 and bfloat16.
+
+    Exits with 1 where something did not.
+    """
+    network = reference_network(name)
+    counts, spreads = _numbers(steps, "steps", int), _numbers(scales, "scales", float)
+    words = [word.strip() for word in precisions.split(",")]
+    if unknown := [word for word in words if word not in list(Precision)]:
+        raise UserError(f"--precisions {unknown[0]}: is none. Expected some of {', '.join(Precision)}.")
+    from qpsearch.models.audit import AuditPlan
+    from qpsearch.models.audit import audit as look_at
+
+    plan = AuditPlan(
+        steps=tuple(sorted(set(counts))),
+        scales=tuple(spreads),
+        precisions=tuple(map(Precision, words)),
+        batch=batch,
+        size=size,
+        lr=lr,
+        seed=seed,
+    )
+    device = _device()
+    looks = list(look_at(network, plan, device))
+    found = {"": looks} | (
+        {label: list(look_at(other, plan, device)) for label, other in otherwise(network)} if each else {}
+    )
+    if as_json:
+        print_json(_document(name, looks, found, device))
+    else:
+        _print_audit(name, looks, found)
+    if not all(look.passed for look in looks):
+        raise typer.Exit(1)
+
+
+def _numbers(text: str, option: str, kind: type) -> list[Any]:
+    try:
+        found = [kind(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or any(not 0 <= value <= 1e9 for value in found):
+        raise UserError(f"--{option} {text}: expected numbers of at least 0 between commas, such as 1,10,100.")
+    return found
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _print_audit(name: str, looks: Sequence["Look"], found: dict[str, list["Look"]]) -> None:
+    console = _console()
+    table = Table(
+        *(
+            "precision",
+            "inputs",
+            "steps",
+            "mode",
+            "forward",
+            "backward",
+            "activations",
+            "gradients",
+            "at floor",
+            "ln of units",
+        ),
+        box=None,
+    )
+    for look in looks:
+        table.add_row(
+            look.precision,
+            f"{look.scale:g}",
+            str(look.steps),
+            "train" if look.training else "eval",
+            _verdict(look.forward),
+            _verdict(look.backward),
+            _by_depth(look.activations),
+            _by_depth(look.gradients),
+            "" if look.at_floor is None else f"{look.at_floor:.0%}",
+            "" if look.exponents is None else f"{look.exponents[0]:.1f} to {look.exponents[1]:.1f}",
+        )
+    console.print(table)
+    console.print("activations, gradients: root mean square behind the first, a middle and the last block")
+    failed = sum(not look.passed for look in looks)
+    console.print(f"{name}: {'everything finite' if not failed else f'{failed} of {len(looks)} looks not finite'}")
+    for label, others in found.items():
+        if label:
+            console.print(f"  {label}: {_in_short(others)}")
+
+
+def _in_short(looks: Sequence["Look"]) -> str:
+    failed = [look for look in looks if not look.passed]
+    if not failed:
+        return f"finite, largest activation {max(max(look.activations) for look in looks):.2g}"
+    first = failed[0]
+    where = f"inputs {first.scale:g}, {first.steps} steps, {'train' if first.training else 'eval'}, {first.precision}"
+    return f"NOT FINITE in {len(failed)} of {len(looks)} looks, first at {where}"
+
+
+def _verdict(finite: bool) -> str:
+    return "finite" if finite else "NOT FINITE"
+
+
+def _by_depth(values: Sequence[float]) -> str:
+    return " ".join(f"{values[index]:.1e}" for index in sorted({0, len(values) // 2, len(values) - 1}))
+
+
+def _document(name: str, looks: Sequence["Look"], found: dict[str, list["Look"]], device: str) -> dict[str, Any]:
+    document: dict[str, Any] = {"name": name, "device": device, "passed": all(look.passed for look in looks)}
+    document["looks"] = [asdict(look) | {"passed": look.passed} for look in looks]
+    document["settings"] = {label: all(look.passed for look in others) for label, others in found.items() if label}
+    return document
+
+
+def _rule(rule: PaperRule) -> dict[str, Any]:
+    settings = [
+        {
+            "setting": short(path),
+            "path": path,
+            "values": values_of(field.kind),
+            "default": None if field.default is REQUIRED else spelled(field.default),
+        }
+        for path, field in rule.fields()
+    ]
+    return {
+        "id": rule.id,
+        "choice": rule.choice,
+        "settings": settings,
+        "paper": rule.paper,
+        "source": rule.source,
+        "not_recovered": rule.open or None,
+        "note": rule.note or None,
+    }
+
+
+def _costs(total: Cost) -> tuple[str, str, str]:
+    return f"{total.parameters:,}", f"{total.macs / 1e6:,.1f}M", f"{total.activation_bytes / 2**20:,.2f} MiB"
+
+
+def _console() -> Console:
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    return console

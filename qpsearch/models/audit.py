@@ -1,0 +1,182 @@
+"""Does a network stay finite: forward and backward, at small and large inputs, in both modes, as training goes on.
+
+Noise stands in the place of images, since nothing here is about accuracy. A network trains for some steps at each scale
+of its inputs and in each precision, and is looked at in between.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from qpsearch.architecture import Network
+from qpsearch.models.layers import ProductUnit2d
+from qpsearch.models.network import DTYPES, ResidualNetwork, build_model
+from qpsearch.models.product_unit import positive_floor
+from qpsearch.vocabulary import Precision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPlan:
+    """How a network is audited.
+
+    Attributes:
+        steps: Looked at after so many steps, ascending; 0 is the start.
+        scales: Standard deviations of the inputs.
+        precisions: In what the network computes; weights stay float32.
+        batch: Images a step.
+        size: Height and width of the images; None for the network's own.
+        lr: Learning rate of SGD with momentum 0.9 and decay 1e-4.
+        seed: Of weights and inputs.
+    """
+
+    steps: tuple[int, ...] = (0, 1, 10, 100)
+    scales: tuple[float, ...] = (1e-3, 1.0, 1e3)
+    precisions: tuple[Precision, ...] = (Precision.FLOAT32, Precision.BFLOAT16)
+    batch: int = 16
+    size: int | None = None
+    lr: float = 0.1
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One forward and backward pass.
+
+    Attributes:
+        precision: In what it was computed.
+        scale: Of the inputs.
+        steps: Trained before.
+        training: Whether in train mode.
+        forward: Whether all logits are finite.
+        backward: Whether all gradients are.
+        activations: Root mean square of each block's output, from the image to the head.
+        gradients: Root mean square of the loss's gradient at it, times the number of images.
+        at_floor: Share of the product units' inputs at their floor, where that is a maximum; None without units.
+        exponents: Smallest and largest logarithm of a product unit's output; None without units.
+    """
+
+    precision: Precision
+    scale: float
+    steps: int
+    training: bool
+    forward: bool
+    backward: bool
+    activations: tuple[float, ...]
+    gradients: tuple[float, ...]
+    at_floor: float | None
+    exponents: tuple[float, float] | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was finite."""
+        return self.forward and self.backward
+
+
+def audit(network: Network, plan: AuditPlan, device: str = "cpu") -> Iterator[Look]:
+    """Look at a network in every precision, at every scale, after every number of steps, in both modes."""
+    network = network if plan.size is None else replace(network, size=plan.size)
+    for precision in plan.precisions:
+        for scale in plan.scales:
+            yield from _audit(network, plan, precision, scale, torch.device(device))
+
+
+def _audit(
+    network: Network, plan: AuditPlan, precision: Precision, scale: float, device: torch.device
+) -> Iterator[Look]:
+    generator = torch.Generator().manual_seed(plan.seed)
+    model = build_model(network, plan.seed).to(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=plan.lr, momentum=0.9, weight_decay=1e-4)
+
+    def batch() -> tuple[Tensor, Tensor]:
+        shape = (plan.batch, network.channels, network.size, network.size)
+        images = torch.randn(shape, generator=generator) * scale
+        return images.to(device), torch.randint(network.classes, (plan.batch,), generator=generator).to(device)
+
+    def loss_of(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        enabled = precision is not Precision.FLOAT32
+        with torch.autocast(device.type, dtype=DTYPES[precision], enabled=enabled):
+            logits = model(images)
+        return F.cross_entropy(logits.float(), labels), logits
+
+    done = 0
+    for steps in plan.steps:
+        model.train()
+        for _ in range(steps - done):
+            optimizer.zero_grad(set_to_none=True)
+            loss_of(*batch())[0].backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+            optimizer.step()
+        done = steps
+        for training in (True, False):
+            state = {name: value.clone() for name, value in model.state_dict().items()}  # looking moves running means
+            model.train(training).zero_grad(set_to_none=True)
+            probe = _Probe(model)
+            loss, logits = loss_of(*batch())
+            loss.backward()  # type: ignore[no-untyped-call]
+            probe.close()
+            gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+            yield Look(
+                precision=precision,
+                scale=scale,
+                steps=steps,
+                training=training,
+                forward=bool(logits.isfinite().all()),
+                backward=all(bool(gradient.isfinite().all()) for gradient in gradients),
+                activations=tuple(probe.activations),
+                gradients=tuple(reversed([value * plan.batch for value in probe.gradients])),
+                at_floor=probe.at_floor,
+                exponents=probe.exponents,
+            )
+            model.load_state_dict(state)
+
+
+@dataclass
+class _Probe:
+    """What the blocks and product units of a network say while a batch passes."""
+
+    model: ResidualNetwork
+    activations: list[float] = field(default_factory=list)
+    gradients: list[float] = field(default_factory=list)
+    _floors: list[float] = field(default_factory=list)
+    _exponents: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._handles = ExitStack()
+        for stage in self.model.stages:
+            for block in stage.children():
+                self._watch(block, self._block)
+        for layer in self.model.modules():
+            if isinstance(layer, ProductUnit2d):
+                self._watch(layer, self._unit)
+
+    @property
+    def at_floor(self) -> float | None:
+        return sum(self._floors) / len(self._floors) if self._floors else None
+
+    @property
+    def exponents(self) -> tuple[float, float] | None:
+        return (min(self._exponents), max(self._exponents)) if self._exponents else None
+
+    def close(self) -> None:
+        self._handles.close()
+
+    def _watch(self, layer: nn.Module, hook: Callable[..., None]) -> None:
+        self._handles.callback(layer.register_forward_hook(hook).remove)
+
+    def _block(self, layer: nn.Module, inputs: Any, output: Tensor) -> None:
+        self.activations.append(_size(output))
+        output.register_hook(lambda gradient: self.gradients.append(_size(gradient)))  # type: ignore[no-untyped-call]
+
+    def _unit(self, layer: ProductUnit2d, inputs: tuple[Tensor], output: Tensor) -> None:
+        self._floors.append(float((inputs[0].detach() <= positive_floor(layer.theta)).double().mean()))
+        logs = output.detach().abs().log()
+        self._exponents += [float(logs.min()), float(logs.max())]
+
+
+def _size(values: Tensor) -> float:
+    """Return the root mean square, in float64: squares of large float32 numbers overflow."""
+    return float(values.detach().double().square().mean().sqrt())

@@ -1,0 +1,90 @@
+"""What a network consists of: layers with shapes and costs, from a pass on the meta device, without any weights."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from qpsearch.architecture import Network, Stage
+from qpsearch.cost import FLOAT_BYTES, Cost
+from qpsearch.models.layers import ProductUnit2d
+from qpsearch.models.network import build_model
+from qpsearch.vocabulary import Numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSummary:
+    """One layer.
+
+    Attributes:
+        name: Dotted path in the network.
+        kind: Class name, with kernel and stride where it has them.
+        shape: Of the output for one image.
+        cost: Its share of the whole.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    cost: Cost
+
+
+def layers_of(network: Network) -> list[LayerSummary]:
+    """Return the layers of a network in the order in which an image passes them."""
+    with torch.device("meta"):
+        model, images = build_model(network, 0), torch.empty(2, network.channels, network.size, network.size)
+    return list(_passed(model, images))
+
+
+def block_cost(build: Callable[[Stage, int, int], nn.Module], *shape: Any) -> tuple[int, int, int]:
+    """Count what a block costs: parameters, MACs of convolutions, linear layers and product units, activation bytes.
+
+    Args:
+        build: Makes the block.
+        shape: Its stage, its input width, the side of its input images, its stride.
+    """
+    stage, width_in, size, stride = shape
+    with torch.device("meta"):
+        block, images = build(stage, width_in, stride), torch.empty(2, width_in, size, size)
+    total = sum((layer.cost for layer in _passed(block, images)), Cost())
+    loose = sum(parameter.numel() for parameter in block.parameters()) - total.parameters  # those of no layer
+    return total.parameters + loose, total.macs, total.activation_bytes
+
+
+def _passed(model: nn.Module, images: Tensor) -> Iterator[LayerSummary]:
+    found: list[LayerSummary] = []
+
+    def hook(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        def note(layer: nn.Module, inputs: Any, output: Tensor) -> None:
+            parameters = sum(parameter.numel() for parameter in layer.parameters())
+            cost = Cost(parameters, _macs(layer, output), output[0].numel() * FLOAT_BYTES)
+            found.append(LayerSummary(name=name, kind=_kind(layer), shape=tuple(output.shape[1:]), cost=cost))
+
+        return note
+
+    handles = [
+        layer.register_forward_hook(hook(name))
+        for name, layer in model.named_modules()
+        if not list(layer.children()) and not isinstance(layer, nn.Identity)
+    ]
+    with torch.no_grad():
+        model(images)
+    for handle in handles:
+        handle.remove()
+    yield from found
+
+
+def _kind(layer: nn.Module) -> str:
+    if not isinstance(layer, nn.Conv2d | ProductUnit2d):
+        return type(layer).__name__
+    kernel, stride = layer.weight.shape[-1], layer.stride if isinstance(layer.stride, int) else layer.stride[0]
+    return f"{type(layer).__name__} {kernel}x{kernel}{f' / {stride}' if stride > 1 else ''}"
+
+
+def _macs(layer: nn.Module, output: Tensor) -> int:
+    if not isinstance(layer, nn.Conv2d | nn.Linear | ProductUnit2d):
+        return 0
+    twice = 2 if isinstance(layer, ProductUnit2d) and layer.rules.numbers is Numbers.COMPLEX else 1
+    return twice * layer.weight.numel() * output[0].numel() // layer.weight.shape[0]

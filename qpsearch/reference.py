@@ -1,0 +1,201 @@
+"""Named networks, as configurations: ``resnet44``, ``quotient44``, ``pure20``, ``pure34``, ...
+
+A name is a family and a depth. Depths 6n + 2 have three stages of n blocks of two 3x3 layers, widths 16, 32, 64, on
+32x32 colour images. Depths 18, 34, 50, 101 have four stages on 224x224 images behind a 7x7 stem with max pooling, the
+last two of bottlenecks, as torchvision has them.
+
+``resnet`` and ``quotient`` have the quotient authors' 3x3 projection shortcuts (PAPERS 1.3, 1.4), ``resnet_a`` and
+``pure_a`` He's padded shortcut, ``pure`` the 1x1 projection (PAPERS 2.4). ``pure`` keeps ReLU behind the addition and
+in the stem (P-3A's reading), ``pure_norelu`` has none anywhere (P-3B's). All ImageNet shapes project by 1x1. A family
+that is a kind of block (``additive``, ``quotient``, ``product_unit``, ``quotient_product_unit``, or one's own) has the
+defaults of space files.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from qpsearch.architecture import Network, ProductUnitRules, QuotientRules, Stage
+from qpsearch.errors import UserError
+from qpsearch.resolve import alpha_for, check_shapes, resolve
+from qpsearch.space import StoredChooser, build_space, settle
+from qpsearch.space.schema import BLOCK
+from qpsearch.vocabulary import (
+    BlockKind,
+    BranchKind,
+    ExponentInit,
+    InitKind,
+    NormKind,
+    NormPlacement,
+    OutputActivation,
+    ShortcutKind,
+    StemActivation,
+    StemPool,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """What the networks of a family share.
+
+    Attributes:
+        block: The block of every stage.
+        shortcut: Where a stage changes shape; on ImageNet shapes it is a 1x1 convolution.
+        has_relu: Whether ReLU stands behind additions and in the stem.
+        source: Where it comes from.
+    """
+
+    block: BlockKind
+    shortcut: ShortcutKind
+    has_relu: bool = True
+    source: str
+
+
+FAMILIES: Final[dict[str, Family]] = {
+    "resnet": Family(
+        block=BlockKind.ADDITIVE, shortcut=ShortcutKind.CONV3X3, source="He et al. 2015; shortcuts of 2506.00992"
+    ),
+    "resnet_a": Family(block=BlockKind.ADDITIVE, shortcut=ShortcutKind.PAD, source="He et al. 2015, option A"),
+    "quotient": Family(block=BlockKind.QUOTIENT, shortcut=ShortcutKind.CONV3X3, source="2506.00992"),
+    "pure": Family(block=BlockKind.PRODUCT_UNIT, shortcut=ShortcutKind.CONV1X1, source="2505.04397, with ReLU (P-3A)"),
+    "pure_a": Family(block=BlockKind.PRODUCT_UNIT, shortcut=ShortcutKind.PAD, source="2505.04397, with ReLU, option A"),
+    "pure_norelu": Family(
+        block=BlockKind.PRODUCT_UNIT,
+        shortcut=ShortcutKind.CONV1X1,
+        has_relu=False,
+        source="2505.04397, without ReLU (P-3B)",
+    ),
+    "pure_norelu_a": Family(
+        block=BlockKind.PRODUCT_UNIT,
+        shortcut=ShortcutKind.PAD,
+        has_relu=False,
+        source="2505.04397, without ReLU, option A",
+    ),
+}
+DEFAULTS: Final = "defaults of space files"
+DEPTHS: Final = (20, 32, 44, 56, 110, 164, 272)  # 6n + 2: those of the papers' tables
+IMAGENET: Final = {  # blocks a stage, and what they are
+    18: ((2, 2, 2, 2), BranchKind.BASIC),
+    34: ((3, 4, 6, 3), BranchKind.BASIC),
+    50: ((3, 4, 6, 3), BranchKind.BOTTLENECK),
+    101: ((3, 4, 23, 3), BranchKind.BOTTLENECK),
+}
+
+
+def reference_network(name: str, *, classes: int | None = None, width: int | None = None) -> Network:
+    """Return the network of a name such as ``quotient44``.
+
+    Args:
+        name: Family and depth.
+        classes: Outputs of the head; default 10, or 1000 on ImageNet shapes.
+        width: Channels of stem and first stage of a depth 6n + 2, default 16; 32 for the quotient paper's CIFAR-100
+            nets (rule Q17).
+
+    Raises:
+        UserError: No such family, or a depth that it has not.
+    """
+    family, depth = _parts(name)
+    shape = IMAGENET.get(depth)
+    if shape is not None and family in ("resnet", "quotient", "pure", "pure_norelu"):
+        depths, branch = shape
+        wide = 256 if branch is BranchKind.BOTTLENECK else 64
+        stages = tuple(
+            _stage(family, depth, wide * 2**index, 1 if index == 0 else 2, count, branch)
+            for index, count in enumerate(depths)
+        )
+        network = Network(
+            channels=3,
+            size=224,
+            classes=classes or 1000,
+            stem_width=64,
+            stem_kernel=7,
+            stem_stride=2,
+            stem_pool=StemPool.MAX,
+            stem_activation=_stem(family),
+            stages=stages,
+        )
+    elif depth < 8 or (depth - 2) % 6:
+        raise UserError(_unknown(name))
+    elif family in FAMILIES:
+        first, count = width or 16, (depth - 2) // 6
+        stages = tuple(
+            _stage(family, depth, first * 2**index, 1 if index == 0 else 2, count, BranchKind.BASIC)
+            for index in range(3)
+        )
+        network = Network(
+            channels=3, size=32, classes=classes or 10, stem_width=first, stem_activation=_stem(family), stages=stages
+        )
+    else:
+        network = _by_default(family, (depth - 2) // 6, classes or 10, width or 16)
+    check_shapes(network)
+    return network
+
+
+def listed() -> Iterator[tuple[str, str]]:
+    """Yield the name of each network that has one in the papers, or is a default, with its source."""
+    for family, facts in FAMILIES.items():
+        yield from ((f"{family}{depth}", facts.source) for depth in DEPTHS)
+    for family in ("resnet", "quotient", "pure", "pure_norelu"):
+        source = FAMILIES[family].source.partition(";")[0]
+        yield from ((f"{family}{depth}", f"{source}; ImageNet shape") for depth in IMAGENET)
+    for word in BLOCK.words:
+        if word not in FAMILIES:
+            yield from ((f"{word}{depth}", DEFAULTS) for depth in DEPTHS)
+
+
+def _parts(name: str) -> tuple[str, int]:
+    match = re.fullmatch(r"([A-Za-z_][A-Za-z_0-9]*?)_?(\d+)", name)
+    if match is None or match[1] not in {*FAMILIES, *BLOCK.words}:
+        raise UserError(_unknown(name))
+    return match[1], int(match[2])
+
+
+def _unknown(name: str) -> str:
+    families = ", ".join(dict.fromkeys([*FAMILIES, *BLOCK.words]))
+    depths = "a depth 6n + 2 (resnet20, quotient44), or 18, 34, 50, 101 for resnet, quotient, pure, pure_norelu"
+    return f"no network {name!r}. Expected one of {families} and {depths}. All names: qpsearch model list."
+
+
+def _stem(family: str) -> StemActivation:
+    return StemActivation.AUTO if FAMILIES[family].has_relu else StemActivation.NONE
+
+
+def _stage(family: str, depth: int, width: int, stride: int, count: int, branch: BranchKind) -> Stage:
+    facts = FAMILIES[family]
+    unit = ProductUnitRules(
+        exponent_init=ExponentInit.KAIMING_FAN_OUT,
+        exponent_clip=None,
+        output_activation=OutputActivation.AUTO if facts.has_relu else OutputActivation.NONE,
+    )
+    return Stage(
+        width=width,
+        stride=stride,
+        depth=count,
+        block=facts.block,
+        branch=branch,
+        norm=NormKind.BATCH,
+        norm_placement=NormPlacement.POST,
+        init=InitKind.FRAMEWORK if facts.block is BlockKind.QUOTIENT else InitKind.KAIMING_FAN_OUT,
+        shortcut=ShortcutKind.CONV1X1 if depth in IMAGENET else facts.shortcut,
+        quotient=QuotientRules(alpha=alpha_for(depth)) if facts.block is BlockKind.QUOTIENT else None,
+        product_unit=unit if facts.block is BlockKind.PRODUCT_UNIT else None,
+    )
+
+
+def _by_default(block: str, count: int, classes: int, width: int) -> Network:
+    """Return three stages of a block as a space file has it that names no rule."""
+    stages = [
+        {"width": width * 2**index, "stride": 1 if index == 0 else 2, "depth": count, "block": block}
+        for index in range(3)
+    ]
+    space = build_space(
+        {
+            "study": "defaults",
+            "data": {"dataset": "cifar100" if classes == 100 else "cifar10", "validation": 5000},
+            "network": {"stem": {"width": width}, "stages": stages},
+            "training": {"epochs": 1},
+        }
+    )
+    network = resolve(space, settle(space, StoredChooser({}))).network
+    return Network(channels=3, size=32, classes=classes, stem_width=width, stages=network.stages)

@@ -1,0 +1,463 @@
+"""The design rules of both papers, numbered Q1 to Q18 and P1 to P21, with the settings that stand for them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from qpsearch.architecture import Network, Stage
+from qpsearch.errors import Infeasible
+from qpsearch.records import Scalar
+from qpsearch.resolve import check_shapes
+from qpsearch.space.kinds import Bounds, Duration, Flag, Kind, OneOf, OrWord, Words
+from qpsearch.space.schema import REQUIRED, LeafField, field_at, rule_paths
+from qpsearch.vocabulary import StemActivation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperRule:
+    """One choice that a paper makes.
+
+    Attributes:
+        id: Q1 to Q18 of the quotient paper, P1 to P21 of PURe.
+        choice: What is chosen.
+        settings: Paths in a space file; none where it is no setting.
+        paper: What the paper has.
+        source: Where that is known from.
+        open: What was not recovered of it; empty for nothing.
+        note: How it is done here, where that is no setting of a space file.
+    """
+
+    id: str
+    choice: str
+    settings: tuple[str, ...] = ()
+    paper: str
+    source: str
+    open: str = ""
+    note: str = ""
+
+    def fields(self) -> list[tuple[str, LeafField]]:
+        """Return the rule's settings with what a space file may say of them."""
+        found = [(path, field_at(path)) for path in self.settings]
+        return [(path, field) for path, field in found if isinstance(field, LeafField)]
+
+
+def _rules(names: str) -> tuple[str, ...]:
+    """Spell settings of ``network.rules`` in full."""
+    return tuple(f"network.rules.{name}" for name in names.split())
+
+
+_SGD = tuple(f"training.optimizer.sgd.{name}" for name in ("lr", "momentum", "weight_decay"))
+_RECIPE = ("training.epochs", "training.batch_size", *_SGD, "training.schedule")
+_UNIT = "network.rules.product_unit"
+
+PAPER_RULES: Final = (
+    PaperRule(
+        id="Q1",
+        choice="how branch and shortcut meet",
+        settings=("network.stages.0.block",),
+        paper="quotient, beside additive",
+        source="authors' results",
+    ),
+    PaperRule(
+        id="Q2",
+        choice="function on the branch",
+        settings=_rules("quotient.activation"),
+        paper="sigmoid",
+        source="Table A1",
+        open="the best sigmoid's accuracy; whether its ReLU row is max(0, z) or max(0, z + 1): relu and unbounded",
+    ),
+    PaperRule(
+        id="Q3",
+        choice="upper bound, linear",
+        settings=_rules("quotient.alpha"),
+        paper="4 at 20 layers",
+        source="Table A1",
+        open="accuracies below 4",
+    ),
+    PaperRule(
+        id="Q4",
+        choice="upper bound, sigmoid",
+        settings=_rules("quotient.alpha"),
+        paper="2.0 at 20 layers",
+        source="Table A1",
+        open="accuracies at 2.0 and below",
+    ),
+    PaperRule(
+        id="Q5",
+        choice="upper bound by depth",
+        settings=_rules("quotient.alpha"),
+        paper="1.8 at 44, 1.7 at 56, 1.5 at 110 layers",
+        source="authors' code",
+        open="other bounds at these depths",
+    ),
+    PaperRule(
+        id="Q6",
+        choice="through (0, 1)",
+        settings=_rules("quotient.through_one"),
+        paper="true",
+        source="appendix A",
+        open="its figures",
+    ),
+    PaperRule(
+        id="Q7",
+        choice="negative quotients",
+        settings=_rules("quotient.floor"),
+        paper="0",
+        source="appendix A",
+        open="its figures",
+    ),
+    PaperRule(
+        id="Q8",
+        choice="differentiable everywhere",
+        settings=_rules("quotient.activation"),
+        paper="sigmoid",
+        source="appendix A",
+        open="its own table",
+    ),
+    PaperRule(
+        id="Q9",
+        choice="function behind the stem",
+        settings=("network.stem.activation",),
+        paper="quotient",
+        source="authors' code",
+        open="its figures",
+    ),
+    PaperRule(
+        id="Q10",
+        choice="function on widening shortcuts",
+        settings=_rules("quotient.shortcut_activation"),
+        paper="quotient",
+        source="authors' code",
+        open="its figures",
+    ),
+    PaperRule(
+        id="Q11",
+        choice="inner activation",
+        settings=_rules("quotient.inner_activation"),
+        paper="relu",
+        source="authors' code",
+    ),
+    PaperRule(
+        id="Q12",
+        choice="activation behind the product",
+        settings=_rules("quotient.output_activation"),
+        paper="none",
+        source="authors' code",
+    ),
+    PaperRule(
+        id="Q13",
+        choice="normalisation and its place",
+        settings=_rules("norm norm_placement"),
+        paper="batch, post",
+        source="authors' code",
+    ),
+    PaperRule(
+        id="Q14",
+        choice="projection shortcut",
+        settings=_rules("shortcut"),
+        paper="conv3x3",
+        source="authors' code",
+        open="the paper's own wording",
+    ),
+    PaperRule(
+        id="Q15",
+        choice="initialisation",
+        settings=_rules("init"),
+        paper="framework",
+        source="authors' code",
+        open="the paper's own wording",
+    ),
+    PaperRule(
+        id="Q16",
+        choice="learned upper bound",
+        settings=_rules("quotient.learned_alpha"),
+        paper="none",
+        source="authors' code",
+    ),
+    PaperRule(
+        id="Q17",
+        choice="width",
+        settings=("network.stem.width", "network.stages.0.width"),
+        paper="16, 32, 64; doubled on CIFAR-100",
+        source="authors' code",
+    ),
+    PaperRule(
+        id="Q18",
+        choice="recipe",
+        settings=_RECIPE,
+        paper="182 epochs of 128, SGD 0.1, 0.9, 1e-4; a tenth after 92 and 136",
+        source="authors' code",
+        note="space quotient-table",
+    ),
+    PaperRule(
+        id="P1",
+        choice="layer in slot two",
+        settings=("network.stages.0.block",),
+        paper="product_unit",
+        source="abstract",
+        open="all tables of baselines",
+    ),
+    PaperRule(
+        id="P2",
+        choice="which layer is a product unit",
+        settings=(f"{_UNIT}.position",),
+        paper="second",
+        source="abstract",
+        open="whether others were tried; the place in a bottleneck",
+    ),
+    PaperRule(
+        id="P3",
+        choice="inner activation",
+        settings=(f"{_UNIT}.inner_activation",),
+        paper="none",
+        source="abstract, both reimplementations",
+        open="its figures",
+    ),
+    PaperRule(
+        id="P4",
+        choice="ReLU behind the addition",
+        settings=(f"{_UNIT}.output_activation",),
+        paper="relu (reading of v3) or none (of v1)",
+        source="two reimplementations",
+        open="which one",
+    ),
+    PaperRule(
+        id="P5",
+        choice="ReLU behind the stem",
+        settings=("network.stem.activation",),
+        paper="relu (v3) or none (v1)",
+        source="two reimplementations",
+        open="which one",
+    ),
+    PaperRule(
+        id="P6",
+        choice="normalisation around the unit",
+        settings=(f"{_UNIT}.norms", *_rules("norm norm_placement")),
+        paper="both, batch, post",
+        source="two reimplementations",
+    ),
+    PaperRule(
+        id="P7",
+        choice="positivity of inputs",
+        settings=(f"{_UNIT}.positivity",),
+        paper="max(x, softplus(theta) + 1e-7)",
+        source="two reimplementations",
+        open="the smooth map of PU-UNet (2606.20035); ours is ln(exp(x) + exp(floor))",
+    ),
+    PaperRule(
+        id="P8",
+        choice="threshold",
+        settings=(f"{_UNIT}.threshold", f"{_UNIT}.threshold_init"),
+        paper="one a layer, 0",
+        source="two reimplementations",
+        open="the paper's own",
+    ),
+    PaperRule(
+        id="P9",
+        choice="start of the exponents",
+        settings=(f"{_UNIT}.exponent_init",),
+        paper="kaiming_fan_out (v3) or small (v1)",
+        source="two reimplementations",
+        open="the paper's own",
+    ),
+    PaperRule(
+        id="P10",
+        choice="clip before exp",
+        settings=(f"{_UNIT}.exponent_clip",),
+        paper="none; PU-UNet clips",
+        source="reimplementation; 2606.20035",
+        open="PU-UNet's bound",
+    ),
+    PaperRule(
+        id="P11",
+        choice="padding",
+        settings=(f"{_UNIT}.padding",),
+        paper="after_log",
+        source="two reimplementations",
+        open="the paper's own",
+    ),
+    PaperRule(
+        id="P12",
+        choice="bias in the unit",
+        settings=(f"{_UNIT}.bias",),
+        paper="false",
+        source="two reimplementations",
+    ),
+    PaperRule(
+        id="P13",
+        choice="mixing of channels",
+        settings=(f"{_UNIT}.mixing",),
+        paper="dense",
+        source="two reimplementations",
+        open="the paper's own",
+    ),
+    PaperRule(
+        id="P14",
+        choice="shortcut",
+        settings=_rules("shortcut"),
+        paper="the host's: identity, or conv1x1",
+        source="two reimplementations",
+        open="that of the CIFAR networks: conv1x1 or pad",
+    ),
+    PaperRule(
+        id="P15",
+        choice="stages with product units",
+        settings=("network.stages.0.block",),
+        paper="all; PU-UNet the last ones only",
+        source="abstract; 2606.20035",
+        open="PU-UNet's figures",
+        note="space placement",
+    ),
+    PaperRule(
+        id="P16",
+        choice="real or complex powers",
+        settings=(f"{_UNIT}.numbers",),
+        paper="real",
+        source="abstract of v2",
+        open="figures of either",
+    ),
+    PaperRule(
+        id="P17",
+        choice="momentum",
+        settings=("training.optimizer.sgd.momentum",),
+        paper="0.9",
+        source="reimplementation: 94.22 against 87.08 without",
+    ),
+    PaperRule(
+        id="P18",
+        choice="recipe",
+        settings=_RECIPE,
+        paper="160 epochs of 128, SGD 0.01, 0.9, 1e-3; a tenth after 80 and 120",
+        source="reimplementation of v3",
+        open="the paper's own; those of Galaxy10 and ImageNet",
+        note="space pure-cifar10",
+    ),
+    PaperRule(
+        id="P19",
+        choice="precision",
+        settings=("training.precision",),
+        paper="float32",
+        source="reimplementation",
+        open="the paper's own",
+        note="product units compute in float32 whatever surrounds them",
+    ),
+    PaperRule(
+        id="P20",
+        choice="noise and speed",
+        paper="Poisson noise; nearly five times fewer epochs",
+        source="abstract",
+        open="levels, epochs, the measure",
+        note="qpsearch evaluate --noise poisson:LEVEL --target ACCURACY",
+    ),
+    PaperRule(
+        id="P21",
+        choice="segmentation",
+        paper="encoder-decoder on AMOS slices",
+        source="abstract of v2",
+        open="figures",
+        note="out of scope: qpsearch classifies images",
+    ),
+)
+
+
+# The numbers that an audit tries for the settings that are numbers.
+TRIED: Final[dict[tuple[str, ...], tuple[Scalar, ...]]] = {
+    ("quotient", "alpha"): (1.2, 4.0),
+    ("quotient", "floor"): (-1.0, 0.5),
+    ("product_unit", "threshold_init"): (-8.0, 4.0),
+    ("product_unit", "exponent_clip"): (None, 4.0, 20.0),
+}
+
+
+def short(path: str) -> str:
+    """Return a setting's path without what all rules have in common."""
+    return path.removeprefix("network.rules.").replace("network.stages.0.", "stages.N.").removeprefix("network.")
+
+
+def values_of(kind: Kind) -> str:
+    """Return what a setting may be, in a few words."""
+    match kind:
+        case OneOf(words=words):
+            return ", ".join(map(str, words))
+        case Words(words=named):
+            return ", ".join(named)
+        case Flag():
+            return "true, false"
+        case OrWord(word=word, kind=inner):
+            return f"{word}, {values_of(inner)}"
+        case Duration() | Bounds():
+            return kind.expected
+        case _:
+            return kind.expected.removeprefix("a ")
+
+
+def described(rule: PaperRule) -> str:
+    """Return a rule's settings with their values, and our default where there is one."""
+    fields = rule.fields()
+    if len(fields) > 3:  # a recipe
+        return "; ".join(filter(None, (", ".join(f"`{short(path)}`" for path, _ in fields), rule.note)))
+    parts = []
+    for path, field in fields:
+        default = "" if field.default is REQUIRED else f" (default {spelled(field.default)})"
+        parts.append(f"`{short(path)}`: {values_of(field.kind)}{default}")
+    return "; ".join(filter(None, (*parts, rule.note)))
+
+
+def spelled(value: object) -> str:
+    """Return a default as a space file spells it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def markdown() -> str:
+    """Return the rules as a table, as the README has it."""
+    lines = ["| rule | choice | setting: values | the paper has | known from | not recovered |", f"|{'---|' * 6}"]
+    for rule in PAPER_RULES:
+        cells = (rule.id, rule.choice, described(rule), rule.paper, rule.source, rule.open or "-")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def otherwise(network: Network) -> Iterator[tuple[str, Network]]:
+    """Yield a network with one setting changed at a time, in all its stages; what cannot be together is left out.
+
+    A setting of words takes each of its other words, one of numbers those that are tried for it.
+    """
+    for kind in StemActivation:
+        if kind is not network.stem_activation:
+            yield from _feasible(f"stem.activation: {kind}", replace(network, stem_activation=kind))
+    for rule in rule_paths():
+        if not all(rule.belongs_to(stage.block) for stage in network.stages):
+            continue
+        for value in TRIED.get(rule.path, _words(rule.field.kind)):
+            stages = tuple(_changed(stage, rule.path, value) for stage in network.stages)
+            if stages != network.stages:
+                label = f"{'.'.join(rule.path)}: {'none' if value is None else spelled(value)}"
+                yield from _feasible(label, replace(network, stages=stages))
+
+
+def _words(kind: Kind) -> tuple[Scalar, ...]:
+    match kind:
+        case OneOf(words=words):
+            return tuple(words)
+        case Flag():
+            return (True, False)
+        case OrWord(kind=inner):
+            return (None, *_words(inner))
+        case _:
+            return ()
+
+
+def _changed(stage: Stage, path: tuple[str, ...], value: Scalar) -> Stage:
+    first, *rest = path
+    inner: Any = value
+    if rest:
+        inner = replace(getattr(stage, first), **{rest[0]: value})
+    return replace(stage, **{first: inner})
+
+
+def _feasible(label: str, network: Network) -> Iterator[tuple[str, Network]]:
+    try:
+        check_shapes(network)
+    except Infeasible:
+        return
+    yield label, network

@@ -1,0 +1,40 @@
+"""The last word about a trained network: its accuracy on the test split, clean and under noise."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from qpsearch.architecture import TrialConfig
+from qpsearch.errors import ArtifactError
+from qpsearch.models import build_model
+from qpsearch.training import checkpoint
+from qpsearch.training.data import test_images
+from qpsearch.training.evaluate import Evaluation, evaluate
+
+
+def test_run(
+    config: TrialConfig, folder: str, name: str, data_folder: Path | None, levels: Sequence[float], device: str
+) -> list[Evaluation]:
+    """Evaluate a trained run on the test split, at each level of Poisson noise (0 for none).
+
+    Args:
+        config: What was trained.
+        folder: Of its checkpoints, a path or URI.
+        name: The checkpoint.
+        data_folder: Of the data sets.
+        levels: See ``qpsearch.training.evaluate.poisson``.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        ArtifactError: The checkpoint is gone or damaged.
+        DataError: The data set is not there.
+    """
+    place = torch.device(device)
+    found = checkpoint.newest(folder, [name], place)
+    if found is None:
+        raise ArtifactError(f"{folder}/{name}: is gone or damaged, so its trial cannot be evaluated.")
+    model = build_model(config.network, 0).to(place)
+    model.load_state_dict(found.model)
+    images = test_images(config.data.dataset, data_folder, place)
+    return [evaluate(model, images, config.data.dataset, level) for level in levels]
