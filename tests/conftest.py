@@ -1,13 +1,27 @@
 """Fixtures that several files share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes share the machine; who trains sets its own number
 
 import pytest
 
 from qpsearch.space import Space, parse_space
 from tests.postgres import Postgres
 from tests.scripted import Behaviour, space_text
+
+# What starts Ray, kills processes or fills disks: one after the other in one process, beside all the rest in another.
+ONE_BY_ONE = ("dispatch", "faults", "cli", "analysis", "test_readme.py", "test_benchmarks.py", "test_artifacts.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the group that takes longest."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in ONE_BY_ONE:
+            item.add_marker(pytest.mark.xdist_group("one-by-one"))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture
