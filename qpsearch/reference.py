@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from qpsearch.architecture import Network, ProductUnitRules, QuotientRules, Stage
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, nearest
 from qpsearch.resolve import alpha_for, check_shapes, resolve
 from qpsearch.space import StoredChooser, build_space, settle
 from qpsearch.space.schema import BLOCK
@@ -73,6 +73,7 @@ FAMILIES: Final[dict[str, Family]] = {
         source="2505.04397, without ReLU, option A",
     ),
 }
+ON_IMAGENET: Final = ("resnet", "quotient", "pure", "pure_norelu")
 DEFAULTS: Final = "defaults of space files"
 DEPTHS: Final = (20, 32, 44, 56, 110, 164, 272)  # 6n + 2: those of the papers' tables
 IMAGENET: Final = {  # blocks a stage, and what they are
@@ -97,7 +98,7 @@ def reference_network(name: str, *, classes: int | None = None, width: int | Non
     """
     family, depth = _parts(name)
     shape = IMAGENET.get(depth)
-    if shape is not None and family in ("resnet", "quotient", "pure", "pure_norelu"):
+    if shape is not None and family in ON_IMAGENET:
         depths, branch = shape
         wide = 256 if branch is BranchKind.BOTTLENECK else 64
         stages = tuple(
@@ -116,7 +117,8 @@ def reference_network(name: str, *, classes: int | None = None, width: int | Non
             stages=stages,
         )
     elif depth < 8 or (depth - 2) % 6:
-        raise UserError(_unknown(name))
+        imagenet = f", or {', '.join(map(str, IMAGENET))}" if family in ON_IMAGENET else ""
+        raise UserError(f"no network {name!r}. Expected a depth 6n + 2, such as 20, 44 or 110{imagenet}.")
     elif family in FAMILIES:
         first, count = width or 16, (depth - 2) // 6
         stages = tuple(
@@ -136,7 +138,7 @@ def listed() -> Iterator[tuple[str, str]]:
     """Yield the name of each network that has one in the papers, or is a default, with its source."""
     for family, facts in FAMILIES.items():
         yield from ((f"{family}{depth}", facts.source) for depth in DEPTHS)
-    for family in ("resnet", "quotient", "pure", "pure_norelu"):
+    for family in ON_IMAGENET:
         source = FAMILIES[family].source.partition(";")[0]
         yield from ((f"{family}{depth}", f"{source}; ImageNet shape") for depth in IMAGENET)
     for word in BLOCK.words:
@@ -146,15 +148,11 @@ def listed() -> Iterator[tuple[str, str]]:
 
 def _parts(name: str) -> tuple[str, int]:
     match = re.fullmatch(r"([A-Za-z_][A-Za-z_0-9]*?)_?(\d+)", name)
-    if match is None or match[1] not in {*FAMILIES, *BLOCK.words}:
-        raise UserError(_unknown(name))
+    known = list(dict.fromkeys([*FAMILIES, *BLOCK.words]))
+    if match is None or match[1] not in known:
+        family = nearest(name.rstrip("0123456789_"), known)
+        raise UserError(f"no network {name!r}. {family} Expected one of them and a depth: qpsearch model list.")
     return match[1], int(match[2])
-
-
-def _unknown(name: str) -> str:
-    families = ", ".join(dict.fromkeys([*FAMILIES, *BLOCK.words]))
-    depths = "a depth 6n + 2 (resnet20, quotient44), or 18, 34, 50, 101 for resnet, quotient, pure, pure_norelu"
-    return f"no network {name!r}. Expected one of {families} and {depths}. All names: qpsearch model list."
 
 
 def _stem(family: str) -> StemActivation:

@@ -16,6 +16,7 @@ from tests.scripted import Behaviour, space_text
 ONE_BY_ONE = ("dispatch", "faults", "cli", "analysis", "test_readme.py", "test_benchmarks.py", "test_artifacts.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the group that takes longest."""
     for item in items:

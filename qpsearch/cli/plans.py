@@ -137,7 +137,9 @@ def _print_networks(console: Console, space: Space, made: Plan) -> None:
         console.print(f"networks: {made.networks:,.0f}")
     if space.search.limits or space.search.conditions or made.allowed < made.looked_at:
         share = f"{made.allowed} of {made.looked_at} points looked at may be trained"
-        console.print(f"conditions: {share}{f'; refused by: {made.refusals}' if made.refusals.counts else ''}")
+        console.print(
+            f"conditions: {share}{f'; refused by: {escape(str(made.refusals))}' if made.refusals.counts else ''}"
+        )
 
 
 def _print_sizes(console: Console, made: Plan, measured: Sequence[float], device: str) -> None:

@@ -12,13 +12,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-PACKAGES: Final = ("optuna", "ray", "sqlalchemy")
+PACKAGES: Final = ("torch", "optuna", "ray", "sqlalchemy")
 SYNCS: Final = 50
 
 
@@ -99,7 +99,7 @@ def row(
 
 def hardware() -> str:
     """Return machine and versions in one line, with what a commit to its disk costs."""
-    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    versions = ", ".join(filter(None, map(_version, PACKAGES)))
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{os.cpu_count()} cores {_processor()}, {memory_gib:.0f} GiB, {platform.system()} {platform.machine()}, "
@@ -125,8 +125,16 @@ def as_table(rows: Sequence[Row], where: str) -> str:
             f"{row.name:<{width}}  {row.ours:>10.4g} {row.against:>10.4g} {row.unit:<9} {row.ratio:>7.3f}  "
             f"{f'{low:.3f} to {high:.3f}':<17} {row.n:>3}  {target}".rstrip()
         )
-    lines += ["", *(f"{row.name}: against {row.alternative}; {row.note}" for row in rows), "", where]
+    lines += ["", *_notes(rows), "", where]
     return "\n".join(lines)
+
+
+def _notes(rows: Sequence[Row]) -> list[str]:
+    """Say what each row is, once for rows that are the same but for their size."""
+    named: dict[str, list[str]] = {}
+    for row in rows:
+        named.setdefault(f"against {row.alternative}; {row.note}", []).append(row.name)
+    return [f"{names[0] if len(names) == 1 else names[0].partition(':')[0]}: {text}" for text, names in named.items()]
 
 
 def _quartiles(ratios: Sequence[float]) -> tuple[float, float]:
@@ -134,6 +142,13 @@ def _quartiles(ratios: Sequence[float]) -> tuple[float, float]:
         return ratios[0], ratios[0]
     low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
     return low, high
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:  # a machine for one benchmark has not everything
+        return ""
 
 
 def _processor() -> str:

@@ -1,0 +1,60 @@
+"""``qpsearch evaluate``: the test images, noise, and how fast a network learned."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run import qpsearch, reply
+
+SPACE = """\
+study: small
+data: {dataset: digits, validation: 300}
+network:
+  stem: {width: 8}
+  stages: [{width: 8, stride: 2, depth: 1, block: {choice: [additive, product_unit]}}]
+training: {epochs: 4, batch_size: 64}
+search: {sampler: grid, replicates: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of two trials of two runs."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    (folder / "small.yaml").write_text(SPACE)
+    done = qpsearch(folder, "run", "small.yaml", "--dispatch", "inline")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_trained_networks_are_tested_and_noise_costs_accuracy(study: Path) -> None:
+    words = ("--trial", "0", "--trial", "1", "--noise", "poisson:0.05", "--noise", "poisson:2", "--target", "0.5")
+    document = reply(study, "evaluate", "small", *words)
+    assert [trial["trial"] for trial in document["trials"]] == [0, 1]
+    assert {trial["blocks"] for trial in document["trials"]} == {"additive", "product_unit"}
+    for trial in document["trials"]:
+        clean, little, much = (level["mean"] for level in trial["accuracies"])
+        assert clean > 0.5
+        assert clean + 0.02 > little > much
+        assert len(trial["seeds"]) == len(trial["accuracies"][0]["runs"]) == 2
+        assert all(1 <= epochs <= 4 for epochs in trial["epochs_to_target"])
+    assert reply(study, "evaluate", "small", *words) == document  # the noise has a seed
+    text = qpsearch(study, "evaluate", "small", "--target", "1").stdout
+    assert "accuracy on test images" in text
+    assert "never reached" in text
+
+
+def test_what_cannot_be_evaluated_is_answered(study: Path, tmp_path: Path) -> None:
+    for words, said in (
+        (("--noise", "gauss:1"), "--noise gauss:1: is no noise. Expected poisson:LEVEL"),
+        (("--noise", "poisson:0"), "--noise poisson:0: is no noise"),
+        (("--trial", "7"), "study 'small' has no complete trial 7"),
+    ):
+        done = qpsearch(study, "evaluate", "small", *words)
+        assert (done.returncode, said in done.stderr) == (2, True)
+    copy = tmp_path / "copy"
+    shutil.copytree(study, copy)
+    shutil.rmtree(copy / "studies" / "checkpoints")
+    gone = qpsearch(copy, "evaluate", "small")
+    assert (gone.returncode, "is gone or damaged" in gone.stderr) == (2, True), gone.stderr

@@ -1,0 +1,104 @@
+"""Blocks of a user's own: by ``--import`` and by entry point, from the README."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run import ROOT, qpsearch, reply
+
+README = (ROOT / "README.md").read_text()
+SPACE = """\
+study: mine
+data: {dataset: digits, validation: 300}
+network:
+  stem: {width: 16}
+  stages:
+    - {width: 16, depth: 1, block: &block {choice: [gated, additive], prior: gated}}
+    - {width: 32, stride: 2, depth: 1, block: *block}
+  rules: {init: zero_last_norm, gated: {reduction: {choice: [2, 8]}}}
+training: {epochs: 1, batch_size: 64}
+search: {trials: 3, sampler: random, pruner: none}
+"""
+
+
+def readmes_block() -> str:
+    (code,) = (text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "own_block" in text)
+    return str(code)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "gated.py").write_text(readmes_block())
+    (tmp_path / "mine.yaml").write_text(SPACE)
+    return tmp_path
+
+
+def test_the_readmes_block_is_short() -> None:
+    assert len(readmes_block().splitlines()) < 30
+
+
+def test_a_block_of_ones_own_is_searched_like_ours(folder: Path) -> None:
+    assert "unknown block 'gated'" in qpsearch(folder, "space", "check", "mine.yaml").stderr
+    checked = reply(folder, "space", "check", "mine.yaml", "--import", "gated")
+    assert "network.rules.gated.reduction" in checked["parameters"]
+    plan = reply(folder, "space", "plan", "mine.yaml", "--import", "gated.py")
+    assert plan["seconds"] > 0  # timed in a process of its own, which imports it too
+    done = qpsearch(folder, "--import", "gated", "run", "mine.yaml", "--dispatch", "inline")
+    assert done.returncode == 0, done.stderr
+    trials = reply(folder, "trials", "mine", "--import=gated")["trials"]
+    assert [trial["state"] for trial in trials] == ["COMPLETE"] * 3
+    assert any("gated" in trial["params"].values() for trial in trials)
+    shown = reply(folder, "model", "show", "gated20", "--import", "gated")
+    assert sum(layer["parameters"] for layer in shown["layers"]) == shown["parameters"]
+    forgotten = qpsearch(folder, "resume", "mine", "--trials", "4")
+    assert (forgotten.returncode, "One of your own comes by --import MODULE" in forgotten.stderr) == (2, True)
+
+
+@pytest.mark.ray
+def test_workers_of_ray_import_it_too(folder: Path) -> None:
+    done = qpsearch(folder, "run", "mine.yaml", QPSEARCH_IMPORT="./gated.py")
+    assert done.returncode == 0, done.stderr
+    assert "3 COMPLETE" in done.stdout
+
+
+def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
+    """What pip would write: a module beside a folder of metadata with the entry point."""
+    metadata = folder / "gated-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: gated\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[qpsearch.blocks]\ngated = gated:gated\n")
+    found = qpsearch(folder, "space", "check", "mine.yaml", PYTHONPATH=f"{ROOT}:{folder}")
+    assert (found.returncode, found.stderr) == (0, "")
+    (metadata / "entry_points.txt").write_text("[qpsearch.blocks]\ngated = gated:Gated\n")
+    wrong = qpsearch(folder, "space", "check", "mine.yaml", PYTHONPATH=f"{ROOT}:{folder}")
+    assert (wrong.returncode, "entry point 'gated' of qpsearch.blocks is no block" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import no_such_thing", "own: cannot be imported: ModuleNotFoundError"),
+        ("1 / 0", "own: cannot be imported: ZeroDivisionError: division by zero"),
+        ("x = 1", "own: has no block. Expected NAME = own_block(...)"),
+        ("from qpsearch.models import own_block\nx = own_block('quotient', None)", "cannot be named 'quotient'"),
+        ("from qpsearch.models import own_block\nx = own_block('two words', None)", "cannot be named 'two words'"),
+        ("from qpsearch.models import own_block\nx = own_block('own', None, rules={'r': 3})", "'r' is no rule"),
+    ],
+)
+def test_a_module_that_cannot_be_used_is_answered(tmp_path: Path, code: str, said: str) -> None:
+    (tmp_path / "own.py").write_text(code)
+    done = qpsearch(tmp_path, "space", "list", "--import", "own")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_module_that_is_not_there_is_answered(tmp_path: Path) -> None:
+    for words, said in (
+        (("--import", "nowhere"), "nowhere: no such module"),
+        (("--import", "./nowhere.py"), "./nowhere.py: no such module"),
+        (("--import",), "--import: names no module"),
+    ):
+        done = qpsearch(tmp_path, "space", "list", *words)
+        assert (done.returncode, said in done.stderr) == (2, True)

@@ -1,0 +1,87 @@
+"""The audit: our defaults stay finite, the papers' own forms are reported as they are."""
+
+import math
+
+import pytest
+import torch
+
+from qpsearch.models.audit import AuditPlan, Look, audit
+from qpsearch.reference import reference_network
+from qpsearch.rules import TRIED, otherwise
+from qpsearch.space.kinds import Number, OrWord, Whole
+from qpsearch.space.schema import rule_paths
+from qpsearch.vocabulary import BlockKind, Precision, StemActivation
+
+PLAN = AuditPlan(steps=(0, 1, 10), size=16, batch=8)
+
+
+def looks(name: str, plan: AuditPlan = PLAN) -> list[Look]:
+    with torch.random.fork_rng():
+        return list(audit(reference_network(name), plan))
+
+
+@pytest.mark.parametrize("block", BlockKind)
+@pytest.mark.parametrize("depth", [8, 20, 56])
+def test_our_defaults_stay_finite(block: BlockKind, depth: int) -> None:
+    """Scales 1e-3 to 1e3, both modes, float32 and bfloat16; deeper and longer: ``qpsearch model audit``."""
+    plan = PLAN if depth < 56 else AuditPlan(steps=(0, 1), size=8, batch=4)
+    found = looks(f"{block}{depth}", plan)
+    assert len(found) == 2 * 3 * len(plan.steps) * 2
+    assert [look for look in found if not look.passed] == []
+    assert all(len(look.activations) == len(look.gradients) == (depth - 2) // 2 for look in found)
+    assert all(0 < size < math.inf for look in found for size in (*look.activations, *look.gradients))
+
+
+def test_our_defaults_stay_finite_for_a_hundred_steps() -> None:
+    found = looks("product_unit8", AuditPlan(steps=(100,), size=8, batch=8))
+    assert [look for look in found if not look.passed] == []
+
+
+def test_the_papers_product_units_blow_up_in_eval_mode_and_are_reported() -> None:
+    """PAPERS 2.7: finite in training, not in evaluation, after few steps; the clip is what changes it."""
+    found = looks("pure20")
+    failed = [look for look in found if not look.passed]
+    assert failed
+    assert not any(look.training for look in failed if look.steps == 0)
+    largest = max(look.exponents[1] for look in found if look.exponents is not None)
+    assert largest > 88  # exp of it is no float32
+
+
+def test_floors_are_as_full_as_a_normal_distribution_makes_them() -> None:
+    """PAPERS 2.2: behind a batch normalisation 75.6% of the inputs lie below ln 2 at the start."""
+    (look,) = list(
+        audit(reference_network("pure20"), AuditPlan(steps=(0,), scales=(1.0,), precisions=(Precision.FLOAT32,)))
+    )[:1]
+    assert look.training
+    assert look.at_floor == pytest.approx(0.756, abs=0.05)
+
+
+def test_an_audit_leaves_the_next_look_alone() -> None:
+    """A look at a network moves neither its running means nor its weights: what is trained decides."""
+    every = looks("resnet8", AuditPlan(steps=(0, 3), scales=(1.0,), size=8, batch=4))
+    alone = looks("resnet8", AuditPlan(steps=(0, 3), scales=(1.0,), size=8, batch=4))
+    assert every == alone
+
+
+@pytest.mark.parametrize("name", ["additive20", "quotient20", "product_unit20", "quotient_product_unit20", "pure50"])
+def test_every_rule_of_a_network_is_set_otherwise(name: str) -> None:
+    network = reference_network(name)
+    labels = [label for label, _ in otherwise(network)]
+    assert len(set(labels)) == len(labels)
+    changed = {tuple(label.partition(":")[0].split(".")) for label in labels}
+    mine = {rule.path for rule in rule_paths() if rule.belongs_to(network.stages[0].block)}
+    assert changed == mine | {("stem", "activation")}
+    assert all(other != network for _, other in otherwise(network))
+
+
+def test_every_number_that_is_a_rule_has_values_to_try() -> None:
+    for rule in rule_paths():
+        kind = rule.field.kind.kind if isinstance(rule.field.kind, OrWord) else rule.field.kind
+        if isinstance(kind, Number | Whole):
+            assert all(value is None or kind.parse(value, "") == value for value in TRIED[rule.path])
+
+
+def test_a_bound_on_the_stem_needs_a_quotient_behind_it() -> None:
+    labels = [label for label, _ in otherwise(reference_network("additive20"))]
+    assert f"stem.activation: {StemActivation.QUOTIENT}" not in labels
+    assert f"stem.activation: {StemActivation.NONE}" in labels
