@@ -6,7 +6,8 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tests.benchmarks import driver, steps, sweeps
+from qpsearch.models.audit import AuditPlan
+from tests.benchmarks import audit, driver, product_unit, steps, sweeps
 from tests.benchmarks.report import Row, alternate, as_json, as_table, row
 
 PREFIXES = ("ray:", "optuna-sqlite:", "optuna-memory:", "driver:")
@@ -33,6 +34,24 @@ def check(rows: list[Row], repetitions: int) -> None:
 
 def test_steps_are_compared_with_plain_optuna(tmp_path: Path) -> None:
     check(steps.rows(tmp_path, finished=12, batch=1, repetitions=2), 2)
+
+
+def test_a_product_unit_is_compared_with_its_parts_and_with_a_convolution() -> None:
+    found = product_unit.rows("cpu", repetitions=2, shapes=((8, 8),), batch=4)
+    assert {row.name.partition(" 4x")[0] for row in found} == {
+        f"{side}: {what}" for side in ("plain", "conv") for what in ("time", "kept", "peak")
+    }
+    for row_ in found:
+        assert min(row_.ours, row_.against) > 0
+        if row_.name.startswith("plain: kept"):
+            assert row_.ratio <= product_unit.MEMORY_TARGET
+
+
+def test_an_audit_of_families_is_a_page() -> None:
+    quick = AuditPlan(size=8, batch=4, steps=(0,), scales=(1.0,))
+    page = "\n".join(audit.report((8,), quick, quick, ("additive8",)))
+    assert all(f"| `{family}8` | 4 of 4 |" in page for family in audit.FAMILIES)
+    assert "`additive8`: " in page
 
 
 @pytest.mark.ray

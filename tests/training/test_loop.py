@@ -12,7 +12,9 @@ from qpsearch.architecture import TrialConfig
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.records import EpochReport, RunSettings
 from qpsearch.training import loop, train
-from qpsearch.vocabulary import BlockKind, ScheduleKind
+from qpsearch.training.evaluate import poisson
+from qpsearch.vocabulary import BlockKind, DatasetName, Precision, QuotientKind, ScheduleKind, ShortcutKind
+from tests.models.settings import stage
 from tests.training.configs import digits
 
 ALL = tuple(BlockKind)
@@ -40,6 +42,49 @@ def test_a_continued_run_repeats_the_uninterrupted_one_to_the_bit(
             break
     second = replace(first, checkpoint_stem="r0-a2", resume_from=(str(tmp_path / begun[-1].checkpoint),))
     assert curve(begun + list(train(config, second))) == curve(whole)
+
+
+@pytest.mark.parametrize("precision", [Precision.BFLOAT16, Precision.FLOAT16])
+def test_half_precision_learns_and_continues_to_the_bit(tmp_path: Path, precision: Precision) -> None:
+    """Rule P19; what scales float16's gradients is part of a checkpoint."""
+    config = digits(BlockKind.ADDITIVE, BlockKind.PRODUCT_UNIT, epochs=4)
+    config = replace(config, recipe=replace(config.recipe, precision=precision))
+    settings = RunSettings(seed=5, checkpoint_folder=str(tmp_path))
+    whole = list(train(config, settings))
+    assert whole[-1].val_accuracy > 0.3
+    resumed = replace(settings, checkpoint_stem="r0-a2", resume_from=(str(tmp_path / whole[1].checkpoint),))
+    assert curve(whole[:2] + list(train(config, resumed))) == curve(whole)
+    full = replace(config, recipe=replace(config.recipe, precision=Precision.FLOAT32))
+    assert curve(list(train(full, RunSettings(seed=5)))) != curve(whole)
+
+
+def test_noise_has_the_mean_and_variance_of_its_level() -> None:
+    """Rule P20: brightness x becomes level * Poisson(x / level), of mean x and variance level * x."""
+    images = torch.full((200, 1, 16, 16), 8, dtype=torch.uint8)  # half of white
+    noisy = poisson(images, DatasetName.DIGITS, 0.1, torch.Generator().manual_seed(0)) / 16
+    assert noisy.mean().item() == pytest.approx(0.5, rel=0.01)
+    assert noisy.var().item() == pytest.approx(0.1 * 0.5, rel=0.03)
+    again = poisson(images, DatasetName.DIGITS, 0.1, torch.Generator().manual_seed(0)) / 16
+    assert torch.equal(noisy, again)
+
+
+@pytest.mark.parametrize("activation", [QuotientKind.RELU, QuotientKind.UNBOUNDED])
+def test_a_quotient_without_a_bound_diverges_and_does_not_crash(activation: QuotientKind) -> None:
+    """PAPERS 1.7, Table A1: 20 layers with ReLU do not train. The trial ends as diverged, which is a result."""
+    stages = tuple(
+        stage(
+            BlockKind.QUOTIENT,
+            width=16 * 2**index,
+            stride=1 + (index > 0),
+            depth=3,
+            shortcut=ShortcutKind.CONV3X3,
+            quotient={"activation": activation},
+        )
+        for index in range(3)
+    )
+    config = digits(epochs=2, lr=0.1)
+    with pytest.raises(TrainingDiverged):
+        list(train(replace(config, network=replace(config.network, stem_width=16, stages=stages)), RunSettings(seed=0)))
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
