@@ -7,22 +7,29 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes share the machine; who trains sets its own number
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from qpsearch.space import Space, parse_space
 from tests.postgres import Postgres
 from tests.scripted import Behaviour, space_text
 
 # What starts Ray, kills processes or fills disks: one after the other in one process, beside all the rest in another.
-ONE_BY_ONE = ("dispatch", "faults", "cli", "analysis", "test_readme.py", "test_benchmarks.py", "test_artifacts.py")
+ONE_BY_ONE = (
+    *(f"tests/{folder}/" for folder in ("analysis", "cli", "dispatch", "faults")),
+    *(f"tests/test_{name}.py" for name in ("artifacts", "benchmarks", "readme")),
+)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the group that takes longest."""
-    for item in items:
-        if item.path.relative_to(Path(__file__).parent).parts[0] in ONE_BY_ONE:
-            item.add_marker(pytest.mark.xdist_group("one-by-one"))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Hands out one group, the largest and so the first, and every other test for itself."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "one by one" if nodeid.startswith(ONE_BY_ONE) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    """Tell xdist; a debugger needs ``-n 0``."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture
