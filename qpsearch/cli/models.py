@@ -38,7 +38,7 @@ def list_(as_json: Json = False) -> None:
             {"models": [{"name": name} | asdict(cost(network)) | {"source": source} for name, source, network in rows]}
         )
         return
-    table = Table("name", "parameters", "MACs", "activations", "layers", "source", box=None)
+    table = _table("name", ">parameters", ">MACs", ">activations", ">layers", "source")
     for name, source, network in rows:
         table.add_row(name, *_costs(cost(network)), str(network.layers), source)
     _console().print(table)
@@ -56,7 +56,7 @@ def show(name: Name, classes: Classes = None, width: Width = None, as_json: Json
         image = [network.channels, network.size, network.size]
         print_json({"name": name} | asdict(total) | {"image": image, "blocks": network.blocks, "layers": rows})
         return
-    table = Table("layer", "kind", "output", "parameters", "MACs", "activations", box=None)
+    table = _table("layer", "kind", ">output", ">parameters", ">MACs", ">activations")
     for layer in layers:
         shape = "x".join(map(str, layer.shape))
         table.add_row(layer.name, escape(layer.kind), shape, *_costs(layer.cost))
@@ -79,12 +79,10 @@ def rules(
     if as_markdown:
         print(markdown())
         return
-    table = Table("rule", "choice", "setting", "paper", "known from", "not recovered", box=None)
     for rule in PAPER_RULES:
-        table.add_row(
-            rule.id, rule.choice, escape(described(rule).replace("`", "")), rule.paper, rule.source, rule.open
-        )
-    _console().print(table)
+        print(f"{rule.id:<4} {rule.choice}")
+        print(f"     {described(rule).replace('`', '')}")
+        print(f"     paper: {rule.paper} ({rule.source}){f'; not recovered: {rule.open}' if rule.open else ''}")
 
 
 @app.command("audit")
@@ -156,21 +154,18 @@ def _device() -> str:
 
 def _print_audit(name: str, looks: Sequence["Look"], found: dict[str, list["Look"]]) -> None:
     console = _console()
-    table = Table(
-        *(
-            "precision",
-            "inputs",
-            "steps",
-            "mode",
-            "forward",
-            "backward",
-            "activations",
-            "gradients",
-            "at floor",
-            "ln of units",
-        ),
-        box=None,
+    numbers = (
+        ">inputs",
+        ">steps",
+        "mode",
+        "forward",
+        "backward",
+        "activations",
+        "gradients",
+        ">at floor",
+        "ln of units",
     )
+    table = _table("precision", *numbers)
     for look in looks:
         table.add_row(
             look.precision,
@@ -240,6 +235,14 @@ def _rule(rule: PaperRule) -> dict[str, Any]:
 
 def _costs(total: Cost) -> tuple[str, str, str]:
     return f"{total.parameters:,}", f"{total.macs / 1e6:,.1f}M", f"{total.activation_bytes / 2**20:,.2f} MiB"
+
+
+def _table(*columns: str) -> Table:
+    """Make a table; a column that begins with ``>`` holds numbers."""
+    table = Table(box=None)
+    for column in columns:
+        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+    return table
 
 
 def _console() -> Console:

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from qpsearch.models.layers import ProductUnit2d
 from qpsearch.models.ops import bounded_linear, bounded_quotient, product_unit2d
 from qpsearch.models.product_unit import THRESHOLD_EPS, positive_floor
-from qpsearch.vocabulary import LogPadding, Numbers, Positivity
+from qpsearch.vocabulary import BlockKind, LogPadding, Numbers, Positivity
+from tests.models.settings import stage
 
 
 def product_by_hand(
@@ -207,6 +209,22 @@ def test_the_fused_form_compiles_to_the_same_numbers() -> None:
         strict=True,
     ):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_a_layer_can_be_called_with_other_weights() -> None:
+    rules = stage(BlockKind.PRODUCT_UNIT).product_unit
+    assert rules is not None
+    unit, x = ProductUnit2d(3, 4, rules), torch.randn(2, 3, 5, 5)
+    other = {name: value.detach() / 2 for name, value in unit.named_parameters()}
+    found = torch.func.functional_call(unit, other, (x,))
+    torch.testing.assert_close(found, product_unit2d(x, other["weight"], other["theta"]))
+    per_image = torch.func.vmap(torch.func.grad(lambda w, one: unit_sum(unit, w, one)), in_dims=(None, 0))(other, x)
+    expected = torch.func.grad(lambda w: unit_sum(unit, w, x[1]))(other)
+    torch.testing.assert_close(per_image["weight"][1], expected["weight"])
+
+
+def unit_sum(unit: ProductUnit2d, weights: dict[str, Tensor], image: Tensor) -> Tensor:
+    return torch.func.functional_call(unit, weights, (image[None],)).sum()
 
 
 def test_channels_last_stays_channels_last() -> None:
