@@ -13,18 +13,19 @@ from qpsearch.space import Space, parse_space
 from tests.postgres import Postgres
 from tests.scripted import Behaviour, space_text
 
-# What starts Ray, kills processes or fills disks: one after the other in one process, beside all the rest in another.
+# Two groups of tests, each in one process and one after the other: what starts Ray, kills drivers or fills disks must not
+# meet its like. All other tests go to whichever process has time.
 ONE_BY_ONE = (
-    *(f"tests/{folder}/" for folder in ("analysis", "cli", "dispatch", "faults")),
-    *(f"tests/test_{name}.py" for name in ("artifacts", "benchmarks", "readme")),
+    ("tests/dispatch/", "tests/faults/"),
+    ("tests/analysis/", "tests/cli/", "tests/test_artifacts.py", "tests/test_benchmarks.py", "tests/test_readme.py"),
 )
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Hands out one group, the largest and so the first, and every other test for itself."""
+    """Hands out the groups, which are the largest, first, and then every other test for itself."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "one by one" if nodeid.startswith(ONE_BY_ONE) else nodeid
+        return next((group[0] for group in ONE_BY_ONE if nodeid.startswith(group)), nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
