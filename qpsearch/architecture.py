@@ -6,6 +6,7 @@ run again from the database alone. A default here is what a configuration means 
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -73,6 +74,15 @@ class QuotientRules(_Strict):
     inner_activation: Activation = Activation.RELU
     shortcut_activation: ShortcutActivation = ShortcutActivation.QUOTIENT
     output_activation: Activation = Activation.NONE
+
+    @property
+    def at_one(self) -> float:
+        """The branch output whose quotient is 1."""
+        if self.through_one and self.activation is not QuotientKind.RELU:
+            return 0.0
+        if self.activation is QuotientKind.SIGMOID:
+            return math.log((1 - self.floor) / (self.alpha - 1))
+        return 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from qpsearch.layout import (
     stem_layers,
     stem_size,
 )
-from qpsearch.plugins import OWN_BLOCKS
+from qpsearch.plugins import own_block_of
 from qpsearch.vocabulary import Mixing, Numbers, Sharing
 
 FLOAT_BYTES = 4
@@ -77,7 +77,7 @@ def training_bytes(network: Network, batch_size: int) -> int:
 
 def _block(stage: Stage, width_in: int, size: int, stride: int) -> Cost:
     if is_own(stage):
-        return Cost(*OWN_BLOCKS[stage.block].cost(stage, width_in, size, stride))
+        return Cost(*own_block_of(stage.block).cost(stage, width_in, size, stride))
     total = _layers(branch_layers(stage, width_in, stride), size) + _layers(
         shortcut_layers(stage, width_in, stride), size
     )

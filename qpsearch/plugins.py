@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from qpsearch.architecture import Stage
-from qpsearch.errors import UserError
-from qpsearch.space.leaves import IDENTIFIER, TAKEN
-from qpsearch.space.schema import STAGE, LeafField, add_block
+from qpsearch.errors import UserError, nearest
+from qpsearch.space.leaves import BESIDE, DOMAINS, IDENTIFIER, TAKEN
+from qpsearch.space.schema import REQUIRED, STAGE, LeafField, add_block
+from qpsearch.vocabulary import BlockKind
 
 VARIABLE: Final = "QPSEARCH_IMPORT"
 GROUP: Final = "qpsearch.blocks"
@@ -54,7 +55,9 @@ def register(block: OwnBlock) -> None:
     """
     if OWN_BLOCKS.get(block.name) is block:
         return
-    if not IDENTIFIER.fullmatch(block.name) or block.name in TAKEN | set(STAGE.fields) | set(OWN_BLOCKS):
+    if block.name in OWN_BLOCKS:
+        raise UserError(f"block {block.name!r}: another module has brought a block of that name. Rename one of them.")
+    if not IDENTIFIER.fullmatch(block.name) or block.name in {*TAKEN, *STAGE.fields, *DOMAINS, *BESIDE}:
         raise UserError(
             f"a block cannot be named {block.name!r}. Expected a word of letters, digits and '_' that means nothing "
             "else in a space file. Name it otherwise."
@@ -64,8 +67,25 @@ def register(block: OwnBlock) -> None:
             raise UserError(
                 f"block {block.name!r}: {name!r} is no rule. Expected a word and a Rule(kind=, default=, doc=)."
             )
+        try:
+            rule.kind.parse(rule.default, name)  # type: ignore[arg-type]  # what is no scalar is refused
+        except ValueError as error:
+            given = "has no default" if rule.default is REQUIRED else f"has a default that it cannot have: {error}"
+            raise UserError(f"block {block.name!r}: rule {name!r} {given.rstrip('.')}.") from None
     OWN_BLOCKS[block.name] = block
     add_block(block.name, block.rules)
+
+
+def own_block_of(name: str) -> OwnBlock:
+    """Return a block of the user's own by its name.
+
+    Raises:
+        UserError: Nobody has made it known.
+    """
+    if name not in OWN_BLOCKS:
+        known = [*map(str, BlockKind), *OWN_BLOCKS]
+        raise UserError(f"no block {name!r}. {nearest(name, known)} One of your own comes by --import MODULE.")
+    return OWN_BLOCKS[name]
 
 
 def load(given: str) -> None:
@@ -124,7 +144,7 @@ def _imported(word: str) -> Any:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
-        return importlib.import_module(_name(word))
+        module = importlib.import_module(_name(word))
     except ModuleNotFoundError as error:
         if error.name == _name(word).partition(".")[0]:
             text = (
@@ -134,6 +154,10 @@ def _imported(word: str) -> Any:
         raise UserError(f"{word}: cannot be imported: {_said(error)}.") from error
     except Exception as error:  # whatever the user's module raises
         raise UserError(f"{word}: cannot be imported: {_said(error)}.") from error
+    found = Path(getattr(module, "__file__", None) or "")
+    if word.endswith(".py") and found.resolve() != Path(word).resolve():
+        raise UserError(f"{word}: there is another module {_name(word)!r} already ({found}). Rename the file.")
+    return module
 
 
 def _name(word: str) -> str:

@@ -25,6 +25,7 @@ from qpsearch.vocabulary import (
     BlockKind,
     BranchKind,
     ExponentInit,
+    FamilyName,
     InitKind,
     NormKind,
     NormPlacement,
@@ -52,29 +53,34 @@ class Family:
     source: str
 
 
-FAMILIES: Final[dict[str, Family]] = {
-    "resnet": Family(
+FAMILIES: Final[dict[FamilyName, Family]] = {
+    FamilyName.RESNET: Family(
         block=BlockKind.ADDITIVE, shortcut=ShortcutKind.CONV3X3, source="He et al. 2015; shortcuts of 2506.00992"
     ),
-    "resnet_a": Family(block=BlockKind.ADDITIVE, shortcut=ShortcutKind.PAD, source="He et al. 2015, option A"),
-    "quotient": Family(block=BlockKind.QUOTIENT, shortcut=ShortcutKind.CONV3X3, source="2506.00992"),
-    "pure": Family(block=BlockKind.PRODUCT_UNIT, shortcut=ShortcutKind.CONV1X1, source="2505.04397, with ReLU (P-3A)"),
-    "pure_a": Family(block=BlockKind.PRODUCT_UNIT, shortcut=ShortcutKind.PAD, source="2505.04397, with ReLU, option A"),
-    "pure_norelu": Family(
+    FamilyName.RESNET_A: Family(block=BlockKind.ADDITIVE, shortcut=ShortcutKind.PAD, source="He et al. 2015, option A"),
+    FamilyName.QUOTIENT: Family(block=BlockKind.QUOTIENT, shortcut=ShortcutKind.CONV3X3, source="2506.00992"),
+    FamilyName.PURE: Family(
+        block=BlockKind.PRODUCT_UNIT, shortcut=ShortcutKind.CONV1X1, source="2505.04397, with ReLU (P-3A)"
+    ),
+    FamilyName.PURE_A: Family(
+        block=BlockKind.PRODUCT_UNIT, shortcut=ShortcutKind.PAD, source="2505.04397, with ReLU, option A"
+    ),
+    FamilyName.PURE_NORELU: Family(
         block=BlockKind.PRODUCT_UNIT,
         shortcut=ShortcutKind.CONV1X1,
         has_relu=False,
         source="2505.04397, without ReLU (P-3B)",
     ),
-    "pure_norelu_a": Family(
+    FamilyName.PURE_NORELU_A: Family(
         block=BlockKind.PRODUCT_UNIT,
         shortcut=ShortcutKind.PAD,
         has_relu=False,
         source="2505.04397, without ReLU, option A",
     ),
 }
-ON_IMAGENET: Final = ("resnet", "quotient", "pure", "pure_norelu")
+ON_IMAGENET: Final = (FamilyName.RESNET, FamilyName.QUOTIENT, FamilyName.PURE, FamilyName.PURE_NORELU)
 DEFAULTS: Final = "defaults of space files"
+MOST_LAYERS: Final = 3002  # 500 blocks a stage
 DEPTHS: Final = (20, 32, 44, 56, 110, 164, 272)  # 6n + 2: those of the papers' tables
 IMAGENET: Final = {  # blocks a stage, and what they are
     18: ((2, 2, 2, 2), BranchKind.BASIC),
@@ -98,7 +104,11 @@ def reference_network(name: str, *, classes: int | None = None, width: int | Non
     """
     family, depth = _parts(name)
     shape = IMAGENET.get(depth)
+    if depth > MOST_LAYERS:
+        raise UserError(f"no network {name!r}. Expected at most {MOST_LAYERS} layers.")
     if shape is not None and family in ON_IMAGENET:
+        if width is not None:
+            raise UserError(f"{name}: --width belongs to depths 6n + 2; ImageNet shapes begin with 64 channels.")
         depths, branch = shape
         wide = 256 if branch is BranchKind.BOTTLENECK else 64
         stages = tuple(
@@ -147,20 +157,20 @@ def listed() -> Iterator[tuple[str, str]]:
 
 
 def _parts(name: str) -> tuple[str, int]:
-    match = re.fullmatch(r"([A-Za-z_][A-Za-z_0-9]*?)_?(\d+)", name)
-    known = list(dict.fromkeys([*FAMILIES, *BLOCK.words]))
-    if match is None or match[1] not in known:
+    known = list(dict.fromkeys([*map(str, FAMILIES), *BLOCK.words]))
+    match = re.fullmatch(f"({'|'.join(sorted(known, key=len, reverse=True))})_?(\\d+)", name)
+    if match is None:
         family = nearest(name.rstrip("0123456789_"), known)
         raise UserError(f"no network {name!r}. {family} Expected one of them and a depth: qpsearch model list.")
     return match[1], int(match[2])
 
 
 def _stem(family: str) -> StemActivation:
-    return StemActivation.AUTO if FAMILIES[family].has_relu else StemActivation.NONE
+    return StemActivation.AUTO if FAMILIES[FamilyName(family)].has_relu else StemActivation.NONE
 
 
 def _stage(family: str, depth: int, width: int, stride: int, count: int, branch: BranchKind) -> Stage:
-    facts = FAMILIES[family]
+    facts = FAMILIES[FamilyName(family)]
     unit = ProductUnitRules(
         exponent_init=ExponentInit.KAIMING_FAN_OUT,
         exponent_clip=None,

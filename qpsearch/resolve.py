@@ -1,6 +1,7 @@
 """From a draw to a configuration, and what only the whole network can tell."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -16,11 +17,13 @@ from qpsearch.architecture import (
     TrialConfig,
 )
 from qpsearch.errors import Infeasible
-from qpsearch.layout import BOTTLENECK, ProductUnit, branch_layers, down, stem_size
+from qpsearch.layout import BOTTLENECK, Layer, Norm, Pointwise, ProductUnit, branch_layers, down, stem_size
 from qpsearch.space import Draw, Space
+from qpsearch.space.kinds import AUTO
 from qpsearch.space.schema import BY_DEPTH
 from qpsearch.vocabulary import (
     DATASETS,
+    MULTIPLYING,
     Activation,
     BlockKind,
     BranchKind,
@@ -45,6 +48,9 @@ from qpsearch.vocabulary import (
     StemPool,
 )
 
+UNBOUNDED: Final = (QuotientKind.UNBOUNDED, QuotientKind.RELU)
+AT_ONE: Final = (InitKind.ZERO_LAST_NORM, InitKind.FIXUP, InitKind.QUOTIENT_AT_ONE)
+ALPHA_OF_LINEAR: Final = 4.0  # rule Q3, at 20 layers; of others nothing is known
 ALPHA_BY_DEPTH: Final = ((20, 2.0), (44, 1.8), (56, 1.7), (110, 1.5))  # rules Q4, Q5
 
 # The settings that are words, with the enum of each.
@@ -104,7 +110,7 @@ def resolve(space: Space, draw: Draw) -> TrialConfig:
 
 
 def alpha_for(depth: int) -> float:
-    """Return the paper's alpha for a depth, linear between its depths, constant outside (PAPERS 1.3, rule Q5)."""
+    """Return the paper's alpha for a depth (rule Q5); between its depths linear, outside constant, by guess."""
     (low_depth, low_alpha), *rest = ALPHA_BY_DEPTH
     if depth <= low_depth:
         return low_alpha
@@ -122,15 +128,39 @@ def _layers(stages: list[Mapping[str, Any]]) -> int:
 
 def _stage(values: Mapping[str, Any], alpha: float) -> Stage:
     """Make a stage; ``alpha`` is what a quotient gets that takes it by depth."""
-    known = _typed(values, STAGE_WORDS)
+    by_block = InitKind.FRAMEWORK if values["block"] in MULTIPLYING else InitKind.ZERO_LAST_NORM
+    init = {"init": by_block if values["init"] == AUTO else values["init"]}
+    known = _typed(dict(values) | init, STAGE_WORDS)
     if known["block"] not in list(BlockKind):
         known["own"] = tuple(sorted(known.pop(known["block"], {}).items()))
     if (quotient := known.get("quotient")) is not None:
-        bound = {"alpha": alpha if quotient["alpha"] == BY_DEPTH else quotient["alpha"]}
+        by_depth = ALPHA_OF_LINEAR if quotient["activation"] == QuotientKind.LINEAR else alpha
+        bound = {"alpha": by_depth if quotient["alpha"] == BY_DEPTH else quotient["alpha"]}
         known["quotient"] = QuotientRules(**_typed(quotient | bound, QUOTIENT_WORDS))
     if (unit := known.get("product_unit")) is not None:
         known["product_unit"] = ProductUnitRules(**_typed(unit, PRODUCT_UNIT_WORDS))
-    return Stage(**known)
+    return _canonical(Stage(**known), alpha)
+
+
+def _canonical(stage: Stage, alpha: float) -> Stage:
+    """Give settings that change nothing in a stage the value that they have by default, so that equals look equal."""
+    if (rules := stage.quotient) is not None:
+        if stage.shortcut in (ShortcutKind.PAD, ShortcutKind.IDENTITY):
+            rules = replace(rules, shortcut_activation=ShortcutActivation.QUOTIENT)
+        if rules.activation is QuotientKind.RELU:
+            rules = replace(rules, floor=0.0, through_one=True)
+        if rules.activation in UNBOUNDED:
+            rules = replace(rules, alpha=alpha)
+        stage = replace(stage, quotient=rules)
+    if (unit := stage.product_unit) is not None:
+        others = (replace(stage, product_unit=replace(unit, norms=norms)) for norms in NormsAround)
+        stage = next(other for other in others if _kinds(other) == _kinds(stage))
+    return stage
+
+
+def _kinds(stage: Stage) -> list[type[Layer]]:
+    """Return what the layers of a branch are, whatever their settings."""
+    return [type(layer) for layer in branch_layers(stage, stage.width, 1)]
 
 
 def _recipe(values: Mapping[str, Any]) -> Recipe:
@@ -178,30 +208,27 @@ def _contradictions(stage: Stage, width_in: int) -> Iterator[tuple[str, str]]:
         yield "changes shape, which an identity shortcut cannot", f"{change[:-1]}, stride {stage.stride})"
     if stage.branch is BranchKind.BOTTLENECK and stage.width % BOTTLENECK:
         yield f"is a bottleneck, whose width must be a multiple of {BOTTLENECK}", f" (it is {stage.width})"
-    elif (unit := stage.product_unit) is not None and unit.mixing is Mixing.DEPTHWISE:
-        shapes = [
-            (layer.width_in, layer.width)
-            for width in (width_in, stage.width)
-            for layer in branch_layers(stage, width, 1)
-            if isinstance(layer, ProductUnit)
-        ]
-        if any(wide % narrow for narrow, wide in shapes):
-            yield "multiplies channel by channel, so its width must be a multiple of the one before", change
-    if (
-        stage.product_unit is not None
-        and stage.norm_placement is NormPlacement.PRE
-        and stage.product_unit.norms is NormsAround.AFTER
+        return
+    for layer in (*branch_layers(stage, width_in, 1), *branch_layers(stage, stage.width, 1)):
+        if isinstance(layer, ProductUnit) and layer.rules.mixing is Mixing.DEPTHWISE and layer.width % layer.width_in:
+            rule = "multiplies channel by channel, so its widths must be multiples of the ones before"
+            yield rule, f" (from {layer.width_in} to {layer.width} channels)"
+    layers = [kind for kind in _kinds(stage) if kind is not Pointwise]
+    if stage.norm is not NormKind.NONE and any(
+        kind is ProductUnit and Norm not in (layers[max(index - 1, 0)], layers[min(index + 1, len(layers) - 1)])
+        for index, kind in enumerate(layers)
     ):
-        yield "normalises before its layers, so no normalisation is left around a product unit with norms: after", ""
-    if (
-        stage.quotient is not None
-        and stage.quotient.learned_alpha is not None
-        and stage.quotient.activation in (QuotientKind.UNBOUNDED, QuotientKind.RELU)
-    ):
+        yield (
+            "has no normalisation left around a product unit",
+            f" (norms: {stage.product_unit and stage.product_unit.norms})",
+        )
+    if stage.quotient is None:
+        return
+    if stage.quotient.learned_alpha is not None and stage.quotient.activation in UNBOUNDED:
         yield "learns an upper bound, which its quotient has not", f" ({stage.quotient.activation})"
-    if stage.init is InitKind.QUOTIENT_AT_ONE and stage.quotient is not None:
-        unshifted = not stage.quotient.through_one or stage.quotient.activation is QuotientKind.RELU
-        has_norm = stage.norm is not NormKind.NONE and stage.norm_placement is NormPlacement.POST
-        has_last = stage.product_unit is None or stage.product_unit.norms is not NormsAround.BEFORE
-        if unshifted and not (has_norm and has_last):
-            yield "starts its quotients at one, for which the branch must end in a normalisation", ""
+    start = 1.0 if layers[-1] is ProductUnit else 0.0  # what comes out of layers without weights
+    if stage.init in AT_ONE and layers[-1] is not Norm and stage.quotient.at_one != start:
+        yield (
+            "cannot start its quotients at one, since its branch does not end in a normalisation",
+            f" (init: {stage.init})",
+        )

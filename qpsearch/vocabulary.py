@@ -182,6 +182,18 @@ class Precision(StrEnum):
     FLOAT16 = "float16"
 
 
+class FamilyName(StrEnum):
+    """Families of named networks; a depth behind one names a network."""
+
+    RESNET = "resnet"
+    RESNET_A = "resnet_a"
+    QUOTIENT = "quotient"
+    PURE = "pure"
+    PURE_A = "pure_a"
+    PURE_NORELU = "pure_norelu"
+    PURE_NORELU_A = "pure_norelu_a"
+
+
 class StemPool(StrEnum):
     """What follows the stem's convolution."""
 
@@ -193,6 +205,7 @@ class ScheduleKind(StrEnum):
     """Learning-rate schedules of a recipe."""
 
     STEP = "step"
+    STEP_92_136 = "step_92_136"
     COSINE = "cosine"
     CONSTANT = "constant"
 

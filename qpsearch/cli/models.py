@@ -26,7 +26,7 @@ app = typer.Typer(help="Look at networks and at the papers' design rules.", no_a
 
 Name = Annotated[str, typer.Argument(help="A network, such as quotient44; see qpsearch model list.", metavar="NAME")]
 Classes = Annotated[int | None, typer.Option(min=2, max=100_000, help="Outputs of the head; default 10 or 1000.")]
-Width = Annotated[int | None, typer.Option(min=1, max=8192, help="Channels of the first stage of a depth 6n + 2.")]
+Width = Annotated[int | None, typer.Option(min=1, max=2048, help="Channels of the first stage of a depth 6n + 2.")]
 
 
 @app.command("list")
@@ -104,7 +104,7 @@ def audit(
 ) -> None:
     """Train on noise, and see whether everything stays finite: at all scales, in both modes, in float32 and bfloat16.
 
-    Exits with 1 where something did not.
+    Exits with 1 where something of the network itself did not.
     """
     network = reference_network(name)
     counts, spreads = _numbers(steps, "steps", int), _numbers(scales, "scales", float)

@@ -73,14 +73,20 @@ def evaluate(
     levels = [0.0, *map(_level, noise or [])]
     database = Database.open(storage)
     space = reading.space_of(database, study)
-    records = {record.number: record for record in reading.trial_records(database, study)}
+    every = reading.trial_records(database, study)
+    records = {record.number: record for record in every if record.state == "COMPLETE" and record.epochs > 0}
     best = reading.best(list(records.values()), space.search.objectives)
     numbers = trial or ([] if best is None else [best.number])
     for number in numbers:
-        if number not in records or records[number].state != "COMPLETE":
-            raise UserError(f"study {study!r} has no complete trial {number}. Which it has: qpsearch trials {study}.")
+        if number not in records:
+            raise UserError(
+                f"study {study!r} has no complete trial {number} that was trained here. "
+                f"Which it has: qpsearch trials {study}."
+            )
     if not numbers:
-        raise UserError(f"study {study!r} has no complete trial yet. How far it is: qpsearch status {study}.")
+        raise UserError(
+            f"study {study!r} has no complete trial that was trained here. How far it is: qpsearch status {study}."
+        )
     folder = data_folder(space.data.dataset)
     prepare_data(space.data.dataset, folder)
     runs = reading.kept_runs(database, study, numbers)

@@ -17,7 +17,7 @@ from qpsearch.architecture import Network
 from qpsearch.models.layers import ProductUnit2d
 from qpsearch.models.network import DTYPES, ResidualNetwork, build_model
 from qpsearch.models.product_unit import positive_floor
-from qpsearch.vocabulary import Precision
+from qpsearch.vocabulary import Numbers, Positivity, Precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +56,8 @@ class Look:
         backward: Whether all gradients are.
         activations: Root mean square of each block's output, from the image to the head.
         gradients: Root mean square of the loss's gradient at it, times the number of images.
-        at_floor: Share of the product units' inputs at their floor, where that is a maximum; None without units.
-        exponents: Smallest and largest logarithm of a product unit's output; None without units.
+        at_floor: Share of the product units' inputs at their floor; None without units, and where the floor is smooth.
+        exponents: Smallest and largest logarithm of a product unit's output; None without units, and for complex ones.
     """
 
     precision: Precision
@@ -90,9 +90,10 @@ def _audit(
 ) -> Iterator[Look]:
     generator = torch.Generator().manual_seed(plan.seed)
     model = build_model(network, plan.seed).to(device)
+    scaler = torch.amp.GradScaler(device.type, enabled=precision is Precision.FLOAT16)
     optimizer = torch.optim.SGD(model.parameters(), lr=plan.lr, momentum=0.9, weight_decay=1e-4)
 
-    def batch() -> tuple[Tensor, Tensor]:
+    def batch(generator: torch.Generator) -> tuple[Tensor, Tensor]:
         shape = (plan.batch, network.channels, network.size, network.size)
         images = torch.randn(shape, generator=generator) * scale
         return images.to(device), torch.randint(network.classes, (plan.batch,), generator=generator).to(device)
@@ -108,15 +109,18 @@ def _audit(
         model.train()
         for _ in range(steps - done):
             optimizer.zero_grad(set_to_none=True)
-            loss_of(*batch())[0].backward()  # type: ignore[no-untyped-call]  # torch has no types for it
-            optimizer.step()
+            scaler.scale(loss_of(*batch(generator))[0]).backward()  # type: ignore[no-untyped-call]  # torch has no types
+            scaler.step(optimizer)
+            scaler.update()
         done = steps
         for training in (True, False):
             state = {name: value.clone() for name, value in model.state_dict().items()}  # looking moves running means
             model.train(training).zero_grad(set_to_none=True)
             probe = _Probe(model)
-            loss, logits = loss_of(*batch())
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss, logits = loss_of(
+                *batch(torch.Generator().manual_seed(plan.seed + 1))
+            )  # training goes on as if unseen
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             probe.close()
             gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
             yield Look(
@@ -127,7 +131,7 @@ def _audit(
                 forward=bool(logits.isfinite().all()),
                 backward=all(bool(gradient.isfinite().all()) for gradient in gradients),
                 activations=tuple(probe.activations),
-                gradients=tuple(reversed([value * plan.batch for value in probe.gradients])),
+                gradients=tuple(reversed([value * plan.batch / scaler.get_scale() for value in probe.gradients])),
                 at_floor=probe.at_floor,
                 exponents=probe.exponents,
             )
@@ -172,9 +176,13 @@ class _Probe:
         output.register_hook(lambda gradient: self.gradients.append(_size(gradient)))  # type: ignore[no-untyped-call]
 
     def _unit(self, layer: ProductUnit2d, inputs: tuple[Tensor], output: Tensor) -> None:
-        self._floors.append(float((inputs[0].detach() <= positive_floor(layer.theta)).double().mean()))
-        logs = output.detach().abs().log()
-        self._exponents += [float(logs.min()), float(logs.max())]
+        is_complex = layer.rules.numbers is Numbers.COMPLEX
+        if layer.rules.positivity is Positivity.MAX:
+            values = inputs[0].detach().abs() if is_complex else inputs[0].detach()
+            self._floors.append(float((values <= positive_floor(layer.theta)).double().mean()))
+        if not is_complex:
+            logs = output.detach().log()
+            self._exponents += [float(logs.min()), float(logs.max())]
 
 
 def _size(values: Tensor) -> float:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from qpsearch.architecture import Stage
-from qpsearch.errors import UserError, nearest
-from qpsearch.layout import Bound, branch_layers, output_layers, shortcut_layers
+from qpsearch.layout import Bound, branch_layers, is_own, output_layers, shortcut_layers
 from qpsearch.models.layers import build_layer, build_layers
-from qpsearch.plugins import OWN_BLOCKS
+from qpsearch.plugins import own_block_of
 from qpsearch.vocabulary import BlockKind
 
 
@@ -122,12 +121,7 @@ def build_block(stage: Stage, width_in: int, stride: int) -> nn.Module:
     Raises:
         UserError: Nobody has made a block of that name known.
     """
-    if stage.block in OWN_BLOCKS:
-        module: nn.Module = OWN_BLOCKS[stage.block].build(stage, width_in, stride)
+    if is_own(stage):
+        module: nn.Module = own_block_of(stage.block).build(stage, width_in, stride)
         return module
-    if stage.block not in list(BLOCKS):
-        known = [*map(str, BLOCKS), *OWN_BLOCKS]
-        raise UserError(
-            f"no block {stage.block!r}. {nearest(stage.block, known)} One of your own comes by --import MODULE."
-        )
     return BLOCKS[BlockKind(stage.block)].build(stage, width_in, stride)

@@ -4,13 +4,14 @@ Convolutions: ``framework`` is PyTorch's own, U(+-1/sqrt(fan_in)) (rule Q15); ``
 normal with variance 2 / fan; ``orthogonal`` rows (or columns) at right angles, with gain sqrt 2. Three more say how
 branches start:
 
-``zero_last_norm``: as ``kaiming_fan_out``, and the last layer with weights of every branch is zeroed, so that every
-block starts as the identity (where that layer is a product unit, as x + 1: a power of zero).
-``quotient_at_one``: as ``framework``, and every quotient starts at 1, whatever its function: the last normalisation has
-scale 0, and the shift at which the function is 1. Blocks that add are as in ``framework``.
+``zero_last_norm``: as ``kaiming_fan_out``, and every block starts as the identity: the last layer with weights of every
+branch is zeroed, and shifted to where a quotient is 1. Where that layer is a product unit, a power of zero, a block
+that adds starts as x + 1; one that multiplies is refused, if that is no quotient of 1.
+``quotient_at_one``: as ``framework``, and every quotient starts at 1 in the same way. Blocks that add are as in
+``framework``.
 ``fixup``: as ``kaiming_fan_in``, with the layers of each branch scaled by ``L ** (-1 / (2m - 2))``, L blocks in the
-network and m layers in the branch, and the last one zeroed (Zhang et al. 2019, without their added scalars); made for
-``norm: none``.
+network and m layers in the branch, and the last one as in ``zero_last_norm`` (Zhang et al. 2019, without their added
+scalars); made for ``norm: none``.
 """
 
 import math
@@ -18,7 +19,7 @@ import math
 from torch import nn
 
 from qpsearch.architecture import Stage
-from qpsearch.models.layers import BoundedQuotient, ProductUnit2d
+from qpsearch.models.layers import ProductUnit2d
 from qpsearch.vocabulary import ExponentInit, InitKind
 
 SMALL_SLOPE = 5.0  # kaiming_uniform(a=5): sums before exp within about +-0.5 (PAPERS 2.2)
@@ -37,21 +38,13 @@ def init_block(block: nn.Module, stage: Stage, blocks: int) -> None:
         if isinstance(module, ProductUnit2d):
             init_exponents(module, module.rules.exponent_init)
     branch = getattr(block, "branch", None)
-    if not isinstance(branch, nn.Sequential):
-        return
-    match stage.init:
-        case InitKind.ZERO_LAST_NORM:
-            nn.init.zeros_(_last(branch).weight)
-        case InitKind.QUOTIENT_AT_ONE if isinstance(bound := getattr(block, "bound", None), BoundedQuotient):
-            last = _last(branch)
-            nn.init.zeros_(last.weight)
-            if isinstance(last, nn.BatchNorm2d | nn.GroupNorm):
-                nn.init.constant_(last.bias, bound.at_one())
-        case InitKind.FIXUP:
-            weights = [layer for layer in branch if isinstance(layer, nn.Conv2d | ProductUnit2d)]
+    starts = stage.init in (InitKind.ZERO_LAST_NORM, InitKind.FIXUP)
+    if isinstance(branch, nn.Sequential) and (starts or (stage.init is InitKind.QUOTIENT_AT_ONE and stage.quotient)):
+        if stage.init is InitKind.FIXUP:
+            weights = [layer for layer in branch.modules() if isinstance(layer, nn.Conv2d | nn.Linear | ProductUnit2d)]
             for layer in weights:
-                layer.weight.data *= blocks ** (-1 / (2 * len(weights) - 2))
-            nn.init.zeros_(_last(branch).weight)
+                layer.weight.data *= blocks ** (-1 / max(2 * len(weights) - 2, 1))
+        _make_constant(branch, 0.0 if stage.quotient is None else stage.quotient.at_one)
 
 
 def init_convolutions(module: nn.Module, kind: InitKind) -> None:
@@ -80,8 +73,10 @@ def init_exponents(unit: ProductUnit2d, kind: ExponentInit) -> None:
             pass  # ProductUnit2d starts like nn.Conv2d
 
 
-def _last(branch: nn.Sequential) -> nn.BatchNorm2d | nn.GroupNorm | nn.Conv2d | ProductUnit2d:
-    """Return the last layer of a branch that has weights: a normalisation's scale, or the weights before it."""
-    last = next(layer for layer in reversed(branch) if list(layer.parameters()))
-    assert isinstance(last, nn.BatchNorm2d | nn.GroupNorm | nn.Conv2d | ProductUnit2d)
-    return last
+def _make_constant(branch: nn.Sequential, value: float) -> None:
+    """Zero the last layer that has weights (a normalisation's scale, or weights), and shift it to a value if it can."""
+    last = [layer for layer in branch.modules() if isinstance(getattr(layer, "weight", None), nn.Parameter)][-1:]
+    for layer in last:
+        nn.init.zeros_(layer.weight)  # type: ignore[arg-type]  # a parameter, as was asked
+        if isinstance(bias := getattr(layer, "bias", None), nn.Parameter):
+            nn.init.constant_(bias, value)

@@ -13,6 +13,8 @@ from qpsearch.models.norms import build_norm
 from qpsearch.models.ops import bounded_linear, bounded_quotient, product_unit2d
 from qpsearch.vocabulary import Activation, Mixing, QuotientKind, Sharing
 
+LEAST_RHO = -10.0
+
 
 class BoundedQuotient(nn.Module):
     """What a quotient's branch goes through, elementwise (rules Q2-Q8, Q16).
@@ -21,7 +23,7 @@ class BoundedQuotient(nn.Module):
     ``min(max(floor, z + 1), alpha)``; ``unbounded`` the same without alpha; all three 1 at 0, unless they do not pass
     through one (then a is 0, and z stands for z + 1). ``relu`` is ``max(0, z)``, whatever the range.
 
-    A learned alpha is ``1 + softplus(rho)``, above 1 whatever training does to rho; one, or one a channel.
+    A learned alpha is ``1 + softplus(max(rho, -10))``, above 1 by at least 4.5e-5; one, or one a channel.
     """
 
     def __init__(self, rules: QuotientRules, width: int) -> None:
@@ -35,7 +37,7 @@ class BoundedQuotient(nn.Module):
     @property
     def alpha(self) -> float | Tensor:
         """The upper bound, or a tensor of the learned ones."""
-        return self.rules.alpha if self.rho is None else 1 + F.softplus(self.rho)
+        return self.rules.alpha if self.rho is None else 1 + F.softplus(self.rho.clamp(min=LEAST_RHO))
 
     def forward(self, z: Tensor) -> Tensor:
         """Map any shape to the same shape."""
@@ -49,19 +51,6 @@ class BoundedQuotient(nn.Module):
                 return bounded_linear(z, math.inf, rules.floor, through_one=rules.through_one)
             case QuotientKind.RELU:
                 return F.relu(z)
-
-    def at_one(self) -> float:
-        """Return the z whose quotient is 1, at the range that this began with."""
-        low, high = self.rules.floor, self.rules.alpha
-        match self.rules.activation:
-            case QuotientKind.RELU:
-                return 1.0
-            case _ if self.rules.through_one:
-                return 0.0
-            case QuotientKind.SIGMOID:
-                return math.log((1 - low) / (high - 1))
-            case _:
-                return 1.0
 
     def extra_repr(self) -> str:
         """Show the function in the printed network."""

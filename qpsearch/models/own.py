@@ -1,7 +1,7 @@
 """Making a block of one's own known to qpsearch."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 
 from torch import nn
 
@@ -36,5 +36,5 @@ def own_block(
         cost: Parameters, multiply-accumulates and activation bytes from stage, input width, image side and stride;
             default: counted on the meta device, for which the driver loads torch.
     """
-    counted = cost or partial(block_cost, build)
+    counted = cost or lru_cache(maxsize=10_000)(partial(block_cost, build))  # a space draws the same blocks again
     return OwnBlock(name=name, build=build, rules=dict(rules or {}), formula=formula, cost=counted)

@@ -8,12 +8,14 @@ its operations. Everything that backward needs follows from two of them: with ``
     dx = dl exp(-l) p,    dtau = sum of dl exp(-l) (1 - p),
 
 where p is the share of x in x_hat: 1 or 0 for a maximum, ``1 - exp(tau - x_hat)`` for the smooth one. Both tensors are
-outputs of the step, so these formulas can be differentiated in turn.
+outputs of the step, so these formulas can be differentiated in turn. Forward mode (``torch.func.jvp``) is refused: the
+plain composition has it.
 """
 
 import math
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -111,8 +113,10 @@ def _within_clip(gradient: Tensor, y: Tensor, clip: float | None) -> Tensor:
     """Return the gradient at the sums where exp of them is neither bound of the clip, 0 elsewhere."""
     if clip is None:
         return gradient
-    low, high, nearly = math.exp(-clip), math.exp(clip), 8 * torch.finfo(y.dtype).eps  # exp rounds
-    found: Tensor = torch.ops.aten.hardtanh_backward(gradient, y, low * (1 + nearly), high * (1 - nearly))
+    bound = float(np.float32(clip)) if y.dtype is torch.float32 else clip  # as the clamp rounded it
+    nearly = 8 * torch.finfo(y.dtype).eps  # exp rounds
+    low, high = math.exp(-bound) * (1 + nearly), math.exp(bound) * (1 - nearly)
+    found: Tensor = torch.ops.aten.hardtanh_backward(gradient, y, low, high)
     return found
 
 

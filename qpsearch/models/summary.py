@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from qpsearch.architecture import Network, Stage
 from qpsearch.cost import FLOAT_BYTES, Cost
+from qpsearch.errors import UserError
+from qpsearch.layout import down
 from qpsearch.models.layers import ProductUnit2d
 from qpsearch.models.network import build_model
 from qpsearch.vocabulary import Numbers
@@ -44,10 +46,17 @@ def block_cost(build: Callable[[Stage, int, int], nn.Module], *shape: Any) -> tu
     Args:
         build: Makes the block.
         shape: Its stage, its input width, the side of its input images, its stride.
+
+    Raises:
+        UserError: It does not make the images that its stage asks for.
     """
     stage, width_in, size, stride = shape
     with torch.device("meta"):
         block, images = build(stage, width_in, stride), torch.empty(2, width_in, size, size)
+        made, wanted = tuple(block(images).shape[1:]), (stage.width, down(size, stride), down(size, stride))
+    if made != wanted:
+        shapes = f"{made} of images ({width_in}, {size}, {size}) at stride {stride}"
+        raise UserError(f"block {stage.block!r} makes {shapes}. Expected {wanted}.")
     total = sum((layer.cost for layer in _passed(block, images)), Cost())
     loose = sum(parameter.numel() for parameter in block.parameters()) - total.parameters  # those of no layer
     return total.parameters + loose, total.macs, total.activation_bytes

@@ -150,7 +150,11 @@ RULES: Final = SectionField(
             rule="Q13, P6",
         ),
         "init": LeafField(
-            kind=OneOf(InitKind), default="framework", doc="How convolutions and branches start.", rule="Q15"
+            kind=OrWord(AUTO, OneOf(InitKind), is_value=True),
+            default=AUTO,
+            doc="How convolutions and branches start; auto is framework where a block multiplies, zero_last_norm where "
+            "it adds, which trains at any depth.",
+            rule="Q15",
         ),
         "shortcut": LeafField(
             kind=OneOf(ShortcutKind),
@@ -171,8 +175,8 @@ RULES: Final = SectionField(
                 "alpha": LeafField(
                     kind=OrWord(BY_DEPTH, Number(1, 16, above=True), is_value=True),
                     default=BY_DEPTH,
-                    doc="Upper bound of a quotient; by_depth is the paper's: 2.0 at 20 layers, 1.8 at 44, 1.7 at 56, "
-                    "1.5 from 110 on.",
+                    doc="Upper bound of a quotient; by_depth is the paper's (2.0 at 20 layers, 1.8 at 44, 1.7 at 56, "
+                    "1.5 at 110; between them interpolated), and 4 for linear.",
                     rule="Q3, Q4, Q5",
                 ),
                 "floor": LeafField(
@@ -231,7 +235,7 @@ RULES: Final = SectionField(
                 "norms": LeafField(
                     kind=OneOf(NormsAround),
                     default="both",
-                    doc="Which normalisations stand around a product unit; in pre placement none stands behind it.",
+                    doc="Which of the normalisations next to a product unit are there.",
                     rule="P6",
                 ),
                 "positivity": LeafField(
@@ -259,7 +263,7 @@ RULES: Final = SectionField(
                     rule="P9",
                 ),
                 "exponent_clip": LeafField(
-                    kind=OrWord(NONE, Number(0, 80, above=True)),
+                    kind=OrWord(NONE, Number(0.01, 80)),
                     default=8.0,
                     doc="Bound on the magnitude of the sum before exp, without which eval mode may overflow.",
                     rule="P10",
@@ -361,7 +365,8 @@ TRAINING: Final = SectionField(
         "schedule": LeafField(
             kind=OneOf(ScheduleKind),
             default="step",
-            doc="step: a tenth after 1/2 and after 3/4 of the epochs; cosine: to zero; constant.",
+            doc="step: a tenth after 1/2 and after 3/4 of the epochs; step_92_136: after 92 and 136 of 182; cosine: to "
+            "zero; constant.",
             rule="Q18, P18",
         ),
         "precision": LeafField(

@@ -142,8 +142,9 @@ def _kept(rows: list[Row[Any]], search: Search, folder: str) -> KeptRun:
     objective = search.objective
     values = {row.epoch: getattr(row, objective.metric.value) for row in rows}
     known = {epoch: value for epoch, value in values.items() if value is not None}
-    pick = max if objective.direction is Direction.MAXIMIZE else min
-    chosen = pick(known, key=known.__getitem__) if search.score is ScoreKind.BEST and known else rows[-1].epoch
+    sign = 1 if objective.direction is Direction.MAXIMIZE else -1
+    best = max(known, key=lambda epoch: (sign * known[epoch], epoch), default=0)  # of equal ones the last is kept
+    chosen = best if search.score is ScoreKind.BEST and known else rows[-1].epoch
     return KeptRun(
         trial=rows[0].number,
         seed=rows[0].seed,

@@ -8,7 +8,11 @@ from torch import nn
 from qpsearch.architecture import AdamW, Recipe, Sgd
 from qpsearch.vocabulary import ScheduleKind
 
-DROPS = ((0.75, 0.01), (0.5, 0.1))  # both papers drop at about half and three quarters (rules Q18, P18)
+# From which share of the epochs on which factor holds: PURe's drops (rule P18), those of the quotient authors (Q18).
+DROPS = {
+    ScheduleKind.STEP: ((3 / 4, 0.01), (1 / 2, 0.1)),
+    ScheduleKind.STEP_92_136: ((136 / 182, 0.01), (92 / 182, 0.1)),
+}
 
 
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -31,8 +35,8 @@ def lr_at(recipe: Recipe, progress: float) -> float:
     """
     peak = recipe.optimizer.lr
     match recipe.schedule:
-        case ScheduleKind.STEP:
-            return peak * next((factor for start, factor in DROPS if progress >= start), 1.0)
+        case ScheduleKind.STEP | ScheduleKind.STEP_92_136:
+            return peak * next((factor for start, factor in DROPS[recipe.schedule] if progress >= start), 1.0)
         case ScheduleKind.COSINE:
             return peak * (1 + math.cos(math.pi * progress)) / 2
         case ScheduleKind.CONSTANT:

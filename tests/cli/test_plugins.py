@@ -84,6 +84,22 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
         ("from qpsearch.models import own_block\nx = own_block('quotient', None)", "cannot be named 'quotient'"),
         ("from qpsearch.models import own_block\nx = own_block('two words', None)", "cannot be named 'two words'"),
         ("from qpsearch.models import own_block\nx = own_block('own', None, rules={'r': 3})", "'r' is no rule"),
+        ("from qpsearch.models import own_block\nx = own_block('pure', None)", "cannot be named 'pure'"),
+        ("from qpsearch.models import own_block\nx = own_block('choice', None)", "cannot be named 'choice'"),
+        (
+            "from qpsearch.models import own_block\nx, y = own_block('own', None), own_block('own', None)",
+            "block 'own': another module has brought a block of that name",
+        ),
+        (
+            "from qpsearch.models import Rule, Whole, own_block\n"
+            "x = own_block('own', None, rules={'r': Rule(kind=Whole(1, 2), doc='.')})",
+            "block 'own': rule 'r' has no default",
+        ),
+        (
+            "from qpsearch.models import Rule, Whole, own_block\n"
+            "x = own_block('own', None, rules={'r': Rule(kind=Whole(1, 2), default=3, doc='.')})",
+            "block 'own': rule 'r' has a default that it cannot have: 3 is not a whole number from 1 to 2",
+        ),
     ],
 )
 def test_a_module_that_cannot_be_used_is_answered(tmp_path: Path, code: str, said: str) -> None:
@@ -92,6 +108,64 @@ def test_a_module_that_cannot_be_used_is_answered(tmp_path: Path, code: str, sai
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+ODD = """\
+from torch import nn
+from qpsearch.models import Flag, OneOf, Rule, Whole, build_branch, build_shortcut, own_block
+from qpsearch.vocabulary import Sharing
+
+class Odd(nn.Module):
+    def __init__(self, stage, width_in, stride):
+        super().__init__()
+        self.branch = nn.Sequential(nn.Sequential(build_branch(stage, width_in, stride)), nn.ReLU())
+        self.shortcut = build_shortcut(stage, width_in, stride)
+
+    def forward(self, x):
+        return self.shortcut(x) + self.branch(x)
+
+class One(nn.Module):
+    def __init__(self, stage, width_in, stride):
+        super().__init__()
+        self.branch = nn.Sequential(nn.Conv2d(width_in, stage.width, 3, stride, padding=1))
+
+    def forward(self, x):
+        return self.branch(x)
+
+rules = {"soft": Rule(kind=Flag(), default=True, doc="."), "n": Rule(kind=Whole(1, 9), default=3, doc=".")}
+rules["shared"] = Rule(kind=OneOf(Sharing), default="layer", doc=".")
+odd = own_block("odd2", Odd, rules=rules)
+one = own_block("one", One)
+wrong = own_block("wrong", lambda stage, width_in, stride: nn.Conv2d(width_in, stage.width, 3, padding=1))
+"""
+
+
+def test_blocks_of_any_build_start_and_are_audited(tmp_path: Path) -> None:
+    """A branch within a branch, one layer, no normalisation, a name that ends in a digit; rules of every kind."""
+    (tmp_path / "odd.py").write_text(ODD)
+    small = ("--steps", "1", "--size", "8", "--batch", "4", "--precisions", "float32", "--scales", "1", "--settings")
+    for name, labels in (
+        ("odd2_8", ("odd2.soft: false", "odd2.n: 1", "odd2.n: 9", "odd2.shared: channel")),
+        ("one8", ()),
+    ):
+        done = qpsearch(tmp_path, "model", "audit", name, *small, "--import", "odd")
+        assert done.returncode == 0, done.stderr
+        for label in (*labels, "init: fixup", "init: quotient_at_one", "norm: none"):
+            assert f"{label}: " in done.stdout, (label, done.stdout)
+    wrong = qpsearch(tmp_path, "model", "show", "wrong8", "--import", "odd")
+    assert wrong.returncode == 2
+    assert "block 'wrong' makes (32, 32, 32) of images (16, 32, 32) at stride 2. Expected (32, 16, 16)." in wrong.stderr
+
+
+def test_a_file_in_the_shadow_of_another_module_is_answered(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "blocks.py").write_text(
+            f"from qpsearch.models import own_block\nx = own_block('{folder}', None)"
+        )
+    done = qpsearch(tmp_path, "space", "list", "--import", "./a/blocks.py", "--import", "./b/blocks.py")
+    assert done.returncode == 2
+    assert "./b/blocks.py: there is another module 'blocks' already" in done.stderr
 
 
 def test_a_module_that_is_not_there_is_answered(tmp_path: Path) -> None:

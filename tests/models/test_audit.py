@@ -58,9 +58,9 @@ def test_floors_are_as_full_as_a_normal_distribution_makes_them() -> None:
 
 def test_an_audit_leaves_the_next_look_alone() -> None:
     """A look at a network moves neither its running means nor its weights: what is trained decides."""
-    every = looks("resnet8", AuditPlan(steps=(0, 3), scales=(1.0,), size=8, batch=4))
-    alone = looks("resnet8", AuditPlan(steps=(0, 3), scales=(1.0,), size=8, batch=4))
-    assert every == alone
+    every = looks("resnet8", AuditPlan(steps=(0, 1, 3), scales=(1.0,), size=8, batch=4))
+    alone = looks("resnet8", AuditPlan(steps=(3,), scales=(1.0,), size=8, batch=4))
+    assert [look for look in every if look.steps == 3] == alone
 
 
 @pytest.mark.parametrize("name", ["additive20", "quotient20", "product_unit20", "quotient_product_unit20", "pure50"])

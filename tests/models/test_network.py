@@ -150,7 +150,7 @@ UNSHIFTED = {"through_one": False}
         (stage(BlockKind.ADDITIVE, shortcut=ShortcutKind.PAD), "narrows, which a padded shortcut cannot (from 16 to 8"),
         (stage(BlockKind.ADDITIVE, shortcut=ShortcutKind.IDENTITY), "changes shape, which an identity shortcut cannot"),
         (stage(BlockKind.ADDITIVE, width=18, branch=BranchKind.BOTTLENECK), "multiple of 4 (it is 18)"),
-        (stage(BlockKind.PRODUCT_UNIT, placement=NormPlacement.PRE, unit=AFTER), "no normalisation is left around"),
+        (stage(BlockKind.PRODUCT_UNIT, placement=NormPlacement.PRE, unit=AFTER), "no normalisation left around"),
         (
             stage(BlockKind.PRODUCT_UNIT, width=24, unit={"mixing": Mixing.DEPTHWISE, "position": Position.FIRST}),
             "multiplies channel by channel",
@@ -160,8 +160,12 @@ UNSHIFTED = {"through_one": False}
             "learns an upper bound, which its quotient has not (relu)",
         ),
         (
+            stage(BlockKind.QUOTIENT_PRODUCT_UNIT, placement=NormPlacement.PRE, init=InitKind.ZERO_LAST_NORM),
+            "cannot start its quotients at one",
+        ),
+        (
             stage(BlockKind.QUOTIENT, NormKind.NONE, init=InitKind.QUOTIENT_AT_ONE, quotient=UNSHIFTED),
-            "the branch must end in a normalisation",
+            "its branch does not end in a normalisation",
         ),
     ],
 )

@@ -76,6 +76,7 @@ VARIANTS: list[dict[str, Any]] = [  # one rule at a time, then several at once
     {},
     {"clip": 8.0},
     {"clip": 0.3},
+    {"clip": 0.011},
     {"theta": CHANNELS},
     {"theta": SCALAR - 3},
     {"bias": BIAS},
@@ -209,6 +210,19 @@ def test_the_fused_form_compiles_to_the_same_numbers() -> None:
         strict=True,
     ):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("clip", [0.011, 0.3, 8.0, 16.05, 41.1, 50.1, 70.1, 80.0])
+def test_nothing_leaks_through_a_clip(clip: float) -> None:
+    """Also where float32 rounds the clip, and exp of it by more."""
+    x, theta = torch.full((1, 1, 1, 1), 2.0), torch.zeros(())
+    for sign in (1, -1):
+        w = torch.full((1, 1, 1, 1), sign * 3 * clip / math.log(2), requires_grad=True)
+        (slope,) = torch.autograd.grad(product_unit2d(x, w, theta, clip).sum(), w)
+        assert slope.item() == 0
+        inside = torch.full((1, 1, 1, 1), sign * 0.9 * clip / math.log(2), requires_grad=True)
+        (slope,) = torch.autograd.grad(product_unit2d(x, inside, theta, clip).sum(), inside)
+        assert slope.item() == pytest.approx(math.log(2) * math.exp(sign * 0.9 * clip), rel=1e-3)
 
 
 def test_a_layer_can_be_called_with_other_weights() -> None:

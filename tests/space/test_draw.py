@@ -227,3 +227,57 @@ def test_every_searched_leaf_is_drawn_by_some_point() -> None:
             for place, leaf in leaves(part, group):
                 if domain_of(leaf) is not None:
                     assert (leaf.name if isinstance(leaf, Tied) else place) in drawn, (path, place)
+
+
+RULES = """\
+study: s
+data: {dataset: digits, validation: 300}
+network:
+  stem: {width: 8}
+  stages: [{width: 8, depth: 3, block: BLOCK}, {width: 16, stride: 2, depth: 3, block: BLOCK}, {width: 16, depth: 3, block: BLOCK}]
+  rules: {RULES}
+training: {epochs: 1}
+"""
+
+
+def resolved(block: str, rules: str) -> TrialConfig:
+    space = parse_space(RULES.replace("BLOCK", block).replace("RULES", rules))
+    return resolve(space, settle(space, StoredChooser({})))
+
+
+@pytest.mark.parametrize(
+    ("block", "one", "other"),
+    [
+        ("quotient", "shortcut: pad", "shortcut: pad, quotient: {shortcut_activation: none}"),
+        (
+            "quotient",
+            "quotient: {activation: relu}",
+            "quotient: {activation: relu, floor: -1, alpha: 3, through_one: false}",
+        ),
+        ("quotient", "quotient: {activation: unbounded}", "quotient: {activation: unbounded, alpha: 3}"),
+        ("product_unit", "norm: none", "norm: none, product_unit: {norms: after}"),
+        ("product_unit", "norm_placement: pre", "norm_placement: pre, product_unit: {norms: before}"),
+        ("quotient", "quotient: {alpha: by_depth}", "quotient: {alpha: 2.0}"),
+        ("quotient", "quotient: {activation: linear}", "quotient: {activation: linear, alpha: 4}"),
+        ("additive", "norm: batch", "init: zero_last_norm"),
+        ("quotient", "norm: batch", "init: framework"),
+    ],
+)
+def test_settings_that_mean_the_same_are_one_configuration(block: str, one: str, other: str) -> None:
+    assert resolved(block, one) == resolved(block, other)
+    assert resolved(block, one).fingerprint == resolved(block, other).fingerprint
+
+
+def test_settings_that_mean_something_are_kept() -> None:
+    unit = resolved("product_unit", "product_unit: {norms: after, position: both}").network.stages[0].product_unit
+    assert unit is not None
+    assert unit.norms == "both"  # between two units one normalisation is behind the one and before the other
+    unit = resolved("product_unit", "product_unit: {norms: before}").network.stages[0].product_unit
+    assert unit is not None
+    assert unit.norms == "before"
+    rules = (
+        resolved("quotient", "branch: bottleneck, quotient: {floor: -1, through_one: false}").network.stages[0].quotient
+    )
+    assert rules is not None
+    assert (rules.floor, rules.through_one) == (-1.0, False)
+    assert rules.alpha == pytest.approx(2 - 0.2 * 9 / 24)  # 29 layers, between 20 and 44

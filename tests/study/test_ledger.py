@@ -288,7 +288,7 @@ def test_infeasible_draws_are_stored_apart_and_do_not_count(url: str) -> None:
     apart = rows(url, "SELECT number, reason FROM qpsearch_infeasible")
     assert len(records(url)) == 8
     assert apart
-    assert all("narrows from 8 to 4" in reason for _, reason in apart)
+    assert all("narrows, which a padded shortcut cannot (from 8 to 4" in reason for _, reason in apart)
     assert not [config for config in configs if '"shortcut":"pad"' in config and '"width":4' in config]
 
 
