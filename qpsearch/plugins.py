@@ -16,8 +16,9 @@ from typing import Any, Final
 
 from qpsearch.architecture import Stage
 from qpsearch.errors import UserError, nearest
+from qpsearch.space.fields import REQUIRED, LeafField
 from qpsearch.space.leaves import BESIDE, DOMAINS, IDENTIFIER, TAKEN
-from qpsearch.space.schema import REQUIRED, STAGE, LeafField, add_block
+from qpsearch.space.network import STAGE, add_block
 from qpsearch.vocabulary import BlockKind
 
 VARIABLE: Final = "QPSEARCH_IMPORT"

@@ -20,7 +20,7 @@ from qpsearch.architecture import Network, ProductUnitRules, QuotientRules, Stag
 from qpsearch.errors import UserError, nearest
 from qpsearch.resolve import alpha_for, check_shapes, resolve
 from qpsearch.space import StoredChooser, build_space, settle
-from qpsearch.space.schema import BLOCK
+from qpsearch.space.network import BLOCK
 from qpsearch.vocabulary import (
     BlockKind,
     BranchKind,

@@ -16,13 +16,13 @@ from qpsearch.architecture import (
     Stage,
     TrialConfig,
 )
+from qpsearch.datasets import DATASETS
 from qpsearch.errors import Infeasible
 from qpsearch.layout import BOTTLENECK, Layer, Norm, Pointwise, ProductUnit, branch_layers, down, stem_size
 from qpsearch.space import Draw, Space
 from qpsearch.space.kinds import AUTO
-from qpsearch.space.schema import BY_DEPTH
+from qpsearch.space.network import BY_DEPTH
 from qpsearch.vocabulary import (
-    DATASETS,
     MULTIPLYING,
     Activation,
     BlockKind,

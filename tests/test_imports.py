@@ -34,6 +34,7 @@ CONFIG, DATABASE, LEARNING = (
 )
 ROOMS: list[tuple[str, set[str]]] = [
     ("vocabulary", set()),
+    ("datasets", set()),
     ("errors", set()),
     ("seeds", set()),
     ("records", set()),
@@ -46,6 +47,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("resolve", CONFIG),
     ("reference", CONFIG),
     ("rules", CONFIG),
+    ("variations", CONFIG),
     ("points", CONFIG),
     ("models", CONFIG | {"torch", "numpy"}),
     ("training", CONFIG | LEARNING | {"torch", "torchvision"}),

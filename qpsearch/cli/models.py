@@ -13,8 +13,9 @@ from qpsearch.cli.options import Json, print_json
 from qpsearch.cost import Cost, cost
 from qpsearch.errors import UserError
 from qpsearch.reference import listed, reference_network
-from qpsearch.rules import PAPER_RULES, PaperRule, described, markdown, otherwise, short, spelled, values_of
-from qpsearch.space.schema import REQUIRED
+from qpsearch.rules import PAPER_RULES, PaperRule, described, markdown, short, spelled, values_of
+from qpsearch.space.fields import REQUIRED
+from qpsearch.variations import otherwise
 from qpsearch.vocabulary import Precision
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def audit(
         int | None, typer.Option(min=4, max=4096, help="Side of the images; default the network's.")
     ] = None,
     each: Annotated[
-        bool, typer.Option("--settings", help="Then audit the network with each rule set otherwise, one at a time.")
+        bool, typer.Option("--settings", help="Then audit the network with each rule set one at a time.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of weights and inputs.")] = 0,
     as_json: Json = False,

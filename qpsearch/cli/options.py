@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from qpsearch.datasets import DATASETS
 from qpsearch.errors import DataError, StorageEmpty, StorageOutdated
-from qpsearch.vocabulary import DATASETS, DatasetName
+from qpsearch.vocabulary import DatasetName
 
 DEFAULT_STORAGE = "sqlite:///studies/qpsearch.db"
 DATA_VARIABLE = "QPSEARCH_DATA"

@@ -19,7 +19,8 @@ from qpsearch.cli.progress import duration
 from qpsearch.records import RunSettings
 from qpsearch.space import Space
 from qpsearch.space.domains import Constant, Group, Items, Leaf, Tied, Tree, Variant
-from qpsearch.space.schema import field_at, rule_paths
+from qpsearch.space.network import rule_paths
+from qpsearch.space.schema import field_at
 
 PIPE_WIDTH = 200
 

@@ -4,8 +4,8 @@ from qpsearch.models.blocks import BLOCKS, build_branch, build_shortcut
 from qpsearch.models.network import ResidualNetwork, build_model
 from qpsearch.models.own import own_block
 from qpsearch.reference import reference_network
+from qpsearch.space.fields import LeafField as Rule
 from qpsearch.space.kinds import Flag, Number, OneOf, Whole
-from qpsearch.space.schema import LeafField as Rule
 
 __all__ = [
     "ResidualNetwork",

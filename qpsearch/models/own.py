@@ -8,7 +8,7 @@ from torch import nn
 from qpsearch.architecture import Stage
 from qpsearch.models.summary import block_cost
 from qpsearch.plugins import OwnBlock
-from qpsearch.space.schema import LeafField
+from qpsearch.space.fields import LeafField
 
 
 def own_block(

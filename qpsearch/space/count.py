@@ -25,8 +25,8 @@ from qpsearch.space.domains import (
     domain_of,
     leaves,
 )
+from qpsearch.space.network import SHAPE, rule_paths
 from qpsearch.space.paths import leaf_at
-from qpsearch.space.schema import SHAPE, rule_paths
 
 _ANY = object()  # the value of a leaf that steers nothing
 

@@ -28,8 +28,8 @@ from qpsearch.space.domains import (
     Variant,
 )
 from qpsearch.space.expressions import Absent, Value, evaluate, names, spelled
+from qpsearch.space.network import SHAPE, RulePath, rule_paths
 from qpsearch.space.paths import STAGES, counts_stages, leaf_at
-from qpsearch.space.schema import SHAPE, RulePath, rule_paths
 from qpsearch.space.space import Space
 
 

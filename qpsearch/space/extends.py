@@ -9,7 +9,8 @@ from pathlib import Path
 
 from qpsearch.errors import SpaceError
 from qpsearch.space.document import Entry, Mapping, Node, Scalar, Sequence, load
-from qpsearch.space.schema import SPACE, Field, SectionField, VariantField
+from qpsearch.space.fields import Field, SectionField, VariantField
+from qpsearch.space.schema import SPACE
 from qpsearch.space.shipped import find_space
 
 KEY = "extends"

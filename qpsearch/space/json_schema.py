@@ -8,11 +8,8 @@ from typing import Any, Final
 
 from qpsearch.space.expressions import MAX_LENGTH
 from qpsearch.space.extends import KEY
-from qpsearch.space.kinds import Kind, Number, OrWord, Whole
-from qpsearch.space.schema import (
+from qpsearch.space.fields import (
     REQUIRED,
-    SPACE,
-    STAGE,
     ConditionsField,
     Field,
     LeafField,
@@ -21,6 +18,9 @@ from qpsearch.space.schema import (
     StagesField,
     VariantField,
 )
+from qpsearch.space.kinds import Kind, Number, OrWord, Whole
+from qpsearch.space.network import STAGE
+from qpsearch.space.schema import SPACE
 from qpsearch.vocabulary import Confidence
 
 Schema = dict[str, Any]

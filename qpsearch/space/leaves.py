@@ -22,10 +22,10 @@ from qpsearch.space.domains import (
     Tied,
 )
 from qpsearch.space.expressions import FUNCTIONS, RESERVED, ExpressionError
+from qpsearch.space.fields import LeafField, ListField
 from qpsearch.space.kinds import Kind, Number, OneOf, OrWord, Whole
 from qpsearch.space.parser import parse_expression
 from qpsearch.space.problems import Problems, kind_of
-from qpsearch.space.schema import LeafField, ListField
 from qpsearch.vocabulary import Confidence
 
 DOMAINS: Final = ("choice", "int", "float", "log")

@@ -5,12 +5,8 @@ from difflib import get_close_matches
 from qpsearch.errors import nearest
 from qpsearch.space.document import Entry, Mapping, Node, Scalar, Sequence
 from qpsearch.space.domains import Constant, Group, Items, Tree, Variant
-from qpsearch.space.leaves import IDENTIFIER, LeafReader
-from qpsearch.space.problems import Problems, kind_of
-from qpsearch.space.schema import (
+from qpsearch.space.fields import (
     REQUIRED,
-    RULES,
-    STAGE,
     ConditionsField,
     Field,
     LeafField,
@@ -19,6 +15,9 @@ from qpsearch.space.schema import (
     StagesField,
     VariantField,
 )
+from qpsearch.space.leaves import IDENTIFIER, LeafReader
+from qpsearch.space.network import RULES, STAGE
+from qpsearch.space.problems import Problems, kind_of
 
 
 class Reader:

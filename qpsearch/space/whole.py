@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
+from qpsearch.datasets import DATASETS
 from qpsearch.records import Objective
 from qpsearch.space.constraints import Condition, bind, check_condition, check_number
 from qpsearch.space.count import continuous_leaves, count_points
@@ -23,13 +24,15 @@ from qpsearch.space.expressions import (
     names,
     spelled,
 )
+from qpsearch.space.fields import LeafField
 from qpsearch.space.leaves import LeafReader
+from qpsearch.space.network import rule_paths
 from qpsearch.space.parser import parse_expression
 from qpsearch.space.paths import STAGES, PlacedStage, counts_stages, known_paths, leaf_at, moving_places, placed_stages
 from qpsearch.space.problems import Problems, kind_of
-from qpsearch.space.schema import LeafField, field_at, rule_paths
+from qpsearch.space.schema import field_at
 from qpsearch.space.space import Space
-from qpsearch.vocabulary import DATASETS, Direction, Metric, PrunerKind, SamplerKind
+from qpsearch.vocabulary import Direction, Metric, PrunerKind, SamplerKind
 
 MOST_GRID_POINTS = 20_000
 

@@ -19,8 +19,9 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from qpsearch.architecture import Data
+from qpsearch.datasets import DATASETS
 from qpsearch.errors import DataError
-from qpsearch.vocabulary import DATASETS, DatasetName
+from qpsearch.vocabulary import DatasetName
 
 SPLIT_SEED = 620  # the quotient authors' seed; their split itself depended on a file system's order (PAPERS 1.8)
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files

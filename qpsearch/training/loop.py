@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from qpsearch.architecture import TrialConfig
 from qpsearch.artifacts import open_artifacts
 from qpsearch.cost import cost
+from qpsearch.datasets import DATASETS
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.models import build_model
 from qpsearch.models.network import DTYPES
@@ -30,7 +31,7 @@ from qpsearch.training.augment import augment
 from qpsearch.training.data import Images, Split, normalise, train_and_validation
 from qpsearch.training.evaluate import evaluate
 from qpsearch.training.optim import build_optimizer, lr_at
-from qpsearch.vocabulary import DATASETS, Precision
+from qpsearch.vocabulary import Precision
 
 OUT_OF_MEMORY_SIGNS = ("can't allocate memory", "not enough memory", "CUDA error: out of memory", "ALLOC_FAILED")
 MEASURED_BYTES = 2**30

@@ -20,9 +20,10 @@ from torch.hub import download_url_to_file
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
+from qpsearch.datasets import DATASETS
 from qpsearch.errors import DataError
 from qpsearch.training.data import KEYS, SPLIT_SEED, UNREADABLE, Arrays, place_of
-from qpsearch.vocabulary import DATASETS, DatasetName
+from qpsearch.vocabulary import DatasetName
 
 GALAXY10_URL: Final = "https://zenodo.org/records/10845026/files/Galaxy10_DECals.h5"
 GALAXY10_SHA256: Final = "19aefc477c41bb7f77ff07599a6b82a038dc042f889a111b0d4d98bb755c1571"

@@ -14,7 +14,7 @@ import torch
 
 from qpsearch.models.audit import AuditPlan, Look, audit
 from qpsearch.reference import reference_network
-from qpsearch.rules import otherwise
+from qpsearch.variations import otherwise
 from tests.benchmarks.report import hardware
 
 FAMILIES = ("resnet", "quotient", "pure", "pure_norelu", "additive", "product_unit", "quotient_product_unit")

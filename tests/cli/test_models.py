@@ -9,7 +9,9 @@ import pytest
 from qpsearch.cost import cost
 from qpsearch.reference import FAMILIES, reference_network
 from qpsearch.rules import PAPER_RULES, markdown
-from qpsearch.space.schema import LeafField, field_at, rule_paths
+from qpsearch.space.fields import LeafField
+from qpsearch.space.network import rule_paths
+from qpsearch.space.schema import field_at
 from tests.cli.run import ROOT, qpsearch, reply
 
 

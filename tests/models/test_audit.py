@@ -7,9 +7,9 @@ import torch
 
 from qpsearch.models.audit import AuditPlan, Look, audit
 from qpsearch.reference import reference_network
-from qpsearch.rules import TRIED, otherwise
 from qpsearch.space.kinds import Number, OrWord, Whole
-from qpsearch.space.schema import rule_paths
+from qpsearch.space.network import rule_paths
+from qpsearch.variations import TRIED, otherwise
 from qpsearch.vocabulary import BlockKind, Precision, StemActivation
 
 PLAN = AuditPlan(steps=(0, 1, 10), size=16, batch=8)

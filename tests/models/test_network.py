@@ -14,7 +14,7 @@ from qpsearch.errors import Infeasible, UserError
 from qpsearch.models import build_model, reference_network
 from qpsearch.reference import listed
 from qpsearch.resolve import alpha_for, check_shapes
-from qpsearch.space.schema import RULES
+from qpsearch.space.network import RULES
 from qpsearch.vocabulary import (
     BlockKind,
     BranchKind,

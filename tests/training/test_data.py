@@ -18,11 +18,12 @@ from PIL import Image
 from scipy.io import savemat
 
 from qpsearch.architecture import Data
+from qpsearch.datasets import DATASETS, DatasetFacts
 from qpsearch.errors import DataError
 from qpsearch.training import data, prepare
 from qpsearch.training.augment import augment, centre
 from qpsearch.training.data import MappedSplit, load, normalise, train_and_validation
-from qpsearch.vocabulary import DATASETS, Augmentation, DatasetFacts, DatasetName
+from qpsearch.vocabulary import Augmentation, DatasetName
 
 CPU = torch.device("cpu")
 DIGITS = Data(dataset=DatasetName.DIGITS, validation=300)
