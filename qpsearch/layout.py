@@ -10,8 +10,8 @@ from typing import Final
 from qpsearch.architecture import Network, ProductUnitRules, QuotientRules, Stage
 from qpsearch.vocabulary import (
     MULTIPLYING,
+    OUR_BLOCKS,
     Activation,
-    BlockKind,
     BranchKind,
     NormKind,
     NormPlacement,
@@ -204,7 +204,7 @@ def begins_bare(stage: Stage) -> bool:
 
 def is_own(stage: Stage) -> bool:
     """Whether its blocks are a user's own, of which only their maker knows the layers."""
-    return stage.block not in list(BlockKind)
+    return stage.block not in OUR_BLOCKS
 
 
 def stem_size(network: Network) -> int:

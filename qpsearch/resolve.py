@@ -24,8 +24,8 @@ from qpsearch.space.kinds import AUTO
 from qpsearch.space.network import BY_DEPTH
 from qpsearch.vocabulary import (
     MULTIPLYING,
+    OUR_BLOCKS,
     Activation,
-    BlockKind,
     BranchKind,
     ExponentInit,
     InitKind,
@@ -131,7 +131,7 @@ def _stage(values: Mapping[str, Any], alpha: float) -> Stage:
     by_block = InitKind.FRAMEWORK if values["block"] in MULTIPLYING else InitKind.ZERO_LAST_NORM
     init = {"init": by_block if values["init"] == AUTO else values["init"]}
     known = _typed(dict(values) | init, STAGE_WORDS)
-    if known["block"] not in list(BlockKind):
+    if known["block"] not in OUR_BLOCKS:
         known["own"] = tuple(sorted(known.pop(known["block"], {}).items()))
     if (quotient := known.get("quotient")) is not None:
         by_depth = ALPHA_OF_LINEAR if quotient["activation"] == QuotientKind.LINEAR else alpha

@@ -13,7 +13,7 @@ def shipped() -> dict[str, Path]:
     """Return the shipped space files by name: those inside an installed package, or those of a clone beside it."""
     installed = _PACKAGE / "spaces"
     folder = installed if installed.is_dir() else _PACKAGE.parent / "spaces"
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
 
 
 def find_space(name: str | Path, beside: Path | None = None) -> Path:

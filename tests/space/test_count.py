@@ -70,7 +70,7 @@ def test_refusals_are_counted_by_what_they_broke() -> None:
     space = shipped("mixed")
     found, refusals = survey(space, 300, seed=1)
     assert len(found) + refusals.counts.total() == 300
-    assert {rule.split()[0] for rule in refusals.counts} == {"limit", "forbid", "require"}
+    assert {rule.split()[0] for rule in refusals.counts} == {"limit", "forbid", "require", "stage"}
     nearest = next(value for rule, value in refusals.nearest.items() if rule.startswith("limit macs"))
     assert nearest > 75e6
 
