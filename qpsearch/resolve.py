@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, get_args, get_type_hints
 
 from qpsearch.architecture import (
     AdamW,
@@ -25,63 +26,21 @@ from qpsearch.space.network import BY_DEPTH
 from qpsearch.vocabulary import (
     MULTIPLYING,
     OUR_BLOCKS,
-    Activation,
     BranchKind,
-    ExponentInit,
     InitKind,
-    LogPadding,
     Mixing,
     NormKind,
-    NormPlacement,
     NormsAround,
-    Numbers,
-    OutputActivation,
-    Position,
-    Positivity,
-    Precision,
     QuotientKind,
-    ScheduleKind,
-    Sharing,
     ShortcutActivation,
     ShortcutKind,
     StemActivation,
-    StemPool,
 )
 
 UNBOUNDED: Final = (QuotientKind.UNBOUNDED, QuotientKind.RELU)
 AT_ONE: Final = (InitKind.ZERO_LAST_NORM, InitKind.FIXUP, InitKind.QUOTIENT_AT_ONE)
 ALPHA_OF_LINEAR: Final = 4.0  # rule Q3, at 20 layers; of others nothing is known
 ALPHA_BY_DEPTH: Final = ((20, 2.0), (44, 1.8), (56, 1.7), (110, 1.5))  # rules Q4, Q5
-
-# The settings that are words, with the enum of each.
-NETWORK_WORDS: Final = {"stem_pool": StemPool, "stem_activation": StemActivation}
-STAGE_WORDS: Final = {
-    "branch": BranchKind,
-    "norm": NormKind,
-    "norm_placement": NormPlacement,
-    "init": InitKind,
-    "shortcut": ShortcutKind,
-}
-QUOTIENT_WORDS: Final = {
-    "activation": QuotientKind,
-    "learned_alpha": Sharing,
-    "inner_activation": Activation,
-    "shortcut_activation": ShortcutActivation,
-    "output_activation": Activation,
-}
-PRODUCT_UNIT_WORDS: Final = {
-    "position": Position,
-    "inner_activation": Activation,
-    "output_activation": OutputActivation,
-    "norms": NormsAround,
-    "positivity": Positivity,
-    "threshold": Sharing,
-    "exponent_init": ExponentInit,
-    "padding": LogPadding,
-    "mixing": Mixing,
-    "numbers": Numbers,
-}
-RECIPE_WORDS: Final = {"schedule": ScheduleKind, "precision": Precision}
 
 
 def resolve(space: Space, draw: Draw) -> TrialConfig:
@@ -101,7 +60,7 @@ def resolve(space: Space, draw: Draw) -> TrialConfig:
             size=facts.size,
             classes=facts.classes,
             stages=tuple(_stage(stage, alpha) for stage in network["stages"]),
-            **_typed(stem, NETWORK_WORDS),
+            **_typed(Network, stem),
         ),
         recipe=_recipe(draw.values["training"]),
     )
@@ -130,15 +89,15 @@ def _stage(values: Mapping[str, Any], alpha: float) -> Stage:
     """Make a stage; ``alpha`` is what a quotient gets that takes it by depth."""
     by_block = InitKind.FRAMEWORK if values["block"] in MULTIPLYING else InitKind.ZERO_LAST_NORM
     init = {"init": by_block if values["init"] == AUTO else values["init"]}
-    known = _typed(dict(values) | init, STAGE_WORDS)
+    known = _typed(Stage, dict(values) | init)
     if known["block"] not in OUR_BLOCKS:
         known["own"] = tuple(sorted(known.pop(known["block"], {}).items()))
     if (quotient := known.get("quotient")) is not None:
         by_depth = ALPHA_OF_LINEAR if quotient["activation"] == QuotientKind.LINEAR else alpha
         bound = {"alpha": by_depth if quotient["alpha"] == BY_DEPTH else quotient["alpha"]}
-        known["quotient"] = QuotientRules(**_typed(quotient | bound, QUOTIENT_WORDS))
+        known["quotient"] = QuotientRules(**_typed(QuotientRules, quotient | bound))
     if (unit := known.get("product_unit")) is not None:
-        known["product_unit"] = ProductUnitRules(**_typed(unit, PRODUCT_UNIT_WORDS))
+        known["product_unit"] = ProductUnitRules(**_typed(ProductUnitRules, unit))
     return _canonical(Stage(**known), alpha)
 
 
@@ -165,13 +124,25 @@ def _kinds(stage: Stage) -> list[type[Layer]]:
 
 def _recipe(values: Mapping[str, Any]) -> Recipe:
     optimizer = {"sgd": Sgd, "adamw": AdamW}[values["optimizer"]["kind"]]
-    return Recipe(**_typed(values, RECIPE_WORDS) | {"optimizer": optimizer(**values["optimizer"])})
+    return Recipe(**_typed(Recipe, values) | {"optimizer": optimizer(**values["optimizer"])})
 
 
-def _typed(values: Mapping[str, Any], words: Mapping[str, type[StrEnum]]) -> dict[str, Any]:
-    """Return settings with the words of some of them as members of their enums."""
+def _typed(record: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with their words as members of the enums that a record has for them."""
+    words = _words(record)
     return {
         name: words[name](value) if name in words and value is not None else value for name, value in values.items()
+    }
+
+
+@cache
+def _words(record: type) -> dict[str, type[StrEnum]]:
+    """Return the fields of a record that hold a word, or a word or nothing, with the enum of each."""
+    return {
+        name: kind
+        for name, hint in get_type_hints(record).items()
+        for kind in (hint, *get_args(hint))
+        if isinstance(kind, type) and issubclass(kind, StrEnum)
     }
 
 

@@ -120,7 +120,7 @@ def _audit(
             loss, logits = loss_of(
                 *batch(torch.Generator().manual_seed(plan.seed + 1))
             )  # training goes on as if unseen
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # likewise
             probe.close()
             gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
             yield Look(
@@ -173,7 +173,8 @@ class _Probe:
 
     def _block(self, layer: nn.Module, inputs: Any, output: Tensor) -> None:
         self.activations.append(_size(output))
-        output.register_hook(lambda gradient: self.gradients.append(_size(gradient)))  # type: ignore[no-untyped-call]
+        keep = self.gradients
+        output.register_hook(lambda gradient: keep.append(_size(gradient)))  # type: ignore[no-untyped-call]  # likewise
 
     def _unit(self, layer: ProductUnit2d, inputs: tuple[Tensor], output: Tensor) -> None:
         is_complex = layer.rules.numbers is Numbers.COMPLEX
