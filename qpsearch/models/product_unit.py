@@ -76,7 +76,7 @@ class FusedProductUnit(torch.autograd.Function):
         tau = positive_floor(theta)
         logs = (torch.logaddexp(x, tau) if smooth else torch.maximum(x, tau)).log_()
         sums = F.conv2d(logs, exponents, bias, stride, margin, 1, x.shape[1] // exponents.shape[1])
-        return (sums if clip is None else sums.clamp(-clip, clip)).exp_(), logs
+        return (sums if clip is None else F.hardtanh_(sums, -clip, clip)).exp_(), logs  # vmap has it
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -89,44 +89,50 @@ class FusedProductUnit(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, at_y: Tensor | None, at_logs: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Return the gradients of x, exponents, theta and bias; ``at_logs`` comes only when this is differentiated."""
+        """Return the gradients of x, exponents, theta and bias; ``at_logs`` comes only when this is differentiated.
+
+        Where it is not, each tensor that the step made is used again: fresh memory costs as much as the arithmetic.
+        """
         y, logs, exponents, theta = ctx.saved_tensors
         at_exponents = at_bias = None
+        in_place = at_y is not None and not torch.is_grad_enabled()
         if at_y is not None:
-            through, at_exponents, at_bias = _convolution_backward(ctx, at_y, y, logs, exponents)
+            at_sums = _at_sums(at_y, y, ctx.clip, in_place=in_place)
+            through, at_exponents, at_bias = _convolution_backward(ctx, at_sums, logs, exponents)
+            del at_sums
             at_logs = through if at_logs is None else at_logs + through
         if at_logs is None:
             return (None,) * 8
-        in_place = at_y is not None and not torch.is_grad_enabled()  # what this step made itself
-        tau = positive_floor(theta)
-        at_input = at_logs.div_(logs.exp()) if in_place else at_logs / logs.exp()
+        tau, x_hat = positive_floor(theta), logs.exp()
+        at_input = at_logs.div_(x_hat) if in_place else at_logs / x_hat
         if ctx.smooth:
-            at_x = at_input * -torch.expm1(tau - logs.exp())
+            at_x = at_input * -torch.expm1(tau - x_hat)
         else:
-            at_x = torch.ops.aten.threshold_backward(at_input, logs - tau.log(), 0)  # `where` takes six times as long
+            above = torch.sub(logs, tau.log(), out=x_hat if in_place else None)
+            at_x = torch.ops.aten.threshold_backward(at_input, above, 0)  # `where` takes six times as long
         at_tau = at_input.sub_(at_x) if in_place else at_input - at_x
         at_theta = at_tau.sum_to_size(theta.shape) * torch.sigmoid(theta)
         return at_x, at_exponents, at_theta, at_bias, None, None, None, None
 
 
-def _within_clip(gradient: Tensor, y: Tensor, clip: float | None) -> Tensor:
-    """Return the gradient at the sums where exp of them is neither bound of the clip, 0 elsewhere."""
+def _at_sums(at_y: Tensor, y: Tensor, clip: float | None, *, in_place: bool) -> Tensor:
+    """Return the gradient at the sums: ``at_y * y`` where y is neither bound of the clip, 0 elsewhere."""
     if clip is None:
-        return gradient
+        return at_y * y
     bound = float(np.float32(clip)) if y.dtype is torch.float32 else clip  # as the clamp rounded it
     nearly = 8 * torch.finfo(y.dtype).eps  # exp rounds
     low, high = math.exp(-bound) * (1 + nearly), math.exp(bound) * (1 - nearly)
-    found: Tensor = torch.ops.aten.hardtanh_backward(gradient, y, low, high)
-    return found
+    inside: Tensor = torch.ops.aten.hardtanh_backward(at_y, y, low, high)
+    return inside.mul_(y) if in_place else inside * y
 
 
 def _convolution_backward(
-    ctx: Any, at_y: Tensor, y: Tensor, logs: Tensor, weight: Tensor
+    ctx: Any, at_sums: Tensor, logs: Tensor, weight: Tensor
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return the gradients of logarithms, exponents and bias; that of the sums lives no longer than this."""
+    """Return the gradients of logarithms, exponents and bias."""
     sizes = [weight.shape[0]] if ctx.has_bias else None
     found: tuple[Tensor, Tensor, Tensor | None] = torch.ops.aten.convolution_backward(
-        _within_clip(at_y * y, y, ctx.clip),
+        at_sums,
         logs,
         weight,
         sizes,

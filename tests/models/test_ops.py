@@ -178,6 +178,17 @@ def test_the_fused_form_under_vmap_and_functional_call() -> None:
     torch.testing.assert_close(slopes[0], expected)
 
 
+def test_the_fused_form_takes_a_batch_of_gradients() -> None:
+    """As Jacobians by rows ask for it: the tensors that backward uses again may stand for several."""
+    x, w, theta = parts()
+    found = []
+    for fused in (True, False):
+        y = product_unit2d(x, w, theta, 8.0, fused=fused)
+        several = torch.stack([torch.ones_like(y), torch.arange(y.numel()).view_as(y) / 10.0])
+        found.append(torch.autograd.grad(y, (x, w, theta), several, is_grads_batched=True))
+    torch.testing.assert_close(*found)
+
+
 @pytest.mark.parametrize("positivity", Positivity)
 @pytest.mark.parametrize("numbers", Numbers)
 @pytest.mark.parametrize("theta", [-80.0, 0.0, 10.0])
