@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from qpsearch.models.audit import AuditPlan
-from tests.benchmarks import audit, driver, product_unit, steps, sweeps
+from tests.benchmarks import audit, driver, product_unit, steps, sweeps, training
 from tests.benchmarks.report import Row, alternate, as_json, as_table, row
 
 PREFIXES = ("ray:", "optuna-sqlite:", "optuna-memory:", "driver:")
@@ -45,6 +45,12 @@ def test_a_product_unit_is_compared_with_its_parts_and_with_a_convolution() -> N
         assert min(row_.ours, row_.against) > 0
         if row_.name.startswith("plain: kept"):
             assert row_.ratio <= product_unit.MEMORY_TARGET
+
+
+def test_training_is_compared_with_the_same_loop_by_torchs_defaults() -> None:
+    (found,) = training.rows(repetitions=1, threads=1, networks=(("resnet8", 4),), within_s=0.1)
+    assert found.name == "plain: resnet8, batches of 4"
+    assert min(found.ours, found.against) > 0
 
 
 def test_an_audit_of_families_is_a_page() -> None:

@@ -101,7 +101,6 @@ def _measured(space: Space, sizes: Sequence[Size]) -> tuple[list[float], str]:
         seed=0,
         device="cuda" if gpu else "cpu",
         threads=space.resources.cpus,
-        memory_format="channels_last" if gpu else "contiguous",
         data_folder=None,
     )
     command = [sys.executable, "-m", "qpsearch.training.measure", json.dumps(asdict(settings))]

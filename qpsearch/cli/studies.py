@@ -248,7 +248,6 @@ def _dispatch(
             data_folder=None if folder is None else str(folder),
             device=device,
             threads=resources.cpus,
-            memory_format="channels_last" if device == "cuda" else "contiguous",
             report_timeout_s=resources.report_timeout_s,
             memory_share=min(gpus, 1.0) if device == "cuda" else 1.0,
         )

@@ -44,9 +44,9 @@ class Bench:
         data_folder: Root of the data sets.
         device: ``"cpu"`` or ``"cuda"``.
         threads: CPU threads of a trial.
-        memory_format: ``"contiguous"`` or ``"channels_last"``.
         report_timeout_s: Seconds without a report after which a trial has hung; None for never.
         memory_share: The share of its GPU's memory that a trial may use.
+        memory_format: Of a trial that has not begun elsewhere with another: ``"channels_last"`` or ``"contiguous"``.
     """
 
     trainer: Trainer
@@ -54,9 +54,9 @@ class Bench:
     data_folder: str | None
     device: str
     threads: int
-    memory_format: str
     report_timeout_s: float | None
     memory_share: float = 1.0
+    memory_format: str = "channels_last"
 
 
 class Spoiled(Exception):

@@ -3,12 +3,8 @@
 It knows neither Ray nor Optuna nor the database. Stopping means that the caller stops iterating.
 """
 
-import contextlib
-import gc
 import math
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,19 +17,25 @@ from qpsearch.architecture import TrialConfig
 from qpsearch.artifacts import open_artifacts
 from qpsearch.cost import cost
 from qpsearch.datasets import DATASETS
-from qpsearch.errors import OutOfMemory, TrainingDiverged
+from qpsearch.errors import TrainingDiverged
 from qpsearch.models import build_model
 from qpsearch.models.network import DTYPES
-from qpsearch.records import CUDA_CONTEXT_BYTES, EpochReport, RunSettings
+from qpsearch.records import EpochReport, RunSettings
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.augment import augment
 from qpsearch.training.data import Images, Split, normalise, train_and_validation
 from qpsearch.training.evaluate import evaluate
+from qpsearch.training.memory import (
+    give_memory_back,
+    limit_gpu_memory,
+    out_of_memory_named,
+    peak_memory_bytes,
+    reuse_freed_memory,
+)
 from qpsearch.training.optim import build_optimizer, lr_at
 from qpsearch.vocabulary import Precision
 
-OUT_OF_MEMORY_SIGNS = ("can't allocate memory", "not enough memory", "CUDA error: out of memory", "ALLOC_FAILED")
 MEASURED_BYTES = 2**30
 EXPLODED = 1000.0  # times the loss of guessing: far above any loss that training came back from
 
@@ -51,23 +53,20 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
         ArtifactError: A checkpoint cannot be written.
         DataError: The data set is not there.
     """
-    torch.set_num_threads(run.threads)
-    if run.device == "cuda":
-        torch.cuda.set_per_process_memory_fraction(memory_fraction(run.memory_share, _gpu_bytes(run.device)))
+    device = _prepared(run)
+    if device.type == "cuda":
+        limit_gpu_memory(device, run.memory_share)
     try:
         with out_of_memory_named():
             yield from _Trainer(config, run).epochs()
     finally:
-        gc.collect()
-        if run.device == "cuda":
-            torch.cuda.empty_cache()
+        give_memory_back(device)
 
 
 def peak_of_steps(config: TrialConfig, run: RunSettings, steps: int = 3) -> tuple[int, int]:
     """Train a few steps and evaluate; return the bytes that the GPU's allocator held at most, and all that it has."""
-    torch.set_num_threads(run.threads)
+    device = _prepared(run)
     _Trainer(config, run).steps(steps)
-    device = torch.device(run.device)
     return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
 
 
@@ -81,8 +80,7 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
         run: Device, threads and memory format.
         within_s: About how long to measure; a single batch may take longer.
     """
-    torch.set_num_threads(run.threads)
-    device, facts = torch.device(run.device), DATASETS[config.data.dataset]
+    device, facts = _prepared(run), DATASETS[config.data.dataset]
     batch = max(2, min(config.recipe.batch_size, MEASURED_BYTES // cost(config.network).activation_bytes))
     side = facts.stored_size or facts.size
     generator = torch.Generator().manual_seed(0)
@@ -108,6 +106,13 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
     evaluation_s = timed(lambda: evaluate(trainer.model, noise, config.data.dataset))
     validation = config.data.validation
     return (facts.train_images - validation) * train_s + validation * evaluation_s
+
+
+def _prepared(run: RunSettings) -> torch.device:
+    """Set what holds for a whole process; return the run's device."""
+    torch.set_num_threads(run.threads)
+    reuse_freed_memory()
+    return torch.device(run.device)
 
 
 class _Trainer:
@@ -217,33 +222,3 @@ class _Trainer:
         if found.scaler:
             self._scaler.load_state_dict(found.scaler)
         return found.epoch
-
-
-def memory_fraction(share: float, total_bytes: int) -> float:
-    """Return the share of a GPU that tensors may take: a trial's share less what its process takes beside them."""
-    return 1.0 if share >= 1 else max(share - CUDA_CONTEXT_BYTES / total_bytes, 0.01)
-
-
-def _gpu_bytes(device: str) -> int:
-    return int(torch.cuda.get_device_properties(torch.device(device)).total_memory)
-
-
-def peak_memory_bytes(device: torch.device) -> int:
-    """Return the most memory used so far: by the allocator on CUDA, by the whole process on a CPU."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-@contextlib.contextmanager
-def out_of_memory_named() -> Iterator[None]:
-    """Turn the several ways in which torch says that memory ran out into one error."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemory(str(error) or "out of memory") from error
-    except RuntimeError as error:
-        if any(sign in str(error) for sign in OUT_OF_MEMORY_SIGNS):
-            raise OutOfMemory(str(error)) from error
-        raise

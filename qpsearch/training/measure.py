@@ -14,7 +14,8 @@ from qpsearch.architecture import TrialConfig
 from qpsearch.errors import OutOfMemory
 from qpsearch.plugins import load_everything
 from qpsearch.records import RunSettings
-from qpsearch.training.loop import out_of_memory_named, seconds_an_epoch
+from qpsearch.training.loop import seconds_an_epoch
+from qpsearch.training.memory import out_of_memory_named
 
 
 def main(settings: str) -> None:

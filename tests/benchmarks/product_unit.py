@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from qpsearch.models.ops import product_unit2d
+from qpsearch.training.memory import reuse_freed_memory
 from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware, row, timed
 
 SHAPES = ((16, 32), (32, 16), (64, 8), (64, 32), (128, 16), (256, 8))  # channels, side
@@ -129,6 +130,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="CPU threads; default: torch's")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    reuse_freed_memory()  # as training does
     if asked.threads:
         torch.set_num_threads(asked.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -216,7 +216,6 @@ def bench_of(space: Space, folder: Path) -> Bench:
         data_folder=None,
         device="cpu",
         threads=1,
-        memory_format="contiguous",
         report_timeout_s=space.resources.report_timeout_s,
     )
 

@@ -31,7 +31,6 @@ def dispatch(
         data_folder=None,
         device="cuda" if gpus else "cpu",
         threads=1,
-        memory_format="contiguous",
         report_timeout_s=ledger.space.resources.report_timeout_s,
     )
     if kind == "inline":

@@ -11,7 +11,7 @@ from qpsearch.dispatch.worker import Bench
 from qpsearch.errors import OutOfMemory
 from qpsearch.records import RunSettings
 from qpsearch.space import parse_space
-from qpsearch.training.loop import memory_fraction
+from qpsearch.training.memory import memory_fraction
 from tests import scripted
 from tests.scripted import Behaviour, space_text
 
@@ -69,7 +69,6 @@ def test_a_study_is_packed_by_what_was_measured_on_a_gpu(measure: packing.Measur
         data_folder=None,
         device="cuda",
         threads=1,
-        memory_format="contiguous",
         report_timeout_s=None,
     )
     whole = Cluster(cpus=1, gpus=1, slots=4, nodes=1)
