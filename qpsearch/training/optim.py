@@ -16,12 +16,15 @@ DROPS = {
 
 
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Build the recipe's optimiser over all parameters; weight decay spares none, as in both papers."""
+    """Build the recipe's optimiser over all parameters; weight decay spares none, as in both papers.
+
+    Fused, as one kernel for all parameters: in a small network their hundred small kernels take as long as a layer.
+    """
     match recipe.optimizer:
         case Sgd(lr=lr, momentum=momentum, weight_decay=weight_decay):
-            return torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay)
+            return torch.optim.SGD(model.parameters(), lr, momentum, weight_decay=weight_decay, fused=True)
         case AdamW(lr=lr, weight_decay=weight_decay):
-            return torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+            return torch.optim.AdamW(model.parameters(), lr, weight_decay=weight_decay, fused=True)
 
 
 def lr_at(recipe: Recipe, progress: float) -> float:
