@@ -199,7 +199,7 @@ class Network(_Strict):
     @property
     def layers(self) -> int:
         """Layers with weights on the longest way without shortcuts, as networks are named: 6n + 2."""
-        return 2 + sum(stage.depth * (3 if stage.branch is BranchKind.BOTTLENECK else 2) for stage in self.stages)
+        return 2 + sum(stage.depth * stage.branch.layers for stage in self.stages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

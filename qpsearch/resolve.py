@@ -19,7 +19,17 @@ from qpsearch.architecture import (
 )
 from qpsearch.datasets import DATASETS
 from qpsearch.errors import Infeasible
-from qpsearch.layout import BOTTLENECK, Layer, Norm, Pointwise, ProductUnit, branch_layers, down, stem_size
+from qpsearch.layout import (
+    BOTTLENECK,
+    Layer,
+    Norm,
+    Pointwise,
+    ProductUnit,
+    branch_layers,
+    down,
+    output_layers,
+    stem_size,
+)
 from qpsearch.space import Draw, Space
 from qpsearch.space.kinds import AUTO
 from qpsearch.space.network import BY_DEPTH
@@ -31,6 +41,7 @@ from qpsearch.vocabulary import (
     Mixing,
     NormKind,
     NormsAround,
+    OutputActivation,
     QuotientKind,
     ShortcutActivation,
     ShortcutKind,
@@ -47,7 +58,7 @@ def resolve(space: Space, draw: Draw) -> TrialConfig:
     """Turn a draw into a configuration.
 
     Raises:
-        Infeasible: The parts do not fit together; see ``check_shapes``.
+        Infeasible: The parts do not fit together (``check_shapes``), or batches are too small for their normalisation.
     """
     facts = DATASETS[space.data.dataset]
     network = draw.values["network"]
@@ -65,6 +76,7 @@ def resolve(space: Space, draw: Draw) -> TrialConfig:
         recipe=_recipe(draw.values["training"]),
     )
     check_shapes(config.network)
+    _check_batches(config)
     return config
 
 
@@ -81,8 +93,7 @@ def alpha_for(depth: int) -> float:
 
 
 def _layers(stages: list[Mapping[str, Any]]) -> int:
-    weights = {BranchKind.BASIC: 2, BranchKind.BOTTLENECK: 3}
-    return 2 + sum(int(stage["depth"]) * weights[BranchKind(stage["branch"])] for stage in stages)
+    return 2 + sum(int(stage["depth"]) * BranchKind(stage["branch"]).layers for stage in stages)
 
 
 def _stage(values: Mapping[str, Any], alpha: float) -> Stage:
@@ -114,6 +125,11 @@ def _canonical(stage: Stage, alpha: float) -> Stage:
     if (unit := stage.product_unit) is not None:
         others = (replace(stage, product_unit=replace(unit, norms=norms)) for norms in NormsAround)
         stage = next(other for other in others if _kinds(other) == _kinds(stage))
+    if (unit := stage.product_unit) is not None:
+        automatic = replace(stage, product_unit=replace(unit, output_activation=OutputActivation.AUTO))
+        stage = automatic if output_layers(automatic) == output_layers(stage) else stage
+    if stage.quotient is None and stage.init is InitKind.QUOTIENT_AT_ONE:
+        stage = replace(stage, init=InitKind.FRAMEWORK)
     return stage
 
 
@@ -168,6 +184,17 @@ def check_shapes(network: Network) -> None:
         for rule, detail in _contradictions(stage, width):
             raise Infeasible(f"stage {index} {rule}{detail}", f"stage {index} {rule}")
         size, width = down(size, stage.stride), stage.width
+
+
+def _check_batches(config: TrialConfig) -> None:
+    """Check that batch normalisation has more than one value a channel to average."""
+    network = config.network
+    size = stem_size(network)
+    for index, stage in enumerate(network.stages):
+        size = down(size, stage.stride)
+        if config.recipe.batch_size == 1 and size == 1 and stage.norm is NormKind.BATCH:
+            rule = f"stage {index} normalises batches of one image of one pixel, which have no variance"
+            raise Infeasible(rule, rule)
 
 
 def _contradictions(stage: Stage, width_in: int) -> Iterator[tuple[str, str]]:

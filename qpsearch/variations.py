@@ -48,8 +48,8 @@ def _values(kind: Kind) -> tuple[Scalar, ...]:
             return tuple(words)
         case Flag():
             return (True, False)
-        case OrWord(kind=inner):
-            return (None, *_values(inner))
+        case OrWord(kind=inner, is_value=is_value):
+            return _values(inner) if is_value else (None, *_values(inner))  # ``auto`` stands for one of the others
         case _:
             return ()
 

@@ -29,6 +29,11 @@ class BranchKind(StrEnum):
     BASIC = "basic"
     BOTTLENECK = "bottleneck"
 
+    @property
+    def layers(self) -> int:
+        """Layers with weights on the branch."""
+        return 3 if self is BranchKind.BOTTLENECK else 2
+
 
 class Activation(StrEnum):
     """A pointwise function without a bound of its own."""

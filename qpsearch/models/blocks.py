@@ -27,10 +27,14 @@ def build_shortcut(stage: Stage, width_in: int, stride: int) -> nn.Module:
 
 
 class AdditiveBlock(nn.Module):
-    """He's block: ``act(shortcut(x) + F(x))``. Rules Q1, Q14.
+    """``act(shortcut(x) + F(x))``: He's block (rules Q1, Q14), and PURe's (rules P1-P16).
 
-    F is conv-norm-ReLU-conv-norm and act ReLU (post), or F is norm-ReLU-conv-norm-ReLU-conv and act nothing (pre). A
-    bottleneck has 1x1, 3x3, 1x1 convolutions in the place of the two.
+    He's F is conv-norm-ReLU-conv-norm and act ReLU (post), or F is norm-ReLU-conv-norm-ReLU-conv and act nothing (pre).
+    A bottleneck has 1x1, 3x3, 1x1 convolutions in the place of the two.
+
+    PURe's F is conv-norm-PU-norm (post) or norm-conv-norm-PU (pre), without activations inside, where PU is
+    ``exp(conv2d(ln max(x, floor), W))``; of a bottleneck the 3x3 is the unit. act is ReLU in post placement (P-3A's
+    reading of rule P4), or nothing (P-3B's).
     """
 
     def __init__(self, stage: Stage, width_in: int, stride: int) -> None:
@@ -45,19 +49,14 @@ class AdditiveBlock(nn.Module):
         return y
 
 
-class ProductUnitBlock(AdditiveBlock):
-    """PURe: ``act(shortcut(x) + F(x))``, where a layer of F is a product unit. Rules P1-P16.
-
-    F is conv-norm-PU-norm (post) or norm-conv-norm-PU (pre), without activations inside; of a bottleneck the 3x3 is the
-    unit. act is ReLU in post placement (P-3A's reading of rule P4), or nothing (P-3B's).
-    """
-
-
 class QuotientBlock(nn.Module):
     """``act(shortcut(x) * Q(x))`` with ``Q = alpha * sigmoid(F(x) - ln(alpha - 1))``, or another bound. Rules Q1-Q16.
 
     F is conv-norm-ReLU-conv-norm. Where the block changes shape by a convolution, the shortcut is bounded by the same
     function, which restarts the chain of products in every stage (rule Q10). act is nothing (rule Q12).
+
+    A quotient of product units has PURe's F (``AdditiveBlock``): the bound keeps the heavy tail of exp from the product
+    (PAPERS section 3, last paragraph).
     """
 
     def __init__(self, stage: Stage, width_in: int, stride: int) -> None:
@@ -73,13 +72,6 @@ class QuotientBlock(nn.Module):
         q: Tensor = self.bound(self.branch(x))  # in (0, alpha), 1 where the branch is 0
         y: Tensor = self.act(self.shortcut(x) * q)
         return y
-
-
-class QuotientProductUnitBlock(QuotientBlock):
-    """A quotient whose branch holds a product unit: ``shortcut(x) * Q(x)`` with F of ``ProductUnitBlock``.
-
-    The bound keeps the heavy tail of exp from the product (PAPERS section 3, last paragraph).
-    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +95,12 @@ BLOCKS: dict[BlockKind, BlockInfo] = {
         build=QuotientBlock, formula="x * alpha sigmoid(F(x) - ln(alpha - 1))", source="arXiv 2506.00992; Q1-Q16"
     ),
     BlockKind.PRODUCT_UNIT: BlockInfo(
-        build=ProductUnitBlock,
+        build=AdditiveBlock,
         formula="relu(x + norm(exp(W ln max(norm(conv(x)), floor))))",
         source="arXiv 2505.04397; P1-P16",
     ),
     BlockKind.QUOTIENT_PRODUCT_UNIT: BlockInfo(
-        build=QuotientProductUnitBlock,
+        build=QuotientBlock,
         formula="x * alpha sigmoid(norm(exp(W ln max(norm(conv(x)), floor))) - ln(alpha - 1))",
         source="both; Q1-Q16, P1-P16",
     ),

@@ -74,9 +74,12 @@ def init_exponents(unit: ProductUnit2d, kind: ExponentInit) -> None:
 
 
 def _make_constant(branch: nn.Sequential, value: float) -> None:
-    """Zero the last layer that has weights (a normalisation's scale, or weights), and shift it to a value if it can."""
+    """Zero the last layer that has weights (a normalisation's scale, or weights), and shift it to a value if it can.
+
+    A product unit of zeros is 1, and its bias, a factor, stays as it is.
+    """
     last = [layer for layer in branch.modules() if isinstance(getattr(layer, "weight", None), nn.Parameter)][-1:]
     for layer in last:
         nn.init.zeros_(layer.weight)  # type: ignore[arg-type]  # a parameter, as was asked
-        if isinstance(bias := getattr(layer, "bias", None), nn.Parameter):
+        if isinstance(bias := getattr(layer, "bias", None), nn.Parameter) and not isinstance(layer, ProductUnit2d):
             nn.init.constant_(bias, value)

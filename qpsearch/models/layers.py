@@ -13,7 +13,7 @@ from qpsearch.models.norms import build_norm
 from qpsearch.models.ops import bounded_linear, bounded_quotient, product_unit2d
 from qpsearch.vocabulary import Activation, Mixing, QuotientKind, Sharing
 
-LEAST_RHO = -10.0
+LEAST_RHO = -15.0  # below, float32 cannot tell alpha from 1
 
 
 class BoundedQuotient(nn.Module):
@@ -23,7 +23,7 @@ class BoundedQuotient(nn.Module):
     ``min(max(floor, z + 1), alpha)``; ``unbounded`` the same without alpha; all three 1 at 0, unless they do not pass
     through one (then a is 0, and z stands for z + 1). ``relu`` is ``max(0, z)``, whatever the range.
 
-    A learned alpha is ``1 + softplus(max(rho, -10))``, above 1 by at least 4.5e-5; one, or one a channel.
+    A learned alpha is ``1 + softplus(max(rho, -15))``, above 1 by at least 3e-7; one, or one a channel.
     """
 
     def __init__(self, rules: QuotientRules, width: int) -> None:
@@ -61,8 +61,7 @@ class ProductUnit2d(nn.Module):
     """A product unit with its learned exponents, thresholds and factors (rules P1, P7-P13, P16).
 
     ``exp(conv2d(ln max(x, softplus(theta) + 1e-7), W) + b)`` and its variants; see ``product_unit2d``. Exponents start
-    as
-    ``qpsearch.models.inits`` says, b at 0.
+    as ``qpsearch.models.inits`` says, b at 0.
     """
 
     def __init__(self, width_in: int, width: int, rules: ProductUnitRules, kernel: int = 3, stride: int = 1) -> None:

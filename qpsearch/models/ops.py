@@ -17,9 +17,9 @@ from qpsearch.vocabulary import LogPadding, Numbers, Positivity
 def bounded_quotient(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, through_one: bool = True) -> Tensor:
     """Map a branch output to a quotient in (floor, alpha): the modified sigmoid.
 
-    ``floor + (alpha - floor) * sigmoid(z + a)``; same shape and dtype. Through one, ``a = ln((1 - floor) / (alpha -
-    1))``, so that it is 1 at z = 0, with slope ``(alpha - 1)(1 - floor) / (alpha - floor)``; else a is 0, and it is
-    halfway.
+    ``floor + (alpha - floor) * sigmoid(z + a)``; same shape, in the wider precision of z and alpha. Through one,
+    ``a = ln((1 - floor) / (alpha - 1))``, so that it is 1 at z = 0, with slope ``(alpha - 1)(1 - floor) / (alpha -
+    floor)``; else a is 0, and it is halfway.
 
     Args:
         z: Any shape.
@@ -34,18 +34,20 @@ def bounded_quotient(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, th
     """
     _check_range(alpha, floor)
     if not through_one:
-        return floor + (alpha - floor) * torch.sigmoid(z)
-    if isinstance(alpha, Tensor):
-        return floor + (alpha - floor) * torch.sigmoid(z + (math.log(1 - floor) - torch.log(alpha - 1)))
-    shifted = torch.sigmoid(z + math.log((1 - floor) / (alpha - 1)))
-    return alpha * shifted if floor == 0 else floor + (alpha - floor) * shifted
+        shifted = z
+    elif isinstance(alpha, Tensor):
+        shifted = z + (math.log(1 - floor) - torch.log(alpha - 1))
+    else:
+        shifted = z + math.log((1 - floor) / (alpha - 1))
+    above = (alpha - floor) * torch.sigmoid(shifted)
+    return above if floor == 0 else floor + above
 
 
 def bounded_linear(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, through_one: bool = True) -> Tensor:
     """Map a branch output to a quotient in [floor, alpha]: the modified linear function.
 
-    ``min(max(floor, z + 1), alpha)``; same shape and dtype; slope 1 inside, 0 outside. Not through one, z stands for
-    z + 1. An alpha of infinity leaves it unbounded.
+    ``min(max(floor, z + 1), alpha)``; same shape, in the wider precision of z and alpha; slope 1 inside, 0 outside. Not
+    through one, z stands for z + 1. An alpha of infinity leaves it unbounded.
 
     Args:
         z: Any shape.
@@ -100,7 +102,7 @@ def product_unit2d(
             torch's own operations.
 
     Returns:
-        (N, C', H / s, W / s), positive if real; finite wherever the sum stays below 88 (float32).
+        (N, C', H / s, W / s), positive if real; in float32 finite wherever the sum stays below 88, and 0 below -103.
 
     Source: PAPERS section 2.2, P-3A's form, and 2.9 (rules P1, P7, P8, P10-P13, P16).
     """

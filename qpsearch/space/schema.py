@@ -26,7 +26,7 @@ TRAINING: Final = SectionField(
     fields={
         "epochs": LeafField(kind=Whole(1, 100_000), doc="Epochs of a trial that is not pruned."),
         "batch_size": LeafField(
-            kind=Whole(1, 1_000_000), default=128, doc="Images a step; the last batch may be smaller."
+            kind=Whole(1, 1_000_000), default=128, doc="Images a step; the last batch may be smaller, or larger by one."
         ),
         "optimizer": VariantField(
             doc="The optimiser with its own settings.",

@@ -37,6 +37,7 @@ from qpsearch.training.optim import build_optimizer, lr_at
 from qpsearch.vocabulary import Precision
 
 MEASURED_BYTES = 2**30
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 EXPLODED = 1000.0  # times the loss of guessing: far above any loss that training came back from
 
 
@@ -91,7 +92,7 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
     noise = Split(images.to(device), labels.to(device))
     trainer = _Trainer(config, run, (noise, noise))
 
-    def timed(work: Callable[[], object]) -> float:
+    def timed(work: Callable[[], object], images: int) -> float:
         """Return the median seconds of an image; the first run warms up, unless it has taken its time already."""
         taken: list[float] = []
         while sum(taken) < within_s / 2 and len(taken) < 20:
@@ -100,12 +101,20 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             taken.append(time.perf_counter() - began)
-        return statistics.median(taken[1:] or taken) / batch
+        return statistics.median(taken[1:] or taken) / images
 
-    train_s = timed(lambda: trainer.steps(1, evaluates=False))
-    evaluation_s = timed(lambda: evaluate(trainer.model, noise, config.data.dataset))
+    train_s = timed(lambda: trainer.steps(1, evaluates=False), min(batch, config.recipe.batch_size))
+    evaluation_s = timed(lambda: evaluate(trainer.model, noise, config.data.dataset), batch)
     validation = config.data.validation
     return (facts.train_images - validation) * train_s + validation * evaluation_s
+
+
+def batches_of(order: Tensor, size: int) -> list[Tensor]:
+    """Cut an epoch's order into batches; a last image on its own, which has no variance, joins the batch before."""
+    batches = list(torch.split(order, size))
+    if len(batches) > 1 and len(batches[-1]) == 1 < size:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
 
 
 def _prepared(run: RunSettings) -> torch.device:
@@ -121,7 +130,7 @@ class _Trainer:
     def __init__(self, config: TrialConfig, run: RunSettings, splits: tuple[Images, Images] | None = None) -> None:
         self._config, self._recipe, self._run = config, config.recipe, run
         self._device = torch.device(run.device)
-        self._format = torch.channels_last if run.memory_format == "channels_last" else torch.contiguous_format
+        self._format = FORMATS[run.memory_format]
         folder = Path(run.data_folder) if run.data_folder else None
         self._train, self._validation = splits or train_and_validation(config.data, folder, self._device)
         model = build_model(config.network, derive_seed(run.seed, "weights"))
@@ -172,7 +181,7 @@ class _Trainer:
         """Return the mean training loss and the last learning rate."""
         generator = torch.Generator().manual_seed(derive_seed(self._run.seed, "epoch", epoch))
         order = torch.randperm(len(self._train.labels), generator=generator)
-        batches = torch.split(order, self._recipe.batch_size)
+        batches = batches_of(order, self._recipe.batch_size)
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         lr = self._recipe.optimizer.lr
         self._model.train()

@@ -20,9 +20,8 @@ OUT_OF_MEMORY_SIGNS: Final = (
     "ALLOC_FAILED",
 )
 M_TRIM_THRESHOLD: Final = -1  # names and numbers of glibc's malloc.h
-M_MMAP_THRESHOLD: Final = -3
-MOST_TRIMMED: Final = 2**31 - 1
-MOST_MAPPED: Final = 32 * 2**20  # bytes; glibc takes no more
+M_MMAP_MAX: Final = -4
+MOST_BYTES: Final = 2**31 - 1
 
 
 def reuse_freed_memory() -> None:
@@ -31,10 +30,8 @@ def reuse_freed_memory() -> None:
     Left alone, glibc hands much of it back to the kernel in each step, and the kernel clears every page anew: up to a
     fifth of a step's time on a CPU. Another C library is left as it is.
     """
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(M_TRIM_THRESHOLD, MOST_TRIMMED)
-        libc.mallopt(M_MMAP_THRESHOLD, MOST_MAPPED)
+    _call_libc("mallopt", M_TRIM_THRESHOLD, MOST_BYTES)
+    _call_libc("mallopt", M_MMAP_MAX, 0)  # else a large tensor has pages of its own, which go back with it
 
 
 def give_memory_back(device: torch.device) -> None:
@@ -42,15 +39,13 @@ def give_memory_back(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "malloc_trim"):
-        libc.malloc_trim(0)
+    _call_libc("malloc_trim", 0)
 
 
 def limit_gpu_memory(device: torch.device, share: float) -> None:
     """Refuse tensors beyond a run's share of its GPU."""
     whole = torch.cuda.get_device_properties(device).total_memory
-    torch.cuda.set_per_process_memory_fraction(memory_fraction(share, whole), device)
+    torch.cuda.set_per_process_memory_fraction(memory_fraction(share, whole))  # of the current GPU: "cuda" has no index
 
 
 def memory_fraction(share: float, total_bytes: int) -> float:
@@ -77,3 +72,10 @@ def out_of_memory_named() -> Iterator[None]:
         if any(sign in str(error) for sign in OUT_OF_MEMORY_SIGNS):
             raise OutOfMemory(str(error)) from error
         raise
+
+
+def _call_libc(name: str, *arguments: int) -> None:
+    """Call a function of the C library, if this one has it."""
+    function = getattr(ctypes.CDLL(None), name, None)
+    if function is not None:
+        function(*arguments)

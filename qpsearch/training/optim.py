@@ -18,13 +18,15 @@ DROPS = {
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Build the recipe's optimiser over all parameters; weight decay spares none, as in both papers.
 
-    Fused, as one kernel for all parameters: in a small network their hundred small kernels take as long as a layer.
+    All parameters at once (``foreach``), which takes two thirds of the time in a network of many small ones. Not
+    ``fused``: its SGD keeps uninitialised momentum when float16 skips the first step, and stops at parameters without
+    gradients.
     """
     match recipe.optimizer:
         case Sgd(lr=lr, momentum=momentum, weight_decay=weight_decay):
-            return torch.optim.SGD(model.parameters(), lr, momentum, weight_decay=weight_decay, fused=True)
+            return torch.optim.SGD(model.parameters(), lr, momentum, weight_decay=weight_decay, foreach=True)
         case AdamW(lr=lr, weight_decay=weight_decay):
-            return torch.optim.AdamW(model.parameters(), lr, weight_decay=weight_decay, fused=True)
+            return torch.optim.AdamW(model.parameters(), lr, weight_decay=weight_decay, foreach=True)
 
 
 def lr_at(recipe: Recipe, progress: float) -> float:

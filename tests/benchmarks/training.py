@@ -1,8 +1,8 @@
 """What a training step costs: ``python -m tests.benchmarks.training [--quick] [--json] [--threads N]``.
 
 An epoch of a network, its evaluation included, estimated from steps on noise by ``seconds_an_epoch``: as qpsearch trains it,
-against the same loop as torch and the C library have it by default (contiguous tensors, freed memory given back). A fresh
-process each, since what a C library does with memory holds for a whole process. CPU only.
+against the same loop with torch's default memory format and the C library's default use of memory (contiguous tensors, freed
+memory given back). A fresh process each, since what a C library does with memory holds for a whole process. CPU only.
 """
 
 import argparse

@@ -10,7 +10,7 @@ from qpsearch.reference import reference_network
 from qpsearch.space.kinds import Number, OrWord, Whole
 from qpsearch.space.network import rule_paths
 from qpsearch.variations import TRIED, otherwise
-from qpsearch.vocabulary import BlockKind, Precision, StemActivation
+from qpsearch.vocabulary import BlockKind, InitKind, Precision, StemActivation
 
 PLAN = AuditPlan(steps=(0, 1, 10), size=16, batch=8)
 
@@ -71,7 +71,9 @@ def test_every_rule_of_a_network_is_set_otherwise(name: str) -> None:
     changed = {tuple(label.partition(":")[0].split(".")) for label in labels}
     mine = {rule.path for rule in rule_paths() if rule.belongs_to(network.stages[0].block)}
     assert changed == mine | {("stem", "activation")}
-    assert all(other != network for _, other in otherwise(network))
+    for _, other in otherwise(network):
+        assert other != network
+        assert all(isinstance(each.init, InitKind) for each in other.stages)  # ``auto`` is no start of its own
 
 
 def test_every_number_that_is_a_rule_has_values_to_try() -> None:

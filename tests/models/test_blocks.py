@@ -8,8 +8,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from qpsearch.architecture import Stage
-from qpsearch.models.blocks import BLOCKS, ProductUnitBlock, build_block
+from qpsearch.architecture import QuotientRules, Stage
+from qpsearch.models.blocks import BLOCKS, AdditiveBlock, build_block
 from qpsearch.models.inits import init_block
 from qpsearch.models.layers import BoundedQuotient, PadShortcut, ProductUnit2d
 from qpsearch.models.ops import bounded_quotient, product_unit2d
@@ -215,7 +215,7 @@ def test_a_learned_alpha_begins_at_alpha_and_stays_above_one(sharing: Sharing) -
 def test_the_product_unit_block_is_pures() -> None:
     """PAPERS 2.3, P-3A: relu(x + BN(PU(BN(conv(x))))), no ReLU inside."""
     block = build(BlockKind.PRODUCT_UNIT, width_in=16)
-    assert isinstance(block, ProductUnitBlock)
+    assert isinstance(block, AdditiveBlock)
     first, norm, unit, last = block.branch
     assert isinstance(unit, ProductUnit2d)
     x = torch.randn(4, 16, 6, 6)
@@ -257,6 +257,25 @@ def test_quotient_at_one_starts_any_quotient_at_one(kind: str, activation: Quoti
     assert torch.equal(first[0], first[1])  # type: ignore[arg-type]
 
 
+def test_a_product_unit_with_a_bias_starts_at_one_too() -> None:
+    """The bias stands before exp, where 1 would be a factor of e."""
+    relu = {"activation": QuotientKind.RELU}
+    place, init = NormPlacement.PRE, InitKind.ZERO_LAST_NORM
+    block = build(
+        BlockKind.QUOTIENT_PRODUCT_UNIT, NormKind.BATCH, place, init, width_in=16, quotient=relu, unit={"bias": True}
+    )
+    x = torch.rand(4, 16, 5, 5)
+    torch.testing.assert_close(block(x), x)
+
+
+def test_a_learned_bound_begins_at_alpha_however_low() -> None:
+    rules = QuotientRules(alpha=1.00001, learned_alpha=Sharing.LAYER)
+    bound = BoundedQuotient(rules, 4)
+    assert torch.as_tensor(bound.alpha).item() - 1 == pytest.approx(1e-5, rel=0.05)
+    (slope,) = torch.autograd.grad(bound(torch.ones(4, 1, 1)).sum(), bound.rho)
+    assert slope != 0
+
+
 @pytest.mark.parametrize("branch", BranchKind)
 def test_fixup_scales_by_depth_and_starts_as_the_identity(branch: BranchKind) -> None:
     """Zhang et al. 2019: L ** (-1 / (2m - 2)), and a last layer of zeros."""
@@ -293,7 +312,7 @@ def test_exponents_start_with_the_spread_they_were_asked_for() -> None:
     spreads = {}
     for kind in ExponentInit:
         block = build(BlockKind.PRODUCT_UNIT, width_in=64, width=64, unit={"exponent_init": kind})
-        assert isinstance(block, ProductUnitBlock)
+        assert isinstance(block, AdditiveBlock)
         unit = block.branch[2]
         assert isinstance(unit, ProductUnit2d)
         spreads[kind] = unit.weight.std().item()

@@ -12,9 +12,10 @@ from torch import nn
 from qpsearch.architecture import Stage
 from qpsearch.errors import Infeasible, UserError
 from qpsearch.models import build_model, reference_network
+from qpsearch.points import sample
 from qpsearch.reference import listed
 from qpsearch.resolve import alpha_for, check_shapes
-from qpsearch.space.network import RULES
+from qpsearch.space import parse_space
 from qpsearch.vocabulary import (
     BlockKind,
     BranchKind,
@@ -208,10 +209,17 @@ def test_the_two_readings_of_pure_differ_in_their_relus(family: str) -> None:
 
 
 def test_a_family_named_as_a_block_has_the_defaults_of_space_files() -> None:
-    assert reference_network("quotient20").stages == tuple(
-        replace(each, block="quotient") for each in reference_network("quotient20").stages
-    )
-    with_defaults = reference_network("product_unit20").stages[0]
-    assert with_defaults.product_unit is not None
-    defaults = {name: field.default for name, field in RULES.fields["product_unit"].fields.items()}  # type: ignore[union-attr]
-    assert defaults["positivity"] == with_defaults.product_unit.positivity
+    text = """
+        study: defaults
+        data: {dataset: cifar10, validation: 5000}
+        network:
+          stem: {width: 16}
+          stages:
+            - &first {width: 16, depth: 3, block: BLOCK}
+            - {<<: *first, width: 32, stride: 2}
+            - {<<: *first, width: 64, stride: 2}
+        training: {epochs: 1}
+    """  # no rule is named
+    for block in ("additive", "product_unit", "quotient_product_unit"):
+        (found,) = sample(parse_space(text.replace("BLOCK", block)), 1)
+        assert reference_network(f"{block}20") == found.config.network

@@ -260,6 +260,9 @@ def resolved(block: str, rules: str) -> TrialConfig:
         ("quotient", "quotient: {alpha: by_depth}", "quotient: {alpha: 2.0}"),
         ("quotient", "quotient: {activation: linear}", "quotient: {activation: linear, alpha: 4}"),
         ("additive", "norm: batch", "init: zero_last_norm"),
+        ("additive", "init: framework", "init: quotient_at_one"),
+        ("product_unit", "norm: batch", "product_unit: {output_activation: relu}"),
+        ("product_unit", "norm_placement: pre", "norm_placement: pre, product_unit: {output_activation: none}"),
         ("quotient", "norm: batch", "init: framework"),
     ],
 )
@@ -275,6 +278,9 @@ def test_settings_that_mean_something_are_kept() -> None:
     unit = resolved("product_unit", "product_unit: {norms: before}").network.stages[0].product_unit
     assert unit is not None
     assert unit.norms == "before"
+    unit = resolved("product_unit", "product_unit: {output_activation: none}").network.stages[0].product_unit
+    assert unit is not None
+    assert unit.output_activation == "none"
     rules = (
         resolved("quotient", "branch: bottleneck, quotient: {floor: -1, through_one: false}").network.stages[0].quotient
     )

@@ -13,6 +13,8 @@ from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.records import EpochReport, RunSettings
 from qpsearch.training import loop, train
 from qpsearch.training.evaluate import poisson
+from qpsearch.training.loop import batches_of
+from qpsearch.training.optim import build_optimizer
 from qpsearch.vocabulary import BlockKind, DatasetName, Precision, QuotientKind, ScheduleKind, ShortcutKind
 from tests.models.settings import stage
 from tests.training.configs import digits
@@ -85,6 +87,44 @@ def test_a_quotient_without_a_bound_diverges_and_does_not_crash(activation: Quot
     config = digits(epochs=2, lr=0.1)
     with pytest.raises(TrainingDiverged):
         list(train(replace(config, network=replace(config.network, stem_width=16, stages=stages)), RunSettings(seed=0)))
+
+
+def test_a_run_goes_on_in_another_memory_format(tmp_path: Path) -> None:
+    """Not to the bit, but with its momentum in its place."""
+    config = digits(*ALL, epochs=2)
+    settings = RunSettings(seed=5, checkpoint_folder=str(tmp_path), memory_format="contiguous")
+    whole = list(train(config, settings))
+    resumed = replace(settings, resume_from=(str(tmp_path / whole[0].checkpoint),), memory_format="channels_last")
+    (last,) = train(config, replace(resumed, checkpoint_stem="r0-a2"))
+    assert last.train_loss == pytest.approx(whole[1].train_loss, rel=1e-3)
+
+
+@pytest.mark.parametrize("adamw", [False, True], ids=["sgd", "adamw"])
+def test_an_optimiser_takes_skipped_steps_and_parameters_without_gradients(adamw: bool) -> None:
+    """The first because float16 overflows now and then, the second because a user's block may skip a branch."""
+    recipe = digits(BlockKind.ADDITIVE, adamw=adamw).recipe
+    model = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
+    optimizer = build_optimizer(model, recipe)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1e38)
+    scaler.scale(model[0](torch.full((1, 2), 1e38)).sum()).backward()  # type: ignore[no-untyped-call]
+    scaler.step(optimizer)
+    assert not optimizer.state  # nothing was begun of gradients that are not finite
+    optimizer.zero_grad()
+    before = [parameter.clone() for parameter in model.parameters()]
+    model[0](torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    moved = [not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True)]
+    assert moved == [True, True, False, False]
+
+
+def test_a_last_image_on_its_own_joins_the_batch_before() -> None:
+    """One image of one pixel has no variance to normalise by."""
+    assert [len(batch) for batch in batches_of(torch.arange(9), 4)] == [4, 5]
+    assert [len(batch) for batch in batches_of(torch.arange(10), 4)] == [4, 4, 2]
+    assert [len(batch) for batch in batches_of(torch.arange(3), 1)] == [1, 1, 1]
+    config = digits(*ALL, epochs=1)
+    config = replace(config, recipe=replace(config.recipe, batch_size=92))  # of 1,197 images
+    assert len(list(train(config, RunSettings(seed=0)))) == 1
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> None:

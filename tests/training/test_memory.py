@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+import torch
+
+from qpsearch.training.memory import limit_gpu_memory
 
 ROUNDS = """
 import resource, sys, torch
@@ -48,3 +52,18 @@ def test_freed_memory_serves_the_next_step_and_goes_back_at_the_end() -> None:
     assert usual > 0.9 * pages
     assert faults < usual / 20
     assert given > 0.9 * pages
+
+
+def test_a_share_of_a_gpu_is_asked_of_torch_without_a_gpus_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker sees one GPU, as ``cuda``; torch's own function refuses that name."""
+    asked: list[tuple[float, int]] = []
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=8 * 2**30))
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda.memory, "_lazy_init", lambda: None)
+    monkeypatch.setattr(
+        torch._C, "_cuda_setMemoryFraction", lambda share, index: asked.append((share, index)), raising=False
+    )
+    limit_gpu_memory(torch.device("cuda"), 0.5)
+    ((share, index),) = asked
+    assert 0.4 < share < 0.5
+    assert index == 0
