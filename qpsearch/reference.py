@@ -12,8 +12,8 @@ defaults of space files.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from qpsearch.architecture import Network, ProductUnitRules, QuotientRules, Stage
@@ -51,6 +51,11 @@ class Family:
     shortcut: ShortcutKind
     has_relu: bool = True
     source: str
+
+    @property
+    def stem_activation(self) -> StemActivation:
+        """What the stem ends in."""
+        return StemActivation.AUTO if self.has_relu else StemActivation.NONE
 
 
 FAMILIES: Final[dict[FamilyName, Family]] = {
@@ -102,44 +107,21 @@ def reference_network(name: str, *, classes: int | None = None, width: int | Non
     Raises:
         UserError: No such family, or a depth that it has not.
     """
-    family, depth = _parts(name)
-    shape = IMAGENET.get(depth)
+    word, depth = _parts(name)
+    family = FAMILIES[FamilyName(word)] if word in FAMILIES else None
+    on_imagenet = f", or {', '.join(map(str, IMAGENET))}" if word in ON_IMAGENET else ""
     if depth > MOST_LAYERS:
         raise UserError(f"no network {name!r}. Expected at most {MOST_LAYERS} layers.")
-    if shape is not None and family in ON_IMAGENET:
+    if family is not None and on_imagenet and depth in IMAGENET:
         if width is not None:
             raise UserError(f"{name}: --width belongs to depths 6n + 2; ImageNet shapes begin with 64 channels.")
-        depths, branch = shape
-        wide = 256 if branch is BranchKind.BOTTLENECK else 64
-        stages = tuple(
-            _stage(family, depth, wide * 2**index, 1 if index == 0 else 2, count, branch)
-            for index, count in enumerate(depths)
-        )
-        network = Network(
-            channels=3,
-            size=224,
-            classes=classes or 1000,
-            stem_width=64,
-            stem_kernel=7,
-            stem_stride=2,
-            stem_pool=StemPool.MAX,
-            stem_activation=_stem(family),
-            stages=stages,
-        )
+        network = _for_imagenet(family, depth, classes or 1000)
     elif depth < 8 or (depth - 2) % 6:
-        imagenet = f", or {', '.join(map(str, IMAGENET))}" if family in ON_IMAGENET else ""
-        raise UserError(f"no network {name!r}. Expected a depth 6n + 2, such as 20, 44 or 110{imagenet}.")
-    elif family in FAMILIES:
-        first, count = width or 16, (depth - 2) // 6
-        stages = tuple(
-            _stage(family, depth, first * 2**index, 1 if index == 0 else 2, count, BranchKind.BASIC)
-            for index in range(3)
-        )
-        network = Network(
-            channels=3, size=32, classes=classes or 10, stem_width=first, stem_activation=_stem(family), stages=stages
-        )
+        raise UserError(f"no network {name!r}. Expected a depth 6n + 2, such as 20, 44 or 110{on_imagenet}.")
+    elif family is not None:
+        network = _for_cifar(family, depth, classes or 10, width or 16)
     else:
-        network = _by_default(family, (depth - 2) // 6, classes or 10, width or 16)
+        network = _by_default(word, (depth - 2) // 6, classes or 10, width or 16)
     check_shapes(network)
     return network
 
@@ -165,29 +147,58 @@ def _parts(name: str) -> tuple[str, int]:
     return match[1], int(match[2])
 
 
-def _stem(family: str) -> StemActivation:
-    return StemActivation.AUTO if FAMILIES[FamilyName(family)].has_relu else StemActivation.NONE
+def _for_imagenet(family: Family, depth: int, classes: int) -> Network:
+    """Return four stages on 224x224 images, behind a stem that halves them twice."""
+    depths, branch = IMAGENET[depth]
+    first = 256 if branch is BranchKind.BOTTLENECK else 64
+    return Network(
+        channels=3,
+        size=224,
+        classes=classes,
+        stem_width=64,
+        stem_kernel=7,
+        stem_stride=2,
+        stem_pool=StemPool.MAX,
+        stem_activation=family.stem_activation,
+        stages=_stages(replace(family, shortcut=ShortcutKind.CONV1X1), depth, first, depths, branch),
+    )
 
 
-def _stage(family: str, depth: int, width: int, stride: int, count: int, branch: BranchKind) -> Stage:
-    facts = FAMILIES[FamilyName(family)]
+def _for_cifar(family: Family, depth: int, classes: int, width: int) -> Network:
+    """Return three stages on 32x32 images."""
+    depths = ((depth - 2) // 6,) * 3
+    return Network(
+        channels=3,
+        size=32,
+        classes=classes,
+        stem_width=width,
+        stem_activation=family.stem_activation,
+        stages=_stages(family, depth, width, depths, BranchKind.BASIC),
+    )
+
+
+def _stages(family: Family, depth: int, width: int, depths: Sequence[int], branch: BranchKind) -> tuple[Stage, ...]:
+    """Return stages of so many blocks, each at half the resolution and twice the width of the one before."""
     unit = ProductUnitRules(
         exponent_init=ExponentInit.KAIMING_FAN_OUT,
         exponent_clip=None,
-        output_activation=OutputActivation.AUTO if facts.has_relu else OutputActivation.NONE,
+        output_activation=OutputActivation.AUTO if family.has_relu else OutputActivation.NONE,
     )
-    return Stage(
-        width=width,
-        stride=stride,
-        depth=count,
-        block=facts.block,
-        branch=branch,
-        norm=NormKind.BATCH,
-        norm_placement=NormPlacement.POST,
-        init=InitKind.FRAMEWORK if facts.block is BlockKind.QUOTIENT else InitKind.KAIMING_FAN_OUT,
-        shortcut=ShortcutKind.CONV1X1 if depth in IMAGENET else facts.shortcut,
-        quotient=QuotientRules(alpha=alpha_for(depth)) if facts.block is BlockKind.QUOTIENT else None,
-        product_unit=unit if facts.block is BlockKind.PRODUCT_UNIT else None,
+    return tuple(
+        Stage(
+            width=width * 2**index,
+            stride=1 if index == 0 else 2,
+            depth=count,
+            block=family.block,
+            branch=branch,
+            norm=NormKind.BATCH,
+            norm_placement=NormPlacement.POST,
+            init=InitKind.FRAMEWORK if family.block is BlockKind.QUOTIENT else InitKind.KAIMING_FAN_OUT,
+            shortcut=family.shortcut,
+            quotient=QuotientRules(alpha=alpha_for(depth)) if family.block is BlockKind.QUOTIENT else None,
+            product_unit=unit if family.block is BlockKind.PRODUCT_UNIT else None,
+        )
+        for index, count in enumerate(depths)
     )
 
 

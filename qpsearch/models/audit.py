@@ -88,54 +88,76 @@ def audit(network: Network, plan: AuditPlan, device: str = "cpu") -> Iterator[Lo
 def _audit(
     network: Network, plan: AuditPlan, precision: Precision, scale: float, device: torch.device
 ) -> Iterator[Look]:
-    generator = torch.Generator().manual_seed(plan.seed)
     model = build_model(network, plan.seed).to(device)
-    scaler = torch.amp.GradScaler(device.type, enabled=precision is Precision.FLOAT16)
-    optimizer = torch.optim.SGD(model.parameters(), lr=plan.lr, momentum=0.9, weight_decay=1e-4)
+    trained = _Trained(
+        model=model,
+        optimizer=torch.optim.SGD(model.parameters(), lr=plan.lr, momentum=0.9, weight_decay=1e-4),
+        scaler=torch.amp.GradScaler(device.type, enabled=precision is Precision.FLOAT16),
+        precision=precision,
+    )
 
-    def batch(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def noise(generator: torch.Generator) -> tuple[Tensor, Tensor]:
         shape = (plan.batch, network.channels, network.size, network.size)
         images = torch.randn(shape, generator=generator) * scale
         return images.to(device), torch.randint(network.classes, (plan.batch,), generator=generator).to(device)
 
-    def loss_of(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        enabled = precision is not Precision.FLOAT32
-        with torch.autocast(device.type, dtype=DTYPES[precision], enabled=enabled):
-            logits = model(images)
-        return F.cross_entropy(logits.float(), labels), logits
-
-    done = 0
+    generator, done = torch.Generator().manual_seed(plan.seed), 0
     for steps in plan.steps:
-        model.train()
         for _ in range(steps - done):
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss_of(*batch(generator))[0]).backward()  # type: ignore[no-untyped-call]  # torch has no types
-            scaler.step(optimizer)
-            scaler.update()
+            trained.step(*noise(generator))
         done = steps
         for training in (True, False):
-            state = {name: value.clone() for name, value in model.state_dict().items()}  # looking moves running means
-            model.train(training).zero_grad(set_to_none=True)
-            probe = _Probe(model)
-            loss, logits = loss_of(
-                *batch(torch.Generator().manual_seed(plan.seed + 1))
-            )  # training goes on as if unseen
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # likewise
-            probe.close()
-            gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-            yield Look(
-                precision=precision,
-                scale=scale,
-                steps=steps,
-                training=training,
-                forward=bool(logits.isfinite().all()),
-                backward=all(bool(gradient.isfinite().all()) for gradient in gradients),
-                activations=tuple(probe.activations),
-                gradients=tuple(reversed([value * plan.batch / scaler.get_scale() for value in probe.gradients])),
-                at_floor=probe.at_floor,
-                exponents=probe.exponents,
-            )
-            model.load_state_dict(state)
+            images, labels = noise(torch.Generator().manual_seed(plan.seed + 1))  # training goes on as if unseen
+            yield trained.look(images, labels, scale=scale, steps=steps, training=training)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trained:
+    """A network with what trains it."""
+
+    model: ResidualNetwork
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    precision: Precision
+
+    def step(self, images: Tensor, labels: Tensor) -> None:
+        """Train on one batch."""
+        self.model.train()
+        self._backward(images, labels)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+    def look(self, images: Tensor, labels: Tensor, *, scale: float, steps: int, training: bool) -> Look:
+        """Pass one batch forward and backward, and leave everything as it was."""
+        state = {name: value.clone() for name, value in self.model.state_dict().items()}  # looking moves running means
+        self.model.train(training)
+        probe = _Probe(self.model)
+        logits = self._backward(images, labels)
+        probe.close()
+        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        self.model.load_state_dict(state)
+        return Look(
+            precision=self.precision,
+            scale=scale,
+            steps=steps,
+            training=training,
+            forward=bool(logits.isfinite().all()),
+            backward=all(bool(gradient.isfinite().all()) for gradient in gradients),
+            activations=tuple(probe.activations),
+            gradients=tuple(reversed([value * len(labels) / self.scaler.get_scale() for value in probe.gradients])),
+            at_floor=probe.at_floor,
+            exponents=probe.exponents,
+        )
+
+    def _backward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Set fresh gradients of the loss, scaled where float16 needs it; return the logits."""
+        enabled = self.precision is not Precision.FLOAT32
+        with torch.autocast(images.device.type, dtype=DTYPES[self.precision], enabled=enabled):
+            logits: Tensor = self.model(images)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.scaler.scale(F.cross_entropy(logits.float(), labels))
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+        return logits
 
 
 @dataclass
