@@ -58,21 +58,38 @@ class Cost:
 
 def cost(network: Network) -> Cost:
     """Add up the layers of a network."""
-    total = _layers(stem_layers(network), network.size)
-    size, width = stem_size(network), network.stem_width
-    for stage in network.stages:
-        total += _block(stage, width, size, stage.stride)
-        size, width = down(size, stage.stride), stage.width
-        for _ in range(stage.depth - 1):
-            total += _block(stage, width, size, 1)
+    total, size, width = _layers(stem_layers(network), network.size), stem_size(network), network.stem_width
+    for stage, width_in, side, stride in _blocks(network):
+        total += _block(stage, width_in, side, stride)
+        size, width = down(side, stride), stage.width
     head = Cost((width + 1) * network.classes, width * network.classes, network.classes * FLOAT_BYTES)
     return total + _layers(final_layers(network), size) + Cost(activation_bytes=width * FLOAT_BYTES) + head
+
+
+def try_own_blocks(network: Network) -> None:
+    """Pass images without weights through each block of the user's own.
+
+    Raises:
+        UserError: One fails, or does not make what its stage asks for; the message says which, and where.
+    """
+    for stage, width_in, size, stride in _blocks(network):
+        if is_own(stage):
+            own_block_of(stage.block).attempt(stage, width_in, size, stride)
 
 
 def training_bytes(network: Network, batch_size: int) -> int:
     """Estimate what training keeps: the activations of a batch, and weights, gradients and two moments."""
     total = cost(network)
     return total.activation_bytes * batch_size + 4 * FLOAT_BYTES * total.parameters
+
+
+def _blocks(network: Network) -> Iterator[tuple[Stage, int, int, int]]:
+    """Yield the stage, the input width, the side of the input images and the stride of each block."""
+    size, width = stem_size(network), network.stem_width
+    for stage in network.stages:
+        for stride in (stage.stride, *(1,) * (stage.depth - 1)):
+            yield stage, width, size, stride
+            size, width = down(size, stride), stage.width
 
 
 def _block(stage: Stage, width_in: int, size: int, stride: int) -> Cost:

@@ -8,14 +8,16 @@ From then on its name stands beside ours in space files, and its rules in a sect
 import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
 from qpsearch.architecture import Stage
-from qpsearch.errors import UserError, nearest
+from qpsearch.errors import QpsearchError, UserError, nearest
 from qpsearch.space.fields import REQUIRED, LeafField
 from qpsearch.space.leaves import BESIDE, DOMAINS, IDENTIFIER, TAKEN
 from qpsearch.space.network import STAGE, add_block
@@ -36,6 +38,8 @@ class OwnBlock:
         formula: What it computes, in one line.
         cost: Parameters, multiply-accumulates and activation bytes of a block, from its stage, its input width, the
             side of its input images and its stride.
+        attempt: Passes images without weights through a block of the same four; raises UserError where they do not
+            come out as they should.
     """
 
     name: str
@@ -43,6 +47,7 @@ class OwnBlock:
     rules: Mapping[str, LeafField]
     formula: str
     cost: Callable[[Stage, int, int, int], tuple[int, int, int]]
+    attempt: Callable[[Stage, int, int, int], object]
 
 
 OWN_BLOCKS: Final[dict[str, OwnBlock]] = {}
@@ -63,10 +68,16 @@ def register(block: OwnBlock) -> None:
             f"a block cannot be named {block.name!r}. Expected a word of letters, digits and '_' that means nothing "
             "else in a space file. Name it otherwise."
         )
+    build: object = block.build
+    if not callable(build):
+        given = f"block {block.name!r}: {build!r} builds nothing."
+        raise UserError(f"{given} Expected a function of a stage, the channels that come in, and the stride.")
     for name, rule in block.rules.items():
-        if not IDENTIFIER.fullmatch(name) or not isinstance(rule, LeafField):
+        is_rule = isinstance(rule, LeafField) and not isinstance(rule.kind, type) and hasattr(rule.kind, "parse")
+        if not IDENTIFIER.fullmatch(name) or not is_rule:
             raise UserError(
-                f"block {block.name!r}: {name!r} is no rule. Expected a word and a Rule(kind=, default=, doc=)."
+                f"block {block.name!r}: {name!r} is no rule. Expected a word and a Rule, such as "
+                "Rule(kind=Whole(1, 64), default=4, doc='...')."
             )
         try:
             rule.kind.parse(rule.default, name)  # type: ignore[arg-type]  # what is no scalar is refused
@@ -87,6 +98,21 @@ def own_block_of(name: str) -> OwnBlock:
         known = [*map(str, BlockKind), *OWN_BLOCKS]
         raise UserError(f"no block {name!r}. {nearest(name, known)} One of your own comes by --import MODULE.")
     return OWN_BLOCKS[name]
+
+
+@contextmanager
+def blamed(block: str) -> Iterator[None]:
+    """Say of whatever a user's own code raises which block it was, and where.
+
+    Raises:
+        UserError: In the place of every error that is not ours.
+    """
+    try:
+        yield
+    except QpsearchError:
+        raise
+    except Exception as error:  # whatever a stranger's code raises
+        raise UserError(f"block {block!r}: {_place(error)}{_said(error)}.") from error
 
 
 def load(given: str) -> None:
@@ -163,6 +189,17 @@ def _imported(word: str) -> Any:
 
 def _name(word: str) -> str:
     return Path(word).stem if word.endswith(".py") else word
+
+
+def _place(error: BaseException) -> str:
+    """Return file and line of the innermost call that is neither ours nor torch's."""
+    libraries = [
+        str(Path(sys.modules[name].__file__ or "").parent) for name in ("qpsearch", "torch") if name in sys.modules
+    ]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith((*libraries, "<")):
+            return f"{frame.filename}:{frame.lineno}: "
+    return ""
 
 
 def _said(error: BaseException) -> str:

@@ -11,8 +11,9 @@ from functools import cache
 from typing import Final
 
 from qpsearch.architecture import TrialConfig
-from qpsearch.cost import Cost, cost
+from qpsearch.cost import Cost, cost, try_own_blocks
 from qpsearch.errors import Infeasible, SpaceError
+from qpsearch.plugins import OWN_BLOCKS
 from qpsearch.records import Budget, Scalar
 from qpsearch.resolve import resolve
 from qpsearch.seeds import derive_seed
@@ -23,6 +24,7 @@ from qpsearch.space.expressions import ExpressionError
 from qpsearch.vocabulary import SamplerKind
 
 TRIES: Final = 1000  # draws that are looked at before a space is held to be empty
+TRIED_WITH_OWN: Final = 16  # draws whose own blocks are tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +107,15 @@ def sample(space: Space, count: int, seed: int = 0) -> list[Point]:
 
 
 def check_feasible(space: Space) -> None:
-    """Look for one point that may be trained.
+    """Look for one point that may be trained; try the user's own blocks, where there are any, as some points have them.
 
     Raises:
         SpaceError: A thousand draws are all refused; the message counts by what.
+        UserError: A block of the user's own cannot be built or passed.
     """
     _first_feasible(space, derive_seed(space.search.seed, "feasible"))
+    for found in sample(space, TRIED_WITH_OWN if OWN_BLOCKS else 0, space.search.seed):
+        try_own_blocks(found.config.network)
 
 
 def survey(space: Space, count: int, seed: int = 0) -> tuple[list[Point], Refusals]:

@@ -293,7 +293,7 @@ class StudySummary:
 
     Attributes:
         name: The study's name.
-        objectives: What it optimises, the metric of training first.
+        objectives: What it optimises, the metric of training first; none where there is a problem.
         budget: What it may spend.
         counts: Trials by state.
         failures: Failed trials by reason.
@@ -307,6 +307,7 @@ class StudySummary:
         wall_s: Wall time in which drivers held it.
         gpu_s: Seconds times GPUs.
         accounts: Where the time went, by kinds of block.
+        problem: Why its space cannot be read here, such as a block of the user's own that is not known; else None.
     """
 
     name: str
@@ -324,3 +325,4 @@ class StudySummary:
     wall_s: float
     gpu_s: float
     accounts: tuple[Account, ...]
+    problem: str | None = None

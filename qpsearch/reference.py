@@ -142,8 +142,10 @@ def _parts(name: str) -> tuple[str, int]:
     known = list(dict.fromkeys([*map(str, FAMILIES), *BLOCK.words]))
     match = re.fullmatch(f"({'|'.join(sorted(known, key=len, reverse=True))})_?(\\d+)", name)
     if match is None:
-        family = nearest(name.rstrip("0123456789_"), known)
-        raise UserError(f"no network {name!r}. {family} Expected one of them and a depth: qpsearch model list.")
+        family, depth = name.rstrip("0123456789._").lower(), re.search(r"\d+", name)
+        digits = depth[0] if depth is not None else "20"
+        meant = nearest(f"{family}{digits}", [f"{each}{digits}" for each in known])
+        raise UserError(f"no network {name!r}. {meant} Expected one of them, of any depth: qpsearch model list.")
     return match[1], int(match[2])
 
 

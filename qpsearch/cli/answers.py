@@ -68,6 +68,8 @@ def status(
         )
     console = _console()
     console.print(table)
+    for problem in filter(None, (summary.problem for summary in summaries)):
+        console.print(problem, soft_wrap=True)
     for summary in summaries if study is not None else []:
         _print_details(console, summary, running)
 
@@ -188,7 +190,7 @@ def _notes(table: "ImportanceTable") -> tuple[str, ...]:
 
 
 def _print_details(console: Console, summary: StudySummary, running: list[TrialRecord]) -> None:
-    goals = ", ".join(f"{each.direction} {each.metric}" for each in summary.objectives)
+    goals = ", ".join(f"{each.direction} {each.metric}" for each in summary.objectives) or "objective unknown"
     console.print(f"{goals}; sampler {summary.sampler}, pruner {summary.pruner}", soft_wrap=True)
     console.print(f"spent: {_spent(summary)}", soft_wrap=True)
     _print_accounts(console, summary)
@@ -253,7 +255,8 @@ def _shown(value: Scalar) -> str:
 def _summary_dict(summary: StudySummary) -> dict[str, Any]:
     return {
         "name": summary.name,
-        "objective": asdict(summary.objectives[0]),
+        "problem": summary.problem,
+        "objective": asdict(summary.objectives[0]) if summary.objectives else None,
         "objectives": [asdict(objective) for objective in summary.objectives],
         "trials": summary.budget.trials,
         "budget": asdict(summary.budget),

@@ -44,7 +44,7 @@ def rename(
     from qpsearch.study.storage import Database
 
     Database.open(storage).close()  # where there is none, none is made
-    housekeeping.rename(Database.create(storage), study, str(checked_name(new)))
+    housekeeping.rename(Database.create(storage), study, str(checked_name(new, "NEW")))
     print(f"study {study} is now {new}")
 
 
@@ -77,7 +77,7 @@ def copy(
 
     source = Database.open(storage)
     target = Database.create(to or storage)
-    name = checked_name(new) or study
+    name = checked_name(new, "--as") or study
     housekeeping.copy(source, study, target, name)
     print(f"study {study} is copied to {target.shown} as {name}")
 

@@ -1,6 +1,6 @@
 """``qpsearch model ...``: the papers' networks and rules, looked at without training them on anything."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from qpsearch.cli.options import Json, print_json
-from qpsearch.cost import Cost, cost
+from qpsearch.cost import Cost, cost, try_own_blocks
 from qpsearch.errors import UserError
 from qpsearch.reference import listed, reference_network
 from qpsearch.rules import PAPER_RULES, PaperRule, described, markdown, short, spelled, values_of
@@ -22,6 +22,19 @@ if TYPE_CHECKING:
     from qpsearch.models.audit import Look
 
 PIPE_WIDTH = 200
+LOOK = "{:<9} {:>7} {:>6}  {:<5}  {:<10}  {:<10}  {:<23}  {:<23}  {:>8}  {}"  # a line of an audit
+LOOKED_AT = (
+    "precision",
+    "inputs",
+    "steps",
+    "mode",
+    "forward",
+    "backward",
+    "activations",
+    "gradients",
+    "at floor",
+    "ln of units",
+)
 
 app = typer.Typer(help="Look at networks and at the papers' design rules.", no_args_is_help=True)
 
@@ -51,6 +64,7 @@ def show(name: Name, classes: Classes = None, width: Width = None, as_json: Json
     from qpsearch.models.summary import layers_of
 
     network = reference_network(name, classes=classes, width=width)
+    try_own_blocks(network)
     layers, total = layers_of(network), cost(network)
     if as_json:
         rows = [{"name": layer.name, "kind": layer.kind, "shape": layer.shape} | asdict(layer.cost) for layer in layers]
@@ -125,16 +139,44 @@ def audit(
         seed=seed,
     )
     device = _device()
-    looks = list(look_at(network, plan, device))
-    found = {"": looks} | (
-        {label: list(look_at(other, plan, device)) for label, other in otherwise(network)} if each else {}
-    )
+    try_own_blocks(network)
+    looks = list(_shown(look_at(network, plan, device), quiet=as_json))
+    failed = sum(not look.passed for look in looks)
+    if not as_json:
+        print("activations, gradients: root mean square behind the first, a middle and the last block")
+        verdict = f"{failed} of {len(looks)} looks not finite" if failed else "everything finite"
+        print(f"{name}: {verdict}", flush=True)
+    found = {}
+    for label, other in otherwise(network) if each else ():
+        found[label] = list(look_at(other, plan, device))
+        if not as_json:
+            print(f"  {label}: {_in_short(found[label])}", flush=True)
     if as_json:
         print_json(_document(name, looks, found, device))
-    else:
-        _print_audit(name, looks, found)
-    if not all(look.passed for look in looks):
+    if failed:
         raise typer.Exit(1)
+
+
+def _shown(looks: Iterator["Look"], *, quiet: bool) -> Iterator["Look"]:
+    """Print each look when it is done: a deep network's audit takes long, and may be interrupted."""
+    if not quiet:
+        print(LOOK.format(*LOOKED_AT))
+    for look in looks:
+        if not quiet:
+            cells = (
+                look.precision,
+                f"{look.scale:g}",
+                look.steps,
+                "train" if look.training else "eval",
+                _verdict(look.forward),
+                _verdict(look.backward),
+                _by_depth(look.activations),
+                _by_depth(look.gradients),
+                "" if look.at_floor is None else f"{look.at_floor:.0%}",
+                "" if look.exponents is None else f"{look.exponents[0]:.1f} to {look.exponents[1]:.1f}",
+            )
+            print(LOOK.format(*cells).rstrip(), flush=True)
+        yield look
 
 
 def _numbers(text: str, option: str, kind: type) -> list[Any]:
@@ -143,7 +185,8 @@ def _numbers(text: str, option: str, kind: type) -> list[Any]:
     except ValueError:
         found = []
     if not found or any(not 0 <= value <= 1e9 for value in found):
-        raise UserError(f"--{option} {text}: expected numbers of at least 0 between commas, such as 1,10,100.")
+        what = "whole numbers" if kind is int else "numbers"
+        raise UserError(f"--{option} {text}: expected {what} from 0 to 1e9 between commas, such as 1,10,100.")
     return found
 
 
@@ -151,42 +194,6 @@ def _device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _print_audit(name: str, looks: Sequence["Look"], found: dict[str, list["Look"]]) -> None:
-    console = _console()
-    numbers = (
-        ">inputs",
-        ">steps",
-        "mode",
-        "forward",
-        "backward",
-        "activations",
-        "gradients",
-        ">at floor",
-        "ln of units",
-    )
-    table = _table("precision", *numbers)
-    for look in looks:
-        table.add_row(
-            look.precision,
-            f"{look.scale:g}",
-            str(look.steps),
-            "train" if look.training else "eval",
-            _verdict(look.forward),
-            _verdict(look.backward),
-            _by_depth(look.activations),
-            _by_depth(look.gradients),
-            "" if look.at_floor is None else f"{look.at_floor:.0%}",
-            "" if look.exponents is None else f"{look.exponents[0]:.1f} to {look.exponents[1]:.1f}",
-        )
-    console.print(table)
-    console.print("activations, gradients: root mean square behind the first, a middle and the last block")
-    failed = sum(not look.passed for look in looks)
-    console.print(f"{name}: {'everything finite' if not failed else f'{failed} of {len(looks)} looks not finite'}")
-    for label, others in found.items():
-        if label:
-            console.print(f"  {label}: {_in_short(others)}")
 
 
 def _in_short(looks: Sequence["Look"]) -> str:
@@ -209,7 +216,7 @@ def _by_depth(values: Sequence[float]) -> str:
 def _document(name: str, looks: Sequence["Look"], found: dict[str, list["Look"]], device: str) -> dict[str, Any]:
     document: dict[str, Any] = {"name": name, "device": device, "passed": all(look.passed for look in looks)}
     document["looks"] = [asdict(look) | {"passed": look.passed} for look in looks]
-    document["settings"] = {label: all(look.passed for look in others) for label, others in found.items() if label}
+    document["settings"] = {label: all(look.passed for look in others) for label, others in found.items()}
     return document
 
 

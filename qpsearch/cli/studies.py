@@ -155,6 +155,7 @@ def resume(
     except StorageOutdated:
         reader = Database.create(storage)
     stored = space_of(reader, study)
+    _check_larger(reader, study, trials, epochs)
     asked = _on_the_grid(stored, asked)
     if space is not None:
         refuse_other(reader, load_space(space).with_search(study=study))
@@ -166,6 +167,17 @@ def resume(
     database = Database.create(storage)
     opened = opening.resume(database, study, budget=asked, take_over=take_over, wait=_tell_wait)
     _drive(opened, loaded.resources, folder, dispatch, address, sinks, is_new=False)
+
+
+def _check_larger(database: "Database", study: str, trials: int | None, epochs: int | None) -> None:
+    """Refuse a budget that is below what was spent already."""
+    from qpsearch.study.reading import summary
+
+    spent = summary(database, study)
+    ended = sum(count for state, count in spent.counts.items() if state != "RUNNING")
+    for word, asked, done in (("trials", trials, ended), ("epochs", epochs, spent.epochs)):
+        if asked is not None and asked < done:
+            raise UserError(f"--{word} {asked}: study {study} has {done} {word} behind it. Expected at least as many.")
 
 
 def _on_the_grid(space: Space, change: Callable[[Budget], Budget]) -> Callable[[Budget], Budget]:
@@ -310,14 +322,14 @@ def _say_end(opened: "Opened", display: Progress, elsewhere: int, spent: str | N
         )
 
 
-def checked_name(study: str | None) -> str | None:
-    """Return a name that can be a study's; raises UserError."""
+def checked_name(study: str | None, given: str = "--study") -> str | None:
+    """Return a name that can be a study's; raises UserError, naming where it was given."""
     from qpsearch.space.kinds import StudyName as Kind
 
     try:
         return None if study is None else str(Kind().parse(study, "study"))
     except ValueError as error:
-        raise UserError(f"--study: {error}") from None
+        raise UserError(f"{given}: {error}") from None
 
 
 def _with_resources(space: Space, concurrent: int | None, gpus: float | None, cpus: int | None) -> Space:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from qpsearch.architecture import Stage
 from qpsearch.layout import Bound, branch_layers, is_own, output_layers, shortcut_layers
 from qpsearch.models.layers import build_layer, build_layers
-from qpsearch.plugins import own_block_of
+from qpsearch.plugins import blamed, own_block_of
 from qpsearch.vocabulary import BlockKind
 
 
@@ -111,9 +111,10 @@ def build_block(stage: Stage, width_in: int, stride: int) -> nn.Module:
     """Build a block of ours or of the user's own, with the framework's own initialisation.
 
     Raises:
-        UserError: Nobody has made a block of that name known.
+        UserError: Nobody has made a block of that name known, or its own code fails.
     """
     if is_own(stage):
-        module: nn.Module = own_block_of(stage.block).build(stage, width_in, stride)
+        with blamed(stage.block):
+            module: nn.Module = own_block_of(stage.block).build(stage, width_in, stride)
         return module
     return BLOCKS[BlockKind(stage.block)].build(stage, width_in, stride)

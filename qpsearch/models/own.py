@@ -24,8 +24,7 @@ def own_block(
     It stands at the top level of a module that ``--import`` names, or behind an entry point of the group
     ``qpsearch.blocks``. Its ``build`` gets a stage, the channels that come in and the stride, and returns a module
     that maps (N, C, H, W) to (N, stage.width, H / stride, W / stride). Convolutions below it start as the stage's
-    ``init`` says; a
-    ``branch`` (an ``nn.Sequential``) starts at zero where that rule wants it.
+    ``init`` says; a ``branch`` (an ``nn.Sequential``) starts at zero where that rule wants it.
 
     Args:
         name: The word in space files.
@@ -36,5 +35,7 @@ def own_block(
         cost: Parameters, multiply-accumulates and activation bytes from stage, input width, image side and stride;
             default: counted on the meta device, for which the driver loads torch.
     """
-    counted = cost or lru_cache(maxsize=10_000)(partial(block_cost, build))  # a space draws the same blocks again
-    return OwnBlock(name=name, build=build, rules=dict(rules or {}), formula=formula, cost=counted)
+    counted = lru_cache(maxsize=10_000)(partial(block_cost, build))  # a space draws the same blocks again
+    return OwnBlock(
+        name=name, build=build, rules=dict(rules or {}), formula=formula, cost=cost or counted, attempt=counted
+    )

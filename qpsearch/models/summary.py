@@ -13,6 +13,7 @@ from qpsearch.errors import UserError
 from qpsearch.layout import down
 from qpsearch.models.layers import ProductUnit2d
 from qpsearch.models.network import build_model
+from qpsearch.plugins import blamed
 from qpsearch.vocabulary import Numbers
 
 
@@ -40,23 +41,34 @@ def layers_of(network: Network) -> list[LayerSummary]:
     return list(_passed(model, images))
 
 
-def block_cost(build: Callable[[Stage, int, int], nn.Module], *shape: Any) -> tuple[int, int, int]:
+def block_cost(
+    build: Callable[[Stage, int, int], nn.Module], stage: Stage, width_in: int, size: int, stride: int
+) -> tuple[int, int, int]:
     """Count what a block costs: parameters, MACs of convolutions, linear layers and product units, activation bytes.
 
     Args:
         build: Makes the block.
-        shape: Its stage, its input width, the side of its input images, its stride.
+        stage: Its stage.
+        width_in: Channels of its input.
+        size: Side of its input images.
+        stride: Its stride.
 
     Raises:
-        UserError: It does not make the images that its stage asks for.
+        UserError: It cannot be built or passed, does not make the images that its stage asks for, or lets no gradient
+            through.
     """
-    stage, width_in, size, stride = shape
-    with torch.device("meta"):
-        block, images = build(stage, width_in, stride), torch.empty(2, width_in, size, size)
-        made, wanted = tuple(block(images).shape[1:]), (stage.width, down(size, stride), down(size, stride))
+    with blamed(stage.block), torch.device("meta"):
+        block, images = build(stage, width_in, stride), torch.empty(2, width_in, size, size, requires_grad=True)
+        y: Any = block(images.clone())  # a copy: a leaf could not be changed in place
+    if not isinstance(block, nn.Module) or not isinstance(y, Tensor):
+        what = f"makes {type(y).__name__} of images" if isinstance(block, nn.Module) else f"is {type(block).__name__}"
+        raise UserError(f"block {stage.block!r} {what}. Expected a torch module that makes images of images.")
+    made, wanted = tuple(y.shape[1:]), (stage.width, down(size, stride), down(size, stride))
     if made != wanted:
         shapes = f"{made} of images ({width_in}, {size}, {size}) at stride {stride}"
         raise UserError(f"block {stage.block!r} makes {shapes}. Expected {wanted}.")
+    if not y.requires_grad:
+        raise UserError(f"block {stage.block!r} lets no gradient through to its input: is something detached?")
     total = sum((layer.cost for layer in _passed(block, images)), Cost())
     loose = sum(parameter.numel() for parameter in block.parameters()) - total.parameters  # those of no layer
     return total.parameters + loose, total.macs, total.activation_bytes

@@ -12,7 +12,7 @@ from qpsearch.errors import StorageConflict, StudyBusy, StudyExists
 from qpsearch.study import lease
 from qpsearch.study.checkpoints import CheckpointFolder
 from qpsearch.study.lease import Driver
-from qpsearch.study.opening import checkpoints_of, default_root, exists_message, find_study
+from qpsearch.study.opening import checkpoints_of, default_root, find_study
 from qpsearch.study.optuna_rows import study_id
 from qpsearch.study.storage import Database
 from qpsearch.study.tables import (
@@ -95,6 +95,7 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
         StudyNotFound: There is no such study.
         StudyExists: The target has a study of the new name.
     """
+    taken = f"study {new!r} exists in {target.shown}. Give the copy another name: --as NAME."
     uid, now = uuid.uuid4().hex, time.time()
     facts, rows = source.read(lambda c: _read(c, find_study(c, name)))
     root = facts["checkpoint_root"]
@@ -108,7 +109,7 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
 
     def refuse_name(connection: Connection) -> None:
         if study_id(connection, new) is not None:
-            raise StudyExists(exists_message(new))
+            raise StudyExists(taken)
 
     target.read(refuse_name)
     theirs, ours = (checkpoints_of(database, SimpleNamespace(**f)) for database, f in ((source, facts), (target, own)))
@@ -119,7 +120,7 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
         ours.drop_all()
         ours.settle()
         if isinstance(error, StorageConflict):
-            raise StudyExists(exists_message(new)) from None
+            raise StudyExists(taken) from None
         raise
 
 

@@ -289,8 +289,12 @@ def exists_message(name: str) -> str:
 
 
 def stored_space(facts: Row[Any], name: str) -> Space:
-    """Return the space that a study was made from, with the study's own name, seed, budget and resources."""
-    space = parse_space(facts.space_text, facts.space_source, strict=False)
+    """Return the space that a study was made from, with the study's own name, seed, budget and resources.
+
+    Raises:
+        SpaceError: It names a block of the user's own that is not known here, or not as it was.
+    """
+    space = parse_space(facts.space_text, f"study {name}", strict=False)  # the file may have changed since
     space = space.with_search(study=name, budget=budget_of(facts), seed=facts.seed)
     return replace(space, resources=Resources(**json.loads(facts.resources_json)))
 

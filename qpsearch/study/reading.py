@@ -10,6 +10,7 @@ from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Row, case, func, select
 
+from qpsearch.errors import SpaceError
 from qpsearch.records import Account, Objective, StudySummary, TrialRecord, blocks_of
 from qpsearch.space import Space
 from qpsearch.space.space import Search
@@ -189,7 +190,7 @@ def _facts(connection: Connection, study: int) -> Row[Any]:
 def _summary(connection: Connection, study: int, name: str) -> StudySummary:
     """Count in the database: a study of thousands of trials must not be read to be summed up."""
     facts = _facts(connection, study)
-    space = stored_space(facts, name)
+    objectives, problem = _objectives(facts, name)
     own = select(trials.c.state, func.count()).join(configs, configs.c.trial_id == trials.c.trial_id)
     counts = connection.execute(own.where(trials.c.study_id == study).group_by(trials.c.state))
     failed = select(attempts.c.reason, func.count().label("number")).join(
@@ -202,12 +203,12 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
     recorded, seconds = connection.execute(work.where(trials.c.study_id == study)).one()
     return StudySummary(
         name=name,
-        objectives=space.search.objectives,
+        objectives=objectives,
         budget=budget_of(facts),
         counts={state.name: count for state, count in counts},
         failures={row.reason: row.number for row in failures},
         infeasible=connection.execute(select(func.count()).where(infeasible.c.study_id == study)).scalar_one(),
-        best=_best(connection, study, space.search.objectives),
+        best=_best(connection, study, objectives) if objectives else None,
         seconds=seconds or 0.0,
         drivers=_drivers(connection, study),
         sampler=facts.sampler,
@@ -216,7 +217,16 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
         wall_s=covered(list(lease_intervals(connection, study).values())),
         gpu_s=gpu_seconds(connection, study),
         accounts=_accounts(connection, study),
+        problem=problem,
     )
+
+
+def _objectives(facts: Row[Any], name: str) -> tuple[tuple[Objective, ...], str | None]:
+    """Return what a study optimises, or why that cannot be told: one study must not hide the others of a list."""
+    try:
+        return stored_space(facts, name).search.objectives, None
+    except SpaceError as error:
+        return (), error.problems[0]
 
 
 def _best(connection: Connection, study: int, objectives: Sequence[Objective]) -> TrialRecord | None:

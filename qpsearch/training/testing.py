@@ -35,6 +35,11 @@ def test_run(
     if found is None:
         raise ArtifactError(f"{folder}/{name}: is gone or damaged, so its trial cannot be evaluated.")
     model = build_model(config.network, 0).to(place)
-    model.load_state_dict(found.model)
+    try:
+        model.load_state_dict(found.model)
+    except RuntimeError:
+        blocks = ", ".join(sorted({str(stage.block) for stage in config.network.stages}))
+        other = f"{folder}/{name}: holds other weights than its network has now."
+        raise ArtifactError(f"{other} One of its blocks has changed since: {blocks}.") from None
     images = test_images(config.data.dataset, data_folder, place)
     return [evaluate(model, images, config.data.dataset, level) for level in levels]

@@ -8,6 +8,19 @@ import pytest
 from tests.cli.run import ROOT, qpsearch, reply
 
 README = (ROOT / "README.md").read_text()
+BROKEN = """\
+from torch import nn
+from qpsearch.models import own_block
+
+class Own(nn.Module):
+    def __init__(self, stage, width_in, stride):
+        super().__init__()
+        self.layer = nn.Conv2d(width_in, stage.width, 3, stride, padding=1)
+    def forward(self, x):
+        BROKEN
+
+own = own_block("own", Own)
+"""
 SPACE = """\
 study: mine
 data: {dataset: digits, validation: 300}
@@ -52,7 +65,76 @@ def test_a_block_of_ones_own_is_searched_like_ours(folder: Path) -> None:
     shown = reply(folder, "model", "show", "gated20", "--import", "gated")
     assert sum(layer["parameters"] for layer in shown["layers"]) == shown["parameters"]
     forgotten = qpsearch(folder, "resume", "mine", "--trials", "4")
-    assert (forgotten.returncode, "One of your own comes by --import MODULE" in forgotten.stderr) == (2, True)
+    assert forgotten.returncode == 2
+    assert "study mine:" in forgotten.stderr  # not the file, which may be another by now
+    assert "One of your own comes by --import MODULE" in forgotten.stderr
+    lower = qpsearch(folder, "resume", "mine", "--trials", "2", "--import", "gated")
+    assert (lower.returncode, "study mine has 3 trials behind it" in lower.stderr) == (2, True)
+
+
+def test_a_study_of_a_block_that_is_gone_is_listed_and_can_be_deleted(folder: Path) -> None:
+    done = qpsearch(folder, "--import", "gated", "run", "mine.yaml", "--dispatch", "inline", "--trials", "1")
+    assert done.returncode == 0, done.stderr
+    plain = SPACE.replace("mine", "plain").replace("gated, ", "").replace(", prior: gated", "")
+    (folder / "plain.yaml").write_text(plain.replace(", gated: {reduction: {choice: [2, 8]}}", ""))
+    assert qpsearch(folder, "run", "plain.yaml", "--dispatch", "inline", "--trials", "1").returncode == 0
+    (folder / "gated.py").unlink()
+    listed = qpsearch(folder, "status")
+    assert listed.returncode == 0, listed.stderr
+    assert " mine " in listed.stdout
+    assert " plain " in listed.stdout
+    assert "unknown block 'gated'" in listed.stdout
+    problems = {each["name"]: each["problem"] for each in reply(folder, "status")["studies"]}
+    assert problems["plain"] is None
+    assert problems["mine"].startswith("study mine:")
+    assert qpsearch(folder, "studies", "delete", "mine", "--yes").returncode == 0
+    assert [each["name"] for each in reply(folder, "status")["studies"]] == ["plain"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("return self.nothing(x)", "AttributeError: 'Own' object has no attribute 'nothing'"),
+        ("return self.layer(x), x", "makes tuple of images. Expected a torch module that makes images of images."),
+        ("return self.layer(x)[:, 1:]", "block 'own' makes ("),
+        ("return self.layer(x).detach()", "block 'own' lets no gradient through to its input"),
+        ("return self.layer(x) + 0 * stage.rules['n']", "NameError: name 'stage' is not defined"),
+    ],
+)
+def test_a_block_that_fails_is_answered_with_the_place_in_its_own_code(tmp_path: Path, broken: str, said: str) -> None:
+    (tmp_path / "own.py").write_text(BROKEN.replace("BROKEN", broken))
+    done = qpsearch(tmp_path, "model", "show", "own8", "--import", "own")
+    assert done.returncode == 2, done.stdout
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("own.py:9: " in done.stderr) == ("Error: " in said)
+
+
+def test_a_block_that_fails_is_answered_before_anything_is_spent(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(BROKEN.replace("BROKEN", "return self.nothing(x)"))
+    rules = ", own: {reduction: {choice: [2, 8]}}"
+    (tmp_path / "mine.yaml").write_text(SPACE.replace("gated", "own").replace(rules, ""))
+    for words in (
+        ("run", "mine.yaml", "--dispatch", "inline"),
+        ("space", "check", "mine.yaml"),
+        ("model", "audit", "own8"),
+    ):
+        done = qpsearch(tmp_path, *words, "--import", "own")
+        assert done.returncode == 2, done.stdout
+        assert "own.py:9: AttributeError: 'Own' object has no attribute 'nothing'" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "studies").exists()
+
+
+def test_weights_of_a_block_that_has_changed_are_answered(folder: Path) -> None:
+    alone = SPACE.replace("{choice: [gated, additive], prior: gated}", "gated")
+    (folder / "mine.yaml").write_text(alone)
+    done = qpsearch(folder, "--import", "gated", "run", "mine.yaml", "--dispatch", "inline", "--trials", "1")
+    assert done.returncode == 0, done.stderr
+    (folder / "gated.py").write_text(readmes_block().replace("self.", "self.new_"))
+    tested = qpsearch(folder, "evaluate", "mine", "--import", "gated")
+    assert tested.returncode == 2
+    assert "holds other weights than its network has now. One of its blocks has changed since: gated." in tested.stderr
 
 
 @pytest.mark.ray
@@ -81,23 +163,28 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
         ("import no_such_thing", "own: cannot be imported: ModuleNotFoundError"),
         ("1 / 0", "own: cannot be imported: ZeroDivisionError: division by zero"),
         ("x = 1", "own: has no block. Expected NAME = own_block(...)"),
-        ("from qpsearch.models import own_block\nx = own_block('quotient', None)", "cannot be named 'quotient'"),
-        ("from qpsearch.models import own_block\nx = own_block('two words', None)", "cannot be named 'two words'"),
-        ("from qpsearch.models import own_block\nx = own_block('own', None, rules={'r': 3})", "'r' is no rule"),
-        ("from qpsearch.models import own_block\nx = own_block('pure', None)", "cannot be named 'pure'"),
-        ("from qpsearch.models import own_block\nx = own_block('choice', None)", "cannot be named 'choice'"),
+        ("from qpsearch.models import own_block\nx = own_block('quotient', print)", "cannot be named 'quotient'"),
+        ("from qpsearch.models import own_block\nx = own_block('two words', print)", "cannot be named 'two words'"),
+        ("from qpsearch.models import own_block\nx = own_block('own', print, rules={'r': 3})", "'r' is no rule"),
+        ("from qpsearch.models import own_block\nx = own_block('pure', print)", "cannot be named 'pure'"),
+        ("from qpsearch.models import own_block\nx = own_block('choice', print)", "cannot be named 'choice'"),
+        ("from qpsearch.models import own_block\nx = own_block('own', 3)", "block 'own': 3 builds nothing"),
         (
-            "from qpsearch.models import own_block\nx, y = own_block('own', None), own_block('own', None)",
+            "from qpsearch.models import Rule, own_block\nx = own_block('own', print, rules={'r': Rule(kind=int, doc='.')})",
+            "'r' is no rule. Expected a word and a Rule, such as Rule(kind=Whole(1, 64)",
+        ),
+        (
+            "from qpsearch.models import own_block\nx, y = own_block('own', print), own_block('own', print)",
             "block 'own': another module has brought a block of that name",
         ),
         (
             "from qpsearch.models import Rule, Whole, own_block\n"
-            "x = own_block('own', None, rules={'r': Rule(kind=Whole(1, 2), doc='.')})",
+            "x = own_block('own', print, rules={'r': Rule(kind=Whole(1, 2), doc='.')})",
             "block 'own': rule 'r' has no default",
         ),
         (
             "from qpsearch.models import Rule, Whole, own_block\n"
-            "x = own_block('own', None, rules={'r': Rule(kind=Whole(1, 2), default=3, doc='.')})",
+            "x = own_block('own', print, rules={'r': Rule(kind=Whole(1, 2), default=3, doc='.')})",
             "block 'own': rule 'r' has a default that it cannot have: 3 is not a whole number from 1 to 2",
         ),
     ],
@@ -161,7 +248,7 @@ def test_a_file_in_the_shadow_of_another_module_is_answered(tmp_path: Path) -> N
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "blocks.py").write_text(
-            f"from qpsearch.models import own_block\nx = own_block('{folder}', None)"
+            f"from qpsearch.models import own_block\nx = own_block('{folder}', print)"
         )
     done = qpsearch(tmp_path, "space", "list", "--import", "./a/blocks.py", "--import", "./b/blocks.py")
     assert done.returncode == 2
