@@ -75,9 +75,9 @@ def test_an_audit_exits_with_1_where_something_is_not_finite(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("show", "resnt20"), "no network 'resnt20'. Did you mean 'resnet'? "),
+        (("show", "resnt20"), "no network 'resnt20'. Did you mean 'resnet20'? "),
         (("show", "resnet21"), "no network 'resnet21'. Expected a depth 6n + 2"),
-        (("audit", "resnet20", "--steps", "one"), "--steps one: expected numbers"),
+        (("audit", "resnet20", "--steps", "one"), "--steps one: expected whole numbers"),
         (("audit", "resnet20", "--scales", "-1"), "--scales -1: expected numbers"),
         (("audit", "resnet20", "--precisions", "fp32"), "--precisions fp32: is none. Expected some of float32"),
     ],
