@@ -167,6 +167,8 @@ def runtime_env() -> dict[str, Any]:
 
 
 def _imported(word: str) -> Any:
+    if not word.endswith(".py") and not all(part.isidentifier() for part in word.split(".")):
+        raise UserError(f"{word}: is no module. Expected a file such as ./blocks.py, or a name such as blocks.")
     folder = str(Path(word).parent.absolute()) if word.endswith(".py") else str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)

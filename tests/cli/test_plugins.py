@@ -259,6 +259,8 @@ def test_a_module_that_is_not_there_is_answered(tmp_path: Path) -> None:
     for words, said in (
         (("--import", "nowhere"), "nowhere: no such module"),
         (("--import", "./nowhere.py"), "./nowhere.py: no such module"),
+        (("--import", "./mine.yaml"), "./mine.yaml: is no module. Expected a file such as ./blocks.py"),
+        (("--import", "."), ".: is no module."),
         (("--import",), "--import: names no module"),
     ):
         done = qpsearch(tmp_path, "space", "list", *words)
