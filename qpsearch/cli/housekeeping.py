@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from qpsearch.cli.answers import status
-from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyName, print_json
-from qpsearch.cli.studies import checked_name
+from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyName, checked_name, print_json
 from qpsearch.errors import UserError
 from qpsearch.space import load_space
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from qpsearch.datasets import DATASETS
-from qpsearch.errors import DataError, StorageEmpty, StorageOutdated
+from qpsearch.errors import DataError, StorageEmpty, StorageOutdated, UserError
 from qpsearch.vocabulary import DatasetName
 
 DEFAULT_STORAGE = "sqlite:///studies/qpsearch.db"
@@ -81,6 +81,16 @@ def existing_studies(storage: str) -> list[str]:
         return study_names(Database.open(storage))
     except (StorageEmpty, StorageOutdated):
         return []  # opening it for writing makes or migrates the tables, and looks again
+
+
+def checked_name(study: str | None, given: str = "--study") -> str | None:
+    """Return a name that can be a study's; raises UserError, naming where it was given."""
+    from qpsearch.space.kinds import StudyName as Kind
+
+    try:
+        return None if study is None else str(Kind().parse(study, "study"))
+    except ValueError as error:
+        raise UserError(f"{given}: {error}") from None
 
 
 def has_gpu() -> bool:

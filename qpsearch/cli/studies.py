@@ -16,6 +16,7 @@ from qpsearch.cli.options import (
     DEFAULT_STORAGE,
     Storage,
     StudyName,
+    checked_name,
     data_folder,
     existing_studies,
     has_gpu,
@@ -320,16 +321,6 @@ def _say_end(opened: "Opened", display: Progress, elsewhere: int, spent: str | N
             f"the best of many is optimistic until it is trained again on fresh seeds\n"
             f"look further: qpsearch best {opened.name}; qpsearch importance {opened.name}"
         )
-
-
-def checked_name(study: str | None, given: str = "--study") -> str | None:
-    """Return a name that can be a study's; raises UserError, naming where it was given."""
-    from qpsearch.space.kinds import StudyName as Kind
-
-    try:
-        return None if study is None else str(Kind().parse(study, "study"))
-    except ValueError as error:
-        raise UserError(f"{given}: {error}") from None
 
 
 def _with_resources(space: Space, concurrent: int | None, gpus: float | None, cpus: int | None) -> Space:
