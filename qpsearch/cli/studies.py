@@ -156,7 +156,8 @@ def resume(
     except StorageOutdated:
         reader = Database.create(storage)
     stored = space_of(reader, study)
-    _check_larger(reader, study, trials, epochs)
+    if trials is not None or epochs is not None:
+        _check_larger(reader, study, trials, epochs)
     asked = _on_the_grid(stored, asked)
     if space is not None:
         refuse_other(reader, load_space(space).with_search(study=study))

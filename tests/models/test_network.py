@@ -12,10 +12,10 @@ from torch import nn
 from qpsearch.architecture import Stage
 from qpsearch.errors import Infeasible, UserError
 from qpsearch.models import build_model, reference_network
-from qpsearch.points import sample
+from qpsearch.points import point, sample
 from qpsearch.reference import listed
 from qpsearch.resolve import alpha_for, check_shapes
-from qpsearch.space import parse_space
+from qpsearch.space import RandomChooser, parse_space
 from qpsearch.vocabulary import (
     BlockKind,
     BranchKind,
@@ -139,6 +139,25 @@ def test_stages_that_do_not_fit_together_are_infeasible() -> None:
         check_shapes(replace(network, stages=(halving,) * 7))
     with pytest.raises(Infeasible, match="the stem is bounded as a quotient, but the first stage is none"):
         check_shapes(replace(network, stem_activation=StemActivation.QUOTIENT))
+
+
+def test_batches_of_one_image_of_one_pixel_are_infeasible_where_they_are_normalised() -> None:
+    text = """
+        study: single
+        data: {dataset: digits, validation: 300}
+        network:
+          stem: {width: 8}
+          stages: [{width: 8, stride: 4, depth: 1, block: additive}, {width: 8, stride: 2, depth: 1, block: additive}]
+          rules: {norm: NORM}
+        training: {epochs: 1, batch_size: 1}
+    """
+    with pytest.raises(Infeasible, match="stage 1 normalises batches of one image of one pixel"):
+        point(parse_space(text.replace("NORM", "batch")), RandomChooser(0))
+    for harmless in (
+        text.replace("NORM", "group"),
+        text.replace("NORM", "batch").replace("batch_size: 1", "batch_size: 2"),
+    ):
+        assert point(parse_space(harmless), RandomChooser(0)).config.network.blocks == 2
 
 
 AFTER = {"norms": NormsAround.AFTER}

@@ -127,6 +127,16 @@ def test_a_last_image_on_its_own_joins_the_batch_before() -> None:
     assert len(list(train(config, RunSettings(seed=0)))) == 1
 
 
+def test_an_epoch_of_single_images_is_not_timed_as_one_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run of the work takes a second here: an image in training, two in evaluation."""
+    clock = iter(range(10_000))
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
+    config = digits(BlockKind.ADDITIVE)
+    config = replace(config, recipe=replace(config.recipe, batch_size=1))
+    found = loop.seconds_an_epoch(config, RunSettings(seed=0), within_s=4)
+    assert found == pytest.approx((1497 - 300) * 1.0 + 300 * 0.5)
+
+
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
     config, settings = digits(*ALL, epochs=4), RunSettings(seed=5, checkpoint_folder=str(tmp_path))
     whole = list(train(config, settings))
