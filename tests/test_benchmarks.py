@@ -40,7 +40,7 @@ def test_a_product_unit_is_compared_with_its_parts_and_with_a_convolution() -> N
     found = product_unit.rows("cpu", repetitions=2, shapes=((8, 8),), batch=4)
     assert {row.name.partition(" 4x")[0] for row in found} == {
         f"{side}: {what}" for side in ("plain", "conv") for what in ("time", "kept", "peak")
-    }
+    } | {"plain: least time"}
     for row_ in found:
         assert min(row_.ours, row_.against) > 0
         if row_.name.startswith("plain: kept"):
@@ -68,7 +68,13 @@ def test_the_driver_alone_is_compared_with_what_tune_delivers(tmp_path: Path) ->
 
 def test_a_ratio_is_taken_repetition_by_repetition() -> None:
     """A machine that slows down tenfold half-way slows both, and leaves the ratio as it is."""
-    times = iter([1.0, 4.0, 1.0, 4.0, 10.0, 40.0])
-    runs = alternate(3, lambda: next(times), lambda: next(times))
+    ours, theirs = iter([1.0, 1.0, 10.0]), iter([4.0, 4.0, 40.0])
+    runs = alternate(3, lambda: next(ours), lambda: next(theirs))
     found = row("driver: x", runs, alternative="y", unit="s", note="")
     assert (found.ours, found.against, found.ratio, found.spread, found.n) == (1.0, 4.0, 0.25, (0.25, 0.25), 3)
+
+
+def test_each_side_runs_at_each_place_in_turn() -> None:
+    ran: list[str] = []
+    assert alternate(3, *(lambda name=name: ran.append(name) or name for name in "abc")) == [("a", "b", "c")] * 3  # type: ignore[misc]
+    assert "".join(ran) == "abcbcacab"

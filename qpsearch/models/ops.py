@@ -98,8 +98,8 @@ def product_unit2d(
         positivity: How x is made positive (rule P7).
         padding: Where zeros are added (rule P11).
         numbers: Real or complex powers (rule P16).
-        fused: One step of autograd that keeps half of what the composition keeps; False composes the same numbers of
-            torch's own operations.
+        fused: One step of autograd that keeps two fifths of what the composition keeps; False composes the same
+            numbers of torch's own operations.
 
     Returns:
         (N, C', H / s, W / s), positive if real; in float32 finite wherever the sum stays below 88, and 0 below -103.

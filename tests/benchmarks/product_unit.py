@@ -2,7 +2,8 @@
 
 Forward and backward of a layer, at the shapes of the CIFAR and ImageNet networks, against the same numbers composed of
 torch's own operations (``plain:``) and against an ordinary convolution of the same shape (``conv:``): seconds, bytes kept
-for backward, and the most bytes held at once. On the GPU where there is one.
+for backward, and the most bytes held at once. ``plain: least time`` is what no product unit can do without, against the
+same composition. On the GPU where there is one.
 """
 
 import argparse
@@ -26,6 +27,8 @@ from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware,
 SHAPES = ((16, 32), (32, 16), (64, 8), (64, 32), (128, 16), (256, 8))  # channels, side
 BATCH = {"cpu": 64, "cuda": 512}
 TIME_TARGET, MEMORY_TARGET, CONV_TARGET = 0.75, 0.7, 1.25
+ALTERNATIVES = {"plain": "the composition of torch's operations", "conv": "a convolution"}
+LEAST = "of both, a convolution, an exponential and a logarithm alone"
 FORMATS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
@@ -46,6 +49,12 @@ class Layer:
 
     def conv(self) -> Tensor:
         return F.conv2d(self.x, self.w, padding=1)
+
+    def least(self) -> Tensor:
+        """A convolution, and as many exponentials and logarithms as a product unit takes."""
+        with torch.no_grad():
+            self.x.exp().log_()
+        return self.conv()
 
     def step(self, forward: Callable[[], Tensor]) -> None:
         """Forward and backward."""
@@ -100,16 +109,16 @@ def rows(
     batch, found = batch or BATCH[device], []
     for (channels, side), (word, memory_format) in ((shape, each) for shape in shapes for each in FORMATS.items()):
         layer = make(channels, side, batch, device, memory_format)
-        sides = (layer.fused, layer.plain, layer.conv)
+        sides = (layer.fused, layer.plain, layer.conv, layer.least)
         for side_ in sides:
             layer.step(side_)  # the first of each chooses its kernels
         times = alternate(repetitions, *(partial(timed, partial(layer.step, each)) for each in sides))
         shape = f"{batch}x{channels}x{side}x{side} {word}"
         note = f"forward and backward of 3x3, clip 8, on {device}"
-        against = {"plain": 1, "conv": 2}
         targets = {"plain": TIME_TARGET, "conv": CONV_TARGET if device == "cuda" and channels >= 128 else None}
-        for name, index in against.items():
-            what = "the composition of torch's operations" if name == "plain" else "a convolution"
+        least = [(each[3], each[1]) for each in times]
+        found.append(row(f"plain: least time {shape}", least, alternative=ALTERNATIVES["plain"], unit="s", note=LEAST))
+        for index, (name, what) in enumerate(ALTERNATIVES.items(), start=1):
             pairs = [(each[0], each[index]) for each in times]
             found.append(
                 row(f"{name}: time {shape}", pairs, alternative=what, unit="s", target=targets[name], note=note)

@@ -52,8 +52,16 @@ class Row:
 
 
 def alternate(repetitions: int, *sides: Callable[[], T]) -> list[tuple[T, ...]]:
-    """Run ours and its alternatives in turn, so that a machine that slows down slows all of them."""
-    return [tuple(side() for side in sides) for _ in range(repetitions)]
+    """Run ours and its alternatives in turn, so that a machine that slows down slows all of them.
+
+    Each repetition begins with another side: what comes after a heavy one finds its data out of the cache.
+    """
+    found = []
+    for repetition in range(repetitions):
+        order = [(repetition + place) % len(sides) for place in range(len(sides))]
+        results = {index: sides[index]() for index in order}
+        found.append(tuple(results[index] for index in range(len(sides))))
+    return found
 
 
 def timed(action: Callable[[], object]) -> float:

@@ -150,7 +150,7 @@ def parts(width: int = 3, dtype: torch.dtype = torch.float64) -> tuple[Tensor, T
     return x, w, torch.tensor(0.3, dtype=dtype, requires_grad=True)
 
 
-def test_the_fused_form_keeps_half_of_what_the_plain_one_keeps() -> None:
+def test_the_fused_form_keeps_little_of_what_the_plain_one_keeps() -> None:
     x, w, theta = parts(64, torch.float32)
 
     def kept(fused: bool) -> int:
