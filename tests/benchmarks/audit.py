@@ -1,6 +1,6 @@
 """Audits of whole families: ``python -m tests.benchmarks.audit [--quick] [--output FILE]``.
 
-Every family at 20, 110 and 272 layers, 100 steps, six mixes of precision and scale of inputs; then, at 20 layers, with each
+Every family at 8, 20, 110 and 272 layers, 100 steps, six mixes of precision and scale of inputs; then, at 20 layers, with each
 rule set otherwise, one at a time. Takes about an hour; the table is committed.
 """
 
@@ -19,7 +19,7 @@ from tests.benchmarks.report import hardware
 
 FAMILIES = ("resnet", "quotient", "pure", "pure_norelu", "additive", "product_unit", "quotient_product_unit")
 CHANGED = ("additive20", "quotient20", "product_unit20", "quotient_product_unit20", "pure20")
-DEPTHS = (20, 110, 272)
+DEPTHS = (8, 20, 110, 272)
 WHOLE = AuditPlan(size=16, batch=8)
 SHORT = AuditPlan(size=16, batch=8, steps=(0, 1, 10), scales=(1.0, 1e3))
 
