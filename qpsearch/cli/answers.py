@@ -147,7 +147,8 @@ def importance(
         typer.Option(help="branches: fANOVA, conditional parameters within their branch. The others are Optuna's own."),
     ] = EvaluatorName.BRANCHES,
     output: Annotated[
-        Path | None, typer.Option(help="The HTML page; default studies/STUDY-importance.html.", metavar="FILE")
+        Path | None,
+        typer.Option(help="The HTML page; default studies/STUDY-importance[-EVALUATOR].html.", metavar="FILE"),
     ] = None,
     storage: Storage = DEFAULT_STORAGE,
     as_json: Json = False,
@@ -163,7 +164,8 @@ def importance(
     database = Database.open(storage)
     objective = reading.space_of(database, study).search.objective
     table = judge(reading.frozen_trials(database, study), objective, study=study, evaluator=Evaluator(evaluator.value))
-    path = output or Path("studies") / f"{study}-importance.html"
+    word = "" if evaluator is EvaluatorName.BRANCHES else f"-{evaluator.value}"
+    path = output or Path("studies") / f"{study}-importance{word}.html"
     write_page(importance_bars(table), _notes(table), path)
     if as_json:
         print_json(table.to_dict() | {"page": str(path)})

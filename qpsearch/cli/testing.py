@@ -51,7 +51,8 @@ class Tested:
 def evaluate(
     study: StudyName,
     trial: Annotated[
-        list[int] | None, typer.Option("--trial", metavar="N", help="Which trial; may be repeated; default: the best.")
+        list[int] | None,
+        typer.Option("--trial", metavar="N", help="Which trial; repeatable; default: the best, by accuracy."),
     ] = None,
     noise: Annotated[
         list[str] | None,

@@ -107,9 +107,13 @@ def test_importance_names_its_evaluator_and_what_it_left_out(study: Path, evalua
     assert f"{document['n']} complete trials of 30" in html
 
 
-def test_the_importance_page_goes_beside_the_studies(study: Path) -> None:
+def test_each_evaluators_page_goes_beside_the_studies_and_replaces_no_others(study: Path) -> None:
     qpsearch(study, "importance", "scripted")
-    assert (study / "studies" / "scripted-importance.html").exists()
+    page = study / "studies" / "scripted-importance.html"
+    before = page.read_text()
+    qpsearch(study, "importance", "scripted", "--evaluator", "ped-anova")
+    assert (study / "studies" / "scripted-importance-ped-anova.html").exists()
+    assert page.read_text() == before
 
 
 def test_a_study_that_exists_is_refused_with_both_ways_out(study: Path) -> None:
