@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from qpsearch.space.fields import REQUIRED, LeafField
-from qpsearch.space.kinds import Bounds, Duration, Flag, Kind, OneOf, OrWord, Words
+from qpsearch.space.fields import LeafField
 from qpsearch.space.schema import field_at
 
 
@@ -356,49 +355,6 @@ PAPER_RULES: Final = (
 )
 
 
-def short(path: str) -> str:
-    """Return a setting's path without what all rules have in common."""
-    return path.removeprefix("network.rules.").replace("network.stages.0.", "stages.N.").removeprefix("network.")
-
-
-def values_of(kind: Kind) -> str:
-    """Return what a setting may be, in a few words."""
-    match kind:
-        case OneOf(words=words):
-            return ", ".join(map(str, words))
-        case Words(words=named):
-            return ", ".join(named)
-        case Flag():
-            return "true, false"
-        case OrWord(word=word, kind=inner):
-            return f"{word}, {values_of(inner)}"
-        case Duration() | Bounds():
-            return kind.expected
-        case _:
-            return kind.expected.removeprefix("a ")
-
-
-def described(rule: PaperRule) -> str:
-    """Return a rule's settings with their values, and our default where there is one."""
-    fields = rule.fields()
-    if len(fields) > 3:  # a recipe
-        return "; ".join(filter(None, (", ".join(f"`{short(path)}`" for path, _ in fields), rule.note)))
-    parts = []
-    for path, field in fields:
-        default = "" if field.default is REQUIRED else f" (default {spelled(field.default)})"
-        parts.append(f"`{short(path)}`: {values_of(field.kind)}{default}")
-    return "; ".join(filter(None, (*parts, rule.note)))
-
-
 def spelled(value: object) -> str:
     """Return a default as a space file spells it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def markdown() -> str:
-    """Return the rules as a table, as the README has it."""
-    lines = ["| rule | choice | setting: values | the paper has | known from | not recovered |", f"|{'---|' * 6}"]
-    for rule in PAPER_RULES:
-        cells = (rule.id, rule.choice, described(rule), rule.paper, rule.source, rule.open or "-")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from qpsearch.analysis.importance import ImportanceTable
+from qpsearch.analysis.importance import Importance, ImportanceTable
 
 ALWAYS, BRANCH = "#3566a8", "#d07f2e"
 
@@ -10,32 +10,11 @@ ALWAYS, BRANCH = "#3566a8", "#d07f2e"
 def importance_bars(table: ImportanceTable) -> go.Figure:
     """Draw a bar for each parameter with its interval, the most important on top."""
     rows = list(reversed(table.importances))
-    figure = go.Figure()
-    for name, color, shown in (
-        ("judged on all complete trials", ALWAYS, [row for row in rows if row.trials == table.n]),
-        ("judged within its branch", BRANCH, [row for row in rows if row.trials != table.n]),
-    ):
-        if shown:
-            figure.add_trace(
-                go.Bar(
-                    name=name,
-                    orientation="h",
-                    y=[row.parameter for row in shown],
-                    x=[row.importance for row in shown],
-                    marker_color=color,
-                    error_x={
-                        "type": "data",
-                        "symmetric": False,
-                        "array": [row.high - row.importance for row in shown],
-                        "arrayminus": [row.importance - row.low for row in shown],
-                        "color": "#444444",
-                        "thickness": 1.2,
-                    },
-                    customdata=[[row.low, row.high, row.trials] for row in shown],
-                    hovertemplate="%{y}<br>importance %{x:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
-                    "<br>%{customdata[2]} complete trials<extra></extra>",
-                )
-            )
+    sides = (
+        _bars("judged on all complete trials", ALWAYS, [row for row in rows if row.trials == table.n]),
+        _bars("judged within its branch", BRANCH, [row for row in rows if row.trials != table.n]),
+    )
+    figure = go.Figure([bars for bars in sides if bars.y])
     figure.update_layout(
         title={"text": table.title, "font": {"size": 16}, "x": 0, "xref": "paper"},
         xaxis={
@@ -50,3 +29,24 @@ def importance_bars(table: ImportanceTable) -> go.Figure:
         bargap=0.3,
     )
     return figure
+
+
+def _bars(name: str, color: str, rows: list[Importance]) -> go.Bar:
+    return go.Bar(
+        name=name,
+        orientation="h",
+        y=[row.parameter for row in rows],
+        x=[row.importance for row in rows],
+        marker_color=color,
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [row.high - row.importance for row in rows],
+            "arrayminus": [row.importance - row.low for row in rows],
+            "color": "#444444",
+            "thickness": 1.2,
+        },
+        customdata=[[row.low, row.high, row.trials] for row in rows],
+        hovertemplate="%{y}<br>importance %{x:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
+        "<br>%{customdata[2]} complete trials<extra></extra>",
+    )

@@ -10,10 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from qpsearch.cli.options import Json, print_json
+from qpsearch.cli.rules_table import described, markdown, short, values_of
 from qpsearch.cost import Cost, cost, try_own_blocks
 from qpsearch.errors import UserError
 from qpsearch.reference import listed, reference_network
-from qpsearch.rules import PAPER_RULES, PaperRule, described, markdown, short, spelled, values_of
+from qpsearch.rules import PAPER_RULES, PaperRule, spelled
 from qpsearch.space.fields import REQUIRED
 from qpsearch.variations import otherwise
 from qpsearch.vocabulary import Precision

@@ -203,10 +203,7 @@ class Ledger:
         report, replicate = progress.report, progress.replicate
         history = trial.histories[replicate]
         value = report.metric(self._space.search.objective.metric)
-        is_new = report.epoch > history.last_epoch
-        if is_new and report.epoch != history.last_epoch + 1:
-            raise ValueError(f"trial {number} reported epoch {report.epoch} after epoch {history.last_epoch}")
-        history.record(report.epoch, value, report.checkpoint)
+        is_new = history.record(report.epoch, value, report.checkpoint)
         stop, attrs = self._mirror.report(number, report.epoch, value) if is_new and replicate == 0 else (False, {})
         done = trial.is_done()
         state = TrialState.COMPLETE if done else TrialState.PRUNED if stop else None

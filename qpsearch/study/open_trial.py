@@ -53,15 +53,23 @@ class History:
         best = max(self.files, key=lambda epoch: (objective.sign * self.values[epoch], epoch), default=None)
         return last if best is None else tuple(dict.fromkeys((*last, self.files[best])))
 
-    def record(self, epoch: int, value: float, checkpoint: str) -> None:
-        """Take an epoch in; a repeated one (its checkpoint was lost) keeps its first value.
+    def record(self, epoch: int, value: float, checkpoint: str) -> bool:
+        """Take an epoch in and return whether it is new.
 
-        Later epochs' checkpoints were lost too, else this one would not be trained again.
+        A repeated one (its checkpoint was lost) keeps its first value. Later epochs' checkpoints were lost too, else
+        this one would not be trained again.
+
+        Raises:
+            ValueError: Epochs between the last one and this one were left out.
         """
+        last = self.last_epoch
+        if epoch > last + 1:
+            raise ValueError(f"epoch {epoch} was reported after epoch {last}")
         self.values.setdefault(epoch, value)
         self.files = {of: name for of, name in self.files.items() if of < epoch}
         if checkpoint:
             self.files[epoch] = checkpoint
+        return epoch > last
 
 
 def costs_of(config: TrialConfig, search: Search) -> tuple[float, ...]:

@@ -146,16 +146,14 @@ def read_trials(connection: Connection, study: int, only: Collection[int] | None
     reported = _by_trial(connection, intermediate, wanted)
     system, user = _by_trial(connection, system_attrs, wanted), _by_trial(connection, user_attrs, wanted)
     distribution = _cached(json_to_distribution)
+    value_of = TrialValueModel.stored_repr_to_value
+    step_of = TrialIntermediateValueModel.stored_repr_to_intermediate_value
     found = []
     for row in rows:
         own = {
             line.param_name: (line.param_value, distribution(line.distribution_json))
             for line in parameters[row.trial_id]
         }
-        value_of, step_of = (
-            TrialValueModel.stored_repr_to_value,
-            TrialIntermediateValueModel.stored_repr_to_intermediate_value,
-        )
         values_of_trial = [value_of(line.value, line.value_type) for line in objective[row.trial_id]]
         found.append(
             FrozenTrial(

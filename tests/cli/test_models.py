@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from qpsearch.cli.rules_table import markdown
 from qpsearch.cost import cost
 from qpsearch.reference import FAMILIES, reference_network
-from qpsearch.rules import PAPER_RULES, markdown
+from qpsearch.rules import PAPER_RULES
 from qpsearch.space.fields import LeafField
 from qpsearch.space.network import rule_paths
 from qpsearch.space.schema import field_at

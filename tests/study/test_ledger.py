@@ -100,7 +100,7 @@ def test_messages_of_an_ended_attempt_change_nothing(url: str, space: Space) -> 
 def test_a_report_out_of_turn_is_a_fault_of_the_dispatcher(url: str, space: Space) -> None:
     with new_ledger(url, space) as ledger:
         first = asked(ledger)
-        with pytest.raises(ValueError, match="reported epoch 3 after epoch 0"):
+        with pytest.raises(ValueError, match="epoch 3 was reported after epoch 0"):
             ledger.report(first.trial, first.attempt, progress(3, 0.5))
 
 
