@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from qpsearch.architecture import Network, Stage
+from qpsearch.errors import UserError
 from qpsearch.layout import (
     AveragePool,
     Bound,
@@ -26,7 +27,7 @@ from qpsearch.layout import (
     stem_layers,
     stem_size,
 )
-from qpsearch.plugins import own_block_of
+from qpsearch.plugins import blamed, own_block_of
 from qpsearch.vocabulary import Mixing, Numbers, Sharing
 
 FLOAT_BYTES = 4
@@ -94,7 +95,12 @@ def _blocks(network: Network) -> Iterator[tuple[Stage, int, int, int]]:
 
 def _block(stage: Stage, width_in: int, size: int, stride: int) -> Cost:
     if is_own(stage):
-        return Cost(*own_block_of(stage.block).cost(stage, width_in, size, stride))
+        with blamed(stage.block):
+            counted = tuple(own_block_of(stage.block).cost(stage, width_in, size, stride))
+        if len(counted) != 3 or not all(isinstance(number, int) and number >= 0 for number in counted):
+            what = "parameters, multiply-accumulates and activation bytes, three whole numbers"
+            raise UserError(f"block {stage.block!r}: its cost is {counted}. Expected {what}.")
+        return Cost(*counted)
     total = _layers(branch_layers(stage, width_in, stride), size) + _layers(
         shortcut_layers(stage, width_in, stride), size
     )

@@ -59,6 +59,8 @@ def register(block: OwnBlock) -> None:
     Raises:
         UserError: Its name is taken, or no word that a space file could hold.
     """
+    if not isinstance(block.name, str):
+        raise UserError(f"a block cannot be named {block.name!r}. Expected a word between quotes.")
     if OWN_BLOCKS.get(block.name) is block:
         return
     if block.name in OWN_BLOCKS:
@@ -169,6 +171,8 @@ def runtime_env() -> dict[str, Any]:
 def _imported(word: str) -> Any:
     if not word.endswith(".py") and not all(part.isidentifier() for part in word.split(".")):
         raise UserError(f"{word}: is no module. Expected a file such as ./blocks.py, or a name such as blocks.")
+    if word.endswith(".py") and not _name(word).isidentifier():
+        raise UserError(f"{word}: cannot be imported. Expected a file named by letters, digits and '_'. Rename it.")
     folder = str(Path(word).parent.absolute()) if word.endswith(".py") else str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)

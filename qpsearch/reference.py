@@ -6,9 +6,9 @@ last two of bottlenecks, as torchvision has them.
 
 ``resnet`` and ``quotient`` have the quotient authors' 3x3 projection shortcuts (PAPERS 1.3, 1.4), ``resnet_a`` and
 ``pure_a`` He's padded shortcut, ``pure`` the 1x1 projection (PAPERS 2.4). ``pure`` keeps ReLU behind the addition and
-in the stem (P-3A's reading), ``pure_norelu`` has none anywhere (P-3B's). All ImageNet shapes project by 1x1. A family
-that is a kind of block (``additive``, ``quotient``, ``product_unit``, ``quotient_product_unit``, or one's own) has the
-defaults of space files.
+in the stem (P-3A's reading), ``pure_norelu`` has none anywhere, and small exponents (P-3B's). All ImageNet shapes
+project by 1x1. A family that is a kind of block (``additive``, ``quotient``, ``product_unit``,
+``quotient_product_unit``, or one's own) has the defaults of space files.
 """
 
 import re
@@ -182,7 +182,7 @@ def _for_cifar(family: Family, depth: int, classes: int, width: int) -> Network:
 def _stages(family: Family, depth: int, width: int, depths: Sequence[int], branch: BranchKind) -> tuple[Stage, ...]:
     """Return stages of so many blocks, each at half the resolution and twice the width of the one before."""
     unit = ProductUnitRules(
-        exponent_init=ExponentInit.KAIMING_FAN_OUT,
+        exponent_init=ExponentInit.KAIMING_FAN_OUT if family.has_relu else ExponentInit.SMALL,
         exponent_clip=None,
         output_activation=OutputActivation.AUTO if family.has_relu else OutputActivation.NONE,
     )

@@ -21,6 +21,7 @@ from qpsearch.datasets import DATASETS
 from qpsearch.errors import Infeasible
 from qpsearch.layout import (
     BOTTLENECK,
+    Convolution,
     Layer,
     Norm,
     Pointwise,
@@ -37,7 +38,9 @@ from qpsearch.vocabulary import (
     MULTIPLYING,
     OUR_BLOCKS,
     BranchKind,
+    ExponentInit,
     InitKind,
+    LogPadding,
     Mixing,
     NormKind,
     NormsAround,
@@ -49,6 +52,7 @@ from qpsearch.vocabulary import (
 )
 
 UNBOUNDED: Final = (QuotientKind.UNBOUNDED, QuotientKind.RELU)
+WITH_WEIGHTS: Final = (Convolution, ProductUnit, Norm)
 AT_ONE: Final = (InitKind.ZERO_LAST_NORM, InitKind.FIXUP, InitKind.QUOTIENT_AT_ONE)
 ALPHA_OF_LINEAR: Final = 4.0  # rule Q3, at 20 layers; of others nothing is known
 ALPHA_BY_DEPTH: Final = ((20, 2.0), (44, 1.8), (56, 1.7), (110, 1.5))  # rules Q4, Q5
@@ -122,15 +126,26 @@ def _canonical(stage: Stage, alpha: float) -> Stage:
         if rules.activation in UNBOUNDED:
             rules = replace(rules, alpha=alpha)
         stage = replace(stage, quotient=rules)
-    if (unit := stage.product_unit) is not None:
-        others = (replace(stage, product_unit=replace(unit, norms=norms)) for norms in NormsAround)
-        stage = next(other for other in others if _kinds(other) == _kinds(stage))
-    if (unit := stage.product_unit) is not None:
-        automatic = replace(stage, product_unit=replace(unit, output_activation=OutputActivation.AUTO))
-        stage = automatic if output_layers(automatic) == output_layers(stage) else stage
     if stage.quotient is None and stage.init is InitKind.QUOTIENT_AT_ONE:
         stage = replace(stage, init=InitKind.FRAMEWORK)
-    return stage
+    return stage if stage.product_unit is None else _canonical_unit(stage, stage.product_unit)
+
+
+def _canonical_unit(stage: Stage, unit: ProductUnitRules) -> Stage:
+    """See ``_canonical``: what a product unit's rules say of layers that its branch has not."""
+    others = (replace(stage, product_unit=replace(unit, norms=norms)) for norms in NormsAround)
+    stage = next(other for other in others if _kinds(other) == _kinds(stage))
+    unit = stage.product_unit or unit
+    automatic = replace(stage, product_unit=replace(unit, output_activation=OutputActivation.AUTO))
+    if output_layers(automatic) == output_layers(stage):
+        unit = replace(unit, output_activation=OutputActivation.AUTO)
+    weights = [layer for layer in branch_layers(stage, stage.width, 1) if isinstance(layer, WITH_WEIGHTS)]
+    units = [layer for layer in weights if isinstance(layer, ProductUnit)]
+    if all(layer.kernel == 1 for layer in units):
+        unit = replace(unit, padding=LogPadding.AFTER_LOG)  # nothing is padded
+    if stage.init in AT_ONE and weights[-1:] == units:
+        unit = replace(unit, exponent_init=ExponentInit.SMALL)  # zeroed at once
+    return replace(stage, product_unit=unit)
 
 
 def _kinds(stage: Stage) -> list[type[Layer]]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from qpsearch.architecture import Network, Stage
 from qpsearch.errors import Infeasible
+from qpsearch.layout import is_own
 from qpsearch.records import Scalar
 from qpsearch.resolve import check_shapes
 from qpsearch.rules import spelled
@@ -42,7 +43,9 @@ def otherwise(network: Network) -> Iterator[tuple[str, Network]]:
 
 def _values(kind: Kind) -> tuple[Scalar, ...]:
     match kind:
-        case Whole(low=low, high=high) | Number(low=low, high=high, above=False):
+        case Number(high=high, above=True):
+            return (high,)
+        case Whole(low=low, high=high) | Number(low=low, high=high):
             return (low, high)
         case OneOf(words=words):
             return tuple(words)
@@ -57,7 +60,7 @@ def _values(kind: Kind) -> tuple[Scalar, ...]:
 def _changed(stage: Stage, path: tuple[str, ...], value: Scalar) -> Stage:
     first, *rest = path
     inner: Any = value
-    if rest and not hasattr(stage, first):
+    if rest and first == stage.block and is_own(stage):
         return replace(stage, own=tuple((stage.rules | {rest[0]: value}).items()))
     if rest:
         inner = replace(getattr(stage, first), **{rest[0]: value})

@@ -1,7 +1,8 @@
 """``qpsearch model ...``: the papers' networks and rules, looked at without training them on anything."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,18 +10,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from qpsearch.architecture import Network
 from qpsearch.cli.options import Json, print_json
 from qpsearch.cli.rules_table import described, markdown, short, values_of
 from qpsearch.cost import Cost, cost, try_own_blocks
-from qpsearch.errors import UserError
+from qpsearch.errors import Infeasible, UserError
+from qpsearch.layout import is_own
+from qpsearch.plugins import blamed
 from qpsearch.reference import listed, reference_network
+from qpsearch.resolve import check_shapes
 from qpsearch.rules import PAPER_RULES, PaperRule, spelled
 from qpsearch.space.fields import REQUIRED
 from qpsearch.variations import otherwise
 from qpsearch.vocabulary import Precision
 
 if TYPE_CHECKING:
-    from qpsearch.models.audit import Look
+    from qpsearch.models.audit import AuditPlan, Look
 
 PIPE_WIDTH = 200
 LOOK = "{:<9} {:>7} {:>6}  {:<5}  {:<10}  {:<10}  {:<23}  {:<23}  {:>8}  {}"  # a line of an audit
@@ -122,26 +127,24 @@ def audit(
 
     Exits with 1 where something of the network itself did not.
     """
-    network = reference_network(name)
+    network = _resized(reference_network(name), size)
     counts, spreads = _numbers(steps, "steps", int), _numbers(scales, "scales", float)
     words = [word.strip() for word in precisions.split(",")]
     if unknown := [word for word in words if word not in list(Precision)]:
         raise UserError(f"--precisions {unknown[0]}: is none. Expected some of {', '.join(Precision)}.")
     from qpsearch.models.audit import AuditPlan
-    from qpsearch.models.audit import audit as look_at
 
     plan = AuditPlan(
         steps=tuple(sorted(set(counts))),
         scales=tuple(spreads),
         precisions=tuple(map(Precision, words)),
         batch=batch,
-        size=size,
         lr=lr,
         seed=seed,
     )
     device = _device()
     try_own_blocks(network)
-    looks = list(_shown(look_at(network, plan, device), quiet=as_json))
+    looks = list(_shown(_looks(network, plan, device), quiet=as_json))
     failed = sum(not look.passed for look in looks)
     if not as_json:
         print("activations, gradients: root mean square behind the first, a middle and the last block")
@@ -149,13 +152,43 @@ def audit(
         print(f"{name}: {verdict}", flush=True)
     found = {}
     for label, other in otherwise(network) if each else ():
-        found[label] = list(look_at(other, plan, device))
+        found[label] = _passes(_looks(other, plan, device))
         if not as_json:
-            print(f"  {label}: {_in_short(found[label])}", flush=True)
+            print(f"  {label}: {found[label][1]}", flush=True)
     if as_json:
         print_json(_document(name, looks, found, device))
     if failed:
         raise typer.Exit(1)
+
+
+def _resized(network: Network, size: int | None) -> Network:
+    """Return a network for images of that size, which must not be smaller than its strides."""
+    if size is None:
+        return network
+    resized = replace(network, size=size)
+    try:
+        check_shapes(resized)
+    except Infeasible as error:
+        raise UserError(f"--size {size}: {error}. Expected larger images.") from None
+    return resized
+
+
+def _looks(network: Network, plan: "AuditPlan", device: str) -> Iterator["Look"]:
+    """Audit a network; what a block of the user's own raises on the way is said of that block."""
+    from qpsearch.models.audit import audit as look_at
+
+    own = sorted({stage.block for stage in network.stages if is_own(stage)})
+    with blamed(", ".join(own)) if own else nullcontext():
+        yield from look_at(network, plan, device)
+
+
+def _passes(looks: Iterator["Look"]) -> tuple[bool, str]:
+    """Return whether a network with another setting stays finite, and that in words; a refusal is an answer, too."""
+    try:
+        done = list(looks)
+    except UserError as error:
+        return False, str(error)
+    return all(look.passed for look in done), _in_short(done)
 
 
 def _shown(looks: Iterator["Look"], *, quiet: bool) -> Iterator["Look"]:
@@ -214,10 +247,10 @@ def _by_depth(values: Sequence[float]) -> str:
     return " ".join(f"{values[index]:.1e}" for index in sorted({0, len(values) // 2, len(values) - 1}))
 
 
-def _document(name: str, looks: Sequence["Look"], found: dict[str, list["Look"]], device: str) -> dict[str, Any]:
+def _document(name: str, looks: Sequence["Look"], found: dict[str, tuple[bool, str]], device: str) -> dict[str, Any]:
     document: dict[str, Any] = {"name": name, "device": device, "passed": all(look.passed for look in looks)}
     document["looks"] = [asdict(look) | {"passed": look.passed} for look in looks]
-    document["settings"] = {label: all(look.passed for look in others) for label, others in found.items()}
+    document["settings"] = {label: passed for label, (passed, _) in found.items()}
     return document
 
 

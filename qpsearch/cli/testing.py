@@ -71,7 +71,7 @@ def evaluate(
     from qpsearch.study import reading
     from qpsearch.study.storage import Database
 
-    levels = [0.0, *map(_level, noise or [])]
+    levels = list(dict.fromkeys([0.0, *map(_level, noise or [])]))
     database = Database.open(storage)
     space = reading.space_of(database, study)
     every = reading.trial_records(database, study)

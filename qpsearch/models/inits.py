@@ -63,10 +63,15 @@ def init_convolutions(module: nn.Module, kind: InitKind) -> None:
 
 
 def init_exponents(unit: ProductUnit2d, kind: ExponentInit) -> None:
-    """Draw exponents (rule P9): N(0, 2 / fan_out), U of about a fifth of that spread, or the framework's."""
+    """Draw exponents (rule P9): N(0, 2 / fan_out), U of about a fifth of that spread, or the framework's.
+
+    The fan_out is the number of outputs to which an input goes: channel by channel it is no wider in a wide unit.
+    """
     match kind:
         case ExponentInit.KAIMING_FAN_OUT:
-            nn.init.kaiming_normal_(unit.weight, mode="fan_out", nonlinearity="relu")
+            wide, narrow, *window = unit.weight.shape
+            fan_out = wide * narrow // unit.width_in * math.prod(window)
+            nn.init.normal_(unit.weight, std=math.sqrt(2) / math.sqrt(fan_out))
         case ExponentInit.SMALL:
             nn.init.kaiming_uniform_(unit.weight, a=SMALL_SLOPE)
         case ExponentInit.FRAMEWORK:

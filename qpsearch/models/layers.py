@@ -66,7 +66,7 @@ class ProductUnit2d(nn.Module):
 
     def __init__(self, width_in: int, width: int, rules: ProductUnitRules, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
-        self.rules, self.stride = rules, stride
+        self.rules, self.stride, self.width_in = rules, stride, width_in
         narrow = 1 if rules.mixing is Mixing.DEPTHWISE else width_in
         self.weight = nn.Parameter(torch.empty(width, narrow, kernel, kernel))
         shape = () if rules.threshold is Sharing.LAYER else (width_in, 1, 1)

@@ -17,9 +17,9 @@ from qpsearch.vocabulary import LogPadding, Numbers, Positivity
 def bounded_quotient(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, through_one: bool = True) -> Tensor:
     """Map a branch output to a quotient in (floor, alpha): the modified sigmoid.
 
-    ``floor + (alpha - floor) * sigmoid(z + a)``; same shape, in the wider precision of z and alpha. Through one,
-    ``a = ln((1 - floor) / (alpha - 1))``, so that it is 1 at z = 0, with slope ``(alpha - 1)(1 - floor) / (alpha -
-    floor)``; else a is 0, and it is halfway.
+    ``floor + (alpha - floor) * sigmoid(z + a)``; same shape, in the precision to which torch promotes z and alpha.
+    Through one, ``a = ln((1 - floor) / (alpha - 1))``, so that it is 1 at z = 0, with slope
+    ``(alpha - 1)(1 - floor) / (alpha - floor)``; else a is 0, and it is halfway.
 
     Args:
         z: Any shape.
@@ -46,8 +46,8 @@ def bounded_quotient(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, th
 def bounded_linear(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, through_one: bool = True) -> Tensor:
     """Map a branch output to a quotient in [floor, alpha]: the modified linear function.
 
-    ``min(max(floor, z + 1), alpha)``; same shape, in the wider precision of z and alpha; slope 1 inside, 0 outside. Not
-    through one, z stands for z + 1. An alpha of infinity leaves it unbounded.
+    ``min(max(floor, z + 1), alpha)``; same shape, in the precision to which torch promotes z and alpha; slope 1
+    inside, 0 outside. Not through one, z stands for z + 1. An alpha of infinity leaves it unbounded.
 
     Args:
         z: Any shape.

@@ -108,11 +108,16 @@ class FusedProductUnit(torch.autograd.Function):
         if ctx.smooth:
             at_x = at_input * -torch.expm1(tau - x_hat)
         else:
-            above = torch.sub(logs, tau.log(), out=x_hat if in_place else None)
+            above = torch.sub(logs, _just_above(tau.log()), out=x_hat if in_place else None)
             at_x = torch.ops.aten.threshold_backward(at_input, above, 0)  # `where` takes six times as long
         at_tau = at_input.sub_(at_x) if in_place else at_input - at_x
         at_theta = at_tau.sum_to_size(theta.shape) * torch.sigmoid(theta)
         return at_x, at_exponents, at_theta, at_bias, None, None, None, None
+
+
+def _just_above(floor: Tensor) -> Tensor:
+    """Return what a logarithm at the floor stays below, though a compiler rounds it in another way in backward."""
+    return floor + 4 * torch.finfo(floor.dtype).eps * (1 + floor.abs())
 
 
 def _at_sums(at_y: Tensor, y: Tensor, clip: float | None, *, in_place: bool) -> Tensor:

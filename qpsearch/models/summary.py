@@ -16,6 +16,9 @@ from qpsearch.models.network import build_model
 from qpsearch.plugins import blamed
 from qpsearch.vocabulary import Numbers
 
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, ProductUnit2d)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerSummary:
@@ -46,6 +49,9 @@ def block_cost(
 ) -> tuple[int, int, int]:
     """Count what a block costs: parameters, MACs of convolutions, linear layers and product units, activation bytes.
 
+    Only layers count: what a block computes by functions, or attention and recurrences inside, must be a ``cost`` of
+    its own.
+
     Args:
         build: Makes the block.
         stage: Its stage.
@@ -69,7 +75,8 @@ def block_cost(
         raise UserError(f"block {stage.block!r} makes {shapes}. Expected {wanted}.")
     if not y.requires_grad:
         raise UserError(f"block {stage.block!r} lets no gradient through to its input: is something detached?")
-    total = sum((layer.cost for layer in _passed(block, images)), Cost())
+    with blamed(stage.block):
+        total = sum((layer.cost for layer in _passed(block, images)), Cost())
     loose = sum(parameter.numel() for parameter in block.parameters()) - total.parameters  # those of no layer
     return total.parameters + loose, total.macs, total.activation_bytes
 
@@ -77,11 +84,14 @@ def block_cost(
 def _passed(model: nn.Module, images: Tensor) -> Iterator[LayerSummary]:
     found: list[LayerSummary] = []
 
-    def hook(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
-        def note(layer: nn.Module, inputs: Any, output: Tensor) -> None:
+    def hook(name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
+        def note(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+            made = [each for each in (output if isinstance(output, tuple) else (output,)) if isinstance(each, Tensor)]
+            values = sum(each.numel() for each in made) // len(images)
             parameters = sum(parameter.numel() for parameter in layer.parameters())
-            cost = Cost(parameters, _macs(layer, output), output[0].numel() * FLOAT_BYTES)
-            found.append(LayerSummary(name=name, kind=_kind(layer), shape=tuple(output.shape[1:]), cost=cost))
+            cost = Cost(parameters, _macs(layer, inputs, output), values * FLOAT_BYTES)
+            shape = tuple(made[0].shape[1:]) if made else ()
+            found.append(LayerSummary(name=name, kind=_kind(layer), shape=shape, cost=cost))
 
         return note
 
@@ -98,14 +108,16 @@ def _passed(model: nn.Module, images: Tensor) -> Iterator[LayerSummary]:
 
 
 def _kind(layer: nn.Module) -> str:
-    if not isinstance(layer, nn.Conv2d | ProductUnit2d):
+    if not isinstance(layer, CONVOLUTIONS):
         return type(layer).__name__
     kernel, stride = layer.weight.shape[-1], layer.stride if isinstance(layer.stride, int) else layer.stride[0]
     return f"{type(layer).__name__} {kernel}x{kernel}{f' / {stride}' if stride > 1 else ''}"
 
 
-def _macs(layer: nn.Module, output: Tensor) -> int:
-    if not isinstance(layer, nn.Conv2d | nn.Linear | ProductUnit2d):
+def _macs(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> int:
+    """Return a weight's share in each number that it takes part in: of the output, or of a transposed one's input."""
+    if not isinstance(layer, (*CONVOLUTIONS, nn.Linear)):
         return 0
+    numbers: Tensor = inputs[0] if isinstance(layer, TRANSPOSED) else output
     twice = 2 if isinstance(layer, ProductUnit2d) and layer.rules.numbers is Numbers.COMPLEX else 1
-    return twice * layer.weight.numel() * output[0].numel() // layer.weight.shape[0]
+    return twice * layer.weight.numel() * numbers[0].numel() // layer.weight.shape[0]

@@ -162,11 +162,11 @@ RULES: Final = SectionField(
                 "exponent_init": LeafField(
                     kind=OneOf(ExponentInit),
                     default="small",
-                    doc="How exponents start; small is a fifth of kaiming_fan_out, and trains at any depth.",
+                    doc="How exponents start, where init does not zero them; small is a fifth of kaiming_fan_out.",
                     rule="P9",
                 ),
                 "exponent_clip": LeafField(
-                    kind=OrWord(NONE, Number(0.01, 80)),
+                    kind=OrWord(NONE, Number(0.01, 64)),
                     default=8.0,
                     doc="Bound on the magnitude of the sum before exp, without which eval mode may overflow.",
                     rule="P10",

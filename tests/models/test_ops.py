@@ -207,20 +207,31 @@ def test_a_clipped_product_unit_and_its_gradients_are_finite(
             assert gradient.isfinite().all()
 
 
-def test_the_fused_form_compiles_to_the_same_numbers() -> None:
-    """The whole graph at once, forward and backward; AOT only, since a machine of users may have no C++ compiler."""
-    x, w, theta = parts()
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+def test_the_fused_form_compiles_to_the_same_numbers(backend: str) -> None:
+    """The whole graph at once, forward and backward; Inductor rounds one threshold's logarithm in two ways in a step."""
+    generator = torch.Generator().manual_seed(0)
+    x, w = torch.randn(2, 3, 15, 15, generator=generator), torch.randn(4, 3, 3, 3, generator=generator) / 10
+    compiled = torch.compile(lambda *sought: product_unit2d(*sought, 8.0), backend=backend, fullgraph=True)
+    for theta in torch.rand(40, 3, 1, 1, generator=generator) * 2 - 1:
+        sought = tuple(each.clone().requires_grad_() for each in (x, w, theta))
+        ours = torch.autograd.grad(compiled(*sought).square().mean(), sought)
+        theirs = torch.autograd.grad(product_unit2d(*sought, 8.0).square().mean(), sought)
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
 
-    def unit(x: Tensor, w: Tensor, theta: Tensor) -> Tensor:
-        return product_unit2d(x, w, theta, 8.0).square().sum()
 
-    compiled = torch.compile(unit, backend="aot_eager", fullgraph=True)
-    for ours, theirs in zip(
-        torch.autograd.grad(compiled(x, w, theta), (x, w, theta)),
-        torch.autograd.grad(unit(x, w, theta), (x, w, theta)),
-        strict=True,
+@pytest.mark.parametrize("towards", [-math.inf, math.inf])
+def test_rounding_between_forward_and_backward_moves_no_gradient(towards: float) -> None:
+    """What is at the floor in forward is at the floor in backward, where every number is kept an ulp off."""
+    x, w, theta = parts(8, torch.float32)
+    sought = (x, w, theta)
+    expected = torch.autograd.grad(product_unit2d(*sought, 8.0).sum(), sought)
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda kept: kept, lambda kept: torch.nextafter(kept, torch.tensor(towards))
     ):
-        torch.testing.assert_close(ours, theirs)
+        found = torch.autograd.grad(product_unit2d(*sought, 8.0).sum(), sought)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4 * float(theirs.abs().max()))
 
 
 @pytest.mark.parametrize("clip", [0.011, 0.3, 8.0, 16.05, 41.1, 50.1, 70.1, 80.0])
