@@ -29,7 +29,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_trained_networks_are_tested_and_noise_costs_accuracy(study: Path) -> None:
-    words = ("--trial", "0", "--trial", "1", "--noise", "poisson:0.05", "--noise", "poisson:2", "--target", "0.5")
+    words = ("--trial", "0", "--trial", "1", "--target", "0.5", "--noise", "poisson:0.05", "--noise", "poisson:2")
+    words += ("--noise", "poisson:5e-2")  # asked for twice, it is measured once
     document = reply(study, "evaluate", "small", *words)
     assert [trial["trial"] for trial in document["trials"]] == [0, 1]
     assert {trial["blocks"] for trial in document["trials"]} == {"additive", "product_unit"}

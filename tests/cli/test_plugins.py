@@ -168,6 +168,7 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
         ("from qpsearch.models import own_block\nx = own_block('own', print, rules={'r': 3})", "'r' is no rule"),
         ("from qpsearch.models import own_block\nx = own_block('pure', print)", "cannot be named 'pure'"),
         ("from qpsearch.models import own_block\nx = own_block('choice', print)", "cannot be named 'choice'"),
+        ("from qpsearch.models import own_block\nx = own_block(3, print)", "cannot be named 3. Expected a word"),
         ("from qpsearch.models import own_block\nx = own_block('own', 3)", "block 'own': 3 builds nothing"),
         (
             "from qpsearch.models import Rule, own_block\nx = own_block('own', print, rules={'r': Rule(kind=int, doc='.')})",
@@ -244,6 +245,76 @@ def test_blocks_of_any_build_start_and_are_audited(tmp_path: Path) -> None:
     assert "block 'wrong' makes (32, 32, 32) of images (16, 32, 32) at stride 2. Expected (32, 16, 16)." in wrong.stderr
 
 
+MORE = """\
+import torch
+from torch import nn
+from qpsearch.models import Rule, Whole, own_block
+
+class Pair(nn.Module):
+    def forward(self, x):
+        return x, x.mean()
+
+class Tupled(nn.Module):
+    def __init__(self, stage, width_in, stride):
+        super().__init__()
+        self.wide = nn.Conv2d(width_in, stage.width, 3, 2 * stride, padding=1)
+        self.up = nn.ConvTranspose2d(stage.width, stage.width, 2, 2, bias=False)
+        self.pair, self.memory = Pair(), nn.GRU(1, 1, batch_first=True)
+
+    def forward(self, x):
+        y, mean = self.pair(self.up(self.wide(x)))
+        return y + mean + self.memory(y.flatten(1)[:, :1, None])[0].mean()
+
+class Fixed(nn.Conv2d):
+    def __init__(self, stage, width_in, stride):
+        super().__init__(width_in, stage.width, 3, stride, padding=1, groups=stage.rules.get("n", 1))
+
+    def forward(self, x):
+        if x.shape[-1] == 12:
+            raise ValueError("no images of 12")
+        if x.dtype is torch.bfloat16:
+            raise TypeError("no bfloat16")
+        return super().forward(x)
+
+tupled, fixed = own_block("tupled", Tupled), own_block("fixed", Fixed)
+rules = own_block("rules", Fixed, rules={"n": Rule(kind=Whole(1, 3), default=1, doc=".")})
+zero = own_block("zero", Fixed, cost=lambda *block: 1 / 0)
+two = own_block("two", Fixed, cost=lambda *block: (1, 2))
+"""
+
+
+def test_layers_that_return_several_things_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "more.py").write_text(MORE)
+    shown = reply(tmp_path, "model", "show", "tupled8", "--import", "more")
+    layers = {layer["name"]: layer for layer in shown["layers"]}
+    assert layers["stages.0.0.up"]["macs"] == 4 * 16 * 16 * 16 * 16  # a 2x2 kernel for each pixel that comes in
+    assert layers["stages.0.0.memory"]["parameters"] == 12
+    assert shown["parameters"] == sum(layer["parameters"] for layer in shown["layers"])
+
+
+def test_what_an_audit_meets_in_ones_own_block_is_answered(tmp_path: Path) -> None:
+    (tmp_path / "more.py").write_text(MORE)
+    small = ("--steps", "0", "--batch", "4", "--scales", "1", "--import", "more")
+    for words, said in (
+        (("audit", "fixed8", "--size", "12", *small), "ValueError: no images of 12"),
+        (("audit", "fixed8", "--size", "8", *small), "TypeError: no bfloat16"),
+        (("show", "zero8", "--import", "more"), "ZeroDivisionError: division by zero"),
+        (("show", "two8", "--import", "more"), "its cost is (1, 2). Expected parameters, multiply-accumulates and"),
+    ):
+        done = qpsearch(tmp_path, "model", *words)
+        assert done.returncode == 2, done.stdout
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+    assert "float32" in qpsearch(tmp_path, "model", "audit", "fixed8", "--size", "8", *small).stdout  # what was seen
+    words = ("audit", "rules8", "--size", "8", "--precisions", "float32", "--settings", *small)
+    refused = qpsearch(tmp_path, "model", *words)
+    assert refused.returncode == 0, refused.stderr
+    assert re.search(r"rules\.n: 3: block 'rules': .*more\.py:\d+: ValueError: in_channels must be div", refused.stdout)
+    settings = reply(tmp_path, "model", *words)["settings"]
+    assert settings.pop("rules.n: 3") is False
+    assert len(settings) > 5
+
+
 def test_a_file_in_the_shadow_of_another_module_is_answered(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -259,6 +330,7 @@ def test_a_module_that_is_not_there_is_answered(tmp_path: Path) -> None:
     for words, said in (
         (("--import", "nowhere"), "nowhere: no such module"),
         (("--import", "./nowhere.py"), "./nowhere.py: no such module"),
+        (("--import", "./my.blocks.py"), "./my.blocks.py: cannot be imported. Expected a file named by letters"),
         (("--import", "./mine.yaml"), "./mine.yaml: is no module. Expected a file such as ./blocks.py"),
         (("--import", "."), ".: is no module."),
         (("--import",), "--import: names no module"),

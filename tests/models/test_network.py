@@ -19,6 +19,7 @@ from qpsearch.space import RandomChooser, parse_space
 from qpsearch.vocabulary import (
     BlockKind,
     BranchKind,
+    ExponentInit,
     InitKind,
     Mixing,
     NormKind,
@@ -225,6 +226,54 @@ def test_the_two_readings_of_pure_differ_in_their_relus(family: str) -> None:
     model = build_model(reference_network(f"{family}20"), 0)
     relus = sum(isinstance(layer, nn.ReLU) for layer in model.modules())
     assert relus == (10 if family == "pure" else 0)  # nine sums and the stem
+
+
+def test_each_reading_of_pure_starts_its_exponents_as_its_source() -> None:
+    assert {
+        name: unit.exponent_init
+        for name in ("pure20", "pure_norelu20", "pure_norelu_a20", "pure34", "pure_norelu34")
+        if (unit := reference_network(name).stages[0].product_unit)
+    } == {
+        "pure20": ExponentInit.KAIMING_FAN_OUT,
+        "pure_norelu20": ExponentInit.SMALL,
+        "pure_norelu_a20": ExponentInit.SMALL,
+        "pure34": ExponentInit.KAIMING_FAN_OUT,
+        "pure_norelu34": ExponentInit.SMALL,
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("norm_placement: pre, product_unit: {exponent_init: small}", "norm_placement: pre", True),
+        ("norm_placement: pre", "norm_placement: pre, product_unit: {exponent_init: framework}", True),  # it is zeroed
+        ("init: framework", "init: framework, product_unit: {exponent_init: framework}", False),
+        ("norm_placement: post", "norm_placement: post, product_unit: {exponent_init: framework}", False),
+        (
+            "norm_placement: pre, product_unit: {position: both}",
+            "norm_placement: pre, product_unit: {position: both, exponent_init: framework}",
+            False,  # the other one keeps them
+        ),
+        (
+            "branch: bottleneck, product_unit: {position: first}",
+            "branch: bottleneck, product_unit: {position: first, padding: before_log}",
+            True,  # 1x1
+        ),
+        ("product_unit: {position: first}", "product_unit: {position: first, padding: before_log}", False),
+    ],
+)
+def test_settings_that_change_nothing_make_the_same_configuration(first: str, second: str, same: bool) -> None:
+    """And those that make the same configuration make the same weights."""
+    text = """
+        study: same
+        data: {dataset: digits, validation: 300}
+        network:
+          stem: {width: 16}
+          stages: [{width: 16, depth: 1, block: product_unit, RULES}]
+        training: {epochs: 1}
+    """
+    ours, theirs = (sample(parse_space(text.replace("RULES", each)), 1)[0].config.network for each in (first, second))
+    assert (ours == theirs) is same
 
 
 def test_a_family_named_as_a_block_has_the_defaults_of_space_files() -> None:
