@@ -83,7 +83,7 @@ def test_an_audit_exits_with_1_where_something_is_not_finite(tmp_path: Path) -> 
         (("audit", "resnet20", "--precisions", "fp32"), "--precisions fp32: is none. Expected some of float32"),
         (
             ("audit", "resnet18", "--size", "4"),
-            "--size 4: stage 3 has stride 2 on images of 1x1 pixels. Expected larger",
+            "--size 4: stage 1 has stride 2 on images of 1x1 pixels. Expected larger",
         ),
     ],
 )
