@@ -117,7 +117,10 @@ def _stage(values: Mapping[str, Any], alpha: float) -> Stage:
 
 
 def _canonical(stage: Stage, alpha: float) -> Stage:
-    """Give settings that change nothing in a stage the value that they have by default, so that equals look equal."""
+    """Give settings that change nothing in a stage the value that they have by default, so that equals look equal.
+
+    What changes nothing only because of the stages around this one (a shortcut, where no shape changes) stays.
+    """
     if (rules := stage.quotient) is not None:
         if stage.shortcut in (ShortcutKind.PAD, ShortcutKind.IDENTITY):
             rules = replace(rules, shortcut_activation=ShortcutActivation.QUOTIENT)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 import optuna
+from optuna.distributions import CategoricalDistribution
 from optuna.importance import (
     BaseImportanceEvaluator,
     FanovaImportanceEvaluator,
@@ -34,6 +35,8 @@ RESAMPLES: Final = 20
 TREES: Final = 64
 MANY: Final = 300  # trials above which resampled forests are kept small: their time grows with n squared
 INTERVAL: Final = (0.05, 0.95)
+FOREST: Final = 200  # trees of the one that predicts: each trial has some that have not seen it
+NO_SPLIT: Final = "zero total variance"  # as Optuna's fANOVA says it
 
 
 class Evaluator(StrEnum):
@@ -59,8 +62,8 @@ class Importance:
 
     Attributes:
         parameter: Its name.
-        importance: Share of the objective's variance that it explains alone (fANOVA); PED-ANOVA and MDI
-            have scales of their own that add up to 1.
+        importance: Share that it has alone in the variance of what a forest makes of the trials (fANOVA), which is
+            that of the objective only as far as ``predicted`` goes. PED-ANOVA's and MDI's add up to 1.
         low: 5th percentile of the importance over resampled trials, or the importance where that is less.
         high: 95th percentile, or the importance where that is more.
         trials: Complete trials it was judged on.
@@ -87,6 +90,8 @@ class ImportanceTable:
         importances: The parameters judged on all n trials, the most important first; then the conditional
             ones, likewise.
         left_out: Why a parameter is not among them, a sentence each.
+        predicted: R^2 of a forest of the parameters judged on all n trials, each trial predicted by the trees that
+            have not seen it; at most 1, and 0 or less where they tell nothing. None where all are conditional.
     """
 
     study: str
@@ -97,6 +102,7 @@ class ImportanceTable:
     resamples: int
     importances: tuple[Importance, ...]
     left_out: tuple[str, ...]
+    predicted: float | None
 
     @property
     def title(self) -> str:
@@ -169,7 +175,27 @@ def importance(
         resamples=RESAMPLES,
         importances=tuple(ranked),
         left_out=tuple(left_out),
+        predicted=_predicted(used, always, seed) if always else None,
     )
+
+
+def _predicted(trials: Sequence[FrozenTrial], active: list[str], seed: int) -> float:
+    """Return R^2 out of bag; see ``ImportanceTable``."""
+    from sklearn.ensemble import RandomForestRegressor  # as Optuna, only where a forest is grown
+
+    values = [trial.value for trial in trials]
+    if len(set(values)) == 1:
+        return 0.0
+    columns: list[list[float]] = []
+    for name in active:
+        distribution = trials[0].distributions[name]
+        column = [distribution.to_internal_repr(trial.params[name]) for trial in trials]
+        if isinstance(distribution, CategoricalDistribution):  # words have no order
+            columns += [[float(value == index) for value in column] for index in range(len(distribution.choices))]
+        else:
+            columns.append(column)
+    forest = RandomForestRegressor(FOREST, oob_score=True, random_state=seed)
+    return float(forest.fit(np.array(columns).T, values).oob_score_)
 
 
 def _why_not(evaluator: Evaluator, in_branch: int) -> str | None:
@@ -207,7 +233,14 @@ class _Judge:
         study = _study_of(trials, self._objective)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that PED-ANOVA is experimental, and that it was made for many trials
-            return EVALUATORS[self._evaluator](seed, trees).evaluate(study, params=active)
+            try:  # sorted, since Optuna's MDI gives the numbers of sorted parameters to those that it was asked for
+                found = EVALUATORS[self._evaluator](seed, trees).evaluate(study, params=sorted(active))
+            except RuntimeError as error:
+                if NO_SPLIT not in str(error):
+                    raise
+                return dict.fromkeys(active, 0.0)  # no tree found a parameter that varies
+        total = sum(found.values()) if self._evaluator is Evaluator.PED_ANOVA else 0.0
+        return {name: value / total for name, value in found.items()} if total > 0 else found
 
 
 EVALUATORS: dict[Evaluator, Callable[[int, int], BaseImportanceEvaluator]] = {

@@ -7,7 +7,7 @@ import contextlib
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -85,6 +85,18 @@ class Plan:
         """Smallest, median, largest."""
         return self.smallest, self.median, self.largest
 
+    @property
+    def batch_size(self) -> int:
+        """The middle one of the points: seconds at different batch sizes would compare nothing."""
+        return sorted(point.config.recipe.batch_size for point in self.points)[len(self.points) // 2]
+
+    @property
+    def timed(self) -> tuple[TrialConfig, ...]:
+        """The networks of ``sizes``, all at one batch size."""
+        return tuple(
+            replace(size.config, recipe=replace(size.config.recipe, batch_size=self.batch_size)) for size in self.sizes
+        )
+
 
 def make_plan(space: Space) -> Plan:
     """Look at a space.
@@ -120,10 +132,13 @@ def mean_seconds(plan: Plan, measured: Sequence[float]) -> float:
 
     Args:
         plan: Of the space.
-        measured: Seconds an epoch of its smallest, median and largest network; in between it is linear in
-            multiply-accumulates, beyond them constant.
+        measured: Seconds an epoch of each network that was timed; in between it is linear in multiply-accumulates,
+            beyond them constant, and the mean of those that have the same.
     """
-    known = sorted(zip((size.cost.macs for size in plan.sizes), measured, strict=True))
+    of_macs: dict[int, list[float]] = {}
+    for size, seconds in zip(plan.sizes, measured, strict=True):
+        of_macs.setdefault(size.cost.macs, []).append(seconds)
+    known = sorted((macs, float(np.mean(seconds))) for macs, seconds in of_macs.items())
     macs = [cost(point.config.network).macs for point in plan.points]
     epoch_s = np.interp(macs, [x for x, _ in known], [y for _, y in known])
     return float(np.mean(epoch_s)) * plan.epochs

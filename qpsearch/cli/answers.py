@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
 PIPE_WIDTH = 200
+LITTLE = 0.1  # R^2 below which importances are doubted
 
 
 class EvaluatorName(StrEnum):
@@ -183,6 +184,10 @@ def importance(
 
 def _notes(table: "ImportanceTable") -> tuple[str, ...]:
     notes = [f"{table.total - table.n} trials that are pruned, failed or running were not used."]
+    if table.predicted is not None:
+        what = f"they predict {max(table.predicted, 0):.0%} of the variance of trials that a forest has not seen"
+        doubt = ": these are shares of what it makes of noise" if table.predicted < LITTLE else ""
+        notes.append(f"Of the parameters judged on all trials: {what}{doubt}.")
     if table.evaluator.value == "ped-anova":
         notes.append(
             "PED-ANOVA tells the best tenth of the trials from the rest of what was sampled; "

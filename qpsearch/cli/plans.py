@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from qpsearch.analysis.plan import Plan, Size, make_plan, mean_seconds
+from qpsearch.analysis.plan import Plan, make_plan, mean_seconds
+from qpsearch.architecture import TrialConfig
 from qpsearch.cli.options import has_gpu, print_json
 from qpsearch.cli.progress import duration
 from qpsearch.records import RunSettings
@@ -32,13 +33,13 @@ def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
         console.width = PIPE_WIDTH
     made = make_plan(loaded)
     if as_json:
-        measured, device = _measured(loaded, made.sizes) if measure else ([], "")
+        measured, device = _measured(loaded, made.timed) if measure else ([], "")
         print_json(_document(loaded, made, measured, device))
         return
     _print_tree(console, loaded)
     _print_networks(console, loaded, made)
     with console.status("training three networks for some seconds each"):
-        measured, device = _measured(loaded, made.sizes) if measure else ([], "")
+        measured, device = _measured(loaded, made.timed) if measure else ([], "")
     _print_sizes(console, made, measured, device)
     for line in _costs(loaded, made, measured):
         console.print(line)
@@ -94,7 +95,7 @@ def _joined(*parts: str) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _measured(space: Space, sizes: Sequence[Size]) -> tuple[list[float], str]:
+def _measured(space: Space, configs: Sequence[TrialConfig]) -> tuple[list[float], str]:
     """Return the seconds an epoch of each network, timed in a process that may load torch; none where it cannot."""
     gpu = has_gpu() and space.resources.gpus != 0
     settings = RunSettings(
@@ -104,7 +105,7 @@ def _measured(space: Space, sizes: Sequence[Size]) -> tuple[list[float], str]:
         data_folder=None,
     )
     command = [sys.executable, "-m", "qpsearch.training.measure", json.dumps(asdict(settings))]
-    asked = "".join(f"{size.config.to_json()}\n" for size in sizes)
+    asked = "".join(f"{config.to_json()}\n" for config in configs)
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode != 0 or any(answer["seconds"] is None for answer in answers):
@@ -143,7 +144,7 @@ def _print_networks(console: Console, space: Space, made: Plan) -> None:
 
 
 def _print_sizes(console: Console, made: Plan, measured: Sequence[float], device: str) -> None:
-    timed = f"seconds an epoch ({device})" if measured else ""
+    timed = f"seconds an epoch ({device}), batches of {made.batch_size}" if measured else ""
     table = Table("network", "blocks", "parameters", "MACs", "activations", "memory to train", timed, box=None)
     for index, (name, size) in enumerate(zip(("smallest", "median", "largest"), made.sizes, strict=True)):
         stages = ", ".join(f"{stage.depth} x {stage.block} {stage.width}" for stage in size.config.network.stages)
@@ -194,6 +195,7 @@ def _document(space: Space, made: Plan, measured: Sequence[float], device: str) 
             for index, (name, size) in enumerate(zip(("smallest", "median", "largest"), made.sizes, strict=True))
         },
         "device": device or None,
+        "timed_batch_size": made.batch_size if measured else None,
         "trials": made.trials,
         "epochs": made.trials * made.epochs,
         "kept": made.kept,

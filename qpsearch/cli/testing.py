@@ -103,9 +103,9 @@ def evaluate(
 
 def _level(text: str) -> float:
     match = re.fullmatch(r"poisson:(\d*\.?\d+(?:[eE][-+]?\d+)?)", text)
-    if match is None or not 0 < float(match[1]) <= 100:
+    if match is None or not 1e-9 <= float(match[1]) <= 100:
         raise UserError(
-            f"--noise {text}: is no noise. Expected poisson:LEVEL with a level above 0, such as poisson:0.05."
+            f"--noise {text}: is no noise. Expected poisson:LEVEL with a level from 1e-9 to 100, such as poisson:0.05."
         )
     return float(match[1])
 

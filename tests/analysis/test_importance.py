@@ -9,8 +9,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from qpsearch.analysis.figures import importance_bars
-from qpsearch.analysis.importance import EVALUATORS, TITLES, Evaluator, importance
-from qpsearch.cli.answers import EvaluatorName
+from qpsearch.analysis.importance import EVALUATORS, TITLES, TREES, Evaluator, importance
+from qpsearch.cli.answers import EvaluatorName, _notes
 from qpsearch.errors import UserError
 from qpsearch.records import Objective
 from qpsearch.vocabulary import Direction, Metric
@@ -99,6 +99,58 @@ def test_optunas_own_evaluator_gives_optunas_own_number() -> None:
     study.add_trials(trials)
     theirs = optuna.importance.FanovaImportanceEvaluator(seed=0).evaluate(study, params=["block", "lr", "noise"])
     assert share(trials, Evaluator.FANOVA) == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize("evaluator", list(Evaluator))
+def test_each_parameter_gets_its_own_number_in_whatever_order_it_was_drawn(evaluator: Evaluator) -> None:
+    generator, ranges = random.Random(0), {"z": FloatDistribution(0, 1), "a": FloatDistribution(0, 1)}
+    trials = []
+    for _ in range(60):
+        params = {name: generator.random() for name in ranges}
+        trials.append(create_trial(params=params, distributions=dict(ranges), value=params["z"]))
+    found = share(trials, evaluator)
+    assert found["z"] > 0.8
+    assert found["a"] < 0.2
+    if evaluator in (Evaluator.MDI, Evaluator.PED_ANOVA):
+        study = optuna.create_study(direction="maximize")
+        study.add_trials(trials)
+        theirs = optuna.importance.get_param_importances(
+            study, evaluator=EVALUATORS[evaluator](0, TREES), params=["a", "z"]
+        )
+        assert found == pytest.approx(theirs)
+        assert sum(found.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("evaluator", list(Evaluator))
+@pytest.mark.parametrize(("n", "rare"), [(10, 0), (10, 1), (12, 2), (20, 5)])
+def test_words_of_which_one_is_rare_are_judged(evaluator: Evaluator, n: int, rare: int) -> None:
+    """Resampled trials may all have one word; Optuna's fANOVA raises there."""
+    trials = [
+        create_trial(
+            params={"block": "quotient" if index < rare else "additive"},
+            distributions={"block": CategoricalDistribution(("additive", "quotient"))},
+            value=index / n,
+        )
+        for index in range(n)
+    ]
+    table = importance(trials, ACCURACY, study="s", evaluator=evaluator)
+    assert [0 <= row.low <= row.importance <= row.high for row in table.importances] == [True]
+
+
+def test_what_parameters_predict_is_told_from_what_a_forest_makes_of_noise() -> None:
+    trials = planted(60, 0)
+    table = importance(trials, ACCURACY, study="s")
+    assert table.predicted is not None
+    assert table.predicted > 0.9
+    assert not any("noise:" in note or "makes of noise" in note for note in _notes(table))
+    generator = random.Random(0)
+    for trial in trials:
+        trial.values = [generator.random()]
+    of_noise = importance(trials, ACCURACY, study="s")
+    assert max(row.importance for row in of_noise.importances) > 0.2  # as if something decided
+    assert of_noise.predicted is not None
+    assert of_noise.predicted < 0.1
+    assert "0% of the variance of trials that a forest has not seen: these are shares of what" in _notes(of_noise)[1]
 
 
 def test_intervals_hold_the_point_and_shrink_with_evidence() -> None:

@@ -70,6 +70,10 @@ def test_what_cannot_be_evaluated_is_answered(study: Path, tmp_path: Path) -> No
     for words, said in (
         (("--noise", "gauss:1"), "--noise gauss:1: is no noise. Expected poisson:LEVEL"),
         (("--noise", "poisson:0"), "--noise poisson:0: is no noise"),
+        (
+            ("--noise", "poisson:1e-20"),
+            "--noise poisson:1e-20: is no noise. Expected poisson:LEVEL with a level from 1e-9",
+        ),
         (("--trial", "7"), "study 'small' has no complete trial 7 that was trained here"),
     ):
         done = qpsearch(study, "evaluate", "small", *words)
