@@ -122,7 +122,7 @@ def test_each_parameter_gets_its_own_number_in_whatever_order_it_was_drawn(evalu
 
 
 @pytest.mark.parametrize("evaluator", list(Evaluator))
-@pytest.mark.parametrize(("n", "rare"), [(10, 0), (10, 1), (12, 2), (20, 5)])
+@pytest.mark.parametrize(("n", "rare"), [(10, 0), (12, 2)])
 def test_words_of_which_one_is_rare_are_judged(evaluator: Evaluator, n: int, rare: int) -> None:
     """Resampled trials may all have one word; Optuna's fANOVA raises there."""
     trials = [
