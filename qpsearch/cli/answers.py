@@ -186,7 +186,7 @@ def _notes(table: "ImportanceTable") -> tuple[str, ...]:
     notes = [f"{table.total - table.n} trials that are pruned, failed or running were not used."]
     if table.predicted is not None:
         what = f"they predict {max(table.predicted, 0):.0%} of the variance of trials that a forest has not seen"
-        doubt = ": these are shares of what it makes of noise" if table.predicted < LITTLE else ""
+        doubt = ": their shares may be of noise alone" if table.predicted < LITTLE else ""
         notes.append(f"Of the parameters judged on all trials: {what}{doubt}.")
     if table.evaluator.value == "ped-anova":
         notes.append(

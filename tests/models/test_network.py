@@ -263,7 +263,7 @@ def test_each_reading_of_pure_starts_its_exponents_as_its_source() -> None:
     ],
 )
 def test_settings_that_change_nothing_make_the_same_configuration(first: str, second: str, same: bool) -> None:
-    """And those that make the same configuration make the same weights."""
+    """One that is zeroed at once, or pads nothing, is no other network; where a setting acts it stays."""
     text = """
         study: same
         data: {dataset: digits, validation: 300}
