@@ -6,6 +6,7 @@ from the environment (AWS_ACCESS_KEY_ID, GOOGLE_APPLICATION_CREDENTIALS).
 """
 
 import contextlib
+import hashlib
 import logging
 import os
 import shutil
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from qpsearch.errors import ArtifactError
-from qpsearch.records import content_hash
 
 SCHEMES: Final = ("s3", "gs")
 OPTIONS: Final = {"region", "scheme", "endpoint_override"}
@@ -59,6 +59,11 @@ def open_artifacts(uri: str) -> Artifacts:
             "AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS)."
         )
     return RemoteArtifacts(uri)
+
+
+def content_hash(content: bytes) -> str:
+    """Return the first 16 hexadecimal digits of a SHA-256."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def join(uri: str, path: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from qpsearch.vocabulary import DatasetName
+from qpsearch.vocabulary import Augmentation, DatasetName, WithWords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,23 @@ class DatasetFacts:
     std: tuple[float, ...]
     stored_size: int = 0
     bundled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data(WithWords):
+    """Which images a network is trained on, and which of them steer the search.
+
+    Attributes:
+        dataset: Which data set.
+        validation: Images taken from the training split, stratified by label.
+        augment: Random changes of training images.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
+
+    dataset: DatasetName
+    validation: int
+    augment: tuple[Augmentation, ...] = ()
 
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

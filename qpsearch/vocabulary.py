@@ -6,7 +6,11 @@ never changes once released.
 """
 
 from enum import StrEnum
-from typing import Final
+from functools import cache
+from types import NoneType
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+Scalar = str | int | float | bool | None  # what a leaf of a space file may hold, and a parameter of a trial
 
 
 class BlockKind(StrEnum):
@@ -251,6 +255,13 @@ class PrunerKind(StrEnum):
     HYPERBAND = "hyperband"
 
 
+class Dispatcher(StrEnum):
+    """Who places trials: Ray Tune, or nobody, one trial at a time in a process of its own."""
+
+    TUNE = "tune"
+    INLINE = "inline"
+
+
 class Confidence(StrEnum):
     """How sure an expert is of a prior."""
 
@@ -316,3 +327,64 @@ class Ending(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     LOST = "lost"
+
+
+class WithWords:
+    """A mixin of dataclasses whose fields hold words: each becomes the member of its enum, or is refused.
+
+    Enums are compared with ``is``, so a record that kept ``"post"`` in the place of ``NormPlacement.POST`` would
+    silently mean something else.
+    """
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        coerce_words(self)
+
+
+def coerce_words(record: object) -> None:
+    """Set each field of a dataclass that holds a word, several words, or a word or nothing, to members of its enum.
+
+    Raises:
+        ValueError: A value is no member's; the message names field, value and choices.
+    """
+    for name, (kind, is_optional, is_several) in words_of(type(record)).items():  # type: ignore[arg-type]  # a class can be hashed
+        value: Any = getattr(record, name)
+        if isinstance(value, kind) or (value is None and is_optional):
+            continue
+        field = f"{type(record).__name__}.{name}"
+        members: Any = (
+            tuple(_member(kind, item, field) for item in _items(value, field))
+            if is_several
+            else _member(kind, value, field)
+        )
+        object.__setattr__(record, name, members)
+
+
+@cache
+def words_of(record: type) -> dict[str, tuple[type[StrEnum], bool, bool]]:
+    """Return the fields of a dataclass that hold words: the enum of each, whether None stands there, whether several.
+
+    A field that takes a word or something else (``BlockKind | str``) is not among them.
+    """
+    found = {}
+    for name, hint in get_type_hints(record).items():
+        is_several = get_origin(hint) in (tuple, list)
+        parts = set(get_args(hint)) - {NoneType, ...} if get_args(hint) else {hint}
+        kind = next(iter(parts)) if len(parts) == 1 else None
+        if isinstance(kind, type) and issubclass(kind, StrEnum):
+            found[name] = (kind, NoneType in get_args(hint), is_several)
+    return found
+
+
+def _items(value: object, field: str) -> tuple[object, ...]:
+    if not isinstance(value, tuple | list):
+        raise ValueError(f"{field}: expected several words, got {value!r}")
+    return tuple(value)
+
+
+def _member(kind: type[StrEnum], value: object, field: str) -> StrEnum:
+    try:
+        return kind(value)  # type: ignore[arg-type]  # what is no word is refused below
+    except ValueError:
+        raise ValueError(f"{field}: unknown value {value!r}. Choices: {', '.join(kind)}") from None

@@ -6,13 +6,12 @@ from typing import Any
 
 from sqlalchemy import text
 
-from qpsearch.architecture import TrialConfig
-from qpsearch.records import Assignment, EpochReport, Place, Progress
+from qpsearch.protocol import Assignment, EpochReport, Place, Progress
 from qpsearch.space import Space
 from qpsearch.study import opening
-from qpsearch.study.events import Event
 from qpsearch.study.ledger import Ledger
-from qpsearch.study.storage import Database
+from qpsearch.study.storage.database import Database
+from qpsearch.study.trials.events import Event
 
 HERE = Place(host="here", device="cpu", threads=1, memory_format="contiguous")
 SPACES = sorted((Path(__file__).parent.parent / "spaces").glob("*.yaml"))
@@ -43,14 +42,14 @@ def progress(epoch: int, accuracy: float, replicate: int = 0, checkpoint: str = 
 
 def accuracy_of(assignment: Assignment) -> float:
     """An accuracy that is a function of the configuration, so that samplers have something to learn."""
-    config = TrialConfig.from_json(assignment.config_json)
+    config = assignment.config
     bonus = {"additive": 0.1, "quotient": 0.2, "product_unit": 0.0}[config.network.stages[0].block]
     return 0.3 + bonus + config.recipe.optimizer.lr / 2
 
 
 def train_all(ledger: Ledger, assignment: Assignment, first: int = 1, until: int | None = None) -> bool:
     """Report the epochs of a one-run trial up to ``until``; return whether it shall go on."""
-    epochs = TrialConfig.from_json(assignment.config_json).recipe.epochs
+    epochs = assignment.config.recipe.epochs
     for epoch in range(first, (until or epochs) + 1):
         value = accuracy_of(assignment) * epoch / epochs
         if not ledger.report(assignment.trial, assignment.attempt, progress(epoch, value)):

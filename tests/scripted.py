@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
 
-from qpsearch.architecture import TrialConfig
+from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import open_artifacts, read_sound
 from qpsearch.errors import OutOfMemory, TrainingDiverged
-from qpsearch.records import EpochReport, RunSettings
+from qpsearch.protocol import EpochReport, RunSettings
 
 
 class Behaviour(IntEnum):

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from qpsearch.artifacts import join, open_artifacts, read_sound
+from qpsearch.artifacts import content_hash, join, open_artifacts, read_sound
 from qpsearch.errors import ArtifactError
-from qpsearch.records import content_hash
 from tests.stores import s3_bucket
 
 

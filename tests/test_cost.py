@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from qpsearch.architecture import Network
-from qpsearch.cost import Cost, cost
+from qpsearch.architecture.config import Network
+from qpsearch.architecture.cost import Cost, cost
+from qpsearch.architecture.named import listed, reference_network
 from qpsearch.models import build_model
 from qpsearch.models.summary import layers_of
-from qpsearch.reference import listed, reference_network
 from tests.models.settings import random_network
 
 

@@ -58,9 +58,9 @@ ROOMS: list[tuple[str, set[str]]] = [
 ]
 ORDER = [room for room, _ in ROOMS]
 ALLOWED = dict(ROOMS)
-WITH_ANALYSIS = {"qpsearch.cli.plans"}  # imported when a plan is asked for
+WITH_ANALYSIS = {"qpsearch.cli.plan"}  # imported when a plan is asked for
 WITH_RAY = {"qpsearch.dispatch.tune", "qpsearch.dispatch.cluster", "qpsearch.dispatch.packing"}
-NOT_IMPORTED = {"qpsearch.study.migrations.env"}  # Alembic runs it
+NOT_IMPORTED = {"qpsearch.study.storage.migrations.env"}  # Alembic runs it
 
 
 def modules() -> list[str]:
@@ -113,8 +113,8 @@ def test_imports_point_upward_only(path: Path) -> None:
 
 def test_the_driver_runs_without_torch() -> None:
     code = (
-        "import sys; import qpsearch.cli.studies, qpsearch.dispatch.tune, qpsearch.dispatch.inline,"
-        " qpsearch.study.ledger, qpsearch.cli.trainer; print('torch' in sys.modules)"
+        "import sys; import qpsearch.cli.run, qpsearch.dispatch.tune, qpsearch.dispatch.inline,"
+        " qpsearch.study.ledger, qpsearch.run.trainer; print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 from qpsearch.models.blocks import BLOCKS
 from qpsearch.space import parse_space
-from qpsearch.space.fields import SectionField
-from qpsearch.space.network import RULES
+from qpsearch.space.schema.fields import SectionField
+from qpsearch.space.schema.network import RULES
 from tests.cli.run import ROOT, qpsearch
 
 README = (ROOT / "README.md").read_text()

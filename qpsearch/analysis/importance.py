@@ -26,9 +26,9 @@ from optuna.importance import (
 from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.errors import UserError
-from qpsearch.records import Objective
-from qpsearch.study.optuna_rows import DIRECTIONS
-from qpsearch.study.quiet import quiet_optuna
+from qpsearch.space.space import Objective
+from qpsearch.study.search.optuna_logging import quiet_optuna
+from qpsearch.study.storage.optuna_tables import DIRECTIONS
 
 FEWEST: Final = 8  # complete trials below which a forest says nothing
 RESAMPLES: Final = 20

@@ -13,18 +13,17 @@ from typing import Final
 import numpy as np
 from optuna.trial import TrialState
 
-from qpsearch.architecture import TrialConfig
-from qpsearch.cost import Cost, cost, training_bytes
+from qpsearch.architecture.candidates import Point, Refusals, every_point, nothing_feasible, on_the_grid, point, survey
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.cost import Cost, cost, training_bytes
 from qpsearch.errors import Infeasible, SpaceError
-from qpsearch.points import Point, Refusals, every_point, nothing_feasible, on_the_grid, point, survey
-from qpsearch.records import Scalar
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
-from qpsearch.space.count import count_points
+from qpsearch.space.counting import count_points
 from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange
-from qpsearch.study.mirror import Mirror
-from qpsearch.study.open_trial import stratum
-from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind
+from qpsearch.study.search.replica import Mirror
+from qpsearch.study.trials.open_trial import stratum
+from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind, Scalar
 
 DRAWS: Final = 1000
 ENUMERATED: Final = 2000  # at most so many points are looked at one by one

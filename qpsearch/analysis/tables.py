@@ -8,7 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from qpsearch.records import Objective, TrialRecord
+from qpsearch.space.space import Objective
+from qpsearch.study.records import TrialRecord
 
 Rows = Sequence[Mapping[str, Any]]
 

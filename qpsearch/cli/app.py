@@ -9,17 +9,17 @@ import qpsearch
 
 # The command or group of commands, the file that holds it, and its name there; ``app`` is a group.
 COMMANDS: Final = (
-    ("run", "studies", "run"),
-    ("resume", "studies", "resume"),
-    ("status", "answers", "status"),
-    ("trials", "answers", "trials"),
-    ("best", "answers", "best"),
-    ("importance", "answers", "importance"),
-    ("evaluate", "testing", "evaluate"),
-    ("export", "housekeeping", "export"),
-    ("import", "housekeeping", "import_"),
+    ("run", "run", "run"),
+    ("resume", "run", "resume"),
+    ("status", "results", "status"),
+    ("trials", "results", "trials"),
+    ("best", "results", "best"),
+    ("importance", "results", "importance"),
+    ("evaluate", "evaluate", "evaluate"),
+    ("export", "studies", "export"),
+    ("import", "studies", "import_"),
     ("dashboard", "dashboard", "dashboard"),
-    ("studies", "housekeeping", "app"),
+    ("studies", "studies", "app"),
     ("space", "spaces", "app"),
     ("model", "models", "app"),
 )

@@ -1,8 +1,8 @@
 """What ``qpsearch space check`` does, without the command line's library: an editor runs it at every save."""
 
-from qpsearch.points import check_feasible, on_the_grid
-from qpsearch.space.assemble import load_space
+from qpsearch.architecture.candidates import check_feasible, on_the_grid
 from qpsearch.space.domains import Tied, domain_of, leaves
+from qpsearch.space.file.loader import load_space
 from qpsearch.space.space import Space
 
 

@@ -18,7 +18,7 @@ def dashboard(
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """Open Optuna's dashboard on the database, also while studies run. Ctrl-C ends it."""
-    from qpsearch.study.storage import Database
+    from qpsearch.study.storage.database import Database
 
     database = Database.open(storage)
     try:

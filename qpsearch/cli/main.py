@@ -15,7 +15,7 @@ def main() -> None:
     try:
         words = sys.argv[1:] = _without_imports(sys.argv[1:])
         if "QPSEARCH_IMPORT" in os.environ or entry_points(group="qpsearch.blocks"):
-            from qpsearch.plugins import load_everything
+            from qpsearch.architecture.plugins import load_everything
 
             load_everything()
         if words[:2] == ["space", "check"] and len(words) == 3 and not words[2].startswith("-"):

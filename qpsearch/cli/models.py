@@ -10,18 +10,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from qpsearch.architecture import Network
+from qpsearch.architecture.config import Network
+from qpsearch.architecture.cost import Cost, cost, try_own_blocks
+from qpsearch.architecture.layout import is_own
+from qpsearch.architecture.named import listed, reference_network
+from qpsearch.architecture.paper_rules import PAPER_RULES, PaperRule, spelled
+from qpsearch.architecture.plugins import blamed
+from qpsearch.architecture.resolve import check_shapes
+from qpsearch.architecture.variations import otherwise
 from qpsearch.cli.options import Json, print_json
 from qpsearch.cli.rules_table import described, markdown, short, values_of
-from qpsearch.cost import Cost, cost, try_own_blocks
 from qpsearch.errors import Infeasible, UserError
-from qpsearch.layout import is_own
-from qpsearch.plugins import blamed
-from qpsearch.reference import listed, reference_network
-from qpsearch.resolve import check_shapes
-from qpsearch.rules import PAPER_RULES, PaperRule, spelled
-from qpsearch.space.fields import REQUIRED
-from qpsearch.variations import otherwise
+from qpsearch.space.schema.fields import REQUIRED
 from qpsearch.vocabulary import Precision
 
 if TYPE_CHECKING:

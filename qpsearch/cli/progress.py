@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Protocol, Self
@@ -15,26 +15,29 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from qpsearch.records import Budget, Objective
 from qpsearch.space import Space
-from qpsearch.study.events import (
+from qpsearch.space.space import Budget, Objective
+from qpsearch.study.trials.events import (
     Closed,
+    Dispatching,
     Elsewhere,
     Event,
     Interrupted,
     Lost,
+    Noted,
     Reported,
     Started,
     StorageBack,
     StorageGone,
+    StudyOpened,
     TakenOver,
+    Waiting,
 )
+from qpsearch.vocabulary import Direction, Metric
 
-RECENT = 6
 
-
-class Progress(Protocol):
-    """Watches a ledger."""
+class Display(Protocol):
+    """Watches a driver."""
 
     @property
     def tally(self) -> "Tally":
@@ -53,10 +56,9 @@ class Progress(Protocol):
         """Tell the user something."""
 
 
-def progress(space: Space, done: int, best: tuple[float, int] | None) -> Progress:
-    """Return the display that fits where output goes; ``done`` and ``best`` are what a resumed study begins with."""
-    tally = Tally(objectives=space.search.objectives, asked=space.search.budget.trials, closed=done, best=best)
-    return LiveProgress(tally, space.study) if sys.stdout.isatty() else PlainProgress(tally)
+def open_display() -> Display:
+    """Return the display that fits where output goes."""
+    return LiveDisplay() if sys.stdout.isatty() else PlainDisplay()
 
 
 @dataclass(slots=True)
@@ -75,11 +77,10 @@ class Running:
 class Tally:
     """Counts what the events tell."""
 
-    def __init__(
-        self, *, objectives: Sequence[Objective], asked: int, closed: int, best: tuple[float, int] | None
-    ) -> None:
-        self.objective, self.is_alone = objectives[0], len(objectives) == 1
-        self.asked, self.closed, self.best = asked, closed, best
+    def __init__(self) -> None:
+        self.name, self.asked, self.closed = "", 0, 0
+        self.objective, self.is_alone = Objective(metric=Metric.VAL_ACCURACY, direction=Direction.MAXIMIZE), True
+        self.best: tuple[float, int] | None = None
         self.here = 0
         self.states: dict[str, int] = {}
         self.running: dict[int, Running] = {}
@@ -88,6 +89,11 @@ class Tally:
     def see(self, event: Event) -> Running | None:
         """Take an event in; return the trial that it ended, if it did."""
         match event:
+            case StudyOpened(space=space, ended=ended, best=best):
+                search = space.search
+                self.name, self.asked = space.study, search.budget.trials
+                self.objective, self.is_alone = search.objective, len(search.objectives) == 1
+                self.closed, self.best, self.began = ended, best, time.monotonic()
             case Started(number=number, attempt=attempt, blocks=blocks, epochs=epochs, resumed_at=resumed_at):
                 self.running[number] = Running(attempt, " ".join(blocks), epochs, resumed_at, time.monotonic())
             case Reported(number=number, value=value, place=place):
@@ -139,26 +145,49 @@ def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
     return line
 
 
-def note(event: Event) -> str | None:
-    """Return what to say about an event that nobody expects; None about the others."""
-    match event:
-        case Lost(number=number, detail=detail):
-            return f"trial {number} lost its worker and goes on in another: {detail.strip().splitlines()[0]}"
-        case TakenOver(driver=driver, trials=count):
-            return f"{driver} is gone; its {count} open trials are taken over"
-        case StorageGone(detail=detail, patience_s=patience_s):
-            return f"waiting for the database, {duration(patience_s)} at most: {detail}"
-        case StorageBack(seconds=seconds):
-            return f"the database is back after {duration(seconds)}"
-        case _:
-            return None
+class Notes:
+    """What to say about events that are no trial's beginning, report or end."""
+
+    def __init__(self) -> None:
+        self._space: Space | None = None
+
+    def of(self, event: Event) -> str | None:
+        """Return a sentence; None for events that need none."""
+        match event:
+            case StudyOpened(space=space):
+                self._space = space
+                return None
+            case Dispatching(how=how):
+                return None if self._space is None else self._plan(self._space, how)
+            case Noted(text=text):
+                return text
+            case Lost(number=number, detail=detail):
+                return f"trial {number} lost its worker and goes on in another: {detail.strip().splitlines()[0]}"
+            case TakenOver(driver=driver, trials=count):
+                return f"{driver} is gone; its {count} open trials are taken over"
+            case StorageGone(detail=detail, patience_s=patience_s):
+                return f"waiting for the database, {duration(patience_s)} at most: {detail}"
+            case StorageBack(seconds=seconds):
+                return f"the database is back after {duration(seconds)}"
+            case _:
+                return None
+
+    @staticmethod
+    def _plan(space: Space, how: str) -> str:
+        search = space.search
+        runs = f"{search.replicates} runs of " if search.replicates > 1 else ""
+        return (
+            f"study {space.study}: {budget_text(search.budget)} of {runs}at most {space.most_epochs} epochs, {how}; "
+            f"sampler {search.sampler}, pruner {search.pruner}, seed {search.seed}"
+        )
 
 
-class PlainProgress:
+class PlainDisplay:
     """A line for each trial that starts over or ends."""
 
-    def __init__(self, tally: Tally) -> None:
-        self.tally = tally
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self._notes = Notes()
         self._out = sys.stdout  # dispatch may redirect what libraries print
 
     def __enter__(self) -> Self:
@@ -174,7 +203,9 @@ class PlainProgress:
         ended = self.tally.see(event)
         if isinstance(event, Started) and event.attempt > 1:
             self.say(f"trial {event.number} goes on after epoch {event.resumed_at} (attempt {event.attempt})")
-        if (text := note(event)) is not None:
+        if isinstance(event, Waiting) and round(event.left_s) % 10 == 0:
+            self.say(f"its driver is on another host and silent; taken over in {event.left_s:.0f} s")
+        if (text := self._notes.of(event)) is not None:
             self.say(text)
         if isinstance(event, Closed) and ended is not None:
             self.say(closed_line(event, ended, self.tally))
@@ -185,16 +216,16 @@ class PlainProgress:
             print(text, file=self._out, flush=True)
 
 
-class LiveProgress:
+class LiveDisplay:
     """A table of what runs, redrawn four times a second; the last endings stand above it."""
 
-    def __init__(self, tally: Tally, name: str) -> None:
-        self.tally, self._name = tally, name
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self._notes = Notes()
         self._console = Console(file=sys.stdout)
         self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
-        self._live.start()
         return self
 
     def __exit__(
@@ -205,10 +236,15 @@ class LiveProgress:
     def see(self, event: Event) -> None:
         """Take an event in; an ending stays on the screen."""
         ended = self.tally.see(event)
+        if isinstance(event, StudyOpened):
+            self._live.start()
+        if isinstance(event, Waiting):
+            text = f"\rits driver is on another host and silent; taken over in {event.left_s:3.0f} s "
+            print(text, end="", file=self._console.file, flush=True)
         if isinstance(event, Closed) and ended is not None:
             self.say(closed_line(event, ended, self.tally))
-        if (text := note(event)) is not None:
-            self.say(text)
+        if (note := self._notes.of(event)) is not None:
+            self.say(note)
 
     def say(self, text: str) -> None:
         """Print a line above the table."""
@@ -221,7 +257,7 @@ class LiveProgress:
         counts = ", ".join(f"{count} {state.lower()}" for state, count in sorted(tally.states.items()))
         left = tally.left_s()
         head.add_row(
-            Text(self._name, style="bold"),
+            Text(tally.name, style="bold"),
             ProgressBar(total=tally.asked, completed=tally.closed, width=24),
             f"{tally.closed}/{tally.asked}",
             counts,

@@ -1,8 +1,8 @@
 """The papers' rules as a table, for ``qpsearch model rules`` and the README."""
 
-from qpsearch.rules import PAPER_RULES, PaperRule, spelled
-from qpsearch.space.fields import REQUIRED
-from qpsearch.space.kinds import Bounds, Duration, Flag, Kind, OneOf, OrWord, Words
+from qpsearch.architecture.paper_rules import PAPER_RULES, PaperRule, spelled
+from qpsearch.space.schema.fields import REQUIRED
+from qpsearch.space.schema.value_types import Bounds, Duration, Flag, Kind, OneOf, OrWord, Words
 
 
 def short(path: str) -> str:

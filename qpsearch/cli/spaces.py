@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from qpsearch.architecture.candidates import check_feasible
 from qpsearch.cli.check import check as check_and_print
 from qpsearch.cli.check import searched
 from qpsearch.cli.options import Json, print_json
 from qpsearch.errors import SpaceError, UserError
-from qpsearch.points import check_feasible
 from qpsearch.space import diff, find_space, json_schema, load_space, shipped
 
 app = typer.Typer(help="Look at space files.", no_args_is_help=True)
@@ -43,7 +43,7 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show a search before it runs: what is searched and when, how large the networks are, what it will cost."""
-    from qpsearch.cli.plans import show_plan
+    from qpsearch.cli.plan import show_plan
 
     show_plan(load_space(space), measure=measure, as_json=as_json)
 
@@ -56,8 +56,8 @@ def sample(
     as_json: Json = False,
 ) -> None:
     """Draw configurations that may be trained, evenly, each resolved with every default."""
-    from qpsearch.cost import cost
-    from qpsearch.points import sample as draw
+    from qpsearch.architecture.candidates import sample as draw
+    from qpsearch.architecture.cost import cost
 
     points = draw(load_space(space), count, seed)
     if as_json:

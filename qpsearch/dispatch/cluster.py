@@ -13,8 +13,8 @@ import ray
 from ray.exceptions import AuthenticationError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from qpsearch.architecture.plugins import runtime_env
 from qpsearch.errors import DataError, DispatchError
-from qpsearch.plugins import runtime_env
 from qpsearch.space.space import Resources
 from qpsearch.vocabulary import DatasetName
 

@@ -15,10 +15,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
-from qpsearch.dispatch.deliver import deliver, lost
+from qpsearch.dispatch.handlers import deliver, lost
 from qpsearch.dispatch.interrupt import SIGNALS, Interrupt
-from qpsearch.dispatch.worker import Bench, Message, Spoiled, cause_of_death, hang_file, messages, read_hang
-from qpsearch.records import Assignment
+from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, cause_of_death, hang_file, messages, read_hang
+from qpsearch.protocol import Assignment, Message
 
 if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
     from qpsearch.study.ledger import Ledger
@@ -27,7 +27,7 @@ POLL_S = 0.1
 IDLE_S = 0.5
 
 
-def run(ledger: Ledger, bench: Bench, interrupt: Interrupt) -> None:
+def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt) -> None:
     """Run a study until its budget is spent or the user stops it."""
     child: _Child | None = None
     try:
@@ -38,8 +38,8 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt) -> None:
             if assignment is None:
                 time.sleep(IDLE_S)  # another driver may leave something
                 continue
-            child = child or _Child(bench)
-            if not _attend(ledger, bench, child, assignment, interrupt):
+            child = child or _Child(setup)
+            if not _attend(ledger, setup, child, assignment, interrupt):
                 child.kill()
                 child = None
     finally:
@@ -47,7 +47,7 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt) -> None:
             child.kill()
 
 
-def _attend(ledger: Ledger, bench: Bench, child: _Child, assignment: Assignment, interrupt: Interrupt) -> bool:
+def _attend(ledger: Ledger, setup: WorkerSetup, child: _Child, assignment: Assignment, interrupt: Interrupt) -> bool:
     """See one attempt through; return whether the child can take another."""
     child.begin(assignment)
     while True:
@@ -55,13 +55,13 @@ def _attend(ledger: Ledger, bench: Bench, child: _Child, assignment: Assignment,
             message = child.receive(interrupt)
         except EOFError:
             text = f"the worker process died ({child.exit_text()})"  # after which its file is complete
-            died = cause_of_death(read_hang(hang_file(bench.checkpoints, assignment)), text)
+            died = cause_of_death(read_hang(hang_file(setup.checkpoints, assignment)), text)
             lost(ledger, assignment, died, interrupt)
             return False
         if message is None:
             ledger.interrupt(assignment.trial, assignment.attempt)
             return False
-        if isinstance(message, Spoiled):
+        if isinstance(message, WorkerMustRestart):
             deliver(ledger, assignment, message.failed, interrupt)
             return False
         if not deliver(ledger, assignment, message, interrupt):
@@ -71,10 +71,10 @@ def _attend(ledger: Ledger, bench: Bench, child: _Child, assignment: Assignment,
 
 
 class _Child:
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, setup: WorkerSetup) -> None:
         context = multiprocessing.get_context("spawn")  # a forked child would inherit threads and locks
         self._pipe, theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(target=_serve, args=(theirs, bench), daemon=True)
+        self._process: BaseProcess = context.Process(target=_serve, args=(theirs, setup), daemon=True)
         # Ctrl-C and a SIGTERM to the group reach the child too; the parent decides, and kills it by SIGKILL.
         resource_tracker.ensure_running()  # its own start would unblock the signals again
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -93,13 +93,13 @@ class _Child:
     def stop_attempt(self) -> None:
         self._send(False)
 
-    def receive(self, interrupt: Interrupt) -> Message | Spoiled | None:
+    def receive(self, interrupt: Interrupt) -> Message | WorkerMustRestart | None:
         """Return the next message; None when waiting is over."""
         while not self._pipe.poll(POLL_S):
             if interrupt.expired:
                 return None
         try:
-            message: Message | Spoiled = self._pipe.recv()
+            message: Message | WorkerMustRestart = self._pipe.recv()
         except OSError:  # it was killed, perhaps in the middle of a message
             raise EOFError from None
         return message
@@ -119,17 +119,17 @@ class _Child:
             self._pipe.send(word)
 
 
-def _serve(pipe: Connection, bench: Bench) -> None:
+def _serve(pipe: Connection, setup: WorkerSetup) -> None:
     """Body of the child: take assignments until the parent hangs up."""
     while True:
         try:
             assignment: Assignment = pipe.recv()
-            for message in messages(assignment, bench, bench.device):
+            for message in messages(assignment, setup, setup.device):
                 pipe.send(message)
                 if not pipe.recv():
                     break
-        except Spoiled as spoiled:
-            pipe.send(spoiled)
+        except WorkerMustRestart as restart:
+            pipe.send(restart)
             return
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return

@@ -13,12 +13,12 @@ from typing import Final
 import ray
 from ray.exceptions import RayError
 
-from qpsearch.architecture import TrialConfig
-from qpsearch.cost import training_bytes
+from qpsearch.architecture.candidates import sample
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.cost import CUDA_CONTEXT_BYTES, training_bytes
 from qpsearch.dispatch.cluster import Cluster
-from qpsearch.dispatch.worker import Bench
-from qpsearch.points import sample
-from qpsearch.records import CUDA_CONTEXT_BYTES, RunSettings
+from qpsearch.dispatch.worker import WorkerSetup
+from qpsearch.protocol import RunSettings
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 
@@ -60,14 +60,14 @@ def trials_a_gpu(peak: Peak, cores_a_gpu: float, cpus: int) -> int:
 
 
 def pack(
-    cluster: Cluster, space: Space, bench: Bench, measure: Measure, is_over: Callable[[], bool] = lambda: False
+    cluster: Cluster, space: Space, setup: WorkerSetup, measure: Measure, is_over: Callable[[], bool] = lambda: False
 ) -> tuple[Cluster, str]:
     """Measure, and share GPUs accordingly.
 
     Args:
         cluster: With whole GPUs.
         space: What is searched.
-        bench: What a worker gets.
+        setup: What a worker gets.
         measure: Trains a few steps in a process that sees one GPU.
         is_over: Tells whether the user wants to stop.
 
@@ -77,10 +77,10 @@ def pack(
     config = heaviest(space)
     settings = RunSettings(
         seed=0,
-        device=bench.device,
-        threads=bench.threads,
-        memory_format=bench.memory_format,
-        data_folder=bench.data_folder,
+        device=setup.device,
+        threads=setup.threads,
+        memory_format=setup.memory_format,
+        data_folder=setup.data_folder,
     )
     task = ray.remote(num_cpus=cluster.cpus, num_gpus=1, max_retries=0)(measure)
     probe = task.remote(config, settings)

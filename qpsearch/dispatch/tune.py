@@ -29,11 +29,12 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from qpsearch.dispatch.deliver import deliver, lost
+from qpsearch.artifacts import content_hash
+from qpsearch.dispatch.handlers import deliver, lost
 from qpsearch.dispatch.interrupt import Interrupt
-from qpsearch.dispatch.worker import Bench, Message, Spoiled, cause_of_death, hang_file, messages, read_hang
+from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, cause_of_death, hang_file, messages, read_hang
 from qpsearch.errors import DispatchError
-from qpsearch.records import Assignment, Failed, content_hash
+from qpsearch.protocol import Assignment, Failed, Message
 from qpsearch.vocabulary import FailReason
 
 if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
@@ -55,12 +56,12 @@ SWITCHES = {
 }
 
 
-def run(ledger: Ledger, bench: Bench, interrupt: Interrupt, *, cpus: float, gpus: float, slots: int) -> None:
+def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float, gpus: float, slots: int) -> None:
     """Run a study on the Ray that this process is connected to.
 
     Args:
         ledger: The study.
-        bench: What each worker gets.
+        setup: What each worker gets.
         interrupt: The user's wish to stop.
         cpus: Cores a trial.
         gpus: GPUs a trial, fractions allowed.
@@ -69,9 +70,9 @@ def run(ledger: Ledger, bench: Bench, interrupt: Interrupt, *, cpus: float, gpus
     os.environ.update(SWITCHES)
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
     interrupt.reinstall()  # ray.init took SIGTERM
-    bridge = _Bridge(ledger, interrupt, bench, is_ahead=slots > 1)
-    scratch = _scratch(bench.checkpoints)
-    worker = tune.with_resources(tune.with_parameters(_Worker, bench=bench), {"cpu": cpus, "gpu": gpus})
+    bridge = _Bridge(ledger, interrupt, setup, is_ahead=slots > 1)
+    scratch = _scratch(setup.checkpoints)
+    worker = tune.with_resources(tune.with_parameters(_Worker, setup=setup), {"cpu": cpus, "gpu": gpus})
     try:
         with (
             open(os.devnull, "w") as nowhere,
@@ -135,8 +136,8 @@ class _Bridge:
     Tune copies and pickles all three into its snapshots; only the originals hold the ledger.
     """
 
-    def __init__(self, ledger: Ledger, interrupt: Interrupt, bench: Bench, *, is_ahead: bool) -> None:
-        self.ledger, self.interrupt, self.bench, self.is_ahead = ledger, interrupt, bench, is_ahead
+    def __init__(self, ledger: Ledger, interrupt: Interrupt, setup: WorkerSetup, *, is_ahead: bool) -> None:
+        self.ledger, self.interrupt, self.setup, self.is_ahead = ledger, interrupt, setup, is_ahead
         self.assignments: dict[str, Assignment] = {}
         self.trials: dict[str, Trial] = {}
         self.fatal: BaseException | None = None
@@ -203,7 +204,7 @@ class _Searcher(Searcher):
             bridge.guarded(ask)
         if found:
             bridge.assignments[trial_id] = found[0]
-            return {"assignment": found[0].to_json()}
+            return {"assignment": found[0]}
         return str(Searcher.FINISHED) if over[0] or bridge.fatal is not None else None
 
     def _ask(self) -> Assignment | None:
@@ -261,7 +262,7 @@ class _Scheduler(FIFOScheduler):
         return bridge.guarded(step)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A worker raised, which ours do only when spoiled, or is gone, or could not start.
+        """A worker raised, which ours do only when restart, or is gone, or could not start.
 
         The last is no fault of the trial's, and would befall every other trial too: the sweep stops.
         """
@@ -274,10 +275,10 @@ class _Scheduler(FIFOScheduler):
             if isinstance(cause, RayActorError) and cause.actor_init_failed:
                 last = str(cause).strip().splitlines()[-1].rstrip(")")
                 raise DispatchError(f"a worker cannot start: {last}. Is qpsearch installed on every node?")
-            if isinstance(cause, Spoiled):
+            if isinstance(cause, WorkerMustRestart):
                 deliver(bridge.ledger, assignment, cause.failed, bridge.interrupt)
             else:
-                lost(bridge.ledger, assignment, _why(cause, bridge.bench, assignment), bridge.interrupt)
+                lost(bridge.ledger, assignment, _why(cause, bridge.setup, assignment), bridge.interrupt)
             return ""
 
         bridge.guarded(step)
@@ -302,8 +303,8 @@ class _Stop(Stopper):
 class _Worker(tune.Trainable):
     """A worker process; one ``step`` is one message. A class, since a function that ends slowly leaks its slot."""
 
-    def setup(self, config: dict[str, Any], bench: Bench) -> None:
-        self._bench = bench
+    def setup(self, config: dict[str, Any], setup: WorkerSetup) -> None:
+        self._setup = setup
         self._begin(config)
 
     def step(self) -> dict[str, Any]:
@@ -321,9 +322,9 @@ class _Worker(tune.Trainable):
         self._messages.close()
 
     def _begin(self, config: dict[str, Any]) -> None:
-        gpu_ids = ray.get_gpu_ids() if self._bench.device == "cuda" else []
-        device = f"cuda {','.join(map(str, gpu_ids))}" if gpu_ids else self._bench.device
-        self._messages = messages(Assignment.from_json(config["assignment"]), self._bench, device)
+        gpu_ids = ray.get_gpu_ids() if self._setup.device == "cuda" else []
+        device = f"cuda {','.join(map(str, gpu_ids))}" if gpu_ids else self._setup.device
+        self._messages = messages(config["assignment"], self._setup, device)
 
 
 def _scratch(checkpoints: str) -> str:
@@ -366,9 +367,9 @@ def _error_of(trial: Trial) -> BaseException | None:
     return error if isinstance(error, BaseException) else None
 
 
-def _why(cause: BaseException | None, bench: Bench, assignment: Assignment) -> Failed:
+def _why(cause: BaseException | None, setup: WorkerSetup, assignment: Assignment) -> Failed:
     if isinstance(cause, OutOfMemoryError):  # Ray's own: the node's memory ran low, and it killed the worker
         return Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(cause))
     if isinstance(cause, RayActorError) or cause is None:
-        return cause_of_death(_stack(hang_file(bench.checkpoints, assignment)), f"the worker process died ({cause})")
+        return cause_of_death(_stack(hang_file(setup.checkpoints, assignment)), f"the worker process died ({cause})")
     return Failed(reason=FailReason.ERROR, detail=repr(cause))

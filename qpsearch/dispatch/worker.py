@@ -15,27 +15,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from qpsearch.architecture import TrialConfig
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.artifacts import content_hash
 from qpsearch.errors import ArtifactError, DataError, OutOfMemory, TrainingDiverged
-from qpsearch.records import Assignment, EpochReport, Failed, Place, Progress, Run, RunSettings, content_hash
-from qpsearch.study.checkpoints import trial_folder
+from qpsearch.protocol import Assignment, EpochReport, Failed, Halted, Message, Place, Progress, Run, RunSettings
+from qpsearch.study.trials.checkpoints import trial_folder
 from qpsearch.vocabulary import FailReason
 
 Trainer = Callable[[TrialConfig, RunSettings], Iterator[EpochReport]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Halted:
-    """The machine, not the trial, is at fault: no room for checkpoints, no data. The trial stays open."""
-
-    detail: str
-
-
-Message = Progress | Failed | Halted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class WorkerSetup:
     """What a worker finds in place before its first trial.
 
     Attributes:
@@ -59,7 +50,7 @@ class Bench:
     memory_format: str = "channels_last"
 
 
-class Spoiled(Exception):
+class WorkerMustRestart(Exception):
     """A trial failed in a way after which its process must not train another."""
 
     def __init__(self, failed: Failed) -> None:
@@ -67,55 +58,55 @@ class Spoiled(Exception):
         super().__init__(failed)
 
 
-def messages(assignment: Assignment, bench: Bench, device_name: str) -> Generator[Message, None, None]:
+def messages(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Generator[Message, None, None]:
     """Train what is left of a trial; the last message is a ``Failed`` or ``Halted`` where it cannot go on.
 
     Args:
         assignment: The attempt.
-        bench: The worker's equipment.
+        setup: The worker's equipment.
         device_name: What the study database shall call the device: ``cpu``, ``cuda 3``.
 
     Raises:
-        Spoiled: Instead of a last message, where the process must be replaced.
+        WorkerMustRestart: Instead of a last message, where the process must be replaced.
     """
     try:
-        with Watchdog(hang_file(bench.checkpoints, assignment), bench.report_timeout_s) as watchdog:
-            for message in _train(assignment, bench, device_name):
+        with Watchdog(hang_file(setup.checkpoints, assignment), setup.report_timeout_s) as watchdog:
+            for message in _train(assignment, setup, device_name):
                 watchdog.stop()
                 yield message
                 watchdog.start()
     except TrainingDiverged as error:
         yield Failed(reason=FailReason.DIVERGED, detail=str(error))
     except OutOfMemory as error:
-        raise Spoiled(Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(error))) from None
+        raise WorkerMustRestart(Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(error))) from None
     except (ArtifactError, DataError) as error:
         yield Halted(detail=str(error))
     except Exception:  # whatever a trainer raises ends its trial, not the sweep
         failed = Failed(reason=FailReason.ERROR, detail=traceback.format_exc())
-        if bench.device == "cuda":
-            raise Spoiled(failed) from None  # many a CUDA error leaves every later call in its process failing
+        if setup.device == "cuda":
+            raise WorkerMustRestart(failed) from None  # after many a CUDA error all later calls fail
         yield failed
 
 
-def _train(assignment: Assignment, bench: Bench, device_name: str) -> Iterator[Message]:
-    config = TrialConfig.from_json(assignment.config_json)
-    threads = assignment.threads or bench.threads
-    memory_format = assignment.memory_format or bench.memory_format
+def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Iterator[Message]:
+    config = assignment.config
+    threads = assignment.threads or setup.threads
+    memory_format = assignment.memory_format or setup.memory_format
     place = Place(host=socket.gethostname(), device=device_name, threads=threads, memory_format=memory_format)
     resume_from = assignment.resume_from
     for run in assignment.runs:
         settings = RunSettings(
             seed=run.seed,
-            device=bench.device,
+            device=setup.device,
             threads=threads,
             memory_format=memory_format,
-            data_folder=bench.data_folder,
-            checkpoint_folder=trial_folder(bench.checkpoints, assignment.trial),
+            data_folder=setup.data_folder,
+            checkpoint_folder=trial_folder(setup.checkpoints, assignment.trial),
             checkpoint_stem=f"r{run.replicate}-a{assignment.attempt}",
             resume_from=resume_from,
-            memory_share=bench.memory_share,
+            memory_share=setup.memory_share,
         )
-        yield from _reports(bench.trainer, config, run, settings, place)
+        yield from _reports(setup.trainer, config, run, settings, place)
         resume_from = ()  # only the first run was under way
 
 

@@ -1,11 +1,11 @@
 """Networks: arithmetic, blocks, initialisation, assembly. Needs torch; knows nothing of studies."""
 
+from qpsearch.architecture.named import reference_network
 from qpsearch.models.blocks import BLOCKS, build_branch, build_shortcut
+from qpsearch.models.custom_block import own_block
 from qpsearch.models.network import ResidualNetwork, build_model
-from qpsearch.models.own import own_block
-from qpsearch.reference import reference_network
-from qpsearch.space.fields import LeafField as Rule
-from qpsearch.space.kinds import Flag, Number, OneOf, Whole
+from qpsearch.space.schema.fields import LeafField as Rule
+from qpsearch.space.schema.value_types import Flag, Number, OneOf, Whole
 
 __all__ = [
     "ResidualNetwork",

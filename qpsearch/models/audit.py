@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qpsearch.architecture import Network
+from qpsearch.architecture.config import Network
 from qpsearch.models.layers import ProductUnit2d
 from qpsearch.models.network import DTYPES, ResidualNetwork, build_model
 from qpsearch.models.product_unit import positive_floor

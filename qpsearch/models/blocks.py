@@ -1,7 +1,7 @@
 """The residual blocks: what stands on the branch, what on the shortcut, and how they meet.
 
-Their layers are ``qpsearch.layout``'s. A block changes width and resolution at most in one layer of its branch and in
-its shortcut.
+``qpsearch.architecture.layout`` says of which layers. A block changes width and resolution at most in one layer of
+its branch and in its shortcut.
 """
 
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from qpsearch.architecture import Stage
-from qpsearch.layout import Bound, branch_layers, is_own, output_layers, shortcut_layers
+from qpsearch.architecture.config import Stage
+from qpsearch.architecture.layout import Bound, branch_layers, is_own, output_layers, shortcut_layers
+from qpsearch.architecture.plugins import blamed, own_block_of
 from qpsearch.models.layers import build_layer, build_layers
-from qpsearch.plugins import blamed, own_block_of
 from qpsearch.vocabulary import BlockKind
 
 

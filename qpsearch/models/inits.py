@@ -18,7 +18,7 @@ import math
 
 from torch import nn
 
-from qpsearch.architecture import Stage
+from qpsearch.architecture.config import Stage
 from qpsearch.models.layers import ProductUnit2d
 from qpsearch.vocabulary import ExponentInit, InitKind
 

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qpsearch import layout
-from qpsearch.architecture import ProductUnitRules, QuotientRules
+from qpsearch.architecture import layout
+from qpsearch.architecture.config import ProductUnitRules, QuotientRules
 from qpsearch.models.norms import build_norm
 from qpsearch.models.ops import bounded_linear, bounded_quotient, product_unit2d
 from qpsearch.vocabulary import Activation, Mixing, QuotientKind, Sharing

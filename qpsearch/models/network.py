@@ -5,8 +5,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from qpsearch.architecture import Network, Stage
-from qpsearch.layout import final_layers, stem_layers
+from qpsearch.architecture.config import Network, Stage
+from qpsearch.architecture.layout import final_layers, stem_layers
 from qpsearch.models.blocks import build_block
 from qpsearch.models.inits import init_block, init_convolutions
 from qpsearch.models.layers import build_layers
@@ -18,9 +18,9 @@ DTYPES: Final = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfl
 class ResidualNetwork(nn.Module):
     """Stem, stages of blocks, global average pool, linear head.
 
-    The stem is a convolution, normalised and activated as the first stage needs it (``qpsearch.layout.stem_layers``),
-    then perhaps a max pool. A last stage that normalises before its weights and adds is normalised and rectified once
-    more before the pool.
+    The stem is a convolution, normalised and activated as the first stage needs it (``layout.stem_layers``), then
+    perhaps a max pool. A last stage that normalises before its weights and adds is normalised and rectified once more
+    before the pool.
     """
 
     def __init__(self, network: Network) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qpsearch.architecture import Network, Stage
-from qpsearch.cost import FLOAT_BYTES, Cost
+from qpsearch.architecture.config import Network, Stage
+from qpsearch.architecture.cost import FLOAT_BYTES, Cost
+from qpsearch.architecture.layout import down
+from qpsearch.architecture.plugins import blamed
 from qpsearch.errors import UserError
-from qpsearch.layout import down
 from qpsearch.models.layers import ProductUnit2d
 from qpsearch.models.network import build_model
-from qpsearch.plugins import blamed
 from qpsearch.vocabulary import Numbers
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)

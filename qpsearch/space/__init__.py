@@ -1,11 +1,11 @@
 """The space language: from a YAML file to draws."""
 
-from qpsearch.space.assemble import load_space, parse_space
 from qpsearch.space.domains import Choice, FloatRange, IntRange, LogRange, Prior, Tied
-from qpsearch.space.draw import Chooser, Draw, RandomChooser, StoredChooser, settle
-from qpsearch.space.edit import build_space, edited
-from qpsearch.space.json_schema import json_schema
-from qpsearch.space.shipped import find_space, shipped
+from qpsearch.space.file.editing import build_space, edited
+from qpsearch.space.file.json_schema import json_schema
+from qpsearch.space.file.loader import load_space, parse_space
+from qpsearch.space.file.shipped import find_space, shipped
+from qpsearch.space.sampling import Chooser, Draw, RandomChooser, StoredChooser, settle
 from qpsearch.space.space import Space, diff
 
 __all__ = [

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from qpsearch.errors import nearest
-from qpsearch.records import Scalar
 from qpsearch.space.domains import Constant, Derived, Leaf, domain_of, possible_values
-from qpsearch.space.expressions import (
+from qpsearch.space.expressions.nodes import (
     COMPARISONS,
     Absent,
     Binary,
@@ -24,8 +23,8 @@ from qpsearch.space.expressions import (
     names,
     spelled,
 )
-from qpsearch.space.kinds import shown
-from qpsearch.vocabulary import Metric
+from qpsearch.space.schema.value_types import shown
+from qpsearch.vocabulary import Metric, Scalar
 
 Paths = Mapping[str, list[Leaf]]
 COSTS = tuple(metric.value for metric in Metric if metric.is_cost)

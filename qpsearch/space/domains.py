@@ -8,10 +8,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from qpsearch.records import Scalar
-from qpsearch.space.expressions import Expression, spelled
-from qpsearch.space.kinds import Kind
-from qpsearch.vocabulary import Confidence
+from qpsearch.space.expressions.nodes import Expression, spelled
+from qpsearch.space.schema.value_types import Kind
+from qpsearch.vocabulary import Confidence, Scalar
 
 
 @dataclass(frozen=True, slots=True)

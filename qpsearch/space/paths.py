@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from qpsearch.space.domains import Constant, Group, Items, Leaf, Tied, Tree, Variant, leaves, possible_values
-from qpsearch.space.network import SHAPE, STAGE, RulePath, rule_paths
+from qpsearch.space.schema.network import SHAPE, STAGE, RulePath, rule_paths
 
 STAGES = "network.stages"
 

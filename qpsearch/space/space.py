@@ -4,29 +4,60 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 
-from qpsearch.records import Budget, Objective
+from qpsearch.datasets import Data
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.domains import Constant, Group, Items, Variant, leaves, upper_bound
-from qpsearch.vocabulary import Augmentation, DatasetName, PrunerKind, SamplerKind, ScoreKind
+from qpsearch.vocabulary import Direction, Metric, PrunerKind, SamplerKind, ScoreKind, WithWords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Data:
-    """The data set and how training sees it.
+class Objective(WithWords):
+    """What a search optimises."""
+
+    metric: Metric
+    direction: Direction
+
+    @property
+    def sign(self) -> float:
+        """+1 where larger is better, -1 where smaller is."""
+        return 1.0 if self.direction is Direction.MAXIMIZE else -1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much a study may spend, over all its drivers and restarts; the first bound that is met ends it.
 
     Attributes:
-        dataset: Which data set.
-        validation: Images taken from the training split, stratified by label.
-        augment: Random changes of training images.
+        trials: Trials.
+        epochs: Epochs recorded, over all trials; None for no bound, as below.
+        seconds: Wall time in which at least one driver held the study.
+        gpu_seconds: Seconds times GPUs (or shares of one) that attempts held.
     """
 
-    dataset: DatasetName
-    validation: int
-    augment: tuple[Augmentation, ...]
+    trials: int
+    epochs: int | None = None
+    seconds: float | None = None
+    gpu_seconds: float | None = None
+
+    def updated(
+        self,
+        *,
+        trials: int | None = None,
+        epochs: int | None = None,
+        seconds: float | None = None,
+        gpu_seconds: float | None = None,
+    ) -> "Budget":
+        """Return the budget with each given bound in place of its own; None leaves one as it is."""
+        return Budget(
+            trials=self.trials if trials is None else trials,
+            epochs=self.epochs if epochs is None else epochs,
+            seconds=self.seconds if seconds is None else seconds,
+            gpu_seconds=self.gpu_seconds if gpu_seconds is None else gpu_seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
+class Search(WithWords):
     """How the space is searched; the meaning of each field stands in ``schema.SEARCH``.
 
     Attributes:

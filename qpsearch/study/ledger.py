@@ -17,26 +17,28 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection
 
 from qpsearch.errors import StorageError, Superseded
-from qpsearch.records import Assignment, Budget, Failed, Progress
+from qpsearch.protocol import Assignment, Failed, Progress
 from qpsearch.space import Space
-from qpsearch.study import lease, rows
-from qpsearch.study.checkpoints import CheckpointFolder
-from qpsearch.study.events import Closed, Event, Interrupted, Lost, Reported, Started, TakenOver
-from qpsearch.study.heartbeat import Heartbeat
-from qpsearch.study.mirror import Mirror
-from qpsearch.study.open_trial import OpenTrial
+from qpsearch.space.space import Budget
+from qpsearch.study.drivers import lease
+from qpsearch.study.drivers.heartbeat import Heartbeat
+from qpsearch.study.drivers.peers import Peers, discard_study, supersede
+from qpsearch.study.drivers.transactions import Writer
 from qpsearch.study.opening import Opened
-from qpsearch.study.optuna_rows import (
+from qpsearch.study.search.proposer import Proposer
+from qpsearch.study.search.replica import Mirror
+from qpsearch.study.storage.database import Database
+from qpsearch.study.storage.optuna_tables import (
     close_trial,
     insert_attrs,
     insert_intermediate,
     next_number,
 )
-from qpsearch.study.peers import Peers, discard_study, supersede
-from qpsearch.study.proposer import Proposal, Proposer
-from qpsearch.study.storage import Database
-from qpsearch.study.tables import system_attrs, user_attrs
-from qpsearch.study.writer import Writer
+from qpsearch.study.storage.tables import system_attrs, user_attrs
+from qpsearch.study.trials import rows
+from qpsearch.study.trials.checkpoints import CheckpointFolder
+from qpsearch.study.trials.events import Closed, Event, Interrupted, Lost, Reported, Started, TakenOver
+from qpsearch.study.trials.open_trial import OpenTrial, Proposal
 from qpsearch.vocabulary import Ending
 
 MAX_DEATHS: Final = 3  # of workers in a row, at one epoch, before the trial is held to be the cause
@@ -173,7 +175,7 @@ class Ledger:
                 number=trial.number,
                 attempt=trial.attempt,
                 blocks=tuple(stage.block for stage in trial.config.network.stages),
-                config_json=trial.config.to_json(),
+                config=trial.config,
                 epochs=trial.config.recipe.epochs * len(trial.histories),
                 resumed_at=sum(history.last_epoch for history in trial.histories),
             )

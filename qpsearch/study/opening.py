@@ -19,26 +19,25 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Row, insert, select, update
 
 import qpsearch
-from qpsearch.architecture import TrialConfig
+from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import join
 from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, StudyNotFound, nearest
-from qpsearch.records import Budget, Objective
 from qpsearch.space import Space, parse_space
-from qpsearch.space.space import Resources
-from qpsearch.study import lease
-from qpsearch.study.checkpoints import CheckpointFolder
-from qpsearch.study.grid import Grid
-from qpsearch.study.lease import Driver
-from qpsearch.study.mirror import Mirror
-from qpsearch.study.open_trial import OpenTrial, stratum
-from qpsearch.study.optuna_rows import insert_study, next_number, read_trials, study_id
-from qpsearch.study.peers import supersede
-from qpsearch.study.priors import Priors
-from qpsearch.study.rows import read_histories, read_infeasible, read_open_trial
-from qpsearch.study.spending import Spending, budget_of
-from qpsearch.study.storage import Database
-from qpsearch.study.tables import attempts, configs, leases, studies, study_facts, trials
-from qpsearch.study.writer import move_revision
+from qpsearch.space.space import Budget, Objective, Resources
+from qpsearch.study.drivers import lease
+from qpsearch.study.drivers.budget import Spending, budget_of
+from qpsearch.study.drivers.lease import Driver
+from qpsearch.study.drivers.peers import supersede
+from qpsearch.study.drivers.transactions import move_revision
+from qpsearch.study.search.grid import Grid
+from qpsearch.study.search.priors import Priors
+from qpsearch.study.search.replica import Mirror
+from qpsearch.study.storage.database import Database
+from qpsearch.study.storage.optuna_tables import insert_study, next_number, read_trials, study_id
+from qpsearch.study.storage.tables import attempts, configs, leases, studies, study_facts, trials
+from qpsearch.study.trials.checkpoints import CheckpointFolder
+from qpsearch.study.trials.open_trial import OpenTrial, stratum
+from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial
 from qpsearch.vocabulary import SamplerKind
 
 VERSIONED = ("qpsearch", "optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")

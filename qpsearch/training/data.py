@@ -18,8 +18,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from qpsearch.architecture import Data
-from qpsearch.datasets import DATASETS
+from qpsearch.datasets import DATASETS, Data
 from qpsearch.errors import DataError
 from qpsearch.vocabulary import DatasetName
 

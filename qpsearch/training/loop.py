@@ -13,14 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qpsearch.architecture import TrialConfig
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.cost import cost
 from qpsearch.artifacts import open_artifacts
-from qpsearch.cost import cost
 from qpsearch.datasets import DATASETS
 from qpsearch.errors import TrainingDiverged
 from qpsearch.models import build_model
 from qpsearch.models.network import DTYPES
-from qpsearch.records import EpochReport, RunSettings
+from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.augment import augment

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import torch
 
-from qpsearch.architecture import TrialConfig
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.plugins import load_everything
 from qpsearch.errors import OutOfMemory
-from qpsearch.plugins import load_everything
-from qpsearch.records import RunSettings
+from qpsearch.protocol import RunSettings
 from qpsearch.training.loop import seconds_an_epoch
 from qpsearch.training.memory import out_of_memory_named
 

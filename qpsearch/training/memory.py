@@ -10,8 +10,8 @@ from typing import Final
 
 import torch
 
+from qpsearch.architecture.cost import CUDA_CONTEXT_BYTES
 from qpsearch.errors import OutOfMemory
-from qpsearch.records import CUDA_CONTEXT_BYTES
 
 OUT_OF_MEMORY_SIGNS: Final = (
     "can't allocate memory",

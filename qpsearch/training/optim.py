@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from qpsearch.architecture import AdamW, Recipe, Sgd
+from qpsearch.architecture.config import AdamW, Recipe, Sgd
 from qpsearch.vocabulary import ScheduleKind
 
 # From which share of the epochs on which factor holds: PURe's drops (rule P18), those of the quotient authors (Q18).

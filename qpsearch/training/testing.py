@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from qpsearch.architecture import TrialConfig
+from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import ArtifactError
 from qpsearch.models import build_model
 from qpsearch.training import checkpoint

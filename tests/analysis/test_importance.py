@@ -10,9 +10,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from qpsearch.analysis.figures import importance_bars
 from qpsearch.analysis.importance import EVALUATORS, TITLES, TREES, Evaluator, importance
-from qpsearch.cli.answers import EvaluatorName, _notes
+from qpsearch.cli.results import EvaluatorName, _notes
 from qpsearch.errors import UserError
-from qpsearch.records import Objective
+from qpsearch.space.space import Objective
 from qpsearch.vocabulary import Direction, Metric
 
 ACCURACY = Objective(metric=Metric.VAL_ACCURACY, direction=Direction.MAXIMIZE)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
+from qpsearch.architecture.named import reference_network
+from qpsearch.architecture.variations import otherwise
 from qpsearch.models.audit import AuditPlan, Look, audit
-from qpsearch.reference import reference_network
-from qpsearch.variations import otherwise
 from tests.benchmarks.report import hardware
 
 FAMILIES = ("resnet", "quotient", "pure", "pure_norelu", "additive", "product_unit", "quotient_product_unit")

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from ray import tune
 
-from qpsearch.architecture import TrialConfig
-from qpsearch.records import EpochReport, RunSettings
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.protocol import EpochReport, RunSettings
 
 METRIC: Final = "val_accuracy"
 LR: Final = "training.optimizer.sgd.lr"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import optuna
 
-from qpsearch.cli import answers
+from qpsearch.cli import results
 from tests.benchmarks.report import Row, alternate, row, timed
 from tests.benchmarks.studies import NAME, finished_study, url_of
 
@@ -108,7 +108,7 @@ def _run(*arguments: str) -> str:
 
 def _status(url: str) -> str:
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        answers.status(NAME, url, as_json=True)
+        results.status(NAME, url, as_json=True)
     return printed.getvalue()
 
 

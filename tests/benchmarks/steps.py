@@ -11,8 +11,8 @@ import optuna
 from optuna.pruners import MedianPruner
 
 from qpsearch.space import parse_space
-from qpsearch.study import reading
-from qpsearch.study.storage import Database
+from qpsearch.study import queries
+from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import SamplerKind
 from tests.benchmarks.report import Row, alternate, row, timed
 from tests.benchmarks.studies import (
@@ -74,7 +74,7 @@ def _against_sqlite(folder: Path, source: Path, *, journal: str, finished: int, 
 
 def _against_memory(folder: Path, source: Path, *, finished: int, batch: int, repetitions: int) -> Row:
     database = Database.open(url_of(source))
-    trials = reading.frozen_trials(database, NAME)
+    trials = queries.frozen_trials(database, NAME)
     database.close()
     study = optuna.create_study(direction="maximize")
     study.add_trials(trials)

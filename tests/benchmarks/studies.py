@@ -14,12 +14,12 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
-from qpsearch.records import Progress
+from qpsearch.protocol import Progress
 from qpsearch.space import Space, parse_space, settle
 from qpsearch.study import opening
 from qpsearch.study.ledger import Ledger
-from qpsearch.study.mirror import OptunaChooser
-from qpsearch.study.storage import Database
+from qpsearch.study.search.samplers import OptunaChooser
+from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import SamplerKind
 from tests.helpers import new_ledger, progress
 

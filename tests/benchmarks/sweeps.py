@@ -23,9 +23,9 @@ from ray.tune.search.optuna import OptunaSearch
 
 from qpsearch.dispatch import tune as ours_on_tune
 from qpsearch.dispatch.interrupt import Interrupt
-from qpsearch.dispatch.worker import Bench
+from qpsearch.dispatch.worker import WorkerSetup
 from qpsearch.space import Space, parse_space
-from qpsearch.study.events import Closed, Event
+from qpsearch.study.trials.events import Closed, Event
 from qpsearch.vocabulary import SamplerKind
 from tests.benchmarks.noop import LR, METRIC, Stock, train
 from tests.benchmarks.report import Row, alternate, row
@@ -208,9 +208,9 @@ def results_a_second(folder: Path, trials: int, reports: int) -> float:
     return 1000 * reports / timing.steady_ms
 
 
-def bench_of(space: Space, folder: Path) -> Bench:
+def bench_of(space: Space, folder: Path) -> WorkerSetup:
     """Return what our workers get."""
-    return Bench(
+    return WorkerSetup(
         trainer=train,
         checkpoints=str(folder / "checkpoints"),
         data_folder=None,

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from qpsearch.architecture import Data, Recipe, Sgd, TrialConfig
-from qpsearch.records import RunSettings
-from qpsearch.reference import reference_network
+from qpsearch.architecture.config import Recipe, Sgd, TrialConfig
+from qpsearch.architecture.named import reference_network
+from qpsearch.datasets import Data
+from qpsearch.protocol import RunSettings
 from qpsearch.vocabulary import DatasetName, ScheduleKind
 from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware, row
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from qpsearch.architecture.cost import cost
+from qpsearch.architecture.named import FAMILIES, reference_network
+from qpsearch.architecture.paper_rules import PAPER_RULES
 from qpsearch.cli.rules_table import markdown
-from qpsearch.cost import cost
-from qpsearch.reference import FAMILIES, reference_network
-from qpsearch.rules import PAPER_RULES
-from qpsearch.space.fields import LeafField
-from qpsearch.space.network import rule_paths
-from qpsearch.space.schema import field_at
+from qpsearch.space.schema.fields import LeafField
+from qpsearch.space.schema.network import rule_paths
+from qpsearch.space.schema.settings import field_at
 from tests.cli.run import ROOT, qpsearch, reply
 
 

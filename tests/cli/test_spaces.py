@@ -12,8 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from qpsearch.architecture import TrialConfig
-from qpsearch.points import on_the_grid
+from qpsearch.architecture.candidates import on_the_grid
+from qpsearch.architecture.config import TrialConfig
 from qpsearch.space import edited, load_space, parse_space
 from tests.cli.run import ROOT, qpsearch, reply
 from tests.helpers import SPACES

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from qpsearch.dispatch import inline, tune
 from qpsearch.dispatch.interrupt import Interrupt
-from qpsearch.dispatch.worker import Bench, Trainer
-from qpsearch.records import TrialRecord
+from qpsearch.dispatch.worker import Trainer, WorkerSetup
 from qpsearch.space import parse_space
-from qpsearch.study import reading
-from qpsearch.study.events import Event
+from qpsearch.study import queries
 from qpsearch.study.ledger import Ledger
-from qpsearch.study.storage import Database
+from qpsearch.study.records import TrialRecord
+from qpsearch.study.storage.database import Database
+from qpsearch.study.trials.events import Event
 from tests import scripted
 from tests.helpers import new_ledger
 
@@ -25,7 +25,7 @@ def dispatch(
     gpus: float = 0,
     trainer: Trainer = scripted.train,
 ) -> None:
-    bench = Bench(
+    setup = WorkerSetup(
         trainer=trainer,
         checkpoints=str(ledger.checkpoints.root),
         data_folder=None,
@@ -34,9 +34,9 @@ def dispatch(
         report_timeout_s=ledger.space.resources.report_timeout_s,
     )
     if kind == "inline":
-        inline.run(ledger, bench, interrupt or Interrupt())
+        inline.run(ledger, setup, interrupt or Interrupt())
     else:
-        tune.run(ledger, bench, interrupt or Interrupt(), cpus=1, gpus=gpus, slots=slots)
+        tune.run(ledger, setup, interrupt or Interrupt(), cpus=1, gpus=gpus, slots=slots)
 
 
 def run_study(
@@ -58,7 +58,7 @@ def run_study(
 
 def records_of(url: str, name: str = "scripted") -> list[TrialRecord]:
     database = Database.open(url)
-    found = reading.trial_records(database, name)
+    found = queries.trial_records(database, name)
     database.close()
     return found
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from qpsearch.architecture import TrialConfig
+from qpsearch.architecture.config import TrialConfig
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import Trainer
 from qpsearch.errors import StorageError
-from qpsearch.records import EpochReport, RunSettings
+from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.space import parse_space
-from qpsearch.study.events import Closed, Event, Reported
 from qpsearch.study.ledger import Ledger
+from qpsearch.study.trials.events import Closed, Event, Reported
 from tests import scripted
 from tests.dispatch.study import dispatch, log_lines, records_of, run_study
 from tests.helpers import new_ledger, resumed_ledger, rows

@@ -2,14 +2,14 @@
 
 import pytest
 
-from qpsearch.architecture import TrialConfig
-from qpsearch.cost import cost
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.cost import cost
 from qpsearch.dispatch import packing
 from qpsearch.dispatch.cluster import Cluster
 from qpsearch.dispatch.packing import Peak, heaviest, pack, trials_a_gpu
-from qpsearch.dispatch.worker import Bench
+from qpsearch.dispatch.worker import WorkerSetup
 from qpsearch.errors import OutOfMemory
-from qpsearch.records import RunSettings
+from qpsearch.protocol import RunSettings
 from qpsearch.space import parse_space
 from qpsearch.training.memory import memory_fraction
 from tests import scripted
@@ -63,7 +63,7 @@ def does_not_fit(config: TrialConfig, run: RunSettings) -> Peak:
 @pytest.mark.parametrize(("measure", "slots", "share"), [(ten_of_eighty, 8, 0.5), (does_not_fit, 4, 1.0)])
 def test_a_study_is_packed_by_what_was_measured_on_a_gpu(measure: packing.Measure, slots: int, share: float) -> None:
     """The Ray of the tests declares four GPUs and eight cores: two cores a GPU bound the rest."""
-    bench = Bench(
+    setup = WorkerSetup(
         trainer=scripted.train,
         checkpoints="none",
         data_folder=None,
@@ -72,7 +72,7 @@ def test_a_study_is_packed_by_what_was_measured_on_a_gpu(measure: packing.Measur
         report_timeout_s=None,
     )
     whole = Cluster(cpus=1, gpus=1, slots=4, nodes=1)
-    packed, said = pack(whole, parse_space(space_text(Behaviour.IMPROVES)), bench, measure)
+    packed, said = pack(whole, parse_space(space_text(Behaviour.IMPROVES)), setup, measure)
     assert (packed.slots, packed.gpus) == (slots, share)
     assert ("10.0 of 80 GiB: 2 trials a GPU" in said) is (share == 0.5)
     assert ("CUDA out of memory" in said) is (share == 1.0)

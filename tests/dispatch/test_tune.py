@@ -14,7 +14,7 @@ from qpsearch.dispatch import cluster, tune
 from qpsearch.errors import DispatchError
 from qpsearch.space import parse_space
 from qpsearch.space.space import Resources
-from qpsearch.study.mirror import Mirror
+from qpsearch.study.search.replica import Mirror
 from tests.dispatch.study import dispatch, run_study
 from tests.helpers import new_ledger, rows
 from tests.scripted import Behaviour, space_text

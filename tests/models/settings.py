@@ -4,9 +4,9 @@ import itertools
 import random
 from typing import Any
 
-from qpsearch.architecture import Network, ProductUnitRules, QuotientRules, Stage
+from qpsearch.architecture.config import Network, ProductUnitRules, QuotientRules, Stage
+from qpsearch.architecture.resolve import check_shapes
 from qpsearch.errors import Infeasible
-from qpsearch.resolve import check_shapes
 from qpsearch.vocabulary import (
     MULTIPLYING,
     WITH_PRODUCT_UNITS,

@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
+from qpsearch.architecture.named import reference_network
+from qpsearch.architecture.variations import TRIED, otherwise
 from qpsearch.models.audit import AuditPlan, Look, audit
-from qpsearch.reference import reference_network
-from qpsearch.space.kinds import Number, OrWord, Whole
-from qpsearch.space.network import rule_paths
-from qpsearch.variations import TRIED, otherwise
+from qpsearch.space.schema.network import rule_paths
+from qpsearch.space.schema.value_types import Number, OrWord, Whole
 from qpsearch.vocabulary import BlockKind, InitKind, Precision, StemActivation
 
 PLAN = AuditPlan(steps=(0, 1, 10), size=16, batch=8)

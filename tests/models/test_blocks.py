@@ -8,7 +8,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from qpsearch.architecture import QuotientRules, Stage
+from qpsearch.architecture.config import QuotientRules, Stage
 from qpsearch.models.blocks import BLOCKS, AdditiveBlock, build_block
 from qpsearch.models.inits import init_block
 from qpsearch.models.layers import BoundedQuotient, PadShortcut, ProductUnit2d

@@ -9,12 +9,12 @@ import torch
 import torchvision
 from torch import nn
 
-from qpsearch.architecture import Stage
+from qpsearch.architecture.candidates import point, sample
+from qpsearch.architecture.config import Stage
+from qpsearch.architecture.named import listed
+from qpsearch.architecture.resolve import alpha_for, check_shapes
 from qpsearch.errors import Infeasible, UserError
 from qpsearch.models import build_model, reference_network
-from qpsearch.points import point, sample
-from qpsearch.reference import listed
-from qpsearch.resolve import alpha_for, check_shapes
 from qpsearch.space import RandomChooser, parse_space
 from qpsearch.vocabulary import (
     BlockKind,

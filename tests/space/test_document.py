@@ -5,7 +5,7 @@ import time
 import pytest
 
 from qpsearch.errors import SpaceError
-from qpsearch.space.document import MAX_BYTES, Mapping, Scalar, parse
+from qpsearch.space.file.document import MAX_BYTES, Mapping, Scalar, parse
 
 
 def value(text: str) -> object:

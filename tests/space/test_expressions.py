@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qpsearch.space.expressions import Absent, ExpressionError, evaluate, names, spelled
-from qpsearch.space.parser import parse_expression
+from qpsearch.space.expressions.nodes import Absent, ExpressionError, evaluate, names, spelled
+from qpsearch.space.expressions.parser import parse_expression
 
 FACTS: dict[str, Any] = {"a.b": 7, "a.c": 2.5, "a.word": "quotient", "a.none": None, "a.yes": True}
 

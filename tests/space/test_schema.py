@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from qpsearch.errors import SpaceError
 from qpsearch.space import build_space, json_schema, load_space
-from qpsearch.space.document import load, parse, plain
-from qpsearch.space.fields import LeafField, ListField, SectionField, VariantField
-from qpsearch.space.schema import SPACE, field_at
+from qpsearch.space.file.document import load, parse, plain
+from qpsearch.space.schema.fields import LeafField, ListField, SectionField, VariantField
+from qpsearch.space.schema.settings import SPACE, field_at
 from tests.helpers import SPACES
 from tests.space.cases import GOOD, MISTAKES
 from tests.space.generate import documents

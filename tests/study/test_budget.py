@@ -2,12 +2,12 @@
 
 import pytest
 
-from qpsearch.records import Failed
+from qpsearch.protocol import Failed
 from qpsearch.space import parse_space
-from qpsearch.study import reading
+from qpsearch.study import queries
+from qpsearch.study.drivers.budget import covered
 from qpsearch.study.ledger import Ledger
-from qpsearch.study.spending import covered
-from qpsearch.study.storage import Database
+from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason
 from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
@@ -118,7 +118,7 @@ def test_accounts_tell_useful_from_repeated_work_by_block(url: str, monkeypatch:
                     assert assignment is not None
                     assert (assignment.trial, assignment.attempt) == (1, 2)
     database = Database.open(url)
-    summary = reading.summary(database, "scripted")
+    summary = queries.summary(database, "scripted")
     database.close()
     assert sum(account.useful_s for account in summary.accounts) == pytest.approx(80)
     assert sum(account.repeated_s for account in summary.accounts) == pytest.approx(7)

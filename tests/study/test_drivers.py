@@ -8,10 +8,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from optuna.trial import TrialState
 
 from qpsearch.errors import Superseded
-from qpsearch.records import Assignment, Failed
+from qpsearch.protocol import Assignment, Failed
 from qpsearch.space import Space, parse_space
 from qpsearch.study.ledger import Ledger
-from qpsearch.study.mirror import Mirror
+from qpsearch.study.search.replica import Mirror
 from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, progress, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
@@ -184,7 +184,7 @@ def test_two_drivers_share_a_budget_and_ask_no_point_twice(url: str, space: Spac
                 train_all(ledger, assignment)
                 ledger.prepare()
         assert [assignment.trial for assignment in got] == list(range(6))
-        assert len({assignment.config_json for assignment in got}) == 6
+        assert len({assignment.config for assignment in got}) == 6
         assert len({assignment.runs[0].seed for assignment in got}) == 6
         assert first._mirror.known == 6
     states = rows(url, "SELECT state FROM trials")

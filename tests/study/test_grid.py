@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 
 from qpsearch.space import Choice, IntRange, Space, build_space
-from qpsearch.study import reading
-from qpsearch.study.storage import Database
+from qpsearch.study import queries
+from qpsearch.study.storage.database import Database
 from tests.helpers import new_ledger, resumed_ledger, train_all
 
 
@@ -29,8 +29,8 @@ def space(sampler: str, trials: int, **search: object) -> Space:
 
 def points_of(url: str) -> list[tuple[object, ...]]:
     database = Database.open(url)
-    found = [tuple(record.params.values()) for record in reading.trial_records(database, "scripted")]
-    assert reading.summary(database, "scripted").infeasible == 0
+    found = [tuple(record.params.values()) for record in queries.trial_records(database, "scripted")]
+    assert queries.summary(database, "scripted").infeasible == 0
     database.close()
     return found
 
@@ -79,6 +79,6 @@ def test_allowed_points_that_are_rare_are_found(sqlite_url: str, sampler: str) -
         while (assignment := ledger.ask()) is not None:
             train_all(ledger, assignment)
     database = Database.open(sqlite_url)
-    records = reading.trial_records(database, "scripted")
+    records = queries.trial_records(database, "scripted")
     database.close()
     assert [record.params["network.stem.width"] in (400, 700) for record in records] == [True] * 3

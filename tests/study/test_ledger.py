@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Connection, text
 
 from qpsearch.errors import StorageError, Superseded, UserError
-from qpsearch.records import Assignment, Failed
+from qpsearch.protocol import Assignment, Failed
 from qpsearch.space import Space, parse_space
-from qpsearch.study import reading
-from qpsearch.study.events import Closed, Event
-from qpsearch.study.storage import Database
+from qpsearch.study import queries
+from qpsearch.study.storage.database import Database
+from qpsearch.study.trials.events import Closed, Event
 from qpsearch.vocabulary import FailReason
 from tests.helpers import abandon, new_ledger, progress, release, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
@@ -28,7 +28,7 @@ def asked(ledger: object) -> Assignment:
 
 def records(url: str, name: str = "scripted") -> list[tuple[str, float | None, str | None]]:
     database = Database.open(url)
-    found = reading.trial_records(database, name)
+    found = queries.trial_records(database, name)
     database.close()
     return [(record.state, record.value, record.reason) for record in found]
 
@@ -145,7 +145,7 @@ def test_an_interrupted_trial_goes_on_from_its_checkpoint_in_the_next_attempt(ur
     assert records(url) == [("RUNNING", None, None)]
     with resumed_ledger(url) as ledger:
         again = asked(ledger)
-        assert (again.trial, again.attempt, again.config_json, again.runs) == (0, 2, first.config_json, first.runs)
+        assert (again.trial, again.attempt, again.config, again.runs) == (0, 2, first.config, first.runs)
         assert again.resume_from == ("r0-a1-e002.pt", "r0-a1-e001.pt")
         assert (again.threads, again.memory_format) == (1, "contiguous")
         assert ledger.report(0, 2, progress(3, 0.3))

@@ -8,9 +8,9 @@ from alembic import command
 from alembic.config import Config
 
 from qpsearch.errors import StorageOutdated
-from qpsearch.study import reading
-from qpsearch.study.storage import MIGRATIONS, Database
-from qpsearch.study.tables import VERSION_TABLE
+from qpsearch.study import queries
+from qpsearch.study.storage.database import MIGRATIONS, Database
+from qpsearch.study.storage.tables import VERSION_TABLE
 from tests.helpers import resumed_ledger, rows, train_all
 
 OLD = (
@@ -45,7 +45,7 @@ def test_an_old_study_goes_on_where_it_was(old_url: str) -> None:
     after = rows(old_url, "SELECT trial_id, epoch, val_accuracy FROM qpsearch_epochs ORDER BY 1, 2")
     assert set(before) < set(after)
     database = Database.open(old_url)
-    summary = reading.summary(database, "scripted")
+    summary = queries.summary(database, "scripted")
     assert sum(summary.counts.values()) == 8
     assert summary.counts.get("RUNNING", 0) == 0
     assert summary.wall_s > 0

@@ -9,12 +9,11 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from qpsearch.architecture import TrialConfig
-from qpsearch.cost import cost
-from qpsearch.records import Failed
+from qpsearch.architecture.cost import cost
+from qpsearch.protocol import Failed
 from qpsearch.space import Space, edited, parse_space
-from qpsearch.study import reading
-from qpsearch.study.storage import Database
+from qpsearch.study import queries
+from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, release, resumed_ledger, train_all
 from tests.scripted import Behaviour, space_text
@@ -36,7 +35,7 @@ def test_failures_have_no_values_and_the_sampler_goes_on(sqlite_url: str, sample
                 ledger.fail(assignment.trial, assignment.attempt, failed)
             else:
                 train_all(ledger, assignment)
-    records = reading.trial_records(Database.open(sqlite_url), "scripted")
+    records = queries.trial_records(Database.open(sqlite_url), "scripted")
     assert Counter(record.state for record in records) == {"COMPLETE": 9, "FAIL": 5}
     assert all((record.values == ()) == (record.state == "FAIL") for record in records)
 
@@ -53,12 +52,12 @@ def test_a_trial_ends_with_a_value_for_each_objective(sqlite_url: str, sampler: 
             train_all(ledger, assignment)
         assert ledger.finished
     database = Database.open(sqlite_url)
-    records = reading.trial_records(database, "scripted")
+    records = queries.trial_records(database, "scripted")
     assert len(records) == 14
     for record in records:
-        total = cost(TrialConfig.from_json(record.config_json).network)
+        total = cost(record.config.network)
         assert record.values == (record.value, total.parameters, total.macs)
-    front = reading.front(records, space(sampler).search.objectives)
+    front = queries.front(records, space(sampler).search.objectives)
     storage = RDBStorage(sqlite_url)
     try:
         study = optuna.load_study(study_name="scripted", storage=storage)

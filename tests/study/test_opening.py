@@ -9,13 +9,14 @@ import psutil
 import pytest
 
 from qpsearch.errors import StudyBusy, Superseded
-from qpsearch.records import Budget
 from qpsearch.space import Space
-from qpsearch.study import lease, opening, reading
-from qpsearch.study.events import Event, TakenOver
-from qpsearch.study.lease import Driver, Lease
+from qpsearch.space.space import Budget
+from qpsearch.study import opening, queries
+from qpsearch.study.drivers import lease
+from qpsearch.study.drivers.lease import Driver, Lease
 from qpsearch.study.ledger import Ledger
-from qpsearch.study.storage import Database
+from qpsearch.study.storage.database import Database
+from qpsearch.study.trials.events import Event, TakenOver
 from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, train_all
 
 
@@ -34,7 +35,7 @@ def test_a_study_whose_driver_lives_is_not_taken(url: str, space: Space) -> None
 
 def second_drivers(url: str) -> tuple[str, ...]:
     database = Database.open(url)
-    drivers = reading.summary(database, "scripted").drivers
+    drivers = queries.summary(database, "scripted").drivers
     database.close()
     return drivers
 
@@ -239,7 +240,7 @@ def test_resuming_needs_the_database_alone(url: str, space: Space) -> None:
             train_all(second, assignment, first)
         assert second.finished
     database = Database.open(url)
-    assert [record.state for record in reading.trial_records(database, "scripted")] == ["COMPLETE"] * 6
+    assert [record.state for record in queries.trial_records(database, "scripted")] == ["COMPLETE"] * 6
     database.close()
 
 
@@ -248,7 +249,7 @@ def test_the_study_remembers_its_space_its_seed_and_its_machine(url: str, space:
     with new_ledger(url, changed):
         pass
     database = Database.open(url)
-    stored = reading.space_of(database, "renamed")
+    stored = queries.space_of(database, "renamed")
     assert (stored.study, stored.search.budget, stored.search.seed) == ("renamed", changed.search.budget, 9)
     assert stored.fingerprint == changed.fingerprint
     (environment,) = rows(url, "SELECT environment_json FROM qpsearch_studies")[0]

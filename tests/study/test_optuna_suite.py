@@ -11,7 +11,7 @@ import pytest
 from optuna.storages import RDBStorage
 from optuna.testing.pytest_storages import StorageTestCase
 
-from qpsearch.study.storage import Database
+from qpsearch.study.storage.database import Database
 from tests.helpers import release
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from qpsearch.space import Choice, IntRange, LogRange, Prior, Space, Tied, build_space
-from qpsearch.study import reading
-from qpsearch.study.priors import Priors
-from qpsearch.study.storage import Database
+from qpsearch.study import queries
+from qpsearch.study.search.priors import Priors
+from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import Confidence
 from tests.helpers import new_ledger, resumed_ledger, train_all
 
@@ -35,7 +35,7 @@ def test_the_first_trial_is_the_guess(sqlite_url: str, sampler: str) -> None:
         assignment = ledger.ask()
         assert assignment is not None
         train_all(ledger, assignment)
-    (record,) = reading.trial_records(Database.open(sqlite_url), "scripted")
+    (record,) = queries.trial_records(Database.open(sqlite_url), "scripted")
     assert record.params == {
         "depth": 5,
         "network.stages.0.block": "quotient",
@@ -86,7 +86,7 @@ def test_a_restart_asks_the_same(tmp_path: Path) -> None:
             assert assignment is not None
             train_all(ledger, assignment)
         ledger.__exit__(None, None, None)
-        found.append([record.params for record in reading.trial_records(Database.open(url), "scripted")])
+        found.append([record.params for record in queries.trial_records(Database.open(url), "scripted")])
     assert found[0] == found[1]
 
 

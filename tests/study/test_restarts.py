@@ -8,10 +8,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from qpsearch.records import Assignment, Failed
+from qpsearch.protocol import Assignment, Failed
 from qpsearch.space import parse_space
-from qpsearch.study import reading
-from qpsearch.study.storage import Database
+from qpsearch.study import queries
+from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason
 from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
@@ -47,7 +47,7 @@ def test_restarts_change_neither_suggestions_nor_decisions(tmp_path: Path, sampl
                     train_all(ledger, assignment, done + 1)
         abandon(ledger)
         database = Database.open(url)
-        found = reading.frozen_trials(database, "scripted")
+        found = queries.frozen_trials(database, "scripted")
         database.close()
         return [
             (t.number, t.state, t.value, sorted(t.params.items(), key=str), sorted(t.system_attrs.items()))

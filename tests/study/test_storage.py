@@ -14,9 +14,9 @@ from alembic.runtime.migration import MigrationContext
 from qpsearch.cli.options import existing_studies
 from qpsearch.errors import StorageEmpty, StorageError, StudyExists, StudyNotFound
 from qpsearch.space import Space, parse_space
-from qpsearch.study import opening, reading
-from qpsearch.study.storage import Database
-from qpsearch.study.tables import OURS, VERSION_TABLE
+from qpsearch.study import opening, queries
+from qpsearch.study.storage.database import Database
+from qpsearch.study.storage.tables import OURS, VERSION_TABLE
 from tests.helpers import new_ledger, release, rows, train_all
 from tests.scripted import Behaviour, space_text
 
@@ -60,7 +60,7 @@ def test_optuna_reads_what_we_wrote(url: str, space: Space) -> None:
     filled(url, space)
     study = optuna.load_study(study_name="scripted", storage=url)
     database = Database.open(url)
-    ours = reading.frozen_trials(database, "scripted")
+    ours = queries.frozen_trials(database, "scripted")
     theirs = study.get_trials()
     assert ours == theirs
     assert study.direction is optuna.study.StudyDirection.MAXIMIZE
@@ -82,12 +82,12 @@ def test_a_study_deleted_by_an_optuna_tool_takes_our_rows_along(url: str, space:
         assert rows(url, f"SELECT * FROM qpsearch_{table}") == []
     filled(url, space)
     database = Database.open(url)
-    assert reading.summary(database, "scripted").counts == {"COMPLETE": 3}
+    assert queries.summary(database, "scripted").counts == {"COMPLETE": 3}
     database.close()
 
 
 def test_several_processes_may_make_a_database_at_once(tmp_path: Path) -> None:
-    code = f"from qpsearch.study.storage import Database; Database.create('sqlite:///{tmp_path}/studies/q.db').close()"
+    code = f"from qpsearch.study.storage.database import Database; Database.create('sqlite:///{tmp_path}/studies/q.db').close()"
     processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(4)]
     assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 4
 
@@ -125,7 +125,7 @@ def test_a_reader_waits_for_no_writer_and_no_writer_for_a_reader(url: str, space
         writer = threading.Thread(target=lambda: ledger._database.write(hold))
         writer.start()
         assert holding.wait(10)
-        assert [record.state for record in reading.trial_records(database, "scripted")] == [
+        assert [record.state for record in queries.trial_records(database, "scripted")] == [
             "RUNNING"
         ]  # while it writes
         release.set()
@@ -170,8 +170,8 @@ def test_two_sweeps_on_one_database_do_not_merge(url: str) -> None:
         1,
     )
     database = Database.open(url)
-    assert reading.study_names(database) == ["one", "two"]
-    one, two = (reading.summary(database, name) for name in ("one", "two"))
+    assert queries.study_names(database) == ["one", "two"]
+    one, two = (queries.summary(database, name) for name in ("one", "two"))
     assert (one.counts["COMPLETE"], one.objectives[0].direction) == (2, "maximize")
     assert (two.counts["COMPLETE"], two.objectives[0].direction) == (1, "minimize")
     database.close()
@@ -193,7 +193,7 @@ def test_an_unknown_study_is_answered_with_the_nearest(url: str, space: Space) -
     filled(url, space, 1)
     database = Database.open(url)
     with pytest.raises(StudyNotFound, match=r"no study 'skripted'\. Did you mean 'scripted'\? Known: scripted\."):
-        reading.summary(database, "skripted")
+        queries.summary(database, "skripted")
     database.close()
 
 
@@ -202,9 +202,9 @@ def test_a_study_of_plain_optuna_is_not_taken_for_one_of_ours(url: str, space: S
     study = optuna.create_study(study_name="plain", storage=url)
     release(study._storage)
     database = Database.open(url)
-    assert reading.study_names(database) == ["scripted"]
+    assert queries.study_names(database) == ["scripted"]
     with pytest.raises(StudyNotFound, match="was not made by qpsearch"):
-        reading.summary(database, "plain")
+        queries.summary(database, "plain")
     database.close()
 
 

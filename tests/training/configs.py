@@ -1,6 +1,7 @@
 """Configurations that train in a second."""
 
-from qpsearch.architecture import AdamW, Data, Network, Recipe, Sgd, TrialConfig
+from qpsearch.architecture.config import AdamW, Network, Recipe, Sgd, TrialConfig
+from qpsearch.datasets import Data
 from qpsearch.vocabulary import Augmentation, BlockKind, DatasetName, NormPlacement, ScheduleKind
 from tests.models.settings import stage
 

@@ -17,8 +17,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from qpsearch.architecture import Data
-from qpsearch.datasets import DATASETS, DatasetFacts
+from qpsearch.datasets import DATASETS, Data, DatasetFacts
 from qpsearch.errors import DataError
 from qpsearch.training import data, prepare
 from qpsearch.training.augment import augment, centre

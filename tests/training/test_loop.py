@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from qpsearch.architecture import TrialConfig
+from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import OutOfMemory, TrainingDiverged
-from qpsearch.records import EpochReport, RunSettings
+from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.training import loop, train
 from qpsearch.training.evaluate import poisson
 from qpsearch.training.loop import batches_of

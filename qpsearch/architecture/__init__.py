@@ -1,0 +1,1 @@
+"""Configurations without torch: what may be built, what it costs, from a draw to a network."""

@@ -1,0 +1,208 @@
+"""Points of a space that may be trained: resolved, and allowed by the space's own limits and conditions.
+
+Everything here is arithmetic. Whoever draws (a sampler, a seeded generator, a stored draw) comes through ``point``,
+so nothing that a space rules out is ever dispatched.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.cost import Cost, cost, try_own_blocks
+from qpsearch.architecture.plugins import OWN_BLOCKS
+from qpsearch.architecture.resolve import resolve
+from qpsearch.errors import Infeasible, SpaceError
+from qpsearch.seeds import derive_seed
+from qpsearch.space import Chooser, Draw, RandomChooser, Space, settle
+from qpsearch.space.constraints import Limit, lookup_in
+from qpsearch.space.domains import Choice, Domain, IntRange
+from qpsearch.space.expressions.nodes import ExpressionError
+from qpsearch.space.space import Budget
+from qpsearch.vocabulary import SamplerKind, Scalar
+
+TRIES: Final = 1000  # draws that are looked at before a space is held to be empty
+TRIED_WITH_OWN: Final = 16  # draws whose own blocks are tried
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A draw with what it resolves to."""
+
+    draw: Draw
+    config: TrialConfig
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Why draws were refused, counted by what they broke."""
+
+    draws: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    nearest: dict[str, float] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def add(self, refused: Infeasible) -> None:
+        """Count a refusal, and keep the first as an example; of a limit, keep the value that came nearest to it."""
+        self.counts[refused.rule] += 1
+        self.examples.setdefault(refused.rule, str(refused))
+        if refused.value is not None:
+            known = self.nearest.get(refused.rule, refused.value)
+            nearer = min if "<=" in refused.rule else max
+            self.nearest[refused.rule] = nearer(known, refused.value)
+
+    def __str__(self) -> str:
+        parts = []
+        for rule, count in self.counts.most_common():
+            example = "" if self.examples[rule] == rule else f", such as {self.examples[rule]!r}"
+            near = f", the nearest had {self.nearest[rule]:,.0f}" if rule in self.nearest else example
+            parts.append(f"{rule} ({count} of {self.draws} draws{near})")
+        return "; ".join(parts)
+
+
+def point(space: Space, chooser: Chooser) -> Point:
+    """Draw a point.
+
+    Raises:
+        Infeasible: It cannot be built, or a limit or condition of the space rules it out.
+    """
+    draw = settle(space, chooser)
+    config = resolve(space, draw)
+    check(space, draw, config)
+    return Point(draw=draw, config=config)
+
+
+def check(space: Space, draw: Draw, config: TrialConfig) -> None:
+    """Check a configuration against limits and conditions.
+
+    Raises:
+        Infeasible: One of them does not hold.
+    """
+
+    @cache
+    def costs() -> Cost:
+        return cost(config.network)
+
+    for limit in space.search.limits:
+        _check_limit(limit, float(getattr(costs(), limit.metric)))
+    lookup = lookup_in(draw.facts, lambda name: float(getattr(costs(), name)))
+    for condition in space.search.conditions:
+        try:
+            allowed = condition.allows(lookup)
+        except ExpressionError as error:
+            raise Infeasible(f"{condition}: {error}", str(condition)) from None
+        if not allowed:
+            raise Infeasible(str(condition), str(condition))
+
+
+def sample(space: Space, count: int, seed: int = 0) -> list[Point]:
+    """Draw feasible points evenly from a space; a function of the seed.
+
+    Raises:
+        SpaceError: A thousand draws in a row are refused.
+    """
+    return [_first_feasible(space, derive_seed(seed, "sample", index)) for index in range(count)]
+
+
+def check_feasible(space: Space) -> None:
+    """Look for one point that may be trained; try the user's own blocks, where there are any, as some points have them.
+
+    Raises:
+        SpaceError: A thousand draws are all refused; the message counts by what.
+        UserError: A block of the user's own cannot be built or passed.
+    """
+    _first_feasible(space, derive_seed(space.search.seed, "feasible"))
+    for found in sample(space, TRIED_WITH_OWN if OWN_BLOCKS else 0, space.search.seed):
+        try_own_blocks(found.config.network)
+
+
+def survey(space: Space, count: int, seed: int = 0) -> tuple[list[Point], Refusals]:
+    """Draw so many times; return the points that may be trained, and why the others may not."""
+    found, refusals = [], Refusals(draws=count)
+    for index in range(count):
+        try:
+            found.append(point(space, RandomChooser(derive_seed(seed, "survey", index))))
+        except Infeasible as refused:
+            refusals.add(refused)
+    return found, refusals
+
+
+def every_point(space: Space) -> Iterator[Point | Infeasible]:
+    """Yield each point of a finite space once, in the order of its domains, or why it may not be trained.
+
+    Raises:
+        ValueError: A domain is continuous.
+    """
+    places: list[tuple[int, int]] = []
+    while True:
+        chooser = _Odometer(places)
+        try:
+            yield point(space, chooser)
+        except Infeasible as refused:
+            yield refused
+        places = chooser.places
+        while places and places[-1][0] + 1 == places[-1][1]:
+            places.pop()
+        if not places:
+            return
+        places[-1] = (places[-1][0] + 1, places[-1][1])
+
+
+def on_the_grid(space: Space, budget: Budget) -> Budget:
+    """Return a budget of no more trials than a grid has points that may be trained; without a grid, as it is."""
+    if space.search.sampler is not SamplerKind.GRID:
+        return budget
+    allowed = sum(isinstance(each, Point) for each in every_point(space))
+    return budget.updated(trials=min(budget.trials, allowed))
+
+
+class _Odometer:
+    """Takes the values of a space in turn: ``places`` says which of how many each decision takes."""
+
+    def __init__(self, places: list[tuple[int, int]]) -> None:
+        self.places = list(places)
+        self._next = 0
+
+    def choose(self, name: str, domain: Domain) -> Scalar:
+        """Return the value at this decision's place."""
+        values = _listed(name, domain)
+        if self._next == len(self.places):
+            self.places.append((0, len(values)))
+        place, _ = self.places[self._next]
+        self._next += 1
+        return values[place]
+
+
+def _listed(name: str, domain: Domain) -> tuple[Scalar, ...] | range:
+    match domain:
+        case Choice(options=options):
+            return options
+        case IntRange(low=low, high=high, step=step):
+            return range(low, high + 1, step)
+        case _:
+            raise ValueError(f"{name} is continuous")
+
+
+def _first_feasible(space: Space, seed: int) -> Point:
+    refusals = Refusals(draws=TRIES)
+    for attempt in range(TRIES):
+        try:
+            return point(space, RandomChooser(derive_seed(seed, attempt)))
+        except Infeasible as refused:
+            refusals.add(refused)
+    raise SpaceError([nothing_feasible(space, refusals)])
+
+
+def nothing_feasible(space: Space, refusals: Refusals) -> str:
+    """Say that a space seems to be empty, and why."""
+    none = f"study {space.study!r}: none of {refusals.draws} draws may be trained."
+    return f"{none} Refused by: {refusals}. Loosen {'it' if len(refusals.counts) == 1 else 'one of them'}."
+
+
+def _check_limit(limit: Limit, value: float) -> None:
+    broken = limit.broken_by(value)
+    if broken is not None:
+        rule = f"limit {limit.metric} {broken}"
+        raise Infeasible(f"{rule}: it has {value:,.0f}", rule, value)

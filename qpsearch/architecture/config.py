@@ -1,0 +1,285 @@
+"""A configuration, complete and frozen: what is built and how it is trained.
+
+``resolve`` is the only way from a space's parameters to a ``TrialConfig``. Everything downstream (cost, models,
+training) reads nothing else, and its JSON is stored with each trial, so that any trial can be run again from the
+database alone. A default here is what a configuration means that was stored before the field was.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from qpsearch.datasets import Data
+from qpsearch.vocabulary import (
+    MULTIPLYING,
+    WITH_PRODUCT_UNITS,
+    Activation,
+    BranchKind,
+    ExponentInit,
+    InitKind,
+    LogPadding,
+    Mixing,
+    NormKind,
+    NormPlacement,
+    NormsAround,
+    Numbers,
+    OutputActivation,
+    Position,
+    Positivity,
+    Precision,
+    QuotientKind,
+    Scalar,
+    ScheduleKind,
+    Sharing,
+    ShortcutActivation,
+    ShortcutKind,
+    StemActivation,
+    StemPool,
+    WithWords,
+    coerce_words,
+)
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+class _Strict(WithWords):
+    """What the records below have in common: words become members, and JSON with unknown fields is refused."""
+
+    __slots__ = ()
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotientRules(_Strict):
+    """Rules of blocks that multiply (PAPERS section 1).
+
+    Attributes:
+        activation: The function on the branch (rules Q2, Q8).
+        alpha: Upper bound of a quotient, above 1 (rules Q3, Q4, Q5); ``unbounded`` and ``relu`` have none.
+        floor: Lower bound, below 1; below 0 a quotient may change signs (rule Q7). ``relu`` has 0.
+        through_one: Whether a branch of 0 is a quotient of 1 (rule Q6); else the function is not shifted.
+        learned_alpha: None for a constant, else how many upper bounds are learned, beginning at ``alpha`` (rule Q16).
+        inner_activation: Between the layers of the branch (rule Q11).
+        shortcut_activation: What follows a projection shortcut (rule Q10).
+        output_activation: What follows the product (rule Q12).
+    """
+
+    activation: QuotientKind = QuotientKind.SIGMOID
+    alpha: float
+    floor: float = 0.0
+    through_one: bool = True
+    learned_alpha: Sharing | None = None
+    inner_activation: Activation = Activation.RELU
+    shortcut_activation: ShortcutActivation = ShortcutActivation.QUOTIENT
+    output_activation: Activation = Activation.NONE
+
+    @property
+    def at_one(self) -> float:
+        """The branch output whose quotient is 1."""
+        if self.through_one and self.activation is not QuotientKind.RELU:
+            return 0.0
+        if self.activation is QuotientKind.SIGMOID:
+            return math.log((1 - self.floor) / (self.alpha - 1))
+        return 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductUnitRules(_Strict):
+    """Rules of blocks with product units (PAPERS section 2).
+
+    Attributes:
+        position: Which layers are product units (rule P2); the second of a bottleneck is its 3x3.
+        inner_activation: Between the layers of the branch (rule P3).
+        output_activation: What follows the sum (rule P4).
+        norms: Which normalisations stand around a product unit (rule P6).
+        positivity: How inputs are made positive (rule P7).
+        threshold: How many thresholds are learned (rule P8).
+        threshold_init: Where theta starts; the floor of the inputs is softplus(theta) + 1e-7 (rule P8).
+        exponent_init: How the exponents start (rule P9).
+        exponent_clip: Bound on the magnitude of the sum before exp; None for none (rule P10).
+        padding: Whether the image is padded behind the logarithm or before it (rule P11).
+        bias: Whether each output has a learned factor (rule P12).
+        mixing: Over which input channels a unit multiplies (rule P13).
+        numbers: Powers of real numbers, or the real part of complex ones (rule P16).
+    """
+
+    position: Position = Position.SECOND
+    inner_activation: Activation = Activation.NONE
+    output_activation: OutputActivation = OutputActivation.AUTO
+    norms: NormsAround = NormsAround.BOTH
+    positivity: Positivity = Positivity.MAX
+    threshold: Sharing = Sharing.LAYER
+    threshold_init: float = 0.0
+    exponent_init: ExponentInit
+    exponent_clip: float | None
+    padding: LogPadding = LogPadding.AFTER_LOG
+    bias: bool = False
+    mixing: Mixing = Mixing.DENSE
+    numbers: Numbers = Numbers.REAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage(_Strict):
+    """Blocks of one width and resolution.
+
+    Attributes:
+        width: Output channels.
+        stride: Stride of the first block; the others have 1.
+        depth: Number of blocks.
+        block: How the branch is combined with the shortcut: a ``BlockKind``, or the name of a user's own block.
+        branch: The layers on the branch.
+        norm: Normalisation layer.
+        norm_placement: After (post) or before (pre) each weight layer.
+        init: How convolutions start.
+        shortcut: Shortcut of the first block where it changes width or resolution.
+        quotient: Set exactly where ``block`` multiplies.
+        product_unit: Set exactly where ``block`` has product units.
+        own: The rules of a user's own block, by name.
+    """
+
+    width: int
+    stride: int
+    depth: int
+    block: str
+    branch: BranchKind = BranchKind.BASIC
+    norm: NormKind
+    norm_placement: NormPlacement
+    init: InitKind
+    shortcut: ShortcutKind
+    quotient: QuotientRules | None = None
+    product_unit: ProductUnitRules | None = None
+    own: tuple[tuple[str, Scalar], ...] = ()
+
+    def __post_init__(self) -> None:
+        coerce_words(self)
+        if min(self.width, self.stride, self.depth) < 1:
+            raise ValueError(f"width, stride and depth are at least 1, got {self.width}, {self.stride}, {self.depth}")
+        for name, kinds in (("quotient", MULTIPLYING), ("product_unit", WITH_PRODUCT_UNITS)):
+            if (getattr(self, name) is not None) != (self.block in kinds):
+                raise ValueError(f"{name} rules belong to {' and '.join(sorted(kinds))}; this block is {self.block}")
+
+    @property
+    def rules(self) -> dict[str, Scalar]:
+        """The rules of a user's own block."""
+        return dict(self.own)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network(_Strict):
+    """Stem, stages, head.
+
+    Attributes:
+        channels: Channels of an image.
+        size: Height and width of an image.
+        classes: Outputs of the head.
+        stem_width: Channels after the stem.
+        stem_kernel: Side of the stem's convolution, odd.
+        stem_stride: Its stride.
+        stem_pool: What follows it: nothing, or 3x3 max pooling of stride 2.
+        stem_activation: What stands between them (rules Q9, P5).
+        stages: From the image to the head.
+    """
+
+    channels: int
+    size: int
+    classes: int
+    stem_width: int
+    stem_kernel: int = 3
+    stem_stride: int = 1
+    stem_pool: StemPool = StemPool.NONE
+    stem_activation: StemActivation = StemActivation.AUTO
+    stages: tuple[Stage, ...]
+
+    @property
+    def blocks(self) -> int:
+        """Number of residual blocks."""
+        return sum(stage.depth for stage in self.stages)
+
+    @property
+    def layers(self) -> int:
+        """Layers with weights on the longest way without shortcuts, as networks are named: 6n + 2."""
+        return 2 + sum(stage.depth * stage.branch.layers for stage in self.stages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sgd(_Strict):
+    """Stochastic gradient descent with momentum and an L2 penalty on all parameters."""
+
+    kind: Literal["sgd"] = "sgd"
+    lr: float
+    momentum: float
+    weight_decay: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdamW(_Strict):
+    """Adam with decoupled weight decay."""
+
+    kind: Literal["adamw"] = "adamw"
+    lr: float
+    weight_decay: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(_Strict):
+    """How the network is trained.
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Images a step; the last batch of an epoch may be smaller.
+        optimizer: The optimiser with its settings.
+        schedule: How the learning rate falls.
+        precision: In what the network computes (rule P19).
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: Sgd | AdamW
+    schedule: ScheduleKind
+    precision: Precision = Precision.FLOAT32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialConfig(_Strict):
+    """One point of a space, with every field filled.
+
+    Attributes:
+        version: Of this format; a field that is absent means what it meant in that version.
+        data: The data set and its split.
+        network: What is built.
+        recipe: How it is trained.
+    """
+
+    version: Literal[1] = 1
+    data: Data
+    network: Network
+    recipe: Recipe
+
+    def to_json(self) -> str:
+        """Return the configuration as one JSON document."""
+        return _json().dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrialConfig":
+        """Read what ``to_json`` wrote, in this or an earlier version of the format.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        return _json().validate_json(text)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash by which two trials with the same configuration are told to be one point."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+@cache
+def _json() -> "TypeAdapter[TrialConfig]":
+    """Return what turns a configuration into JSON and back; built when it is first needed, which takes a while."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(TrialConfig)

@@ -1,0 +1,155 @@
+"""Parameters, multiply-accumulates and activation bytes of a configuration, by arithmetic alone.
+
+No torch: costs are known before anything is built or dispatched. A test holds them equal to the built
+network, module by module, on the meta device.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from qpsearch.architecture.config import Network, Stage
+from qpsearch.architecture.layout import (
+    AveragePool,
+    Bound,
+    Convolution,
+    Layer,
+    MaxPool,
+    Norm,
+    Pad,
+    ProductUnit,
+    branch_layers,
+    down,
+    final_layers,
+    is_own,
+    output_layers,
+    shortcut_layers,
+    stem_layers,
+    stem_size,
+)
+from qpsearch.architecture.plugins import blamed, own_block_of
+from qpsearch.errors import UserError
+from qpsearch.vocabulary import Mixing, Numbers, Sharing
+
+FLOAT_BYTES: Final = 4
+CUDA_CONTEXT_BYTES: Final = 600 * 2**20  # what a process takes of a GPU beside its tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a network costs for one image.
+
+    Attributes:
+        parameters: Learned numbers: weights, exponents, thresholds, bounds, normalisation scales and shifts.
+        macs: Multiply-accumulates of convolutions, product units and the head in a forward pass; a complex product
+            unit counts twice, for magnitude and phase.
+        activation_bytes: float32 bytes of the outputs of all layers (convolution, normalisation,
+            activation, product unit, padding, pooling, head), which is what training may keep for backward.
+    """
+
+    parameters: int = 0
+    macs: int = 0
+    activation_bytes: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.parameters + other.parameters,
+            self.macs + other.macs,
+            self.activation_bytes + other.activation_bytes,
+        )
+
+
+def cost(network: Network) -> Cost:
+    """Add up the layers of a network."""
+    total, size, width = _layers(stem_layers(network), network.size), stem_size(network), network.stem_width
+    for stage, width_in, side, stride in _blocks(network):
+        total += _block(stage, width_in, side, stride)
+        size, width = down(side, stride), stage.width
+    head = Cost((width + 1) * network.classes, width * network.classes, network.classes * FLOAT_BYTES)
+    return total + _layers(final_layers(network), size) + Cost(activation_bytes=width * FLOAT_BYTES) + head
+
+
+def try_own_blocks(network: Network) -> None:
+    """Pass images without weights through each block of the user's own.
+
+    Raises:
+        UserError: One fails, or does not make what its stage asks for; the message says which, and where.
+    """
+    for stage, width_in, size, stride in _blocks(network):
+        if is_own(stage):
+            own_block_of(stage.block).attempt(stage, width_in, size, stride)
+
+
+def training_bytes(network: Network, batch_size: int) -> int:
+    """Estimate what training keeps: the activations of a batch, and weights, gradients and two moments."""
+    total = cost(network)
+    return total.activation_bytes * batch_size + 4 * FLOAT_BYTES * total.parameters
+
+
+def _blocks(network: Network) -> Iterator[tuple[Stage, int, int, int]]:
+    """Yield the stage, the input width, the side of the input images and the stride of each block."""
+    size, width = stem_size(network), network.stem_width
+    for stage in network.stages:
+        for stride in (stage.stride, *(1,) * (stage.depth - 1)):
+            yield stage, width, size, stride
+            size, width = down(size, stride), stage.width
+
+
+def _block(stage: Stage, width_in: int, size: int, stride: int) -> Cost:
+    if is_own(stage):
+        with blamed(stage.block):
+            counted = tuple(own_block_of(stage.block).cost(stage, width_in, size, stride))
+        if len(counted) != 3 or not all(isinstance(number, int) and number >= 0 for number in counted):
+            what = "parameters, multiply-accumulates and activation bytes, three whole numbers"
+            raise UserError(f"block {stage.block!r}: its cost is {counted}. Expected {what}.")
+        return Cost(*counted)
+    total = _layers(branch_layers(stage, width_in, stride), size) + _layers(
+        shortcut_layers(stage, width_in, stride), size
+    )
+    bound = [Bound(rules=stage.quotient, width=stage.width)] if stage.quotient is not None else []
+    return total + _layers([*bound, *output_layers(stage)], down(size, stride))
+
+
+def _layers(layers: Iterable[Layer], size: int) -> Cost:
+    """Add up layers that follow each other, the first on images of that side."""
+    return sum(_costs(layers, size), Cost())
+
+
+def _costs(layers: Iterable[Layer], size: int) -> Iterator[Cost]:
+    for layer in layers:
+        if isinstance(layer, Convolution | ProductUnit | MaxPool | AveragePool | Pad):
+            size = down(size, layer.stride)
+        weights = _weights(layer)
+        yield Cost(_parameters(layer) + weights, _macs(layer) * weights * size**2, layer.width * size**2 * FLOAT_BYTES)
+
+
+def _weights(layer: Layer) -> int:
+    """Return the numbers of a kernel: those that take part in every output pixel."""
+    match layer:
+        case Convolution(width_in=narrow, width=wide, kernel=kernel):
+            return narrow * wide * kernel**2
+        case ProductUnit(width_in=narrow, width=wide, kernel=kernel, rules=rules):
+            return wide * kernel**2 * (1 if rules.mixing is Mixing.DEPTHWISE else narrow)
+        case _:
+            return 0
+
+
+def _macs(layer: Layer) -> int:
+    return 2 if isinstance(layer, ProductUnit) and layer.rules.numbers is Numbers.COMPLEX else 1
+
+
+def _parameters(layer: Layer) -> int:
+    """Return the learned numbers beside a kernel."""
+    match layer:
+        case Norm(width=width):
+            return 2 * width
+        case ProductUnit(width_in=narrow, width=wide, rules=rules):
+            return _shared(rules.threshold, narrow) + rules.bias * wide
+        case Bound(rules=rules, width=width):
+            return _shared(rules.learned_alpha, width)
+        case _:
+            return 0
+
+
+def _shared(sharing: Sharing | None, width: int) -> int:
+    return 0 if sharing is None else 1 if sharing is Sharing.LAYER else width

@@ -1,0 +1,259 @@
+"""What a network is made of, layer by layer, before anything is built.
+
+One description from which ``cost`` counts and ``models`` builds. A layer knows its channels; the size of its images
+follows from the strides before it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from qpsearch.architecture.config import Network, ProductUnitRules, QuotientRules, Stage
+from qpsearch.vocabulary import (
+    MULTIPLYING,
+    OUR_BLOCKS,
+    Activation,
+    BranchKind,
+    NormKind,
+    NormPlacement,
+    NormsAround,
+    OutputActivation,
+    Position,
+    ShortcutActivation,
+    ShortcutKind,
+    StemActivation,
+    StemPool,
+)
+
+BOTTLENECK: Final = 4  # a bottleneck has a fourth of its stage's channels inside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convolution:
+    """A k x k convolution without bias that keeps H and W up to its stride."""
+
+    width_in: int
+    width: int
+    kernel: int = 3
+    stride: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductUnit:
+    """A k x k product unit that keeps H and W up to its stride."""
+
+    width_in: int
+    width: int
+    kernel: int = 3
+    stride: int = 1
+    rules: ProductUnitRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Norm:
+    """A normalisation; ``none`` is no layer at all."""
+
+    kind: NormKind
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointwise:
+    """An activation."""
+
+    kind: Activation
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The function that makes a quotient of a branch."""
+
+    rules: QuotientRules
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxPool:
+    """3x3 max pooling of stride 2."""
+
+    width: int
+    stride: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AveragePool:
+    """The mean of s x s pixels; fewer at the edge."""
+
+    width: int
+    stride: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pad:
+    """Every s-th pixel, and new channels that hold one value."""
+
+    width_in: int
+    width: int
+    stride: int
+    fill: float
+
+
+Layer = Convolution | ProductUnit | Norm | Pointwise | Bound | MaxPool | AveragePool | Pad
+Layers = tuple[Layer, ...]
+
+
+def stem_layers(network: Network) -> Layers:
+    """Return the convolution that meets the image, and what follows it (rules Q9, P5).
+
+    It is normalised and activated as the first stage needs it: by ReLU, or by the quotient's function where that stage
+    is quotient. It stays bare where that stage normalises before its weights and adds, unless an activation is named.
+    """
+    first, width = network.stages[0], network.stem_width
+    layers: list[Layer] = [
+        Convolution(width_in=network.channels, width=width, kernel=network.stem_kernel, stride=network.stem_stride)
+    ]
+    kind = network.stem_activation
+    if kind is StemActivation.AUTO and not begins_bare(first):
+        kind = StemActivation.RELU if first.quotient is None else StemActivation.QUOTIENT
+    if kind is not StemActivation.AUTO:
+        layers += _norm(first, width)
+    if kind is StemActivation.QUOTIENT:
+        assert first.quotient is not None
+        layers.append(Bound(rules=first.quotient, width=width))
+    elif kind is StemActivation.RELU:
+        layers.append(Pointwise(kind=Activation.RELU, width=width))
+    if network.stem_pool is StemPool.MAX:
+        layers.append(MaxPool(width=width))
+    return tuple(layers)
+
+
+def branch_layers(stage: Stage, width_in: int, stride: int) -> Layers:
+    """Return the branch of a block: weights, with what stands in the gaps before, between and behind them.
+
+    post: weights-norm-act-weights-norm, with as many weights as the branch has. pre: norm-act-weights-norm-act-weights.
+    Around a product unit its ``norms`` rule may leave a normalisation out (rules P3, P6, Q11, Q13).
+    """
+    weights = _weights(stage, width_in, stride)
+    inner = _inner_activation(stage)
+    post = stage.norm_placement is NormPlacement.POST
+    layers: list[Layer] = []
+    for gap in range(len(weights) + 1):
+        before = weights[gap - 1] if gap > 0 else None
+        behind = weights[gap] if gap < len(weights) else None
+        width = before.width if before is not None else width_in
+        if (before if post else behind) is not None:
+            if _has_norm(before, behind):
+                layers += _norm(stage, width)
+            if behind is not None:
+                layers += _activation(inner, width)
+        if behind is not None:
+            layers.append(behind)
+    return tuple(layers)
+
+
+def shortcut_layers(stage: Stage, width_in: int, stride: int) -> Layers:
+    """Return nothing where shapes agree, else what the stage's rule says (rules Q10, Q14, P14).
+
+    ``average_pool`` averages s x s pixels before a 1x1 convolution, which skips none of them. ``pad`` fills with what
+    changes nothing: 0 where the branch is added, 1 where it multiplies.
+    """
+    width = stage.width
+    if stride == 1 and width_in == width:
+        return ()
+    if stage.shortcut is ShortcutKind.PAD:
+        return (Pad(width_in=width_in, width=width, stride=stride, fill=float(stage.block in MULTIPLYING)),)
+    layers: list[Layer] = []
+    if stage.shortcut is ShortcutKind.AVERAGE_POOL and stride > 1:
+        layers.append(AveragePool(width=width_in, stride=stride))
+        stride = 1
+    kernel = 3 if stage.shortcut is ShortcutKind.CONV3X3 else 1
+    layers += [Convolution(width_in=width_in, width=width, kernel=kernel, stride=stride), *_norm(stage, width)]
+    if stage.quotient is not None:
+        match stage.quotient.shortcut_activation:
+            case ShortcutActivation.QUOTIENT:
+                layers.append(Bound(rules=stage.quotient, width=width))
+            case ShortcutActivation.RELU:
+                layers.append(Pointwise(kind=Activation.RELU, width=width))
+            case ShortcutActivation.NONE:
+                pass
+    return tuple(layers)
+
+
+def output_layers(stage: Stage) -> Layers:
+    """Return what follows the sum or the product (rules Q12, P4): ReLU after a sum in post placement."""
+    if stage.quotient is not None:
+        return _activation(stage.quotient.output_activation, stage.width)
+    rule = OutputActivation.AUTO if stage.product_unit is None else stage.product_unit.output_activation
+    if rule is OutputActivation.AUTO:
+        rule = OutputActivation.RELU if stage.norm_placement is NormPlacement.POST else OutputActivation.NONE
+    return _activation(Activation(rule.value), stage.width)
+
+
+def final_layers(network: Network) -> Layers:
+    """Return what stands between the last block and the pool: norm and ReLU after additions in pre placement."""
+    last = network.stages[-1]
+    if not begins_bare(last):
+        return ()
+    return (*_norm(last, last.width), Pointwise(kind=Activation.RELU, width=last.width))
+
+
+def begins_bare(stage: Stage) -> bool:
+    """Whether a stage works on a stream of sums that nothing has normalised: pre placement, where branches add."""
+    return stage.norm_placement is NormPlacement.PRE and stage.block not in MULTIPLYING
+
+
+def is_own(stage: Stage) -> bool:
+    """Whether its blocks are a user's own, of which only their maker knows the layers."""
+    return stage.block not in OUR_BLOCKS
+
+
+def stem_size(network: Network) -> int:
+    """Return the side of the images that the first stage sees."""
+    size = down(network.size, network.stem_stride)
+    return down(size, 2) if network.stem_pool is StemPool.MAX else size
+
+
+def down(size: int, stride: int) -> int:
+    """Return the side of the output of a k x k layer with padding k // 2, k odd, and of that stride."""
+    return (size - 1) // stride + 1
+
+
+def _weights(stage: Stage, width_in: int, stride: int) -> list[Convolution | ProductUnit]:
+    """Return the layers with weights: the strided one is the first of a basic branch, the 3x3 of a bottleneck."""
+    width, inside = stage.width, stage.width // BOTTLENECK
+    shapes = (
+        [(width_in, width, 3, stride), (width, width, 3, 1)]
+        if stage.branch is BranchKind.BASIC
+        else [(width_in, inside, 1, 1), (inside, inside, 3, stride), (inside, width, 1, 1)]
+    )
+    rules = stage.product_unit
+    units = (
+        set() if rules is None else {Position.FIRST: {0}, Position.SECOND: {1}, Position.BOTH: {0, 1}}[rules.position]
+    )
+    return [
+        ProductUnit(width_in=a, width=b, kernel=kernel, stride=s, rules=rules)
+        if index in units and rules is not None
+        else Convolution(width_in=a, width=b, kernel=kernel, stride=s)
+        for index, (a, b, kernel, s) in enumerate(shapes)
+    ]
+
+
+def _has_norm(before: Layer | None, behind: Layer | None) -> bool:
+    """Whether the rules of product units at a gap ask for the normalisation there; without one there it stands."""
+    asked = [before.rules.norms is not NormsAround.BEFORE] if isinstance(before, ProductUnit) else []
+    asked += [behind.rules.norms is not NormsAround.AFTER] if isinstance(behind, ProductUnit) else []
+    return any(asked) or not asked
+
+
+def _inner_activation(stage: Stage) -> Activation:
+    if stage.product_unit is not None:
+        return stage.product_unit.inner_activation
+    return Activation.RELU if stage.quotient is None else stage.quotient.inner_activation
+
+
+def _norm(stage: Stage, width: int) -> Layers:
+    return () if stage.norm is NormKind.NONE else (Norm(kind=stage.norm, width=width),)
+
+
+def _activation(kind: Activation, width: int) -> Layers:
+    return () if kind is Activation.NONE else (Pointwise(kind=kind, width=width),)

@@ -1,0 +1,222 @@
+"""Named networks, as configurations: ``resnet44``, ``quotient44``, ``pure20``, ``pure34``, ...
+
+A name is a family and a depth. Depths 6n + 2 have three stages of n blocks of two 3x3 layers, widths 16, 32, 64, on
+32x32 colour images. Depths 18, 34, 50, 101 have four stages on 224x224 images behind a 7x7 stem with max pooling, the
+last two of bottlenecks, as torchvision has them.
+
+``resnet`` and ``quotient`` have the quotient authors' 3x3 projection shortcuts (PAPERS 1.3, 1.4), ``resnet_a`` and
+``pure_a`` He's padded shortcut, ``pure`` the 1x1 projection (PAPERS 2.4). ``pure`` keeps ReLU behind the addition and
+in the stem (P-3A's reading), ``pure_norelu`` has none anywhere, and small exponents (P-3B's). All ImageNet shapes
+project by 1x1. A family that is a kind of block (``additive``, ``quotient``, ``product_unit``,
+``quotient_product_unit``, or one's own) has the defaults of space files.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from qpsearch.architecture.config import Network, ProductUnitRules, QuotientRules, Stage
+from qpsearch.architecture.resolve import alpha_for, check_shapes, resolve
+from qpsearch.errors import UserError, nearest
+from qpsearch.space import StoredChooser, build_space, settle
+from qpsearch.space.schema.network import BLOCK
+from qpsearch.vocabulary import (
+    BlockKind,
+    BranchKind,
+    ExponentInit,
+    FamilyName,
+    InitKind,
+    NormKind,
+    NormPlacement,
+    OutputActivation,
+    ShortcutKind,
+    StemActivation,
+    StemPool,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """What the networks of a family share.
+
+    Attributes:
+        block: The block of every stage.
+        shortcut: Where a stage changes shape; on ImageNet shapes it is a 1x1 convolution.
+        has_relu: Whether ReLU stands behind additions and in the stem.
+        source: Where it comes from.
+    """
+
+    block: BlockKind
+    shortcut: ShortcutKind
+    has_relu: bool = True
+    source: str
+
+    @property
+    def stem_activation(self) -> StemActivation:
+        """What the stem ends in."""
+        return StemActivation.AUTO if self.has_relu else StemActivation.NONE
+
+
+FAMILIES: Final[dict[FamilyName, Family]] = {
+    FamilyName.RESNET: Family(
+        block=BlockKind.ADDITIVE, shortcut=ShortcutKind.CONV3X3, source="He et al. 2015; shortcuts of 2506.00992"
+    ),
+    FamilyName.RESNET_A: Family(block=BlockKind.ADDITIVE, shortcut=ShortcutKind.PAD, source="He et al. 2015, option A"),
+    FamilyName.QUOTIENT: Family(block=BlockKind.QUOTIENT, shortcut=ShortcutKind.CONV3X3, source="2506.00992"),
+    FamilyName.PURE: Family(
+        block=BlockKind.PRODUCT_UNIT, shortcut=ShortcutKind.CONV1X1, source="2505.04397, with ReLU (P-3A)"
+    ),
+    FamilyName.PURE_A: Family(
+        block=BlockKind.PRODUCT_UNIT, shortcut=ShortcutKind.PAD, source="2505.04397, with ReLU, option A"
+    ),
+    FamilyName.PURE_NORELU: Family(
+        block=BlockKind.PRODUCT_UNIT,
+        shortcut=ShortcutKind.CONV1X1,
+        has_relu=False,
+        source="2505.04397, without ReLU (P-3B)",
+    ),
+    FamilyName.PURE_NORELU_A: Family(
+        block=BlockKind.PRODUCT_UNIT,
+        shortcut=ShortcutKind.PAD,
+        has_relu=False,
+        source="2505.04397, without ReLU, option A",
+    ),
+}
+ON_IMAGENET: Final = (FamilyName.RESNET, FamilyName.QUOTIENT, FamilyName.PURE, FamilyName.PURE_NORELU)
+DEFAULTS: Final = "defaults of space files"
+MOST_LAYERS: Final = 3002  # 500 blocks a stage
+DEPTHS: Final = (20, 32, 44, 56, 110, 164, 272)  # 6n + 2: those of the papers' tables
+IMAGENET: Final = {  # blocks a stage, and what they are
+    18: ((2, 2, 2, 2), BranchKind.BASIC),
+    34: ((3, 4, 6, 3), BranchKind.BASIC),
+    50: ((3, 4, 6, 3), BranchKind.BOTTLENECK),
+    101: ((3, 4, 23, 3), BranchKind.BOTTLENECK),
+}
+
+
+def reference_network(name: str, *, classes: int | None = None, width: int | None = None) -> Network:
+    """Return the network of a name such as ``quotient44``.
+
+    Args:
+        name: Family and depth.
+        classes: Outputs of the head; default 10, or 1000 on ImageNet shapes.
+        width: Channels of stem and first stage of a depth 6n + 2, default 16; 32 for the quotient paper's CIFAR-100
+            nets (rule Q17).
+
+    Raises:
+        UserError: No such family, or a depth that it has not.
+    """
+    word, depth = _parts(name)
+    family = FAMILIES[FamilyName(word)] if word in FAMILIES else None
+    on_imagenet = f", or {', '.join(map(str, IMAGENET))}" if word in ON_IMAGENET else ""
+    if depth > MOST_LAYERS:
+        raise UserError(f"no network {name!r}. Expected at most {MOST_LAYERS} layers.")
+    if family is not None and on_imagenet and depth in IMAGENET:
+        if width is not None:
+            raise UserError(f"{name}: --width belongs to depths 6n + 2; ImageNet shapes begin with 64 channels.")
+        network = _for_imagenet(family, depth, classes or 1000)
+    elif depth < 8 or (depth - 2) % 6:
+        raise UserError(f"no network {name!r}. Expected a depth 6n + 2, such as 20, 44 or 110{on_imagenet}.")
+    elif family is not None:
+        network = _for_cifar(family, depth, classes or 10, width or 16)
+    else:
+        network = _by_default(word, (depth - 2) // 6, classes or 10, width or 16)
+    check_shapes(network)
+    return network
+
+
+def listed() -> Iterator[tuple[str, str]]:
+    """Yield the name of each network that has one in the papers, or is a default, with its source."""
+    for family, facts in FAMILIES.items():
+        yield from ((f"{family}{depth}", facts.source) for depth in DEPTHS)
+    for family in ON_IMAGENET:
+        source = FAMILIES[family].source.partition(";")[0]
+        yield from ((f"{family}{depth}", f"{source}; ImageNet shape") for depth in IMAGENET)
+    for word in BLOCK.words:
+        if word not in FAMILIES:
+            yield from ((f"{word}{depth}", DEFAULTS) for depth in DEPTHS)
+
+
+def _parts(name: str) -> tuple[str, int]:
+    known = list(dict.fromkeys([*map(str, FAMILIES), *BLOCK.words]))
+    match = re.fullmatch(f"({'|'.join(sorted(known, key=len, reverse=True))})_?(\\d+)", name)
+    if match is None:
+        family, depth = name.rstrip("0123456789._").lower(), re.search(r"\d+", name)
+        digits = depth[0] if depth is not None else "20"
+        meant = nearest(f"{family}{digits}", [f"{each}{digits}" for each in known])
+        raise UserError(f"no network {name!r}. {meant} Expected one of them, of any depth: qpsearch model list.")
+    return match[1], int(match[2])
+
+
+def _for_imagenet(family: Family, depth: int, classes: int) -> Network:
+    """Return four stages on 224x224 images, behind a stem that halves them twice."""
+    depths, branch = IMAGENET[depth]
+    first = 256 if branch is BranchKind.BOTTLENECK else 64
+    return Network(
+        channels=3,
+        size=224,
+        classes=classes,
+        stem_width=64,
+        stem_kernel=7,
+        stem_stride=2,
+        stem_pool=StemPool.MAX,
+        stem_activation=family.stem_activation,
+        stages=_stages(replace(family, shortcut=ShortcutKind.CONV1X1), depth, first, depths, branch),
+    )
+
+
+def _for_cifar(family: Family, depth: int, classes: int, width: int) -> Network:
+    """Return three stages on 32x32 images."""
+    depths = ((depth - 2) // 6,) * 3
+    return Network(
+        channels=3,
+        size=32,
+        classes=classes,
+        stem_width=width,
+        stem_activation=family.stem_activation,
+        stages=_stages(family, depth, width, depths, BranchKind.BASIC),
+    )
+
+
+def _stages(family: Family, depth: int, width: int, depths: Sequence[int], branch: BranchKind) -> tuple[Stage, ...]:
+    """Return stages of so many blocks, each at half the resolution and twice the width of the one before."""
+    unit = ProductUnitRules(
+        exponent_init=ExponentInit.KAIMING_FAN_OUT if family.has_relu else ExponentInit.SMALL,
+        exponent_clip=None,
+        output_activation=OutputActivation.AUTO if family.has_relu else OutputActivation.NONE,
+    )
+    return tuple(
+        Stage(
+            width=width * 2**index,
+            stride=1 if index == 0 else 2,
+            depth=count,
+            block=family.block,
+            branch=branch,
+            norm=NormKind.BATCH,
+            norm_placement=NormPlacement.POST,
+            init=InitKind.FRAMEWORK if family.block is BlockKind.QUOTIENT else InitKind.KAIMING_FAN_OUT,
+            shortcut=family.shortcut,
+            quotient=QuotientRules(alpha=alpha_for(depth)) if family.block is BlockKind.QUOTIENT else None,
+            product_unit=unit if family.block is BlockKind.PRODUCT_UNIT else None,
+        )
+        for index, count in enumerate(depths)
+    )
+
+
+def _by_default(block: str, count: int, classes: int, width: int) -> Network:
+    """Return three stages of a block as a space file has it that names no rule."""
+    stages = [
+        {"width": width * 2**index, "stride": 1 if index == 0 else 2, "depth": count, "block": block}
+        for index in range(3)
+    ]
+    space = build_space(
+        {
+            "study": "defaults",
+            "data": {"dataset": "cifar100" if classes == 100 else "cifar10", "validation": 5000},
+            "network": {"stem": {"width": width}, "stages": stages},
+            "training": {"epochs": 1},
+        }
+    )
+    network = resolve(space, settle(space, StoredChooser({}))).network
+    return Network(channels=3, size=32, classes=classes, stem_width=width, stages=network.stages)

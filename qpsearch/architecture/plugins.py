@@ -1,0 +1,212 @@
+"""Blocks of a user's own: what is known of one, and where they are found.
+
+A space file cannot run code. A block comes from a module that the user names (``--import MODULE``, or
+QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the group ``qpsearch.blocks``).
+From then on its name stands beside ours in space files, and its rules in a section of that name.
+"""
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final
+
+from qpsearch.architecture.config import Stage
+from qpsearch.errors import QpsearchError, UserError, nearest
+from qpsearch.space.file.leaf_reader import BESIDE, DOMAINS, IDENTIFIER, TAKEN
+from qpsearch.space.schema.fields import REQUIRED, LeafField
+from qpsearch.space.schema.network import STAGE, add_block
+from qpsearch.vocabulary import BlockKind
+
+VARIABLE: Final = "QPSEARCH_IMPORT"
+GROUP: Final = "qpsearch.blocks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnBlock:
+    """A block of a user's own; ``qpsearch.models.own_block`` makes one.
+
+    Attributes:
+        name: The word in space files.
+        build: Makes a block (a torch module) from its stage, its input width and its stride.
+        rules: Its settings, by name; a block finds them in ``stage.rules``.
+        formula: What it computes, in one line.
+        cost: Parameters, multiply-accumulates and activation bytes of a block, from its stage, its input width, the
+            side of its input images and its stride.
+        attempt: Passes images without weights through a block of the same four; raises UserError where they do not
+            come out as they should.
+    """
+
+    name: str
+    build: Callable[[Stage, int, int], Any]
+    rules: Mapping[str, LeafField]
+    formula: str
+    cost: Callable[[Stage, int, int, int], tuple[int, int, int]]
+    attempt: Callable[[Stage, int, int, int], object]
+
+
+OWN_BLOCKS: Final[dict[str, OwnBlock]] = {}
+
+
+def register(block: OwnBlock) -> None:
+    """Make a block known; doing so twice is no mistake.
+
+    Raises:
+        UserError: Its name is taken, or no word that a space file could hold.
+    """
+    if not isinstance(block.name, str):
+        raise UserError(f"a block cannot be named {block.name!r}. Expected a word between quotes.")
+    if OWN_BLOCKS.get(block.name) is block:
+        return
+    if block.name in OWN_BLOCKS:
+        raise UserError(f"block {block.name!r}: another module has brought a block of that name. Rename one of them.")
+    if not IDENTIFIER.fullmatch(block.name) or block.name in {*TAKEN, *STAGE.fields, *DOMAINS, *BESIDE}:
+        raise UserError(
+            f"a block cannot be named {block.name!r}. Expected a word of letters, digits and '_' that means nothing "
+            "else in a space file. Name it otherwise."
+        )
+    build: object = block.build
+    if not callable(build):
+        given = f"block {block.name!r}: {build!r} builds nothing."
+        raise UserError(f"{given} Expected a function of a stage, the channels that come in, and the stride.")
+    for name, rule in block.rules.items():
+        is_rule = isinstance(rule, LeafField) and not isinstance(rule.kind, type) and hasattr(rule.kind, "parse")
+        if not IDENTIFIER.fullmatch(name) or not is_rule:
+            raise UserError(
+                f"block {block.name!r}: {name!r} is no rule. Expected a word and a Rule, such as "
+                "Rule(kind=Whole(1, 64), default=4, doc='...')."
+            )
+        try:
+            rule.kind.parse(rule.default, name)  # type: ignore[arg-type]  # what is no scalar is refused
+        except ValueError as error:
+            given = "has no default" if rule.default is REQUIRED else f"has a default that it cannot have: {error}"
+            raise UserError(f"block {block.name!r}: rule {name!r} {given.rstrip('.')}.") from None
+    OWN_BLOCKS[block.name] = block
+    add_block(block.name, block.rules)
+
+
+def own_block_of(name: str) -> OwnBlock:
+    """Return a block of the user's own by its name.
+
+    Raises:
+        UserError: Nobody has made it known.
+    """
+    if name not in OWN_BLOCKS:
+        known = [*map(str, BlockKind), *OWN_BLOCKS]
+        raise UserError(f"no block {name!r}. {nearest(name, known)} One of your own comes by --import MODULE.")
+    return OWN_BLOCKS[name]
+
+
+@contextmanager
+def blamed(block: str) -> Iterator[None]:
+    """Say of whatever a user's own code raises which block it was, and where.
+
+    Raises:
+        UserError: In the place of every error that is not ours.
+    """
+    try:
+        yield
+    except QpsearchError:
+        raise
+    except Exception as error:  # whatever a stranger's code raises
+        raise UserError(f"block {block!r}: {_place(error)}{_said(error)}.") from error
+
+
+def load(given: str) -> None:
+    """Import modules, and register every ``OwnBlock`` that stands in one.
+
+    Args:
+        given: Names of modules, or paths of ``.py`` files, between commas.
+
+    Raises:
+        UserError: One cannot be imported, or has no block.
+    """
+    for word in filter(None, given.split(",")):
+        module = _imported(word)
+        found = [value for value in vars(module).values() if isinstance(value, OwnBlock)]
+        if not found:
+            raise UserError(f"{word}: has no block. Expected NAME = own_block(...) at the top level of the module.")
+        for block in found:
+            register(block)
+
+
+def load_installed() -> None:
+    """Register the blocks of installed packages.
+
+    Raises:
+        UserError: One cannot be imported.
+    """
+    for point in entry_points(group=GROUP):
+        try:
+            block = point.load()
+        except Exception as error:  # whatever a stranger's module raises
+            raise UserError(
+                f"block {point.name!r} of an installed package cannot be loaded: {_said(error)}."
+            ) from error
+        if not isinstance(block, OwnBlock):
+            raise UserError(f"entry point {point.name!r} of {GROUP} is no block. Expected what own_block(...) returns.")
+        register(block)
+
+
+def load_everything() -> None:
+    """Register what a worker or a command may need: installed blocks, and the modules that QPSEARCH_IMPORT names."""
+    load_installed()
+    load(os.environ.get(VARIABLE, ""))
+
+
+def runtime_env() -> dict[str, Any]:
+    """Return what Ray must bring to workers on other machines: the modules that were asked for, and their names."""
+    words = list(filter(None, os.environ.get(VARIABLE, "").split(",")))
+    names = [_name(word) for word in words]
+    files = [Path(sys.modules[name.partition(".")[0]].__file__ or "") for name in names]
+    sources = [str(path.parent if path.name == "__init__.py" else path) for path in files]
+    return {"py_modules": sources, "env_vars": {VARIABLE: ",".join(names)}} if words else {}
+
+
+def _imported(word: str) -> Any:
+    if not word.endswith(".py") and not all(part.isidentifier() for part in word.split(".")):
+        raise UserError(f"{word}: is no module. Expected a file such as ./blocks.py, or a name such as blocks.")
+    if word.endswith(".py") and not _name(word).isidentifier():
+        raise UserError(f"{word}: cannot be imported. Expected a file named by letters, digits and '_'. Rename it.")
+    folder = str(Path(word).parent.absolute()) if word.endswith(".py") else str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        module = importlib.import_module(_name(word))
+    except ModuleNotFoundError as error:
+        if error.name == _name(word).partition(".")[0]:
+            text = (
+                f"{word}: no such module. Expected a file such as ./blocks.py, or a module that python can import here."
+            )
+            raise UserError(text) from None
+        raise UserError(f"{word}: cannot be imported: {_said(error)}.") from error
+    except Exception as error:  # whatever the user's module raises
+        raise UserError(f"{word}: cannot be imported: {_said(error)}.") from error
+    found = Path(getattr(module, "__file__", None) or "")
+    if word.endswith(".py") and found.resolve() != Path(word).resolve():
+        raise UserError(f"{word}: there is another module {_name(word)!r} already ({found}). Rename the file.")
+    return module
+
+
+def _name(word: str) -> str:
+    return Path(word).stem if word.endswith(".py") else word
+
+
+def _place(error: BaseException) -> str:
+    """Return file and line of the innermost call that is neither ours nor torch's."""
+    libraries = [
+        str(Path(sys.modules[name].__file__ or "").parent) for name in ("qpsearch", "torch") if name in sys.modules
+    ]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith((*libraries, "<")):
+            return f"{frame.filename}:{frame.lineno}: "
+    return ""
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).rstrip('.')}"

@@ -1,0 +1,249 @@
+"""From a draw to a configuration, and what only the whole network can tell."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final, get_args, get_type_hints
+
+from qpsearch.architecture.config import (
+    AdamW,
+    Network,
+    ProductUnitRules,
+    QuotientRules,
+    Recipe,
+    Sgd,
+    Stage,
+    TrialConfig,
+)
+from qpsearch.architecture.layout import (
+    BOTTLENECK,
+    Convolution,
+    Layer,
+    Norm,
+    Pointwise,
+    ProductUnit,
+    branch_layers,
+    down,
+    output_layers,
+    stem_size,
+)
+from qpsearch.datasets import DATASETS, Data
+from qpsearch.errors import Infeasible
+from qpsearch.space import Draw, Space
+from qpsearch.space.schema.network import BY_DEPTH
+from qpsearch.space.schema.value_types import AUTO
+from qpsearch.vocabulary import (
+    MULTIPLYING,
+    OUR_BLOCKS,
+    BranchKind,
+    ExponentInit,
+    InitKind,
+    LogPadding,
+    Mixing,
+    NormKind,
+    NormsAround,
+    OutputActivation,
+    QuotientKind,
+    ShortcutActivation,
+    ShortcutKind,
+    StemActivation,
+)
+
+UNBOUNDED: Final = (QuotientKind.UNBOUNDED, QuotientKind.RELU)
+WITH_WEIGHTS: Final = (Convolution, ProductUnit, Norm)
+AT_ONE: Final = (InitKind.ZERO_LAST_NORM, InitKind.FIXUP, InitKind.QUOTIENT_AT_ONE)
+ALPHA_OF_LINEAR: Final = 4.0  # rule Q3, at 20 layers; of others nothing is known
+ALPHA_BY_DEPTH: Final = ((20, 2.0), (44, 1.8), (56, 1.7), (110, 1.5))  # rules Q4, Q5
+
+
+def resolve(space: Space, draw: Draw) -> TrialConfig:
+    """Turn a draw into a configuration.
+
+    Raises:
+        Infeasible: The parts do not fit together (``check_shapes``), or batches are too small for their normalisation.
+    """
+    facts = DATASETS[space.data.dataset]
+    network = draw.values["network"]
+    stem = {f"stem_{name}": value for name, value in network["stem"].items()}
+    alpha = alpha_for(_layers(network["stages"]))
+    config = TrialConfig(
+        data=Data(dataset=space.data.dataset, validation=space.data.validation, augment=space.data.augment),
+        network=Network(
+            channels=facts.channels,
+            size=facts.size,
+            classes=facts.classes,
+            stages=tuple(_stage(stage, alpha) for stage in network["stages"]),
+            **_typed(Network, stem),
+        ),
+        recipe=_recipe(draw.values["training"]),
+    )
+    check_shapes(config.network)
+    _check_batches(config)
+    return config
+
+
+def alpha_for(depth: int) -> float:
+    """Return the paper's alpha for a depth (rule Q5); between its depths linear, outside constant, by guess."""
+    (low_depth, low_alpha), *rest = ALPHA_BY_DEPTH
+    if depth <= low_depth:
+        return low_alpha
+    for high_depth, high_alpha in rest:
+        if depth <= high_depth:
+            return low_alpha + (high_alpha - low_alpha) * (depth - low_depth) / (high_depth - low_depth)
+        low_depth, low_alpha = high_depth, high_alpha
+    return low_alpha
+
+
+def _layers(stages: list[Mapping[str, Any]]) -> int:
+    return 2 + sum(int(stage["depth"]) * BranchKind(stage["branch"]).layers for stage in stages)
+
+
+def _stage(values: Mapping[str, Any], alpha: float) -> Stage:
+    """Make a stage; ``alpha`` is what a quotient gets that takes it by depth."""
+    by_block = InitKind.FRAMEWORK if values["block"] in MULTIPLYING else InitKind.ZERO_LAST_NORM
+    init = {"init": by_block if values["init"] == AUTO else values["init"]}
+    known = _typed(Stage, dict(values) | init)
+    if known["block"] not in OUR_BLOCKS:
+        known["own"] = tuple(sorted(known.pop(known["block"], {}).items()))
+    if (quotient := known.get("quotient")) is not None:
+        by_depth = ALPHA_OF_LINEAR if quotient["activation"] == QuotientKind.LINEAR else alpha
+        bound = {"alpha": by_depth if quotient["alpha"] == BY_DEPTH else quotient["alpha"]}
+        known["quotient"] = QuotientRules(**_typed(QuotientRules, quotient | bound))
+    if (unit := known.get("product_unit")) is not None:
+        known["product_unit"] = ProductUnitRules(**_typed(ProductUnitRules, unit))
+    return _canonical(Stage(**known), alpha)
+
+
+def _canonical(stage: Stage, alpha: float) -> Stage:
+    """Give settings that change nothing in a stage the value that they have by default, so that equals look equal.
+
+    What changes nothing only because of the stages around this one (a shortcut, where no shape changes) stays.
+    """
+    if (rules := stage.quotient) is not None:
+        if stage.shortcut in (ShortcutKind.PAD, ShortcutKind.IDENTITY):
+            rules = replace(rules, shortcut_activation=ShortcutActivation.QUOTIENT)
+        if rules.activation is QuotientKind.RELU:
+            rules = replace(rules, floor=0.0, through_one=True)
+        if rules.activation in UNBOUNDED:
+            rules = replace(rules, alpha=alpha)
+        stage = replace(stage, quotient=rules)
+    if stage.quotient is None and stage.init is InitKind.QUOTIENT_AT_ONE:
+        stage = replace(stage, init=InitKind.FRAMEWORK)
+    return stage if stage.product_unit is None else _canonical_unit(stage, stage.product_unit)
+
+
+def _canonical_unit(stage: Stage, unit: ProductUnitRules) -> Stage:
+    """See ``_canonical``: what a product unit's rules say of layers that its branch has not."""
+    others = (replace(stage, product_unit=replace(unit, norms=norms)) for norms in NormsAround)
+    stage = next(other for other in others if _kinds(other) == _kinds(stage))
+    unit = stage.product_unit or unit
+    automatic = replace(stage, product_unit=replace(unit, output_activation=OutputActivation.AUTO))
+    if output_layers(automatic) == output_layers(stage):
+        unit = replace(unit, output_activation=OutputActivation.AUTO)
+    weights = [layer for layer in branch_layers(stage, stage.width, 1) if isinstance(layer, WITH_WEIGHTS)]
+    units = [layer for layer in weights if isinstance(layer, ProductUnit)]
+    if all(layer.kernel == 1 for layer in units):
+        unit = replace(unit, padding=LogPadding.AFTER_LOG)  # nothing is padded
+    if stage.init in AT_ONE and weights[-1:] == units:
+        unit = replace(unit, exponent_init=ExponentInit.SMALL)  # zeroed at once
+    return replace(stage, product_unit=unit)
+
+
+def _kinds(stage: Stage) -> list[type[Layer]]:
+    """Return what the layers of a branch are, whatever their settings."""
+    return [type(layer) for layer in branch_layers(stage, stage.width, 1)]
+
+
+def _recipe(values: Mapping[str, Any]) -> Recipe:
+    optimizer = {"sgd": Sgd, "adamw": AdamW}[values["optimizer"]["kind"]]
+    return Recipe(**_typed(Recipe, values) | {"optimizer": optimizer(**values["optimizer"])})
+
+
+def _typed(record: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with their words as members of the enums that a record has for them."""
+    words = _words(record)
+    return {
+        name: words[name](value) if name in words and value is not None else value for name, value in values.items()
+    }
+
+
+@cache
+def _words(record: type) -> dict[str, type[StrEnum]]:
+    """Return the fields of a record that hold a word, or a word or nothing, with the enum of each."""
+    return {
+        name: kind
+        for name, hint in get_type_hints(record).items()
+        for kind in (hint, *get_args(hint))
+        if isinstance(kind, type) and issubclass(kind, StrEnum)
+    }
+
+
+def check_shapes(network: Network) -> None:
+    """Check what only the whole network can tell.
+
+    Raises:
+        Infeasible: No stage at all; a stem's kernel that has no middle, or its quotient where nothing divides; a stride
+            beyond the image; a stage whose rules contradict each other or its shape (``_contradictions``).
+    """
+    if not network.stages:
+        raise Infeasible("the network has no stage", "the network has no stage")
+    if network.stem_kernel % 2 == 0:
+        raise Infeasible(f"the stem's kernel has side {network.stem_kernel}", "the stem's kernel is even")
+    if network.stem_activation is StemActivation.QUOTIENT and network.stages[0].quotient is None:
+        rule = "the stem is bounded as a quotient, but the first stage is none"
+        raise Infeasible(rule, rule)
+    size, width = stem_size(network), network.stem_width
+    for index, stage in enumerate(network.stages):
+        if stage.stride > size:
+            rule = f"stage {index} has a stride beyond its images"
+            raise Infeasible(f"stage {index} has stride {stage.stride} on images of {size}x{size} pixels", rule)
+        for rule, detail in _contradictions(stage, width):
+            raise Infeasible(f"stage {index} {rule}{detail}", f"stage {index} {rule}")
+        size, width = down(size, stage.stride), stage.width
+
+
+def _check_batches(config: TrialConfig) -> None:
+    """Check that batch normalisation has more than one value a channel to average."""
+    network = config.network
+    size = stem_size(network)
+    for index, stage in enumerate(network.stages):
+        size = down(size, stage.stride)
+        if config.recipe.batch_size == 1 and size == 1 and stage.norm is NormKind.BATCH:
+            rule = f"stage {index} normalises batches of one image of one pixel, which have no variance"
+            raise Infeasible(rule, rule)
+
+
+def _contradictions(stage: Stage, width_in: int) -> Iterator[tuple[str, str]]:
+    """Yield what in a stage cannot be together: the rule it breaks, and this stage's own numbers."""
+    change = f" (from {width_in} to {stage.width} channels)"
+    if stage.shortcut is ShortcutKind.PAD and stage.width < width_in:
+        yield "narrows, which a padded shortcut cannot", change
+    if stage.shortcut is ShortcutKind.IDENTITY and (stage.stride != 1 or stage.width != width_in):
+        yield "changes shape, which an identity shortcut cannot", f"{change[:-1]}, stride {stage.stride})"
+    if stage.branch is BranchKind.BOTTLENECK and stage.width % BOTTLENECK:
+        yield f"is a bottleneck, whose width must be a multiple of {BOTTLENECK}", f" (it is {stage.width})"
+        return
+    for layer in (*branch_layers(stage, width_in, 1), *branch_layers(stage, stage.width, 1)):
+        if isinstance(layer, ProductUnit) and layer.rules.mixing is Mixing.DEPTHWISE and layer.width % layer.width_in:
+            rule = "multiplies channel by channel, so its widths must be multiples of the ones before"
+            yield rule, f" (from {layer.width_in} to {layer.width} channels)"
+    layers = [kind for kind in _kinds(stage) if kind is not Pointwise]
+    if stage.norm is not NormKind.NONE and any(
+        kind is ProductUnit and Norm not in (layers[max(index - 1, 0)], layers[min(index + 1, len(layers) - 1)])
+        for index, kind in enumerate(layers)
+    ):
+        yield (
+            "has no normalisation left around a product unit",
+            f" (norms: {stage.product_unit and stage.product_unit.norms})",
+        )
+    if stage.quotient is None:
+        return
+    if stage.quotient.learned_alpha is not None and stage.quotient.activation in UNBOUNDED:
+        yield "learns an upper bound, which its quotient has not", f" ({stage.quotient.activation})"
+    start = 1.0 if layers[-1] is ProductUnit else 0.0  # what comes out of layers without weights
+    if stage.init in AT_ONE and layers[-1] is not Norm and stage.quotient.at_one != start:
+        yield (
+            "cannot start its quotients at one, since its branch does not end in a normalisation",
+            f" (init: {stage.init})",
+        )

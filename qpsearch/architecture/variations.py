@@ -1,0 +1,74 @@
+"""A network with one of its rules set otherwise: what an audit of settings looks at."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from qpsearch.architecture.config import Network, Stage
+from qpsearch.architecture.layout import is_own
+from qpsearch.architecture.paper_rules import spelled
+from qpsearch.architecture.resolve import check_shapes
+from qpsearch.errors import Infeasible
+from qpsearch.space.schema.network import rule_paths
+from qpsearch.space.schema.value_types import Flag, Kind, Number, OneOf, OrWord, Whole
+from qpsearch.vocabulary import Scalar, StemActivation
+
+# The numbers that an audit tries for the settings that are numbers.
+TRIED: Final[dict[tuple[str, ...], tuple[Scalar, ...]]] = {
+    ("quotient", "alpha"): (1.2, 4.0),
+    ("quotient", "floor"): (-1.0, 0.5),
+    ("product_unit", "threshold_init"): (-8.0, 4.0),
+    ("product_unit", "exponent_clip"): (None, 4.0, 20.0),
+}
+
+
+def otherwise(network: Network) -> Iterator[tuple[str, Network]]:
+    """Yield a network with one setting changed at a time, in all its stages; what cannot be together is left out.
+
+    A setting of words takes each of its other words, one of numbers those that are tried for it.
+    """
+    for kind in StemActivation:
+        if kind is not network.stem_activation:
+            yield from _feasible(f"stem.activation: {kind}", replace(network, stem_activation=kind))
+    for rule in rule_paths():
+        if not all(rule.belongs_to(stage.block) for stage in network.stages):
+            continue
+        for value in TRIED.get(rule.path, _values(rule.field.kind)):
+            stages = tuple(_changed(stage, rule.path, value) for stage in network.stages)
+            if stages != network.stages:
+                label = f"{'.'.join(rule.path)}: {'none' if value is None else spelled(value)}"
+                yield from _feasible(label, replace(network, stages=stages))
+
+
+def _values(kind: Kind) -> tuple[Scalar, ...]:
+    match kind:
+        case Number(high=high, above=True):
+            return (high,)
+        case Whole(low=low, high=high) | Number(low=low, high=high):
+            return (low, high)
+        case OneOf(words=words):
+            return tuple(words)
+        case Flag():
+            return (True, False)
+        case OrWord(kind=inner, is_value=is_value):
+            return _values(inner) if is_value else (None, *_values(inner))  # ``auto`` stands for one of the others
+        case _:
+            return ()
+
+
+def _changed(stage: Stage, path: tuple[str, ...], value: Scalar) -> Stage:
+    first, *rest = path
+    inner: Any = value
+    if rest and first == stage.block and is_own(stage):
+        return replace(stage, own=tuple((stage.rules | {rest[0]: value}).items()))
+    if rest:
+        inner = replace(getattr(stage, first), **{rest[0]: value})
+    return replace(stage, **{first: inner})
+
+
+def _feasible(label: str, network: Network) -> Iterator[tuple[str, Network]]:
+    try:
+        check_shapes(network)
+    except Infeasible:
+        return
+    yield label, network

@@ -1,0 +1,196 @@
+"""``qpsearch evaluate``: trained networks on the test split, clean and noisy, and how fast they learned."""
+
+import math
+import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.cli.options import (
+    DEFAULT_STORAGE,
+    Json,
+    Storage,
+    StudyArgument,
+    print_json,
+)
+from qpsearch.errors import UserError
+from qpsearch.run.machine import data_folder, has_gpu, prepare_data
+
+if TYPE_CHECKING:
+    from qpsearch.study.queries import KeptRun
+
+PIPE_WIDTH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """A trial on the test split.
+
+    Attributes:
+        trial: Its number.
+        blocks: The kinds of block of its stages.
+        seeds: Of its runs.
+        accuracies: By level of noise, of each run.
+        to_target: Epochs that each run took to reach the target on validation images; None for never.
+    """
+
+    trial: int
+    blocks: str
+    seeds: tuple[int, ...]
+    accuracies: dict[float, list[float]]
+    to_target: tuple[int | None, ...]
+
+
+def evaluate(
+    study: StudyArgument,
+    trial: Annotated[
+        list[int] | None,
+        typer.Option("--trial", metavar="N", help="Which trial; repeatable; default: the best, by accuracy."),
+    ] = None,
+    noise: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="poisson:LEVEL", help="Noise of variance LEVEL x brightness, such as poisson:0.05; repeatable."
+        ),
+    ] = None,
+    target: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, metavar="ACCURACY", help="Count the epochs to this accuracy on validation images."),
+    ] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: Json = False,
+) -> None:
+    """Evaluate trained networks on the test images: for the last word about what is chosen, not for choosing."""
+    from qpsearch.study import queries
+    from qpsearch.study.storage.database import Database
+
+    levels = list(dict.fromkeys([0.0, *map(_level, noise or [])]))
+    database = Database.open(storage)
+    space = queries.space_of(database, study)
+    every = queries.trial_records(database, study)
+    records = {record.number: record for record in every if record.state == "COMPLETE" and record.epochs > 0}
+    best = queries.best(list(records.values()), space.search.objectives)
+    numbers = trial or ([] if best is None else [best.number])
+    for number in numbers:
+        if number not in records:
+            raise UserError(
+                f"study {study!r} has no complete trial {number} that was trained here. "
+                f"Which it has: qpsearch trials {study}."
+            )
+    if not numbers:
+        raise UserError(
+            f"study {study!r} has no complete trial that was trained here. How far it is: qpsearch status {study}."
+        )
+    folder = data_folder(space.data.dataset)
+    prepare_data(space.data.dataset, folder)
+    runs = queries.kept_runs(database, study, numbers)
+    tested = [
+        _tested([run for run in runs if run.trial == number], records[number].config, folder, levels, target)
+        for number in numbers
+    ]
+    if as_json:
+        print_json({"study": study, "dataset": space.data.dataset, "target": target, "trials": list(map(_row, tested))})
+    else:
+        _print(study, tested, levels, target)
+
+
+def _level(text: str) -> float:
+    match = re.fullmatch(r"poisson:(\d*\.?\d+(?:[eE][-+]?\d+)?)", text)
+    if match is None or not 1e-9 <= float(match[1]) <= 100:
+        raise UserError(
+            f"--noise {text}: is no noise. Expected poisson:LEVEL with a level from 1e-9 to 100, such as poisson:0.05."
+        )
+    return float(match[1])
+
+
+def _tested(
+    runs: Sequence["KeptRun"], config: TrialConfig, folder: Any, levels: list[float], target: float | None
+) -> Tested:
+    import torch  # after everything that can be wrong with the question was said
+
+    from qpsearch.training.testing import test_run
+
+    device = "cuda" if has_gpu() and torch.cuda.is_available() else "cpu"
+    found: dict[float, list[float]] = {level: [] for level in levels}
+    for run in runs:
+        evaluations = test_run(config, run.folder, run.checkpoint, folder, levels, device)
+        for level, evaluation in zip(levels, evaluations, strict=True):
+            found[level].append(evaluation.accuracy)
+    reached = [
+        next((epoch for epoch, value in enumerate(run.accuracies, 1) if target is not None and value >= target), None)
+        for run in runs
+    ]
+    return Tested(
+        trial=runs[0].trial,
+        blocks=" ".join(stage.block for stage in config.network.stages),
+        seeds=tuple(run.seed for run in runs),
+        accuracies=found,
+        to_target=tuple(reached),
+    )
+
+
+def _row(tested: Tested) -> dict[str, Any]:
+    return {
+        "trial": tested.trial,
+        "blocks": tested.blocks,
+        "seeds": tested.seeds,
+        "accuracies": [
+            {
+                "noise": f"poisson:{level:g}" if level else None,
+                "mean": statistics.mean(values),
+                "sd": _sd(values),
+                "runs": values,
+            }
+            for level, values in tested.accuracies.items()
+        ],
+        "epochs_to_target": tested.to_target,
+    }
+
+
+def _print(study: str, tested: list[Tested], levels: list[float], target: float | None) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    console.print(f"study {study}: accuracy on test images, mean (sd over runs)")
+    to_target = [f"epochs to {target:g} (validation)"] if target is not None else []
+    table = Table(
+        "trial",
+        "blocks",
+        "runs",
+        *(f"poisson:{level:g}" if level else "clean" for level in levels),
+        *to_target,
+        box=None,
+    )
+    for each in tested:
+        cells = [f"{statistics.mean(values):.4f} ({_spread(values)})" for values in each.accuracies.values()]
+        table.add_row(
+            str(each.trial), each.blocks, str(len(each.seeds)), *cells, *([_epochs(each)] if to_target else [])
+        )
+    console.print(table)
+    console.print("Each look at the test images for choosing makes them validation images.")
+
+
+def _sd(values: list[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else math.nan
+
+
+def _spread(values: list[float]) -> str:
+    return f"{_sd(values):.4f}" if len(values) > 1 else "n = 1"
+
+
+def _epochs(tested: Tested) -> str:
+    reached = [epochs for epochs in tested.to_target if epochs is not None]
+    if not reached:
+        return "never reached"
+    text = f"{statistics.median(reached):g}"
+    return (
+        text
+        if len(reached) == len(tested.to_target)
+        else f"{text}; {len(reached)} of {len(tested.to_target)} runs reached it"
+    )

@@ -1,0 +1,205 @@
+"""``qpsearch space plan``: a search before it runs, its parameters, its networks and what it will cost."""
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import takewhile
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from qpsearch.analysis.plan import Plan, make_plan, mean_seconds
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.cli.options import print_json
+from qpsearch.cli.progress import duration
+from qpsearch.protocol import RunSettings
+from qpsearch.run.machine import has_gpu
+from qpsearch.space import Space
+from qpsearch.space.domains import Constant, Group, Items, Leaf, Tied, Tree, Variant
+from qpsearch.space.schema.network import rule_paths
+from qpsearch.space.schema.settings import field_at
+
+PIPE_WIDTH = 200
+
+
+def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
+    """Print what a search will be like, after timing three of its networks where ``measure`` is set."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    made = make_plan(loaded)
+    if as_json:
+        measured, device = _measured(loaded, made.timed) if measure else ([], "")
+        print_json(_document(loaded, made, measured, device))
+        return
+    _print_tree(console, loaded)
+    _print_networks(console, loaded, made)
+    with console.status("training three networks for some seconds each"):
+        measured, device = _measured(loaded, made.timed) if measure else ([], "")
+    _print_sizes(console, made, measured, device)
+    for line in _costs(loaded, made, measured):
+        console.print(line)
+
+
+def parameter_rows(space: Space) -> list[dict[str, str]]:
+    """Return what is searched: path, domain, the rules it stands for, and when it is drawn."""
+    found = [*_rows("network", space.network, ""), *_rows("training", space.training, "")]
+    first_of_tie: dict[str, str] = {}
+    rows = []
+    for path, leaf, when in found:
+        if isinstance(leaf, Constant):
+            continue
+        field = field_at(path)
+        row = {"parameter": path, "domain": str(leaf), "rules": getattr(field, "rule", ""), "when": when}
+        if isinstance(leaf, Tied):
+            row["domain"] = (
+                f"as {first_of_tie[leaf.name]} (tie {leaf.name})" if leaf.name in first_of_tie else row["domain"]
+            )
+            first_of_tie.setdefault(leaf.name, path)
+        rows.append(row)
+    return rows
+
+
+def _rows(path: str, tree: Tree, when: str) -> Iterator[tuple[str, Leaf, str]]:
+    """Yield the leaves of a tree with the condition under which each is drawn."""
+    match tree:
+        case Group(children):
+            for name, child in children:
+                yield from _rows(f"{path}.{name}", child, when)
+        case Items(items):
+            for index, child in enumerate(items):
+                yield from _rows(f"{path}.{index}", child, when)
+        case Variant(pick, branches):
+            yield path, pick, when
+            for name, branch in branches:
+                condition = "" if isinstance(pick, Constant) else f"{path} is {name}"
+                yield from _rows(f"{path}.{name}", branch, _joined(when, condition))
+        case leaf:
+            yield path, leaf, _joined(when, _block_condition(path))
+
+
+def _block_condition(path: str) -> str:
+    """Return the condition under which a rule of some kinds of block is drawn."""
+    for rule in rule_paths():
+        owner, _, tail = path.rpartition(f".{'.'.join(rule.path)}")
+        if owner and not tail and rule.blocks:
+            return f"a stage is {rule.owners}" if owner == "network.rules" else f"{owner}.block is {rule.owners}"
+    return ""
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(filter(None, parts))
+
+
+def _measured(space: Space, configs: Sequence[TrialConfig]) -> tuple[list[float], str]:
+    """Return the seconds an epoch of each network, timed in a process that may load torch; none where it cannot."""
+    gpu = has_gpu() and space.resources.gpus != 0
+    settings = RunSettings(
+        seed=0,
+        device="cuda" if gpu else "cpu",
+        threads=space.resources.cpus,
+        data_folder=None,
+    )
+    command = [sys.executable, "-m", "qpsearch.training.measure", json.dumps(asdict(settings))]
+    asked = "".join(f"{config.to_json()}\n" for config in configs)
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    if done.returncode != 0 or any(answer["seconds"] is None for answer in answers):
+        why = done.stderr.strip().splitlines()[-1:] or ["memory does not suffice"]
+        print(f"the networks cannot be timed: {why[0]}", file=sys.stderr)
+        return [], ""
+    return [answer["seconds"] for answer in answers], str(answers[0]["device"])
+
+
+def _print_tree(console: Console, space: Space) -> None:
+    rows = parameter_rows(space)
+    searched = sum(not row["domain"].startswith(("=", "as ")) for row in rows)
+    console.print(f"study {space.study}, data {space.data.dataset}: {searched} parameters")
+    table = Table("parameter", "domain", "rules", "drawn when", box=None)
+    shown: list[str] = []  # the path that the last line ends
+    for row in rows:
+        *above, name = row["parameter"].split(".")
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(shown, above, strict=False)))
+        for depth in range(shared, len(above)):
+            table.add_row("  " * depth + above[depth], "", "", "")
+        table.add_row("  " * len(above) + name, escape(row["domain"]), row["rules"], row["when"])
+        shown = [*above, name]
+    console.print(table)
+
+
+def _print_networks(console: Console, space: Space, made: Plan) -> None:
+    if math.isinf(made.networks):
+        console.print(f"networks: no end of them; {made.shapes:,.0f} but for the rules that are continuous")
+    else:
+        console.print(f"networks: {made.networks:,.0f}")
+    if space.search.limits or space.search.conditions or made.allowed < made.looked_at:
+        share = f"{made.allowed} of {made.looked_at} points looked at may be trained"
+        console.print(
+            f"conditions: {share}{f'; refused by: {escape(str(made.refusals))}' if made.refusals.counts else ''}"
+        )
+
+
+def _print_sizes(console: Console, made: Plan, measured: Sequence[float], device: str) -> None:
+    timed = f"seconds an epoch ({device}), batches of {made.batch_size}" if measured else ""
+    table = Table("network", "blocks", "parameters", "MACs", "activations", "memory to train", timed, box=None)
+    for index, (name, size) in enumerate(zip(("smallest", "median", "largest"), made.sizes, strict=True)):
+        stages = ", ".join(f"{stage.depth} x {stage.block} {stage.width}" for stage in size.config.network.stages)
+        table.add_row(
+            name,
+            stages,
+            f"{size.cost.parameters:,}",
+            f"{size.cost.macs / 1e6:,.1f}M",
+            f"{size.cost.activation_bytes / 2**20:.1f} MiB an image",
+            f"{size.training_bytes / 2**20:,.0f} MiB",
+            f"{measured[index]:.1f}" if measured else "",
+        )
+    console.print(table)
+
+
+def _costs(space: Space, made: Plan, measured: Sequence[float]) -> Iterator[str]:
+    budget, search = space.search.budget, space.search
+    epochs = made.trials * made.epochs
+    kept = f", about {epochs * made.kept:,.0f} with {search.pruner} (simulated)" if made.kept < 1 else ""
+    yield f"search: {made.trials} trials, {epochs:,.0f} epochs without pruning{kept}"
+    if not measured:
+        yield "time: not measured"
+        return
+    whole = made.trials * mean_seconds(made, measured)
+    pruned = f", about {duration(whole * made.kept)} with pruning" if made.kept < 1 else ""
+    yield f"time: about {duration(whole)} without pruning{pruned}, one trial at a time on this machine; an estimate"
+    bounds = {"epochs": budget.epochs, "time": budget.seconds and duration(budget.seconds)}
+    bounds["GPU hours"] = budget.gpu_seconds and budget.gpu_seconds / 3600
+    given = [f"{value} {name}" for name, value in bounds.items() if value]
+    if given:
+        yield f"it ends earlier where its budget is met: {', '.join(given)}"
+
+
+def _document(space: Space, made: Plan, measured: Sequence[float], device: str) -> dict[str, Any]:
+    whole = made.trials * mean_seconds(made, measured) if measured else None
+    return {
+        "study": space.study,
+        "parameters": parameter_rows(space),
+        "networks": None if math.isinf(made.networks) else made.networks,
+        "shapes": made.shapes,
+        "looked_at": made.looked_at,
+        "allowed": made.allowed,
+        "refused": dict(made.refusals.counts),
+        "sizes": {
+            name: asdict(size.cost)
+            | {"training_bytes": size.training_bytes, "config": json.loads(size.config.to_json())}
+            | {"seconds_an_epoch": measured[index] if measured else None}
+            for index, (name, size) in enumerate(zip(("smallest", "median", "largest"), made.sizes, strict=True))
+        },
+        "device": device or None,
+        "timed_batch_size": made.batch_size if measured else None,
+        "trials": made.trials,
+        "epochs": made.trials * made.epochs,
+        "kept": made.kept,
+        "seconds": whole,
+        "seconds_with_pruning": None if whole is None else whole * made.kept,
+    }

@@ -1,0 +1,180 @@
+"""``qpsearch run`` and ``qpsearch resume``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qpsearch.cli.main import INTERRUPTED
+from qpsearch.cli.options import DEFAULT_STORAGE, Storage, StudyArgument, checked_name
+from qpsearch.cli.progress import Display, open_display
+from qpsearch.errors import UserError
+from qpsearch.space import load_space
+from qpsearch.space.schema.value_types import Duration
+from qpsearch.vocabulary import Dispatcher
+
+if TYPE_CHECKING:
+    from qpsearch.run.driving import Outcome, Overrides
+
+Trials = Annotated[
+    int | None, typer.Option(min=1, max=10_000_000, help="Budget in trials, over all restarts and drivers.")
+]
+Epochs = Annotated[int | None, typer.Option(min=1, max=2**53, help="Budget in epochs of all trials together.")]
+Time = Annotated[str | None, typer.Option(help="Budget in wall time: 90m, 12h, 2d.", metavar="TIME")]
+GpuHours = Annotated[float | None, typer.Option(min=0, max=1e9, help="Budget in hours of one GPU.")]
+Concurrent = Annotated[
+    int | None, typer.Option(min=1, max=100_000, help="Trials at once; the default fills the machine.")
+]
+Gpus = Annotated[float | None, typer.Option(min=0, max=1024, help="GPUs a trial; 0.5 packs two on one.")]
+Cpus = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU cores a trial.")]
+Address = Annotated[str | None, typer.Option(help="A running Ray cluster: auto, or host:port.", metavar="ADDRESS")]
+ArtifactsOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="QPSEARCH_ARTIFACTS",
+        help="Where checkpoints go: a folder that all nodes share, or s3://..., gs://...",
+        metavar="URI",
+    ),
+]
+SinkNames = Annotated[
+    list[str] | None,
+    typer.Option(help="Also show curves in tensorboard[:FOLDER] or wandb[:PROJECT].", metavar="SINK"),
+]
+Dispatch = Annotated[Dispatcher, typer.Option(help="tune: Ray Tune. inline: one trial at a time, without Ray.")]
+
+
+def run(
+    space: Annotated[str, typer.Argument(help="A space file, or the name of a shipped space.", metavar="SPACE")],
+    study: Annotated[str | None, typer.Option(help="Name of the study, in place of the file's.")] = None,
+    trials: Trials = None,
+    epochs: Epochs = None,
+    time: Time = None,
+    gpu_hours: GpuHours = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="Seed of the search, in place of the file's.")
+    ] = None,
+    concurrent: Concurrent = None,
+    gpus: Gpus = None,
+    cpus: Cpus = None,
+    address: Address = None,
+    dispatch: Dispatch = Dispatcher.TUNE,
+    artifacts: ArtifactsOption = None,
+    sink: SinkNames = None,
+    join: Annotated[
+        bool, typer.Option("--join", help="Where the study exists already, join it or go on with it.")
+    ] = False,
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Start a study. One Ctrl-C stops it after the running epochs, and `qpsearch resume` goes on with it."""
+    from qpsearch.run import driving
+
+    overrides = _overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus)
+    loaded = load_space(space).with_search(study=checked_name(study), seed=seed)
+    with open_display() as display:
+        outcome = driving.run(
+            loaded,
+            storage=storage,
+            source=space,
+            overrides=overrides,
+            placement=driving.Placement(dispatcher=dispatch, address=address),
+            artifacts=artifacts,
+            sinks=sink or [],
+            join=join,
+            listen=display.see,
+        )
+    _end(outcome, display)
+
+
+def resume(
+    study: StudyArgument,
+    space: Annotated[
+        Path | None, typer.Option(help="Check first that this file still means the same study.", metavar="FILE")
+    ] = None,
+    trials: Trials = None,
+    epochs: Epochs = None,
+    time: Time = None,
+    gpu_hours: GpuHours = None,
+    concurrent: Concurrent = None,
+    gpus: Gpus = None,
+    cpus: Cpus = None,
+    address: Address = None,
+    dispatch: Dispatch = Dispatcher.TUNE,
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Take all open trials at once, also those of a host that may still live."),
+    ] = False,
+    sink: SinkNames = None,
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Go on with a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers."""
+    from qpsearch.run import driving
+
+    overrides = _overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus)
+    with open_display() as display:
+        outcome = driving.resume(
+            study,
+            storage=storage,
+            space=None if space is None else load_space(space),
+            overrides=overrides,
+            placement=driving.Placement(dispatcher=dispatch, address=address),
+            sinks=sink or [],
+            take_over=take_over,
+            listen=display.see,
+        )
+    _end(outcome, display)
+
+
+def _overrides(
+    trials: int | None,
+    epochs: int | None,
+    time: str | None,
+    gpu_hours: float | None,
+    concurrent: int | None,
+    gpus: float | None,
+    cpus: int | None,
+) -> "Overrides":
+    from qpsearch.run.driving import Overrides
+
+    try:
+        seconds = None if time is None else float(str(Duration().parse(time, "time")))
+    except ValueError as error:
+        raise UserError(f"--time: {error}") from None
+    return Overrides(
+        trials=trials,
+        epochs=epochs,
+        seconds=seconds,
+        gpu_seconds=None if gpu_hours is None else 3600 * gpu_hours,
+        concurrent=concurrent,
+        gpus=gpus,
+        cpus=cpus,
+    )
+
+
+def _end(outcome: "Outcome", display: Display) -> None:
+    """Say how a study ended, and exit accordingly."""
+    tally, name = display.tally, outcome.name
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(tally.states.items())) or "none"
+    display.say(
+        f"study {name}: {tally.closed} of {tally.asked} trials ended, in this run {counts}; {tally.best_text()}"
+    )
+    if outcome.spent is not None and tally.closed < tally.asked:
+        display.say(
+            f"the budget of {outcome.spent} is spent; a larger one goes on: qpsearch resume {name}, with --epochs, "
+            "--time or --gpu-hours"
+        )
+    elif outcome.elsewhere and tally.closed + outcome.elsewhere == tally.asked:
+        text = "1 trial is" if outcome.elsewhere == 1 else f"{outcome.elsewhere} trials are"
+        display.say(f"{text} still run by other drivers of the study, who end it")
+    elif tally.closed < tally.asked:
+        display.say(f"stopped; go on with: qpsearch resume {name}")
+    elif tally.best is None:
+        display.say(f"no trial is complete; why: qpsearch trials {name}")
+    else:
+        display.say(
+            f"the best of many is optimistic until it is trained again on fresh seeds\n"
+            f"look further: qpsearch best {name}; qpsearch importance {name}"
+        )
+    if not outcome.is_finished:
+        raise typer.Exit(INTERRUPTED)
+    if tally.best is None:
+        raise typer.Exit(1)

@@ -1,0 +1,44 @@
+"""From a worker's message to the ledger, the same for every dispatcher."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qpsearch.dispatch.interrupt import Interrupt
+from qpsearch.errors import DispatchError
+from qpsearch.protocol import Assignment, Failed, Halted, Message, Progress
+from qpsearch.vocabulary import FailReason
+
+if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
+    from qpsearch.study.ledger import Ledger
+
+
+def deliver(ledger: Ledger, assignment: Assignment, message: Message, interrupt: Interrupt) -> bool:
+    """Hand a message to the ledger; return whether the worker shall go on with this attempt.
+
+    Raises:
+        DispatchError: The worker's machine cannot go on.
+    """
+    match message:
+        case Halted():
+            ledger.interrupt(assignment.trial, assignment.attempt)
+            raise DispatchError(f"{message.detail} The trial stays open; then: qpsearch resume {ledger.name}")
+        case Failed():
+            ledger.fail(assignment.trial, assignment.attempt, message)
+            return False
+        case Progress():
+            go_on = ledger.report(assignment.trial, assignment.attempt, message)
+    if go_on and (interrupt.requested or ledger.spent is not None):
+        ledger.interrupt(assignment.trial, assignment.attempt)
+        return False
+    return go_on
+
+
+def lost(ledger: Ledger, assignment: Assignment, failed: Failed, interrupt: Interrupt) -> None:
+    """Record that a worker is gone: the trial goes on in another, unless it hung, or filled the memory."""
+    if interrupt.requested:  # it may be the user who stops the worker too
+        ledger.interrupt(assignment.trial, assignment.attempt)
+    elif failed.reason is FailReason.WORKER_LOST:
+        ledger.lose(assignment.trial, assignment.attempt, failed)
+    else:
+        ledger.fail(assignment.trial, assignment.attempt, failed)

@@ -1,0 +1,41 @@
+"""Making a block of one's own known to qpsearch."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+
+from torch import nn
+
+from qpsearch.architecture.config import Stage
+from qpsearch.architecture.plugins import OwnBlock
+from qpsearch.models.summary import block_cost
+from qpsearch.space.schema.fields import LeafField
+
+
+def own_block(
+    name: str,
+    build: Callable[[Stage, int, int], nn.Module],
+    *,
+    rules: Mapping[str, LeafField] | None = None,
+    formula: str = "",
+    cost: Callable[[Stage, int, int, int], tuple[int, int, int]] | None = None,
+) -> OwnBlock:
+    """Make a block that space files can name.
+
+    It stands at the top level of a module that ``--import`` names, or behind an entry point of the group
+    ``qpsearch.blocks``. Its ``build`` gets a stage, the channels that come in and the stride, and returns a module
+    that maps (N, C, H, W) to (N, stage.width, H / stride, W / stride). Convolutions below it start as the stage's
+    ``init`` says; a ``branch`` (an ``nn.Sequential``) starts at zero where that rule wants it.
+
+    Args:
+        name: The word in space files.
+        build: Makes the module; ``build_branch`` and ``build_shortcut`` of ``qpsearch.models.blocks`` make its usual
+            parts.
+        rules: Settings that space files may give or search, in a section of the block's name.
+        formula: What it computes, in one line.
+        cost: Parameters, multiply-accumulates and activation bytes from stage, input width, image side and stride;
+            default: counted on the meta device, for which the driver loads torch.
+    """
+    counted = lru_cache(maxsize=10_000)(partial(block_cost, build))  # a space draws the same blocks again
+    return OwnBlock(
+        name=name, build=build, rules=dict(rules or {}), formula=formula, cost=cost or counted, attempt=counted
+    )

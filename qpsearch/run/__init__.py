@@ -1,0 +1,1 @@
+"""Running studies: what the command line and Python programs have in common."""

@@ -1,0 +1,53 @@
+"""What this machine has: data sets, GPUs. Found out without loading torch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from qpsearch.datasets import DATASETS
+from qpsearch.errors import DataError
+from qpsearch.vocabulary import DatasetName
+
+DATA_VARIABLE: Final = "QPSEARCH_DATA"
+
+
+def data_folder(name: DatasetName) -> Path | None:
+    """Return the folder of archives and downloads; None for a data set that needs none.
+
+    Raises:
+        DataError: QPSEARCH_DATA names something that is not a folder.
+    """
+    if DATASETS[name].bundled:
+        return None
+    given = os.environ.get(DATA_VARIABLE)
+    if given is None:
+        return Path.home() / ".cache" / "qpsearch"
+    folder = Path(given).expanduser().absolute()
+    if not folder.is_dir():
+        raise DataError(
+            f"{DATA_VARIABLE}={given}: is not a folder. Make it, or unset {DATA_VARIABLE} to use ~/.cache/qpsearch."
+        )
+    return folder
+
+
+def prepare_data(name: DatasetName, folder: Path | None) -> None:
+    """Fetch what is missing, in a process of its own: this one must not load torch.
+
+    Raises:
+        DataError: It cannot be fetched or read.
+    """
+    if folder is None:
+        return
+    command = [sys.executable, "-m", "qpsearch.training.prepare", name.value, str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # its progress bar is on stderr
+    if done.returncode == DataError.exit_code:
+        raise DataError(done.stdout.strip().splitlines()[-1])
+    if done.returncode != 0:
+        raise DataError(f"{name}: preparing it in {folder} failed; see above.")
+
+
+def has_gpu() -> bool:
+    """Whether this machine shows an NVIDIA GPU, found out without loading torch."""
+    return any(Path("/dev").glob("nvidia[0-9]*"))

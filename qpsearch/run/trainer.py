@@ -1,0 +1,28 @@
+"""The real trainer, named here so that the driver can hand it on without loading torch."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.plugins import load_everything
+from qpsearch.protocol import EpochReport, RunSettings
+
+if TYPE_CHECKING:
+    from qpsearch.dispatch.packing import Peak
+
+
+def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    """Train one run (``qpsearch.training.train``); torch is imported in the worker, at the first trial."""
+    from qpsearch.training import train as real
+
+    load_everything()
+    yield from real(config, run)
+
+
+def measure(config: TrialConfig, run: RunSettings) -> "Peak":
+    """Return what a few steps take of the GPU (``qpsearch.training.loop.peak_of_steps``)."""
+    from qpsearch.dispatch.packing import Peak
+    from qpsearch.training.loop import peak_of_steps
+
+    load_everything()
+    return Peak(*peak_of_steps(config, run))

@@ -1,0 +1,1 @@
+"""The small language inside a space file: arithmetic and conditions."""

@@ -1,0 +1,347 @@
+"""What only the whole file can tell: ties, arithmetic, conditions, branches that nothing reaches."""
+
+import math
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from qpsearch.datasets import DATASETS
+from qpsearch.space.constraints import Condition, bind, check_condition, check_number
+from qpsearch.space.counting import continuous_leaves, count_points
+from qpsearch.space.domains import Constant, Derived, Group, Tree, domain_of, leaves
+from qpsearch.space.expressions.nodes import (
+    Absent,
+    Binary,
+    Expression,
+    ExpressionError,
+    Listed,
+    Literal,
+    Name,
+    Value,
+    evaluate,
+    names,
+    spelled,
+)
+from qpsearch.space.expressions.parser import parse_expression
+from qpsearch.space.file.document import Mapping, Node, Scalar, Sequence, Where
+from qpsearch.space.file.leaf_reader import LeafReader
+from qpsearch.space.file.problems import Problems, kind_of
+from qpsearch.space.paths import STAGES, PlacedStage, counts_stages, known_paths, leaf_at, moving_places, placed_stages
+from qpsearch.space.schema.fields import LeafField
+from qpsearch.space.schema.network import rule_paths
+from qpsearch.space.schema.settings import field_at
+from qpsearch.space.space import Objective, Space
+from qpsearch.vocabulary import Direction, Metric, PrunerKind, SamplerKind
+
+MOST_GRID_POINTS = 20_000
+
+
+class Whole:
+    """A file that was read leaf by leaf, checked as a whole."""
+
+    def __init__(self, problems: Problems, root: Node, network: Group, training: Group, leaves: LeafReader) -> None:
+        self._problems, self._root, self._leaves = problems, root, leaves
+        self._network, self._training = network, training
+        self._paths = known_paths(network, training)
+        stages = network.get("stages")
+        assert stages is not None
+        self._stages: list[PlacedStage] = placed_stages(stages)
+        self._moving = moving_places(self._stages)
+
+    def objectives(self, named: dict[Direction, tuple[str, ...]]) -> tuple[Objective, ...]:
+        """Return what is optimised, the metric of training first."""
+        where = place_of(self._root, "search", "objective")
+        found = [Objective(metric=Metric(word), direction=way) for way, words in named.items() for word in words]
+        for objective in found:
+            if objective.direction is not objective.metric.direction:
+                fix = f"write {{{objective.metric.direction}: {objective.metric}}}."
+                self._problems.wrong(where, "search.objective", f"{objective.metric} gets better the other way: {fix}")
+        trained = [objective for objective in found if not objective.metric.is_cost]
+        if len(trained) > 1:
+            self._problems.wrong(
+                where,
+                "search.objective",
+                "names two metrics of training; one can be searched, with costs (parameters, macs, activation_bytes) "
+                "beside it.",
+            )
+        if found and not trained:
+            self._problems.wrong(
+                where, "search.objective", "names costs alone, which need no search. Add maximize: val_accuracy."
+            )
+        default = Objective(metric=Metric.VAL_ACCURACY, direction=Direction.MAXIMIZE)
+        return (*(trained[:1] or [default]), *(objective for objective in found if objective.metric.is_cost))
+
+    def grid_points(self) -> int:
+        """Return how many points a grid has; a space without end, or with too many, is a problem."""
+        count = count_points(self._network, self._training)
+        where = place_of(self._root, "search", "sampler")
+        if math.isinf(count):
+            endless = ", ".join(continuous_leaves(self._network, self._training))
+            self._problems.wrong(
+                where, "search.sampler", f"a grid needs finitely many values; continuous: {endless}. Use choice or int."
+            )
+            return 1
+        if count > MOST_GRID_POINTS:
+            self._problems.wrong(
+                where, "search.sampler", f"a grid of {count:,.0f} points; at most {MOST_GRID_POINTS:,} make sense."
+            )
+        return int(count)
+
+    def conditions(self, word: str) -> Iterator[Condition]:
+        """Yield the conditions of ``forbid`` or ``require``."""
+        search = self._root.get("search") if isinstance(self._root, Mapping) else None
+        given = search.get(word) if isinstance(search, Mapping) else None
+        if given is None or (isinstance(given, Scalar) and given.value in (None, "none")):
+            return
+        if not isinstance(given, Sequence):
+            self._problems.wrong(given.where, f"search.{word}", f"expected a list of conditions, got {kind_of(given)}.")
+            return
+        for index, item in enumerate(given.items):
+            path = f"search.{word}.{index}"
+            try:
+                expression = self._condition(item)
+                if self._is_hidden(expression):
+                    continue
+                yield Condition(check_condition(self._bound(expression), self._paths), forbids=word == "forbid")
+            except ExpressionError as error:
+                self._problems.wrong(item.where, path, f"{str(error).rstrip('.')}.")
+
+    def check_parts(self, source: str | None) -> None:
+        """Note what is wrong among the leaves that could be read.
+
+        Args:
+            source: The file that the user wrote, in which what nothing uses is a mistake; None for none.
+        """
+        self._check_ties()
+        self._check_arithmetic()
+        if self._stages and source is not None:
+            self._check_reach(source)
+
+    def used(self, network: Group) -> Group:
+        """Return the network without the domains of rules that no stage can use; a base may have left them."""
+        rules = network.get("rules")
+        assert isinstance(rules, Group)
+        return network.with_child("rules", _without(rules, self._unused(), ()))
+
+    def without_unused(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the plain document without such rules."""
+        rules = document["network"].get("rules")
+        for first, *rest in self._unused() if rules else ():
+            place = rules.get(first) if rest else rules
+            if isinstance(place, dict):
+                place.pop(rest[0] if rest else first, None)
+            if rest and place == {}:
+                del rules[first]
+        return document
+
+    def _unused(self) -> set[tuple[str, ...]]:
+        return {rule.path for rule in rule_paths() if not any(stage.takes(rule) for stage in self._stages)}
+
+    def check(self, space: Space) -> None:
+        """Note what is wrong with a space whose parts are right."""
+        self._check_validation(space)
+        every = [*leaves("network", space.network), *leaves("training", space.training)]
+        guessed = [path for path, leaf in every if (domain := domain_of(leaf)) is not None and domain.prior is not None]
+        if space.search.sampler is SamplerKind.GRID and guessed:
+            where, text = (
+                place_of(self._root, *guessed[0].split(".")),
+                "a grid takes every point, so a prior does nothing.",
+            )
+            self._problems.wrong(where, guessed[0], f"{text} Remove it.")
+        if isinstance(space.training.get("epochs"), Derived) and space.search.pruner is not PrunerKind.NONE:
+            self._problems.wrong(
+                place_of(self._root, "training", "epochs"),
+                "training.epochs",
+                "a pruner must know the most epochs beforehand. Write a number or a domain, or pruner: none.",
+            )
+        if len(space.search.objectives) > 1 and space.search.pruner is not PrunerKind.NONE:
+            self._problems.wrong(
+                place_of(self._root, "search", "pruner"),
+                "search.pruner",
+                "several objectives cannot be pruned by one of them: a worse network may be the smaller one. "
+                "Write pruner: none.",
+            )
+
+    def _condition(self, item: Node) -> Expression:
+        """Read a text, or a mapping of paths to a value or a list of values."""
+        match item:
+            case Scalar(str(text)):
+                return parse_expression(text)
+            case Mapping(entries) if entries:
+                parts = [
+                    self._equation(entry.key, entry.node) for entry in sorted(entries, key=lambda entry: entry.key)
+                ]
+                whole = parts[0]
+                for part in parts[1:]:
+                    whole = Binary("and", whole, part)
+                return whole
+        raise ExpressionError(f"expected a condition such as 'parameters < 2M' or {{PATH: VALUE}}, got {kind_of(item)}")
+
+    def _equation(self, path: str, node: Node) -> Expression:
+        if path not in self._paths:
+            bind(Name(path if "." in path else f"{path}."), self._paths)  # answers with the nearest path
+        match node:
+            case Scalar(value):
+                return Binary("==", Name(path), Literal(None if value == "none" else value))
+            case Sequence(items) if all(isinstance(item, Scalar) for item in items) and items:
+                values = [item.value for item in items if isinstance(item, Scalar)]
+                return Binary("in", Name(path), Listed(tuple(Literal(None if v == "none" else v) for v in values)))
+        raise ExpressionError(f"{path}: expected a value or a list of values, got {kind_of(node)}")
+
+    def _check_validation(self, space: Space) -> None:
+        facts = DATASETS[space.data.dataset]
+        if not facts.classes <= space.data.validation <= facts.train_images // 2:
+            self._problems.wrong(
+                place_of(self._root, "data", "validation"),
+                "data.validation",
+                f"{space.data.validation} of the {facts.train_images} training images of {space.data.dataset}. "
+                f"Expected from {facts.classes} (one for each label) to {facts.train_images // 2}.",
+            )
+
+    def _check_ties(self) -> None:
+        ties = self._leaves.ties
+        for where, path, tied in ties:
+            first_where, _, first = next(other for other in ties if other[2].name == tied.name)
+            if tied.domain != first.domain:
+                self._problems.wrong(
+                    where,
+                    path,
+                    f"tie {tied.name!r} has the domain {first.domain} in line {first_where.line}, and {tied.domain} "
+                    "here. Tied leaves share one.",
+                )
+            if sum(other.name == tied.name for _, _, other in ties) == 1:
+                close = get_close_matches(tied.name, {other.name for _, _, other in ties} - {tied.name}, n=1)
+                hint = f"Did you mean {close[0]!r}?" if close else "Tie a second leaf, or leave the tie out."
+                self._problems.wrong(where, path, f"tie {tied.name!r} joins nothing: no other leaf has it. {hint}")
+
+    def _check_arithmetic(self) -> None:
+        for where, path, derived in self._leaves.derived:
+            try:
+                if self._is_hidden(derived.expression):
+                    continue
+                bound = self._bound(derived.expression)
+                check_number(bound, self._paths)
+                for name in names(bound):
+                    if name.path not in self._paths:
+                        raise ExpressionError(f"{name.path} is known only when the network is")
+                    if self._needs(name.path, path):
+                        raise ExpressionError(f"goes in a circle: {name.path} is computed from it")
+                self._check_constant(derived)
+            except ExpressionError as error:
+                self._problems.wrong(where, path, f"{str(error).rstrip('.')}.")
+
+    def _bound(self, expression: Expression) -> Expression:
+        """Tell names from words; a stage that may be another one from draw to draw has no name."""
+        for name in names(expression):
+            place = name.path.removeprefix(f"{STAGES}.").partition(".")[0]
+            if counts_stages(name.path) and int(place) in self._moving:
+                raise ExpressionError(
+                    f"{STAGES}.{place} is another stage from draw to draw, since one before it may be none or several. "
+                    "Give the leaf a tie, and name that"
+                )
+        return bind(expression, self._paths)
+
+    def _is_hidden(self, expression: Expression) -> bool:
+        """Whether an expression names what could not be read, which was said already."""
+        return any(self._problems.hides(name.path) for name in names(expression))
+
+    def _check_constant(self, derived: Derived) -> None:
+        """Compute what no draw changes, so that nonsense is found at once."""
+
+        def look_up(path: str) -> Value:
+            known = self._paths[path]
+            if len(known) == 1 and isinstance(known[0], Constant):
+                return known[0].value
+            raise Absent(path)
+
+        value = evaluate(derived.expression, look_up)
+        if value is not None:
+            try:
+                derived.checked(value)  # type: ignore[arg-type]  # arithmetic gives one number
+            except ValueError as error:
+                raise ExpressionError(f"{spelled(derived.expression)}: {error}") from None
+
+    def _needs(self, path: str, target: str) -> bool:
+        """Whether the value of a path is computed, in the end, from that of another."""
+        target_leaf = next(derived for _, place, derived in self._leaves.derived if place == target)
+        seen, waiting = set[str](), [path]
+        while waiting:
+            here = waiting.pop()
+            if here == target:
+                return True
+            if here in seen:
+                continue
+            seen.add(here)
+            wanted = [leaf for leaf in self._paths.get(here, ()) if isinstance(leaf, Derived)]
+            if any(leaf is target_leaf for leaf in wanted):
+                return True
+            waiting += [name.path for leaf in wanted for name in names(leaf.expression)]
+        return False
+
+    def _check_reach(self, source: str) -> None:
+        """Note rules that no stage can use. What a base says is not held against the file that extends it."""
+        for rule in rule_paths():
+            given = _at(self._root, "network", "rules", *rule.path)
+            users = [stage for stage in self._stages if stage.may_have(rule)]
+            if given is not None and given.source == source:
+                path = ".".join(("network.rules", *rule.path))
+                if not users:
+                    self._problems.wrong(
+                        given, path, f"no stage can be {rule.owners}, so nothing uses this. Remove it."
+                    )
+                elif all(leaf_at(stage.group, rule.path) is not None for stage in users):
+                    self._problems.wrong(given, path, "every stage names its own, so nothing uses this. Remove it.")
+            for stage in self._stages:
+                own = leaf_at(stage.group, rule.path)
+                if own is not None and not stage.may_have(rule):
+                    where = place_of(self._root, *stage.path.split("."), *rule.path)
+                    path = ".".join((stage.path, *rule.path))
+                    self._problems.wrong(
+                        where, path, f"this stage cannot be {rule.owners}, so nothing uses this. Remove it."
+                    )
+
+
+def _without(group: Group, unused: set[tuple[str, ...]], path: tuple[str, ...]) -> Group:
+    """Put the default in the place of each leaf at an unused path."""
+    children: list[tuple[str, Tree]] = []
+    for name, child in group.children:
+        here = (*path, name)
+        if isinstance(child, Group):
+            child = _without(child, unused, here)
+        elif here in unused and not isinstance(child, Constant):
+            field = field_at(".".join(("network.rules", *here)))
+            assert isinstance(field, LeafField)
+            child = Constant(field.kind.parse(field.default, name))  # type: ignore[arg-type]  # the schema's own scalar
+        children.append((name, child))
+    return Group(tuple(children))
+
+
+def place_of(node: Node, *path: str) -> Where:
+    """Return the place of a path, or of its nearest ancestor that the file has."""
+    for name in path:
+        child = _inside(node, name)
+        if child is None:
+            break
+        node = child
+    return node.where
+
+
+def _at(node: Node, *path: str) -> Where | None:
+    for name in path:
+        child = _inside(node, name)
+        if child is None:
+            return None
+        node = child
+    return node.where
+
+
+def _inside(node: Node, name: str) -> Node | None:
+    match node:
+        case Sequence(items) if name.isdigit() and int(name) < len(items):
+            return items[int(name)]
+        case Mapping() if "choice" in node and node.get(name) is None:
+            inner = node.get("choice")
+            return _inside(inner, name) if isinstance(inner, Mapping) else None
+        case Mapping():
+            return node.get(name)
+    return None

@@ -1,0 +1,161 @@
+"""Spaces from Python: built from plain data and domains, and files edited without losing their comments."""
+
+import copy
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from qpsearch.errors import SpaceError, nearest
+from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange, Tied
+from qpsearch.space.file.document import dump, parse
+from qpsearch.space.file.loader import parse_space
+from qpsearch.space.schema.value_types import NONE
+from qpsearch.space.space import Space
+
+
+def build_space(document: Mapping[str, Any], source: str = "space", folder: Path | None = None) -> Space:
+    """Make a space from what a file would say, as dicts, lists and constants; domains may be objects.
+
+    ::
+
+        block = Choice(options=("additive", "quotient"))
+        build_space({
+            "study": "mine",
+            "data": {"dataset": "digits", "validation": 300},
+            "network": {
+                "stem": {"width": 16},
+                "stages": [{"width": 16, "depth": IntRange(low=1, high=3), "block": block}],
+            },
+            "training": {"epochs": 10},
+        })
+
+    Args:
+        document: The keys of a space file.
+        source: Stands for the file in messages.
+        folder: What ``extends`` starts from; None for the working directory.
+
+    Raises:
+        SpaceError: With one line for each problem; lines are those of ``space.source``, the same as YAML.
+    """
+    return parse_space(dump(_plain(document)), source, folder)
+
+
+def edited(text: str, changes: Mapping[str, Any], source: str = "space", folder: Path | None = None) -> str:
+    """Return the text of a space file with some values changed; comments, order and spelling of the rest stay.
+
+    Args:
+        text: The file's.
+        changes: By dotted path, ``network.stages.0.width``; a value as in ``build_space``. Keys that are not there yet
+            are added, and sections on the way to them.
+        source: Stands for the file in messages.
+        folder: What ``extends`` starts from; None for the working directory.
+
+    Raises:
+        SpaceError: The text is no space before or after the change, or a path leads through a constant.
+    """
+    parse(text, source)  # refuses what ruamel would fill the memory with
+    yaml = YAML(typ="rt", pure=True)
+    yaml.width = 4096  # no line is broken anew
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    root = yaml.load(text)
+    for path, value in changes.items():
+        _part(root, path.split("."))
+        _set(root, path, _plain(value), source)
+    stream = StringIO()
+    yaml.dump(root, stream)
+    changed = stream.getvalue()
+    parse_space(changed, source, folder)
+    return changed
+
+
+def _part(root: Any, path: list[str]) -> None:
+    """Give a path nodes of its own where an alias shares them with other places, which shall stay as they are."""
+    seen: Counter[int] = Counter()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        seen[id(node)] += 1
+        if seen[id(node)] == 1 and isinstance(node, CommentedMap | CommentedSeq):
+            waiting += node.values() if isinstance(node, CommentedMap) else node
+    place = root
+    for name in path[:-1]:
+        key: Any = int(name) if isinstance(place, CommentedSeq) and name.isdigit() else name
+        try:
+            inner = place[key]
+        except (KeyError, IndexError, TypeError):
+            return
+        if isinstance(inner, CommentedMap | CommentedSeq) and seen[id(inner)] > 1:
+            inner = copy.deepcopy(inner)
+            inner.yaml_set_anchor(None)
+            place[key] = inner
+        place = inner
+
+
+def _set(root: Any, path: str, value: Any, source: str) -> None:
+    *above, last = path.split(".")
+    place, seen = root, ""
+    for name in above:
+        place = _step(place, name, seen, source)
+        seen = f"{seen}.{name}".strip(".")
+    if isinstance(place, CommentedSeq):
+        _check_index(place, last, seen, source)
+        place[int(last)] = value
+    elif isinstance(place, CommentedMap):
+        place[last] = value
+    else:
+        raise SpaceError([f"{source}: {seen}: is a constant, so {path} cannot be set below it."])
+
+
+def _step(place: Any, name: str, seen: str, source: str) -> Any:
+    if isinstance(place, CommentedSeq):
+        _check_index(place, name, seen, source)
+        return place[int(name)]
+    if isinstance(place, CommentedMap):
+        if place.get(name) is None:
+            place[name] = CommentedMap()
+        return place[name]
+    raise SpaceError([f"{source}: {seen}: is a constant; nothing can be set below it."])
+
+
+def _check_index(place: CommentedSeq, name: str, seen: str, source: str) -> None:
+    if not name.isdigit() or int(name) >= len(place):
+        known = [str(index) for index in range(len(place))]
+        raise SpaceError([f"{source}: {seen}: has no item {name!r}. {nearest(name, known)}"])
+
+
+def _plain(value: Any) -> Any:
+    """Turn domains into the mappings that a file has for them."""
+    match value:
+        case Mapping():
+            return {str(name): _plain(inner) for name, inner in value.items()}
+        case Choice() | IntRange() | FloatRange() | LogRange():
+            return _spelled(value)
+        case Tied(name, domain):
+            return _spelled(domain) | {"tie": name}
+        case str():
+            return str(value)  # an enum's member too
+        case Sequence():
+            return [_plain(item) for item in value]
+        case _:
+            return value
+
+
+def _spelled(domain: Domain) -> dict[str, Any]:
+    match domain:
+        case Choice(options=options):
+            spelled: dict[str, Any] = {"choice": [NONE if option is None else _plain(option) for option in options]}
+        case IntRange(low=low, high=high, step=step):
+            spelled = {"int": [low, high]} | ({"step": step} if step != 1 else {})
+        case FloatRange(low=low, high=high):
+            spelled = {"float": [low, high]}
+        case LogRange(low=low, high=high):
+            spelled = {"log": [low, high]}
+    if domain.prior is not None:
+        value = NONE if domain.prior.value is None else _plain(domain.prior.value)
+        spelled |= {"prior": value, "confidence": domain.prior.confidence.value}
+    return spelled

@@ -1,0 +1,201 @@
+"""The schema table as JSON Schema, for editors: completion, hover text, and mistakes underlined while typing.
+
+It says what one key may hold. What only the whole file can tell (ties, arithmetic, conditions, ranges that are
+upside down) is left to ``qpsearch space check``.
+"""
+
+from typing import Any, Final
+
+from qpsearch.space.expressions.nodes import MAX_LENGTH
+from qpsearch.space.file.extends import KEY
+from qpsearch.space.schema.fields import (
+    REQUIRED,
+    ConditionsField,
+    Field,
+    LeafField,
+    ListField,
+    SectionField,
+    StagesField,
+    VariantField,
+)
+from qpsearch.space.schema.network import STAGE
+from qpsearch.space.schema.settings import SPACE
+from qpsearch.space.schema.value_types import Kind, Number, OrWord, Whole
+from qpsearch.vocabulary import Confidence
+
+Schema = dict[str, Any]
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+ARITHMETIC: Final = {"type": "string", "pattern": r"[A-Za-z]\.|[-+*/%(]", "maxLength": MAX_LENGTH}
+SCALAR: Final = {"type": ["string", "number", "boolean", "null"]}
+TIE: Final = {
+    "type": "string",
+    "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+    "description": "Leaves with the same tie are one parameter.",
+}
+BRANCH: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+def json_schema() -> Schema:
+    """Return a JSON Schema (draft 2020-12) of space files."""
+    whole = _section(SPACE, partial=True)
+    name = {"type": "string"}
+    extends = {
+        "description": "Space files, or names of shipped spaces, that this file changes.",
+        "anyOf": [name, {"type": "array", "items": name}],
+    }
+    whole["properties"] = {KEY: extends} | whole["properties"]
+    return {
+        "$schema": DIALECT,
+        "title": "qpsearch space",
+        **whole,
+        "anyOf": [{"required": [KEY]}, _demanded(SPACE)],  # a file that extends another need not repeat anything
+        "$defs": {"stage": _stage()},
+    }
+
+
+def _demanded(field: SectionField) -> Schema:
+    """Return what must be there of a section and of the sections in it, and nothing else about them."""
+    needed = {name: inner for name, inner in field.fields.items() if _is_required(inner)}
+    inside = {name: _demanded(inner) for name, inner in needed.items() if isinstance(inner, SectionField)}
+    return {"required": list(needed), "properties": inside}
+
+
+def _schema(field: Field, *, partial: bool = False) -> Schema:
+    match field:
+        case LeafField():
+            return _leaf(field)
+        case ListField():
+            return _list(field)
+        case ConditionsField():
+            return _conditions(field)
+        case SectionField():
+            return _section(field, partial=partial)
+        case StagesField():
+            return _stages(field)
+        case VariantField():
+            return _variant(field)
+
+
+def _section(field: SectionField, *, partial: bool = False) -> Schema:
+    schema: Schema = {
+        "type": "object",
+        "properties": {name: _schema(inner, partial=partial) for name, inner in field.fields.items()},
+        "additionalProperties": False,
+    }
+    if field.doc:
+        schema["description"] = field.doc
+    required = [name for name, inner in field.fields.items() if _is_required(inner)]
+    if required and not partial:
+        schema["required"] = required
+    return schema
+
+
+def _is_required(field: Field) -> bool:
+    match field:
+        case LeafField(default=default):
+            return default is REQUIRED
+        case SectionField(fields=fields):
+            return any(map(_is_required, fields.values()))
+        case _:
+            return isinstance(field, StagesField)
+
+
+def _leaf(field: LeafField) -> Schema:
+    rule = f" Rules {field.rule}." if field.rule else ""
+    schema: Schema = {"description": f"{field.doc}{rule} Expected {field.kind.expected}."}
+    if field.default is not REQUIRED:
+        schema["default"] = field.default
+    if field.fixed:
+        return schema | field.kind.schema
+    forms = [field.kind.schema, *_domains(field.kind)]
+    if isinstance(_numeric(field.kind), Whole | Number):
+        forms.append(ARITHMETIC)
+    return schema | {"anyOf": forms}
+
+
+def _domains(kind: Kind) -> list[Schema]:
+    """Return the domains that a leaf may have; a range takes two of the numbers that the leaf takes."""
+    numeric = _numeric(kind)
+    forms = [
+        _domain("choice", {"type": "array", "items": kind.schema, "minItems": 1, "uniqueItems": True}, kind.schema)
+    ]
+    if isinstance(numeric, Whole | Number):
+        ends = {"type": "array", "items": numeric.schema, "minItems": 2, "maxItems": 2}
+        forms.append(_domain("int", ends, numeric.schema, step={"type": "integer", "minimum": 1}))
+    if isinstance(numeric, Number):
+        forms += [_domain(word, ends, numeric.schema) for word in ("float", "log")]
+    forms.append({"type": "object", "properties": {"tie": TIE}, "required": ["tie"], "additionalProperties": False})
+    return forms
+
+
+def _domain(word: str, values: Schema, prior: Schema, **more: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": {word: values, **more, **_beside(prior)},
+        "required": [word],
+        "additionalProperties": False,
+        "dependentRequired": {"confidence": ["prior"]},
+    }
+
+
+def _beside(prior: Schema) -> Schema:
+    return {
+        "prior": {"description": "The expert's best guess; the first trial takes it.", **prior},
+        "confidence": {"description": "How sure the expert is.", "enum": [word.value for word in Confidence]},
+        "tie": TIE,
+    }
+
+
+def _list(field: ListField) -> Schema:
+    listed = {"type": "array", "items": field.kind.schema, "uniqueItems": True}
+    one = [field.kind.schema, {"enum": [None, "none"]}] if field.single else []
+    return {"description": field.doc, **({"anyOf": [listed, *one]} if one else listed)}
+
+
+def _conditions(field: ConditionsField) -> Schema:
+    text = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}
+    value = {"anyOf": [SCALAR, {"type": "array", "items": SCALAR, "minItems": 1}]}
+    mapping = {"type": "object", "additionalProperties": value, "minProperties": 1}
+    return {
+        "description": field.doc,
+        "anyOf": [{"type": "array", "items": {"anyOf": [text, mapping]}}, {"enum": [None, "none"]}],
+    }
+
+
+def _stages(field: StagesField) -> Schema:
+    stages = {"type": "array", "items": {"$ref": "#/$defs/stage"}, "maxItems": field.most}
+    several = {**stages, "minItems": 1}
+    return {"description": field.doc, "anyOf": [several, _named_choice(several)]}
+
+
+def _stage() -> Schema:
+    """A stage, or a choice of stages and lists of stages."""
+    stage = {"$ref": "#/$defs/stage"}
+    return {"anyOf": [_section(STAGE), _named_choice({"anyOf": [stage, {"type": "array", "items": stage}]})]}
+
+
+def _named_choice(branch: Schema) -> Schema:
+    branches = {
+        "type": "object",
+        "propertyNames": {"pattern": BRANCH, "not": {"enum": list(STAGE.fields)}},
+        "additionalProperties": branch,
+        "minProperties": 1,
+    }
+    return _domain("choice", branches, {"type": "string"})
+
+
+def _variant(field: VariantField) -> Schema:
+    sections = {name: {"anyOf": [_section(inner), {"type": "null"}]} for name, inner in field.branches.items()}
+    branches = {"type": "object", "properties": sections, "additionalProperties": False, "minProperties": 1}
+    one = {"anyOf": [{"enum": list(field.branches)}, {**branches, "maxProperties": 1}]}
+    chosen = {"anyOf": [branches, {"type": "array", "items": one, "minItems": 1}]}
+    return {
+        "description": field.doc,
+        "default": field.default,
+        "anyOf": [*one["anyOf"], _domain("choice", chosen, {"enum": list(field.branches)})],
+    }
+
+
+def _numeric(kind: Kind) -> Kind:
+    return kind.kind if isinstance(kind, OrWord) else kind

@@ -1,0 +1,158 @@
+"""From a file to a ``Space``: the tree that the reader made, with its fixed parts given their types."""
+
+from pathlib import Path
+from typing import Any
+
+from qpsearch.datasets import Data
+from qpsearch.space.constraints import Condition, Limit
+from qpsearch.space.domains import Constant, Group
+from qpsearch.space.file.checks import Whole
+from qpsearch.space.file.document import Node, dump, load, parse, plain
+from qpsearch.space.file.extends import flatten
+from qpsearch.space.file.leaf_reader import LeafReader
+from qpsearch.space.file.problems import Problems
+from qpsearch.space.file.reader import Reader
+from qpsearch.space.file.shipped import find_space
+from qpsearch.space.schema.settings import SPACE
+from qpsearch.space.space import Budget, Resources, Search, Space
+from qpsearch.vocabulary import (
+    Augmentation,
+    DatasetName,
+    Direction,
+    Metric,
+    PrunerKind,
+    SamplerKind,
+    ScoreKind,
+)
+
+DEFAULT_TRIALS = 100
+
+
+def load_space(name: str | Path) -> Space:
+    """Read a space file, given by its path or by the name of a shipped space.
+
+    Raises:
+        SpaceError: With one line for each problem of the file.
+    """
+    path = find_space(name)
+    text, root = load(path)
+    return _space(text, root, path.parent, (path,))
+
+
+def parse_space(text: str, source: str = "space", folder: Path | None = None, *, strict: bool = True) -> Space:
+    """Read a space from text, such as the one stored with a study.
+
+    Args:
+        text: YAML.
+        source: Stands for the file in messages.
+        folder: What ``extends`` starts from; None for the working directory.
+        strict: Whether what nothing uses is a mistake. What a study keeps was read once, and is read whatever later
+            versions advise against.
+
+    Raises:
+        SpaceError: With one line for each problem of the text.
+    """
+    return _space(text, parse(text, source), folder or Path(), (), strict=strict)
+
+
+def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...], *, strict: bool = True) -> Space:
+    whole = flatten(root, folder, above)
+    problems = Problems()
+    leaves = LeafReader(problems, whole)
+    tree = Reader(problems, leaves).section(whole, SPACE, "")
+    network, training = tree.get("network"), tree.get("training")
+    if not isinstance(network, Group) or not isinstance(training, Group) or network.get("stages") is None:
+        problems.raise_if_any()
+    assert isinstance(network, Group)
+    assert isinstance(training, Group)
+    checked = Whole(problems, whole, network, training, leaves)
+    checked.check_parts(root.where.source if strict else None)
+    conditions = (*checked.conditions("forbid"), *checked.conditions("require"))
+    problems.raise_if_any()
+    if whole is not root:
+        text = dump(checked.without_unused(plain(whole)))  # what a study keeps must stand alone
+    network = checked.used(network)
+    search = _search(_group(tree, "search"), checked, conditions)
+    space = Space(
+        source=text,
+        study=_constant(tree, "study"),
+        data=_data(tree),
+        network=network,
+        training=training,
+        search=search,
+        resources=_resources(tree),
+    )
+    checked.check(space)
+    problems.raise_if_any()
+    return space
+
+
+def _group(tree: Group, name: str) -> Group:
+    group = tree.get(name)
+    assert isinstance(group, Group)
+    return group
+
+
+def _constant(tree: Group, name: str) -> Any:
+    """Return a fixed leaf's value; its type is what the schema's kind made of it."""
+    leaf = tree.get(name)
+    assert isinstance(leaf, Constant)
+    return leaf.value
+
+
+def _data(tree: Group) -> Data:
+    data = _group(tree, "data")
+    return Data(
+        dataset=DatasetName(_constant(data, "dataset")),
+        validation=_constant(data, "validation"),
+        augment=tuple(map(Augmentation, _constant(data, "augment"))),
+    )
+
+
+def _search(search: Group, whole: Whole, conditions: tuple[Condition, ...]) -> Search:
+    named = _group(search, "objective")
+    objectives = whole.objectives({way: _constant(named, way) for way in Direction})
+    sampler = SamplerKind(_constant(search, "sampler"))
+    grid = whole.grid_points() if sampler is SamplerKind.GRID else None
+    pruner, trials = _constant(search, "pruner"), _constant(search, "trials")
+    if pruner is None:
+        pruner = PrunerKind.HYPERBAND if len(objectives) == 1 and grid is None else PrunerKind.NONE
+    if trials is None:
+        trials = grid or DEFAULT_TRIALS
+    limits = _group(search, "limits")
+    return Search(
+        objectives=objectives,
+        score=ScoreKind(_constant(search, "score")),
+        sampler=sampler,
+        pruner=PrunerKind(pruner),
+        budget=_budget(search, trials),
+        limits=tuple(
+            Limit.parse(Metric(name), _constant(limits, name))
+            for name, _ in limits.children
+            if _constant(limits, name) is not None
+        ),
+        conditions=conditions,
+        replicates=_constant(search, "replicates"),
+        seed=_constant(search, "seed"),
+    )
+
+
+def _budget(search: Group, trials: int) -> Budget:
+    bounds = _group(search, "budget")
+    gpu_hours = _constant(bounds, "gpu_hours")
+    return Budget(
+        trials=trials,
+        epochs=_constant(bounds, "epochs"),
+        seconds=_constant(bounds, "time"),
+        gpu_seconds=None if gpu_hours is None else 3600 * gpu_hours,
+    )
+
+
+def _resources(tree: Group) -> Resources:
+    resources = _group(tree, "resources")
+    return Resources(
+        gpus=_constant(resources, "gpus"),
+        cpus=_constant(resources, "cpus"),
+        concurrent=_constant(resources, "concurrent"),
+        report_timeout_s=_constant(resources, "report_timeout"),
+    )

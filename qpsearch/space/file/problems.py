@@ -1,0 +1,47 @@
+"""Everything that is wrong with a space file, collected while it is read and told all at once."""
+
+from qpsearch.errors import SpaceError
+from qpsearch.space.file.document import Mapping, Node, Scalar, Sequence, Where
+
+
+class Problems:
+    """Problems with their places."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[Where, str]] = []
+        self._paths: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def wrong(self, where: Where, path: str, text: str) -> None:
+        """Note a problem."""
+        self._found.append((where, f"{where}: {path}: {text}" if path else f"{where}: {text}"))
+        self._paths.add(path)
+
+    def hides(self, path: str) -> bool:
+        """Whether something at a path, above it or below it could not be read."""
+        return any(f"{path}.".startswith(f"{bad}.") or f"{bad}.".startswith(f"{path}.") for bad in self._paths if bad)
+
+    def raise_if_any(self) -> None:
+        """Raise all of them in the order of their files, each once.
+
+        Raises:
+            SpaceError: There is any.
+        """
+        if self._found:
+            ordered = sorted(self._found, key=lambda found: (found[0].source, found[0].line, found[0].column))
+            raise SpaceError(list(dict.fromkeys(text for _, text in ordered)))
+
+
+def kind_of(node: Node) -> str:
+    """Name what stands there, for a message."""
+    match node:
+        case Mapping():
+            return f"keys ({', '.join(node.keys()) or 'none'})"
+        case Sequence():
+            return "a list" if node.items else "an empty list"
+        case Scalar(None):
+            return "nothing"
+        case Scalar(value):
+            return repr(value)

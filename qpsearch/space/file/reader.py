@@ -1,0 +1,204 @@
+"""From a YAML document to a tree of leaves: every problem of a file is found and reported together."""
+
+from difflib import get_close_matches
+
+from qpsearch.errors import nearest
+from qpsearch.space.domains import Constant, Group, Items, Tree, Variant
+from qpsearch.space.file.document import Entry, Mapping, Node, Scalar, Sequence
+from qpsearch.space.file.leaf_reader import IDENTIFIER, LeafReader
+from qpsearch.space.file.problems import Problems, kind_of
+from qpsearch.space.schema.fields import (
+    REQUIRED,
+    ConditionsField,
+    Field,
+    LeafField,
+    ListField,
+    SectionField,
+    StagesField,
+    VariantField,
+)
+from qpsearch.space.schema.network import RULES, STAGE
+
+
+class Reader:
+    """Walks document and schema side by side."""
+
+    def __init__(self, problems: Problems, leaves: LeafReader) -> None:
+        self._problems, self._leaves = problems, leaves
+
+    def section(self, node: Node, field: SectionField, path: str, *, inherit: bool = False) -> Group:
+        """Read a mapping; with ``inherit`` absent leaves stay absent instead of taking their default."""
+        if not isinstance(node, Mapping):
+            self._problems.wrong(node.where, path, f"expected keys ({', '.join(field.fields)}), got {kind_of(node)}.")
+            return Group(())
+        meant = self._unknown_keys(node.entries, list(field.fields), path)
+        children = []
+        for name, inner in field.fields.items():
+            if name in meant:
+                continue  # misspelt, which was said already
+            child = self._child(node, name, inner, f"{path}.{name}" if path else name, inherit)
+            if child is not None:
+                children.append((name, child))
+        return Group(tuple(children))
+
+    def _unknown_keys(self, entries: tuple[Entry, ...], known: list[str], path: str) -> set[str]:
+        """Note the keys that are not known; return those that were probably meant."""
+        meant: set[str] = set()
+        for entry in entries:
+            if entry.key not in known:
+                self._problems.wrong(entry.where, path, f"unknown key {entry.key!r}. {nearest(entry.key, known)}")
+                meant |= set(get_close_matches(entry.key, known, n=1)) - {other.key for other in entries}
+        return meant
+
+    def _child(self, node: Mapping, name: str, field: Field, path: str, inherit: bool) -> Tree | None:
+        given = node.get(name)
+        if given is not None:
+            return self._field(given, field, name, path, inherit)
+        if inherit:
+            return None
+        if isinstance(field, LeafField) and field.default is REQUIRED:
+            self._problems.wrong(node.where, path, f"is missing. Expected {field.kind.expected}.")
+            return None
+        if isinstance(field, StagesField) or (isinstance(field, SectionField) and _demands(field)):
+            keys = f"keys ({', '.join(field.fields)})" if isinstance(field, SectionField) else "a list of stages"
+            self._problems.wrong(node.where, path, f"is missing. Expected {keys}.")
+            return None
+        return _default(field, name)
+
+    def _field(self, node: Node, field: Field, name: str, path: str, inherit: bool) -> Tree:
+        match field:
+            case LeafField():
+                return self._leaves.leaf(node, field, name, path)
+            case ListField():
+                return self._leaves.listed(node, field, name, path)
+            case ConditionsField():
+                return Constant(())  # read when all paths are known
+            case SectionField():
+                return self.section(node, field, path, inherit=inherit)
+            case StagesField():
+                return self._stages(node, field, path)
+            case VariantField():
+                return self._variant(node, field, name, path)
+
+    def _stages(self, node: Node, field: StagesField, path: str) -> Tree:
+        """Read the list of stages, or a choice of lists."""
+        if isinstance(node, Mapping) and "choice" in node:
+            return self._choice_of_stages(node, field, path, lists_only=True)
+        return self._stage_list(node, field, path, least=1)
+
+    def _stage_list(self, node: Node, field: StagesField, path: str, least: int) -> Items:
+        if not isinstance(node, Sequence) or len(node.items) < least:
+            self._problems.wrong(node.where, path, f"expected a list of at least one stage, got {kind_of(node)}.")
+            return Items(())
+        if len(node.items) > field.most:
+            self._problems.wrong(node.where, path, f"{len(node.items)} stages; at most {field.most} are possible.")
+        return Items(tuple(self._stage(item, field, f"{path}.{index}") for index, item in enumerate(node.items)))
+
+    def _stage(self, node: Node, field: StagesField, path: str) -> Tree:
+        """A stage keeps only the rules that it names; the others come from ``network.rules``."""
+        if not isinstance(node, Mapping):
+            return self.section(node, field.section, path)
+        if "choice" in node:
+            return self._choice_of_stages(node, field, path, lists_only=False)
+        known = list(field.section.fields)
+        meant = self._unknown_keys(node.entries, known, path)
+        shape = {name: inner for name, inner in field.section.fields.items() if name not in {*RULES.fields, *meant}}
+        own = self.section(_only(node, set(shape)), SectionField(fields=shape), path)
+        rules = self.section(_only(node, set(RULES.fields)), RULES, path, inherit=True)
+        return Group(own.children + rules.children)
+
+    def _choice_of_stages(self, node: Mapping, field: StagesField, path: str, *, lists_only: bool) -> Tree:
+        self._leaves.allowed(node, path, "choice")
+        given = node.get("choice")
+        assert given is not None
+        if not isinstance(given, Mapping) or not given.entries:
+            what = "lists of stages" if lists_only else "stages"
+            self._problems.wrong(
+                given.where, path, f"a choice of {what} names them: {{choice: {{NAME: ...}}}}; got {kind_of(given)}."
+            )
+            return Items(())
+        branches: list[tuple[str, Tree]] = []
+        for entry in given.entries:
+            if not IDENTIFIER.fullmatch(entry.key) or entry.key in STAGE.fields:
+                self._problems.wrong(
+                    entry.where, path, f"{entry.key!r} cannot name a branch. Expected a word that is no key of a stage."
+                )
+            inner = f"{path}.{entry.key}"
+            if lists_only or isinstance(entry.node, Sequence):
+                branches.append((entry.key, self._stage_list(entry.node, field, inner, least=int(lists_only))))
+            else:
+                branches.append((entry.key, self._stage(entry.node, field, inner)))
+        return Variant(self._leaves.pick(node, tuple(word for word, _ in branches), path), tuple(branches))
+
+    def _variant(self, node: Node, field: VariantField, name: str, path: str) -> Variant:
+        if isinstance(node, Mapping) and "choice" in node:
+            return self._searched_variant(node, field, name, path)
+        picked = self._branch(node, field, name, path)
+        return Variant(Constant(picked[0]), (picked,)) if picked else Variant(Constant(None), ())
+
+    def _searched_variant(self, node: Mapping, field: VariantField, name: str, path: str) -> Variant:
+        self._leaves.allowed(node, path, "choice")
+        match node.get("choice"):
+            case Mapping(entries):
+                parts: list[Node] = [Mapping((entry,), entry.where) for entry in entries]
+            case Sequence(items):
+                parts = list(items)
+            case _:
+                parts = []
+        before = len(self._problems)
+        branches = [branch for part in parts if (branch := self._branch(part, field, name, path))]
+        if len(self._problems) > before:
+            return Variant(Constant(None), ())
+        return Variant(self._leaves.pick(node, tuple(word for word, _ in branches), path), tuple(branches))
+
+    def _branch(self, node: Node, field: VariantField, name: str, path: str) -> tuple[str, Group] | None:
+        match node:
+            case Scalar(value, where):
+                word, settings = str(value), Mapping((), where)
+            case Mapping(entries) if len(entries) == 1:
+                word, where = entries[0].key, entries[0].where
+                given = entries[0].node
+                # a name without settings stands for all defaults; the two kinds of node share no narrower type
+                settings = Mapping((), where) if isinstance(given, Scalar) and given.value is None else given  # type: ignore[assignment]
+            case _:
+                self._problems.wrong(
+                    node.where,
+                    path,
+                    f"expected one of {', '.join(field.branches)}, with its settings; got {kind_of(node)}.",
+                )
+                return None
+        if word not in field.branches:
+            self._problems.wrong(where, path, f"unknown {name} {word!r}. {nearest(word, list(field.branches))}")
+            return None
+        return word, self.section(settings, field.branches[word], f"{path}.{word}")
+
+
+def _default(field: Field, name: str) -> Tree:
+    match field:
+        case LeafField(kind=kind, default=default):
+            return Constant(kind.parse(default, name))  # type: ignore[arg-type]  # the schema's own scalar
+        case ListField(default=default):
+            return Constant(default)
+        case ConditionsField():
+            return Constant(())
+        case SectionField(fields=fields):
+            return Group(tuple((key, _default(inner, key)) for key, inner in fields.items()))
+        case VariantField(default=default, branches=branches):
+            branch = _default(branches[default], default)
+            return Variant(Constant(default), ((default, branch),))
+        case StagesField():
+            raise AssertionError("stages have no default")
+
+
+def _only(node: Mapping, names: set[str]) -> Mapping:
+    return Mapping(tuple(entry for entry in node.entries if entry.key in names), node.where)
+
+
+def _demands(field: SectionField) -> bool:
+    """Whether something below must be given, so that the section cannot be left out."""
+    return any(
+        (isinstance(inner, LeafField) and inner.default is REQUIRED)
+        or isinstance(inner, StagesField)
+        or (isinstance(inner, SectionField) and _demands(inner))
+        for inner in field.fields.values()
+    )

@@ -1,0 +1,81 @@
+"""What the table of a space file is made of: values, lists, sections, variants."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from qpsearch.space.schema.value_types import Kind, OneOf
+from qpsearch.vocabulary import Scalar
+
+REQUIRED: Final = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeafField:
+    """One value: a constant or, unless ``fixed``, a domain.
+
+    Attributes:
+        kind: What the value may be.
+        default: The file's spelling of the value used where the key is absent; ``REQUIRED`` where it must be given.
+        doc: One sentence for the user.
+        fixed: True where a domain makes no sense (the data set, the budget).
+        rule: The rule of PAPERS section 4 that this setting stands for.
+        blocks: The kinds of block that have the setting, where those of its section do not all.
+    """
+
+    kind: Kind
+    default: object = REQUIRED
+    doc: str
+    fixed: bool = False
+    rule: str = ""
+    blocks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListField:
+    """A list of constants, in any order, each at most once; where ``single`` is set, one may stand without brackets."""
+
+    kind: OneOf
+    default: tuple[Scalar, ...] = ()
+    doc: str
+    single: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionsField:
+    """A list of conditions: a text such as ``parameters < 2M``, or a mapping of paths to values, all of them equal."""
+
+    doc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionField:
+    """A mapping with known keys.
+
+    ``blocks`` names the kinds of block that the section's rules belong to, none for all: they are drawn only where
+    some stage has a block of such a kind.
+    """
+
+    fields: dict[str, "Field"]
+    doc: str = ""
+    blocks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagesField:
+    """A list of sections; the list, or any item, may be ``{choice: {NAME: ...}}`` of lists or of sections."""
+
+    section: SectionField
+    most: int
+    doc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantField:
+    """One of several named sections: ``sgd``, ``{sgd: {lr: 0.1}}`` or ``{choice: {sgd: ..., adamw: ...}}``."""
+
+    branches: dict[str, SectionField]
+    default: str
+    doc: str
+
+
+Field = LeafField | ListField | ConditionsField | SectionField | StagesField | VariantField

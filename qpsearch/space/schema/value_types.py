@@ -1,0 +1,282 @@
+"""What a single value of a space file may be, and how to say so when it is not.
+
+Each kind turns a scalar of the file into the value that the rest of the program uses, or raises
+``ValueError`` with one or two sentences that complete "FILE:LINE:COLUMN: PATH: ...". ``schema`` says the same to an
+editor, as far as JSON Schema can.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+from qpsearch.errors import nearest
+from qpsearch.vocabulary import Scalar
+
+NONE = "none"
+AUTO = "auto"
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+UNITS: Final = {"K": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_BOUND = re.compile(r"(<=|>=)\s*(\d+(?:\.\d+)?(?:[eE]\+?\d+)?)\s*([A-Za-z]*)")
+
+
+def shown(value: Scalar) -> str:
+    """Return a value as a file spells it."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+class Kind(Protocol):
+    """What a leaf may hold."""
+
+    @property
+    def expected(self) -> str:
+        """A noun phrase for messages: 'a whole number from 1 to 64'."""
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """A JSON Schema of the constants."""
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Return the value to use; ``name`` is the leaf's own name, for the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number in [low, high]."""
+
+    low: int
+    high: int
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return f"a whole number from {self.low} to {self.high}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Check an int; ``3.0`` is taken as 3, ``true`` is not taken as 1."""
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in [low, high], or in (low, high] where ``above`` is set."""
+
+    low: float
+    high: float
+    above: bool = False
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        if math.isinf(self.high):
+            return f"a number {'above' if self.above else 'of at least'} {self.low:g}"
+        if self.above:
+            return f"a number above {self.low:g} and at most {self.high:g}"
+        return f"a number from {self.low:g} to {self.high:g}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        least = "exclusiveMinimum" if self.above else "minimum"
+        return {"type": "number", least: self.low, "maximum": self.high}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Check a finite number and return it as a float."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
+        if not self.low <= value <= self.high or (self.above and value == self.low):
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
+        return float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A member of an enum, by its value."""
+
+    words: type[StrEnum]
+    noun: str = ""
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return f"one of {', '.join(sorted(self.words))}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"enum": [str(word) for word in self.words]}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Check a word; answers an unknown one with the nearest known."""
+        known = [str(word) for word in self.words]
+        if value not in known:
+            noun = self.noun or name.replace("_", " ")
+            raise ValueError(f"unknown {noun} {str(value)!r}. {nearest(str(value), known)}")
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One of a list of words, which may grow while a program starts; ``hint`` says how."""
+
+    noun: str
+    words: list[str]
+    hint: str
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return f"one of {', '.join(sorted(self.words))}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"enum": list(self.words)}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Check a word; answers an unknown one with the nearest known."""
+        if value not in self.words:
+            answer = nearest(str(value), self.words)
+            hint = "" if answer.startswith("Did you mean") else f" {self.hint}"
+            raise ValueError(f"unknown {self.noun} {str(value)!r}. {answer}{hint}")
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """True or false."""
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return "true or false"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"type": "boolean"}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Check a truth value; YAML 1.2 has no others than these two words."""
+        if not isinstance(value, bool):
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class OrWord:
+    """What another kind takes, or one word (``none``) that stands for null, or for itself where ``is_value``."""
+
+    word: str
+    kind: Kind
+    is_value: bool = False
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return f"{self.word!r} or {self.kind.expected}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"anyOf": [{"enum": [self.word] if self.is_value else [self.word, None]}, self.kind.schema]}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Return None (or itself) for the word, else what the other kind makes of the value."""
+        if value == self.word or (value is None and not self.is_value):
+            return self.word if self.is_value else None
+        if isinstance(value, str) and not isinstance(self.kind, OneOf | Duration | Bounds):
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
+        return self.kind.parse(value, name)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyName:
+    """A name that can be a folder: letters, digits, dot, dash, underscore."""
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return "a name of letters, digits, '.', '_' and '-' (at most 100, beginning with a letter or digit)"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Check a name, which ends up in file names and in the command line."""
+        if isinstance(value, bool) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", str(value)):
+            raise ValueError(f"{value!r} cannot name a study. Expected {self.expected}.")
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A time such as ``90s``, ``15m``, ``12h`` or ``2d``; becomes seconds."""
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return "a time such as 90s, 15m, 12h or 2d"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"type": "string", "pattern": r"^\d+(\.\d+)?\s*[smhd]$"}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Return seconds."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", str(value))
+        if match is None or float(match[1]) <= 0:
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
+        return float(match[1]) * _UNITS_S[match[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds on a cost: ``<= 2M``, or ``>= 100K and <= 2M``; K, M, G are thousands, KiB, MiB, GiB of 1024."""
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return "bounds such as '<= 2M' or '>= 100K and <= 2M' (units K, M, G, KiB, MiB, GiB)"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        one = r"(<=|>=)\s*\d+(\.\d+)?([eE]\+?\d+)?\s*(K|M|G|KiB|MiB|GiB)?"
+        return {"type": "string", "pattern": rf"^\s*{one}(\s+and\s+{one})?\s*$"}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Return the bounds in one spelling, plain numbers, the lower one first."""
+        found: dict[str, float] = {}
+        for part in str(value).split(" and ") if isinstance(value, str) else ():
+            match = _BOUND.fullmatch(part.strip())
+            if match is None or match[1] in found:
+                fix = f" Write '<= {value}'." if re.fullmatch(r"[\d.]+\s*\w*", str(value)) else ""
+                raise ValueError(f"{shown(value)}: expected {self.expected}.{fix}")
+            if match[3] and match[3] not in UNITS:
+                meant = [unit for unit in UNITS if unit.lower() == match[3].lower()]
+                hint = f"Did you mean {meant[0]!r}?" if meant else nearest(match[3], list(UNITS))
+                raise ValueError(f"unknown unit {match[3]!r}. {hint}")
+            found[match[1]] = float(match[2]) * UNITS.get(match[3], 1)
+        if not found:
+            raise ValueError(f"{shown(value)}: expected {self.expected}. Write '<= {value}'.")
+        if found.get(">=", 0) > found.get("<=", math.inf):
+            raise ValueError(f"{shown(value)} leaves nothing: the lower bound is above the upper one.")
+        return " and ".join(f"{sign} {_plain_number(found[sign])}" for sign in (">=", "<=") if sign in found)
+
+
+def _plain_number(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)

@@ -1,0 +1,1 @@
+"""The drivers of a study: leases, transactions in one order, the shared budget."""

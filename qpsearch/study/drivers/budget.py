@@ -1,0 +1,111 @@
+"""What a study has spent of its budget, over all its drivers and restarts."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from qpsearch.space.space import Budget
+from qpsearch.study.storage.tables import attempts, epochs, leases, study_facts, trials
+
+Interval = tuple[float, float]
+
+
+class Spending:
+    """Epochs, wall time and GPU time of a study, as far as this driver has followed it.
+
+    Args:
+        connection: To the database.
+        study_id: The study.
+        lease_id: This driver's lease.
+    """
+
+    def __init__(self, connection: Connection, study_id: int, lease_id: int) -> None:
+        self._study_id, self._lease_id = study_id, lease_id
+        self.follow(connection)
+
+    def follow(self, connection: Connection) -> None:
+        """Read everything again, since others have written."""
+        self.budget = read_budget(connection, self._study_id)
+        self._epochs = count_epochs(connection, self._study_id)
+        self._gpu_s = gpu_seconds(connection, self._study_id, but_running_under=self._lease_id)
+        held = lease_intervals(connection, self._study_id)
+        self._began = held.pop(self._lease_id)[0]
+        self._others = list(held.values())
+
+    def add_epoch(self) -> None:
+        """Count an epoch that this driver has recorded."""
+        self._epochs += 1
+
+    def add_attempt(self, gpu_s: float) -> None:
+        """Count an attempt of this driver's that has ended."""
+        self._gpu_s += gpu_s
+
+    def over(self, held_s: float, running_gpu_s: float) -> str | None:
+        """Say which bound is met, but for that on trials; None where none is.
+
+        Args:
+            held_s: How long this driver has held its lease.
+            running_gpu_s: GPU seconds of the attempts that it runs.
+        """
+        budget = self.budget
+        if budget.epochs is not None and self._epochs >= budget.epochs:
+            return f"{budget.epochs} epochs"
+        own = (self._began, self._began + held_s)
+        if budget.seconds is not None and covered([*self._others, own]) >= budget.seconds:
+            return f"{budget.seconds / 3600:g} h of wall time"
+        if budget.gpu_seconds is not None and self._gpu_s + running_gpu_s >= budget.gpu_seconds:
+            return f"{budget.gpu_seconds / 3600:g} GPU hours"
+        return None
+
+
+def read_budget(connection: Connection, study: int) -> Budget:
+    """Return a study's budget."""
+    return budget_of(connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one())
+
+
+def budget_of(facts: Row[Any]) -> Budget:
+    """Return the budget in a row of the studies' facts."""
+    return Budget(trials=facts.asked, epochs=facts.most_epochs, seconds=facts.most_s, gpu_seconds=facts.most_gpu_s)
+
+
+def count_epochs(connection: Connection, study: int) -> int:
+    """Return how many epochs are recorded, over all trials and runs."""
+    query = select(func.count()).select_from(epochs).join(trials, trials.c.trial_id == epochs.c.trial_id)
+    return int(connection.execute(query.where(trials.c.study_id == study)).scalar_one())
+
+
+def gpu_seconds(connection: Connection, study: int, *, but_running_under: int | None = None) -> float:
+    """Return seconds times GPUs of all attempts, of running ones up to their last report.
+
+    Args:
+        connection: To the database.
+        study: The study's id.
+        but_running_under: A lease whose running attempts are left out.
+    """
+    query = (
+        select(func.sum(attempts.c.seconds * func.coalesce(attempts.c.gpus, 0.0)))
+        .join(trials, trials.c.trial_id == attempts.c.trial_id)
+        .where(trials.c.study_id == study)
+    )
+    if but_running_under is not None:
+        query = query.where((attempts.c.lease_id != but_running_under) | attempts.c.ending.is_not(None))
+    return float(connection.execute(query).scalar() or 0.0)
+
+
+def lease_intervals(connection: Connection, study: int) -> dict[int, Interval]:
+    """Return when each lease of a study was held, in Unix seconds."""
+    rows = connection.execute(select(leases).where(leases.c.study_id == study))
+    return {row.lease_id: _interval(row) for row in rows}
+
+
+def covered(intervals: list[Interval]) -> float:
+    """Return the length of the union of intervals: drivers that ran side by side spent that time once."""
+    total, reached = 0.0, float("-inf")
+    for began, ended in sorted(intervals):
+        total += max(0.0, ended - max(began, reached))
+        reached = max(reached, ended)
+    return total
+
+
+def _interval(row: Row[Any]) -> Interval:
+    return (row.began, row.began + row.seconds)

@@ -1,0 +1,85 @@
+"""Keeping a lease alive while its driver is busy or waits, and watching the other drivers of the study."""
+
+import threading
+import time
+
+from qpsearch.errors import StorageError
+from qpsearch.study.drivers import lease
+from qpsearch.study.drivers.lease import Driver, Lease
+from qpsearch.study.storage.database import Database
+
+
+class Heartbeat:
+    """A thread that moves the lease's counter, also while the driver waits for hours, and reads the others'.
+
+    A driver on this host whose process is gone is gone at once. Any other is gone when its counter has
+    stood still for a lease's length of this thread's own monotonic time, during which the database could be
+    read; so neither a jump of a clock nor an outage of the database makes a driver look dead.
+    """
+
+    def __init__(self, database: Database, study_id: int, uid: str, lease_id: int) -> None:
+        self._database, self._study_id, self._uid, self._lease_id = database, study_id, uid, lease_id
+        self._ended: BaseException | None = None
+        self._began = time.monotonic()
+        self._here = Driver.this()
+        self._seen: dict[int, tuple[int, float, float, Lease]] = {}  # counter, since when, when it last moved
+        self._gone: dict[int, Lease] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="qpsearch-heartbeat", daemon=True)
+
+    @property
+    def seconds(self) -> float:
+        """How long the lease has been held."""
+        return time.monotonic() - self._began
+
+    @property
+    def gone(self) -> list[Lease]:
+        """Leases whose drivers are gone."""
+        return list(self._gone.values())
+
+    def check(self) -> None:
+        """Raise what has ended the thread: no driver may work on when nobody sees that it lives."""
+        if self._ended is not None:
+            raise self._ended
+
+    def alive(self, lease_id: int, since: float) -> bool:
+        """Whether a lease's driver has given a sign of life since a moment of monotonic time."""
+        seen = self._seen.get(lease_id)
+        return seen is not None and seen[2] > since and not seen[3].expired_on(self._here)
+
+    def start(self) -> None:
+        """Begin to beat, four times a lease."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, and wait until the last beat is through."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._database.write(lambda connection: lease.hold(connection, self._lease_id, self._uid, self.seconds))
+                self._look(self._database.read(lambda connection: lease.standing(connection, self._study_id)))
+            except StorageError:
+                self._seen = {}  # while nobody could write, nobody's silence means anything
+            except BaseException as error:  # Superseded, or a fault; kept for the driver's own thread
+                self._ended = error
+                return
+            if self._stop.wait(lease.LEASE_S / 4):
+                return
+
+    def _look(self, standing: list[Lease]) -> None:
+        now = time.monotonic()
+        others = {other.lease_id: other for other in standing if other.lease_id != self._lease_id}
+        self._seen = {key: seen for key, seen in self._seen.items() if key in others}
+        self._gone = {key: gone for key, gone in self._gone.items() if key in others}
+        for key, other in others.items():
+            counter, since, moved, _ = self._seen.get(key, (other.beat, now, float("-inf"), other))
+            if other.beat != counter:
+                counter, since, moved = other.beat, now, now
+                self._gone.pop(key, None)
+            self._seen[key] = (counter, since, moved, other)
+            if other.expired_on(self._here) or now - since >= lease.LEASE_S:
+                self._gone[key] = other

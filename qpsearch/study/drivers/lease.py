@@ -1,0 +1,244 @@
+"""Leases: which driver may write to a study, and how another one finds out that it is gone.
+
+A driver is a process on a host: host name, boot and process namespace, process id and its start time. On
+the same host a dead driver is known at once; on another, by a counter that no longer moves, measured by
+the observer's own monotonic clock, so that no two clocks are ever compared.
+"""
+
+import os
+import platform
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from qpsearch.errors import Superseded
+from qpsearch.study.storage.tables import leases, study_facts
+
+LEASE_S: Final = 60.0
+UNKNOWN: Final = "-"
+HELD, RELEASED, SUPERSEDED = "held", "released", "superseded"
+COUNT: Final = (  # built once, since every step takes it
+    update(leases)
+    .where(leases.c.lease_id == bindparam("of_lease"), leases.c.state == HELD, leases.c.written == bindparam("before"))
+    .values(beat=leases.c.beat + 1, written=bindparam("after"))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """A process that runs a study."""
+
+    host: str
+    boot: str
+    pid: int
+    process_started: float
+
+    @classmethod
+    def this(cls) -> "Driver":
+        """Return the calling process."""
+        return cls(host=socket.gethostname(), boot=_boot(), pid=os.getpid(), process_started=_started(os.getpid()))
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A row of the lease table that is still held."""
+
+    lease_id: int
+    driver: Driver
+    beat: int
+
+    def expired_on(self, here: Driver) -> bool | None:
+        """Tell whether the holder is gone: True or False on this host, None where only time can tell."""
+        holder = self.driver
+        if holder.host != here.host:
+            return None
+        if holder.boot != here.boot:
+            (machine, boot, *_), (own_machine, own_boot, *_) = holder.boot.split(), here.boot.split()
+            # An earlier boot of this machine: gone. Another namespace of this boot, or a machine of the same
+            # name: nothing is known of its processes here.
+            return True if machine == own_machine != UNKNOWN and boot != own_boot else None
+        try:
+            dead = psutil.Process(holder.pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+            return dead or _started(holder.pid) != holder.process_started
+        except psutil.NoSuchProcess:
+            return None if _is_hidden(holder.pid) else True
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether a process is there although /proc does not show it: another user's, where that is mounted so."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def standing(connection: Connection, study_id: int) -> list[Lease]:
+    """Return the leases of a study that nobody has released or superseded."""
+    rows = connection.execute(select(leases).where(leases.c.study_id == study_id, leases.c.state == HELD))
+    return [
+        Lease(
+            lease_id=row.lease_id,
+            driver=Driver(host=row.host, boot=row.boot, pid=row.pid, process_started=row.process_started),
+            beat=row.beat,
+        )
+        for row in rows
+    ]
+
+
+def take(connection: Connection, study_id: int, driver: Driver, now: float) -> int:
+    """Write a new lease and return its id."""
+    row = insert(leases).values(
+        study_id=study_id,
+        host=driver.host,
+        boot=driver.boot,
+        pid=driver.pid,
+        process_started=driver.process_started,
+        beat=0,
+        written=0,
+        seconds=0.0,
+        state=HELD,
+        began=now,
+    )
+    key = connection.execute(row).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+class Committed(Exception):
+    """A step is in the database already: its transaction was committed before the connection broke."""
+
+
+def gone() -> Superseded:
+    """Return the error of a driver whose lease, or whole study, is no longer there."""
+    return Superseded("another driver has taken this study over, or it was deleted; this one stops, nothing is lost")
+
+
+def hold(connection: Connection, lease_id: int, uid: str, seconds: float) -> None:
+    """Move the counter of a lease, and record how long it has been held.
+
+    Args:
+        connection: To the database.
+        lease_id: The lease.
+        uid: Its study's; where the study was deleted, another may have got its numbers.
+        seconds: How long it has been held.
+
+    Raises:
+        Superseded: Another driver has taken over.
+    """
+    study = select(study_facts.c.study_id).where(study_facts.c.uid == uid).scalar_subquery()
+    own = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD, leases.c.study_id == study)
+    if connection.execute(own.values(beat=leases.c.beat + 1, seconds=seconds)).rowcount != 1:
+        raise gone()
+
+
+def step(connection: Connection, lease_id: int, written: int) -> None:
+    """Assert the lease inside the caller's transaction, and count the step.
+
+    Args:
+        connection: In the transaction of the step.
+        lease_id: This driver's lease.
+        written: Steps committed before.
+
+    Raises:
+        Superseded: Another driver has taken over; the transaction must not be committed.
+        Committed: This step was committed already; the transaction must not be committed again.
+    """
+    if connection.execute(COUNT, {"of_lease": lease_id, "before": written, "after": written + 1}).rowcount == 1:
+        return
+    row = connection.execute(select(leases).where(leases.c.lease_id == lease_id)).first()
+    # Released is committed too: it is how a driver's last step leaves the lease.
+    is_done = row is not None and row.state != SUPERSEDED and row.written == written + 1
+    raise Committed if is_done else gone()
+
+
+def end(connection: Connection, lease_id: int, state: str, now: float, beat: int | None = None) -> bool:
+    """Release or supersede a lease; one that has ended already stays as it is.
+
+    Args:
+        connection: In the caller's transaction.
+        lease_id: The lease.
+        state: What it becomes.
+        now: Unix seconds.
+        beat: Where given, the lease is ended only if its counter still stands there.
+
+    Returns:
+        Whether it was ended.
+    """
+    held = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD)
+    if beat is not None:
+        held = held.where(leases.c.beat == beat)
+    return connection.execute(held.values(state=state, ended=now)).rowcount == 1
+
+
+def release(connection: Connection, lease_id: int, seconds: float, now: float) -> None:
+    """Give a lease back after so many seconds."""
+    connection.execute(update(leases).where(leases.c.lease_id == lease_id).values(seconds=seconds))
+    end(connection, lease_id, RELEASED, now)
+
+
+def span(connection: Connection, lease_id: int) -> Row[float, float]:
+    """Return when a lease began and for how many seconds it was held."""
+    return connection.execute(select(leases.c.began, leases.c.seconds).where(leases.c.lease_id == lease_id)).one()
+
+
+def wait_until_silent(
+    beat: Callable[[], int | None],
+    *,
+    lease_s: float,
+    monotonic: Callable[[], float],
+    sleep: Callable[[float], None],
+    tell: Callable[[float], None],
+) -> bool:
+    """Watch another host's driver for one lease.
+
+    Args:
+        beat: Reads its counter; None once its lease has ended.
+        lease_s: How long a counter may stand still.
+        monotonic: The observer's clock.
+        sleep: Waits.
+        tell: Is told the seconds that are left.
+
+    Returns:
+        True when it is gone, False when its counter moved.
+    """
+    first, began = beat(), monotonic()
+    while (left := began + lease_s - monotonic()) > 0:
+        tell(left)
+        sleep(min(left, lease_s / 20))
+        if (now := beat()) != first:
+            return now is None
+    return True
+
+
+def _boot() -> str:
+    """Return machine, boot and, on Linux, process namespace: containers share a boot, clones a name."""
+    machine_file, boot_file = Path("/etc/machine-id"), Path("/proc/sys/kernel/random/boot_id")
+    machine = (machine_file.read_text().strip() if machine_file.exists() else "") or UNKNOWN
+    if platform.system() == "Linux" and boot_file.exists():
+        return f"{machine} {boot_file.read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+    return f"{machine} {psutil.boot_time():.0f}"
+
+
+def _started(pid: int) -> float:
+    """Return what tells a process from a later one of its number; raises psutil.NoSuchProcess.
+
+    On Linux ticks since the boot, which no change of the clock moves; elsewhere seconds since 1970.
+    """
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return float(stat.read_text().rpartition(")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError):
+        if platform.system() == "Linux":
+            raise psutil.NoSuchProcess(pid) from None
+        return float(round(psutil.Process(pid).create_time()))

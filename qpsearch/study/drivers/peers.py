@@ -1,0 +1,125 @@
+"""What the other drivers of a study do, as far as this one has followed it: their trials, and who is gone."""
+
+from collections.abc import Callable, Collection
+
+from sqlalchemy import Connection, select, update
+
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.space.space import Objective
+from qpsearch.study.drivers import lease
+from qpsearch.study.drivers.lease import Lease
+from qpsearch.study.search.replica import Mirror
+from qpsearch.study.storage.optuna_tables import delete_empty_study, first_value, read_trials
+from qpsearch.study.storage.tables import attempts, configs, trials
+from qpsearch.study.trials.events import Elsewhere, Event
+from qpsearch.study.trials.open_trial import OpenTrial, stratum
+from qpsearch.study.trials.rows import read_infeasible, read_open_trial
+from qpsearch.vocabulary import Ending
+
+
+class Peers:
+    """Open trials of a study that this driver does not run.
+
+    Attributes:
+        open: By number: those that other drivers run, and those that wait for any driver to take them.
+    """
+
+    def __init__(
+        self,
+        study_id: int,
+        mirror: Mirror,
+        objective: Objective,
+        found: Collection[OpenTrial],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._study_id, self._mirror, self._objective = study_id, mirror, objective
+        self._tell = tell
+        self.open: dict[int, OpenTrial] = {trial.number: trial for trial in found}
+
+    @property
+    def waiting(self) -> list[int]:
+        """Numbers of the trials that nobody runs."""
+        return sorted(number for number, trial in self.open.items() if trial.holder is None)
+
+    @property
+    def holders(self) -> set[int]:
+        """Leases under which other drivers run trials."""
+        return {trial.holder for trial in self.open.values() if trial.holder is not None}
+
+    def follow(self, connection: Connection, since: int, own: Collection[int]) -> None:
+        """Take in what was written after a revision; what is read is committed, whatever becomes of this transaction.
+
+        Args:
+            connection: In a transaction that has the study's row, or in one that only reads.
+            since: The revision up to which everything is known.
+            own: Numbers of the trials that this driver runs, which only it changes.
+        """
+        query = (
+            select(configs.c.trial_id, configs.c.config_json)
+            .join(trials, trials.c.trial_id == configs.c.trial_id)
+            .where(trials.c.study_id == self._study_id, configs.c.revision > since)
+        )
+        changed = {row.trial_id: TrialConfig.from_json(row.config_json) for row in connection.execute(query)}
+        rejected = read_infeasible(connection, self._study_id, since)
+        found = [
+            trial
+            for trial in (read_trials(connection, self._study_id, only=changed) if changed else [])
+            if trial.number not in own
+        ]
+        still_open = {
+            trial.number: read_open_trial(
+                connection, trial._trial_id, trial.number, changed[trial._trial_id], self._objective
+            )
+            for trial in found
+            if not trial.state.is_finished()
+        }
+        # Everything is read: from here on nothing can fail half-way, and following twice changes nothing.
+        for trial in found:
+            if not self._mirror.knows(trial.number):
+                for drawn in rejected.get(trial.number, []):
+                    self._mirror.follow_infeasible(drawn)
+            was_over = self._mirror.is_over(trial.number)
+            self._mirror.follow(trial, stratum(changed[trial._trial_id]))
+            if trial.state.is_finished():
+                self.open.pop(trial.number, None)
+                if not was_over:
+                    self._tell(Elsewhere(number=trial.number, state=trial.state.name, value=first_value(trial)))
+        self.open |= still_open
+
+
+def supersede(
+    connection: Connection, study_id: int, holder: Lease, now: float, revision: int, *, unless_it_moved: bool
+) -> list[int] | None:
+    """End the lease of a driver that is gone, and the attempts that it left open.
+
+    What the attempts did after their last report is counted as lost as far as the driver's last beat tells.
+
+    Returns:
+        Ids of the trials that wait from now on; None where the driver has moved since it was judged.
+    """
+    if not lease.end(connection, holder.lease_id, lease.SUPERSEDED, now, holder.beat if unless_it_moved else None):
+        return None
+    left = select(attempts).where(attempts.c.lease_id == holder.lease_id, attempts.c.ending.is_(None))
+    found = connection.execute(left).all()
+    held = lease.span(connection, holder.lease_id)
+    for row in found:
+        lost_s = min(max(0.0, held.began + held.seconds - row.began - row.seconds), held.seconds)
+        connection.execute(
+            update(attempts)
+            .where(attempts.c.trial_id == row.trial_id, attempts.c.number == row.number)
+            .values(
+                ended=now,
+                ending=Ending.LOST.value,
+                seconds=row.seconds + lost_s,
+                repeated_s=row.repeated_s + lost_s,
+            )
+        )
+    ids = [row.trial_id for row in found]
+    connection.execute(update(configs).where(configs.c.trial_id.in_(ids)).values(revision=revision))
+    return ids
+
+
+def discard_study(connection: Connection, study_id: int, lease_id: int) -> bool:
+    """Delete a study that has neither trials nor a driver but the one of that lease; return whether it is gone."""
+    is_alone = all(other.lease_id == lease_id for other in lease.standing(connection, study_id))
+    return is_alone and delete_empty_study(connection, study_id)

@@ -1,0 +1,197 @@
+"""Renaming, deleting and copying whole studies, with everything that belongs to them."""
+
+import time
+import uuid
+from types import SimpleNamespace
+from typing import Any, Final
+
+from optuna.storages._rdb import models
+from sqlalchemy import Connection, Table, insert, select, update
+
+from qpsearch.errors import StorageConflict, StudyBusy, StudyExists
+from qpsearch.study.drivers import lease
+from qpsearch.study.drivers.lease import Driver
+from qpsearch.study.drivers.transactions import move_revision
+from qpsearch.study.opening import checkpoints_of, default_root, find_study
+from qpsearch.study.storage.database import Database
+from qpsearch.study.storage.optuna_tables import study_id
+from qpsearch.study.storage.tables import (
+    OPTUNA,
+    OURS,
+    attempts,
+    configs,
+    directions,
+    epochs,
+    infeasible,
+    intermediate,
+    leases,
+    params,
+    runs,
+    studies,
+    study_facts,
+    system_attrs,
+    trials,
+    user_attrs,
+    values,
+)
+from qpsearch.study.trials.checkpoints import CheckpointFolder
+from qpsearch.vocabulary import Ending
+
+OF_STUDY: Final = (
+    directions,
+    OPTUNA.tables[models.StudyUserAttributeModel.__tablename__],
+    OPTUNA.tables[models.StudySystemAttributeModel.__tablename__],
+    infeasible,
+)
+OF_TRIAL: Final = (params, values, intermediate, system_attrs, user_attrs, configs, runs, epochs)
+
+
+def rename(database: Database, name: str, new: str) -> None:
+    """Give a study another name; its checkpoints stay where they are.
+
+    Raises:
+        StudyNotFound: There is no such study.
+        StudyExists: The new name is taken.
+        StudyBusy: A driver works on it.
+    """
+
+    def step(connection: Connection) -> None:
+        study = find_study(connection, name)
+        _refuse_busy(connection, study, name)
+        if study_id(connection, new) is not None:
+            raise StudyExists(f"study {new!r} exists. Choose another name, or rename that one first.")
+        connection.execute(update(studies).where(studies.c.study_id == study).values(study_name=new))
+
+    database.write(step)
+
+
+def delete(database: Database, name: str) -> None:
+    """Delete a study with its trials and checkpoints.
+
+    Raises:
+        StudyNotFound: There is no such study.
+        StudyBusy: A driver works on it.
+    """
+
+    def step(connection: Connection) -> CheckpointFolder:
+        study = find_study(connection, name)
+        facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
+        move_revision(connection, study, facts.uid)  # nobody joins meanwhile
+        _refuse_busy(connection, study, name)
+        _delete_rows(connection, study)
+        return checkpoints_of(database, facts)
+
+    checkpoints = database.write(step)
+    checkpoints.drop_all()
+    checkpoints.settle()
+
+
+def copy(source: Database, name: str, target: Database, new: str) -> None:
+    """Copy a study with its trials and checkpoints into another database, or under another name.
+
+    A study that is being run is copied as it stands; what runs at that moment waits in the copy.
+
+    Raises:
+        StudyNotFound: There is no such study.
+        StudyExists: The target has a study of the new name.
+    """
+    taken = f"study {new!r} exists in {target.shown}. Give the copy another name: --as NAME."
+    uid, now = uuid.uuid4().hex, time.time()
+    facts, rows = source.read(lambda c: _read(c, find_study(c, name)))
+    root = facts["checkpoint_root"]
+    if root is None and target.file is None:
+        root = default_root(target)
+    own = facts | {"uid": uid, "checkpoint_root": root}
+
+    def step(connection: Connection) -> None:
+        refuse_name(connection)
+        _write(connection, new, own, rows, now)
+
+    def refuse_name(connection: Connection) -> None:
+        if study_id(connection, new) is not None:
+            raise StudyExists(taken)
+
+    target.read(refuse_name)
+    theirs, ours = (checkpoints_of(database, SimpleNamespace(**f)) for database, f in ((source, facts), (target, own)))
+    try:
+        theirs.copy_to(ours)  # before the rows that name them
+        target.write(step)
+    except BaseException as error:
+        ours.drop_all()
+        ours.settle()
+        if isinstance(error, StorageConflict):
+            raise StudyExists(taken) from None
+        raise
+
+
+def _delete_rows(connection: Connection, study: int) -> None:
+    """Delete from Optuna's tables, children first; ours follow by foreign key or trigger."""
+    own = select(trials.c.trial_id).where(trials.c.study_id == study)
+    for table in reversed(OPTUNA.sorted_tables):
+        if "trial_id" in table.c and table is not trials:
+            connection.execute(table.delete().where(table.c.trial_id.in_(own)))
+        elif "study_id" in table.c:
+            connection.execute(table.delete().where(table.c.study_id == study))
+
+
+def _refuse_busy(connection: Connection, study: int, name: str) -> None:
+    here = Driver.this()
+    for holder in lease.standing(connection, study):
+        if not holder.expired_on(here):
+            raise StudyBusy(
+                f"study {name!r} is being run by {holder.driver}. Stop that first; where that host is gone for good: "
+                f"qpsearch resume {name} --take-over."
+            )
+
+
+def _read(connection: Connection, study: int) -> tuple[dict[str, Any], dict[Table, list[dict[str, Any]]]]:
+    facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).mappings().one()
+    own = select(trials.c.trial_id).where(trials.c.study_id == study)
+    rows = {table: _rows(connection, table, table.c.study_id == study) for table in (*OF_STUDY, trials, leases)} | {
+        table: _rows(connection, table, table.c.trial_id.in_(own)) for table in (*OF_TRIAL, attempts)
+    }
+    return dict(facts), rows
+
+
+def _rows(connection: Connection, table: Table, wanted: Any) -> list[dict[str, Any]]:
+    query = select(table).where(wanted).order_by(*table.primary_key.columns)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _write(
+    connection: Connection, name: str, facts: dict[str, Any], rows: dict[Table, list[dict[str, Any]]], now: float
+) -> None:
+    """Insert the rows under new keys; drivers of the original do not drive the copy."""
+    key = connection.execute(insert(studies).values(study_name=name)).inserted_primary_key
+    assert key is not None
+    study = int(key[0])
+    connection.execute(insert(study_facts).values(facts | {"study_id": study}))
+    for table in OF_STUDY:
+        _insert(connection, table, [row | {"study_id": study} for row in rows[table]])
+    _insert(connection, trials, [row | {"study_id": study} for row in rows[trials]])
+    numbers = select(trials.c.number, trials.c.trial_id).where(trials.c.study_id == study)
+    by_number = {row.number: row.trial_id for row in connection.execute(numbers)}
+    new_id = {row["trial_id"]: by_number[row["number"]] for row in rows[trials]}
+    for table in OF_TRIAL:
+        _insert(connection, table, [row | {"trial_id": new_id[row["trial_id"]]} for row in rows[table]])
+    new_lease = {}
+    for row in rows[leases]:
+        ended = {"state": lease.SUPERSEDED, "ended": now} if row["state"] == lease.HELD else {}
+        fresh = {k: v for k, v in row.items() if k != "lease_id"} | {"study_id": study} | ended
+        lease_key = connection.execute(insert(leases).values(fresh)).inserted_primary_key
+        assert lease_key is not None
+        new_lease[row["lease_id"]] = int(lease_key[0])
+    for row in rows[attempts]:
+        lost = {"ending": Ending.LOST.value, "ended": now} if row["ending"] is None else {}
+        keys = {"trial_id": new_id[row["trial_id"]], "lease_id": new_lease[row["lease_id"]]}
+        connection.execute(insert(attempts).values(row | keys | lost))
+
+
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows without the keys that the database makes."""
+    made = {column.name for column in table.primary_key if table not in OURS_BY_TRIAL}
+    if rows:
+        connection.execute(insert(table), [{k: v for k, v in row.items() if k not in made} for row in rows])
+
+
+OURS_BY_TRIAL: Final = tuple(table for table in OURS.tables.values() if "trial_id" in table.primary_key.columns)

@@ -1,0 +1,34 @@
+"""Writing a study as a plain Optuna study, without our tables."""
+
+from pathlib import Path
+
+import optuna
+
+from qpsearch.errors import StudyExists
+from qpsearch.study.opening import find_study
+from qpsearch.study.search.optuna_logging import quiet_optuna
+from qpsearch.study.storage.database import Database
+
+
+def export_optuna(database: Database, name: str, folder: Path) -> Path:
+    """Copy a study into a new SQLite file that any Optuna opens; return the file.
+
+    Raises:
+        StudyExists: The file is there already.
+        StudyNotFound: There is no such study.
+    """
+    path = folder / f"{name}.db"
+    if path.exists():
+        raise StudyExists(f"{path}: exists, and nothing is overwritten. --output names another folder.")
+    database.read(lambda c: find_study(c, name))
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def copy(ours: optuna.storages.RDBStorage) -> None:
+        def into(theirs: optuna.storages.RDBStorage) -> None:
+            with quiet_optuna():
+                optuna.copy_study(from_study_name=name, from_storage=ours, to_storage=theirs)
+
+        Database(f"sqlite:///{path}").with_optuna(into)
+
+    database.with_optuna(copy)
+    return path

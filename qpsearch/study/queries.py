@@ -1,0 +1,342 @@
+"""Reading a study: records for tables and figures. Takes no lock that a driver could wait for."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from operator import ge
+from typing import Any, Final
+
+from optuna.storages._rdb.models import TrialValueModel
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Connection, Row, case, func, select
+
+from qpsearch.errors import SpaceError
+from qpsearch.space import Space
+from qpsearch.space.space import Objective, Search
+from qpsearch.study.drivers import lease
+from qpsearch.study.drivers.budget import budget_of, covered, gpu_seconds, lease_intervals
+from qpsearch.study.drivers.lease import Driver
+from qpsearch.study.opening import checkpoints_of, find_study, stored_space
+from qpsearch.study.records import Account, StudySummary, TrialRecord, blocks_of
+from qpsearch.study.storage.database import Database
+from qpsearch.study.storage.optuna_tables import first_value, read_trials
+from qpsearch.study.storage.tables import (
+    attempts,
+    configs,
+    epochs,
+    infeasible,
+    runs,
+    studies,
+    study_facts,
+    trials,
+    values,
+)
+from qpsearch.study.trials.checkpoints import trial_folder
+from qpsearch.vocabulary import Direction, Ending, ScoreKind
+
+FINITE: Final = TrialValueModel.TrialValueType.FINITE
+
+
+def study_names(database: Database) -> list[str]:
+    """Return the names of the studies that qpsearch made, in the order of their making."""
+    query = select(studies.c.study_name).join(study_facts, study_facts.c.study_id == studies.c.study_id)
+    return database.read(lambda c: list(c.execute(query.order_by(study_facts.c.created)).scalars()))
+
+
+def space_of(database: Database, name: str) -> Space:
+    """Return the space that a study searches; raises StudyNotFound."""
+    return database.read(lambda c: stored_space(_facts(c, find_study(c, name)), name))
+
+
+def frozen_trials(database: Database, name: str) -> list[FrozenTrial]:
+    """Return a study's trials as Optuna knows them, by number; raises StudyNotFound."""
+    return database.read(lambda c: read_trials(c, find_study(c, name)))
+
+
+def trial_records(database: Database, name: str) -> list[TrialRecord]:
+    """Return a study's trials, by number; raises StudyNotFound."""
+    return database.read(lambda c: _records(c, find_study(c, name)))
+
+
+def artifacts_of(database: Database, name: str) -> str | None:
+    """Return the folder or URI below which a study's checkpoints lie; None for the one beside an SQLite file."""
+    root: str | None = database.read(lambda c: _facts(c, find_study(c, name)).checkpoint_root)
+    return root
+
+
+def running_records(database: Database, name: str) -> list[TrialRecord]:
+    """Return the trials that have not ended, by number; raises StudyNotFound."""
+
+    def query(connection: Connection) -> list[TrialRecord]:
+        study = find_study(connection, name)
+        is_open = (trials.c.study_id == study) & (trials.c.state == TrialState.RUNNING)
+        return _records(
+            connection, study, only=connection.execute(select(trials.c.trial_id).where(is_open)).scalars().all()
+        )
+
+    return database.read(query)
+
+
+def run_scores(database: Database, name: str, number: int) -> list[tuple[int, float | None]]:
+    """Return seed and score of each run of a trial; raises StudyNotFound."""
+
+    def query(connection: Connection) -> list[tuple[int, float | None]]:
+        rows = (
+            select(runs.c.seed, runs.c.score)
+            .join(trials, trials.c.trial_id == runs.c.trial_id)
+            .where(trials.c.study_id == find_study(connection, name), trials.c.number == number)
+            .order_by(runs.c.replicate)
+        )
+        return [(row.seed, row.score) for row in connection.execute(rows)]
+
+    return database.read(query)
+
+
+def epoch_rows(database: Database, name: str) -> list[Mapping[str, Any]]:
+    """Return every recorded epoch with its trial's number, in the order of trial, replicate, epoch."""
+
+    def query(connection: Connection) -> list[Mapping[str, Any]]:
+        rows = (
+            select(trials.c.number, epochs)
+            .join(trials, trials.c.trial_id == epochs.c.trial_id)
+            .where(trials.c.study_id == find_study(connection, name))
+            .order_by(trials.c.number, epochs.c.replicate, epochs.c.epoch)
+        )
+        return [dict(row) for row in connection.execute(rows).mappings()]
+
+    return database.read(query)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRun:
+    """A run of a complete trial with what it left.
+
+    Attributes:
+        trial: The trial's number.
+        seed: The run's.
+        folder: Folder or URI of the trial's checkpoints.
+        checkpoint: The file whose epoch gave the run its score.
+        accuracies: On validation images, by epoch from 1.
+    """
+
+    trial: int
+    seed: int
+    folder: str
+    checkpoint: str
+    accuracies: tuple[float, ...]
+
+
+def kept_runs(database: Database, name: str, numbers: Collection[int]) -> list[KeptRun]:
+    """Return the runs of some complete trials, by trial and replicate; raises StudyNotFound."""
+
+    def query(connection: Connection) -> list[KeptRun]:
+        study = find_study(connection, name)
+        facts = _facts(connection, study)
+        search = stored_space(facts, name).search
+        root = checkpoints_of(database, facts).root
+        rows = (
+            select(trials.c.number, runs.c.replicate, runs.c.seed, epochs)
+            .join(trials, trials.c.trial_id == runs.c.trial_id)
+            .join(epochs, (epochs.c.trial_id == runs.c.trial_id) & (epochs.c.replicate == runs.c.replicate))
+            .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE, trials.c.number.in_(numbers))
+            .order_by(trials.c.number, runs.c.replicate, epochs.c.epoch)
+        )
+        found: dict[tuple[int, int], list[Row[Any]]] = defaultdict(list)
+        for row in connection.execute(rows):
+            found[row.number, row.replicate].append(row)
+        return [_kept(own, search, trial_folder(root, number)) for (number, _), own in found.items()]
+
+    return database.read(query)
+
+
+def _kept(rows: list[Row[Any]], search: Search, folder: str) -> KeptRun:
+    objective = search.objective
+    values = {row.epoch: getattr(row, objective.metric.value) for row in rows}
+    known = {epoch: value for epoch, value in values.items() if value is not None}
+    sign = 1 if objective.direction is Direction.MAXIMIZE else -1
+    best = max(known, key=lambda epoch: (sign * known[epoch], epoch), default=0)  # of equal ones the last is kept
+    chosen = best if search.score is ScoreKind.BEST and known else rows[-1].epoch
+    return KeptRun(
+        trial=rows[0].number,
+        seed=rows[0].seed,
+        folder=folder,
+        checkpoint=next(row.checkpoint for row in rows if row.epoch == chosen),
+        accuracies=tuple(row.val_accuracy for row in rows),
+    )
+
+
+def summary(database: Database, name: str) -> StudySummary:
+    """Return one line about a study; raises StudyNotFound."""
+    return database.read(lambda c: _summary(c, find_study(c, name), name))
+
+
+def best(records: list[TrialRecord], objectives: Sequence[Objective]) -> TrialRecord | None:
+    """Return the best complete trial by the metric of training; None where none is complete.
+
+    Of equal ones it is the one that no other beats in the costs, or else the earlier.
+    """
+    return next(iter(front(records, objectives)), None)
+
+
+def front(records: list[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
+    """Return the complete trials that no other beats in every objective at once, best first by the first of them."""
+    complete = [record for record in records if record.state == TrialState.COMPLETE.name and record.values]
+    gains = {
+        record.number: [each.sign * value for each, value in zip(objectives, record.values, strict=True)]
+        for record in complete
+    }
+
+    def is_beaten(own: list[float]) -> bool:
+        return any(other != own and all(map(ge, other, own)) for other in gains.values())
+
+    left = [record for record in complete if not is_beaten(gains[record.number])]
+    return sorted(left, key=lambda record: ([-gain for gain in gains[record.number]], record.number))
+
+
+def _facts(connection: Connection, study: int) -> Row[Any]:
+    return connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
+
+
+def _summary(connection: Connection, study: int, name: str) -> StudySummary:
+    """Count in the database: a study of thousands of trials must not be read to be summed up."""
+    facts = _facts(connection, study)
+    objectives, problem = _objectives(facts, name)
+    own = select(trials.c.state, func.count()).join(configs, configs.c.trial_id == trials.c.trial_id)
+    counts = connection.execute(own.where(trials.c.study_id == study).group_by(trials.c.state))
+    failed = select(attempts.c.reason, func.count().label("number")).join(
+        trials, trials.c.trial_id == attempts.c.trial_id
+    )
+    failures = connection.execute(
+        failed.where(trials.c.study_id == study, attempts.c.ending == Ending.FAILED).group_by(attempts.c.reason)
+    )
+    work = select(func.count(), func.sum(epochs.c.seconds)).join(trials, trials.c.trial_id == epochs.c.trial_id)
+    recorded, seconds = connection.execute(work.where(trials.c.study_id == study)).one()
+    return StudySummary(
+        name=name,
+        objectives=objectives,
+        budget=budget_of(facts),
+        counts={state.name: count for state, count in counts},
+        failures={row.reason: row.number for row in failures},
+        infeasible=connection.execute(select(func.count()).where(infeasible.c.study_id == study)).scalar_one(),
+        best=_best(connection, study, objectives) if objectives else None,
+        seconds=seconds or 0.0,
+        drivers=_drivers(connection, study),
+        sampler=facts.sampler,
+        pruner=facts.pruner,
+        epochs=recorded,
+        wall_s=covered(list(lease_intervals(connection, study).values())),
+        gpu_s=gpu_seconds(connection, study),
+        accounts=_accounts(connection, study),
+        problem=problem,
+    )
+
+
+def _objectives(facts: Row[Any], name: str) -> tuple[tuple[Objective, ...], str | None]:
+    """Return what a study optimises, or why that cannot be told: one study must not hide the others of a list."""
+    try:
+        return stored_space(facts, name).search.objectives, None
+    except SpaceError as error:
+        return (), error.problems[0]
+
+
+def _best(connection: Connection, study: int, objectives: Sequence[Objective]) -> TrialRecord | None:
+    """Return what ``best`` would, reading one trial; those without a finite value only where there is no other."""
+    objective = objectives[0]
+    if len(objectives) > 1:
+        return best(_records(connection, study), objectives)
+    better = values.c.value.desc() if objective.sign > 0 else values.c.value.asc()
+    is_finite = case((values.c.value_type == FINITE, 0), else_=1)
+    query = (
+        select(trials.c.trial_id)
+        .join(configs, configs.c.trial_id == trials.c.trial_id)
+        .join(values, values.c.trial_id == trials.c.trial_id)
+        .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE, values.c.objective == 0)
+        .order_by(is_finite, better, trials.c.number)
+        .limit(1)
+    )
+    found = connection.execute(query).scalar()
+    return None if found is None else _records(connection, study, only=[found])[0]
+
+
+def _accounts(connection: Connection, study: int) -> tuple[Account, ...]:
+    held = (
+        select(
+            attempts.c.trial_id,
+            func.sum(attempts.c.seconds).label("seconds"),
+            func.sum(attempts.c.repeated_s).label("repeated_s"),
+        )
+        .group_by(attempts.c.trial_id)
+        .subquery()
+    )
+    query = (
+        select(trials.c.state, configs.c.config_json, held.c.seconds, held.c.repeated_s)
+        .join(configs, configs.c.trial_id == trials.c.trial_id)
+        .join(held, held.c.trial_id == trials.c.trial_id)
+        .where(trials.c.study_id == study)
+    )
+    totals: dict[str, Counter[str]] = defaultdict(Counter)
+    for state, config_json, seconds, repeated_s in connection.execute(query):
+        own = totals[" + ".join(blocks_of(config_json))]
+        own["trials"] += 1
+        own[state.name] += max(seconds - repeated_s, 0.0)
+        own["repeated"] += repeated_s
+    return tuple(
+        Account(
+            blocks=blocks,
+            trials=own["trials"],
+            useful_s=own["COMPLETE"],
+            open_s=own["RUNNING"],
+            pruned_s=own["PRUNED"],
+            failed_s=own["FAIL"],
+            repeated_s=own["repeated"],
+        )
+        for blocks, own in sorted(totals.items())
+    )
+
+
+def _drivers(connection: Connection, study: int) -> tuple[str, ...]:
+    """Name the drivers that hold a study; one that died on this host does not."""
+    here = Driver.this()
+    return tuple(str(holder.driver) for holder in lease.standing(connection, study) if not holder.expired_on(here))
+
+
+def _records(connection: Connection, study: int, only: Collection[int] | None = None) -> list[TrialRecord]:
+    own = select(trials.c.trial_id).where(trials.c.study_id == study)
+    if only is not None:
+        own = own.where(trials.c.trial_id.in_(only))
+    config = {
+        row.trial_id: row.config_json for row in connection.execute(select(configs).where(configs.c.trial_id.in_(own)))
+    }
+    work = {
+        row.trial_id: row
+        for row in connection.execute(
+            select(epochs.c.trial_id, func.count().label("epochs"), func.sum(epochs.c.seconds).label("seconds"))
+            .where(epochs.c.trial_id.in_(own))
+            .group_by(epochs.c.trial_id)
+        )
+    }
+    tries: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(select(attempts).where(attempts.c.trial_id.in_(own)).order_by(attempts.c.number)):
+        tries[row.trial_id].append(row)
+    return [
+        _record(trial, config[trial._trial_id], work.get(trial._trial_id), tries[trial._trial_id])
+        for trial in read_trials(connection, study, only)
+    ]
+
+
+def _record(trial: FrozenTrial, config_json: str, work: Row[Any] | None, tries: list[Row[Any]]) -> TrialRecord:
+    last = tries[-1]
+    return TrialRecord(
+        number=trial.number,
+        state=trial.state.name,
+        value=first_value(trial),
+        values=tuple(trial.values or ()),
+        reason=last.reason,
+        detail=last.detail,
+        params=trial.params,
+        epochs=work.epochs if work else 0,
+        attempts=len(tries),
+        duration_s=work.seconds if work else 0.0,
+        place=f"{last.host} {last.device}" if last.host else None,
+        config_json=config_json,
+    )

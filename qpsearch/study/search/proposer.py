@@ -1,0 +1,94 @@
+"""Drawing the next trial, ahead of the need for it where somebody must not wait."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from qpsearch.architecture.candidates import Refusals, nothing_feasible, point
+from qpsearch.errors import Infeasible, UserError
+from qpsearch.seeds import derive_seed
+from qpsearch.space import RandomChooser, Space
+from qpsearch.study.search.replica import Mirror
+from qpsearch.study.search.samplers import OptunaChooser
+from qpsearch.study.trials.open_trial import Proposal, Rejected
+
+MAX_INFEASIBLE: Final = 300  # draws of the sampler in a row
+MAX_EVEN: Final = 5000  # draws after that
+
+
+class Proposer:
+    """Draws from a mirror; at most one draw at a time, here or in a thread of its own.
+
+    A draw that was prepared lacks what was reported since, as a draw made for one more worker would.
+    """
+
+    def __init__(self, space: Space, mirror: Mirror) -> None:
+        self._space, self._mirror = space, mirror
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qpsearch-proposer")
+        self._prepared: Future[Proposal] | None = None
+
+    def prepare(self, number: int) -> None:
+        """Begin to draw the trial of that number, unless a draw is under way or waits to be taken."""
+        if self._prepared is None:
+            self._prepared = self._thread.submit(self._draw, number, ())
+
+    @property
+    def ready(self) -> bool:
+        """Whether ``take`` would not have to draw or wait."""
+        return self._prepared is not None and self._prepared.done()
+
+    def take(self, number: int, rejected: Rejected = ()) -> Proposal:
+        """Return a draw for that number, the prepared one where it fits.
+
+        Args:
+            number: Of the trial that shall be made.
+            rejected: Infeasible draws that an earlier proposal leaves behind.
+
+        Raises:
+            UserError: Thousands of draws in a row may not be trained.
+        """
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            proposal = prepared.result()
+            if proposal.number == number and not rejected:
+                return proposal
+            rejected += self.drop(proposal)
+        return self._draw(number, rejected)
+
+    def drop(self, proposal: Proposal) -> Rejected:
+        """Forget a draw whose number another driver took; return its infeasible draws, which stay true."""
+        self._mirror.forget(proposal.trial)
+        return proposal.rejected
+
+    def stop(self) -> None:
+        """Wait for a draw that is under way."""
+        self._thread.shutdown()
+
+    def _draw(self, number: int, before: Rejected) -> Proposal:
+        rejected, refusals = list(before), Refusals(draws=MAX_INFEASIBLE)
+        while True:
+            trial = self._mirror.ask(number, len(rejected))
+            try:
+                config = point(self._space, OptunaChooser(trial)).config
+                frozen = self._mirror.frozen(trial)
+                return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=tuple(rejected))
+            except Infeasible as refused:
+                rejected.append((self._mirror.frozen(trial), str(refused)))
+                self._mirror.reject(trial)
+                refusals.add(refused)
+            if refusals.counts.total() >= MAX_INFEASIBLE:
+                return self._draw_evenly(number, tuple(rejected), refusals)
+
+    def _draw_evenly(self, number: int, rejected: Rejected, refusals: Refusals) -> Proposal:
+        """Look for a point without the sampler, which found none: the allowed ones may be few and far between."""
+        for index in range(MAX_EVEN):
+            try:
+                found = point(self._space, RandomChooser(derive_seed(self._space.search.seed, "even", number, index)))
+            except Infeasible as refused:
+                refusals.add(refused)
+                continue
+            trial = self._mirror.ask(number, len(rejected), found.draw.params)
+            config = point(self._space, OptunaChooser(trial)).config
+            frozen = self._mirror.frozen(trial)
+            return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=rejected)
+        refusals.draws += MAX_EVEN
+        raise UserError(nothing_feasible(self._space, refusals))

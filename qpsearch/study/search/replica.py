@@ -1,0 +1,221 @@
+"""The mirror: studies in memory on which Optuna samples and prunes, a copy of what the database says.
+
+Sampling on a copy gives the same suggestions as on the database (HAZARDS 36) at a fraction of the time,
+and lets the sampler see more than the truth: a failed trial and an infeasible draw appear as pruned with
+a violated constraint, which teaches it to go elsewhere (HAZARDS 31). Pruners see one study for each
+stratum of block kinds, so that a slow starter competes with its like (HAZARDS 24).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from qpsearch.seeds import derive_seed
+from qpsearch.study.search.optuna_logging import quiet_optuna
+from qpsearch.study.search.pruners import PRUNERS
+from qpsearch.study.search.samplers import SAMPLERS
+from qpsearch.study.storage.optuna_tables import DIRECTIONS
+from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind, Scalar
+
+VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constraint("feasible", 1.0)
+
+
+class Guesses(Protocol):
+    """Whoever knows values before the sampler is asked: priors, a grid."""
+
+    def guess(self, number: int, draw: int) -> Mapping[str, Scalar]:
+        """Return values for parameters of a trial; the sampler draws the others."""
+
+
+class Mirror:
+    """What sampler and pruner see of a study.
+
+    One thread may draw (``ask``, ``frozen``, ``reject``) while another follows the study: the sampler reads
+    Optuna's storage in memory, which is made for that.
+
+    Trials are named by their number in the database. The mirror's own numbers run ahead of those by the
+    infeasible draws, which the sampler sees as trials of their own.
+
+    Args:
+        name: Of the study.
+        ways: Direction of each objective, the metric of training first; the pruner sees that one alone.
+        sampler: Who proposes.
+        pruner: Who stops trials.
+        seed: Of the search.
+        epochs: The most that a trial trains.
+        guesses: Says some or all values of some trials beforehand; None where nobody does.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ways: Sequence[Direction],
+        sampler: SamplerKind,
+        pruner: PrunerKind,
+        seed: int,
+        epochs: int,
+        guesses: Guesses | None = None,
+    ) -> None:
+        self._name, self._ways, self._sampler, self._seed = name, tuple(ways), sampler, seed
+        self._guesses = guesses
+        self._pruner = PRUNERS[pruner](epochs)
+        self._storage = InMemoryStorage()
+        self._study = self._new_study(name, self._storage, self._ways)
+        self._ids: dict[int, int] = {}
+        self._strata: dict[str, _Stratum] = {}
+        self._stratum_of: dict[int, _Stratum] = {}
+
+    def ask(self, number: int, draw: int, params: Mapping[str, Scalar] | None = None) -> optuna.Trial:
+        """Begin a draw. The sampler's generator is a function of (seed, number, draw) alone (HAZARDS 32).
+
+        Args:
+            number: Of the trial.
+            draw: How many infeasible draws it has had.
+            params: Values that stand already; None for those of the guesses.
+        """
+        self._study.sampler = SAMPLERS[self._sampler](derive_seed(self._seed, "sampler", number, draw))
+        if params is None and self._guesses is not None:
+            params = self._guesses.guess(number, draw)
+        if params:
+            self._study.enqueue_trial(dict(params))
+        return self._study.ask()
+
+    def frozen(self, trial: optuna.Trial) -> FrozenTrial:
+        """Return what was suggested so far, with the attributes that the sampler keeps about it."""
+        return self._storage.get_trial(trial._trial_id)
+
+    def reject(self, trial: optuna.Trial) -> None:
+        """End a draw from which nothing can be built."""
+        self._violate(trial._trial_id)
+
+    def forget(self, trial: optuna.Trial) -> None:
+        """End a draw that shall not become a trial, so that no sampler looks at it."""
+        self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+
+    def knows(self, number: int) -> bool:
+        """Whether it has that trial."""
+        return number in self._ids
+
+    def is_over(self, number: int) -> bool:
+        """Whether it has that trial, ended."""
+        return number in self._ids and self._storage.get_trial(self._ids[number]).state.is_finished()
+
+    @property
+    def known(self) -> int:
+        """How many trials of the study it has."""
+        return len(self._ids)
+
+    def accept(self, trial: optuna.Trial, number: int, stratum: str) -> None:
+        """Let a draw become the trial of that number."""
+        self._ids[number] = trial._trial_id
+        self._join(number, stratum, create_trial(state=TrialState.RUNNING))
+
+    def follow_infeasible(self, drawn: FrozenTrial) -> None:
+        """Repeat a rejected draw, from the database."""
+        copy = create_trial(state=TrialState.RUNNING, params=drawn.params, distributions=drawn.distributions)
+        self._violate(self._add(copy))
+
+    def follow(self, trial: FrozenTrial, stratum: str) -> None:
+        """Bring a trial up to the state that it has in the database.
+
+        New trials, with infeasible draws between them, come in the order of their drawing.
+        """
+        if trial.number not in self._ids:
+            self._ids[trial.number] = self._add(_as_running(trial))
+            self._join(trial.number, stratum, _as_running(trial))
+        copy = self._storage.get_trial(self._ids[trial.number])
+        if copy.state.is_finished():
+            return
+        own = self._stratum_of[trial.number]
+        for step, value in trial.intermediate_values.items():
+            if step not in copy.intermediate_values:
+                self._storage.set_trial_intermediate_value(copy._trial_id, step, value)
+                own.report(trial.number, step, value)
+        own.set_attrs(trial.number, trial.system_attrs)
+        if trial.state.is_finished():
+            self.close(trial.number, trial.state, trial.values or ())
+
+    def report(self, number: int, step: int, value: float) -> tuple[bool, dict[str, Any]]:
+        """Take a value in and ask the pruner.
+
+        Returns:
+            Whether the trial shall stop, and the attributes that the pruner wrote about it, which belong
+            into the database: rivals compete on them.
+        """
+        self._storage.set_trial_intermediate_value(self._ids[number], step, value)
+        stratum = self._stratum_of[number]
+        stratum.report(number, step, value)
+        return stratum.judge(number, self._pruner)
+
+    def close(self, number: int, state: TrialState, results: Sequence[float]) -> None:
+        """End a trial; a failed one is shown as pruned with a violated constraint."""
+        if state is TrialState.FAIL:
+            self._violate(self._ids[number])
+        else:
+            self._storage.set_trial_state_values(self._ids[number], state, list(results) or None)
+        self._stratum_of[number].close(number, state, results)
+
+    def _violate(self, trial_id: int) -> None:
+        self._storage.set_trial_system_attr(trial_id, VIOLATED, 1.0)
+        self._storage.set_trial_state_values(trial_id, TrialState.PRUNED)
+
+    def _add(self, trial: FrozenTrial) -> int:
+        return self._storage.create_new_trial(self._study._study_id, template_trial=trial)
+
+    def _join(self, number: int, stratum: str, trial: FrozenTrial) -> None:
+        if stratum not in self._strata:
+            storage = InMemoryStorage()
+            study = self._new_study(f"{self._name}/{stratum}", storage, self._ways[:1])
+            self._strata[stratum] = _Stratum(study, storage)
+        self._stratum_of[number] = self._strata[stratum]
+        self._stratum_of[number].add(number, trial)
+
+    def _new_study(self, name: str, storage: InMemoryStorage, ways: Sequence[Direction]) -> optuna.Study:
+        with quiet_optuna():
+            return optuna.create_study(storage=storage, study_name=name, directions=[DIRECTIONS[way] for way in ways])
+
+
+class _Stratum:
+    """The trials among which a pruner decides."""
+
+    def __init__(self, study: optuna.Study, storage: InMemoryStorage) -> None:
+        self._study, self._storage = study, storage
+        self._ids: dict[int, int] = {}
+
+    def add(self, number: int, trial: FrozenTrial) -> None:
+        self._ids[number] = self._storage.create_new_trial(self._study._study_id, template_trial=trial)
+
+    def report(self, number: int, step: int, value: float) -> None:
+        self._storage.set_trial_intermediate_value(self._ids[number], step, value)
+
+    def set_attrs(self, number: int, attrs: dict[str, Any]) -> None:
+        """Take over what a pruner elsewhere wrote about a trial: rivals compete on it."""
+        trial_id = self._ids[number]
+        known = self._storage.get_trial_system_attrs(trial_id)
+        for key, value in attrs.items():
+            if key not in known:
+                self._storage.set_trial_system_attr(trial_id, key, value)
+
+    def judge(self, number: int, pruner: BasePruner) -> tuple[bool, dict[str, Any]]:
+        trial_id = self._ids[number]
+        before = dict(self._storage.get_trial_system_attrs(trial_id))
+        stop = pruner.prune(self._study, self._storage.get_trial(trial_id))
+        after = self._storage.get_trial_system_attrs(trial_id)
+        return stop, {key: value for key, value in after.items() if key not in before}
+
+    def close(self, number: int, state: TrialState, results: Sequence[float]) -> None:
+        self._storage.set_trial_state_values(self._ids[number], state, list(results[:1]) or None)
+
+
+def _as_running(trial: FrozenTrial) -> FrozenTrial:
+    """Return the trial as it was before it reported anything."""
+    return create_trial(
+        state=TrialState.RUNNING,
+        params=trial.params,
+        distributions=trial.distributions,
+        system_attrs=trial.system_attrs,
+    )

@@ -1,0 +1,1 @@
+"""The study database: connections, tables, migrations."""

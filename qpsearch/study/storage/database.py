@@ -1,0 +1,327 @@
+"""Opening the study database: URL, schema, transactions, and every way in which that fails.
+
+SQLite runs in WAL mode with a busy timeout, and each writing transaction takes the write lock when it
+begins, so that a lock is waited for and never met half-way (HAZARDS 18). Readers hold no lock that a
+driver could wait for.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import optuna
+from filelock import FileLock
+from optuna.storages._rdb.models import SCHEMA_VERSION
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy.exc import (
+    ArgumentError,
+    IntegrityError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.pool import NullPool
+
+from qpsearch.errors import StorageAway, StorageConflict, StorageEmpty, StorageError, StorageOutdated
+from qpsearch.study.storage.tables import VERSION_TABLE
+
+BUSY_S: Final = 60
+STILL: Final = {"mode": "ro", "immutable": "1", "uri": "true"}
+# A driver that freezes inside a transaction, or whose host is gone, must not hold the study's row from the others.
+POSTGRES: Final = {
+    "options": "-c idle_in_transaction_session_timeout=20000 -c lock_timeout=30000",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 20000,
+}
+LOCK_KEY: Final = 0x717073  # "qps"
+SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # one state for all queries
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+HINTS: Final = {
+    "password authentication failed": "Check user and password of --storage or QPSEARCH_STORAGE",
+    "database or disk is full": "Free some room, then: qpsearch resume STUDY",
+    "permission denied for": "This user can read but not write there",
+    "Connection refused": "Is the server running, and is host and port right?",
+}
+
+T = TypeVar("T")
+
+
+class Database:
+    """A study database.
+
+    ``write`` and ``read`` run a function inside one transaction; there is no other way to reach the data.
+    Safe to use from several threads.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = _parse(url)
+        self.shown = self._url.set(query={}).render_as_string(hide_password=True)  # a query may hold secrets too
+        self._engine = _engine(self._url)
+        is_server = self.file is None
+        self._writing = self._engine.execution_options(qpsearch_writing=True)
+        self._reading = self._engine.execution_options(qpsearch_writing=False, **(SNAPSHOT if is_server else {}))
+
+    @classmethod
+    def create(cls, url: str) -> "Database":
+        """Open for writing; make the file and the tables where they are missing, migrate where they are old.
+
+        Raises:
+            StorageError: The database cannot be reached or written, or belongs to another version.
+        """
+        database = cls(url)
+        if (path := database.file) is not None:
+            _make_folder(path)
+            _check_writable(path)
+        return database._ready(database._upgrade)
+
+    @classmethod
+    def open(cls, url: str) -> "Database":
+        """Open an existing database as it is; nothing is created and nothing migrated.
+
+        Raises:
+            StorageError: There is no database, it cannot be reached, or it is not one of qpsearch.
+        """
+        database = cls(url)
+        if database.file is not None and not database.file.exists():
+            raise StorageError(
+                f"{database.file}: no study database there. 'qpsearch run SPACE' makes one; --storage names another."
+            )
+        return database._ready(database._check)
+
+    @property
+    def file(self) -> Path | None:
+        """The database's file where it is SQLite, else None."""
+        return Path(self._url.database) if self._url.get_backend_name() == "sqlite" and self._url.database else None
+
+    def write(self, step: Callable[[Connection], T]) -> T:
+        """Run a step in one transaction: all of it is stored, or nothing.
+
+        Raises:
+            StorageError: The database failed; whatever ``step`` raised goes through unchanged.
+        """
+        return self._guard(lambda: self._run(step, writing=True))
+
+    def read(self, query: Callable[[Connection], T]) -> T:
+        """Run queries on one snapshot, without a write lock; raises as ``write`` does."""
+        return self._guard(lambda: self._run(query, writing=False))
+
+    def optuna_storage(self) -> optuna.storages.RDBStorage:
+        """Return Optuna's own view of the database; Optuna's tables are made where they are missing."""
+        connect_args = {"timeout": BUSY_S} if self.file is not None else {}
+        return optuna.storages.RDBStorage(
+            self._url.render_as_string(hide_password=False),
+            engine_kwargs={"connect_args": connect_args, "poolclass": NullPool},
+            skip_compatibility_check=True,
+        )
+
+    def with_optuna(self, action: Callable[[optuna.storages.RDBStorage], T]) -> T:
+        """Do something that Optuna does itself; raises as ``write`` does."""
+        storage = self._guard(self.optuna_storage)
+        try:
+            return self._guard(lambda: action(storage))
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _run(self, step: Callable[[Connection], T], *, writing: bool) -> T:
+        with (self._writing if writing else self._reading).begin() as connection:
+            return step(connection)
+
+    def _ready(self, check: Callable[[], None]) -> "Database":
+        """Return this database once a check has passed, and leave no connection behind where it has not."""
+        try:
+            self._guard(check)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _guard(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except IntegrityError as error:
+            raise StorageConflict(f"{self.shown}: {_cause(error)}") from None
+        except (OperationalError, InterfaceError) as error:
+            may_return = self.file is None or "database is locked" in _cause(error)
+            kind = StorageAway if may_return else StorageError
+            raise kind(f"{self.shown}: {_cause(error)}{_hint(error)}") from None
+        except SQLAlchemyError as error:
+            raise StorageError(f"{self.shown}: {_cause(error)}{_hint(error)}") from None
+        except optuna.exceptions.StorageInternalError as error:
+            raise StorageError(f"{self.shown}: {_cause(error.__cause__ or error)}") from None
+
+    def _upgrade(self) -> None:
+        """Make Optuna's tables through Optuna, then ours through Alembic; one process at a time."""
+        with FileLock(f"{self.file}.lock") if self.file is not None else self._server_lock():
+            self._make_tables()
+
+    @contextlib.contextmanager
+    def _server_lock(self) -> Iterator[None]:
+        """Hold a lock of the server's while tables are made; it goes with the connection."""
+        with self._engine.connect() as connection:
+            if connection.dialect.name != "postgresql":
+                yield
+                return
+            connection.execute(select(func.pg_advisory_lock(LOCK_KEY)))
+            connection.commit()  # the lock is the session's, not the transaction's
+            try:
+                yield
+            finally:
+                connection.execute(select(func.pg_advisory_unlock(LOCK_KEY)))
+
+    def _make_tables(self) -> None:
+        storage = self.optuna_storage()
+        try:
+            storage._version_manager.check_table_schema_compatibility()
+        except RuntimeError as error:
+            raise StorageError(f"{self.shown}: was made by another version of Optuna ({_line(error)})") from None
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+        self._run(self._check_optuna, writing=False)
+        self._run(_migrate, writing=True)
+
+    def _check(self) -> None:
+        self._run(self._check_tables, writing=False)
+
+    def _check_tables(self, connection: Connection) -> None:
+        tables = set(inspect(connection).get_table_names())
+        if not {"version_info", VERSION_TABLE} <= tables:
+            raise StorageEmpty(
+                f"{self.shown}: holds no qpsearch studies. 'qpsearch run SPACE --storage ...' makes one there."
+            )
+        self._check_optuna(connection)
+        ours = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+        known = sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+        if ours == known[-1]:
+            return
+        if ours not in known:
+            raise StorageError(f"{self.shown}: was made by a newer qpsearch (schema {ours}). Upgrade qpsearch.")
+        raise StorageOutdated(
+            f"{self.shown}: its tables are of qpsearch schema {ours}. 'qpsearch resume STUDY' migrates them."
+        )
+
+    def _check_optuna(self, connection: Connection) -> None:
+        found = connection.execute(text("SELECT schema_version FROM version_info")).scalar()
+        if found != SCHEMA_VERSION:
+            raise StorageError(f"{self.shown}: Optuna's schema there is {found}, this Optuna's is {SCHEMA_VERSION}.")
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command  # a fifth of a second that readers need not wait
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise StorageError(
+            f"the study database was made by a newer qpsearch ({_line(error)}). Upgrade qpsearch."
+        ) from None
+
+
+def _parse(url: str) -> Any:
+    try:
+        parsed = make_url(url)
+        if "@" in (parsed.host or ""):
+            raise ValueError("an @ in a password is written %40")
+        return parsed
+    except (ArgumentError, ValueError):
+        shown = repr(url) if _is_harmless(url) else "--storage"
+        raise StorageError(
+            f"{shown}: is not a database URL. Expected sqlite:///studies/qpsearch.db or postgresql+psycopg://user@host/name."
+        ) from None
+
+
+def _is_harmless(url: str) -> bool:
+    """Whether a text that is no URL may be repeated: it cannot hold a password."""
+    return "@" not in url and "password" not in url and url.count(":") <= 1
+
+
+def _engine(url: Any) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        try:
+            is_postgres = url.get_backend_name() == "postgresql"
+            return create_engine(url, pool_pre_ping=True, connect_args=POSTGRES if is_postgres else {})
+        except (ModuleNotFoundError, NoSuchModuleError) as error:
+            raise StorageError(
+                f"{url.render_as_string(hide_password=True)}: the driver for such a database is missing ({error}). "
+                "For PostgreSQL: pip install 'qpsearch[postgres]', and a URL postgresql+psycopg://..."
+            ) from None
+    if url.database and _is_still(Path(url.database)):  # SQLite would want to make files beside it
+        still = URL.create("sqlite", database=f"file:{Path(url.database).absolute()}", query=STILL)
+        engine = create_engine(still)
+    else:
+        engine = create_engine(url, connect_args={"timeout": BUSY_S})
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA synchronous = FULL")  # one fsync a commit: a recorded epoch outlives a power cut
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get("qpsearch_writing"):
+        if not connection.info.get("wal"):
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            connection.info["wal"] = True
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{path.parent}: cannot be made ({error.strerror}). --storage names another place."
+        ) from None
+
+
+def _check_writable(path: Path) -> None:
+    """Raise StorageError where a database, or the folder in which SQLite keeps its log, cannot be written."""
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise StorageError(f"{path}: can be read but not written ({place}). --storage names another database.")
+
+
+def _is_still(path: Path) -> bool:
+    """Whether a database stands on a disk that cannot be written and nobody is writing it elsewhere either."""
+    return path.exists() and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+
+
+def _cause(error: BaseException) -> str:
+    return _line(getattr(error, "orig", None) or error)
+
+
+def _hint(error: BaseException) -> str:
+    """Return what to do about the faults that people meet."""
+    cause = _cause(error)
+    return next((f". {hint}" for sign, hint in HINTS.items() if sign in cause), "")
+
+
+def _line(error: BaseException) -> str:
+    """Return the first line of a message, without the statement and its parameters."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,207 @@
+"""Rows of Optuna's tables, written and read in bulk.
+
+Optuna's own path takes a transaction for every parameter and value (HAZARDS 17); one step of ours is one
+transaction. The rows are those that Optuna 5 writes; a test reads them back through Optuna's own storage.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, func, insert, select, update
+
+from qpsearch.study.storage.tables import (
+    configs,
+    directions,
+    intermediate,
+    params,
+    studies,
+    system_attrs,
+    trials,
+    user_attrs,
+    values,
+)
+from qpsearch.vocabulary import Direction
+
+# Built once: SQLAlchemy takes longer to build a statement than a database to run it.
+INSERT_TRIAL, INSERT_PARAMS, INSERT_VALUE = insert(trials), insert(params), insert(values)
+INSERT_INTERMEDIATE = insert(intermediate)
+CLOSE = (
+    update(trials)
+    .where(trials.c.trial_id == bindparam("of_trial"))
+    .values(state=bindparam("ended_as"), datetime_complete=bindparam("ended_at"))
+)
+TAKE_STUDY = select(studies.c.study_id).where(studies.c.study_id == bindparam("of_study")).with_for_update()
+LAST_NUMBER = select(func.max(trials.c.number)).where(trials.c.study_id == bindparam("of_study"))
+
+DIRECTIONS = {Direction.MAXIMIZE: StudyDirection.MAXIMIZE, Direction.MINIMIZE: StudyDirection.MINIMIZE}
+
+
+def insert_study(connection: Connection, name: str, ways: Sequence[Direction]) -> int:
+    """Write a study with the directions of its objectives and return its id."""
+    key = connection.execute(insert(studies).values(study_name=name)).inserted_primary_key
+    assert key is not None
+    rows = [{"study_id": key[0], "objective": index, "direction": DIRECTIONS[way]} for index, way in enumerate(ways)]
+    connection.execute(insert(directions), rows)
+    return int(key[0])
+
+
+def delete_empty_study(connection: Connection, study: int) -> bool:
+    """Delete a study that has no trials, and with it our rows about it; one that has trials stays."""
+    is_empty = connection.execute(select(trials.c.trial_id).where(trials.c.study_id == study).limit(1)).first() is None
+    if is_empty:
+        connection.execute(delete(directions).where(directions.c.study_id == study))
+        connection.execute(delete(studies).where(studies.c.study_id == study))
+    return is_empty
+
+
+def study_id(connection: Connection, name: str) -> int | None:
+    """Return the id of a study, None where there is none of that name."""
+    return connection.execute(select(studies.c.study_id).where(studies.c.study_name == name)).scalar()
+
+
+def insert_trial(connection: Connection, study: int, number: int, trial: FrozenTrial, now: float) -> int:
+    """Write a running trial with all its parameters and system attributes; return its id."""
+    row = {"number": number, "study_id": study, "state": TrialState.RUNNING, "datetime_start": _utc(now)}
+    key = connection.execute(INSERT_TRIAL, row).inserted_primary_key
+    assert key is not None
+    trial_id = int(key[0])
+    rows = [
+        {
+            "trial_id": trial_id,
+            "param_name": name,
+            "param_value": distribution.to_internal_repr(trial.params[name]),
+            "distribution_json": distribution_to_json(distribution),
+        }
+        for name, distribution in trial.distributions.items()
+    ]
+    if rows:
+        connection.execute(INSERT_PARAMS, rows)
+    insert_attrs(connection, system_attrs, trial_id, trial.system_attrs)
+    return trial_id
+
+
+def next_number(connection: Connection, study: int) -> int:
+    """Return the number of a study's next trial, whoever added those before it.
+
+    Takes the study's row as Optuna does when it adds a trial, so that no other tool adds one in between.
+    """
+    connection.execute(TAKE_STUDY, {"of_study": study})
+    last = connection.execute(LAST_NUMBER, {"of_study": study}).scalar()
+    return 0 if last is None else int(last) + 1
+
+
+def insert_attrs(connection: Connection, table: Table, trial_id: int, attrs: Mapping[str, Any]) -> None:
+    """Write attributes of a trial that it does not have yet."""
+    if attrs:
+        rows = [{"trial_id": trial_id, "key": key, "value_json": json.dumps(value)} for key, value in attrs.items()]
+        connection.execute(insert(table), rows)
+
+
+def insert_intermediate(connection: Connection, trial_id: int, step: int, value: float) -> None:
+    """Write the value reported at a step."""
+    number, kind = TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
+    row = {"trial_id": trial_id, "step": step, "intermediate_value": number, "intermediate_value_type": kind}
+    connection.execute(INSERT_INTERMEDIATE, row)
+
+
+def close_trial(connection: Connection, trial_id: int, state: TrialState, results: Sequence[float], now: float) -> None:
+    """End a running trial, with a value for each objective where it has any."""
+    connection.execute(CLOSE, {"of_trial": trial_id, "ended_as": state, "ended_at": _utc(now)})
+    for objective, result in enumerate(results):
+        number, kind = TrialValueModel.value_to_stored_repr(result)
+        row = {"trial_id": trial_id, "objective": objective, "value": number, "value_type": kind}
+        connection.execute(INSERT_VALUE, row)
+
+
+def first_value(trial: FrozenTrial) -> float | None:
+    """Return a trial's value of the first objective, the metric of training; None where it has none."""
+    return trial.values[0] if trial.values else None
+
+
+def read_trials(connection: Connection, study: int, only: Collection[int] | None = None) -> list[FrozenTrial]:
+    """Return the trials of a study that a ledger made, by number, in six queries whatever their number.
+
+    Trials that other Optuna tools added have no configuration that could be trained; they are left alone.
+
+    Args:
+        connection: To the database.
+        study: The study's id.
+        only: Ids of the trials that are wanted; None for all.
+    """
+    wanted = trials.c.study_id == study
+    if only is not None:
+        wanted &= trials.c.trial_id.in_(only)
+    ours = select(trials).join(configs, configs.c.trial_id == trials.c.trial_id)
+    rows = connection.execute(ours.where(wanted).order_by(trials.c.number)).all()
+    parameters = _by_trial(connection, params, wanted)
+    objective = _by_trial(connection, values, wanted)
+    reported = _by_trial(connection, intermediate, wanted)
+    system, user = _by_trial(connection, system_attrs, wanted), _by_trial(connection, user_attrs, wanted)
+    distribution = _cached(json_to_distribution)
+    value_of = TrialValueModel.stored_repr_to_value
+    step_of = TrialIntermediateValueModel.stored_repr_to_intermediate_value
+    found = []
+    for row in rows:
+        own = {
+            line.param_name: (line.param_value, distribution(line.distribution_json))
+            for line in parameters[row.trial_id]
+        }
+        values_of_trial = [value_of(line.value, line.value_type) for line in objective[row.trial_id]]
+        found.append(
+            FrozenTrial(
+                number=row.number,
+                state=row.state,
+                value=None,
+                values=values_of_trial or None,
+                datetime_start=_local(row.datetime_start),
+                datetime_complete=_local(row.datetime_complete),
+                params={name: kind.to_external_repr(number) for name, (number, kind) in own.items()},
+                distributions={name: kind for name, (_, kind) in own.items()},
+                user_attrs={line.key: json.loads(line.value_json) for line in user[row.trial_id]},
+                system_attrs={line.key: json.loads(line.value_json) for line in system[row.trial_id]},
+                intermediate_values={
+                    line.step: step_of(line.intermediate_value, line.intermediate_value_type)
+                    for line in reported[row.trial_id]
+                },
+                trial_id=row.trial_id,
+            )
+        )
+    return found
+
+
+def _by_trial(connection: Connection, table: Table, wanted: ColumnElement[bool]) -> Mapping[int, list[Row[Any]]]:
+    query = select(table).join(trials, trials.c.trial_id == table.c.trial_id).where(wanted)
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(query.order_by(*table.primary_key.columns)):
+        found[row.trial_id].append(row)
+    return found
+
+
+def _cached(
+    read: Callable[[str], optuna.distributions.BaseDistribution],
+) -> Callable[[str], optuna.distributions.BaseDistribution]:
+    """Parse each distinct distribution once; a study of 1,000 trials has a dozen."""
+    known: dict[str, optuna.distributions.BaseDistribution] = {}
+
+    def parse(text: str) -> optuna.distributions.BaseDistribution:
+        if text not in known:
+            known[text] = read(text)
+        return known[text]
+
+    return parse
+
+
+def _utc(now: float) -> datetime:
+    return datetime.fromtimestamp(now, UTC).replace(tzinfo=None)  # Optuna stores naive UTC
+
+
+def _local(stored: datetime | None) -> datetime | None:
+    return None if stored is None else stored.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)

@@ -1,0 +1,178 @@
+"""What the ledger knows of a trial while it is open: its runs, how far each got, what they scored."""
+
+from dataclasses import dataclass, field
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.cost import cost
+from qpsearch.protocol import Assignment, Place, Run
+from qpsearch.space.space import Objective, Search
+from qpsearch.study.trials.checkpoints import KEEP
+from qpsearch.vocabulary import BlockKind, ScoreKind
+
+SLOW_STARTERS = (BlockKind.QUOTIENT_PRODUCT_UNIT, BlockKind.PRODUCT_UNIT, BlockKind.QUOTIENT, BlockKind.ADDITIVE)
+
+
+def stratum(config: TrialConfig) -> str:
+    """Return the kind of block among whose trials this one is judged: the slowest starter that it has.
+
+    A user's own blocks, of which nothing is known, come first.
+
+    Networks with product units learn late (HAZARDS 24); against additive ones a pruner would stop them all.
+    """
+    kinds = {stage.block for stage in config.network.stages}
+    return min(kinds - set(SLOW_STARTERS), default="") or next(kind for kind in SLOW_STARTERS if kind in kinds).value
+
+
+Rejected = tuple[tuple[FrozenTrial, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A drawn trial that is not in the database yet.
+
+    Attributes:
+        number: The number it was drawn for, of which its draw is a function.
+        trial: Its trial in the mirror.
+        frozen: What was drawn.
+        config: What it would train.
+        rejected: Draws before it that may not be trained, each with the reason.
+    """
+
+    number: int
+    trial: optuna.Trial
+    frozen: FrozenTrial
+    config: TrialConfig
+    rejected: Rejected
+
+
+@dataclass(slots=True, kw_only=True)
+class History:
+    """One run: its metric and its checkpoints by epoch."""
+
+    run: Run
+    values: dict[int, float] = field(default_factory=dict)
+    files: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def last_epoch(self) -> int:
+        """Epochs recorded."""
+        return max(self.values, default=0)
+
+    def score(self, kind: ScoreKind, objective: Objective) -> float:
+        """Return the last epoch's value, or the best one's."""
+        if kind is ScoreKind.LAST:
+            return self.values[self.last_epoch]
+        return max(self.values.values(), key=lambda value: objective.sign * value)
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """The last two, from which the run can go on; the newest first."""
+        return tuple(self.files[epoch] for epoch in sorted(self.files, reverse=True)[:KEEP])
+
+    def worth_keeping(self, objective: Objective) -> tuple[str, ...]:
+        """Return the checkpoints of the last epoch and of the best."""
+        last = self.checkpoints[:1]
+        best = max(self.files, key=lambda epoch: (objective.sign * self.values[epoch], epoch), default=None)
+        return last if best is None else tuple(dict.fromkeys((*last, self.files[best])))
+
+    def record(self, epoch: int, value: float, checkpoint: str) -> bool:
+        """Take an epoch in and return whether it is new.
+
+        A repeated one (its checkpoint was lost) keeps its first value. Later epochs' checkpoints were lost too, else
+        this one would not be trained again.
+
+        Raises:
+            ValueError: Epochs between the last one and this one were left out.
+        """
+        last = self.last_epoch
+        if epoch > last + 1:
+            raise ValueError(f"epoch {epoch} was reported after epoch {last}")
+        self.values.setdefault(epoch, value)
+        self.files = {of: name for of, name in self.files.items() if of < epoch}
+        if checkpoint:
+            self.files[epoch] = checkpoint
+        return epoch > last
+
+
+def costs_of(config: TrialConfig, search: Search) -> tuple[float, ...]:
+    """Return a configuration's value of each objective that is a cost."""
+    return tuple(float(getattr(cost(config.network), each.metric)) for each in search.objectives[1:])
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenTrial:
+    """A trial that has not ended.
+
+    Attributes:
+        number: In its study.
+        trial_id: In Optuna's table.
+        config: What it trains.
+        attempt: The current attempt; the last one's while it waits for the next.
+        holder: The lease under which the current attempt runs; None while the trial waits.
+        histories: By replicate.
+        threads: Of the first attempt that reported; later ones repeat them (HAZARDS 37).
+        memory_format: Likewise.
+        placed: Whether the current attempt's place is recorded.
+        deaths: Attempts in a row whose worker died before it had recorded an epoch.
+        began: When the current attempt began, by this driver's monotonic clock.
+    """
+
+    number: int
+    trial_id: int
+    config: TrialConfig
+    attempt: int
+    histories: list[History]
+    holder: int | None = None
+    threads: int | None = None
+    memory_format: str | None = None
+    placed: bool = False
+    deaths: int = 0
+    began: float = 0.0
+
+    @property
+    def stratum(self) -> str:
+        """See ``stratum``."""
+        return stratum(self.config)
+
+    @property
+    def last_values(self) -> tuple[float, ...]:
+        """The last value reported for the first replicate, on which pruning is decided; empty before any report."""
+        first = self.histories[0]
+        return (first.values[first.last_epoch],) if first.values else ()
+
+    def run_is_done(self, replicate: int) -> bool:
+        """Whether a run has all its epochs."""
+        return self.histories[replicate].last_epoch >= self.config.recipe.epochs
+
+    def is_done(self) -> bool:
+        """Whether every run has."""
+        return all(self.run_is_done(history.run.replicate) for history in self.histories)
+
+    def results(self, search: Search) -> tuple[float, ...]:
+        """Return a value for each objective: the mean score over all runs, and the network's costs."""
+        scores = [history.score(search.score, search.objective) for history in self.histories]
+        return (sum(scores) / len(scores), *costs_of(self.config, search))
+
+    def take_place(self, place: Place) -> None:
+        """Record where the current attempt runs, which its first report tells."""
+        self.threads, self.memory_format, self.placed = place.threads, place.memory_format, True
+
+    def worth_keeping(self, objective: Objective) -> tuple[str, ...]:
+        """Return the checkpoints that stay when it is complete: each run's last and best."""
+        return tuple(name for history in self.histories for name in history.worth_keeping(objective))
+
+    def assignment(self) -> Assignment:
+        """Return what is left to do, for a worker."""
+        left = [history for history in self.histories if not self.run_is_done(history.run.replicate)]
+        return Assignment(
+            trial=self.number,
+            attempt=self.attempt,
+            config=self.config,
+            runs=tuple(history.run for history in left),
+            resume_from=left[0].checkpoints if left else (),
+            threads=self.threads,
+            memory_format=self.memory_format,
+        )

@@ -1,0 +1,225 @@
+"""Rows of our own tables about trials: configurations, runs, attempts, epochs, infeasible draws."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import Connection, Float, Integer, bindparam, insert, select, update
+
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.protocol import EpochReport, Failed, Place, Progress, Run
+from qpsearch.seeds import derive_seed
+from qpsearch.space.space import Objective, Search
+from qpsearch.study.storage.optuna_tables import insert_trial
+from qpsearch.study.storage.tables import attempts, configs, epochs, infeasible, runs
+from qpsearch.study.trials.open_trial import History, OpenTrial, Proposal
+from qpsearch.vocabulary import Ending, FailReason, Metric
+
+# Statements of the steps that every report takes, built once: SQLAlchemy takes longer to build one than SQLite to
+# run it.
+OF_TRIAL: Final = bindparam("of_trial", type_=Integer)
+OF_ATTEMPT: Final = bindparam("of_attempt", type_=Integer)
+TOUCH: Final = update(configs).where(configs.c.trial_id == OF_TRIAL).values(revision=bindparam("moved_to"))
+CURRENT_ATTEMPT: Final = update(attempts).where(attempts.c.trial_id == OF_TRIAL, attempts.c.number == OF_ATTEMPT)
+ADD_SECONDS: Final = CURRENT_ATTEMPT.values(
+    seconds=bindparam("so_far_s"), repeated_s=attempts.c.repeated_s + bindparam("more_s")
+)
+PLACE: Final = CURRENT_ATTEMPT.values(
+    host=bindparam("at_host"),
+    device=bindparam("on_device"),
+    threads=bindparam("with_threads"),
+    memory_format=bindparam("in_format"),
+)
+END: Final = CURRENT_ATTEMPT.where(attempts.c.ending.is_(None)).values(  # it ends once
+    ended=bindparam("ended_at"),
+    ending=bindparam("how"),
+    repeated_s=attempts.c.repeated_s + bindparam("lost", type_=Float) * (bindparam("so_far_s") - attempts.c.seconds),
+    seconds=bindparam("so_far_s"),
+    reason=bindparam("why"),
+    detail=bindparam("details"),
+)
+INSERT_EPOCH, INSERT_ATTEMPT, INSERT_CONFIG = insert(epochs), insert(attempts), insert(configs)
+REPORTED: Final = tuple(column.name for column in epochs.c if column.name in EpochReport.__slots__)
+
+
+def insert_new_trial(
+    connection: Connection, study: int, proposal: Proposal, search: Search, revision: int, now: float
+) -> OpenTrial:
+    """Write a drawn trial with its configuration and runs, and the infeasible draws before it."""
+    number = proposal.number
+    for drawn, reason in proposal.rejected:
+        insert_infeasible(connection, study, number, drawn, reason, revision)
+    trial_id = insert_trial(connection, study, number, proposal.frozen, now)
+    insert_config(connection, trial_id, proposal.config, revision)
+    own = [
+        Run(replicate=replicate, seed=derive_seed(search.seed, "run", number, replicate))
+        for replicate in range(search.replicates)
+    ]
+    insert_runs(connection, trial_id, own)
+    histories = [History(run=run) for run in own]
+    return OpenTrial(number=number, trial_id=trial_id, config=proposal.config, attempt=1, histories=histories)
+
+
+def insert_config(connection: Connection, trial_id: int, config: TrialConfig, revision: int) -> None:
+    """Write what a trial trains."""
+    text = config.to_json()
+    row = {"trial_id": trial_id, "config_json": text, "fingerprint": hashlib.sha256(text.encode()).hexdigest()}
+    connection.execute(INSERT_CONFIG, row | {"revision": revision})
+
+
+def touch(connection: Connection, trial_id: int, revision: int) -> None:
+    """Mark a trial as changed in the study's revision, for other drivers to see."""
+    connection.execute(TOUCH, {"of_trial": trial_id, "moved_to": revision})
+
+
+def insert_runs(connection: Connection, trial_id: int, own: Sequence[Run]) -> None:
+    """Write the runs of a trial."""
+    connection.execute(
+        insert(runs), [{"trial_id": trial_id, "replicate": run.replicate, "seed": run.seed} for run in own]
+    )
+
+
+def set_score(connection: Connection, trial_id: int, replicate: int, score: float) -> None:
+    """Write what a complete run scored."""
+    of_run = update(runs).where(runs.c.trial_id == trial_id, runs.c.replicate == replicate)
+    connection.execute(of_run.values(score=score))
+
+
+def insert_attempt(connection: Connection, trial_id: int, number: int, lease_id: int, gpus: float, now: float) -> None:
+    """Write that an attempt begins."""
+    row = {"trial_id": trial_id, "number": number, "lease_id": lease_id, "gpus": gpus, "began": now}
+    connection.execute(INSERT_ATTEMPT, row | {"seconds": 0.0, "repeated_s": 0.0})
+
+
+def update_attempt(
+    connection: Connection, trial: OpenTrial, seconds: float, repeated_s: float, place: Place | None
+) -> None:
+    """Write how long the current attempt has run, and, where given, the place that its first report told."""
+    key = {"of_trial": trial.trial_id, "of_attempt": trial.attempt}
+    connection.execute(ADD_SECONDS, key | {"so_far_s": seconds, "more_s": repeated_s})
+    if place is not None:
+        where = {"at_host": place.host, "on_device": place.device}
+        how = {"with_threads": place.threads, "in_format": place.memory_format}
+        connection.execute(PLACE, key | where | how)
+
+
+def end_attempt(
+    connection: Connection,
+    trial: OpenTrial,
+    ending: Ending,
+    now: float,
+    seconds: float,
+    failed: Failed | None = None,
+) -> None:
+    """End the current attempt; work since its last report is lost unless the attempt ended by a report."""
+    connection.execute(
+        END,
+        {
+            "of_trial": trial.trial_id,
+            "of_attempt": trial.attempt,
+            "ended_at": now,
+            "how": ending.value,
+            "so_far_s": seconds,
+            "lost": float(ending in (Ending.LOST, Ending.INTERRUPTED)),
+            "why": failed.reason.value if failed else None,
+            "details": plain_text(failed.detail) if failed else None,
+        },
+    )
+
+
+def end_attempts_of(connection: Connection, lease_id: int, now: float, revision: int) -> None:
+    """End what is still open of a driver's attempts when it leaves."""
+    own = (attempts.c.lease_id == lease_id) & attempts.c.ending.is_(None)
+    left = list(connection.execute(select(attempts.c.trial_id).where(own)).scalars())
+    if left:
+        connection.execute(update(attempts).where(own).values(ended=now, ending=Ending.INTERRUPTED.value))
+        connection.execute(update(configs).where(configs.c.trial_id.in_(left)).values(revision=revision))
+
+
+def plain_text(text: str) -> str:
+    """Return a text that every database takes: no NUL, and nothing that is not UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+
+
+def insert_epoch(connection: Connection, trial: OpenTrial, progress: Progress, is_new: bool, now: float) -> None:
+    """Write the epoch's row; one that is repeated, its checkpoint lost, only gets its new checkpoint.
+
+    Later epochs' checkpoints were lost too, else this one would not be trained again.
+    """
+    report = progress.report
+    if not is_new:
+        of_run = update(epochs).where(epochs.c.trial_id == trial.trial_id, epochs.c.replicate == progress.replicate)
+        connection.execute(of_run.where(epochs.c.epoch > report.epoch).values(checkpoint=""))
+        connection.execute(of_run.where(epochs.c.epoch == report.epoch).values(checkpoint=report.checkpoint))
+        return
+    key = {"trial_id": trial.trial_id, "replicate": progress.replicate, "attempt": trial.attempt, "reported": now}
+    connection.execute(INSERT_EPOCH, key | {name: getattr(report, name) for name in REPORTED})
+
+
+def insert_infeasible(
+    connection: Connection, study: int, number: int, drawn: FrozenTrial, reason: str, revision: int
+) -> None:
+    """Write a draw from which nothing can be built, made for the trial of that number."""
+    params = {
+        name: [kind.to_internal_repr(drawn.params[name]), distribution_to_json(kind)]
+        for name, kind in drawn.distributions.items()
+    }
+    connection.execute(
+        insert(infeasible).values(
+            study_id=study, number=number, params_json=json.dumps(params), reason=reason, revision=revision
+        )
+    )
+
+
+def read_infeasible(connection: Connection, study: int, since: int) -> dict[int, list[FrozenTrial]]:
+    """Return the infeasible draws of later revisions than ``since``, by the number they were made for."""
+    found: dict[int, list[FrozenTrial]] = {}
+    query = select(infeasible).where(infeasible.c.study_id == study, infeasible.c.revision > since)
+    for row in connection.execute(query.order_by(infeasible.c.infeasible_id)):
+        drawn = {
+            name: (value, json_to_distribution(text)) for name, (value, text) in json.loads(row.params_json).items()
+        }
+        trial = create_trial(
+            state=TrialState.RUNNING,
+            params={name: kind.to_external_repr(value) for name, (value, kind) in drawn.items()},
+            distributions={name: kind for name, (_, kind) in drawn.items()},
+        )
+        found.setdefault(row.number, []).append(trial)
+    return found
+
+
+def read_histories(connection: Connection, trial_id: int, objective: Objective) -> list[History]:
+    """Return the runs of a trial with their epochs, by replicate."""
+    own = connection.execute(select(runs).where(runs.c.trial_id == trial_id).order_by(runs.c.replicate))
+    histories = [History(run=Run(replicate=row.replicate, seed=row.seed)) for row in own]
+    for row in connection.execute(select(epochs).where(epochs.c.trial_id == trial_id).order_by(epochs.c.epoch)):
+        value = row.val_accuracy if objective.metric is Metric.VAL_ACCURACY else row.val_loss
+        histories[row.replicate].record(row.epoch, float("inf") if value is None else value, row.checkpoint)
+    return histories
+
+
+def read_open_trial(
+    connection: Connection, trial_id: int, number: int, config: TrialConfig, objective: Objective
+) -> OpenTrial:
+    """Return an open trial as it stands in the database."""
+    own = connection.execute(select(attempts).where(attempts.c.trial_id == trial_id).order_by(attempts.c.number)).all()
+    placed = next((row for row in own if row.threads is not None), None)
+    productive = set(connection.execute(select(epochs.c.attempt).where(epochs.c.trial_id == trial_id)).scalars())
+    deaths = 0
+    for row in own:
+        died = row.ending == Ending.LOST and row.reason == FailReason.WORKER_LOST and row.number not in productive
+        deaths = deaths + 1 if died else 0
+    return OpenTrial(
+        number=number,
+        trial_id=trial_id,
+        config=config,
+        attempt=own[-1].number,
+        holder=own[-1].lease_id if own[-1].ending is None else None,
+        histories=read_histories(connection, trial_id, objective),
+        threads=placed.threads if placed else None,
+        memory_format=placed.memory_format if placed else None,
+        deaths=deaths,
+    )

@@ -1,0 +1,79 @@
+"""Counting agrees with looking at every point, and refusals say why."""
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+
+from qpsearch.architecture.candidates import Point, check_feasible, every_point, survey
+from qpsearch.errors import Infeasible, SpaceError
+from qpsearch.space import build_space, edited, load_space, parse_space
+from qpsearch.space.counting import continuous_leaves, count_points
+from tests.helpers import SPACES
+from tests.space.generate import documents
+
+
+def shipped(name: str) -> Any:
+    return load_space(next(path for path in SPACES if path.stem == name))
+
+
+@given(document=documents())
+@settings(max_examples=100, deadline=None)
+def test_the_count_is_that_of_the_points(document: dict[str, Any]) -> None:
+    space = build_space(document)
+    count = count_points(space.network, space.training)
+    if continuous_leaves(space.network, space.training):
+        assume(count == float("inf"))
+        with_ones = count_points(space.network, space.training, continuous=1)
+        assert 1 <= with_ones < float("inf")
+        return
+    assume(count <= 3000)
+    found = list(every_point(space))
+    assert len(found) == count
+    drawn = [tuple(point.draw.params.items()) for point in found if isinstance(point, Point)]
+    assert len(set(drawn)) == len(drawn)
+
+
+@pytest.mark.parametrize(
+    ("name", "points", "allowed"),
+    [("quotient-table", 6, 6), ("alpha-ablation", 15, 7), ("pure-cifar10", 10, 10), ("placement", 8, 8)],
+)
+def test_the_grids_of_the_papers(name: str, points: int, allowed: int) -> None:
+    space = shipped(name)
+    assert space.search.budget.trials == points
+    assert sum(isinstance(point, Point) for point in every_point(space)) == allowed
+
+
+def test_cifar_has_that_many_networks() -> None:
+    """9 depths and 3 blocks a stage, 2 norms, 2 placements, 3 inits, 3 shortcuts, and rules where a block is."""
+    space = shipped("cifar")
+    shared = 2 * 2 * 3 * 3
+    with_unit, without = 27 - 8, 8  # of the ways to choose three blocks, those with a product unit
+    assert count_points(space.network, None, continuous=1) == 9**3 * shared * (with_unit * 2 * 2 + without)
+    assert count_points(space.network, None) == float("inf")
+
+
+def test_a_space_in_which_nothing_is_feasible_is_explained() -> None:
+    text = next(path for path in SPACES if path.stem == "cifar").read_text()
+    space = parse_space(edited(text, {"search.limits.parameters": "<= 1K", "search.limits.macs": "<= 2M"}))
+    with pytest.raises(SpaceError) as caught:
+        check_feasible(space)
+    message = str(caught.value)
+    assert (
+        "none of 1000 draws may be trained. Refused by: limit parameters <= 1,000 (1000 of 1000 draws, the nearest had"
+        in message
+    )
+    assert message.endswith("Loosen it.")
+
+
+def test_refusals_are_counted_by_what_they_broke() -> None:
+    space = shipped("mixed")
+    found, refusals = survey(space, 300, seed=1)
+    assert len(found) + refusals.counts.total() == 300
+    assert {rule.split()[0] for rule in refusals.counts} == {"limit", "forbid", "require", "stage"}
+    nearest = next(value for rule, value in refusals.nearest.items() if rule.startswith("limit macs"))
+    assert nearest > 75e6
+
+
+def test_every_reason_is_infeasible_and_not_an_error() -> None:
+    assert all(isinstance(each, Point | Infeasible) for each in every_point(shipped("alpha-ablation")))

@@ -1,0 +1,112 @@
+"""The mirror against plain Optuna, and what it shows the sampler."""
+
+import warnings
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from qpsearch.protocol import Failed
+from qpsearch.seeds import derive_seed
+from qpsearch.space import Space, parse_space, settle
+from qpsearch.study import queries
+from qpsearch.study.search.pruners import PRUNERS
+from qpsearch.study.search.replica import Mirror
+from qpsearch.study.search.samplers import SAMPLERS, OptunaChooser
+from qpsearch.study.storage.database import Database
+from qpsearch.vocabulary import FailReason, PrunerKind, SamplerKind
+from tests.helpers import accuracy_of, new_ledger, progress, release, train_all
+from tests.scripted import Behaviour, space_text
+
+
+def test_registries_hold_every_kind() -> None:
+    assert set(SAMPLERS) == set(SamplerKind)
+    assert set(PRUNERS) == set(PrunerKind)
+
+
+@pytest.mark.parametrize("kind", [SamplerKind.TPE, SamplerKind.RANDOM])
+def test_suggestions_are_those_of_plain_optuna_on_the_database(sqlite_url: str, kind: SamplerKind) -> None:
+    """HAZARDS 36: 40 of 40 suggestions alike."""
+    space = parse_space(space_text(Behaviour.IMPROVES, trials=40, sampler=kind.value))
+    with new_ledger(sqlite_url, space) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            train_all(ledger, assignment)
+    database = Database.open(sqlite_url)
+    ours = queries.frozen_trials(database, "scripted")
+    values = {trial.number: trial.value for trial in ours}
+    steps = {trial.number: trial.intermediate_values for trial in ours}
+    database.close()
+    plain = optuna.create_study(storage=f"{sqlite_url}2", study_name="plain", direction="maximize")
+    for number in range(40):
+        plain.sampler = SAMPLERS[kind](derive_seed(0, "sampler", number, 0))
+        trial = plain.ask()
+        settle(space, OptunaChooser(trial))
+        for step, value in steps[number].items():
+            trial.report(value, step)
+        plain.tell(trial, values[number])
+    assert [trial.params for trial in plain.get_trials()] == [trial.params for trial in ours]
+    release(plain._storage)
+
+
+def share_of_failing(sqlite_url: str, seed: int) -> float:
+    """Run a study in which quotient blocks always diverge; return their share among the last 30 of 60 trials."""
+    blocks = []
+    with new_ledger(sqlite_url, parse_space(space_text(Behaviour.IMPROVES, trials=60, seed=seed))) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            blocks.append(assignment.config.network.stages[0].block == "quotient")
+            if blocks[-1]:
+                ledger.fail(assignment.trial, assignment.attempt, Failed(reason=FailReason.DIVERGED, detail="x"))
+            else:
+                train_all(ledger, assignment)
+    database = Database.open(sqlite_url)
+    states = [trial.state for trial in queries.frozen_trials(database, "scripted")]
+    database.close()
+    assert states.count(TrialState.FAIL) == sum(blocks)  # the database keeps the truth
+    return sum(blocks[-30:]) / 30
+
+
+def test_failures_teach_the_sampler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HAZARDS 31: TPE ignores FAIL, so that it goes on asking for what always diverges."""
+    seeds = range(4)
+    taught = sum(share_of_failing(f"sqlite:///{tmp_path}/taught{seed}.db", seed) for seed in seeds) / 4
+
+    def forget(self: Mirror, trial_id: int) -> None:
+        self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+
+    monkeypatch.setattr(Mirror, "_violate", forget)
+    untaught = sum(share_of_failing(f"sqlite:///{tmp_path}/untaught{seed}.db", seed) for seed in seeds) / 4
+    assert taught < untaught / 2
+
+
+def test_a_slow_starter_is_judged_among_its_like(sqlite_url: str) -> None:
+    """HAZARDS 24: low-fidelity pruning kills product-unit nets, which start slowly."""
+    space = parse_space(space_text(Behaviour.IMPROVES, trials=60, pruner="median", sampler="random", epochs=6))
+    slow_best = 0.0
+    with new_ledger(sqlite_url, space) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            slow = assignment.config.network.stages[0].block == "product_unit"
+            for epoch in range(1, 7):
+                late = 0.1 if slow and epoch < 5 else 0.5
+                value = late + accuracy_of(assignment) / 10
+                if not ledger.report(assignment.trial, assignment.attempt, progress(epoch, value)):
+                    break
+            slow_best = max(slow_best, value if slow and epoch == 6 else 0)
+    database = Database.open(sqlite_url)
+    records = queries.trial_records(database, "scripted")
+    database.close()
+    slow_ones = [record for record in records if record.params["network.stages.0.block"] == "product_unit"]
+    complete = [record for record in slow_ones if record.state == "COMPLETE"]
+    assert len(complete) >= len(slow_ones) * 0.3
+    assert any(record.state == "PRUNED" for record in slow_ones)
+    assert max(record.value for record in complete) == pytest.approx(slow_best)  # type: ignore[type-var]
+
+
+def test_making_a_mirror_warns_of_nothing_and_says_nothing(
+    sqlite_url: str, space: Space, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with new_ledger(sqlite_url, space) as ledger:
+            ledger.ask()
+    assert capsys.readouterr() == ("", "")
