@@ -262,6 +262,15 @@ class Dispatcher(StrEnum):
     INLINE = "inline"
 
 
+class Evaluator(StrEnum):
+    """Who judges which parameters decide; ``branches`` is ours, the others are Optuna's own."""
+
+    BRANCHES = "branches"
+    FANOVA = "fanova"
+    PED_ANOVA = "ped-anova"
+    MDI = "mdi"
+
+
 class Confidence(StrEnum):
     """How sure an expert is of a prior."""
 

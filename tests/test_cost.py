@@ -5,7 +5,7 @@ import torch
 
 from qpsearch.architecture.config import Network
 from qpsearch.architecture.cost import Cost, cost
-from qpsearch.architecture.named import listed, reference_network
+from qpsearch.architecture.named import list_networks, named_network
 from qpsearch.models import build_model
 from qpsearch.models.summary import layers_of
 from tests.models.settings import random_network
@@ -26,6 +26,6 @@ def test_cost_equals_the_built_network(seed: int) -> None:
     assert cost(network) == measured(network)
 
 
-@pytest.mark.parametrize("name", [name for name, _ in listed()])
+@pytest.mark.parametrize("name", [name for name, _ in list_networks()])
 def test_cost_equals_the_reference_networks(name: str) -> None:
-    assert cost(reference_network(name)) == measured(reference_network(name))
+    assert cost(named_network(name)) == measured(named_network(name))

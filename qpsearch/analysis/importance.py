@@ -11,7 +11,6 @@ import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +28,7 @@ from qpsearch.errors import UserError
 from qpsearch.space.space import Objective
 from qpsearch.study.search.optuna_logging import quiet_optuna
 from qpsearch.study.storage.optuna_tables import DIRECTIONS
+from qpsearch.vocabulary import Evaluator
 
 FEWEST: Final = 8  # complete trials below which a forest says nothing
 RESAMPLES: Final = 20
@@ -37,15 +37,6 @@ MANY: Final = 300  # trials above which resampled forests are kept small: their 
 INTERVAL: Final = (0.05, 0.95)
 FOREST: Final = 200  # trees of the one that predicts: each trial has some that have not seen it
 NO_SPLIT: Final = "zero total variance"  # as Optuna's fANOVA says it
-
-
-class Evaluator(StrEnum):
-    """Names of the evaluators."""
-
-    BRANCHES = "branches"
-    FANOVA = "fanova"
-    PED_ANOVA = "ped-anova"
-    MDI = "mdi"
 
 
 TITLES: dict[Evaluator, str] = {

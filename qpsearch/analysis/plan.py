@@ -13,7 +13,15 @@ from typing import Final
 import numpy as np
 from optuna.trial import TrialState
 
-from qpsearch.architecture.candidates import Point, Refusals, every_point, nothing_feasible, on_the_grid, point, survey
+from qpsearch.architecture.candidates import (
+    Candidate,
+    Refusals,
+    candidate,
+    every_candidate,
+    nothing_feasible,
+    on_the_grid,
+    survey,
+)
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import Cost, cost, training_bytes
 from qpsearch.errors import Infeasible, SpaceError
@@ -21,7 +29,7 @@ from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.space.counting import count_points
 from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange
-from qpsearch.study.search.replica import Mirror
+from qpsearch.study.search.replica import Replica
 from qpsearch.study.trials.open_trial import stratum
 from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind, Scalar
 
@@ -76,7 +84,7 @@ class Plan:
     largest: Size
     epochs: float
     kept: float
-    points: Sequence[Point]
+    points: Sequence[Candidate]
     trials: int
 
     @property
@@ -143,7 +151,7 @@ def mean_seconds(plan: Plan, measured: Sequence[float]) -> float:
     return float(np.mean(epoch_s)) * plan.epochs
 
 
-def kept_share(space: Space, points: Sequence[Point]) -> float:
+def kept_share(space: Space, points: Sequence[Candidate]) -> float:
     """Simulate how many epochs the pruner leaves of a search.
 
     Up to a hundred trials with the blocks of the given points learn along saturating curves of random height, speed
@@ -153,31 +161,31 @@ def kept_share(space: Space, points: Sequence[Point]) -> float:
     if search.pruner is PrunerKind.NONE:
         return 1.0
     epochs, generator = min(space.most_epochs, SIMULATED_EPOCHS), random.Random(derive_seed(search.seed, "plan"))
-    mirror = Mirror("plan", [Direction.MAXIMIZE], SamplerKind.RANDOM, search.pruner, search.seed, epochs)
+    replica = Replica("plan", [Direction.MAXIMIZE], SamplerKind.RANDOM, search.pruner, search.seed, epochs)
     trials, spent = min(search.budget.trials, SIMULATED_TRIALS), 0
     for number in range(trials):
-        mirror.accept(mirror.ask(number, 0), number, stratum(points[number % len(points)].config))
+        replica.accept(replica.ask(number, 0), number, stratum(points[number % len(points)].config))
         left = epochs * (search.replicates - 1)
         height, speed = generator.gauss(0.8, 0.1), generator.uniform(0.05, 0.4) * epochs
         state, value = TrialState.COMPLETE, 0.0
         for epoch in range(1, epochs + 1):
             spent += 1
             value = height * (1 - math.exp(-epoch / speed)) + generator.gauss(0, 0.02)
-            stop, _ = mirror.report(number, epoch, value)
+            stop, _ = replica.report(number, epoch, value)
             if stop and epoch < epochs:
                 state, left = TrialState.PRUNED, 0  # the first replicate decides for all
                 break
         spent += left
-        mirror.close(number, state, (value,))
+        replica.close(number, state, (value,))
     return spent / (trials * epochs * search.replicates)
 
 
-def _looked_at(space: Space) -> tuple[list[Point], Refusals]:
+def _looked_at(space: Space) -> tuple[list[Candidate], Refusals]:
     """Return every point of a small finite space, or those of a thousand draws."""
     if count_points(space.network, space.training) > ENUMERATED:
         return survey(space, DRAWS, derive_seed(space.search.seed, "plan"))
     found, refusals = [], Refusals()
-    for each in every_point(space):
+    for each in every_candidate(space):
         refusals.draws += 1
         if isinstance(each, Infeasible):
             refusals.add(each)
@@ -202,11 +210,11 @@ class _Corner:
                 return self._end(low, high)
 
 
-def _corners(space: Space) -> Iterator[Point]:
+def _corners(space: Space) -> Iterator[Candidate]:
     for index in range(CORNERS):
         for end in (min, max):
             with contextlib.suppress(Infeasible):
-                yield point(space, _Corner(derive_seed(space.search.seed, "corner", index), end))
+                yield candidate(space, _Corner(derive_seed(space.search.seed, "corner", index), end))
 
 
 def _size(config: TrialConfig) -> Size:

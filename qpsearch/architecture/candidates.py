@@ -1,6 +1,6 @@
 """Points of a space that may be trained: resolved, and allowed by the space's own limits and conditions.
 
-Everything here is arithmetic. Whoever draws (a sampler, a seeded generator, a stored draw) comes through ``point``,
+Everything here is arithmetic. Whoever draws (a sampler, a seeded generator, a stored draw) comes through ``candidate``,
 so nothing that a space rules out is ever dispatched.
 """
 
@@ -16,7 +16,7 @@ from qpsearch.architecture.plugins import OWN_BLOCKS
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.seeds import derive_seed
-from qpsearch.space import Chooser, Draw, RandomChooser, Space, settle
+from qpsearch.space import Chooser, Draw, RandomChooser, Space, draw
 from qpsearch.space.constraints import Limit, lookup_in
 from qpsearch.space.domains import Choice, Domain, IntRange
 from qpsearch.space.expressions.nodes import ExpressionError
@@ -28,7 +28,7 @@ TRIED_WITH_OWN: Final = 16  # draws whose own blocks are tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class Candidate:
     """A draw with what it resolves to."""
 
     draw: Draw
@@ -62,19 +62,19 @@ class Refusals:
         return "; ".join(parts)
 
 
-def point(space: Space, chooser: Chooser) -> Point:
+def candidate(space: Space, chooser: Chooser) -> Candidate:
     """Draw a point.
 
     Raises:
         Infeasible: It cannot be built, or a limit or condition of the space rules it out.
     """
-    draw = settle(space, chooser)
-    config = resolve(space, draw)
-    check(space, draw, config)
-    return Point(draw=draw, config=config)
+    drawn = draw(space, chooser)
+    config = resolve(space, drawn)
+    check_allowed(space, drawn, config)
+    return Candidate(draw=drawn, config=config)
 
 
-def check(space: Space, draw: Draw, config: TrialConfig) -> None:
+def check_allowed(space: Space, drawn: Draw, config: TrialConfig) -> None:
     """Check a configuration against limits and conditions.
 
     Raises:
@@ -87,7 +87,7 @@ def check(space: Space, draw: Draw, config: TrialConfig) -> None:
 
     for limit in space.search.limits:
         _check_limit(limit, float(getattr(costs(), limit.metric)))
-    lookup = lookup_in(draw.facts, lambda name: float(getattr(costs(), name)))
+    lookup = lookup_in(drawn.facts, lambda name: float(getattr(costs(), name)))
     for condition in space.search.conditions:
         try:
             allowed = condition.allows(lookup)
@@ -97,7 +97,7 @@ def check(space: Space, draw: Draw, config: TrialConfig) -> None:
             raise Infeasible(str(condition), str(condition))
 
 
-def sample(space: Space, count: int, seed: int = 0) -> list[Point]:
+def sample(space: Space, count: int, seed: int = 0) -> list[Candidate]:
     """Draw feasible points evenly from a space; a function of the seed.
 
     Raises:
@@ -118,18 +118,18 @@ def check_feasible(space: Space) -> None:
         try_own_blocks(found.config.network)
 
 
-def survey(space: Space, count: int, seed: int = 0) -> tuple[list[Point], Refusals]:
+def survey(space: Space, count: int, seed: int = 0) -> tuple[list[Candidate], Refusals]:
     """Draw so many times; return the points that may be trained, and why the others may not."""
     found, refusals = [], Refusals(draws=count)
     for index in range(count):
         try:
-            found.append(point(space, RandomChooser(derive_seed(seed, "survey", index))))
+            found.append(candidate(space, RandomChooser(derive_seed(seed, "survey", index))))
         except Infeasible as refused:
             refusals.add(refused)
     return found, refusals
 
 
-def every_point(space: Space) -> Iterator[Point | Infeasible]:
+def every_candidate(space: Space) -> Iterator[Candidate | Infeasible]:
     """Yield each point of a finite space once, in the order of its domains, or why it may not be trained.
 
     Raises:
@@ -139,7 +139,7 @@ def every_point(space: Space) -> Iterator[Point | Infeasible]:
     while True:
         chooser = _Odometer(places)
         try:
-            yield point(space, chooser)
+            yield candidate(space, chooser)
         except Infeasible as refused:
             yield refused
         places = chooser.places
@@ -154,7 +154,7 @@ def on_the_grid(space: Space, budget: Budget) -> Budget:
     """Return a budget of no more trials than a grid has points that may be trained; without a grid, as it is."""
     if space.search.sampler is not SamplerKind.GRID:
         return budget
-    allowed = sum(isinstance(each, Point) for each in every_point(space))
+    allowed = sum(isinstance(each, Candidate) for each in every_candidate(space))
     return budget.updated(trials=min(budget.trials, allowed))
 
 
@@ -185,11 +185,11 @@ def _listed(name: str, domain: Domain) -> tuple[Scalar, ...] | range:
             raise ValueError(f"{name} is continuous")
 
 
-def _first_feasible(space: Space, seed: int) -> Point:
+def _first_feasible(space: Space, seed: int) -> Candidate:
     refusals = Refusals(draws=TRIES)
     for attempt in range(TRIES):
         try:
-            return point(space, RandomChooser(derive_seed(seed, attempt)))
+            return candidate(space, RandomChooser(derive_seed(seed, attempt)))
         except Infeasible as refused:
             refusals.add(refused)
     raise SpaceError([nothing_feasible(space, refusals)])

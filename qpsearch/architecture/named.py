@@ -19,7 +19,7 @@ from typing import Final
 from qpsearch.architecture.config import Network, ProductUnitRules, QuotientRules, Stage
 from qpsearch.architecture.resolve import alpha_for, check_shapes, resolve
 from qpsearch.errors import UserError, nearest
-from qpsearch.space import StoredChooser, build_space, settle
+from qpsearch.space import StoredChooser, build_space, draw
 from qpsearch.space.schema.network import BLOCK
 from qpsearch.vocabulary import (
     BlockKind,
@@ -95,7 +95,7 @@ IMAGENET: Final = {  # blocks a stage, and what they are
 }
 
 
-def reference_network(name: str, *, classes: int | None = None, width: int | None = None) -> Network:
+def named_network(name: str, *, classes: int | None = None, width: int | None = None) -> Network:
     """Return the network of a name such as ``quotient44``.
 
     Args:
@@ -126,7 +126,7 @@ def reference_network(name: str, *, classes: int | None = None, width: int | Non
     return network
 
 
-def listed() -> Iterator[tuple[str, str]]:
+def list_networks() -> Iterator[tuple[str, str]]:
     """Yield the name of each network that has one in the papers, or is a default, with its source."""
     for family, facts in FAMILIES.items():
         yield from ((f"{family}{depth}", facts.source) for depth in DEPTHS)
@@ -218,5 +218,5 @@ def _by_default(block: str, count: int, classes: int, width: int) -> Network:
             "training": {"epochs": 1},
         }
     )
-    network = resolve(space, settle(space, StoredChooser({}))).network
+    network = resolve(space, draw(space, StoredChooser({}))).network
     return Network(channels=3, size=32, classes=classes, stem_width=width, stages=network.stages)

@@ -355,6 +355,6 @@ PAPER_RULES: Final = (
 )
 
 
-def spelled(value: object) -> str:
+def yaml_text(value: object) -> str:
     """Return a default as a space file spells it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -29,7 +29,7 @@ GROUP: Final = "qpsearch.blocks"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnBlock:
-    """A block of a user's own; ``qpsearch.models.own_block`` makes one.
+    """A block of a user's own; ``qpsearch.models.custom_block`` makes one.
 
     Attributes:
         name: The word in space files.
@@ -75,14 +75,14 @@ def register(block: OwnBlock) -> None:
         given = f"block {block.name!r}: {build!r} builds nothing."
         raise UserError(f"{given} Expected a function of a stage, the channels that come in, and the stride.")
     for name, rule in block.rules.items():
-        is_rule = isinstance(rule, LeafField) and not isinstance(rule.kind, type) and hasattr(rule.kind, "parse")
+        is_rule = isinstance(rule, LeafField) and not isinstance(rule.type, type) and hasattr(rule.type, "parse")
         if not IDENTIFIER.fullmatch(name) or not is_rule:
             raise UserError(
                 f"block {block.name!r}: {name!r} is no rule. Expected a word and a Rule, such as "
-                "Rule(kind=Whole(1, 64), default=4, doc='...')."
+                "Rule(type=Integer(1, 64), default=4, doc='...')."
             )
         try:
-            rule.kind.parse(rule.default, name)  # type: ignore[arg-type]  # what is no scalar is refused
+            rule.type.parse(rule.default, name)  # type: ignore[arg-type]  # what is no scalar is refused
         except ValueError as error:
             given = "has no default" if rule.default is REQUIRED else f"has a default that it cannot have: {error}"
             raise UserError(f"block {block.name!r}: rule {name!r} {given.rstrip('.')}.") from None
@@ -117,7 +117,7 @@ def blamed(block: str) -> Iterator[None]:
         raise UserError(f"block {block!r}: {_place(error)}{_said(error)}.") from error
 
 
-def load(given: str) -> None:
+def load_modules(given: str) -> None:
     """Import modules, and register every ``OwnBlock`` that stands in one.
 
     Args:
@@ -130,7 +130,7 @@ def load(given: str) -> None:
         module = _imported(word)
         found = [value for value in vars(module).values() if isinstance(value, OwnBlock)]
         if not found:
-            raise UserError(f"{word}: has no block. Expected NAME = own_block(...) at the top level of the module.")
+            raise UserError(f"{word}: has no block. Expected NAME = custom_block(...) at the top level of the module.")
         for block in found:
             register(block)
 
@@ -149,14 +149,16 @@ def load_installed() -> None:
                 f"block {point.name!r} of an installed package cannot be loaded: {_said(error)}."
             ) from error
         if not isinstance(block, OwnBlock):
-            raise UserError(f"entry point {point.name!r} of {GROUP} is no block. Expected what own_block(...) returns.")
+            raise UserError(
+                f"entry point {point.name!r} of {GROUP} is not a block. Expected the result of custom_block(...)."
+            )
         register(block)
 
 
 def load_everything() -> None:
     """Register what a worker or a command may need: installed blocks, and the modules that QPSEARCH_IMPORT names."""
     load_installed()
-    load(os.environ.get(VARIABLE, ""))
+    load_modules(os.environ.get(VARIABLE, ""))
 
 
 def runtime_env() -> dict[str, Any]:

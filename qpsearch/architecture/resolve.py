@@ -57,14 +57,14 @@ ALPHA_OF_LINEAR: Final = 4.0  # rule Q3, at 20 layers; of others nothing is know
 ALPHA_BY_DEPTH: Final = ((20, 2.0), (44, 1.8), (56, 1.7), (110, 1.5))  # rules Q4, Q5
 
 
-def resolve(space: Space, draw: Draw) -> TrialConfig:
+def resolve(space: Space, drawn: Draw) -> TrialConfig:
     """Turn a draw into a configuration.
 
     Raises:
         Infeasible: The parts do not fit together (``check_shapes``), or batches are too small for their normalisation.
     """
     facts = DATASETS[space.data.dataset]
-    network = draw.values["network"]
+    network = drawn.values["network"]
     stem = {f"stem_{name}": value for name, value in network["stem"].items()}
     alpha = alpha_for(_layers(network["stages"]))
     config = TrialConfig(
@@ -76,7 +76,7 @@ def resolve(space: Space, draw: Draw) -> TrialConfig:
             stages=tuple(_stage(stage, alpha) for stage in network["stages"]),
             **_typed(Network, stem),
         ),
-        recipe=_recipe(draw.values["training"]),
+        recipe=_recipe(drawn.values["training"]),
     )
     check_shapes(config.network)
     _check_batches(config)

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from qpsearch.architecture.config import Network, Stage
 from qpsearch.architecture.layout import is_own
-from qpsearch.architecture.paper_rules import spelled
+from qpsearch.architecture.paper_rules import yaml_text
 from qpsearch.architecture.resolve import check_shapes
 from qpsearch.errors import Infeasible
 from qpsearch.space.schema.network import rule_paths
-from qpsearch.space.schema.value_types import Flag, Kind, Number, OneOf, OrWord, Whole
+from qpsearch.space.schema.value_types import Flag, Integer, Number, OneOf, Optional, ValueType
 from qpsearch.vocabulary import Scalar, StemActivation
 
 # The numbers that an audit tries for the settings that are numbers.
@@ -22,7 +22,7 @@ TRIED: Final[dict[tuple[str, ...], tuple[Scalar, ...]]] = {
 }
 
 
-def otherwise(network: Network) -> Iterator[tuple[str, Network]]:
+def one_at_a_time(network: Network) -> Iterator[tuple[str, Network]]:
     """Yield a network with one setting changed at a time, in all its stages; what cannot be together is left out.
 
     A setting of words takes each of its other words, one of numbers those that are tried for it.
@@ -33,24 +33,24 @@ def otherwise(network: Network) -> Iterator[tuple[str, Network]]:
     for rule in rule_paths():
         if not all(rule.belongs_to(stage.block) for stage in network.stages):
             continue
-        for value in TRIED.get(rule.path, _values(rule.field.kind)):
+        for value in TRIED.get(rule.path, _values(rule.field.type)):
             stages = tuple(_changed(stage, rule.path, value) for stage in network.stages)
             if stages != network.stages:
-                label = f"{'.'.join(rule.path)}: {'none' if value is None else spelled(value)}"
+                label = f"{'.'.join(rule.path)}: {'none' if value is None else yaml_text(value)}"
                 yield from _feasible(label, replace(network, stages=stages))
 
 
-def _values(kind: Kind) -> tuple[Scalar, ...]:
+def _values(kind: ValueType) -> tuple[Scalar, ...]:
     match kind:
         case Number(high=high, above=True):
             return (high,)
-        case Whole(low=low, high=high) | Number(low=low, high=high):
+        case Integer(low=low, high=high) | Number(low=low, high=high):
             return (low, high)
         case OneOf(words=words):
             return tuple(words)
         case Flag():
             return (True, False)
-        case OrWord(kind=inner, is_value=is_value):
+        case Optional(type=inner, is_value=is_value):
             return _values(inner) if is_value else (None, *_values(inner))  # ``auto`` stands for one of the others
         case _:
             return ()

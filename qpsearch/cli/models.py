@@ -13,11 +13,11 @@ from rich.table import Table
 from qpsearch.architecture.config import Network
 from qpsearch.architecture.cost import Cost, cost, try_own_blocks
 from qpsearch.architecture.layout import is_own
-from qpsearch.architecture.named import listed, reference_network
-from qpsearch.architecture.paper_rules import PAPER_RULES, PaperRule, spelled
+from qpsearch.architecture.named import list_networks, named_network
+from qpsearch.architecture.paper_rules import PAPER_RULES, PaperRule, yaml_text
 from qpsearch.architecture.plugins import blamed
 from qpsearch.architecture.resolve import check_shapes
-from qpsearch.architecture.variations import otherwise
+from qpsearch.architecture.variations import one_at_a_time
 from qpsearch.cli.options import Json, print_json
 from qpsearch.cli.rules_table import described, markdown, short, values_of
 from qpsearch.errors import Infeasible, UserError
@@ -44,7 +44,9 @@ LOOKED_AT = (
 
 app = typer.Typer(help="Look at networks and at the papers' design rules.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="A network, such as quotient44; see qpsearch model list.", metavar="NAME")]
+NetworkName = Annotated[
+    str, typer.Argument(help="A network, such as quotient44; see qpsearch model list.", metavar="NAME")
+]
 Classes = Annotated[int | None, typer.Option(min=2, max=100_000, help="Outputs of the head; default 10 or 1000.")]
 Width = Annotated[int | None, typer.Option(min=1, max=2048, help="Channels of the first stage of a depth 6n + 2.")]
 
@@ -52,7 +54,7 @@ Width = Annotated[int | None, typer.Option(min=1, max=2048, help="Channels of th
 @app.command("list")
 def list_(as_json: Json = False) -> None:
     """Show the named networks with their costs."""
-    rows = [(name, source, reference_network(name)) for name, source in listed()]
+    rows = [(name, source, named_network(name)) for name, source in list_networks()]
     if as_json:
         print_json(
             {"models": [{"name": name} | asdict(cost(network)) | {"source": source} for name, source, network in rows]}
@@ -65,11 +67,11 @@ def list_(as_json: Json = False) -> None:
 
 
 @app.command("show")
-def show(name: Name, classes: Classes = None, width: Width = None, as_json: Json = False) -> None:
+def show(name: NetworkName, classes: Classes = None, width: Width = None, as_json: Json = False) -> None:
     """Show a network layer by layer: shapes, parameters, multiply-accumulates, activation bytes of one image."""
     from qpsearch.models.summary import layers_of
 
-    network = reference_network(name, classes=classes, width=width)
+    network = named_network(name, classes=classes, width=width)
     try_own_blocks(network)
     layers, total = layers_of(network), cost(network)
     if as_json:
@@ -108,7 +110,7 @@ def rules(
 
 @app.command("audit")
 def audit(
-    name: Name,
+    name: NetworkName,
     steps: Annotated[str, typer.Option(metavar="N,...", help="Look after so many steps.")] = "0,1,10,100",
     scales: Annotated[str, typer.Option(metavar="X,...", help="Standard deviations of the inputs.")] = "1e-3,1,1e3",
     precisions: Annotated[str, typer.Option(metavar="NAME,...", help="In what it computes.")] = "float32,bfloat16",
@@ -127,7 +129,7 @@ def audit(
 
     Exits with 1 where something of the network itself did not.
     """
-    network = _resized(reference_network(name), size)
+    network = _resized(named_network(name), size)
     counts, spreads = _numbers(steps, "steps", int), _numbers(scales, "scales", float)
     words = [word.strip() for word in precisions.split(",")]
     if unknown := [word for word in words if word not in list(Precision)]:
@@ -151,7 +153,7 @@ def audit(
         verdict = f"{failed} of {len(looks)} looks not finite" if failed else "everything finite"
         print(f"{name}: {verdict}", flush=True)
     found = {}
-    for label, other in otherwise(network) if each else ():
+    for label, other in one_at_a_time(network) if each else ():
         found[label] = _passes(_looks(other, plan, device))
         if not as_json:
             print(f"  {label}: {found[label][1]}", flush=True)
@@ -259,8 +261,8 @@ def _rule(rule: PaperRule) -> dict[str, Any]:
         {
             "setting": short(path),
             "path": path,
-            "values": values_of(field.kind),
-            "default": None if field.default is REQUIRED else spelled(field.default),
+            "values": values_of(field.type),
+            "default": None if field.default is REQUIRED else yaml_text(field.default),
         }
         for path, field in rule.fields()
     ]

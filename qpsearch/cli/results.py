@@ -1,7 +1,6 @@
 """Commands that read a study: ``status``, ``trials``, ``best``, ``importance``."""
 
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,7 @@ from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyArgument, 
 from qpsearch.cli.progress import duration
 from qpsearch.space.space import Objective
 from qpsearch.study.records import StudySummary, TrialRecord
-from qpsearch.vocabulary import Scalar
+from qpsearch.vocabulary import Evaluator, Scalar
 
 if TYPE_CHECKING:
     from qpsearch.analysis.importance import ImportanceTable
@@ -21,15 +20,6 @@ if TYPE_CHECKING:
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
 PIPE_WIDTH = 200
 LITTLE = 0.1  # R^2 below which importances are doubted
-
-
-class EvaluatorName(StrEnum):
-    """What ``--evaluator`` takes: the members of ``analysis.importance.Evaluator``, known without loading it."""
-
-    BRANCHES = "branches"
-    FANOVA = "fanova"
-    PED_ANOVA = "ped-anova"
-    MDI = "mdi"
 
 
 def status(
@@ -145,9 +135,9 @@ def _print_front(front: list[TrialRecord], objectives: tuple[Objective, ...], co
 def importance(
     study: StudyArgument,
     evaluator: Annotated[
-        EvaluatorName,
+        Evaluator,
         typer.Option(help="branches: fANOVA, conditional parameters within their branch. The others are Optuna's own."),
-    ] = EvaluatorName.BRANCHES,
+    ] = Evaluator.BRANCHES,
     output: Annotated[
         Path | None,
         typer.Option(help="The HTML page; default studies/STUDY-importance[-EVALUATOR].html.", metavar="FILE"),
@@ -157,7 +147,6 @@ def importance(
 ) -> None:
     """Say which parameters decide, how surely, and draw it."""
     from qpsearch.analysis.figures import importance_bars
-    from qpsearch.analysis.importance import Evaluator
     from qpsearch.analysis.importance import importance as judge
     from qpsearch.analysis.page import write_page
     from qpsearch.study import queries
@@ -165,8 +154,8 @@ def importance(
 
     database = Database.open(storage)
     objective = queries.space_of(database, study).search.objective
-    table = judge(queries.frozen_trials(database, study), objective, study=study, evaluator=Evaluator(evaluator.value))
-    word = "" if evaluator is EvaluatorName.BRANCHES else f"-{evaluator.value}"
+    table = judge(queries.frozen_trials(database, study), objective, study=study, evaluator=evaluator)
+    word = "" if evaluator is Evaluator.BRANCHES else f"-{evaluator.value}"
     path = output or Path("studies") / f"{study}-importance{word}.html"
     write_page(importance_bars(table), _notes(table), path)
     if as_json:

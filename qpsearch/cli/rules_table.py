@@ -1,8 +1,8 @@
 """The papers' rules as a table, for ``qpsearch model rules`` and the README."""
 
-from qpsearch.architecture.paper_rules import PAPER_RULES, PaperRule, spelled
+from qpsearch.architecture.paper_rules import PAPER_RULES, PaperRule, yaml_text
 from qpsearch.space.schema.fields import REQUIRED
-from qpsearch.space.schema.value_types import Bounds, Duration, Flag, Kind, OneOf, OrWord, Words
+from qpsearch.space.schema.value_types import Bounds, Duration, Flag, OneOf, Optional, ValueType, Words
 
 
 def short(path: str) -> str:
@@ -10,7 +10,7 @@ def short(path: str) -> str:
     return path.removeprefix("network.rules.").replace("network.stages.0.", "stages.N.").removeprefix("network.")
 
 
-def values_of(kind: Kind) -> str:
+def values_of(kind: ValueType) -> str:
     """Return what a setting may be, in a few words."""
     match kind:
         case OneOf(words=words):
@@ -19,7 +19,7 @@ def values_of(kind: Kind) -> str:
             return ", ".join(named)
         case Flag():
             return "true, false"
-        case OrWord(word=word, kind=inner):
+        case Optional(word=word, type=inner):
             return f"{word}, {values_of(inner)}"
         case Duration() | Bounds():
             return kind.expected
@@ -34,8 +34,8 @@ def described(rule: PaperRule) -> str:
         return "; ".join(filter(None, (", ".join(f"`{short(path)}`" for path, _ in fields), rule.note)))
     parts = []
     for path, field in fields:
-        default = "" if field.default is REQUIRED else f" (default {spelled(field.default)})"
-        parts.append(f"`{short(path)}`: {values_of(field.kind)}{default}")
+        default = "" if field.default is REQUIRED else f" (default {yaml_text(field.default)})"
+        parts.append(f"`{short(path)}`: {values_of(field.type)}{default}")
     return "; ".join(filter(None, (*parts, rule.note)))
 
 

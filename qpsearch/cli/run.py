@@ -40,7 +40,7 @@ SinkNames = Annotated[
     list[str] | None,
     typer.Option(help="Also show curves in tensorboard[:FOLDER] or wandb[:PROJECT].", metavar="SINK"),
 ]
-Dispatch = Annotated[Dispatcher, typer.Option(help="tune: Ray Tune. inline: one trial at a time, without Ray.")]
+DispatchOption = Annotated[Dispatcher, typer.Option(help="tune: Ray Tune. inline: one trial at a time, without Ray.")]
 
 
 def run(
@@ -57,7 +57,7 @@ def run(
     gpus: Gpus = None,
     cpus: Cpus = None,
     address: Address = None,
-    dispatch: Dispatch = Dispatcher.TUNE,
+    dispatch: DispatchOption = Dispatcher.TUNE,
     artifacts: ArtifactsOption = None,
     sink: SinkNames = None,
     join: Annotated[
@@ -98,7 +98,7 @@ def resume(
     gpus: Gpus = None,
     cpus: Cpus = None,
     address: Address = None,
-    dispatch: Dispatch = Dispatcher.TUNE,
+    dispatch: DispatchOption = Dispatcher.TUNE,
     take_over: Annotated[
         bool,
         typer.Option("--take-over", help="Take all open trials at once, also those of a host that may still live."),

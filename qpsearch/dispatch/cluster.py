@@ -19,12 +19,12 @@ from qpsearch.space.space import Resources
 from qpsearch.vocabulary import DatasetName
 
 KNOCK_S = 10.0
-TOKEN = (
+TOKEN_HINT = (
     " Where it asks for a token: export RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or ~/.ray/auth_token as on its head."
 )
 
 # Defaults of ours for Ray's own; what the user sets stands.
-SWITCHES = {
+RAY_SWITCHES = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no reports to anybody
 }
 
@@ -92,7 +92,7 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
     Raises:
         DispatchError: There is no such cluster, or a trial asks for more than it has.
     """
-    for name, value in SWITCHES.items():
+    for name, value in RAY_SWITCHES.items():
         os.environ.setdefault(name, value)
     try:
         _knock(address)
@@ -108,7 +108,7 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
         raise DispatchError(
             f"--address {address}: no Ray cluster can be reached there ({_line(error)}). "
             "'ray start --head' starts one; without --address this machine is used."
-            + (TOKEN if os.environ.get("RAY_AUTH_MODE") != "token" else " Is the token that of its head?")
+            + (TOKEN_HINT if os.environ.get("RAY_AUTH_MODE") != "token" else " Is the token that of its head?")
             if address
             else f"Ray cannot be started on this machine ({_line(error)}). --dispatch inline works without it."
         ) from None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
     from qpsearch.study.ledger import Ledger
 
 
-def deliver(ledger: Ledger, assignment: Assignment, message: Message, interrupt: Interrupt) -> bool:
+def handle_message(ledger: Ledger, assignment: Assignment, message: Message, interrupt: Interrupt) -> bool:
     """Hand a message to the ledger; return whether the worker shall go on with this attempt.
 
     Raises:
@@ -34,7 +34,7 @@ def deliver(ledger: Ledger, assignment: Assignment, message: Message, interrupt:
     return go_on
 
 
-def lost(ledger: Ledger, assignment: Assignment, failed: Failed, interrupt: Interrupt) -> None:
+def handle_lost_worker(ledger: Ledger, assignment: Assignment, failed: Failed, interrupt: Interrupt) -> None:
     """Record that a worker is gone: the trial goes on in another, unless it hung, or filled the memory."""
     if interrupt.requested:  # it may be the user who stops the worker too
         ledger.interrupt(assignment.trial, assignment.attempt)

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
-from qpsearch.dispatch.handlers import deliver, lost
+from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import SIGNALS, Interrupt
 from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, cause_of_death, hang_file, messages, read_hang
 from qpsearch.protocol import Assignment, Message
@@ -56,15 +56,15 @@ def _attend(ledger: Ledger, setup: WorkerSetup, child: _Child, assignment: Assig
         except EOFError:
             text = f"the worker process died ({child.exit_text()})"  # after which its file is complete
             died = cause_of_death(read_hang(hang_file(setup.checkpoints, assignment)), text)
-            lost(ledger, assignment, died, interrupt)
+            handle_lost_worker(ledger, assignment, died, interrupt)
             return False
         if message is None:
             ledger.interrupt(assignment.trial, assignment.attempt)
             return False
         if isinstance(message, WorkerMustRestart):
-            deliver(ledger, assignment, message.failed, interrupt)
+            handle_message(ledger, assignment, message.failed, interrupt)
             return False
-        if not deliver(ledger, assignment, message, interrupt):
+        if not handle_message(ledger, assignment, message, interrupt):
             child.stop_attempt()
             return True
         child.go_on()

@@ -26,7 +26,7 @@ SAMPLE: Final = 64
 MARGIN: Final = 1.25
 MOST: Final = 8  # trials on one GPU; more take turns rather than run at once
 PROBE_S: Final = 600.0
-POLL_S: Final = 0.5
+PROBE_POLL_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def pack(
     probe = task.remote(config, settings)
     deadline = time.monotonic() + PROBE_S
     try:
-        while not ray.wait([probe], timeout=POLL_S)[0]:
+        while not ray.wait([probe], timeout=PROBE_POLL_S)[0]:
             if is_over() or time.monotonic() > deadline:
                 ray.cancel(probe, force=True)  # it would keep its GPU, or its place in the queue for one
                 return cluster, f"the heaviest of {SAMPLE} networks was not measured in time: one trial a GPU"

@@ -30,7 +30,7 @@ from ray.tune.stopper import Stopper
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.artifacts import content_hash
-from qpsearch.dispatch.handlers import deliver, lost
+from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, cause_of_death, hang_file, messages, read_hang
 from qpsearch.errors import DispatchError
@@ -46,7 +46,7 @@ HANG_S = 20.0
 SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
 
 # Read by Tune when it is imported or started; none of them is the user's to set for a study.
-SWITCHES = {
+TUNE_SWITCHES = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # CSV, JSON and TensorBoard files for each trial
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Interrupt has it
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # snapshots that nobody restores
@@ -67,7 +67,7 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
         gpus: GPUs a trial, fractions allowed.
         slots: Trials at once.
     """
-    os.environ.update(SWITCHES)
+    os.environ.update(TUNE_SWITCHES)
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
     interrupt.reinstall()  # ray.init took SIGTERM
     bridge = _Bridge(ledger, interrupt, setup, is_ahead=slots > 1)
@@ -256,7 +256,7 @@ class _Scheduler(FIFOScheduler):
         assignment, message = bridge.assignments[trial.trial_id], result["message"]
 
         def step() -> str:
-            go_on = deliver(bridge.ledger, assignment, message, bridge.interrupt)
+            go_on = handle_message(bridge.ledger, assignment, message, bridge.interrupt)
             return str(TrialScheduler.CONTINUE if go_on else TrialScheduler.STOP)
 
         return bridge.guarded(step)
@@ -276,9 +276,9 @@ class _Scheduler(FIFOScheduler):
                 last = str(cause).strip().splitlines()[-1].rstrip(")")
                 raise DispatchError(f"a worker cannot start: {last}. Is qpsearch installed on every node?")
             if isinstance(cause, WorkerMustRestart):
-                deliver(bridge.ledger, assignment, cause.failed, bridge.interrupt)
+                handle_message(bridge.ledger, assignment, cause.failed, bridge.interrupt)
             else:
-                lost(bridge.ledger, assignment, _why(cause, bridge.setup, assignment), bridge.interrupt)
+                handle_lost_worker(bridge.ledger, assignment, _why(cause, bridge.setup, assignment), bridge.interrupt)
             return ""
 
         bridge.guarded(step)

@@ -11,7 +11,7 @@ from qpsearch.models.summary import block_cost
 from qpsearch.space.schema.fields import LeafField
 
 
-def own_block(
+def custom_block(
     name: str,
     build: Callable[[Stage, int, int], nn.Module],
     *,

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from qpsearch.errors import UserError, nearest
 from qpsearch.study.trials.events import Closed, Event, Interrupted, Lost, Reported, Started
 
-REPORTED = ("train_loss", "val_loss", "val_accuracy", "lr", "seconds", "images_per_s", "peak_memory_bytes")
+CURVES = ("train_loss", "val_loss", "val_accuracy", "lr", "seconds", "images_per_s", "peak_memory_bytes")
 
 
 class Sink(Protocol):
@@ -129,7 +129,7 @@ class Sinks:
             case Started(number=number, config=config):
                 self._each(lambda sink: sink.begin(number, json.loads(config.to_json())))
             case Reported(number=number, replicate=replicate, report=report):
-                values = {name: getattr(report, name) for name in REPORTED}
+                values = {name: getattr(report, name) for name in CURVES}
                 suffix = f".run{replicate}" if replicate else ""
                 shown = {f"{name}{suffix}": value for name, value in values.items() if value is not None}
                 self._each(lambda sink: sink.log(number, report.epoch, shown))

@@ -5,7 +5,7 @@ from qpsearch.space.file.editing import build_space, edited
 from qpsearch.space.file.json_schema import json_schema
 from qpsearch.space.file.loader import load_space, parse_space
 from qpsearch.space.file.shipped import find_space, shipped
-from qpsearch.space.sampling import Chooser, Draw, RandomChooser, StoredChooser, settle
+from qpsearch.space.sampling import Chooser, Draw, RandomChooser, StoredChooser, draw
 from qpsearch.space.space import Space, diff
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "LogRange",
     "Prior",
     "Tied",
-    "settle",
+    "draw",
     "Draw",
     "Chooser",
     "RandomChooser",

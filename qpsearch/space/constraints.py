@@ -19,9 +19,9 @@ from qpsearch.space.expressions.nodes import (
     Name,
     Unary,
     Value,
-    evaluate,
+    compute,
     names,
-    spelled,
+    unparse,
 )
 from qpsearch.space.schema.value_types import shown
 from qpsearch.vocabulary import Metric, Scalar
@@ -40,7 +40,7 @@ class Limit:
 
     @classmethod
     def parse(cls, metric: Metric, text: str) -> "Limit":
-        """Read what ``kinds.Bounds`` wrote."""
+        """Read what ``value_types.Bounds`` wrote."""
         bounds = dict(re.findall(r"(<=|>=) (\S+)", text))
         return cls(metric, float(bounds.get(">=", -math.inf)), float(bounds.get("<=", math.inf)))
 
@@ -71,11 +71,11 @@ class Condition:
         Raises:
             ExpressionError: The condition has no value at this point.
         """
-        value = evaluate(self.expression, lookup)
+        value = compute(self.expression, lookup)
         return value is None or value is not self.forbids
 
     def __str__(self) -> str:
-        return f"{'forbid' if self.forbids else 'require'} {spelled(self.expression)}"
+        return f"{'forbid' if self.forbids else 'require'} {unparse(self.expression)}"
 
 
 def lookup_in(facts: Mapping[str, Value], costs: Callable[[str], float]) -> Callable[[str], Value]:
@@ -130,7 +130,7 @@ def check_condition(expression: Expression, paths: Paths) -> Expression:
         case Binary("==" | "!=" | "in" as sign, Name(path) as left, right) if path in paths:
             return Binary(sign, left, _possible(path, right, paths))
         case Binary("==" | "!=" | "in", left, right) if not list(names(expression)):
-            raise ExpressionError(f"{spelled(expression)} names nothing of the space, so it never changes")
+            raise ExpressionError(f"{unparse(expression)} names nothing of the space, so it never changes")
         case Binary("==" | "!=" as sign, left, Name(path) as right) if path in paths:
             return Binary(sign, right, _possible(path, left, paths))
         case Binary("==" | "!=" | "in", left, right):
@@ -142,9 +142,9 @@ def check_condition(expression: Expression, paths: Paths) -> Expression:
             check_number(left, paths)
             check_number(right, paths)
             if not list(names(expression)):
-                raise ExpressionError(f"{spelled(expression)} names nothing of the space, so it never changes")
+                raise ExpressionError(f"{unparse(expression)} names nothing of the space, so it never changes")
             return expression
-    raise ExpressionError(f"{spelled(expression)} is no condition. Compare it with ==, !=, <, <= or in")
+    raise ExpressionError(f"{unparse(expression)} is no condition. Compare it with ==, !=, <, <= or in")
 
 
 def check_number(expression: Expression, paths: Paths) -> None:
@@ -156,7 +156,7 @@ def check_number(expression: Expression, paths: Paths) -> None:
     match expression:
         case Literal(value):
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ExpressionError(f"{spelled(expression)!r} is no number, and no path of the space")
+                raise ExpressionError(f"{unparse(expression)!r} is no number, and no path of the space")
         case Name(path):
             if path in paths and not any(map(_can_be_number, paths[path])):
                 raise ExpressionError(f"{path} is a word, not a number", expression.column)
@@ -169,7 +169,7 @@ def check_number(expression: Expression, paths: Paths) -> None:
             check_number(left, paths)
             check_number(right, paths)
         case _:
-            raise ExpressionError(f"{spelled(expression)} is no number")
+            raise ExpressionError(f"{unparse(expression)} is no number")
 
 
 def _possible(path: str, right: Expression, paths: Paths) -> Expression:

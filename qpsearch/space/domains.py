@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from qpsearch.space.expressions.nodes import Expression, spelled
-from qpsearch.space.schema.value_types import Kind
+from qpsearch.space.expressions.nodes import Expression, unparse
+from qpsearch.space.schema.value_types import ValueType
 from qpsearch.vocabulary import Confidence, Scalar
 
 
@@ -60,7 +60,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntRange:
-    """Whole numbers low, low + step, ..., high: ``{int: [8, 64], step: 8}``."""
+    """Integer numbers low, low + step, ..., high: ``{int: [8, 64], step: 8}``."""
 
     low: int
     high: int
@@ -141,10 +141,10 @@ class Tied:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A constant computed from other leaves: ``"2 * network.stem.width"``; ``kind`` says what may come out."""
+    """A constant computed from other leaves: ``"2 * network.stem.width"``; ``type`` says what may come out."""
 
     expression: Expression
-    kind: Kind
+    type: ValueType
 
     def checked(self, value: Scalar) -> Scalar:
         """Return a result as its leaf takes it.
@@ -153,14 +153,14 @@ class Derived:
             ValueError: The leaf may not have that value.
         """
         try:
-            return self.kind.parse(value, "")
+            return self.type.parse(value, "")
         except ValueError as error:
             is_fraction = isinstance(value, float) and not value.is_integer()
-            hint = " round(...) or // makes it whole." if is_fraction and "whole" in self.kind.expected else ""
+            hint = " round(...) or // makes it whole." if is_fraction and "whole" in self.type.expected else ""
             raise ValueError(f"{error}{hint}") from None
 
     def __str__(self) -> str:
-        return f"= {spelled(self.expression)}"
+        return f"= {unparse(self.expression)}"
 
 
 Leaf = Constant | Domain | Tied | Derived
@@ -227,8 +227,8 @@ def upper_bound(leaf: Leaf) -> float:
     match leaf:
         case Constant(value):
             return float(value)  # type: ignore[arg-type]  # the caller asks for numeric leaves only
-        case Derived(kind=kind):
-            return float(getattr(kind, "high", math.inf))
+        case Derived(type=type_):
+            return float(getattr(type_, "high", math.inf))
         case Tied(domain=domain):
             return upper_bound(domain)
         case Choice(options=options):

@@ -1,6 +1,6 @@
 """Drawing from a space: one walk that a sampler, a seeded generator and a stored draw all use.
 
-``settle`` visits stages, then rules, then training, in schema order. At each domain it asks the chooser;
+``draw`` visits stages, then rules, then training, in schema order. At each domain it asks the chooser;
 a domain in a branch that was not taken, or a rule of a block that no stage uses, is not visited, so the
 flat parameters hold exactly what was decided. Derived constants are computed when everything is decided.
 """
@@ -26,7 +26,7 @@ from qpsearch.space.domains import (
     Tree,
     Variant,
 )
-from qpsearch.space.expressions.nodes import Absent, Value, evaluate, names, spelled
+from qpsearch.space.expressions.nodes import Absent, Value, compute, names, unparse
 from qpsearch.space.paths import STAGES, counts_stages, leaf_at
 from qpsearch.space.schema.network import SHAPE, RulePath, rule_paths
 from qpsearch.space.space import Space
@@ -97,7 +97,7 @@ class StoredChooser:
         return value
 
 
-def settle(space: Space, chooser: Chooser) -> Draw:
+def draw(space: Space, chooser: Chooser) -> Draw:
     """Walk the space and decide everything; raises what the chooser raises.
 
     Raises:
@@ -227,10 +227,10 @@ class _Arithmetic:
         return self.value(values)
 
     def _compute(self, pending: _Pending) -> Scalar:
-        text = spelled(pending.derived.expression)
+        text = unparse(pending.derived.expression)
         rule = f"{pending.path} = {text}"
         try:
-            value = evaluate(pending.derived.expression, self._look_up)
+            value = compute(pending.derived.expression, self._look_up)
             lacks = [name.path for name in names(pending.derived.expression) if name.path not in self._facts]
             if value is None and lacks:
                 raise Infeasible(f"{rule}, but this draw has no {lacks[0]}", rule)

@@ -3,7 +3,7 @@
 Each step (asking for a trial, taking an epoch in, closing) is one transaction in which the driver's lease
 is asserted first. A trial ends in exactly one state, and the report that decides about its end is stored
 together with that end, so there is no moment in which a trial has ended in memory but not on disk. Several
-drivers may each have a ledger of one study: ``Writer`` puts their steps in one order, ``Peers`` follows theirs.
+drivers may each have a ledger of one study: ``Transactions`` puts their steps in one order, ``Peers`` follows theirs.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ from qpsearch.space.space import Budget
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.heartbeat import Heartbeat
 from qpsearch.study.drivers.peers import Peers, discard_study, supersede
-from qpsearch.study.drivers.transactions import Writer
+from qpsearch.study.drivers.transactions import Transactions
 from qpsearch.study.opening import Opened
 from qpsearch.study.search.proposer import Proposer
-from qpsearch.study.search.replica import Mirror
+from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import (
     close_trial,
@@ -70,7 +70,7 @@ class Ledger:
         self._database: Database = opened.database
         self._space: Space = opened.space
         self._study_id, self._lease_id = opened.study_id, opened.lease_id
-        self._mirror: Mirror = opened.mirror
+        self._replica: Replica = opened.replica
         self._next = opened.next_number
         self._running: dict[int, OpenTrial] = {}
         self._idle_since: float | None = None
@@ -78,10 +78,10 @@ class Ledger:
         self.name: str = opened.name
         self.gpus = 0.0
         self.checkpoints: CheckpointFolder = opened.checkpoints
-        self._peers = Peers(opened.study_id, opened.mirror, opened.space.search.objective, opened.open, listener)
-        self._proposer = Proposer(opened.space, opened.mirror)
+        self._peers = Peers(opened.study_id, opened.replica, opened.space.search.objective, opened.open, listener)
+        self._proposer = Proposer(opened.space, opened.replica)
         self._heart = Heartbeat(self._database, self._study_id, opened.uid, self._lease_id)
-        self._writer = Writer(
+        self._transactions = Transactions(
             self._database, self._study_id, opened.uid, self._lease_id, opened.revision, self._follow, listener
         )
         self._spending = opened.spending
@@ -100,16 +100,16 @@ class Ledger:
         try:
             if not self._is_gone and not isinstance(error, Superseded | StorageError):
                 if isinstance(error, KeyboardInterrupt):
-                    self._writer.is_over = lambda: True
+                    self._transactions.is_over = lambda: True
                 self.interrupt_all()
-                self._writer.write(self._leave)
+                self._transactions.write(self._leave)
         finally:
-            self.checkpoints.settle()
+            self.checkpoints.draw()
             self._database.close()
 
     def wait_until(self, is_over: Callable[[], bool]) -> None:
         """Wait for a database that is away only until the user has had enough."""
-        self._writer.is_over = is_over
+        self._transactions.is_over = is_over
 
     @property
     def space(self) -> Space:
@@ -148,7 +148,7 @@ class Ledger:
         if self.spent is not None:
             return True
         self._look_around()
-        if self._mirror.known < self.budget.trials or self._peers.waiting:
+        if self._replica.known < self.budget.trials or self._peers.waiting:
             self._idle_since = None
             return False
         self._idle_since = self._idle_since or time.monotonic()
@@ -184,13 +184,13 @@ class Ledger:
 
     def prepare(self) -> None:
         """Begin to draw the next new trial in another thread."""
-        if self._mirror.known < self.budget.trials:
+        if self._replica.known < self.budget.trials:
             self._proposer.prepare(self._next)
 
     @property
     def ready(self) -> bool:
         """Whether ``ask`` would answer without drawing."""
-        return self._proposer.ready or bool(self._peers.waiting) or self._mirror.known >= self.budget.trials
+        return self._proposer.ready or bool(self._peers.waiting) or self._replica.known >= self.budget.trials
 
     def report(self, number: int, attempt: int, progress: Progress) -> bool:
         """Take an epoch in.
@@ -206,7 +206,7 @@ class Ledger:
         history = trial.histories[replicate]
         value = report.metric(self._space.search.objective.metric)
         is_new = history.record(report.epoch, value, report.checkpoint)
-        stop, attrs = self._mirror.report(number, report.epoch, value) if is_new and replicate == 0 else (False, {})
+        stop, attrs = self._replica.report(number, report.epoch, value) if is_new and replicate == 0 else (False, {})
         done = trial.is_done()
         state = TrialState.COMPLETE if done else TrialState.PRUNED if stop else None
         results = trial.results(self._space.search) if done else trial.last_values
@@ -228,7 +228,7 @@ class Ledger:
                 rows.end_attempt(connection, trial, Ending.FINISHED if done else Ending.PRUNED, now, seconds)
                 close_trial(connection, trial.trial_id, state, results, now)
 
-        self._writer.write(step)
+        self._transactions.write(step)
         trial.take_place(progress.place)
         trial.deaths = 0
         if is_new:
@@ -256,7 +256,7 @@ class Ledger:
             # for Optuna's own tools, which do not read our tables
             insert_attrs(connection, user_attrs, trial.trial_id, {"reason": failed.reason.value})
 
-        self._writer.write(step)
+        self._transactions.write(step)
         self._listener(self._forget(trial, TrialState.FAIL, (), failed))
 
     def lose(self, number: int, attempt: int, failed: Failed) -> None:
@@ -287,7 +287,7 @@ class Ledger:
     def discard(self) -> None:
         """Take a study back that has no trial and no other driver yet, since it could not be started."""
         with contextlib.suppress(Superseded):  # it is gone: by our own commit, whose answer was lost, or another's
-            if not self._writer.write(lambda c, revision: discard_study(c, self._study_id, self._lease_id)):
+            if not self._transactions.write(lambda c, revision: discard_study(c, self._study_id, self._lease_id)):
                 return
         self._is_gone = True
 
@@ -308,7 +308,7 @@ class Ledger:
                 self._insert_attempt(connection, trial.trial_id, trial.attempt + 1)
                 return trial
 
-            trial = self._writer.write(step)
+            trial = self._transactions.write(step)
             if trial is not None:
                 del self._peers.open[number]
                 trial.attempt, trial.placed, trial.holder = trial.attempt + 1, False, self._lease_id
@@ -318,12 +318,12 @@ class Ledger:
     def _make(self) -> OpenTrial | None:
         """Make a new trial; None where the budget is spent."""
         proposal: Proposal | None = None
-        while self._mirror.known < self.budget.trials:
+        while self._replica.known < self.budget.trials:
             rejected = self._proposer.drop(proposal) if proposal is not None else ()
             proposal = self._proposer.take(self._next, rejected)
-            trial = self._writer.write(partial(self._insert_trial, proposal))
+            trial = self._transactions.write(partial(self._insert_trial, proposal))
             if trial is not None:
-                self._mirror.accept(proposal.trial, trial.number, trial.stratum)
+                self._replica.accept(proposal.trial, trial.number, trial.stratum)
                 self._next = trial.number + 1
                 return trial
         if proposal is not None:
@@ -333,7 +333,7 @@ class Ledger:
     def _insert_trial(self, proposal: Proposal, connection: Connection, revision: int) -> OpenTrial | None:
         """Write a proposal; None where another driver took its number, or the last trial of the budget."""
         self._next = next_number(connection, self._study_id)
-        if self._next != proposal.number or self._mirror.known >= self.budget.trials:
+        if self._next != proposal.number or self._replica.known >= self.budget.trials:
             return None
         trial = rows.insert_new_trial(connection, self._study_id, proposal, self._space.search, revision, self._clock())
         self._insert_attempt(connection, trial.trial_id, 1)
@@ -351,7 +351,7 @@ class Ledger:
             rows.touch(connection, trial.trial_id, revision)
             rows.end_attempt(connection, trial, ending, self._clock(), seconds, failed)
 
-        self._writer.write(step)
+        self._transactions.write(step)
         self._spending.add_attempt(seconds * self.gpus)
         del self._running[trial.number]
         trial.holder = None
@@ -360,7 +360,7 @@ class Ledger:
     def _forget(self, trial: OpenTrial, state: TrialState, results: tuple[float, ...], failed: Failed | None) -> Closed:
         """After the transaction: the trial has ended. Returns what to tell the listener."""
         self._spending.add_attempt((time.monotonic() - trial.began) * self.gpus)
-        self._mirror.close(trial.number, state, results)
+        self._replica.close(trial.number, state, results)
         del self._running[trial.number]
         if state is TrialState.COMPLETE:
             self.checkpoints.keep_only(trial.number, trial.worth_keeping(self._space.search.objective))
@@ -382,12 +382,12 @@ class Ledger:
                 now = self._clock()
                 return supersede(connection, self._study_id, holder, now, revision, unless_it_moved=True)
 
-            left = self._writer.write(step)
+            left = self._transactions.write(step)
             if left is not None:
                 for trial in self._peers.open.values():
                     trial.holder = None if trial.trial_id in left else trial.holder
                 self._listener(TakenOver(driver=str(holder.driver), trials=len(left)))
-        self._writer.catch_up()
+        self._transactions.catch_up()
 
     def _follow(self, connection: Connection, since: int) -> None:
         self._peers.follow(connection, since, self._running)

@@ -37,13 +37,13 @@ from qpsearch.study.storage.tables import (
 from qpsearch.study.trials.checkpoints import CheckpointFolder
 from qpsearch.vocabulary import Ending
 
-OF_STUDY: Final = (
+TABLES_OF_STUDIES: Final = (
     directions,
     OPTUNA.tables[models.StudyUserAttributeModel.__tablename__],
     OPTUNA.tables[models.StudySystemAttributeModel.__tablename__],
     infeasible,
 )
-OF_TRIAL: Final = (params, values, intermediate, system_attrs, user_attrs, configs, runs, epochs)
+TABLES_OF_TRIALS: Final = (params, values, intermediate, system_attrs, user_attrs, configs, runs, epochs)
 
 
 def rename(database: Database, name: str, new: str) -> None:
@@ -83,7 +83,7 @@ def delete(database: Database, name: str) -> None:
 
     checkpoints = database.write(step)
     checkpoints.drop_all()
-    checkpoints.settle()
+    checkpoints.draw()
 
 
 def copy(source: Database, name: str, target: Database, new: str) -> None:
@@ -118,7 +118,7 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
         target.write(step)
     except BaseException as error:
         ours.drop_all()
-        ours.settle()
+        ours.draw()
         if isinstance(error, StorageConflict):
             raise StudyExists(taken) from None
         raise
@@ -147,9 +147,9 @@ def _refuse_busy(connection: Connection, study: int, name: str) -> None:
 def _read(connection: Connection, study: int) -> tuple[dict[str, Any], dict[Table, list[dict[str, Any]]]]:
     facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).mappings().one()
     own = select(trials.c.trial_id).where(trials.c.study_id == study)
-    rows = {table: _rows(connection, table, table.c.study_id == study) for table in (*OF_STUDY, trials, leases)} | {
-        table: _rows(connection, table, table.c.trial_id.in_(own)) for table in (*OF_TRIAL, attempts)
-    }
+    rows = {
+        table: _rows(connection, table, table.c.study_id == study) for table in (*TABLES_OF_STUDIES, trials, leases)
+    } | {table: _rows(connection, table, table.c.trial_id.in_(own)) for table in (*TABLES_OF_TRIALS, attempts)}
     return dict(facts), rows
 
 
@@ -166,13 +166,13 @@ def _write(
     assert key is not None
     study = int(key[0])
     connection.execute(insert(study_facts).values(facts | {"study_id": study}))
-    for table in OF_STUDY:
+    for table in TABLES_OF_STUDIES:
         _insert(connection, table, [row | {"study_id": study} for row in rows[table]])
     _insert(connection, trials, [row | {"study_id": study} for row in rows[trials]])
     numbers = select(trials.c.number, trials.c.trial_id).where(trials.c.study_id == study)
     by_number = {row.number: row.trial_id for row in connection.execute(numbers)}
     new_id = {row["trial_id"]: by_number[row["number"]] for row in rows[trials]}
-    for table in OF_TRIAL:
+    for table in TABLES_OF_TRIALS:
         _insert(connection, table, [row | {"trial_id": new_id[row["trial_id"]]} for row in rows[table]])
     new_lease = {}
     for row in rows[leases]:

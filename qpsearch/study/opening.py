@@ -31,7 +31,7 @@ from qpsearch.study.drivers.peers import supersede
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.search.grid import Grid
 from qpsearch.study.search.priors import Priors
-from qpsearch.study.search.replica import Mirror
+from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import insert_study, next_number, read_trials, study_id
 from qpsearch.study.storage.tables import attempts, configs, leases, studies, study_facts, trials
@@ -57,7 +57,7 @@ class Opened:
         space: The space as it was stored.
         spending: The budget, and what was spent of it.
         next_number: Of the next trial.
-        mirror: What sampler and pruner see.
+        replica: What sampler and pruner see.
         open: Trials that have not ended, run by other drivers or by nobody, by number.
         ended: The other trials.
         others: Drivers that work on the study.
@@ -73,7 +73,7 @@ class Opened:
     space: Space
     spending: Spending
     next_number: int
-    mirror: Mirror
+    replica: Replica
     open: tuple[OpenTrial, ...]
     ended: tuple[FrozenTrial, ...]
     others: tuple[Driver, ...]
@@ -135,7 +135,7 @@ def create(
         space=space,
         spending=spending,
         next_number=0,
-        mirror=_mirror(space, space.study),
+        replica=_replica(space, space.study),
         open=(),
         ended=(),
         others=(),
@@ -225,7 +225,7 @@ def resume(
         set_budget(connection, study, asked)
         space = space.with_search(budget=asked)
         found = read_trials(connection, study)
-        mirror, open_trials = _rebuild(connection, study, space, facts.first_name, found)
+        replica, open_trials = _rebuild(connection, study, space, facts.first_name, found)
         others = tuple(holder.driver for holder in lease.standing(connection, study))
         lease_id = lease.take(connection, study, here, clock())
         return Opened(
@@ -238,7 +238,7 @@ def resume(
             space=space,
             spending=Spending(connection, study, lease_id),
             next_number=next_number(connection, study),
-            mirror=mirror,
+            replica=replica,
             open=open_trials,
             ended=tuple(trial for trial in found if trial.state.is_finished()),
             others=others,
@@ -329,7 +329,7 @@ def _is_gone(
 
 def _rebuild(
     connection: Connection, study: int, space: Space, first_name: str, found: list[FrozenTrial]
-) -> tuple[Mirror, tuple[OpenTrial, ...]]:
+) -> tuple[Replica, tuple[OpenTrial, ...]]:
     """Repeat a study's draws in the order in which they were made."""
     query = (
         select(configs.c.trial_id, configs.c.config_json)
@@ -337,25 +337,25 @@ def _rebuild(
         .where(trials.c.study_id == study)
     )
     stored = {row.trial_id: TrialConfig.from_json(row.config_json) for row in connection.execute(query)}
-    mirror = _mirror(space, first_name)
+    replica = _replica(space, first_name)
     rejected = read_infeasible(connection, study, since=-1)
     for trial in found:
         for drawn in rejected.get(trial.number, []):
-            mirror.follow_infeasible(drawn)
-        mirror.follow(trial, stratum(stored[trial._trial_id]))
+            replica.follow_infeasible(drawn)
+        replica.follow(trial, stratum(stored[trial._trial_id]))
     open_trials = tuple(
         read_open_trial(connection, trial._trial_id, trial.number, stored[trial._trial_id], space.search.objective)
         for trial in found
         if trial.state is TrialState.RUNNING
     )
-    return mirror, open_trials
+    return replica, open_trials
 
 
-def _mirror(space: Space, first_name: str) -> Mirror:
+def _replica(space: Space, first_name: str) -> Replica:
     search = space.search
     ways = [each.direction for each in search.objectives]
     guesses = Grid(space) if search.sampler is SamplerKind.GRID else Priors.of(space)
-    return Mirror(first_name, ways, search.sampler, search.pruner, search.seed, space.most_epochs, guesses)
+    return Replica(first_name, ways, search.sampler, search.pruner, search.seed, space.most_epochs, guesses)
 
 
 def _folder(root: str, name: str, uid: str) -> CheckpointFolder:

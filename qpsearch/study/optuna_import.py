@@ -12,12 +12,12 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Connection, insert, inspect
 
-from qpsearch.architecture.candidates import point
+from qpsearch.architecture.candidates import candidate
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import Infeasible, StorageError, StudyExists, StudyNotFound, UserError, nearest
 from qpsearch.protocol import Run
 from qpsearch.seeds import derive_seed
-from qpsearch.space import Space, settle
+from qpsearch.space import Space, draw
 from qpsearch.space.domains import Domain
 from qpsearch.space.sampling import StoredChooser
 from qpsearch.study.drivers import lease
@@ -125,14 +125,14 @@ def _fitted(space: Space, trial: FrozenTrial, renamed: Mapping[str, str]) -> tup
     """Return the trial as our sampler would have drawn it, and what it trains."""
     params: dict[str, Any] = {renamed.get(name, name): value for name, value in trial.params.items()}
     try:
-        found = point(space, StoredChooser(params))
+        found = candidate(space, StoredChooser(params))
     except (ValueError, Infeasible) as error:
         raise UserError(
             f"trial {trial.number} does not fit the space: {error}. It has: {', '.join(sorted(params))}. "
             "Names can be matched with --map THEIRS=OURS."
         ) from None
     recorder = _Recorder(params)
-    settle(space, recorder)
+    draw(space, recorder)
     drawn = create_trial(state=TrialState.RUNNING, params=found.draw.params, distributions=recorder.distributions)
     return drawn, found.config
 

@@ -284,8 +284,8 @@ def _accounts(connection: Connection, study: int) -> tuple[Account, ...]:
         Account(
             blocks=blocks,
             trials=own["trials"],
-            useful_s=own["COMPLETE"],
-            open_s=own["RUNNING"],
+            complete_s=own["COMPLETE"],
+            running_s=own["RUNNING"],
             pruned_s=own["PRUNED"],
             failed_s=own["FAIL"],
             repeated_s=own["repeated"],

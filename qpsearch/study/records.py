@@ -72,8 +72,8 @@ class Account:
     Attributes:
         blocks: The kinds of block of their networks, ``additive + quotient``.
         trials: How many there are.
-        useful_s: In trials that are complete.
-        open_s: In trials that have not ended.
+        complete_s: In trials that are complete.
+        running_s: In trials that have not ended.
         pruned_s: In pruned trials.
         failed_s: In failed trials.
         repeated_s: Work that was lost with its worker or driver, or done again after its checkpoint was lost;
@@ -82,8 +82,8 @@ class Account:
 
     blocks: str
     trials: int
-    useful_s: float
-    open_s: float
+    complete_s: float
+    running_s: float
     pruned_s: float
     failed_s: float
     repeated_s: float

@@ -75,13 +75,13 @@ class MappedSplit:
 Images = Split | MappedSplit
 
 
-def place_of(name: DatasetName, folder: Path) -> Path:
+def archive_of(name: DatasetName, folder: Path) -> Path:
     """Return the archive of a data set, or its folder of arrays."""
     return folder / name.value if name in MAPPED else folder / f"{name}.npz"
 
 
 @lru_cache(maxsize=1)
-def load(name: DatasetName, folder: Path | None) -> Arrays:
+def load_arrays(name: DatasetName, folder: Path | None) -> Arrays:
     """Load a prepared data set; a worker that trains trial after trial reads it once.
 
     Raises:
@@ -91,7 +91,7 @@ def load(name: DatasetName, folder: Path | None) -> Arrays:
         return _digits()
     if folder is None:
         raise DataError(f"{name}: needs a data folder. Set QPSEARCH_DATA.")
-    place = place_of(name, folder)
+    place = archive_of(name, folder)
     try:
         if name in MAPPED:
             return Arrays(**{key: np.load(place / f"{key}.npy", mmap_mode="r") for key in KEYS})
@@ -103,7 +103,7 @@ def load(name: DatasetName, folder: Path | None) -> Arrays:
 
 def train_and_validation(data: Data, folder: Path | None, device: torch.device) -> tuple[Images, Images]:
     """Load and split: the training images less ``data.validation`` of them, stratified by label; and those."""
-    arrays = load(data.dataset, folder)
+    arrays = load_arrays(data.dataset, folder)
     kept, held = train_test_split(
         np.arange(len(arrays.train_labels)),
         test_size=data.validation,
@@ -118,7 +118,7 @@ def train_and_validation(data: Data, folder: Path | None, device: torch.device) 
 
 def test_images(name: DatasetName, folder: Path | None, device: torch.device) -> Images:
     """Load the test split: for the last word about a network that is chosen, never for choosing."""
-    arrays = load(name, folder)
+    arrays = load_arrays(name, folder)
     return _split(arrays.test_images, arrays.test_labels, np.arange(len(arrays.test_labels)), device)
 
 

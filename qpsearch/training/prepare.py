@@ -22,7 +22,7 @@ from torchvision import datasets, transforms
 
 from qpsearch.datasets import DATASETS
 from qpsearch.errors import DataError
-from qpsearch.training.data import KEYS, SPLIT_SEED, UNREADABLE, Arrays, place_of
+from qpsearch.training.data import KEYS, SPLIT_SEED, UNREADABLE, Arrays, archive_of
 from qpsearch.vocabulary import DatasetName
 
 GALAXY10_URL: Final = "https://zenodo.org/records/10845026/files/Galaxy10_DECals.h5"
@@ -40,7 +40,7 @@ def prepare(name: DatasetName, folder: Path) -> None:
     """
     if DATASETS[name].bundled:
         return
-    place = place_of(name, folder)
+    place = archive_of(name, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{name}.lock"):

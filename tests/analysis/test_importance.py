@@ -9,11 +9,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from qpsearch.analysis.figures import importance_bars
-from qpsearch.analysis.importance import EVALUATORS, TITLES, TREES, Evaluator, importance
-from qpsearch.cli.results import EvaluatorName, _notes
+from qpsearch.analysis.importance import EVALUATORS, TITLES, TREES, importance
+from qpsearch.cli.results import Evaluator, _notes
 from qpsearch.errors import UserError
 from qpsearch.space.space import Objective
-from qpsearch.vocabulary import Direction, Metric
+from qpsearch.vocabulary import Direction, Evaluator, Metric
 
 ACCURACY = Objective(metric=Metric.VAL_ACCURACY, direction=Direction.MAXIMIZE)
 BLOCK = CategoricalDistribution(["additive", "quotient", "product_unit"])
@@ -62,7 +62,7 @@ def share(trials: list[FrozenTrial], evaluator: Evaluator = Evaluator.BRANCHES) 
 
 def test_the_registries_agree() -> None:
     assert set(EVALUATORS) == set(TITLES) == set(Evaluator)
-    assert [name.value for name in EvaluatorName] == [name.value for name in Evaluator]
+    assert [name.value for name in Evaluator] == [name.value for name in Evaluator]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from qpsearch.architecture.named import reference_network
-from qpsearch.architecture.variations import otherwise
+from qpsearch.architecture.named import named_network
+from qpsearch.architecture.variations import one_at_a_time
 from qpsearch.models.audit import AuditPlan, Look, audit
 from tests.benchmarks.report import hardware
 
@@ -62,14 +62,14 @@ def report(depths: Sequence[int], whole: AuditPlan, short: AuditPlan, changed: S
     yield f"|{'---|' * 7}"
     for family in FAMILIES:
         for depth in depths:
-            yield line(f"`{family}{depth}`", list(audit(reference_network(f"{family}{depth}"), whole)))
+            yield line(f"`{family}{depth}`", list(audit(named_network(f"{family}{depth}"), whole)))
     yield ""
     yield (
         f"## One rule otherwise: at 20 layers, after {', '.join(map(str, short.steps))} steps, inputs of "
         f"{', '.join(f'{scale:g}' for scale in short.scales)}"
     )
     for name in changed:
-        others = {label: list(audit(network, short)) for label, network in otherwise(reference_network(name))}
+        others = {label: list(audit(network, short)) for label, network in one_at_a_time(named_network(name))}
         failed = {label: [look for look in looks if not look.passed] for label, looks in others.items()}
         bad = {label: looks for label, looks in failed.items() if looks}
         yield ""

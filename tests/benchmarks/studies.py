@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from qpsearch.protocol import Progress
-from qpsearch.space import Space, parse_space, settle
+from qpsearch.space import Space, draw, parse_space
 from qpsearch.study import opening
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.search.samplers import OptunaChooser
@@ -55,7 +55,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Return what Optuna knows the space's parameters as."""
     study = optuna.create_study(sampler=RandomSampler(seed=0))
     trial = study.ask()
-    settle(space, OptunaChooser(trial))
+    draw(space, OptunaChooser(trial))
     found = dict(study.get_trials(deepcopy=False)[0].distributions)
     assert len(found) == PARAMETERS
     return found

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from qpsearch.architecture.config import Recipe, Sgd, TrialConfig
-from qpsearch.architecture.named import reference_network
+from qpsearch.architecture.named import named_network
 from qpsearch.datasets import Data
 from qpsearch.protocol import RunSettings
 from qpsearch.vocabulary import DatasetName, ScheduleKind
@@ -35,7 +35,7 @@ def seconds(name: str, batch: int, threads: int, ours: bool, within_s: float) ->
 
     config = TrialConfig(
         data=Data(dataset=DatasetName.CIFAR10, validation=5000),
-        network=reference_network(name),
+        network=named_network(name),
         recipe=Recipe(
             epochs=1,
             batch_size=batch,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qpsearch.architecture.cost import cost
-from qpsearch.architecture.named import FAMILIES, reference_network
+from qpsearch.architecture.named import FAMILIES, named_network
 from qpsearch.architecture.paper_rules import PAPER_RULES
 from qpsearch.cli.rules_table import markdown
 from qpsearch.space.schema.fields import LeafField
@@ -21,7 +21,7 @@ def test_networks_are_listed_with_their_costs(tmp_path: Path) -> None:
     assert {f"{family}20" for family in FAMILIES} <= set(models)
     assert {"resnet101", "quotient50", "pure34", "pure_norelu18", "product_unit272"} <= set(models)
     assert models["resnet20"]["parameters"] == 292_954
-    assert models["pure34"]["macs"] == cost(reference_network("pure34")).macs
+    assert models["pure34"]["macs"] == cost(named_network("pure34")).macs
     text = qpsearch(tmp_path, "model", "list").stdout
     assert all(name in text for name in models)
 

@@ -10,7 +10,7 @@ from tests.cli.run import ROOT, qpsearch, reply
 README = (ROOT / "README.md").read_text()
 BROKEN = """\
 from torch import nn
-from qpsearch.models import own_block
+from qpsearch.models import custom_block
 
 class Own(nn.Module):
     def __init__(self, stage, width_in, stride):
@@ -19,7 +19,7 @@ class Own(nn.Module):
     def forward(self, x):
         BROKEN
 
-own = own_block("own", Own)
+own = custom_block("own", Own)
 """
 SPACE = """\
 study: mine
@@ -36,7 +36,7 @@ search: {trials: 3, sampler: random, pruner: none}
 
 
 def readmes_block() -> str:
-    (code,) = (text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "own_block" in text)
+    (code,) = (text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "custom_block" in text)
     return str(code)
 
 
@@ -162,30 +162,33 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
     [
         ("import no_such_thing", "own: cannot be imported: ModuleNotFoundError"),
         ("1 / 0", "own: cannot be imported: ZeroDivisionError: division by zero"),
-        ("x = 1", "own: has no block. Expected NAME = own_block(...)"),
-        ("from qpsearch.models import own_block\nx = own_block('quotient', print)", "cannot be named 'quotient'"),
-        ("from qpsearch.models import own_block\nx = own_block('two words', print)", "cannot be named 'two words'"),
-        ("from qpsearch.models import own_block\nx = own_block('own', print, rules={'r': 3})", "'r' is no rule"),
-        ("from qpsearch.models import own_block\nx = own_block('pure', print)", "cannot be named 'pure'"),
-        ("from qpsearch.models import own_block\nx = own_block('choice', print)", "cannot be named 'choice'"),
-        ("from qpsearch.models import own_block\nx = own_block(3, print)", "cannot be named 3. Expected a word"),
-        ("from qpsearch.models import own_block\nx = own_block('own', 3)", "block 'own': 3 builds nothing"),
+        ("x = 1", "own: has no block. Expected NAME = custom_block(...)"),
+        ("from qpsearch.models import custom_block\nx = custom_block('quotient', print)", "cannot be named 'quotient'"),
         (
-            "from qpsearch.models import Rule, own_block\nx = own_block('own', print, rules={'r': Rule(kind=int, doc='.')})",
-            "'r' is no rule. Expected a word and a Rule, such as Rule(kind=Whole(1, 64)",
+            "from qpsearch.models import custom_block\nx = custom_block('two words', print)",
+            "cannot be named 'two words'",
+        ),
+        ("from qpsearch.models import custom_block\nx = custom_block('own', print, rules={'r': 3})", "'r' is no rule"),
+        ("from qpsearch.models import custom_block\nx = custom_block('pure', print)", "cannot be named 'pure'"),
+        ("from qpsearch.models import custom_block\nx = custom_block('choice', print)", "cannot be named 'choice'"),
+        ("from qpsearch.models import custom_block\nx = custom_block(3, print)", "cannot be named 3. Expected a word"),
+        ("from qpsearch.models import custom_block\nx = custom_block('own', 3)", "block 'own': 3 builds nothing"),
+        (
+            "from qpsearch.models import Rule, custom_block\nx = custom_block('own', print, rules={'r': Rule(type=int, doc='.')})",
+            "'r' is no rule. Expected a word and a Rule, such as Rule(type=Integer(1, 64)",
         ),
         (
-            "from qpsearch.models import own_block\nx, y = own_block('own', print), own_block('own', print)",
+            "from qpsearch.models import custom_block\nx, y = custom_block('own', print), custom_block('own', print)",
             "block 'own': another module has brought a block of that name",
         ),
         (
-            "from qpsearch.models import Rule, Whole, own_block\n"
-            "x = own_block('own', print, rules={'r': Rule(kind=Whole(1, 2), doc='.')})",
+            "from qpsearch.models import Rule, Integer, custom_block\n"
+            "x = custom_block('own', print, rules={'r': Rule(type=Integer(1, 2), doc='.')})",
             "block 'own': rule 'r' has no default",
         ),
         (
-            "from qpsearch.models import Rule, Whole, own_block\n"
-            "x = own_block('own', print, rules={'r': Rule(kind=Whole(1, 2), default=3, doc='.')})",
+            "from qpsearch.models import Rule, Integer, custom_block\n"
+            "x = custom_block('own', print, rules={'r': Rule(type=Integer(1, 2), default=3, doc='.')})",
             "block 'own': rule 'r' has a default that it cannot have: 3 is not a whole number from 1 to 2",
         ),
     ],
@@ -200,7 +203,7 @@ def test_a_module_that_cannot_be_used_is_answered(tmp_path: Path, code: str, sai
 
 ODD = """\
 from torch import nn
-from qpsearch.models import Flag, OneOf, Rule, Whole, build_branch, build_shortcut, own_block
+from qpsearch.models import Flag, OneOf, Rule, Integer, build_branch, build_shortcut, custom_block
 from qpsearch.vocabulary import Sharing
 
 class Odd(nn.Module):
@@ -220,11 +223,11 @@ class One(nn.Module):
     def forward(self, x):
         return self.branch(x)
 
-rules = {"soft": Rule(kind=Flag(), default=True, doc="."), "n": Rule(kind=Whole(1, 9), default=3, doc=".")}
-rules["shared"] = Rule(kind=OneOf(Sharing), default="layer", doc=".")
-odd = own_block("odd2", Odd, rules=rules)
-one = own_block("one", One)
-wrong = own_block("wrong", lambda stage, width_in, stride: nn.Conv2d(width_in, stage.width, 3, padding=1))
+rules = {"soft": Rule(type=Flag(), default=True, doc="."), "n": Rule(type=Integer(1, 9), default=3, doc=".")}
+rules["shared"] = Rule(type=OneOf(Sharing), default="layer", doc=".")
+odd = custom_block("odd2", Odd, rules=rules)
+one = custom_block("one", One)
+wrong = custom_block("wrong", lambda stage, width_in, stride: nn.Conv2d(width_in, stage.width, 3, padding=1))
 """
 
 
@@ -248,7 +251,7 @@ def test_blocks_of_any_build_start_and_are_audited(tmp_path: Path) -> None:
 MORE = """\
 import torch
 from torch import nn
-from qpsearch.models import Rule, Whole, own_block
+from qpsearch.models import Rule, Integer, custom_block
 
 class Pair(nn.Module):
     def forward(self, x):
@@ -276,10 +279,10 @@ class Fixed(nn.Conv2d):
             raise TypeError("no bfloat16")
         return super().forward(x)
 
-tupled, fixed = own_block("tupled", Tupled), own_block("fixed", Fixed)
-rules = own_block("rules", Fixed, rules={"n": Rule(kind=Whole(1, 3), default=1, doc=".")})
-zero = own_block("zero", Fixed, cost=lambda *block: 1 / 0)
-two = own_block("two", Fixed, cost=lambda *block: (1, 2))
+tupled, fixed = custom_block("tupled", Tupled), custom_block("fixed", Fixed)
+rules = custom_block("rules", Fixed, rules={"n": Rule(type=Integer(1, 3), default=1, doc=".")})
+zero = custom_block("zero", Fixed, cost=lambda *block: 1 / 0)
+two = custom_block("two", Fixed, cost=lambda *block: (1, 2))
 """
 
 
@@ -316,7 +319,7 @@ def test_a_file_in_the_shadow_of_another_module_is_answered(tmp_path: Path) -> N
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "blocks.py").write_text(
-            f"from qpsearch.models import own_block\nx = own_block('{folder}', print)"
+            f"from qpsearch.models import custom_block\nx = custom_block('{folder}', print)"
         )
     done = qpsearch(tmp_path, "space", "list", "--import", "./a/blocks.py", "--import", "./b/blocks.py")
     assert done.returncode == 2

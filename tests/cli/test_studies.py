@@ -1,4 +1,4 @@
-"""Whole studies through the real command line: list, rename, delete, copy, export, import, sinks, dashboard."""
+"""Integer studies through the real command line: list, rename, delete, copy, export, import, sinks, dashboard."""
 
 import csv
 import json

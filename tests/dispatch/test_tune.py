@@ -14,7 +14,7 @@ from qpsearch.dispatch import cluster, tune
 from qpsearch.errors import DispatchError
 from qpsearch.space import parse_space
 from qpsearch.space.space import Resources
-from qpsearch.study.search.replica import Mirror
+from qpsearch.study.search.replica import Replica
 from tests.dispatch.study import dispatch, run_study
 from tests.helpers import new_ledger, rows
 from tests.scripted import Behaviour, space_text
@@ -124,13 +124,13 @@ def test_attempts_follow_one_another_in_their_slots(sqlite_url: str) -> None:
 
 def test_reports_are_taken_while_the_next_trial_is_drawn(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sampler that takes three seconds holds up no running trial: nothing but its own trial waits for it."""
-    real = Mirror.ask
+    real = Replica.ask
 
-    def slow(self: Mirror, number: int, draw: int) -> optuna.Trial:
+    def slow(self: Replica, number: int, draw: int) -> optuna.Trial:
         time.sleep(3.0)
         return real(self, number, draw)
 
-    monkeypatch.setattr(Mirror, "ask", slow)
+    monkeypatch.setattr(Replica, "ask", slow)
     found = run_study("tune", sqlite_url, space_text(Behaviour.SLOW, trials=5, epochs=12))
     assert [record.state for record in found] == ["COMPLETE"] * 5
     reported = rows(sqlite_url, "SELECT trial_id, reported FROM qpsearch_epochs ORDER BY trial_id, epoch")

@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from qpsearch.architecture.named import reference_network
-from qpsearch.architecture.variations import TRIED, otherwise
+from qpsearch.architecture.named import named_network
+from qpsearch.architecture.variations import TRIED, one_at_a_time
 from qpsearch.models.audit import AuditPlan, Look, audit
 from qpsearch.space.schema.network import rule_paths
-from qpsearch.space.schema.value_types import Number, OrWord, Whole
+from qpsearch.space.schema.value_types import Integer, Number, Optional
 from qpsearch.vocabulary import BlockKind, InitKind, Precision, StemActivation
 
 PLAN = AuditPlan(steps=(0, 1, 10), size=16, batch=8)
@@ -17,7 +17,7 @@ PLAN = AuditPlan(steps=(0, 1, 10), size=16, batch=8)
 
 def looks(name: str, plan: AuditPlan = PLAN) -> list[Look]:
     with torch.random.fork_rng():
-        return list(audit(reference_network(name), plan))
+        return list(audit(named_network(name), plan))
 
 
 @pytest.mark.parametrize("block", BlockKind)
@@ -50,7 +50,7 @@ def test_the_papers_product_units_blow_up_in_eval_mode_and_are_reported() -> Non
 def test_floors_are_as_full_as_a_normal_distribution_makes_them() -> None:
     """PAPERS 2.2: behind a batch normalisation 75.6% of the inputs lie below ln 2 at the start."""
     (look,) = list(
-        audit(reference_network("pure20"), AuditPlan(steps=(0,), scales=(1.0,), precisions=(Precision.FLOAT32,)))
+        audit(named_network("pure20"), AuditPlan(steps=(0,), scales=(1.0,), precisions=(Precision.FLOAT32,)))
     )[:1]
     assert look.training
     assert look.at_floor == pytest.approx(0.756, abs=0.05)
@@ -65,25 +65,25 @@ def test_an_audit_leaves_the_next_look_alone() -> None:
 
 @pytest.mark.parametrize("name", ["additive20", "quotient20", "product_unit20", "quotient_product_unit20", "pure50"])
 def test_every_rule_of_a_network_is_set_otherwise(name: str) -> None:
-    network = reference_network(name)
-    labels = [label for label, _ in otherwise(network)]
+    network = named_network(name)
+    labels = [label for label, _ in one_at_a_time(network)]
     assert len(set(labels)) == len(labels)
     changed = {tuple(label.partition(":")[0].split(".")) for label in labels}
     mine = {rule.path for rule in rule_paths() if rule.belongs_to(network.stages[0].block)}
     assert changed == mine | {("stem", "activation")}
-    for _, other in otherwise(network):
+    for _, other in one_at_a_time(network):
         assert other != network
         assert all(isinstance(each.init, InitKind) for each in other.stages)  # ``auto`` is no start of its own
 
 
 def test_every_number_that_is_a_rule_has_values_to_try() -> None:
     for rule in rule_paths():
-        kind = rule.field.kind.kind if isinstance(rule.field.kind, OrWord) else rule.field.kind
-        if isinstance(kind, Number | Whole):
+        kind = rule.field.kind.kind if isinstance(rule.field.kind, Optional) else rule.field.kind
+        if isinstance(kind, Number | Integer):
             assert all(value is None or kind.parse(value, "") == value for value in TRIED[rule.path])
 
 
 def test_a_bound_on_the_stem_needs_a_quotient_behind_it() -> None:
-    labels = [label for label, _ in otherwise(reference_network("additive20"))]
+    labels = [label for label, _ in one_at_a_time(named_network("additive20"))]
     assert f"stem.activation: {StemActivation.QUOTIENT}" not in labels
     assert f"stem.activation: {StemActivation.NONE}" in labels

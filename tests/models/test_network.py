@@ -1,4 +1,4 @@
-"""Whole networks: the papers' counts, laws over random settings, features at the start."""
+"""Integer networks: the papers' counts, laws over random settings, features at the start."""
 
 import copy
 import re
@@ -9,12 +9,12 @@ import torch
 import torchvision
 from torch import nn
 
-from qpsearch.architecture.candidates import point, sample
+from qpsearch.architecture.candidates import candidate, sample
 from qpsearch.architecture.config import Stage
-from qpsearch.architecture.named import listed
+from qpsearch.architecture.named import list_networks
 from qpsearch.architecture.resolve import alpha_for, check_shapes
 from qpsearch.errors import Infeasible, UserError
-from qpsearch.models import build_model, reference_network
+from qpsearch.models import build_model, named_network
 from qpsearch.space import RandomChooser, parse_space
 from qpsearch.vocabulary import (
     BlockKind,
@@ -71,7 +71,7 @@ def parameters(model: nn.Module) -> int:
 def test_reference_networks_have_the_papers_parameter_counts(name: str, classes: int, width: int, count: int) -> None:
     """PAPERS 1.4 and 2.4."""
     with torch.device("meta"):
-        assert parameters(build_model(reference_network(name, classes=classes, width=width), 0)) == count
+        assert parameters(build_model(named_network(name, classes=classes, width=width), 0)) == count
 
 
 @pytest.mark.parametrize("seed", range(80))
@@ -98,7 +98,7 @@ def test_any_network_builds_learns_and_repeats(seed: int) -> None:
 def test_building_leaves_global_random_state_alone() -> None:
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    build_model(reference_network("pure20"), 7)
+    build_model(named_network("pure20"), 7)
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -111,7 +111,7 @@ def test_quotient_features_at_the_start_are_those_of_the_authors_network(
     """PAPERS 1.3 gives mean and median at the end of stage 1, train mode, N(0, 1) input, batch 32."""
     found = []
     for seed in range(3):
-        model = build_model(reference_network(f"quotient{depth}"), seed)
+        model = build_model(named_network(f"quotient{depth}"), seed)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             features = model.stages[0](model.stem(torch.randn(32, 3, 32, 32, generator=generator)))
@@ -130,11 +130,11 @@ def test_alpha_follows_the_papers_depths() -> None:
 @pytest.mark.parametrize("name", ["resnet21", "vgg16", "quotient", "20", "pure2", "pure_a18"])
 def test_an_unknown_network_is_answered(name: str) -> None:
     with pytest.raises(UserError, match=f"no network '{name}'. (.*Expected one of|Expected a depth 6n)"):
-        reference_network(name)
+        named_network(name)
 
 
 def test_stages_that_do_not_fit_together_are_infeasible() -> None:
-    network = reference_network("resnet20")
+    network = named_network("resnet20")
     halving = stage(BlockKind.ADDITIVE, width=16, stride=2)
     with pytest.raises(Infeasible, match="stage 5 has stride 2 on images of 1x1"):
         check_shapes(replace(network, stages=(halving,) * 7))
@@ -153,12 +153,12 @@ def test_batches_of_one_image_of_one_pixel_are_infeasible_where_they_are_normali
         training: {epochs: 1, batch_size: 1}
     """
     with pytest.raises(Infeasible, match="stage 1 normalises batches of one image of one pixel"):
-        point(parse_space(text.replace("NORM", "batch")), RandomChooser(0))
+        candidate(parse_space(text.replace("NORM", "batch")), RandomChooser(0))
     for harmless in (
         text.replace("NORM", "group"),
         text.replace("NORM", "batch").replace("batch_size: 1", "batch_size: 2"),
     ):
-        assert point(parse_space(harmless), RandomChooser(0)).config.network.blocks == 2
+        assert candidate(parse_space(harmless), RandomChooser(0)).config.network.blocks == 2
 
 
 AFTER = {"norms": NormsAround.AFTER}
@@ -191,7 +191,7 @@ UNSHIFTED = {"through_one": False}
     ],
 )
 def test_a_stage_whose_rules_contradict_each_other_is_infeasible(own: Stage, words: str) -> None:
-    network = reference_network("resnet20")
+    network = named_network("resnet20")
     with pytest.raises(Infeasible) as caught:
         check_shapes(replace(network, stages=(own,)))
     assert words in str(caught.value)
@@ -202,7 +202,7 @@ def test_a_stage_whose_rules_contradict_each_other_is_infeasible(own: Stage, wor
 def test_an_additive_imagenet_network_is_torchvisions(name: str) -> None:
     """The same layers in the same order, so their states map one to one; then the same logits, in both modes."""
     theirs = getattr(torchvision.models, name)(weights=None)
-    ours = build_model(reference_network(name), 0)
+    ours = build_model(named_network(name), 0)
     assert parameters(ours) == parameters(theirs)
     state, other = ours.state_dict(), theirs.state_dict()
     assert [value.shape for value in state.values()] == [value.shape for value in other.values()]
@@ -212,18 +212,18 @@ def test_an_additive_imagenet_network_is_torchvisions(name: str) -> None:
         torch.testing.assert_close(ours.train(mode)(x), theirs.train(mode)(x), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name, source in listed() if "ImageNet" in source])
+@pytest.mark.parametrize("name", [name for name, source in list_networks() if "ImageNet" in source])
 def test_imagenet_networks_have_torchvisions_counts_and_a_threshold_a_block(name: str) -> None:
     depth = int(re.sub(r"\D", "", name))
     with torch.device("meta"):
-        count = parameters(build_model(reference_network(name), 0))
+        count = parameters(build_model(named_network(name), 0))
         theirs = parameters(getattr(torchvision.models, f"resnet{depth}")(weights=None))
-    assert count == theirs + ("pure" in name) * reference_network(name).blocks
+    assert count == theirs + ("pure" in name) * named_network(name).blocks
 
 
 @pytest.mark.parametrize("family", ["pure", "pure_norelu"])
 def test_the_two_readings_of_pure_differ_in_their_relus(family: str) -> None:
-    model = build_model(reference_network(f"{family}20"), 0)
+    model = build_model(named_network(f"{family}20"), 0)
     relus = sum(isinstance(layer, nn.ReLU) for layer in model.modules())
     assert relus == (10 if family == "pure" else 0)  # nine sums and the stem
 
@@ -232,7 +232,7 @@ def test_each_reading_of_pure_starts_its_exponents_as_its_source() -> None:
     assert {
         name: unit.exponent_init
         for name in ("pure20", "pure_norelu20", "pure_norelu_a20", "pure34", "pure_norelu34")
-        if (unit := reference_network(name).stages[0].product_unit)
+        if (unit := named_network(name).stages[0].product_unit)
     } == {
         "pure20": ExponentInit.KAIMING_FAN_OUT,
         "pure_norelu20": ExponentInit.SMALL,
@@ -290,4 +290,4 @@ def test_a_family_named_as_a_block_has_the_defaults_of_space_files() -> None:
     """  # no rule is named
     for block in ("additive", "product_unit", "quotient_product_unit"):
         (found,) = sample(parse_space(text.replace("BLOCK", block)), 1)
-        assert reference_network(f"{block}20") == found.config.network
+        assert named_network(f"{block}20") == found.config.network

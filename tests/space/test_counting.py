@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 
-from qpsearch.architecture.candidates import Point, check_feasible, every_point, survey
+from qpsearch.architecture.candidates import Candidate, check_feasible, every_candidate, survey
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.space import build_space, edited, load_space, parse_space
 from qpsearch.space.counting import continuous_leaves, count_points
@@ -28,9 +28,9 @@ def test_the_count_is_that_of_the_points(document: dict[str, Any]) -> None:
         assert 1 <= with_ones < float("inf")
         return
     assume(count <= 3000)
-    found = list(every_point(space))
+    found = list(every_candidate(space))
     assert len(found) == count
-    drawn = [tuple(point.draw.params.items()) for point in found if isinstance(point, Point)]
+    drawn = [tuple(point.draw.params.items()) for point in found if isinstance(point, Candidate)]
     assert len(set(drawn)) == len(drawn)
 
 
@@ -41,7 +41,7 @@ def test_the_count_is_that_of_the_points(document: dict[str, Any]) -> None:
 def test_the_grids_of_the_papers(name: str, points: int, allowed: int) -> None:
     space = shipped(name)
     assert space.search.budget.trials == points
-    assert sum(isinstance(point, Point) for point in every_point(space)) == allowed
+    assert sum(isinstance(point, Candidate) for point in every_candidate(space)) == allowed
 
 
 def test_cifar_has_that_many_networks() -> None:
@@ -76,4 +76,4 @@ def test_refusals_are_counted_by_what_they_broke() -> None:
 
 
 def test_every_reason_is_infeasible_and_not_an_error() -> None:
-    assert all(isinstance(each, Point | Infeasible) for each in every_point(shipped("alpha-ablation")))
+    assert all(isinstance(each, Candidate | Infeasible) for each in every_candidate(shipped("alpha-ablation")))

@@ -5,11 +5,11 @@ import time
 import pytest
 
 from qpsearch.errors import SpaceError
-from qpsearch.space.file.document import MAX_BYTES, Mapping, Scalar, parse
+from qpsearch.space.file.document import MAX_BYTES, Mapping, Scalar, parse_document
 
 
 def value(text: str) -> object:
-    node = parse(f"key: {text}", "f.yaml")
+    node = parse_document(f"key: {text}", "f.yaml")
     assert isinstance(node, Mapping)
     leaf = node.get("key")
     assert isinstance(leaf, Scalar)
@@ -30,11 +30,11 @@ def test_scalars_follow_yaml_1_2(text: str, expected: object) -> None:
 def test_a_key_given_twice_is_refused() -> None:
     """HAZARDS 27: PyYAML keeps the last of two equal keys."""
     with pytest.raises(SpaceError, match=r"f\.yaml:3:1: key 'a' was given already in line 1"):
-        parse("a: 1\nb: 2\na: 3\n", "f.yaml")
+        parse_document("a: 1\nb: 2\na: 3\n", "f.yaml")
 
 
 def test_nodes_know_their_line() -> None:
-    node = parse("a: 1\n\nb:\n  c: 2\n", "f.yaml")
+    node = parse_document("a: 1\n\nb:\n  c: 2\n", "f.yaml")
     assert isinstance(node, Mapping)
     inner = node.get("b")
     assert isinstance(inner, Mapping)
@@ -44,7 +44,7 @@ def test_nodes_know_their_line() -> None:
 
 
 def test_an_alias_repeats_its_node() -> None:
-    node = parse("a: &x {choice: [1, 2]}\nb: *x\n", "f.yaml")
+    node = parse_document("a: &x {choice: [1, 2]}\nb: *x\n", "f.yaml")
     assert isinstance(node, Mapping)
     assert node.get("a") == node.get("b")
 
@@ -54,13 +54,13 @@ def test_a_bomb_of_aliases_is_refused_quickly() -> None:
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
     began = time.perf_counter()
     with pytest.raises(SpaceError, match="grows beyond"):
-        parse("\n".join(lines), "bomb.yaml")
+        parse_document("\n".join(lines), "bomb.yaml")
     assert time.perf_counter() - began < 10  # a bound on work, not a speed: unbounded it would take all memory
 
 
 def test_a_document_that_holds_itself_is_refused() -> None:
     with pytest.raises(SpaceError):
-        parse("a: &a\n  b: *a\n", "self.yaml")
+        parse_document("a: &a\n  b: *a\n", "self.yaml")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,6 @@ def test_a_document_that_holds_itself_is_refused() -> None:
 )
 def test_what_is_no_space_file_is_one_clear_message(text: str) -> None:
     with pytest.raises(SpaceError) as caught:
-        parse(text, "f.yaml")
+        parse_document(text, "f.yaml")
     assert str(caught.value).startswith("f.yaml")
     assert "\n" not in str(caught.value)

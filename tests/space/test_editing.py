@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qpsearch.architecture.candidates import point, sample
+from qpsearch.architecture.candidates import candidate, sample
 from qpsearch.errors import SpaceError
 from qpsearch.space import (
     Choice,
@@ -50,7 +50,7 @@ def test_a_space_is_built_from_domains_and_plain_data() -> None:
     assert meaning["network.stages.0.depth"] == "{int: [1, 5], step: 2, prior: 3, confidence: high, tie: depth}"
     assert meaning["network.stages.1.block"] == "{choice: [additive, quotient]}"
     assert meaning["training.optimizer.sgd.lr"] == "{log: [0.01, 0.1], prior: 0.05, confidence: medium}"
-    found = point(space, RandomChooser(0))
+    found = candidate(space, RandomChooser(0))
     assert {stage.depth for stage in found.config.network.stages} == {found.draw.params["depth"]}
     assert sample(space, 3, seed=5) == sample(space, 3, seed=5)
 

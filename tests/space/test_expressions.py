@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qpsearch.space.expressions.nodes import Absent, ExpressionError, evaluate, names, spelled
+from qpsearch.space.expressions.nodes import Absent, ExpressionError, compute, names, unparse
 from qpsearch.space.expressions.parser import parse_expression
 
 FACTS: dict[str, Any] = {"a.b": 7, "a.c": 2.5, "a.word": "quotient", "a.none": None, "a.yes": True}
@@ -21,7 +21,7 @@ def look_up(path: str) -> Any:
 
 
 def value(text: str) -> Any:
-    return evaluate(parse_expression(text), look_up)
+    return compute(parse_expression(text), look_up)
 
 
 @pytest.mark.parametrize(
@@ -180,14 +180,14 @@ def test_a_spelling_means_what_the_text_means(text: str) -> None:
     if len(text) > 400:
         return
     expression = parse_expression(text)
-    again = parse_expression(spelled(expression))
-    assert spelled(again) == spelled(expression)
+    again = parse_expression(unparse(expression))
+    assert unparse(again) == unparse(expression)
     assert [name.path for name in names(again)] == [name.path for name in names(expression)]
     try:
-        expected = evaluate(expression, look_up)
+        expected = compute(expression, look_up)
     except ExpressionError:
         return
-    assert evaluate(again, look_up) == expected
+    assert compute(again, look_up) == expected
 
 
 @given(text=st.text(alphabet="ab.0123456789+-*/%<>=()[],' andortinK", max_size=60))

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qpsearch.architecture.candidates import point
+from qpsearch.architecture.candidates import candidate
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible
-from qpsearch.space import RandomChooser, Space, StoredChooser, build_space, diff, load_space, parse_space, settle
+from qpsearch.space import RandomChooser, Space, StoredChooser, build_space, diff, draw, load_space, parse_space
 from qpsearch.space.domains import Tied, domain_of, leaves
 from qpsearch.space.file.document import dump
 from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, BlockKind
@@ -26,10 +26,10 @@ from tests.space.generate import documents
 def test_a_draw_can_be_repeated_and_stored(document: dict[str, Any], seed: int) -> None:
     space = build_space(document)
     try:
-        draw = settle(space, RandomChooser(seed))
-        assert settle(space, RandomChooser(seed)) == draw
-        assert settle(space, StoredChooser(draw.params)) == draw
-        config = resolve(space, draw)
+        drawn = draw(space, RandomChooser(seed))
+        assert draw(space, RandomChooser(seed)) == drawn
+        assert draw(space, StoredChooser(drawn.params)) == drawn
+        config = resolve(space, drawn)
     except Infeasible:
         return
     assert TrialConfig.from_json(config.to_json()) == config
@@ -42,7 +42,7 @@ def test_a_point_satisfies_every_condition(document: dict[str, Any], seed: int) 
     """Checked anew here, on the resolved configuration."""
     space = build_space(document)
     try:
-        found = point(space, RandomChooser(seed))
+        found = candidate(space, RandomChooser(seed))
     except Infeasible:
         return
     network, total = found.config.network, cost(found.config.network)
@@ -61,19 +61,19 @@ def test_a_point_satisfies_every_condition(document: dict[str, Any], seed: int) 
 @given(document=documents(), seed=st.integers(0, 2**32))
 @settings(max_examples=200, deadline=None)
 def test_a_rule_is_drawn_exactly_when_a_block_uses_it(document: dict[str, Any], seed: int) -> None:
-    draw = settle(build_space(document), RandomChooser(seed))
-    stages = draw.values["network"]["stages"]
+    drawn = draw(build_space(document), RandomChooser(seed))
+    stages = drawn.values["network"]["stages"]
     blocks = {stage["block"] for stage in stages}
     for name, kinds in (("quotient", MULTIPLYING), ("product_unit", WITH_PRODUCT_UNITS)):
-        drawn = [path for path in draw.params if f".{name}." in path]
+        drawn = [path for path in drawn.params if f".{name}." in path]
         assert not drawn or kinds & blocks
         assert all((name in stage) == (stage["block"] in kinds) for stage in stages)
     only = {"quotient.inner_activation": "quotient", "product_unit.output_activation": "product_unit"}
     for stage, (path, kind) in itertools.product(stages, only.items()):  # rules of one of the two kinds of a section
         section, name = path.split(".")
         assert (name in stage.get(section, {})) == (stage["block"] == kind)
-    optimizer = draw.values["training"]["optimizer"]["kind"]
-    own = [name for name in draw.params if name.startswith("training.optimizer.")]
+    optimizer = drawn.values["training"]["optimizer"]["kind"]
+    own = [name for name in drawn.params if name.startswith("training.optimizer.")]
     assert all(name.startswith(f"training.optimizer.{optimizer}.") for name in own)
 
 
@@ -81,13 +81,13 @@ def test_a_rule_is_drawn_exactly_when_a_block_uses_it(document: dict[str, Any], 
 @settings(max_examples=100, deadline=None)
 def test_tied_leaves_have_one_value_and_arithmetic_holds(document: dict[str, Any], seed: int) -> None:
     space = build_space(document)
-    draw = settle(space, RandomChooser(seed))
-    stages = draw.values["network"]["stages"]
+    drawn = draw(space, RandomChooser(seed))
+    stages = drawn.values["network"]["stages"]
     if any(isinstance(leaf, Tied) for _, leaf in leaves("network", space.network)):
-        assert {stage["depth"] for stage in stages} == {draw.params["depth"]}
+        assert {stage["depth"] for stage in stages} == {drawn.params["depth"]}
     given = document["network"]["stages"]
     if isinstance(given, list) and all("choice" not in item for item in given):
-        stem = draw.values["network"]["stem"]["width"]
+        stem = drawn.values["network"]["stem"]["width"]
         for item, stage in zip(given, stages, strict=True):
             expected = {"2 * network.stem.width": 2 * stem, "max(8, network.stem.width)": max(8, stem)}
             if isinstance(item["width"], str):
@@ -108,7 +108,7 @@ def test_the_order_of_keys_means_nothing(document: dict[str, Any], seed: int) ->
     if isinstance(choices, dict) and isinstance(choices.get("choice"), dict):
         return  # its order is that of the options
     assert other.fingerprint == plain.fingerprint
-    assert settle(other, RandomChooser(seed)).params == settle(plain, RandomChooser(seed)).params
+    assert draw(other, RandomChooser(seed)).params == draw(plain, RandomChooser(seed)).params
 
 
 @given(document=documents())
@@ -137,7 +137,7 @@ def shipped(name: str) -> Space:
 @pytest.mark.parametrize("name", ["digits", "cifar"])
 def test_the_mixed_spaces_draw_every_block_and_rule(name: str) -> None:
     space = shipped(name)
-    configs = [point(space, RandomChooser(seed)).config for seed in range(50)]
+    configs = [candidate(space, RandomChooser(seed)).config for seed in range(50)]
     kinds = [{config.network.stages[index].block for config in configs} for index in range(2)]
     assert all(found == set(BlockKind) - {BlockKind.QUOTIENT_PRODUCT_UNIT} for found in kinds)
     for rule in ("norm", "norm_placement", "init"):
@@ -195,16 +195,16 @@ def test_a_diff_names_the_paths() -> None:
 
 def test_a_stored_draw_outside_the_space_is_refused() -> None:
     space = shipped("digits")
-    draw = settle(space, RandomChooser(0))
+    drawn = draw(space, RandomChooser(0))
     with pytest.raises(ValueError, match=r"network\.stages\.0\.depth = 9 is not in"):
-        settle(space, StoredChooser({**draw.params, "network.stages.0.depth": 9}))
+        draw(space, StoredChooser({**drawn.params, "network.stages.0.depth": 9}))
     with pytest.raises(ValueError, match="has no value for network"):
-        settle(space, StoredChooser({}))
+        draw(space, StoredChooser({}))
 
 
 def test_random_draws_cover_their_domains() -> None:
     space = shipped("cifar")
-    draws = [settle(space, RandomChooser(seed)).params for seed in range(400)]
+    draws = [draw(space, RandomChooser(seed)).params for seed in range(400)]
     assert {draw["network.stages.0.depth"] for draw in draws} == set(range(1, 10))
     rates = [draw["training.optimizer.sgd.lr"] for draw in draws if "training.optimizer.sgd.lr" in draw]
     assert min(rates) < 0.012  # type: ignore[type-var]
@@ -215,14 +215,14 @@ def test_random_draws_cover_their_domains() -> None:
 def test_choosers_do_not_touch_global_random_state() -> None:
     random.seed(5)
     state = random.getstate()
-    settle(shipped("cifar"), RandomChooser(3))
+    draw(shipped("cifar"), RandomChooser(3))
     assert random.getstate() == state
 
 
 def test_every_searched_leaf_is_drawn_by_some_point() -> None:
     for path in SPACES:
         space = load_space(path)
-        drawn = {name for seed in range(300) for name in settle(space, RandomChooser(seed)).params}
+        drawn = {name for seed in range(300) for name in draw(space, RandomChooser(seed)).params}
         for part, group in (("network", space.network), ("training", space.training)):
             for place, leaf in leaves(part, group):
                 if domain_of(leaf) is not None:
@@ -242,7 +242,7 @@ training: {epochs: 1}
 
 def resolved(block: str, rules: str) -> TrialConfig:
     space = parse_space(RULES.replace("BLOCK", block).replace("RULES", rules))
-    return resolve(space, settle(space, StoredChooser({})))
+    return resolve(space, draw(space, StoredChooser({})))
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_accounts_tell_useful_from_repeated_work_by_block(url: str, monkeypatch:
     database = Database.open(url)
     summary = queries.summary(database, "scripted")
     database.close()
-    assert sum(account.useful_s for account in summary.accounts) == pytest.approx(80)
+    assert sum(account.complete_s for account in summary.accounts) == pytest.approx(80)
     assert sum(account.repeated_s for account in summary.accounts) == pytest.approx(7)
     assert sum(account.trials for account in summary.accounts) == 2
-    assert (summary.epochs, sum(a.pruned_s + a.failed_s + a.open_s for a in summary.accounts)) == (8, 0)
+    assert (summary.epochs, sum(a.pruned_s + a.failed_s + a.running_s for a in summary.accounts)) == (8, 0)

@@ -11,7 +11,7 @@ from qpsearch.errors import Superseded
 from qpsearch.protocol import Assignment, Failed
 from qpsearch.space import Space, parse_space
 from qpsearch.study.ledger import Ledger
-from qpsearch.study.search.replica import Mirror
+from qpsearch.study.search.replica import Replica
 from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, progress, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
@@ -28,12 +28,12 @@ def die(ledger: Ledger) -> None:
     ledger._database.close()
 
 
-def seen_by(mirror: Mirror) -> dict[int, tuple[object, ...]]:
-    """What a mirror says about each trial, which failures are shown as pruned in."""
+def seen_by(replica: Replica) -> dict[int, tuple[object, ...]]:
+    """What a replica says about each trial, which failures are shown as pruned in."""
     found = {}
-    for number, trial_id in mirror._ids.items():
-        trial = mirror._storage.get_trial(trial_id)
-        own = mirror._stratum_of[number]
+    for number, trial_id in replica._ids.items():
+        trial = replica._storage.get_trial(trial_id)
+        own = replica._stratum_of[number]
         twin = own._storage.get_trial(own._ids[number])
         rungs = {key: value for key, value in twin.system_attrs.items() if key.startswith("completed_rung")}
         found[number] = (trial.params, trial.state, trial.values, trial.intermediate_values, twin.state, rungs)
@@ -151,14 +151,14 @@ class Drivers(RuleBasedStateMachine):
         if not hasattr(self, "ledgers"):
             return
         fresh = resumed_ledger(self.url)
-        truth = seen_by(fresh._mirror)
+        truth = seen_by(fresh._replica)
         fresh._writer.write(lambda c, revision: None)
         query = f"DELETE FROM qpsearch_leases WHERE lease_id = {fresh._lease_id}"
         fresh._database.write(lambda c: c.exec_driver_sql(query))
         fresh._database.close()
         for ledger in self.ledgers:
-            ledger._writer.catch_up()
-            assert seen_by(ledger._mirror) == truth
+            ledger._transactions.catch_up()
+            assert seen_by(ledger._replica) == truth
 
     def teardown(self) -> None:
         if hasattr(self, "ledgers"):
@@ -186,7 +186,7 @@ def test_two_drivers_share_a_budget_and_ask_no_point_twice(url: str, space: Spac
         assert [assignment.trial for assignment in got] == list(range(6))
         assert len({assignment.config for assignment in got}) == 6
         assert len({assignment.runs[0].seed for assignment in got}) == 6
-        assert first._mirror.known == 6
+        assert first._replica.known == 6
     states = rows(url, "SELECT state FROM trials")
     assert states == [(TrialState.COMPLETE.name,)] * 6
 
@@ -198,7 +198,7 @@ def test_a_driver_sees_what_the_other_asked_before_it_draws(url: str, space: Spa
         third = second.ask()
         assert third is not None
         assert third.trial == 3
-        assert len(second._mirror._study.get_trials(states=(TrialState.RUNNING,))) == 4
+        assert len(second._replica._study.get_trials(states=(TrialState.RUNNING,))) == 4
 
 
 def test_a_trial_whose_workers_keep_dying_fails_at_the_third_death(url: str, space: Space) -> None:

@@ -1,4 +1,4 @@
-"""The mirror against plain Optuna, and what it shows the sampler."""
+"""The replica against plain Optuna, and what it shows the sampler."""
 
 import warnings
 from pathlib import Path
@@ -9,10 +9,10 @@ from optuna.trial import TrialState
 
 from qpsearch.protocol import Failed
 from qpsearch.seeds import derive_seed
-from qpsearch.space import Space, parse_space, settle
+from qpsearch.space import Space, draw, parse_space
 from qpsearch.study import queries
 from qpsearch.study.search.pruners import PRUNERS
-from qpsearch.study.search.replica import Mirror
+from qpsearch.study.search.replica import Replica
 from qpsearch.study.search.samplers import SAMPLERS, OptunaChooser
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason, PrunerKind, SamplerKind
@@ -41,7 +41,7 @@ def test_suggestions_are_those_of_plain_optuna_on_the_database(sqlite_url: str, 
     for number in range(40):
         plain.sampler = SAMPLERS[kind](derive_seed(0, "sampler", number, 0))
         trial = plain.ask()
-        settle(space, OptunaChooser(trial))
+        draw(space, OptunaChooser(trial))
         for step, value in steps[number].items():
             trial.report(value, step)
         plain.tell(trial, values[number])
@@ -71,10 +71,10 @@ def test_failures_teach_the_sampler(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     seeds = range(4)
     taught = sum(share_of_failing(f"sqlite:///{tmp_path}/taught{seed}.db", seed) for seed in seeds) / 4
 
-    def forget(self: Mirror, trial_id: int) -> None:
+    def forget(self: Replica, trial_id: int) -> None:
         self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
 
-    monkeypatch.setattr(Mirror, "_violate", forget)
+    monkeypatch.setattr(Replica, "_violate", forget)
     untaught = sum(share_of_failing(f"sqlite:///{tmp_path}/untaught{seed}.db", seed) for seed in seeds) / 4
     assert taught < untaught / 2
 

@@ -155,7 +155,7 @@ def test_a_driver_frozen_in_a_transaction_does_not_hold_the_others_for_ever(
     with new_ledger(server_url, space) as ledger:
         frozen = Database.create(server_url)
         with frozen._writing.connect() as connection:
-            move_revision(connection, ledger._study_id, ledger._writer._uid)  # and now it stands still
+            move_revision(connection, ledger._study_id, ledger._transactions._uid)  # and now it stands still
             assert ledger.ask() is not None
             connection.invalidate()
         frozen.close()

@@ -1,7 +1,7 @@
 """The small language inside a space file: arithmetic for derived constants, conditions for constraints.
 
 ``2 * network.stem.width`` is arithmetic; ``network.stages.0.block == quotient and parameters < 2M`` is a condition.
-Text becomes a tree of a few frozen nodes that ``evaluate`` walks: no Python is ever run. A name that a draw does
+Text becomes a tree of a few frozen nodes that ``compute`` walks: no Python is ever run. A name that a draw does
 not have makes what stands on it unknown (None), by Kleene's logic: unknown or true is true, unknown and false false.
 """
 
@@ -118,7 +118,7 @@ def names(expression: Expression) -> Iterator[Name]:
             return
 
 
-def spelled(expression: Expression) -> str:
+def unparse(expression: Expression) -> str:
     """Return an expression in one spelling, whatever spaces, quotes and units its text had."""
     match expression:
         case Literal(value):
@@ -126,9 +126,9 @@ def spelled(expression: Expression) -> str:
         case Name(path):
             return path
         case Listed(items):
-            return f"[{', '.join(sorted(map(spelled, items)))}]"  # their order means nothing
+            return f"[{', '.join(sorted(map(unparse, items)))}]"  # their order means nothing
         case Call(function, arguments):
-            return f"{function}({', '.join(map(spelled, arguments))})"
+            return f"{function}({', '.join(map(unparse, arguments))})"
         case Unary("-", operand):
             return f"-{_inner(operand, _RANK['**'])}"
         case Unary(sign, operand):
@@ -140,7 +140,7 @@ def spelled(expression: Expression) -> str:
             return f"{_inner(left, rank)} {sign} {_inner(right, rank + 1)}"
 
 
-def evaluate(expression: Expression, lookup: Lookup) -> Value:
+def compute(expression: Expression, lookup: Lookup) -> Value:
     """Return the value of an expression; None where it stands on a name that the lookup says is absent.
 
     Raises:
@@ -151,11 +151,11 @@ def evaluate(expression: Expression, lookup: Lookup) -> Value:
     except Absent:
         return None
     except ZeroDivisionError:
-        raise ExpressionError(f"{spelled(expression)} divides by zero") from None
+        raise ExpressionError(f"{unparse(expression)} divides by zero") from None
     except (OverflowError, ValueError, TypeError) as error:
         if isinstance(error, ExpressionError):
             raise
-        raise ExpressionError(f"{spelled(expression)} has no value") from None
+        raise ExpressionError(f"{unparse(expression)} has no value") from None
 
 
 def _evaluate(expression: Expression, lookup: Lookup) -> Value:
@@ -169,15 +169,15 @@ def _evaluate(expression: Expression, lookup: Lookup) -> Value:
         case Call(function, arguments):
             return _bounded(FUNCTIONS[function](*(_number(_evaluate(item, lookup), function) for item in arguments)))
         case Unary("not", operand):
-            truth = evaluate(operand, lookup)
+            truth = compute(operand, lookup)
             return None if truth is None else not truth
         case Unary(_, operand):
             return -_number(_evaluate(operand, lookup), "-")
         case Binary("and" | "or" as sign, left, right):
-            first = evaluate(left, lookup)
+            first = compute(left, lookup)
             if first is (sign == "or"):
                 return first  # decided, whatever the other side says
-            return _joined(sign, first, evaluate(right, lookup))
+            return _joined(sign, first, compute(right, lookup))
         case Binary(sign, left, right):
             return _combined(sign, _evaluate(left, lookup), _evaluate(right, lookup))
 
@@ -265,7 +265,7 @@ _RANK: Final = {sign: rank for rank, signs in enumerate(LEVELS) for sign in sign
 
 def _inner(expression: Expression, rank: int) -> str:
     """Spell a part of an expression, in brackets where it binds less than its place asks for."""
-    text = spelled(expression)
+    text = unparse(expression)
     match expression:
         case Unary("-"):
             binds = _RANK["*"]

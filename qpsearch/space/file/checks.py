@@ -18,12 +18,12 @@ from qpsearch.space.expressions.nodes import (
     Literal,
     Name,
     Value,
-    evaluate,
+    compute,
     names,
-    spelled,
+    unparse,
 )
 from qpsearch.space.expressions.parser import parse_expression
-from qpsearch.space.file.document import Mapping, Node, Scalar, Sequence, Where
+from qpsearch.space.file.document import MappingNode, Node, ScalarNode, SequenceNode, Where
 from qpsearch.space.file.leaf_reader import LeafReader
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.paths import STAGES, PlacedStage, counts_stages, known_paths, leaf_at, moving_places, placed_stages
@@ -36,7 +36,7 @@ from qpsearch.vocabulary import Direction, Metric, PrunerKind, SamplerKind
 MOST_GRID_POINTS = 20_000
 
 
-class Whole:
+class Checks:
     """A file that was read leaf by leaf, checked as a whole."""
 
     def __init__(self, problems: Problems, root: Node, network: Group, training: Group, leaves: LeafReader) -> None:
@@ -50,7 +50,7 @@ class Whole:
 
     def objectives(self, named: dict[Direction, tuple[str, ...]]) -> tuple[Objective, ...]:
         """Return what is optimised, the metric of training first."""
-        where = place_of(self._root, "search", "objective")
+        where = where_is(self._root, "search", "objective")
         found = [Objective(metric=Metric(word), direction=way) for way, words in named.items() for word in words]
         for objective in found:
             if objective.direction is not objective.metric.direction:
@@ -74,7 +74,7 @@ class Whole:
     def grid_points(self) -> int:
         """Return how many points a grid has; a space without end, or with too many, is a problem."""
         count = count_points(self._network, self._training)
-        where = place_of(self._root, "search", "sampler")
+        where = where_is(self._root, "search", "sampler")
         if math.isinf(count):
             endless = ", ".join(continuous_leaves(self._network, self._training))
             self._problems.wrong(
@@ -89,11 +89,11 @@ class Whole:
 
     def conditions(self, word: str) -> Iterator[Condition]:
         """Yield the conditions of ``forbid`` or ``require``."""
-        search = self._root.get("search") if isinstance(self._root, Mapping) else None
-        given = search.get(word) if isinstance(search, Mapping) else None
-        if given is None or (isinstance(given, Scalar) and given.value in (None, "none")):
+        search = self._root.get("search") if isinstance(self._root, MappingNode) else None
+        given = search.get(word) if isinstance(search, MappingNode) else None
+        if given is None or (isinstance(given, ScalarNode) and given.value in (None, "none")):
             return
-        if not isinstance(given, Sequence):
+        if not isinstance(given, SequenceNode):
             self._problems.wrong(given.where, f"search.{word}", f"expected a list of conditions, got {kind_of(given)}.")
             return
         for index, item in enumerate(given.items):
@@ -144,19 +144,19 @@ class Whole:
         guessed = [path for path, leaf in every if (domain := domain_of(leaf)) is not None and domain.prior is not None]
         if space.search.sampler is SamplerKind.GRID and guessed:
             where, text = (
-                place_of(self._root, *guessed[0].split(".")),
+                where_is(self._root, *guessed[0].split(".")),
                 "a grid takes every point, so a prior does nothing.",
             )
             self._problems.wrong(where, guessed[0], f"{text} Remove it.")
         if isinstance(space.training.get("epochs"), Derived) and space.search.pruner is not PrunerKind.NONE:
             self._problems.wrong(
-                place_of(self._root, "training", "epochs"),
+                where_is(self._root, "training", "epochs"),
                 "training.epochs",
                 "a pruner must know the most epochs beforehand. Write a number or a domain, or pruner: none.",
             )
         if len(space.search.objectives) > 1 and space.search.pruner is not PrunerKind.NONE:
             self._problems.wrong(
-                place_of(self._root, "search", "pruner"),
+                where_is(self._root, "search", "pruner"),
                 "search.pruner",
                 "several objectives cannot be pruned by one of them: a worse network may be the smaller one. "
                 "Write pruner: none.",
@@ -165,9 +165,9 @@ class Whole:
     def _condition(self, item: Node) -> Expression:
         """Read a text, or a mapping of paths to a value or a list of values."""
         match item:
-            case Scalar(str(text)):
+            case ScalarNode(str(text)):
                 return parse_expression(text)
-            case Mapping(entries) if entries:
+            case MappingNode(entries) if entries:
                 parts = [
                     self._equation(entry.key, entry.node) for entry in sorted(entries, key=lambda entry: entry.key)
                 ]
@@ -181,10 +181,10 @@ class Whole:
         if path not in self._paths:
             bind(Name(path if "." in path else f"{path}."), self._paths)  # answers with the nearest path
         match node:
-            case Scalar(value):
+            case ScalarNode(value):
                 return Binary("==", Name(path), Literal(None if value == "none" else value))
-            case Sequence(items) if all(isinstance(item, Scalar) for item in items) and items:
-                values = [item.value for item in items if isinstance(item, Scalar)]
+            case SequenceNode(items) if all(isinstance(item, ScalarNode) for item in items) and items:
+                values = [item.value for item in items if isinstance(item, ScalarNode)]
                 return Binary("in", Name(path), Listed(tuple(Literal(None if v == "none" else v) for v in values)))
         raise ExpressionError(f"{path}: expected a value or a list of values, got {kind_of(node)}")
 
@@ -192,7 +192,7 @@ class Whole:
         facts = DATASETS[space.data.dataset]
         if not facts.classes <= space.data.validation <= facts.train_images // 2:
             self._problems.wrong(
-                place_of(self._root, "data", "validation"),
+                where_is(self._root, "data", "validation"),
                 "data.validation",
                 f"{space.data.validation} of the {facts.train_images} training images of {space.data.dataset}. "
                 f"Expected from {facts.classes} (one for each label) to {facts.train_images // 2}.",
@@ -254,12 +254,12 @@ class Whole:
                 return known[0].value
             raise Absent(path)
 
-        value = evaluate(derived.expression, look_up)
+        value = compute(derived.expression, look_up)
         if value is not None:
             try:
                 derived.checked(value)  # type: ignore[arg-type]  # arithmetic gives one number
             except ValueError as error:
-                raise ExpressionError(f"{spelled(derived.expression)}: {error}") from None
+                raise ExpressionError(f"{unparse(derived.expression)}: {error}") from None
 
     def _needs(self, path: str, target: str) -> bool:
         """Whether the value of a path is computed, in the end, from that of another."""
@@ -294,7 +294,7 @@ class Whole:
             for stage in self._stages:
                 own = leaf_at(stage.group, rule.path)
                 if own is not None and not stage.may_have(rule):
-                    where = place_of(self._root, *stage.path.split("."), *rule.path)
+                    where = where_is(self._root, *stage.path.split("."), *rule.path)
                     path = ".".join((stage.path, *rule.path))
                     self._problems.wrong(
                         where, path, f"this stage cannot be {rule.owners}, so nothing uses this. Remove it."
@@ -311,12 +311,12 @@ def _without(group: Group, unused: set[tuple[str, ...]], path: tuple[str, ...]) 
         elif here in unused and not isinstance(child, Constant):
             field = field_at(".".join(("network.rules", *here)))
             assert isinstance(field, LeafField)
-            child = Constant(field.kind.parse(field.default, name))  # type: ignore[arg-type]  # the schema's own scalar
+            child = Constant(field.type.parse(field.default, name))  # type: ignore[arg-type]  # the schema's own scalar
         children.append((name, child))
     return Group(tuple(children))
 
 
-def place_of(node: Node, *path: str) -> Where:
+def where_is(node: Node, *path: str) -> Where:
     """Return the place of a path, or of its nearest ancestor that the file has."""
     for name in path:
         child = _inside(node, name)
@@ -337,11 +337,11 @@ def _at(node: Node, *path: str) -> Where | None:
 
 def _inside(node: Node, name: str) -> Node | None:
     match node:
-        case Sequence(items) if name.isdigit() and int(name) < len(items):
+        case SequenceNode(items) if name.isdigit() and int(name) < len(items):
             return items[int(name)]
-        case Mapping() if "choice" in node and node.get(name) is None:
+        case MappingNode() if "choice" in node and node.get(name) is None:
             inner = node.get("choice")
-            return _inside(inner, name) if isinstance(inner, Mapping) else None
-        case Mapping():
+            return _inside(inner, name) if isinstance(inner, MappingNode) else None
+        case MappingNode():
             return node.get(name)
     return None

@@ -1,6 +1,6 @@
 """YAML text with line numbers: the only place that knows about YAML.
 
-A document becomes a tree of ``Scalar``, ``Mapping`` and ``Sequence``, each of which remembers where it
+A document becomes a tree of ``ScalarNode``, ``MappingNode`` and ``SequenceNode``, each of which remembers where it
 stands, so that every later message can name the line. YAML 1.2 rules hold: ``1e-3`` is a number, ``no``
 is a string, and of two equal keys none is silently kept (HAZARDS 27). Aliases and merge keys (``<<: *base``)
 are expanded; a file that expands beyond reason is refused before it can fill the memory.
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml import nodes as yaml_nodes
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from qpsearch.errors import SpaceError
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 50_000
-MAX_DEPTH = 40
+MAX_NESTING = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Scalar:
+class ScalarNode:
     """A string, number, truth value or null."""
 
     value: str | int | float | bool | None
@@ -53,7 +53,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class MappingNode:
     """Keys in the order of the file, each once."""
 
     entries: tuple[Entry, ...]
@@ -72,17 +72,17 @@ class Mapping:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class SequenceNode:
     """A list."""
 
     items: tuple["Node", ...]
     where: Where
 
 
-Node = Scalar | Mapping | Sequence
+Node = ScalarNode | MappingNode | SequenceNode
 
 
-def load(path: Path) -> tuple[str, Node]:
+def read_document(path: Path) -> tuple[str, Node]:
     """Read a file: its text, and its tree.
 
     Raises:
@@ -96,10 +96,10 @@ def load(path: Path) -> tuple[str, Node]:
         raise SpaceError([f"{path}: is not UTF-8 text. Expected a YAML space file."]) from None
     except OSError as error:
         raise SpaceError([f"{path}: cannot be read ({error.strerror})."]) from None
-    return text, parse(text, str(path))
+    return text, parse_document(text, str(path))
 
 
-def parse(text: str, source: str) -> Node:
+def parse_document(text: str, source: str) -> Node:
     """Turn YAML text into a tree; ``source`` is the file name that messages carry.
 
     Raises:
@@ -139,32 +139,32 @@ class _Builder:
     def build(self, node: Any, depth: int = 0) -> Node:
         where = self._where(node)
         self._count += 1
-        if self._count > MAX_NODES or depth > MAX_DEPTH:
-            raise SpaceError([f"{where}: grows beyond {MAX_NODES} values or {MAX_DEPTH} levels through its aliases."])
-        if isinstance(node, ScalarNode):
-            return Scalar(self._scalar(node, where), where)
-        if isinstance(node, SequenceNode):
-            return Sequence(tuple(self.build(item, depth + 1) for item in node.value), where)
-        assert isinstance(node, MappingNode)
-        return Mapping(tuple(self._entries(node, depth)), where)
+        if self._count > MAX_NODES or depth > MAX_NESTING:
+            raise SpaceError([f"{where}: grows beyond {MAX_NODES} values or {MAX_NESTING} levels through its aliases."])
+        if isinstance(node, yaml_nodes.ScalarNode):
+            return ScalarNode(self._scalar(node, where), where)
+        if isinstance(node, yaml_nodes.SequenceNode):
+            return SequenceNode(tuple(self.build(item, depth + 1) for item in node.value), where)
+        assert isinstance(node, yaml_nodes.MappingNode)
+        return MappingNode(tuple(self._entries(node, depth)), where)
 
-    def _entries(self, node: MappingNode, depth: int) -> Iterator[Entry]:
+    def _entries(self, node: yaml_nodes.MappingNode, depth: int) -> Iterator[Entry]:
         seen: dict[str, Where] = {}
         merged: list[Entry] = []
         for key_node, value_node in node.value:
             where = self._where(key_node)
-            if isinstance(key_node, ScalarNode) and key_node.value == "<<" and key_node.style is None:
+            if isinstance(key_node, yaml_nodes.ScalarNode) and key_node.value == "<<" and key_node.style is None:
                 merged += self._merged(value_node, where, depth)
                 continue
-            if not isinstance(key_node, ScalarNode):
+            if not isinstance(key_node, yaml_nodes.ScalarNode):
                 raise SpaceError([f"{where}: a key must be a word, not a list or mapping."])
             key = str(key_node.value)
             if key in seen:
                 raise SpaceError([f"{where}: key {key!r} was given already in line {seen[key].line}. Keep one."])
             seen[key] = where
             value = self.build(value_node, depth + 1)
-            if isinstance(value, Scalar) and value.value is None:
-                value = Scalar(None, where)  # YAML places what is not there at the next token, lines below
+            if isinstance(value, ScalarNode) and value.value is None:
+                value = ScalarNode(None, where)  # YAML places what is not there at the next token, lines below
             yield Entry(key, where, value)
         for entry in merged:
             if entry.key not in seen:
@@ -173,17 +173,17 @@ class _Builder:
 
     def _merged(self, node: Any, where: Where, depth: int) -> Iterator[Entry]:
         """Yield what ``<<`` brings in; the first of several mappings wins, and the mapping's own keys before all."""
-        for part in node.value if isinstance(node, SequenceNode) else [node]:
-            if not isinstance(part, MappingNode):
+        for part in node.value if isinstance(node, yaml_nodes.SequenceNode) else [node]:
+            if not isinstance(part, yaml_nodes.MappingNode):
                 raise SpaceError([f"{where}: '<<' merges mappings: write <<: *NAME, where &NAME marks a mapping."])
             built = self.build(part, depth + 1)
-            assert isinstance(built, Mapping)
+            assert isinstance(built, MappingNode)
             yield from built.entries
 
     def _where(self, node: Any) -> Where:
         return Where(self._source, node.start_mark.line + 1, node.start_mark.column + 1)
 
-    def _scalar(self, node: ScalarNode, where: Where) -> str | int | float | bool | None:
+    def _scalar(self, node: yaml_nodes.ScalarNode, where: Where) -> str | int | float | bool | None:
         text = str(node.value).replace("\a", "")  # the round-trip scanner marks so where a folded line was broken
         if str(node.tag).startswith("!") or "python" in str(node.tag):
             raise SpaceError([f"{where}: the tag {node.tag} means nothing in a space file. Remove it."])
@@ -212,18 +212,18 @@ class _Builder:
 def plain(node: Node) -> Any:
     """Return a tree as dicts, lists and scalars, without places."""
     match node:
-        case Mapping(entries):
+        case MappingNode(entries):
             return {entry.key: plain(entry.node) for entry in entries}
-        case Sequence(items):
+        case SequenceNode(items):
             return [plain(item) for item in items]
-        case Scalar(value):
+        case ScalarNode(value):
             return value
 
 
 def dump(document: Any) -> str:
     """Return dicts, lists and scalars as YAML text, short collections in one line.
 
-    Strings that YAML would read as something else come in quotes, so ``parse`` gives back what went in.
+    Strings that YAML would read as something else come in quotes, so ``parse_document`` gives back what went in.
     """
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = None

@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from qpsearch.errors import SpaceError, nearest
 from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange, Tied
-from qpsearch.space.file.document import dump, parse
+from qpsearch.space.file.document import dump, parse_document
 from qpsearch.space.file.loader import parse_space
 from qpsearch.space.schema.value_types import NONE
 from qpsearch.space.space import Space
@@ -58,7 +58,7 @@ def edited(text: str, changes: Mapping[str, Any], source: str = "space", folder:
     Raises:
         SpaceError: The text is no space before or after the change, or a path leads through a constant.
     """
-    parse(text, source)  # refuses what ruamel would fill the memory with
+    parse_document(text, source)  # refuses what ruamel would fill the memory with
     yaml = YAML(typ="rt", pure=True)
     yaml.width = 4096  # no line is broken anew
     yaml.indent(mapping=2, sequence=4, offset=2)

@@ -8,7 +8,7 @@ optimiser by another one.
 from pathlib import Path
 
 from qpsearch.errors import SpaceError
-from qpsearch.space.file.document import Entry, Mapping, Node, Scalar, Sequence, load
+from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, read_document
 from qpsearch.space.file.shipped import find_space
 from qpsearch.space.schema.fields import Field, SectionField, VariantField
 from qpsearch.space.schema.settings import SPACE
@@ -28,20 +28,20 @@ def flatten(root: Node, folder: Path, above: tuple[Path, ...] = ()) -> Node:
     Raises:
         SpaceError: A base is missing or wrong, or extends what extends it.
     """
-    given = root.get(KEY) if isinstance(root, Mapping) else None
+    given = root.get(KEY) if isinstance(root, MappingNode) else None
     if given is None:
         return root
-    assert isinstance(root, Mapping)
-    own = Mapping(tuple(entry for entry in root.entries if entry.key != KEY), root.where)
+    assert isinstance(root, MappingNode)
+    own = MappingNode(tuple(entry for entry in root.entries if entry.key != KEY), root.where)
     merged: Node | None = None
-    for name in given.items if isinstance(given, Sequence) else (given,):
+    for name in given.items if isinstance(given, SequenceNode) else (given,):
         base = _base(name, folder, above)
         merged = base if merged is None else _merge(merged, base, SPACE)
     return own if merged is None else _merge(merged, own, SPACE)
 
 
 def _base(name: Node, folder: Path, above: tuple[Path, ...]) -> Node:
-    if not isinstance(name, Scalar) or not isinstance(name.value, str):
+    if not isinstance(name, ScalarNode) or not isinstance(name.value, str):
         raise SpaceError([f"{name.where}: {KEY}: expected the name of a space file, or a list of them."])
     try:
         path = find_space(name.value, folder)
@@ -53,16 +53,16 @@ def _base(name: Node, folder: Path, above: tuple[Path, ...]) -> Node:
         raise SpaceError([f"{name.where}: {KEY}: goes in a circle: {circle}. A space cannot extend itself."])
     if len(above) >= MAX_LEVELS:
         raise SpaceError([f"{name.where}: {KEY}: more than {MAX_LEVELS} levels of bases."])
-    _, root = load(path)
-    if not isinstance(root, Mapping):
+    _, root = read_document(path)
+    if not isinstance(root, MappingNode):
         raise SpaceError([f"{root.where}: expected the keys of a space file."])
     return flatten(root, path.parent, (*above, path))
 
 
 def _merge(base: Node, over: Node, field: Field | None) -> Node:
-    if not isinstance(field, SectionField | VariantField) or not isinstance(base, Mapping):
+    if not isinstance(field, SectionField | VariantField) or not isinstance(base, MappingNode):
         return over
-    if not isinstance(over, Mapping):
+    if not isinstance(over, MappingNode):
         return over
     if isinstance(field, VariantField) and (base.keys() != over.keys() or len(base.keys()) != 1 or "choice" in over):
         return over
@@ -72,4 +72,4 @@ def _merge(base: Node, over: Node, field: Field | None) -> Node:
         for entry in base.entries
         for own in [over.get(entry.key)]
     ]
-    return Mapping((*entries, *(entry for entry in over.entries if base.get(entry.key) is None)), over.where)
+    return MappingNode((*entries, *(entry for entry in over.entries if base.get(entry.key) is None)), over.where)

@@ -20,7 +20,7 @@ from qpsearch.space.schema.fields import (
 )
 from qpsearch.space.schema.network import STAGE
 from qpsearch.space.schema.settings import SPACE
-from qpsearch.space.schema.value_types import Kind, Number, OrWord, Whole
+from qpsearch.space.schema.value_types import Integer, Number, Optional, ValueType
 from qpsearch.vocabulary import Confidence
 
 Schema = dict[str, Any]
@@ -103,24 +103,24 @@ def _is_required(field: Field) -> bool:
 
 def _leaf(field: LeafField) -> Schema:
     rule = f" Rules {field.rule}." if field.rule else ""
-    schema: Schema = {"description": f"{field.doc}{rule} Expected {field.kind.expected}."}
+    schema: Schema = {"description": f"{field.doc}{rule} Expected {field.type.expected}."}
     if field.default is not REQUIRED:
         schema["default"] = field.default
     if field.fixed:
-        return schema | field.kind.schema
-    forms = [field.kind.schema, *_domains(field.kind)]
-    if isinstance(_numeric(field.kind), Whole | Number):
+        return schema | field.type.schema
+    forms = [field.type.schema, *_domains(field.type)]
+    if isinstance(_numeric(field.type), Integer | Number):
         forms.append(ARITHMETIC)
     return schema | {"anyOf": forms}
 
 
-def _domains(kind: Kind) -> list[Schema]:
+def _domains(type_: ValueType) -> list[Schema]:
     """Return the domains that a leaf may have; a range takes two of the numbers that the leaf takes."""
-    numeric = _numeric(kind)
+    numeric = _numeric(type_)
     forms = [
-        _domain("choice", {"type": "array", "items": kind.schema, "minItems": 1, "uniqueItems": True}, kind.schema)
+        _domain("choice", {"type": "array", "items": type_.schema, "minItems": 1, "uniqueItems": True}, type_.schema)
     ]
-    if isinstance(numeric, Whole | Number):
+    if isinstance(numeric, Integer | Number):
         ends = {"type": "array", "items": numeric.schema, "minItems": 2, "maxItems": 2}
         forms.append(_domain("int", ends, numeric.schema, step={"type": "integer", "minimum": 1}))
     if isinstance(numeric, Number):
@@ -148,8 +148,8 @@ def _beside(prior: Schema) -> Schema:
 
 
 def _list(field: ListField) -> Schema:
-    listed = {"type": "array", "items": field.kind.schema, "uniqueItems": True}
-    one = [field.kind.schema, {"enum": [None, "none"]}] if field.single else []
+    listed = {"type": "array", "items": field.type.schema, "uniqueItems": True}
+    one = [field.type.schema, {"enum": [None, "none"]}] if field.single else []
     return {"description": field.doc, **({"anyOf": [listed, *one]} if one else listed)}
 
 
@@ -197,5 +197,5 @@ def _variant(field: VariantField) -> Schema:
     }
 
 
-def _numeric(kind: Kind) -> Kind:
-    return kind.kind if isinstance(kind, OrWord) else kind
+def _numeric(type_: ValueType) -> ValueType:
+    return type_.type if isinstance(type_, Optional) else type_

@@ -21,17 +21,16 @@ from qpsearch.space.domains import (
 )
 from qpsearch.space.expressions.nodes import FUNCTIONS, RESERVED, ExpressionError
 from qpsearch.space.expressions.parser import parse_expression
-from qpsearch.space.file.document import Entry, Mapping, Node, Scalar, Sequence, Where
+from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.schema.fields import LeafField, ListField
-from qpsearch.space.schema.value_types import Kind, Number, OneOf, OrWord, Whole
-from qpsearch.vocabulary import Confidence
-from qpsearch.vocabulary import Scalar as Value
+from qpsearch.space.schema.value_types import Integer, Number, OneOf, Optional, ValueType
+from qpsearch.vocabulary import Confidence, Scalar
 
 DOMAINS: Final = ("choice", "int", "float", "log")
 BESIDE: Final = ("prior", "confidence", "tie")
-_ENUMS = (kind for kind in vars(vocabulary).values() if isinstance(kind, type) and issubclass(kind, StrEnum))
-TAKEN: Final = {*FUNCTIONS, *RESERVED, "true", "false", "none", *(str(word) for kind in _ENUMS for word in kind)}
+_ENUMS = (type_ for type_ in vars(vocabulary).values() if isinstance(type_, type) and issubclass(type_, StrEnum))
+TAKEN: Final = {*FUNCTIONS, *RESERVED, "true", "false", "none", *(str(word) for type_ in _ENUMS for word in type_)}
 IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ARITHMETIC = re.compile(r"[A-Za-z]\.|[-+*/%(]")  # a path, or a sign
 
@@ -48,50 +47,50 @@ class LeafReader:
     def leaf(self, node: Node, field: LeafField, name: str, path: str) -> Leaf:
         """Read a leaf; what cannot be read becomes a constant of nothing, and a problem."""
         match node:
-            case Scalar(value, where):
-                if not field.fixed and isinstance(value, str) and _is_arithmetic(value, field.kind):
-                    return self._arithmetic(value, field.kind, where, path)
-                return self.constant(value, field.kind, name, where, path)
-            case Sequence(_, where):
+            case ScalarNode(value, where):
+                if not field.fixed and isinstance(value, str) and _is_arithmetic(value, field.type):
+                    return self._arithmetic(value, field.type, where, path)
+                return self.constant(value, field.type, name, where, path)
+            case SequenceNode(_, where):
                 hint = "a list is not a domain" if not field.fixed else "a list cannot stand here"
                 fix = "; write {choice: [...]} to search it." if not field.fixed else "."
-                self._problems.wrong(where, path, f"{hint}{fix} Expected {field.kind.expected}.")
-            case Mapping(_, where) if field.fixed:
+                self._problems.wrong(where, path, f"{hint}{fix} Expected {field.type.expected}.")
+            case MappingNode(_, where) if field.fixed:
                 given = (
                     "cannot be searched" if set(DOMAINS) & set(node.keys()) else f"takes one value, got {kind_of(node)}"
                 )
-                self._problems.wrong(where, path, f"{given}. Expected {field.kind.expected}.")
-            case Mapping():
-                return self._domain(node, field.kind, name, path)
+                self._problems.wrong(where, path, f"{given}. Expected {field.type.expected}.")
+            case MappingNode():
+                return self._domain(node, field.type, name, path)
         return Constant(None)
 
-    def constant(self, value: Value, kind: Kind, name: str, where: Where, path: str) -> Constant:
+    def constant(self, value: Scalar, type_: ValueType, name: str, where: Where, path: str) -> Constant:
         """Read a fixed value."""
-        if value is None and (not isinstance(kind, OrWord) or kind.is_value):
-            self._problems.wrong(where, path, f"has no value. Expected {kind.expected}.")
+        if value is None and (not isinstance(type_, Optional) or type_.is_value):
+            self._problems.wrong(where, path, f"has no value. Expected {type_.expected}.")
             return Constant(None)
         try:
-            return Constant(kind.parse(value, name))
+            return Constant(type_.parse(value, name))
         except ValueError as error:
             self._problems.wrong(where, path, str(error))
             return Constant(None)
 
     def listed(self, node: Node, field: ListField, name: str, path: str) -> Constant:
         """Read a list of words; its order means nothing."""
-        order = [str(word) for word in field.kind.words]
-        if isinstance(node, Scalar) and field.single:
-            node = Sequence((node,) if node.value not in (None, "none") else (), node.where)
-        if not isinstance(node, Sequence):
+        order = [str(word) for word in field.type.words]
+        if isinstance(node, ScalarNode) and field.single:
+            node = SequenceNode((node,) if node.value not in (None, "none") else (), node.where)
+        if not isinstance(node, SequenceNode):
             self._problems.wrong(
                 node.where, path, f"expected a list such as [{', '.join(order)}], got {kind_of(node)}."
             )
             return Constant(())
-        values = self._values(node, field.kind, name, path) or []
+        values = self._values(node, field.type, name, path) or []
         if len(set(values)) != len(values):
             self._problems.wrong(node.where, path, "names something twice.")
         return Constant(tuple(sorted(values, key=lambda value: order.index(str(value)))))
 
-    def pick(self, node: Mapping, options: tuple[str, ...], path: str) -> Constant | Choice | Tied:
+    def pick(self, node: MappingNode, options: tuple[str, ...], path: str) -> Constant | Choice | Tied:
         """Read what stands beside the branches of a choice, and return the choice of their names."""
         try:
             choice = Choice(options=options, prior=self._prior(node, lambda value, where: str(value), path))
@@ -100,7 +99,7 @@ class LeafReader:
             return Constant(None)
         return self._tied(node, choice, path) or choice
 
-    def allowed(self, node: Mapping, path: str, *words: str) -> None:
+    def allowed(self, node: MappingNode, path: str, *words: str) -> None:
         """Note the keys of a domain that do not belong there."""
         known = sorted({*words, *BESIDE})
         for entry in node.entries:
@@ -110,24 +109,24 @@ class LeafReader:
                     entry.where, path, f"unknown key {entry.key!r}{beside}. {nearest(entry.key, known)}"
                 )
 
-    def _arithmetic(self, text: str, kind: Kind, where: Where, path: str) -> Leaf:
+    def _arithmetic(self, text: str, type_: ValueType, where: Where, path: str) -> Leaf:
         try:
-            derived = Derived(parse_expression(text), kind)
+            derived = Derived(parse_expression(text), type_)
         except ExpressionError as error:
-            self._problems.wrong(where, path, f"{text!r} is not arithmetic: {error}. Expected {kind.expected}.")
+            self._problems.wrong(where, path, f"{text!r} is not arithmetic: {error}. Expected {type_.expected}.")
             return Constant(None)
         self.derived.append((where, path, derived))
         return derived
 
-    def _domain(self, node: Mapping, kind: Kind, name: str, path: str) -> Leaf:
+    def _domain(self, node: MappingNode, type_: ValueType, name: str, path: str) -> Leaf:
         named = [entry for entry in node.entries if entry.key in DOMAINS]
         tie = node.get("tie")
-        if not named and isinstance(tie, Scalar) and str(tie.value) in self._tie_domains:
+        if not named and isinstance(tie, ScalarNode) and str(tie.value) in self._tie_domains:
             for entry in node.entries:
                 if entry.key != "tie":
                     text = f"{entry.key} stands where the tie's domain is given, not here."
                     self._problems.wrong(entry.where, path, text)
-            shared = self._domain(self._tie_domains[str(tie.value)], kind, name, path)
+            shared = self._domain(self._tie_domains[str(tie.value)], type_, name, path)
             if isinstance(shared, Tied):
                 self.ties[-1] = (tie.where, path, shared)
             return shared
@@ -136,12 +135,12 @@ class LeafReader:
             return Constant(None)
         entry = named[0]
         self.allowed(node, path, entry.key, *(["step"] if entry.key == "int" else []))
-        domain = self._range_or_choice(node, entry, kind, name, path)
+        domain = self._range_or_choice(node, entry, type_, name, path)
         if domain is None:
             return Constant(None)
         return self._tied(node, domain, path) or domain
 
-    def _no_domain(self, node: Mapping, named: list[Entry], tie: Node | None, path: str) -> None:
+    def _no_domain(self, node: MappingNode, named: list[Entry], tie: Node | None, path: str) -> None:
         if tie is not None:
             known = [word for word in self._tie_domains if word]
             hint = nearest(str(getattr(tie, "value", "")), known) if known else "Write its domain beside it."
@@ -157,65 +156,67 @@ class LeafReader:
             f"a domain is {{choice: [...]}}, {{int: [low, high]}}, {{float: ...}} or {{log: ...}}. {hint}",
         )
 
-    def _range_or_choice(self, node: Mapping, entry: Entry, kind: Kind, name: str, path: str) -> Domain | None:
-        if not isinstance(entry.node, Sequence):
+    def _range_or_choice(
+        self, node: MappingNode, entry: Entry, type_: ValueType, name: str, path: str
+    ) -> Domain | None:
+        if not isinstance(entry.node, SequenceNode):
             form = "a list of options" if entry.key == "choice" else "[low, high]"
             self._problems.wrong(entry.node.where, path, f"{entry.key} takes {form}, got {kind_of(entry.node)}.")
             return None
-        if entry.key != "choice" and not isinstance(_numeric(kind), Whole | Number):
+        if entry.key != "choice" and not isinstance(_numeric(type_), Integer | Number):
             self._problems.wrong(
                 entry.where,
                 path,
-                f"{{{entry.key}: ...}} draws numbers. Expected {kind.expected}: use {{choice: [...]}}.",
+                f"{{{entry.key}: ...}} draws numbers. Expected {type_.expected}: use {{choice: [...]}}.",
             )
             return None
         before = len(self._problems)
-        values = self._values(entry.node, kind, name, path)
+        values = self._values(entry.node, type_, name, path)
 
-        def read(value: Value, where: Where) -> Value:
-            return self.constant(value, kind, name, where, path).value  # type: ignore[return-value]  # one scalar
+        def read(value: Scalar, where: Where) -> Scalar:
+            return self.constant(value, type_, name, where, path).value  # type: ignore[return-value]  # one scalar
 
         prior = self._prior(node, read, path)
         if values is None or len(self._problems) > before:
             return None
         try:
-            return _build(entry.key, values, node.get("step"), kind, prior)
+            return _build(entry.key, values, node.get("step"), type_, prior)
         except ValueError as error:
             self._problems.wrong(entry.where, path, f"{error}.")
             return None
 
-    def _values(self, node: Sequence, kind: Kind, name: str, path: str) -> list[Value] | None:
+    def _values(self, node: SequenceNode, type_: ValueType, name: str, path: str) -> list[Scalar] | None:
         before = len(self._problems)
-        values: list[Value] = []
+        values: list[Scalar] = []
         for item in node.items:
-            if isinstance(item, Scalar):
-                constant = self.constant(item.value, kind, name, item.where, path)
-                values.append(constant.value)  # type: ignore[arg-type]  # an item's kind gives one scalar, no tuple
+            if isinstance(item, ScalarNode):
+                constant = self.constant(item.value, type_, name, item.where, path)
+                values.append(constant.value)  # type: ignore[arg-type]  # an item's type_ gives one scalar, no tuple
             else:
-                self._problems.wrong(item.where, path, f"expected {kind.expected}, got {kind_of(item)}.")
+                self._problems.wrong(item.where, path, f"expected {type_.expected}, got {kind_of(item)}.")
         return values if len(self._problems) == before else None
 
-    def _prior(self, node: Mapping, read: Callable[[Value, Where], Value], path: str) -> Prior | None:
+    def _prior(self, node: MappingNode, read: Callable[[Scalar, Where], Scalar], path: str) -> Prior | None:
         prior, confidence = node.get("prior"), node.get("confidence")
         if prior is None:
             if confidence is not None:
                 self._problems.wrong(confidence.where, path, "a confidence belongs to a prior. Add prior: VALUE.")
             return None
-        if not isinstance(prior, Scalar):
+        if not isinstance(prior, ScalarNode):
             self._problems.wrong(prior.where, path, f"prior takes one value, got {kind_of(prior)}.")
             return None
         word = Confidence.MEDIUM.value
         if confidence is not None:
             where = confidence.where
-            given = confidence.value if isinstance(confidence, Scalar) else kind_of(confidence)
+            given = confidence.value if isinstance(confidence, ScalarNode) else kind_of(confidence)
             word = str(self.constant(given, OneOf(Confidence), "confidence", where, path).value or word)
         return Prior(read(prior.value, prior.where), Confidence(word))
 
-    def _tied(self, node: Mapping, domain: Domain, path: str) -> Tied | None:
+    def _tied(self, node: MappingNode, domain: Domain, path: str) -> Tied | None:
         tie = node.get("tie")
         if tie is None:
             return None
-        if not isinstance(tie, Scalar) or not isinstance(tie.value, str) or not IDENTIFIER.fullmatch(tie.value):
+        if not isinstance(tie, ScalarNode) or not isinstance(tie.value, str) or not IDENTIFIER.fullmatch(tie.value):
             self._problems.wrong(tie.where, path, "tie takes a name of letters, digits and '_'.")
             return None
         if tie.value in TAKEN:
@@ -228,53 +229,53 @@ class LeafReader:
         return tied
 
 
-def _build(word: str, values: list[Value], step: Node | None, kind: Kind, prior: Prior | None) -> Domain:
+def _build(word: str, values: list[Scalar], step: Node | None, type_: ValueType, prior: Prior | None) -> Domain:
     if word == "choice":
         return Choice(options=tuple(values), prior=prior)
-    numeric = _numeric(kind)
+    numeric = _numeric(type_)
     if len(values) != 2 or None in values:
         raise ValueError(f"{word} takes [low, high], got {len(values)} values")
     low, high = values
     assert isinstance(low, int | float)
     assert isinstance(high, int | float)
     if word == "int":
-        if not isinstance(numeric, Whole) and not (float(low).is_integer() and float(high).is_integer()):
+        if not isinstance(numeric, Integer) and not (float(low).is_integer() and float(high).is_integer()):
             raise ValueError("int takes whole numbers; use float or log")
-        size = 1 if step is None else step.value if isinstance(step, Scalar) else kind_of(step)
+        size = 1 if step is None else step.value if isinstance(step, ScalarNode) else kind_of(step)
         if isinstance(size, bool) or not isinstance(size, int):
             raise ValueError(f"step is a whole number, got {size!r}")
         guess = None if prior is None else Prior(_as_whole(prior.value), prior.confidence)
         return IntRange(low=int(low), high=int(high), step=size, prior=guess)
-    if isinstance(numeric, Whole):
+    if isinstance(numeric, Integer):
         raise ValueError(f"this takes whole numbers, so {{{word}: ...}} cannot draw it; use {{int: [low, high]}}")
     return (FloatRange if word == "float" else LogRange)(low=float(low), high=float(high), prior=prior)
 
 
-def _as_whole(value: Value) -> Value:
+def _as_whole(value: Scalar) -> Scalar:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _first_domains(node: Node) -> dict[str, Mapping]:
+def _first_domains(node: Node) -> dict[str, MappingNode]:
     """Return, for each name of a tie, the first mapping of a document that gives it a domain."""
-    found: dict[str, Mapping] = {}
+    found: dict[str, MappingNode] = {}
     stack = [node]
     while stack:
         top = stack.pop()
-        if isinstance(top, Mapping):
+        if isinstance(top, MappingNode):
             tie = top.get("tie")
-            if isinstance(tie, Scalar) and any(top.get(word) is not None for word in DOMAINS):
+            if isinstance(tie, ScalarNode) and any(top.get(word) is not None for word in DOMAINS):
                 found.setdefault(str(tie.value), top)
             stack += reversed([entry.node for entry in top.entries])
-        elif isinstance(top, Sequence):
+        elif isinstance(top, SequenceNode):
             stack += reversed(top.items)
     return found
 
 
-def _is_arithmetic(text: str, kind: Kind) -> bool:
+def _is_arithmetic(text: str, type_: ValueType) -> bool:
     """Whether a text where a number belongs means to be computed, rather than being a word or a misspelt number."""
-    return isinstance(_numeric(kind), Whole | Number) and _ARITHMETIC.search(text) is not None
+    return isinstance(_numeric(type_), Integer | Number) and _ARITHMETIC.search(text) is not None
 
 
-def _numeric(kind: Kind) -> Kind:
-    """Return the kind that a range draws from: what stands beside the word in 'none or a number'."""
-    return kind.kind if isinstance(kind, OrWord) else kind
+def _numeric(type_: ValueType) -> ValueType:
+    """Return the type_ that a range draws from: what stands beside the word in 'none or a number'."""
+    return type_.type if isinstance(type_, Optional) else type_

@@ -6,8 +6,8 @@ from typing import Any
 from qpsearch.datasets import Data
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.domains import Constant, Group
-from qpsearch.space.file.checks import Whole
-from qpsearch.space.file.document import Node, dump, load, parse, plain
+from qpsearch.space.file.checks import Checks
+from qpsearch.space.file.document import Node, dump, parse_document, plain, read_document
 from qpsearch.space.file.extends import flatten
 from qpsearch.space.file.leaf_reader import LeafReader
 from qpsearch.space.file.problems import Problems
@@ -35,7 +35,7 @@ def load_space(name: str | Path) -> Space:
         SpaceError: With one line for each problem of the file.
     """
     path = find_space(name)
-    text, root = load(path)
+    text, root = read_document(path)
     return _space(text, root, path.parent, (path,))
 
 
@@ -52,7 +52,7 @@ def parse_space(text: str, source: str = "space", folder: Path | None = None, *,
     Raises:
         SpaceError: With one line for each problem of the text.
     """
-    return _space(text, parse(text, source), folder or Path(), (), strict=strict)
+    return _space(text, parse_document(text, source), folder or Path(), (), strict=strict)
 
 
 def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...], *, strict: bool = True) -> Space:
@@ -65,14 +65,14 @@ def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...], *, stri
         problems.raise_if_any()
     assert isinstance(network, Group)
     assert isinstance(training, Group)
-    checked = Whole(problems, whole, network, training, leaves)
-    checked.check_parts(root.where.source if strict else None)
-    conditions = (*checked.conditions("forbid"), *checked.conditions("require"))
+    checks = Checks(problems, whole, network, training, leaves)
+    checks.check_parts(root.where.source if strict else None)
+    conditions = (*checks.conditions("forbid"), *checks.conditions("require"))
     problems.raise_if_any()
     if whole is not root:
-        text = dump(checked.without_unused(plain(whole)))  # what a study keeps must stand alone
-    network = checked.used(network)
-    search = _search(_group(tree, "search"), checked, conditions)
+        text = dump(checks.without_unused(plain(whole)))  # what a study keeps must stand alone
+    network = checks.used(network)
+    search = _search(_group(tree, "search"), checks, conditions)
     space = Space(
         source=text,
         study=_constant(tree, "study"),
@@ -82,7 +82,7 @@ def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...], *, stri
         search=search,
         resources=_resources(tree),
     )
-    checked.check(space)
+    checks.check(space)
     problems.raise_if_any()
     return space
 
@@ -109,11 +109,11 @@ def _data(tree: Group) -> Data:
     )
 
 
-def _search(search: Group, whole: Whole, conditions: tuple[Condition, ...]) -> Search:
+def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) -> Search:
     named = _group(search, "objective")
-    objectives = whole.objectives({way: _constant(named, way) for way in Direction})
+    objectives = checks.objectives({way: _constant(named, way) for way in Direction})
     sampler = SamplerKind(_constant(search, "sampler"))
-    grid = whole.grid_points() if sampler is SamplerKind.GRID else None
+    grid = checks.grid_points() if sampler is SamplerKind.GRID else None
     pruner, trials = _constant(search, "pruner"), _constant(search, "trials")
     if pruner is None:
         pruner = PrunerKind.HYPERBAND if len(objectives) == 1 and grid is None else PrunerKind.NONE

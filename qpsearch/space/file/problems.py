@@ -1,7 +1,7 @@
 """Everything that is wrong with a space file, collected while it is read and told all at once."""
 
 from qpsearch.errors import SpaceError
-from qpsearch.space.file.document import Mapping, Node, Scalar, Sequence, Where
+from qpsearch.space.file.document import MappingNode, Node, ScalarNode, SequenceNode, Where
 
 
 class Problems:
@@ -37,11 +37,11 @@ class Problems:
 def kind_of(node: Node) -> str:
     """Name what stands there, for a message."""
     match node:
-        case Mapping():
+        case MappingNode():
             return f"keys ({', '.join(node.keys()) or 'none'})"
-        case Sequence():
+        case SequenceNode():
             return "a list" if node.items else "an empty list"
-        case Scalar(None):
+        case ScalarNode(None):
             return "nothing"
-        case Scalar(value):
+        case ScalarNode(value):
             return repr(value)

@@ -4,7 +4,7 @@ from difflib import get_close_matches
 
 from qpsearch.errors import nearest
 from qpsearch.space.domains import Constant, Group, Items, Tree, Variant
-from qpsearch.space.file.document import Entry, Mapping, Node, Scalar, Sequence
+from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode
 from qpsearch.space.file.leaf_reader import IDENTIFIER, LeafReader
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.schema.fields import (
@@ -28,7 +28,7 @@ class Reader:
 
     def section(self, node: Node, field: SectionField, path: str, *, inherit: bool = False) -> Group:
         """Read a mapping; with ``inherit`` absent leaves stay absent instead of taking their default."""
-        if not isinstance(node, Mapping):
+        if not isinstance(node, MappingNode):
             self._problems.wrong(node.where, path, f"expected keys ({', '.join(field.fields)}), got {kind_of(node)}.")
             return Group(())
         meant = self._unknown_keys(node.entries, list(field.fields), path)
@@ -50,14 +50,14 @@ class Reader:
                 meant |= set(get_close_matches(entry.key, known, n=1)) - {other.key for other in entries}
         return meant
 
-    def _child(self, node: Mapping, name: str, field: Field, path: str, inherit: bool) -> Tree | None:
+    def _child(self, node: MappingNode, name: str, field: Field, path: str, inherit: bool) -> Tree | None:
         given = node.get(name)
         if given is not None:
             return self._field(given, field, name, path, inherit)
         if inherit:
             return None
         if isinstance(field, LeafField) and field.default is REQUIRED:
-            self._problems.wrong(node.where, path, f"is missing. Expected {field.kind.expected}.")
+            self._problems.wrong(node.where, path, f"is missing. Expected {field.type.expected}.")
             return None
         if isinstance(field, StagesField) or (isinstance(field, SectionField) and _demands(field)):
             keys = f"keys ({', '.join(field.fields)})" if isinstance(field, SectionField) else "a list of stages"
@@ -82,12 +82,12 @@ class Reader:
 
     def _stages(self, node: Node, field: StagesField, path: str) -> Tree:
         """Read the list of stages, or a choice of lists."""
-        if isinstance(node, Mapping) and "choice" in node:
+        if isinstance(node, MappingNode) and "choice" in node:
             return self._choice_of_stages(node, field, path, lists_only=True)
         return self._stage_list(node, field, path, least=1)
 
     def _stage_list(self, node: Node, field: StagesField, path: str, least: int) -> Items:
-        if not isinstance(node, Sequence) or len(node.items) < least:
+        if not isinstance(node, SequenceNode) or len(node.items) < least:
             self._problems.wrong(node.where, path, f"expected a list of at least one stage, got {kind_of(node)}.")
             return Items(())
         if len(node.items) > field.most:
@@ -96,7 +96,7 @@ class Reader:
 
     def _stage(self, node: Node, field: StagesField, path: str) -> Tree:
         """A stage keeps only the rules that it names; the others come from ``network.rules``."""
-        if not isinstance(node, Mapping):
+        if not isinstance(node, MappingNode):
             return self.section(node, field.section, path)
         if "choice" in node:
             return self._choice_of_stages(node, field, path, lists_only=False)
@@ -107,11 +107,11 @@ class Reader:
         rules = self.section(_only(node, set(RULES.fields)), RULES, path, inherit=True)
         return Group(own.children + rules.children)
 
-    def _choice_of_stages(self, node: Mapping, field: StagesField, path: str, *, lists_only: bool) -> Tree:
+    def _choice_of_stages(self, node: MappingNode, field: StagesField, path: str, *, lists_only: bool) -> Tree:
         self._leaves.allowed(node, path, "choice")
         given = node.get("choice")
         assert given is not None
-        if not isinstance(given, Mapping) or not given.entries:
+        if not isinstance(given, MappingNode) or not given.entries:
             what = "lists of stages" if lists_only else "stages"
             self._problems.wrong(
                 given.where, path, f"a choice of {what} names them: {{choice: {{NAME: ...}}}}; got {kind_of(given)}."
@@ -124,24 +124,24 @@ class Reader:
                     entry.where, path, f"{entry.key!r} cannot name a branch. Expected a word that is no key of a stage."
                 )
             inner = f"{path}.{entry.key}"
-            if lists_only or isinstance(entry.node, Sequence):
+            if lists_only or isinstance(entry.node, SequenceNode):
                 branches.append((entry.key, self._stage_list(entry.node, field, inner, least=int(lists_only))))
             else:
                 branches.append((entry.key, self._stage(entry.node, field, inner)))
         return Variant(self._leaves.pick(node, tuple(word for word, _ in branches), path), tuple(branches))
 
     def _variant(self, node: Node, field: VariantField, name: str, path: str) -> Variant:
-        if isinstance(node, Mapping) and "choice" in node:
+        if isinstance(node, MappingNode) and "choice" in node:
             return self._searched_variant(node, field, name, path)
         picked = self._branch(node, field, name, path)
         return Variant(Constant(picked[0]), (picked,)) if picked else Variant(Constant(None), ())
 
-    def _searched_variant(self, node: Mapping, field: VariantField, name: str, path: str) -> Variant:
+    def _searched_variant(self, node: MappingNode, field: VariantField, name: str, path: str) -> Variant:
         self._leaves.allowed(node, path, "choice")
         match node.get("choice"):
-            case Mapping(entries):
-                parts: list[Node] = [Mapping((entry,), entry.where) for entry in entries]
-            case Sequence(items):
+            case MappingNode(entries):
+                parts: list[Node] = [MappingNode((entry,), entry.where) for entry in entries]
+            case SequenceNode(items):
                 parts = list(items)
             case _:
                 parts = []
@@ -153,13 +153,13 @@ class Reader:
 
     def _branch(self, node: Node, field: VariantField, name: str, path: str) -> tuple[str, Group] | None:
         match node:
-            case Scalar(value, where):
-                word, settings = str(value), Mapping((), where)
-            case Mapping(entries) if len(entries) == 1:
+            case ScalarNode(value, where):
+                word, settings = str(value), MappingNode((), where)
+            case MappingNode(entries) if len(entries) == 1:
                 word, where = entries[0].key, entries[0].where
                 given = entries[0].node
                 # a name without settings stands for all defaults; the two kinds of node share no narrower type
-                settings = Mapping((), where) if isinstance(given, Scalar) and given.value is None else given  # type: ignore[assignment]
+                settings = MappingNode((), where) if isinstance(given, ScalarNode) and given.value is None else given  # type: ignore[assignment]
             case _:
                 self._problems.wrong(
                     node.where,
@@ -175,8 +175,8 @@ class Reader:
 
 def _default(field: Field, name: str) -> Tree:
     match field:
-        case LeafField(kind=kind, default=default):
-            return Constant(kind.parse(default, name))  # type: ignore[arg-type]  # the schema's own scalar
+        case LeafField(type=type_, default=default):
+            return Constant(type_.parse(default, name))  # type: ignore[arg-type]  # the schema's own scalar
         case ListField(default=default):
             return Constant(default)
         case ConditionsField():
@@ -190,8 +190,8 @@ def _default(field: Field, name: str) -> Tree:
             raise AssertionError("stages have no default")
 
 
-def _only(node: Mapping, names: set[str]) -> Mapping:
-    return Mapping(tuple(entry for entry in node.entries if entry.key in names), node.where)
+def _only(node: MappingNode, names: set[str]) -> MappingNode:
+    return MappingNode(tuple(entry for entry in node.entries if entry.key in names), node.where)
 
 
 def _demands(field: SectionField) -> bool:

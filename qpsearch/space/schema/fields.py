@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from qpsearch.space.schema.value_types import Kind, OneOf
+from qpsearch.space.schema.value_types import OneOf, ValueType
 from qpsearch.vocabulary import Scalar
 
 REQUIRED: Final = object()
@@ -14,7 +14,7 @@ class LeafField:
     """One value: a constant or, unless ``fixed``, a domain.
 
     Attributes:
-        kind: What the value may be.
+        type: What the value may be.
         default: The file's spelling of the value used where the key is absent; ``REQUIRED`` where it must be given.
         doc: One sentence for the user.
         fixed: True where a domain makes no sense (the data set, the budget).
@@ -22,7 +22,7 @@ class LeafField:
         blocks: The kinds of block that have the setting, where those of its section do not all.
     """
 
-    kind: Kind
+    type: ValueType
     default: object = REQUIRED
     doc: str
     fixed: bool = False
@@ -34,7 +34,7 @@ class LeafField:
 class ListField:
     """A list of constants, in any order, each at most once; where ``single`` is set, one may stand without brackets."""
 
-    kind: OneOf
+    type: OneOf
     default: tuple[Scalar, ...] = ()
     doc: str
     single: bool = False

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from qpsearch.space.schema.fields import LeafField, SectionField, StagesField
-from qpsearch.space.schema.value_types import AUTO, NONE, Flag, Number, OneOf, OrWord, Whole, Words
+from qpsearch.space.schema.value_types import AUTO, NONE, Flag, Integer, Number, OneOf, Optional, Words
 from qpsearch.vocabulary import (
     MULTIPLYING,
     WITH_PRODUCT_UNITS,
@@ -41,26 +41,26 @@ RULES: Final = SectionField(
     doc="Design rules, drawn once and shared by all stages; a stage that names a key draws its own.",
     fields={
         "branch": LeafField(
-            kind=OneOf(BranchKind),
+            type=OneOf(BranchKind),
             default="basic",
             doc="Layers of a branch: two of 3x3, or 1x1, 3x3, 1x1 with a fourth of the channels inside.",
         ),
-        "norm": LeafField(kind=OneOf(NormKind), default="batch", doc="Normalisation layer.", rule="Q13, P6"),
+        "norm": LeafField(type=OneOf(NormKind), default="batch", doc="Normalisation layer.", rule="Q13, P6"),
         "norm_placement": LeafField(
-            kind=OneOf(NormPlacement),
+            type=OneOf(NormPlacement),
             default="post",
             doc="Normalise after each weight layer (post) or before it (pre).",
             rule="Q13, P6",
         ),
         "init": LeafField(
-            kind=OrWord(AUTO, OneOf(InitKind), is_value=True),
+            type=Optional(AUTO, OneOf(InitKind), is_value=True),
             default=AUTO,
             doc="How convolutions and branches start; auto is framework where a block multiplies, zero_last_norm where "
             "it adds, which trains at any depth.",
             rule="Q15",
         ),
         "shortcut": LeafField(
-            kind=OneOf(ShortcutKind),
+            type=OneOf(ShortcutKind),
             default="conv3x3",
             doc="Shortcut of a block that changes width or resolution; with identity no block may.",
             rule="Q14, P14",
@@ -70,48 +70,48 @@ RULES: Final = SectionField(
             blocks=MULTIPLYING,
             fields={
                 "activation": LeafField(
-                    kind=OneOf(QuotientKind),
+                    type=OneOf(QuotientKind),
                     default="sigmoid",
                     doc="What bounds a quotient: sigmoid, or linear with a kink; unbounded and relu have no upper end.",
                     rule="Q2, Q3, Q8",
                 ),
                 "alpha": LeafField(
-                    kind=OrWord(BY_DEPTH, Number(1, 16, above=True), is_value=True),
+                    type=Optional(BY_DEPTH, Number(1, 16, above=True), is_value=True),
                     default=BY_DEPTH,
                     doc="Upper bound of a quotient; by_depth is the paper's (2.0 at 20 layers, 1.8 at 44, 1.7 at 56, "
                     "1.5 at 110; between them interpolated), and 4 for linear.",
                     rule="Q3, Q4, Q5",
                 ),
                 "floor": LeafField(
-                    kind=Number(-16, 0.99),
+                    type=Number(-16, 0.99),
                     default=0.0,
                     doc="Lower bound of a quotient; below 0 it may change signs; relu has 0.",
                     rule="Q7",
                 ),
                 "through_one": LeafField(
-                    kind=Flag(), default=True, doc="Whether a branch of 0 is a quotient of 1.", rule="Q6"
+                    type=Flag(), default=True, doc="Whether a branch of 0 is a quotient of 1.", rule="Q6"
                 ),
                 "learned_alpha": LeafField(
-                    kind=OrWord(NONE, OneOf(Sharing)),
+                    type=Optional(NONE, OneOf(Sharing)),
                     default=NONE,
                     doc="Whether upper bounds are learned, from alpha on: none, one a layer, one a channel.",
                     rule="Q16",
                 ),
                 "inner_activation": LeafField(
-                    kind=OneOf(Activation),
+                    type=OneOf(Activation),
                     default="relu",
                     doc="Between the layers of the branch.",
                     rule="Q11",
                     blocks=frozenset({BlockKind.QUOTIENT}),
                 ),
                 "shortcut_activation": LeafField(
-                    kind=OneOf(ShortcutActivation),
+                    type=OneOf(ShortcutActivation),
                     default="quotient",
                     doc="What follows a projection shortcut.",
                     rule="Q10",
                 ),
                 "output_activation": LeafField(
-                    kind=OneOf(Activation), default="none", doc="What follows the product.", rule="Q12"
+                    type=OneOf(Activation), default="none", doc="What follows the product.", rule="Q12"
                 ),
             },
         ),
@@ -120,74 +120,74 @@ RULES: Final = SectionField(
             blocks=WITH_PRODUCT_UNITS,
             fields={
                 "position": LeafField(
-                    kind=OneOf(Position),
+                    type=OneOf(Position),
                     default="second",
                     doc="Which layers of a branch are product units; the second of a bottleneck is its 3x3.",
                     rule="P2",
                 ),
                 "inner_activation": LeafField(
-                    kind=OneOf(Activation), default="none", doc="Between the layers of the branch.", rule="P3"
+                    type=OneOf(Activation), default="none", doc="Between the layers of the branch.", rule="P3"
                 ),
                 "output_activation": LeafField(
-                    kind=OneOf(OutputActivation),
+                    type=OneOf(OutputActivation),
                     default="auto",
                     doc="What follows the sum; auto is relu in post placement, none in pre.",
                     rule="P4",
                     blocks=frozenset({BlockKind.PRODUCT_UNIT}),
                 ),
                 "norms": LeafField(
-                    kind=OneOf(NormsAround),
+                    type=OneOf(NormsAround),
                     default="both",
                     doc="Which of the normalisations next to a product unit are there.",
                     rule="P6",
                 ),
                 "positivity": LeafField(
-                    kind=OneOf(Positivity),
+                    type=OneOf(Positivity),
                     default="max",
                     doc="How inputs are made positive: max(x, floor), or the smooth ln(exp(x) + exp(floor)).",
                     rule="P7",
                 ),
                 "threshold": LeafField(
-                    kind=OneOf(Sharing),
+                    type=OneOf(Sharing),
                     default="layer",
                     doc="Floors are learned one a layer or one a channel.",
                     rule="P8",
                 ),
                 "threshold_init": LeafField(
-                    kind=Number(-16, 16),
+                    type=Number(-16, 16),
                     default=0.0,
                     doc="Where theta starts; the floor is softplus(theta) + 1e-7, so 0 is 0.69.",
                     rule="P8",
                 ),
                 "exponent_init": LeafField(
-                    kind=OneOf(ExponentInit),
+                    type=OneOf(ExponentInit),
                     default="small",
                     doc="How exponents start, where init does not zero them; small is a fifth of kaiming_fan_out.",
                     rule="P9",
                 ),
                 "exponent_clip": LeafField(
-                    kind=OrWord(NONE, Number(0.01, 64)),
+                    type=Optional(NONE, Number(0.01, 64)),
                     default=8.0,
                     doc="Bound on the magnitude of the sum before exp, without which eval mode may overflow.",
                     rule="P10",
                 ),
                 "padding": LeafField(
-                    kind=OneOf(LogPadding),
+                    type=OneOf(LogPadding),
                     default="after_log",
                     doc="Pad the logarithms, so that outside is 1, or the image, so that outside is the floor.",
                     rule="P11",
                 ),
                 "bias": LeafField(
-                    kind=Flag(), default=False, doc="Whether each output has a learned factor.", rule="P12"
+                    type=Flag(), default=False, doc="Whether each output has a learned factor.", rule="P12"
                 ),
                 "mixing": LeafField(
-                    kind=OneOf(Mixing),
+                    type=OneOf(Mixing),
                     default="dense",
                     doc="Whether a unit multiplies over all channels or over one.",
                     rule="P13",
                 ),
                 "numbers": LeafField(
-                    kind=OneOf(Numbers),
+                    type=OneOf(Numbers),
                     default="real",
                     doc="Powers of positive numbers, or the real part of complex powers, which keeps signs.",
                     rule="P16",
@@ -200,10 +200,10 @@ RULES: Final = SectionField(
 STAGE: Final = SectionField(
     doc="Blocks of one width and resolution.",
     fields={
-        "width": LeafField(kind=Whole(1, 8192), doc="Channels of the stage.", rule="Q17"),
-        "stride": LeafField(kind=Whole(1, 4), default=1, doc="Stride of the stage's first block."),
-        "depth": LeafField(kind=Whole(1, 500), doc="Number of blocks."),
-        "block": LeafField(kind=BLOCK, doc="How the branch is combined with the shortcut.", rule="Q1, P1, P15"),
+        "width": LeafField(type=Integer(1, 8192), doc="Channels of the stage.", rule="Q17"),
+        "stride": LeafField(type=Integer(1, 4), default=1, doc="Stride of the stage's first block."),
+        "depth": LeafField(type=Integer(1, 500), doc="Number of blocks."),
+        "block": LeafField(type=BLOCK, doc="How the branch is combined with the shortcut.", rule="Q1, P1, P15"),
         **RULES.fields,
     },
 )
@@ -216,14 +216,14 @@ NETWORK: Final = SectionField(
         "stem": SectionField(
             doc="The convolution that meets the image.",
             fields={
-                "width": LeafField(kind=Whole(1, 8192), doc="Channels of the convolution that meets the image."),
-                "kernel": LeafField(kind=Whole(1, 15), default=3, doc="Side of its kernel, odd; 7 on ImageNet."),
-                "stride": LeafField(kind=Whole(1, 8), default=1, doc="Its stride; 2 on ImageNet."),
+                "width": LeafField(type=Integer(1, 8192), doc="Channels of the convolution that meets the image."),
+                "kernel": LeafField(type=Integer(1, 15), default=3, doc="Side of its kernel, odd; 7 on ImageNet."),
+                "stride": LeafField(type=Integer(1, 8), default=1, doc="Its stride; 2 on ImageNet."),
                 "pool": LeafField(
-                    kind=OneOf(StemPool), default="none", doc="3x3 max pooling of stride 2 behind it, as on ImageNet."
+                    type=OneOf(StemPool), default="none", doc="3x3 max pooling of stride 2 behind it, as on ImageNet."
                 ),
                 "activation": LeafField(
-                    kind=OneOf(StemActivation),
+                    type=OneOf(StemActivation),
                     default="auto",
                     doc="What follows it; auto is what the first stage's block wants.",
                     rule="Q9, P5",

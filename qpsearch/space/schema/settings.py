@@ -9,7 +9,7 @@ from typing import Final
 
 from qpsearch.space.schema.fields import ConditionsField, Field, LeafField, ListField, SectionField, VariantField
 from qpsearch.space.schema.network import NETWORK, STAGE
-from qpsearch.space.schema.value_types import AUTO, NONE, Bounds, Duration, Number, OneOf, OrWord, StudyName, Whole
+from qpsearch.space.schema.value_types import AUTO, NONE, Bounds, Duration, Integer, Number, OneOf, Optional, StudyName
 from qpsearch.vocabulary import (
     Augmentation,
     DatasetName,
@@ -24,9 +24,11 @@ from qpsearch.vocabulary import (
 TRAINING: Final = SectionField(
     doc="The recipe.",
     fields={
-        "epochs": LeafField(kind=Whole(1, 100_000), doc="Epochs of a trial that is not pruned."),
+        "epochs": LeafField(type=Integer(1, 100_000), doc="Epochs of a trial that is not pruned."),
         "batch_size": LeafField(
-            kind=Whole(1, 1_000_000), default=128, doc="Images a step; the last batch may be smaller, or larger by one."
+            type=Integer(1, 1_000_000),
+            default=128,
+            doc="Images a step; the last batch may be smaller, or larger by one.",
         ),
         "optimizer": VariantField(
             doc="The optimiser with its own settings.",
@@ -35,31 +37,31 @@ TRAINING: Final = SectionField(
                 "sgd": SectionField(
                     fields={
                         "lr": LeafField(
-                            kind=Number(0, 100, above=True), default=0.1, doc="Peak learning rate.", rule="Q18, P18"
+                            type=Number(0, 100, above=True), default=0.1, doc="Peak learning rate.", rule="Q18, P18"
                         ),
-                        "momentum": LeafField(kind=Number(0, 0.9999), default=0.9, doc="Momentum.", rule="P17"),
+                        "momentum": LeafField(type=Number(0, 0.9999), default=0.9, doc="Momentum.", rule="P17"),
                         "weight_decay": LeafField(
-                            kind=Number(0, 10), default=1e-4, doc="L2 penalty on all parameters.", rule="Q18, P18"
+                            type=Number(0, 10), default=1e-4, doc="L2 penalty on all parameters.", rule="Q18, P18"
                         ),
                     }
                 ),
                 "adamw": SectionField(
                     fields={
-                        "lr": LeafField(kind=Number(0, 100, above=True), default=1e-3, doc="Peak learning rate."),
-                        "weight_decay": LeafField(kind=Number(0, 10), default=1e-2, doc="Decoupled decay."),
+                        "lr": LeafField(type=Number(0, 100, above=True), default=1e-3, doc="Peak learning rate."),
+                        "weight_decay": LeafField(type=Number(0, 10), default=1e-2, doc="Decoupled decay."),
                     }
                 ),
             },
         ),
         "schedule": LeafField(
-            kind=OneOf(ScheduleKind),
+            type=OneOf(ScheduleKind),
             default="step",
             doc="step: a tenth after 1/2 and after 3/4 of the epochs; step_92_136: after 92 and 136 of 182; cosine: to "
             "zero; constant.",
             rule="Q18, P18",
         ),
         "precision": LeafField(
-            kind=OneOf(Precision),
+            type=OneOf(Precision),
             default="float32",
             doc="In what networks compute while they train; product units stay in float32.",
             rule="P19",
@@ -70,14 +72,14 @@ TRAINING: Final = SectionField(
 DATA: Final = SectionField(
     doc="The data set and how training sees it.",
     fields={
-        "dataset": LeafField(kind=OneOf(DatasetName, "data set"), doc="Name of the data set.", fixed=True),
+        "dataset": LeafField(type=OneOf(DatasetName, "data set"), doc="Name of the data set.", fixed=True),
         "validation": LeafField(
-            kind=Whole(1, 10_000_000),
+            type=Integer(1, 10_000_000),
             doc="Images taken from the training split, stratified, to steer the search.",
             fixed=True,
         ),
         "augment": ListField(
-            kind=OneOf(Augmentation, "augmentation"), doc="Random changes of training images: flip, crop."
+            type=OneOf(Augmentation, "augmentation"), doc="Random changes of training images: flip, crop."
         ),
     },
 )
@@ -88,27 +90,27 @@ SEARCH: Final = SectionField(
         "objective": SectionField(
             doc="What is optimised: one metric of training, and any costs beside it.",
             fields={
-                "maximize": ListField(kind=OneOf(Metric, "metric"), single=True, doc="Metric to maximise."),
-                "minimize": ListField(kind=OneOf(Metric, "metric"), single=True, doc="Metrics to minimise."),
+                "maximize": ListField(type=OneOf(Metric, "metric"), single=True, doc="Metric to maximise."),
+                "minimize": ListField(type=OneOf(Metric, "metric"), single=True, doc="Metrics to minimise."),
             },
         ),
         "score": LeafField(
-            kind=OneOf(ScoreKind), default="last", doc="Which epoch's value is a run's score.", fixed=True
+            type=OneOf(ScoreKind), default="last", doc="Which epoch's value is a run's score.", fixed=True
         ),
         "sampler": LeafField(
-            kind=OneOf(SamplerKind),
+            type=OneOf(SamplerKind),
             default="tpe",
             doc="Who proposes configurations; grid takes every point of a finite space once.",
             fixed=True,
         ),
         "pruner": LeafField(
-            kind=OrWord(AUTO, OneOf(PrunerKind)),
+            type=Optional(AUTO, OneOf(PrunerKind)),
             default=AUTO,
             doc="Who stops weak trials early; auto is hyperband, or none where there are several objectives or a grid.",
             fixed=True,
         ),
         "trials": LeafField(
-            kind=OrWord(AUTO, Whole(1, 10_000_000)),
+            type=Optional(AUTO, Integer(1, 10_000_000)),
             default=AUTO,
             doc="The budget; auto is 100, or the number of points of a grid.",
             fixed=True,
@@ -117,13 +119,16 @@ SEARCH: Final = SectionField(
             doc="Further bounds, over all restarts and drivers; the first that is met ends the study.",
             fields={
                 "epochs": LeafField(
-                    kind=OrWord(NONE, Whole(1, 2**53)), default=NONE, doc="Epochs of all trials together.", fixed=True
+                    type=Optional(NONE, Integer(1, 2**53)),
+                    default=NONE,
+                    doc="Epochs of all trials together.",
+                    fixed=True,
                 ),
                 "time": LeafField(
-                    kind=OrWord(NONE, Duration()), default=NONE, doc="Wall time in which the study runs.", fixed=True
+                    type=Optional(NONE, Duration()), default=NONE, doc="Wall time in which the study runs.", fixed=True
                 ),
                 "gpu_hours": LeafField(
-                    kind=OrWord(NONE, Number(0, 1e9, above=True)),
+                    type=Optional(NONE, Number(0, 1e9, above=True)),
                     default=NONE,
                     doc="Hours of one GPU; half a GPU for two hours is one.",
                     fixed=True,
@@ -133,7 +138,7 @@ SEARCH: Final = SectionField(
         "limits": SectionField(
             doc="Bounds on costs, checked before anything is trained.",
             fields={
-                metric.value: LeafField(kind=OrWord(NONE, Bounds()), default=NONE, doc=doc, fixed=True)
+                metric.value: LeafField(type=Optional(NONE, Bounds()), default=NONE, doc=doc, fixed=True)
                 for metric, doc in {
                     Metric.PARAMETERS: "Learned numbers of the network.",
                     Metric.MACS: "Multiply-accumulates of a forward pass of one image.",
@@ -144,9 +149,9 @@ SEARCH: Final = SectionField(
         "forbid": ConditionsField(doc="Conditions on resolved values that no point may satisfy."),
         "require": ConditionsField(doc="Conditions on resolved values that every point must satisfy."),
         "replicates": LeafField(
-            kind=Whole(1, 1000), default=1, doc="Seeds trained per trial; the objective is their mean.", fixed=True
+            type=Integer(1, 1000), default=1, doc="Seeds trained per trial; the objective is their mean.", fixed=True
         ),
-        "seed": LeafField(kind=Whole(0, 2**31 - 1), default=0, doc="Seed of everything drawn at random.", fixed=True),
+        "seed": LeafField(type=Integer(0, 2**31 - 1), default=0, doc="Seed of everything drawn at random.", fixed=True),
     },
 )
 
@@ -154,20 +159,20 @@ RESOURCES: Final = SectionField(
     doc="What a trial gets of the machine.",
     fields={
         "gpus": LeafField(
-            kind=OrWord(AUTO, Number(0, 1024)),
+            type=Optional(AUTO, Number(0, 1024)),
             default=AUTO,
             doc="GPUs a trial; a share such as 0.5 packs several on one.",
             fixed=True,
         ),
-        "cpus": LeafField(kind=Whole(1, 1024), default=1, doc="CPU cores a trial, and its threads.", fixed=True),
+        "cpus": LeafField(type=Integer(1, 1024), default=1, doc="CPU cores a trial, and its threads.", fixed=True),
         "concurrent": LeafField(
-            kind=OrWord(AUTO, Whole(1, 100_000)),
+            type=Optional(AUTO, Integer(1, 100_000)),
             default=AUTO,
             doc="Trials at once; auto fills the machine.",
             fixed=True,
         ),
         "report_timeout": LeafField(
-            kind=OrWord(NONE, Duration()),
+            type=Optional(NONE, Duration()),
             default="2h",
             doc="A trial that reports no epoch for so long has hung, and fails.",
             fixed=True,
@@ -178,7 +183,7 @@ RESOURCES: Final = SectionField(
 SPACE: Final = SectionField(
     doc="A space: what may be built and trained, and how it is searched.",
     fields={
-        "study": LeafField(kind=StudyName(), doc="Name of the study in the database.", fixed=True),
+        "study": LeafField(type=StudyName(), doc="Name of the study in the database.", fixed=True),
         "data": DATA,
         "network": NETWORK,
         "training": TRAINING,

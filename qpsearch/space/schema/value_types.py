@@ -26,7 +26,7 @@ def shown(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-class Kind(Protocol):
+class ValueType(Protocol):
     """What a leaf may hold."""
 
     @property
@@ -42,7 +42,7 @@ class Kind(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class Integer:
     """A whole number in [low, high]."""
 
     low: int
@@ -174,30 +174,30 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
-class OrWord:
+class Optional:
     """What another kind takes, or one word (``none``) that stands for null, or for itself where ``is_value``."""
 
     word: str
-    kind: Kind
+    type: ValueType
     is_value: bool = False
 
     @property
     def expected(self) -> str:
         """Noun phrase for messages."""
-        return f"{self.word!r} or {self.kind.expected}"
+        return f"{self.word!r} or {self.type.expected}"
 
     @property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the constants."""
-        return {"anyOf": [{"enum": [self.word] if self.is_value else [self.word, None]}, self.kind.schema]}
+        return {"anyOf": [{"enum": [self.word] if self.is_value else [self.word, None]}, self.type.schema]}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Return None (or itself) for the word, else what the other kind makes of the value."""
         if value == self.word or (value is None and not self.is_value):
             return self.word if self.is_value else None
-        if isinstance(value, str) and not isinstance(self.kind, OneOf | Duration | Bounds):
+        if isinstance(value, str) and not isinstance(self.type, OneOf | Duration | Bounds):
             raise ValueError(f"{shown(value)} is not {self.expected}.")
-        return self.kind.parse(value, name)
+        return self.type.parse(value, name)
 
 
 @dataclass(frozen=True, slots=True)

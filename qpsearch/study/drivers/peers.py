@@ -8,7 +8,7 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.space.space import Objective
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Lease
-from qpsearch.study.search.replica import Mirror
+from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.optuna_tables import delete_empty_study, first_value, read_trials
 from qpsearch.study.storage.tables import attempts, configs, trials
 from qpsearch.study.trials.events import Elsewhere, Event
@@ -27,12 +27,12 @@ class Peers:
     def __init__(
         self,
         study_id: int,
-        mirror: Mirror,
+        replica: Replica,
         objective: Objective,
         found: Collection[OpenTrial],
         tell: Callable[[Event], None],
     ) -> None:
-        self._study_id, self._mirror, self._objective = study_id, mirror, objective
+        self._study_id, self._replica, self._objective = study_id, replica, objective
         self._tell = tell
         self.open: dict[int, OpenTrial] = {trial.number: trial for trial in found}
 
@@ -75,11 +75,11 @@ class Peers:
         }
         # Everything is read: from here on nothing can fail half-way, and following twice changes nothing.
         for trial in found:
-            if not self._mirror.knows(trial.number):
+            if not self._replica.knows(trial.number):
                 for drawn in rejected.get(trial.number, []):
-                    self._mirror.follow_infeasible(drawn)
-            was_over = self._mirror.is_over(trial.number)
-            self._mirror.follow(trial, stratum(changed[trial._trial_id]))
+                    self._replica.follow_infeasible(drawn)
+            was_over = self._replica.is_over(trial.number)
+            self._replica.follow(trial, stratum(changed[trial._trial_id]))
             if trial.state.is_finished():
                 self.open.pop(trial.number, None)
                 if not was_over:

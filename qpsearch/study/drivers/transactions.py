@@ -33,7 +33,7 @@ T = TypeVar("T")
 Step = Callable[[Connection, int], T]
 
 
-class Writer:
+class Transactions:
     """Commits the steps of one driver.
 
     Args:

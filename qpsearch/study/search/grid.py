@@ -6,7 +6,7 @@ stopped early has seen all of the space alike.
 
 import random
 
-from qpsearch.architecture.candidates import Point, every_point
+from qpsearch.architecture.candidates import Candidate, every_candidate
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.vocabulary import Scalar
@@ -20,7 +20,7 @@ class Grid:
     """
 
     def __init__(self, space: Space) -> None:
-        self._points = [found.draw.params for found in every_point(space) if isinstance(found, Point)]
+        self._points = [found.draw.params for found in every_candidate(space) if isinstance(found, Candidate)]
         random.Random(derive_seed(space.search.seed, "grid")).shuffle(self._points)
 
     def guess(self, number: int, draw: int) -> dict[str, Scalar]:

@@ -3,11 +3,11 @@
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
-from qpsearch.architecture.candidates import Refusals, nothing_feasible, point
+from qpsearch.architecture.candidates import Refusals, candidate, nothing_feasible
 from qpsearch.errors import Infeasible, UserError
 from qpsearch.seeds import derive_seed
 from qpsearch.space import RandomChooser, Space
-from qpsearch.study.search.replica import Mirror
+from qpsearch.study.search.replica import Replica
 from qpsearch.study.search.samplers import OptunaChooser
 from qpsearch.study.trials.open_trial import Proposal, Rejected
 
@@ -16,13 +16,13 @@ MAX_EVEN: Final = 5000  # draws after that
 
 
 class Proposer:
-    """Draws from a mirror; at most one draw at a time, here or in a thread of its own.
+    """Draws from a replica; at most one draw at a time, here or in a thread of its own.
 
     A draw that was prepared lacks what was reported since, as a draw made for one more worker would.
     """
 
-    def __init__(self, space: Space, mirror: Mirror) -> None:
-        self._space, self._mirror = space, mirror
+    def __init__(self, space: Space, replica: Replica) -> None:
+        self._space, self._replica = space, replica
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qpsearch-proposer")
         self._prepared: Future[Proposal] | None = None
 
@@ -56,7 +56,7 @@ class Proposer:
 
     def drop(self, proposal: Proposal) -> Rejected:
         """Forget a draw whose number another driver took; return its infeasible draws, which stay true."""
-        self._mirror.forget(proposal.trial)
+        self._replica.forget(proposal.trial)
         return proposal.rejected
 
     def stop(self) -> None:
@@ -66,14 +66,14 @@ class Proposer:
     def _draw(self, number: int, before: Rejected) -> Proposal:
         rejected, refusals = list(before), Refusals(draws=MAX_INFEASIBLE)
         while True:
-            trial = self._mirror.ask(number, len(rejected))
+            trial = self._replica.ask(number, len(rejected))
             try:
-                config = point(self._space, OptunaChooser(trial)).config
-                frozen = self._mirror.frozen(trial)
+                config = candidate(self._space, OptunaChooser(trial)).config
+                frozen = self._replica.frozen(trial)
                 return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=tuple(rejected))
             except Infeasible as refused:
-                rejected.append((self._mirror.frozen(trial), str(refused)))
-                self._mirror.reject(trial)
+                rejected.append((self._replica.frozen(trial), str(refused)))
+                self._replica.reject(trial)
                 refusals.add(refused)
             if refusals.counts.total() >= MAX_INFEASIBLE:
                 return self._draw_evenly(number, tuple(rejected), refusals)
@@ -82,13 +82,14 @@ class Proposer:
         """Look for a point without the sampler, which found none: the allowed ones may be few and far between."""
         for index in range(MAX_EVEN):
             try:
-                found = point(self._space, RandomChooser(derive_seed(self._space.search.seed, "even", number, index)))
+                seed = derive_seed(self._space.search.seed, "even", number, index)
+                found = candidate(self._space, RandomChooser(seed))
             except Infeasible as refused:
                 refusals.add(refused)
                 continue
-            trial = self._mirror.ask(number, len(rejected), found.draw.params)
-            config = point(self._space, OptunaChooser(trial)).config
-            frozen = self._mirror.frozen(trial)
+            trial = self._replica.ask(number, len(rejected), found.draw.params)
+            config = candidate(self._space, OptunaChooser(trial)).config
+            frozen = self._replica.frozen(trial)
             return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=rejected)
         refusals.draws += MAX_EVEN
         raise UserError(nothing_feasible(self._space, refusals))

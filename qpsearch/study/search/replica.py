@@ -1,4 +1,4 @@
-"""The mirror: studies in memory on which Optuna samples and prunes, a copy of what the database says.
+"""The replica: studies in memory on which Optuna samples and prunes, a copy of what the database says.
 
 Sampling on a copy gives the same suggestions as on the database (HAZARDS 36) at a fraction of the time,
 and lets the sampler see more than the truth: a failed trial and an infeasible draw appear as pruned with
@@ -31,13 +31,13 @@ class Guesses(Protocol):
         """Return values for parameters of a trial; the sampler draws the others."""
 
 
-class Mirror:
+class Replica:
     """What sampler and pruner see of a study.
 
     One thread may draw (``ask``, ``frozen``, ``reject``) while another follows the study: the sampler reads
     Optuna's storage in memory, which is made for that.
 
-    Trials are named by their number in the database. The mirror's own numbers run ahead of those by the
+    Trials are named by their number in the database. The replica's own numbers run ahead of those by the
     infeasible draws, which the sampler sees as trials of their own.
 
     Args:

@@ -72,7 +72,7 @@ class CheckpointFolder:
                 with contextlib.suppress(FileNotFoundError):  # its driver has just removed it
                     other._files.write(path, self._files.read(path))
 
-    def settle(self) -> None:
+    def draw(self) -> None:
         """Wait until everything is removed that was to be."""
         self._thread.submit(lambda: None).result()
 

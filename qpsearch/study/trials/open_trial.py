@@ -35,7 +35,7 @@ class Proposal:
 
     Attributes:
         number: The number it was drawn for, of which its draw is a function.
-        trial: Its trial in the mirror.
+        trial: Its trial in the replica.
         frozen: What was drawn.
         config: What it would train.
         rejected: Draws before it that may not be trained, each with the reason.
