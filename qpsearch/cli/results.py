@@ -222,7 +222,7 @@ def _spent(summary: StudySummary) -> str:
 
 def _print_accounts(console: Console, summary: StudySummary) -> None:
     """Print where the time went, by kinds of block."""
-    kinds = ("useful", "open", "pruned", "failed", "repeated")
+    kinds = ("complete", "running", "pruned", "failed", "repeated")
     table = Table("blocks", "trials", *kinds, box=None)
     for account in summary.accounts:
         seconds = asdict(account)

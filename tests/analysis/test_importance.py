@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from qpsearch.analysis.figures import importance_bars
 from qpsearch.analysis.importance import EVALUATORS, TITLES, TREES, importance
-from qpsearch.cli.results import Evaluator, _notes
+from qpsearch.cli.results import _notes
 from qpsearch.errors import UserError
 from qpsearch.space.space import Objective
 from qpsearch.vocabulary import Direction, Evaluator, Metric

@@ -78,7 +78,7 @@ def test_every_rule_of_a_network_is_set_otherwise(name: str) -> None:
 
 def test_every_number_that_is_a_rule_has_values_to_try() -> None:
     for rule in rule_paths():
-        kind = rule.field.kind.kind if isinstance(rule.field.kind, Optional) else rule.field.kind
+        kind = rule.field.type.type if isinstance(rule.field.type, Optional) else rule.field.type
         if isinstance(kind, Number | Integer):
             assert all(value is None or kind.parse(value, "") == value for value in TRIED[rule.path])
 

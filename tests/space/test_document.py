@@ -5,14 +5,14 @@ import time
 import pytest
 
 from qpsearch.errors import SpaceError
-from qpsearch.space.file.document import MAX_BYTES, Mapping, Scalar, parse_document
+from qpsearch.space.file.document import MAX_BYTES, MappingNode, ScalarNode, parse_document
 
 
 def value(text: str) -> object:
     node = parse_document(f"key: {text}", "f.yaml")
-    assert isinstance(node, Mapping)
+    assert isinstance(node, MappingNode)
     leaf = node.get("key")
-    assert isinstance(leaf, Scalar)
+    assert isinstance(leaf, ScalarNode)
     return leaf.value
 
 
@@ -35,9 +35,9 @@ def test_a_key_given_twice_is_refused() -> None:
 
 def test_nodes_know_their_line() -> None:
     node = parse_document("a: 1\n\nb:\n  c: 2\n", "f.yaml")
-    assert isinstance(node, Mapping)
+    assert isinstance(node, MappingNode)
     inner = node.get("b")
-    assert isinstance(inner, Mapping)
+    assert isinstance(inner, MappingNode)
     leaf = inner.get("c")
     assert leaf is not None
     assert (leaf.where.line, leaf.where.column, str(leaf.where)) == (4, 6, "f.yaml:4:6")
@@ -45,7 +45,7 @@ def test_nodes_know_their_line() -> None:
 
 def test_an_alias_repeats_its_node() -> None:
     node = parse_document("a: &x {choice: [1, 2]}\nb: *x\n", "f.yaml")
-    assert isinstance(node, Mapping)
+    assert isinstance(node, MappingNode)
     assert node.get("a") == node.get("b")
 
 

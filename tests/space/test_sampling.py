@@ -65,8 +65,8 @@ def test_a_rule_is_drawn_exactly_when_a_block_uses_it(document: dict[str, Any], 
     stages = drawn.values["network"]["stages"]
     blocks = {stage["block"] for stage in stages}
     for name, kinds in (("quotient", MULTIPLYING), ("product_unit", WITH_PRODUCT_UNITS)):
-        drawn = [path for path in drawn.params if f".{name}." in path]
-        assert not drawn or kinds & blocks
+        own = [path for path in drawn.params if f".{name}." in path]
+        assert not own or kinds & blocks
         assert all((name in stage) == (stage["block"] in kinds) for stage in stages)
     only = {"quotient.inner_activation": "quotient", "product_unit.output_activation": "product_unit"}
     for stage, (path, kind) in itertools.product(stages, only.items()):  # rules of one of the two kinds of a section

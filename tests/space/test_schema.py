@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from qpsearch.errors import SpaceError
 from qpsearch.space import build_space, json_schema, load_space
-from qpsearch.space.file.document import load, parse, plain
+from qpsearch.space.file.document import parse_document, plain, read_document
 from qpsearch.space.schema.fields import LeafField, ListField, SectionField, VariantField
 from qpsearch.space.schema.settings import SPACE, field_at
 from tests.helpers import SPACES
@@ -96,14 +96,14 @@ def test_it_is_a_schema() -> None:
 
 @pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
 def test_every_shipped_space_is_valid(path: Path) -> None:
-    _, root = load(path)
+    _, root = read_document(path)
     VALIDATOR.validate(plain(root))
 
 
 @pytest.mark.parametrize("name", sorted(MISTAKES.keys() - NOT_YAML))
 def test_a_mistake_is_rejected_unless_only_the_reader_can_tell(name: str) -> None:
     text = GOOD.replace(*MISTAKES[name])
-    assert is_valid(plain(parse(text, "s.yaml"))) == (name in ONLY_THE_READER)
+    assert is_valid(plain(parse_document(text, "s.yaml"))) == (name in ONLY_THE_READER)
 
 
 def test_the_mistakes_out_of_reach_are_named_as_they_are() -> None:

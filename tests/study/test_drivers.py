@@ -152,7 +152,7 @@ class Drivers(RuleBasedStateMachine):
             return
         fresh = resumed_ledger(self.url)
         truth = seen_by(fresh._replica)
-        fresh._writer.write(lambda c, revision: None)
+        fresh._transactions.write(lambda c, revision: None)
         query = f"DELETE FROM qpsearch_leases WHERE lease_id = {fresh._lease_id}"
         fresh._database.write(lambda c: c.exec_driver_sql(query))
         fresh._database.close()

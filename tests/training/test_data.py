@@ -21,7 +21,7 @@ from qpsearch.datasets import DATASETS, Data, DatasetFacts
 from qpsearch.errors import DataError
 from qpsearch.training import data, prepare
 from qpsearch.training.augment import augment, centre
-from qpsearch.training.data import MappedSplit, load, normalise, train_and_validation
+from qpsearch.training.data import MappedSplit, load_arrays, normalise, train_and_validation
 from qpsearch.vocabulary import Augmentation, DatasetName
 
 CPU = torch.device("cpu")
@@ -30,29 +30,30 @@ DIGITS = Data(dataset=DatasetName.DIGITS, validation=300)
 
 @pytest.fixture(autouse=True)
 def nothing_loaded_before() -> Iterator[None]:
-    load.cache_clear()
+    load_arrays.cache_clear()
     yield
-    load.cache_clear()
+    load_arrays.cache_clear()
 
 
 def test_the_digits_are_split_by_label_and_always_alike() -> None:
     train, validation = train_and_validation(DIGITS, None, CPU)
     assert (len(train.labels), len(validation.labels)) == (1197, 300)
     assert torch.bincount(validation.labels).tolist() == pytest.approx([30] * 10, abs=1)
-    load.cache_clear()
+    load_arrays.cache_clear()
     again, held = train_and_validation(DIGITS, None, CPU)
     assert torch.equal(train.images, again.images)
     assert torch.equal(validation.images, held.images)
     images = {image.numpy().tobytes() for image in train.images}
     test = {
-        np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes() for image in load(DatasetName.DIGITS, None).test_images
+        np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes()
+        for image in load_arrays(DatasetName.DIGITS, None).test_images
     }
     assert len(test & images) <= 2  # two handwritten digits may be equal pixel by pixel
-    assert len(load(DatasetName.DIGITS, None).test_labels) == DATASETS[DatasetName.DIGITS].test_images
+    assert len(load_arrays(DatasetName.DIGITS, None).test_labels) == DATASETS[DatasetName.DIGITS].test_images
 
 
 def test_normalised_digits_have_mean_0_and_deviation_1() -> None:
-    images = torch.from_numpy(load(DatasetName.DIGITS, None).train_images.transpose(0, 3, 1, 2).copy())
+    images = torch.from_numpy(load_arrays(DatasetName.DIGITS, None).train_images.transpose(0, 3, 1, 2).copy())
     assert images.dtype is torch.uint8
     normalised = normalise(images, DatasetName.DIGITS)
     assert normalised.mean().item() == pytest.approx(0, abs=0.02)
@@ -112,7 +113,7 @@ class Quiet(SimpleHTTPRequestHandler):
 def test_a_download_is_verified_decoded_once_and_kept(served: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     prepare.prepare(DatasetName.CIFAR10, folder)
-    arrays = load(DatasetName.CIFAR10, folder)
+    arrays = load_arrays(DatasetName.CIFAR10, folder)
     assert arrays.train_images.shape == (100, 32, 32, 3)
     original = pickle.loads((served / "cifar-10-batches-py" / "test_batch").read_bytes())
     np.testing.assert_array_equal(arrays.test_images, original["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
@@ -172,7 +173,7 @@ def test_svhn_is_fetched_and_its_tens_become_zeros(
     monkeypatch.setattr(prepare.datasets.SVHN, "split_list", listed)
     smaller(monkeypatch, DatasetName.SVHN, train_images=40, test_images=20)
     prepare.prepare(DatasetName.SVHN, tmp_path / "data")
-    arrays = load(DatasetName.SVHN, tmp_path / "data")
+    arrays = load_arrays(DatasetName.SVHN, tmp_path / "data")
     np.testing.assert_array_equal(arrays.train_images, images.transpose(3, 0, 1, 2))
     np.testing.assert_array_equal(arrays.train_labels, labels % 10)
 
@@ -199,7 +200,7 @@ def test_galaxy10_is_fetched_verified_split_and_mapped(
     known = {image.tobytes(): index % 10 for index, image in enumerate(images)}
     for image, label in zip(batch.images, batch.labels, strict=True):
         assert known[np.ascontiguousarray(image.numpy().transpose(1, 2, 0)).tobytes()] == label
-    test = load(DatasetName.GALAXY10, tmp_path / "data").test_images
+    test = load_arrays(DatasetName.GALAXY10, tmp_path / "data").test_images
     assert len({image.tobytes() for image in test} & {image.tobytes() for image in images}) == 20
 
 
