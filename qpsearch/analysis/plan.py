@@ -28,7 +28,7 @@ from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.space.counting import count_points
-from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange
+from qpsearch.space.domains import Domain
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.trials.open_trial import stratum
 from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind, Scalar
@@ -202,12 +202,7 @@ class _Corner:
 
     def choose(self, name: str, domain: Domain) -> Scalar:
         """Return a value."""
-        match domain:
-            case Choice(options=options):
-                numbers = [value for value in options if isinstance(value, int | float)]
-                return self._end(numbers) if len(numbers) == len(options) else self._random.choice(options)
-            case IntRange(low=low, high=high) | FloatRange(low=low, high=high) | LogRange(low=low, high=high):
-                return self._end(low, high)
+        return domain.draw(self._random) if domain.bounds is None else self._end(*domain.bounds)
 
 
 def _corners(space: Space) -> Iterator[Candidate]:

@@ -18,7 +18,7 @@ from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Chooser, Draw, RandomChooser, Space, draw
 from qpsearch.space.constraints import Limit, lookup_in
-from qpsearch.space.domains import Choice, Domain, IntRange
+from qpsearch.space.domains import Domain
 from qpsearch.space.expressions.nodes import ExpressionError
 from qpsearch.space.space import Budget
 from qpsearch.vocabulary import SamplerKind, Scalar
@@ -167,22 +167,14 @@ class _Odometer:
 
     def choose(self, name: str, domain: Domain) -> Scalar:
         """Return the value at this decision's place."""
-        values = _listed(name, domain)
+        values = domain.values
+        if values is None:
+            raise ValueError(f"{name} is continuous")
         if self._next == len(self.places):
             self.places.append((0, len(values)))
         place, _ = self.places[self._next]
         self._next += 1
         return values[place]
-
-
-def _listed(name: str, domain: Domain) -> tuple[Scalar, ...] | range:
-    match domain:
-        case Choice(options=options):
-            return options
-        case IntRange(low=low, high=high, step=step):
-            return range(low, high + 1, step)
-        case _:
-            raise ValueError(f"{name} is continuous")
 
 
 def _first_feasible(space: Space, seed: int) -> Candidate:

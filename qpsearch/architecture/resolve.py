@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from enum import StrEnum
-from functools import cache
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final
 
 from qpsearch.architecture.config import (
     AdamW,
@@ -74,7 +72,7 @@ def resolve(space: Space, drawn: Draw) -> TrialConfig:
             size=facts.size,
             classes=facts.classes,
             stages=tuple(_stage(stage, alpha) for stage in network["stages"]),
-            **_typed(Network, stem),
+            **stem,
         ),
         recipe=_recipe(drawn.values["training"]),
     )
@@ -103,15 +101,15 @@ def _stage(values: Mapping[str, Any], alpha: float) -> Stage:
     """Make a stage; ``alpha`` is what a quotient gets that takes it by depth."""
     by_block = InitKind.FRAMEWORK if values["block"] in MULTIPLYING else InitKind.ZERO_LAST_NORM
     init = {"init": by_block if values["init"] == AUTO else values["init"]}
-    known = _typed(Stage, dict(values) | init)
+    known = dict(values) | init
     if known["block"] not in OUR_BLOCKS:
         known["own"] = tuple(sorted(known.pop(known["block"], {}).items()))
     if (quotient := known.get("quotient")) is not None:
         by_depth = ALPHA_OF_LINEAR if quotient["activation"] == QuotientKind.LINEAR else alpha
         bound = {"alpha": by_depth if quotient["alpha"] == BY_DEPTH else quotient["alpha"]}
-        known["quotient"] = QuotientRules(**_typed(QuotientRules, quotient | bound))
+        known["quotient"] = QuotientRules(**(quotient | bound))
     if (unit := known.get("product_unit")) is not None:
-        known["product_unit"] = ProductUnitRules(**_typed(ProductUnitRules, unit))
+        known["product_unit"] = ProductUnitRules(**unit)
     return _canonical(Stage(**known), alpha)
 
 
@@ -157,26 +155,7 @@ def _kinds(stage: Stage) -> list[type[Layer]]:
 
 def _recipe(values: Mapping[str, Any]) -> Recipe:
     optimizer = {"sgd": Sgd, "adamw": AdamW}[values["optimizer"]["kind"]]
-    return Recipe(**_typed(Recipe, values) | {"optimizer": optimizer(**values["optimizer"])})
-
-
-def _typed(record: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with their words as members of the enums that a record has for them."""
-    words = _words(record)
-    return {
-        name: words[name](value) if name in words and value is not None else value for name, value in values.items()
-    }
-
-
-@cache
-def _words(record: type) -> dict[str, type[StrEnum]]:
-    """Return the fields of a record that hold a word, or a word or nothing, with the enum of each."""
-    return {
-        name: kind
-        for name, hint in get_type_hints(record).items()
-        for kind in (hint, *get_args(hint))
-        if isinstance(kind, type) and issubclass(kind, StrEnum)
-    }
+    return Recipe(**{**values, "optimizer": optimizer(**values["optimizer"])})
 
 
 def check_shapes(network: Network) -> None:

@@ -1,8 +1,8 @@
 """What ``qpsearch space check`` does, without the command line's library: an editor runs it at every save."""
 
 from qpsearch.architecture.candidates import check_feasible, on_the_grid
-from qpsearch.space.domains import Tied, domain_of, leaves
 from qpsearch.space.file.loader import load_space
+from qpsearch.space.leaves import NEVER
 from qpsearch.space.space import Space
 
 
@@ -28,6 +28,4 @@ def check(path: str) -> None:
 
 def searched(space: Space) -> dict[str, str]:
     """Return the parameters, as the file spells them: by path, and those of tied leaves once, by the tie."""
-    every = [*leaves("network", space.network), *leaves("training", space.training)]
-    drawn = [(path, leaf) for path, leaf in every if domain_of(leaf) is not None]
-    return {leaf.name if isinstance(leaf, Tied) else path: str(leaf) for path, leaf in drawn}
+    return {site.parameter: str(site.leaf) for site in space.sites if site.domain is not None and site.when != NEVER}

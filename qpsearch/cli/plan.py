@@ -20,8 +20,7 @@ from qpsearch.cli.progress import duration
 from qpsearch.protocol import RunSettings
 from qpsearch.run.machine import has_gpu
 from qpsearch.space import Space
-from qpsearch.space.domains import Constant, Group, Items, Leaf, Tied, Tree, Variant
-from qpsearch.space.schema.network import rule_paths
+from qpsearch.space.leaves import NEVER, Constant, Tied
 from qpsearch.space.schema.settings import field_at
 
 PIPE_WIDTH = 200
@@ -48,52 +47,17 @@ def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
 
 def parameter_rows(space: Space) -> list[dict[str, str]]:
     """Return what is searched: path, domain, the rules it stands for, and when it is drawn."""
-    found = [*_rows("network", space.network, ""), *_rows("training", space.training, "")]
     first_of_tie: dict[str, str] = {}
     rows = []
-    for path, leaf, when in found:
-        if isinstance(leaf, Constant):
+    for site in space.sites:
+        if isinstance(site.leaf, Constant) or site.when == NEVER:
             continue
-        field = field_at(path)
-        row = {"parameter": path, "domain": str(leaf), "rules": getattr(field, "rule", ""), "when": when}
-        if isinstance(leaf, Tied):
-            row["domain"] = (
-                f"as {first_of_tie[leaf.name]} (tie {leaf.name})" if leaf.name in first_of_tie else row["domain"]
-            )
-            first_of_tie.setdefault(leaf.name, path)
+        rules = getattr(field_at(site.path), "rule", "")
+        row = {"parameter": site.path, "domain": str(site.leaf), "rules": rules, "when": site.condition()}
+        if isinstance(site.leaf, Tied) and (first := first_of_tie.setdefault(site.leaf.name, site.path)) != site.path:
+            row["domain"] = f"as {first} (tie {site.leaf.name})"
         rows.append(row)
     return rows
-
-
-def _rows(path: str, tree: Tree, when: str) -> Iterator[tuple[str, Leaf, str]]:
-    """Yield the leaves of a tree with the condition under which each is drawn."""
-    match tree:
-        case Group(children):
-            for name, child in children:
-                yield from _rows(f"{path}.{name}", child, when)
-        case Items(items):
-            for index, child in enumerate(items):
-                yield from _rows(f"{path}.{index}", child, when)
-        case Variant(pick, branches):
-            yield path, pick, when
-            for name, branch in branches:
-                condition = "" if isinstance(pick, Constant) else f"{path} is {name}"
-                yield from _rows(f"{path}.{name}", branch, _joined(when, condition))
-        case leaf:
-            yield path, leaf, _joined(when, _block_condition(path))
-
-
-def _block_condition(path: str) -> str:
-    """Return the condition under which a rule of some kinds of block is drawn."""
-    for rule in rule_paths():
-        owner, _, tail = path.rpartition(f".{'.'.join(rule.path)}")
-        if owner and not tail and rule.blocks:
-            return f"a stage is {rule.owners}" if owner == "network.rules" else f"{owner}.block is {rule.owners}"
-    return ""
-
-
-def _joined(*parts: str) -> str:
-    return ", ".join(filter(None, parts))
 
 
 def _measured(space: Space, configs: Sequence[TrialConfig]) -> tuple[list[float], str]:

@@ -1,10 +1,11 @@
 """The space language: from a YAML file to draws."""
 
-from qpsearch.space.domains import Choice, FloatRange, IntRange, LogRange, Prior, Tied
+from qpsearch.space.domains import Choice, FloatRange, IntRange, LogRange, Prior
 from qpsearch.space.file.editing import build_space, edited
 from qpsearch.space.file.json_schema import json_schema
 from qpsearch.space.file.loader import load_space, parse_space
 from qpsearch.space.file.shipped import find_space, shipped
+from qpsearch.space.leaves import Tied
 from qpsearch.space.sampling import Chooser, Draw, RandomChooser, StoredChooser, draw
 from qpsearch.space.space import Space, diff
 

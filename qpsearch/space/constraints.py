@@ -2,11 +2,11 @@
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from qpsearch.errors import nearest
-from qpsearch.space.domains import Constant, Derived, Leaf, domain_of, possible_values
 from qpsearch.space.expressions.nodes import (
     COMPARISONS,
     Absent,
@@ -22,6 +22,19 @@ from qpsearch.space.expressions.nodes import (
     compute,
     names,
     unparse,
+)
+from qpsearch.space.leaves import (
+    NEVER,
+    STAGES,
+    Constant,
+    Derived,
+    Group,
+    Leaf,
+    PlacedStage,
+    Tied,
+    counts_stages,
+    placed_stages,
+    sites,
 )
 from qpsearch.space.schema.value_types import shown
 from qpsearch.vocabulary import Metric, Scalar
@@ -89,6 +102,40 @@ def lookup_in(facts: Mapping[str, Value], costs: Callable[[str], float]) -> Call
         return facts[path]
 
     return lookup
+
+
+def moving_places(stages: list[PlacedStage]) -> frozenset[int]:
+    """Return the places of a network that different items of the file's list may take from draw to draw.
+
+    They have no path: what ``network.stages.1.width`` means would depend on the draw.
+    """
+    items: dict[int, set[str]] = defaultdict(set)
+    for stage in stages:
+        item = stage.path.removeprefix(f"{STAGES}.").partition(".")[0]
+        for place in stage.places:
+            items[place].add(item if item.isdigit() else "")
+    return frozenset(place for place, own in items.items() if len(own) > 1)
+
+
+def known_paths(network: Group, training: Group) -> dict[str, list[Leaf]]:
+    """Return every path that some draw has, with the leaves that it may come from: what conditions can name."""
+    found: dict[str, list[Leaf]] = defaultdict(list)
+    every, stages = list(sites(network, training)), placed_stages(network)
+    moving = moving_places(stages)
+    for site in every:
+        if isinstance(site.leaf, Tied):
+            found[site.leaf.name] = [site.leaf]
+        if site.when != NEVER and not counts_stages(site.path):
+            found[site.path].append(site.leaf)
+        if site.when == NEVER:
+            continue
+        owners = [site.stage] if site.stage is not None else []
+        if site.rule is not None and site.stage is None:
+            owners += [stage for stage in stages if stage.takes(site.rule)]
+        for owner in owners:
+            for place in owner.places - moving:
+                found[".".join((STAGES, str(place), *(site.rule.path if site.rule else site.keys)))].append(site.leaf)
+    return dict(found)
 
 
 def bind(expression: Expression, paths: Paths) -> Expression:
@@ -196,17 +243,17 @@ def _fitting(path: str, value: Scalar, paths: Paths) -> Scalar:
             return candidate
     if isinstance(value, str) and any(_can_be(leaf, number) for leaf in paths[path] for number in _numbers(value)):
         raise ExpressionError(f"{path} is a number, not the text {value!r}. Write {value} without quotes")
-    listed = [item for leaf in paths[path] for item in possible_values(leaf) or [str(domain_of(leaf))]]
+    listed = [item for leaf in paths[path] for item in leaf.options or [str(leaf.domain)]]
     known = list(dict.fromkeys("none" if item is None else str(item) for item in listed))
     raise ExpressionError(f"{path} is never {'none' if value is None else shown(value)}. {nearest(str(value), known)}")
 
 
 def _may_meet(one: Leaf, other: Leaf) -> bool:
     """Whether two leaves can have the same value; True where their values cannot be listed."""
-    listed = possible_values(one)
+    listed = one.options
     if listed is not None:
         return any(_can_be(other, value) for value in listed)
-    listed = possible_values(other)
+    listed = other.options
     return any(_can_be(one, value) for value in listed) if listed is not None else True
 
 
@@ -223,13 +270,13 @@ def _can_be(leaf: Leaf, value: object) -> bool:
             return isinstance(value, int | float)
         case Constant(own):
             return own == value and isinstance(own, bool) == isinstance(value, bool)
-    domain = domain_of(leaf)
+    domain = leaf.domain
     assert domain is not None
     return value in domain and not isinstance(value, bool)
 
 
 def _can_be_number(leaf: Leaf) -> bool:
-    values = possible_values(leaf)
+    values = leaf.options
     return values is None or any(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 

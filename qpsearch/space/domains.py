@@ -1,44 +1,105 @@
-"""What a leaf of a space may be: a constant, or a domain that a sampler draws from.
+"""What a sampler draws a leaf from: a choice, or a range.
 
-Also the few node types that hold leaves together. A ``Space`` is made of these alone: after reading a
-file there are no dicts, no defaults to look up and no unknown keys.
+Each kind of domain says itself how it is drawn, listed, counted, asked of Optuna and written into a file; whoever works
+with domains needs no list of their kinds.
 """
 
 import math
-from collections.abc import Iterator
+import random
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-from qpsearch.space.expressions.nodes import Expression, unparse
-from qpsearch.space.schema.value_types import ValueType
-from qpsearch.vocabulary import Confidence, Scalar
+from qpsearch.space.schema.value_types import NONE
+from qpsearch.vocabulary import Confidence, Scalar, WithWords
+
+if TYPE_CHECKING:  # a distribution is made where Optuna is loaded already
+    from optuna.distributions import BaseDistribution
+
+PRIOR_SPREAD: Final = 0.1  # sd of a draw near a prior, as a share of its range
+
+
+class Suggests(Protocol):
+    """A trial of Optuna's, as far as domains ask it."""
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Return one of the choices."""
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1) -> int:
+        """Return a whole number."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """Return a number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prior:
-    """The expert's best guess of a parameter, and how sure the expert is; see ``study.priors`` for its use."""
+class Prior(WithWords):
+    """The expert's best guess of a parameter, and how sure the expert is; ``study.search.priors`` uses it."""
 
     value: Scalar
     confidence: Confidence = Confidence.MEDIUM
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "confidence", Confidence(self.confidence))
-
     def __str__(self) -> str:
-        return f", prior: {_text(self.value)}, confidence: {self.confidence}"
+        return f", prior: {text_of(self.value)}, confidence: {self.confidence}"
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A leaf that is not searched. ``value`` may be a tuple of scalars (a list in the file)."""
+class _Domain:
+    """What domains have in common."""
 
-    value: Scalar | tuple[Scalar, ...]
+    __slots__ = ()
 
-    def __str__(self) -> str:
-        return _text(self.value)
+    @property
+    def domain(self) -> Self:
+        """What is drawn, as every kind of leaf can tell."""
+        return self
+
+
+class _Range(_Domain):
+    """What ranges have in common; their subclasses declare the ends."""
+
+    __slots__ = ()
+
+    @property
+    def options(self) -> None:
+        """Too many to be listed for a user."""
+        return None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest value."""
+        return self.low, self.high  # type: ignore[attr-defined]  # fields of each range
+
+    @property
+    def upper(self) -> float:
+        """The largest value."""
+        return float(self.bounds[1])
+
+    def own(self, value: Scalar) -> Scalar:
+        """Return a value as it is."""
+        return value
+
+
+class _Continuous(_Range):
+    """A range of values without end."""
+
+    __slots__ = ()
+
+    @property
+    def values(self) -> None:
+        """They cannot be listed."""
+        return None
+
+    @property
+    def size(self) -> float:
+        """How many values there are."""
+        return math.inf
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.bounds[0] <= value <= self.bounds[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(_Domain):
     """One of a list, unordered: ``{choice: [a, b]}``."""
 
     options: tuple[Scalar, ...]
@@ -47,20 +108,71 @@ class Choice:
     def __post_init__(self) -> None:
         if not self.options:
             raise ValueError("a choice needs at least one option")
-        if len(set(map(_text, self.options))) != len(self.options):
+        if len(set(map(text_of, self.options))) != len(self.options):
             raise ValueError(f"a choice names each option once, got {self}")
         _check_prior(self)
+
+    @property
+    def values(self) -> tuple[Scalar, ...]:
+        """All values, in their order."""
+        return self.options
+
+    @property
+    def size(self) -> float:
+        """How many values there are."""
+        return len(self.options)
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The smallest and the largest value where all are numbers, else None."""
+        numbers = [value for value in self.options if isinstance(value, int | float)]
+        return (min(numbers), max(numbers)) if len(numbers) == len(self.options) else None
+
+    @property
+    def upper(self) -> float:
+        """The largest number among the options."""
+        return max(float(option) for option in self.options if option is not None)
+
+    def draw(self, generator: random.Random) -> Scalar:
+        """Return an option, each as likely as the others."""
+        return generator.choice(self.options)
+
+    def near_prior(self, generator: random.Random) -> Scalar:
+        """Return the prior: options have no neighbours."""
+        assert self.prior is not None
+        return self.prior.value
+
+    def own(self, value: Scalar) -> Scalar:
+        """Return the option that equals a value: a member of an enum for its word."""
+        return next(option for option in self.options if option == value)
+
+    def suggest(self, name: str, trial: Suggests) -> Scalar:
+        """Let a trial of Optuna's choose."""
+        return self.own(trial.suggest_categorical(name, self._stored()))
+
+    def distribution(self) -> "BaseDistribution":
+        """Return the domain as Optuna stores it."""
+        from optuna.distributions import CategoricalDistribution
+
+        return CategoricalDistribution(self._stored())
+
+    def document(self) -> dict[str, Any]:
+        """Return the domain as a space file has it."""
+        return {"choice": [_in_file(option) for option in self.options]} | _prior_document(self.prior)
 
     def __contains__(self, value: object) -> bool:
         return value in self.options
 
     def __str__(self) -> str:
-        return f"{{choice: [{', '.join(map(_text, self.options))}]{self.prior or ''}}}"
+        return f"{{choice: [{', '.join(map(text_of, self.options))}]{self.prior or ''}}}"
+
+    def _stored(self) -> tuple[Scalar, ...]:
+        return tuple(map(stored, self.options))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntRange:
-    """Integer numbers low, low + step, ..., high: ``{int: [8, 64], step: 8}``."""
+class IntRange(_Range):
+    """Whole numbers low, low + step, ..., high: ``{int: [8, 64], step: 8}``."""
 
     low: int
     high: int
@@ -77,6 +189,40 @@ class IntRange:
             )
         _check_prior(self)
 
+    @property
+    def values(self) -> range:
+        """All values, ascending."""
+        return range(self.low, self.high + 1, self.step)
+
+    @property
+    def size(self) -> float:
+        """How many values there are."""
+        return len(self.values)
+
+    def draw(self, generator: random.Random) -> Scalar:
+        """Return a value, each as likely as the others."""
+        return generator.randrange(self.low, self.high + 1, self.step)
+
+    def near_prior(self, generator: random.Random) -> Scalar:
+        """Return the multiple of the step next to a normal draw around the prior, cut off at the ends."""
+        drawn = generator.gauss(_prior_number(self.prior), max(PRIOR_SPREAD * (self.high - self.low), self.step))
+        return self.low + self.step * round((min(max(drawn, self.low), self.high) - self.low) / self.step)
+
+    def suggest(self, name: str, trial: Suggests) -> Scalar:
+        """Let a trial of Optuna's choose."""
+        return trial.suggest_int(name, self.low, self.high, step=self.step)
+
+    def distribution(self) -> "BaseDistribution":
+        """Return the domain as Optuna stores it."""
+        from optuna.distributions import IntDistribution
+
+        return IntDistribution(self.low, self.high, step=self.step)
+
+    def document(self) -> dict[str, Any]:
+        """Return the domain as a space file has it."""
+        step = {"step": self.step} if self.step != 1 else {}
+        return {"int": [self.low, self.high]} | step | _prior_document(self.prior)
+
     def __contains__(self, value: object) -> bool:
         return isinstance(value, int) and self.low <= value <= self.high and (value - self.low) % self.step == 0
 
@@ -86,7 +232,7 @@ class IntRange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FloatRange:
+class FloatRange(_Continuous):
     """Numbers drawn evenly from [low, high]: ``{float: [0.0, 0.5]}``."""
 
     low: float
@@ -98,15 +244,35 @@ class FloatRange:
             raise ValueError(f"a range needs low < high, both finite, got [{self.low!r}, {self.high!r}]")
         _check_prior(self)
 
-    def __contains__(self, value: object) -> bool:
-        return isinstance(value, int | float) and self.low <= value <= self.high
+    def draw(self, generator: random.Random) -> Scalar:
+        """Return a value, evenly."""
+        return generator.uniform(self.low, self.high)
+
+    def near_prior(self, generator: random.Random) -> Scalar:
+        """Return a normal draw around the prior, cut off at the ends."""
+        drawn = generator.gauss(_prior_number(self.prior), PRIOR_SPREAD * (self.high - self.low))
+        return min(max(drawn, self.low), self.high)
+
+    def suggest(self, name: str, trial: Suggests) -> Scalar:
+        """Let a trial of Optuna's choose."""
+        return trial.suggest_float(name, self.low, self.high)
+
+    def distribution(self) -> "BaseDistribution":
+        """Return the domain as Optuna stores it."""
+        from optuna.distributions import FloatDistribution
+
+        return FloatDistribution(self.low, self.high)
+
+    def document(self) -> dict[str, Any]:
+        """Return the domain as a space file has it."""
+        return {"float": [self.low, self.high]} | _prior_document(self.prior)
 
     def __str__(self) -> str:
         return f"{{float: [{self.low!r}, {self.high!r}]{self.prior or ''}}}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogRange:
+class LogRange(_Continuous):
     """Numbers drawn evenly in log scale from [low, high]: ``{log: [1.0e-4, 0.1]}``."""
 
     low: float
@@ -118,8 +284,30 @@ class LogRange:
             raise ValueError(f"a log range needs 0 < low < high, got [{self.low!r}, {self.high!r}]")
         _check_prior(self)
 
-    def __contains__(self, value: object) -> bool:
-        return isinstance(value, int | float) and self.low <= value <= self.high
+    def draw(self, generator: random.Random) -> Scalar:
+        """Return a value, evenly in log scale."""
+        value: float = self.low * (self.high / self.low) ** generator.random()
+        return min(max(value, self.low), self.high)
+
+    def near_prior(self, generator: random.Random) -> Scalar:
+        """Return a normal draw around the prior in log scale, cut off at the ends."""
+        spread = PRIOR_SPREAD * math.log(self.high / self.low)
+        drawn = generator.gauss(math.log(_prior_number(self.prior)), spread)
+        return min(max(math.exp(drawn), self.low), self.high)
+
+    def suggest(self, name: str, trial: Suggests) -> Scalar:
+        """Let a trial of Optuna's choose."""
+        return trial.suggest_float(name, self.low, self.high, log=True)
+
+    def distribution(self) -> "BaseDistribution":
+        """Return the domain as Optuna stores it."""
+        from optuna.distributions import FloatDistribution
+
+        return FloatDistribution(self.low, self.high, log=True)
+
+    def document(self) -> dict[str, Any]:
+        """Return the domain as a space file has it."""
+        return {"log": [self.low, self.high]} | _prior_document(self.prior)
 
     def __str__(self) -> str:
         return f"{{log: [{self.low!r}, {self.high!r}]{self.prior or ''}}}"
@@ -128,130 +316,9 @@ class LogRange:
 Domain = Choice | IntRange | FloatRange | LogRange
 
 
-@dataclass(frozen=True, slots=True)
-class Tied:
-    """A leaf that shares one parameter with all others of the same ``name``: ``{int: [1, 9], tie: depth}``."""
-
-    name: str
-    domain: Domain
-
-    def __str__(self) -> str:
-        return f"{str(self.domain)[:-1]}, tie: {self.name}}}"
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """A constant computed from other leaves: ``"2 * network.stem.width"``; ``type`` says what may come out."""
-
-    expression: Expression
-    type: ValueType
-
-    def checked(self, value: Scalar) -> Scalar:
-        """Return a result as its leaf takes it.
-
-        Raises:
-            ValueError: The leaf may not have that value.
-        """
-        try:
-            return self.type.parse(value, "")
-        except ValueError as error:
-            is_fraction = isinstance(value, float) and not value.is_integer()
-            hint = " round(...) or // makes it whole." if is_fraction and "whole" in self.type.expected else ""
-            raise ValueError(f"{error}{hint}") from None
-
-    def __str__(self) -> str:
-        return f"= {unparse(self.expression)}"
-
-
-Leaf = Constant | Domain | Tied | Derived
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Named children, in schema order."""
-
-    children: tuple[tuple[str, "Tree"], ...]
-
-    def get(self, name: str) -> "Tree | None":
-        """Return a child, None where there is none of that name."""
-        return next((child for key, child in self.children if key == name), None)
-
-    def with_child(self, name: str, tree: "Tree") -> "Group":
-        """Return the group with another child of a name that it has."""
-        return Group(tuple((key, tree if key == name else child) for key, child in self.children))
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    """Numbered children: the stages; one of them may itself be a choice of a stage or of lists of stages."""
-
-    children: tuple["Tree", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A choice that carries what belongs to each branch; only the taken branch is drawn."""
-
-    pick: Constant | Choice | Tied
-    branches: tuple[tuple[str, "Tree"], ...]
-
-    def branch(self, name: str) -> "Tree":
-        """Return what belongs to a branch."""
-        return next(tree for word, tree in self.branches if word == name)
-
-
-Tree = Leaf | Group | Items | Variant
-
-
-def domain_of(leaf: Leaf) -> Domain | None:
-    """Return what a sampler draws the leaf from; None where nothing is drawn."""
-    match leaf:
-        case Constant() | Derived():
-            return None
-        case Tied(domain=domain):
-            return domain
-        case domain:
-            return domain
-
-
-def possible_values(leaf: Leaf) -> list[object] | None:
-    """Return the values that a leaf can take where they can be listed, else None."""
-    if isinstance(leaf, Constant):
-        return [leaf.value]
-    domain = domain_of(leaf)
-    return list(domain.options) if isinstance(domain, Choice) else None
-
-
-def upper_bound(leaf: Leaf) -> float:
-    """Return the largest value that a numeric leaf can take, from a constant or a domain."""
-    match leaf:
-        case Constant(value):
-            return float(value)  # type: ignore[arg-type]  # the caller asks for numeric leaves only
-        case Derived(type=type_):
-            return float(getattr(type_, "high", math.inf))
-        case Tied(domain=domain):
-            return upper_bound(domain)
-        case Choice(options=options):
-            return max(float(option) for option in options if option is not None)
-        case _:
-            return float(leaf.high)
-
-
-def leaves(path: str, tree: Tree) -> Iterator[tuple[str, Leaf]]:
-    """Yield every leaf of a tree with its path, in drawing order; a choice of branches comes before them."""
-    match tree:
-        case Group(children):
-            for name, child in children:
-                yield from leaves(f"{path}.{name}", child)
-        case Items(items):
-            for index, child in enumerate(items):
-                yield from leaves(f"{path}.{index}", child)
-        case Variant(pick, branches):
-            yield path, pick
-            for name, branch in branches:
-                yield from leaves(f"{path}.{name}", branch)
-        case leaf:
-            yield path, leaf
+def stored(value: Scalar) -> Scalar:
+    """Return a value as the study database has it: a word without its enum."""
+    return value.value if isinstance(value, StrEnum) else value
 
 
 def _check_prior(domain: Domain) -> None:
@@ -260,12 +327,27 @@ def _check_prior(domain: Domain) -> None:
     if not isinstance(domain.prior, Prior):
         raise ValueError(f"a prior is Prior(value), got {domain.prior!r}")
     if domain.prior.value not in domain:
-        raise ValueError(f"the prior {_text(domain.prior.value)} is not in {replace(domain, prior=None)}")
+        raise ValueError(f"the prior {text_of(domain.prior.value)} is not in {replace(domain, prior=None)}")
 
 
-def _text(value: object) -> str:
+def _prior_number(prior: Prior | None) -> float:
+    assert prior is not None
+    assert isinstance(prior.value, int | float)
+    return prior.value
+
+
+def _prior_document(prior: Prior | None) -> dict[str, Any]:
+    return {} if prior is None else {"prior": _in_file(prior.value), "confidence": prior.confidence.value}
+
+
+def _in_file(value: Scalar) -> Scalar:
+    return NONE if value is None else stored(value)
+
+
+def text_of(value: object) -> str:
+    """Return a value as messages and fingerprints spell it."""
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_text, value))}]"
+        return f"[{', '.join(map(text_of, value))}]"
     if value is None:
-        return "none"
+        return NONE
     return repr(value) if isinstance(value, float) else str(value)

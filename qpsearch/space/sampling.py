@@ -1,34 +1,20 @@
 """Drawing from a space: one walk that a sampler, a seeded generator and a stored draw all use.
 
-``draw`` visits stages, then rules, then training, in schema order. At each domain it asks the chooser;
-a domain in a branch that was not taken, or a rule of a block that no stage uses, is not visited, so the
-flat parameters hold exactly what was decided. Derived constants are computed when everything is decided.
+``draw`` goes over the leaves in their order. At each domain it asks the chooser; a domain in a branch that was not
+taken, or a rule of a block that no stage uses, is not active, so the flat parameters hold exactly what was decided.
+Derived constants are computed when everything is decided.
 """
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from qpsearch.errors import Infeasible
-from qpsearch.space.domains import (
-    Choice,
-    Constant,
-    Derived,
-    Domain,
-    FloatRange,
-    Group,
-    IntRange,
-    Items,
-    Leaf,
-    LogRange,
-    Tied,
-    Tree,
-    Variant,
-)
+from qpsearch.space.domains import Domain, stored
 from qpsearch.space.expressions.nodes import Absent, Value, compute, names, unparse
-from qpsearch.space.paths import STAGES, counts_stages, leaf_at
-from qpsearch.space.schema.network import SHAPE, RulePath, rule_paths
+from qpsearch.space.leaves import STAGES, Constant, Derived, PlacedStage, Site, Tied, counts_stages
+from qpsearch.space.schema.network import RulePath
 from qpsearch.space.space import Space
 from qpsearch.vocabulary import Scalar
 
@@ -45,9 +31,9 @@ class Draw:
     """A point of a space.
 
     Attributes:
-        params: What was chosen, by parameter name, in drawing order.
+        params: What was chosen, by parameter name, in drawing order, as the study database has it.
         values: Every setting of network and training, chosen or constant, nested as in a file, each
-            stage with all its rules.
+            stage with all its rules; words are members of their enums.
         facts: The same by dotted path, stages counted as they are built, for conditions to look up.
     """
 
@@ -64,16 +50,7 @@ class RandomChooser:
 
     def choose(self, name: str, domain: Domain) -> Scalar:
         """Return a value of the domain."""
-        match domain:
-            case Choice(options=options):
-                return self._random.choice(options)
-            case IntRange(low=low, high=high, step=step):
-                return self._random.randrange(low, high + 1, step)
-            case FloatRange(low=low, high=high):
-                return self._random.uniform(low, high)
-            case LogRange(low=low, high=high):
-                value: float = low * (high / low) ** self._random.random()
-                return min(max(value, low), high)
+        return domain.draw(self._random)
 
 
 class StoredChooser:
@@ -94,7 +71,7 @@ class StoredChooser:
         value = self._params[name]
         if value not in domain:
             raise ValueError(f"{name} = {value!r} is not in {domain}")
-        return value
+        return domain.own(value)
 
 
 def draw(space: Space, chooser: Chooser) -> Draw:
@@ -104,13 +81,17 @@ def draw(space: Space, chooser: Chooser) -> Draw:
         Infeasible: A derived constant has no value that its leaf may have.
     """
     walk = _Walk(chooser)
-    values = {"network": walk.network(space.network), "training": walk.group("training", space.training)}
-    facts = walk.facts | _flat(f"{STAGES}.", enumerate(values["network"]["stages"]))
-    settled = _Arithmetic(facts)
+    for site in space.sites:
+        if site.is_active(walk.drawn):
+            walk.take(site)
+    stages = list(walk.stages.values())
+    facts = walk.facts | _flat(f"{STAGES}.", enumerate(stages))
+    values = {"network": {**walk.values["network"], "stages": stages}, "training": walk.values["training"]}
+    arithmetic = _Arithmetic(facts)
     return Draw(
-        params=walk.params,
-        values=settled.replaced(values),
-        facts={path: settled.value(fact) for path, fact in facts.items()},
+        params={name: stored(value) for name, value in walk.drawn.items()},
+        values=arithmetic.replaced(values),
+        facts={path: arithmetic.value(fact) for path, fact in facts.items()},
     )
 
 
@@ -123,86 +104,47 @@ class _Pending:
 
 
 class _Walk:
+    """What was decided so far: by parameter, by path, and nested."""
+
     def __init__(self, chooser: Chooser) -> None:
         self._chooser = chooser
-        self.params: dict[str, Scalar] = {}
+        self.drawn: dict[str, Scalar] = {}
         self.facts: dict[str, Any] = {}
+        self.values: dict[str, Any] = {"network": {}, "training": {}}
+        self.stages: dict[PlacedStage, dict[str, Any]] = {}
 
-    def leaf(self, path: str, leaf: Leaf) -> Any:
-        value = self._decide(path, leaf)
-        if not counts_stages(path):
-            self.facts[path] = value
-        return value
+    def take(self, site: Site) -> None:
+        """Decide about a leaf, and keep its value where it belongs."""
+        value = self._decide(site)
+        if not counts_stages(site.path):
+            self.facts[site.path] = value
+        if site.stage is not None:
+            _put(self.stages.setdefault(site.stage, {}), site.keys, value)
+        elif site.rule is not None:
+            self._share(site.rule, value)
+        elif site.keys:
+            _put(self.values, site.keys, value)
 
-    def _decide(self, path: str, leaf: Leaf) -> Any:
-        match leaf:
+    def _decide(self, site: Site) -> Any:
+        match site.leaf:
             case Constant(value):
                 return value
             case Derived():
-                return _Pending(path, leaf)
-            case Tied(name, domain):
-                if name not in self.params:
-                    self.params[name] = self.facts[name] = self._chooser.choose(name, domain)
-                return self.params[name]
-            case domain:
-                self.params[path] = self._chooser.choose(path, domain)
-                return self.params[path]
+                return _Pending(site.path, site.leaf)
+        name, domain = site.parameter, site.domain
+        assert domain is not None
+        if name not in self.drawn:
+            self.drawn[name] = self._chooser.choose(name, domain)
+        value = domain.own(self.drawn[name])
+        if isinstance(site.leaf, Tied):
+            self.facts[name] = value
+        return value
 
-    def tree(self, path: str, tree: Tree) -> Any:
-        match tree:
-            case Group():
-                return self.group(path, tree)
-            case Items(items):
-                return [self.tree(f"{path}.{index}", item) for index, item in enumerate(items)]
-            case Variant(pick):
-                word = str(self.leaf(path, pick))
-                branch = tree.branch(word)
-                assert isinstance(branch, Group)
-                return {"kind": word} | self.group(f"{path}.{word}", branch)
-            case leaf:
-                return self.leaf(path, leaf)
-
-    def group(self, path: str, group: Group) -> dict[str, Any]:
-        return {name: self.tree(f"{path}.{name}", child) for name, child in group.children}
-
-    def network(self, network: Group) -> dict[str, Any]:
-        """Stem and stages first, then the rules that some stage still needs."""
-        stem, stages, rules = network.get("stem"), network.get("stages"), network.get("rules")
-        assert isinstance(stem, Group)
-        assert isinstance(stages, Items | Variant)
-        assert isinstance(rules, Group)
-        drawn_stem = self.group("network.stem", stem)
-        drawn_stages = list(self._stages(STAGES, stages))
-        for rule in rule_paths():
-            lacking = [stage for stage in drawn_stages if _applies(rule, stage) and rule.path not in stage["rules"]]
-            if lacking:
-                shared = leaf_at(rules, rule.path)
-                assert shared is not None
-                value = self.leaf(".".join(("network.rules", *rule.path)), shared)
-                for stage in lacking:
-                    stage["rules"][rule.path] = value
-        return {"stem": drawn_stem, "stages": [_nest(stage) for stage in drawn_stages]}
-
-    def _stages(self, path: str, tree: Tree) -> Iterator[dict[str, Any]]:
-        """Draw a stage, a list of them or a choice of either; yield the stages that come out."""
-        match tree:
-            case Group():
-                yield self._stage(path, tree)
-            case Items(children):
-                for index, child in enumerate(children):
-                    yield from self._stages(f"{path}.{index}", child)
-            case Variant(pick):
-                word = str(self.leaf(path, pick))
-                yield from self._stages(f"{path}.{word}", tree.branch(word))
-
-    def _stage(self, path: str, stage: Group) -> dict[str, Any]:
-        drawn = self.group(path, Group(tuple((name, child) for name, child in stage.children if name in SHAPE)))
-        drawn["rules"] = {}
-        for rule in rule_paths():
-            own = leaf_at(stage, rule.path)
-            if own is not None and _applies(rule, drawn):
-                drawn["rules"][rule.path] = self.leaf(".".join((path, *rule.path)), own)
-        return drawn
+    def _share(self, rule: RulePath, value: Any) -> None:
+        """Give a shared rule to the stages that have it and do not name it themselves."""
+        for stage, values in self.stages.items():
+            if stage.group.leaf(rule.path) is None and rule.belongs_to(values["block"]):
+                _put(values, rule.path, value)
 
 
 class _Arithmetic:
@@ -245,10 +187,6 @@ class _Arithmetic:
         return self.value(self._facts[path])
 
 
-def _applies(rule: RulePath, stage: Mapping[str, Any]) -> bool:
-    return rule.belongs_to(stage["block"])
-
-
 def _flat(start: str, items: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     """Turn nested values into paths."""
     found: dict[str, Any] = {}
@@ -258,12 +196,8 @@ def _flat(start: str, items: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     return found
 
 
-def _nest(stage: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn ``rules`` (path tuple to value) into nested keys beside width, stride, depth and block."""
-    nested = {name: value for name, value in stage.items() if name != "rules"}
-    for (first, *rest), value in stage["rules"].items():
-        if rest:
-            nested.setdefault(first, {})[rest[0]] = value
-        else:
-            nested[first] = value
-    return nested
+def _put(values: dict[str, Any], keys: tuple[str, ...], value: object) -> None:
+    *above, last = keys
+    for key in above:
+        values = values.setdefault(key, {})
+    values[last] = value

@@ -3,10 +3,11 @@
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from qpsearch.datasets import Data
 from qpsearch.space.constraints import Condition, Limit
-from qpsearch.space.domains import Constant, Group, Items, Variant, leaves, upper_bound
+from qpsearch.space.leaves import Constant, Group, Items, Site, Variant, leaves, sites
 from qpsearch.vocabulary import Direction, Metric, PrunerKind, SamplerKind, ScoreKind, WithWords
 
 
@@ -91,7 +92,7 @@ class Resources:
     report_timeout_s: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Space:
     """What may be built and trained, and how it is searched.
 
@@ -113,13 +114,18 @@ class Space:
     search: Search
     resources: Resources
 
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """Every leaf in the order of drawing, with when it is drawn."""
+        return tuple(sites(self.network, self.training))
+
     @property
     def most_epochs(self) -> int:
         """The most epochs that any configuration trains; the pruners' largest resource."""
         epochs = self.training.get("epochs")
         assert epochs is not None
         assert not isinstance(epochs, Group | Items | Variant)
-        return int(upper_bound(epochs))
+        return int(epochs.upper)
 
     def meaning(self) -> dict[str, str]:
         """Return what decides about results, as ``path: text`` pairs in drawing order.

@@ -23,7 +23,6 @@ from qpsearch.space.sampling import StoredChooser
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.opening import default_root, exists_message, insert_facts
-from qpsearch.study.search.samplers import distribution_of
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import (
     DIRECTIONS,
@@ -183,5 +182,5 @@ class _Recorder(StoredChooser):
         self.distributions: dict[str, BaseDistribution] = {}
 
     def choose(self, name: str, domain: Domain) -> Scalar:
-        self.distributions[name] = distribution_of(domain)
+        self.distributions[name] = domain.distribution()
         return super().choose(name, domain)

@@ -14,8 +14,8 @@ from qpsearch.architecture.cost import cost
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible
 from qpsearch.space import RandomChooser, Space, StoredChooser, build_space, diff, draw, load_space, parse_space
-from qpsearch.space.domains import Tied, domain_of, leaves
 from qpsearch.space.file.document import dump
+from qpsearch.space.leaves import Tied, leaves
 from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, BlockKind
 from tests.helpers import SPACES
 from tests.space.generate import documents
@@ -225,7 +225,7 @@ def test_every_searched_leaf_is_drawn_by_some_point() -> None:
         drawn = {name for seed in range(300) for name in draw(space, RandomChooser(seed)).params}
         for part, group in (("network", space.network), ("training", space.training)):
             for place, leaf in leaves(part, group):
-                if domain_of(leaf) is not None:
+                if leaf.domain is not None:
                     assert (leaf.name if isinstance(leaf, Tied) else place) in drawn, (path, place)
 
 

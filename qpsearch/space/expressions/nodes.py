@@ -222,7 +222,7 @@ def _combined(sign: str, left: Value, right: Value) -> Value:
 
 def _number(value: Value, sign: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        shown = "none" if value is None else repr(value) if isinstance(value, str) else str(value).lower()
+        shown = "none" if value is None else repr(str(value)) if isinstance(value, str) else str(value).lower()
         raise ExpressionError(f"{sign} takes numbers, got {shown}")
     return value
 
@@ -247,7 +247,9 @@ def _number_text(value: Scalar) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < MAX_WHOLE:
         return str(int(value))
     if isinstance(value, str):
-        return value if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) and value not in RESERVED else repr(value)
+        return (
+            str(value) if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) and value not in RESERVED else repr(str(value))
+        )
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 

@@ -6,9 +6,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from qpsearch.datasets import DATASETS
-from qpsearch.space.constraints import Condition, bind, check_condition, check_number
+from qpsearch.space.constraints import Condition, bind, check_condition, check_number, known_paths, moving_places
 from qpsearch.space.counting import continuous_leaves, count_points
-from qpsearch.space.domains import Constant, Derived, Group, Tree, domain_of, leaves
 from qpsearch.space.expressions.nodes import (
     Absent,
     Binary,
@@ -26,7 +25,7 @@ from qpsearch.space.expressions.parser import parse_expression
 from qpsearch.space.file.document import MappingNode, Node, ScalarNode, SequenceNode, Where
 from qpsearch.space.file.leaf_reader import LeafReader
 from qpsearch.space.file.problems import Problems, kind_of
-from qpsearch.space.paths import STAGES, PlacedStage, counts_stages, known_paths, leaf_at, moving_places, placed_stages
+from qpsearch.space.leaves import STAGES, Constant, Derived, Group, PlacedStage, Tree, counts_stages, placed_stages
 from qpsearch.space.schema.fields import LeafField
 from qpsearch.space.schema.network import rule_paths
 from qpsearch.space.schema.settings import field_at
@@ -43,9 +42,7 @@ class Checks:
         self._problems, self._root, self._leaves = problems, root, leaves
         self._network, self._training = network, training
         self._paths = known_paths(network, training)
-        stages = network.get("stages")
-        assert stages is not None
-        self._stages: list[PlacedStage] = placed_stages(stages)
+        self._stages: list[PlacedStage] = placed_stages(network)
         self._moving = moving_places(self._stages)
 
     def objectives(self, named: dict[Direction, tuple[str, ...]]) -> tuple[Objective, ...]:
@@ -140,8 +137,7 @@ class Checks:
     def check(self, space: Space) -> None:
         """Note what is wrong with a space whose parts are right."""
         self._check_validation(space)
-        every = [*leaves("network", space.network), *leaves("training", space.training)]
-        guessed = [path for path, leaf in every if (domain := domain_of(leaf)) is not None and domain.prior is not None]
+        guessed = [site.path for site in space.sites if site.domain is not None and site.domain.prior is not None]
         if space.search.sampler is SamplerKind.GRID and guessed:
             where, text = (
                 where_is(self._root, *guessed[0].split(".")),
@@ -289,10 +285,10 @@ class Checks:
                     self._problems.wrong(
                         given, path, f"no stage can be {rule.owners}, so nothing uses this. Remove it."
                     )
-                elif all(leaf_at(stage.group, rule.path) is not None for stage in users):
+                elif all(stage.group.leaf(rule.path) is not None for stage in users):
                     self._problems.wrong(given, path, "every stage names its own, so nothing uses this. Remove it.")
             for stage in self._stages:
-                own = leaf_at(stage.group, rule.path)
+                own = stage.group.leaf(rule.path)
                 if own is not None and not stage.may_have(rule):
                     where = where_is(self._root, *stage.path.split("."), *rule.path)
                     path = ".".join((stage.path, *rule.path))

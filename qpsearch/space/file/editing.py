@@ -11,10 +11,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from qpsearch.errors import SpaceError, nearest
-from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange, Tied
+from qpsearch.space.domains import Choice, FloatRange, IntRange, LogRange
 from qpsearch.space.file.document import dump, parse_document
 from qpsearch.space.file.loader import parse_space
-from qpsearch.space.schema.value_types import NONE
+from qpsearch.space.leaves import Tied
 from qpsearch.space.space import Space
 
 
@@ -134,28 +134,12 @@ def _plain(value: Any) -> Any:
         case Mapping():
             return {str(name): _plain(inner) for name, inner in value.items()}
         case Choice() | IntRange() | FloatRange() | LogRange():
-            return _spelled(value)
+            return value.document()
         case Tied(name, domain):
-            return _spelled(domain) | {"tie": name}
+            return domain.document() | {"tie": name}
         case str():
             return str(value)  # an enum's member too
         case Sequence():
             return [_plain(item) for item in value]
         case _:
             return value
-
-
-def _spelled(domain: Domain) -> dict[str, Any]:
-    match domain:
-        case Choice(options=options):
-            spelled: dict[str, Any] = {"choice": [NONE if option is None else _plain(option) for option in options]}
-        case IntRange(low=low, high=high, step=step):
-            spelled = {"int": [low, high]} | ({"step": step} if step != 1 else {})
-        case FloatRange(low=low, high=high):
-            spelled = {"float": [low, high]}
-        case LogRange(low=low, high=high):
-            spelled = {"log": [low, high]}
-    if domain.prior is not None:
-        value = NONE if domain.prior.value is None else _plain(domain.prior.value)
-        spelled |= {"prior": value, "confidence": domain.prior.confidence.value}
-    return spelled

@@ -7,22 +7,12 @@ from typing import Final
 
 from qpsearch import vocabulary
 from qpsearch.errors import nearest
-from qpsearch.space.domains import (
-    Choice,
-    Constant,
-    Derived,
-    Domain,
-    FloatRange,
-    IntRange,
-    Leaf,
-    LogRange,
-    Prior,
-    Tied,
-)
+from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange, Prior
 from qpsearch.space.expressions.nodes import FUNCTIONS, RESERVED, ExpressionError
 from qpsearch.space.expressions.parser import parse_expression
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where
 from qpsearch.space.file.problems import Problems, kind_of
+from qpsearch.space.leaves import Constant, Derived, Leaf, Tied
 from qpsearch.space.schema.fields import LeafField, ListField
 from qpsearch.space.schema.value_types import Integer, Number, OneOf, Optional, ValueType
 from qpsearch.vocabulary import Confidence, Scalar

@@ -5,7 +5,6 @@ from typing import Any
 
 from qpsearch.datasets import Data
 from qpsearch.space.constraints import Condition, Limit
-from qpsearch.space.domains import Constant, Group
 from qpsearch.space.file.checks import Checks
 from qpsearch.space.file.document import Node, dump, parse_document, plain, read_document
 from qpsearch.space.file.extends import flatten
@@ -13,16 +12,14 @@ from qpsearch.space.file.leaf_reader import LeafReader
 from qpsearch.space.file.problems import Problems
 from qpsearch.space.file.reader import Reader
 from qpsearch.space.file.shipped import find_space
+from qpsearch.space.leaves import Constant, Group
 from qpsearch.space.schema.settings import SPACE
 from qpsearch.space.space import Budget, Resources, Search, Space
 from qpsearch.vocabulary import (
-    Augmentation,
-    DatasetName,
     Direction,
     Metric,
     PrunerKind,
     SamplerKind,
-    ScoreKind,
 )
 
 DEFAULT_TRIALS = 100
@@ -103,16 +100,16 @@ def _constant(tree: Group, name: str) -> Any:
 def _data(tree: Group) -> Data:
     data = _group(tree, "data")
     return Data(
-        dataset=DatasetName(_constant(data, "dataset")),
+        dataset=_constant(data, "dataset"),
         validation=_constant(data, "validation"),
-        augment=tuple(map(Augmentation, _constant(data, "augment"))),
+        augment=_constant(data, "augment"),
     )
 
 
 def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) -> Search:
     named = _group(search, "objective")
     objectives = checks.objectives({way: _constant(named, way) for way in Direction})
-    sampler = SamplerKind(_constant(search, "sampler"))
+    sampler = _constant(search, "sampler")
     grid = checks.grid_points() if sampler is SamplerKind.GRID else None
     pruner, trials = _constant(search, "pruner"), _constant(search, "trials")
     if pruner is None:
@@ -122,9 +119,9 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
     limits = _group(search, "limits")
     return Search(
         objectives=objectives,
-        score=ScoreKind(_constant(search, "score")),
+        score=_constant(search, "score"),
         sampler=sampler,
-        pruner=PrunerKind(pruner),
+        pruner=pruner,
         budget=_budget(search, trials),
         limits=tuple(
             Limit.parse(Metric(name), _constant(limits, name))

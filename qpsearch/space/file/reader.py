@@ -3,10 +3,10 @@
 from difflib import get_close_matches
 
 from qpsearch.errors import nearest
-from qpsearch.space.domains import Constant, Group, Items, Tree, Variant
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode
 from qpsearch.space.file.leaf_reader import IDENTIFIER, LeafReader
 from qpsearch.space.file.problems import Problems, kind_of
+from qpsearch.space.leaves import Constant, Group, Items, Tree, Variant
 from qpsearch.space.schema.fields import (
     REQUIRED,
     ConditionsField,

@@ -23,7 +23,9 @@ _BOUND = re.compile(r"(<=|>=)\s*(\d+(?:\.\d+)?(?:[eE]\+?\d+)?)\s*([A-Za-z]*)")
 
 def shown(value: Scalar) -> str:
     """Return a value as a file spells it."""
-    return str(value).lower() if isinstance(value, bool) else repr(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(str(value)) if isinstance(value, str) else repr(value)  # a member of an enum, as its word
 
 
 class ValueType(Protocol):
@@ -117,12 +119,12 @@ class OneOf:
         return {"enum": [str(word) for word in self.words]}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
-        """Check a word; answers an unknown one with the nearest known."""
+        """Return the member of a word; answers an unknown one with the nearest known."""
         known = [str(word) for word in self.words]
         if value not in known:
             noun = self.noun or name.replace("_", " ")
             raise ValueError(f"unknown {noun} {str(value)!r}. {nearest(str(value), known)}")
-        return str(value)
+        return self.words(value)
 
 
 @dataclass(frozen=True, slots=True)

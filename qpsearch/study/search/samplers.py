@@ -6,10 +6,9 @@ import warnings
 from collections.abc import Callable, Iterator
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 
-from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange
+from qpsearch.space.domains import Domain
 from qpsearch.vocabulary import SamplerKind, Scalar
 
 _WARNINGS = threading.Lock()
@@ -49,25 +48,4 @@ class OptunaChooser:
 
     def choose(self, name: str, domain: Domain) -> Scalar:
         """Return the sampler's value."""
-        match domain:
-            case Choice(options=options):
-                return self._trial.suggest_categorical(name, options)
-            case IntRange(low=low, high=high, step=step):
-                return self._trial.suggest_int(name, low, high, step=step)
-            case FloatRange(low=low, high=high):
-                return self._trial.suggest_float(name, low, high)
-            case LogRange(low=low, high=high):
-                return self._trial.suggest_float(name, low, high, log=True)
-
-
-def distribution_of(domain: Domain) -> BaseDistribution:
-    """Return a domain as Optuna stores it."""
-    match domain:
-        case Choice(options=options):
-            return CategoricalDistribution(options)
-        case IntRange(low=low, high=high, step=step):
-            return IntDistribution(low, high, step=step)
-        case FloatRange(low=low, high=high):
-            return FloatDistribution(low, high)
-        case LogRange(low=low, high=high):
-            return FloatDistribution(low, high, log=True)
+        return domain.suggest(name, self._trial)

@@ -1,0 +1,381 @@
+"""The leaves of a space: what one may be, how they hang together, and when each is drawn.
+
+A ``Space`` is made of these alone: after reading a file there are no dicts, no defaults to look up and no unknown keys.
+``sites`` is the one walk over them: it says of each leaf where it stands and when a draw has it. Drawing, counting,
+planning, priors and what conditions may name all follow from it.
+
+A stage is counted as in the network that is built. Where stages are chosen, the file's own place of a leaf is named by
+the branch: ``network.stages.1.wide.width`` beside ``network.stages.1.width``.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from qpsearch.space.domains import Choice, Domain, text_of
+from qpsearch.space.expressions.nodes import Expression, unparse
+from qpsearch.space.schema.network import SHAPE, STAGE, RulePath, rule_paths
+from qpsearch.space.schema.value_types import ValueType
+from qpsearch.vocabulary import Scalar
+
+STAGES: Final = "network.stages"
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A leaf that is not searched. ``value`` may be a tuple of scalars (a list in the file)."""
+
+    value: Scalar | tuple[Scalar, ...]
+
+    @property
+    def domain(self) -> None:
+        """Nothing is drawn."""
+        return None
+
+    @property
+    def options(self) -> tuple[object, ...]:
+        """The values that it can take."""
+        return (self.value,)
+
+    @property
+    def upper(self) -> float:
+        """The largest value that it can take."""
+        assert isinstance(self.value, int | float)
+        return float(self.value)
+
+    def __str__(self) -> str:
+        return text_of(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Tied:
+    """A leaf that shares one parameter with all others of the same ``name``: ``{int: [1, 9], tie: depth}``."""
+
+    name: str
+    domain: Domain
+
+    @property
+    def options(self) -> tuple[object, ...] | None:
+        """The values that it can take where they can be listed, else None."""
+        return self.domain.options
+
+    @property
+    def upper(self) -> float:
+        """The largest value that it can take."""
+        return self.domain.upper
+
+    def __str__(self) -> str:
+        return f"{str(self.domain)[:-1]}, tie: {self.name}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A constant computed from other leaves: ``"2 * network.stem.width"``; ``type`` says what may come out."""
+
+    expression: Expression
+    type: ValueType
+
+    @property
+    def domain(self) -> None:
+        """Nothing is drawn."""
+        return None
+
+    @property
+    def options(self) -> None:
+        """Only a draw tells."""
+        return None
+
+    @property
+    def upper(self) -> float:
+        """The largest value that its leaf may have."""
+        return float(getattr(self.type, "high", math.inf))
+
+    def checked(self, value: Scalar) -> Scalar:
+        """Return a result as its leaf takes it.
+
+        Raises:
+            ValueError: The leaf may not have that value.
+        """
+        try:
+            return self.type.parse(value, "")
+        except ValueError as error:
+            is_fraction = isinstance(value, float) and not value.is_integer()
+            hint = " round(...) or // makes it whole." if is_fraction and "whole" in self.type.expected else ""
+            raise ValueError(f"{error}{hint}") from None
+
+    def __str__(self) -> str:
+        return f"= {unparse(self.expression)}"
+
+
+Leaf = Constant | Domain | Tied | Derived
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Named children, in schema order."""
+
+    children: tuple[tuple[str, "Tree"], ...]
+
+    def get(self, name: str) -> "Tree | None":
+        """Return a child, None where there is none of that name."""
+        return next((child for key, child in self.children if key == name), None)
+
+    def leaf(self, path: tuple[str, ...]) -> Leaf | None:
+        """Return the leaf at a path below the group; None where there is none."""
+        place: Tree | None = self
+        for name in path:
+            place = place.get(name) if isinstance(place, Group) else None
+        return None if isinstance(place, Group | Items | Variant) else place
+
+    def with_child(self, name: str, tree: "Tree") -> "Group":
+        """Return the group with another child of a name that it has."""
+        return Group(tuple((key, tree if key == name else child) for key, child in self.children))
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Numbered children: the stages; one of them may itself be a choice of a stage or of lists of stages."""
+
+    children: tuple["Tree", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A choice that carries what belongs to each branch; only the taken branch is drawn."""
+
+    pick: Constant | Choice | Tied
+    branches: tuple[tuple[str, "Tree"], ...]
+
+
+Tree = Leaf | Group | Items | Variant
+
+
+def leaves(path: str, tree: Tree) -> Iterator[tuple[str, Leaf]]:
+    """Yield every leaf of a tree with its path, whether it is ever drawn or not; a choice comes before its branches."""
+    match tree:
+        case Group(children):
+            for name, child in children:
+                yield from leaves(f"{path}.{name}", child)
+        case Items(items):
+            for index, child in enumerate(items):
+                yield from leaves(f"{path}.{index}", child)
+        case Variant(pick, branches):
+            yield path, pick
+            for name, branch in branches:
+                yield from leaves(f"{path}.{name}", branch)
+        case leaf:
+            yield path, leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """That a parameter has one of some values: a branch of a choice is taken, a stage's block is of some kind."""
+
+    parameter: str
+    values: frozenset[object]
+
+
+When = tuple[tuple[Test, ...], ...]
+"""When a leaf is drawn: all tests of one of the alternatives hold."""
+ALWAYS: Final[When] = ((),)
+NEVER: Final[When] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedStage:
+    """A stage of the file.
+
+    Attributes:
+        path: Its path there.
+        group: Its leaves.
+        places: Which places it may take in a network, from 0.
+        when: When a draw has it.
+    """
+
+    path: str
+    group: Group
+    places: frozenset[int]
+    when: When = ALWAYS
+
+    def may_have(self, rule: RulePath) -> bool:
+        """Whether its blocks may be of a kind that has a rule; True where its block could not be read."""
+        return self.when_it_has(rule) != NEVER
+
+    def takes(self, rule: RulePath) -> bool:
+        """Whether it may need a rule that it does not name itself, and so takes the shared one."""
+        return self.may_have(rule) and self.group.leaf(rule.path) is None
+
+    def when_it_has(self, rule: RulePath) -> When:
+        """When a draw has this stage with a block of a kind that has a rule."""
+        block = self.group.leaf(("block",))
+        if block is None or block == Constant(None):
+            return self.when
+        options = block.options or ()
+        values = frozenset(value for value in options if rule.belongs_to(value))
+        if len(values) == len(options):
+            return self.when
+        return _and(self.when, Test(_parameter(f"{self.path}.block", block), values)) if values else NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A leaf at its place.
+
+    Attributes:
+        path: In the file: ``network.stages.1.wide.quotient.alpha``.
+        leaf: What stands there.
+        keys: Where a draw keeps its value: in network and training from the top, of a stage's leaf in the stage; none
+            for a choice of stages.
+        when: When it is drawn.
+        stage: The stage that it belongs to; None for none, and for rules that stages share.
+        rule: The design rule that it is; None for none.
+    """
+
+    path: str
+    leaf: Leaf
+    keys: tuple[str, ...]
+    when: When
+    stage: PlacedStage | None = None
+    rule: RulePath | None = None
+
+    @property
+    def parameter(self) -> str:
+        """The name under which its value is drawn: that of its tie, or its path."""
+        return _parameter(self.path, self.leaf)
+
+    @property
+    def domain(self) -> Domain | None:
+        """What it is drawn from; None for a constant."""
+        return self.leaf.domain
+
+    def is_active(self, drawn: Mapping[str, object]) -> bool:
+        """Whether a draw has it, as far as the parameters before it tell."""
+        return any(
+            all(test.parameter in drawn and drawn[test.parameter] in test.values for test in tests)
+            for tests in self.when
+        )
+
+    def condition(self) -> str:
+        """Say when it is drawn: ``network.stages.1 is wide``; empty for always."""
+        if self.rule is not None and self.stage is None and self.rule.blocks:
+            return f"a stage is {self.rule.owners}"
+        return " or ".join(
+            ", ".join(f"{test.parameter} is {' or '.join(sorted(map(text_of, test.values)))}" for test in tests)
+            for tests in self.when
+        )
+
+
+def sites(network: Group, training: Group | None) -> Iterator[Site]:
+    """Yield every leaf in the order of drawing, also those that no draw has (``NEVER``).
+
+    Stem and stages come first, then the rules that stages share, then the recipe; a choice comes before its branches.
+    """
+    for name in ("stem",):
+        if (tree := network.get(name)) is not None:
+            yield from _plain_sites(f"network.{name}", tree, ("network", name), ALWAYS)
+    stages: list[PlacedStage] = []
+    for entry in _stage_sites(STAGES, _stages(network), frozenset({0}), ALWAYS)[0]:
+        if isinstance(entry, Site):
+            yield entry
+        else:
+            stages.append(entry)
+            yield from _own_sites(entry)
+    rules = network.get("rules")
+    for rule in rule_paths():
+        shared = rules.leaf(rule.path) if isinstance(rules, Group) else None
+        if shared is not None:
+            users = [stage.when_it_has(rule) for stage in stages if stage.takes(rule)]
+            path = ".".join(("network.rules", *rule.path))
+            yield Site(path, shared, ("network", "rules", *rule.path), _or(users), rule=rule)
+    if training is not None:
+        yield from _plain_sites("training", training, ("training",), ALWAYS)
+
+
+def placed_stages(network: Group) -> list[PlacedStage]:
+    """Return every stage of a file, in its order, with the places that it may take."""
+    found, _ = _stage_sites(STAGES, _stages(network), frozenset({0}), ALWAYS)
+    return [entry for entry in found if isinstance(entry, PlacedStage)]
+
+
+def counts_stages(path: str) -> bool:
+    """Whether a path ends at a stage's own place: in the file's counting, or in that of the network."""
+    parts = path.split(".")
+    return path.startswith(f"{STAGES}.") and len(parts) > 3 and parts[2].isdigit() and parts[3] in STAGE.fields
+
+
+def _stages(network: Group) -> Tree:
+    stages = network.get("stages")
+    assert stages is not None
+    return stages
+
+
+def _plain_sites(path: str, tree: Tree, keys: tuple[str, ...], when: When) -> Iterator[Site]:
+    """Walk a part of a space that has no stages; the branches of a choice share its place."""
+    match tree:
+        case Group(children):
+            for name, child in children:
+                yield from _plain_sites(f"{path}.{name}", child, (*keys, name), when)
+        case Variant(pick, branches):
+            yield Site(path, pick, (*keys, "kind"), when)
+            for name, branch in branches:
+                yield from _plain_sites(f"{path}.{name}", branch, keys, _taken(path, pick, name, when))
+        case Items():
+            raise AssertionError("only stages are numbered")
+        case leaf:
+            yield Site(path, leaf, keys, when)
+
+
+def _stage_sites(
+    path: str, tree: Tree, starts: frozenset[int], when: When
+) -> tuple[list[Site | PlacedStage], frozenset[int]]:
+    """Walk a stage, a list or a choice that begins at one of ``starts``; return also where what follows begins."""
+    match tree:
+        case Group():
+            return [PlacedStage(path, tree, starts, when)], frozenset(start + 1 for start in starts)
+        case Items(children):
+            found: list[Site | PlacedStage] = []
+            for index, child in enumerate(children):
+                inner, starts = _stage_sites(f"{path}.{index}", child, starts, when)
+                found += inner
+            return found, starts
+        case Variant(pick, branches):
+            found, ends = [Site(path, pick, (), when)], frozenset[int]()
+            for name, branch in branches:
+                inner, after = _stage_sites(f"{path}.{name}", branch, starts, _taken(path, pick, name, when))
+                found, ends = [*found, *inner], ends | after
+            return found, ends
+        case _:
+            return [], starts
+
+
+def _own_sites(stage: PlacedStage) -> Iterator[Site]:
+    """Yield a stage's shape, then the rules that it names itself."""
+    for name, child in stage.group.children:
+        if name in SHAPE and not isinstance(child, Group | Items | Variant):
+            yield Site(f"{stage.path}.{name}", child, (name,), stage.when, stage)
+    for rule in rule_paths():
+        own = stage.group.leaf(rule.path)
+        if own is not None:
+            path = ".".join((stage.path, *rule.path))
+            yield Site(path, own, rule.path, stage.when_it_has(rule), stage, rule)
+
+
+def _parameter(path: str, leaf: Leaf) -> str:
+    return leaf.name if isinstance(leaf, Tied) else path
+
+
+def _taken(path: str, pick: Constant | Choice | Tied, name: str, when: When) -> When:
+    """When the branch of a choice is taken."""
+    if isinstance(pick, Constant):
+        return when if pick.value == name else NEVER
+    return _and(when, Test(_parameter(path, pick), frozenset({name})))
+
+
+def _and(when: When, test: Test) -> When:
+    return tuple((*tests, test) for tests in when)
+
+
+def _or(alternatives: list[When]) -> When:
+    every = dict.fromkeys(tests for when in alternatives for tests in when)
+    return ALWAYS if () in every else tuple(every)
