@@ -22,7 +22,6 @@ class BlockKind(StrEnum):
     QUOTIENT_PRODUCT_UNIT = "quotient_product_unit"
 
 
-OUR_BLOCKS: Final = frozenset(BlockKind)
 MULTIPLYING: Final = frozenset({BlockKind.QUOTIENT, BlockKind.QUOTIENT_PRODUCT_UNIT})
 WITH_PRODUCT_UNITS: Final = frozenset({BlockKind.PRODUCT_UNIT, BlockKind.QUOTIENT_PRODUCT_UNIT})
 

@@ -62,7 +62,9 @@ FLOORS: dict[str, list[tuple[str, ...]]] = {
     ],
     "architecture": [
         ("config", "paper_rules"),
-        ("layout", "plugins"),
+        ("layout",),
+        ("blocks",),
+        ("plugins",),
         ("cost", "resolve"),
         ("named", "variations", "candidates"),
     ],

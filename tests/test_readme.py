@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from qpsearch.models.blocks import BLOCKS
+from qpsearch.architecture.blocks import BLOCKS
 from qpsearch.space import parse_space
 from qpsearch.space.schema.fields import SectionField
 from qpsearch.space.schema.network import RULES

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from optuna.trial import TrialState
 
+from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.candidates import (
     Candidate,
     Refusals,
@@ -30,7 +31,6 @@ from qpsearch.space import Space
 from qpsearch.space.counting import count_points
 from qpsearch.space.domains import Domain
 from qpsearch.study.search.replica import Replica
-from qpsearch.study.trials.open_trial import stratum
 from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind, Scalar
 
 DRAWS: Final = 1000
@@ -164,7 +164,7 @@ def kept_share(space: Space, points: Sequence[Candidate]) -> float:
     replica = Replica("plan", [Direction.MAXIMIZE], SamplerKind.RANDOM, search.pruner, search.seed, epochs)
     trials, spent = min(search.budget.trials, SIMULATED_TRIALS), 0
     for number in range(trials):
-        replica.accept(replica.ask(number, 0), number, stratum(points[number % len(points)].config))
+        replica.accept(replica.ask(number, 0), number, slowest(points[number % len(points)].config.network))
         left = epochs * (search.replicates - 1)
         height, speed = generator.gauss(0.8, 0.1), generator.uniform(0.05, 0.4) * epochs
         state, value = TrialState.COMPLETE, 0.0

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
+from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.architecture.cost import Cost, cost, try_own_blocks
-from qpsearch.architecture.plugins import OWN_BLOCKS
+from qpsearch.architecture.cost import Cost, cost, try_custom_blocks
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.seeds import derive_seed
@@ -24,7 +24,7 @@ from qpsearch.space.space import Budget
 from qpsearch.vocabulary import SamplerKind, Scalar
 
 TRIES: Final = 1000  # draws that are looked at before a space is held to be empty
-TRIED_WITH_OWN: Final = 16  # draws whose own blocks are tried
+TRIED_WITH_CUSTOM: Final = 16  # draws whose custom blocks are tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +114,8 @@ def check_feasible(space: Space) -> None:
         UserError: A block of the user's own cannot be built or passed.
     """
     _first_feasible(space, derive_seed(space.search.seed, "feasible"))
-    for found in sample(space, TRIED_WITH_OWN if OWN_BLOCKS else 0, space.search.seed):
-        try_own_blocks(found.config.network)
+    for found in sample(space, TRIED_WITH_CUSTOM if custom_blocks() else 0, space.search.seed):
+        try_custom_blocks(found.config.network)
 
 
 def survey(space: Space, count: int, seed: int = 0) -> tuple[list[Candidate], Refusals]:

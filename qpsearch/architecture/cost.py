@@ -8,26 +8,27 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from qpsearch.architecture.blocks import layout_of
 from qpsearch.architecture.config import Network, Stage
 from qpsearch.architecture.layout import (
     AveragePool,
     Bound,
     Convolution,
+    Custom,
     Layer,
+    Layers,
     MaxPool,
     Norm,
     Pad,
+    Product,
     ProductUnit,
-    branch_layers,
+    Sum,
     down,
     final_layers,
-    is_own,
-    output_layers,
-    shortcut_layers,
     stem_layers,
     stem_size,
 )
-from qpsearch.architecture.plugins import blamed, own_block_of
+from qpsearch.architecture.plugins import blamed
 from qpsearch.errors import UserError
 from qpsearch.vocabulary import Mixing, Numbers, Sharing
 
@@ -69,15 +70,16 @@ def cost(network: Network) -> Cost:
     return total + _layers(final_layers(network), size) + Cost(activation_bytes=width * FLOAT_BYTES) + head
 
 
-def try_own_blocks(network: Network) -> None:
+def try_custom_blocks(network: Network) -> None:
     """Pass images without weights through each block of the user's own.
 
     Raises:
         UserError: One fails, or does not make what its stage asks for; the message says which, and where.
     """
     for stage, width_in, size, stride in _blocks(network):
-        if is_own(stage):
-            own_block_of(stage.block).attempt(stage, width_in, size, stride)
+        layout = layout_of(stage, width_in, stride)
+        if isinstance(layout, Custom):
+            layout.attempt(stage, width_in, size, stride)
 
 
 def training_bytes(network: Network, batch_size: int) -> int:
@@ -96,18 +98,29 @@ def _blocks(network: Network) -> Iterator[tuple[Stage, int, int, int]]:
 
 
 def _block(stage: Stage, width_in: int, size: int, stride: int) -> Cost:
-    if is_own(stage):
-        with blamed(stage.block):
-            counted = tuple(own_block_of(stage.block).cost(stage, width_in, size, stride))
-        if len(counted) != 3 or not all(isinstance(number, int) and number >= 0 for number in counted):
-            what = "parameters, multiply-accumulates and activation bytes, three whole numbers"
-            raise UserError(f"block {stage.block!r}: its cost is {counted}. Expected {what}.")
-        return Cost(*counted)
-    total = _layers(branch_layers(stage, width_in, stride), size) + _layers(
-        shortcut_layers(stage, width_in, stride), size
-    )
-    bound = [Bound(rules=stage.quotient, width=stage.width)] if stage.quotient is not None else []
-    return total + _layers([*bound, *output_layers(stage)], down(size, stride))
+    match layout_of(stage, width_in, stride):
+        case Custom() as own:
+            return _counted(own, size)
+        case Sum(branch=branch, shortcut=shortcut, output=output):
+            behind: Layers = output
+        case Product(branch=branch, bound=bound, shortcut=shortcut, output=output):
+            behind = (bound, *output)
+    return _layers(branch, size) + _layers(shortcut, size) + _layers(behind, down(size, stride))
+
+
+def _counted(own: Custom, size: int) -> Cost:
+    """Return what a block says that it costs.
+
+    Raises:
+        UserError: It says something else than three numbers.
+    """
+    name = own.stage.block
+    with blamed(name):
+        counted = tuple(own.count(own.stage, own.width_in, size, own.stride))
+    if len(counted) != 3 or not all(isinstance(number, int) and number >= 0 for number in counted):
+        what = "parameters, multiply-accumulates and activation bytes, three whole numbers"
+        raise UserError(f"block {name!r}: its cost is {counted}. Expected {what}.")
+    return Cost(*counted)
 
 
 def _layers(layers: Iterable[Layer], size: int) -> Cost:

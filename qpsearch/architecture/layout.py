@@ -4,13 +4,12 @@ One description from which ``cost`` counts and ``models`` builds. A layer knows 
 follows from the strides before it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from qpsearch.architecture.config import Network, ProductUnitRules, QuotientRules, Stage
 from qpsearch.vocabulary import (
-    MULTIPLYING,
-    OUR_BLOCKS,
     Activation,
     BranchKind,
     NormKind,
@@ -98,8 +97,73 @@ class Pad:
     fill: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Custom:
+    """What a user's own block does: a layer of which only its maker knows the inside.
+
+    Attributes:
+        stage: The stage of the block.
+        width_in: Channels that come in.
+        stride: Of the block.
+        build: Makes the block (a torch module) from these three.
+        count: Parameters, multiply-accumulates and activation bytes of it, from stage, input width, side of the input
+            images and stride.
+        attempt: Passes images without weights through the block of the same four; raises UserError where they do not
+            come out as they should.
+    """
+
+    stage: Stage
+    width_in: int
+    stride: int
+    build: Callable[[Stage, int, int], Any]
+    count: Callable[[Stage, int, int, int], tuple[int, int, int]]
+    attempt: Callable[[Stage, int, int, int], object]
+
+
 Layer = Convolution | ProductUnit | Norm | Pointwise | Bound | MaxPool | AveragePool | Pad
 Layers = tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """A block that adds: ``output(shortcut(x) + branch(x))``."""
+
+    branch: Layers
+    shortcut: Layers
+    output: Layers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """A block that multiplies: ``output(shortcut(x) * bound(branch(x)))``."""
+
+    branch: Layers
+    bound: Bound
+    shortcut: Layers
+    output: Layers
+
+
+BlockLayout = Sum | Product | Custom
+
+
+def sum_layout(stage: Stage, width_in: int, stride: int) -> Sum:
+    """Return the layers of a block that adds (rules Q1, P1)."""
+    return Sum(
+        branch=branch_layers(stage, width_in, stride),
+        shortcut=shortcut_layers(stage, width_in, stride),
+        output=output_layers(stage),
+    )
+
+
+def product_layout(stage: Stage, width_in: int, stride: int) -> Product:
+    """Return the layers of a block that multiplies (rule Q1)."""
+    assert stage.quotient is not None
+    return Product(
+        branch=branch_layers(stage, width_in, stride),
+        bound=Bound(rules=stage.quotient, width=stage.width),
+        shortcut=shortcut_layers(stage, width_in, stride),
+        output=output_layers(stage),
+    )
 
 
 def stem_layers(network: Network) -> Layers:
@@ -161,7 +225,7 @@ def shortcut_layers(stage: Stage, width_in: int, stride: int) -> Layers:
     if stride == 1 and width_in == width:
         return ()
     if stage.shortcut is ShortcutKind.PAD:
-        return (Pad(width_in=width_in, width=width, stride=stride, fill=float(stage.block in MULTIPLYING)),)
+        return (Pad(width_in=width_in, width=width, stride=stride, fill=float(stage.quotient is not None)),)
     layers: list[Layer] = []
     if stage.shortcut is ShortcutKind.AVERAGE_POOL and stride > 1:
         layers.append(AveragePool(width=width_in, stride=stride))
@@ -199,12 +263,7 @@ def final_layers(network: Network) -> Layers:
 
 def begins_bare(stage: Stage) -> bool:
     """Whether a stage works on a stream of sums that nothing has normalised: pre placement, where branches add."""
-    return stage.norm_placement is NormPlacement.PRE and stage.block not in MULTIPLYING
-
-
-def is_own(stage: Stage) -> bool:
-    """Whether its blocks are a user's own, of which only their maker knows the layers."""
-    return stage.block not in OUR_BLOCKS
+    return stage.norm_placement is NormPlacement.PRE and stage.quotient is None
 
 
 def stem_size(network: Network) -> int:

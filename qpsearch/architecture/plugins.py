@@ -1,4 +1,4 @@
-"""Blocks of a user's own: what is known of one, and where they are found.
+"""Blocks of a user's own: where they are found, and how they join the table of blocks.
 
 A space file cannot run code. A block comes from a module that the user names (``--import MODULE``, or
 QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the group ``qpsearch.blocks``).
@@ -9,51 +9,23 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
-from qpsearch.architecture.config import Stage
-from qpsearch.errors import QpsearchError, UserError, nearest
+from qpsearch.architecture.blocks import BLOCKS, Block
+from qpsearch.errors import QpsearchError, UserError
 from qpsearch.space.file.leaf_reader import BESIDE, DOMAINS, IDENTIFIER, TAKEN
 from qpsearch.space.schema.fields import REQUIRED, LeafField
 from qpsearch.space.schema.network import STAGE, add_block
-from qpsearch.vocabulary import BlockKind
 
 VARIABLE: Final = "QPSEARCH_IMPORT"
 GROUP: Final = "qpsearch.blocks"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnBlock:
-    """A block of a user's own; ``qpsearch.models.custom_block`` makes one.
-
-    Attributes:
-        name: The word in space files.
-        build: Makes a block (a torch module) from its stage, its input width and its stride.
-        rules: Its settings, by name; a block finds them in ``stage.rules``.
-        formula: What it computes, in one line.
-        cost: Parameters, multiply-accumulates and activation bytes of a block, from its stage, its input width, the
-            side of its input images and its stride.
-        attempt: Passes images without weights through a block of the same four; raises UserError where they do not
-            come out as they should.
-    """
-
-    name: str
-    build: Callable[[Stage, int, int], Any]
-    rules: Mapping[str, LeafField]
-    formula: str
-    cost: Callable[[Stage, int, int, int], tuple[int, int, int]]
-    attempt: Callable[[Stage, int, int, int], object]
-
-
-OWN_BLOCKS: Final[dict[str, OwnBlock]] = {}
-
-
-def register(block: OwnBlock) -> None:
+def register(block: Block) -> None:
     """Make a block known; doing so twice is no mistake.
 
     Raises:
@@ -61,19 +33,15 @@ def register(block: OwnBlock) -> None:
     """
     if not isinstance(block.name, str):
         raise UserError(f"a block cannot be named {block.name!r}. Expected a word between quotes.")
-    if OWN_BLOCKS.get(block.name) is block:
+    if BLOCKS.get(block.name) is block:
         return
-    if block.name in OWN_BLOCKS:
-        raise UserError(f"block {block.name!r}: another module has brought a block of that name. Rename one of them.")
     if not IDENTIFIER.fullmatch(block.name) or block.name in {*TAKEN, *STAGE.fields, *DOMAINS, *BESIDE}:
         raise UserError(
             f"a block cannot be named {block.name!r}. Expected a word of letters, digits and '_' that means nothing "
             "else in a space file. Name it otherwise."
         )
-    build: object = block.build
-    if not callable(build):
-        given = f"block {block.name!r}: {build!r} builds nothing."
-        raise UserError(f"{given} Expected a function of a stage, the channels that come in, and the stride.")
+    if block.name in BLOCKS:
+        raise UserError(f"block {block.name!r}: another module has brought a block of that name. Rename one of them.")
     for name, rule in block.rules.items():
         is_rule = isinstance(rule, LeafField) and not isinstance(rule.type, type) and hasattr(rule.type, "parse")
         if not IDENTIFIER.fullmatch(name) or not is_rule:
@@ -86,20 +54,8 @@ def register(block: OwnBlock) -> None:
         except ValueError as error:
             given = "has no default" if rule.default is REQUIRED else f"has a default that it cannot have: {error}"
             raise UserError(f"block {block.name!r}: rule {name!r} {given.rstrip('.')}.") from None
-    OWN_BLOCKS[block.name] = block
+    BLOCKS[block.name] = block
     add_block(block.name, block.rules)
-
-
-def own_block_of(name: str) -> OwnBlock:
-    """Return a block of the user's own by its name.
-
-    Raises:
-        UserError: Nobody has made it known.
-    """
-    if name not in OWN_BLOCKS:
-        known = [*map(str, BlockKind), *OWN_BLOCKS]
-        raise UserError(f"no block {name!r}. {nearest(name, known)} One of your own comes by --import MODULE.")
-    return OWN_BLOCKS[name]
 
 
 @contextmanager
@@ -118,7 +74,7 @@ def blamed(block: str) -> Iterator[None]:
 
 
 def load_modules(given: str) -> None:
-    """Import modules, and register every ``OwnBlock`` that stands in one.
+    """Import modules, and register every ``Block`` that stands in one.
 
     Args:
         given: Names of modules, or paths of ``.py`` files, between commas.
@@ -128,7 +84,7 @@ def load_modules(given: str) -> None:
     """
     for word in filter(None, given.split(",")):
         module = _imported(word)
-        found = [value for value in vars(module).values() if isinstance(value, OwnBlock)]
+        found = [value for value in vars(module).values() if isinstance(value, Block)]
         if not found:
             raise UserError(f"{word}: has no block. Expected NAME = custom_block(...) at the top level of the module.")
         for block in found:
@@ -148,7 +104,7 @@ def load_installed() -> None:
             raise UserError(
                 f"block {point.name!r} of an installed package cannot be loaded: {_said(error)}."
             ) from error
-        if not isinstance(block, OwnBlock):
+        if not isinstance(block, Block):
             raise UserError(
                 f"entry point {point.name!r} of {GROUP} is not a block. Expected the result of custom_block(...)."
             )
@@ -180,6 +136,8 @@ def _imported(word: str) -> Any:
         sys.path.insert(0, folder)
     try:
         module = importlib.import_module(_name(word))
+    except UserError:  # of a block that cannot be made
+        raise
     except ModuleNotFoundError as error:
         if error.name == _name(word).partition(".")[0]:
             text = (

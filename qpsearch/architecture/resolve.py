@@ -1,7 +1,7 @@
 """From a draw to a configuration, and what only the whole network can tell."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from qpsearch.architecture.config import (
@@ -33,7 +33,6 @@ from qpsearch.space.schema.network import BY_DEPTH
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.vocabulary import (
     MULTIPLYING,
-    OUR_BLOCKS,
     BranchKind,
     ExponentInit,
     InitKind,
@@ -102,8 +101,8 @@ def _stage(values: Mapping[str, Any], alpha: float) -> Stage:
     by_block = InitKind.FRAMEWORK if values["block"] in MULTIPLYING else InitKind.ZERO_LAST_NORM
     init = {"init": by_block if values["init"] == AUTO else values["init"]}
     known = dict(values) | init
-    if known["block"] not in OUR_BLOCKS:
-        known["own"] = tuple(sorted(known.pop(known["block"], {}).items()))
+    for section in known.keys() - {field.name for field in fields(Stage)}:  # the rules of a user's own block
+        known["own"] = tuple(sorted(known.pop(section).items()))
     if (quotient := known.get("quotient")) is not None:
         by_depth = ALPHA_OF_LINEAR if quotient["activation"] == QuotientKind.LINEAR else alpha
         bound = {"alpha": by_depth if quotient["alpha"] == BY_DEPTH else quotient["alpha"]}

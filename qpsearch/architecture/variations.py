@@ -1,11 +1,10 @@
 """A network with one of its rules set otherwise: what an audit of settings looks at."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from qpsearch.architecture.config import Network, Stage
-from qpsearch.architecture.layout import is_own
 from qpsearch.architecture.paper_rules import yaml_text
 from qpsearch.architecture.resolve import check_shapes
 from qpsearch.errors import Infeasible
@@ -59,7 +58,7 @@ def _values(kind: ValueType) -> tuple[Scalar, ...]:
 def _changed(stage: Stage, path: tuple[str, ...], value: Scalar) -> Stage:
     first, *rest = path
     inner: Any = value
-    if rest and first == stage.block and is_own(stage):
+    if rest and first not in {field.name for field in fields(Stage)}:  # the rules of a user's own block
         return replace(stage, own=tuple((stage.rules | {rest[0]: value}).items()))
     if rest:
         inner = replace(getattr(stage, first), **{rest[0]: value})

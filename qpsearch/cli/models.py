@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import Network
-from qpsearch.architecture.cost import Cost, cost, try_own_blocks
-from qpsearch.architecture.layout import is_own
+from qpsearch.architecture.cost import Cost, cost, try_custom_blocks
 from qpsearch.architecture.named import list_networks, named_network
 from qpsearch.architecture.paper_rules import PAPER_RULES, PaperRule, yaml_text
 from qpsearch.architecture.plugins import blamed
@@ -72,7 +72,7 @@ def show(name: NetworkName, classes: Classes = None, width: Width = None, as_jso
     from qpsearch.models.summary import layers_of
 
     network = named_network(name, classes=classes, width=width)
-    try_own_blocks(network)
+    try_custom_blocks(network)
     layers, total = layers_of(network), cost(network)
     if as_json:
         rows = [{"name": layer.name, "kind": layer.kind, "shape": layer.shape} | asdict(layer.cost) for layer in layers]
@@ -145,7 +145,7 @@ def audit(
         seed=seed,
     )
     device = _device()
-    try_own_blocks(network)
+    try_custom_blocks(network)
     looks = list(_shown(_looks(network, plan, device), quiet=as_json))
     failed = sum(not look.passed for look in looks)
     if not as_json:
@@ -179,7 +179,7 @@ def _looks(network: Network, plan: "AuditPlan", device: str) -> Iterator["Look"]
     """Audit a network; what a block of the user's own raises on the way is said of that block."""
     from qpsearch.models.audit import audit as look_at
 
-    own = sorted({stage.block for stage in network.stages if is_own(stage)})
+    own = custom_blocks(network)
     with blamed(", ".join(own)) if own else nullcontext():
         yield from look_at(network, plan, device)
 

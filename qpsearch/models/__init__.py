@@ -1,7 +1,8 @@
 """Networks: arithmetic, blocks, initialisation, assembly. Needs torch; knows nothing of studies."""
 
+from qpsearch.architecture.blocks import BLOCKS
 from qpsearch.architecture.named import named_network
-from qpsearch.models.blocks import BLOCKS, build_branch, build_shortcut
+from qpsearch.models.blocks import build_branch, build_shortcut
 from qpsearch.models.custom_block import custom_block
 from qpsearch.models.network import ResidualNetwork, build_model
 from qpsearch.space.schema.fields import LeafField as Rule

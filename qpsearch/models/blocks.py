@@ -4,16 +4,13 @@
 its branch and in its shortcut.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from torch import Tensor, nn
 
+from qpsearch.architecture.blocks import layout_of
 from qpsearch.architecture.config import Stage
-from qpsearch.architecture.layout import Bound, branch_layers, is_own, output_layers, shortcut_layers
-from qpsearch.architecture.plugins import blamed, own_block_of
+from qpsearch.architecture.layout import Custom, Product, Sum, branch_layers, shortcut_layers
+from qpsearch.architecture.plugins import blamed
 from qpsearch.models.layers import build_layer, build_layers
-from qpsearch.vocabulary import BlockKind
 
 
 def build_branch(stage: Stage, width_in: int, stride: int) -> nn.Module:
@@ -37,11 +34,11 @@ class AdditiveBlock(nn.Module):
     reading of rule P4), or nothing (P-3B's).
     """
 
-    def __init__(self, stage: Stage, width_in: int, stride: int) -> None:
+    def __init__(self, layout: Sum) -> None:
         super().__init__()
-        self.branch = build_branch(stage, width_in, stride)
-        self.shortcut = build_shortcut(stage, width_in, stride)
-        self.act = build_layers(output_layers(stage))
+        self.branch = build_layers(layout.branch)
+        self.shortcut = build_layers(layout.shortcut)
+        self.act = build_layers(layout.output)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H/s, W/s)."""
@@ -59,13 +56,12 @@ class QuotientBlock(nn.Module):
     (PAPERS section 3, last paragraph).
     """
 
-    def __init__(self, stage: Stage, width_in: int, stride: int) -> None:
+    def __init__(self, layout: Product) -> None:
         super().__init__()
-        assert stage.quotient is not None
-        self.branch = build_branch(stage, width_in, stride)
-        self.bound = build_layer(Bound(rules=stage.quotient, width=stage.width))
-        self.shortcut = build_shortcut(stage, width_in, stride)
-        self.act = build_layers(output_layers(stage))
+        self.branch = build_layers(layout.branch)
+        self.bound = build_layer(layout.bound)
+        self.shortcut = build_layers(layout.shortcut)
+        self.act = build_layers(layout.output)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H/s, W/s)."""
@@ -74,47 +70,18 @@ class QuotientBlock(nn.Module):
         return y
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockInfo:
-    """Facts about a kind of block.
-
-    Attributes:
-        build: Makes a block from its stage, its input width and its stride.
-        formula: What it computes, in one line.
-        source: Paper section and rules.
-    """
-
-    build: Callable[[Stage, int, int], nn.Module]
-    formula: str
-    source: str
-
-
-BLOCKS: dict[BlockKind, BlockInfo] = {
-    BlockKind.ADDITIVE: BlockInfo(build=AdditiveBlock, formula="relu(x + F(x))", source="He et al. 2015; Q1"),
-    BlockKind.QUOTIENT: BlockInfo(
-        build=QuotientBlock, formula="x * alpha sigmoid(F(x) - ln(alpha - 1))", source="arXiv 2506.00992; Q1-Q16"
-    ),
-    BlockKind.PRODUCT_UNIT: BlockInfo(
-        build=AdditiveBlock,
-        formula="relu(x + norm(exp(W ln max(norm(conv(x)), floor))))",
-        source="arXiv 2505.04397; P1-P16",
-    ),
-    BlockKind.QUOTIENT_PRODUCT_UNIT: BlockInfo(
-        build=QuotientBlock,
-        formula="x * alpha sigmoid(norm(exp(W ln max(norm(conv(x)), floor))) - ln(alpha - 1))",
-        source="both; Q1-Q16, P1-P16",
-    ),
-}
-
-
 def build_block(stage: Stage, width_in: int, stride: int) -> nn.Module:
     """Build a block of ours or of the user's own, with the framework's own initialisation.
 
     Raises:
         UserError: Nobody has made a block of that name known, or its own code fails.
     """
-    if is_own(stage):
-        with blamed(stage.block):
-            module: nn.Module = own_block_of(stage.block).build(stage, width_in, stride)
-        return module
-    return BLOCKS[BlockKind(stage.block)].build(stage, width_in, stride)
+    match layout_of(stage, width_in, stride):
+        case Sum() as layout:
+            return AdditiveBlock(layout)
+        case Product() as layout:
+            return QuotientBlock(layout)
+        case Custom() as own:
+            with blamed(stage.block):
+                module: nn.Module = own.build(stage, width_in, stride)
+            return module

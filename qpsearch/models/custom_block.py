@@ -5,8 +5,10 @@ from functools import lru_cache, partial
 
 from torch import nn
 
+from qpsearch.architecture.blocks import Block
 from qpsearch.architecture.config import Stage
-from qpsearch.architecture.plugins import OwnBlock
+from qpsearch.architecture.layout import Custom
+from qpsearch.errors import UserError
 from qpsearch.models.summary import block_cost
 from qpsearch.space.schema.fields import LeafField
 
@@ -18,7 +20,7 @@ def custom_block(
     rules: Mapping[str, LeafField] | None = None,
     formula: str = "",
     cost: Callable[[Stage, int, int, int], tuple[int, int, int]] | None = None,
-) -> OwnBlock:
+) -> Block:
     """Make a block that space files can name.
 
     It stands at the top level of a module that ``--import`` names, or behind an entry point of the group
@@ -34,8 +36,19 @@ def custom_block(
         formula: What it computes, in one line.
         cost: Parameters, multiply-accumulates and activation bytes from stage, input width, image side and stride;
             default: counted on the meta device, for which the driver loads torch.
+
+    Raises:
+        UserError: ``build`` cannot build anything.
     """
+    given: object = build
+    if not callable(given):
+        said = f"block {name!r}: {given!r} cannot build a block."
+        raise UserError(f"{said} Expected a function of a stage, the channels that come in, and the stride.")
     counted = lru_cache(maxsize=10_000)(partial(block_cost, build))  # a space draws the same blocks again
-    return OwnBlock(
-        name=name, build=build, rules=dict(rules or {}), formula=formula, cost=cost or counted, attempt=counted
-    )
+
+    def layout(stage: Stage, width_in: int, stride: int) -> Custom:
+        return Custom(
+            stage=stage, width_in=width_in, stride=stride, build=build, count=cost or counted, attempt=counted
+        )
+
+    return Block(name=name, layout=layout, formula=formula, source=build.__module__, rules=dict(rules or {}))

@@ -258,8 +258,8 @@ class Site:
 
     def condition(self) -> str:
         """Say when it is drawn: ``network.stages.1 is wide``; empty for always."""
-        if self.rule is not None and self.stage is None and self.rule.blocks:
-            return f"a stage is {self.rule.owners}"
+        if self.rule is not None and self.stage is None:
+            return f"a stage is {self.rule.owners}" if self.rule.blocks else ""
         return " or ".join(
             ", ".join(f"{test.parameter} is {' or '.join(sorted(map(text_of, test.values)))}" for test in tests)
             for tests in self.when

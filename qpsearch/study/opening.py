@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Row, insert, select, update
 
 import qpsearch
+from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import join
 from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, StudyNotFound, nearest
@@ -36,7 +37,7 @@ from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import insert_study, next_number, read_trials, study_id
 from qpsearch.study.storage.tables import attempts, configs, leases, studies, study_facts, trials
 from qpsearch.study.trials.checkpoints import CheckpointFolder
-from qpsearch.study.trials.open_trial import OpenTrial, stratum
+from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial
 from qpsearch.vocabulary import SamplerKind
 
@@ -342,7 +343,7 @@ def _rebuild(
     for trial in found:
         for drawn in rejected.get(trial.number, []):
             replica.follow_infeasible(drawn)
-        replica.follow(trial, stratum(stored[trial._trial_id]))
+        replica.follow(trial, slowest(stored[trial._trial_id].network))
     open_trials = tuple(
         read_open_trial(connection, trial._trial_id, trial.number, stored[trial._trial_id], space.search.objective)
         for trial in found

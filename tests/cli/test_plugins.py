@@ -172,7 +172,7 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
         ("from qpsearch.models import custom_block\nx = custom_block('pure', print)", "cannot be named 'pure'"),
         ("from qpsearch.models import custom_block\nx = custom_block('choice', print)", "cannot be named 'choice'"),
         ("from qpsearch.models import custom_block\nx = custom_block(3, print)", "cannot be named 3. Expected a word"),
-        ("from qpsearch.models import custom_block\nx = custom_block('own', 3)", "block 'own': 3 builds nothing"),
+        ("from qpsearch.models import custom_block\nx = custom_block('own', 3)", "block 'own': 3 cannot build a block"),
         (
             "from qpsearch.models import Rule, custom_block\nx = custom_block('own', print, rules={'r': Rule(type=int, doc='.')})",
             "'r' is no rule. Expected a word and a Rule, such as Rule(type=Integer(1, 64)",

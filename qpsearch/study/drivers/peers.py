@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 
 from sqlalchemy import Connection, select, update
 
+from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.space.space import Objective
 from qpsearch.study.drivers import lease
@@ -12,7 +13,7 @@ from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.optuna_tables import delete_empty_study, first_value, read_trials
 from qpsearch.study.storage.tables import attempts, configs, trials
 from qpsearch.study.trials.events import Elsewhere, Event
-from qpsearch.study.trials.open_trial import OpenTrial, stratum
+from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.rows import read_infeasible, read_open_trial
 from qpsearch.vocabulary import Ending
 
@@ -79,7 +80,7 @@ class Peers:
                 for drawn in rejected.get(trial.number, []):
                     self._replica.follow_infeasible(drawn)
             was_over = self._replica.is_over(trial.number)
-            self._replica.follow(trial, stratum(changed[trial._trial_id]))
+            self._replica.follow(trial, slowest(changed[trial._trial_id].network))
             if trial.state.is_finished():
                 self.open.pop(trial.number, None)
                 if not was_over:

@@ -5,26 +5,13 @@ from dataclasses import dataclass, field
 import optuna
 from optuna.trial import FrozenTrial
 
+from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
 from qpsearch.protocol import Assignment, Place, Run
 from qpsearch.space.space import Objective, Search
 from qpsearch.study.trials.checkpoints import KEEP
-from qpsearch.vocabulary import BlockKind, ScoreKind
-
-SLOW_STARTERS = (BlockKind.QUOTIENT_PRODUCT_UNIT, BlockKind.PRODUCT_UNIT, BlockKind.QUOTIENT, BlockKind.ADDITIVE)
-
-
-def stratum(config: TrialConfig) -> str:
-    """Return the kind of block among whose trials this one is judged: the slowest starter that it has.
-
-    A user's own blocks, of which nothing is known, come first.
-
-    Networks with product units learn late (HAZARDS 24); against additive ones a pruner would stop them all.
-    """
-    kinds = {stage.block for stage in config.network.stages}
-    return min(kinds - set(SLOW_STARTERS), default="") or next(kind for kind in SLOW_STARTERS if kind in kinds).value
-
+from qpsearch.vocabulary import ScoreKind
 
 Rejected = tuple[tuple[FrozenTrial, str], ...]
 
@@ -134,8 +121,8 @@ class OpenTrial:
 
     @property
     def stratum(self) -> str:
-        """See ``stratum``."""
-        return stratum(self.config)
+        """The kind of block among whose trials this one is judged."""
+        return slowest(self.config.network)
 
     @property
     def last_values(self) -> tuple[float, ...]:
