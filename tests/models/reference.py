@@ -27,6 +27,7 @@ from qpsearch.vocabulary import (
     Position,
     Positivity,
     QuotientKind,
+    Sharing,
     ShortcutActivation,
     ShortcutKind,
     StemActivation,
@@ -221,17 +222,19 @@ class Chain:
         self._count += 1
         return self._state.below(str(self._count - 1))
 
-    def convolution(self, stride: int) -> None:
+    def convolution(self, width: int, kernel: int, stride: int) -> None:
         """Without bias; zeros outside keep the size."""
         weight = self._next()["weight"]
-        self.x = conv2d(self.x, weight, stride, weight.shape[-1] // 2)
+        assert weight.shape == (width, self.x.shape[1], kernel, kernel)
+        self.x = conv2d(self.x, weight, stride, kernel // 2)
 
-    def product_unit(self, rules: ProductUnitRules, stride: int) -> None:
-        """See ``product_unit``."""
-        state = self._next()
-        weight, bias = state["weight"], state["bias"] if rules.bias else None
-        assert weight.shape[1] == (1 if rules.mixing is Mixing.DEPTHWISE else self.x.shape[1]), "rule P13"
-        self.x = product_unit(self.x, weight, state["theta"], bias, rules, stride)
+    def product_unit(self, width: int, kernel: int, stride: int, rules: ProductUnitRules) -> None:
+        """See ``product_unit``: over all channels or one (rule P13), with a threshold a layer or a channel (rule P8)."""
+        state, width_in = self._next(), self.x.shape[1]
+        weight, theta, bias = state["weight"], state["theta"], state["bias"] if rules.bias else None
+        assert weight.shape == (width, 1 if rules.mixing is Mixing.DEPTHWISE else width_in, kernel, kernel)
+        assert theta.shape == (() if rules.threshold is Sharing.LAYER else (width_in, 1, 1))
+        self.x = product_unit(self.x, weight, theta, bias, rules, stride)
 
     def norm(self, kind: NormKind) -> None:
         """See ``normalise``; none is no layer."""
@@ -255,8 +258,12 @@ class Chain:
 
 
 def bound(z: Array, rules: QuotientRules, state: State) -> Array:
-    """See ``quotient``: with the upper bound that the rules have, or with what was learned."""
-    return quotient(z, rules, None if rules.learned_alpha is None else state["rho"])
+    """See ``quotient``: with the upper bound that the rules have, or one learned for the layer or each channel (Q16)."""
+    if rules.learned_alpha is None:
+        return quotient(z, rules)
+    rho = state["rho"]
+    assert rho.shape == (() if rules.learned_alpha is Sharing.LAYER else (z.shape[1], 1, 1))
+    return quotient(z, rules, rho)
 
 
 # Blocks
@@ -268,27 +275,32 @@ def multiplies(stage: Stage) -> bool:
 
 
 def branch(x: Array, stage: Stage, stride: int, state: State) -> Array:
-    """conv-norm-act-conv-norm in post placement, norm-act-conv-norm-act-conv in pre; three convs in a bottleneck.
+    """conv-norm-act-conv-norm in post placement, norm-act-conv-norm-act-conv in pre.
 
+    A bottleneck has three convolutions: 1x1 to a fourth of the channels, 3x3, 1x1 to all of them.
     The first carries the stride, of a bottleneck the second, its 3x3. Product units stand in place of convolutions
     (rule P2), with normalisations on both sides or one (rule P6). Inner activations: ReLU, or what the rules have (Q11);
     none beside product units (P3).
     """
-    is_basic, unit = stage.branch is BranchKind.BASIC, stage.product_unit
-    strides = (stride, 1) if is_basic else (1, stride, 1)
-    is_unit = [unit is not None and number in places(unit) for number in range(len(strides))]
+    width, unit = stage.width, stage.product_unit
+    weights = (  # output channels, side of the kernel, stride
+        [(width, 3, stride), (width, 3, 1)]
+        if stage.branch is BranchKind.BASIC
+        else [(width // 4, 1, 1), (width // 4, 3, stride), (width, 1, 1)]
+    )
+    is_unit = [unit is not None and number in places(unit) for number in range(len(weights))]
     inner = unit.inner_activation if unit else stage.quotient.inner_activation if stage.quotient else Activation.RELU
     chain = Chain(x, state)
-    for number, step in enumerate(strides):
-        is_first, is_last = number == 0, number + 1 == len(strides)
+    for number, shape in enumerate(weights):
+        is_first, is_last = number == 0, number + 1 == len(weights)
         if stage.norm_placement is NormPlacement.PRE:
             if has_norm(unit, not is_first and is_unit[number - 1], is_unit[number]):
                 chain.norm(stage.norm)
             chain.activation(inner)
         if unit is not None and is_unit[number]:
-            chain.product_unit(unit, step)
+            chain.product_unit(*shape, unit)
         else:
-            chain.convolution(step)
+            chain.convolution(*shape)
         if stage.norm_placement is NormPlacement.POST:
             if has_norm(unit, is_unit[number], not is_last and is_unit[number + 1]):
                 chain.norm(stage.norm)
@@ -327,7 +339,7 @@ def shortcut(x: Array, stage: Stage, stride: int, state: State) -> Array:
     if stage.shortcut is ShortcutKind.AVERAGE_POOL and stride > 1:
         chain.average_pool(stride)
         stride = 1
-    chain.convolution(stride)
+    chain.convolution(width, 3 if stage.shortcut is ShortcutKind.CONV3X3 else 1, stride)
     chain.norm(stage.norm)
     if stage.quotient is not None:
         match stage.quotient.shortcut_activation:
@@ -362,7 +374,7 @@ def stem(x: Array, network: Network, state: State) -> Array:
     """
     first, kind = network.stages[0], network.stem_activation
     chain = Chain(x, state)
-    chain.convolution(network.stem_stride)
+    chain.convolution(network.stem_width, network.stem_kernel, network.stem_stride)
     if kind is not StemActivation.AUTO or not sums_bare(first):
         chain.norm(first.norm)
         if kind is StemActivation.QUOTIENT or (kind is StemActivation.AUTO and first.quotient is not None):
