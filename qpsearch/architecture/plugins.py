@@ -46,13 +46,13 @@ def register(block: Block) -> None:
         is_rule = isinstance(rule, LeafField) and not isinstance(rule.type, type) and hasattr(rule.type, "parse")
         if not IDENTIFIER.fullmatch(name) or not is_rule:
             raise UserError(
-                f"block {block.name!r}: {name!r} is no rule. Expected a word and a Rule, such as "
+                f"block {block.name!r}: {name!r} is not a rule. Expected a word and a Rule, such as "
                 "Rule(type=Integer(1, 64), default=4, doc='...')."
             )
         try:
             rule.type.parse(rule.default, name)  # type: ignore[arg-type]  # what is no scalar is refused
         except ValueError as error:
-            given = "has no default" if rule.default is REQUIRED else f"has a default that it cannot have: {error}"
+            given = "has no default" if rule.default is REQUIRED else f"has an invalid default: {error}"
             raise UserError(f"block {block.name!r}: rule {name!r} {given.rstrip('.')}.") from None
     BLOCKS[block.name] = block
     add_block(block.name, block.rules)
@@ -128,7 +128,7 @@ def runtime_env() -> dict[str, Any]:
 
 def _imported(word: str) -> Any:
     if not word.endswith(".py") and not all(part.isidentifier() for part in word.split(".")):
-        raise UserError(f"{word}: is no module. Expected a file such as ./blocks.py, or a name such as blocks.")
+        raise UserError(f"{word}: is not a module name. Expected a file such as ./blocks.py, or a name such as blocks.")
     if word.endswith(".py") and not _name(word).isidentifier():
         raise UserError(f"{word}: cannot be imported. Expected a file named by letters, digits and '_'. Rename it.")
     folder = str(Path(word).parent.absolute()) if word.endswith(".py") else str(Path.cwd())

@@ -218,7 +218,7 @@ def _contradictions(stage: Stage, width_in: int) -> Iterator[tuple[str, str]]:
     if stage.quotient is None:
         return
     if stage.quotient.learned_alpha is not None and stage.quotient.activation in UNBOUNDED:
-        yield "learns an upper bound, which its quotient has not", f" ({stage.quotient.activation})"
+        yield "has learned_alpha, which needs activation sigmoid or linear", f" (it is {stage.quotient.activation})"
     start = 1.0 if layers[-1] is ProductUnit else 0.0  # what comes out of layers without weights
     if stage.init in AT_ONE and layers[-1] is not Norm and stage.quotient.at_one != start:
         yield (

@@ -104,7 +104,8 @@ def _level(text: str) -> float:
     match = re.fullmatch(r"poisson:(\d*\.?\d+(?:[eE][-+]?\d+)?)", text)
     if match is None or not 1e-9 <= float(match[1]) <= 100:
         raise UserError(
-            f"--noise {text}: is no noise. Expected poisson:LEVEL with a level from 1e-9 to 100, such as poisson:0.05."
+            f"--noise: cannot parse noise {text!r}. Expected poisson:LEVEL with a level from 1e-9 to 100, such as "
+            "poisson:0.05."
         )
     return float(match[1])
 

@@ -20,7 +20,7 @@ from qpsearch.architecture.resolve import check_shapes
 from qpsearch.architecture.variations import one_at_a_time
 from qpsearch.cli.options import Json, print_json
 from qpsearch.cli.rules_table import described, markdown, short, values_of
-from qpsearch.errors import Infeasible, UserError
+from qpsearch.errors import Infeasible, UserError, nearest
 from qpsearch.space.schema.fields import REQUIRED
 from qpsearch.vocabulary import Precision
 
@@ -133,7 +133,7 @@ def audit(
     counts, spreads = _numbers(steps, "steps", int), _numbers(scales, "scales", float)
     words = [word.strip() for word in precisions.split(",")]
     if unknown := [word for word in words if word not in list(Precision)]:
-        raise UserError(f"--precisions {unknown[0]}: is none. Expected some of {', '.join(Precision)}.")
+        raise UserError(f"--precisions: unknown precision {unknown[0]!r}. {nearest(unknown[0], list(Precision))}")
     from qpsearch.models.audit import AuditPlan
 
     plan = AuditPlan(

@@ -98,7 +98,7 @@ def _print_tree(console: Console, space: Space) -> None:
 
 def _print_networks(console: Console, space: Space, made: Plan) -> None:
     if math.isinf(made.networks):
-        console.print(f"networks: no end of them; {made.shapes:,.0f} but for the rules that are continuous")
+        console.print(f"infinitely many networks; {made.shapes:,.0f} without the rules that are continuous")
     else:
         console.print(f"networks: {made.networks:,.0f}")
     if space.search.limits or space.search.conditions or made.allowed < made.looked_at:

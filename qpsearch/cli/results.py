@@ -88,7 +88,7 @@ def trials(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Js
 
 
 def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
-    """Show the best complete trial so far; of several objectives, the trials that no other beats in all of them."""
+    """Show the best complete trial so far; of several objectives, the Pareto front."""
     from qpsearch.errors import UserError
     from qpsearch.study import queries
     from qpsearch.study.storage.database import Database
@@ -123,7 +123,7 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
 
 def _print_front(front: list[TrialRecord], objectives: tuple[Objective, ...], complete: int) -> None:
     console = _console()
-    console.print(f"{len(front)} of {complete} complete trials are beaten in all objectives by none:")
+    console.print(f"Pareto front: {len(front)} of {complete} complete trials")
     table = Table("trial", *(f"{each.metric} ({each.direction})" for each in objectives), "what was chosen", box=None)
     for record in front:
         score, *costs = record.values
@@ -175,9 +175,9 @@ def importance(
 def _notes(table: "ImportanceTable") -> tuple[str, ...]:
     notes = [f"{table.total - table.n} trials that are pruned, failed or running were not used."]
     if table.predicted is not None:
-        what = f"they predict {max(table.predicted, 0):.0%} of the variance of trials that a forest has not seen"
-        doubt = ": their shares may be of noise alone" if table.predicted < LITTLE else ""
-        notes.append(f"Of the parameters judged on all trials: {what}{doubt}.")
+        what = f"R2 = {max(table.predicted, 0):.2f}, the share of the variance of unseen trials that they explain"
+        doubt = "; with so little, importances can be noise" if table.predicted < LITTLE else ""
+        notes.append(f"Parameters judged on all trials: {what}{doubt}.")
     if table.evaluator.value == "ped-anova":
         notes.append(
             "PED-ANOVA tells the best tenth of the trials from the rest of what was sampled; "

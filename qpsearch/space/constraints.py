@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from qpsearch.errors import nearest
 from qpsearch.space.expressions.nodes import (
@@ -40,6 +41,7 @@ from qpsearch.space.schema.value_types import shown
 from qpsearch.vocabulary import Metric, Scalar
 
 Paths = Mapping[str, list[Leaf]]
+SETTLED: Final = "refers to no parameter of this space: the condition is always true or always false"
 COSTS = tuple(metric.value for metric in Metric if metric.is_cost)
 
 
@@ -167,7 +169,7 @@ def check_condition(expression: Expression, paths: Paths) -> Expression:
     """Return a bound condition whose words are those of its leaves.
 
     Raises:
-        ExpressionError: It is no condition, compares a word by size, or names a value that never comes up.
+        ExpressionError: It is not a condition, compares a word by size, or names a value that never comes up.
     """
     match expression:
         case Binary("and" | "or" as sign, left, right):
@@ -177,7 +179,7 @@ def check_condition(expression: Expression, paths: Paths) -> Expression:
         case Binary("==" | "!=" | "in" as sign, Name(path) as left, right) if path in paths:
             return Binary(sign, left, _possible(path, right, paths))
         case Binary("==" | "!=" | "in", left, right) if not list(names(expression)):
-            raise ExpressionError(f"{unparse(expression)} names nothing of the space, so it never changes")
+            raise ExpressionError(f"{unparse(expression)} {SETTLED}")
         case Binary("==" | "!=" as sign, left, Name(path) as right) if path in paths:
             return Binary(sign, right, _possible(path, left, paths))
         case Binary("==" | "!=" | "in", left, right):
@@ -189,9 +191,9 @@ def check_condition(expression: Expression, paths: Paths) -> Expression:
             check_number(left, paths)
             check_number(right, paths)
             if not list(names(expression)):
-                raise ExpressionError(f"{unparse(expression)} names nothing of the space, so it never changes")
+                raise ExpressionError(f"{unparse(expression)} {SETTLED}")
             return expression
-    raise ExpressionError(f"{unparse(expression)} is no condition. Compare it with ==, !=, <, <= or in")
+    raise ExpressionError(f"{unparse(expression)} is not a condition. Compare it with ==, !=, <, <= or in")
 
 
 def check_number(expression: Expression, paths: Paths) -> None:
@@ -203,7 +205,7 @@ def check_number(expression: Expression, paths: Paths) -> None:
     match expression:
         case Literal(value):
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ExpressionError(f"{unparse(expression)!r} is no number, and no path of the space")
+                raise ExpressionError(f"{unparse(expression)!r} is neither a number nor a path of the space")
         case Name(path):
             if path in paths and not any(map(_can_be_number, paths[path])):
                 raise ExpressionError(f"{path} is a word, not a number", expression.column)
@@ -216,7 +218,7 @@ def check_number(expression: Expression, paths: Paths) -> None:
             check_number(left, paths)
             check_number(right, paths)
         case _:
-            raise ExpressionError(f"{unparse(expression)} is no number")
+            raise ExpressionError(f"{unparse(expression)} is not a number")
 
 
 def _possible(path: str, right: Expression, paths: Paths) -> Expression:

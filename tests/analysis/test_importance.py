@@ -151,7 +151,8 @@ def test_what_parameters_predict_is_told_from_what_a_forest_makes_of_noise() -> 
     assert of_noise.predicted is not None
     assert of_noise.predicted < 0.1
     assert (
-        "0% of the variance of trials that a forest has not seen: their shares may be of noise" in _notes(of_noise)[1]
+        "R2 = 0.00, the share of the variance of unseen trials that they explain; with so little, importances can be noise"
+        in _notes(of_noise)[1]
     )
 
 

@@ -68,11 +68,11 @@ def test_a_trial_that_was_imported_is_not_evaluated(study: Path, tmp_path: Path)
 
 def test_what_cannot_be_evaluated_is_answered(study: Path, tmp_path: Path) -> None:
     for words, said in (
-        (("--noise", "gauss:1"), "--noise gauss:1: is no noise. Expected poisson:LEVEL"),
-        (("--noise", "poisson:0"), "--noise poisson:0: is no noise"),
+        (("--noise", "gauss:1"), "--noise: cannot parse noise 'gauss:1'. Expected poisson:LEVEL"),
+        (("--noise", "poisson:0"), "--noise: cannot parse noise 'poisson:0'"),
         (
             ("--noise", "poisson:1e-20"),
-            "--noise poisson:1e-20: is no noise. Expected poisson:LEVEL with a level from 1e-9",
+            "--noise: cannot parse noise 'poisson:1e-20'. Expected poisson:LEVEL with a level from 1e-9",
         ),
         (("--trial", "7"), "study 'small' has no complete trial 7 that was trained here"),
     ):

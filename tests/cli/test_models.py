@@ -80,7 +80,7 @@ def test_an_audit_exits_with_1_where_something_is_not_finite(tmp_path: Path) -> 
         (("show", "resnet21"), "no network 'resnet21'. Expected a depth 6n + 2"),
         (("audit", "resnet20", "--steps", "one"), "--steps one: expected whole numbers"),
         (("audit", "resnet20", "--scales", "-1"), "--scales -1: expected numbers"),
-        (("audit", "resnet20", "--precisions", "fp32"), "--precisions fp32: is none. Expected some of float32"),
+        (("audit", "resnet20", "--precisions", "fp32"), "--precisions: unknown precision 'fp32'."),
         (
             ("audit", "resnet18", "--size", "4"),
             "--size 4: stage 1 has stride 2 on images of 1x1 pixels. Expected larger",

@@ -154,7 +154,7 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
     assert (found.returncode, found.stderr) == (0, "")
     (metadata / "entry_points.txt").write_text("[qpsearch.blocks]\ngated = gated:Gated\n")
     wrong = qpsearch(folder, "space", "check", "mine.yaml", PYTHONPATH=f"{ROOT}:{folder}")
-    assert (wrong.returncode, "entry point 'gated' of qpsearch.blocks is no block" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "entry point 'gated' of qpsearch.blocks is not a block" in wrong.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -168,14 +168,17 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
             "from qpsearch.models import custom_block\nx = custom_block('two words', print)",
             "cannot be named 'two words'",
         ),
-        ("from qpsearch.models import custom_block\nx = custom_block('own', print, rules={'r': 3})", "'r' is no rule"),
+        (
+            "from qpsearch.models import custom_block\nx = custom_block('own', print, rules={'r': 3})",
+            "'r' is not a rule",
+        ),
         ("from qpsearch.models import custom_block\nx = custom_block('pure', print)", "cannot be named 'pure'"),
         ("from qpsearch.models import custom_block\nx = custom_block('choice', print)", "cannot be named 'choice'"),
         ("from qpsearch.models import custom_block\nx = custom_block(3, print)", "cannot be named 3. Expected a word"),
         ("from qpsearch.models import custom_block\nx = custom_block('own', 3)", "block 'own': 3 cannot build a block"),
         (
             "from qpsearch.models import Rule, custom_block\nx = custom_block('own', print, rules={'r': Rule(type=int, doc='.')})",
-            "'r' is no rule. Expected a word and a Rule, such as Rule(type=Integer(1, 64)",
+            "'r' is not a rule. Expected a word and a Rule, such as Rule(type=Integer(1, 64)",
         ),
         (
             "from qpsearch.models import custom_block\nx, y = custom_block('own', print), custom_block('own', print)",
@@ -189,7 +192,7 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
         (
             "from qpsearch.models import Rule, Integer, custom_block\n"
             "x = custom_block('own', print, rules={'r': Rule(type=Integer(1, 2), default=3, doc='.')})",
-            "block 'own': rule 'r' has a default that it cannot have: 3 is not a whole number from 1 to 2",
+            "block 'own': rule 'r' has an invalid default: 3 is not a whole number from 1 to 2",
         ),
     ],
 )
@@ -331,8 +334,8 @@ def test_a_module_that_is_not_there_is_answered(tmp_path: Path) -> None:
         (("--import", "nowhere"), "nowhere: no such module"),
         (("--import", "./nowhere.py"), "./nowhere.py: no such module"),
         (("--import", "./my.blocks.py"), "./my.blocks.py: cannot be imported. Expected a file named by letters"),
-        (("--import", "./mine.yaml"), "./mine.yaml: is no module. Expected a file such as ./blocks.py"),
-        (("--import", "."), ".: is no module."),
+        (("--import", "./mine.yaml"), "./mine.yaml: is not a module name. Expected a file such as ./blocks.py"),
+        (("--import", "."), ".: is not a module name."),
         (("--import",), "--import: names no module"),
     ):
         done = qpsearch(tmp_path, "space", "list", *words)

@@ -79,7 +79,7 @@ def test_several_objectives_run_and_best_shows_the_front(tmp_path: Path) -> None
             other != one and other[0] >= one[0] and other[1] <= one[1] and other[2] <= one[2] for other in front
         )
     shown = qpsearch(tmp_path, "best", "tradeoff").stdout
-    assert f"{len(front)} of 12 complete trials are beaten in all objectives by none" in shown
+    assert f"Pareto front: {len(front)} of 12 complete trials" in shown
     page = qpsearch(tmp_path, "importance", "tradeoff")
     assert page.returncode == 0, page.stderr
     assert qpsearch(tmp_path, "export", "tradeoff", "--format", "csv").returncode == 0

@@ -178,7 +178,7 @@ UNSHIFTED = {"through_one": False}
         ),
         (
             stage(BlockKind.QUOTIENT, quotient={"activation": QuotientKind.RELU, "learned_alpha": Sharing.LAYER}),
-            "learns an upper bound, which its quotient has not (relu)",
+            "has learned_alpha, which needs activation sigmoid or linear (it is relu)",
         ),
         (
             stage(BlockKind.QUOTIENT_PRODUCT_UNIT, placement=NormPlacement.PRE, init=InitKind.ZERO_LAST_NORM),

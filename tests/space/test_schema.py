@@ -48,7 +48,7 @@ ONLY_THE_READER = {
     "a forbid of a value that never comes",
     "a rule of one kind of block only",
     "a forbid of a number out of range",
-    "a forbid that is no condition",
+    "a forbid that is not a condition",
     "a forbid with one equals sign",
     "a forbid that compares a word",
     "a forbid that is a chain",

@@ -232,8 +232,8 @@ class Checks:
             place = name.path.removeprefix(f"{STAGES}.").partition(".")[0]
             if counts_stages(name.path) and int(place) in self._moving:
                 raise ExpressionError(
-                    f"{STAGES}.{place} is another stage from draw to draw, since one before it may be none or several. "
-                    "Give the leaf a tie, and name that"
+                    f"index {place} of {name.path} is ambiguous: an earlier stage is optional, or a choice of several. "
+                    "Give the leaf a tie, and name the tie"
                 )
         return bind(expression, self._paths)
 

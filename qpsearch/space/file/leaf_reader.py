@@ -114,7 +114,7 @@ class LeafReader:
         if not named and isinstance(tie, ScalarNode) and str(tie.value) in self._tie_domains:
             for entry in node.entries:
                 if entry.key != "tie":
-                    text = f"{entry.key} stands where the tie's domain is given, not here."
+                    text = f"put {entry.key!r} on the leaf that defines the tie, not here."
                     self._problems.wrong(entry.where, path, text)
             shared = self._domain(self._tie_domains[str(tie.value)], type_, name, path)
             if isinstance(shared, Tied):
