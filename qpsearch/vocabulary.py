@@ -218,42 +218,6 @@ class ScheduleKind(StrEnum):
     CONSTANT = "constant"
 
 
-class Augmentation(StrEnum):
-    """Random changes of training images."""
-
-    FLIP = "flip"
-    CROP = "crop"
-
-
-class DatasetName(StrEnum):
-    """Data sets that qpsearch can prepare and load."""
-
-    DIGITS = "digits"
-    CIFAR10 = "cifar10"
-    CIFAR100 = "cifar100"
-    SVHN = "svhn"
-    GALAXY10 = "galaxy10"
-    IMAGENET = "imagenet"
-
-
-class SamplerKind(StrEnum):
-    """Optuna samplers that a space file may name; ``grid`` tries every point of a finite space once."""
-
-    TPE = "tpe"
-    RANDOM = "random"
-    GP = "gp"
-    GRID = "grid"
-
-
-class PrunerKind(StrEnum):
-    """Optuna pruners that a space file may name."""
-
-    NONE = "none"
-    MEDIAN = "median"
-    SUCCESSIVE_HALVING = "successive_halving"
-    HYPERBAND = "hyperband"
-
-
 class Dispatcher(StrEnum):
     """Who places trials: Ray Tune, or nobody, one trial at a time in a process of its own."""
 

@@ -34,9 +34,9 @@ CONFIG, DATABASE, LEARNING = (
 )
 ROOMS: list[tuple[str, set[str]]] = [
     ("vocabulary", set()),
-    ("datasets", set()),
     ("errors", set()),
     ("seeds", set()),
+    ("registry", set()),
     ("artifacts", set()),
     ("space", {"ruamel"}),
     ("architecture", CONFIG),

@@ -26,12 +26,14 @@ from qpsearch.architecture.candidates import (
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import Cost, cost, training_bytes
 from qpsearch.errors import Infeasible, SpaceError
+from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.space.counting import count_points
 from qpsearch.space.domains import Domain
 from qpsearch.study.search.replica import Replica
-from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind, Scalar
+from qpsearch.vocabulary import Direction, Scalar
 
 DRAWS: Final = 1000
 ENUMERATED: Final = 2000  # at most so many points are looked at one by one

@@ -15,13 +15,14 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import Cost, cost, try_custom_blocks
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible, SpaceError
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Chooser, Draw, RandomChooser, Space, draw
 from qpsearch.space.constraints import Limit, lookup_in
 from qpsearch.space.domains import Domain
 from qpsearch.space.expressions.nodes import ExpressionError
 from qpsearch.space.space import Budget
-from qpsearch.vocabulary import SamplerKind, Scalar
+from qpsearch.vocabulary import Scalar
 
 TRIES: Final = 1000  # draws that are looked at before a space is held to be empty
 TRIED_WITH_CUSTOM: Final = 16  # draws whose custom blocks are tried

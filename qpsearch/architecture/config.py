@@ -6,34 +6,22 @@ database alone. A default here is what a configuration means that was stored bef
 """
 
 import hashlib
-import math
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from qpsearch.datasets import Data
+from qpsearch.registry.datasets import Data
+from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules
 from qpsearch.vocabulary import (
     MULTIPLYING,
     WITH_PRODUCT_UNITS,
-    Activation,
     BranchKind,
-    ExponentInit,
     InitKind,
-    LogPadding,
-    Mixing,
     NormKind,
     NormPlacement,
-    NormsAround,
-    Numbers,
-    OutputActivation,
-    Position,
-    Positivity,
     Precision,
-    QuotientKind,
     Scalar,
     ScheduleKind,
-    Sharing,
-    ShortcutActivation,
     ShortcutKind,
     StemActivation,
     StemPool,
@@ -50,75 +38,6 @@ class _Strict(WithWords):
 
     __slots__ = ()
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuotientRules(_Strict):
-    """Rules of blocks that multiply (PAPERS section 1).
-
-    Attributes:
-        activation: The function on the branch (rules Q2, Q8).
-        alpha: Upper bound of a quotient, above 1 (rules Q3, Q4, Q5); ``unbounded`` and ``relu`` have none.
-        floor: Lower bound, below 1; below 0 a quotient may change signs (rule Q7). ``relu`` has 0.
-        through_one: Whether a branch of 0 is a quotient of 1 (rule Q6); else the function is not shifted.
-        learned_alpha: None for a constant, else how many upper bounds are learned, beginning at ``alpha`` (rule Q16).
-        inner_activation: Between the layers of the branch (rule Q11).
-        shortcut_activation: What follows a projection shortcut (rule Q10).
-        output_activation: What follows the product (rule Q12).
-    """
-
-    activation: QuotientKind = QuotientKind.SIGMOID
-    alpha: float
-    floor: float = 0.0
-    through_one: bool = True
-    learned_alpha: Sharing | None = None
-    inner_activation: Activation = Activation.RELU
-    shortcut_activation: ShortcutActivation = ShortcutActivation.QUOTIENT
-    output_activation: Activation = Activation.NONE
-
-    @property
-    def at_one(self) -> float:
-        """The branch output whose quotient is 1."""
-        if self.through_one and self.activation is not QuotientKind.RELU:
-            return 0.0
-        if self.activation is QuotientKind.SIGMOID:
-            return math.log((1 - self.floor) / (self.alpha - 1))
-        return 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductUnitRules(_Strict):
-    """Rules of blocks with product units (PAPERS section 2).
-
-    Attributes:
-        position: Which layers are product units (rule P2); the second of a bottleneck is its 3x3.
-        inner_activation: Between the layers of the branch (rule P3).
-        output_activation: What follows the sum (rule P4).
-        norms: Which normalisations stand around a product unit (rule P6).
-        positivity: How inputs are made positive (rule P7).
-        threshold: How many thresholds are learned (rule P8).
-        threshold_init: Where theta starts; the floor of the inputs is softplus(theta) + 1e-7 (rule P8).
-        exponent_init: How the exponents start (rule P9).
-        exponent_clip: Bound on the magnitude of the sum before exp; None for none (rule P10).
-        padding: Whether the image is padded behind the logarithm or before it (rule P11).
-        bias: Whether each output has a learned factor (rule P12).
-        mixing: Over which input channels a unit multiplies (rule P13).
-        numbers: Powers of real numbers, or the real part of complex ones (rule P16).
-    """
-
-    position: Position = Position.SECOND
-    inner_activation: Activation = Activation.NONE
-    output_activation: OutputActivation = OutputActivation.AUTO
-    norms: NormsAround = NormsAround.BOTH
-    positivity: Positivity = Positivity.MAX
-    threshold: Sharing = Sharing.LAYER
-    threshold_init: float = 0.0
-    exponent_init: ExponentInit
-    exponent_clip: float | None
-    padding: LogPadding = LogPadding.AFTER_LOG
-    bias: bool = False
-    mixing: Mixing = Mixing.DENSE
-    numbers: Numbers = Numbers.REAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from qpsearch.architecture.config import Network, ProductUnitRules, QuotientRules, Stage
+from qpsearch.architecture.config import Network, Stage
+from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules
 from qpsearch.vocabulary import (
     Activation,
     BranchKind,

@@ -16,11 +16,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from qpsearch.architecture.config import Network, ProductUnitRules, QuotientRules, Stage
+from qpsearch.architecture.config import Network, Stage
 from qpsearch.architecture.resolve import alpha_for, check_shapes, resolve
 from qpsearch.errors import UserError, nearest
 from qpsearch.space import StoredChooser, build_space, draw
 from qpsearch.space.schema.network import BLOCK
+from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules
 from qpsearch.vocabulary import (
     BlockKind,
     BranchKind,

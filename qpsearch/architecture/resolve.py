@@ -4,16 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any, Final
 
-from qpsearch.architecture.config import (
-    AdamW,
-    Network,
-    ProductUnitRules,
-    QuotientRules,
-    Recipe,
-    Sgd,
-    Stage,
-    TrialConfig,
-)
+from qpsearch.architecture.config import AdamW, Network, Recipe, Sgd, Stage, TrialConfig
 from qpsearch.architecture.layout import (
     BOTTLENECK,
     Convolution,
@@ -26,10 +17,10 @@ from qpsearch.architecture.layout import (
     output_layers,
     stem_size,
 )
-from qpsearch.datasets import DATASETS, Data
 from qpsearch.errors import Infeasible
+from qpsearch.registry.datasets import DATASETS, Data
 from qpsearch.space import Draw, Space
-from qpsearch.space.schema.network import BY_DEPTH
+from qpsearch.space.schema.rules import BY_DEPTH, ProductUnitRules, QuotientRules
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.vocabulary import (
     MULTIPLYING,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from typing import Any, Final
+from typing import Any
 
 from qpsearch.architecture.config import Network, Stage
 from qpsearch.architecture.paper_rules import yaml_text
@@ -11,14 +11,6 @@ from qpsearch.errors import Infeasible
 from qpsearch.space.schema.network import rule_paths
 from qpsearch.space.schema.value_types import Flag, Integer, Number, OneOf, Optional, ValueType
 from qpsearch.vocabulary import Scalar, StemActivation
-
-# The numbers that an audit tries for the settings that are numbers.
-TRIED: Final[dict[tuple[str, ...], tuple[Scalar, ...]]] = {
-    ("quotient", "alpha"): (1.2, 4.0),
-    ("quotient", "floor"): (-1.0, 0.5),
-    ("product_unit", "threshold_init"): (-8.0, 4.0),
-    ("product_unit", "exponent_clip"): (None, 4.0, 20.0),
-}
 
 
 def one_at_a_time(network: Network) -> Iterator[tuple[str, Network]]:
@@ -32,7 +24,7 @@ def one_at_a_time(network: Network) -> Iterator[tuple[str, Network]]:
     for rule in rule_paths():
         if not all(rule.belongs_to(stage.block) for stage in network.stages):
             continue
-        for value in TRIED.get(rule.path, _values(rule.field.type)):
+        for value in rule.field.tried or _values(rule.field.type):
             stages = tuple(_changed(stage, rule.path, value) for stage in network.stages)
             if stages != network.stages:
                 label = f"{'.'.join(rule.path)}: {'none' if value is None else yaml_text(value)}"

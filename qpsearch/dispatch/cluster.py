@@ -15,8 +15,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.architecture.plugins import runtime_env
 from qpsearch.errors import DataError, DispatchError
+from qpsearch.registry.datasets import DatasetName
 from qpsearch.space.space import Resources
-from qpsearch.vocabulary import DatasetName
 
 KNOCK_S = 10.0
 TOKEN_HINT = (

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qpsearch.architecture import layout
-from qpsearch.architecture.config import ProductUnitRules, QuotientRules
 from qpsearch.models.norms import build_norm
 from qpsearch.models.ops import bounded_linear, bounded_quotient, product_unit2d
+from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules
 from qpsearch.vocabulary import Activation, Mixing, QuotientKind, Sharing
 
 LEAST_RHO = -15.0  # below, float32 cannot tell alpha from 1

@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from qpsearch.datasets import DATASETS
 from qpsearch.errors import DataError
-from qpsearch.vocabulary import DatasetName
+from qpsearch.registry.datasets import DATASETS, DatasetName
 
 DATA_VARIABLE: Final = "QPSEARCH_DATA"
 

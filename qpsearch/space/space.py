@@ -5,10 +5,12 @@ import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from qpsearch.datasets import Data
+from qpsearch.registry.datasets import Data
+from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.leaves import Constant, Group, Items, Site, Variant, leaves, sites
-from qpsearch.vocabulary import Direction, Metric, PrunerKind, SamplerKind, ScoreKind, WithWords
+from qpsearch.vocabulary import Direction, Metric, ScoreKind, WithWords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

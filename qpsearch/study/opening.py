@@ -23,6 +23,7 @@ from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import join
 from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, StudyNotFound, nearest
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space, parse_space
 from qpsearch.space.space import Budget, Objective, Resources
 from qpsearch.study.drivers import lease
@@ -39,7 +40,6 @@ from qpsearch.study.storage.tables import attempts, configs, leases, studies, st
 from qpsearch.study.trials.checkpoints import CheckpointFolder
 from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial
-from qpsearch.vocabulary import SamplerKind
 
 VERSIONED = ("qpsearch", "optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")
 

@@ -14,30 +14,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from qpsearch.datasets import DATASETS, Data
 from qpsearch.errors import DataError
-from qpsearch.vocabulary import DatasetName
+from qpsearch.registry.datasets import DATASETS, SPLIT_SEED, Arrays, Data, DatasetName
 
-SPLIT_SEED = 620  # the quotient authors' seed; their split itself depended on a file system's order (PAPERS 1.8)
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files
-MAPPED = (DatasetName.GALAXY10, DatasetName.IMAGENET)  # 3 GB and 250 GB of pixels
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 Array = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class Arrays:
-    """A whole data set in memory: images (N, H, W, C) uint8, labels (N,)."""
-
-    train_images: Array
-    train_labels: Array
-    test_images: Array
-    test_labels: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +63,7 @@ Images = Split | MappedSplit
 
 def archive_of(name: DatasetName, folder: Path) -> Path:
     """Return the archive of a data set, or its folder of arrays."""
-    return folder / name.value if name in MAPPED else folder / f"{name}.npz"
+    return folder / name.value if DATASETS[name].write is not None else folder / f"{name}.npz"
 
 
 @lru_cache(maxsize=1)
@@ -87,13 +73,14 @@ def load_arrays(name: DatasetName, folder: Path | None) -> Arrays:
     Raises:
         DataError: There is no readable archive of it in the folder.
     """
-    if name is DatasetName.DIGITS:
-        return _digits()
+    facts = DATASETS[name]
+    if facts.bundled and facts.read is not None:
+        return facts.read(Path())
     if folder is None:
         raise DataError(f"{name}: needs a data folder. Set QPSEARCH_DATA.")
     place = archive_of(name, folder)
     try:
-        if name in MAPPED:
+        if DATASETS[name].write is not None:
             return Arrays(**{key: np.load(place / f"{key}.npy", mmap_mode="r") for key in KEYS})
         with np.load(place) as arrays:
             return Arrays(**{key: arrays[key] for key in KEYS})
@@ -135,15 +122,3 @@ def _split(images: Array, labels: Array, index: npt.NDArray[np.int64], device: t
         return MappedSplit(images, index, own)
     nchw = torch.from_numpy(np.ascontiguousarray(images[index].transpose(0, 3, 1, 2)))
     return Split(nchw.to(device), own)
-
-
-def _digits() -> Arrays:
-    """1,797 handwritten digits, 8x8, 17 grey levels; 300 of them, stratified, are the test split."""
-    bunch = load_digits()
-    images = bunch.images.astype(np.uint8)[..., None]
-    labels = bunch.target.astype(np.uint8)
-    test = DATASETS[DatasetName.DIGITS].test_images
-    train_images, test_images, train_labels, test_labels = train_test_split(
-        images, labels, test_size=test, stratify=labels, random_state=SPLIT_SEED
-    )
-    return Arrays(train_images, train_labels, test_images, test_labels)

@@ -6,10 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qpsearch.datasets import DATASETS
-from qpsearch.training.augment import centre
+from qpsearch.registry.augmentations import centre
+from qpsearch.registry.datasets import DATASETS, DatasetName
 from qpsearch.training.data import Images, normalise
-from qpsearch.vocabulary import DatasetName
 
 BATCH = 1000  # images at once, at most
 PIXELS = BATCH * 32 * 32  # fewer, where they are larger

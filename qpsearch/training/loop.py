@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
 from qpsearch.artifacts import open_artifacts
-from qpsearch.datasets import DATASETS
 from qpsearch.errors import TrainingDiverged
 from qpsearch.models import build_model
 from qpsearch.models.network import DTYPES
 from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.registry.augmentations import augment
+from qpsearch.registry.datasets import DATASETS
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
-from qpsearch.training.augment import augment
 from qpsearch.training.data import Images, Split, normalise, train_and_validation
 from qpsearch.training.evaluate import evaluate
 from qpsearch.training.memory import (

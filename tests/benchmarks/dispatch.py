@@ -15,7 +15,7 @@ from typing import Final
 
 import optuna
 
-from qpsearch.vocabulary import SamplerKind
+from qpsearch.registry.samplers import SamplerKind
 from tests.benchmarks import driver, status, steps, sweeps
 from tests.benchmarks.report import Row, as_json, as_table, hardware
 

@@ -10,10 +10,10 @@ from typing import Final
 import optuna
 from optuna.pruners import MedianPruner
 
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import parse_space
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import SamplerKind
 from tests.benchmarks.report import Row, alternate, row, timed
 from tests.benchmarks.studies import (
     NAME,

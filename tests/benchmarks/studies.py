@@ -15,12 +15,12 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from qpsearch.protocol import Progress
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space, draw, parse_space
 from qpsearch.study import opening
 from qpsearch.study.ledger import Ledger
-from qpsearch.study.search.samplers import OptunaChooser
+from qpsearch.study.search.chooser import OptunaChooser
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import SamplerKind
 from tests.helpers import new_ledger, progress
 
 NAME: Final = "bench"

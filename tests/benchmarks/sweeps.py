@@ -24,9 +24,9 @@ from ray.tune.search.optuna import OptunaSearch
 from qpsearch.dispatch import tune as ours_on_tune
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import WorkerSetup
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space, parse_space
 from qpsearch.study.trials.events import Closed, Event
-from qpsearch.vocabulary import SamplerKind
 from tests.benchmarks.noop import LR, METRIC, Stock, train
 from tests.benchmarks.report import Row, alternate, row
 from tests.benchmarks.studies import distributions, plain_sampler, space_text, url_of

@@ -13,9 +13,9 @@ from functools import partial
 
 from qpsearch.architecture.config import Recipe, Sgd, TrialConfig
 from qpsearch.architecture.named import named_network
-from qpsearch.datasets import Data
 from qpsearch.protocol import RunSettings
-from qpsearch.vocabulary import DatasetName, ScheduleKind
+from qpsearch.registry.datasets import Data, DatasetName
+from qpsearch.vocabulary import ScheduleKind
 from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware, row
 
 NETWORKS = (

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
 
-from qpsearch.architecture.config import Network, ProductUnitRules, QuotientRules, Stage
+from qpsearch.architecture.config import Network, Stage
+from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules
 from qpsearch.vocabulary import (
     Activation,
     BlockKind,

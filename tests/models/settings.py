@@ -4,9 +4,10 @@ import itertools
 import random
 from typing import Any
 
-from qpsearch.architecture.config import Network, ProductUnitRules, QuotientRules, Stage
+from qpsearch.architecture.config import Network, Stage
 from qpsearch.architecture.resolve import check_shapes
 from qpsearch.errors import Infeasible
+from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules
 from qpsearch.vocabulary import (
     MULTIPLYING,
     WITH_PRODUCT_UNITS,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from qpsearch.architecture.named import named_network
-from qpsearch.architecture.variations import TRIED, one_at_a_time
+from qpsearch.architecture.variations import one_at_a_time
 from qpsearch.models.audit import AuditPlan, Look, audit
 from qpsearch.space.schema.network import rule_paths
 from qpsearch.space.schema.value_types import Integer, Number, Optional
@@ -80,7 +80,8 @@ def test_every_number_that_is_a_rule_has_values_to_try() -> None:
     for rule in rule_paths():
         kind = rule.field.type.type if isinstance(rule.field.type, Optional) else rule.field.type
         if isinstance(kind, Number | Integer):
-            assert all(value is None or kind.parse(value, "") == value for value in TRIED[rule.path])
+            assert rule.field.tried
+            assert all(value is None or kind.parse(value, "") == value for value in rule.field.tried)
 
 
 def test_a_bound_on_the_stem_needs_a_quotient_behind_it() -> None:

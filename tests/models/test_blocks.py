@@ -9,11 +9,12 @@ import torchvision
 from torch import Tensor, nn
 
 from qpsearch.architecture.blocks import BLOCKS
-from qpsearch.architecture.config import QuotientRules, Stage
+from qpsearch.architecture.config import Stage
 from qpsearch.models.blocks import AdditiveBlock, build_block
 from qpsearch.models.inits import init_block
 from qpsearch.models.layers import BoundedQuotient, PadShortcut, ProductUnit2d
 from qpsearch.models.ops import bounded_quotient, product_unit2d
+from qpsearch.space.schema.rules import QuotientRules
 from qpsearch.vocabulary import (
     MULTIPLYING,
     Activation,

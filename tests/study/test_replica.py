@@ -8,14 +8,15 @@ import pytest
 from optuna.trial import TrialState
 
 from qpsearch.protocol import Failed
+from qpsearch.registry.pruners import PRUNERS, PrunerKind
+from qpsearch.registry.samplers import SAMPLERS, SamplerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space, draw, parse_space
 from qpsearch.study import queries
-from qpsearch.study.search.pruners import PRUNERS
+from qpsearch.study.search.chooser import OptunaChooser
 from qpsearch.study.search.replica import Replica
-from qpsearch.study.search.samplers import SAMPLERS, OptunaChooser
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import FailReason, PrunerKind, SamplerKind
+from qpsearch.vocabulary import FailReason
 from tests.helpers import accuracy_of, new_ledger, progress, release, train_all
 from tests.scripted import Behaviour, space_text
 
@@ -39,7 +40,7 @@ def test_suggestions_are_those_of_plain_optuna_on_the_database(sqlite_url: str, 
     database.close()
     plain = optuna.create_study(storage=f"{sqlite_url}2", study_name="plain", direction="maximize")
     for number in range(40):
-        plain.sampler = SAMPLERS[kind](derive_seed(0, "sampler", number, 0))
+        plain.sampler = SAMPLERS[kind].build(derive_seed(0, "sampler", number, 0))
         trial = plain.ask()
         draw(space, OptunaChooser(trial))
         for step, value in steps[number].items():

@@ -1,8 +1,9 @@
 """Configurations that train in a second."""
 
 from qpsearch.architecture.config import AdamW, Network, Recipe, Sgd, TrialConfig
-from qpsearch.datasets import Data
-from qpsearch.vocabulary import Augmentation, BlockKind, DatasetName, NormPlacement, ScheduleKind
+from qpsearch.registry.augmentations import Augmentation
+from qpsearch.registry.datasets import Data, DatasetName
+from qpsearch.vocabulary import BlockKind, NormPlacement, ScheduleKind
 from tests.models.settings import stage
 
 

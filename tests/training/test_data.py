@@ -14,15 +14,16 @@ import h5py
 import numpy as np
 import pytest
 import torch
+import torchvision
 from PIL import Image
 from scipy.io import savemat
 
-from qpsearch.datasets import DATASETS, Data, DatasetFacts
 from qpsearch.errors import DataError
+from qpsearch.registry import datasets
+from qpsearch.registry.augmentations import Augmentation, augment, centre
+from qpsearch.registry.datasets import DATASETS, Data, DatasetFacts, DatasetName
 from qpsearch.training import data, prepare
-from qpsearch.training.augment import augment, centre
 from qpsearch.training.data import MappedSplit, load_arrays, normalise, train_and_validation
-from qpsearch.vocabulary import Augmentation, DatasetName
 
 CPU = torch.device("cpu")
 DIGITS = Data(dataset=DatasetName.DIGITS, validation=300)
@@ -83,7 +84,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A server of a small CIFAR-10, at which torchvision is pointed; gives the served folder."""
     folder = tmp_path / "server"
     md5 = small_cifar(folder)
-    dataset = prepare.datasets.CIFAR10
+    dataset = torchvision.datasets.CIFAR10
     files = [path for path in (folder / "cifar-10-batches-py").iterdir() if path.name != "batches.meta"]
     sums = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
@@ -129,14 +130,14 @@ def test_a_download_is_verified_decoded_once_and_kept(served: Path, tmp_path: Pa
 def test_a_download_with_another_checksum_is_refused(
     served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare.datasets.CIFAR10, "tgz_md5", "0" * 32)
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "tgz_md5", "0" * 32)
     with pytest.raises(DataError, match="cannot be downloaded"):
         prepare.prepare(DatasetName.CIFAR10, tmp_path / "data")
     assert not (tmp_path / "data" / "cifar10.npz").exists()
 
 
 def test_an_unreachable_server_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare.datasets.CIFAR10, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
     with pytest.raises(DataError, match=r"cifar10: cannot be downloaded into .*put an archive cifar10\.npz there"):
         prepare.prepare(DatasetName.CIFAR10, tmp_path)
 
@@ -165,12 +166,12 @@ def test_svhn_is_fetched_and_its_tens_become_zeros(
     folder, address = server
     images = np.random.default_rng(0).integers(0, 256, (32, 32, 3, 40), dtype=np.uint8)
     labels = np.tile(np.arange(1, 11), 4)
-    listed = dict(prepare.datasets.SVHN.split_list)
+    listed = dict(torchvision.datasets.SVHN.split_list)
     for split, count in (("train", 40), ("test", 20)):
         path = folder / f"{split}_32x32.mat"
         savemat(path, {"X": images[..., :count], "y": labels[:count, None].astype(np.uint8)})
         listed[split] = [f"{address}/{path.name}", path.name, hashlib.md5(path.read_bytes()).hexdigest()]
-    monkeypatch.setattr(prepare.datasets.SVHN, "split_list", listed)
+    monkeypatch.setattr(torchvision.datasets.SVHN, "split_list", listed)
     smaller(monkeypatch, DatasetName.SVHN, train_images=40, test_images=20)
     prepare.prepare(DatasetName.SVHN, tmp_path / "data")
     arrays = load_arrays(DatasetName.SVHN, tmp_path / "data")
@@ -186,11 +187,11 @@ def test_galaxy10_is_fetched_verified_split_and_mapped(
     with h5py.File(folder / "Galaxy10_DECals.h5", "w") as file:
         file["images"], file["ans"] = images, np.tile(np.arange(10), 10)
     smaller(monkeypatch, DatasetName.GALAXY10, size=16, train_images=80, test_images=20)
-    monkeypatch.setattr(prepare, "GALAXY10_URL", f"{address}/Galaxy10_DECals.h5")
+    monkeypatch.setattr(datasets, "GALAXY10_URL", f"{address}/Galaxy10_DECals.h5")
     with pytest.raises(DataError, match="cannot be downloaded"):  # another checksum
         prepare.prepare(DatasetName.GALAXY10, tmp_path / "data")
     digest = hashlib.sha256((folder / "Galaxy10_DECals.h5").read_bytes()).hexdigest()
-    monkeypatch.setattr(prepare, "GALAXY10_SHA256", digest)
+    monkeypatch.setattr(datasets, "GALAXY10_SHA256", digest)
     prepare.prepare(DatasetName.GALAXY10, tmp_path / "data")
     data = Data(dataset=DatasetName.GALAXY10, validation=20)
     train, validation = train_and_validation(data, tmp_path / "data", CPU)
@@ -206,7 +207,7 @@ def test_galaxy10_is_fetched_verified_split_and_mapped(
 
 def test_imagenet_is_read_from_the_users_own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smaller(monkeypatch, DatasetName.IMAGENET, size=16, stored_size=20, train_images=8, test_images=4, classes=2)
-    monkeypatch.setattr(prepare, "LOADERS", 0)
+    monkeypatch.setattr(datasets, "LOADERS", 0)
     with pytest.raises(DataError, match=r"its terms forbid it\. Put ILSVRC 2012 .*imagenet-jpeg/train and "):
         prepare.prepare(DatasetName.IMAGENET, tmp_path)
     for split, count in (("train", 4), ("val", 2)):

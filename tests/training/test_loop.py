@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.registry.datasets import DatasetName
 from qpsearch.training import loop, train
 from qpsearch.training.evaluate import poisson
 from qpsearch.training.loop import batches_of
 from qpsearch.training.optim import build_optimizer
-from qpsearch.vocabulary import BlockKind, DatasetName, Precision, QuotientKind, ScheduleKind, ShortcutKind
+from qpsearch.vocabulary import BlockKind, Precision, QuotientKind, ScheduleKind, ShortcutKind
 from tests.models.settings import stage
 from tests.training.configs import digits
 

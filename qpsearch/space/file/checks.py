@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
-from qpsearch.datasets import DATASETS
+from qpsearch.registry.datasets import DATASETS
+from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.constraints import Condition, bind, check_condition, check_number, known_paths, moving_places
 from qpsearch.space.counting import continuous_leaves, count_points
 from qpsearch.space.expressions.nodes import (
@@ -30,7 +32,7 @@ from qpsearch.space.schema.fields import LeafField
 from qpsearch.space.schema.network import rule_paths
 from qpsearch.space.schema.settings import field_at
 from qpsearch.space.space import Objective, Space
-from qpsearch.vocabulary import Direction, Metric, PrunerKind, SamplerKind
+from qpsearch.vocabulary import Direction, Metric
 
 MOST_GRID_POINTS = 20_000
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from qpsearch.datasets import Data
+from qpsearch.registry.datasets import Data
+from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.file.checks import Checks
 from qpsearch.space.file.document import Node, dump, parse_document, plain, read_document
@@ -15,12 +17,7 @@ from qpsearch.space.file.shipped import find_space
 from qpsearch.space.leaves import Constant, Group
 from qpsearch.space.schema.settings import SPACE
 from qpsearch.space.space import Budget, Resources, Search, Space
-from qpsearch.vocabulary import (
-    Direction,
-    Metric,
-    PrunerKind,
-    SamplerKind,
-)
+from qpsearch.vocabulary import Direction, Metric
 
 DEFAULT_TRIALS = 100
 

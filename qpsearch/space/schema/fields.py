@@ -20,6 +20,7 @@ class LeafField:
         fixed: True where a domain makes no sense (the data set, the budget).
         rule: The rule of PAPERS section 4 that this setting stands for.
         blocks: The kinds of block that have the setting, where those of its section do not all.
+        tried: The numbers that an audit of settings tries; words are all tried.
     """
 
     type: ValueType
@@ -28,6 +29,7 @@ class LeafField:
     fixed: bool = False
     rule: str = ""
     blocks: frozenset[str] = frozenset()
+    tried: tuple[Scalar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

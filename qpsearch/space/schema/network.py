@@ -8,33 +8,21 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from qpsearch.space.schema.fields import LeafField, SectionField, StagesField
-from qpsearch.space.schema.value_types import AUTO, NONE, Flag, Integer, Number, OneOf, Optional, Words
+from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules, section_of
+from qpsearch.space.schema.value_types import AUTO, Integer, OneOf, Optional, Words
 from qpsearch.vocabulary import (
     MULTIPLYING,
     WITH_PRODUCT_UNITS,
-    Activation,
     BlockKind,
     BranchKind,
-    ExponentInit,
     InitKind,
-    LogPadding,
-    Mixing,
     NormKind,
     NormPlacement,
-    NormsAround,
-    Numbers,
-    OutputActivation,
-    Position,
-    Positivity,
-    QuotientKind,
-    Sharing,
-    ShortcutActivation,
     ShortcutKind,
     StemActivation,
     StemPool,
 )
 
-BY_DEPTH: Final = "by_depth"
 BLOCK: Final = Words("block", list(map(str, BlockKind)), "One of your own comes by --import MODULE.")  # and joins these
 
 RULES: Final = SectionField(
@@ -65,135 +53,8 @@ RULES: Final = SectionField(
             doc="Shortcut of a block that changes width or resolution; with identity no block may.",
             rule="Q14, P14",
         ),
-        "quotient": SectionField(
-            doc="Rules of blocks that multiply.",
-            blocks=MULTIPLYING,
-            fields={
-                "activation": LeafField(
-                    type=OneOf(QuotientKind),
-                    default="sigmoid",
-                    doc="What bounds a quotient: sigmoid, or linear with a kink; unbounded and relu have no upper end.",
-                    rule="Q2, Q3, Q8",
-                ),
-                "alpha": LeafField(
-                    type=Optional(BY_DEPTH, Number(1, 16, above=True), is_value=True),
-                    default=BY_DEPTH,
-                    doc="Upper bound of a quotient; by_depth is the paper's (2.0 at 20 layers, 1.8 at 44, 1.7 at 56, "
-                    "1.5 at 110; between them interpolated), and 4 for linear.",
-                    rule="Q3, Q4, Q5",
-                ),
-                "floor": LeafField(
-                    type=Number(-16, 0.99),
-                    default=0.0,
-                    doc="Lower bound of a quotient; below 0 it may change signs; relu has 0.",
-                    rule="Q7",
-                ),
-                "through_one": LeafField(
-                    type=Flag(), default=True, doc="Whether a branch of 0 is a quotient of 1.", rule="Q6"
-                ),
-                "learned_alpha": LeafField(
-                    type=Optional(NONE, OneOf(Sharing)),
-                    default=NONE,
-                    doc="Whether upper bounds are learned, from alpha on: none, one a layer, one a channel.",
-                    rule="Q16",
-                ),
-                "inner_activation": LeafField(
-                    type=OneOf(Activation),
-                    default="relu",
-                    doc="Between the layers of the branch.",
-                    rule="Q11",
-                    blocks=frozenset({BlockKind.QUOTIENT}),
-                ),
-                "shortcut_activation": LeafField(
-                    type=OneOf(ShortcutActivation),
-                    default="quotient",
-                    doc="What follows a projection shortcut.",
-                    rule="Q10",
-                ),
-                "output_activation": LeafField(
-                    type=OneOf(Activation), default="none", doc="What follows the product.", rule="Q12"
-                ),
-            },
-        ),
-        "product_unit": SectionField(
-            doc="Rules of blocks with product units.",
-            blocks=WITH_PRODUCT_UNITS,
-            fields={
-                "position": LeafField(
-                    type=OneOf(Position),
-                    default="second",
-                    doc="Which layers of a branch are product units; the second of a bottleneck is its 3x3.",
-                    rule="P2",
-                ),
-                "inner_activation": LeafField(
-                    type=OneOf(Activation), default="none", doc="Between the layers of the branch.", rule="P3"
-                ),
-                "output_activation": LeafField(
-                    type=OneOf(OutputActivation),
-                    default="auto",
-                    doc="What follows the sum; auto is relu in post placement, none in pre.",
-                    rule="P4",
-                    blocks=frozenset({BlockKind.PRODUCT_UNIT}),
-                ),
-                "norms": LeafField(
-                    type=OneOf(NormsAround),
-                    default="both",
-                    doc="Which of the normalisations next to a product unit are there.",
-                    rule="P6",
-                ),
-                "positivity": LeafField(
-                    type=OneOf(Positivity),
-                    default="max",
-                    doc="How inputs are made positive: max(x, floor), or the smooth ln(exp(x) + exp(floor)).",
-                    rule="P7",
-                ),
-                "threshold": LeafField(
-                    type=OneOf(Sharing),
-                    default="layer",
-                    doc="Floors are learned one a layer or one a channel.",
-                    rule="P8",
-                ),
-                "threshold_init": LeafField(
-                    type=Number(-16, 16),
-                    default=0.0,
-                    doc="Where theta starts; the floor is softplus(theta) + 1e-7, so 0 is 0.69.",
-                    rule="P8",
-                ),
-                "exponent_init": LeafField(
-                    type=OneOf(ExponentInit),
-                    default="small",
-                    doc="How exponents start, where init does not zero them; small is a fifth of kaiming_fan_out.",
-                    rule="P9",
-                ),
-                "exponent_clip": LeafField(
-                    type=Optional(NONE, Number(0.01, 64)),
-                    default=8.0,
-                    doc="Bound on the magnitude of the sum before exp, without which eval mode may overflow.",
-                    rule="P10",
-                ),
-                "padding": LeafField(
-                    type=OneOf(LogPadding),
-                    default="after_log",
-                    doc="Pad the logarithms, so that outside is 1, or the image, so that outside is the floor.",
-                    rule="P11",
-                ),
-                "bias": LeafField(
-                    type=Flag(), default=False, doc="Whether each output has a learned factor.", rule="P12"
-                ),
-                "mixing": LeafField(
-                    type=OneOf(Mixing),
-                    default="dense",
-                    doc="Whether a unit multiplies over all channels or over one.",
-                    rule="P13",
-                ),
-                "numbers": LeafField(
-                    type=OneOf(Numbers),
-                    default="real",
-                    doc="Powers of positive numbers, or the real part of complex powers, which keeps signs.",
-                    rule="P16",
-                ),
-            },
-        ),
+        "quotient": section_of(QuotientRules, "Rules of blocks that multiply.", MULTIPLYING),
+        "product_unit": section_of(ProductUnitRules, "Rules of blocks with product units.", WITH_PRODUCT_UNITS),
     },
 )
 

@@ -7,19 +7,14 @@ leaf's ``doc`` is the sentence that a user is shown about it; ``rule`` is the PA
 from itertools import dropwhile
 from typing import Final
 
+from qpsearch.registry.augmentations import Augmentation
+from qpsearch.registry.datasets import DatasetName
+from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.schema.fields import ConditionsField, Field, LeafField, ListField, SectionField, VariantField
 from qpsearch.space.schema.network import NETWORK, STAGE
 from qpsearch.space.schema.value_types import AUTO, NONE, Bounds, Duration, Integer, Number, OneOf, Optional, StudyName
-from qpsearch.vocabulary import (
-    Augmentation,
-    DatasetName,
-    Metric,
-    Precision,
-    PrunerKind,
-    SamplerKind,
-    ScheduleKind,
-    ScoreKind,
-)
+from qpsearch.vocabulary import Metric, Precision, ScheduleKind, ScoreKind
 
 TRAINING: Final = SectionField(
     doc="The recipe.",
@@ -79,7 +74,8 @@ DATA: Final = SectionField(
             fixed=True,
         ),
         "augment": ListField(
-            type=OneOf(Augmentation, "augmentation"), doc="Random changes of training images: flip, crop."
+            type=OneOf(Augmentation, "augmentation"),
+            doc=f"Random changes of training images: {', '.join(Augmentation)}.",
         ),
     },
 )

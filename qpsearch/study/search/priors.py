@@ -6,18 +6,17 @@ probability of 1/4, 1/2 or 3/4, by confidence, and left to the sampler otherwise
 guess is a function of the search's seed and the trial's number, as every draw is.
 """
 
-import math
 import random
 from collections.abc import Mapping
 from typing import Final, Self
 
+from qpsearch.registry.samplers import SAMPLERS
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.space.domains import Domain
-from qpsearch.vocabulary import Confidence, SamplerKind, Scalar
+from qpsearch.vocabulary import Confidence, Scalar
 
 WEIGHT: Final = {Confidence.LOW: 0.25, Confidence.MEDIUM: 0.5, Confidence.HIGH: 0.75}
-STARTUP: Final = {SamplerKind.TPE: 10, SamplerKind.GP: 10, SamplerKind.RANDOM: math.inf, SamplerKind.GRID: 0}
 
 
 class Priors:
@@ -37,7 +36,7 @@ class Priors:
         """Return the priors of a space; None where it has none."""
         drawn = [(site.parameter, site.domain) for site in space.sites if site.domain is not None]
         found = {name: domain for name, domain in drawn if domain.prior is not None}
-        return cls(found, space.search.seed, STARTUP[space.search.sampler]) if found else None
+        return cls(found, space.search.seed, SAMPLERS[space.search.sampler].startup) if found else None
 
     def guess(self, number: int, draw: int) -> dict[str, Scalar]:
         """Return values for some parameters of a trial; ``draw`` counts its infeasible draws so far."""

@@ -7,8 +7,8 @@ from qpsearch.architecture.candidates import Refusals, candidate, nothing_feasib
 from qpsearch.errors import Infeasible, UserError
 from qpsearch.seeds import derive_seed
 from qpsearch.space import RandomChooser, Space
+from qpsearch.study.search.chooser import OptunaChooser
 from qpsearch.study.search.replica import Replica
-from qpsearch.study.search.samplers import OptunaChooser
 from qpsearch.study.trials.open_trial import Proposal, Rejected
 
 MAX_INFEASIBLE: Final = 300  # draws of the sampler in a row

@@ -14,12 +14,12 @@ from optuna.pruners import BasePruner
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from qpsearch.registry.pruners import PRUNERS, PrunerKind
+from qpsearch.registry.samplers import SAMPLERS, SamplerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.study.search.optuna_logging import quiet_optuna
-from qpsearch.study.search.pruners import PRUNERS
-from qpsearch.study.search.samplers import SAMPLERS
 from qpsearch.study.storage.optuna_tables import DIRECTIONS
-from qpsearch.vocabulary import Direction, PrunerKind, SamplerKind, Scalar
+from qpsearch.vocabulary import Direction, Scalar
 
 VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constraint("feasible", 1.0)
 
@@ -77,7 +77,7 @@ class Replica:
             draw: How many infeasible draws it has had.
             params: Values that stand already; None for those of the guesses.
         """
-        self._study.sampler = SAMPLERS[self._sampler](derive_seed(self._seed, "sampler", number, draw))
+        self._study.sampler = SAMPLERS[self._sampler].build(derive_seed(self._seed, "sampler", number, draw))
         if params is None and self._guesses is not None:
             params = self._guesses.guess(number, draw)
         if params:

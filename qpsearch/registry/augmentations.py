@@ -1,0 +1,72 @@
+"""The augmentations that a space file may name: random changes of a whole batch at once, on its own device."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class Augmentation(StrEnum):
+    """Random changes of training images."""
+
+    FLIP = "flip"
+    CROP = "crop"
+
+
+def augment(images: "Tensor", kinds: tuple[Augmentation, ...], generator: "torch.Generator", size: int) -> "Tensor":
+    """Change each image of a batch at random, in the order of the table.
+
+    Args:
+        images: (N, C, H, W), normalised; shifting brings in zeros, as padding after normalisation does. Images that are
+            kept larger than the network sees them are cut at a random place instead, or, without ``crop``, at their
+            centre.
+        kinds: What to do.
+        generator: On the CPU; draws N numbers a kind, so that the same generator gives the same images.
+        size: Height and width as the network sees an image.
+
+    Returns:
+        (N, C, size, size).
+    """
+    for kind, change in AUGMENTATIONS.items():
+        if kind in kinds:
+            images = change(images, generator, size)
+    return centre(images, size)
+
+
+def centre(images: "Tensor", size: int) -> "Tensor":
+    """Return the middle (N, C, size, size) of images that are kept larger, and others as they are."""
+    margin = (images.shape[-1] - size) // 2
+    return images[:, :, margin : margin + size, margin : margin + size] if margin else images
+
+
+def _flip(images: "Tensor", generator: "torch.Generator", size: int) -> "Tensor":
+    """Mirror each image with probability 1/2."""
+    import torch
+
+    mirrored = torch.rand(len(images), generator=generator) < 0.5
+    return torch.where(mirrored.to(images.device).view(-1, 1, 1, 1), images.flip(3), images)
+
+
+def _crop(images: "Tensor", generator: "torch.Generator", size: int) -> "Tensor":
+    """Cut each image out at its own place; where none is larger, pad by an eighth (4 of 32 pixels, 1 of 8) before."""
+    import torch
+    import torch.nn.functional as F
+
+    n, channels, side, _ = images.shape
+    margin = max(size // 8, 1) if side == size else 0
+    offsets = torch.randint(0, side + 2 * margin - size + 1, (2, n), generator=generator).to(images.device)
+    rows = offsets[0].view(n, 1, 1, 1) + torch.arange(size, device=images.device).view(1, 1, size, 1)
+    columns = offsets[1].view(n, 1, 1, 1) + torch.arange(size, device=images.device).view(1, 1, 1, size)
+    padded = F.pad(images, (margin,) * 4) if margin else images
+    batch = torch.arange(n, device=images.device).view(n, 1, 1, 1)
+    channel = torch.arange(channels, device=images.device).view(1, channels, 1, 1)
+    return padded[batch, channel, rows, columns]
+
+
+AUGMENTATIONS: Final[dict[Augmentation, Callable[["Tensor", "torch.Generator", int], "Tensor"]]] = {
+    Augmentation.FLIP: _flip,
+    Augmentation.CROP: _crop,
+}

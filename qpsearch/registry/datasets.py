@@ -1,0 +1,282 @@
+"""The data sets that a space file may name: the facts about each, and where its images come from.
+
+The facts are fixed, so that a network can be built without loading a data set.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from qpsearch.errors import DataError
+from qpsearch.registry.augmentations import Augmentation
+from qpsearch.vocabulary import WithWords
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+SPLIT_SEED: Final = 620  # the quotient authors' seed; their split itself depended on a file system's order (PAPERS 1.8)
+GALAXY10_URL: Final = "https://zenodo.org/records/10845026/files/Galaxy10_DECals.h5"
+GALAXY10_SHA256: Final = "19aefc477c41bb7f77ff07599a6b82a038dc042f889a111b0d4d98bb755c1571"
+LOADERS: Final = min(os.cpu_count() or 1, 16)  # processes that decode ImageNet's JPEG files
+
+
+class DatasetName(StrEnum):
+    """Data sets that qpsearch can prepare and load."""
+
+    DIGITS = "digits"
+    CIFAR10 = "cifar10"
+    CIFAR100 = "cifar100"
+    SVHN = "svhn"
+    GALAXY10 = "galaxy10"
+    IMAGENET = "imagenet"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """A whole data set: images (N, H, W, C) uint8, labels (N,)."""
+
+    train_images: "npt.NDArray[np.uint8]"
+    train_labels: "npt.NDArray[Any]"
+    test_images: "npt.NDArray[np.uint8]"
+    test_labels: "npt.NDArray[Any]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetFacts:
+    """What is fixed about a data set, so that a network can be built without loading it.
+
+    Attributes:
+        channels: Image channels.
+        size: Height and width in pixels, as the network sees an image.
+        stored_size: Height and width as it is kept, where larger; training cuts a random part out, else the centre.
+        classes: Number of labels.
+        train_images: Size of the official training split, from which validation images are taken.
+        test_images: Size of the test split.
+        peak: Largest pixel value; images are divided by it before normalisation.
+        mean: Per-channel mean of the training images after division by ``peak``; for GALAXY10 that of ImageNet.
+        std: Per-channel standard deviation, likewise.
+        read: Returns the whole set, from downloads in a folder that it fetches where they are missing; None for a set
+            that does not fit into memory.
+        write: Writes such a set into an empty folder, an ``.npy`` file for each field of ``Arrays``, from downloads in
+            another.
+        bundled: Whether it comes with a package that qpsearch depends on, so that no folder is needed.
+    """
+
+    channels: int
+    size: int
+    classes: int
+    train_images: int
+    test_images: int
+    peak: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    stored_size: int = 0
+    read: Callable[[Path], Arrays] | None = None
+    write: Callable[[Path, Path], None] | None = None
+    bundled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data(WithWords):
+    """Which images a network is trained on, and which of them steer the search.
+
+    Attributes:
+        dataset: Which data set.
+        validation: Images taken from the training split, stratified by label.
+        augment: Random changes of training images.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
+
+    dataset: DatasetName
+    validation: int
+    augment: tuple[Augmentation, ...] = ()
+
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def _digits(folder: Path) -> Arrays:
+    """1,797 handwritten digits, 8x8, 17 grey levels; 300 of them, stratified, are the test split."""
+    import numpy as np
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    bunch = load_digits()
+    images = bunch.images.astype(np.uint8)[..., None]
+    labels = bunch.target.astype(np.uint8)
+    test = DATASETS[DatasetName.DIGITS].test_images
+    train_images, test_images, train_labels, test_labels = train_test_split(
+        images, labels, test_size=test, stratify=labels, random_state=SPLIT_SEED
+    )
+    return Arrays(train_images, train_labels, test_images, test_labels)
+
+
+def _cifar(name: str, folder: Path) -> Arrays:
+    import numpy as np
+    from torchvision import datasets
+
+    train, test = (getattr(datasets, name)(root=str(folder), train=train, download=True) for train in (True, False))
+    labels = [np.asarray(part.targets, np.uint8) for part in (train, test)]
+    return Arrays(np.asarray(train.data, np.uint8), labels[0], np.asarray(test.data, np.uint8), labels[1])
+
+
+def _svhn(folder: Path) -> Arrays:
+    """The train split of 73,257 images, without the extra ones, as the quotient paper has it (PAPERS 1.5)."""
+    import numpy as np
+    from torchvision import datasets
+
+    train, test = (datasets.SVHN(root=str(folder), split=split, download=True) for split in ("train", "test"))
+    images = [np.ascontiguousarray(part.data.transpose(0, 2, 3, 1)) for part in (train, test)]
+    labels = [np.asarray(part.labels, np.uint8) for part in (train, test)]
+    return Arrays(images[0], labels[0], images[1], labels[1])
+
+
+def _galaxy10(folder: Path, place: Path) -> None:
+    """Galaxy10 DECaLS has no test split of its own: a tenth, stratified, always the same, is ours."""
+    import numpy as np
+    from rich.progress import track
+    from sklearn.model_selection import train_test_split
+    from torch.hub import download_url_to_file
+
+    try:
+        import h5py
+    except ImportError:
+        raise DataError("galaxy10: is read with h5py. Install it: pip install 'qpsearch[galaxy10]'.") from None
+    source = folder / GALAXY10_URL.rpartition("/")[2]
+    if not source.exists():
+        download_url_to_file(GALAXY10_URL, str(source), hash_prefix=GALAXY10_SHA256)
+    try:
+        opened = h5py.File(source)
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read ({error}). Delete it to fetch it again.") from None
+    with opened as file:
+        labels = np.asarray(file["ans"], np.uint8)
+        test_images = DATASETS[DatasetName.GALAXY10].test_images
+        rows = train_test_split(np.arange(len(labels)), test_size=test_images, stratify=labels, random_state=SPLIT_SEED)
+        for split, own in zip(("train", "test"), map(np.sort, rows), strict=True):
+            images = _new_array(place, split, (len(own), *file["images"].shape[1:]))
+            for index, row in enumerate(track(own, description=f"galaxy10 {split}")):
+                images[index] = file["images"][row]
+            images.flush()
+            np.save(place / f"{split}_labels.npy", labels[own])
+
+
+def _imagenet(folder: Path, place: Path) -> None:
+    """ILSVRC 2012 cannot be downloaded: the user's own train and val folders, one folder a class in each, are read."""
+    import numpy as np
+    from rich.progress import track
+    from torch.utils.data import DataLoader
+    from torchvision import datasets, transforms
+
+    source = folder / "imagenet-jpeg"
+    missing = [str(source / split) for split in ("train", "val") if not (source / split).is_dir()]
+    if missing:
+        raise DataError(
+            f"imagenet: cannot be downloaded; its terms forbid it. Put ILSVRC 2012 (or links to it) at "
+            f"{' and '.join(missing)}, one folder a class in each."
+        )
+    side = DATASETS[DatasetName.IMAGENET].stored_size
+    resized = transforms.Compose([transforms.Resize(side), transforms.CenterCrop(side), transforms.PILToTensor()])
+    found = {name: datasets.ImageFolder(str(source / name), transform=resized) for name in ("train", "val")}
+    facts = DATASETS[DatasetName.IMAGENET]
+    for name, count in (("train", facts.train_images), ("val", facts.test_images)):
+        if len(found[name]) != count:
+            raise DataError(f"{source / name}: has {len(found[name]):,} images, but ILSVRC 2012 has {count:,} there.")
+    if found["train"].classes != found["val"].classes:
+        raise DataError(f"{source}: train and val have other folders of classes. Name those of val as those of train.")
+    for split, name in (("train", "train"), ("test", "val")):
+        files = found[name]
+        images = _new_array(place, split, (len(files), side, side, 3))
+        loader = DataLoader(files, batch_size=64, num_workers=LOADERS)
+        done = 0
+        for batch, _ in track(loader, description=f"imagenet {split}"):
+            images[done : done + len(batch)] = batch.permute(0, 2, 3, 1).numpy()
+            done += len(batch)
+        images.flush()
+        np.save(place / f"{split}_labels.npy", np.asarray(files.targets, np.int64))
+
+
+def _new_array(folder: Path, split: str, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":
+    import numpy as np
+
+    made: np.memmap[Any, np.dtype[np.uint8]] = np.lib.format.open_memmap(
+        folder / f"{split}_images.npy", mode="w+", dtype=np.uint8, shape=shape
+    )
+    return made
+
+
+DATASETS: Final[dict[DatasetName, DatasetFacts]] = {
+    DatasetName.DIGITS: DatasetFacts(
+        channels=1,
+        size=8,
+        classes=10,
+        train_images=1497,
+        test_images=300,
+        peak=16,
+        mean=(0.3053,),
+        std=(0.3760,),
+        read=_digits,
+        bundled=True,  # scikit-learn's
+    ),
+    DatasetName.CIFAR10: DatasetFacts(
+        channels=3,
+        size=32,
+        classes=10,
+        train_images=50_000,
+        test_images=10_000,
+        peak=255,
+        mean=(0.4914, 0.4822, 0.4465),
+        std=(0.2470, 0.2435, 0.2616),
+        read=lambda folder: _cifar("CIFAR10", folder),
+    ),
+    DatasetName.CIFAR100: DatasetFacts(
+        channels=3,
+        size=32,
+        classes=100,
+        train_images=50_000,
+        test_images=10_000,
+        peak=255,
+        mean=(0.5071, 0.4865, 0.4409),
+        std=(0.2673, 0.2564, 0.2762),
+        read=lambda folder: _cifar("CIFAR100", folder),
+    ),
+    DatasetName.SVHN: DatasetFacts(
+        channels=3,
+        size=32,
+        classes=10,
+        train_images=73_257,
+        test_images=26_032,
+        peak=255,
+        mean=(0.4377, 0.4438, 0.4728),
+        std=(0.1980, 0.2010, 0.1970),
+        read=_svhn,
+    ),
+    DatasetName.GALAXY10: DatasetFacts(
+        channels=3,
+        size=256,
+        classes=10,
+        train_images=15_962,
+        test_images=1_774,
+        peak=255,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        write=_galaxy10,
+    ),
+    DatasetName.IMAGENET: DatasetFacts(
+        channels=3,
+        size=224,
+        stored_size=256,
+        classes=1000,
+        train_images=1_281_167,
+        test_images=50_000,
+        peak=255,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        write=_imagenet,
+    ),
+}

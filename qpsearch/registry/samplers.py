@@ -1,0 +1,76 @@
+"""The samplers that a space file may name: who proposes configurations."""
+
+import contextlib
+import math
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+_WARNINGS = threading.Lock()
+
+
+class SamplerKind(StrEnum):
+    """Optuna samplers that a space file may name; ``grid`` tries every point of a finite space once."""
+
+    TPE = "tpe"
+    RANDOM = "random"
+    GP = "gp"
+    GRID = "grid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampler:
+    """A sampler.
+
+    Attributes:
+        build: Makes Optuna's sampler from a seed.
+        startup: The first trial that it proposes by what it has learnt; those before are drawn at random, and near the
+            expert's priors.
+    """
+
+    build: Callable[[int], "BaseSampler"]
+    startup: float
+
+
+@contextlib.contextmanager
+def _experimental_on_purpose() -> Iterator[None]:
+    """Silence what Optuna says of arguments that may change; filters are of the whole process: one thread at a time."""
+    from optuna.exceptions import ExperimentalWarning
+
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield
+
+
+def _tpe(seed: int) -> "BaseSampler":
+    from optuna.samplers import TPESampler
+
+    with _experimental_on_purpose():
+        return TPESampler(seed=seed, multivariate=True, group=True)  # conditional parameters together (HAZARDS 22)
+
+
+def _gp(seed: int) -> "BaseSampler":
+    from optuna.samplers import GPSampler
+
+    with _experimental_on_purpose():
+        return GPSampler(seed=seed)
+
+
+def _random(seed: int) -> "BaseSampler":
+    from optuna.samplers import RandomSampler
+
+    return RandomSampler(seed=seed)
+
+
+SAMPLERS: Final[dict[SamplerKind, Sampler]] = {
+    SamplerKind.TPE: Sampler(build=_tpe, startup=10),
+    SamplerKind.RANDOM: Sampler(build=_random, startup=math.inf),
+    SamplerKind.GP: Sampler(build=_gp, startup=10),
+    SamplerKind.GRID: Sampler(build=_random, startup=0),  # which the grid leaves nothing to draw
+}

@@ -1,0 +1,226 @@
+"""The design rules of blocks: one declaration for each, from which space files are checked and configurations made.
+
+A field of a record is a rule: its type is what a network is built from, its ``setting`` what a space file may say. The
+order of the fields is the order in which parameters are drawn, and that of stored configurations: it never changes.
+"""
+
+import math
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Final
+
+from qpsearch.space.schema.fields import LeafField, SectionField
+from qpsearch.space.schema.value_types import NONE, Flag, Number, OneOf, Optional, ValueType
+from qpsearch.vocabulary import (
+    Activation,
+    BlockKind,
+    ExponentInit,
+    LogPadding,
+    Mixing,
+    NormsAround,
+    Numbers,
+    OutputActivation,
+    Position,
+    Positivity,
+    QuotientKind,
+    Scalar,
+    Sharing,
+    ShortcutActivation,
+    WithWords,
+)
+
+BY_DEPTH: Final = "by_depth"
+
+
+def setting(
+    type_: ValueType,
+    *,
+    default: object,
+    doc: str,
+    rule: str,
+    blocks: frozenset[str] = frozenset(),
+    tried: tuple[Scalar, ...] = (),
+    stored: object = MISSING,
+) -> Any:
+    """Declare a rule.
+
+    Args:
+        type_: What its value may be in a space file.
+        default: The file's spelling of the value that holds where the key is absent.
+        doc: One sentence for the user.
+        rule: The papers' rules that it stands for.
+        blocks: The kinds of block that have it, where those of its section do not all.
+        tried: The numbers that an audit of settings tries; words are all tried.
+        stored: What a configuration means that was stored before the rule was there; none for a rule that has been
+            there from the beginning.
+    """
+    leaf = LeafField(type=type_, default=default, doc=doc, rule=rule, blocks=blocks, tried=tried)
+    return field(default=stored, metadata={"setting": leaf})
+
+
+def section_of(record: type, doc: str, blocks: frozenset[str]) -> SectionField:
+    """Return the section of a space file that the rules of a record make."""
+    return SectionField(
+        doc=doc,
+        blocks=blocks,
+        fields={each.name: each.metadata["setting"] for each in fields(record)},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotientRules(WithWords):
+    """Rules of blocks that multiply (arXiv 2506.00992)."""
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
+
+    activation: QuotientKind = setting(
+        OneOf(QuotientKind),
+        default="sigmoid",
+        doc="What bounds a quotient: sigmoid, or linear with a kink; unbounded and relu have no upper end.",
+        rule="Q2, Q3, Q8",
+        stored=QuotientKind.SIGMOID,
+    )
+    alpha: float = setting(
+        Optional(BY_DEPTH, Number(1, 16, above=True), is_value=True),
+        default=BY_DEPTH,
+        doc="Upper bound of a quotient; by_depth is the paper's (2.0 at 20 layers, 1.8 at 44, 1.7 at 56, "
+        "1.5 at 110; between them interpolated), and 4 for linear.",
+        rule="Q3, Q4, Q5",
+        tried=(1.2, 4.0),
+    )
+    floor: float = setting(
+        Number(-16, 0.99),
+        default=0.0,
+        doc="Lower bound of a quotient; below 0 it may change signs; relu has 0.",
+        rule="Q7",
+        tried=(-1.0, 0.5),
+        stored=0.0,
+    )
+    through_one: bool = setting(
+        Flag(), default=True, doc="Whether a branch of 0 is a quotient of 1.", rule="Q6", stored=True
+    )
+    learned_alpha: Sharing | None = setting(
+        Optional(NONE, OneOf(Sharing)),
+        default=NONE,
+        doc="Whether upper bounds are learned, from alpha on: none, one a layer, one a channel.",
+        rule="Q16",
+        stored=None,
+    )
+    inner_activation: Activation = setting(
+        OneOf(Activation),
+        default="relu",
+        doc="Between the layers of the branch.",
+        rule="Q11",
+        blocks=frozenset({BlockKind.QUOTIENT}),
+        stored=Activation.RELU,
+    )
+    shortcut_activation: ShortcutActivation = setting(
+        OneOf(ShortcutActivation),
+        default="quotient",
+        doc="What follows a projection shortcut.",
+        rule="Q10",
+        stored=ShortcutActivation.QUOTIENT,
+    )
+    output_activation: Activation = setting(
+        OneOf(Activation), default="none", doc="What follows the product.", rule="Q12", stored=Activation.NONE
+    )
+
+    @property
+    def at_one(self) -> float:
+        """The branch output whose quotient is 1."""
+        if self.through_one and self.activation is not QuotientKind.RELU:
+            return 0.0
+        if self.activation is QuotientKind.SIGMOID:
+            return math.log((1 - self.floor) / (self.alpha - 1))
+        return 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductUnitRules(WithWords):
+    """Rules of blocks with product units (arXiv 2505.04397)."""
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
+
+    position: Position = setting(
+        OneOf(Position),
+        default="second",
+        doc="Which layers of a branch are product units; the second of a bottleneck is its 3x3.",
+        rule="P2",
+        stored=Position.SECOND,
+    )
+    inner_activation: Activation = setting(
+        OneOf(Activation), default="none", doc="Between the layers of the branch.", rule="P3", stored=Activation.NONE
+    )
+    output_activation: OutputActivation = setting(
+        OneOf(OutputActivation),
+        default="auto",
+        doc="What follows the sum; auto is relu in post placement, none in pre.",
+        rule="P4",
+        blocks=frozenset({BlockKind.PRODUCT_UNIT}),
+        stored=OutputActivation.AUTO,
+    )
+    norms: NormsAround = setting(
+        OneOf(NormsAround),
+        default="both",
+        doc="Which of the normalisations next to a product unit are there.",
+        rule="P6",
+        stored=NormsAround.BOTH,
+    )
+    positivity: Positivity = setting(
+        OneOf(Positivity),
+        default="max",
+        doc="How inputs are made positive: max(x, floor), or the smooth ln(exp(x) + exp(floor)).",
+        rule="P7",
+        stored=Positivity.MAX,
+    )
+    threshold: Sharing = setting(
+        OneOf(Sharing),
+        default="layer",
+        doc="Floors are learned one a layer or one a channel.",
+        rule="P8",
+        stored=Sharing.LAYER,
+    )
+    threshold_init: float = setting(
+        Number(-16, 16),
+        default=0.0,
+        doc="Where theta starts; the floor is softplus(theta) + 1e-7, so 0 is 0.69.",
+        rule="P8",
+        tried=(-8.0, 4.0),
+        stored=0.0,
+    )
+    exponent_init: ExponentInit = setting(
+        OneOf(ExponentInit),
+        default="small",
+        doc="How exponents start, where init does not zero them; small is a fifth of kaiming_fan_out.",
+        rule="P9",
+    )
+    exponent_clip: float | None = setting(
+        Optional(NONE, Number(0.01, 64)),
+        default=8.0,
+        doc="Bound on the magnitude of the sum before exp, without which eval mode may overflow.",
+        rule="P10",
+        tried=(None, 4.0, 20.0),
+    )
+    padding: LogPadding = setting(
+        OneOf(LogPadding),
+        default="after_log",
+        doc="Pad the logarithms, so that outside is 1, or the image, so that outside is the floor.",
+        rule="P11",
+        stored=LogPadding.AFTER_LOG,
+    )
+    bias: bool = setting(
+        Flag(), default=False, doc="Whether each output has a learned factor.", rule="P12", stored=False
+    )
+    mixing: Mixing = setting(
+        OneOf(Mixing),
+        default="dense",
+        doc="Whether a unit multiplies over all channels or over one.",
+        rule="P13",
+        stored=Mixing.DENSE,
+    )
+    numbers: Numbers = setting(
+        OneOf(Numbers),
+        default="real",
+        doc="Powers of positive numbers, or the real part of complex powers, which keeps signs.",
+        rule="P16",
+        stored=Numbers.REAL,
+    )

@@ -1,0 +1,17 @@
+"""How a trial of Optuna's decides about a space's domains."""
+
+import optuna
+
+from qpsearch.space.domains import Domain
+from qpsearch.vocabulary import Scalar
+
+
+class OptunaChooser:
+    """Lets an Optuna trial decide about each parameter."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self._trial = trial
+
+    def choose(self, name: str, domain: Domain) -> Scalar:
+        """Return the sampler's value."""
+        return domain.suggest(name, self._trial)
