@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import content_hash
-from qpsearch.vocabulary import FailReason, Metric, coerce_words
+from qpsearch.vocabulary import FailReason, Metric, WithWords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class Failed(WithWords):
     """A trial cannot go on; it ends as FAIL.
 
     Attributes:
@@ -142,9 +142,6 @@ class Failed:
 
     reason: FailReason
     detail: str
-
-    def __post_init__(self) -> None:
-        coerce_words(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

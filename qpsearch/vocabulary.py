@@ -7,9 +7,10 @@ never changes once released.
 
 from enum import StrEnum
 from functools import cache
-from types import NoneType
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
+Word = TypeVar("Word", bound=StrEnum)
 Scalar = str | int | float | bool | None  # what a leaf of a space file may hold, and a parameter of a trial
 
 
@@ -326,9 +327,9 @@ def coerce_words(record: object) -> None:
             continue
         field = f"{type(record).__name__}.{name}"
         members: Any = (
-            tuple(_member(kind, item, field) for item in _items(value, field))
+            tuple(as_member(kind, item, field) for item in _items(value, field))
             if is_several
-            else _member(kind, value, field)
+            else as_member(kind, value, field)
         )
         object.__setattr__(record, name, members)
 
@@ -341,9 +342,10 @@ def words_of(record: type) -> dict[str, tuple[type[StrEnum], bool, bool]]:
     """
     found = {}
     for name, hint in get_type_hints(record).items():
-        is_several = get_origin(hint) in (tuple, list)
-        parts = set(get_args(hint)) - {NoneType, ...} if get_args(hint) else {hint}
-        kind = next(iter(parts)) if len(parts) == 1 else None
+        is_several = get_origin(hint) is tuple
+        inside = get_args(hint) if is_several or isinstance(hint, UnionType) else (hint,)
+        parts = [part for part in inside if part not in (NoneType, ...)]
+        kind = parts[0] if len(parts) == 1 else None
         if isinstance(kind, type) and issubclass(kind, StrEnum):
             found[name] = (kind, NoneType in get_args(hint), is_several)
     return found
@@ -355,7 +357,14 @@ def _items(value: object, field: str) -> tuple[object, ...]:
     return tuple(value)
 
 
-def _member(kind: type[StrEnum], value: object, field: str) -> StrEnum:
+def as_member(kind: type[Word], value: object, field: str) -> Word:
+    """Return a member as it is, and a member's value as the member.
+
+    Raises:
+        ValueError: It is neither; the message names field, value and choices.
+    """
+    if isinstance(value, kind):
+        return value
     try:
         return kind(value)  # type: ignore[arg-type]  # what is no word is refused below
     except ValueError:

@@ -28,7 +28,7 @@ from qpsearch.errors import UserError
 from qpsearch.space.space import Objective
 from qpsearch.study.search.optuna_logging import quiet_optuna
 from qpsearch.study.storage.optuna_tables import DIRECTIONS
-from qpsearch.vocabulary import Evaluator
+from qpsearch.vocabulary import Evaluator, WithWords, as_member
 
 FEWEST: Final = 8  # complete trials below which a forest says nothing
 RESAMPLES: Final = 20
@@ -68,7 +68,7 @@ class Importance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImportanceTable:
+class ImportanceTable(WithWords):
     """Importances with all that one must know to read them.
 
     Attributes:
@@ -127,7 +127,9 @@ def importance(
 
     Raises:
         UserError: There are fewer than 8 such trials, or nothing was searched.
+        ValueError: There is no such evaluator.
     """
+    evaluator = as_member(Evaluator, evaluator, "evaluator")
     used = [
         _of_one_objective(trial)
         for trial in trials

@@ -10,6 +10,7 @@ from typing import Any
 
 from qpsearch.space.space import Objective
 from qpsearch.study.records import TrialRecord
+from qpsearch.vocabulary import as_member
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -54,6 +55,7 @@ def write_tables(trials: Rows, epochs: Rows, kind: TableFormat, folder: Path, na
 
     CSV and Parquet give ``NAME-trials`` and ``NAME-epochs``, JSON one document ``NAME.json`` without NaN.
     """
+    kind = as_member(TableFormat, kind, "kind")
     folder.mkdir(parents=True, exist_ok=True)
     if kind is TableFormat.JSON:
         path = folder / f"{name}.json"

@@ -22,6 +22,7 @@ from qpsearch.vocabulary import (
     ShortcutKind,
     StemActivation,
     StemPool,
+    WithWords,
 )
 
 BOTTLENECK: Final = 4  # a bottleneck has a fourth of its stage's channels inside
@@ -49,7 +50,7 @@ class ProductUnit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Norm:
+class Norm(WithWords):
     """A normalisation; ``none`` is no layer at all."""
 
     kind: NormKind
@@ -57,7 +58,7 @@ class Norm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pointwise:
+class Pointwise(WithWords):
     """An activation."""
 
     kind: Activation

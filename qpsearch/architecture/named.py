@@ -34,11 +34,12 @@ from qpsearch.vocabulary import (
     ShortcutKind,
     StemActivation,
     StemPool,
+    WithWords,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class Family(WithWords):
     """What the networks of a family share.
 
     Attributes:

@@ -17,11 +17,11 @@ from qpsearch.architecture.config import Network
 from qpsearch.models.layers import ProductUnit2d
 from qpsearch.models.network import DTYPES, ResidualNetwork, build_model
 from qpsearch.models.product_unit import positive_floor
-from qpsearch.vocabulary import Numbers, Positivity, Precision
+from qpsearch.vocabulary import Numbers, Positivity, Precision, WithWords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditPlan:
+class AuditPlan(WithWords):
     """How a network is audited.
 
     Attributes:
@@ -44,7 +44,7 @@ class AuditPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(WithWords):
     """One forward and backward pass.
 
     Attributes:
@@ -112,7 +112,7 @@ def _audit(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Trained:
+class _Trained(WithWords):
     """A network with what trains it."""
 
     model: ResidualNetwork

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from qpsearch.models.product_unit import FusedProductUnit, plain_product_unit2d
-from qpsearch.vocabulary import LogPadding, Numbers, Positivity
+from qpsearch.vocabulary import LogPadding, Numbers, Positivity, as_member
 
 
 def bounded_quotient(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, through_one: bool = True) -> Tensor:
@@ -104,8 +104,13 @@ def product_unit2d(
     Returns:
         (N, C', H / s, W / s), positive if real; in float32 finite wherever the sum stays below 88, and 0 below -103.
 
+    Raises:
+        ValueError: ``positivity``, ``padding`` or ``numbers`` is not one of its words.
+
     Source: PAPERS section 2.2, P-3A's form, and 2.9 (rules P1, P7, P8, P10-P13, P16).
     """
+    positivity = as_member(Positivity, positivity, "positivity")
+    padding, numbers = as_member(LogPadding, padding, "padding"), as_member(Numbers, numbers, "numbers")
     with _full_precision(x.device.type):
         if x.dtype in (torch.float16, torch.bfloat16):
             x = x.float()

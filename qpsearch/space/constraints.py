@@ -38,7 +38,7 @@ from qpsearch.space.leaves import (
     sites,
 )
 from qpsearch.space.schema.value_types import shown
-from qpsearch.vocabulary import Metric, Scalar
+from qpsearch.vocabulary import Metric, Scalar, WithWords
 
 Paths = Mapping[str, list[Leaf]]
 SETTLED: Final = "refers to no parameter of this space: the condition is always true or always false"
@@ -46,7 +46,7 @@ COSTS = tuple(metric.value for metric in Metric if metric.is_cost)
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(WithWords):
     """Bounds on a cost of the network, both included."""
 
     metric: Metric

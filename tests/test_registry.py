@@ -1,0 +1,43 @@
+"""Every name that a space file may have stands in its table, and every entry of a table has a name."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import pytest
+import torch
+
+from qpsearch.architecture.blocks import BLOCKS
+from qpsearch.registry.augmentations import AUGMENTATIONS, Augmentation, augment
+from qpsearch.registry.datasets import DATASETS, DatasetName
+from qpsearch.registry.pruners import PRUNERS, PrunerKind
+from qpsearch.registry.samplers import SAMPLERS, SamplerKind
+from qpsearch.vocabulary import BlockKind
+
+TABLES: list[tuple[type[StrEnum], Mapping[str, object]]] = [
+    (Augmentation, AUGMENTATIONS),
+    (DatasetName, DATASETS),
+    (PrunerKind, PRUNERS),
+    (SamplerKind, SAMPLERS),
+    (BlockKind, BLOCKS),
+]
+
+
+@pytest.mark.parametrize(("names", "table"), TABLES, ids=lambda part: getattr(part, "__name__", ""))
+def test_names_and_tables_agree(names: type[StrEnum], table: Mapping[str, object]) -> None:
+    assert list(table) == list(names)
+
+
+@pytest.mark.parametrize("name", DatasetName)
+def test_a_data_set_can_be_had_in_one_way(name: DatasetName) -> None:
+    facts = DATASETS[name]
+    assert (facts.read is None) != (facts.write is None)
+    assert len(facts.mean) == len(facts.std) == facts.channels
+
+
+@pytest.mark.parametrize("kind", Augmentation)
+def test_an_augmentation_changes_images_and_repeats_itself(kind: Augmentation) -> None:
+    images = torch.randn(64, 3, 8, 8)
+    first, again = (augment(images, (kind,), torch.Generator().manual_seed(1), 8) for _ in range(2))
+    assert torch.equal(first, again)
+    assert first.shape == images.shape
+    assert not torch.equal(first, images)
