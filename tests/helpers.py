@@ -9,6 +9,7 @@ from sqlalchemy import text
 from qpsearch.protocol import Assignment, EpochReport, Place, Progress
 from qpsearch.space import Space
 from qpsearch.study import opening
+from qpsearch.study.drivers.clock import SYSTEM, Clock
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Event
@@ -17,8 +18,10 @@ HERE = Place(host="here", device="cpu", threads=1, memory_format="contiguous")
 SPACES = sorted((Path(__file__).parent.parent / "spaces").glob("*.yaml"))
 
 
-def new_ledger(url: str, space: Space, listener: Callable[[Event], None] = lambda event: None) -> Ledger:
-    return Ledger(opening.create(Database.create(url), space, source="test"), listener)
+def new_ledger(
+    url: str, space: Space, listener: Callable[[Event], None] = lambda event: None, clock: Clock = SYSTEM
+) -> Ledger:
+    return Ledger(opening.create(Database.create(url), space, source="test", clock=clock), listener)
 
 
 def resumed_ledger(url: str, name: str = "scripted", **options: Any) -> Ledger:

@@ -7,7 +7,6 @@ drivers may each have a ledger of one study: ``Transactions`` puts their steps i
 """
 
 import contextlib
-import time
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
@@ -58,15 +57,12 @@ class Ledger:
     Args:
         opened: The study, as ``opening.create`` or ``resume`` returned it.
         listener: Is told what happens.
-        clock: Tells Unix seconds, which are stored for people to read; only monotonic time decides.
 
     Attributes:
         gpus: GPUs, or the share of one, that each attempt holds.
     """
 
-    def __init__(
-        self, opened: Opened, listener: Listener = lambda event: None, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, opened: Opened, listener: Listener = lambda event: None) -> None:
         self._database: Database = opened.database
         self._space: Space = opened.space
         self._study_id, self._lease_id = opened.study_id, opened.lease_id
@@ -74,15 +70,22 @@ class Ledger:
         self._next = opened.next_number
         self._running: dict[int, OpenTrial] = {}
         self._idle_since: float | None = None
-        self._listener, self._clock = listener, clock
+        self._listener, self._clock = listener, opened.clock
         self.name: str = opened.name
         self.gpus = 0.0
         self.checkpoints: CheckpointFolder = opened.checkpoints
         self._peers = Peers(opened.study_id, opened.replica, opened.space.search.objective, opened.open, listener)
         self._proposer = Proposer(opened.space, opened.replica)
-        self._heart = Heartbeat(self._database, self._study_id, opened.uid, self._lease_id)
+        self._heart = Heartbeat(self._database, self._study_id, opened.uid, self._lease_id, self._clock)
         self._transactions = Transactions(
-            self._database, self._study_id, opened.uid, self._lease_id, opened.revision, self._follow, listener
+            self._database,
+            self._study_id,
+            opened.uid,
+            self._lease_id,
+            opened.revision,
+            self._follow,
+            listener,
+            self._clock,
         )
         self._spending = opened.spending
         self._looked = float("-inf")
@@ -151,7 +154,7 @@ class Ledger:
         if self._replica.known < self.budget.trials or self._peers.waiting:
             self._idle_since = None
             return False
-        self._idle_since = self._idle_since or time.monotonic()
+        self._idle_since = self._idle_since or self._clock.monotonic()
         return all(self._heart.alive(holder, self._idle_since) for holder in self._peers.holders)
 
     def ask(self) -> Assignment | None:
@@ -168,7 +171,7 @@ class Ledger:
         trial = self._claim() or self._make()
         if trial is None:
             return None
-        trial.began = time.monotonic()
+        trial.began = self._clock.monotonic()
         self._running[trial.number] = trial
         self._listener(
             Started(
@@ -210,10 +213,10 @@ class Ledger:
         done = trial.is_done()
         state = TrialState.COMPLETE if done else TrialState.PRUNED if stop else None
         results = trial.results(self._space.search) if done else trial.last_values
-        seconds = time.monotonic() - trial.began
+        seconds = self._clock.monotonic() - trial.began
 
         def step(connection: Connection, revision: int) -> None:
-            now = self._clock()
+            now = self._clock.now()
             place = None if trial.placed else progress.place
             rows.touch(connection, trial.trial_id, revision)
             rows.update_attempt(connection, trial, seconds, 0.0 if is_new else report.seconds, place)
@@ -247,12 +250,12 @@ class Ledger:
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
             return
-        seconds = time.monotonic() - trial.began
+        seconds = self._clock.monotonic() - trial.began
 
         def step(connection: Connection, revision: int) -> None:
             rows.touch(connection, trial.trial_id, revision)
-            rows.end_attempt(connection, trial, Ending.FAILED, self._clock(), seconds, failed)
-            close_trial(connection, trial.trial_id, TrialState.FAIL, (), self._clock())
+            rows.end_attempt(connection, trial, Ending.FAILED, self._clock.now(), seconds, failed)
+            close_trial(connection, trial.trial_id, TrialState.FAIL, (), self._clock.now())
             # for Optuna's own tools, which do not read our tables
             insert_attrs(connection, user_attrs, trial.trial_id, {"reason": failed.reason.value})
 
@@ -293,8 +296,8 @@ class Ledger:
 
     def _leave(self, connection: Connection, revision: int) -> None:
         """Release the lease; an attempt that an interrupt left half begun must not seem to run for ever."""
-        rows.end_attempts_of(connection, self._lease_id, self._clock(), revision)
-        lease.release(connection, self._lease_id, self._heart.seconds, self._clock())
+        rows.end_attempts_of(connection, self._lease_id, self._clock.now(), revision)
+        lease.release(connection, self._lease_id, self._heart.seconds, self._clock.now())
 
     def _claim(self) -> OpenTrial | None:
         """Take an open trial that nobody runs; None where there is none, or others were quicker."""
@@ -335,21 +338,23 @@ class Ledger:
         self._next = next_number(connection, self._study_id)
         if self._next != proposal.number or self._replica.known >= self.budget.trials:
             return None
-        trial = rows.insert_new_trial(connection, self._study_id, proposal, self._space.search, revision, self._clock())
+        trial = rows.insert_new_trial(
+            connection, self._study_id, proposal, self._space.search, revision, self._clock.now()
+        )
         self._insert_attempt(connection, trial.trial_id, 1)
         trial.holder = self._lease_id
         return trial
 
     def _insert_attempt(self, connection: Connection, trial_id: int, number: int) -> None:
-        rows.insert_attempt(connection, trial_id, number, self._lease_id, self.gpus, self._clock())
+        rows.insert_attempt(connection, trial_id, number, self._lease_id, self.gpus, self._clock.now())
 
     def _release(self, trial: OpenTrial, ending: Ending, failed: Failed | None = None) -> None:
         """End an attempt whose trial stays open."""
-        seconds = time.monotonic() - trial.began
+        seconds = self._clock.monotonic() - trial.began
 
         def step(connection: Connection, revision: int) -> None:
             rows.touch(connection, trial.trial_id, revision)
-            rows.end_attempt(connection, trial, ending, self._clock(), seconds, failed)
+            rows.end_attempt(connection, trial, ending, self._clock.now(), seconds, failed)
 
         self._transactions.write(step)
         self._spending.add_attempt(seconds * self.gpus)
@@ -359,7 +364,7 @@ class Ledger:
 
     def _forget(self, trial: OpenTrial, state: TrialState, results: tuple[float, ...], failed: Failed | None) -> Closed:
         """After the transaction: the trial has ended. Returns what to tell the listener."""
-        self._spending.add_attempt((time.monotonic() - trial.began) * self.gpus)
+        self._spending.add_attempt((self._clock.monotonic() - trial.began) * self.gpus)
         self._replica.close(trial.number, state, results)
         del self._running[trial.number]
         if state is TrialState.COMPLETE:
@@ -372,14 +377,14 @@ class Ledger:
 
     def _look_around(self) -> None:
         """Now and then, follow the other drivers, and take over what those that are gone have left."""
-        if time.monotonic() - self._looked < LOOK_S:
+        if self._clock.monotonic() - self._looked < LOOK_S:
             return
-        self._looked = time.monotonic()
+        self._looked = self._clock.monotonic()
         self._heart.check()
         for holder in self._heart.gone:
 
             def step(connection: Connection, revision: int, holder: lease.Lease = holder) -> list[int] | None:
-                now = self._clock()
+                now = self._clock.now()
                 return supersede(connection, self._study_id, holder, now, revision, unless_it_moved=True)
 
             left = self._transactions.write(step)
@@ -394,5 +399,5 @@ class Ledger:
         self._spending.follow(connection)
 
     def _now_running_gpu_s(self) -> float:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         return self.gpus * sum(now - trial.began for trial in self._running.values())

@@ -8,7 +8,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +27,7 @@ from qpsearch.space import Space, parse_space
 from qpsearch.space.space import Budget, Objective, Resources
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import Spending, budget_of
+from qpsearch.study.drivers.clock import SYSTEM, Clock
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.peers import supersede
 from qpsearch.study.drivers.transactions import move_revision
@@ -63,6 +63,7 @@ class Opened:
         ended: The other trials.
         others: Drivers that work on the study.
         checkpoints: Where the study's checkpoints lie.
+        clock: The time.
     """
 
     database: Database
@@ -79,6 +80,7 @@ class Opened:
     ended: tuple[FrozenTrial, ...]
     others: tuple[Driver, ...]
     checkpoints: CheckpointFolder
+    clock: Clock
 
     def so_far(self) -> tuple[int, tuple[float, int] | None]:
         """Return how many trials have ended, and value and number of the best complete one."""
@@ -97,7 +99,7 @@ def create(
     *,
     source: str,
     artifacts: str | None = None,
-    clock: Callable[[], float] = time.time,
+    clock: Clock = SYSTEM,
 ) -> Opened:
     """Make a study from a space.
 
@@ -106,12 +108,12 @@ def create(
         space: What is searched; its ``study`` is the name.
         source: Where the space came from, for the record.
         artifacts: Folder or URI below which checkpoints go; None for the folder beside an SQLite file.
-        clock: Tells Unix seconds.
+        clock: The time.
 
     Raises:
         StudyExists: There is a study of that name.
     """
-    now, uid = clock(), uuid.uuid4().hex
+    now, uid = clock.now(), uuid.uuid4().hex
     root = artifacts if artifacts is not None or database.file is not None else default_root(database)
 
     def step(connection: Connection) -> tuple[int, int, Spending]:
@@ -141,6 +143,7 @@ def create(
         ended=(),
         others=(),
         checkpoints=_folder(root or default_root(database), space.study, uid),
+        clock=clock,
     )
 
 
@@ -187,7 +190,7 @@ def resume(
     *,
     budget: Callable[[Budget], Budget] = lambda stored: stored,
     take_over: bool = False,
-    clock: Callable[[], float] = time.time,
+    clock: Clock = SYSTEM,
     wait: Callable[[float], None] = lambda left_s: None,
 ) -> Opened:
     """Take a study up again, or join the drivers that work on it.
@@ -201,7 +204,7 @@ def resume(
         name: The study's name.
         budget: Makes the new budget from the stored one.
         take_over: End the leases of all other drivers at once; one that lives stops at its next step.
-        clock: Tells Unix seconds.
+        clock: The time.
         wait: Is told the seconds left while a driver on another host is watched for signs of life.
 
     Raises:
@@ -212,7 +215,7 @@ def resume(
     gone = [
         holder
         for holder in database.read(lambda c: lease.standing(c, study))
-        if take_over or _is_gone(database, study, holder, here, name, wait)
+        if take_over or _is_gone(database, study, holder, here, name, wait, clock)
     ]
 
     def step(connection: Connection) -> Opened:
@@ -220,7 +223,7 @@ def resume(
         revision = move_revision(connection, study, facts.uid)  # one driver at a time from here on
         facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
         for holder in lease.standing(connection, study) if take_over else gone:
-            supersede(connection, study, holder, clock(), revision, unless_it_moved=not take_over)
+            supersede(connection, study, holder, clock.now(), revision, unless_it_moved=not take_over)
         space = stored_space(facts, name)
         asked = budget(space.search.budget)
         set_budget(connection, study, asked)
@@ -228,7 +231,7 @@ def resume(
         found = read_trials(connection, study)
         replica, open_trials = _rebuild(connection, study, space, facts.first_name, found)
         others = tuple(holder.driver for holder in lease.standing(connection, study))
-        lease_id = lease.take(connection, study, here, clock())
+        lease_id = lease.take(connection, study, here, clock.now())
         return Opened(
             database=database,
             name=name,
@@ -244,6 +247,7 @@ def resume(
             ended=tuple(trial for trial in found if trial.state.is_finished()),
             others=others,
             checkpoints=checkpoints_of(database, facts),
+            clock=clock,
         )
 
     opened = database.write(step)
@@ -309,7 +313,13 @@ def environment() -> dict[str, Any]:
 
 
 def _is_gone(
-    database: Database, study: int, holder: lease.Lease, here: Driver, name: str, wait: Callable[[float], None]
+    database: Database,
+    study: int,
+    holder: lease.Lease,
+    here: Driver,
+    name: str,
+    wait: Callable[[float], None],
+    clock: Clock,
 ) -> bool:
     """Tell whether a lease's holder is gone; raise StudyBusy where it lives and cannot be joined."""
     gone = holder.expired_on(here)
@@ -320,7 +330,7 @@ def _is_gone(
         held = {other.lease_id: other.beat for other in database.read(lambda c: lease.standing(c, study))}
         return held.get(holder.lease_id)
 
-    if not lease.wait_until_silent(beat, lease_s=lease.LEASE_S, monotonic=time.monotonic, sleep=time.sleep, tell=wait):
+    if not lease.wait_until_silent(beat, lease_s=lease.LEASE_S, clock=clock, tell=wait):
         raise StudyBusy(
             f"study {name!r} is being run by {holder.driver}. An SQLite file cannot be shared between hosts: "
             "wait for it, stop that process first, or keep the study in PostgreSQL."

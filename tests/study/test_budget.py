@@ -6,6 +6,7 @@ from qpsearch.protocol import Failed
 from qpsearch.space import parse_space
 from qpsearch.study import queries
 from qpsearch.study.drivers.budget import covered
+from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason
@@ -64,10 +65,10 @@ def reading_opened(url: str, **bounds: float) -> Ledger:
     return Ledger(opening.resume(Database.create(url), "scripted", budget=lambda b: b.updated(**bounds)))  # type: ignore[arg-type]
 
 
-def test_gpu_hours_count_shares_of_a_gpu_and_running_attempts(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_hours_count_shares_of_a_gpu_and_running_attempts(url: str) -> None:
     now = [1000.0]
-    monkeypatch.setattr("qpsearch.study.ledger.time.monotonic", lambda: now[0])
-    with new_ledger(url, parse_space(bounded("{gpu_hours: 1}"))) as ledger:
+    clock = Clock(monotonic=lambda: now[0])
+    with new_ledger(url, parse_space(bounded("{gpu_hours: 1}")), clock=clock) as ledger:
         ledger.gpus = 0.5
         one, two = ledger.ask(), ledger.ask()
         assert one is not None
@@ -89,10 +90,11 @@ def test_wall_time_counts_drivers_side_by_side_once() -> None:
     assert covered([(0, 10), (5, 12), (20, 21), (20.5, 20.7)]) == 13
 
 
-def test_wall_time_ends_a_study(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with new_ledger(url, parse_space(bounded("{time: 1h}"))) as ledger:
+def test_wall_time_ends_a_study(url: str) -> None:
+    now = [0.0]
+    with new_ledger(url, parse_space(bounded("{time: 1h}")), clock=Clock(monotonic=lambda: now[0])) as ledger:
         assert ledger.ask() is not None
-        ledger._heart._began -= 3601
+        now[0] += 3601
         assert ledger.spent == "1 h of wall time"
         assert ledger.ask() is None
     assert rows(url, "SELECT seconds > 3600 FROM qpsearch_leases") == [(True,)]
@@ -100,10 +102,11 @@ def test_wall_time_ends_a_study(url: str, monkeypatch: pytest.MonkeyPatch) -> No
         assert later.spent == "1 h of wall time"
 
 
-def test_accounts_tell_useful_from_repeated_work_by_block(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accounts_tell_useful_from_repeated_work_by_block(url: str) -> None:
     now = [0.0]
-    monkeypatch.setattr("qpsearch.study.ledger.time.monotonic", lambda: now[0])
-    with new_ledger(url, parse_space(space_text(Behaviour.IMPROVES, trials=2, sampler="random"))) as ledger:
+    clock = Clock(monotonic=lambda: now[0])
+    space = parse_space(space_text(Behaviour.IMPROVES, trials=2, sampler="random"))
+    with new_ledger(url, space, clock=clock) as ledger:
         for _ in range(2):
             assignment = ledger.ask()
             assert assignment is not None

@@ -13,6 +13,7 @@ from qpsearch.space import Space
 from qpsearch.space.space import Budget
 from qpsearch.study import opening, queries
 from qpsearch.study.drivers import lease
+from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.drivers.lease import Driver, Lease
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
@@ -128,7 +129,7 @@ def test_another_boot_of_this_host_is_gone_but_another_host_or_container_can_onl
     assert on(here.host, f"another-machine-of-that-name {boot}x pid:[1]") is None
 
 
-class Clock:
+class Hands:
     def __init__(self) -> None:
         self.now = 0.0
 
@@ -141,13 +142,15 @@ class Clock:
 
 @pytest.mark.parametrize(("beats", "gone"), [([5], True), ([5, 5, 5, 6], False), ([5, 5, None], True)])
 def test_a_driver_elsewhere_is_judged_by_its_counter(beats: list[int | None], gone: bool) -> None:
-    clock, told, left = Clock(), [], list(beats)
+    clock, told, left = Hands(), [], list(beats)
 
     def beat() -> int | None:
         return left.pop(0) if len(left) > 1 else left[0]
 
     assert (
-        lease.wait_until_silent(beat, lease_s=60, monotonic=clock.monotonic, sleep=clock.sleep, tell=told.append)
+        lease.wait_until_silent(
+            beat, lease_s=60, clock=Clock(monotonic=clock.monotonic, sleep=clock.sleep), tell=told.append
+        )
         is gone
     )
     assert told[0] == 60

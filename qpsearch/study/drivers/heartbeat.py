@@ -1,10 +1,10 @@
 """Keeping a lease alive while its driver is busy or waits, and watching the other drivers of the study."""
 
 import threading
-import time
 
 from qpsearch.errors import StorageError
 from qpsearch.study.drivers import lease
+from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.drivers.lease import Driver, Lease
 from qpsearch.study.storage.database import Database
 
@@ -17,10 +17,11 @@ class Heartbeat:
     read; so neither a jump of a clock nor an outage of the database makes a driver look dead.
     """
 
-    def __init__(self, database: Database, study_id: int, uid: str, lease_id: int) -> None:
+    def __init__(self, database: Database, study_id: int, uid: str, lease_id: int, clock: Clock) -> None:
         self._database, self._study_id, self._uid, self._lease_id = database, study_id, uid, lease_id
+        self._clock = clock
         self._ended: BaseException | None = None
-        self._began = time.monotonic()
+        self._began = self._clock.monotonic()
         self._here = Driver.this()
         self._seen: dict[int, tuple[int, float, float, Lease]] = {}  # counter, since when, when it last moved
         self._gone: dict[int, Lease] = {}
@@ -30,7 +31,7 @@ class Heartbeat:
     @property
     def seconds(self) -> float:
         """How long the lease has been held."""
-        return time.monotonic() - self._began
+        return self._clock.monotonic() - self._began
 
     @property
     def gone(self) -> list[Lease]:
@@ -71,7 +72,7 @@ class Heartbeat:
                 return
 
     def _look(self, standing: list[Lease]) -> None:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         others = {other.lease_id: other for other in standing if other.lease_id != self._lease_id}
         self._seen = {key: seen for key, seen in self._seen.items() if key in others}
         self._gone = {key: gone for key, gone in self._gone.items() if key in others}

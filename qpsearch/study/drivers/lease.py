@@ -17,6 +17,7 @@ import psutil
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from qpsearch.errors import Superseded
+from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.storage.tables import leases, study_facts
 
 LEASE_S: Final = 60.0
@@ -196,8 +197,7 @@ def wait_until_silent(
     beat: Callable[[], int | None],
     *,
     lease_s: float,
-    monotonic: Callable[[], float],
-    sleep: Callable[[float], None],
+    clock: Clock,
     tell: Callable[[float], None],
 ) -> bool:
     """Watch another host's driver for one lease.
@@ -205,17 +205,16 @@ def wait_until_silent(
     Args:
         beat: Reads its counter; None once its lease has ended.
         lease_s: How long a counter may stand still.
-        monotonic: The observer's clock.
-        sleep: Waits.
+        clock: The observer's.
         tell: Is told the seconds that are left.
 
     Returns:
         True when it is gone, False when its counter moved.
     """
-    first, began = beat(), monotonic()
-    while (left := began + lease_s - monotonic()) > 0:
+    first, began = beat(), clock.monotonic()
+    while (left := began + lease_s - clock.monotonic()) > 0:
         tell(left)
-        sleep(min(left, lease_s / 20))
+        clock.sleep(min(left, lease_s / 20))
         if (now := beat()) != first:
             return now is None
     return True

@@ -6,7 +6,6 @@ it decides. Then it asserts its lease and counts itself there: when a connection
 commit, the count tells whether the step is in the database.
 """
 
-import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -14,6 +13,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from qpsearch.errors import StorageAway
 from qpsearch.study.drivers import lease
+from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.tables import study_facts
 from qpsearch.study.trials.events import Event, StorageBack, StorageGone
@@ -44,6 +44,7 @@ class Transactions:
         revision: The study's revision up to which this driver knows everything.
         follow: Is called inside the transaction with the revision known so far when others have written.
         tell: Is told when the database goes away and when it comes back.
+        clock: The time.
 
     Attributes:
         is_over: Tells whether the user wants no more waiting.
@@ -58,11 +59,12 @@ class Transactions:
         revision: int,
         follow: Callable[[Connection, int], None],
         tell: Callable[[Event], None],
+        clock: Clock,
     ) -> None:
         self._database, self._study_id, self._uid, self._lease_id = database, study_id, uid, lease_id
         self.is_over: Callable[[], bool] = lambda: False
         self._known, self._written = revision, 0
-        self._follow, self._tell = follow, tell
+        self._follow, self._tell, self._clock = follow, tell, clock
 
     def write(self, step: Step[T]) -> T:
         """Run a step in a transaction; wait where the database is away, for ten minutes at most.
@@ -110,14 +112,14 @@ class Transactions:
         return revision
 
     def _patiently(self, action: Callable[[], None]) -> None:
-        began, wait_s = time.monotonic(), FIRST_WAIT_S
+        began, wait_s = self._clock.monotonic(), FIRST_WAIT_S
         told = False
         while True:
             try:
                 action()
                 break
             except StorageAway as error:
-                if time.monotonic() - began > PATIENCE_S or self.is_over():
+                if self._clock.monotonic() - began > PATIENCE_S or self.is_over():
                     raise
                 if not told:
                     self._tell(StorageGone(detail=str(error), patience_s=PATIENCE_S))
@@ -125,13 +127,13 @@ class Transactions:
                 self._sleep(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
         if told:
-            self._tell(StorageBack(seconds=time.monotonic() - began))
+            self._tell(StorageBack(seconds=self._clock.monotonic() - began))
 
     def _sleep(self, seconds: float) -> None:
         """Wait, but not longer than the user wants to."""
-        until = time.monotonic() + seconds
-        while not self.is_over() and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, 0.1))
+        until = self._clock.monotonic() + seconds
+        while not self.is_over() and (left := until - self._clock.monotonic()) > 0:
+            self._clock.sleep(min(left, 0.1))
 
 
 def move_revision(connection: Connection, study_id: int, uid: str) -> int:
