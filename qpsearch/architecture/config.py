@@ -5,7 +5,6 @@ training) reads nothing else, and its JSON is stored with each trial, so that an
 database alone. A default here is what a configuration means that was stored before the field was.
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -189,11 +188,6 @@ class TrialConfig(_Strict):
             ValueError: It is something else.
         """
         return _json().validate_json(text)
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash by which two trials with the same configuration are told to be one point."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
 @cache

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.cli.console import open_console, open_table
 from qpsearch.cli.options import (
     DEFAULT_STORAGE,
     Json,
@@ -24,8 +23,6 @@ from qpsearch.run.machine import data_folder, has_gpu, prepare_data
 
 if TYPE_CHECKING:
     from qpsearch.study.queries import KeptRun
-
-PIPE_WIDTH = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,18 +152,11 @@ def _row(tested: Tested) -> dict[str, Any]:
 
 
 def _print(study: str, tested: list[Tested], levels: list[float], target: float | None) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
+    console = open_console(soft_wrap=True)
     console.print(f"study {study}: accuracy on test images, mean (sd over runs)")
     to_target = [f"epochs to {target:g} (validation)"] if target is not None else []
-    table = Table(
-        "trial",
-        "blocks",
-        "runs",
-        *(f"poisson:{level:g}" if level else "clean" for level in levels),
-        *to_target,
-        box=None,
+    table = open_table(
+        "trial", "blocks", "runs", *(f"poisson:{level:g}" if level else "clean" for level in levels), *to_target
     )
     for each in tested:
         cells = [f"{statistics.mean(values):.4f} ({_spread(values)})" for values in each.accuracies.values()]

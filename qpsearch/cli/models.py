@@ -6,9 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import Network
@@ -18,6 +16,7 @@ from qpsearch.architecture.paper_rules import PAPER_RULES, PaperRule, yaml_text
 from qpsearch.architecture.plugins import blamed
 from qpsearch.architecture.resolve import check_shapes
 from qpsearch.architecture.variations import one_at_a_time
+from qpsearch.cli.console import open_console, open_table
 from qpsearch.cli.options import Json, print_json
 from qpsearch.cli.rules_table import described, markdown, short, values_of
 from qpsearch.errors import Infeasible, UserError, nearest
@@ -27,7 +26,6 @@ from qpsearch.vocabulary import Precision
 if TYPE_CHECKING:
     from qpsearch.models.audit import AuditPlan, Look
 
-PIPE_WIDTH = 200
 LOOK = "{:<9} {:>7} {:>6}  {:<5}  {:<10}  {:<10}  {:<23}  {:<23}  {:>8}  {}"  # a line of an audit
 LOOKED_AT = (
     "precision",
@@ -60,10 +58,10 @@ def list_(as_json: Json = False) -> None:
             {"models": [{"name": name} | asdict(cost(network)) | {"source": source} for name, source, network in rows]}
         )
         return
-    table = _table("name", ">parameters", ">MACs", ">activations", ">layers", "source")
+    table = open_table("name", ">parameters", ">MACs", ">activations", ">layers", "source")
     for name, source, network in rows:
         table.add_row(name, *_costs(cost(network)), str(network.layers), source)
-    _console().print(table)
+    open_console(soft_wrap=True).print(table)
 
 
 @app.command("show")
@@ -79,11 +77,11 @@ def show(name: NetworkName, classes: Classes = None, width: Width = None, as_jso
         image = [network.channels, network.size, network.size]
         print_json({"name": name} | asdict(total) | {"image": image, "blocks": network.blocks, "layers": rows})
         return
-    table = _table("layer", "kind", ">output", ">parameters", ">MACs", ">activations")
+    table = open_table("layer", "kind", ">output", ">parameters", ">MACs", ">activations")
     for layer in layers:
         shape = "x".join(map(str, layer.shape))
         table.add_row(layer.name, escape(layer.kind), shape, *_costs(layer.cost))
-    console = _console()
+    console = open_console(soft_wrap=True)
     console.print(table)
     parameters, macs, activations = _costs(total)
     size = f"{network.channels}x{network.size}x{network.size}"
@@ -279,18 +277,3 @@ def _rule(rule: PaperRule) -> dict[str, Any]:
 
 def _costs(total: Cost) -> tuple[str, str, str]:
     return f"{total.parameters:,}", f"{total.macs / 1e6:,.1f}M", f"{total.activation_bytes / 2**20:,.2f} MiB"
-
-
-def _table(*columns: str) -> Table:
-    """Make a table; a column that begins with ``>`` holds numbers."""
-    table = Table(box=None)
-    for column in columns:
-        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
-    return table
-
-
-def _console() -> Console:
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
-    return console

@@ -11,10 +11,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from qpsearch.analysis.plan import Plan, make_plan, mean_seconds
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.cli.console import open_console, open_table
 from qpsearch.cli.options import print_json
 from qpsearch.cli.progress import duration
 from qpsearch.protocol import RunSettings
@@ -23,14 +23,10 @@ from qpsearch.space import Space
 from qpsearch.space.leaves import NEVER, Constant, Tied
 from qpsearch.space.schema.settings import field_at
 
-PIPE_WIDTH = 200
-
 
 def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
     """Print what a search will be like, after timing three of its networks where ``measure`` is set."""
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
+    console = open_console(soft_wrap=True)
     made = make_plan(loaded)
     if as_json:
         measured, device = _measured(loaded, made.timed) if measure else ([], "")
@@ -84,7 +80,7 @@ def _print_tree(console: Console, space: Space) -> None:
     rows = parameter_rows(space)
     searched = sum(not row["domain"].startswith(("=", "as ")) for row in rows)
     console.print(f"study {space.study}, data {space.data.dataset}: {searched} parameters")
-    table = Table("parameter", "domain", "rules", "drawn when", box=None)
+    table = open_table("parameter", "domain", "rules", "drawn when")
     shown: list[str] = []  # the path that the last line ends
     for row in rows:
         *above, name = row["parameter"].split(".")
@@ -110,7 +106,7 @@ def _print_networks(console: Console, space: Space, made: Plan) -> None:
 
 def _print_sizes(console: Console, made: Plan, measured: Sequence[float], device: str) -> None:
     timed = f"seconds an epoch ({device}), batches of {made.batch_size}" if measured else ""
-    table = Table("network", "blocks", "parameters", "MACs", "activations", "memory to train", timed, box=None)
+    table = open_table("network", "blocks", "parameters", "MACs", "activations", "memory to train", timed)
     for index, (name, size) in enumerate(zip(("smallest", "median", "largest"), made.sizes, strict=True)):
         stages = ", ".join(f"{stage.depth} x {stage.block} {stage.width}" for stage in size.config.network.stages)
         table.add_row(

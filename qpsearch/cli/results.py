@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from qpsearch.cli.console import open_console, open_table
 from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyArgument, print_json
 from qpsearch.cli.progress import duration
 from qpsearch.space.space import Objective
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from qpsearch.analysis.importance import ImportanceTable
 
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
-PIPE_WIDTH = 200
 LITTLE = 0.1  # R^2 below which importances are doubted
 
 
@@ -45,7 +44,7 @@ def status(
             }
         )
         return
-    table = Table("study", "done", *(state.lower() for state in STATES), "best", "trained", "driver", box=None)
+    table = open_table("study", "done", *(state.lower() for state in STATES), "best", "trained", "driver")
     for summary in summaries:
         done = sum(count for state, count in summary.counts.items() if state != "RUNNING")
         best = f"{summary.best.value:.4f} (trial {summary.best.number})" if summary.best else "-"
@@ -58,7 +57,7 @@ def status(
             duration(summary.seconds),
             ", ".join(summary.drivers) or "none",
         )
-    console = _console()
+    console = open_console()
     console.print(table)
     for problem in filter(None, (summary.problem for summary in summaries)):
         console.print(problem, soft_wrap=True)
@@ -77,14 +76,14 @@ def trials(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Js
         print_json({"study": study, "trials": [record.to_dict() for record in records]})
         return
     metric, *costs = [each.metric.value for each in queries.space_of(database, study).search.objectives]
-    table = Table("trial", "state", metric, *costs, "epochs", "seconds", "what was chosen, or why it failed", box=None)
+    table = open_table("trial", "state", metric, *costs, "epochs", "seconds", "what was chosen, or why it failed")
     for record in records:
         values = [f"{record.value:.4f}" if record.value is not None else "-"]
         values += [f"{value:,.0f}" for value in record.values[1:]] or ["-"] * len(costs)
         table.add_row(
             str(record.number), record.state, *values, str(record.epochs), f"{record.duration_s:.1f}", _choices(record)
         )
-    _console().print(table)
+    open_console().print(table)
 
 
 def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
@@ -122,9 +121,9 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
 
 
 def _print_front(front: list[TrialRecord], objectives: tuple[Objective, ...], complete: int) -> None:
-    console = _console()
+    console = open_console()
     console.print(f"Pareto front: {len(front)} of {complete} complete trials")
-    table = Table("trial", *(f"{each.metric} ({each.direction})" for each in objectives), "what was chosen", box=None)
+    table = open_table("trial", *(f"{each.metric} ({each.direction})" for each in objectives), "what was chosen")
     for record in front:
         score, *costs = record.values
         table.add_row(str(record.number), f"{score:.4f}", *(f"{value:,.0f}" for value in costs), _choices(record))
@@ -161,9 +160,9 @@ def importance(
     if as_json:
         print_json(table.to_dict() | {"page": str(path)})
         return
-    console = _console()
+    console = open_console()
     console.print(table.title, soft_wrap=True)
-    shown = Table("parameter", "importance", "5-95%", "trials", box=None)
+    shown = open_table("parameter", "importance", "5-95%", "trials")
     for row in table.importances:
         shown.add_row(row.parameter, f"{row.importance:.3f}", f"{row.low:.3f}-{row.high:.3f}", str(row.trials))
     console.print(shown)
@@ -223,7 +222,7 @@ def _spent(summary: StudySummary) -> str:
 def _print_accounts(console: Console, summary: StudySummary) -> None:
     """Print where the time went, by kinds of block."""
     kinds = ("complete", "running", "pruned", "failed", "repeated")
-    table = Table("blocks", "trials", *kinds, box=None)
+    table = open_table("blocks", "trials", *kinds[:-1], "repeated after a crash")
     for account in summary.accounts:
         seconds = asdict(account)
         table.add_row(account.blocks, str(account.trials), *(duration(seconds[f"{kind}_s"]) for kind in kinds))
@@ -268,11 +267,3 @@ def _summary_dict(summary: StudySummary) -> dict[str, Any]:
         "sampler": summary.sampler,
         "pruner": summary.pruner,
     }
-
-
-def _console() -> Console:
-    """Return a console that keeps whole rows in a pipe, where nothing is 80 columns wide."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
-    return console

@@ -22,7 +22,7 @@ from qpsearch.run.sinks import Sinks, open_sinks
 from qpsearch.space import Space, diff
 from qpsearch.space.space import Budget, Resources
 from qpsearch.study import opening, queries
-from qpsearch.study.ledger import Ledger
+from qpsearch.study.ledger import Ledger, Listener
 from qpsearch.study.opening import Opened
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Dispatching, Event, Noted, StudyOpened, Waiting
@@ -32,8 +32,6 @@ STOPPING: Final = (
     "stopping: running trials finish their epoch, or are stopped in 30 s, and the study can be resumed. "
     "Ctrl-C again: stop now"
 )
-
-Listener = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
