@@ -76,17 +76,9 @@ class Ledger:
         self.checkpoints: CheckpointFolder = opened.checkpoints
         self._peers = Peers(opened.study_id, opened.replica, opened.space.search.objective, opened.open, listener)
         self._proposer = Proposer(opened.space, opened.replica)
-        self._heart = Heartbeat(self._database, self._study_id, opened.uid, self._lease_id, self._clock)
-        self._transactions = Transactions(
-            self._database,
-            self._study_id,
-            opened.uid,
-            self._lease_id,
-            opened.revision,
-            self._follow,
-            listener,
-            self._clock,
-        )
+        held = (self._database, self._study_id, opened.uid, self._lease_id)
+        self._heart = Heartbeat(*held, self._clock)
+        self._transactions = Transactions(*held, opened.revision, self._follow, listener, self._clock)
         self._spending = opened.spending
         self._looked = float("-inf")
         self._is_gone = False

@@ -12,7 +12,7 @@ from qpsearch.errors import StorageConflict, StudyBusy, StudyExists
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.transactions import move_revision
-from qpsearch.study.opening import checkpoints_of, default_root, find_study
+from qpsearch.study.opening import find_study
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import study_id
 from qpsearch.study.storage.tables import (
@@ -34,7 +34,7 @@ from qpsearch.study.storage.tables import (
     user_attrs,
     values,
 )
-from qpsearch.study.trials.checkpoints import CheckpointFolder
+from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, default_root
 from qpsearch.vocabulary import Ending
 
 TABLES_OF_STUDIES: Final = (

@@ -11,7 +11,6 @@ import platform
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -20,7 +19,6 @@ from sqlalchemy import Connection, Row, insert, select, update
 import qpsearch
 from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.artifacts import join
 from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, StudyNotFound, nearest
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space, parse_space
@@ -37,7 +35,7 @@ from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import insert_study, next_number, read_trials, study_id
 from qpsearch.study.storage.tables import attempts, configs, leases, studies, study_facts, trials
-from qpsearch.study.trials.checkpoints import CheckpointFolder
+from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, default_root, study_folder
 from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial
 
@@ -142,7 +140,7 @@ def create(
         open=(),
         ended=(),
         others=(),
-        checkpoints=_folder(root or default_root(database), space.study, uid),
+        checkpoints=study_folder(root or default_root(database), space.study, uid),
         clock=clock,
     )
 
@@ -367,20 +365,6 @@ def _replica(space: Space, first_name: str) -> Replica:
     ways = [each.direction for each in search.objectives]
     guesses = Grid(space) if search.sampler is SamplerKind.GRID else Priors.of(space)
     return Replica(first_name, ways, search.sampler, search.pruner, search.seed, space.most_epochs, guesses)
-
-
-def _folder(root: str, name: str, uid: str) -> CheckpointFolder:
-    return CheckpointFolder(join(root, f"{name}-{uid[:8]}"))
-
-
-def checkpoints_of(database: Database, facts: Any) -> CheckpointFolder:
-    """Return where the checkpoints of a stored study lie; raises ArtifactError."""
-    return _folder(facts.checkpoint_root or default_root(database), facts.first_name, facts.uid)
-
-
-def default_root(database: Database) -> str:
-    """Return the root of checkpoints beside an SQLite file, with which it may move; else below this folder."""
-    return str(((database.file.parent if database.file is not None else Path("studies")) / "checkpoints").absolute())
 
 
 def _tidy(

@@ -22,7 +22,7 @@ from qpsearch.space.domains import Domain
 from qpsearch.space.sampling import StoredChooser
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Driver
-from qpsearch.study.opening import default_root, exists_message, insert_facts
+from qpsearch.study.opening import exists_message, insert_facts
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import (
     DIRECTIONS,
@@ -34,6 +34,7 @@ from qpsearch.study.storage.optuna_tables import (
 )
 from qpsearch.study.storage.tables import attempts
 from qpsearch.study.trials import rows
+from qpsearch.study.trials.checkpoints import default_root
 from qpsearch.study.trials.open_trial import costs_of
 from qpsearch.vocabulary import Ending, FailReason, Scalar
 

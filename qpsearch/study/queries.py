@@ -1,5 +1,6 @@
 """Reading a study: records for tables and figures. Takes no lock that a driver could wait for."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from qpsearch.space.space import Objective, Search
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import budget_of, covered, gpu_seconds, lease_intervals
 from qpsearch.study.drivers.lease import Driver
-from qpsearch.study.opening import checkpoints_of, find_study, stored_space
+from qpsearch.study.opening import find_study, stored_space
 from qpsearch.study.records import Account, StudySummary, TrialRecord, blocks_of
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import first_value, read_trials
@@ -31,7 +32,7 @@ from qpsearch.study.storage.tables import (
     trials,
     values,
 )
-from qpsearch.study.trials.checkpoints import trial_folder
+from qpsearch.study.trials.checkpoints import checkpoints_of, trial_folder
 from qpsearch.vocabulary import Direction, Ending, ScoreKind
 
 FINITE: Final = TrialValueModel.TrialValueType.FINITE
@@ -227,6 +228,9 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
         wall_s=covered(list(lease_intervals(connection, study).values())),
         gpu_s=gpu_seconds(connection, study),
         accounts=_accounts(connection, study),
+        source=facts.space_source,
+        created=facts.created,
+        environment=json.loads(facts.environment_json),
         problem=problem,
     )
 

@@ -109,6 +109,9 @@ class StudySummary:
         wall_s: Wall time in which drivers held it.
         gpu_s: Seconds times GPUs.
         accounts: Where the time went, by kinds of block.
+        source: Where its space came from: a file, or the name of a shipped space.
+        created: When it was made, in Unix seconds.
+        environment: Versions and machine where it was made.
         problem: Why its space cannot be read here, such as a block of the user's own that is not known; else None.
     """
 
@@ -127,4 +130,7 @@ class StudySummary:
     wall_s: float
     gpu_s: float
     accounts: tuple[Account, ...]
+    source: str
+    created: float
+    environment: Mapping[str, Any]
     problem: str | None = None

@@ -12,10 +12,14 @@ import contextlib
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.artifacts import Artifacts, join, open_artifacts
 from qpsearch.errors import ArtifactError
+
+if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
+    from qpsearch.study.storage.database import Database
 
 NAME: Final = re.compile(r"r(?P<replicate>\d+)-a(?P<attempt>\d+)-e(?P<epoch>\d+)(-[0-9a-f]+)?\.pt(\.partial)?")
 FOLDER: Final = re.compile(r"trial-(\d+)")
@@ -88,6 +92,21 @@ class CheckpointFolder:
                 action()
 
         self._thread.submit(quietly)
+
+
+def study_folder(root: str, name: str, uid: str) -> CheckpointFolder:
+    """Return the checkpoints of a study below a root: its first name and the beginning of its uid name the folder."""
+    return CheckpointFolder(join(root, f"{name}-{uid[:8]}"))
+
+
+def checkpoints_of(database: "Database", facts: Any) -> CheckpointFolder:
+    """Return where the checkpoints of a stored study lie; raises ArtifactError."""
+    return study_folder(facts.checkpoint_root or default_root(database), facts.first_name, facts.uid)
+
+
+def default_root(database: "Database") -> str:
+    """Return the root of checkpoints beside an SQLite file, with which it may move; else below this folder."""
+    return str(((database.file.parent if database.file is not None else Path("studies")) / "checkpoints").absolute())
 
 
 def trial_folder(root: str, trial: int) -> str:
