@@ -77,6 +77,7 @@ FLOORS: dict[str, list[tuple[str, ...]]] = {
         ("ledger", "queries", "manage", "optuna_import", "optuna_export"),
     ],
 }
+PLAN = [(".", 15, 71), ("space", 10, 29), ("study", 11, 31)]  # rooms and arrows at most
 ORDER = [room for room, _ in ROOMS]
 ALLOWED = dict(ROOMS)
 WITH_ANALYSIS = {"qpsearch.cli.plan"}  # imported when a plan is asked for
@@ -154,6 +155,28 @@ def test_inside_a_room_imports_point_down_only(room: str) -> None:
                 _, other_room, *others = name.split(".")
                 if other_room == room and others[0] != inner:
                     assert floor[others[0]] < floor[inner], f"{path} imports {name}"
+
+
+def arrows(place: Path) -> set[tuple[str, str]]:
+    """Which of the rooms at a place import which others; a package's face is a room where it defines what others import."""
+    depth = len(place.relative_to(ROOT).parts) + 1
+    found = set()
+    for path in place.rglob("*.py"):
+        own = path.relative_to(place).parts[0].removesuffix(".py")
+        for name in imports_of(path):
+            _, *parts = name.split(".")
+            other = parts[depth - 1] if parts[: depth - 1] == list(place.relative_to(ROOT).parts) else ""
+            if other and other != own and ((place / other).is_dir() or (place / f"{other}.py").exists()):
+                found.add((own, other))
+    return found
+
+
+@pytest.mark.parametrize(("place", "rooms", "most"), PLAN, ids=lambda part: part if isinstance(part, str) else "")
+def test_the_house_keeps_to_its_plan(place: str, rooms: int, most: int) -> None:
+    """More rooms or arrows than these are a change of the plan: draw it before it is built, and write it here."""
+    found = arrows(ROOT / place)
+    assert len({room for arrow in found for room in arrow}) <= rooms
+    assert len(found) <= most, sorted(found)
 
 
 def test_the_driver_runs_without_torch() -> None:
