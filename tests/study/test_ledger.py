@@ -1,12 +1,14 @@
 """The ledger: each step one transaction, each trial one ending, nothing lost by a restart."""
 
 import math
+import pickle
 from pathlib import Path
 
 import optuna
 import pytest
 from sqlalchemy import Connection, text
 
+from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import StorageError, Superseded, UserError
 from qpsearch.protocol import Assignment, Failed
 from qpsearch.space import Space, parse_space
@@ -48,6 +50,21 @@ def test_the_last_report_completes_a_trial_with_its_last_value(url: str, space: 
         0.5,
         0.6,
     ]
+
+
+def test_a_configuration_is_an_object_and_written_as_text_once(
+    url: str, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[TrialConfig] = []
+    to_json = TrialConfig.to_json
+    monkeypatch.setattr(TrialConfig, "to_json", lambda config: written.append(config) or to_json(config))
+    with new_ledger(url, space) as ledger:
+        for _ in range(space.search.budget.trials):
+            assignment = ledger.ask()
+            assert assignment is not None
+            assert pickle.loads(pickle.dumps(assignment)) == assignment  # as a worker gets it
+            train_all(ledger, assignment)
+    assert len(written) == space.search.budget.trials == len(rows(url, "SELECT config_json FROM qpsearch_configs"))
 
 
 def test_score_best_takes_the_best_epoch(url: str) -> None:
