@@ -179,6 +179,20 @@ def test_the_house_keeps_to_its_plan(place: str, rooms: int, most: int) -> None:
     assert len(found) <= most, sorted(found)
 
 
+def test_one_name_names_one_class() -> None:
+    """Nor does a class have the name of a type that another module defines."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            names = [node.name] if isinstance(node, ast.ClassDef) else []
+            if isinstance(node, ast.Assign):  # Leaf = Constant | Domain
+                names = [target.id for target in node.targets if isinstance(target, ast.Name) and target.id.isalpha()]
+            for name in names:
+                if name[0].isupper() and not name.isupper():
+                    found[name].append(str(path.relative_to(ROOT)))
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
 def test_the_driver_runs_without_torch() -> None:
     code = "import sys; import qpsearch.cli.run, qpsearch.dispatch.tune, qpsearch.run.driving; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

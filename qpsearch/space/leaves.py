@@ -169,15 +169,15 @@ def leaves(path: str, tree: Tree) -> Iterator[tuple[str, Leaf]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Requirement:
     """That a parameter has one of some values: a branch of a choice is taken, a stage's block is of some kind."""
 
     parameter: str
     values: frozenset[object]
 
 
-When = tuple[tuple[Test, ...], ...]
-"""When a leaf is drawn: all tests of one of the alternatives hold."""
+When = tuple[tuple[Requirement, ...], ...]
+"""When a leaf is drawn: all requirements of one of the alternatives hold."""
 ALWAYS: Final[When] = ((),)
 NEVER: Final[When] = ()
 
@@ -215,7 +215,7 @@ class PlacedStage:
         values = frozenset(value for value in options if rule.belongs_to(value))
         if len(values) == len(options):
             return self.when
-        return _and(self.when, Test(_parameter(f"{self.path}.block", block), values)) if values else NEVER
+        return _and(self.when, Requirement(_parameter(f"{self.path}.block", block), values)) if values else NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,9 +271,8 @@ def sites(network: Group, training: Group | None) -> Iterator[Site]:
 
     Stem and stages come first, then the rules that stages share, then the recipe; a choice comes before its branches.
     """
-    for name in ("stem",):
-        if (tree := network.get(name)) is not None:
-            yield from _plain_sites(f"network.{name}", tree, ("network", name), ALWAYS)
+    if (stem := network.get("stem")) is not None:
+        yield from _plain_sites("network.stem", stem, ("network", "stem"), ALWAYS)
     stages: list[PlacedStage] = []
     for entry in _stage_sites(STAGES, _stages(network), frozenset({0}), ALWAYS)[0]:
         if isinstance(entry, Site):
@@ -369,10 +368,10 @@ def _taken(path: str, pick: Constant | Choice | Tied, name: str, when: When) -> 
     """When the branch of a choice is taken."""
     if isinstance(pick, Constant):
         return when if pick.value == name else NEVER
-    return _and(when, Test(_parameter(path, pick), frozenset({name})))
+    return _and(when, Requirement(_parameter(path, pick), frozenset({name})))
 
 
-def _and(when: When, test: Test) -> When:
+def _and(when: When, test: Requirement) -> When:
     return tuple((*tests, test) for tests in when)
 
 
