@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.run import qpsearch
+from tests.cli.run import qpsearch, started
 from tests.space.cases import GOOD
 
 CIFAR = GOOD.replace("dataset: digits", "dataset: cifar10").replace("study: s", "study: c")
@@ -123,7 +123,7 @@ def test_a_wrong_flag_is_exit_code_2(folder: Path, arguments: tuple[str, ...]) -
 
 @pytest.mark.ray
 def test_a_cluster_that_is_not_there_leaves_no_study(folder: Path) -> None:
-    done = qpsearch(folder, "run", "good.yaml", "--address", "127.0.0.1:9")
+    done = started(folder, "run", "good.yaml", "--address", "127.0.0.1:9")
     assert done.returncode == 2, done.stderr
     assert "--address 127.0.0.1:9: no Ray cluster can be reached there" in done.stderr
     assert "Traceback" not in done.stderr
@@ -133,7 +133,7 @@ def test_a_cluster_that_is_not_there_leaves_no_study(folder: Path) -> None:
 
 @pytest.mark.ray
 def test_more_gpus_than_there_are_leaves_no_study(folder: Path) -> None:
-    done = qpsearch(folder, "run", "good.yaml", "--gpus", "64")
+    done = started(folder, "run", "good.yaml", "--gpus", "64")
     assert done.returncode == 2, done.stderr
     assert "a trial asks for 1 cores and 64 GPUs, but no node has them" in done.stderr
     assert '"studies": []' in qpsearch(folder, "status", "--json").stdout

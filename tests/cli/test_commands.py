@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.run import ROOT, qpsearch, reply
+from tests.cli.run import ROOT, qpsearch, reply, started
 from tests.scripted import Behaviour, space_text
 
 
@@ -185,10 +185,10 @@ def test_one_ctrl_c_stops_softly_with_130_and_the_study_is_resumable(tmp_path: P
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole group gets it
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 130, output
-    assert "stopping: running trials end at their next report" in output
+    assert "stopping: running trials finish their epoch" in output
     assert "stopped; go on with: qpsearch resume scripted" in output
     assert "Traceback" not in output
-    done = qpsearch(tmp_path, "resume", "scripted", *options, scripted=True)
+    done = started(tmp_path, "resume", "scripted", *options, scripted=True)
     assert done.returncode == 0
     assert re.search(r"trial 0 goes on after epoch \d \(attempt 2\)", done.stdout)
     assert len(re.findall(r"^\[\d/6\] trial \d COMPLETE", done.stdout, re.MULTILINE)) == 6
@@ -256,7 +256,7 @@ def test_a_terminal_shows_a_live_table(tmp_path: Path) -> None:
 
 
 def test_help_is_quick_to_load_and_names_every_command(tmp_path: Path) -> None:
-    done = qpsearch(tmp_path, "--help")
+    done = started(tmp_path, "--help")
     assert done.returncode == 0
     for command in ("run", "resume", "status", "trials", "best", "importance", "space"):
         assert command in done.stdout

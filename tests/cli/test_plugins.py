@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.run import ROOT, qpsearch, reply
+from tests.cli.run import ROOT, qpsearch, reply, started
 
 README = (ROOT / "README.md").read_text()
 BROKEN = """\
@@ -57,7 +57,7 @@ def test_a_block_of_ones_own_is_searched_like_ours(folder: Path) -> None:
     assert "network.rules.gated.reduction" in checked["parameters"]
     plan = reply(folder, "space", "plan", "mine.yaml", "--import", "gated.py")
     assert plan["seconds"] > 0  # timed in a process of its own, which imports it too
-    done = qpsearch(folder, "--import", "gated", "run", "mine.yaml", "--dispatch", "inline")
+    done = started(folder, "--import", "gated", "run", "mine.yaml", "--dispatch", "inline")
     assert done.returncode == 0, done.stderr
     trials = reply(folder, "trials", "mine", "--import=gated")["trials"]
     assert [trial["state"] for trial in trials] == ["COMPLETE"] * 3
@@ -139,7 +139,7 @@ def test_weights_of_a_block_that_has_changed_are_answered(folder: Path) -> None:
 
 @pytest.mark.ray
 def test_workers_of_ray_import_it_too(folder: Path) -> None:
-    done = qpsearch(folder, "run", "mine.yaml", QPSEARCH_IMPORT="./gated.py")
+    done = started(folder, "run", "mine.yaml", QPSEARCH_IMPORT="./gated.py")
     assert done.returncode == 0, done.stderr
     assert "3 COMPLETE" in done.stdout
 
@@ -150,10 +150,10 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: gated\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[qpsearch.blocks]\ngated = gated:gated\n")
-    found = qpsearch(folder, "space", "check", "mine.yaml", PYTHONPATH=f"{ROOT}:{folder}")
+    found = started(folder, "space", "check", "mine.yaml", PYTHONPATH=f"{ROOT}:{folder}")
     assert (found.returncode, found.stderr) == (0, "")
     (metadata / "entry_points.txt").write_text("[qpsearch.blocks]\ngated = gated:Gated\n")
-    wrong = qpsearch(folder, "space", "check", "mine.yaml", PYTHONPATH=f"{ROOT}:{folder}")
+    wrong = started(folder, "space", "check", "mine.yaml", PYTHONPATH=f"{ROOT}:{folder}")
     assert (wrong.returncode, "entry point 'gated' of qpsearch.blocks is not a block" in wrong.stderr) == (2, True)
 
 

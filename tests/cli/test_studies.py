@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from tests.cli.run import ROOT, qpsearch
+from tests.cli.run import ROOT, qpsearch, started
 from tests.dispatch.study import records_of
 from tests.helpers import release
 from tests.postgres import PASSWORD, Postgres
@@ -184,7 +184,7 @@ def events(folder: Path) -> list[Event]:
 def test_curves_are_shown_in_tensorboard_and_wandb(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, Behaviour.DIVERGES, trials=4, seed=1))
     sinks = ("--sink", "tensorboard:curves", "--sink", "wandb:project")
-    done = qpsearch(
+    done = started(
         tmp_path,
         "run",
         "s.yaml",

@@ -1,0 +1,91 @@
+"""A process that has imported everything and forks a child for each command: ``python -m tests.cli.warm``.
+
+A command takes half a second to import its libraries, two with torch; a fork of this process has them already. It is a
+process of its own all the same: no state of one command reaches the next, or the test. Ray is not imported here: it
+starts threads, which no fork keeps.
+"""
+
+import atexit
+import gc
+import json
+import os
+import pkgutil
+import runpy
+import socket
+import sys
+import traceback
+from importlib import import_module
+from typing import Any
+
+WITH_RAY = ("qpsearch.dispatch.tune", "qpsearch.dispatch.cluster", "qpsearch.dispatch.packing")
+LIBRARIES = ("alembic.command", "optuna", "plotly.graph_objects", "psycopg", "pyarrow.parquet", "sklearn.ensemble")
+
+
+def import_everything() -> None:
+    """Import what commands import; a block of a user's own is none of it."""
+    import qpsearch
+
+    for library in LIBRARIES:
+        import_module(library)
+    for module in pkgutil.walk_packages(qpsearch.__path__, "qpsearch."):
+        if module.name not in WITH_RAY and "migrations" not in module.name:
+            import_module(module.name)
+    assert "ray" not in sys.modules
+    gc.collect()
+    gc.freeze()  # what no child collects needs no copy
+
+
+def serve(connection: socket.socket) -> None:
+    """Run one command after another, until the other end hangs up."""
+    with connection.makefile("rw") as lines:
+        for line in lines:
+            command: dict[str, Any] = json.loads(line)
+            child = os.fork()
+            if child == 0:
+                connection.close()
+                _run(command)
+            lines.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
+            lines.flush()
+
+
+def _run(command: dict[str, Any]) -> None:
+    """Be the command, to the end of this process."""
+    for number, (path, flags) in enumerate(
+        ((os.devnull, os.O_RDONLY), (command["out"], os.O_WRONLY), (command["err"], os.O_WRONLY))
+    ):
+        opened = os.open(path, flags)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.environ.clear()
+    os.environ.update(command["environment"])
+    os.chdir(command["folder"])
+    sys.argv[1:] = command["arguments"]
+    code = _exit_code(command["module"])
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            stream.flush()
+    os._exit(code)
+
+
+def _exit_code(module: str) -> int:
+    """Run a module as ``python -m`` does; return what the interpreter would exit with."""
+    try:
+        if module == "qpsearch.cli.main":
+            import_module(module).main()
+        else:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as left:
+        if left.code is None or isinstance(left.code, int):
+            return left.code or 0
+        print(left.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    import_everything()
+    serve(socket.socket(fileno=int(sys.argv[1])))
