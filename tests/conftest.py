@@ -1,6 +1,7 @@
 """Fixtures that several files share."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from qpsearch.space import Space, parse_space
+from qpsearch.study.storage.database import Database
 from tests.postgres import Postgres
 from tests.scripted import Behaviour, space_text
 
@@ -33,10 +35,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Schedulin
     return Scheduling(config, log)
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with all tables and no study: making the tables takes longer than most tests."""
+    path = tmp_path_factory.mktemp("template") / "q.db"
+    Database.create(f"sqlite:///{path}").close()
+    assert not path.with_name("q.db-wal").exists()
+    return path
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
+    """A database with all tables and no study."""
+    path = tmp_path / "studies" / "q.db"
+    path.parent.mkdir(exist_ok=True)
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def bare_sqlite_url(tmp_path: Path) -> str:
     """A database that does not exist yet."""
-    return f"sqlite:///{tmp_path}/studies/q.db"
+    return f"sqlite:///{tmp_path}/studies/bare.db"
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +70,19 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty database of either kind: what the contract suites run on."""
+    """A database of either kind with all tables and no study: what the contract suites run on."""
     monkeypatch.chdir(tmp_path)  # checkpoints of a study in PostgreSQL go below the working folder
     if request.param == "sqlite":
         return str(request.getfixturevalue("sqlite_url"))
+    return str(request.getfixturevalue("postgres").new_study_database())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A database of either kind without a table."""
+    monkeypatch.chdir(tmp_path)
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("bare_sqlite_url"))
     return str(request.getfixturevalue("postgres").new_database())
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psycopg
 
+from qpsearch.study.storage.database import Database
+
 PASSWORD = "top-secret-word"
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("pg_ctl") or "pg_ctl").parent]
 
@@ -20,6 +22,7 @@ class Postgres:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="qpsearch-postgres-"))
+        self._template: str | None = None
         self._user = "postgres" if os.getuid() == 0 else None  # the server refuses to run as root
         if self._user is not None:
             shutil.chown(self._folder, self._user)
@@ -51,11 +54,19 @@ class Postgres:
     def url(self, database: str, user: str = "qp", password: str = PASSWORD) -> str:
         return f"postgresql+psycopg://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
-        """Make an empty database; return its URL."""
+    def new_database(self, template: str = "template1") -> str:
+        """Make an empty database, or a copy of another; return its URL."""
         name = f"q{uuid.uuid4().hex[:12]}"
-        self.execute(f"CREATE DATABASE {name}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
+
+    def new_study_database(self) -> str:
+        """Make a database with all tables and no study; return its URL."""
+        if self._template is None:
+            made = self.new_database()
+            Database.create(made).close()
+            self._template = made.rsplit("/", 1)[1]
+        return self.new_database(self._template)
 
     def execute(self, statement: str, database: str = "postgres") -> None:
         with psycopg.connect(

@@ -51,7 +51,7 @@ def url(place: tuple[str, str], request: pytest.FixtureRequest, tmp_path: Path, 
     monkeypatch.chdir(tmp_path)
     if place[1] == "sqlite":
         return str(request.getfixturevalue("sqlite_url"))
-    return str(request.getfixturevalue("postgres").new_database())
+    return str(request.getfixturevalue("postgres").new_study_database())
 
 
 @pytest.fixture(autouse=True)

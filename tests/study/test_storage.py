@@ -29,8 +29,8 @@ def filled(url: str, space: Space, trials: int = 3) -> None:
             train_all(ledger, assignment)
 
 
-def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url: str) -> None:
-    database = Database.create(url)
+def test_the_migrations_make_exactly_the_tables_that_the_code_uses(bare_url: str) -> None:
+    database = Database.create(bare_url)
 
     def differences(connection: object) -> list[object]:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "include_object": ours})  # type: ignore[arg-type]
@@ -45,14 +45,14 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url: str) -> 
     database.close()
 
 
-def test_optunas_own_tables_and_versions_are_untouched(url: str, space: Space) -> None:
+def test_optunas_own_tables_and_versions_are_untouched(bare_url: str, space: Space) -> None:
     """HAZARDS 34: a second Alembic history in Optuna's database needs a version table of its own."""
-    filled(url, space)
-    storage = optuna.storages.RDBStorage(url)
+    filled(bare_url, space)
+    storage = optuna.storages.RDBStorage(bare_url)
     assert storage.get_current_version() == storage.get_head_version()
     release(storage)
-    Database.create(url).close()  # a second time changes nothing
-    assert rows(url, f"SELECT version_num FROM {VERSION_TABLE}") == [("0002",)]
+    Database.create(bare_url).close()  # a second time changes nothing
+    assert rows(bare_url, f"SELECT version_num FROM {VERSION_TABLE}") == [("0002",)]
 
 
 def test_optuna_reads_what_we_wrote(url: str, space: Space) -> None:
@@ -103,11 +103,11 @@ def test_a_database_that_was_being_made_when_its_driver_died_can_be_made(tmp_pat
     assert existing_studies(url) == ["scripted"]
 
 
-def test_wal_and_durability_are_on(sqlite_url: str, space: Space) -> None:
-    filled(sqlite_url, space, 1)
-    assert rows(sqlite_url, "PRAGMA journal_mode") == [("wal",)]
-    assert rows(sqlite_url, "PRAGMA synchronous") == [(2,)]
-    assert rows(sqlite_url, "PRAGMA foreign_keys") == [(1,)]
+def test_wal_and_durability_are_on(bare_sqlite_url: str, space: Space) -> None:
+    filled(bare_sqlite_url, space, 1)
+    assert rows(bare_sqlite_url, "PRAGMA journal_mode") == [("wal",)]
+    assert rows(bare_sqlite_url, "PRAGMA synchronous") == [(2,)]
+    assert rows(bare_sqlite_url, "PRAGMA foreign_keys") == [(1,)]
 
 
 def test_a_reader_waits_for_no_writer_and_no_writer_for_a_reader(url: str, space: Space) -> None:

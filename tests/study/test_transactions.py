@@ -22,7 +22,7 @@ from tests.postgres import Postgres
 def server_url(postgres: Postgres, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> str:
     monkeypatch.chdir(str(tmp_path))
     monkeypatch.setattr(writer, "FIRST_WAIT_S", 0.01)
-    return postgres.new_database()
+    return postgres.new_study_database()
 
 
 def broken(when: str, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> list[str]:
