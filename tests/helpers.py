@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from qpsearch.errors import StorageError
 from qpsearch.protocol import Assignment, EpochReport, Place, Progress
 from qpsearch.space import Space
 from qpsearch.study import opening
@@ -18,15 +19,23 @@ HERE = Place(host="here", device="cpu", threads=1, memory_format="contiguous")
 SPACES = sorted((Path(__file__).parent.parent / "spaces").glob("*.yaml"))
 
 
+def ready_database(url: str) -> Database:
+    """Open a database for writing; making or checking its tables takes longer than most tests, and most have them."""
+    try:
+        return Database.open(url)
+    except StorageError:
+        return Database.create(url)
+
+
 def new_ledger(
     url: str, space: Space, listener: Callable[[Event], None] = lambda event: None, clock: Clock = SYSTEM
 ) -> Ledger:
-    return Ledger(opening.create(Database.create(url), space, source="test", clock=clock), listener)
+    return Ledger(opening.create(ready_database(url), space, source="test", clock=clock), listener)
 
 
 def resumed_ledger(url: str, name: str = "scripted", **options: Any) -> Ledger:
     bounds = {"trials": options.pop("asked", None), "epochs": options.pop("epochs", None)}
-    opened = opening.resume(Database.create(url), name, budget=lambda b: b.updated(**bounds), **options)
+    opened = opening.resume(ready_database(url), name, budget=lambda b: b.updated(**bounds), **options)
     return Ledger(opened)
 
 
