@@ -25,18 +25,18 @@ TRIALS, EPOCHS = 16, 6
 class Driver:
     """A study in a folder of its own, run by a process that can be killed."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, trials: int = TRIALS) -> None:
         folder.mkdir()
         self.folder, self.options = folder, options
         self.url = f"sqlite:///{folder}/studies/q.db"
-        text = space_text(Behaviour.IMPROVES, trials=TRIALS, epochs=EPOCHS, pruner="hyperband", seed=11)
+        text = space_text(Behaviour.IMPROVES, trials=trials, epochs=EPOCHS, pruner="hyperband", seed=11)
         (folder / "s.yaml").write_text(text)
 
-    def start(self, command: str) -> subprocess.Popen[bytes]:
+    def start(self, command: str, epoch_s: float = 0.15) -> subprocess.Popen[bytes]:
         what = str(self.folder / "s.yaml") if command == "run" else "scripted"
         environment = os.environ | {
             "SCRIPTED_LOG": str(self.folder),
-            "SCRIPTED_EPOCH_S": "0.15",
+            "SCRIPTED_EPOCH_S": str(epoch_s),
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         arguments = [sys.executable, "-m", "tests.driver", command, what, "--storage", self.url, *self.options]
@@ -47,7 +47,8 @@ class Driver:
         return len(log_lines(self.folder)) if (self.folder / "log").exists() else 0
 
     def finish(self, command: str) -> None:
-        assert self.start(command).wait(timeout=200) == 0, (self.folder / "output").read_text()[-3000:]
+        """Let it come to its end, in no time: it is not killed any more."""
+        assert self.start(command, epoch_s=0).wait(timeout=200) == 0, (self.folder / "output").read_text()[-3000:]
 
     def kill_at_random(self, command: str, generator: random.Random) -> int:
         """Kill it some time after its first epoch; return how many trials were running."""
@@ -84,6 +85,14 @@ def check(driver: Driver, running_at_kills: int) -> None:
     assert left == []
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Driver:
+    """A run that nobody killed."""
+    driver = Driver(tmp_path_factory.mktemp("whole") / "whole", "--dispatch", "inline")
+    driver.finish("run")
+    return driver
+
+
 @pytest.mark.parametrize(
     ("options", "kills"),
     [
@@ -92,7 +101,7 @@ def check(driver: Driver, running_at_kills: int) -> None:
     ],
 )
 def test_a_driver_killed_again_and_again_loses_and_repeats_nothing_and_asks_the_same(
-    tmp_path: Path, options: tuple[str, ...], kills: int
+    tmp_path: Path, whole: Driver, options: tuple[str, ...], kills: int
 ) -> None:
     """HAZARDS 4, 5, 6, 16, 32: Tune's restore ran 172 trials of a budget of 150, and left some RUNNING."""
     seed = random.SystemRandom().randrange(10_000)
@@ -101,15 +110,13 @@ def test_a_driver_killed_again_and_again_loses_and_repeats_nothing_and_asks_the_
     running = sum(killed.kill_at_random("run" if kill == 0 else "resume", generator) for kill in range(kills))
     killed.finish("resume")
     check(killed, running)
-    whole = Driver(tmp_path / "whole", "--dispatch", "inline")
-    whole.finish("run")
     assert killed.configurations() == whole.configurations()
     assert [r.value for r in records_of(killed.url)] == [r.value for r in records_of(whole.url)]
 
 
 @pytest.mark.ray
 def test_the_trial_of_a_killed_worker_goes_on_in_another(tmp_path: Path) -> None:
-    driver = Driver(tmp_path / "study", "--concurrent", "1")
+    driver = Driver(tmp_path / "study", "--concurrent", "1", trials=6)
     process = driver.start("run")
     while driver.epochs_begun() < 3 and process.poll() is None:
         time.sleep(0.02)
@@ -119,6 +126,6 @@ def test_the_trial_of_a_killed_worker_goes_on_in_another(tmp_path: Path) -> None
     found = records_of(driver.url)
     assert [record.attempts for record in found if record.attempts > 1] == [2]
     assert {record.state for record in found} <= {"COMPLETE", "PRUNED"}
-    assert len(found) == TRIALS
+    assert len(found) == 6
     begun = Counter((line[0], int(line[2])) for line in log_lines(driver.folder))
     assert sum(begun.values()) - sum(record.epochs for record in found) <= 1

@@ -3,6 +3,8 @@
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import optuna
 import pytest
 import ray
 
+from qpsearch.architecture.config import TrialConfig
 from qpsearch.dispatch import cluster, tune
 from qpsearch.errors import DispatchError
+from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.space import parse_space
 from qpsearch.space.space import Resources
 from qpsearch.study.search.replica import Replica
@@ -31,15 +35,32 @@ def overlapping(url: str) -> list[set[str]]:
     return [{f"{device}/{begin}" for device, begin, end in spans if begin <= moment <= end} for _, moment, _ in spans]
 
 
+def together(config: TrialConfig, run: RunSettings, folder: str, count: int) -> Iterator[EpochReport]:
+    """Train when ``count`` trials are there: workers take seconds to start, one after another."""
+    there = Path(folder)
+    there.mkdir(exist_ok=True)
+    (there / str(run.seed)).touch()
+    deadline = time.monotonic() + 100
+    while len(list(there.iterdir())) < count:
+        assert time.monotonic() < deadline, f"{len(list(there.iterdir()))} of {count} trials run at once"
+        time.sleep(0.05)
+    for epoch in range(1, config.recipe.epochs + 1):
+        time.sleep(0.3)
+        yield EpochReport(epoch=epoch, train_loss=1, val_loss=1, val_accuracy=0.5)
+
+
 @pytest.mark.parametrize(("share", "at_once"), [(1.0, 4), (0.5, 8)])
-def test_fractional_gpus_pack_trials_each_on_its_own_device(sqlite_url: str, share: float, at_once: int) -> None:
+def test_fractional_gpus_pack_trials_each_on_its_own_device(
+    sqlite_url: str, tmp_path: Path, share: float, at_once: int
+) -> None:
     """HAZARDS 8: without a limit a searcher runs one trial at a time."""
-    text = space_text(Behaviour.SLOW, trials=at_once, epochs=50)  # longer than eight workers take to start
+    text = space_text(Behaviour.IMPROVES, trials=at_once, epochs=12)
     size = cluster._size(
         Resources(gpus=share, cpus=1, concurrent=None, report_timeout_s=None), ray.cluster_resources(), ray.nodes()
     )
     assert (size.slots, size.device) == (at_once, "cuda")
-    found = run_study("tune", sqlite_url, text, slots=size.slots, gpus=share)
+    trainer = partial(together, folder=str(tmp_path / "there"), count=at_once)
+    found = run_study("tune", sqlite_url, text, slots=size.slots, gpus=share, trainer=trainer)
     assert [record.state for record in found] == ["COMPLETE"] * at_once
     assert max(len(moment) for moment in overlapping(sqlite_url)) == at_once
     devices = [row[0] for row in rows(sqlite_url, "SELECT device FROM qpsearch_attempts")]
@@ -131,8 +152,8 @@ def test_reports_are_taken_while_the_next_trial_is_drawn(sqlite_url: str, monkey
         return real(self, number, draw)
 
     monkeypatch.setattr(Replica, "ask", slow)
-    found = run_study("tune", sqlite_url, space_text(Behaviour.SLOW, trials=5, epochs=12))
-    assert [record.state for record in found] == ["COMPLETE"] * 5
+    found = run_study("tune", sqlite_url, space_text(Behaviour.SLOW, trials=3, epochs=12))
+    assert [record.state for record in found] == ["COMPLETE"] * 3
     reported = rows(sqlite_url, "SELECT trial_id, reported FROM qpsearch_epochs ORDER BY trial_id, epoch")
     gaps = [after[1] - before[1] for before, after in pairwise(reported) if before[0] == after[0]]
     assert max(gaps) < 2.0
