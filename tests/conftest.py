@@ -8,12 +8,16 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes share the machine; who trains sets its own number
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from qpsearch.space import Space, parse_space
 from qpsearch.study.storage.database import Database
 from tests.postgres import Postgres
 from tests.scripted import Behaviour, space_text
+
+settings.register_profile("qpsearch", print_blob=True)  # a failure can be repeated elsewhere
+settings.load_profile("qpsearch")
 
 # Two groups of tests, each in one process and one after the other: what starts Ray, kills drivers or fills disks must not
 # meet its like. All other tests go to whichever process has time.

@@ -63,6 +63,7 @@ class Study:
         self.log_folder = self.folder / "outside"
         self.log_folder.mkdir(parents=True)
         seed = random.SystemRandom().randrange(10_000)
+        print("seed of the study", seed)
         text = space_text(
             Behaviour.IMPROVES, trials=TRIALS, epochs=EPOCHS, pruner="hyperband", sampler="random", seed=seed
         )

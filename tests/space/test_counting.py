@@ -10,6 +10,7 @@ from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.space import build_space, edited, load_space, parse_space
 from qpsearch.space.counting import continuous_leaves, count_points
 from tests.helpers import SPACES
+from tests.space.enough import enough
 from tests.space.generate import documents
 
 
@@ -17,16 +18,31 @@ def shipped(name: str) -> Any:
     return load_space(next(path for path in SPACES if path.stem == name))
 
 
+@enough(100)
 @given(document=documents())
 @settings(max_examples=100, deadline=None)
+def test_a_space_with_a_continuous_leaf_has_no_end_of_points(document: dict[str, Any]) -> None:
+    space = build_space(document)
+    assume(continuous_leaves(space.network, space.training))
+    assume(count_points(space.network, space.training) == float("inf"))
+    assert 1 <= count_points(space.network, space.training, continuous=1) < float("inf")
+
+
+def finite(value: Any) -> Any:
+    """Let every range of numbers in a document be a choice of its two ends."""
+    if isinstance(value, dict):
+        ends = value.get("float", value.get("log"))
+        return {"choice": ends} if ends else {name: finite(inner) for name, inner in value.items()}
+    return [finite(inner) for inner in value] if isinstance(value, list) else value
+
+
+@enough(25)
+@given(document=documents().map(finite))
+@settings(max_examples=25, deadline=None)
 def test_the_count_is_that_of_the_points(document: dict[str, Any]) -> None:
     space = build_space(document)
+    assert not continuous_leaves(space.network, space.training)
     count = count_points(space.network, space.training)
-    if continuous_leaves(space.network, space.training):
-        assume(count == float("inf"))
-        with_ones = count_points(space.network, space.training, continuous=1)
-        assert 1 <= with_ones < float("inf")
-        return
     assume(count <= 3000)
     found = list(every_candidate(space))
     assert len(found) == count
