@@ -8,7 +8,7 @@ never changes once released.
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Word = TypeVar("Word", bound=StrEnum)
 Scalar = str | int | float | bool | None  # what a leaf of a space file may hold, and a parameter of a trial
@@ -306,7 +306,8 @@ class WithWords:
     """A mixin of dataclasses whose fields hold words: each becomes the member of its enum, or is refused.
 
     Enums are compared with ``is``, so a record that kept ``"post"`` in the place of ``NormPlacement.POST`` would
-    silently mean something else.
+    silently mean something else. Annotations must be there at run time, not for type checkers alone; a class with a
+    ``__post_init__`` of its own calls ``coerce_words`` first.
     """
 
     __slots__ = ()
@@ -343,7 +344,7 @@ def words_of(record: type) -> dict[str, tuple[type[StrEnum], bool, bool]]:
     found = {}
     for name, hint in get_type_hints(record).items():
         is_several = get_origin(hint) is tuple
-        inside = get_args(hint) if is_several or isinstance(hint, UnionType) else (hint,)
+        inside = get_args(hint) if is_several or get_origin(hint) in (Union, UnionType) else (hint,)
         parts = [part for part in inside if part not in (NoneType, ...)]
         kind = parts[0] if len(parts) == 1 else None
         if isinstance(kind, type) and issubclass(kind, StrEnum):

@@ -76,6 +76,8 @@ def test_the_records_that_hold_words_are_found() -> None:
 def test_every_word_of_every_record_becomes_a_member_or_is_refused(kind: type, name: str) -> None:
     words, is_optional, is_several = words_of(kind)[name]
     assert issubclass(kind, WithWords), "a dataclass that holds words is a WithWords"
+    if "__post_init__" in vars(kind):
+        assert "coerce_words(self)" in inspect.getsource(kind.__post_init__)
     for word in words:
         record = bare(kind, name, [str(word.value)] if is_several else str(word.value))
         WithWords.__post_init__(record)

@@ -136,8 +136,8 @@ def _imported(word: str) -> Any:
         sys.path.insert(0, folder)
     try:
         module = importlib.import_module(_name(word))
-    except UserError:  # of a block that cannot be made
-        raise
+    except UserError as error:  # of a block that cannot be made
+        raise UserError(f"{word}: {error}") from None
     except ModuleNotFoundError as error:
         if error.name == _name(word).partition(".")[0]:
             text = (

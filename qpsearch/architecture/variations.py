@@ -1,4 +1,4 @@
-"""A network with one of its rules set otherwise: what an audit of settings looks at."""
+"""A network with one of its rules changed at a time (ablations): what an audit of settings looks at."""
 
 from collections.abc import Iterator
 from dataclasses import fields, replace

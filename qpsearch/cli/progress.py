@@ -240,7 +240,8 @@ class LiveDisplay:
             self._live.start()
         if isinstance(event, Waiting):
             text = f"\rits driver is on another host and silent; taken over in {event.left_s:3.0f} s "
-            print(text, end="", file=self._console.file, flush=True)
+            with display_may_be_gone(self._console.file):
+                print(text, end="", file=self._console.file, flush=True)
         if isinstance(event, Closed) and ended is not None:
             self.say(closed_line(event, ended, self.tally))
         if (note := self._notes.of(event)) is not None:

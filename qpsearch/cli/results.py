@@ -264,7 +264,7 @@ def _summary_dict(summary: StudySummary) -> dict[str, Any]:
         "best": summary.best.to_dict() if summary.best else None,
         "seconds": summary.seconds,
         "drivers": list(summary.drivers),
-        "made": {"from": summary.source, "at": summary.created, **summary.environment},
+        "created": {"at": summary.created, "from": summary.source, **summary.environment},
         "sampler": summary.sampler,
         "pruner": summary.pruner,
     }

@@ -114,7 +114,7 @@ def resume(
         outcome = driving.resume(
             study,
             storage=storage,
-            space=None if space is None else load_space(space),
+            space=space,
             overrides=overrides,
             placement=driving.Placement(dispatcher=dispatch, address=address),
             sinks=sink or [],

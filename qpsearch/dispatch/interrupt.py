@@ -1,6 +1,7 @@
-"""Ctrl-C with manners: the first ends a study softly, the second at once."""
+"""Ctrl-C: the first lets running epochs finish, the second stops now."""
 
 import signal
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
@@ -53,7 +54,8 @@ class Interrupt:
             signal.signal(number, self._handle)
 
     def __enter__(self) -> Self:
-        self._previous = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        if threading.current_thread() is threading.main_thread():  # no other may take signals
+            self._previous = {number: signal.signal(number, self._handle) for number in SIGNALS}
         return self
 
     def __exit__(

@@ -63,7 +63,7 @@ def messages(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Ge
 
     Args:
         assignment: The attempt.
-        setup: The worker's equipment.
+        setup: What the worker has.
         device_name: What the study database shall call the device: ``cpu``, ``cuda 3``.
 
     Raises:

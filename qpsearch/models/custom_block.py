@@ -1,4 +1,4 @@
-"""Making a block of one's own known to qpsearch."""
+"""Making a block of one's own, which ``architecture.plugins`` finds in a module or package and makes known."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial

@@ -19,7 +19,7 @@ from qpsearch.errors import StorageEmpty, StorageError, StorageOutdated, StudyEx
 from qpsearch.run import trainer
 from qpsearch.run.machine import data_folder, has_gpu, prepare_data
 from qpsearch.run.sinks import Sinks, open_sinks
-from qpsearch.space import Space, diff
+from qpsearch.space import Space, diff, load_space
 from qpsearch.space.space import Budget, Resources
 from qpsearch.study import opening, queries
 from qpsearch.study.ledger import Ledger, Listener
@@ -56,11 +56,9 @@ class Overrides:
     gpus: float | None = None
     cpus: int | None = None
 
-    def budget(self, stored: Budget) -> Budget:
+    def budget(self, own: Budget) -> Budget:
         """Return a budget with these bounds in it."""
-        return stored.updated(
-            trials=self.trials, epochs=self.epochs, seconds=self.seconds, gpu_seconds=self.gpu_seconds
-        )
+        return own.updated(trials=self.trials, epochs=self.epochs, seconds=self.seconds, gpu_seconds=self.gpu_seconds)
 
     def resources(self, own: Resources) -> Resources:
         """Return resources with these in them."""
@@ -136,27 +134,26 @@ def run(
     root = None if artifacts is None else checked_artifacts(artifacts)
     if space.study in existing_studies(storage) and not join:
         raise StudyExists(opening.exists_message(space.study))
-    opened_sinks = open_sinks(sinks, space.study)
-    prepare_data(space.data.dataset, folder)
-    database = Database.create(storage)
-    try:
-        opened = opening.create(database, space, source=source, artifacts=root)
-    except StudyExists:
-        if not join:
-            raise
-        refuse_other(database, space)
-        _refuse_other_artifacts(database, space.study, root)
-        opened = opening.resume(database, space.study, budget=change, wait=_waiting(listen))
-    is_new = not opened.ended and not opened.open and not opened.others
-    shown = Sinks(opened_sinks, lambda text: listen(Noted(text=text)))
-    return _drive(opened, space.resources, folder, placement, shown, listen, is_new=is_new)
+    with contextlib.closing(_sinks(sinks, space.study, listen)) as shown:
+        prepare_data(space.data.dataset, folder)
+        database = Database.create(storage)
+        try:
+            opened = opening.create(database, space, source=source, artifacts=root)
+        except StudyExists:
+            if not join:
+                raise
+            refuse_other(database, space)
+            _refuse_other_artifacts(database, space.study, root)
+            opened = opening.resume(database, space.study, budget=change, wait=_waiting(listen))
+        is_new = not opened.ended and not opened.open and not opened.others
+        return _drive(opened, space.resources, folder, placement, shown, listen, is_new=is_new)
 
 
 def resume(
     name: str,
     *,
     storage: str,
-    space: Space | None = None,
+    space: Space | str | Path | None = None,
     overrides: Overrides = Overrides(),
     placement: Placement = Placement(),
     sinks: Sequence[str] = (),
@@ -168,7 +165,7 @@ def resume(
     Args:
         name: The study's.
         storage: URL of the study database.
-        space: Must mean what the study's own means; None asks nothing.
+        space: A space, or its file, which must mean what the study's own means; None asks nothing.
         overrides: In place of the stored budget and resources.
         placement: Who places trials.
         sinks: As ``run`` has them.
@@ -188,14 +185,16 @@ def resume(
     _check_larger(reader, name, overrides)
     change = _on_the_grid(stored, overrides.budget, listen)
     if space is not None:
-        refuse_other(reader, space.with_search(study=name))
+        given = space if isinstance(space, Space) else load_space(space)
+        refuse_other(reader, given.with_search(study=name))
     reader.close()
     folder = data_folder(stored.data.dataset)
     prepare_data(stored.data.dataset, folder)
-    shown = Sinks(open_sinks(sinks, name), lambda text: listen(Noted(text=text)))
-    database = Database.create(storage)
-    opened = opening.resume(database, name, budget=change, take_over=take_over, wait=_waiting(listen))
-    return _drive(opened, overrides.resources(stored.resources), folder, placement, shown, listen, is_new=False)
+    with contextlib.closing(_sinks(sinks, name, listen)) as shown:
+        opened = opening.resume(
+            Database.create(storage), name, budget=change, take_over=take_over, wait=_waiting(listen)
+        )
+        return _drive(opened, overrides.resources(stored.resources), folder, placement, shown, listen, is_new=False)
 
 
 def existing_studies(storage: str) -> list[str]:
@@ -270,6 +269,10 @@ def _on_the_grid(space: Space, change: Callable[[Budget], Budget], listen: Liste
     return within
 
 
+def _sinks(names: Sequence[str], study: str, listen: Listener) -> Sinks:
+    return Sinks(open_sinks(names, study), lambda text: listen(Noted(text=text)))
+
+
 def _waiting(listen: Listener) -> Callable[[float], None]:
     return lambda left_s: listen(Waiting(left_s=left_s))
 
@@ -286,25 +289,21 @@ def _drive(
 ) -> Outcome:
     """Run an opened study to its end, or to the user's; one that could not begin is taken back."""
     ended, best = opened.so_far()
-    listen(StudyOpened(space=opened.space, ended=ended, best=best))
 
     def tell(event: Event) -> None:
         listen(event)
         sinks.see(event)
 
-    with (
-        contextlib.closing(sinks),
-        Ledger(opened, tell) as ledger,
-        Interrupt(lambda: listen(Noted(text=STOPPING))) as interrupt,
-    ):
+    with Ledger(opened, tell) as ledger, Interrupt(lambda: listen(Noted(text=STOPPING))) as interrupt:
         ledger.wait_until(lambda: interrupt.expired)
-        for other in opened.others:
-            listen(Noted(text=f"joins {other}, which works on this study too"))
         try:
+            listen(StudyOpened(space=opened.space, ended=ended, best=best))
+            for other in opened.others:
+                listen(Noted(text=f"joins {other}, which works on this study too"))
             _dispatch(ledger, resources, folder, placement, interrupt, listen)
-        except UserError as error:
+        except Exception as error:
             if is_new and not isinstance(error, StorageError):
-                ledger.discard()
+                ledger.discard()  # unless it has trials
             raise
         return Outcome(name=opened.name, is_finished=ledger.finished, elsewhere=ledger.elsewhere, spent=ledger.spent)
 

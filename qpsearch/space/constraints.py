@@ -41,7 +41,7 @@ from qpsearch.space.schema.value_types import shown
 from qpsearch.vocabulary import Metric, Scalar, WithWords
 
 Paths = Mapping[str, list[Leaf]]
-SETTLED: Final = "refers to no parameter of this space: the condition is always true or always false"
+NO_PARAMETER: Final = "refers to no parameter of this space: the condition is always true or always false"
 COSTS = tuple(metric.value for metric in Metric if metric.is_cost)
 
 
@@ -133,7 +133,7 @@ def known_paths(network: Group, training: Group) -> dict[str, list[Leaf]]:
             continue
         owners = [site.stage] if site.stage is not None else []
         if site.rule is not None and site.stage is None:
-            owners += [stage for stage in stages if stage.takes(site.rule)]
+            owners += [stage for stage in stages if stage.needs_shared(site.rule)]
         for owner in owners:
             for place in owner.places - moving:
                 found[".".join((STAGES, str(place), *(site.rule.path if site.rule else site.keys)))].append(site.leaf)
@@ -179,7 +179,7 @@ def check_condition(expression: Expression, paths: Paths) -> Expression:
         case Binary("==" | "!=" | "in" as sign, Name(path) as left, right) if path in paths:
             return Binary(sign, left, _possible(path, right, paths))
         case Binary("==" | "!=" | "in", left, right) if not list(names(expression)):
-            raise ExpressionError(f"{unparse(expression)} {SETTLED}")
+            raise ExpressionError(f"{unparse(expression)} {NO_PARAMETER}")
         case Binary("==" | "!=" as sign, left, Name(path) as right) if path in paths:
             return Binary(sign, right, _possible(path, left, paths))
         case Binary("==" | "!=" | "in", left, right):
@@ -191,7 +191,7 @@ def check_condition(expression: Expression, paths: Paths) -> Expression:
             check_number(left, paths)
             check_number(right, paths)
             if not list(names(expression)):
-                raise ExpressionError(f"{unparse(expression)} {SETTLED}")
+                raise ExpressionError(f"{unparse(expression)} {NO_PARAMETER}")
             return expression
     raise ExpressionError(f"{unparse(expression)} is not a condition. Compare it with ==, !=, <, <= or in")
 

@@ -74,7 +74,7 @@ class _Range(_Domain):
         """The largest value."""
         return float(self.bounds[1])
 
-    def own(self, value: Scalar) -> Scalar:
+    def member(self, value: Scalar) -> Scalar:
         """Return a value as it is."""
         return value
 
@@ -142,13 +142,14 @@ class Choice(_Domain):
         assert self.prior is not None
         return self.prior.value
 
-    def own(self, value: Scalar) -> Scalar:
+    def member(self, value: Scalar) -> Scalar:
         """Return the option that equals a value: a member of an enum for its word."""
-        return next(option for option in self.options if option == value)
+        equal = [option for option in self.options if option == value]
+        return next((option for option in equal if type(stored(option)) is type(stored(value))), equal[0])
 
     def suggest(self, name: str, trial: Suggests) -> Scalar:
         """Let a trial of Optuna's choose."""
-        return self.own(trial.suggest_categorical(name, self._stored()))
+        return self.member(trial.suggest_categorical(name, self._stored()))
 
     def distribution(self) -> "BaseDistribution":
         """Return the domain as Optuna stores it."""

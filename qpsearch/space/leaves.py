@@ -2,7 +2,7 @@
 
 A ``Space`` is made of these alone: after reading a file there are no dicts, no defaults to look up and no unknown keys.
 ``sites`` is the one walk over them: it says of each leaf where it stands and when a draw has it. Drawing, counting,
-planning, priors and what conditions may name all follow from it.
+planning, priors and what conditions may name all follow from it; ``leaves`` only lists what a file says.
 
 A stage is counted as in the network that is built. Where stages are chosen, the file's own place of a leaf is named by
 the branch: ``network.stages.1.wide.width`` beside ``network.stages.1.width``.
@@ -177,7 +177,10 @@ class Requirement:
 
 
 When = tuple[tuple[Requirement, ...], ...]
-"""When a leaf is drawn: all requirements of one of the alternatives hold."""
+"""When a leaf is drawn: all requirements of one of the alternatives hold.
+
+``((block of stage 0 is quotient,), (stage 1 is wide, block of stage 1 is quotient))`` is a rule that two stages share.
+"""
 ALWAYS: Final[When] = ((),)
 NEVER: Final[When] = ()
 
@@ -202,7 +205,7 @@ class PlacedStage:
         """Whether its blocks may be of a kind that has a rule; True where its block could not be read."""
         return self.when_it_has(rule) != NEVER
 
-    def takes(self, rule: RulePath) -> bool:
+    def needs_shared(self, rule: RulePath) -> bool:
         """Whether it may need a rule that it does not name itself, and so takes the shared one."""
         return self.may_have(rule) and self.group.leaf(rule.path) is None
 
@@ -284,7 +287,7 @@ def sites(network: Group, training: Group | None) -> Iterator[Site]:
     for rule in rule_paths():
         shared = rules.leaf(rule.path) if isinstance(rules, Group) else None
         if shared is not None:
-            users = [stage.when_it_has(rule) for stage in stages if stage.takes(rule)]
+            users = [stage.when_it_has(rule) for stage in stages if stage.needs_shared(rule)]
             path = ".".join(("network.rules", *rule.path))
             yield Site(path, shared, ("network", "rules", *rule.path), _or(users), rule=rule)
     if training is not None:

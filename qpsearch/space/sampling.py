@@ -71,7 +71,7 @@ class StoredChooser:
         value = self._params[name]
         if value not in domain:
             raise ValueError(f"{name} = {value!r} is not in {domain}")
-        return domain.own(value)
+        return domain.member(value)
 
 
 def draw(space: Space, chooser: Chooser) -> Draw:
@@ -135,7 +135,7 @@ class _Walk:
         assert domain is not None
         if name not in self.drawn:
             self.drawn[name] = self._chooser.choose(name, domain)
-        value = domain.own(self.drawn[name])
+        value = domain.member(self.drawn[name])
         if isinstance(site.leaf, Tied):
             self.facts[name] = value
         return value

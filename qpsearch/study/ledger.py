@@ -99,7 +99,7 @@ class Ledger:
                 self.interrupt_all()
                 self._transactions.write(self._leave)
         finally:
-            self.checkpoints.draw()
+            self.checkpoints.wait()
             self._database.close()
 
     def wait_until(self, is_over: Callable[[], bool]) -> None:

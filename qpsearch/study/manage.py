@@ -83,7 +83,7 @@ def delete(database: Database, name: str) -> None:
 
     checkpoints = database.write(step)
     checkpoints.drop_all()
-    checkpoints.draw()
+    checkpoints.wait()
 
 
 def copy(source: Database, name: str, target: Database, new: str) -> None:
@@ -118,7 +118,7 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
         target.write(step)
     except BaseException as error:
         ours.drop_all()
-        ours.draw()
+        ours.wait()
         if isinstance(error, StorageConflict):
             raise StudyExists(taken) from None
         raise

@@ -268,12 +268,12 @@ def compare_networks(network: Network, seed: int, is_training: bool) -> None:
     generator = np.random.default_rng(seed)
     model = build_model(network, seed).double()
     x = generator.standard_normal((2, network.channels, network.size, network.size))
-    settle(model, torch.from_numpy(x))
+    fill_statistics(model, torch.from_numpy(x))
     perturb(model, generator, 0.02)
     compare(model, x, lambda state: reference.logits(x, network, state), is_training, 1e-8)
 
 
-def settle(model: nn.Module, images: torch.Tensor) -> None:
+def fill_statistics(model: nn.Module, images: torch.Tensor) -> None:
     """Set the running statistics to those of a batch: with a mean of 0 and a variance of 1 PURe overflows float64."""
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     usual = [norm.momentum for norm in norms]

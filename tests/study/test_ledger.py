@@ -197,7 +197,7 @@ def test_checkpoints_go_when_their_successor_is_recorded(url: str, space: Space,
             (folder / name).write_text("x")
             (folder / f"r0-a1-e00{epoch + 1}.pt.partial").write_text("being written")
             ledger.report(0, 1, progress(epoch, {2: 0.9}.get(epoch, 0.1), checkpoint=name))
-            ledger.checkpoints.draw()
+            ledger.checkpoints.wait()
             kept = sorted(path.name for path in folder.glob("*.pt"))
             assert kept == [f"r0-a1-e00{e}.pt" for e in {1: (1,), 2: (1, 2), 3: (2, 3), 4: (2, 4)}[epoch]]
             assert (folder / f"r0-a1-e00{epoch + 1}.pt.partial").exists() is (epoch < 4)
@@ -206,7 +206,7 @@ def test_checkpoints_go_when_their_successor_is_recorded(url: str, space: Space,
         other.mkdir()
         (other / "r0-a1-e001.pt").write_text("x")
         ledger.fail(second.trial, second.attempt, DIVERGED)
-        ledger.checkpoints.draw()
+        ledger.checkpoints.wait()
         assert not other.exists()
 
 
@@ -219,14 +219,14 @@ def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, space
         ledger.report(0, 1, progress(epoch, 0.1, checkpoint=f"r0-a1-e00{epoch}.pt"))
     ledger.fail(1, 1, DIVERGED)
     for trial in range(2):  # as if it had died between the transaction and the removal
-        ledger.checkpoints.draw()
+        ledger.checkpoints.wait()
         folder = Path(ledger.checkpoints.of(trial))
         folder.mkdir(exist_ok=True)
         for name in ("r0-a1-e003.pt", "r0-a1-e004.pt", "hang-a1.txt"):
             (folder / name).write_text("x")
     abandon(ledger)
     with resumed_ledger(url) as second:
-        second.checkpoints.draw()
+        second.checkpoints.wait()
         assert [path.name for path in Path(second.checkpoints.of(0)).iterdir()] == ["r0-a1-e004.pt"]
         assert not Path(second.checkpoints.of(1)).exists()
 

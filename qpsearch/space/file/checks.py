@@ -134,7 +134,7 @@ class Checks:
         return document
 
     def _unused(self) -> set[tuple[str, ...]]:
-        return {rule.path for rule in rule_paths() if not any(stage.takes(rule) for stage in self._stages)}
+        return {rule.path for rule in rule_paths() if not any(stage.needs_shared(rule) for stage in self._stages)}
 
     def check(self, space: Space) -> None:
         """Note what is wrong with a space whose parts are right."""

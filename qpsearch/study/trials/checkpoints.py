@@ -76,7 +76,7 @@ class CheckpointFolder:
                 with contextlib.suppress(FileNotFoundError):  # its driver has just removed it
                     other._files.write(path, self._files.read(path))
 
-    def draw(self) -> None:
+    def wait(self) -> None:
         """Wait until everything is removed that was to be."""
         self._thread.submit(lambda: None).result()
 

@@ -1,0 +1,106 @@
+"""Running a study from Python: what a listener is told, and what is left where something goes wrong."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from qpsearch.errors import StudyExists, StudyMismatch, StudyNotFound, UserError
+from qpsearch.run import driving, trainer
+from qpsearch.run.driving import Outcome, Overrides, Placement
+from qpsearch.space import Space, parse_space
+from qpsearch.study import queries
+from qpsearch.study.storage.database import Database
+from qpsearch.study.trials.events import Closed, Dispatching, Event, Noted, Reported, Started, StudyOpened
+from tests import scripted
+from tests.helpers import rows
+from tests.scripted import Behaviour, space_text
+
+INLINE = Placement(dispatcher="inline")  # type: ignore[arg-type]  # its value will do
+
+
+@pytest.fixture(autouse=True)
+def scripted_trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(trainer, "train", scripted.train)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_study_is_run_and_gone_on_with_and_its_listener_is_told_all(sqlite_url: str, space: Space) -> None:
+    seen: list[Event] = []
+    outcome = driving.run(
+        space, storage=sqlite_url, source="here", overrides=Overrides(trials=2), placement=INLINE, listen=seen.append
+    )
+    assert outcome == Outcome(name="scripted", is_finished=True, elsewhere=0, spent=None)
+    assert isinstance(seen[0], StudyOpened)
+    assert (seen[0].space.search.budget.trials, seen[0].ended, seen[0].best) == (2, 0, None)
+    assert isinstance(seen[1], Dispatching)
+    for kind, count in ((Started, 2), (Reported, 8), (Closed, 2)):
+        assert sum(isinstance(event, kind) for event in seen) == count
+    with pytest.raises(StudyExists, match="qpsearch resume scripted"):
+        driving.run(space, storage=sqlite_url, placement=INLINE)
+    again: list[Event] = []
+    driving.resume("scripted", storage=sqlite_url, overrides=Overrides(trials=3), placement=INLINE, listen=again.append)
+    assert isinstance(again[0], StudyOpened)
+    assert again[0].ended == 2
+    assert again[0].best is not None
+    assert sum(isinstance(event, Closed) for event in again) == 1
+    database = Database.open(sqlite_url)
+    summary = queries.summary(database, "scripted")
+    database.close()
+    assert summary.source == "here"
+    assert summary.environment["versions"]["optuna"]
+
+
+@pytest.mark.parametrize("kind", [StudyOpened, Dispatching])
+def test_a_listener_that_raises_leaves_no_lease_and_no_empty_study(
+    sqlite_url: str, space: Space, kind: type[Event]
+) -> None:
+    def listen(event: Event) -> None:
+        if isinstance(event, kind):
+            raise ZeroDivisionError("of a caller")
+
+    with pytest.raises(ZeroDivisionError):
+        driving.run(space, storage=sqlite_url, placement=INLINE, listen=listen)
+    assert rows(sqlite_url, "SELECT * FROM qpsearch_studies") == []
+    assert rows(sqlite_url, "SELECT * FROM qpsearch_leases WHERE state = 'held'") == []
+
+
+def test_a_listener_that_raises_later_leaves_a_study_that_goes_on(sqlite_url: str, space: Space) -> None:
+    def listen(event: Event) -> None:
+        if isinstance(event, Closed):
+            raise ZeroDivisionError("of a caller")
+
+    with pytest.raises(ZeroDivisionError):
+        driving.run(space, storage=sqlite_url, placement=INLINE, listen=listen)
+    assert rows(sqlite_url, "SELECT * FROM qpsearch_leases WHERE state = 'held'") == []
+    assert driving.resume("scripted", storage=sqlite_url, placement=INLINE).is_finished
+
+
+def test_a_thread_that_is_not_the_main_one_runs_a_study(sqlite_url: str, space: Space) -> None:
+    found: list[Outcome] = []
+    thread = threading.Thread(target=lambda: found.append(driving.run(space, storage=sqlite_url, placement=INLINE)))
+    thread.start()
+    thread.join()
+    assert [outcome.is_finished for outcome in found] == [True]
+
+
+def test_what_is_asked_of_a_study_is_checked_before_the_space_is(sqlite_url: str, space: Space, tmp_path: Path) -> None:
+    driving.run(space, storage=sqlite_url, overrides=Overrides(trials=2), placement=INLINE)
+    with pytest.raises(StudyNotFound):
+        driving.resume("nothing", storage=sqlite_url, space=tmp_path / "no-file.yaml")
+    with pytest.raises(UserError, match="--trials 1: study scripted has 2 trials behind it"):
+        driving.resume("scripted", storage=sqlite_url, overrides=Overrides(trials=1), space=tmp_path / "no-file.yaml")
+    other = parse_space(space_text(Behaviour.IMPROVES, epochs=5))
+    with pytest.raises(StudyMismatch, match=r"training\.epochs: 4 -> 5"):
+        driving.resume("scripted", storage=sqlite_url, space=other)
+
+
+def test_a_grid_has_no_more_trials_than_points(sqlite_url: str) -> None:
+    text = space_text(Behaviour.IMPROVES, Behaviour.STALLS, sampler="grid", trials=9)
+    text = text.replace("{log: [0.01, 0.5]}", "0.1").replace("{float: [1.3, 2.2]}", "1.5")
+    text = text.replace("{int: [1, 3]}", "1").replace("{choice: [additive, quotient, product_unit]}", "quotient")
+    seen: list[Event] = []
+    outcome = driving.run(parse_space(text), storage=sqlite_url, placement=INLINE, listen=seen.append)
+    assert outcome.is_finished
+    assert "a grid of 2 points" in next(event.text for event in seen if isinstance(event, Noted))
+    assert sum(isinstance(event, Closed) for event in seen) == 2
