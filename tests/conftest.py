@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+from qpsearch.seeds import derive_seed
 from qpsearch.space import Space, parse_space
 from qpsearch.study.storage.database import Database
 from tests.postgres import Postgres
@@ -23,7 +25,7 @@ settings.load_profile("qpsearch")
 # meet its like. All other tests go to whichever process has time.
 ONE_BY_ONE = (
     ("tests/dispatch/", "tests/faults/"),
-    ("tests/analysis/", "tests/cli/", "tests/test_artifacts.py", "tests/test_benchmarks.py", "tests/test_readme.py"),
+    ("tests/cli/", "tests/test_benchmarks.py", "tests/test_readme.py"),
 )
 
 
@@ -46,6 +48,13 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Database.create(f"sqlite:///{path}").close()
     assert not path.with_name("q.db-wal").exists()
     return path
+
+
+@pytest.fixture(autouse=True)
+def _seeded(request: pytest.FixtureRequest) -> None:
+    """Draw torch's random numbers anew in each test, by its name: what fails once fails again."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(derive_seed(request.node.nodeid))
 
 
 @pytest.fixture

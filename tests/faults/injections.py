@@ -54,6 +54,7 @@ def freeze_driver(study: Study, generator: random.Random) -> int:
     process = generator.choice(study.processes)
     running = len(study.running(process.pid))
     process.send_signal(STOP)
+    running = max(running, len(study.running(process.pid)))  # it may have taken a trial in between
     time.sleep(2 * LEASE_S + generator.uniform(0, 1))
     process.send_signal(CONT)
     if len(study.processes) == 1:
