@@ -13,10 +13,10 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible
-from qpsearch.space import RandomChooser, Space, StoredChooser, build_space, diff, draw, load_space, parse_space
+from qpsearch.space import Choice, RandomChooser, Space, StoredChooser, build_space, diff, draw, load_space, parse_space
 from qpsearch.space.file.document import dump
 from qpsearch.space.leaves import Tied, leaves
-from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, BlockKind
+from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, BlockKind, NormKind
 from tests.helpers import SPACES
 from tests.space.enough import enough
 from tests.space.generate import documents
@@ -290,3 +290,12 @@ def test_settings_that_mean_something_are_kept() -> None:
     assert rules is not None
     assert (rules.floor, rules.through_one) == (-1.0, False)
     assert rules.alpha == pytest.approx(2 - 0.2 * 9 / 24)  # 29 layers, between 20 and 44
+
+
+def test_options_that_are_equal_keep_their_type() -> None:
+    for options in ((1, True), (True, 1), (2, 2.0)):
+        choice = Choice(options=options)
+        assert [(member, type(member)) for member in map(choice.member, options)] == [
+            (option, type(option)) for option in options
+        ]
+    assert Choice(options=(NormKind.BATCH, NormKind.GROUP)).member("group") is NormKind.GROUP
