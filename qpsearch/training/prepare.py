@@ -5,6 +5,7 @@ which workers map instead of reading. Runs as ``python -m qpsearch.training.prep
 can have data prepared without loading torch.
 """
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -77,7 +78,12 @@ def _fetch(name: DatasetName, folder: Path, place: Path) -> None:
     if facts.write is not None:
         partial = place.with_suffix(".partial")  # it takes its name when it is whole
         partial.mkdir(exist_ok=True)
-        facts.write(folder, partial)
+        try:
+            facts.write(folder, partial)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                partial.rmdir()  # only where nothing was written
+            raise
         partial.replace(place)
 
 

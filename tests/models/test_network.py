@@ -86,7 +86,7 @@ def test_any_network_builds_learns_and_repeats(seed: int) -> None:
     x = torch.randn(8, 3, 16, 16)
     logits = model(x)
     assert logits.shape == (8, 5)
-    logits.square().mean().backward()
+    (logits / logits.detach().abs().max()).square().mean().backward()  # networks without norms give large logits
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()] == []
     if all(stage.norm is not NormKind.NONE for stage in network.stages):  # else a function may saturate for all inputs
         assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []

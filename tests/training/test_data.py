@@ -210,6 +210,7 @@ def test_imagenet_is_read_from_the_users_own_folders(tmp_path: Path, monkeypatch
     monkeypatch.setattr(datasets, "LOADERS", 0)
     with pytest.raises(DataError, match=r"its terms forbid it\. Put ILSVRC 2012 .*imagenet-jpeg/train and "):
         prepare.prepare(DatasetName.IMAGENET, tmp_path)
+    assert not list(tmp_path.glob("*.partial"))
     for split, count in (("train", 4), ("val", 2)):
         for label, colour in enumerate(("red", "blue")):
             folder = tmp_path / "imagenet-jpeg" / split / f"n{label}"
