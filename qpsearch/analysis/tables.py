@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from qpsearch.space.space import Objective
+from qpsearch.space.space import Space
 from qpsearch.study.records import TrialRecord
 from qpsearch.vocabulary import as_member
 
@@ -23,14 +23,15 @@ class TableFormat(StrEnum):
     JSON = "json"
 
 
-def trial_rows(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[dict[str, Any]]:
+def trial_rows(records: Sequence[TrialRecord], space: Space) -> list[dict[str, Any]]:
     """Return a row for each trial: what became of it, then its parameters as columns ``param.NAME``.
 
-    A parameter that a trial did not draw is None there. Of several objectives, each has a column ``objective.METRIC``,
+    Each parameter of the space has its column, in the order of drawing; one that a trial did not draw is None there. Of
+    several objectives, each has a column ``objective.METRIC``,
     which is None where the trial is not complete.
     """
+    objectives = space.search.objectives
     several = [each.metric.value for each in objectives] if len(objectives) > 1 else []
-    names = list(dict.fromkeys(name for record in records for name in record.params))
     return [
         {
             "number": record.number,
@@ -44,7 +45,7 @@ def trial_rows(records: Sequence[TrialRecord], objectives: Sequence[Objective]) 
             "place": record.place,
         }
         | {f"objective.{name}": dict(zip(several, record.values, strict=False)).get(name) for name in several}
-        | {f"param.{name}": record.params.get(name) for name in names}
+        | {f"param.{name}": record.params.get(name) for name in space.searched}
         | {"config": record.config_json}
         for record in records
     ]

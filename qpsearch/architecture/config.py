@@ -10,18 +10,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from qpsearch.registry.datasets import Data
-from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules
+from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules, StageRules
 from qpsearch.vocabulary import (
     MULTIPLYING,
     WITH_PRODUCT_UNITS,
-    BranchKind,
-    InitKind,
-    NormKind,
-    NormPlacement,
     Precision,
     Scalar,
     ScheduleKind,
-    ShortcutKind,
     StemActivation,
     StemPool,
     WithWords,
@@ -40,33 +35,21 @@ class _Strict(WithWords):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage(_Strict):
-    """Blocks of one width and resolution.
+class Stage(StageRules):
+    """Blocks of one width and resolution: its shape, the rules of all blocks, and those of its own kind.
 
     Attributes:
         width: Output channels.
         stride: Stride of the first block; the others have 1.
         depth: Number of blocks.
         block: How the branch is combined with the shortcut: a ``BlockKind``, or the name of a user's own block.
-        branch: The layers on the branch.
-        norm: Normalisation layer.
-        norm_placement: After (post) or before (pre) each weight layer.
-        init: How convolutions start.
-        shortcut: Shortcut of the first block where it changes width or resolution.
         quotient: Set exactly where ``block`` multiplies.
         product_unit: Set exactly where ``block`` has product units.
         own: The rules of a user's own block, by name.
     """
 
-    width: int
-    stride: int
-    depth: int
-    block: str
-    branch: BranchKind = BranchKind.BASIC
-    norm: NormKind
-    norm_placement: NormPlacement
-    init: InitKind
-    shortcut: ShortcutKind
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # as of the records below
+
     quotient: QuotientRules | None = None
     product_unit: ProductUnitRules | None = None
     own: tuple[tuple[str, Scalar], ...] = ()

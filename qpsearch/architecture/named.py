@@ -20,8 +20,7 @@ from qpsearch.architecture.config import Network, Stage
 from qpsearch.architecture.resolve import alpha_for, check_shapes, resolve
 from qpsearch.errors import UserError, nearest
 from qpsearch.space import StoredChooser, build_space, draw
-from qpsearch.space.schema.network import BLOCK
-from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules
+from qpsearch.space.schema.rules import BLOCK, ProductUnitRules, QuotientRules
 from qpsearch.vocabulary import (
     BlockKind,
     BranchKind,

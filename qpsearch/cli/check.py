@@ -2,8 +2,6 @@
 
 from qpsearch.architecture.candidates import check_feasible, on_the_grid
 from qpsearch.space.file.loader import load_space
-from qpsearch.space.leaves import NEVER
-from qpsearch.space.space import Space
 
 
 def check(path: str) -> None:
@@ -14,7 +12,7 @@ def check(path: str) -> None:
     """
     space = load_space(path)
     check_feasible(space)
-    found = searched(space)
+    found = space.searched
     what = f"{len(found)} parameters:" if found else "nothing is searched: each trial is another seed of one network."
     trials = on_the_grid(space, space.search.budget).trials
     print(f"{path}: fine. Study {space.study}, {trials} trials, {what}")
@@ -24,8 +22,3 @@ def check(path: str) -> None:
     conditions = len(space.search.limits) + len(space.search.conditions)
     if conditions:
         print(f"{conditions} conditions; what they leave: qpsearch space plan {path}")
-
-
-def searched(space: Space) -> dict[str, str]:
-    """Return the parameters, as the file spells them: by path, and those of tied leaves once, by the tie."""
-    return {site.parameter: str(site.leaf) for site in space.sites if site.domain is not None and site.when != NEVER}

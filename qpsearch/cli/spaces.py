@@ -8,7 +8,6 @@ import typer
 
 from qpsearch.architecture.candidates import check_feasible
 from qpsearch.cli.check import check as check_and_print
-from qpsearch.cli.check import searched
 from qpsearch.cli.options import Json, print_json
 from qpsearch.errors import SpaceError, UserError
 from qpsearch.space import diff, find_space, json_schema, load_space, shipped
@@ -30,7 +29,7 @@ def check(space: SpaceName, as_json: Json = False) -> None:
     except SpaceError as error:
         print_json({"valid": False, "problems": error.problems})
         raise typer.Exit(error.exit_code) from None
-    found = {"study": loaded.study, "fingerprint": loaded.fingerprint, "parameters": list(searched(loaded))}
+    found = {"study": loaded.study, "fingerprint": loaded.fingerprint, "parameters": list(loaded.searched)}
     print_json({"valid": True} | found)
 
 
@@ -111,14 +110,14 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         rows = [
             {"name": name, "study": space.study, "dataset": space.data.dataset, "trials": space.search.budget.trials}
-            | {"parameters": len(searched(space)), "about": _about(path)}
+            | {"parameters": len(space.searched), "about": _about(path)}
             for name, (space, path) in found.items()
         ]
         print_json({"spaces": rows})
         return
     width = max(map(len, found))
     for name, (space, path) in found.items():
-        size = f"{len(searched(space))} parameters, {space.search.budget.trials} trials"
+        size = f"{len(space.searched)} parameters, {space.search.budget.trials} trials"
         print(f"{name:<{width}}  {space.data.dataset:<8}  {size:<28}  {_about(path)}")
 
 

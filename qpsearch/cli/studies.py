@@ -100,8 +100,8 @@ def export(
         if kind is ExportFormat.OPTUNA:
             paths = [export_optuna(database, study, output)]
         else:
-            objectives = queries.space_of(database, study).search.objectives
-            trials, epochs = trial_rows(records, objectives), queries.epoch_rows(database, study)
+            trials = trial_rows(records, queries.space_of(database, study))
+            epochs = queries.epoch_rows(database, study)
             paths = write_tables(trials, epochs, TableFormat(kind.value), output, study)
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror}). --output names another folder.") from None

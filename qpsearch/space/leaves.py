@@ -2,7 +2,7 @@
 
 A ``Space`` is made of these alone: after reading a file there are no dicts, no defaults to look up and no unknown keys.
 ``sites`` is the one walk over them: it says of each leaf where it stands and when a draw has it. Drawing, counting,
-planning, priors and what conditions may name all follow from it; ``leaves`` only lists what a file says.
+planning, priors, exported tables and what conditions may name all follow from it.
 
 A stage is counted as in the network that is built. Where stages are chosen, the file's own place of a leaf is named by
 the branch: ``network.stages.1.wide.width`` beside ``network.stages.1.width``.
@@ -149,23 +149,6 @@ class Variant:
 
 
 Tree = Leaf | Group | Items | Variant
-
-
-def leaves(path: str, tree: Tree) -> Iterator[tuple[str, Leaf]]:
-    """Yield every leaf of a tree with its path, whether it is ever drawn or not; a choice comes before its branches."""
-    match tree:
-        case Group(children):
-            for name, child in children:
-                yield from leaves(f"{path}.{name}", child)
-        case Items(items):
-            for index, child in enumerate(items):
-                yield from leaves(f"{path}.{index}", child)
-        case Variant(pick, branches):
-            yield path, pick
-            for name, branch in branches:
-                yield from leaves(f"{path}.{name}", branch)
-        case leaf:
-            yield path, leaf
 
 
 @dataclass(frozen=True, slots=True)

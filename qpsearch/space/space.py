@@ -9,7 +9,7 @@ from qpsearch.registry.datasets import Data
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.constraints import Condition, Limit
-from qpsearch.space.leaves import Constant, Group, Items, Site, Variant, leaves, sites
+from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Variant, sites
 from qpsearch.vocabulary import Direction, Metric, ScoreKind, WithWords
 
 
@@ -122,6 +122,11 @@ class Space:
         return tuple(sites(self.network, self.training))
 
     @property
+    def searched(self) -> dict[str, str]:
+        """What is drawn, as the file spells it: by path, and tied leaves once, by the name of their tie."""
+        return {s.parameter: str(s.leaf) for s in self.sites if s.domain is not None and s.when != NEVER}
+
+    @property
     def most_epochs(self) -> int:
         """The most epochs that any configuration trains; the pruners' largest resource."""
         epochs = self.training.get("epochs")
@@ -135,8 +140,7 @@ class Space:
         The budget, the machine and the study's name are left out: changing them changes no trial.
         """
         lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in ("dataset", "validation", "augment")}
-        for part, group in (("network", self.network), ("training", self.training)):
-            lines |= {path: str(leaf) for path, leaf in leaves(part, group)}
+        lines |= {site.path: str(site.leaf) for site in self.sites}
         search = self.search
         lines["search.objective"] = ", ".join(f"{each.direction} {each.metric}" for each in search.objectives)
         lines |= {

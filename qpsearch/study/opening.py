@@ -164,8 +164,6 @@ def insert_facts(
             first_name=space.study,
             space_text=space.source,
             space_source=source,
-            schema_json=json.dumps(space.meaning()),
-            fingerprint=space.fingerprint,
             seed=space.search.seed,
             revision=0,
             asked=budget.trials,

@@ -15,7 +15,7 @@ from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible
 from qpsearch.space import Choice, RandomChooser, Space, StoredChooser, build_space, diff, draw, load_space, parse_space
 from qpsearch.space.file.document import dump
-from qpsearch.space.leaves import Tied, leaves
+from qpsearch.space.leaves import Tied
 from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, BlockKind, NormKind
 from tests.helpers import SPACES
 from tests.space.enough import enough
@@ -86,7 +86,7 @@ def test_tied_leaves_have_one_value_and_arithmetic_holds(document: dict[str, Any
     space = build_space(document)
     drawn = draw(space, RandomChooser(seed))
     stages = drawn.values["network"]["stages"]
-    if any(isinstance(leaf, Tied) for _, leaf in leaves("network", space.network)):
+    if any(isinstance(site.leaf, Tied) for site in space.sites):
         assert {stage["depth"] for stage in stages} == {drawn.params["depth"]}
     given = document["network"]["stages"]
     if isinstance(given, list) and all("choice" not in item for item in given):
@@ -226,10 +226,7 @@ def test_every_searched_leaf_is_drawn_by_some_point() -> None:
     for path in SPACES:
         space = load_space(path)
         drawn = {name for seed in range(300) for name in draw(space, RandomChooser(seed)).params}
-        for part, group in (("network", space.network), ("training", space.training)):
-            for place, leaf in leaves(part, group):
-                if leaf.domain is not None:
-                    assert (leaf.name if isinstance(leaf, Tied) else place) in drawn, (path, place)
+        assert set(space.searched) == drawn, path
 
 
 RULES = """\

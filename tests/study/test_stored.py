@@ -18,6 +18,7 @@ from qpsearch.seeds import derive_seed
 from qpsearch.space import diff, parse_space
 from qpsearch.study import queries
 from qpsearch.study.ledger import Ledger
+from qpsearch.study.manage import copy
 from qpsearch.study.storage.database import Database
 from tests.helpers import progress, resumed_ledger, rows
 
@@ -54,6 +55,7 @@ def train_to_the_end(ledger: Ledger, assignment: Assignment) -> None:
 @pytest.mark.parametrize("name", THEN["spaces"])
 def test_a_stored_study_goes_on_as_its_own_version_would_have(url: str, name: str) -> None:
     handed_out = []
+    Database.create(url).close()  # as resuming does: it migrates
     with resumed_ledger(url, name) as ledger:
         while (assignment := ledger.ask()) is not None:
             runs = [[run.replicate, run.seed] for run in assignment.runs]
@@ -82,3 +84,13 @@ def test_stored_configurations_are_written_as_they_were_read(url: str) -> None:
     assert len(records) > 30
     for record in records:
         assert record.config.to_json() == record.config_json
+
+
+def test_a_stored_study_is_copied_into_a_database_of_today(url: str, tmp_path: Path) -> None:
+    source, target = Database.open(url), Database.create(f"sqlite:///{tmp_path}/new.db")
+    for name in THEN["spaces"]:
+        copy(source, name, target, name)
+        assert queries.trial_records(target, name) == queries.trial_records(source, name)
+    source.close()
+    target.close()
+    assert rows(url, "SELECT version_num FROM qpsearch_version") == [("0002",)]  # it was only read

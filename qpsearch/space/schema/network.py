@@ -8,68 +8,30 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from qpsearch.space.schema.fields import LeafField, SectionField, StagesField
-from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules, section_of
-from qpsearch.space.schema.value_types import AUTO, Integer, OneOf, Optional, Words
-from qpsearch.vocabulary import (
-    MULTIPLYING,
-    WITH_PRODUCT_UNITS,
-    BlockKind,
-    BranchKind,
-    InitKind,
-    NormKind,
-    NormPlacement,
-    ShortcutKind,
-    StemActivation,
-    StemPool,
+from qpsearch.space.schema.rules import (
+    BLOCK,
+    ProductUnitRules,
+    QuotientRules,
+    StageRules,
+    StageShape,
+    fields_of,
+    section_of,
 )
-
-BLOCK: Final = Words("block", list(map(str, BlockKind)), "One of your own comes by --import MODULE.")  # and joins these
+from qpsearch.space.schema.value_types import Integer, OneOf
+from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, StemActivation, StemPool
 
 RULES: Final = SectionField(
     doc="Design rules, drawn once and shared by all stages; a stage that names a key draws its own.",
     fields={
-        "branch": LeafField(
-            type=OneOf(BranchKind),
-            default="basic",
-            doc="Layers of a branch: two of 3x3, or 1x1, 3x3, 1x1 with a fourth of the channels inside.",
-        ),
-        "norm": LeafField(type=OneOf(NormKind), default="batch", doc="Normalisation layer.", rule="Q13, P6"),
-        "norm_placement": LeafField(
-            type=OneOf(NormPlacement),
-            default="post",
-            doc="Normalise after each weight layer (post) or before it (pre).",
-            rule="Q13, P6",
-        ),
-        "init": LeafField(
-            type=Optional(AUTO, OneOf(InitKind), is_value=True),
-            default=AUTO,
-            doc="How convolutions and branches start; auto is framework where a block multiplies, zero_last_norm where "
-            "it adds, which trains at any depth.",
-            rule="Q15",
-        ),
-        "shortcut": LeafField(
-            type=OneOf(ShortcutKind),
-            default="conv3x3",
-            doc="Shortcut of a block that changes width or resolution; with identity no block may.",
-            rule="Q14, P14",
-        ),
+        **fields_of(StageRules),
         "quotient": section_of(QuotientRules, "Rules of blocks that multiply.", MULTIPLYING),
         "product_unit": section_of(ProductUnitRules, "Rules of blocks with product units.", WITH_PRODUCT_UNITS),
     },
 )
 
-STAGE: Final = SectionField(
-    doc="Blocks of one width and resolution.",
-    fields={
-        "width": LeafField(type=Integer(1, 8192), doc="Channels of the stage.", rule="Q17"),
-        "stride": LeafField(type=Integer(1, 4), default=1, doc="Stride of the stage's first block."),
-        "depth": LeafField(type=Integer(1, 500), doc="Number of blocks."),
-        "block": LeafField(type=BLOCK, doc="How the branch is combined with the shortcut.", rule="Q1, P1, P15"),
-        **RULES.fields,
-    },
-)
+SHAPE: Final = fields_of(StageShape)
 
-SHAPE: Final = ("width", "stride", "depth", "block")  # what a stage has beside its rules
+STAGE: Final = SectionField(doc="Blocks of one width and resolution.", fields={**SHAPE, **RULES.fields})
 
 NETWORK: Final = SectionField(
     doc="The network.",

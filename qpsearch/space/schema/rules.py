@@ -1,4 +1,4 @@
-"""The design rules of blocks: one declaration for each, from which space files are checked and configurations made.
+"""A stage's shape and the design rules of its blocks: one declaration for each, for space files and configurations.
 
 A field of a record is a rule: its type is what a network is built from, its ``setting`` what a space file may say. The
 order of the fields is the order in which parameters are drawn, and that of stored configurations: it never changes.
@@ -8,14 +8,18 @@ import math
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final
 
-from qpsearch.space.schema.fields import LeafField, SectionField
-from qpsearch.space.schema.value_types import NONE, Flag, Number, OneOf, Optional, ValueType
+from qpsearch.space.schema.fields import REQUIRED, Field, LeafField, SectionField
+from qpsearch.space.schema.value_types import AUTO, NONE, Flag, Integer, Number, OneOf, Optional, ValueType, Words
 from qpsearch.vocabulary import (
     Activation,
     BlockKind,
+    BranchKind,
     ExponentInit,
+    InitKind,
     LogPadding,
     Mixing,
+    NormKind,
+    NormPlacement,
     NormsAround,
     Numbers,
     OutputActivation,
@@ -25,18 +29,20 @@ from qpsearch.vocabulary import (
     Scalar,
     Sharing,
     ShortcutActivation,
+    ShortcutKind,
     WithWords,
 )
 
 BY_DEPTH: Final = "by_depth"
+BLOCK: Final = Words("block", list(map(str, BlockKind)), "One of your own comes by --import MODULE.")  # and joins these
 
 
 def setting(
     type_: ValueType,
     *,
-    default: object,
+    default: object = REQUIRED,
     doc: str,
-    rule: str,
+    rule: str = "",
     blocks: frozenset[str] = frozenset(),
     tried: tuple[Scalar, ...] = (),
     stored: object = MISSING,
@@ -45,7 +51,7 @@ def setting(
 
     Args:
         type_: What its value may be in a space file.
-        default: The file's spelling of the value that holds where the key is absent.
+        default: The file's spelling of the value that holds where the key is absent; ``REQUIRED`` where it may not be.
         doc: One sentence for the user.
         rule: The papers' rules that it stands for.
         blocks: The kinds of block that have it, where those of its section do not all.
@@ -59,10 +65,53 @@ def setting(
 
 def section_of(record: type, doc: str, blocks: frozenset[str]) -> SectionField:
     """Return the section of a space file that the rules of a record make."""
-    return SectionField(
-        doc=doc,
-        blocks=blocks,
-        fields={each.name: each.metadata["setting"] for each in fields(record)},
+    return SectionField(doc=doc, blocks=blocks, fields=fields_of(record))
+
+
+def fields_of(record: type) -> dict[str, Field]:
+    """Return what a space file may say of each field that a record itself declares, in their order."""
+    return {each.name: each.metadata["setting"] for each in fields(record) if each.name in record.__annotations__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageShape(WithWords):
+    """What a stage has beside its rules; no two stages share it."""
+
+    width: int = setting(Integer(1, 8192), doc="Channels of the stage.", rule="Q17")
+    stride: int = setting(Integer(1, 4), default=1, doc="Stride of the stage's first block.")
+    depth: int = setting(Integer(1, 500), doc="Number of blocks.")
+    block: str = setting(BLOCK, doc="How the branch is combined with the shortcut.", rule="Q1, P1, P15")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRules(StageShape):
+    """Rules of all blocks."""
+
+    branch: BranchKind = setting(
+        OneOf(BranchKind),
+        default="basic",
+        doc="Layers of a branch: two of 3x3, or 1x1, 3x3, 1x1 with a fourth of the channels inside.",
+        stored=BranchKind.BASIC,
+    )
+    norm: NormKind = setting(OneOf(NormKind), default="batch", doc="Normalisation layer.", rule="Q13, P6")
+    norm_placement: NormPlacement = setting(
+        OneOf(NormPlacement),
+        default="post",
+        doc="Normalise after each weight layer (post) or before it (pre).",
+        rule="Q13, P6",
+    )
+    init: InitKind = setting(
+        Optional(AUTO, OneOf(InitKind), is_value=True),
+        default=AUTO,
+        doc="How convolutions and branches start; auto is framework where a block multiplies, zero_last_norm where "
+        "it adds, which trains at any depth.",
+        rule="Q15",
+    )
+    shortcut: ShortcutKind = setting(
+        OneOf(ShortcutKind),
+        default="conv3x3",
+        doc="Shortcut of a block that changes width or resolution; with identity no block may.",
+        rule="Q14, P14",
     )
 
 

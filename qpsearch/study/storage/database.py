@@ -41,6 +41,7 @@ POSTGRES: Final = {
 LOCK_KEY: Final = 0x717073  # "qps"
 SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # one state for all queries
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+READABLE: Final = "0002"  # the oldest schema that has all that is read; later ones took columns away
 
 HINTS: Final = {
     "password authentication failed": "Check user and password of --storage or QPSEARCH_STORAGE",
@@ -203,7 +204,7 @@ class Database:
         self._check_optuna(connection)
         ours = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
         known = sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-        if ours == known[-1]:
+        if ours in known[known.index(READABLE) :]:
             return
         if ours not in known:
             raise StorageError(f"{self.shown}: was made by a newer qpsearch (schema {ours}). Upgrade qpsearch.")

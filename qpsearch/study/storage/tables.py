@@ -44,8 +44,6 @@ study_facts: Final = Table(
     Column("first_name", String(512), nullable=False, comment="the name it was made under, which pruners hash"),
     Column("space_text", Text, nullable=False, comment="the space file as it was given"),
     Column("space_source", Text, nullable=False, comment="its file name"),
-    Column("schema_json", Text, nullable=False, comment="the space resolved: path to leaf, in drawing order"),
-    Column("fingerprint", String(64), nullable=False),
     Column("seed", Integer, nullable=False),
     Column("revision", Integer, nullable=False, comment="moves with every write to the study, whichever driver's"),
     Column("asked", Integer, nullable=False, comment="the budget in trials"),
@@ -82,7 +80,6 @@ configs: Final = Table(
     OURS,
     _trial_id(),
     Column("config_json", Text, nullable=False, comment="TrialConfig: enough to run the trial again"),
-    Column("fingerprint", String(64), nullable=False, comment="equal for equal configurations"),
     Column("revision", Integer, nullable=False, index=True, comment="the study's when the trial last changed"),
 )
 

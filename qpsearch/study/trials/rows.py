@@ -1,6 +1,5 @@
 """Rows of our own tables about trials: configurations, runs, attempts, epochs, infeasible draws."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from typing import Final
@@ -65,9 +64,8 @@ def insert_new_trial(
 
 def insert_config(connection: Connection, trial_id: int, config: TrialConfig, revision: int) -> None:
     """Write what a trial trains."""
-    text = config.to_json()
-    row = {"trial_id": trial_id, "config_json": text, "fingerprint": hashlib.sha256(text.encode()).hexdigest()}
-    connection.execute(INSERT_CONFIG, row | {"revision": revision})
+    row = {"trial_id": trial_id, "config_json": config.to_json(), "revision": revision}
+    connection.execute(INSERT_CONFIG, row)
 
 
 def touch(connection: Connection, trial_id: int, revision: int) -> None:
