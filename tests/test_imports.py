@@ -42,6 +42,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("architecture", CONFIG),
     ("protocol", CONFIG),
     ("models", CONFIG | {"torch", "numpy"}),
+    ("layers", CONFIG | {"torch", "numpy"}),
     ("training", CONFIG | LEARNING | {"torch", "torchvision"}),
     ("study", CONFIG | DATABASE),
     ("dispatch", CONFIG),
@@ -77,7 +78,7 @@ FLOORS: dict[str, list[tuple[str, ...]]] = {
         ("ledger", "queries", "manage", "optuna_import", "optuna_export"),
     ],
 }
-PLAN = [(".", 15, 71), ("space", 10, 29), ("study", 11, 31)]  # rooms and arrows at most
+PLAN = [(".", 16, 72), ("space", 10, 29), ("study", 11, 31)]  # rooms and arrows at most
 ORDER = [room for room, _ in ROOMS]
 ALLOWED = dict(ROOMS)
 WITH_ANALYSIS = {"qpsearch.cli.plan"}  # imported when a plan is asked for

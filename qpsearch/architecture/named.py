@@ -1,8 +1,9 @@
 """Named networks, as configurations: ``resnet44``, ``quotient44``, ``pure20``, ``pure34``, ...
 
 A name is a family and a depth. Depths 6n + 2 have three stages of n blocks of two 3x3 layers, widths 16, 32, 64, on
-32x32 colour images. Depths 18, 34, 50, 101 have four stages on 224x224 images behind a 7x7 stem with max pooling, the
-last two of bottlenecks, as torchvision has them.
+32x32 colour images. Depths 18, 34, 50, 101, 152 have four stages on 224x224 images behind a 7x7 stem with max pooling,
+the last three of bottlenecks, as torchvision has them. ``resnet1001`` is He's network of 333 bottlenecks that normalise
+before their weights, with which PURe compares itself.
 
 ``resnet`` and ``quotient`` have the quotient authors' 3x3 projection shortcuts (PAPERS 1.3, 1.4), ``resnet_a`` and
 ``pure_a`` He's padded shortcut, ``pure`` the 1x1 projection (PAPERS 2.4). ``pure`` keeps ReLU behind the addition and
@@ -14,6 +15,7 @@ project by 1x1. A family that is a kind of block (``additive``, ``quotient``, ``
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Final
 
 from qpsearch.architecture.config import Network, Stage
@@ -22,6 +24,8 @@ from qpsearch.errors import UserError, nearest
 from qpsearch.space import StoredChooser, build_space, draw
 from qpsearch.space.schema.rules import BLOCK, ProductUnitRules, QuotientRules
 from qpsearch.vocabulary import (
+    MULTIPLYING,
+    WITH_PRODUCT_UNITS,
     BlockKind,
     BranchKind,
     ExponentInit,
@@ -58,6 +62,27 @@ class Family(WithWords):
         """What the stem ends in."""
         return StemActivation.AUTO if self.has_relu else StemActivation.NONE
 
+    def stage(self, *, width: int, stride: int, depth: int, branch: BranchKind, alpha: float) -> Stage:
+        """Return a stage with the rules of the family; ``alpha`` bounds its quotients."""
+        unit = ProductUnitRules(
+            exponent_init=ExponentInit.KAIMING_FAN_OUT if self.has_relu else ExponentInit.SMALL,
+            exponent_clip=None,
+            output_activation=OutputActivation.AUTO if self.has_relu else OutputActivation.NONE,
+        )
+        return Stage(
+            width=width,
+            stride=stride,
+            depth=depth,
+            block=self.block,
+            branch=branch,
+            norm=NormKind.BATCH,
+            norm_placement=NormPlacement.POST,
+            init=InitKind.FRAMEWORK if self.block in MULTIPLYING else InitKind.KAIMING_FAN_OUT,
+            shortcut=self.shortcut,
+            quotient=QuotientRules(alpha=alpha) if self.block in MULTIPLYING else None,
+            product_unit=unit if self.block in WITH_PRODUCT_UNITS else None,
+        )
+
 
 FAMILIES: Final[dict[FamilyName, Family]] = {
     FamilyName.RESNET: Family(
@@ -84,6 +109,14 @@ FAMILIES: Final[dict[FamilyName, Family]] = {
         source="2505.04397, without ReLU, option A",
     ),
 }
+OF_THE_PAPERS: Final[dict[BlockKind, Family]] = {  # a block by itself has the rules of these
+    BlockKind.ADDITIVE: FAMILIES[FamilyName.RESNET],
+    BlockKind.QUOTIENT: FAMILIES[FamilyName.QUOTIENT],
+    BlockKind.PRODUCT_UNIT: FAMILIES[FamilyName.PURE],
+    BlockKind.QUOTIENT_PRODUCT_UNIT: Family(
+        block=BlockKind.QUOTIENT_PRODUCT_UNIT, shortcut=ShortcutKind.CONV3X3, source="rules of both papers"
+    ),
+}
 ON_IMAGENET: Final = (FamilyName.RESNET, FamilyName.QUOTIENT, FamilyName.PURE, FamilyName.PURE_NORELU)
 DEFAULTS: Final = "defaults of space files"
 MOST_LAYERS: Final = 3002  # 500 blocks a stage
@@ -93,15 +126,18 @@ IMAGENET: Final = {  # blocks a stage, and what they are
     34: ((3, 4, 6, 3), BranchKind.BASIC),
     50: ((3, 4, 6, 3), BranchKind.BOTTLENECK),
     101: ((3, 4, 23, 3), BranchKind.BOTTLENECK),
+    152: ((3, 8, 36, 3), BranchKind.BOTTLENECK),
 }
+RESNET_1001: Final = "resnet1001"
 
 
-def named_network(name: str, *, classes: int | None = None, width: int | None = None) -> Network:
+def named_network(name: str, *, classes: int | None = None, width: int | None = None, channels: int = 3) -> Network:
     """Return the network of a name such as ``quotient44``.
 
     Args:
         name: Family and depth.
         classes: Outputs of the head; default 10, or 1000 on ImageNet shapes.
+        channels: Of the images.
         width: Channels of stem and first stage of a depth 6n + 2, default 16; 32 for the quotient paper's CIFAR-100
             nets (rule Q17).
 
@@ -113,7 +149,9 @@ def named_network(name: str, *, classes: int | None = None, width: int | None = 
     on_imagenet = f", or {', '.join(map(str, IMAGENET))}" if word in ON_IMAGENET else ""
     if depth > MOST_LAYERS:
         raise UserError(f"no network {name!r}. Expected at most {MOST_LAYERS} layers.")
-    if family is not None and on_imagenet and depth in IMAGENET:
+    if f"{word}{depth}" == RESNET_1001:
+        network = _resnet_1001(classes or 10, width or 16)
+    elif family is not None and on_imagenet and depth in IMAGENET:
         if width is not None:
             raise UserError(f"{name}: --width belongs to depths 6n + 2; ImageNet shapes begin with 64 channels.")
         network = _for_imagenet(family, depth, classes or 1000)
@@ -123,8 +161,25 @@ def named_network(name: str, *, classes: int | None = None, width: int | None = 
         network = _for_cifar(family, depth, classes or 10, width or 16)
     else:
         network = _by_default(word, (depth - 2) // 6, classes or 10, width or 16)
+    network = replace(network, channels=channels)
     check_shapes(network)
     return network
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Return the names of the networks that ``create_model`` knows, as far as they fit a pattern.
+
+    Any depth 6n + 2 of a family can be made; these are the ones of the papers.
+
+    Args:
+        pattern: As of file names: ``*`` for any letters, ``?`` for one.
+
+    Example:
+        >>> import qpsearch
+        >>> qpsearch.list_models("quotient1*")
+        ['quotient110', 'quotient164', 'quotient18', 'quotient101', 'quotient152']
+    """
+    return [name for name, _ in list_networks() if fnmatchcase(name, pattern)]
 
 
 def list_networks() -> Iterator[tuple[str, str]]:
@@ -134,6 +189,7 @@ def list_networks() -> Iterator[tuple[str, str]]:
     for family in ON_IMAGENET:
         source = FAMILIES[family].source.partition(";")[0]
         yield from ((f"{family}{depth}", f"{source}; ImageNet shape") for depth in IMAGENET)
+    yield RESNET_1001, "He et al. 2016, before activations"
     for word in BLOCK.words:
         if word not in FAMILIES:
             yield from ((f"{word}{depth}", DEFAULTS) for depth in DEPTHS)
@@ -180,26 +236,28 @@ def _for_cifar(family: Family, depth: int, classes: int, width: int) -> Network:
     )
 
 
+def _resnet_1001(classes: int, width: int) -> Network:
+    """Return 3 x 111 bottlenecks that normalise before their weights, on 32x32 images (He et al. 2016)."""
+    family = replace(FAMILIES[FamilyName.RESNET], shortcut=ShortcutKind.CONV1X1)
+    stages = _stages(family, 1001, 4 * width, (111,) * 3, BranchKind.BOTTLENECK)
+    return Network(
+        channels=3,
+        size=32,
+        classes=classes,
+        stem_width=width,
+        stages=tuple(replace(stage, norm_placement=NormPlacement.PRE) for stage in stages),
+    )
+
+
 def _stages(family: Family, depth: int, width: int, depths: Sequence[int], branch: BranchKind) -> tuple[Stage, ...]:
     """Return stages of so many blocks, each at half the resolution and twice the width of the one before."""
-    unit = ProductUnitRules(
-        exponent_init=ExponentInit.KAIMING_FAN_OUT if family.has_relu else ExponentInit.SMALL,
-        exponent_clip=None,
-        output_activation=OutputActivation.AUTO if family.has_relu else OutputActivation.NONE,
-    )
     return tuple(
-        Stage(
+        family.stage(
             width=width * 2**index,
             stride=1 if index == 0 else 2,
             depth=count,
-            block=family.block,
             branch=branch,
-            norm=NormKind.BATCH,
-            norm_placement=NormPlacement.POST,
-            init=InitKind.FRAMEWORK if family.block is BlockKind.QUOTIENT else InitKind.KAIMING_FAN_OUT,
-            shortcut=family.shortcut,
-            quotient=QuotientRules(alpha=alpha_for(depth)) if family.block is BlockKind.QUOTIENT else None,
-            product_unit=unit if family.block is BlockKind.PRODUCT_UNIT else None,
+            alpha=alpha_for(depth),
         )
         for index, count in enumerate(depths)
     )

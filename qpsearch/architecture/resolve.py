@@ -153,7 +153,7 @@ def check_shapes(network: Network) -> None:
 
     Raises:
         Infeasible: No stage at all; a stem's kernel that has no middle, or its quotient where nothing divides; a stride
-            beyond the image; a stage whose rules contradict each other or its shape (``_contradictions``).
+            beyond the image; a stage whose rules contradict each other or its shape (``contradictions``).
     """
     if not network.stages:
         raise Infeasible("the network has no stage", "the network has no stage")
@@ -167,7 +167,7 @@ def check_shapes(network: Network) -> None:
         if stage.stride > size:
             rule = f"stage {index} has a stride beyond its images"
             raise Infeasible(f"stage {index} has stride {stage.stride} on images of {size}x{size} pixels", rule)
-        for rule, detail in _contradictions(stage, width):
+        for rule, detail in contradictions(stage, width):
             raise Infeasible(f"stage {index} {rule}{detail}", f"stage {index} {rule}")
         size, width = down(size, stage.stride), stage.width
 
@@ -183,8 +183,8 @@ def _check_batches(config: TrialConfig) -> None:
             raise Infeasible(rule, rule)
 
 
-def _contradictions(stage: Stage, width_in: int) -> Iterator[tuple[str, str]]:
-    """Yield what in a stage cannot be together: the rule it breaks, and this stage's own numbers."""
+def contradictions(stage: Stage, width_in: int) -> Iterator[tuple[str, str]]:
+    """Yield what in a stage cannot be together: the rule that it breaks, and this stage's own numbers."""
     change = f" (from {width_in} to {stage.width} channels)"
     if stage.shortcut is ShortcutKind.PAD and stage.width < width_in:
         yield "narrows, which a padded shortcut cannot", change

@@ -199,8 +199,8 @@ class _Probe:
         output.register_hook(lambda gradient: keep.append(_size(gradient)))  # type: ignore[no-untyped-call]  # likewise
 
     def _unit(self, layer: ProductUnit2d, inputs: tuple[Tensor], output: Tensor) -> None:
-        is_complex = layer.rules.numbers is Numbers.COMPLEX
-        if layer.rules.positivity is Positivity.MAX:
+        is_complex = layer.numbers is Numbers.COMPLEX
+        if layer.positivity is Positivity.MAX:
             values = inputs[0].detach().abs() if is_complex else inputs[0].detach()
             self._floors.append(float((values <= positive_floor(layer.theta)).double().mean()))
         if not is_complex:

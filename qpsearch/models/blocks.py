@@ -1,16 +1,27 @@
 """The residual blocks: what stands on the branch, what on the shortcut, and how they meet.
 
-``qpsearch.architecture.layout`` says of which layers. A block changes width and resolution at most in one layer of
-its branch and in its shortcut.
+Each is a layer for any network, with every design rule as a keyword and the paper's value as default; the networks of a
+space are made of the same. ``qpsearch.architecture.layout`` says of which layers a block consists. A block changes
+width and resolution at most in one layer of its branch and in its shortcut.
 """
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Final, TypedDict, Unpack
 
 from torch import Tensor, nn
 
 from qpsearch.architecture.blocks import layout_of
 from qpsearch.architecture.config import Stage
-from qpsearch.architecture.layout import Custom, Product, Sum, branch_layers, shortcut_layers
+from qpsearch.architecture.layout import Custom, branch_layers, product_layout, shortcut_layers, sum_layout
+from qpsearch.architecture.named import OF_THE_PAPERS
 from qpsearch.architecture.plugins import blamed
+from qpsearch.architecture.resolve import alpha_for, contradictions
+from qpsearch.errors import nearest
+from qpsearch.models.inits import init_block
 from qpsearch.models.layers import build_layer, build_layers
+from qpsearch.space.schema.network import rule_paths
+from qpsearch.vocabulary import BlockKind, BranchKind
 
 
 def build_branch(stage: Stage, width_in: int, stride: int) -> nn.Module:
@@ -23,22 +34,96 @@ def build_shortcut(stage: Stage, width_in: int, stride: int) -> nn.Module:
     return build_layers(shortcut_layers(stage, width_in, stride))
 
 
-class AdditiveBlock(nn.Module):
-    """``act(shortcut(x) + F(x))``: He's block (rules Q1, Q14), and PURe's (rules P1-P16).
+class BlockKeywords(TypedDict, total=False):
+    """Rules of every block; the words of each stand in docs/reference/rules.md."""
 
-    He's F is conv-norm-ReLU-conv-norm and act ReLU (post), or F is norm-ReLU-conv-norm-ReLU-conv and act nothing (pre).
-    A bottleneck has 1x1, 3x3, 1x1 convolutions in the place of the two.
+    branch: str
+    norm: str
+    norm_placement: str
+    init: str
+    shortcut: str
 
-    PURe's F is conv-norm-PU-norm (post) or norm-conv-norm-PU (pre), without activations inside, where PU is
-    ``exp(conv2d(ln max(x, floor), W))``; of a bottleneck the 3x3 is the unit. act is ReLU in post placement (P-3A's
-    reading of rule P4), or nothing (P-3B's).
+
+class QuotientKeywords(BlockKeywords, total=False):
+    """Rules of blocks that multiply."""
+
+    alpha: float
+    activation: str
+    floor: float
+    through_one: bool
+    learned_alpha: str | None
+    shortcut_activation: str
+    inner_activation: str
+    output_activation: str
+
+
+class ProductUnitKeywords(BlockKeywords, total=False):
+    """Rules of blocks with product units."""
+
+    position: str
+    inner_activation: str
+    output_activation: str
+    norms: str
+    positivity: str
+    threshold: str
+    threshold_init: float
+    exponent_init: str
+    exponent_clip: float | None
+    padding: str
+    bias: bool
+    mixing: str
+    numbers: str
+
+
+class QuotientProductUnitKeywords(ProductUnitKeywords, total=False):
+    """Rules of blocks that multiply by quotients of product units."""
+
+    alpha: float
+    activation: str
+    floor: float
+    through_one: bool
+    learned_alpha: str | None
+    shortcut_activation: str
+
+
+class ResidualBlock(nn.Module):
+    """``act(shortcut(x) + F(x))``: He's block (rules Q1, Q14).
+
+    F is conv-norm-ReLU-conv-norm and act ReLU (``norm_placement="post"``), or F is norm-ReLU-conv-norm-ReLU-conv and
+    act nothing (``"pre"``). A bottleneck has 1x1, 3x3, 1x1 convolutions in the place of the two.
+
+    Args:
+        in_channels: Channels of its input.
+        out_channels: Channels of its output.
+        stride: Of its first layer, or of the 3x3 of a bottleneck.
+        blocks: Residual blocks in the whole network, which ``init="fixup"`` asks for.
+        rules: ``branch``, ``norm``, ``norm_placement``, ``init``, ``shortcut``, with the words of space files; the
+            defaults are those of ``resnet20``.
+
+    Raises:
+        TypeError: It does not have such a rule.
+        ValueError: A rule does not take such a value, or what it asks for cannot be built.
+
+    Example:
+        >>> import torch
+        >>> from qpsearch.layers import ResidualBlock
+        >>> block = ResidualBlock(64, 128, stride=2, norm="group")
+        >>> block(torch.rand(2, 64, 28, 28)).shape
+        torch.Size([2, 128, 14, 14])
     """
 
-    def __init__(self, layout: Sum) -> None:
+    kind: ClassVar[BlockKind] = BlockKind.ADDITIVE
+
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int = 1, *, blocks: int = 1, **rules: Unpack[BlockKeywords]
+    ) -> None:
         super().__init__()
+        stage = _stage(type(self), in_channels, out_channels, stride, rules)
+        layout = sum_layout(stage, in_channels, stride)
         self.branch = build_layers(layout.branch)
         self.shortcut = build_layers(layout.shortcut)
         self.act = build_layers(layout.output)
+        init_block(self, stage, blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H/s, W/s)."""
@@ -46,22 +131,95 @@ class AdditiveBlock(nn.Module):
         return y
 
 
+class ProductUnitBlock(ResidualBlock):
+    """``act(shortcut(x) + F(x))`` with a product unit in F: PURe's block (rules P1-P16).
+
+    F is conv-norm-PU-norm (``norm_placement="post"``) or norm-conv-norm-PU (``"pre"``), without activations inside,
+    where PU is ``exp(conv2d(ln max(x, floor), W))``; of a bottleneck the 3x3 is the unit. act is ReLU in post placement
+    (the reading of PURe's third version), or nothing (``output_activation="none"``, that of its first; rule P4).
+
+    Args:
+        in_channels: Channels of its input.
+        out_channels: Channels of its output.
+        stride: Of its first layer, or of the 3x3 of a bottleneck.
+        blocks: Residual blocks in the whole network, which ``init="fixup"`` asks for.
+        rules: Those of ``ResidualBlock``, and of product units: ``position``, ``inner_activation``,
+            ``output_activation``, ``norms``, ``positivity``, ``threshold``, ``threshold_init``, ``exponent_init``,
+            ``exponent_clip``, ``padding``, ``bias``, ``mixing``, ``numbers``; the defaults are those of ``pure20``.
+
+    Raises:
+        TypeError: It does not have such a rule.
+        ValueError: A rule does not take such a value, or what it asks for cannot be built.
+
+    Example:
+        >>> import torch
+        >>> from qpsearch.layers import ProductUnitBlock
+        >>> block = ProductUnitBlock(64, 64, exponent_clip=8)
+        >>> block(torch.rand(2, 64, 14, 14)).shape
+        torch.Size([2, 64, 14, 14])
+    """
+
+    kind = BlockKind.PRODUCT_UNIT
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int = 1,
+        *,
+        blocks: int = 1,
+        **rules: Unpack[ProductUnitKeywords],
+    ) -> None:
+        super().__init__(in_channels, out_channels, stride, blocks=blocks, **rules)  # type: ignore[misc]  # and more
+
+
 class QuotientBlock(nn.Module):
     """``act(shortcut(x) * Q(x))`` with ``Q = alpha * sigmoid(F(x) - ln(alpha - 1))``, or another bound. Rules Q1-Q16.
 
     F is conv-norm-ReLU-conv-norm. Where the block changes shape by a convolution, the shortcut is bounded by the same
-    function, which restarts the chain of products in every stage (rule Q10). act is nothing (rule Q12).
+    function, which restarts the chain of products in every stage (rule Q10). act is nothing (rule Q12). Its input must
+    not be negative everywhere that matters: behind the stem of a network stands the same bound, or a ReLU (rule Q9).
 
-    A quotient of product units has PURe's F (``AdditiveBlock``): the bound keeps the heavy tail of exp from the product
-    (PAPERS section 3, last paragraph).
+    Args:
+        in_channels: Channels of its input.
+        out_channels: Channels of its output.
+        stride: Of its first layer, or of the 3x3 of a bottleneck.
+        blocks: Residual blocks in the whole network, which ``init="fixup"`` asks for.
+        rules: Those of ``ResidualBlock``, and of quotients: ``alpha``, ``activation``, ``floor``, ``through_one``,
+            ``learned_alpha``, ``inner_activation``, ``shortcut_activation``, ``output_activation``; the defaults are
+            those of ``quotient20``. The paper has alpha 2.0 at 20 layers, 1.8 at 44, 1.7 at 56, 1.5 at 110.
+
+    Raises:
+        TypeError: It does not have such a rule.
+        ValueError: A rule does not take such a value, or what it asks for cannot be built.
+
+    Example:
+        >>> import torch
+        >>> from qpsearch.layers import QuotientBlock
+        >>> block = QuotientBlock(64, 128, stride=2, alpha=1.8)
+        >>> block(torch.rand(2, 64, 28, 28)).shape
+        torch.Size([2, 128, 14, 14])
     """
 
-    def __init__(self, layout: Product) -> None:
+    kind: ClassVar[BlockKind] = BlockKind.QUOTIENT
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int = 1,
+        *,
+        blocks: int = 1,
+        **rules: Unpack[QuotientKeywords],
+    ) -> None:
         super().__init__()
+        stage = _stage(type(self), in_channels, out_channels, stride, rules)
+        layout = product_layout(stage, in_channels, stride)
         self.branch = build_layers(layout.branch)
         self.bound = build_layer(layout.bound)
         self.shortcut = build_layers(layout.shortcut)
         self.act = build_layers(layout.output)
+        init_block(self, stage, blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H/s, W/s)."""
@@ -70,18 +228,92 @@ class QuotientBlock(nn.Module):
         return y
 
 
-def build_block(stage: Stage, width_in: int, stride: int) -> nn.Module:
-    """Build a block of ours or of the user's own, with the framework's own initialisation.
+class QuotientProductUnitBlock(QuotientBlock):
+    """A ``QuotientBlock`` whose F is that of ``ProductUnitBlock``: product units make the quotient.
+
+    The bound keeps the heavy tail of ``exp`` from the product.
+
+    Args:
+        in_channels: Channels of its input.
+        out_channels: Channels of its output.
+        stride: Of its first layer, or of the 3x3 of a bottleneck.
+        blocks: Residual blocks in the whole network, which ``init="fixup"`` asks for.
+        rules: Those of both, but for two: ``inner_activation`` is that of product units, ``output_activation`` that of
+            quotients.
+
+    Raises:
+        TypeError: It does not have such a rule.
+        ValueError: A rule does not take such a value, or what it asks for cannot be built.
+
+    Example:
+        >>> import torch
+        >>> from qpsearch.layers import QuotientProductUnitBlock
+        >>> QuotientProductUnitBlock(8, 8, alpha=1.5)(torch.rand(2, 8, 4, 4)).shape
+        torch.Size([2, 8, 4, 4])
+    """
+
+    kind = BlockKind.QUOTIENT_PRODUCT_UNIT
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int = 1,
+        *,
+        blocks: int = 1,
+        **rules: Unpack[QuotientProductUnitKeywords],
+    ) -> None:
+        super().__init__(in_channels, out_channels, stride, blocks=blocks, **rules)  # type: ignore[misc]  # and more
+
+
+CLASSES: Final[dict[str, type[ResidualBlock | QuotientBlock]]] = {
+    each.kind: each for each in (ResidualBlock, QuotientBlock, ProductUnitBlock, QuotientProductUnitBlock)
+}
+
+
+def build_block(stage: Stage, width_in: int, stride: int, blocks: int) -> nn.Module:
+    """Build a block of ours or of the user's own, with weights that start as the stage's rules say.
+
+    Args:
+        stage: Its stage.
+        width_in: Channels of its input.
+        stride: Its stride.
+        blocks: Residual blocks in the network.
 
     Raises:
         UserError: Nobody has made a block of that name known, or its own code fails.
     """
-    match layout_of(stage, width_in, stride):
-        case Sum() as layout:
-            return AdditiveBlock(layout)
-        case Product() as layout:
-            return QuotientBlock(layout)
-        case Custom() as own:
-            with blamed(stage.block):
-                module: nn.Module = own.build(stage, width_in, stride)
-            return module
+    if (own := CLASSES.get(stage.block)) is not None:
+        return own(width_in, stage.width, stride, blocks=blocks, **_keywords(stage))
+    layout = layout_of(stage, width_in, stride)
+    assert isinstance(layout, Custom)
+    with blamed(stage.block):
+        module: nn.Module = layout.build(stage, width_in, stride)
+    init_block(module, stage, blocks)
+    return module
+
+
+def _keywords(stage: Stage) -> Any:
+    """Return the rules of a stage as the keywords of its block."""
+    return {rule.path[-1]: rule.value_in(stage) for rule in rule_paths() if rule.belongs_to(stage.block)}
+
+
+def _stage(
+    block: type[ResidualBlock | QuotientBlock], width_in: int, width: int, stride: int, rules: Mapping[str, Any]
+) -> Stage:
+    """Return the stage of a block by itself: the rules of its paper, but for those given."""
+    paths = {rule.path[-1]: rule for rule in rule_paths() if rule.belongs_to(block.kind)}
+    family = OF_THE_PAPERS[block.kind]
+    stage = family.stage(width=width, stride=stride, depth=1, branch=BranchKind.BASIC, alpha=alpha_for(0))
+    changed: dict[str, Any] = {}
+    for name, value in rules.items():
+        if name not in paths:
+            raise TypeError(f"{block.__name__}: no rule {name!r}. {nearest(name, list(paths))}")
+        *section, _ = paths[name].path
+        place = changed.setdefault(section[0], {}) if section else changed
+        place[name] = paths[name].taken(value)
+    sections = {name: replace(getattr(stage, name), **own) for name, own in changed.items() if isinstance(own, dict)}
+    stage = replace(stage, **(changed | sections))
+    for rule, detail in contradictions(stage, width_in):
+        raise ValueError(f"{block.__name__}: {rule}{detail}")
+    return stage

@@ -20,23 +20,24 @@ from torch import nn
 
 from qpsearch.architecture.config import Stage
 from qpsearch.models.layers import ProductUnit2d
-from qpsearch.vocabulary import ExponentInit, InitKind
-
-SMALL_SLOPE = 5.0  # kaiming_uniform(a=5): sums before exp within about +-0.5 (PAPERS 2.2)
+from qpsearch.vocabulary import InitKind
 
 
 def init_block(block: nn.Module, stage: Stage, blocks: int) -> None:
     """Set the weights of a block that was just built with the framework's own initialisation.
 
     Args:
-        block: Ours, or a user's own: of that only the convolutions, and a ``branch`` if it has one.
+        block: Ours, or a user's own: of that only the convolutions, and a ``branch`` if it has one; its product units
+            start as they were made.
         stage: Its rules.
         blocks: Blocks in the network.
     """
     init_convolutions(block, stage.init)
-    for module in block.modules():
-        if isinstance(module, ProductUnit2d):
-            init_exponents(module, module.rules.exponent_init)
+    if stage.product_unit is not None:
+        for module in block.modules():
+            if isinstance(module, ProductUnit2d):
+                module.exponent_init = stage.product_unit.exponent_init
+                module.reset_parameters()
     branch = getattr(block, "branch", None)
     starts = stage.init in (InitKind.ZERO_LAST_NORM, InitKind.FIXUP)
     if isinstance(branch, nn.Sequential) and (starts or (stage.init is InitKind.QUOTIENT_AT_ONE and stage.quotient)):
@@ -60,22 +61,6 @@ def init_convolutions(module: nn.Module, kind: InitKind) -> None:
                     nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
                 case InitKind.KAIMING_FAN_OUT | InitKind.ZERO_LAST_NORM:
                     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-
-
-def init_exponents(unit: ProductUnit2d, kind: ExponentInit) -> None:
-    """Draw exponents (rule P9): N(0, 2 / fan_out), U of about a fifth of that spread, or the framework's.
-
-    The fan_out is the number of outputs to which an input goes: channel by channel it is no wider in a wide unit.
-    """
-    match kind:
-        case ExponentInit.KAIMING_FAN_OUT:
-            wide, narrow, *window = unit.weight.shape
-            fan_out = wide * narrow // unit.width_in * math.prod(window)
-            nn.init.normal_(unit.weight, std=math.sqrt(2) / math.sqrt(fan_out))
-        case ExponentInit.SMALL:
-            nn.init.kaiming_uniform_(unit.weight, a=SMALL_SLOPE)
-        case ExponentInit.FRAMEWORK:
-            pass  # ProductUnit2d starts like nn.Conv2d
 
 
 def _make_constant(branch: nn.Sequential, value: float) -> None:

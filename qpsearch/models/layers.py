@@ -1,4 +1,4 @@
-"""The layers of a layout as modules: what torch has not, and where each comes from."""
+"""The layers that torch does not have, as modules for any network, and the layers of a layout as modules."""
 
 import math
 from collections.abc import Iterable
@@ -9,89 +9,242 @@ from torch import Tensor, nn
 
 from qpsearch.architecture import layout
 from qpsearch.models.norms import build_norm
-from qpsearch.models.ops import bounded_linear, bounded_quotient, product_unit2d
-from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules
-from qpsearch.vocabulary import Activation, Mixing, QuotientKind, Sharing
+from qpsearch.models.ops import HALVES, bounded_linear, bounded_quotient, check_range, product_unit2d
+from qpsearch.vocabulary import (
+    Activation,
+    ExponentInit,
+    LogPadding,
+    Mixing,
+    Numbers,
+    Positivity,
+    QuotientKind,
+    Sharing,
+    as_member,
+)
 
 LEAST_RHO = -15.0  # below, float32 cannot tell alpha from 1
+SMALL_SLOPE = 5.0  # kaiming_uniform(a=5): sums before exp within about +-0.5 (rule P9)
 
 
 class BoundedQuotient(nn.Module):
     """What a quotient's branch goes through, elementwise (rules Q2-Q8, Q16).
 
     With ``[floor, alpha]`` the range: ``sigmoid`` is ``floor + (alpha - floor) sigmoid(z + a)``; ``linear``
-    ``min(max(floor, z + 1), alpha)``; ``unbounded`` the same without alpha; all three 1 at 0, unless they do not pass
-    through one (then a is 0, and z stands for z + 1). ``relu`` is ``max(0, z)``, whatever the range.
+    ``min(max(floor, z + 1), alpha)``; ``unbounded`` the same without alpha; all three are 1 at 0, unless they do not
+    pass through one (then a is 0, and z stands for z + 1). ``relu`` is ``max(0, z)``, whatever the range.
 
     A learned alpha is ``1 + softplus(max(rho, -15))``, above 1 by at least 3e-7; one, or one a channel.
+
+    Args:
+        alpha: Upper bound, above 1; the paper's is 2.0 at 20 layers, 1.8 at 44, 1.7 at 56, 1.5 at 110.
+        activation: ``sigmoid``, ``linear``, ``unbounded`` or ``relu``.
+        floor: Lower bound, below 1; below 0 a quotient may change signs.
+        through_one: Whether 0 goes to 1.
+        learned_alpha: None, or whether the upper bound is learned from alpha on: one for the ``layer``, or one a
+            ``channel``.
+        channels: Of the input; needed where each has a bound of its own.
+        device: Of the learned bounds.
+        dtype: Of the learned bounds.
+
+    Raises:
+        ValueError: A word is unknown, or 1 does not lie inside the range.
+
+    Example:
+        >>> import torch
+        >>> from qpsearch.layers import BoundedQuotient
+        >>> BoundedQuotient(alpha=2.0)(torch.tensor([-9.0, 0.0, 9.0])).round(decimals=2)
+        tensor([0., 1., 2.])
     """
 
-    def __init__(self, rules: QuotientRules, width: int) -> None:
+    def __init__(
+        self,
+        alpha: float = 2.0,
+        *,
+        activation: str = QuotientKind.SIGMOID,
+        floor: float = 0.0,
+        through_one: bool = True,
+        learned_alpha: str | None = None,
+        channels: int | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
-        self.rules = rules
+        self.activation = as_member(QuotientKind, activation, "activation")
+        self.learned_alpha = None if learned_alpha is None else as_member(Sharing, learned_alpha, "learned_alpha")
+        check_range(alpha, floor)
+        self.start, self.floor, self.through_one = alpha, floor, through_one
         self.rho: nn.Parameter | None = None
-        if rules.learned_alpha is not None:
-            shape = () if rules.learned_alpha is Sharing.LAYER else (width, 1, 1)
-            self.rho = nn.Parameter(torch.full(shape, math.log(math.expm1(rules.alpha - 1))))
+        if self.learned_alpha is not None:
+            shape: tuple[int, ...] = ()
+            if self.learned_alpha is Sharing.CHANNEL:
+                if channels is None:
+                    raise ValueError("learned_alpha='channel' needs channels, the number of them.")
+                shape = (channels, 1, 1)
+            self.rho = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+            self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set learned bounds to where they start."""
+        if self.rho is not None:
+            nn.init.constant_(self.rho, math.log(math.expm1(self.start - 1)))
 
     @property
     def alpha(self) -> float | Tensor:
-        """The upper bound, or a tensor of the learned ones."""
-        return self.rules.alpha if self.rho is None else 1 + F.softplus(self.rho.clamp(min=LEAST_RHO))
+        """The upper bound, or a tensor of the learned ones, in float32 at least: 1 + 3e-7 is 1 in lower precision."""
+        if self.rho is None:
+            return self.start
+        rho = self.rho.float() if self.rho.dtype in HALVES else self.rho
+        return 1 + F.softplus(rho.clamp(min=LEAST_RHO))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map any shape to the same shape."""
-        rules = self.rules
-        match rules.activation:
+        """Map any shape to the same shape, and any floating type to itself."""
+        match self.activation:
             case QuotientKind.SIGMOID:
-                return bounded_quotient(z, self.alpha, rules.floor, through_one=rules.through_one)
+                q = bounded_quotient(z, self.alpha, self.floor, through_one=self.through_one)
             case QuotientKind.LINEAR:
-                return bounded_linear(z, self.alpha, rules.floor, through_one=rules.through_one)
+                q = bounded_linear(z, self.alpha, self.floor, through_one=self.through_one)
             case QuotientKind.UNBOUNDED:
-                return bounded_linear(z, math.inf, rules.floor, through_one=rules.through_one)
+                q = bounded_linear(z, math.inf, self.floor, through_one=self.through_one)
             case QuotientKind.RELU:
-                return F.relu(z)
+                q = F.relu(z)
+        return q.to(z.dtype) if is_half(self.rho) else q
 
     def extra_repr(self) -> str:
         """Show the function in the printed network."""
-        return f"{self.rules.activation}, floor={self.rules.floor}, alpha={self.rules.alpha}"
+        return f"{self.activation}, floor={self.floor}, alpha={self.start}"
 
 
 class ProductUnit2d(nn.Module):
     """A product unit with its learned exponents, thresholds and factors (rules P1, P7-P13, P16).
 
-    ``exp(conv2d(ln max(x, softplus(theta) + 1e-7), W) + b)`` and its variants; see ``product_unit2d``. Exponents start
-    as ``qpsearch.models.inits`` says, b at 0.
+    ``exp(conv2d(ln max(x, softplus(theta) + 1e-7), W) + b)`` and its variants: each output is the product over a window
+    of the inputs, raised to learned powers. It stands where an ``nn.Conv2d`` of the same shape stands, and maps
+    (N, C, H, W) to (N, C', H / s, W / s). The defaults are the paper's, as far as they are known.
+
+    The sum before ``exp`` reaches 15 in trained networks, so powers are computed in float32 also where the layer is
+    float16 or bfloat16, and the output comes in the type of the input; under autocast in float32, as of torch's own
+    ``exp``. Without ``exponent_clip`` outputs can overflow in eval mode, where batch statistics lag: 8 is a safe bound.
+
+    Args:
+        in_channels: C.
+        out_channels: C'; of a depthwise unit a multiple of C.
+        kernel_size: Side of the window, odd.
+        stride: Of the window.
+        bias: Whether each output has a learned factor (rule P12).
+        mixing: ``dense``: over all channels; ``depthwise``: over one (rule P13).
+        positivity: How inputs are made positive: ``max``, or ``smooth`` (rule P7).
+        threshold: One learned floor for the ``layer``, or one a ``channel`` (rule P8).
+        threshold_init: Where theta starts; the floor is softplus(theta) + 1e-7, so 0 is 0.69.
+        exponent_init: How exponents start: ``kaiming_fan_out``, ``small`` or ``framework`` (rule P9).
+        exponent_clip: Bound on the magnitude of the sum before ``exp``; None for none (rule P10).
+        padding: ``after_log``: outside the image is 1; ``before_log``: it is the floor (rule P11).
+        numbers: ``real`` powers of positive numbers, or the real part of ``complex`` powers (rule P16).
+        device: Of the parameters.
+        dtype: Of the parameters.
+
+    Raises:
+        ValueError: A word is unknown, the window has no middle, or channels cannot be taken one by one.
+
+    Example:
+        >>> import torch
+        >>> from qpsearch.layers import ProductUnit2d
+        >>> unit = ProductUnit2d(16, 32, kernel_size=3, stride=2)
+        >>> unit(torch.rand(8, 16, 28, 28)).shape
+        torch.Size([8, 32, 14, 14])
     """
 
-    def __init__(self, width_in: int, width: int, rules: ProductUnitRules, kernel: int = 3, stride: int = 1) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        stride: int = 1,
+        *,
+        bias: bool = False,
+        mixing: str = Mixing.DENSE,
+        positivity: str = Positivity.MAX,
+        threshold: str = Sharing.LAYER,
+        threshold_init: float = 0.0,
+        exponent_init: str = ExponentInit.KAIMING_FAN_OUT,
+        exponent_clip: float | None = None,
+        padding: str = LogPadding.AFTER_LOG,
+        numbers: str = Numbers.REAL,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
-        self.rules, self.stride, self.width_in = rules, stride, width_in
-        narrow = 1 if rules.mixing is Mixing.DEPTHWISE else width_in
-        self.weight = nn.Parameter(torch.empty(width, narrow, kernel, kernel))
-        shape = () if rules.threshold is Sharing.LAYER else (width_in, 1, 1)
-        self.theta = nn.Parameter(torch.full(shape, rules.threshold_init))
-        self.bias = nn.Parameter(torch.zeros(width)) if rules.bias else None
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        self.in_channels, self.out_channels, self.kernel_size, self.stride = (
+            _whole(value, name)
+            for value, name in (
+                (in_channels, "in_channels"),
+                (out_channels, "out_channels"),
+                (kernel_size, "kernel_size"),
+                (stride, "stride"),
+            )
+        )
+        self.mixing = as_member(Mixing, mixing, "mixing")
+        self.positivity = as_member(Positivity, positivity, "positivity")
+        self.threshold, self.threshold_init = as_member(Sharing, threshold, "threshold"), threshold_init
+        self.exponent_init = as_member(ExponentInit, exponent_init, "exponent_init")
+        self.exponent_clip = exponent_clip
+        self.padding = as_member(LogPadding, padding, "padding")
+        self.numbers = as_member(Numbers, numbers, "numbers")
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size: {kernel_size} is even, so that the window has no middle.")
+        is_depthwise = self.mixing is Mixing.DEPTHWISE
+        if is_depthwise and out_channels % in_channels:
+            raise ValueError(
+                f"out_channels: {out_channels} is not a multiple of in_channels ({in_channels}), as mixing='depthwise' "
+                "needs."
+            )
+        shape = (out_channels, 1 if is_depthwise else in_channels, kernel_size, kernel_size)
+        self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        floors = () if self.threshold is Sharing.LAYER else (in_channels, 1, 1)
+        self.theta = nn.Parameter(torch.empty(floors, device=device, dtype=dtype))
+        self.bias = nn.Parameter(torch.empty(out_channels, device=device, dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw exponents as ``exponent_init`` says (rule P9), and set thresholds and factors to where they start.
+
+        ``kaiming_fan_out`` is N(0, 2 / fan_out), where fan_out is the number of outputs to which an input goes: channel
+        by channel it is no wider in a wide unit. ``small`` is uniform with about a fifth of that spread, ``framework``
+        is as in ``nn.Conv2d``.
+        """
+        match self.exponent_init:
+            case ExponentInit.KAIMING_FAN_OUT:
+                wide, narrow, *window = self.weight.shape
+                fan_out = wide * narrow // self.in_channels * math.prod(window)
+                nn.init.normal_(self.weight, std=math.sqrt(2) / math.sqrt(fan_out))
+            case ExponentInit.SMALL:
+                nn.init.kaiming_uniform_(self.weight, a=SMALL_SLOPE)
+            case ExponentInit.FRAMEWORK:
+                nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        nn.init.constant_(self.theta, self.threshold_init)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / s, W / s)."""
-        return product_unit2d(
+        if x.dim() != 4 or x.shape[1] != self.in_channels:
+            raise ValueError(f"expected images (N, {self.in_channels}, H, W), got {tuple(x.shape)}")
+        y = product_unit2d(
             x,
             self.weight,
             self.theta,
-            self.rules.exponent_clip,
+            self.exponent_clip,
             bias=self.bias,
             stride=self.stride,
-            positivity=self.rules.positivity,
-            padding=self.rules.padding,
-            numbers=self.rules.numbers,
+            positivity=self.positivity,
+            padding=self.padding,
+            numbers=self.numbers,
         )
+        return y.to(x.dtype) if is_half(self.weight) else y
 
     def extra_repr(self) -> str:
         """Show shape and clip in the printed network."""
-        wide, narrow, kernel, _ = self.weight.shape
-        return f"{narrow}, {wide}, kernel_size={kernel}, stride={self.stride}, clip={self.rules.exponent_clip}"
+        shape = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        return f"{shape}, mixing={self.mixing}, exponent_clip={self.exponent_clip}"
 
 
 class PadShortcut(nn.Module):
@@ -122,13 +275,34 @@ def build_layer(layer: layout.Layer) -> nn.Module:
         case layout.Convolution(width_in=narrow, width=wide, kernel=kernel, stride=stride):
             return nn.Conv2d(narrow, wide, kernel, stride, padding=kernel // 2, bias=False)
         case layout.ProductUnit(width_in=narrow, width=wide, kernel=kernel, stride=stride, rules=rules):
-            return ProductUnit2d(narrow, wide, rules, kernel, stride)
+            return ProductUnit2d(
+                narrow,
+                wide,
+                kernel,
+                stride,
+                bias=rules.bias,
+                mixing=rules.mixing,
+                positivity=rules.positivity,
+                threshold=rules.threshold,
+                threshold_init=rules.threshold_init,
+                exponent_init=ExponentInit.FRAMEWORK,  # drawn as its block's rules say, after the convolutions
+                exponent_clip=rules.exponent_clip,
+                padding=rules.padding,
+                numbers=rules.numbers,
+            )
         case layout.Norm(kind=kind, width=width):
             return build_norm(kind, width)
         case layout.Pointwise(kind=kind):
             return _activation(kind)
         case layout.Bound(rules=rules, width=width):
-            return BoundedQuotient(rules, width)
+            return BoundedQuotient(
+                rules.alpha,
+                activation=rules.activation,
+                floor=rules.floor,
+                through_one=rules.through_one,
+                learned_alpha=rules.learned_alpha,
+                channels=width,
+            )
         case layout.MaxPool():
             return nn.MaxPool2d(3, 2, padding=1)
         case layout.AveragePool(stride=stride):
@@ -147,3 +321,14 @@ def _activation(kind: Activation) -> nn.Module:
             return nn.GELU()
         case Activation.NONE:
             return nn.Identity()
+
+
+def is_half(parameter: Tensor | None) -> bool:
+    """Whether a layer was turned to float16 or bfloat16, so that what comes out must be in its input's type."""
+    return parameter is not None and parameter.dtype in HALVES
+
+
+def _whole(value: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name}: expected a whole number of at least 1, got {value!r}")
+    return value

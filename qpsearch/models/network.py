@@ -5,10 +5,11 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from qpsearch.architecture.config import Network, Stage
+from qpsearch.architecture.config import Network
 from qpsearch.architecture.layout import final_layers, stem_layers
+from qpsearch.architecture.named import named_network
 from qpsearch.models.blocks import build_block
-from qpsearch.models.inits import init_block, init_convolutions
+from qpsearch.models.inits import init_convolutions
 from qpsearch.models.layers import build_layers
 from qpsearch.vocabulary import Precision
 
@@ -30,8 +31,8 @@ class ResidualNetwork(nn.Module):
         width = network.stem_width
         stages = []
         for stage in network.stages:
-            blocks = [_block(stage, width, stage.stride, network.blocks)]
-            blocks += [_block(stage, stage.width, 1, network.blocks) for _ in range(stage.depth - 1)]
+            blocks = [build_block(stage, width, stage.stride, network.blocks)]
+            blocks += [build_block(stage, stage.width, 1, network.blocks) for _ in range(stage.depth - 1)]
             stages.append(nn.Sequential(*blocks))
             width = stage.width
         self.stages = nn.Sequential(*stages)
@@ -53,7 +54,31 @@ def build_model(network: Network, seed: int) -> ResidualNetwork:
         return ResidualNetwork(network)
 
 
-def _block(stage: Stage, width_in: int, stride: int, blocks: int) -> nn.Module:
-    block = build_block(stage, width_in, stride)
-    init_block(block, stage, blocks)
-    return block
+def create_model(
+    name: str,
+    *,
+    num_classes: int | None = None,
+    in_chans: int = 3,
+    width: int | None = None,
+    seed: int | None = None,
+) -> ResidualNetwork:
+    """Return a network by its name, such as ``quotient44``, with fresh weights.
+
+    Args:
+        name: Family and depth; see ``list_models``.
+        num_classes: Outputs of the head; default 10, or 1000 on ImageNet shapes.
+        in_chans: Channels of the images.
+        width: Channels of stem and first stage of a depth 6n + 2, default 16.
+        seed: Of the weights; None draws them from torch's global generator, as layers do that are made by hand.
+
+    Raises:
+        UserError: There is no network of that name.
+
+    Example:
+        >>> import qpsearch
+        >>> model = qpsearch.create_model("quotient44", num_classes=100, in_chans=1)
+        >>> sum(parameter.numel() for parameter in model.parameters())
+        687380
+    """
+    network = named_network(name, classes=num_classes, width=width, channels=in_chans)
+    return ResidualNetwork(network) if seed is None else build_model(network, seed)

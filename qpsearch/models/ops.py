@@ -5,6 +5,7 @@ No layer state, no parameters: a function here can be read beside its formula an
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from typing import Final
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from qpsearch.models.product_unit import FusedProductUnit, plain_product_unit2d
 from qpsearch.vocabulary import LogPadding, Numbers, Positivity, as_member
+
+HALVES: Final = (torch.float16, torch.bfloat16)
 
 
 def bounded_quotient(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, through_one: bool = True) -> Tensor:
@@ -32,7 +35,7 @@ def bounded_quotient(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, th
 
     Source: PAPERS section 1.2 (rules Q2, Q4, Q6, Q7, Q8).
     """
-    _check_range(alpha, floor)
+    check_range(alpha, floor)
     if not through_one:
         shifted = z
     elif isinstance(alpha, Tensor):
@@ -60,7 +63,7 @@ def bounded_linear(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, thro
 
     Source: PAPERS sections 1.2 and 1.7 (rules Q2, Q3, Q6, Q7).
     """
-    _check_range(alpha, floor)
+    check_range(alpha, floor)
     line = z + 1 if through_one else z
     return torch.minimum(line.clamp(min=floor), alpha) if isinstance(alpha, Tensor) else line.clamp(floor, alpha)
 
@@ -112,7 +115,7 @@ def product_unit2d(
     positivity = as_member(Positivity, positivity, "positivity")
     padding, numbers = as_member(LogPadding, padding, "padding"), as_member(Numbers, numbers, "numbers")
     with _full_precision(x.device.type):
-        if x.dtype in (torch.float16, torch.bfloat16):
+        if x.dtype in HALVES:
             x = x.float()
         exponents, theta = exponents.to(x.dtype), theta.to(x.dtype)
         bias = None if bias is None else bias.to(x.dtype)
@@ -131,7 +134,8 @@ def product_unit2d(
         return y
 
 
-def _check_range(alpha: float | Tensor, floor: float) -> None:
+def check_range(alpha: float | Tensor, floor: float) -> None:
+    """Raise ValueError where 1 does not lie between a quotient's bounds."""
     if not floor < 1 or (not isinstance(alpha, Tensor) and not alpha > 1):
         raise ValueError(f"a quotient's range must hold 1 inside: floor {floor!r}, alpha {alpha!r}")
 

@@ -119,5 +119,5 @@ def _macs(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> int:
     if not isinstance(layer, (*CONVOLUTIONS, nn.Linear)):
         return 0
     numbers: Tensor = inputs[0] if isinstance(layer, TRANSPOSED) else output
-    twice = 2 if isinstance(layer, ProductUnit2d) and layer.rules.numbers is Numbers.COMPLEX else 1
+    twice = 2 if isinstance(layer, ProductUnit2d) and layer.numbers is Numbers.COMPLEX else 1
     return twice * layer.weight.numel() * numbers[0].numel() // layer.weight.shape[0]

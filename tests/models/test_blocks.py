@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from qpsearch.architecture.blocks import BLOCKS
 from qpsearch.architecture.config import Stage
-from qpsearch.models.blocks import AdditiveBlock, build_block
-from qpsearch.models.inits import init_block
+from qpsearch.architecture.resolve import contradictions
+from qpsearch.models.blocks import ResidualBlock, build_block
 from qpsearch.models.layers import BoundedQuotient, PadShortcut, ProductUnit2d
 from qpsearch.models.ops import bounded_quotient, product_unit2d
-from qpsearch.space.schema.rules import QuotientRules
 from qpsearch.vocabulary import (
     MULTIPLYING,
     Activation,
@@ -43,9 +42,7 @@ def build(kind: BlockKind, *rules: object, width_in: int = 8, **settings: object
 
 def built(own: Stage, width_in: int = 8, blocks: int = 1) -> nn.Module:
     torch.manual_seed(0)
-    block = build_block(own, width_in, own.stride)
-    init_block(block, own, blocks)
-    return block
+    return build_block(own, width_in, own.stride, blocks)
 
 
 def perturbed(block: nn.Module) -> nn.Module:
@@ -60,8 +57,14 @@ def perturbed(block: nn.Module) -> nn.Module:
 def test_every_parameter_of_a_block_learns(
     rules: tuple[BlockKind, NormKind, NormPlacement, InitKind, ShortcutKind],
 ) -> None:
-    alpha = {"through_one": rules[3] is not InitKind.QUOTIENT_AT_ONE or rules[2] is NormPlacement.PRE}
-    block = perturbed(build(*rules, stride=2, quotient=alpha))
+    through_one = {"through_one": rules[3] is not InitKind.QUOTIENT_AT_ONE or rules[2] is NormPlacement.PRE}
+    own = stage(*rules, width=16, stride=2, quotient=through_one)
+    if refusals := list(contradictions(own, 8)):
+        assert rules[0] in MULTIPLYING
+        with pytest.raises(ValueError, match=refusals[0][0]):
+            built(own)
+        return
+    block = perturbed(built(own))
     y = block(torch.randn(4, 8, 6, 6))
     assert y.shape == (4, 16, 3, 3)
     y.square().mean().backward()
@@ -200,9 +203,7 @@ def test_a_quotient_of_product_units_bounds_their_branch() -> None:
 @pytest.mark.parametrize("sharing", Sharing)
 def test_a_learned_alpha_begins_at_alpha_and_stays_above_one(sharing: Sharing) -> None:
     """Rule Q16."""
-    rules = stage(BlockKind.QUOTIENT, quotient={"alpha": 2.2, "learned_alpha": sharing}).quotient
-    assert rules is not None
-    bound = BoundedQuotient(rules, 8)
+    bound = BoundedQuotient(2.2, learned_alpha=sharing, channels=8)
     assert bound.rho is not None
     assert bound.rho.numel() == (1 if sharing is Sharing.LAYER else 8)
     z = torch.randn(2, 8, 3, 3)
@@ -218,7 +219,7 @@ def test_a_learned_alpha_begins_at_alpha_and_stays_above_one(sharing: Sharing) -
 def test_the_product_unit_block_is_pures() -> None:
     """PAPERS 2.3, P-3A: relu(x + BN(PU(BN(conv(x))))), no ReLU inside."""
     block = build(BlockKind.PRODUCT_UNIT, width_in=16)
-    assert isinstance(block, AdditiveBlock)
+    assert isinstance(block, ResidualBlock)
     first, norm, unit, last = block.branch
     assert isinstance(unit, ProductUnit2d)
     x = torch.randn(4, 16, 6, 6)
@@ -234,13 +235,18 @@ def test_the_product_unit_block_is_pures() -> None:
 def test_zero_last_norm_starts_a_block_as_the_identity(
     kind: BlockKind, placement: NormPlacement, branch: BranchKind
 ) -> None:
+    if (kind, placement, branch) == (BlockKind.QUOTIENT_PRODUCT_UNIT, NormPlacement.PRE, BranchKind.BASIC):
+        with pytest.raises(
+            ValueError, match="cannot start its quotients at one"
+        ):  # a power of zero is 1, its quotient not
+            build(kind, NormKind.BATCH, placement, InitKind.ZERO_LAST_NORM, width_in=16, branch=branch)
+        return
     block = build(kind, NormKind.BATCH, placement, InitKind.ZERO_LAST_NORM, width_in=16, branch=branch)
     x = torch.rand(4, 16, 5, 5)  # not negative, as after a ReLU
     layers = block.get_submodule("branch")
     assert isinstance(layers, nn.Sequential)
     if isinstance(layers[-1], ProductUnit2d):  # a power of zero: 1
-        one = bounded_quotient(torch.ones(1), 1.8) if kind is BlockKind.QUOTIENT_PRODUCT_UNIT else torch.ones(1)
-        torch.testing.assert_close(block(x), x * one if kind is BlockKind.QUOTIENT_PRODUCT_UNIT else x + one)
+        torch.testing.assert_close(block(x), x + torch.ones(1))
     else:
         torch.testing.assert_close(block(x), x)
     block(x).square().mean().backward()
@@ -272,8 +278,7 @@ def test_a_product_unit_with_a_bias_starts_at_one_too() -> None:
 
 
 def test_a_learned_bound_begins_at_alpha_however_low() -> None:
-    rules = QuotientRules(alpha=1.00001, learned_alpha=Sharing.LAYER)
-    bound = BoundedQuotient(rules, 4)
+    bound = BoundedQuotient(1.00001, learned_alpha=Sharing.LAYER)
     assert torch.as_tensor(bound.alpha).item() - 1 == pytest.approx(1e-5, rel=0.05)
     (slope,) = torch.autograd.grad(bound(torch.ones(4, 1, 1)).sum(), bound.rho)
     assert slope != 0
@@ -318,7 +323,7 @@ def test_exponents_start_with_the_spread_they_were_asked_for(mixing: Mixing) -> 
     for kind in ExponentInit:
         rules = {"exponent_init": kind, "mixing": mixing}
         block = build(BlockKind.PRODUCT_UNIT, width_in=64, width=64, unit=rules)
-        assert isinstance(block, AdditiveBlock)
+        assert isinstance(block, ResidualBlock)
         unit = block.branch[2]
         assert isinstance(unit, ProductUnit2d)
         spreads[kind] = unit.weight.std().item()

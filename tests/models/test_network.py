@@ -11,10 +11,12 @@ from torch import nn
 
 from qpsearch.architecture.candidates import candidate, sample
 from qpsearch.architecture.config import Stage
-from qpsearch.architecture.named import list_networks
+from qpsearch.architecture.cost import cost
+from qpsearch.architecture.named import list_models, list_networks
 from qpsearch.architecture.resolve import alpha_for, check_shapes
 from qpsearch.errors import Infeasible, UserError
 from qpsearch.models import build_model, named_network
+from qpsearch.models.network import create_model
 from qpsearch.space import RandomChooser, parse_space
 from qpsearch.vocabulary import (
     BlockKind,
@@ -198,7 +200,7 @@ def test_a_stage_whose_rules_contradict_each_other_is_infeasible(own: Stage, wor
     assert caught.value.rule in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"])
 def test_an_additive_imagenet_network_is_torchvisions(name: str) -> None:
     """The same layers in the same order, so their states map one to one; then the same logits, in both modes."""
     theirs = getattr(torchvision.models, name)(weights=None)
@@ -291,3 +293,32 @@ def test_a_family_named_as_a_block_has_the_defaults_of_space_files() -> None:
     for block in ("additive", "product_unit", "quotient_product_unit"):
         (found,) = sample(parse_space(text.replace("BLOCK", block)), 1)
         assert named_network(f"{block}20") == found.config.network
+
+
+def test_resnet1001_is_hes_network_of_bottlenecks_that_normalise_first() -> None:
+    """He et al. 2016 give 10.2M; our projections are normalised, and all three stages have one."""
+    network = named_network("resnet1001")
+    assert [(stage.width, stage.depth, stage.branch, stage.norm_placement) for stage in network.stages] == [
+        (width, 111, BranchKind.BOTTLENECK, NormPlacement.PRE) for width in (64, 128, 256)
+    ]
+    assert network.layers == 1001
+    assert cost(network).parameters == pytest.approx(10.2e6, rel=0.02)
+    assert named_network("resnet1001", classes=100, channels=1).channels == 1
+
+
+@pytest.mark.parametrize("name", ["resnet152", "pure152", "quotient152"])
+def test_a_depth_that_is_both_means_the_imagenet_shape(name: str) -> None:
+    assert named_network(name).size == 224
+    assert [stage.depth for stage in named_network(name).stages] == [3, 8, 36, 3]
+
+
+def test_models_are_made_as_timm_makes_them() -> None:
+    model = create_model("quotient20", num_classes=7, in_chans=1)
+    assert model(torch.rand(2, 1, 32, 32)).shape == (2, 7)
+    first, second = (create_model("pure20", seed=3).state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    torch.manual_seed(0)
+    assert not torch.equal(create_model("pure20").head.weight, create_model("pure20").head.weight)
+    assert list_models("*1001") == ["resnet1001"]
+    assert all(named_network(name) for name in list_models("quotient*"))
+    assert list_models("nothing*") == []

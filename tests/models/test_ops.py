@@ -12,8 +12,7 @@ from torch import Tensor
 from qpsearch.models.layers import ProductUnit2d
 from qpsearch.models.ops import bounded_linear, bounded_quotient, product_unit2d
 from qpsearch.models.product_unit import THRESHOLD_EPS, positive_floor
-from qpsearch.vocabulary import BlockKind, LogPadding, Numbers, Positivity
-from tests.models.settings import stage
+from qpsearch.vocabulary import LogPadding, Numbers, Positivity
 
 
 def product_by_hand(
@@ -248,9 +247,7 @@ def test_nothing_leaks_through_a_clip(clip: float) -> None:
 
 
 def test_a_layer_can_be_called_with_other_weights() -> None:
-    rules = stage(BlockKind.PRODUCT_UNIT).product_unit
-    assert rules is not None
-    unit, x = ProductUnit2d(3, 4, rules), torch.randn(2, 3, 5, 5)
+    unit, x = ProductUnit2d(3, 4), torch.randn(2, 3, 5, 5)
     other = {name: value.detach() / 2 for name, value in unit.named_parameters()}
     found = torch.func.functional_call(unit, other, (x,))
     torch.testing.assert_close(found, product_unit2d(x, other["weight"], other["theta"]))

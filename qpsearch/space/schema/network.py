@@ -5,11 +5,13 @@ The order of keys here is the order in which parameters are drawn. A user's own 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from functools import reduce
+from typing import Any, Final
 
 from qpsearch.space.schema.fields import LeafField, SectionField, StagesField
 from qpsearch.space.schema.rules import (
     BLOCK,
+    BY_DEPTH,
     ProductUnitRules,
     QuotientRules,
     StageRules,
@@ -17,7 +19,7 @@ from qpsearch.space.schema.rules import (
     fields_of,
     section_of,
 )
-from qpsearch.space.schema.value_types import Integer, OneOf
+from qpsearch.space.schema.value_types import AUTO, Integer, OneOf, Optional
 from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, StemActivation, StemPool
 
 RULES: Final = SectionField(
@@ -70,6 +72,25 @@ class RulePath:
     def belongs_to(self, block: object) -> bool:
         """Whether blocks of a kind have this setting."""
         return not self.blocks or block in self.blocks
+
+    def value_in(self, stage: object) -> Any:
+        """Return the value that a configured stage has of it."""
+        return reduce(getattr, self.path, stage)
+
+    def taken(self, value: Any) -> Any:
+        """Return a value of Python's as a configured stage has it; None stands for ``none`` where that is a value.
+
+        Raises:
+            ValueError: It is not one of its values, or only the whole network can tell what it stands for.
+        """
+        name = self.path[-1]
+        try:
+            parsed = self.field.type.parse(value, name)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        if parsed in (AUTO, BY_DEPTH) and isinstance(self.field.type, Optional):
+            raise ValueError(f"{name}: {value!r} is for space files, where the whole network is known.")
+        return parsed
 
     @property
     def owners(self) -> str:
