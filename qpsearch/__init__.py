@@ -1,6 +1,60 @@
 """qpsearch: does a block really help, where in the network, and how sure is that.
 
-Nothing is imported here: the command line must answer before torch, ray or optuna are loaded.
+The names below are the public interface. Each is loaded when it is first asked for: importing qpsearch loads neither
+torch nor ray nor optuna, so that the command line answers at once.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qpsearch import layers as layers
+    from qpsearch.api import Study as Study
+    from qpsearch.api import load_study as load_study
+    from qpsearch.api import resume as resume
+    from qpsearch.api import run as run
+    from qpsearch.architecture.candidates import sample as sample
+    from qpsearch.architecture.named import list_models as list_models
+    from qpsearch.models.custom_block import custom_block as custom_block
+    from qpsearch.models.network import build_model as build_model
+    from qpsearch.models.network import create_model as create_model
+    from qpsearch.protocol import RunSettings as RunSettings
+    from qpsearch.space import Space as Space
+    from qpsearch.space import build_space as build_space
+    from qpsearch.space import load_space as load_space
+    from qpsearch.training import train as train
+
 __version__ = "0.1.0"
+
+_PLACES = {
+    "load_space": "qpsearch.space",
+    "build_space": "qpsearch.space",
+    "Space": "qpsearch.space",
+    "sample": "qpsearch.architecture.candidates",
+    "run": "qpsearch.api",
+    "resume": "qpsearch.api",
+    "load_study": "qpsearch.api",
+    "Study": "qpsearch.api",
+    "create_model": "qpsearch.models.network",
+    "list_models": "qpsearch.architecture.named",
+    "build_model": "qpsearch.models.network",
+    "custom_block": "qpsearch.models.custom_block",
+    "train": "qpsearch.training",
+    "RunSettings": "qpsearch.protocol",
+}
+
+__all__ = [*_PLACES, "layers"]  # a list of names
+
+
+def __getattr__(name: str) -> Any:
+    if name == "layers":
+        return import_module("qpsearch.layers")
+    if name not in _PLACES:
+        raise AttributeError(f"module 'qpsearch' has no attribute {name!r}")
+    value = getattr(import_module(_PLACES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

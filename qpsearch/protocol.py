@@ -61,6 +61,11 @@ class RunSettings:
         resume_from: Names of checkpoints in that folder to go on from, the newest first; an unreadable one is
             passed over.
         memory_share: The share of a GPU's memory that the run may use; beyond it, memory is out for this run.
+
+    Example:
+        >>> import qpsearch
+        >>> qpsearch.RunSettings(seed=0, device="cuda").threads
+        1
     """
 
     seed: int

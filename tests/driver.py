@@ -21,7 +21,7 @@ if __name__ == "__main__":
     if "TEST_CLOCK" in os.environ:
         time.time = _wrong  # before anything takes it
     from qpsearch.cli import main
-    from qpsearch.run import trainer
+    from qpsearch.runner import trainer
     from qpsearch.study.drivers import lease
 
     lease.LEASE_S = float(os.environ.get("TEST_LEASE_S", lease.LEASE_S))  # type: ignore[misc]

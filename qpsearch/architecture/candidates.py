@@ -101,8 +101,21 @@ def check_allowed(space: Space, drawn: Draw, config: TrialConfig) -> None:
 def sample(space: Space, count: int, seed: int = 0) -> list[Candidate]:
     """Draw feasible points evenly from a space; a function of the seed.
 
+    Args:
+        space: What is drawn from.
+        count: How many points.
+        seed: Of the draws.
+
     Raises:
         SpaceError: A thousand draws in a row are refused.
+
+    Example:
+        >>> import qpsearch
+        >>> for point in qpsearch.sample(qpsearch.load_space("smoke"), 3):
+        ...     print(point.config.network.stages[0].block, round(point.draw.params["training.optimizer.sgd.lr"], 3))
+        product_unit 0.055
+        quotient 0.134
+        quotient 0.021
     """
     return [_first_feasible(space, derive_seed(seed, "sample", index)) for index in range(count)]
 

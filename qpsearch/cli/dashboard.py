@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from qpsearch.cli.options import DEFAULT_STORAGE, Storage
+from qpsearch.cli.options import Storage
 from qpsearch.errors import UserError
+from qpsearch.runner.machine import DEFAULT_STORAGE
 
 
 def dashboard(

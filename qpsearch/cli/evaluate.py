@@ -12,14 +12,13 @@ import typer
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.cli.console import open_console, open_table
 from qpsearch.cli.options import (
-    DEFAULT_STORAGE,
     Json,
     Storage,
     StudyArgument,
     print_json,
 )
 from qpsearch.errors import UserError
-from qpsearch.run.machine import data_folder, has_gpu, prepare_data
+from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder, has_gpu, prepare_data
 
 if TYPE_CHECKING:
     from qpsearch.study.queries import KeptRun

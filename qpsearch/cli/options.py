@@ -8,8 +8,6 @@ import typer
 
 from qpsearch.errors import UserError
 
-DEFAULT_STORAGE = "sqlite:///studies/qpsearch.db"
-
 Storage = Annotated[
     str,
     typer.Option(

@@ -16,9 +16,9 @@ from qpsearch.analysis.plan import Plan, make_plan, mean_seconds
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.cli.console import open_console, open_table
 from qpsearch.cli.options import print_json
-from qpsearch.cli.progress import duration
 from qpsearch.protocol import RunSettings
-from qpsearch.run.machine import has_gpu
+from qpsearch.runner.machine import has_gpu
+from qpsearch.runner.progress import duration
 from qpsearch.space import Space
 from qpsearch.space.leaves import NEVER, Constant, Tied
 from qpsearch.space.schema.settings import field_at

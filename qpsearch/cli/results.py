@@ -8,8 +8,9 @@ import typer
 from rich.console import Console
 
 from qpsearch.cli.console import open_console, open_table
-from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyArgument, print_json
-from qpsearch.cli.progress import duration
+from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
+from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.runner.progress import duration
 from qpsearch.space.space import Objective
 from qpsearch.study.records import StudySummary, TrialRecord
 from qpsearch.vocabulary import Evaluator, Scalar

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qpsearch.cli.main import INTERRUPTED
-from qpsearch.cli.options import DEFAULT_STORAGE, Storage, StudyArgument, checked_name
-from qpsearch.cli.progress import Display, open_display
+from qpsearch.cli.options import Storage, StudyArgument, checked_name
 from qpsearch.errors import UserError
+from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.runner.progress import Display, open_display
 from qpsearch.space import load_space
 from qpsearch.space.schema.value_types import Duration
 from qpsearch.vocabulary import Dispatcher
 
 if TYPE_CHECKING:
-    from qpsearch.run.driving import Outcome, Overrides
+    from qpsearch.runner.driving import Outcome, Overrides
 
 Trials = Annotated[
     int | None, typer.Option(min=1, max=10_000_000, help="Budget in trials, over all restarts and drivers.")
@@ -66,7 +67,7 @@ def run(
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """Start a study. One Ctrl-C stops it after the running epochs, and `qpsearch resume` goes on with it."""
-    from qpsearch.run import driving
+    from qpsearch.runner import driving
 
     overrides = _overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus)
     loaded = load_space(space).with_search(study=checked_name(study), seed=seed)
@@ -107,7 +108,7 @@ def resume(
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """Go on with a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers."""
-    from qpsearch.run import driving
+    from qpsearch.runner import driving
 
     overrides = _overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus)
     with open_display() as display:
@@ -133,7 +134,7 @@ def _overrides(
     gpus: float | None,
     cpus: int | None,
 ) -> "Overrides":
-    from qpsearch.run.driving import Overrides
+    from qpsearch.runner.driving import Overrides
 
     try:
         seconds = None if time is None else float(str(Duration().parse(time, "time")))

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyArgument, checked_name, print_json
+from qpsearch.cli.options import Json, Storage, StudyArgument, checked_name, print_json
 from qpsearch.cli.results import status
 from qpsearch.errors import UserError
+from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space import load_space
 
 app = typer.Typer(help="List, rename, delete and copy studies.", invoke_without_command=True)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import sys
 import time
+from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -79,7 +81,8 @@ class _Child:
         resource_tracker.ensure_running()  # its own start would unblock the signals again
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
-            self._process.start()  # inherits the mask, from its first instruction on
+            with _unseen_program():
+                self._process.start()  # inherits the mask, from its first instruction on
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
@@ -117,6 +120,25 @@ class _Child:
     def _send(self, word: Assignment | bool) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died: the next receive says so
             self._pipe.send(word)
+
+
+@contextlib.contextmanager
+def _unseen_program() -> Iterator[None]:
+    """Start a process that does not run the user's program once more.
+
+    A spawned process runs the file of ``__main__`` to find what was defined there. Ours needs nothing of it, and a
+    program or notebook that calls ``qpsearch.run`` at its top level would start another study in each worker.
+    """
+    program = sys.modules["__main__"]
+    hidden: dict[str, object] = {
+        name: vars(program)[name] for name in ("__file__", "__spec__") if name in vars(program)
+    }
+    vars(program).pop("__file__", None)
+    program.__spec__ = None
+    try:
+        yield
+    finally:
+        vars(program).update(hidden)
 
 
 def _serve(pipe: Connection, setup: WorkerSetup) -> None:

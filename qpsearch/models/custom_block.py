@@ -39,6 +39,17 @@ def custom_block(
 
     Raises:
         UserError: ``build`` cannot build anything.
+
+    Example:
+        >>> import qpsearch
+        >>> from torch import nn
+        >>> plain = qpsearch.custom_block(
+        ...     "plain",
+        ...     lambda stage, width_in, stride: nn.Conv2d(width_in, stage.width, 3, stride, padding=1),
+        ...     formula="conv(x)",
+        ... )
+        >>> plain.name
+        'plain'
     """
     given: object = build
     if not callable(given):

@@ -48,7 +48,14 @@ class ResidualNetwork(nn.Module):
 
 
 def build_model(network: Network, seed: int) -> ResidualNetwork:
-    """Build a network whose weights are a function of the seed alone; global random state is left as it was."""
+    """Build a network whose weights are a function of the seed alone; global random state is left as it was.
+
+    Example:
+        >>> import qpsearch
+        >>> point = qpsearch.sample(qpsearch.load_space("smoke"), 1)[0]
+        >>> type(qpsearch.build_model(point.config.network, seed=0)).__name__
+        'ResidualNetwork'
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return ResidualNetwork(network)

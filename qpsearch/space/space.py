@@ -106,6 +106,12 @@ class Space:
         training: Tree of the recipe's leaves, in drawing order.
         search: Sampler, pruner, budget.
         resources: Cores and GPUs of a trial.
+
+    Example:
+        >>> import qpsearch
+        >>> space = qpsearch.load_space("smoke")
+        >>> space.study, space.data.dataset.value, space.search.budget.trials
+        ('smoke', 'digits', 3)
     """
 
     source: str

@@ -53,6 +53,12 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
         OutOfMemory: The device's memory does not suffice, or the run's share of it.
         ArtifactError: A checkpoint cannot be written.
         DataError: The data set is not there.
+
+    Example:
+        >>> import qpsearch
+        >>> point = qpsearch.sample(qpsearch.load_space("smoke"), 1)[0]
+        >>> [report.epoch for report in qpsearch.train(point.config, qpsearch.RunSettings(seed=0))]
+        [1, 2]
     """
     device = _prepared(run)
     if device.type == "cuda":

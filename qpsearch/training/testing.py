@@ -7,7 +7,7 @@ import torch
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import ArtifactError
-from qpsearch.models import build_model
+from qpsearch.models import ResidualNetwork, build_model
 from qpsearch.training import checkpoint
 from qpsearch.training.data import test_images
 from qpsearch.training.evaluate import Evaluation, evaluate
@@ -30,6 +30,13 @@ def test_run(
         ArtifactError: The checkpoint is gone or damaged.
         DataError: The data set is not there.
     """
+    model = load_trained(config, folder, name, device)
+    images = test_images(config.data.dataset, data_folder, torch.device(device))
+    return [evaluate(model, images, config.data.dataset, level) for level in levels]
+
+
+def load_trained(config: TrialConfig, folder: str, name: str, device: str) -> ResidualNetwork:
+    """Return a trained network in eval mode; arguments and errors are those of ``test_run``."""
     place = torch.device(device)
     found = checkpoint.newest(folder, [name], place)
     if found is None:
@@ -41,5 +48,4 @@ def test_run(
         blocks = ", ".join(sorted({str(stage.block) for stage in config.network.stages}))
         other = f"{folder}/{name}: holds other weights than its network has now."
         raise ArtifactError(f"{other} One of its blocks has changed since: {blocks}.") from None
-    images = test_images(config.data.dataset, data_folder, place)
-    return [evaluate(model, images, config.data.dataset, level) for level in levels]
+    return model.eval()

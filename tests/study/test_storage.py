@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from qpsearch.errors import StorageEmpty, StorageError, StudyExists, StudyNotFound
-from qpsearch.run.driving import existing_studies
+from qpsearch.runner.driving import existing_studies
 from qpsearch.space import Space, parse_space
 from qpsearch.study import opening, queries
 from qpsearch.study.storage.database import Database

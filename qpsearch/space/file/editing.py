@@ -21,19 +21,6 @@ from qpsearch.space.space import Space
 def build_space(document: Mapping[str, Any], source: str = "space", folder: Path | None = None) -> Space:
     """Make a space from what a file would say, as dicts, lists and constants; domains may be objects.
 
-    ::
-
-        block = Choice(options=("additive", "quotient"))
-        build_space({
-            "study": "mine",
-            "data": {"dataset": "digits", "validation": 300},
-            "network": {
-                "stem": {"width": 16},
-                "stages": [{"width": 16, "depth": IntRange(low=1, high=3), "block": block}],
-            },
-            "training": {"epochs": 10},
-        })
-
     Args:
         document: The keys of a space file.
         source: Stands for the file in messages.
@@ -41,6 +28,25 @@ def build_space(document: Mapping[str, Any], source: str = "space", folder: Path
 
     Raises:
         SpaceError: With one line for each problem; lines are those of ``space.source``, the same as YAML.
+
+    Example:
+        >>> import qpsearch
+        >>> from qpsearch.space import Choice, IntRange
+        >>> space = qpsearch.build_space({
+        ...     "study": "mine",
+        ...     "data": {"dataset": "digits", "validation": 300},
+        ...     "network": {
+        ...         "stem": {"width": 16},
+        ...         "stages": [{
+        ...             "width": 16,
+        ...             "depth": IntRange(low=1, high=3),
+        ...             "block": Choice(options=("additive", "quotient")),
+        ...         }],
+        ...     },
+        ...     "training": {"epochs": 10},
+        ... })
+        >>> list(space.searched)
+        ['network.stages.0.depth', 'network.stages.0.block']
     """
     return parse_space(dump(_plain(document)), source, folder)
 

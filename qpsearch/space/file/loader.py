@@ -27,6 +27,14 @@ def load_space(name: str | Path) -> Space:
 
     Raises:
         SpaceError: With one line for each problem of the file.
+
+    Example:
+        >>> import qpsearch
+        >>> space = qpsearch.load_space("smoke")
+        >>> for name, domain in space.searched.items():
+        ...     print(name, domain)
+        network.stages.0.block {choice: [additive, quotient, product_unit]}
+        training.optimizer.sgd.lr {log: [0.02, 0.2]}
     """
     path = find_space(name)
     text, root = read_document(path)

@@ -10,6 +10,7 @@ from qpsearch.errors import DataError
 from qpsearch.registry.datasets import DATASETS, DatasetName
 
 DATA_VARIABLE: Final = "QPSEARCH_DATA"
+DEFAULT_STORAGE: Final = "sqlite:///studies/qpsearch.db"  # below the folder in which one works
 
 
 def data_folder(name: DatasetName) -> Path | None:

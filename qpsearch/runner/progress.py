@@ -56,8 +56,10 @@ class Display(Protocol):
         """Tell the user something."""
 
 
-def open_display() -> Display:
-    """Return the display that fits where output goes."""
+def open_display(*, quiet: bool = False) -> Display:
+    """Return the display that fits where output goes; a quiet one counts and shows nothing."""
+    if quiet:
+        return QuietDisplay()
     return LiveDisplay() if sys.stdout.isatty() else PlainDisplay()
 
 
@@ -180,6 +182,28 @@ class Notes:
             f"study {space.study}: {budget_text(search.budget)} of {runs}at most {space.most_epochs} epochs, {how}; "
             f"sampler {search.sampler}, pruner {search.pruner}, seed {search.seed}"
         )
+
+
+class QuietDisplay:
+    """Nothing to see: a program looks at the study itself."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def see(self, event: Event) -> None:
+        """Count."""
+        self.tally.see(event)
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
 
 
 class PlainDisplay:

@@ -16,9 +16,9 @@ from qpsearch.dispatch import inline
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import WorkerSetup
 from qpsearch.errors import StorageEmpty, StorageError, StorageOutdated, StudyExists, StudyMismatch, UserError
-from qpsearch.run import trainer
-from qpsearch.run.machine import data_folder, has_gpu, prepare_data
-from qpsearch.run.sinks import Sinks, open_sinks
+from qpsearch.runner import trainer
+from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
+from qpsearch.runner.sinks import Sinks, open_sinks
 from qpsearch.space import Space, diff, load_space
 from qpsearch.space.space import Budget, Resources
 from qpsearch.study import opening, queries

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from qpsearch.errors import StudyExists, StudyMismatch, StudyNotFound, UserError
-from qpsearch.run import driving, trainer
-from qpsearch.run.driving import Outcome, Overrides, Placement
+from qpsearch.runner import driving, trainer
+from qpsearch.runner.driving import Outcome, Overrides, Placement
 from qpsearch.space import Space, parse_space
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database

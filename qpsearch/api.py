@@ -1,0 +1,407 @@
+"""Studies from Python: run one, go on with one, and look at one, in a program or a notebook.
+
+What the command line does goes through the same functions (``qpsearch.runner.driving``, ``qpsearch.study.queries``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qpsearch.errors import UserError
+from qpsearch.runner.driving import Overrides, Placement
+from qpsearch.runner.driving import resume as drive_on
+from qpsearch.runner.driving import run as drive
+from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.runner.progress import open_display
+from qpsearch.space import Space, build_space, load_space
+from qpsearch.space.schema.value_types import Duration, StudyName
+from qpsearch.study import queries
+from qpsearch.study.records import StudySummary, TrialRecord
+from qpsearch.study.storage.database import Database
+from qpsearch.vocabulary import Dispatcher, Evaluator, as_member
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+    from optuna import Study as OptunaStudy
+    from torch import Tensor
+
+    from qpsearch.analysis.importance import ImportanceTable
+    from qpsearch.models import ResidualNetwork
+
+
+class Study:
+    """A study in a database, to look at: trials, the best one, importances, trained networks.
+
+    It reads the database anew whenever it is asked, so that one that runs elsewhere can be watched, and takes no lock
+    that a running study would wait for. ``load_study``, ``run`` and ``resume`` return one.
+
+    Attributes:
+        name: The study's name.
+        storage: URL of its database.
+
+    Example:
+        >>> import qpsearch
+        >>> study = qpsearch.load_study("smoke")
+        >>> study.name, len(study.trials), study.best.state
+        ('smoke', 4, 'COMPLETE')
+    """
+
+    def __init__(self, name: str, storage: str = DEFAULT_STORAGE) -> None:
+        self.name, self.storage = name, storage
+        self._database = Database.open(storage)
+        queries.summary(self._database, name)  # raises StudyNotFound
+
+    @property
+    def space(self) -> Space:
+        """What it searches."""
+        return queries.space_of(self._database, self.name)
+
+    @property
+    def summary(self) -> StudySummary:
+        """How far it is: trials by state, what was spent, who works on it."""
+        return queries.summary(self._database, self.name)
+
+    @property
+    def trials(self) -> list[TrialRecord]:
+        """Its trials, by number: state, values, parameters, configuration."""
+        return queries.trial_records(self._database, self.name)
+
+    @property
+    def best(self) -> TrialRecord:
+        """The best complete trial so far, by the first objective.
+
+        Raises:
+            UserError: No trial is complete yet.
+        """
+        return self._trial(None)
+
+    @property
+    def front(self) -> list[TrialRecord]:
+        """The Pareto front: the complete trials that no other surpasses in all objectives."""
+        return queries.front(self.trials, self.space.search.objectives)
+
+    @property
+    def optuna(self) -> OptunaStudy:
+        """The study as Optuna has it, for all that reads Optuna's studies, such as ``optuna.visualization``.
+
+        It is for reading: trials that are added by it are not qpsearch's.
+
+        Example:
+            >>> import optuna
+            >>> import qpsearch
+            >>> figure = optuna.visualization.plot_optimization_history(qpsearch.load_study("smoke").optuna)
+            >>> type(figure).__name__
+            'Figure'
+        """
+        from optuna import load_study as load
+
+        return load(study_name=self.name, storage=self._database.optuna_storage())
+
+    def trials_dataframe(self) -> pd.DataFrame:
+        """Return a row for each trial; parameters in columns ``param.NAME``, the configuration as JSON.
+
+        Example:
+            >>> import qpsearch
+            >>> frame = qpsearch.load_study("smoke").trials_dataframe()
+            >>> frame[["number", "state"]].head(2)
+               number     state
+            0       0  COMPLETE
+            1       1  COMPLETE
+        """
+        import pandas as pd
+
+        from qpsearch.analysis.tables import trial_rows
+
+        return pd.DataFrame(trial_rows(self.trials, self.space))
+
+    def epochs_dataframe(self) -> pd.DataFrame:
+        """Return a row for each recorded epoch: losses, accuracy, learning rate, seconds, by trial and replicate.
+
+        Example:
+            >>> import qpsearch
+            >>> frame = qpsearch.load_study("smoke").epochs_dataframe()
+            >>> bool((frame["val_accuracy"] <= 1).all())
+            True
+        """
+        import pandas as pd
+
+        return pd.DataFrame(queries.epoch_rows(self._database, self.name))
+
+    def importance(self, evaluator: str = Evaluator.BRANCHES) -> ImportanceTable:
+        """Say which parameters decide about the first objective, and how surely.
+
+        Args:
+            evaluator: As of ``qpsearch importance --evaluator``.
+
+        Raises:
+            UserError: There are too few complete trials.
+
+        Example:
+            >>> import qpsearch
+            >>> qpsearch.load_study("smoke").importance()
+            Traceback (most recent call last):
+            ...
+            qpsearch.errors.UserError: ...
+        """
+        from qpsearch.analysis.importance import importance
+
+        trials = queries.frozen_trials(self._database, self.name)
+        return importance(
+            trials, self.space.search.objective, study=self.name, evaluator=as_member(Evaluator, evaluator, "evaluator")
+        )
+
+    def plot_importance(self, evaluator: str = Evaluator.BRANCHES) -> go.Figure:
+        """Draw ``importance`` as bars with intervals."""
+        from qpsearch.analysis.figures import importance_bars
+
+        return importance_bars(self.importance(evaluator))
+
+    def load_model(self, trial: int | None = None, *, replicate: int = 0, device: str = "cpu") -> ResidualNetwork:
+        """Return a trained network with the weights of the epoch that gave it its score, in eval mode.
+
+        Args:
+            trial: Number of a complete trial; None for the best.
+            replicate: Which of its runs, where it has several.
+            device: ``cpu``, ``cuda``, ...
+
+        Raises:
+            UserError: There is no such trial, or its checkpoint is gone.
+
+        Example:
+            >>> import qpsearch, torch
+            >>> from sklearn.datasets import load_digits
+            >>> study = qpsearch.load_study("smoke")
+            >>> images = torch.tensor(load_digits().images[:5], dtype=torch.uint8)[:, None]
+            >>> study.load_model()(study.preprocess(images)).shape
+            torch.Size([5, 10])
+        """
+        from qpsearch.training.testing import load_trained
+
+        number = self._trial(trial).number
+        runs = queries.kept_runs(self._database, self.name, [number])
+        if not 0 <= replicate < len(runs):
+            raise UserError(f"trial {number} of study {self.name!r} has {len(runs)} runs, and no run {replicate}.")
+        config = next(record for record in self.trials if record.number == number).config
+        return load_trained(config, runs[replicate].folder, runs[replicate].checkpoint, device)
+
+    def preprocess(self, images: Tensor) -> Tensor:
+        """Turn images as its data set stores them into what its networks take.
+
+        Args:
+            images: (N, C, H, W) uint8.
+
+        Returns:
+            (N, C, H, W) float32, by channel of mean 0 and deviation 1 over the training images.
+        """
+        from qpsearch.training.data import normalise
+
+        return normalise(images, self.space.data.dataset)
+
+    def _trial(self, number: int | None) -> TrialRecord:
+        """Return a complete trial, by default the best."""
+        records = self.trials
+        if number is None:
+            best = queries.best(records, self.space.search.objectives)
+            if best is None:
+                raise UserError(f"study {self.name!r} has no complete trial yet.")
+            return best
+        found = next((record for record in records if record.number == number), None)
+        if found is None or found.state != "COMPLETE":
+            state = "no trial" if found is None else f"a {found.state} trial"
+            raise UserError(f"study {self.name!r} has {state} {number}. Expected a complete one.")
+        return found
+
+    def __repr__(self) -> str:
+        summary = self.summary
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(summary.counts.items())) or "no trials"
+        best = f"; best {summary.best.value:.4f} (trial {summary.best.number})" if summary.best is not None else ""
+        return f"<Study {self.name!r}: {counts}{best}>"
+
+
+def load_study(name: str, storage: str = DEFAULT_STORAGE) -> Study:
+    """Return a study of a database, to look at.
+
+    Args:
+        name: The study's.
+        storage: URL of its database, or the path of an SQLite file.
+
+    Raises:
+        StudyNotFound: There is no study of that name.
+        StorageError: There is no such database.
+
+    Example:
+        >>> import qpsearch
+        >>> qpsearch.load_study("smoke")
+        <Study 'smoke': 4 COMPLETE; best ... (trial ...)>
+    """
+    return Study(name, storage)
+
+
+def run(
+    space: Space | str | Path | Mapping[str, Any],
+    *,
+    storage: str = DEFAULT_STORAGE,
+    study: str | None = None,
+    trials: int | None = None,
+    epochs: int | None = None,
+    time: str | None = None,
+    gpu_hours: float | None = None,
+    seed: int | None = None,
+    dispatch: str = Dispatcher.TUNE,
+    address: str | None = None,
+    concurrent: int | None = None,
+    gpus: float | None = None,
+    cpus: int | None = None,
+    artifacts: str | None = None,
+    sinks: tuple[str, ...] = (),
+    join: bool = False,
+    progress: bool = True,
+) -> Study:
+    """Make a study of a space, run it until its budget is spent or Ctrl-C stops it, and return it.
+
+    ``qpsearch run`` does the same, with options of the same names.
+
+    Args:
+        space: A space, its file, the name of a shipped space, or what a file would say, as a dict.
+        storage: URL of the study database, or the path of an SQLite file; it is made where it is missing.
+        study: Name of the study, in place of the space's own.
+        trials: Budget in trials.
+        epochs: Budget in epochs of all trials together.
+        time: Budget in wall time, such as ``"90m"`` or ``"12h"``.
+        gpu_hours: Budget in hours of one GPU.
+        seed: Of the search, in place of the space's own.
+        dispatch: ``tune`` for Ray Tune, ``inline`` for one trial at a time without Ray.
+        address: A running Ray cluster: ``auto``, or ``host:port``.
+        concurrent: Trials at once; None fills the machine.
+        gpus: GPUs a trial, or the share of one.
+        cpus: Cores a trial.
+        artifacts: Folder or URI for checkpoints; None for the folder beside the database.
+        sinks: Where curves are shown, too: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
+        join: Where the study exists already, join it or go on with it.
+        progress: Whether to show how far it is.
+
+    Raises:
+        SpaceError: The space says something that it may not say.
+        StudyExists: There is a study of that name, and ``join`` is False.
+        UserError: The machine or the database cannot do what was asked.
+
+    Example:
+        >>> import qpsearch
+        >>> qpsearch.run("smoke", trials=4, dispatch="inline", progress=False)
+        <Study 'smoke': 4 COMPLETE; best ... (trial ...)>
+    """
+    loaded, source = _loaded(space)
+    loaded = loaded.with_search(study=_name(study), seed=seed)
+    with open_display(quiet=not progress) as display:
+        drive(
+            loaded,
+            storage=storage,
+            source=source,
+            overrides=_overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus),
+            placement=Placement(dispatcher=as_member(Dispatcher, dispatch, "dispatch"), address=address),
+            artifacts=artifacts,
+            sinks=sinks,
+            join=join,
+            listen=display.see,
+        )
+    return Study(loaded.study, storage)
+
+
+def resume(
+    name: str,
+    *,
+    storage: str = DEFAULT_STORAGE,
+    space: Space | str | Path | None = None,
+    trials: int | None = None,
+    epochs: int | None = None,
+    time: str | None = None,
+    gpu_hours: float | None = None,
+    dispatch: str = Dispatcher.TUNE,
+    address: str | None = None,
+    concurrent: int | None = None,
+    gpus: float | None = None,
+    cpus: int | None = None,
+    sinks: tuple[str, ...] = (),
+    take_over: bool = False,
+    progress: bool = True,
+) -> Study:
+    """Go on with a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers.
+
+    ``qpsearch resume`` does the same, with options of the same names.
+
+    Args:
+        name: The study's.
+        storage: URL of its database, or the path of an SQLite file.
+        space: A space, or its file, which must mean what the study's own means; None asks nothing.
+        trials: Budget in trials, those of before included; None leaves each bound as it is.
+        epochs: Budget in epochs of all trials together.
+        time: Budget in wall time, such as ``"90m"`` or ``"12h"``.
+        gpu_hours: Budget in hours of one GPU.
+        dispatch: ``tune`` for Ray Tune, ``inline`` for one trial at a time without Ray.
+        address: A running Ray cluster: ``auto``, or ``host:port``.
+        concurrent: Trials at once; None fills the machine.
+        gpus: GPUs a trial, or the share of one.
+        cpus: Cores a trial.
+        sinks: Where curves are shown, too.
+        take_over: Take all open trials at once, also those of a host that may still live.
+        progress: Whether to show how far it is.
+
+    Raises:
+        StudyNotFound: There is no such study.
+        StudyMismatch: The study was made from another space.
+        UserError: The budget is below what was spent, or the machine or database cannot do what was asked.
+
+    Example:
+        >>> import qpsearch
+        >>> qpsearch.resume("smoke", dispatch="inline", progress=False)  # nothing is left to do
+        <Study 'smoke': 4 COMPLETE; best ... (trial ...)>
+    """
+    with open_display(quiet=not progress) as display:
+        drive_on(
+            name,
+            storage=storage,
+            space=space,
+            overrides=_overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus),
+            placement=Placement(dispatcher=as_member(Dispatcher, dispatch, "dispatch"), address=address),
+            sinks=sinks,
+            take_over=take_over,
+            listen=display.see,
+        )
+    return Study(name, storage)
+
+
+def _loaded(space: Space | str | Path | Mapping[str, Any]) -> tuple[Space, str]:
+    """Return a space, and where it came from."""
+    if isinstance(space, Space):
+        return space, ""
+    if isinstance(space, Mapping):
+        return build_space(space), ""
+    return load_space(space), str(space)
+
+
+def _name(study: str | None) -> str | None:
+    try:
+        return None if study is None else str(StudyName().parse(study, "study"))
+    except ValueError as error:
+        raise UserError(f"study: {error}") from None
+
+
+def _overrides(
+    trials: int | None,
+    epochs: int | None,
+    time: str | None,
+    gpu_hours: float | None,
+    concurrent: int | None,
+    gpus: float | None,
+    cpus: int | None,
+) -> Overrides:
+    own = Overrides(trials=trials, epochs=epochs, concurrent=concurrent, gpus=gpus, cpus=cpus)
+    try:
+        seconds = None if time is None else float(str(Duration().parse(time, "time")))
+    except ValueError as error:
+        raise UserError(f"time: {error}") from None
+    return replace(own, seconds=seconds, gpu_seconds=None if gpu_hours is None else 3600 * gpu_hours)

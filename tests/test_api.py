@@ -1,0 +1,131 @@
+"""The public interface: small, lazy, and every example in it runs as it stands."""
+
+import ast
+import doctest
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import qpsearch
+from qpsearch.errors import StudyExists, StudyNotFound, UserError
+
+HEAVY = {"torch", "ray", "optuna", "sqlalchemy", "pandas", "plotly", "numpy", "rich", "typer", "ruamel", "pydantic"}
+MODULES = sorted(
+    {
+        *qpsearch._PLACES.values(),
+        "qpsearch.space.file.loader",
+        "qpsearch.space.file.editing",
+        "qpsearch.space.space",
+        "qpsearch.training.loop",
+        "qpsearch.models.blocks",
+        "qpsearch.models.layers",
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the study that the examples look at."""
+    made = tmp_path_factory.mktemp("api")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(made)
+        qpsearch.run("smoke", trials=4, dispatch="inline", progress=False)
+    return made
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    code = "import sys, qpsearch; dir(qpsearch); print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & HEAVY
+
+
+def test_each_name_is_there_typed_and_with_an_example() -> None:
+    tree = ast.parse(Path(qpsearch.__file__).read_text())
+    typed = {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If)
+        for each in node.body
+        if isinstance(each, ast.ImportFrom)
+        for alias in each.names
+    }
+    assert typed == set(qpsearch.__all__) <= set(dir(qpsearch))
+    for name in qpsearch.__all__:
+        value = getattr(qpsearch, name)
+        assert ">>> " in (value.__doc__ or "") or name == "layers", name
+    for name in qpsearch.layers.__all__:
+        assert ">>> " in (getattr(qpsearch.layers, name).__doc__ or ""), name
+
+
+def test_a_name_that_is_not_there_is_refused() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'resmue'"):
+        qpsearch.resmue  # noqa: B018
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_example_runs(module: str, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    loaded = importlib.import_module(module)
+    finder, options = doctest.DocTestFinder(), doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    runner = doctest.DocTestRunner(optionflags=options)
+    said: list[str] = []
+    for example in finder.find(loaded):
+        monkeypatch.chdir(tmp_path if example.name == "qpsearch.api.run" else folder)
+        runner.run(example, out=said.append)
+    assert not runner.failures, "".join(said)
+
+
+def test_a_program_without_a_guard_runs_once(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        'print("here")\nimport qpsearch\nstudy = qpsearch.run("smoke", trials=1, dispatch="inline", progress=False)\n'
+        "print(study)\n"
+    )
+    done = subprocess.run([sys.executable, program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    first, second = done.stdout.splitlines()
+    assert first == "here"
+    assert second.startswith("<Study 'smoke': 1 COMPLETE; best 0.")
+
+
+def test_mistakes_are_said_as_on_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(StudyExists, match="smoke"):
+        qpsearch.run("smoke", dispatch="inline", progress=False)
+    with pytest.raises(StudyNotFound, match="Did you mean 'smoke'"):
+        qpsearch.load_study("smok")
+    with pytest.raises(UserError, match="time: 'soon' is not a time such as 90s"):
+        qpsearch.resume("smoke", time="soon", progress=False)
+    with pytest.raises(ValueError, match="dispatch"):
+        qpsearch.run("smoke", study="other", dispatch="rya", progress=False)
+    with pytest.raises(UserError, match="study: 'a b' cannot name a study"):
+        qpsearch.run("smoke", study="a b", dispatch="inline", progress=False)
+    with pytest.raises(UserError, match="has no trial 9"):
+        qpsearch.load_study("smoke").load_model(9)
+    with pytest.raises(UserError, match="has 1 runs, and no run 1"):
+        qpsearch.load_study("smoke").load_model(0, replicate=1)
+
+
+def test_a_study_goes_on_with_a_larger_budget(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    qpsearch.run({**SMALL, "study": "grown"}, dispatch="inline", progress=False)
+    study = qpsearch.resume("grown", trials=2, dispatch="inline", progress=False)
+    assert [trial.state for trial in study.trials] == ["COMPLETE"] * 2
+    assert study.summary.budget.trials == 2
+    assert study.space.data.dataset == "digits"
+    assert [trial.number for trial in study.optuna.trials] == [0, 1]
+    frame = study.trials_dataframe()
+    assert list(frame["number"]) == [0, 1]
+    assert "param.training.optimizer.sgd.lr" in frame
+    assert len(study.epochs_dataframe()) == 2
+    assert study.front
+
+
+SMALL = {
+    "data": {"dataset": "digits", "validation": 300},
+    "network": {"stem": {"width": 4}, "stages": [{"width": 4, "depth": 1, "block": "additive"}]},
+    "training": {"epochs": 1, "batch_size": 256, "optimizer": {"sgd": {"lr": {"log": [0.02, 0.2]}}}},
+    "search": {"sampler": "random", "pruner": "none", "trials": 1},
+    "resources": {"gpus": 0},
+}
