@@ -19,7 +19,7 @@ class EpochReport:
         train_loss: Mean cross entropy over the epoch's training batches, finite.
         val_loss: Mean cross entropy on the validation images; None where some logits were not finite.
         val_accuracy: Share of validation images classified rightly, in [0, 1]; an image whose logits
-            are not finite counts as wrong (HAZARDS 30).
+            are not finite counts as wrong.
         val_nonfinite: Validation images whose logits were not finite.
         lr: Learning rate at the epoch's last step.
         seconds: Wall time of training and evaluation.
@@ -53,7 +53,7 @@ class RunSettings:
     Attributes:
         seed: Seed of weights, batch order and augmentation.
         device: ``"cpu"`` or ``"cuda"``.
-        threads: CPU threads of torch; a resumed run must repeat them to repeat its bits (HAZARDS 37).
+        threads: CPU threads of torch; a resumed run must repeat them to repeat its bits.
         memory_format: ``"channels_last"``, the faster one on CPU and GPU alike, or ``"contiguous"``; likewise.
         data_folder: Folder of decoded archives and downloads; None for data sets that need none.
         checkpoint_folder: Path or URI below which a checkpoint is written after each epoch; None for none.

@@ -1,4 +1,4 @@
-"""Seeds as a function of what they are for, so that a restart draws nothing anew (HAZARDS 32)."""
+"""Seeds as a function of what they are for, so that a restart draws nothing anew."""
 
 import hashlib
 

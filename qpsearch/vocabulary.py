@@ -15,7 +15,7 @@ Scalar = str | int | float | bool | None  # what a leaf of a space file may hold
 
 
 class BlockKind(StrEnum):
-    """How a residual block combines its branch with its shortcut (PAPERS rules Q1, P1)."""
+    """How a residual block combines its branch with its shortcut (rules Q1, P1)."""
 
     ADDITIVE = "additive"
     QUOTIENT = "quotient"

@@ -3,7 +3,7 @@
 The default, ``branches``, is fANOVA where every parameter gets its due: the parameters that are always
 active are judged on all complete trials; one that exists only in a branch is judged on the trials of its
 branch, together with what is active there. Optuna's default evaluator answers another question and hides
-the block types (HAZARDS 21); its evaluators are here under their own names.
+the block types (docs/background/optuna-and-ray.md); its evaluators are here under their own names.
 """
 
 import copy

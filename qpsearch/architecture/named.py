@@ -5,10 +5,10 @@ A name is a family and a depth. Depths 6n + 2 have three stages of n blocks of t
 the last three of bottlenecks, as torchvision has them. ``resnet1001`` is He's network of 333 bottlenecks that normalise
 before their weights, with which PURe compares itself.
 
-``resnet`` and ``quotient`` have the quotient authors' 3x3 projection shortcuts (PAPERS 1.3, 1.4), ``resnet_a`` and
-``pure_a`` He's padded shortcut, ``pure`` the 1x1 projection (PAPERS 2.4). ``pure`` keeps ReLU behind the addition and
-in the stem (P-3A's reading), ``pure_norelu`` has none anywhere, and small exponents (P-3B's). All ImageNet shapes
-project by 1x1. A family that is a kind of block (``additive``, ``quotient``, ``product_unit``,
+``resnet`` and ``quotient`` have the quotient authors' 3x3 projection shortcuts (rule Q14), ``resnet_a`` and
+``pure_a`` He's padded shortcut, ``pure`` the 1x1 projection (rule P14). ``pure`` keeps ReLU behind the addition and
+in the stem (as reconstructed from v3), ``pure_norelu`` has none anywhere, and small exponents (as reimplemented from
+v1). All ImageNet shapes project by 1x1. A family that is a kind of block (``additive``, ``quotient``, ``product_unit``,
 ``quotient_product_unit``, or one's own) has the defaults of space files.
 """
 

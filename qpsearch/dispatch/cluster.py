@@ -49,7 +49,7 @@ class Cluster:
 
     @property
     def device(self) -> str:
-        """``cuda`` where a trial gets a GPU; an actor without one may see GPUs all the same (HAZARDS 11)."""
+        """``cuda`` where a trial gets a GPU; an actor without one may see GPUs all the same."""
         return "cuda" if self.gpus > 0 else "cpu"
 
     def __str__(self) -> str:

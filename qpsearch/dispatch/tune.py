@@ -2,8 +2,7 @@
 
 A ``Searcher`` asks the ledger, a ``TrialScheduler`` hands it each message, a class ``Trainable`` trains.
 Ray's own snapshots are never restored and hold nothing of the study: no ledger, no storage URL. Why each
-setting below is as it is stands in HAZARDS 8-14 and 11a of the design notes; the contract suite and the
-hazard tests hold them.
+setting below is as it is stands in docs/background/optuna-and-ray.md, "Ray Tune"; tests/dispatch holds them.
 """
 
 from __future__ import annotations

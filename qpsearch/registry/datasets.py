@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-SPLIT_SEED: Final = 620  # the quotient authors' seed; their split itself depended on a file system's order (PAPERS 1.8)
+SPLIT_SEED: Final = 620  # the quotient authors' seed; their split itself depended on a file system's order
 GALAXY10_URL: Final = "https://zenodo.org/records/10845026/files/Galaxy10_DECals.h5"
 GALAXY10_SHA256: Final = "19aefc477c41bb7f77ff07599a6b82a038dc042f889a111b0d4d98bb755c1571"
 LOADERS: Final = min(os.cpu_count() or 1, 16)  # processes that decode ImageNet's JPEG files
@@ -126,7 +126,7 @@ def _cifar(name: str, folder: Path) -> Arrays:
 
 
 def _svhn(folder: Path) -> Arrays:
-    """The train split of 73,257 images, without the extra ones, as the quotient paper has it (PAPERS 1.5)."""
+    """The train split of 73,257 images, without the extra ones, as the quotient authors have it."""
     import numpy as np
     from torchvision import datasets
 

@@ -41,7 +41,7 @@ def _hyperband(epochs: int) -> "BasePruner":
     return HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=3)
 
 
-# Built for the most epochs that a trial of the study can have; "auto" would be state of one process (HAZARDS 24).
+# Built for the most epochs that a trial of the study can have; "auto" would be state of one process.
 PRUNERS: Final[dict[PrunerKind, Callable[[int], "BasePruner"]]] = {
     PrunerKind.NONE: _none,
     PrunerKind.MEDIAN: _median,

@@ -52,7 +52,7 @@ def _tpe(seed: int) -> "BaseSampler":
     from optuna.samplers import TPESampler
 
     with _experimental_on_purpose():
-        return TPESampler(seed=seed, multivariate=True, group=True)  # conditional parameters together (HAZARDS 22)
+        return TPESampler(seed=seed, multivariate=True, group=True)  # conditional parameters together
 
 
 def _gp(seed: int) -> "BaseSampler":

@@ -21,7 +21,7 @@ class Evaluation:
     Attributes:
         loss: Mean cross entropy; None where some image's logits are not finite.
         accuracy: Share of images classified rightly, in [0, 1]; an image with such logits counts as wrong.
-        nonfinite: Number of such images (HAZARDS 30).
+        nonfinite: Number of such images.
     """
 
     loss: float | None

@@ -49,7 +49,7 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
 
     Raises:
         TrainingDiverged: The mean training loss of an epoch is not finite, or over 1000 times the loss
-            of guessing. Non-finite logits in evaluation do not end a run (HAZARDS 30).
+            of guessing. Non-finite logits in evaluation do not end a run.
         OutOfMemory: The device's memory does not suffice, or the run's share of it.
         ArtifactError: A checkpoint cannot be written.
         DataError: The data set is not there.

@@ -67,7 +67,7 @@ def test_the_registries_agree() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_block_that_explains_almost_everything_is_found(seed: int) -> None:
-    """HAZARDS 21: Optuna's default evaluator gave such a block 0.00-0.13 and never ranked it first."""
+    """Optuna's default evaluator gave such a block 0.00-0.13 and never ranked it first."""
     trials = planted(60, seed)
     found = share(trials)
     assert next(iter(found)) == "block"
@@ -76,7 +76,7 @@ def test_a_block_that_explains_almost_everything_is_found(seed: int) -> None:
 
 
 def test_a_conditional_parameter_is_judged_within_its_branch() -> None:
-    """HAZARDS 21: fANOVA drops conditional parameters without a word; PED-ANOVA gave one of no effect 0.69."""
+    """fANOVA drops conditional parameters without a word; PED-ANOVA gave one of no effect 0.69."""
     silent, strong = planted(120, 0), planted(120, 0, alpha_matters=True)
     assert share(silent)["alpha"] < 0.25
     table = importance(strong, ACCURACY, study="s")

@@ -133,7 +133,7 @@ def test_an_unknown_study_is_answered_with_the_nearest(study: Path) -> None:
 
 
 def test_a_changed_range_is_refused_with_a_diff(study: Path) -> None:
-    """HAZARDS 20: Optuna silently accepts a changed float range in an existing study."""
+    """Optuna silently accepts a changed float range in an existing study."""
     changed = (study / "s.yaml").read_text().replace("[1.3, 2.2]", "[1.3, 2.4]")
     (study / "changed.yaml").write_text(changed)
     done = qpsearch(study, "resume", "scripted", "--space", "changed.yaml", "--dispatch", "inline", scripted=True)

@@ -39,7 +39,7 @@ def cluster(equipped: bool) -> Iterator[Cluster]:
 
 
 def test_address_joins_a_cluster_and_leaves_no_secret_there(cluster: Cluster, equipped: bool, tmp_path: Path) -> None:
-    """HAZARDS 11a: the storage URL lay in a file of Ray's; here it is on the command line too.
+    """A storage URL lay in a file of Ray's; here it is on the command line too.
 
     Where workers cannot even start, the sweep stops with that message and no trial pays for it.
     """

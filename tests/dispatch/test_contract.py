@@ -62,7 +62,7 @@ def log_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_trial_ends_as_it_must_and_the_sweep_goes_on(kind: str, url: str) -> None:
-    """HAZARDS 3, 13: no zombie after any kind of end, and nothing is tried again behind our back."""
+    """No zombie after any kind of end, and nothing is tried again behind our back."""
     text = space_text(*list(Behaviour)[:8], trials=30, sampler="random", seed=3, timeout="3s")  # each twice at least
     found = run_study(kind, url, text)
     assert [record.number for record in found] == list(range(30))
@@ -81,7 +81,7 @@ def test_every_trial_ends_as_it_must_and_the_sweep_goes_on(kind: str, url: str) 
 
 
 def test_a_stopped_trial_is_pruned_and_keeps_its_last_report(kind: str, url: str) -> None:
-    """HAZARDS 1, 2: with OptunaSearch and ASHA stopped trials were COMPLETE, and the deciding report was lost."""
+    """With OptunaSearch and ASHA stopped trials were COMPLETE, and the deciding report was lost."""
     found = run_study(
         kind, url, space_text(Behaviour.IMPROVES, trials=24, epochs=9, pruner="hyperband", sampler="random")
     )
@@ -101,7 +101,7 @@ def test_a_stopped_trial_is_pruned_and_keeps_its_last_report(kind: str, url: str
 
 
 def test_workers_are_reused(kind: str, url: str, log_folder: Path) -> None:
-    """HAZARDS 9: a new process for each trial costs a second and an import of torch."""
+    """A new process for each trial costs a second and an import of torch."""
     found = run_study(kind, url, space_text(Behaviour.IMPROVES, trials=12), trainer=log_pids)
     assert len(found) == 12
     pids = {row[0] for row in rows(url, "SELECT CAST(val_loss AS INTEGER) FROM qpsearch_epochs")}
@@ -124,7 +124,7 @@ def slow_to_close(config: TrialConfig, run: RunSettings, close_s: float) -> Iter
 
 
 def test_a_trainer_that_is_slow_to_close_stalls_nothing(kind: str, url: str) -> None:
-    """HAZARDS 11a: with function trainables a slow `finally` leaked the slot, and the sweep hung."""
+    """With function trainables a slow `finally` leaked the slot, and the sweep hung."""
     text = space_text(Behaviour.IMPROVES, trials=8, epochs=9, pruner="successive_halving", sampler="random")
     trainer = partial(slow_to_close, close_s=2.5 if kind == "tune" else 0.5)
     found = run_study(kind, url, text, trainer=trainer)
@@ -208,7 +208,7 @@ def rename(ledger: Ledger, table: str, name: str) -> None:
 
 
 def test_a_database_that_fails_stops_the_sweep_with_its_own_error(kind: str, url: str) -> None:
-    """HAZARDS 11a: Tune takes an exception in a callback for the trial's fault and goes on."""
+    """Tune takes an exception in a callback for the trial's fault and goes on."""
     ledger = new_ledger(url, parse_space(space_text(Behaviour.IMPROVES, trials=6)))
 
     def break_it(event: Event) -> None:

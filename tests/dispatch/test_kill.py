@@ -103,7 +103,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Driver:
 def test_a_driver_killed_again_and_again_loses_and_repeats_nothing_and_asks_the_same(
     tmp_path: Path, whole: Driver, options: tuple[str, ...], kills: int
 ) -> None:
-    """HAZARDS 4, 5, 6, 16, 32: Tune's restore ran 172 trials of a budget of 150, and left some RUNNING."""
+    """Tune's restore ran 172 trials of a budget of 150, and left some RUNNING."""
     seed = random.SystemRandom().randrange(10_000)
     print("seed", seed)
     generator, killed = random.Random(seed), Driver(tmp_path / "killed", *options)

@@ -53,7 +53,7 @@ def together(config: TrialConfig, run: RunSettings, folder: str, count: int) -> 
 def test_fractional_gpus_pack_trials_each_on_its_own_device(
     sqlite_url: str, tmp_path: Path, share: float, at_once: int
 ) -> None:
-    """HAZARDS 8: without a limit a searcher runs one trial at a time."""
+    """Without a limit a searcher runs one trial at a time."""
     text = space_text(Behaviour.IMPROVES, trials=at_once, epochs=12)
     size = cluster._size(
         Resources(gpus=share, cpus=1, concurrent=None, report_timeout_s=None), ray.cluster_resources(), ray.nodes()
@@ -71,13 +71,13 @@ def test_fractional_gpus_pack_trials_each_on_its_own_device(
 
 
 def test_a_study_on_cpus_sees_no_gpu(sqlite_url: str) -> None:
-    """HAZARDS 11: an actor with num_gpus=0 may see every GPU."""
+    """An actor with num_gpus=0 may see every GPU."""
     run_study("tune", sqlite_url, space_text(Behaviour.IMPROVES, trials=2))
     assert {row[0] for row in rows(sqlite_url, "SELECT device FROM qpsearch_attempts")} == {"cpu"}
 
 
 def test_no_file_of_rays_holds_the_storage_url(tmp_path: Path, local_ray: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HAZARDS 11a: a storage URL held by the searcher lay in tuner.pkl in 4 of 4 runs."""
+    """A storage URL held by the searcher lay in tuner.pkl in 4 of 4 runs."""
     secret = "folder-with-a-secret-name"
     url = f"sqlite:///{tmp_path}/{secret}.db"
     kept = tmp_path / "kept"

@@ -38,7 +38,7 @@ def test_our_defaults_stay_finite_for_a_hundred_steps() -> None:
 
 
 def test_the_papers_product_units_blow_up_in_eval_mode_and_are_reported() -> None:
-    """PAPERS 2.7: finite in training, not in evaluation, after few steps; the clip is what changes it."""
+    """As a reproduction saw: finite in training, not in evaluation, after few steps; the clip (P10) changes it."""
     found = looks("pure20")
     failed = [look for look in found if not look.passed]
     assert failed
@@ -48,7 +48,7 @@ def test_the_papers_product_units_blow_up_in_eval_mode_and_are_reported() -> Non
 
 
 def test_floors_are_as_full_as_a_normal_distribution_makes_them() -> None:
-    """PAPERS 2.2: behind a batch normalisation 75.6% of the inputs lie below ln 2 at the start."""
+    """Behind a batch normalisation 75.6% of the inputs lie below ln 2 at the start."""
     (look,) = list(
         audit(named_network("pure20"), AuditPlan(steps=(0,), scales=(1.0,), precisions=(Precision.FLOAT32,)))
     )[:1]

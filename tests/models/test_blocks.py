@@ -99,7 +99,7 @@ def conv_norm(x: Tensor, convolution: nn.Module, norm: nn.Module) -> Tensor:
 
 
 def test_the_quotient_block_is_the_papers() -> None:
-    """PAPERS 1.3: x * Q where shapes agree; act(BN(conv3x3(x))) * Q at a transition; nothing after."""
+    """Q1, Q10, Q12: x * Q where shapes agree; act(BN(conv3x3(x))) * Q at a transition; nothing after."""
     same, down = (
         build(BlockKind.QUOTIENT, width_in=16),
         build(BlockKind.QUOTIENT, shortcut=ShortcutKind.CONV3X3, stride=2),
@@ -217,7 +217,7 @@ def test_a_learned_alpha_begins_at_alpha_and_stays_above_one(sharing: Sharing) -
 
 
 def test_the_product_unit_block_is_pures() -> None:
-    """PAPERS 2.3, P-3A: relu(x + BN(PU(BN(conv(x))))), no ReLU inside."""
+    """P2-P4, P6, as reconstructed from v3: relu(x + BN(PU(BN(conv(x))))), no ReLU inside."""
     block = build(BlockKind.PRODUCT_UNIT, width_in=16)
     assert isinstance(block, ResidualBlock)
     first, norm, unit, last = block.branch
@@ -317,7 +317,7 @@ def test_a_padded_shortcut_fills_with_what_changes_nothing(kind: BlockKind, fill
 
 @pytest.mark.parametrize("mixing", list(Mixing))
 def test_exponents_start_with_the_spread_they_were_asked_for(mixing: Mixing) -> None:
-    """PAPERS 2.2: std sqrt(2 / fan_out) for Kaiming fan_out; kaiming_uniform(a=5) about a fifth of that."""
+    """P9: std sqrt(2 / fan_out) for Kaiming fan_out; kaiming_uniform(a=5) about a fifth of that."""
     spreads = {}
     fan = 9 if mixing is Mixing.DEPTHWISE else 64 * 9  # in and out: what an input feeds, and what an output reads
     for kind in ExponentInit:

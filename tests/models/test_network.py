@@ -71,7 +71,7 @@ def parameters(model: nn.Module) -> int:
 
 @pytest.mark.parametrize(("name", "classes", "width", "count"), COUNTS)
 def test_reference_networks_have_the_papers_parameter_counts(name: str, classes: int, width: int, count: int) -> None:
-    """PAPERS 1.4 and 2.4."""
+    """docs/background/papers.md, "The ResNet baseline and the parameter counts" and "Names and sizes"."""
     with torch.device("meta"):
         assert parameters(build_model(named_network(name, classes=classes, width=width), 0)) == count
 
@@ -93,7 +93,7 @@ def test_any_network_builds_learns_and_repeats(seed: int) -> None:
     if all(stage.norm is not NormKind.NONE for stage in network.stages):  # else a function may saturate for all inputs
         assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
     twin.load_state_dict(copy.deepcopy(model.state_dict()))
-    # an unclipped product unit may overflow in eval mode (HAZARDS 30); then both copies must
+    # an unclipped product unit may overflow in eval mode; then both copies must
     torch.testing.assert_close(model.eval()(x), twin.eval()(x), rtol=0, atol=0, equal_nan=True)
 
 
@@ -110,7 +110,7 @@ def test_building_leaves_global_random_state_alone() -> None:
 def test_quotient_features_at_the_start_are_those_of_the_authors_network(
     depth: int, mean: float, median: float
 ) -> None:
-    """PAPERS 1.3 gives mean and median at the end of stage 1, train mode, N(0, 1) input, batch 32."""
+    """Mean and median at the end of stage 1, train mode, N(0, 1) input, batch 32 (docs/background/papers.md)."""
     found = []
     for seed in range(3):
         model = build_model(named_network(f"quotient{depth}"), seed)

@@ -268,7 +268,7 @@ def test_channels_last_stays_channels_last() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_the_product_unit_computes_in_float32_under_autocast(dtype: torch.dtype) -> None:
-    """HAZARDS 29, rule P19: sums up to 15 were seen, and exp(15) overflows float16."""
+    """P19: sums up to 15 were seen, and exp(15) overflows float16."""
     x, w = torch.full((1, 1, 3, 3), 2.0, dtype=dtype), torch.full((1, 1, 3, 3), 2.4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y = product_unit2d(x, w, torch.zeros(()))

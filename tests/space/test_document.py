@@ -22,13 +22,13 @@ def value(text: str) -> object:
      ("null", None), ("'3'", "3"), ("0x10", 16), ("1_000", 1000), ("-4", -4), ("none", "none"), (".inf", float("inf"))],
 )  # fmt: skip
 def test_scalars_follow_yaml_1_2(text: str, expected: object) -> None:
-    """HAZARDS 27: PyYAML reads 1e-3 as a string and no as False."""
+    """PyYAML reads 1e-3 as a string and no as False."""
     assert value(text) == expected
     assert type(value(text)) is type(expected)
 
 
 def test_a_key_given_twice_is_refused() -> None:
-    """HAZARDS 27: PyYAML keeps the last of two equal keys."""
+    """PyYAML keeps the last of two equal keys."""
     with pytest.raises(SpaceError, match=r"f\.yaml:3:1: key 'a' was given already in line 1"):
         parse_document("a: 1\nb: 2\na: 3\n", "f.yaml")
 

@@ -172,7 +172,7 @@ TestDrivers.settings = settings(max_examples=5, stateful_step_count=25, deadline
 
 
 def test_two_drivers_share_a_budget_and_ask_no_point_twice(url: str, space: Space) -> None:
-    """HAZARDS 19, 23: two workers popped one trial; workers of one seed asked the same first points."""
+    """With Optuna alone two workers popped one trial; workers of one seed asked the same first points."""
     with new_ledger(url, space) as first, resumed_ledger(url) as second:
         first.prepare()
         second.prepare()  # both draw for number 0

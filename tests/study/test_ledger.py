@@ -271,7 +271,7 @@ def test_trials_that_other_tools_add_are_left_alone(url: str, space: Space) -> N
 
 
 def test_a_loss_that_is_not_finite_is_stored_as_null_and_counts_as_infinite(url: str) -> None:
-    """HAZARDS 3: a NaN objective left trials RUNNING for ever."""
+    """With OptunaSearch, a NaN objective left trials RUNNING for ever."""
     source = space_text(Behaviour.IMPROVES, epochs=1).replace(
         "pruner: none", "pruner: hyperband, objective: {minimize: val_loss}"
     )

@@ -42,7 +42,7 @@ def second_drivers(url: str) -> tuple[str, ...]:
 
 
 def test_the_orphans_of_a_dead_driver_are_found_at_once(url: str, space: Space) -> None:
-    """HAZARDS 16: Optuna's heartbeats do not work with ask and tell; 0 of 2 orphans were found."""
+    """Optuna's heartbeats do not work with ask and tell; 0 of 2 orphans were found."""
     ledger = new_ledger(url, space)
     orphans = [ledger.ask() for _ in range(2)]
     assert all(orphans)
@@ -227,7 +227,7 @@ def test_the_heartbeat_moves_the_counter_while_the_driver_waits(
 
 
 def test_resuming_needs_the_database_alone(url: str, space: Space) -> None:
-    """HAZARDS 4, 5: without Ray's folder Tune's restore left zombies, and counted the budget from zero."""
+    """Without Ray's folder Tune's restore left zombies, and counted the budget from zero."""
     ledger = new_ledger(url, space)
     for _ in range(2):
         assignment = ledger.ask()

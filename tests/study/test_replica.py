@@ -28,7 +28,7 @@ def test_registries_hold_every_kind() -> None:
 
 @pytest.mark.parametrize("kind", [SamplerKind.TPE, SamplerKind.RANDOM])
 def test_suggestions_are_those_of_plain_optuna_on_the_database(sqlite_url: str, kind: SamplerKind) -> None:
-    """HAZARDS 36: 40 of 40 suggestions alike."""
+    """40 of 40 suggestions are alike."""
     space = parse_space(space_text(Behaviour.IMPROVES, trials=40, sampler=kind.value))
     with new_ledger(sqlite_url, space) as ledger:
         while (assignment := ledger.ask()) is not None:
@@ -68,7 +68,7 @@ def share_of_failing(sqlite_url: str, seed: int) -> float:
 
 
 def test_failures_teach_the_sampler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HAZARDS 31: TPE ignores FAIL, so that it goes on asking for what always diverges."""
+    """TPE ignores FAIL, so that it goes on asking for what always diverges."""
     seeds = range(4)
     taught = sum(share_of_failing(f"sqlite:///{tmp_path}/taught{seed}.db", seed) for seed in seeds) / 4
 
@@ -81,7 +81,7 @@ def test_failures_teach_the_sampler(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_slow_starter_is_judged_among_its_like(sqlite_url: str) -> None:
-    """HAZARDS 24: low-fidelity pruning kills product-unit nets, which start slowly."""
+    """Low-fidelity pruning kills product-unit nets, which start slowly."""
     space = parse_space(space_text(Behaviour.IMPROVES, trials=60, pruner="median", sampler="random", epochs=6))
     slow_best = 0.0
     with new_ledger(sqlite_url, space) as ledger:

@@ -22,7 +22,7 @@ DIVERGED = Failed(reason=FailReason.DIVERGED, detail="training loss nan in epoch
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp"])
 @pytest.mark.parametrize("pruner", ["hyperband", "median", "successive_halving"])
 def test_restarts_change_neither_suggestions_nor_decisions(tmp_path: Path, sampler: str, pruner: str) -> None:
-    """HAZARDS 6, 32, 36: rungs are kept, and a restarted sampler does not ask the same first points again."""
+    """Rungs are kept, and a restarted sampler does not ask the same first points again."""
     trials = 14 if sampler == "gp" else 30
     space = parse_space(space_text(Behaviour.IMPROVES, trials=trials, sampler=sampler, pruner=pruner, epochs=9))
 

@@ -46,7 +46,7 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(bare_url: str
 
 
 def test_optunas_own_tables_and_versions_are_untouched(bare_url: str, space: Space) -> None:
-    """HAZARDS 34: a second Alembic history in Optuna's database needs a version table of its own."""
+    """A second Alembic history in Optuna's database needs a version table of its own."""
     filled(bare_url, space)
     storage = optuna.storages.RDBStorage(bare_url)
     assert storage.get_current_version() == storage.get_head_version()
@@ -111,7 +111,7 @@ def test_wal_and_durability_are_on(bare_sqlite_url: str, space: Space) -> None:
 
 
 def test_a_reader_waits_for_no_writer_and_no_writer_for_a_reader(url: str, space: Space) -> None:
-    """HAZARDS 18: opening a dashboard on a live SQLite study once crashed the study."""
+    """Opening a dashboard on a live SQLite study once crashed the study."""
     with new_ledger(url, space) as ledger:
         first = ledger.ask()
         assert first is not None
@@ -158,7 +158,7 @@ def test_many_threads_write_without_a_lock_error(url: str, space: Space) -> None
 
 
 def test_two_sweeps_on_one_database_do_not_merge(url: str) -> None:
-    """HAZARDS 7: Optuna's default name merged unrelated sweeps and ignored the second one's direction."""
+    """Optuna's default name merged unrelated sweeps and ignored the second one's direction."""
     filled(url, parse_space(space_text(Behaviour.IMPROVES, study="one")), 2)
     filled(
         url,
@@ -244,7 +244,7 @@ def test_a_database_without_our_tables_is_one_message(tmp_path: Path) -> None:
 
 
 def test_another_schema_of_optuna_or_a_newer_one_of_ours_is_refused(url: str, space: Space) -> None:
-    """HAZARDS 33: the stored schema version of another Optuna raises at connect."""
+    """The stored schema version of another Optuna raises at connect."""
     filled(url, space, 1)
     database = Database.create(url)
     database.write(lambda c: c.exec_driver_sql("UPDATE version_info SET schema_version = 99"))

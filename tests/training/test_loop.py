@@ -73,7 +73,7 @@ def test_noise_has_the_mean_and_variance_of_its_level() -> None:
 
 @pytest.mark.parametrize("activation", [QuotientKind.RELU, QuotientKind.UNBOUNDED])
 def test_a_quotient_without_a_bound_diverges_and_does_not_crash(activation: QuotientKind) -> None:
-    """PAPERS 1.7, Table A1: 20 layers with ReLU do not train. The trial ends as diverged, which is a result."""
+    """Table A1 of 2506.00992: 20 layers with ReLU do not train. The trial ends as diverged, which is a result."""
     stages = tuple(
         stage(
             BlockKind.QUOTIENT,
@@ -203,7 +203,7 @@ class Blind(nn.Module):
 
 
 def test_a_network_whose_evaluation_is_not_finite_for_an_epoch_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """HAZARDS 30: in eval mode product-unit nets give non-finite logits in single epochs."""
+    """In eval mode product-unit nets give non-finite logits in single epochs."""
     build = loop.build_model
     monkeypatch.setattr(loop, "build_model", lambda network, seed: Blind(build(network, seed)))
     reports = list(train(digits(BlockKind.PRODUCT_UNIT, epochs=3), RunSettings(seed=0)))

@@ -2,7 +2,7 @@
 
 A document becomes a tree of ``ScalarNode``, ``MappingNode`` and ``SequenceNode``, each of which remembers where it
 stands, so that every later message can name the line. YAML 1.2 rules hold: ``1e-3`` is a number, ``no``
-is a string, and of two equal keys none is silently kept (HAZARDS 27). Aliases and merge keys (``<<: *base``)
+is a string, and of two equal keys none is silently kept. Aliases and merge keys (``<<: *base``)
 are expanded; a file that expands beyond reason is refused before it can fill the memory.
 """
 

@@ -18,7 +18,7 @@ class LeafField:
         default: The file's spelling of the value used where the key is absent; ``REQUIRED`` where it must be given.
         doc: One sentence for the user.
         fixed: True where a domain makes no sense (the data set, the budget).
-        rule: The rule of PAPERS section 4 that this setting stands for.
+        rule: The rule that this setting stands for (docs/background/papers.md, "The table of rules").
         blocks: The kinds of block that have the setting, where those of its section do not all.
         tried: The numbers that an audit of settings tries; words are all tried.
     """

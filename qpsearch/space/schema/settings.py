@@ -1,7 +1,7 @@
 """What a space file may say: one table, from which files are checked and trees are built.
 
 The order of keys here is the order in which parameters are drawn, whatever the order in a file. A
-leaf's ``doc`` is the sentence that a user is shown about it; ``rule`` is the PAPERS rule it stands for.
+leaf's ``doc`` is the sentence that a user is shown about it; ``rule`` is the papers' rule it stands for.
 """
 
 from itertools import dropwhile

@@ -1,9 +1,9 @@
 """The replica: studies in memory on which Optuna samples and prunes, a copy of what the database says.
 
-Sampling on a copy gives the same suggestions as on the database (HAZARDS 36) at a fraction of the time,
+Sampling on a copy gives the same suggestions as on the database at a fraction of the time,
 and lets the sampler see more than the truth: a failed trial and an infeasible draw appear as pruned with
-a violated constraint, which teaches it to go elsewhere (HAZARDS 31). Pruners see one study for each
-stratum of block kinds, so that a slow starter competes with its like (HAZARDS 24).
+a violated constraint, which teaches it to go elsewhere. Pruners see one study for each
+stratum of block kinds, so that a slow starter competes with its like.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ class Replica:
         self._stratum_of: dict[int, _Stratum] = {}
 
     def ask(self, number: int, draw: int, params: Mapping[str, Scalar] | None = None) -> optuna.Trial:
-        """Begin a draw. The sampler's generator is a function of (seed, number, draw) alone (HAZARDS 32).
+        """Begin a draw. The sampler's generator is a function of (seed, number, draw) alone.
 
         Args:
             number: Of the trial.

@@ -1,7 +1,7 @@
 """Opening the study database: URL, schema, transactions, and every way in which that fails.
 
 SQLite runs in WAL mode with a busy timeout, and each writing transaction takes the write lock when it
-begins, so that a lock is waited for and never met half-way (HAZARDS 18). Readers hold no lock that a
+begins, so that a lock is waited for and never met half-way. Readers hold no lock that a
 driver could wait for.
 """
 

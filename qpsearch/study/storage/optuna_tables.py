@@ -1,6 +1,6 @@
 """Rows of Optuna's tables, written and read in bulk.
 
-Optuna's own path takes a transaction for every parameter and value (HAZARDS 17); one step of ours is one
+Optuna's own path takes a transaction for every parameter and value; one step of ours is one
 transaction. The rows are those that Optuna 5 writes; a test reads them back through Optuna's own storage.
 """
 

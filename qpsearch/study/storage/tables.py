@@ -10,7 +10,7 @@ from typing import Final
 from optuna.storages._rdb import models as optuna_models
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Integer, MetaData, String, Table, Text
 
-VERSION_TABLE: Final = "qpsearch_version"  # Alembic's own: Optuna's history has another (HAZARDS 34)
+VERSION_TABLE: Final = "qpsearch_version"  # Alembic's own: Optuna's history has another
 
 # Optuna's tables, as its own package declares them.
 OPTUNA: Final = optuna_models.BaseModel.metadata

@@ -100,7 +100,7 @@ class OpenTrial:
         attempt: The current attempt; the last one's while it waits for the next.
         holder: The lease under which the current attempt runs; None while the trial waits.
         histories: By replicate.
-        threads: Of the first attempt that reported; later ones repeat them (HAZARDS 37).
+        threads: Of the first attempt that reported; later ones repeat them.
         memory_format: Likewise.
         placed: Whether the current attempt's place is recorded.
         deaths: Attempts in a row whose worker died before it had recorded an epoch.
