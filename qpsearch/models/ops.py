@@ -33,7 +33,7 @@ def bounded_quotient(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, th
     Raises:
         ValueError: 1 does not lie between floor and alpha: no such sigmoid passes through it then.
 
-    Source: PAPERS section 1.2 (rules Q2, Q4, Q6, Q7, Q8).
+    Source: arXiv 2506.00992, rules Q2, Q4, Q6, Q7, Q8.
     """
     check_range(alpha, floor)
     if not through_one:
@@ -61,7 +61,7 @@ def bounded_linear(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, thro
     Raises:
         ValueError: 1 does not lie between floor and alpha.
 
-    Source: PAPERS sections 1.2 and 1.7 (rules Q2, Q3, Q6, Q7).
+    Source: arXiv 2506.00992, rules Q2, Q3, Q6, Q7.
     """
     check_range(alpha, floor)
     line = z + 1 if through_one else z
@@ -110,7 +110,7 @@ def product_unit2d(
     Raises:
         ValueError: ``positivity``, ``padding`` or ``numbers`` is not one of its words.
 
-    Source: PAPERS section 2.2, P-3A's form, and 2.9 (rules P1, P7, P8, P10-P13, P16).
+    Source: arXiv 2505.04397 as reconstructed from v3, and 2606.20035; rules P1, P7, P8, P10-P13, P16.
     """
     positivity = as_member(Positivity, positivity, "positivity")
     padding, numbers = as_member(LogPadding, padding, "padding"), as_member(Numbers, numbers, "numbers")
