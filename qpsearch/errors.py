@@ -142,12 +142,17 @@ def _clipped(line: str, most: int = 1000) -> str:
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """Say which of the known words was probably meant.
+    """Say which of the known words was probably meant; case, hyphens and underscores do not matter.
 
     Returns:
         ``"Did you mean 'quotient'? Known: additive, product_unit, quotient."``; the question only
         where some word is close.
     """
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
-    question = f"Did you mean {close[0]!r}? " if close else ""
+    bare = {_bare(each): each for each in known}
+    close = get_close_matches(word, known, n=1, cutoff=0.6) or get_close_matches(_bare(word), bare, n=1, cutoff=0.6)
+    question = f"Did you mean {bare.get(close[0], close[0])!r}? " if close else ""
     return f"{question}Known: {', '.join(sorted(known))}."
+
+
+def _bare(word: str) -> str:
+    return "".join(letter for letter in word.lower() if letter.isalnum())

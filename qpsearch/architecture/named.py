@@ -91,7 +91,9 @@ FAMILIES: Final[dict[FamilyName, Family]] = {
     FamilyName.RESNET_A: Family(block=BlockKind.ADDITIVE, shortcut=ShortcutKind.PAD, source="He et al. 2015, option A"),
     FamilyName.QUOTIENT: Family(block=BlockKind.QUOTIENT, shortcut=ShortcutKind.CONV3X3, source="2506.00992"),
     FamilyName.PURE: Family(
-        block=BlockKind.PRODUCT_UNIT, shortcut=ShortcutKind.CONV1X1, source="2505.04397, with ReLU (P-3A)"
+        block=BlockKind.PRODUCT_UNIT,
+        shortcut=ShortcutKind.CONV1X1,
+        source="2505.04397, with ReLU, as reconstructed from v3",
     ),
     FamilyName.PURE_A: Family(
         block=BlockKind.PRODUCT_UNIT, shortcut=ShortcutKind.PAD, source="2505.04397, with ReLU, option A"
@@ -100,7 +102,7 @@ FAMILIES: Final[dict[FamilyName, Family]] = {
         block=BlockKind.PRODUCT_UNIT,
         shortcut=ShortcutKind.CONV1X1,
         has_relu=False,
-        source="2505.04397, without ReLU (P-3B)",
+        source="2505.04397, without ReLU, as reimplemented from v1",
     ),
     FamilyName.PURE_NORELU_A: Family(
         block=BlockKind.PRODUCT_UNIT,

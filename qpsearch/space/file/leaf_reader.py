@@ -41,10 +41,9 @@ class LeafReader:
                 if not field.fixed and isinstance(value, str) and _is_arithmetic(value, field.type):
                     return self._arithmetic(value, field.type, where, path)
                 return self.constant(value, field.type, name, where, path)
-            case SequenceNode(_, where):
-                hint = "a list is not a domain" if not field.fixed else "a list cannot stand here"
-                fix = "; write {choice: [...]} to search it." if not field.fixed else "."
-                self._problems.wrong(where, path, f"{hint}{fix} Expected {field.type.expected}.")
+            case SequenceNode(items, where):
+                hint = "a list cannot stand here." if field.fixed else f"a list is not a domain; {_spelled_out(items)}."
+                self._problems.wrong(where, path, f"{hint} Expected {field.type.expected}.")
             case MappingNode(_, where) if field.fixed:
                 given = (
                     "cannot be searched" if set(DOMAINS) & set(node.keys()) else f"takes one value, got {kind_of(node)}"
@@ -269,3 +268,19 @@ def _is_arithmetic(text: str, type_: ValueType) -> bool:
 def _numeric(type_: ValueType) -> ValueType:
     """Return the type_ that a range draws from: what stands beside the word in 'none or a number'."""
     return type_.type if isinstance(type_, Optional) else type_
+
+
+def _spelled_out(items: tuple[Node, ...]) -> str:
+    """Say which domains a bare list may stand for: one of its values or, of two numbers, what lies between them."""
+    values = tuple(item.value for item in items if isinstance(item, ScalarNode))
+    if not values or len(values) < len(items):
+        return "write {choice: [...]} to draw one of its values"
+    shown = str(Constant(values))
+    draw_one = f"write {{choice: {shown}}} to draw one of them"
+    if len(values) != 2 or not all(isinstance(value, int | float) for value in values):
+        return draw_one
+    low, high = (float(value) for value in values if value is not None)
+    whole = all(isinstance(value, int) and not isinstance(value, bool) for value in values)
+    wide = low > 0 and high >= 5 * low
+    word = "int" if whole else "log" if wide else "float"
+    return f"{draw_one}, or {{{word}: {shown}}} to draw between them"

@@ -18,6 +18,7 @@ from qpsearch.space.schema.fields import (
     VariantField,
 )
 from qpsearch.space.schema.network import RULES, STAGE
+from qpsearch.space.schema.settings import place_of
 
 
 class Reader:
@@ -46,7 +47,10 @@ class Reader:
         meant: set[str] = set()
         for entry in entries:
             if entry.key not in known:
-                self._problems.wrong(entry.where, path, f"unknown key {entry.key!r}. {nearest(entry.key, known)}")
+                answer, place = nearest(entry.key, known), place_of(entry.key)
+                if place is not None and not answer.startswith("Did you mean"):
+                    answer = f"Did you mean {place}? {answer}"
+                self._problems.wrong(entry.where, path, f"unknown key {entry.key!r}. {answer}")
                 meant |= set(get_close_matches(entry.key, known, n=1)) - {other.key for other in entries}
         return meant
 

@@ -4,6 +4,7 @@ The order of keys here is the order in which parameters are drawn, whatever the 
 leaf's ``doc`` is the sentence that a user is shown about it; ``rule`` is the papers' rule it stands for.
 """
 
+from collections.abc import Iterator
 from itertools import dropwhile
 from typing import Final
 
@@ -11,8 +12,16 @@ from qpsearch.registry.augmentations import Augmentation
 from qpsearch.registry.datasets import DatasetName
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
-from qpsearch.space.schema.fields import ConditionsField, Field, LeafField, ListField, SectionField, VariantField
-from qpsearch.space.schema.network import NETWORK, STAGE
+from qpsearch.space.schema.fields import (
+    ConditionsField,
+    Field,
+    LeafField,
+    ListField,
+    SectionField,
+    StagesField,
+    VariantField,
+)
+from qpsearch.space.schema.network import NETWORK, SHAPE, STAGE
 from qpsearch.space.schema.value_types import AUTO, NONE, Bounds, Duration, Integer, Number, OneOf, Optional, StudyName
 from qpsearch.vocabulary import Metric, Precision, ScheduleKind, ScoreKind
 
@@ -203,3 +212,60 @@ def field_at(path: str) -> LeafField | VariantField | None:
             case VariantField(branches=branches):
                 field = branches.get(part)
     return field if parts and isinstance(field, LeafField | VariantField) else None
+
+
+SYNONYMS: Final = {  # what other programs call it, and how a space file says it
+    "direction": "search.objective: {maximize: val_accuracy}",
+    "directions": "search.objective: {maximize: val_accuracy, minimize: [parameters]}",
+    "metric": "search.objective: {maximize: val_accuracy}",
+    "goal": "search.objective: {maximize: val_accuracy}",
+    "mode": "search.objective: {maximize: val_accuracy}",
+    "method": "search.sampler",
+    "algorithm": "search.sampler",
+    "n_trials": "search.trials",
+    "num_samples": "search.trials",
+    "run_cap": "search.trials",
+    "timeout": "search.budget.time",
+    "early_stopping": "search.pruner",
+    "early_terminate": "search.pruner",
+    "scheduler": "training.schedule",
+    "lr_scheduler": "training.schedule",
+    "seeds": "search.replicates",
+    "repeats": "search.replicates",
+    "learning_rate": "training.optimizer.sgd.lr",
+    "wd": "training.optimizer.sgd.weight_decay",
+    "optimiser": "training.optimizer",
+    "amp": "training.precision",
+    "normalization": "network.rules.norm",
+    "model": "network",
+    "architecture": "network",
+    "parameters": "network and training, each value a constant or a domain",
+    "n_jobs": "resources.concurrent",
+    "workers": "resources.concurrent",
+    "gpu": "resources.gpus",
+}
+
+
+def place_of(key: str) -> str | None:
+    """Return where a key belongs that is not known where it stands; None where it belongs nowhere."""
+    found = [place for place in _keys("", SPACE) if place.rpartition(".")[2] == key]
+    if found:
+        return " or ".join(found[:3])
+    return SYNONYMS.get(key)
+
+
+def _keys(path: str, field: Field) -> Iterator[str]:
+    """Yield the paths of all keys below a field; those of stages once, as rules that all share."""
+    match field:
+        case SectionField(fields=fields):
+            for name, inner in fields.items():
+                place = f"{path}.{name}" if path else name
+                yield place
+                yield from _keys(place, inner)
+        case StagesField():
+            yield from (f"{path}.N.{name}" for name in SHAPE)
+        case VariantField(branches=branches):
+            for name, branch in branches.items():
+                yield from _keys(f"{path}.{name}", branch)
+        case _:
+            pass

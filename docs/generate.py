@@ -1,0 +1,270 @@
+"""The pages that follow from the code: ``python docs/generate.py`` writes them, and a test holds them equal.
+
+Keys of a space file come from the schema, commands from the command line, rules from the table of rules.
+"""
+
+import re
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from typer.main import get_command
+
+from qpsearch.cli.app import make_app
+from qpsearch.cli.rules_table import markdown
+from qpsearch.space.schema.fields import (
+    REQUIRED,
+    ConditionsField,
+    Field,
+    LeafField,
+    ListField,
+    SectionField,
+    StagesField,
+    VariantField,
+)
+from qpsearch.space.schema.settings import SPACE
+from qpsearch.space.schema.value_types import Flag, Integer, Number, OneOf, Optional, Words
+
+REFERENCE = Path(__file__).parent / "reference"
+SPACES = Path(__file__).parent.parent / "spaces"
+OWN = {  # where no shipped space has the key, and its type does not tell
+    "extends": "extends: cifar",
+    "search.budget.gpu_hours": "gpu_hours: 48",
+    "search.budget.epochs": "epochs: 2000",
+    "search.budget.time": "time: 12h",
+    "search.limits.activation_bytes": 'activation_bytes: "<= 4MiB"',
+    "search.forbid": "forbid: [{network.stages.0.block: product_unit, network.rules.norm: group}]",
+    "search.require": 'require: ["network.stages.0.depth <= 4 or macs < 100M"]',
+    "resources.report_timeout": "report_timeout: 2h",
+    "resources.gpus": "gpus: 0.5",
+    "resources.concurrent": "concurrent: 4",
+}
+
+
+def pages() -> dict[Path, str]:
+    """Return the text of each generated page, by its place."""
+    return {
+        REFERENCE / "space-file.md": keys_page(),
+        REFERENCE / "commands.md": commands_page(),
+        REFERENCE / "rules.md": rules_page(),
+    }
+
+
+def keys_page() -> str:
+    """Return the page of all keys of a space file."""
+    lines = [
+        "# Every key of a space file",
+        "",
+        "Below `network` and `training`, a value is a constant or a *domain*: `{choice: [a, b]}`, `{int: [1, 9]}`,",
+        "`{float: [0.0, 0.5]}` or `{log: [1.0e-4, 0.1]}`. Elsewhere it is a constant. Each key stands with what it may",
+        "be, what holds where it is absent, and an example. [Write a space file](../guides/space-file.md) explains how",
+        "they are used, and [the rules](rules.md) what the papers say of them: Q and P are numbers of rules.",
+        "",
+    ]
+    for title, path, fields in _sections("", SPACE):
+        lines += [f"## {title}", "", *([path, ""] if path else [])]
+        lines += ["| key | what it may be | default | meaning | example |", f"|{'---|' * 5}"]
+        lines += [f"| {' | '.join(map(_cell, row))} |" for row in fields]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def commands_page() -> str:
+    """Return the page of all commands."""
+    lines = [
+        "# Every command",
+        "",
+        "`qpsearch COMMAND --help` prints the same. With `--json` a command prints one JSON document and nothing else.",
+        "Exit codes: 0 done, 1 the run failed, 2 your file or flag, 130 interrupted.",
+        "",
+    ]
+    root = get_command(make_app())
+    for words, command in _commands(["qpsearch"], root):
+        lines += _command(words, command)
+    return "\n".join(lines)
+
+
+def rules_page() -> str:
+    """Return the page of the papers' rules."""
+    return "\n".join([
+        "# The papers' design rules",
+        "",
+        "Each rule of both papers is a setting of a space file (below `network.rules` for all stages, or in a stage",
+        "for itself) and a keyword of the blocks in `qpsearch.layers`, or it is a command. \"Not recovered\" is what",
+        "could not be found out about the papers. The reimplementations are independent ones of PURe's versions 1 and",
+        "3.",
+        "[The two papers](../background/papers.md) has what is known of them, with its sources.",
+        "`qpsearch model rules` prints this table.",
+        "",
+        markdown(),
+        "",
+    ])  # fmt: skip
+
+
+def _sections(path: str, field: Field) -> Iterator[tuple[str, str, list[tuple[str, ...]]]]:
+    """Yield the title, the sentence and the rows of every section."""
+    assert isinstance(field, SectionField)
+    rows = [_row(_join(path, name), inner) for name, inner in field.fields.items() if not _is_section(inner)]
+    if rows:
+        yield (f"`{path}`" if path else "At the top"), _doc(field), rows
+    for name, inner in field.fields.items():
+        place = _join(path, name)
+        match inner:
+            case SectionField():
+                yield from _sections(place, inner)
+            case StagesField(section=section, doc=doc):
+                own = {key: each for key, each in section.fields.items() if key not in _rules(SPACE)}
+                title = _join(place, "N")
+                text = f"{doc} A stage may also name any rule of `network.rules` for itself."
+                yield f"`{title}`", text, [_row(_join(title, key), each) for key, each in own.items()]
+            case VariantField(branches=branches, doc=doc):
+                for word, branch in branches.items():
+                    for title, _, found in _sections(_join(place, word), branch):
+                        yield title, f"{doc} This is `{word}`.", found
+            case _:
+                pass
+
+
+def _rules(space: SectionField) -> dict[str, Field]:
+    network = space.fields["network"]
+    assert isinstance(network, SectionField)
+    rules = network.fields["rules"]
+    assert isinstance(rules, SectionField)
+    return rules.fields
+
+
+def _is_section(field: Field) -> bool:
+    return isinstance(field, SectionField | StagesField | VariantField)
+
+
+def _doc(field: SectionField) -> str:
+    blocks = f" For blocks of the kind {' or '.join(sorted(field.blocks))}." if field.blocks else ""
+    return f"{field.doc}{blocks}".strip()
+
+
+def _row(path: str, field: Field) -> tuple[str, ...]:
+    name = f"`{path.rpartition('.')[2]}`"
+    match field:
+        case LeafField(type=type_, default=default, doc=doc, rule=rule, blocks=blocks):
+            given = "required" if default is REQUIRED else f"`{_spelled(default)}`"
+            only = f" Only {' or '.join(sorted(blocks))}." if blocks else ""
+            meaning = f"{doc}{only}{f' ({rule})' if rule else ''}"
+            return name, type_.expected, given, meaning, f"`{example(path, field)}`"
+        case ListField(type=type_, default=default, doc=doc):
+            return name, f"a list: {type_.expected}", f"`{_spelled(list(default))}`", doc, f"`{example(path, field)}`"
+        case ConditionsField(doc=doc):
+            return name, "a list of conditions", "`[]`", doc, f"`{example(path, field)}`"
+    raise AssertionError(path)
+
+
+def example(path: str, field: Field) -> str:
+    """Return a key as a shipped space has it, or one made from its type."""
+    if path in OWN:
+        return OWN[path]
+    name = path.rpartition(".")[2]
+    for file in sorted(SPACES.glob("*.yaml")):
+        found = _at(YAML(typ="safe").load(file.read_text()), path.split("."))
+        if found is not None and not isinstance(found, dict | list):
+            continue  # a domain says more than a constant, where some file has one
+        if found is not None:
+            return f"{name}: {_spelled(found)}"
+    for file in sorted(SPACES.glob("*.yaml")):
+        found = _at(YAML(typ="safe").load(file.read_text()), path.split("."))
+        if found is not None:
+            return f"{name}: {_spelled(found)}"
+    assert isinstance(field, LeafField), path
+    return f"{name}: {_spelled(_made(field))}"
+
+
+def _at(tree: Any, parts: list[str]) -> Any:
+    """Return what stands at a path; ``N`` is any stage."""
+    for index, part in enumerate(parts):
+        if part == "N" and isinstance(tree, list):
+            return next((found for each in tree if (found := _at(each, parts[index + 1 :])) is not None), None)
+        if not isinstance(tree, dict):
+            return None
+        tree = tree.get(part, tree.get("choice", {}).get(part) if isinstance(tree.get("choice"), dict) else None)
+    return tree
+
+
+def _made(field: LeafField) -> Any:
+    kind = field.type.type if isinstance(field.type, Optional) else field.type
+    words: list[Any] = []
+    match kind:
+        case OneOf(words=enum):
+            words = [str(word) for word in enum]
+        case Words(words=named):
+            words = list(named)
+        case Flag():
+            words = [True, False]
+    if words:
+        return words[-1] if field.fixed else {"choice": words[:3]}
+    if field.tried:
+        low, *_, high = (value for value in field.tried if value is not None)
+        return {"float": [float(low), float(high)]} if low != high else low
+    if isinstance(kind, Integer):
+        return kind.low if field.fixed else {"int": [kind.low, min(kind.high, kind.low + 4)]}
+    assert isinstance(kind, Number), field
+    return field.default
+
+
+def _spelled(value: Any) -> str:
+    """Return a value as one line of YAML."""
+    if value is None:
+        return "none"
+    yaml, out = YAML(typ="safe"), StringIO()
+    yaml.default_flow_style, yaml.width = True, 10_000
+    yaml.dump(value, out)
+    return out.getvalue().strip().removesuffix("...").strip()
+
+
+def _commands(words: list[str], command: Any) -> Iterator[tuple[list[str], Any]]:
+    if hasattr(command, "commands"):
+        if command.invoke_without_command and len(words) > 1:
+            yield words, command
+        for name, inner in command.commands.items():
+            yield from _commands([*words, name], inner)
+    else:
+        yield words, command
+
+
+def _command(words: list[str], command: Any) -> list[str]:
+    context = command.make_context(words[-1], [], resilient_parsing=True)
+    usage = " ".join([*words, *command.collect_usage_pieces(context)])
+    lines = [f"## {' '.join(words)}", "", _text(command.help), "", "```text", usage, "```", ""]
+    if command.epilog:
+        lines += [_text(command.epilog), ""]
+    records = [each.get_help_record(context) for each in command.get_params(context) if each.name != "help"]
+    rows = [(f"`{_plain(names)}`", _plain(meaning)) for names, meaning in filter(None, records)]
+    if rows:
+        lines += ["| argument or option | meaning |", "|---|---|"]
+        lines += [f"| {' | '.join(map(_cell, row))} |" for row in rows] + [""]
+    return lines
+
+
+def _plain(text: str) -> str:
+    """Return what --help prints, with the ranges of numbers in words."""
+    for word, shown in (("  [", " ["), (" <str>", ""), ("<int range>", "N"), ("<float range>", "X"), ("<int>", "N")):
+        text = text.replace(word, shown)
+    text = re.sub(r"\[([\d.e+-]+)<=x<=([\d.e+-]+)\]", r"(\1 to \2)", text.strip())
+    return re.sub(r" *\[(env var: [^;\]]+|default: [^\]]+|required|env var: [^\]]+)\]", r" (\1)", text)
+
+
+def _text(text: str | None) -> str:
+    return "\n".join(line.strip() for line in (text or "").strip().splitlines())
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    for place, text in pages().items():
+        place.write_text(text.rstrip() + "\n")
+        print(place)
