@@ -1,0 +1,197 @@
+"""The README and the pages: every command and snippet in them runs as it stands, from nothing and in their order."""
+
+import importlib.util
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from ruamel.yaml import YAML
+
+from qpsearch.architecture.blocks import BLOCKS
+from qpsearch.space import build_space, parse_space, shipped
+from tests.cli.run import ROOT, qpsearch, started
+from tests.space.cases import GOOD
+
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+# In the order in which a reader's folder fills: the study of the README is that of the guides.
+ORDER = [
+    README,
+    DOCS / "first-study.md",
+    *(DOCS / "guides" / f"{name}.md" for name in (
+        "space-file", "use-the-winner", "continue", "from-optuna-or-wandb", "own-block", "compare", "many-machines", "own-data"
+    )),
+]  # fmt: skip
+FROM_A_FILE = {"gated.py": DOCS / "guides" / "own-block.md", "gates.yaml": DOCS / "guides" / "own-block.md",
+               "blocks.yaml": DOCS / "guides" / "compare.md"}  # fmt: skip
+INSTEAD = {"qpsearch space plan digits": None}  # it measures for a while, and tests/cli/test_spaces.py runs it
+
+
+def blocks(page: Path, *languages: str) -> list[str]:
+    return re.findall(rf"^```(?:{'|'.join(languages)})\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def commands(page: Path) -> list[str]:
+    return [line for block in blocks(page, "sh") for line in block.splitlines() if line and not line.startswith("#")]
+
+
+def test_every_page_is_in_the_order() -> None:
+    with_snippets = {page for page in (README, *DOCS.rglob("*.md")) if blocks(page, "sh", "python")}
+    assert with_snippets <= set(ORDER)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reader's folder: a clone with its spaces, and the files that the guides tell to save."""
+    made = tmp_path_factory.mktemp("reader")
+    shutil.copytree(ROOT / "spaces", made / "spaces")
+    for name, page in FROM_A_FILE.items():
+        language = "python" if name.endswith(".py") else "yaml"
+        (made / name).write_text(blocks(page, language)[0])
+    return made
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(900)
+def test_every_command_and_snippet_runs_and_digits_keeps_its_promises(folder: Path) -> None:
+    assert commands(README)[0] == "qpsearch run spaces/digits.yaml"
+    done = set()
+    for page in ORDER:
+        for command in commands(page):
+            if command not in done and command not in INSTEAD:
+                run_command(folder, command, page)
+            done.add(command)
+        if page.name != "own-block.md":  # its snippet is the file gated.py, which a command has run
+            run_notebook(folder, page)
+    document = json.loads(qpsearch(folder, "status", "digits", "--json").stdout)
+    (summary,) = document["studies"]
+    assert sum(summary["counts"].values()) == 63
+    assert summary["counts"]["COMPLETE"] >= 1
+    assert summary["counts"]["PRUNED"] >= 1
+    assert "RUNNING" not in summary["counts"]
+    assert summary["best"]["value"] > 0.97
+    page_of_importance = (folder / "studies" / "digits-importance.html").read_text()
+    assert "network.stages.0.block" in page_of_importance
+
+
+def run_command(folder: Path, command: str, page: Path) -> None:
+    first, *words = shlex.split(command)
+    if first == "qpsearch":
+        is_real = words[0] in ("run", "resume", "evaluate")  # what Ray and torch do is as it is
+        done = (started if is_real else qpsearch)(folder, *words)
+    else:
+        place = Path(sys.executable).parent / first
+        done = subprocess.run([place, *words], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, f"{page.name}: {command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    if first == "qpsearch":
+        assert done.stderr == "", command
+
+
+def run_notebook(folder: Path, page: Path) -> None:
+    """Run a page's Python as the cells of one notebook."""
+    cells = [nbformat.v4.new_code_cell(text) for text in blocks(page, "python")]
+    if cells:
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+
+
+# Where a part of a space file stands: the key that it is about, and the way to it.
+PLACES: dict[str, tuple[str, ...]] = {
+    "optimizer": ("training",),
+    "lr": ("training", "optimizer", "sgd"),
+    "stages": ("network",),
+    "search": (),
+}
+
+
+@pytest.mark.parametrize("page", [page for page in ORDER if blocks(page, "yaml")], ids=lambda page: page.stem)
+def test_every_space_or_part_of_one_is_read(page: Path) -> None:
+    for text in blocks(page, "yaml"):
+        given = YAML(typ="safe").load(text)
+        if "gated" in text:
+            continue  # its block is known where its file is: the command above ran it
+        if "study" in given or "extends" in given:
+            assert parse_space(text, page.name).study
+            continue
+        document: dict[str, Any] = YAML(typ="safe").load(GOOD)
+        ((key, value),) = given.items()
+        place = document
+        for name in PLACES[key]:
+            place = place[name]
+        place[key] = {**place[key], **value} if key == "search" else value
+        assert build_space(document).study == "s", text
+
+
+def test_the_readmes_space_is_the_shipped_one() -> None:
+    (text,) = blocks(README, "yaml")
+    assert text == (ROOT / "spaces" / "digits.yaml").read_text()
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= 200
+
+
+def test_every_shipped_space_and_block_is_named() -> None:
+    listed = (DOCS / "guides" / "space-file.md").read_text()
+    for path in (ROOT / "spaces").glob("*.yaml"):
+        assert f"`{path.stem}`" in listed
+        assert f"`{path.stem}`" in README.read_text() or path.stem == "digits"
+        assert shipped(path.stem)
+    for kind in BLOCKS:
+        assert f"| `{kind}` |" in README.read_text()
+
+
+def test_the_recipes_are_sound_shell_and_yaml_and_name_flags_that_exist(tmp_path: Path) -> None:
+    """Slurm, ssh and KubeRay: what can be checked without a cluster."""
+    page = DOCS / "guides" / "many-machines.md"
+    scripts = blocks(page, "bash")
+    assert len(scripts) == 2
+    for script in scripts:
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    (manifest,) = (YAML(typ="safe").load(text) for text in blocks(page, "yml"))
+    assert manifest["kind"] == "RayJob"
+    assert manifest["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["template"]["spec"]["containers"]
+    lines = [line.strip() for text in blocks(page, "bash", "text") for line in text.splitlines()]
+    called = [line.partition("qpsearch ")[2] for line in lines if re.match(r"(exec )?qpsearch ", line)]
+    called.append(manifest["spec"]["entrypoint"].partition("qpsearch ")[2])
+    assert len(called) >= 4
+    for call in called:
+        words = shlex.split(call.partition("#")[0])
+        shown = qpsearch(tmp_path, words[0], "--help", COLUMNS="200").stdout
+        for flag in (word for word in words if word.startswith("--")):
+            assert f"{flag} " in shown, call
+
+
+def test_the_install_commands_are_the_two_promised() -> None:
+    assert "pip install -e . && qpsearch run spaces/digits.yaml" in README.read_text()
+    assert "pip install -e '.[dev]' && pytest" in README.read_text()
+
+
+def test_pages_made_from_the_code_are_fresh() -> None:
+    """``python docs/generate.py`` writes them anew."""
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    for place, text in generate.pages().items():
+        assert place.read_text() == text.rstrip() + "\n", place
+
+
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(DOCS), str(tmp_path / "site")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    index = (tmp_path / "site" / "index.html").read_text()
+    assert "Does a quotient block or a product unit really beat" in index
+    assert "QuotientBlock" in (tmp_path / "site" / "reference" / "python.html").read_text()
+    for page in (tmp_path / "site").rglob("*.html"):
+        assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', page.read_text()), page  # opens offline
