@@ -111,15 +111,20 @@ def load_installed() -> None:
         register(block)
 
 
+def imports() -> list[str]:
+    """Return the modules that were asked for, as they were written: names, or paths of ``.py`` files."""
+    return list(filter(None, os.environ.get(VARIABLE, "").split(",")))
+
+
 def load_everything() -> None:
     """Register what a worker or a command may need: installed blocks, and the modules that QPSEARCH_IMPORT names."""
     load_installed()
-    load_modules(os.environ.get(VARIABLE, ""))
+    load_modules(",".join(imports()))
 
 
 def runtime_env() -> dict[str, Any]:
     """Return what Ray must bring to workers on other machines: the modules that were asked for, and their names."""
-    words = list(filter(None, os.environ.get(VARIABLE, "").split(",")))
+    words = imports()
     names = [_name(word) for word in words]
     files = [Path(sys.modules[name.partition(".")[0]].__file__ or "") for name in names]
     sources = [str(path.parent if path.name == "__init__.py" else path) for path in files]

@@ -19,7 +19,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 import qpsearch
 from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, StudyNotFound, nearest
+from qpsearch.architecture.plugins import imports
+from qpsearch.errors import SpaceError, StorageConflict, StudyBusy, StudyExists, StudyNotFound, nearest
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space, parse_space
 from qpsearch.space.space import Budget, Objective, Resources
@@ -294,17 +295,31 @@ def stored_space(facts: Row[Any], name: str) -> Space:
     Raises:
         SpaceError: It names a block of the user's own that is not known here, or not as it was.
     """
-    space = parse_space(facts.space_text, f"study {name}", strict=False)  # the file may have changed since
+    try:
+        space = parse_space(facts.space_text, f"study {name}", strict=False)  # the file may have changed since
+    except SpaceError as error:
+        forgotten = [word for word in imports_of(facts) if word not in imports()]
+        if not forgotten:
+            raise
+        words = " ".join(f"--import {word}" for word in forgotten)
+        raise SpaceError([*error.problems, f"study {name}: was made with {words}. Add that to the command."]) from None
     space = space.with_search(study=name, budget=budget_of(facts), seed=facts.seed)
     return replace(space, resources=Resources(**json.loads(facts.resources_json)))
 
 
+def imports_of(facts: Row[Any]) -> list[str]:
+    """Return the modules with blocks of users' own that a study was made with; they are named, and never loaded."""
+    given: list[str] = json.loads(facts.environment_json).get("imports", [])
+    return given
+
+
 def environment() -> dict[str, Any]:
-    """Return versions and machine, for the record."""
+    """Return versions, machine and the user's own modules, for the record."""
     versions = {package: importlib.metadata.version(package) for package in VERSIONED if package != "qpsearch"}
     return {
         "versions": {"qpsearch": qpsearch.__version__, "python": platform.python_version(), **versions},
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "imports": imports(),
     }
 
 

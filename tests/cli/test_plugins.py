@@ -1,4 +1,4 @@
-"""Blocks of a user's own: by ``--import`` and by entry point, from the README."""
+"""Blocks of a user's own: by ``--import`` and by entry point, from the guide."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.run import ROOT, qpsearch, reply, started
 
-README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "docs" / "guides" / "own-block.md").read_text()
 BROKEN = """\
 from torch import nn
 from qpsearch.models import custom_block
@@ -35,20 +35,20 @@ search: {trials: 3, sampler: random, pruner: none}
 """
 
 
-def readmes_block() -> str:
-    (code,) = (text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "custom_block" in text)
+def guides_block() -> str:
+    (code,) = (text for text in re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL) if "custom_block" in text)
     return str(code)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "gated.py").write_text(readmes_block())
+    (tmp_path / "gated.py").write_text(guides_block())
     (tmp_path / "mine.yaml").write_text(SPACE)
     return tmp_path
 
 
-def test_the_readmes_block_is_short() -> None:
-    assert len(readmes_block().splitlines()) < 30
+def test_the_guides_block_is_short() -> None:
+    assert len(guides_block().splitlines()) < 30
 
 
 def test_a_block_of_ones_own_is_searched_like_ours(folder: Path) -> None:
@@ -68,6 +68,7 @@ def test_a_block_of_ones_own_is_searched_like_ours(folder: Path) -> None:
     assert forgotten.returncode == 2
     assert "study mine:" in forgotten.stderr  # not the file, which may be another by now
     assert "One of your own comes by --import MODULE" in forgotten.stderr
+    assert "study mine: was made with --import gated. Add that to the command." in forgotten.stderr
     lower = qpsearch(folder, "resume", "mine", "--trials", "2", "--import", "gated")
     assert (lower.returncode, "study mine has 3 trials behind it" in lower.stderr) == (2, True)
 
@@ -131,7 +132,7 @@ def test_weights_of_a_block_that_has_changed_are_answered(folder: Path) -> None:
     (folder / "mine.yaml").write_text(alone)
     done = qpsearch(folder, "--import", "gated", "run", "mine.yaml", "--dispatch", "inline", "--trials", "1")
     assert done.returncode == 0, done.stderr
-    (folder / "gated.py").write_text(readmes_block().replace("self.", "self.new_"))
+    (folder / "gated.py").write_text(guides_block().replace("self.", "self.new_"))
     tested = qpsearch(folder, "evaluate", "mine", "--import", "gated")
     assert tested.returncode == 2
     assert "holds other weights than its network has now. One of its blocks has changed since: gated." in tested.stderr

@@ -2,7 +2,7 @@
 
 Of the package it knows the records of a configuration, their words, and the names of a ``state_dict``; no layer of it
 and no ``layout``, and nothing of torch. Slow and plain on purpose. Sources: arXiv 2506.00992 (rules Q1-Q16) and
-2505.04397 (rules P1-P16); the project's own extensions as README.md's table of rules has them.
+2505.04397 (rules P1-P16); the project's own extensions as docs/reference/rules.md has them.
 """
 
 from collections.abc import Mapping
