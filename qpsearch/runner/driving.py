@@ -25,12 +25,12 @@ from qpsearch.study import opening, queries
 from qpsearch.study.ledger import Ledger, Listener
 from qpsearch.study.opening import Opened
 from qpsearch.study.storage.database import Database
-from qpsearch.study.trials.events import Dispatching, Event, Noted, StudyOpened, Waiting
+from qpsearch.study.trials.events import Dispatching, Event, Noted, Preparing, StudyOpened, Waiting
 from qpsearch.vocabulary import Dispatcher, WithWords
 
 STOPPING: Final = (
-    "stopping: running trials finish their epoch, or are stopped in 30 s, and the study can be resumed. "
-    "Ctrl-C again: stop now"
+    "stopping: running trials finish their epoch, or are stopped in 30 s\n"
+    "the study can be resumed; Ctrl-C again: stop now"
 )
 
 
@@ -329,10 +329,11 @@ def _dispatch(
         )
 
     if placement.dispatcher is Dispatcher.INLINE:
-        listen(Dispatching(how="one at a time, inline"))
+        listen(Dispatching(how="one at a time, inline", slots=1))
         wants_gpu = has_gpu() if resources.gpus is None else resources.gpus > 0
         inline.run(ledger, setup("cuda", 1.0) if wants_gpu else setup("cpu", 0.0), interrupt)
         return
+    listen(Preparing(what="starting Ray" if placement.address is None else f"joining Ray at {placement.address}"))
     from qpsearch.dispatch import tune  # Ray takes two seconds, which nothing else waits for
     from qpsearch.dispatch.cluster import connected
     from qpsearch.dispatch.packing import pack
@@ -340,10 +341,11 @@ def _dispatch(
     with connected(resources, placement.address) as cluster:
         cluster.prepare_nodes(ledger.space.data.dataset, folder)
         if resources.gpus is None and cluster.gpus == 1:
+            listen(Preparing(what="measuring how many trials fit on a GPU"))
             cluster, said = pack(
                 cluster, ledger.space, setup(cluster.device, 1.0), trainer.measure, lambda: interrupt.requested
             )
             listen(Noted(text=said))
-        listen(Dispatching(how=str(cluster)))
+        listen(Dispatching(how=str(cluster), slots=cluster.slots))
         worker = setup(cluster.device, cluster.gpus)
         tune.run(ledger, worker, interrupt, cpus=cluster.cpus, gpus=cluster.gpus, slots=cluster.slots)

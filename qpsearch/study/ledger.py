@@ -228,7 +228,7 @@ class Ledger:
         trial.deaths = 0
         if is_new:
             self._spending.add_epoch()
-        ended = None if state is None else self._forget(trial, state, results, None)
+        ended = None if state is None else self._forget(trial, state, results, None, seconds)
         if ended is None:
             names = (*history.checkpoints, *history.worth_keeping(self._space.search.objective))
             self.checkpoints.keep(number, replicate, names, report.epoch)
@@ -252,7 +252,7 @@ class Ledger:
             insert_attrs(connection, user_attrs, trial.trial_id, {"reason": failed.reason.value})
 
         self._transactions.write(step)
-        self._listener(self._forget(trial, TrialState.FAIL, (), failed))
+        self._listener(self._forget(trial, TrialState.FAIL, (), failed, seconds))
 
     def lose(self, number: int, attempt: int, failed: Failed) -> None:
         """Take in that an attempt's worker is gone: the trial goes on, but fails at the third death at one epoch."""
@@ -300,6 +300,7 @@ class Ledger:
                 if trial is None or trial.holder is not None:
                     return None
                 rows.touch(connection, trial.trial_id, revision)
+                trial.earlier_s = rows.attempted_s(connection, trial.trial_id)
                 self._insert_attempt(connection, trial.trial_id, trial.attempt + 1)
                 return trial
 
@@ -354,9 +355,11 @@ class Ledger:
         trial.holder = None
         self._peers.open[trial.number] = trial
 
-    def _forget(self, trial: OpenTrial, state: TrialState, results: tuple[float, ...], failed: Failed | None) -> Closed:
+    def _forget(
+        self, trial: OpenTrial, state: TrialState, results: tuple[float, ...], failed: Failed | None, seconds: float
+    ) -> Closed:
         """After the transaction: the trial has ended. Returns what to tell the listener."""
-        self._spending.add_attempt((self._clock.monotonic() - trial.began) * self.gpus)
+        self._spending.add_attempt(seconds * self.gpus)
         self._replica.close(trial.number, state, results)
         del self._running[trial.number]
         if state is TrialState.COMPLETE:
@@ -365,7 +368,14 @@ class Ledger:
             self.checkpoints.drop(trial.number)
         reason, detail = (failed.reason.value, failed.detail) if failed else (None, None)
         value = results[0] if results else None
-        return Closed(number=trial.number, state=state.name, value=value, reason=reason, detail=detail)
+        return Closed(
+            number=trial.number,
+            state=state.name,
+            value=value,
+            reason=reason,
+            detail=detail,
+            seconds=trial.earlier_s + seconds,
+        )
 
     def _look_around(self) -> None:
         """Now and then, follow the other drivers, and take over what those that are gone have left."""

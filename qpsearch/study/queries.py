@@ -11,14 +11,22 @@ from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Row, case, func, select
 
-from qpsearch.errors import SpaceError
+from qpsearch.errors import SpaceError, UserError
 from qpsearch.space import Space
 from qpsearch.space.space import Objective, Search
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import budget_of, covered, gpu_seconds, lease_intervals
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.opening import find_study, stored_space
-from qpsearch.study.records import Account, StudySummary, TrialRecord, blocks_of
+from qpsearch.study.records import (
+    Account,
+    AttemptRecord,
+    RunRecord,
+    StudySummary,
+    TrialDetail,
+    TrialRecord,
+    blocks_of,
+)
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import first_value, read_trials
 from qpsearch.study.storage.tables import (
@@ -57,6 +65,60 @@ def frozen_trials(database: Database, name: str) -> list[FrozenTrial]:
 def trial_records(database: Database, name: str) -> list[TrialRecord]:
     """Return a study's trials, by number; raises StudyNotFound."""
     return database.read(lambda c: _records(c, find_study(c, name)))
+
+
+def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
+    """Return all that is known of one trial.
+
+    Raises:
+        StudyNotFound: There is no such study.
+        UserError: It has no such trial.
+    """
+
+    def query(connection: Connection) -> TrialDetail:
+        study = find_study(connection, name)
+        rows = connection.execute(select(trials.c.trial_id, trials.c.number).where(trials.c.study_id == study))
+        known = {row.number: row.trial_id for row in rows}
+        if number not in known:
+            there = f"It has trials 0 to {max(known)}." if known else "It has none yet."
+            raise UserError(f"study {name!r} has no trial {number}. {there}")
+        trial = known[number]
+        (record,) = _records(connection, study, only=[trial])
+        own_runs = connection.execute(select(runs).where(runs.c.trial_id == trial).order_by(runs.c.replicate))
+        tried = connection.execute(select(attempts).where(attempts.c.trial_id == trial).order_by(attempts.c.number))
+        order = (epochs.c.replicate, epochs.c.epoch)
+        recorded = connection.execute(select(epochs).where(epochs.c.trial_id == trial).order_by(*order)).mappings()
+        history = tuple({key: value for key, value in row.items() if key != "trial_id"} for row in recorded)
+        return TrialDetail(
+            record=record,
+            runs=tuple(RunRecord(replicate=row.replicate, seed=row.seed, score=row.score) for row in own_runs),
+            attempts=tuple(
+                AttemptRecord(
+                    number=row.number,
+                    place=_place(row),
+                    seconds=row.seconds,
+                    ending=row.ending,
+                    reason=row.reason,
+                    detail=row.detail,
+                )
+                for row in tried
+            ),
+            epochs=history,
+            checkpoints=_checkpoints(database, _facts(connection, study), name, record, history),
+        )
+
+    return database.read(query)
+
+
+def _checkpoints(
+    database: Database, facts: Row[Any], name: str, record: TrialRecord, history: Sequence[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Return where the newest checkpoint of each run lies, and for a complete one also the best's; none of others."""
+    if record.state not in (TrialState.COMPLETE.name, TrialState.RUNNING.name):
+        return ()  # they go with their trial
+    folder = trial_folder(checkpoints_of(database, facts).root, record.number)
+    newest = {row["replicate"]: row["checkpoint"] for row in history if row["checkpoint"]}
+    return tuple(f"{folder}/{file}" for file in newest.values())
 
 
 def artifacts_of(database: Database, name: str) -> str | None:
@@ -300,8 +362,16 @@ def _accounts(connection: Connection, study: int) -> tuple[Account, ...]:
 
 def _drivers(connection: Connection, study: int) -> tuple[str, ...]:
     """Name the drivers that hold a study; one that died on this host does not."""
+    return tuple(str(holder.driver) for holder in _living(connection, study))
+
+
+def _living(connection: Connection, study: int) -> list[lease.Lease]:
     here = Driver.this()
-    return tuple(str(holder.driver) for holder in lease.standing(connection, study) if not holder.expired_on(here))
+    return [holder for holder in lease.standing(connection, study) if not holder.expired_on(here)]
+
+
+def _place(attempt: Row[Any]) -> str | None:
+    return f"{attempt.host} {attempt.device}" if attempt.host else None
 
 
 def _records(connection: Connection, study: int, only: Collection[int] | None = None) -> list[TrialRecord]:
@@ -322,13 +392,16 @@ def _records(connection: Connection, study: int, only: Collection[int] | None = 
     tries: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(select(attempts).where(attempts.c.trial_id.in_(own)).order_by(attempts.c.number)):
         tries[row.trial_id].append(row)
+    living = {holder.lease_id for holder in _living(connection, study)}
     return [
-        _record(trial, config[trial._trial_id], work.get(trial._trial_id), tries[trial._trial_id])
+        _record(trial, config[trial._trial_id], work.get(trial._trial_id), tries[trial._trial_id], living)
         for trial in read_trials(connection, study, only)
     ]
 
 
-def _record(trial: FrozenTrial, config_json: str, work: Row[Any] | None, tries: list[Row[Any]]) -> TrialRecord:
+def _record(
+    trial: FrozenTrial, config_json: str, work: Row[Any] | None, tries: list[Row[Any]], living: Collection[int]
+) -> TrialRecord:
     last = tries[-1]
     return TrialRecord(
         number=trial.number,
@@ -341,6 +414,8 @@ def _record(trial: FrozenTrial, config_json: str, work: Row[Any] | None, tries: 
         epochs=work.epochs if work else 0,
         attempts=len(tries),
         duration_s=work.seconds if work else 0.0,
-        place=f"{last.host} {last.device}" if last.host else None,
+        seconds=sum(row.seconds for row in tries),
+        is_held=trial.state is TrialState.RUNNING and last.ending is None and last.lease_id in living,
+        place=_place(last),
         config_json=config_json,
     )

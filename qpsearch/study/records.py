@@ -26,6 +26,8 @@ class TrialRecord:
         epochs: Epoch rows recorded, over all runs.
         attempts: How many times it was started.
         duration_s: Seconds of training recorded for it, over all attempts.
+        seconds: How long its attempts ran, all together: training, and what starting and storing took.
+        is_held: Whether a driver that lives runs it now; a trial that is ``RUNNING`` without waits for the next.
         place: ``host device`` of the latest attempt, where known.
         config_json: The resolved configuration, as it is stored.
     """
@@ -40,6 +42,8 @@ class TrialRecord:
     epochs: int
     attempts: int
     duration_s: float
+    seconds: float
+    is_held: bool
     place: str | None
     config_json: str
 
@@ -47,6 +51,11 @@ class TrialRecord:
     def config(self) -> TrialConfig:
         """The resolved configuration."""
         return TrialConfig.from_json(self.config_json)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The kind of block of each stage of its network."""
+        return tuple(str(stage["block"]) for stage in json.loads(self.config_json)["network"]["stages"])
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -63,6 +72,70 @@ class TrialRecord:
 def blocks_of(config_json: str) -> tuple[str, ...]:
     """Return the kinds of block of a configuration's network, each once, in alphabetical order."""
     return tuple(sorted({stage["block"] for stage in json.loads(config_json)["network"]["stages"]}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run of a trial.
+
+    Attributes:
+        replicate: From 0.
+        seed: Its own.
+        score: None until it is complete.
+    """
+
+    replicate: int
+    seed: int
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """One attempt at a trial.
+
+    Attributes:
+        number: From 1.
+        place: ``host device``, where its first report told it.
+        seconds: How long it ran.
+        ending: ``vocabulary.Ending``; None while it runs.
+        reason: ``vocabulary.FailReason`` where it failed or lost its worker.
+        detail: The message of that.
+    """
+
+    number: int
+    place: str | None
+    seconds: float
+    ending: str | None
+    reason: str | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialDetail:
+    """All that the database tells of one trial.
+
+    Attributes:
+        record: As in the list of trials.
+        runs: By replicate.
+        attempts: In their order.
+        epochs: Columns of each recorded epoch, by replicate and epoch.
+        checkpoints: Paths or URIs of the checkpoints that a run goes on from, or that were kept of it; by replicate.
+    """
+
+    record: TrialRecord
+    runs: tuple[RunRecord, ...]
+    attempts: tuple[AttemptRecord, ...]
+    epochs: tuple[Mapping[str, Any], ...]
+    checkpoints: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as ``--json`` prints it."""
+        return self.record.to_dict() | {
+            "runs": [asdict(run) for run in self.runs],
+            "tries": [asdict(attempt) for attempt in self.attempts],
+            "history": [dict(row) for row in self.epochs],
+            "checkpoints": list(self.checkpoints),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

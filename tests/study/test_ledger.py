@@ -52,6 +52,36 @@ def test_the_last_report_completes_a_trial_with_its_last_value(url: str, space: 
     ]
 
 
+def test_an_ending_tells_the_seconds_that_the_database_has(url: str, space: Space) -> None:
+    """Of all attempts together, also of one that another driver lost."""
+    told: list[Event] = []
+    ledger = new_ledger(url, space)
+    first = asked(ledger)
+    ledger.report(first.trial, first.attempt, progress(1, 0.2))
+    ledger.interrupt(first.trial, first.attempt)
+    second = asked(ledger)
+    assert (second.trial, second.attempt) == (first.trial, 2)
+    ledger.report(second.trial, second.attempt, progress(2, 0.3))
+    abandon(ledger)
+    with resumed_ledger(url) as ledger:
+        ledger._listener = told.append
+        third = asked(ledger)
+        assert (third.trial, third.attempt) == (first.trial, 3)
+        for epoch in (3, 4):
+            ledger.report(third.trial, third.attempt, progress(epoch, 0.5))
+        other = asked(ledger)
+        ledger.fail(other.trial, other.attempt, DIVERGED)
+    database = Database.open(url)
+    stored = {record.number: record.seconds for record in queries.trial_records(database, "scripted")}
+    database.close()
+    endings = {event.number: event.seconds for event in told if isinstance(event, Closed)}
+    assert endings == {number: stored[number] for number in endings}
+    assert len(endings) == 2
+    seconds = [row[0] for row in rows(url, "SELECT seconds FROM qpsearch_attempts WHERE trial_id = 1 ORDER BY number")]
+    assert (len(seconds), sum(seconds)) == (3, endings[first.trial])
+    assert min(seconds) > 0
+
+
 def test_a_configuration_is_an_object_and_written_as_text_once(
     url: str, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:

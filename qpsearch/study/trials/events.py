@@ -24,9 +24,22 @@ class StudyOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatching:
-    """Trials are about to be placed; ``how`` says in words how many at once, and on what."""
+    """Trials are about to be placed.
+
+    Attributes:
+        how: How many at once, and on what, in words.
+        slots: How many at once.
+    """
 
     how: str
+    slots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparing:
+    """What takes its time before trials are placed, such as ``starting Ray``."""
+
+    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +90,23 @@ class Reported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
-    """A trial ended."""
+    """A trial ended.
+
+    Attributes:
+        number: The trial's number.
+        state: What it ended as: ``COMPLETE``, ``PRUNED`` or ``FAIL``.
+        value: The objective's, as the database has it.
+        reason: Why it failed, else None.
+        detail: The failure's message, else None.
+        seconds: How long its attempts ran, all together: what the database has of them.
+    """
 
     number: int
     state: str
     value: float | None
     reason: str | None
     detail: str | None
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +158,7 @@ class StorageBack:
 
 Event = (
     StudyOpened
+    | Preparing
     | Dispatching
     | Noted
     | Waiting

@@ -105,6 +105,7 @@ class OpenTrial:
         placed: Whether the current attempt's place is recorded.
         deaths: Attempts in a row whose worker died before it had recorded an epoch.
         began: When the current attempt began, by this driver's monotonic clock.
+        earlier_s: Seconds of the attempts before that one, as the database had them when it began.
     """
 
     number: int
@@ -118,6 +119,7 @@ class OpenTrial:
     placed: bool = False
     deaths: int = 0
     began: float = 0.0
+    earlier_s: float = 0.0
 
     @property
     def stratum(self) -> str:

@@ -128,6 +128,12 @@ def end_attempt(
     )
 
 
+def attempted_s(connection: Connection, trial_id: int) -> float:
+    """Return how long a trial's attempts ran, all together."""
+    own = select(attempts.c.seconds).where(attempts.c.trial_id == trial_id).order_by(attempts.c.number)
+    return float(sum(connection.execute(own).scalars()))
+
+
 def end_attempts_of(connection: Connection, lease_id: int, now: float, revision: int) -> None:
     """End what is still open of a driver's attempts when it leaves."""
     own = (attempts.c.lease_id == lease_id) & attempts.c.ending.is_(None)
