@@ -63,7 +63,7 @@ def read_foreign(url: str, name: str) -> Foreign:
     """
     database = Database(url)
     if database.file is not None and not database.file.exists():
-        raise StorageError(f"{database.file}: no database there.")
+        raise StorageError(f"{database.file.absolute()}: no database there.")
     if not {"studies", "version_info"} <= set(database.read(lambda c: inspect(c).get_table_names())):
         raise StudyNotFound(f"{database.shown}: holds no studies of Optuna's.")  # and shall not get its tables
 

@@ -33,14 +33,14 @@ REFUSED = [
     (("run", "range.yaml"), "range.yaml:12:26: training.optimizer.sgd.lr: a log range needs 0 < low < high"),
     (("space", "check", "typo.yaml"), "typo.yaml:13:19: search.sampler: unknown sampler 'tep'"),
     (("run", "good.yaml", "--study", "a/b"), "--study: 'a/b' cannot name a study"),
-    (("run", "good.yaml", "--storage", "here.db"), "'here.db': is not a database URL. Expected sqlite:///"),
+    (("run", "good.yaml", "--storage", "here"), "'here': is not a database URL. Expected a file such as studies/qp"),
     (
         ("run", "good.yaml", "--storage", "postgresql+psycopg://me:secret@127.0.0.1:9/x"),
         "postgresql+psycopg://me:***@127.0.0.1:9/x: ",
     ),
     (
         ("run", "good.yaml", "--storage", "postgresql+psycopg://me:secret/x"),
-        "--storage: is not a database URL. Expected sqlite:///",
+        "--storage: is not a database URL. Expected a file such as studies/qpsearch.db, or postgresql",
     ),
     (
         ("run", "good.yaml", "--storage", "postgresql+psycopg://me:se@cret@127.0.0.1:9/x"),

@@ -38,6 +38,7 @@ POSTGRES: Final = {
     "keepalives_count": 2,
     "tcp_user_timeout": 20000,
 }
+FILE_NAMES: Final = (".db", ".sqlite", ".sqlite3")
 LOCK_KEY: Final = 0x717073  # "qps"
 SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # one state for all queries
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -91,7 +92,8 @@ class Database:
         database = cls(url)
         if database.file is not None and not database.file.exists():
             raise StorageError(
-                f"{database.file}: no study database there. 'qpsearch run SPACE' makes one; --storage names another."
+                f"{database.file.absolute()}: no study database there. 'qpsearch run SPACE' makes one; "
+                "--storage names another."
             )
         return database._ready(database._check)
 
@@ -236,6 +238,13 @@ def _migrate(connection: Connection) -> None:
 
 
 def _parse(url: str) -> Any:
+    """Return a URL, also of a path to an SQLite file.
+
+    Raises:
+        StorageError: It is neither.
+    """
+    if _is_path(url):
+        return URL.create("sqlite", database=str(Path(url).expanduser()))
     try:
         parsed = make_url(url)
         if "@" in (parsed.host or ""):
@@ -244,8 +253,16 @@ def _parse(url: str) -> Any:
     except (ArgumentError, ValueError):
         shown = repr(url) if _is_harmless(url) else "--storage"
         raise StorageError(
-            f"{shown}: is not a database URL. Expected sqlite:///studies/qpsearch.db or postgresql+psycopg://user@host/name."
+            f"{shown}: is not a database URL. Expected a file such as studies/qpsearch.db, or postgresql+psycopg://user@host/name."
         ) from None
+
+
+def _is_path(given: str) -> bool:
+    """Whether a text names an SQLite file: one that is there, or may be made by that name."""
+    if "://" in given or given.startswith("sqlite:"):
+        return False
+    path = Path(given).expanduser()
+    return path.suffix in FILE_NAMES or path.is_file()
 
 
 def _is_harmless(url: str) -> bool:
