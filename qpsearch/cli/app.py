@@ -6,13 +6,14 @@ from typing import Annotated, Final
 import typer
 
 import qpsearch
+from qpsearch.cli.commands import Commands, add, add_group
 
 # The command or group of commands, the file that holds it, and its name there; ``app`` is a group.
 COMMANDS: Final = (
     ("run", "run", "run"),
     ("resume", "run", "resume"),
     ("status", "results", "status"),
-    ("trials", "results", "trials"),
+    ("trials", "trials", "trials"),
     ("best", "results", "best"),
     ("importance", "results", "importance"),
     ("evaluate", "evaluate", "evaluate"),
@@ -22,6 +23,15 @@ COMMANDS: Final = (
     ("studies", "studies", "app"),
     ("space", "spaces", "app"),
     ("model", "models", "app"),
+)
+
+EPILOG: Final = (
+    "Examples:",
+    "qpsearch run digits                 search a space that comes with qpsearch",
+    "qpsearch status digits              how far it is, also while it runs",
+    "qpsearch trials digits --top 5      the best five",
+    "qpsearch run --help                 more about a command, and examples",
+    "qpsearch --install-completion       let the shell complete commands and names",
 )
 
 
@@ -51,16 +61,15 @@ def make_app(asked: str | None = None) -> typer.Typer:
     """Return the command line with one command, or with all where that one is not known."""
     app = typer.Typer(
         help="Search residual, quotient and product-unit networks: does a block help, where, and how sure is that.",
+        epilog="\n".join(EPILOG),
         no_args_is_help=True,
-        add_completion=False,
+        cls=Commands,
+        context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
     )
     app.callback()(_options)
     known = [command for command in COMMANDS if command[0] == asked]
     for name, file, function in known or COMMANDS:
         found = getattr(import_module(f"qpsearch.cli.{file}"), function)
-        if function == "app":
-            app.add_typer(found, name=name)
-        else:
-            app.command(name)(found)
+        (add_group if function == "app" else add)(app, name, found)
     return app

@@ -1,17 +1,25 @@
 """Tables and lines on a terminal, or in a pipe, where nothing is 80 columns wide."""
 
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 PIPE_WIDTH: Final = 200
+GAP: Final = "  "
+
+Cell = str | Text
 
 
 def open_console(*, soft_wrap: bool = False) -> Console:
     """Return a console that keeps whole rows in a pipe; with ``soft_wrap`` it leaves long lines to the terminal."""
     console = Console(highlight=False, soft_wrap=soft_wrap)
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
     return console
 
@@ -22,3 +30,80 @@ def open_table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
     return table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a table whose rows are one line each.
+
+    Attributes:
+        title: Its heading.
+        is_number: Whether its cells end at the right.
+        spare: Where the columns do not fit beside each other, those with the highest number are left out first; one
+            with 0 stays.
+    """
+
+    title: str
+    is_number: bool = False
+    spare: int = 0
+
+
+def print_rows(
+    console: Console, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, is_whole: bool = False
+) -> list[str]:
+    """Print a table with one line a row, as wide as the console; return titles of the columns that were left out.
+
+    Args:
+        console: Where.
+        columns: What each cell of a row is.
+        rows: The cells.
+        is_whole: Leave nothing out, however long the lines are.
+    """
+    lines, left_out = table_lines(columns, rows, None if is_whole else console.width)
+    for line in lines:
+        print_line(console, line, is_whole=is_whole)
+    return left_out
+
+
+def table_lines(
+    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int | None
+) -> tuple[list[Text], list[str]]:
+    """Return a table's lines, its headings first, and titles of the columns that were left out.
+
+    Args:
+        columns: What each cell of a row is.
+        rows: The cells.
+        width: What the lines should fit in; None for any.
+    """
+    widths = [
+        max([cell_len(column.title), *(cell_len(str(row[index])) for row in rows)])
+        for index, column in enumerate(columns)
+    ]
+    kept = list(range(len(columns)))
+    while width is not None and sum(widths[index] for index in kept) + len(GAP) * (len(kept) - 1) > width:
+        last = max(kept, key=lambda index: (columns[index].spare, index))
+        if not columns[last].spare:
+            break
+        kept.remove(last)
+    titles: list[Cell] = [Text(column.title, style="bold") for column in columns]
+    lines = []
+    for row in [titles, *rows]:
+        line = Text(GAP).join(_padded(row[index], widths[index], columns[index].is_number) for index in kept)
+        line.rstrip()
+        lines.append(line)
+    return lines, [column.title for index, column in enumerate(columns) if index not in kept]
+
+
+def print_line(console: Console, line: Text, *, is_whole: bool = False) -> None:
+    """Print a line that does not wrap: what does not fit is cut, unless it shall be whole."""
+    console.print(line, no_wrap=True, overflow="ignore" if is_whole else "ellipsis", crop=not is_whole, soft_wrap=False)
+
+
+def _padded(cell: Cell, width: int, is_number: bool) -> Text:
+    text = cell.copy() if isinstance(cell, Text) else Text(cell)
+    missing = width - text.cell_len
+    if is_number:
+        text.pad_left(missing)
+    else:
+        text.pad_right(missing)
+    return text

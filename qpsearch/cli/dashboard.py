@@ -18,7 +18,12 @@ def dashboard(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8080,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Open Optuna's dashboard on the database, also while studies run. Ctrl-C ends it."""
+    """Open Optuna's dashboard on the database, also while studies run. Ctrl-C ends it.
+
+    Examples:
+        qpsearch dashboard
+        qpsearch dashboard --port 8081 --storage other.db
+    """
     from qpsearch.study.storage.database import Database
 
     database = Database.open(storage)

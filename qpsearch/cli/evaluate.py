@@ -5,23 +5,29 @@ import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from rich.text import Text
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.cli.console import open_console, open_table
+from qpsearch.cli.console import Cell, Column, open_console, print_line, table_lines
 from qpsearch.cli.options import (
     Json,
     Storage,
     StudyArgument,
     print_json,
 )
+from qpsearch.cli.shown import BlockNames
 from qpsearch.errors import UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder, has_gpu, prepare_data
 
 if TYPE_CHECKING:
     from qpsearch.study.queries import KeptRun
+
+
+BLOCKS_WIDTH: Final = 24  # of a column; longer ones by initials
+HEAD: Final = ("trial", "blocks", "runs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +36,14 @@ class Tested:
 
     Attributes:
         trial: Its number.
-        blocks: The kinds of block of its stages.
+        stages: The kind of block of each stage.
         seeds: Of its runs.
         accuracies: By level of noise, of each run.
         to_target: Epochs that each run took to reach the target on validation images; None for never.
     """
 
     trial: int
-    blocks: str
+    stages: tuple[str, ...]
     seeds: tuple[int, ...]
     accuracies: dict[float, list[float]]
     to_target: tuple[int | None, ...]
@@ -62,7 +68,13 @@ def evaluate(
     storage: Storage = DEFAULT_STORAGE,
     as_json: Json = False,
 ) -> None:
-    """Evaluate trained networks on the test images: for the last word about what is chosen, not for choosing."""
+    """Evaluate trained networks on the test images: for the last word about what is chosen, not for choosing.
+
+    Examples:
+        qpsearch evaluate digits
+        qpsearch evaluate digits --trial 3 --trial 7 --noise poisson:0.05
+        qpsearch evaluate digits --target 0.95
+    """
     from qpsearch.study import queries
     from qpsearch.study.storage.database import Database
 
@@ -125,7 +137,7 @@ def _tested(
     ]
     return Tested(
         trial=runs[0].trial,
-        blocks=" ".join(stage.block for stage in config.network.stages),
+        stages=tuple(stage.block for stage in config.network.stages),
         seeds=tuple(run.seed for run in runs),
         accuracies=found,
         to_target=tuple(reached),
@@ -135,7 +147,7 @@ def _tested(
 def _row(tested: Tested) -> dict[str, Any]:
     return {
         "trial": tested.trial,
-        "blocks": tested.blocks,
+        "blocks": " ".join(tested.stages),
         "seeds": tested.seeds,
         "accuracies": [
             {
@@ -151,19 +163,33 @@ def _row(tested: Tested) -> dict[str, Any]:
 
 
 def _print(study: str, tested: list[Tested], levels: list[float], target: float | None) -> None:
-    console = open_console(soft_wrap=True)
+    console = open_console()
     console.print(f"study {study}: accuracy on test images, mean (sd over runs)")
-    to_target = [f"epochs to {target:g} (validation)"] if target is not None else []
-    table = open_table(
-        "trial", "blocks", "runs", *(f"poisson:{level:g}" if level else "clean" for level in levels), *to_target
-    )
+    titles = [f"poisson:{level:g}" if level else "clean" for level in levels]
+    names = BlockNames([each.stages for each in tested], BLOCKS_WIDTH)
+    lengths = [] if target is None else [f"epochs to {target:g}"]
+    beside: list[list[Cell]] = []
+    below: list[list[Cell]] = []  # a line for each level of noise
     for each in tested:
+        front = [str(each.trial), names.of(each.stages), str(len(each.seeds))]
         cells = [f"{statistics.mean(values):.4f} ({_spread(values)})" for values in each.accuracies.values()]
-        table.add_row(
-            str(each.trial), each.blocks, str(len(each.seeds)), *cells, *([_epochs(each)] if to_target else [])
-        )
-    console.print(table)
+        reached = [_epochs(each)] if lengths else []
+        beside.append([*front, *cells, *reached])
+        below += [[*front, title, cell, *reached] for title, cell in zip(titles, cells, strict=True)]
+    lines, _ = table_lines(_columns(*HEAD, *titles, *lengths), beside, None)
+    if max(line.cell_len for line in lines) > console.width:
+        lines, _ = table_lines(_columns(*HEAD, "noise", "accuracy", *lengths), below, None)
+    for line in lines:
+        print_line(console, line)
+    if names.legend:
+        print_line(console, Text(f"blocks: {names.legend}"))
+    if target is not None:
+        console.print(f"epochs to {target:g}: until validation accuracy was first that high")
     console.print("Each look at the test images for choosing makes them validation images.")
+
+
+def _columns(*titles: str) -> list[Column]:
+    return [Column(title=title) for title in titles]
 
 
 def _sd(values: list[float]) -> float:
@@ -179,8 +205,4 @@ def _epochs(tested: Tested) -> str:
     if not reached:
         return "never reached"
     text = f"{statistics.median(reached):g}"
-    return (
-        text
-        if len(reached) == len(tested.to_target)
-        else f"{text}; {len(reached)} of {len(tested.to_target)} runs reached it"
-    )
+    return text if len(reached) == len(tested.to_target) else f"{text} ({len(reached)} of {len(tested.to_target)} runs)"

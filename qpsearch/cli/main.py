@@ -3,17 +3,25 @@
 import os
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Final
 
 from qpsearch.errors import QpsearchError, SpaceError, UserError
 
 INTERRUPTED: Final = 130
+PROGRAM: Final = "qpsearch"
+COMPLETES: Final = "_QPSEARCH_COMPLETE"  # a shell sets it at a tab
 
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 the run failed, 2 your file or flag, 130 interrupted."""
     try:
         words = sys.argv[1:] = _without_imports(sys.argv[1:])
+        if COMPLETES in os.environ:
+            from qpsearch.cli.app import make_app
+            from qpsearch.cli.completion import asked_command
+
+            make_app(asked_command())(prog_name=PROGRAM)
         if "QPSEARCH_IMPORT" in os.environ or entry_points(group="qpsearch.blocks"):
             from qpsearch.architecture.plugins import load_everything
 
@@ -25,7 +33,7 @@ def main() -> None:
         else:
             from qpsearch.cli.app import make_app
 
-            make_app(words[0] if words else None)()
+            make_app(words[0] if words else None)(prog_name=PROGRAM)
     except QpsearchError as error:
         place = "" if isinstance(error, SpaceError) else "qpsearch: "  # FILE:LINE:COLUMN comes first, for editors
         print(f"{place}{error}", file=sys.stderr)
@@ -49,6 +57,9 @@ def _without_imports(words: list[str]) -> list[str]:
         value = value or next(given, "")
         if not value:
             raise UserError("--import: names no module. Expected --import MODULE, or a file such as ./blocks.py.")
+        path = Path(value)
+        if path.suffix == ".py" and path.stem.isidentifier() and not path.is_file():
+            raise UserError(f"--import {value}: there is no file {path.absolute()}. Expected one such as ./blocks.py.")
         os.environ["QPSEARCH_IMPORT"] = ",".join(filter(None, [os.environ.get("QPSEARCH_IMPORT"), value]))
     return rest
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.text import Text
 
 from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import Network
@@ -16,9 +17,10 @@ from qpsearch.architecture.paper_rules import PAPER_RULES, PaperRule, yaml_text
 from qpsearch.architecture.plugins import blamed
 from qpsearch.architecture.resolve import check_shapes
 from qpsearch.architecture.variations import one_at_a_time
-from qpsearch.cli.console import open_console, open_table
+from qpsearch.cli.console import Column, open_console, open_table, print_line, print_rows
 from qpsearch.cli.options import Json, print_json
 from qpsearch.cli.rules_table import described, markdown, short, values_of
+from qpsearch.cli.shown import short_number
 from qpsearch.errors import Infeasible, UserError, nearest
 from qpsearch.space.schema.fields import REQUIRED
 from qpsearch.vocabulary import Precision
@@ -51,22 +53,40 @@ Width = Annotated[int | None, typer.Option(min=1, max=2048, help="Channels of th
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """Show the named networks with their costs."""
+    """Show the named networks with their costs.
+
+    Examples:
+        qpsearch model list
+    """
     rows = [(name, source, named_network(name)) for name, source in list_networks()]
     if as_json:
         print_json(
             {"models": [{"name": name} | asdict(cost(network)) | {"source": source} for name, source, network in rows]}
         )
         return
-    table = open_table("name", ">parameters", ">MACs", ">activations", ">layers", "source")
-    for name, source, network in rows:
-        table.add_row(name, *_costs(cost(network)), str(network.layers), source)
-    open_console(soft_wrap=True).print(table)
+    columns = [
+        Column(title="name"),
+        Column(title="layers", is_number=True),
+        *(Column(title=title, is_number=True) for title in ("params", "MACs", "memory")),
+        Column(title="source"),
+    ]
+    found = [
+        [name, str(network.layers), *_short_costs(cost(network)), source.removesuffix("; ImageNet shape")]
+        for name, source, network in rows
+    ]
+    console = open_console()
+    print_rows(console, columns, found)
+    print_line(console, Text("MACs and memory (of activations) are for one image; exact: qpsearch model show NAME"))
 
 
 @app.command("show")
 def show(name: NetworkName, classes: Classes = None, width: Width = None, as_json: Json = False) -> None:
-    """Show a network layer by layer: shapes, parameters, multiply-accumulates, activation bytes of one image."""
+    """Show a network layer by layer: shapes, parameters, multiply-accumulates, activation bytes of one image.
+
+    Examples:
+        qpsearch model show quotient44
+        qpsearch model show resnet18 --classes 100
+    """
     from qpsearch.models.summary import layers_of
 
     network = named_network(name, classes=classes, width=width)
@@ -93,7 +113,12 @@ def rules(
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the papers' design rules: the setting of a space file for each, its values, and what is not known."""
+    """Show the papers' design rules: the setting of a space file for each, its values, and what is not known.
+
+    Examples:
+        qpsearch model rules
+        qpsearch model rules --markdown
+    """
     if as_json:
         print_json({"rules": list(map(_rule, PAPER_RULES))})
         return
@@ -126,6 +151,10 @@ def audit(
     """Train on noise, and see whether everything stays finite: at all scales, in both modes, in float32 and bfloat16.
 
     Exits with 1 where something of the network itself did not.
+
+    Examples:
+        qpsearch model audit quotient44
+        qpsearch model audit pure20 --steps 0,10 --precisions float32
     """
     network = _resized(named_network(name), size)
     counts, spreads = _numbers(steps, "steps", int), _numbers(scales, "scales", float)
@@ -273,6 +302,10 @@ def _rule(rule: PaperRule) -> dict[str, Any]:
         "not_recovered": rule.open or None,
         "note": rule.note or None,
     }
+
+
+def _short_costs(total: Cost) -> tuple[str, str, str]:
+    return short_number(total.parameters), short_number(total.macs), f"{total.activation_bytes / 2**20:.1f} MiB"
 
 
 def _costs(total: Cost) -> tuple[str, str, str]:

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from qpsearch.cli.completion import DEFAULT_STORAGE as DEFAULT_STORAGE
+from qpsearch.cli.completion import space_names, study_names
 from qpsearch.errors import UserError
 
 Storage = Annotated[
@@ -13,12 +15,18 @@ Storage = Annotated[
     typer.Option(
         envvar="QPSEARCH_STORAGE",
         metavar="URL",
-        help="Study database: sqlite:///FILE or postgresql+psycopg://...",
+        help="Study database: FILE.db or postgresql+psycopg://...",
         show_default=True,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-StudyArgument = Annotated[str, typer.Argument(help="Name of a study in the database.", metavar="STUDY")]
+StudyArgument = Annotated[
+    str, typer.Argument(help="Name of a study in the database.", metavar="STUDY", autocompletion=study_names)
+]
+SpaceArgument = Annotated[
+    str,
+    typer.Argument(help="A space file, or the name of a shipped space.", metavar="SPACE", autocompletion=space_names),
+]
 
 
 def checked_name(study: str | None, given: str = "--study") -> str | None:

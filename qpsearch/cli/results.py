@@ -1,35 +1,46 @@
-"""Commands that read a study: ``status``, ``trials``, ``best``, ``importance``."""
+"""Commands that read a study: ``status``, ``best``, ``importance``."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from qpsearch.cli.console import open_console, open_table
-from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
-from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.runner.progress import duration
+from qpsearch.cli.completion import study_names
+from qpsearch.cli.console import Cell, Column, open_console, open_table, print_line, print_rows
+from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyArgument, print_json
+from qpsearch.cli.progress import duration
+from qpsearch.cli.shown import WORDS, BlockNames, cost_title, in_words, scalar, score, short_number, state_of
 from qpsearch.space.space import Objective
 from qpsearch.study.records import StudySummary, TrialRecord
-from qpsearch.vocabulary import Evaluator, Scalar
+from qpsearch.vocabulary import Evaluator
 
 if TYPE_CHECKING:
     from qpsearch.analysis.importance import ImportanceTable
 
-STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
+ENDINGS = ("COMPLETE", "PRUNED", "FAIL")
+SHOWN_S = 0.5  # a column of less is left out
 LITTLE = 0.1  # R^2 below which importances are doubted
 
 
 def status(
     study: Annotated[
-        str | None, typer.Argument(help="Name of a study; without it all are listed.", metavar="[STUDY]")
+        str | None,
+        typer.Argument(help="Name of a study; without it all are listed.", metavar="STUDY", autocompletion=study_names),
     ] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="Show every column; lines may be long.")] = False,
     storage: Storage = DEFAULT_STORAGE,
     as_json: Json = False,
 ) -> None:
-    """Say how far a study is, or list all studies."""
+    """Say how far a study is, or list all studies.
+
+    Examples:
+        qpsearch status
+        qpsearch status digits
+    """
     from qpsearch.study import queries
     from qpsearch.study.storage.database import Database
 
@@ -45,50 +56,21 @@ def status(
             }
         )
         return
-    table = open_table("study", "done", *(state.lower() for state in STATES), "best", "trained", "driver")
-    for summary in summaries:
-        done = sum(count for state, count in summary.counts.items() if state != "RUNNING")
-        best = f"{summary.best.value:.4f} (trial {summary.best.number})" if summary.best else "-"
-        counts = [str(summary.counts.get(state, 0)) for state in STATES]
-        table.add_row(
-            summary.name,
-            f"{done}/{summary.budget.trials}",
-            *counts,
-            best,
-            duration(summary.seconds),
-            ", ".join(summary.drivers) or "none",
-        )
     console = open_console()
-    console.print(table)
+    _print_studies(console, summaries, wide=wide)
     for problem in filter(None, (summary.problem for summary in summaries)):
         console.print(problem, soft_wrap=True)
     for summary in summaries if study is not None else []:
         _print_details(console, summary, running)
 
 
-def trials(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
-    """List a study's trials."""
-    from qpsearch.study import queries
-    from qpsearch.study.storage.database import Database
-
-    database = Database.open(storage)
-    records = queries.trial_records(database, study)
-    if as_json:
-        print_json({"study": study, "trials": [record.to_dict() for record in records]})
-        return
-    metric, *costs = [each.metric.value for each in queries.space_of(database, study).search.objectives]
-    table = open_table("trial", "state", metric, *costs, "epochs", "seconds", "what was chosen, or why it failed")
-    for record in records:
-        values = [f"{record.value:.4f}" if record.value is not None else "-"]
-        values += [f"{value:,.0f}" for value in record.values[1:]] or ["-"] * len(costs)
-        table.add_row(
-            str(record.number), record.state, *values, str(record.epochs), f"{record.duration_s:.1f}", _choices(record)
-        )
-    open_console().print(table)
-
-
 def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
-    """Show the best complete trial so far; of several objectives, the Pareto front."""
+    """Show the best complete trial so far; of several objectives, the Pareto front.
+
+    Examples:
+        qpsearch best digits
+        qpsearch best tradeoff --json
+    """
     from qpsearch.errors import UserError
     from qpsearch.study import queries
     from qpsearch.study.storage.database import Database
@@ -108,7 +90,7 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
         raise UserError(f"study {study!r} has no complete trial yet. How far it is: qpsearch status {study}.")
     complete = sum(record.state == "COMPLETE" for record in records)
     if front:
-        _print_front(front, objectives, complete)
+        _print_front(study, front, objectives, complete)
         return
     runs = queries.run_scores(database, study, found.number)
     print(f"trial {found.number}: {objective.metric} {found.value:.4f} on validation images,")
@@ -118,17 +100,25 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
     print(f"seeds: {', '.join(str(seed) for seed, _ in runs)}")
     width = max(len(name) for name in found.params) if found.params else 0
     for name, value in found.params.items():
-        print(f"  {name:<{width}}  {_shown(value)}")
+        print(f"  {name:<{width}}  {scalar(value)}")
 
 
-def _print_front(front: list[TrialRecord], objectives: tuple[Objective, ...], complete: int) -> None:
+def _print_front(study: str, front: list[TrialRecord], objectives: tuple[Objective, ...], complete: int) -> None:
     console = open_console()
     console.print(f"Pareto front: {len(front)} of {complete} complete trials")
-    table = open_table("trial", *(f"{each.metric} ({each.direction})" for each in objectives), "what was chosen")
-    for record in front:
-        score, *costs = record.values
-        table.add_row(str(record.number), f"{score:.4f}", *(f"{value:,.0f}" for value in costs), _choices(record))
-    console.print(table)
+    first, *costs = objectives
+    columns = [
+        Column(title="trial", is_number=True),
+        Column(title=first.metric, is_number=True),
+        *(Column(title=cost_title(each.metric), is_number=True) for each in costs),
+        Column(title="what was chosen"),
+    ]
+    rows = [
+        [str(record.number), score(record.value), *map(short_number, record.values[1:]), _choices(record)]
+        for record in front
+    ]
+    print_rows(console, columns, rows)
+    console.print(f"all of one trial: qpsearch trials {study} {front[0].number}")
     console.print("Scores are of one search on validation images: optimistic until trained again on fresh seeds.")
 
 
@@ -145,7 +135,12 @@ def importance(
     storage: Storage = DEFAULT_STORAGE,
     as_json: Json = False,
 ) -> None:
-    """Say which parameters decide, how surely, and draw it."""
+    """Say which parameters decide, how surely, and draw it.
+
+    Examples:
+        qpsearch importance digits
+        qpsearch importance digits --evaluator ped-anova --output page.html
+    """
     from qpsearch.analysis.figures import importance_bars
     from qpsearch.analysis.importance import importance as judge
     from qpsearch.analysis.page import write_page
@@ -186,29 +181,78 @@ def _notes(table: "ImportanceTable") -> tuple[str, ...]:
     return (*notes, *(f"left out: {reason}" for reason in table.left_out))
 
 
+def _print_studies(console: Console, summaries: Sequence[StudySummary], *, wide: bool) -> None:
+    columns = [
+        Column(title="study"),
+        Column(title="now"),
+        Column(title="trials", is_number=True),
+        Column(title="complete", is_number=True, spare=3),
+        Column(title="pruned", is_number=True, spare=4),
+        Column(title="failed", is_number=True, spare=2),
+        Column(title="best (trial)", is_number=True, spare=1),
+        Column(title="trained", is_number=True, spare=5),
+        *([Column(title="driver")] if wide else []),
+    ]
+    rows: list[list[Cell]] = [
+        [
+            summary.name,
+            _now(summary),
+            f"{_ended(summary)}/{summary.budget.trials}",
+            *(str(summary.counts.get(state, 0)) for state in ENDINGS),
+            f"{score(summary.best.value)} ({summary.best.number})" if summary.best else "-",
+            duration(summary.seconds),
+            *([", ".join(summary.drivers) or "none"] if wide else []),
+        ]
+        for summary in summaries
+    ]
+    left_out = print_rows(console, columns, rows, is_whole=wide)
+    if left_out:
+        print_line(console, Text(f"not shown, since the terminal is too narrow: {', '.join(left_out)}; see --wide"))
+
+
+def _ended(summary: StudySummary) -> int:
+    return sum(count for state, count in summary.counts.items() if state != "RUNNING")
+
+
+def _now(summary: StudySummary) -> Text:
+    """Say whether a study runs: trials that are open without a driver wait for the next."""
+    count = summary.counts.get("RUNNING", 0)
+    if summary.drivers:
+        word, key = "running", "RUNNING"
+    elif count:
+        word, key = "waiting", "WAITING"
+    elif _ended(summary) >= summary.budget.trials:
+        return Text("finished", style=WORDS["COMPLETE"][1])
+    else:
+        return Text("stopped", style=WORDS["WAITING"][1])
+    return Text(f"{count} {word}" if count else word, style=WORDS[key][1])
+
+
 def _print_details(console: Console, summary: StudySummary, running: list[TrialRecord]) -> None:
     goals = ", ".join(f"{each.direction} {each.metric}" for each in summary.objectives) or "objective unknown"
-    console.print(f"{goals}; sampler {summary.sampler}, pruner {summary.pruner}", soft_wrap=True)
-    console.print(f"spent: {_spent(summary)}", soft_wrap=True)
+    console.print(f"{goals}; sampler {summary.sampler}, pruner {summary.pruner}")
+    console.print(f"spent: {_spent(summary)}")
+    if summary.drivers:
+        console.print(f"driver: {', '.join(summary.drivers)}")
+    elif running or _ended(summary) < summary.budget.trials:
+        console.print(f"driver: none; to go on: qpsearch resume {summary.name}")
     _print_accounts(console, summary)
     if summary.failures:
         console.print("failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(summary.failures.items())))
     if summary.infeasible:
         console.print(f"infeasible draws, not trials: {summary.infeasible}")
     for record in running:
-        state = "runs" if summary.drivers else "waits for 'qpsearch resume'"
+        epochs = f"{record.epochs} epoch{'s' * (record.epochs != 1)} so far"
         console.print(
-            f"trial {record.number} {state}: {record.epochs} epochs so far, {record.place or 'not placed yet'}",
-            soft_wrap=True,
+            f"trial {record.number} {WORDS[state_of(record)][0]}: {epochs}, {record.place or 'not placed yet'}",
         )
 
 
 def _spent(summary: StudySummary) -> str:
     """Return what was spent of each bound."""
     budget = summary.budget
-    ended = sum(count for state, count in summary.counts.items() if state != "RUNNING")
     bounds = [
-        (f"{ended}", f"{budget.trials}", "trials"),
+        (f"{_ended(summary)}", f"{budget.trials}", "trials"),
         (f"{summary.epochs}", None if budget.epochs is None else f"{budget.epochs}", "epochs"),
         (duration(summary.wall_s), None if budget.seconds is None else duration(budget.seconds), "of wall time"),
         (
@@ -217,36 +261,42 @@ def _spent(summary: StudySummary) -> str:
             "GPU hours",
         ),
     ]
+    if not summary.gpu_s and budget.gpu_seconds is None:
+        del bounds[-1]
     return ", ".join(f"{spent}{'' if bound is None else f' of {bound}'} {unit}" for spent, bound, unit in bounds)
 
 
 def _print_accounts(console: Console, summary: StudySummary) -> None:
     """Print where the time went, by kinds of block."""
-    kinds = ("complete", "running", "pruned", "failed", "repeated")
-    table = open_table("blocks", "trials", *kinds[:-1], "repeated after a crash")
-    for account in summary.accounts:
-        seconds = asdict(account)
-        table.add_row(account.blocks, str(account.trials), *(duration(seconds[f"{kind}_s"]) for kind in kinds))
-    console.print(table)
+    if not summary.accounts:
+        return
+    titles = {"complete": "complete", "running": "running" if summary.drivers else "waiting", "pruned": "pruned"}
+    titles |= {"failed": "failed", "repeated": "repeated"}
+    seconds = [asdict(account) for account in summary.accounts]
+    kinds = [kind for kind in titles if kind == "complete" or any(own[f"{kind}_s"] >= SHOWN_S for own in seconds)]
+    networks = [account.blocks.split(" + ") for account in summary.accounts]
+    names = BlockNames(networks, console.width - 10 * (len(kinds) + 1), " + ")
+    columns = [Column(title="blocks"), Column(title="trials", is_number=True)]
+    columns += [Column(title=titles[kind], is_number=True) for kind in kinds]
+    console.print("where the time went, by blocks and by what became of the trials:")
+    rows = [
+        [names.of(blocks), str(account.trials), *(duration(own[f"{kind}_s"]) for kind in kinds)]
+        for blocks, account, own in zip(networks, summary.accounts, seconds, strict=True)
+    ]
+    print_rows(console, columns, rows)
+    if names.legend:
+        print_line(console, Text(f"blocks: {names.legend}"))
+    if "repeated" in kinds:
+        console.print("repeated: work that was lost with its worker or driver, and was done again")
 
 
 def _choices(record: TrialRecord) -> str:
-    if record.reason is not None:
-        last = (record.detail or "").strip().splitlines()
-        return f"{record.reason}: {last[-1] if last else ''}"
-    blocks = [stage.block for stage in record.config.network.stages]
     others = [
-        f"{name.rsplit('.', 1)[-1]} {_shown(value)}"
+        f"{name.rsplit('.', 1)[-1]} {scalar(value)}"
         for name, value in record.params.items()
         if not name.endswith(".block")
     ]
-    return "; ".join(filter(None, (" / ".join(blocks), ", ".join(others))))
-
-
-def _shown(value: Scalar) -> str:
-    if value is None:
-        return "none"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "; ".join(filter(None, (in_words(record.stages), ", ".join(others))))
 
 
 def _summary_dict(summary: StudySummary) -> dict[str, Any]:

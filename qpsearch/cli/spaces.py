@@ -1,6 +1,7 @@
 """``qpsearch space ...``: files, without running anything."""
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -8,23 +9,28 @@ import typer
 
 from qpsearch.architecture.candidates import check_feasible
 from qpsearch.cli.check import check as check_and_print
-from qpsearch.cli.options import Json, print_json
+from qpsearch.cli.completion import space_names
+from qpsearch.cli.console import open_console
+from qpsearch.cli.files import open_space
+from qpsearch.cli.options import Json, SpaceArgument, print_json
 from qpsearch.errors import SpaceError, UserError
-from qpsearch.space import diff, find_space, json_schema, load_space, shipped
+from qpsearch.space import diff, find_space, json_schema, shipped
 
 app = typer.Typer(help="Look at space files.", no_args_is_help=True)
 
-SpaceName = Annotated[str, typer.Argument(help="A space file, or the name of a shipped space.", metavar="SPACE")]
-
 
 @app.command("check")
-def check(space: SpaceName, as_json: Json = False) -> None:
-    """Check a space file: every problem at once, each with its place and the nearest fix."""
+def check(space: SpaceArgument, as_json: Json = False) -> None:
+    """Check a space file: every problem at once, each with its place and the nearest fix.
+
+    Examples:
+        qpsearch space check mine.yaml
+    """
     if not as_json:
         check_and_print(space)
         return
     try:
-        loaded = load_space(space)
+        loaded = open_space(space)
         check_feasible(loaded)
     except SpaceError as error:
         print_json({"valid": False, "problems": error.problems})
@@ -35,30 +41,39 @@ def check(space: SpaceName, as_json: Json = False) -> None:
 
 @app.command("plan")
 def plan(
-    space: SpaceName,
+    space: SpaceArgument,
     measure: Annotated[
         bool, typer.Option("--measure/--no-measure", help="Time three networks on this machine, for some seconds.")
     ] = True,
     as_json: Json = False,
 ) -> None:
-    """Show a search before it runs: what is searched and when, how large the networks are, what it will cost."""
+    """Show a search before it runs: what is searched and when, how large the networks are, what it will cost.
+
+    Examples:
+        qpsearch space plan digits
+        qpsearch space plan mine.yaml --no-measure
+    """
     from qpsearch.cli.plan import show_plan
 
-    show_plan(load_space(space), measure=measure, as_json=as_json)
+    show_plan(open_space(space), measure=measure, as_json=as_json)
 
 
 @app.command("sample")
 def sample(
-    space: SpaceName,
+    space: SpaceArgument,
     count: Annotated[int, typer.Option("-n", "--count", min=1, max=100_000, help="How many.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Draw configurations that may be trained, evenly, each resolved with every default."""
+    """Draw configurations that may be trained, evenly, each resolved with every default.
+
+    Examples:
+        qpsearch space sample digits -n 3
+    """
     from qpsearch.architecture.candidates import sample as draw
     from qpsearch.architecture.cost import cost
 
-    points = draw(load_space(space), count, seed)
+    points = draw(open_space(space), count, seed)
     if as_json:
         rows = [
             {"params": point.draw.params, "config": json.loads(point.config.to_json())}
@@ -77,12 +92,19 @@ def sample(
 
 @app.command("diff")
 def diff_(
-    old: Annotated[str, typer.Argument(help="A space file, or the name of a shipped space.", metavar="A")],
-    new: Annotated[str, typer.Argument(help="Another one.", metavar="B")],
+    old: Annotated[
+        str,
+        typer.Argument(help="A space file, or the name of a shipped space.", metavar="A", autocompletion=space_names),
+    ],
+    new: Annotated[str, typer.Argument(help="Another one.", metavar="B", autocompletion=space_names)],
     as_json: Json = False,
 ) -> None:
-    """Say what differs in meaning between two spaces; comments, order and spelling do not count."""
-    found = diff(load_space(old), load_space(new))
+    """Say what differs in meaning between two spaces; comments, order and spelling do not count.
+
+    Examples:
+        qpsearch space diff digits mine.yaml
+    """
+    found = diff(open_space(old), open_space(new))
     if as_json:
         print_json({"same": not found, "differences": found})
         return
@@ -94,7 +116,11 @@ def diff_(
 def schema(
     output: Annotated[Path | None, typer.Option(help="Write it here instead of printing it.", metavar="FILE")] = None,
 ) -> None:
-    """Write a JSON Schema, with which editors complete, explain and check space files while you type."""
+    """Write a JSON Schema, with which editors complete, explain and check space files while you type.
+
+    Examples:
+        qpsearch space schema --output space.schema.json
+    """
     text = json.dumps(json_schema(), indent=1)
     if output is None:
         print(text)
@@ -105,8 +131,12 @@ def schema(
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """Show the spaces that come with qpsearch."""
-    found = {name: (load_space(path), path) for name, path in shipped().items()}
+    """Show the spaces that come with qpsearch.
+
+    Examples:
+        qpsearch space list
+    """
+    found = {name: (open_space(path), path) for name, path in shipped().items()}
     if as_json:
         rows = [
             {"name": name, "study": space.study, "dataset": space.data.dataset, "trials": space.search.budget.trials}
@@ -115,18 +145,26 @@ def list_(as_json: Json = False) -> None:
         ]
         print_json({"spaces": rows})
         return
+    console = open_console()
     width = max(map(len, found))
     for name, (space, path) in found.items():
         size = f"{len(space.searched)} parameters, {space.search.budget.trials} trials"
-        print(f"{name:<{width}}  {space.data.dataset:<8}  {size:<28}  {_about(path)}")
+        console.print(f"{name:<{width}}  data {space.data.dataset}, {size}", soft_wrap=True)
+        for line in textwrap.wrap(_about(path), min(console.width, 100) - 4):
+            console.print(f"    {line}", markup=False)
+    console.print("one of them: qpsearch space plan NAME, space copy NAME, run NAME")
 
 
 @app.command("copy")
 def copy(
-    name: Annotated[str, typer.Argument(help="Name of a shipped space.", metavar="NAME")],
+    name: Annotated[str, typer.Argument(help="Name of a shipped space.", metavar="NAME", autocompletion=space_names)],
     output: Annotated[Path | None, typer.Argument(help="The new file; default NAME.yaml.", metavar="FILE")] = None,
 ) -> None:
-    """Write a shipped space into a file of your own, to edit."""
+    """Write a shipped space into a file of your own, to edit.
+
+    Examples:
+        qpsearch space copy digits mine.yaml
+    """
     source = find_space(name)
     path = output or Path(f"{source.stem}.yaml")
     _write_new(path / source.name if path.is_dir() else path, source.read_text())

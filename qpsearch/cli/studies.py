@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from qpsearch.cli.options import Json, Storage, StudyArgument, checked_name, print_json
+from qpsearch.cli.files import open_space
+from qpsearch.cli.options import DEFAULT_STORAGE, Json, SpaceArgument, Storage, StudyArgument, checked_name, print_json
 from qpsearch.cli.results import status
 from qpsearch.errors import UserError
-from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.space import load_space
 
 app = typer.Typer(help="List, rename, delete and copy studies.", invoke_without_command=True)
 
@@ -30,7 +29,7 @@ class ExportFormat(StrEnum):
 @app.callback()
 def _list(context: typer.Context, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
     if context.invoked_subcommand is None:
-        status(None, storage, as_json)
+        status(None, storage=storage, as_json=as_json)
 
 
 @app.command("rename")
@@ -39,7 +38,11 @@ def rename(
     new: Annotated[str, typer.Argument(help="Its new name.", metavar="NEW")],
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Give a study another name."""
+    """Give a study another name.
+
+    Examples:
+        qpsearch studies rename digits first-try
+    """
     from qpsearch.study import manage
     from qpsearch.study.storage.database import Database
 
@@ -50,7 +53,12 @@ def rename(
 
 @app.command("delete")
 def delete(study: StudyArgument, yes: Yes = False, storage: Storage = DEFAULT_STORAGE) -> None:
-    """Delete a study with all its trials and checkpoints."""
+    """Delete a study with all its trials and checkpoints.
+
+    Examples:
+        qpsearch studies delete first-try
+        qpsearch studies delete first-try --yes
+    """
     from qpsearch.study import manage, queries
     from qpsearch.study.storage.database import Database
 
@@ -71,7 +79,12 @@ def copy(
     new: Annotated[str | None, typer.Option("--as", help="The copy's name; default the same.", metavar="NAME")] = None,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Copy a study with its trials and checkpoints into another database, or under another name."""
+    """Copy a study with its trials and checkpoints into another database, or under another name.
+
+    Examples:
+        qpsearch studies copy digits --as digits-2
+        qpsearch studies copy digits --to archive.db
+    """
     from qpsearch.study import manage
     from qpsearch.study.storage.database import Database
 
@@ -89,7 +102,12 @@ def export(
     storage: Storage = DEFAULT_STORAGE,
     as_json: Json = False,
 ) -> None:
-    """Write a study's trials and epochs as tables, or as a plain Optuna study."""
+    """Write a study's trials and epochs as tables, or as a plain Optuna study.
+
+    Examples:
+        qpsearch export digits --format csv
+        qpsearch export digits --format optuna --output archive
+    """
     from qpsearch.analysis.tables import TableFormat, trial_rows, write_tables
     from qpsearch.study import queries
     from qpsearch.study.optuna_export import export_optuna
@@ -114,7 +132,7 @@ def export(
 
 
 def import_(
-    space: Annotated[str, typer.Argument(help="A space whose parameters those trials have.", metavar="SPACE")],
+    space: SpaceArgument,
     origin: Annotated[str, typer.Option("--from", help="Database of the Optuna study.", metavar="URL")],
     name: Annotated[str, typer.Option("--name", help="The Optuna study's name.", metavar="NAME")],
     study: Annotated[str | None, typer.Option(help="Name of the new study, in place of the file's.")] = None,
@@ -123,11 +141,16 @@ def import_(
     ] = None,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Take over the finished trials of a plain Optuna study; `qpsearch resume` then goes on with them."""
+    """Take over the finished trials of a plain Optuna study; `qpsearch resume` then goes on with them.
+
+    Examples:
+        qpsearch import mine.yaml --from optuna.db --name old
+        qpsearch import mine.yaml --from a.db --name old --map w=network.stem.width
+    """
     from qpsearch.study.optuna_import import import_study, read_foreign
     from qpsearch.study.storage.database import Database
 
-    loaded = load_space(space).with_search(study=checked_name(study))
+    loaded = open_space(space).with_search(study=checked_name(study))
     pairs = [pair.partition("=") for pair in mapped or []]
     if wrong := next((theirs for theirs, equals, _ in pairs if not equals), None):
         raise UserError(f"--map {wrong}: is not THEIRS=OURS, two parameter names.")

@@ -41,6 +41,11 @@ def test_trained_networks_are_tested_and_noise_costs_accuracy(study: Path) -> No
         assert len(trial["seeds"]) == len(trial["accuracies"][0]["runs"]) == 2
         assert all(1 <= epochs <= 8 for epochs in trial["epochs_to_target"])
     assert reply(study, "evaluate", "small", *words) == document  # the noise has a seed
+    more = (*words, "--noise", "poisson:0.5", "--noise", "poisson:1")
+    for options, count in ((words[:6], 2), (words, 6), (more, 10)):  # where levels do not fit beside each other, below
+        lines = qpsearch(study, "evaluate", "small", *options, COLUMNS="80").stdout.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert sum(line.startswith(("0  ", "1  ")) for line in lines) == count
     text = qpsearch(study, "evaluate", "small", "--target", "1").stdout
     assert "accuracy on test images" in text
     assert "never reached" in text

@@ -82,8 +82,8 @@ def test_a_study_of_a_block_that_is_gone_is_listed_and_can_be_deleted(folder: Pa
     (folder / "gated.py").unlink()
     listed = qpsearch(folder, "status")
     assert listed.returncode == 0, listed.stderr
-    assert " mine " in listed.stdout
-    assert " plain " in listed.stdout
+    assert "\nmine " in listed.stdout
+    assert "\nplain " in listed.stdout
     assert "unknown block 'gated'" in listed.stdout
     problems = {each["name"]: each["problem"] for each in reply(folder, "status")["studies"]}
     assert problems["plain"] is None
@@ -333,7 +333,7 @@ def test_a_file_in_the_shadow_of_another_module_is_answered(tmp_path: Path) -> N
 def test_a_module_that_is_not_there_is_answered(tmp_path: Path) -> None:
     for words, said in (
         (("--import", "nowhere"), "nowhere: no such module"),
-        (("--import", "./nowhere.py"), "./nowhere.py: no such module"),
+        (("--import", "./nowhere.py"), "--import ./nowhere.py: there is no file /"),
         (("--import", "./my.blocks.py"), "./my.blocks.py: cannot be imported. Expected a file named by letters"),
         (("--import", "./mine.yaml"), "./mine.yaml: is not a module name. Expected a file such as ./blocks.py"),
         (("--import", "."), ".: is not a module name."),

@@ -22,7 +22,7 @@ CALLS = {
     "run s.yaml --study more --dispatch inline": "10 of 10 trials ended",
     "resume scripted --trials 12 --dispatch inline": "12 of 12 trials ended",
     "status scripted": "10/10",
-    "trials scripted": "COMPLETE",
+    "trials scripted": "10 trials: 10 complete",
     "best scripted": "the best of 10 complete trials",
     "importance scripted": "10 complete trials of 10",
     "evaluate scripted --trial 77": "has no complete trial 77",

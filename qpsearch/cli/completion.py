@@ -1,0 +1,45 @@
+"""What a shell offers at a tab: studies of the database, spaces that come with qpsearch, files."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from qpsearch.errors import QpsearchError
+
+DEFAULT_STORAGE: Final = "sqlite:///studies/qpsearch.db"
+
+
+def asked_command() -> str | None:
+    """Return the command in the line that a shell wants completed: only its file need be imported."""
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
+    words = line.split()
+    return words[1] if len(words) > 1 else None
+
+
+def study_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the studies whose names begin so; none where the database cannot be read."""
+    from qpsearch.study import queries
+    from qpsearch.study.storage.database import Database
+
+    storage = context.params.get("storage") or os.environ.get("QPSEARCH_STORAGE") or DEFAULT_STORAGE
+    try:
+        names = queries.study_names(Database.open(str(storage)))
+    except QpsearchError:
+        return []  # a shell at a tab is no place for a message
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def space_names(incomplete: str) -> list[str]:
+    """Return the shipped spaces and the space files and folders that begin so."""
+    from qpsearch.space import shipped
+
+    head, tail = os.path.split(incomplete)
+    try:
+        there = sorted(Path(head or ".").expanduser().iterdir())
+    except OSError:
+        there = []
+    files = [path for path in there if path.name.startswith(tail) and (path.is_dir() or path.suffix == ".yaml")]
+    found = [os.path.join(head, path.name) + "/" * path.is_dir() for path in files if not path.name.startswith(".")]
+    return [name for name in shipped() if name.startswith(incomplete)] + found

@@ -1,0 +1,99 @@
+"""How a trial's values look in a line: short, and the same in every command."""
+
+from collections.abc import Collection, Sequence
+from itertools import groupby
+from typing import Final
+
+from qpsearch.study.records import TrialRecord
+from qpsearch.vocabulary import Metric, Scalar
+
+UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+# A state with its word and colour; a trial that is open without a driver waits for the next.
+WORDS: Final = {
+    "COMPLETE": ("complete", "green"),
+    "PRUNED": ("pruned", "yellow"),
+    "FAIL": ("failed", "red"),
+    "RUNNING": ("running", "cyan"),
+    "WAITING": ("waiting", "magenta"),
+}
+
+
+def state_of(record: TrialRecord) -> str:
+    """Return a key of ``WORDS``."""
+    return "WAITING" if record.state == "RUNNING" and not record.is_held else record.state
+
+
+def took(seconds: float) -> str:
+    """Return how long something took: ``4.2 s``, ``12.5 min``, ``3.1 h``."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def short_number(value: float) -> str:
+    """Return a count in three or four digits: ``292k``, ``1.21M``."""
+    for size, unit in UNITS:
+        if abs(value) >= 0.9995 * size:  # 999,999 is 1M, not 1e+03k
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.4g}"
+
+
+def score(value: float | None) -> str:
+    """Return a metric of training in four decimals; a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.3g}"
+
+
+def scalar(value: Scalar) -> str:
+    """Return a parameter's value."""
+    if value is None:
+        return "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def cost_title(metric: Metric) -> str:
+    """Return a heading for a cost."""
+    return {Metric.PARAMETERS: "params", Metric.MACS: "MACs", Metric.ACTIVATION_BYTES: "bytes"}.get(metric, metric)
+
+
+def in_words(stages: Sequence[str], between: str = "/") -> str:
+    """Return the kinds of block of some stages: the one word where they are equal, else ``additive/quotient``."""
+    return stages[0] if len(set(stages)) == 1 else between.join(stages)
+
+
+class BlockNames:
+    """Names the blocks of many networks in a column: in words where all fit, else a mixed one by initials.
+
+    Args:
+        networks: The kinds of block of the stages of each network.
+        room: Width of the column.
+        between: What stands between the blocks of one network.
+    """
+
+    def __init__(self, networks: Collection[Sequence[str]], room: int, between: str = "/") -> None:
+        self._between = between
+        mixed = [stages for stages in networks if len(set(stages)) > 1]
+        self._initials: dict[str, str] = {}
+        if any(len(in_words(stages, between)) > room for stages in mixed):
+            self._initials = _initials(sorted({kind for stages in mixed for kind in stages}))
+
+    def of(self, stages: Sequence[str]) -> str:
+        """Return the name of a network's blocks; equal neighbours beyond two are counted: ``Ax4/Q``."""
+        if not self._initials or len(set(stages)) == 1:
+            return in_words(stages, self._between)
+        if len(stages) <= 4:
+            return self._between.join(self._initials[kind] for kind in stages)
+        runs = [(self._initials[kind], len(list(same))) for kind, same in groupby(stages)]
+        return self._between.join(f"{initial}x{count}" if count > 1 else initial for initial, count in runs)
+
+    @property
+    def legend(self) -> str:
+        """Say what the initials mean; empty where there are none."""
+        return ", ".join(f"{initial} {kind}" for kind, initial in self._initials.items())
+
+
+def _initials(kinds: Sequence[str]) -> dict[str, str]:
+    """Return the initials of each kind, ``PU`` for ``product_unit``; the words themselves where two have the same."""
+    found = {kind: "".join(part[:1].upper() for part in kind.split("_")) for kind in kinds}
+    return found if len(set(found.values())) == len(kinds) else {kind: kind for kind in kinds}

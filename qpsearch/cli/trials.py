@@ -1,0 +1,311 @@
+"""``qpsearch trials``: a study's trials, one line each, and all of one of them."""
+
+import math
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from qpsearch.cli.console import Cell, Column, open_console, print_line, print_rows
+from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyArgument, print_json
+from qpsearch.cli.shown import WORDS, BlockNames, cost_title, scalar, score, short_number, state_of, took
+from qpsearch.errors import UserError, nearest
+from qpsearch.space.space import Objective
+from qpsearch.study.records import TrialDetail, TrialRecord
+
+if TYPE_CHECKING:
+    from qpsearch.study.storage.database import Database
+
+STATES: Final = {"complete": "COMPLETE", "pruned": "PRUNED", "fail": "FAIL", "running": "RUNNING"}
+ALIASES: Final = {"failed": "fail", "waiting": "running"}
+BLOCKS_WIDTH: Final = 12  # what blocks get at least: product_unit
+WORSE_THAN_ALL: Final = math.inf
+
+
+class Order(StrEnum):
+    """What trials are sorted by."""
+
+    NUMBER = "number"
+    VALUE = "value"
+    EPOCHS = "epochs"
+    TIME = "time"
+
+
+def trials(
+    study: StudyArgument,
+    number: Annotated[
+        int | None, typer.Argument(help="A trial: show all of it.", metavar="N", min=0, show_default=False)
+    ] = None,
+    sort: Annotated[
+        Order | None, typer.Option(help="value: the best first. epochs, time: the most first.  [default: number]")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="The first N lines; without --sort, the N best.")
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STATE", help="Only complete, pruned, fail or running ones; several: fail,pruned."),
+    ] = None,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="Add parameters, device and attempts; lines may be long.")
+    ] = False,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: Json = False,
+) -> None:
+    """List a study's trials, one line each; with a number, show all of that trial.
+
+    Examples:
+        qpsearch trials digits --top 5
+        qpsearch trials digits --state fail,pruned --sort time
+        qpsearch trials digits 7
+    """
+    from qpsearch.study import queries
+    from qpsearch.study.storage.database import Database
+
+    states = _states(state or [])
+    if number is not None and (sort or top or states or wide):
+        raise UserError(f"trial {number} alone takes no --sort, --top, --state or --wide. Leave them or {number} out.")
+    database = Database.open(storage)
+    if number is not None:
+        _show_one(database, study, number, as_json=as_json)
+        return
+    every = queries.trial_records(database, study)
+    objectives = queries.space_of(database, study).search.objectives
+    chosen = [record for record in every if not states or record.state in states]
+    order = sort or (Order.VALUE if top is not None else Order.NUMBER)
+    records = sorted(chosen, key=_key(order, objectives[0]))[:top]
+    if as_json:
+        print_json({"study": study, "trials": [record.to_dict() for record in records]})
+        return
+    console = open_console()
+    _print_list(console, records, objectives, wide=wide)
+    console.print(_summed_up(every, records, study))
+
+
+def _states(given: Sequence[str]) -> set[str]:
+    """Return the states that ``--state`` names, as the database has them; none for all."""
+    found = set()
+    for word in (word.strip().lower() for words in given for word in words.split(",")):
+        known = ALIASES.get(word, word)
+        if known not in STATES:
+            raise UserError(f"--state: unknown state {word!r}. {nearest(word, list(STATES))}")
+        found.add(STATES[known])
+    return found
+
+
+def _key(order: Order, objective: Objective) -> Callable[[TrialRecord], tuple[float, int]]:
+    """Return what trials are sorted by; equal ones stay in the order of their numbers."""
+
+    def by_value(record: TrialRecord) -> float:
+        is_known = record.value is not None and math.isfinite(record.value)
+        return -objective.sign * record.value if is_known and record.value is not None else WORSE_THAN_ALL
+
+    keys: dict[Order, Callable[[TrialRecord], float]] = {
+        Order.NUMBER: lambda record: record.number,
+        Order.VALUE: by_value,
+        Order.EPOCHS: lambda record: -record.epochs,
+        Order.TIME: lambda record: -record.seconds,
+    }
+    return lambda record: (keys[order](record), record.number)
+
+
+def _print_list(
+    console: Console, records: Sequence[TrialRecord], objectives: Sequence[Objective], *, wide: bool
+) -> None:
+    first, *costs = objectives
+    columns = [
+        Column(title="trial", is_number=True),
+        Column(title="state"),
+        Column(title=first.metric, is_number=True),
+        *(Column(title=cost_title(each.metric), is_number=True, spare=1 + index) for index, each in enumerate(costs)),
+        Column(title="epochs", is_number=True),
+        Column(title="time", is_number=True),
+    ]
+    rows: list[list[Cell]] = [
+        [
+            str(record.number),
+            _state(record),
+            _value(record),
+            *_cost_cells(record, len(costs), is_whole=wide),
+            str(record.epochs),
+            took(record.seconds),
+        ]
+        for record in records
+    ]
+    room = console.width - sum(
+        2 + max(len(column.title), *(len(str(row[index])) for row in rows), 0) for index, column in enumerate(columns)
+    )
+    names = BlockNames([record.stages for record in records], 10**6 if wide else max(room, BLOCKS_WIDTH))
+    columns.append(Column(title="blocks"))
+    for row, record in zip(rows, records, strict=True):
+        row.append(names.of(record.stages))
+    if wide:
+        columns += [Column(title="attempts", is_number=True), Column(title="device"), Column(title="parameters")]
+        for row, record in zip(rows, records, strict=True):
+            row += [str(record.attempts), record.place or "-", _parameters(record)]
+    left_out = print_rows(console, columns, rows, is_whole=wide)
+    if names.legend:
+        print_line(console, Text(f"blocks, by stage: {names.legend}"))
+    if left_out:
+        print_line(console, Text(f"not shown, since the terminal is too narrow: {', '.join(left_out)}"))
+
+
+def _state(record: TrialRecord) -> Text:
+    word, colour = WORDS[state_of(record)]
+    return Text(word, style=colour)
+
+
+def _value(record: TrialRecord) -> Cell:
+    """Return the value of a trial; of a failed one, as `run` does, why it failed."""
+    return Text(record.reason, style=WORDS["FAIL"][1]) if record.reason is not None else score(record.value)
+
+
+def _cost_cells(record: TrialRecord, count: int, *, is_whole: bool) -> list[Cell]:
+    found = [f"{value:,.0f}" if is_whole else short_number(value) for value in record.values[1:]]
+    return [*found] if found else ["-"] * count
+
+
+def _parameters(record: TrialRecord) -> str:
+    return ", ".join(f"{name} {scalar(value)}" for name, value in record.params.items())
+
+
+def _summed_up(every: Sequence[TrialRecord], shown: Sequence[TrialRecord], study: str) -> str:
+    counts = Counter(state_of(record) for record in every)
+    states = ", ".join(f"{counts[key]} {word}" for key, (word, _) in WORDS.items() if counts[key])
+    total = f"{len(every)} trials: {states}" if states else "no trials yet"
+    part = "" if len(shown) == len(every) else f"{len(shown)} shown of "
+    lines = [f"{part}{total}"]
+    if counts["WAITING"]:
+        lines.append(f"waiting: no driver runs these now; qpsearch resume {study} goes on with them")
+    if shown:
+        lines.append(f"all of one trial: qpsearch trials {study} {shown[0].number}")
+    return "\n".join(lines)
+
+
+def _show_one(database: "Database", study: str, number: int, *, as_json: bool) -> None:
+    from qpsearch.study import queries
+
+    detail = queries.trial_detail(database, study, number)
+    if as_json:
+        print_json({"study": study, "trial": detail.to_dict()})
+        return
+    objectives = queries.space_of(database, study).search.objectives
+    console = open_console()
+    word, colour = WORDS[state_of(detail.record)]
+    console.print(Text(f"trial {number} of study {study}: ").append(word, style=f"bold {colour}"))
+    facts = _facts(detail, objectives, study)
+    width = max(len(name) for name, _ in facts)
+    for name, text in facts:
+        _print_fact(console, name, text, width)
+    _print_parameters(console, detail.record)
+    if len(detail.attempts) > 1:
+        _print_attempts(console, detail)
+    _print_epochs(console, detail)
+
+
+def _facts(detail: TrialDetail, objectives: Sequence[Objective], study: str) -> list[tuple[str, str]]:
+    record = detail.record
+    found = []
+    if record.state == "FAIL":
+        found += [("failed with", str(record.reason)), ("detail", (record.detail or "").strip() or "none")]
+    if state_of(record) == "WAITING":
+        found.append(("waits for", f"a driver: qpsearch resume {study}"))
+    for objective, value in zip(objectives, record.values, strict=False):
+        what = score(value) if objective is objectives[0] else f"{value:,.0f}"
+        last = " (last one reported)" if record.state == "PRUNED" else ""
+        found.append((str(objective.metric), what + last))
+    for run in detail.runs:
+        which = f"run {run.replicate}: " if len(detail.runs) > 1 else ""
+        result = f", score {score(run.score)}" if run.score is not None and len(detail.runs) > 1 else ""
+        found.append(("seed", f"{which}{run.seed}{result}"))
+    for index, stage in enumerate(record.config.network.stages):
+        found.append((f"stage {index}", f"{stage.depth} x {stage.block}, width {stage.width}"))
+    found.append(("epochs", f"{record.epochs} of {record.config.recipe.epochs * len(detail.runs)}"))
+    attempts = f" in {record.attempts} attempts" if record.attempts > 1 else ""
+    found.append(("time", f"{took(record.seconds)}{attempts}, {took(record.duration_s)} of it in epochs"))
+    found.append(("device", record.place or "not known: no epoch was reported"))
+    found += [("checkpoint", _from_here(path)) for path in detail.checkpoints] or [("checkpoint", "none kept")]
+    return found
+
+
+def _from_here(path: str) -> str:
+    """Return a path without the working directory that it is in; a URI as it is."""
+    return path.removeprefix(f"{Path.cwd()}/")
+
+
+def _print_fact(console: Console, name: str, text: str, width: int) -> None:
+    """Print a name and what it is; long texts go on below themselves, but a path or message is never broken."""
+    first, *others = [part for line in text.splitlines() or [""] for part in _wrapped(line, console.width - width - 2)]
+    console.print(Text(f"{name:<{width}}  {first}"), soft_wrap=True)
+    for line in others:
+        console.print(Text(f"{'':<{width}}  {line}"), soft_wrap=True)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    return textwrap.wrap(line, max(width, 20), break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _print_parameters(console: Console, record: TrialRecord) -> None:
+    if not record.params:
+        return
+    console.print(Text("\nparameters, as drawn", style="bold"))
+    width = max(map(len, record.params))
+    for name, value in record.params.items():
+        console.print(Text(f"  {name:<{width}}  {scalar(value)}"), soft_wrap=True)
+
+
+def _print_attempts(console: Console, detail: TrialDetail) -> None:
+    console.print(Text("\nattempts", style="bold"))
+    columns = [
+        Column(title="attempt", is_number=True),
+        Column(title="ended as"),
+        Column(title="time", is_number=True),
+        Column(title="device", spare=1),
+        Column(title="why"),
+    ]
+    rows: list[list[Cell]] = [
+        [
+            str(attempt.number),
+            attempt.ending or ("runs" if detail.record.is_held else "left open"),
+            took(attempt.seconds),
+            attempt.place or "-",
+            ": ".join(filter(None, (attempt.reason, ((attempt.detail or "").strip().splitlines() or [""])[-1]))),
+        ]
+        for attempt in detail.attempts
+    ]
+    print_rows(console, columns, rows)
+
+
+def _print_epochs(console: Console, detail: TrialDetail) -> None:
+    if not detail.epochs:
+        return
+    console.print(Text("\nepochs", style="bold"))
+    columns = [
+        *([Column(title="run", is_number=True)] if len(detail.runs) > 1 else []),
+        Column(title="epoch", is_number=True),
+        *(Column(title=name, is_number=True) for name in ("val_accuracy", "val_loss", "train_loss")),
+        Column(title="lr", is_number=True, spare=1),
+        Column(title="seconds", is_number=True, spare=2),
+        *([Column(title="attempt", is_number=True, spare=3)] if len(detail.attempts) > 1 else []),
+    ]
+    print_rows(console, columns, [_epoch_cells(row, columns) for row in detail.epochs])
+
+
+def _epoch_cells(row: Any, columns: Sequence[Column]) -> list[Cell]:
+    cells = {
+        "run": str(row["replicate"]),
+        "epoch": str(row["epoch"]),
+        "val_accuracy": score(row["val_accuracy"]),
+        "val_loss": score(row["val_loss"]),
+        "train_loss": score(row["train_loss"]),
+        "lr": f"{row['lr']:.3g}",
+        "seconds": f"{row['seconds']:.2f}",
+        "attempt": str(row["attempt"]),
+    }
+    return [cells[column.title] for column in columns]
