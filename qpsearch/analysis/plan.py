@@ -36,6 +36,7 @@ from qpsearch.study.search.replica import Replica
 from qpsearch.vocabulary import Direction, Scalar
 
 DRAWS: Final = 1000
+FEW_DRAWS: Final = 100
 ENUMERATED: Final = 2000  # at most so many points are looked at one by one
 CORNERS: Final = 100
 SIMULATED_TRIALS: Final = 100
@@ -129,11 +130,36 @@ def make_plan(space: Space) -> Plan:
         smallest=min(ends, key=lambda size: size.cost.parameters),
         median=sized[len(sized) // 2],
         largest=max(ends, key=lambda size: size.cost.parameters),
-        epochs=float(np.mean([point.config.recipe.epochs for point in points])) * space.search.replicates,
+        epochs=_mean_epochs(space, points),
         kept=kept_share(space, points),
         points=points,
         trials=space.search.budget.trials,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a search costs in epochs, found out in less than a second.
+
+    Attributes:
+        epochs: Of an unpruned trial on average, all its replicates together.
+        kept: Share of these that pruning leaves, simulated; 1 without pruning.
+    """
+
+    epochs: float
+    kept: float
+
+
+def outlook(space: Space) -> Outlook:
+    """Look at a few points of a space; where none of them may be trained, nothing is known of pruning."""
+    points, _ = survey(space, FEW_DRAWS, derive_seed(space.search.seed, "plan"))
+    if not points:
+        return Outlook(epochs=space.most_epochs * space.search.replicates, kept=1.0)
+    return Outlook(epochs=_mean_epochs(space, points), kept=kept_share(space, points))
+
+
+def _mean_epochs(space: Space, points: Sequence[Candidate]) -> float:
+    return float(np.mean([point.config.recipe.epochs for point in points])) * space.search.replicates
 
 
 def mean_seconds(plan: Plan, measured: Sequence[float]) -> float:

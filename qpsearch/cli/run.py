@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qpsearch.cli.files import open_space
 from qpsearch.cli.main import INTERRUPTED
-from qpsearch.cli.options import Storage, StudyArgument, checked_name
+from qpsearch.cli.options import DEFAULT_STORAGE, SpaceArgument, Storage, StudyArgument, checked_name
+from qpsearch.cli.progress import Display, open_display
 from qpsearch.errors import UserError
-from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.runner.progress import Display, open_display
-from qpsearch.space import load_space
 from qpsearch.space.schema.value_types import Duration
 from qpsearch.vocabulary import Dispatcher
 
@@ -45,7 +44,7 @@ DispatchOption = Annotated[Dispatcher, typer.Option(help="tune: Ray Tune. inline
 
 
 def run(
-    space: Annotated[str, typer.Argument(help="A space file, or the name of a shipped space.", metavar="SPACE")],
+    space: SpaceArgument,
     study: Annotated[str | None, typer.Option(help="Name of the study, in place of the file's.")] = None,
     trials: Trials = None,
     epochs: Epochs = None,
@@ -66,11 +65,17 @@ def run(
     ] = False,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Start a study. One Ctrl-C stops it after the running epochs, and `qpsearch resume` goes on with it."""
-    from qpsearch.runner import driving
+    """Start a study. One Ctrl-C stops it after the running epochs, and `qpsearch resume` goes on with it.
+
+    Examples:
+        qpsearch run digits
+        qpsearch run mine.yaml --study second --trials 200 --time 12h
+        qpsearch run smoke --dispatch inline
+    """
+    from qpsearch.run import driving
 
     overrides = _overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus)
-    loaded = load_space(space).with_search(study=checked_name(study), seed=seed)
+    loaded = open_space(space).with_search(study=checked_name(study), seed=seed)
     with open_display() as display:
         outcome = driving.run(
             loaded,
@@ -107,15 +112,21 @@ def resume(
     sink: SinkNames = None,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Go on with a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers."""
-    from qpsearch.runner import driving
+    """Go on with a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers.
+
+    Examples:
+        qpsearch resume digits
+        qpsearch resume digits --trials 100
+        qpsearch resume digits --storage other.db --take-over
+    """
+    from qpsearch.run import driving
 
     overrides = _overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus)
     with open_display() as display:
         outcome = driving.resume(
             study,
             storage=storage,
-            space=space,
+            space=None if space is None else open_space(space),
             overrides=overrides,
             placement=driving.Placement(dispatcher=dispatch, address=address),
             sinks=sink or [],
@@ -156,12 +167,12 @@ def _end(outcome: "Outcome", display: Display) -> None:
     tally, name = display.tally, outcome.name
     counts = ", ".join(f"{count} {state}" for state, count in sorted(tally.states.items())) or "none"
     display.say(
-        f"study {name}: {tally.closed} of {tally.asked} trials ended, in this run {counts}; {tally.best_text()}"
+        f"study {name}: {tally.closed} of {tally.asked} trials ended, in this run {counts}\n{tally.best_text()}"
     )
     if outcome.spent is not None and tally.closed < tally.asked:
         display.say(
-            f"the budget of {outcome.spent} is spent; a larger one goes on: qpsearch resume {name}, with --epochs, "
-            "--time or --gpu-hours"
+            f"the budget of {outcome.spent} is spent\n"
+            f"with a larger one it goes on: qpsearch resume {name}, with --epochs, --time or --gpu-hours"
         )
     elif outcome.elsewhere and tally.closed + outcome.elsewhere == tally.asked:
         text = "1 trial is" if outcome.elsewhere == 1 else f"{outcome.elsewhere} trials are"

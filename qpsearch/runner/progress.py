@@ -7,14 +7,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Protocol, Self
+from typing import IO, Final, Protocol, Self
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.console import RenderableType
 from rich.text import Text
 
+from qpsearch.cli.console import Cell, Column, table_lines
+from qpsearch.cli.pace import Pace
+from qpsearch.cli.shown import WORDS, BlockNames, score, took
+from qpsearch.cli.terminal import LiveTerminal
 from qpsearch.space import Space
 from qpsearch.space.space import Budget, Objective
 from qpsearch.study.trials.events import (
@@ -25,6 +26,7 @@ from qpsearch.study.trials.events import (
     Interrupted,
     Lost,
     Noted,
+    Preparing,
     Reported,
     Started,
     StorageBack,
@@ -34,6 +36,10 @@ from qpsearch.study.trials.events import (
     Waiting,
 )
 from qpsearch.vocabulary import Direction, Metric
+
+BAR_WIDTH: Final = 16
+CLOSED_BLOCKS: Final = 24  # that many letters of a line about an ending may be blocks
+BESIDE_BLOCKS: Final = 40  # columns that the rest of a running trial's line takes
 
 
 class Display(Protocol):
@@ -56,11 +62,10 @@ class Display(Protocol):
         """Tell the user something."""
 
 
-def open_display(*, quiet: bool = False) -> Display:
-    """Return the display that fits where output goes; a quiet one counts and shows nothing."""
-    if quiet:
-        return QuietDisplay()
-    return LiveDisplay() if sys.stdout.isatty() else PlainDisplay()
+def open_display() -> Display:
+    """Return the display that fits where output goes."""
+    is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    return LiveDisplay() if is_terminal else PlainDisplay()
 
 
 @dataclass(slots=True)
@@ -68,7 +73,7 @@ class Running:
     """A trial that trains."""
 
     attempt: int
-    blocks: str
+    stages: tuple[str, ...]
     epochs: int
     done: int
     began: float
@@ -86,31 +91,54 @@ class Tally:
         self.here = 0
         self.states: dict[str, int] = {}
         self.running: dict[int, Running] = {}
-        self.began = time.monotonic()
+        self.pace = Pace()
+        self.began: float | None = None  # with the first trial: what comes before is no part of the search
+        self.phase, self.phase_began = "", time.monotonic()
+        self.is_legend_said = False
+        self._budget = Budget(trials=0)
 
     def see(self, event: Event) -> Running | None:
         """Take an event in; return the trial that it ended, if it did."""
+        now = time.monotonic()
         match event:
             case StudyOpened(space=space, ended=ended, best=best):
                 search = space.search
                 self.name, self.asked = space.study, search.budget.trials
                 self.objective, self.is_alone = search.objective, len(search.objectives) == 1
-                self.closed, self.best, self.began = ended, best, time.monotonic()
+                self.closed, self.best, self._budget = ended, best, search.budget
+                self.pace.epochs = space.most_epochs * search.replicates
+                self._enter("preparing", now)
+            case Waiting(left_s=left_s):
+                self._enter(f"its driver is on another host and silent; taken over in {left_s:.0f} s", now)
+            case Preparing(what=what):
+                self._enter(what, now)
+            case Dispatching(slots=slots):
+                self.pace.slots = slots
+                self._enter("starting workers", now)
             case Started(number=number, attempt=attempt, blocks=blocks, epochs=epochs, resumed_at=resumed_at):
-                self.running[number] = Running(attempt, " ".join(blocks), epochs, resumed_at, time.monotonic())
-            case Reported(number=number, value=value, place=place):
+                self.began = now if self.began is None else self.began
+                self.running[number] = Running(attempt, blocks, epochs, resumed_at, now)
+                self.pace.started(number, epochs, resumed_at, now)
+            case Reported(number=number, value=value, place=place, report=report):
                 trial = self.running[number]
                 trial.done, trial.value, trial.place = trial.done + 1, value, place.device
+                self.pace.reported(number, report.seconds, now)
+                self.phase = ""
             case Elsewhere(number=number, state=state, value=value):
                 self._count(number, state, value)
             case Closed(number=number, state=state, value=value):
                 self._count(number, state, value)
+                self.pace.ended(number, counts=state != "FAIL")
                 return self.running.pop(number)
             case Interrupted(number=number) | Lost(number=number):
+                self.pace.ended(number, counts=False)
                 self.running.pop(number)
             case _:
                 pass
         return None
+
+    def _enter(self, phase: str, now: float) -> None:
+        self.phase, self.phase_began = phase, now
 
     def _count(self, number: int, state: str, value: float | None) -> None:
         self.closed += 1
@@ -119,11 +147,22 @@ class Tally:
         if state == "COMPLETE" and value is not None and self._is_better(value):
             self.best = (value, number)
 
-    def left_s(self) -> float | None:
-        """Estimate the seconds left from the trials that ended under this driver; None before the first."""
-        if not self.here:
+    def left_s(self, share: float | None = None) -> float | None:
+        """Estimate the seconds left from the epochs that ran here; None before the first.
+
+        Bounds on time and epochs count as if nothing had been spent of them before this run.
+
+        Args:
+            share: Of the trials' epochs that will be trained; None for what pruning leaves.
+        """
+        left, epoch_s = self.pace.left_s(self.asked - self.closed, share), self.pace.epoch_s
+        if left is None or epoch_s is None or self.began is None:
             return None
-        return (time.monotonic() - self.began) / self.here * (self.asked - self.closed)
+        if self._budget.seconds is not None:
+            left = min(left, self._budget.seconds - (time.monotonic() - self.began))
+        if self._budget.epochs is not None:
+            left = min(left, (self._budget.epochs - self.pace.reports) * epoch_s / self.pace.slots)
+        return max(left, 0.0)
 
     def best_text(self) -> str:
         """Say the best value so far; of several objectives, that it is the best of one."""
@@ -137,51 +176,82 @@ class Tally:
 
 
 def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
-    """Return one line about a trial that ended."""
-    value = f"{tally.objective.metric} {event.value:.4f}" if event.value is not None else event.reason or ""
-    took = f"{trial.done} epochs, {time.monotonic() - trial.began:.1f} s"
-    head = f"[{tally.closed}/{tally.asked}] trial {event.number} {event.state:<8} {value}"
-    line = f"{head}  ({trial.blocks}; {took})  {tally.best_text()}"
+    """Return one line about a trial that ended, and below it why it failed."""
+    value = score(event.value) if event.value is not None else event.reason or ""
+    epochs = f"{trial.done} epoch{'s' * (trial.done != 1)}"
+    names = BlockNames([trial.stages], CLOSED_BLOCKS)
+    is_best = tally.best is not None and tally.best[1] == event.number and event.state == "COMPLETE"
+    line = (
+        f"[{tally.closed}/{tally.asked}] trial {event.number} {event.state:<8} {value}  "
+        f"{names.of(trial.stages)}, {epochs}, {took(event.seconds)}{'; best' * is_best}"
+    )
+    if names.legend and not tally.is_legend_said:
+        tally.is_legend_said = True
+        line += f"\n    blocks, by stage: {names.legend}"
     if event.detail and event.state == "FAIL":
         line += f"\n    {event.detail.strip().splitlines()[-1]}"
     return line
 
 
 class Notes:
-    """What to say about events that are no trial's beginning, report or end."""
+    """What to say about events that are no trial's beginning, report or end.
 
-    def __init__(self) -> None:
+    Args:
+        tally: Has seen each event before.
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally, self._is_forecast = tally, False
         self._space: Space | None = None
 
-    def of(self, event: Event) -> str | None:
-        """Return a sentence; None for events that need none."""
+    def of(self, event: Event) -> Iterator[str]:
+        """Yield what there is to say, if anything."""
         match event:
             case StudyOpened(space=space):
                 self._space = space
-                return None
-            case Dispatching(how=how):
-                return None if self._space is None else self._plan(self._space, how)
+            case Dispatching(how=how) if self._space is not None:
+                yield from self._plan(self._space, how)
+            case Reported() if not self._is_forecast and self._tally.pace.is_known:
+                self._is_forecast = True
+                yield self._forecast()
             case Noted(text=text):
-                return text
+                yield text
             case Lost(number=number, detail=detail):
-                return f"trial {number} lost its worker and goes on in another: {detail.strip().splitlines()[0]}"
+                yield f"trial {number} lost its worker and goes on in another: {detail.strip().splitlines()[0]}"
             case TakenOver(driver=driver, trials=count):
-                return f"{driver} is gone; its {count} open trials are taken over"
+                yield f"{driver} is gone; its {count} open trials are taken over"
             case StorageGone(detail=detail, patience_s=patience_s):
-                return f"waiting for the database, {duration(patience_s)} at most: {detail}"
+                yield f"waiting for the database, {duration(patience_s)} at most: {detail}"
             case StorageBack(seconds=seconds):
-                return f"the database is back after {duration(seconds)}"
+                yield f"the database is back after {duration(seconds)}"
             case _:
-                return None
+                pass
 
-    @staticmethod
-    def _plan(space: Space, how: str) -> str:
-        search = space.search
+    def _plan(self, space: Space, how: str) -> Iterator[str]:
+        """Say what is searched, and in epochs what it costs; ``space plan`` says more."""
+        from qpsearch.analysis.plan import outlook
+
+        search, tally = space.search, self._tally
         runs = f"{search.replicates} runs of " if search.replicates > 1 else ""
-        return (
-            f"study {space.study}: {budget_text(search.budget)} of {runs}at most {space.most_epochs} epochs, {how}; "
-            f"sampler {search.sampler}, pruner {search.pruner}, seed {search.seed}"
-        )
+        yield f"study {space.study}: {budget_text(search.budget)} of {runs}at most {space.most_epochs} epochs, {how}"
+        yield f"sampler {search.sampler}, pruner {search.pruner}, seed {search.seed}"
+        found = outlook(space)
+        tally.pace.epochs, tally.pace.kept = found.epochs, found.kept
+        trials = tally.asked - tally.closed
+        if trials <= 0:
+            return
+        whole = trials * found.epochs
+        pruned = f", about {whole * found.kept:,.0f} of them with pruning (simulated)" if found.kept < 1 else ""
+        yield f"cost: {trials} trial{'s' * (trials != 1)}, {whole:,.0f} epochs{pruned}"
+
+    def _forecast(self) -> str:
+        """Say how long it will take, and from what that is known."""
+        pace, tally = self._tally.pace, self._tally
+        left, whole = tally.left_s(), tally.left_s(share=1.0)
+        unpruned = f", {duration(whole)} without pruning" if pace.kept < 1 and whole is not None else ""
+        of = f" of {pace.networks} trials" if pace.networks > 1 else ""
+        basis = f"the first {pace.reports} epochs{of} took {pace.epoch_s or 0:.2g} s each"
+        return f"time: about {duration(left or 0)} left{unpruned}\n      ({basis}; trials at once: {pace.slots})"
 
 
 class QuietDisplay:
@@ -211,7 +281,7 @@ class PlainDisplay:
 
     def __init__(self) -> None:
         self.tally = Tally()
-        self._notes = Notes()
+        self._notes = Notes(self.tally)
         self._out = sys.stdout  # dispatch may redirect what libraries print
 
     def __enter__(self) -> Self:
@@ -228,8 +298,8 @@ class PlainDisplay:
         if isinstance(event, Started) and event.attempt > 1:
             self.say(f"trial {event.number} goes on after epoch {event.resumed_at} (attempt {event.attempt})")
         if isinstance(event, Waiting) and round(event.left_s) % 10 == 0:
-            self.say(f"its driver is on another host and silent; taken over in {event.left_s:.0f} s")
-        if (text := self._notes.of(event)) is not None:
+            self.say(self.tally.phase)
+        for text in self._notes.of(event):
             self.say(text)
         if isinstance(event, Closed) and ended is not None:
             self.say(closed_line(event, ended, self.tally))
@@ -241,13 +311,13 @@ class PlainDisplay:
 
 
 class LiveDisplay:
-    """A table of what runs, redrawn four times a second; the last endings stand above it."""
+    """A table of what runs, redrawn four times a second; what was said stands above it."""
 
     def __init__(self) -> None:
         self.tally = Tally()
-        self._notes = Notes()
-        self._console = Console(file=sys.stdout)
-        self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=4, transient=True)
+        self._notes = Notes(self.tally)
+        self._terminal = LiveTerminal(self._draw)
+        self._out = sys.stdout
 
     def __enter__(self) -> Self:
         return self
@@ -255,55 +325,77 @@ class LiveDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.stop()
+        self._terminal.stop()
 
     def see(self, event: Event) -> None:
         """Take an event in; an ending stays on the screen."""
         ended = self.tally.see(event)
-        if isinstance(event, StudyOpened):
-            self._live.start()
-        if isinstance(event, Waiting):
-            text = f"\rits driver is on another host and silent; taken over in {event.left_s:3.0f} s "
-            with display_may_be_gone(self._console.file):
-                print(text, end="", file=self._console.file, flush=True)
+        if isinstance(event, StudyOpened | Waiting) and not self._terminal.is_live:
+            self._terminal.start()
+        for text in self._notes.of(event):
+            self.say(text)
         if isinstance(event, Closed) and ended is not None:
             self.say(closed_line(event, ended, self.tally))
-        if (note := self._notes.of(event)) is not None:
-            self.say(note)
 
     def say(self, text: str) -> None:
-        """Print a line above the table."""
-        with display_may_be_gone(self._console.file):
-            self._console.print(Text(text), soft_wrap=True)
+        """Print lines above the table."""
+        if self._terminal.is_live:
+            self._terminal.print(text)
+            return
+        with display_may_be_gone(self._out):
+            print(text, file=self._out, flush=True)
 
-    def _draw(self) -> RenderableType:
+    def _draw(self, columns: int, rows: int) -> list[RenderableType]:
         tally = self.tally
-        head = Table.grid(padding=(0, 2))
-        counts = ", ".join(f"{count} {state.lower()}" for state, count in sorted(tally.states.items()))
-        left = tally.left_s()
-        head.add_row(
-            Text(tally.name, style="bold"),
-            ProgressBar(total=tally.asked, completed=tally.closed, width=24),
-            f"{tally.closed}/{tally.asked}",
-            counts,
-            Text(tally.best_text(), style="bold"),
-            f"{duration(time.monotonic() - tally.began)} gone"
-            + (f", about {duration(left)} left" if left is not None else ""),
-        )
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for title in ("trial", "blocks", "epoch", str(tally.objective.metric), "device", "seconds"):
-            table.add_column(title, justify="left" if title in ("blocks", "device") else "right")
-        for number, trial in sorted(tally.running.copy().items()):
-            value = "" if trial.value is None else f"{trial.value:.4f}"
-            table.add_row(
+        if not tally.name:
+            return [Text(tally.phase)]
+        lines: list[RenderableType] = [*self._head(columns)]
+        running = sorted(tally.running.copy().items())
+        if tally.phase:
+            lines.append(Text(f"{tally.phase} ... {duration(time.monotonic() - tally.phase_began)}", style="dim"))
+        if not running:
+            return lines
+        most = max(rows - len(lines) - 1, 0)  # but the headings
+        shown = running if len(running) <= most else running[: max(most - 1, 0)]
+        lines += self._table(shown, columns)
+        if len(shown) < len(running):
+            lines.append(Text(f"and {len(running) - len(shown)} more", style="dim"))
+        return lines
+
+    def _head(self, columns: int) -> Iterator[Text]:
+        tally = self.tally
+        counts = ", ".join(f"{count} {WORDS[state][0]}" for state, count in sorted(tally.states.copy().items()))
+        done = f"{tally.closed}/{tally.asked} trials"
+        full = BAR_WIDTH if not tally.asked else round(BAR_WIDTH * min(tally.closed / tally.asked, 1))
+        bar = Text("#" * full, style="green").append("." * (BAR_WIDTH - full), style="dim")
+        name = Text(tally.name, style="bold")
+        name.truncate(max(columns - BAR_WIDTH - len(done) - len(counts) - 6, 8), overflow="ellipsis")
+        yield Text("  ").join([name, bar, Text(done), Text(counts)])
+        parts = [tally.best_text()]
+        if tally.began is not None:
+            left = tally.left_s()
+            about = "" if left is None else f", about {duration(left)} left"
+            parts.append(f"{duration(time.monotonic() - tally.began)} gone{about}")
+        yield Text("; ".join(parts))
+
+    def _table(self, running: list[tuple[int, Running]], columns: int) -> list[Text]:
+        titles = [Column(title="trial", is_number=True), Column(title="epoch", is_number=True)]
+        titles += [Column(title=str(self.tally.objective.metric), is_number=True), Column(title="time", is_number=True)]
+        titles += [Column(title="blocks"), Column(title="device", spare=1)]
+        names = BlockNames([trial.stages for _, trial in running], columns - BESIDE_BLOCKS)
+        now = time.monotonic()
+        rows: list[list[Cell]] = [
+            [
                 str(number),
-                trial.blocks,
                 f"{trial.done}/{trial.epochs}",
-                value,
+                "" if trial.value is None else score(trial.value),
+                duration(now - trial.began),
+                names.of(trial.stages),
                 trial.place,
-                f"{time.monotonic() - trial.began:.0f}",
-            )
-        return Group(head, table)
+            ]
+            for number, trial in running
+        ]
+        return table_lines(titles, rows, columns)[0]
 
 
 @contextlib.contextmanager
@@ -319,6 +411,8 @@ def display_may_be_gone(out: IO[str]) -> Iterator[None]:
 
 def duration(seconds: float) -> str:
     """Return ``45 s``, ``3 min``, ``2.5 h`` or ``3.1 days``."""
+    if 0.05 <= seconds < 1:
+        return f"{seconds:.1f} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

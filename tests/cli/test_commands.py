@@ -33,14 +33,16 @@ def test_a_run_prints_plain_lines_into_a_pipe(study: Path) -> None:
     printed = (study / "printed").read_text()
     assert "\x1b" not in printed
     lines = printed.splitlines()
-    assert (
-        lines[0]
-        == "study scripted: 30 trials of at most 6 epochs, one at a time, inline; sampler random, pruner hyperband, seed 2"
-    )
+    assert lines[:2] == [
+        "study scripted: 30 trials of at most 6 epochs, one at a time, inline",
+        "sampler random, pruner hyperband, seed 2",
+    ]
+    assert re.fullmatch(r"cost: 30 trials, 180 epochs, about \d+ of them with pruning \(simulated\)", lines[2])
+    assert re.search(r"\ntime: about .* left, .* without pruning\n +\(the first \d+ epochs", printed)
     assert len([line for line in lines if re.match(r"\[\d+/30\] trial \d+ (COMPLETE|PRUNED|FAIL)", line)]) == 30
     assert re.search(r"    training loss nan in epoch 2", printed)
     assert re.search(
-        r"study scripted: 30 of 30 trials ended, in this run \d+ COMPLETE, \d+ FAIL, \d+ PRUNED; best 0\.\d{4} \(trial \d+\)",
+        r"study scripted: 30 of 30 trials ended, in this run \d+ COMPLETE, \d+ FAIL, \d+ PRUNED\nbest 0\.\d{4} \(trial \d+\)",
         printed,
     )
     assert "optimistic until it is trained again on fresh seeds" in printed
@@ -56,7 +58,7 @@ def test_status_counts(study: Path) -> None:
     assert summary["drivers"] == []
     assert document["running"] == []
     text = qpsearch(study, "status", "scripted").stdout
-    assert re.search(rf"scripted +30/30 +{counts['COMPLETE']} +{counts['PRUNED']} +{counts['FAIL']} +0 ", text)
+    assert re.search(rf"scripted +finished +30/30 +{counts['COMPLETE']} +{counts['PRUNED']} +{counts['FAIL']} ", text)
     assert re.search(r"failed: \d+ diverged, \d+ error", text)
     assert "scripted" in qpsearch(study, "status").stdout
 
@@ -72,8 +74,10 @@ def test_trials_tell_each_trial(study: Path) -> None:
         assert (trial["value"] is None) == (trial["state"] == "FAIL")
         assert (trial["reason"] is None) == (trial["state"] != "FAIL")
     text = qpsearch(study, "trials", "scripted").stdout
-    assert "ZeroDivisionError: as the script says" in text
-    assert "diverged: training loss nan in epoch 2" in text
+    assert re.search(r"^ +\d+  failed +error ", text, re.MULTILINE)
+    assert re.search(r"^ +\d+  failed +diverged ", text, re.MULTILINE)
+    failed = next(trial["number"] for trial in trials if trial["reason"] == "error")
+    assert "ZeroDivisionError: as the script says" in qpsearch(study, "trials", "scripted", str(failed)).stdout
 
 
 def test_best_is_called_optimistic(study: Path) -> None:

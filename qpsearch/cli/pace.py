@@ -1,0 +1,103 @@
+"""How long a study takes, told from the epochs that really ran here.
+
+Nothing is measured beforehand: a run must not wait for it. Start-up (Ray, workers that load torch) is no part of
+it: what counts is the time between an attempt's reports.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+TRUST: Final = 5.0  # as many trials as what was expected of pruning counts for
+
+
+@dataclass(slots=True, kw_only=True)
+class _Attempt:
+    began: float
+    epochs: int
+    done: int
+    last: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Pace:
+    """Seconds an epoch, and what follows from them.
+
+    Attributes:
+        slots: Trials at once.
+        epochs: Of an unpruned trial, all its runs together.
+        kept: Share of the epochs that pruning was expected to leave.
+        reports: Epochs that ran here.
+        networks: Trials that they were of.
+    """
+
+    slots: int = 1
+    epochs: float = 1
+    kept: float = 1.0
+    reports: int = 0
+    networks: int = 0
+    _epoch_s: float = 0.0
+    _start_s: float = 0.0
+    _ended: int = 0
+    _ended_shares: float = 0.0
+    _running: dict[int, _Attempt] = field(default_factory=dict)
+
+    def started(self, number: int, epochs: int, done: int, now: float) -> None:
+        """Take in that an attempt was handed out, with so many of its epochs done before."""
+        self._running[number] = _Attempt(began=now, epochs=epochs, done=done)
+
+    def reported(self, number: int, seconds: float, now: float) -> None:
+        """Take an epoch in, which trained for so many seconds."""
+        attempt = self._running[number]
+        if attempt.last is None:
+            self.networks += 1
+            self._epoch_s += seconds
+            if self.networks > self.slots:  # the first of each slot had to start its worker, too
+                self._start_s += max(now - attempt.began - seconds, 0.0)
+        else:
+            self._epoch_s += now - attempt.last
+        attempt.last = now
+        attempt.done += 1
+        self.reports += 1
+
+    def ended(self, number: int, *, counts: bool) -> None:
+        """Take in that an attempt ended; what it left of its epochs ``counts`` where pruning or the end decided it."""
+        attempt = self._running.pop(number, None)
+        if attempt is not None and counts:
+            self._ended += 1
+            self._ended_shares += attempt.done / attempt.epochs
+
+    @property
+    def is_known(self) -> bool:
+        """Whether enough epochs ran to tell something: two in each slot."""
+        return self.reports >= 2 * self.slots
+
+    @property
+    def epoch_s(self) -> float | None:
+        """Seconds an epoch on average; None before the first."""
+        return self._epoch_s / self.reports if self.reports else None
+
+    @property
+    def share(self) -> float:
+        """Share of a trial's epochs that are trained: what pruning was expected to leave, and what it left."""
+        return (TRUST * self.kept + self._ended_shares) / (TRUST + self._ended)
+
+    def left_s(self, trials: int, share: float | None = None) -> float | None:
+        """Estimate the seconds until so many trials have ended, those that run among them; None before any epoch.
+
+        Args:
+            trials: How many.
+            share: Of their epochs that are trained; None for ``share``.
+        """
+        share = self.share if share is None else share
+        if self.epoch_s is None:
+            return None
+        new = max(trials - len(self._running), 0)
+        epochs = new * self.epochs * share
+        longest = 0.0
+        for attempt in list(self._running.values()):
+            own = max(attempt.epochs * share - attempt.done, 1.0)
+            epochs += own
+            longest = max(longest, own)
+        start_s = self._start_s / (self.networks - self.slots) if self.networks > self.slots else 0.0
+        at_once = max(min(self.slots, trials), 1)
+        return max((epochs * self.epoch_s + new * start_s) / at_once, longest * self.epoch_s)

@@ -1,0 +1,65 @@
+"""How long a study takes, told from its first epochs: on a clock that the test moves."""
+
+import pytest
+
+from qpsearch.cli.pace import Pace
+
+
+def run_trials(pace: Pace, trials: int, epoch_s: float, epochs: int, start_s: float = 0.0, gap_s: float = 0.0) -> float:
+    """Run trials one after another, the first ``start_s`` late and each ``gap_s`` before its first epoch."""
+    now = 0.0
+    for number in range(trials):
+        pace.started(number, epochs, 0, now)
+        now += gap_s + (start_s if number == 0 else 0)
+        for _ in range(epochs):
+            now += epoch_s
+            pace.reported(number, epoch_s, now)
+        pace.ended(number, counts=True)
+    return now
+
+
+def test_nothing_is_known_before_an_epoch() -> None:
+    pace = Pace(epochs=10)
+    assert pace.left_s(5) is None
+    pace.started(0, 10, 0, 0.0)
+    assert pace.left_s(5) is None
+
+
+def test_the_first_epoch_tells_what_is_left_without_the_start_of_workers() -> None:
+    pace = Pace(epochs=10)
+    pace.started(0, 10, 0, 0.0)
+    pace.reported(0, 2.0, 30.0)  # Ray and torch took 28 s
+    assert pace.left_s(5) == pytest.approx(2.0 * (9 + 4 * 10))
+
+
+def test_slots_share_the_work_but_no_trial_is_cut_in_two() -> None:
+    pace = Pace(epochs=10, slots=4)
+    for number in range(4):
+        pace.started(number, 10, 0, 0.0)
+        pace.reported(number, 1.0, 1.0)
+    assert pace.left_s(8) == pytest.approx((4 * 9 + 4 * 10) / 4)
+    for number in range(3):
+        pace.ended(number, counts=False)
+    assert pace.left_s(1) == pytest.approx(9)
+
+
+def test_what_each_trial_takes_to_begin_counts_once_it_is_known() -> None:
+    pace = Pace(epochs=5)
+    run_trials(pace, 4, epoch_s=1.0, epochs=5, start_s=20.0, gap_s=0.5)
+    assert pace.left_s(10) == pytest.approx(10 * (5 * 1.0 + 0.5))
+
+
+def test_pruning_is_expected_as_simulated_until_trials_tell_better() -> None:
+    pace = Pace(epochs=10, kept=0.4)
+    assert pace.share == pytest.approx(0.4)
+    run_trials(pace, 95, epoch_s=1.0, epochs=10)  # none was pruned
+    assert pace.share == pytest.approx((5 * 0.4 + 95) / 100)
+    assert pace.left_s(10, share=1.0) == pytest.approx(100)
+
+
+def test_a_failure_says_nothing_about_pruning() -> None:
+    pace = Pace(epochs=10)
+    pace.started(0, 10, 0, 0.0)
+    pace.reported(0, 1.0, 1.0)
+    pace.ended(0, counts=False)
+    assert pace.share == 1.0
