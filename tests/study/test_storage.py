@@ -214,7 +214,7 @@ def test_opening_creates_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["studies.db", "sqlite", "", "oracle9://x", "://"])
+@pytest.mark.parametrize("url", ["studies", "sqlite", "", "oracle9://x", "://"])
 def test_what_is_no_database_url_is_one_message(url: str) -> None:
     with pytest.raises(StorageError):
         Database.create(url)
