@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qpsearch.display.progress import open_display
 from qpsearch.errors import UserError
 from qpsearch.runner.driving import Overrides, Placement
 from qpsearch.runner.driving import resume as drive_on
 from qpsearch.runner.driving import run as drive
 from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.runner.progress import open_display
 from qpsearch.space import Space, build_space, load_space
 from qpsearch.space.schema.value_types import Duration, StudyName
 from qpsearch.study import queries

@@ -47,7 +47,8 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("study", CONFIG | DATABASE),
     ("dispatch", CONFIG),
     ("analysis", CONFIG | DATABASE | LEARNING | {"plotly"}),
-    ("runner", CONFIG | {"rich"}),
+    ("display", CONFIG | {"rich"}),
+    ("runner", CONFIG),
     ("api", CONFIG | DATABASE | {"rich"}),
     ("cli", CONFIG | {"typer", "rich"}),
 ]
@@ -79,7 +80,7 @@ FLOORS: dict[str, list[tuple[str, ...]]] = {
         ("ledger", "queries", "manage", "optuna_import", "optuna_export"),
     ],
 }
-PLAN = [(".", 17, 80), ("space", 10, 29), ("study", 11, 31)]  # rooms and arrows at most
+PLAN = [(".", 18, 86), ("space", 10, 29), ("study", 11, 31)]  # rooms and arrows at most
 ORDER = [room for room, _ in ROOMS]
 ALLOWED = dict(ROOMS)
 WITH_ANALYSIS = {"qpsearch.cli.plan"}  # imported when a plan is asked for

@@ -1,7 +1,7 @@
 """What ``qpsearch space check`` does, without the command line's library: an editor runs it at every save."""
 
 from qpsearch.architecture.candidates import check_feasible, on_the_grid
-from qpsearch.cli.files import open_space
+from qpsearch.space.file.loader import load_space
 
 
 def check(path: str) -> None:
@@ -10,7 +10,7 @@ def check(path: str) -> None:
     Raises:
         SpaceError: With a line for each problem; or nothing in the space may be trained.
     """
-    space = open_space(path)
+    space = load_space(path)
     check_feasible(space)
     found = space.searched
     what = f"{len(found)} parameters:" if found else "nothing is searched: each trial is another seed of one network."

@@ -2,13 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import Final
 
 import typer
 
 from qpsearch.errors import QpsearchError
-
-DEFAULT_STORAGE: Final = "sqlite:///studies/qpsearch.db"
+from qpsearch.runner.machine import DEFAULT_STORAGE
 
 
 def asked_command() -> str | None:

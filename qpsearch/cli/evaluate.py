@@ -11,14 +11,14 @@ import typer
 from rich.text import Text
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.cli.console import Cell, Column, open_console, print_line, table_lines
 from qpsearch.cli.options import (
     Json,
     Storage,
     StudyArgument,
     print_json,
 )
-from qpsearch.cli.shown import BlockNames
+from qpsearch.display.console import Cell, Column, open_console, print_line, table_lines
+from qpsearch.display.shown import BlockNames
 from qpsearch.errors import UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder, has_gpu, prepare_data
 

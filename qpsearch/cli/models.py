@@ -17,10 +17,10 @@ from qpsearch.architecture.paper_rules import PAPER_RULES, PaperRule, yaml_text
 from qpsearch.architecture.plugins import blamed
 from qpsearch.architecture.resolve import check_shapes
 from qpsearch.architecture.variations import one_at_a_time
-from qpsearch.cli.console import Column, open_console, open_table, print_line, print_rows
 from qpsearch.cli.options import Json, print_json
 from qpsearch.cli.rules_table import described, markdown, short, values_of
-from qpsearch.cli.shown import short_number
+from qpsearch.display.console import Column, open_console, open_table, print_line, print_rows
+from qpsearch.display.shown import short_number
 from qpsearch.errors import Infeasible, UserError, nearest
 from qpsearch.space.schema.fields import REQUIRED
 from qpsearch.vocabulary import Precision

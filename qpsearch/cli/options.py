@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from qpsearch.cli.completion import DEFAULT_STORAGE as DEFAULT_STORAGE
 from qpsearch.cli.completion import space_names, study_names
 from qpsearch.errors import UserError
 

@@ -14,11 +14,11 @@ from rich.markup import escape
 
 from qpsearch.analysis.plan import Plan, make_plan, mean_seconds
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.cli.console import open_console, open_table
 from qpsearch.cli.options import print_json
+from qpsearch.display.console import open_console, open_table
+from qpsearch.display.progress import duration
 from qpsearch.protocol import RunSettings
 from qpsearch.runner.machine import has_gpu
-from qpsearch.runner.progress import duration
 from qpsearch.space import Space
 from qpsearch.space.leaves import NEVER, Constant, Tied
 from qpsearch.space.schema.settings import field_at

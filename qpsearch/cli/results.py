@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from qpsearch.cli.completion import study_names
-from qpsearch.cli.console import Cell, Column, open_console, open_table, print_line, print_rows
-from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyArgument, print_json
-from qpsearch.cli.progress import duration
-from qpsearch.cli.shown import WORDS, BlockNames, cost_title, in_words, scalar, score, short_number, state_of
+from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
+from qpsearch.display.console import Cell, Column, open_console, open_table, print_line, print_rows
+from qpsearch.display.progress import duration
+from qpsearch.display.shown import WORDS, BlockNames, cost_title, in_words, scalar, score, short_number, state_of
+from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.space import Objective
 from qpsearch.study.records import StudySummary, TrialRecord
 from qpsearch.vocabulary import Evaluator

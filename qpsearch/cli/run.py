@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qpsearch.cli.files import open_space
 from qpsearch.cli.main import INTERRUPTED
-from qpsearch.cli.options import DEFAULT_STORAGE, SpaceArgument, Storage, StudyArgument, checked_name
-from qpsearch.cli.progress import Display, open_display
+from qpsearch.cli.options import SpaceArgument, Storage, StudyArgument, checked_name
+from qpsearch.display.progress import Display, open_display
 from qpsearch.errors import UserError
+from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.space.file.loader import load_space
 from qpsearch.space.schema.value_types import Duration
 from qpsearch.vocabulary import Dispatcher
 
@@ -72,10 +73,10 @@ def run(
         qpsearch run mine.yaml --study second --trials 200 --time 12h
         qpsearch run smoke --dispatch inline
     """
-    from qpsearch.run import driving
+    from qpsearch.runner import driving
 
     overrides = _overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus)
-    loaded = open_space(space).with_search(study=checked_name(study), seed=seed)
+    loaded = load_space(space).with_search(study=checked_name(study), seed=seed)
     with open_display() as display:
         outcome = driving.run(
             loaded,
@@ -119,14 +120,14 @@ def resume(
         qpsearch resume digits --trials 100
         qpsearch resume digits --storage other.db --take-over
     """
-    from qpsearch.run import driving
+    from qpsearch.runner import driving
 
     overrides = _overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus)
     with open_display() as display:
         outcome = driving.resume(
             study,
             storage=storage,
-            space=None if space is None else open_space(space),
+            space=None if space is None else load_space(space),
             overrides=overrides,
             placement=driving.Placement(dispatcher=dispatch, address=address),
             sinks=sink or [],

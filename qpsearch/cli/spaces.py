@@ -10,11 +10,11 @@ import typer
 from qpsearch.architecture.candidates import check_feasible
 from qpsearch.cli.check import check as check_and_print
 from qpsearch.cli.completion import space_names
-from qpsearch.cli.console import open_console
-from qpsearch.cli.files import open_space
 from qpsearch.cli.options import Json, SpaceArgument, print_json
+from qpsearch.display.console import open_console
 from qpsearch.errors import SpaceError, UserError
 from qpsearch.space import diff, find_space, json_schema, shipped
+from qpsearch.space.file.loader import load_space
 
 app = typer.Typer(help="Look at space files.", no_args_is_help=True)
 
@@ -30,7 +30,7 @@ def check(space: SpaceArgument, as_json: Json = False) -> None:
         check_and_print(space)
         return
     try:
-        loaded = open_space(space)
+        loaded = load_space(space)
         check_feasible(loaded)
     except SpaceError as error:
         print_json({"valid": False, "problems": error.problems})
@@ -55,7 +55,7 @@ def plan(
     """
     from qpsearch.cli.plan import show_plan
 
-    show_plan(open_space(space), measure=measure, as_json=as_json)
+    show_plan(load_space(space), measure=measure, as_json=as_json)
 
 
 @app.command("sample")
@@ -73,7 +73,7 @@ def sample(
     from qpsearch.architecture.candidates import sample as draw
     from qpsearch.architecture.cost import cost
 
-    points = draw(open_space(space), count, seed)
+    points = draw(load_space(space), count, seed)
     if as_json:
         rows = [
             {"params": point.draw.params, "config": json.loads(point.config.to_json())}
@@ -104,7 +104,7 @@ def diff_(
     Examples:
         qpsearch space diff digits mine.yaml
     """
-    found = diff(open_space(old), open_space(new))
+    found = diff(load_space(old), load_space(new))
     if as_json:
         print_json({"same": not found, "differences": found})
         return
@@ -136,7 +136,7 @@ def list_(as_json: Json = False) -> None:
     Examples:
         qpsearch space list
     """
-    found = {name: (open_space(path), path) for name, path in shipped().items()}
+    found = {name: (load_space(path), path) for name, path in shipped().items()}
     if as_json:
         rows = [
             {"name": name, "study": space.study, "dataset": space.data.dataset, "trials": space.search.budget.trials}

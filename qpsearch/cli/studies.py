@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from qpsearch.cli.files import open_space
-from qpsearch.cli.options import DEFAULT_STORAGE, Json, SpaceArgument, Storage, StudyArgument, checked_name, print_json
+from qpsearch.cli.options import Json, SpaceArgument, Storage, StudyArgument, checked_name, print_json
 from qpsearch.cli.results import status
 from qpsearch.errors import UserError
+from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.space.file.loader import load_space
 
 app = typer.Typer(help="List, rename, delete and copy studies.", invoke_without_command=True)
 
@@ -150,7 +151,7 @@ def import_(
     from qpsearch.study.optuna_import import import_study, read_foreign
     from qpsearch.study.storage.database import Database
 
-    loaded = open_space(space).with_search(study=checked_name(study))
+    loaded = load_space(space).with_search(study=checked_name(study))
     pairs = [pair.partition("=") for pair in mapped or []]
     if wrong := next((theirs for theirs, equals, _ in pairs if not equals), None):
         raise UserError(f"--map {wrong}: is not THEIRS=OURS, two parameter names.")

@@ -12,10 +12,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from qpsearch.cli.console import Cell, Column, open_console, print_line, print_rows
-from qpsearch.cli.options import DEFAULT_STORAGE, Json, Storage, StudyArgument, print_json
-from qpsearch.cli.shown import WORDS, BlockNames, cost_title, scalar, score, short_number, state_of, took
+from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
+from qpsearch.display.console import Cell, Column, open_console, print_line, print_rows
+from qpsearch.display.shown import WORDS, BlockNames, cost_title, scalar, score, short_number, state_of, took
 from qpsearch.errors import UserError, nearest
+from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.space import Objective
 from qpsearch.study.records import TrialDetail, TrialRecord
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qpsearch.cli.shown import BlockNames, short_number, took
+from qpsearch.display.shown import BlockNames, short_number, took
 from tests.cli.run import ROOT, qpsearch, reply
 from tests.scripted import Behaviour, space_text
 

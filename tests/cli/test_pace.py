@@ -2,7 +2,7 @@
 
 import pytest
 
-from qpsearch.cli.pace import Pace
+from qpsearch.display.pace import Pace
 
 
 def run_trials(pace: Pace, trials: int, epoch_s: float, epochs: int, start_s: float = 0.0, gap_s: float = 0.0) -> float:

@@ -41,4 +41,4 @@ def find_space(name: str | Path, beside: Path | None = None) -> Path:
     close = meant or get_close_matches(str(name), [*known, *there], n=1, cutoff=0.75)
     question = f"Did you mean {close[0]!r}? " if close else ""
     files = f"Files there: {', '.join(there[:MOST_NAMED])}{', ...' * (len(there) > MOST_NAMED)}. " if there else ""
-    raise SpaceError([f"{name}: no such file. {question}{files}Shipped spaces: {', '.join(known)}."])
+    raise SpaceError([f"{path.absolute()}: no such file. {question}{files}Shipped spaces: {', '.join(known)}."])

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Final, Protocol, Self
@@ -12,10 +12,11 @@ from typing import IO, Final, Protocol, Self
 from rich.console import RenderableType
 from rich.text import Text
 
-from qpsearch.cli.console import Cell, Column, table_lines
-from qpsearch.cli.pace import Pace
-from qpsearch.cli.shown import WORDS, BlockNames, score, took
-from qpsearch.cli.terminal import LiveTerminal
+from qpsearch.display.console import Cell, Column, table_lines
+from qpsearch.display.notebook import LiveNotebook, is_notebook
+from qpsearch.display.pace import Pace
+from qpsearch.display.shown import WORDS, BlockNames, score, took
+from qpsearch.display.terminal import Drawing, LiveTerminal, Screen
 from qpsearch.space import Space
 from qpsearch.space.space import Budget, Objective
 from qpsearch.study.trials.events import (
@@ -62,8 +63,12 @@ class Display(Protocol):
         """Tell the user something."""
 
 
-def open_display() -> Display:
-    """Return the display that fits where output goes."""
+def open_display(*, quiet: bool = False) -> Display:
+    """Return the display that fits where output goes; a quiet one counts and shows nothing."""
+    if quiet:
+        return QuietDisplay()
+    if is_notebook():
+        return LiveDisplay(LiveNotebook)
     is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
     return LiveDisplay() if is_terminal else PlainDisplay()
 
@@ -313,10 +318,10 @@ class PlainDisplay:
 class LiveDisplay:
     """A table of what runs, redrawn four times a second; what was said stands above it."""
 
-    def __init__(self) -> None:
+    def __init__(self, screen: Callable[[Drawing], Screen] = LiveTerminal) -> None:
         self.tally = Tally()
         self._notes = Notes(self.tally)
-        self._terminal = LiveTerminal(self._draw)
+        self._screen = screen(self._draw)
         self._out = sys.stdout
 
     def __enter__(self) -> Self:
@@ -325,13 +330,13 @@ class LiveDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._terminal.stop()
+        self._screen.stop()
 
     def see(self, event: Event) -> None:
         """Take an event in; an ending stays on the screen."""
         ended = self.tally.see(event)
-        if isinstance(event, StudyOpened | Waiting) and not self._terminal.is_live:
-            self._terminal.start()
+        if isinstance(event, StudyOpened | Waiting) and not self._screen.is_live:
+            self._screen.start()
         for text in self._notes.of(event):
             self.say(text)
         if isinstance(event, Closed) and ended is not None:
@@ -339,8 +344,8 @@ class LiveDisplay:
 
     def say(self, text: str) -> None:
         """Print lines above the table."""
-        if self._terminal.is_live:
-            self._terminal.print(text)
+        if self._screen.is_live:
+            self._screen.print(text)
             return
         with display_may_be_gone(self._out):
             print(text, file=self._out, flush=True)

@@ -15,7 +15,7 @@ import sys
 import termios
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -28,6 +28,23 @@ TO_END: Final = "\x1b[J"
 CONTROL: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")  # what moves the cursor, or rings
 
 Drawing = Callable[[int, int], Sequence[RenderableType]]
+
+
+class Screen(Protocol):
+    """Where lines stay above a drawing that is renewed."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has been started, and not stopped."""
+
+    def start(self) -> None:
+        """Begin to draw."""
+
+    def stop(self) -> None:
+        """Print what is left to print, and take the drawing away."""
+
+    def print(self, text: str) -> None:
+        """Print lines above the drawing."""
 
 
 class LiveTerminal:
