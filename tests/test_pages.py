@@ -122,6 +122,7 @@ def test_every_space_or_part_of_one_is_read(page: Path) -> None:
             assert parse_space(text, page.name).study
             continue
         document: dict[str, Any] = YAML(typ="safe").load(GOOD)
+        del document["network"]["rules"]["quotient"]  # which other stages would not use
         ((key, value),) = given.items()
         place = document
         for name in PLACES[key]:
@@ -144,7 +145,7 @@ def test_every_shipped_space_and_block_is_named() -> None:
     for path in (ROOT / "spaces").glob("*.yaml"):
         assert f"`{path.stem}`" in listed
         assert f"`{path.stem}`" in README.read_text() or path.stem == "digits"
-        assert shipped(path.stem)
+        assert path.stem in shipped()
     for kind in BLOCKS:
         assert f"| `{kind}` |" in README.read_text()
 

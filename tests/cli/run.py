@@ -102,5 +102,6 @@ def _module(scripted: bool) -> str:
 
 
 def _environment(given: dict[str, str]) -> dict[str, str]:
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("QPSEARCH_")}
+    own = ("QPSEARCH_", "COLUMNS", "LINES")  # a pipe is as wide as a test says
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(own)}
     return inherited | {"PYTHONPATH": str(ROOT)} | given
