@@ -74,14 +74,14 @@ class Limit(WithWords):
 class Condition:
     """A condition on resolved values that must not hold (``forbid``), or must (``require``).
 
-    Where it cannot be told, since the draw lacks a name that it stands on, nothing is forbidden or required.
+    A condition on a parameter that the draw does not have is ignored.
     """
 
     expression: Expression
     forbids: bool
 
     def allows(self, lookup: Callable[[str], Value]) -> bool:
-        """Whether a point may stand.
+        """Whether the condition allows a point.
 
         Raises:
             ExpressionError: The condition has no value at this point.
@@ -107,9 +107,9 @@ def lookup_in(facts: Mapping[str, Value], costs: Callable[[str], float]) -> Call
 
 
 def moving_places(stages: list[PlacedStage]) -> frozenset[int]:
-    """Return the places of a network that different items of the file's list may take from draw to draw.
+    """Return the places in a network that different stages of the file take in different draws.
 
-    They have no path: what ``network.stages.1.width`` means would depend on the draw.
+    Such places do not have a path: the meaning of ``network.stages.1.width`` would depend on the draw.
     """
     items: dict[int, set[str]] = defaultdict(set)
     for stage in stages:
@@ -120,7 +120,7 @@ def moving_places(stages: list[PlacedStage]) -> frozenset[int]:
 
 
 def known_paths(network: Group, training: Group) -> dict[str, list[Leaf]]:
-    """Return every path that some draw has, with the leaves that it may come from: what conditions can name."""
+    """Return every path that conditions can name (each exists in some draw), with the leaves it may come from."""
     found: dict[str, list[Leaf]] = defaultdict(list)
     every, stages = list(sites(network, training)), placed_stages(network)
     moving = moving_places(stages)
@@ -144,7 +144,7 @@ def bind(expression: Expression, paths: Paths) -> Expression:
     """Tell names from words: ``quotient`` is a word, ``network.stages.0.block`` a name.
 
     Raises:
-        ExpressionError: A dotted name is none of the paths of the space.
+        ExpressionError: A dotted name is not a path in the space.
     """
     match expression:
         case Name(path, column):
@@ -166,10 +166,10 @@ def bind(expression: Expression, paths: Paths) -> Expression:
 
 
 def check_condition(expression: Expression, paths: Paths) -> Expression:
-    """Return a bound condition whose words are those of its leaves.
+    """Return a bound condition, its constants in the form in which the leaves hold them.
 
     Raises:
-        ExpressionError: It is not a condition, compares a word by size, or names a value that never comes up.
+        ExpressionError: It is not a condition, compares a word by size, or names a value that its leaf never has.
     """
     match expression:
         case Binary("and" | "or" as sign, left, right):
@@ -200,12 +200,12 @@ def check_number(expression: Expression, paths: Paths) -> None:
     """Check that an expression is arithmetic.
 
     Raises:
-        ExpressionError: It has a word, a truth value or a comparison in it.
+        ExpressionError: It contains a word, a truth value or a comparison.
     """
     match expression:
         case Literal(value):
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ExpressionError(f"{unparse(expression)!r} is neither a number nor a path of the space")
+                raise ExpressionError(f"{unparse(expression)!r} is neither a number nor a path in this space")
         case Name(path):
             if path in paths and not any(map(_can_be_number, paths[path])):
                 raise ExpressionError(f"{path} is a word, not a number", expression.column)
@@ -222,7 +222,7 @@ def check_number(expression: Expression, paths: Paths) -> None:
 
 
 def _possible(path: str, right: Expression, paths: Paths) -> Expression:
-    """Return the right side of an equation, each constant in the form that the leaf has it in."""
+    """Return the right side of an equation, each constant in the form in which the leaf holds it."""
     match right:
         case Literal(value):
             return Literal(_fitting(path, value, paths))
@@ -283,7 +283,7 @@ def _can_be_number(leaf: Leaf) -> bool:
 
 
 def _nearest_path(path: str, paths: Paths) -> str:
-    """Answer a path that is not there: with the nearest one, and what stands where it goes wrong."""
+    """Answer an unknown path: with the nearest one, and with the names at the level where the path goes wrong."""
     answer = nearest(path, [*paths])
     question, _, _ = answer.partition("Known:")
     parts = path.split(".")

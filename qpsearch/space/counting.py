@@ -1,8 +1,8 @@
 """How many points a space has, without drawing them.
 
-Leaves are taken in the order of drawing. What the rest depends on is kept: for each further condition under which a
-leaf is drawn, what is left of it once the decided tests are struck out. Ways that leave the same are added up; a
-domain that no condition asks about only multiplies.
+Leaves are taken in the order of drawing. The state is what later leaves depend on: each condition under which a later
+leaf is drawn, without the tests that are already decided. Ways that lead to the same state are added up; a domain that
+no condition tests only multiplies the count.
 """
 
 import math
@@ -23,12 +23,12 @@ class _State:
 
 
 def count_points(network: Group, training: Group | None, continuous: float = math.inf) -> float:
-    """Return how many points there are; infinity where a continuous domain is among them.
+    """Return how many points a space has; infinity where it has a continuous domain.
 
     Args:
         network: The network's leaves.
         training: The recipe's leaves; None to count networks alone.
-        continuous: What a continuous domain counts for; 1 counts without them.
+        continuous: The number that stands for a continuous domain's values; 1 leaves such domains out of the count.
     """
     every = [site for site in sites(network, training) if site.when != NEVER and site.domain is not None]
     conditions = list(dict.fromkeys(site.when for site in every))
@@ -50,7 +50,7 @@ def count_points(network: Group, training: Group | None, continuous: float = mat
 
 
 def continuous_leaves(network: Group, training: Group) -> list[str]:
-    """Return the paths of the domains that have no end of values."""
+    """Return the paths of the continuous domains."""
     return [
         site.path
         for site in sites(network, training)
@@ -59,7 +59,7 @@ def continuous_leaves(network: Group, training: Group) -> list[str]:
 
 
 def _after(site: Site, state: _State, index: int, asked: set[str], continuous: float) -> Iterator[tuple[_State, float]]:
-    """Yield what a leaf leaves, with the number of its values that leave it."""
+    """Yield the states after a leaf, each with the number of the leaf's values that lead to it."""
     domain = site.domain
     assert domain is not None
     if state.open[index] != ALWAYS or site.parameter in state.ties:  # not drawn here, or drawn before
@@ -75,7 +75,7 @@ def _after(site: Site, state: _State, index: int, asked: set[str], continuous: f
 
 
 def _struck(when: When, parameter: str, value: object) -> When:
-    """Return what is left of a condition once a parameter has a value."""
+    """Return a condition without the tests that a parameter's value decides."""
     holding = [tests for tests in when if all(test.parameter != parameter or value in test.values for test in tests)]
     left = dict.fromkeys(tuple(test for test in tests if test.parameter != parameter) for tests in holding)
     return ALWAYS if () in left else tuple(left)

@@ -1,7 +1,7 @@
 """What a sampler draws a leaf from: a choice, or a range.
 
-Each kind of domain says itself how it is drawn, listed, counted, asked of Optuna and written into a file; whoever works
-with domains needs no list of their kinds.
+Each kind of domain implements how it is drawn, listed, counted, suggested by Optuna and written into a file. Code that
+works with domains need not know their kinds.
 """
 
 import math
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 from qpsearch.space.schema.value_types import NONE
 from qpsearch.vocabulary import Confidence, Scalar, WithWords
 
-if TYPE_CHECKING:  # a distribution is made where Optuna is loaded already
+if TYPE_CHECKING:  # distributions are made only after Optuna is loaded
     from optuna.distributions import BaseDistribution
 
 PRIOR_SPREAD: Final = 0.1  # sd of a draw near a prior, as a share of its range
 
 
 class Suggests(Protocol):
-    """A trial of Optuna's, as far as domains ask it."""
+    """The part of an Optuna trial that domains use."""
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
         """Return one of the choices."""
@@ -50,7 +50,7 @@ class _Domain:
 
     @property
     def domain(self) -> Self:
-        """What is drawn, as every kind of leaf can tell."""
+        """What is drawn; every kind of leaf has this property."""
         return self
 
 
@@ -80,7 +80,7 @@ class _Range(_Domain):
 
 
 class _Continuous(_Range):
-    """A range of values without end."""
+    """A range with infinitely many values."""
 
     __slots__ = ()
 
@@ -109,7 +109,7 @@ class Choice(_Domain):
         if not self.options:
             raise ValueError("a choice needs at least one option")
         if len(set(map(text_of, self.options))) != len(self.options):
-            raise ValueError(f"a choice names each option once, got {self}")
+            raise ValueError(f"a choice lists each option only once, got {self}")
         _check_prior(self)
 
     @property
@@ -326,7 +326,7 @@ def _check_prior(domain: Domain) -> None:
     if domain.prior is None:
         return
     if not isinstance(domain.prior, Prior):
-        raise ValueError(f"a prior is Prior(value), got {domain.prior!r}")
+        raise ValueError(f"prior must be Prior(value), got {domain.prior!r}")
     if domain.prior.value not in domain:
         raise ValueError(f"the prior {text_of(domain.prior.value)} is not in {replace(domain, prior=None)}")
 

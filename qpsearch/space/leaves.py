@@ -1,11 +1,11 @@
-"""The leaves of a space: what one may be, how they hang together, and when each is drawn.
+"""The leaves of a space: what a leaf may be, how leaves form a tree, and when each is drawn.
 
 A ``Space`` is made of these alone: after reading a file there are no dicts, no defaults to look up and no unknown keys.
-``sites`` is the one walk over them: it says of each leaf where it stands and when a draw has it. Drawing, counting,
-planning, priors, exported tables and what conditions may name all follow from it.
+``sites`` is the only walk over the leaves: it yields each leaf with its place and with the condition under which it is
+drawn. Drawing, counting, planning, priors, exported tables and the names in conditions all use it.
 
-A stage is counted as in the network that is built. Where stages are chosen, the file's own place of a leaf is named by
-the branch: ``network.stages.1.wide.width`` beside ``network.stages.1.width``.
+A stage's number is its place in the network that is built. Where stages are chosen, a leaf has a second path through
+the branch of the file: ``network.stages.1.wide.width`` beside ``network.stages.1.width``.
 """
 
 import math
@@ -71,7 +71,7 @@ class Tied:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A constant computed from other leaves: ``"2 * network.stem.width"``; ``type`` says what may come out."""
+    """A constant computed from other leaves: ``"2 * network.stem.width"``; ``type`` says which results are allowed."""
 
     expression: Expression
     type: ValueType
@@ -83,7 +83,7 @@ class Derived:
 
     @property
     def options(self) -> None:
-        """Only a draw tells."""
+        """Not known before a draw."""
         return None
 
     @property
@@ -92,16 +92,18 @@ class Derived:
         return float(getattr(self.type, "high", math.inf))
 
     def checked(self, value: Scalar) -> Scalar:
-        """Return a result as its leaf takes it.
+        """Return a result in the form in which its leaf holds it.
 
         Raises:
-            ValueError: The leaf may not have that value.
+            ValueError: The leaf does not allow that value.
         """
         try:
             return self.type.parse(value, "")
         except ValueError as error:
             is_fraction = isinstance(value, float) and not value.is_integer()
-            hint = " round(...) or // makes it whole." if is_fraction and "whole" in self.type.expected else ""
+            hint = (
+                " Use round(...) or // to get a whole number." if is_fraction and "whole" in self.type.expected else ""
+            )
             raise ValueError(f"{error}{hint}") from None
 
     def __str__(self) -> str:
@@ -118,18 +120,18 @@ class Group:
     children: tuple[tuple[str, "Tree"], ...]
 
     def get(self, name: str) -> "Tree | None":
-        """Return a child, None where there is none of that name."""
+        """Return the child of a name; None where the group does not have it."""
         return next((child for key, child in self.children if key == name), None)
 
     def leaf(self, path: tuple[str, ...]) -> Leaf | None:
-        """Return the leaf at a path below the group; None where there is none."""
+        """Return the leaf at a path below the group; None where the path does not lead to a leaf."""
         place: Tree | None = self
         for name in path:
             place = place.get(name) if isinstance(place, Group) else None
         return None if isinstance(place, Group | Items | Variant) else place
 
     def with_child(self, name: str, tree: "Tree") -> "Group":
-        """Return the group with another child of a name that it has."""
+        """Return the group with the child of a name replaced."""
         return Group(tuple((key, tree if key == name else child) for key, child in self.children))
 
 
@@ -142,7 +144,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A choice that carries what belongs to each branch; only the taken branch is drawn."""
+    """A choice with a subtree for each branch; only the subtree of the chosen branch is drawn."""
 
     pick: Constant | Choice | Tied
     branches: tuple[tuple[str, "Tree"], ...]
@@ -153,7 +155,7 @@ Tree = Leaf | Group | Items | Variant
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """That a parameter has one of some values: a branch of a choice is taken, a stage's block is of some kind."""
+    """A parameter must have one of some values: a branch of a choice is taken, or a stage's block is of some kind."""
 
     parameter: str
     values: frozenset[object]
@@ -173,10 +175,10 @@ class PlacedStage:
     """A stage of the file.
 
     Attributes:
-        path: Its path there.
+        path: Its path in the file.
         group: Its leaves.
-        places: Which places it may take in a network, from 0.
-        when: When a draw has it.
+        places: The places that it may take in a network, from 0.
+        when: When a draw has this stage.
     """
 
     path: str
@@ -185,11 +187,11 @@ class PlacedStage:
     when: When = ALWAYS
 
     def may_have(self, rule: RulePath) -> bool:
-        """Whether its blocks may be of a kind that has a rule; True where its block could not be read."""
+        """Whether the stage's block may be of a kind that has a rule; True where the block could not be read."""
         return self.when_it_has(rule) != NEVER
 
     def needs_shared(self, rule: RulePath) -> bool:
-        """Whether it may need a rule that it does not name itself, and so takes the shared one."""
+        """Whether the stage may need a rule that it does not set itself, and so takes the shared value."""
         return self.may_have(rule) and self.group.leaf(rule.path) is None
 
     def when_it_has(self, rule: RulePath) -> When:
@@ -209,13 +211,13 @@ class Site:
     """A leaf at its place.
 
     Attributes:
-        path: In the file: ``network.stages.1.wide.quotient.alpha``.
-        leaf: What stands there.
-        keys: Where a draw keeps its value: in network and training from the top, of a stage's leaf in the stage; none
-            for a choice of stages.
-        when: When it is drawn.
-        stage: The stage that it belongs to; None for none, and for rules that stages share.
-        rule: The design rule that it is; None for none.
+        path: Its path in the file: ``network.stages.1.wide.quotient.alpha``.
+        leaf: The leaf.
+        keys: Where a draw keeps the leaf's value: from the top for network and training, within the stage for a
+            stage's leaf; empty for a choice of stages.
+        when: When the leaf is drawn.
+        stage: The stage that the leaf belongs to; None outside stages, and for rules that stages share.
+        rule: The design rule that the leaf sets; None where it is not a design rule.
     """
 
     path: str
@@ -227,23 +229,23 @@ class Site:
 
     @property
     def parameter(self) -> str:
-        """The name under which its value is drawn: that of its tie, or its path."""
+        """The name under which the leaf's value is drawn: the name of its tie, or its path."""
         return _parameter(self.path, self.leaf)
 
     @property
     def domain(self) -> Domain | None:
-        """What it is drawn from; None for a constant."""
+        """What the leaf is drawn from; None for a constant."""
         return self.leaf.domain
 
     def is_active(self, drawn: Mapping[str, object]) -> bool:
-        """Whether a draw has it, as far as the parameters before it tell."""
+        """Whether a draw has this leaf, given the parameters drawn before it."""
         return any(
             all(test.parameter in drawn and drawn[test.parameter] in test.values for test in tests)
             for tests in self.when
         )
 
     def condition(self) -> str:
-        """Say when it is drawn: ``network.stages.1 is wide``; empty for always."""
+        """Say when the leaf is drawn: ``network.stages.1 is wide``; empty for always."""
         if self.rule is not None and self.stage is None:
             return f"a stage is {self.rule.owners}" if self.rule.blocks else ""
         return " or ".join(
@@ -284,7 +286,7 @@ def placed_stages(network: Group) -> list[PlacedStage]:
 
 
 def counts_stages(path: str) -> bool:
-    """Whether a path ends at a stage's own place: in the file's counting, or in that of the network."""
+    """Whether a path leads into a stage by its number alone, without the name of a branch."""
     parts = path.split(".")
     return path.startswith(f"{STAGES}.") and len(parts) > 3 and parts[2].isdigit() and parts[3] in STAGE.fields
 

@@ -20,7 +20,7 @@ from qpsearch.vocabulary import Scalar
 
 
 class Chooser(Protocol):
-    """Whoever decides about a parameter."""
+    """Chooses the values of parameters: a sampler, a seeded generator or a stored draw."""
 
     def choose(self, name: str, domain: Domain) -> Scalar:
         """Return a value of the domain."""
@@ -31,10 +31,10 @@ class Draw:
     """A point of a space.
 
     Attributes:
-        params: What was chosen, by parameter name, in drawing order, as the study database has it.
+        params: What was chosen, by parameter name, in drawing order, as the study database stores it.
         values: Every setting of network and training, chosen or constant, nested as in a file, each
             stage with all its rules; words are members of their enums.
-        facts: The same by dotted path, stages counted as they are built, for conditions to look up.
+        facts: The same values by dotted path, stages numbered as they are built, for conditions to look up.
     """
 
     params: dict[str, Scalar]
@@ -67,7 +67,7 @@ class StoredChooser:
     def choose(self, name: str, domain: Domain) -> Scalar:
         """Return the stored value."""
         if name not in self._params:
-            raise ValueError(f"the draw has no value for {name}")
+            raise ValueError(f"no value for {name}")
         value = self._params[name]
         if value not in domain:
             raise ValueError(f"{name} = {value!r} is not in {domain}")
@@ -78,7 +78,7 @@ def draw(space: Space, chooser: Chooser) -> Draw:
     """Walk the space and decide everything; raises what the chooser raises.
 
     Raises:
-        Infeasible: A derived constant has no value that its leaf may have.
+        Infeasible: A derived constant has a value that its leaf does not allow, or cannot be computed.
     """
     walk = _Walk(chooser)
     for site in space.sites:
@@ -97,14 +97,14 @@ def draw(space: Space, chooser: Chooser) -> Draw:
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """Stands where a derived constant will."""
+    """Placeholder of a derived constant until it is computed."""
 
     path: str
     derived: Derived
 
 
 class _Walk:
-    """What was decided so far: by parameter, by path, and nested."""
+    """The values decided so far: by parameter, by path, and nested."""
 
     def __init__(self, chooser: Chooser) -> None:
         self._chooser = chooser
@@ -141,7 +141,7 @@ class _Walk:
         return value
 
     def _share(self, rule: RulePath, value: Any) -> None:
-        """Give a shared rule to the stages that have it and do not name it themselves."""
+        """Give a shared rule to the stages that need it and do not set it themselves."""
         for stage, values in self.stages.items():
             if stage.group.leaf(rule.path) is None and rule.belongs_to(values["block"]):
                 _put(values, rule.path, value)
@@ -175,7 +175,7 @@ class _Arithmetic:
             value = compute(pending.derived.expression, self._look_up)
             lacks = [name.path for name in names(pending.derived.expression) if name.path not in self._facts]
             if value is None and lacks:
-                raise Infeasible(f"{rule}, but this draw has no {lacks[0]}", rule)
+                raise Infeasible(f"{rule}, but this draw does not have {lacks[0]}", rule)
             assert not isinstance(value, tuple)
             return pending.derived.checked(value)
         except ValueError as error:

@@ -28,11 +28,11 @@ class Objective(WithWords):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How much a study may spend, over all its drivers and restarts; the first bound that is met ends it.
+    """How much a study may spend, over all its drivers and restarts; the first bound that is reached ends the study.
 
     Attributes:
         trials: Trials.
-        epochs: Epochs recorded, over all trials; None for no bound, as below.
+        epochs: Epochs recorded, over all trials; None, here and below, for no bound.
         seconds: Wall time in which at least one driver held the study.
         gpu_seconds: Seconds times GPUs (or shares of one) that attempts held.
     """
@@ -50,7 +50,7 @@ class Budget:
         seconds: float | None = None,
         gpu_seconds: float | None = None,
     ) -> "Budget":
-        """Return the budget with each given bound in place of its own; None leaves one as it is."""
+        """Return the budget with the given bounds replaced; None leaves a bound as it is."""
         return Budget(
             trials=self.trials if trials is None else trials,
             epochs=self.epochs if epochs is None else epochs,
@@ -61,11 +61,11 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search(WithWords):
-    """How the space is searched; the meaning of each field stands in ``schema.SEARCH``.
+    """How the space is searched; ``schema.settings.SEARCH`` explains each field.
 
     Attributes:
         objectives: What is optimised: a metric of training first, costs after it.
-        conditions: Of ``forbid`` and ``require``.
+        conditions: The conditions of ``forbid`` and ``require``.
     """
 
     objectives: tuple[Objective, ...]
@@ -86,7 +86,7 @@ class Search(WithWords):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What a trial gets of the machine; None stands for ``auto`` (or no timeout)."""
+    """The cores and GPUs of a trial; None stands for ``auto`` (or no timeout)."""
 
     gpus: float | None
     cpus: int
@@ -99,7 +99,7 @@ class Space:
     """What may be built and trained, and how it is searched.
 
     Attributes:
-        source: The text of the file it was read from.
+        source: The text of the file that the space was read from.
         study: Name of the study.
         data: The data set.
         network: Tree of the network's leaves, in drawing order.
@@ -129,19 +129,19 @@ class Space:
 
     @property
     def searched(self) -> dict[str, str]:
-        """What is drawn, as the file spells it: by path, and tied leaves once, by the name of their tie."""
+        """The searched parameters and their domains as the file spells them; tied leaves once, under their tie."""
         return {s.parameter: str(s.leaf) for s in self.sites if s.domain is not None and s.when != NEVER}
 
     @property
     def most_epochs(self) -> int:
-        """The most epochs that any configuration trains; the pruners' largest resource."""
+        """The largest number of epochs of any configuration; the pruners' maximum resource."""
         epochs = self.training.get("epochs")
         assert epochs is not None
         assert not isinstance(epochs, Group | Items | Variant)
         return int(epochs.upper)
 
     def meaning(self) -> dict[str, str]:
-        """Return what decides about results, as ``path: text`` pairs in drawing order.
+        """Return everything that affects results, as ``path: text`` pairs in drawing order.
 
         The budget, the machine and the study's name are left out: changing them changes no trial.
         """
@@ -166,7 +166,7 @@ class Space:
     def with_search(
         self, *, study: str | None = None, budget: Budget | None = None, seed: int | None = None
     ) -> "Space":
-        """Return the space with some settings of the command line in place of the file's."""
+        """Return the space with some of its search settings replaced, as the command line does."""
         search = replace(
             self.search,
             budget=budget or self.search.budget,

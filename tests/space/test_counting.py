@@ -76,10 +76,10 @@ def test_a_space_in_which_nothing_is_feasible_is_explained() -> None:
         check_feasible(space)
     message = str(caught.value)
     assert (
-        "none of 1000 draws may be trained. Refused by: limit parameters <= 1,000 (1000 of 1000 draws, the nearest had"
+        "none of 1000 draws can be trained. Refused by: limit parameters <= 1,000 (1000 of 1000 draws, the nearest had"
         in message
     )
-    assert message.endswith("Loosen it.")
+    assert message.endswith("Loosen this rule.")
 
 
 def test_refusals_are_counted_by_what_they_broke() -> None:

@@ -29,7 +29,7 @@ def test_scalars_follow_yaml_1_2(text: str, expected: object) -> None:
 
 def test_a_key_given_twice_is_refused() -> None:
     """PyYAML keeps the last of two equal keys."""
-    with pytest.raises(SpaceError, match=r"f\.yaml:3:1: key 'a' was given already in line 1"):
+    with pytest.raises(SpaceError, match=r"f\.yaml:3:1: key 'a' was already given in line 1"):
         parse_document("a: 1\nb: 2\na: 3\n", "f.yaml")
 
 
@@ -53,7 +53,7 @@ def test_a_bomb_of_aliases_is_refused_quickly() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
     began = time.perf_counter()
-    with pytest.raises(SpaceError, match="grows beyond"):
+    with pytest.raises(SpaceError, match="counting aliases"):
         parse_document("\n".join(lines), "bomb.yaml")
     assert time.perf_counter() - began < 10  # a bound on work, not a speed: unbounded it would take all memory
 

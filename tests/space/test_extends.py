@@ -69,7 +69,7 @@ def test_a_shipped_space_can_be_extended_by_name(folder: Path) -> None:
 def test_a_circle_is_refused(folder: Path) -> None:
     write(folder, "a.yaml", "extends: b.yaml\n")
     write(folder, "b.yaml", "extends: [base.yaml, a.yaml]\n")
-    with pytest.raises(SpaceError, match=r"b\.yaml:1:22: extends: goes in a circle: a\.yaml -> b\.yaml -> a\.yaml"):
+    with pytest.raises(SpaceError, match=r"b\.yaml:1:22: extends: is circular: a\.yaml -> b\.yaml -> a\.yaml"):
         load_space(folder / "a.yaml")
     with pytest.raises(SpaceError, match=r"c\.yaml -> c\.yaml"):
         load_space(write(folder, "c.yaml", "extends: c.yaml\n"))
@@ -101,7 +101,7 @@ def test_what_a_base_leaves_unused_is_no_parameter_and_not_kept(folder: Path) ->
 
 def test_what_a_study_keeps_is_read_whatever_is_advised_against_later() -> None:
     text = GOOD.replace("[additive, quotient]", "[additive, product_unit]")
-    with pytest.raises(SpaceError, match="nothing uses this"):
+    with pytest.raises(SpaceError, match="has no effect"):
         parse_space(text)
     assert parse_space(text, strict=False).study == "s"
 

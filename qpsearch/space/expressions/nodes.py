@@ -1,8 +1,8 @@
 """The small language inside a space file: arithmetic for derived constants, conditions for constraints.
 
 ``2 * network.stem.width`` is arithmetic; ``network.stages.0.block == quotient and parameters < 2M`` is a condition.
-Text becomes a tree of a few frozen nodes that ``compute`` walks: no Python is ever run. A name that a draw does
-not have makes what stands on it unknown (None), by Kleene's logic: unknown or true is true, unknown and false false.
+Text becomes a tree of a few frozen nodes that ``compute`` walks: no Python is ever run. An expression with a name that
+the draw does not have is unknown (None), by Kleene's logic: "unknown or true" is true, "unknown and false" is false.
 """
 
 import math
@@ -40,7 +40,7 @@ RESERVED: Final = ("and", "or", "not", "in")
 
 
 class ExpressionError(ValueError):
-    """Text that is not an expression, or one that has no value; ``column`` is where, from 0."""
+    """Text that is not an expression, or an expression without a value; ``column`` is the place, from 0."""
 
     def __init__(self, message: str, column: int = 0) -> None:
         self.column = column
@@ -141,10 +141,10 @@ def unparse(expression: Expression) -> str:
 
 
 def compute(expression: Expression, lookup: Lookup) -> Value:
-    """Return the value of an expression; None where it stands on a name that the lookup says is absent.
+    """Return the value of an expression; None where it needs a name that the lookup does not have.
 
     Raises:
-        ExpressionError: It has no value: a division by zero, a word in a sum, a result beyond 2**53.
+        ExpressionError: The value cannot be computed: a division by zero, a word in a sum, a result beyond 2**53.
     """
     try:
         return _evaluate(expression, lookup)
@@ -155,7 +155,7 @@ def compute(expression: Expression, lookup: Lookup) -> Value:
     except (OverflowError, ValueError, TypeError) as error:
         if isinstance(error, ExpressionError):
             raise
-        raise ExpressionError(f"{unparse(expression)} has no value") from None
+        raise ExpressionError(f"{unparse(expression)} cannot be computed") from None
 
 
 def _evaluate(expression: Expression, lookup: Lookup) -> Value:
@@ -235,7 +235,7 @@ def _scalar(value: Value) -> Scalar:
 
 def _bounded(value: float) -> float:
     if isinstance(value, complex) or not -MAX_WHOLE <= value <= MAX_WHOLE:
-        raise ExpressionError("a result is beyond 2**53")
+        raise ExpressionError("the result is larger than 2**53")
     return value
 
 
@@ -266,7 +266,7 @@ _RANK: Final = {sign: rank for rank, signs in enumerate(LEVELS) for sign in sign
 
 
 def _inner(expression: Expression, rank: int) -> str:
-    """Spell a part of an expression, in brackets where it binds less than its place asks for."""
+    """Spell a part of an expression, in brackets where its operator binds less tightly than its place needs."""
     text = unparse(expression)
     match expression:
         case Unary("-"):

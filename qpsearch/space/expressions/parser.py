@@ -34,7 +34,7 @@ def parse_expression(text: str) -> Expression:
     """Read an expression.
 
     Raises:
-        ExpressionError: It is not one; the column tells where it goes wrong.
+        ExpressionError: The text is not an expression; ``column`` is the place of the mistake.
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"longer than {MAX_LENGTH} characters")
@@ -52,7 +52,7 @@ class _Token:
 
 
 class _Parser:
-    """Recursive descent, a method a level, from the loosest binding to the tightest."""
+    """Recursive descent, one method for each level, from the loosest binding to the tightest."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -64,7 +64,7 @@ class _Parser:
         expression = self._level(0)
         token = self._tokens[self._place]
         if token.kind != "end":
-            raise ExpressionError(f"{token} is one too many", token.column)
+            raise ExpressionError(f"expected the end, got {token}", token.column)
         return expression
 
     def _split(self) -> Iterator[_Token]:
@@ -74,7 +74,7 @@ class _Parser:
             if found is None:
                 column = place + len(text[place:]) - len(text[place:].lstrip())
                 hint = ". Write == to compare" if text[column] == "=" else ""
-                raise ExpressionError(f"{text[column]!r} is not part of the language{hint}", column)
+                raise ExpressionError(f"{text[column]!r} is not allowed in an expression{hint}", column)
             kind = found.lastgroup or ""
             column = found.start("number") if kind == "unit" else found.start(kind)
             if kind == "unit":
@@ -104,7 +104,9 @@ class _Parser:
             sign = self._take().text
             left = Binary(sign, left, self._list() if sign == "in" else self._level(rank + 1))
             if rank == 3 and self._next_is(*LEVELS[3]):
-                raise ExpressionError("join comparisons with 'and'", self._tokens[self._place].column)
+                raise ExpressionError(
+                    "comparisons cannot be chained; join them with 'and'", self._tokens[self._place].column
+                )
         return left
 
     def _not(self) -> Expression:

@@ -1,4 +1,4 @@
-"""What only the whole file can tell: ties, arithmetic, conditions, branches that nothing reaches."""
+"""Checks that need the whole file: ties, arithmetic, conditions, settings that nothing uses."""
 
 import math
 from collections.abc import Iterator
@@ -54,35 +54,41 @@ class Checks:
         for objective in found:
             if objective.direction is not objective.metric.direction:
                 fix = f"write {{{objective.metric.direction}: {objective.metric}}}."
-                self._problems.wrong(where, "search.objective", f"{objective.metric} gets better the other way: {fix}")
+                self._problems.wrong(
+                    where, "search.objective", f"cannot {objective.direction} {objective.metric}: {fix}"
+                )
         trained = [objective for objective in found if not objective.metric.is_cost]
         if len(trained) > 1:
             self._problems.wrong(
                 where,
                 "search.objective",
-                "names two metrics of training; one can be searched, with costs (parameters, macs, activation_bytes) "
-                "beside it.",
+                "has more than one training metric. Keep one; costs (parameters, macs, activation_bytes) may be added "
+                "to it.",
             )
         if found and not trained:
             self._problems.wrong(
-                where, "search.objective", "names costs alone, which need no search. Add maximize: val_accuracy."
+                where,
+                "search.objective",
+                "has only costs, which are known without training. Add maximize: val_accuracy.",
             )
         default = Objective(metric=Metric.VAL_ACCURACY, direction=Direction.MAXIMIZE)
         return (*(trained[:1] or [default]), *(objective for objective in found if objective.metric.is_cost))
 
     def grid_points(self) -> int:
-        """Return how many points a grid has; a space without end, or with too many, is a problem."""
+        """Return how many points a grid has; a continuous space, or one with too many points, is a problem."""
         count = count_points(self._network, self._training)
         where = where_is(self._root, "search", "sampler")
         if math.isinf(count):
             endless = ", ".join(continuous_leaves(self._network, self._training))
             self._problems.wrong(
-                where, "search.sampler", f"a grid needs finitely many values; continuous: {endless}. Use choice or int."
+                where,
+                "search.sampler",
+                f"a grid needs finitely many values, but these are continuous: {endless}. Use choice or int.",
             )
             return 1
         if count > MOST_GRID_POINTS:
             self._problems.wrong(
-                where, "search.sampler", f"a grid of {count:,.0f} points; at most {MOST_GRID_POINTS:,} make sense."
+                where, "search.sampler", f"the grid has {count:,.0f} points; at most {MOST_GRID_POINTS:,} are allowed."
             )
         return int(count)
 
@@ -109,7 +115,7 @@ class Checks:
         """Note what is wrong among the leaves that could be read.
 
         Args:
-            source: The file that the user wrote, in which what nothing uses is a mistake; None for none.
+            source: The file that the user wrote, in which an unused setting is a mistake; None skips that check.
         """
         self._check_ties()
         self._check_arithmetic()
@@ -117,13 +123,13 @@ class Checks:
             self._check_reach(source)
 
     def used(self, network: Group) -> Group:
-        """Return the network without the domains of rules that no stage can use; a base may have left them."""
+        """Return the network without the domains of rules that no stage can use; they may come from a base."""
         rules = network.get("rules")
         assert isinstance(rules, Group)
         return network.with_child("rules", _without(rules, self._unused(), ()))
 
     def without_unused(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return the plain document without such rules."""
+        """Return the plain document without the rules that no stage can use."""
         rules = document["network"].get("rules")
         for first, *rest in self._unused() if rules else ():
             place = rules.get(first) if rest else rules
@@ -137,27 +143,28 @@ class Checks:
         return {rule.path for rule in rule_paths() if not any(stage.needs_shared(rule) for stage in self._stages)}
 
     def check(self, space: Space) -> None:
-        """Note what is wrong with a space whose parts are right."""
+        """Note what is wrong with a space as a whole, once its leaves are right."""
         self._check_validation(space)
         guessed = [site.path for site in space.sites if site.domain is not None and site.domain.prior is not None]
         if space.search.sampler is SamplerKind.GRID and guessed:
             where, text = (
                 where_is(self._root, *guessed[0].split(".")),
-                "a grid takes every point, so a prior does nothing.",
+                "a grid tries every point, so a prior has no effect.",
             )
             self._problems.wrong(where, guessed[0], f"{text} Remove it.")
         if isinstance(space.training.get("epochs"), Derived) and space.search.pruner is not PrunerKind.NONE:
             self._problems.wrong(
                 where_is(self._root, "training", "epochs"),
                 "training.epochs",
-                "a pruner must know the most epochs beforehand. Write a number or a domain, or pruner: none.",
+                "a pruner must know the largest number of epochs before the search, so epochs cannot be computed. "
+                "Write a number or a domain, or pruner: none.",
             )
         if len(space.search.objectives) > 1 and space.search.pruner is not PrunerKind.NONE:
             self._problems.wrong(
                 where_is(self._root, "search", "pruner"),
                 "search.pruner",
-                "several objectives cannot be pruned by one of them: a worse network may be the smaller one. "
-                "Write pruner: none.",
+                "a pruner needs a single objective: with several, a less accurate network may be on the Pareto front "
+                "because it is small. Write pruner: none.",
             )
 
     def _condition(self, item: Node) -> Expression:
@@ -192,8 +199,9 @@ class Checks:
             self._problems.wrong(
                 where_is(self._root, "data", "validation"),
                 "data.validation",
-                f"{space.data.validation} of the {facts.train_images} training images of {space.data.dataset}. "
-                f"Expected from {facts.classes} (one for each label) to {facts.train_images // 2}.",
+                f"cannot take {space.data.validation} of the {facts.train_images} training images of "
+                f"{space.data.dataset}. Expected from {facts.classes} (one for each label) to "
+                f"{facts.train_images // 2} (half).",
             )
 
     def _check_ties(self) -> None:
@@ -205,12 +213,12 @@ class Checks:
                     where,
                     path,
                     f"tie {tied.name!r} has the domain {first.domain} in line {first_where.line}, and {tied.domain} "
-                    "here. Tied leaves share one.",
+                    "here. Tied leaves share one domain.",
                 )
             if sum(other.name == tied.name for _, _, other in ties) == 1:
                 close = get_close_matches(tied.name, {other.name for _, _, other in ties} - {tied.name}, n=1)
-                hint = f"Did you mean {close[0]!r}?" if close else "Tie a second leaf, or leave the tie out."
-                self._problems.wrong(where, path, f"tie {tied.name!r} joins nothing: no other leaf has it. {hint}")
+                hint = f"Did you mean {close[0]!r}?" if close else "Tie a second leaf, or remove the tie."
+                self._problems.wrong(where, path, f"tie {tied.name!r} joins nothing: no other leaf uses it. {hint}")
 
     def _check_arithmetic(self) -> None:
         for where, path, derived in self._leaves.derived:
@@ -221,30 +229,30 @@ class Checks:
                 check_number(bound, self._paths)
                 for name in names(bound):
                     if name.path not in self._paths:
-                        raise ExpressionError(f"{name.path} is known only when the network is")
+                        raise ExpressionError(f"{name.path} is not known before the network is built")
                     if self._needs(name.path, path):
-                        raise ExpressionError(f"goes in a circle: {name.path} is computed from it")
+                        raise ExpressionError(f"refers to {name.path}, which is itself computed from {path}")
                 self._check_constant(derived)
             except ExpressionError as error:
                 self._problems.wrong(where, path, f"{str(error).rstrip('.')}.")
 
     def _bound(self, expression: Expression) -> Expression:
-        """Tell names from words; a stage that may be another one from draw to draw has no name."""
+        """Tell names from words; refuse an index that means different stages in different draws."""
         for name in names(expression):
             place = name.path.removeprefix(f"{STAGES}.").partition(".")[0]
             if counts_stages(name.path) and int(place) in self._moving:
                 raise ExpressionError(
-                    f"index {place} of {name.path} is ambiguous: an earlier stage is optional, or a choice of several. "
-                    "Give the leaf a tie, and name the tie"
+                    f"index {place} of {name.path} is ambiguous: an earlier stage is optional, or a choice of several "
+                    "stages. Give the leaf a tie, and write the tie's name instead"
                 )
         return bind(expression, self._paths)
 
     def _is_hidden(self, expression: Expression) -> bool:
-        """Whether an expression names what could not be read, which was said already."""
+        """Whether an expression names a leaf that could not be read, so that its problem was noted already."""
         return any(self._problems.hides(name.path) for name in names(expression))
 
     def _check_constant(self, derived: Derived) -> None:
-        """Compute what no draw changes, so that nonsense is found at once."""
+        """Compute an expression that no draw changes, so that a bad value is found at once."""
 
         def look_up(path: str) -> Value:
             known = self._paths[path]
@@ -260,7 +268,7 @@ class Checks:
                 raise ExpressionError(f"{unparse(derived.expression)}: {error}") from None
 
     def _needs(self, path: str, target: str) -> bool:
-        """Whether the value of a path is computed, in the end, from that of another."""
+        """Whether the value of a path is computed, directly or not, from the value of ``target``."""
         target_leaf = next(derived for _, place, derived in self._leaves.derived if place == target)
         seen, waiting = set[str](), [path]
         while waiting:
@@ -277,7 +285,7 @@ class Checks:
         return False
 
     def _check_reach(self, source: str) -> None:
-        """Note rules that no stage can use. What a base says is not held against the file that extends it."""
+        """Note rules that no stage can use; a rule that a base sets is not a mistake of the file that extends it."""
         for rule in rule_paths():
             given = _at(self._root, "network", "rules", *rule.path)
             users = [stage for stage in self._stages if stage.may_have(rule)]
@@ -285,17 +293,19 @@ class Checks:
                 path = ".".join(("network.rules", *rule.path))
                 if not users:
                     self._problems.wrong(
-                        given, path, f"no stage can be {rule.owners}, so nothing uses this. Remove it."
+                        given, path, f"no stage can be {rule.owners}, so this setting has no effect. Remove it."
                     )
                 elif all(stage.group.leaf(rule.path) is not None for stage in users):
-                    self._problems.wrong(given, path, "every stage names its own, so nothing uses this. Remove it.")
+                    self._problems.wrong(
+                        given, path, "every stage sets its own value, so this one has no effect. Remove it."
+                    )
             for stage in self._stages:
                 own = stage.group.leaf(rule.path)
                 if own is not None and not stage.may_have(rule):
                     where = where_is(self._root, *stage.path.split("."), *rule.path)
                     path = ".".join((stage.path, *rule.path))
                     self._problems.wrong(
-                        where, path, f"this stage cannot be {rule.owners}, so nothing uses this. Remove it."
+                        where, path, f"this stage cannot be {rule.owners}, so this setting has no effect. Remove it."
                     )
 
 

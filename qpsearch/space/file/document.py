@@ -2,7 +2,7 @@
 
 A document becomes a tree of ``ScalarNode``, ``MappingNode`` and ``SequenceNode``, each of which remembers where it
 stands, so that every later message can name the line. YAML 1.2 rules hold: ``1e-3`` is a number, ``no``
-is a string, and of two equal keys none is silently kept. Aliases and merge keys (``<<: *base``)
+is a string, and a repeated key is an error. Aliases and merge keys (``<<: *base``)
 are expanded; a file that expands beyond reason is refused before it can fill the memory.
 """
 
@@ -25,7 +25,7 @@ MAX_NESTING = 40
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A place in a file, both counted from 1; prints as ``spaces/cifar.yaml:14:9``."""
+    """A place in a file, line and column counted from 1; prints as ``spaces/cifar.yaml:14:9``."""
 
     source: str
     line: int
@@ -114,9 +114,9 @@ def parse_document(text: str, source: str) -> Node:
     except YAMLError as error:
         raise SpaceError([f"{source}: is not YAML: {' '.join(str(error).split())}."]) from None
     except (ValueError, RecursionError):
-        raise SpaceError([f"{source}: is not YAML that can be read (nested too deeply?)."]) from None
+        raise SpaceError([f"{source}: cannot be read as YAML (nested too deeply?)."]) from None
     if root is None:
-        raise SpaceError([f"{source}:1:1: is empty. 'study', 'data', 'network' and 'training' are needed."])
+        raise SpaceError([f"{source}:1:1: is empty. Expected keys study, data, network and training."])
     return _Builder(source).build(root)
 
 
@@ -140,7 +140,7 @@ class _Builder:
         where = self._where(node)
         self._count += 1
         if self._count > MAX_NODES or depth > MAX_NESTING:
-            raise SpaceError([f"{where}: grows beyond {MAX_NODES} values or {MAX_NESTING} levels through its aliases."])
+            raise SpaceError([f"{where}: more than {MAX_NODES} values or {MAX_NESTING} levels, counting aliases."])
         if isinstance(node, yaml_nodes.ScalarNode):
             return ScalarNode(self._scalar(node, where), where)
         if isinstance(node, yaml_nodes.SequenceNode):
@@ -160,11 +160,11 @@ class _Builder:
                 raise SpaceError([f"{where}: a key must be a word, not a list or mapping."])
             key = str(key_node.value)
             if key in seen:
-                raise SpaceError([f"{where}: key {key!r} was given already in line {seen[key].line}. Keep one."])
+                raise SpaceError([f"{where}: key {key!r} was already given in line {seen[key].line}. Keep one."])
             seen[key] = where
             value = self.build(value_node, depth + 1)
             if isinstance(value, ScalarNode) and value.value is None:
-                value = ScalarNode(None, where)  # YAML places what is not there at the next token, lines below
+                value = ScalarNode(None, where)  # YAML places an absent value at the next token, lines below
             yield Entry(key, where, value)
         for entry in merged:
             if entry.key not in seen:
@@ -172,7 +172,7 @@ class _Builder:
                 yield entry
 
     def _merged(self, node: Any, where: Where, depth: int) -> Iterator[Entry]:
-        """Yield what ``<<`` brings in; the first of several mappings wins, and the mapping's own keys before all."""
+        """Yield what ``<<`` brings in: the first of several mappings wins; the mapping's own keys win over all."""
         for part in node.value if isinstance(node, yaml_nodes.SequenceNode) else [node]:
             if not isinstance(part, yaml_nodes.MappingNode):
                 raise SpaceError([f"{where}: '<<' merges mappings: write <<: *NAME, where &NAME marks a mapping."])
@@ -186,7 +186,7 @@ class _Builder:
     def _scalar(self, node: yaml_nodes.ScalarNode, where: Where) -> str | int | float | bool | None:
         text = str(node.value).replace("\a", "")  # the round-trip scanner marks so where a folded line was broken
         if str(node.tag).startswith("!") or "python" in str(node.tag):
-            raise SpaceError([f"{where}: the tag {node.tag} means nothing in a space file. Remove it."])
+            raise SpaceError([f"{where}: the tag {node.tag} is not allowed in a space file. Remove it."])
         match str(node.tag).rsplit(":", 1)[-1]:
             case "null":
                 return None
@@ -206,7 +206,7 @@ class _Builder:
                 return int(plain, 0) if plain.lstrip("+-").startswith(("0x", "0o")) else int(plain)
             return float(plain.replace(".inf", "inf").replace(".nan", "nan"))
         except ValueError:
-            raise SpaceError([f"{where}: {text!r} is not a number that can be read."]) from None
+            raise SpaceError([f"{where}: cannot read the number {text!r}."]) from None
 
 
 def plain(node: Node) -> Any:

@@ -55,16 +55,16 @@ def edited(text: str, changes: Mapping[str, Any], source: str = "space", folder:
     """Return the text of a space file with some values changed; comments, order and spelling of the rest stay.
 
     Args:
-        text: The file's.
+        text: The text of the file.
         changes: By dotted path, ``network.stages.0.width``; a value as in ``build_space``. Keys that are not there yet
             are added, and sections on the way to them.
         source: Stands for the file in messages.
         folder: What ``extends`` starts from; None for the working directory.
 
     Raises:
-        SpaceError: The text is no space before or after the change, or a path leads through a constant.
+        SpaceError: The text is not a valid space before or after the change, or a path leads through a constant.
     """
-    parse_document(text, source)  # refuses what ruamel would fill the memory with
+    parse_document(text, source)  # refuses a text with which ruamel would fill the memory
     yaml = YAML(typ="rt", pure=True)
     yaml.width = 4096  # no line is broken anew
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -80,7 +80,7 @@ def edited(text: str, changes: Mapping[str, Any], source: str = "space", folder:
 
 
 def _part(root: Any, path: list[str]) -> None:
-    """Give a path nodes of its own where an alias shares them with other places, which shall stay as they are."""
+    """Copy the nodes of a path that an alias shares with other places, so that those places stay as they are."""
     seen: Counter[int] = Counter()
     waiting = [root]
     while waiting:
@@ -125,7 +125,7 @@ def _step(place: Any, name: str, seen: str, source: str) -> Any:
         if place.get(name) is None:
             place[name] = CommentedMap()
         return place[name]
-    raise SpaceError([f"{source}: {seen}: is a constant; nothing can be set below it."])
+    raise SpaceError([f"{source}: {seen}: is a constant, so {name} cannot be set below it."])
 
 
 def _check_index(place: CommentedSeq, name: str, seen: str, source: str) -> None:

@@ -1,8 +1,8 @@
 """``extends:``: a space file that says only how it differs from others.
 
-Bases are read first, in their order, each over the one before it; the file itself comes last. Sections merge key
-by key. What is one decision is replaced as a whole: a constant, a domain, a list (the stages among them), and an
-optimiser by another one.
+Bases are read first, in their order, and a later base overrides an earlier one; the file itself comes last. Sections
+merge key by key. What is one decision is replaced as a whole: a constant, a domain, a list (such as the stages), and
+one optimiser by another.
 """
 
 from pathlib import Path
@@ -22,11 +22,11 @@ def flatten(root: Node, folder: Path, above: tuple[Path, ...] = ()) -> Node:
 
     Args:
         root: The document.
-        folder: Relative names of bases start there.
+        folder: Relative names of bases start in this folder.
         above: The files that extend this one, outermost first.
 
     Raises:
-        SpaceError: A base is missing or wrong, or extends what extends it.
+        SpaceError: A base is missing or wrong, or extends a file that extends the base.
     """
     given = root.get(KEY) if isinstance(root, MappingNode) else None
     if given is None:
@@ -50,7 +50,7 @@ def _base(name: Node, folder: Path, above: tuple[Path, ...]) -> Node:
     known = [other.resolve() for other in above]
     if path.resolve() in known:
         circle = " -> ".join(other.name for other in (*above[known.index(path.resolve()) :], path))
-        raise SpaceError([f"{name.where}: {KEY}: goes in a circle: {circle}. A space cannot extend itself."])
+        raise SpaceError([f"{name.where}: {KEY}: is circular: {circle}. A space cannot extend itself."])
     if len(above) >= MAX_LEVELS:
         raise SpaceError([f"{name.where}: {KEY}: more than {MAX_LEVELS} levels of bases."])
     _, root = read_document(path)

@@ -1,7 +1,7 @@
 """The schema table as JSON Schema, for editors: completion, hover text, and mistakes underlined while typing.
 
-It says what one key may hold. What only the whole file can tell (ties, arithmetic, conditions, ranges that are
-upside down) is left to ``qpsearch space check``.
+It says what one key may hold. Checks that need the whole file (ties, arithmetic, conditions, ranges with low above
+high) are left to ``qpsearch space check``.
 """
 
 from typing import Any, Final
@@ -31,7 +31,7 @@ SCALAR: Final = {"type": ["string", "number", "boolean", "null"]}
 TIE: Final = {
     "type": "string",
     "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
-    "description": "Leaves with the same tie are one parameter.",
+    "description": "Leaves with the same tie share one parameter.",
 }
 BRANCH: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
 
@@ -41,7 +41,7 @@ def json_schema() -> Schema:
     whole = _section(SPACE, partial=True)
     name = {"type": "string"}
     extends = {
-        "description": "Space files, or names of shipped spaces, that this file changes.",
+        "description": "Space files, or names of shipped spaces, that this file starts from and overrides.",
         "anyOf": [name, {"type": "array", "items": name}],
     }
     whole["properties"] = {KEY: extends} | whole["properties"]
@@ -55,7 +55,7 @@ def json_schema() -> Schema:
 
 
 def _demanded(field: SectionField) -> Schema:
-    """Return what must be there of a section and of the sections in it, and nothing else about them."""
+    """Return the schema of a section's required keys and of those of the sections in it, and of nothing else."""
     needed = {name: inner for name, inner in field.fields.items() if _is_required(inner)}
     inside = {name: _demanded(inner) for name, inner in needed.items() if isinstance(inner, SectionField)}
     return {"required": list(needed), "properties": inside}
@@ -115,7 +115,7 @@ def _leaf(field: LeafField) -> Schema:
 
 
 def _domains(type_: ValueType) -> list[Schema]:
-    """Return the domains that a leaf may have; a range takes two of the numbers that the leaf takes."""
+    """Return the domains that a leaf may have; the ends of a range are numbers that the leaf allows."""
     numeric = _numeric(type_)
     forms = [
         _domain("choice", {"type": "array", "items": type_.schema, "minItems": 1, "uniqueItems": True}, type_.schema)
@@ -141,7 +141,7 @@ def _domain(word: str, values: Schema, prior: Schema, **more: Schema) -> Schema:
 
 def _beside(prior: Schema) -> Schema:
     return {
-        "prior": {"description": "The expert's best guess; the first trial takes it.", **prior},
+        "prior": {"description": "The expert's best guess; the first trial uses it.", **prior},
         "confidence": {"description": "How sure the expert is.", "enum": [word.value for word in Confidence]},
         "tie": TIE,
     }

@@ -1,4 +1,4 @@
-"""One leaf of a space file: a constant, arithmetic, or a domain with what may stand beside it."""
+"""One leaf of a space file: a constant, arithmetic, or a domain with its prior, confidence and tie."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _ARITHMETIC = re.compile(r"[A-Za-z]\.|[-+*/%(]")  # a path, or a sign
 
 
 class LeafReader:
-    """Reads leaves, and remembers which are tied and which are computed, for what only the whole file can tell."""
+    """Reads leaves, and remembers which are tied and which are computed, for checks that need the whole file."""
 
     def __init__(self, problems: Problems, root: Node) -> None:
         self._problems = problems
@@ -35,7 +35,7 @@ class LeafReader:
         self.derived: list[tuple[Where, str, Derived]] = []
 
     def leaf(self, node: Node, field: LeafField, name: str, path: str) -> Leaf:
-        """Read a leaf; what cannot be read becomes a constant of nothing, and a problem."""
+        """Read a leaf; one that cannot be read is noted as a problem and becomes ``Constant(None)``."""
         match node:
             case ScalarNode(value, where):
                 if not field.fixed and isinstance(value, str) and _is_arithmetic(value, field.type):
@@ -76,11 +76,11 @@ class LeafReader:
             return Constant(())
         values = self._values(node, field.type, name, path) or []
         if len(set(values)) != len(values):
-            self._problems.wrong(node.where, path, "names something twice.")
+            self._problems.wrong(node.where, path, "lists a word more than once.")
         return Constant(tuple(sorted(values, key=lambda value: order.index(str(value)))))
 
     def pick(self, node: MappingNode, options: tuple[str, ...], path: str) -> Constant | Choice | Tied:
-        """Read what stands beside the branches of a choice, and return the choice of their names."""
+        """Read prior and tie beside the branches of a choice, and return the choice of the branches' names."""
         try:
             choice = Choice(options=options, prior=self._prior(node, lambda value, where: str(value), path))
         except ValueError as error:
@@ -89,7 +89,7 @@ class LeafReader:
         return self._tied(node, choice, path) or choice
 
     def allowed(self, node: MappingNode, path: str, *words: str) -> None:
-        """Note the keys of a domain that do not belong there."""
+        """Note the unknown keys of a domain."""
         known = sorted({*words, *BESIDE})
         for entry in node.entries:
             if entry.key not in known:
@@ -132,13 +132,13 @@ class LeafReader:
     def _no_domain(self, node: MappingNode, named: list[Entry], tie: Node | None, path: str) -> None:
         if tie is not None:
             known = [word for word in self._tie_domains if word]
-            hint = nearest(str(getattr(tie, "value", "")), known) if known else "Write its domain beside it."
+            hint = nearest(str(getattr(tie, "value", "")), known) if known else "Write the domain beside the tie."
             self._problems.wrong(
-                tie.where, path, f"no leaf gives the domain of tie {getattr(tie, 'value', '')!r}. {hint}"
+                tie.where, path, f"no leaf defines the domain of tie {getattr(tie, 'value', '')!r}. {hint}"
             )
             return
         first = node.entries[0].key if node.entries else ""
-        hint = nearest(first, list(DOMAINS)) if not named else "Name one of them."
+        hint = nearest(first, list(DOMAINS)) if not named else "Write one of them only."
         self._problems.wrong(
             node.where,
             path,
@@ -189,7 +189,7 @@ class LeafReader:
         prior, confidence = node.get("prior"), node.get("confidence")
         if prior is None:
             if confidence is not None:
-                self._problems.wrong(confidence.where, path, "a confidence belongs to a prior. Add prior: VALUE.")
+                self._problems.wrong(confidence.where, path, "confidence needs a prior. Add prior: VALUE.")
             return None
         if not isinstance(prior, ScalarNode):
             self._problems.wrong(prior.where, path, f"prior takes one value, got {kind_of(prior)}.")
@@ -206,11 +206,11 @@ class LeafReader:
         if tie is None:
             return None
         if not isinstance(tie, ScalarNode) or not isinstance(tie.value, str) or not IDENTIFIER.fullmatch(tie.value):
-            self._problems.wrong(tie.where, path, "tie takes a name of letters, digits and '_'.")
+            self._problems.wrong(tie.where, path, "tie must be a name of letters, digits and '_'.")
             return None
         if tie.value in TAKEN:
             self._problems.wrong(
-                tie.where, path, f"{tie.value!r} means something else in conditions. Take another name."
+                tie.where, path, f"{tie.value!r} already has a meaning in conditions. Choose another name."
             )
             return None
         tied = Tied(tie.value, domain)
@@ -232,7 +232,7 @@ def _build(word: str, values: list[Scalar], step: Node | None, type_: ValueType,
             raise ValueError("int takes whole numbers; use float or log")
         size = 1 if step is None else step.value if isinstance(step, ScalarNode) else kind_of(step)
         if isinstance(size, bool) or not isinstance(size, int):
-            raise ValueError(f"step is a whole number, got {size!r}")
+            raise ValueError(f"step must be a whole number, got {size!r}")
         guess = None if prior is None else Prior(_as_whole(prior.value), prior.confidence)
         return IntRange(low=int(low), high=int(high), step=size, prior=guess)
     if isinstance(numeric, Integer):
@@ -261,12 +261,12 @@ def _first_domains(node: Node) -> dict[str, MappingNode]:
 
 
 def _is_arithmetic(text: str, type_: ValueType) -> bool:
-    """Whether a text where a number belongs means to be computed, rather than being a word or a misspelt number."""
+    """Whether a text where a number belongs is meant as arithmetic, not as a word or a misspelt number."""
     return isinstance(_numeric(type_), Integer | Number) and _ARITHMETIC.search(text) is not None
 
 
 def _numeric(type_: ValueType) -> ValueType:
-    """Return the type_ that a range draws from: what stands beside the word in 'none or a number'."""
+    """Return the type that a range draws from: that of the number in "'none' or a number"."""
     return type_.type if isinstance(type_, Optional) else type_
 
 

@@ -48,8 +48,8 @@ def parse_space(text: str, source: str = "space", folder: Path | None = None, *,
         text: YAML.
         source: Stands for the file in messages.
         folder: What ``extends`` starts from; None for the working directory.
-        strict: Whether what nothing uses is a mistake. What a study keeps was read once, and is read whatever later
-            versions advise against.
+        strict: Whether a setting that nothing uses is a mistake. False for the space that a study stores: it was
+            accepted once, and later versions must still read it.
 
     Raises:
         SpaceError: With one line for each problem of the text.
@@ -72,7 +72,7 @@ def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...], *, stri
     conditions = (*checks.conditions("forbid"), *checks.conditions("require"))
     problems.raise_if_any()
     if whole is not root:
-        text = dump(checks.without_unused(plain(whole)))  # what a study keeps must stand alone
+        text = dump(checks.without_unused(plain(whole)))  # the text that a study stores must need no other file
     network = checks.used(network)
     search = _search(_group(tree, "search"), checks, conditions)
     space = Space(

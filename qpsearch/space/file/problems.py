@@ -1,4 +1,4 @@
-"""Everything that is wrong with a space file, collected while it is read and told all at once."""
+"""Everything that is wrong with a space file, collected while it is read and reported together."""
 
 from qpsearch.errors import SpaceError
 from qpsearch.space.file.document import MappingNode, Node, ScalarNode, SequenceNode, Where
@@ -24,7 +24,7 @@ class Problems:
         return any(f"{path}.".startswith(f"{bad}.") or f"{bad}.".startswith(f"{path}.") for bad in self._paths if bad)
 
     def raise_if_any(self) -> None:
-        """Raise all of them in the order of their files, each once.
+        """Raise all problems in the order of files and lines, each once.
 
         Raises:
             SpaceError: There is any.
@@ -35,7 +35,7 @@ class Problems:
 
 
 def kind_of(node: Node) -> str:
-    """Name what stands there, for a message."""
+    """Name the content of a node, for a message."""
     match node:
         case MappingNode():
             return f"keys ({', '.join(node.keys()) or 'none'})"

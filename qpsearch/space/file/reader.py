@@ -36,7 +36,7 @@ class Reader:
         children = []
         for name, inner in field.fields.items():
             if name in meant:
-                continue  # misspelt, which was said already
+                continue  # misspelt, and noted already
             child = self._child(node, name, inner, f"{path}.{name}" if path else name, inherit)
             if child is not None:
                 children.append((name, child))
@@ -95,7 +95,7 @@ class Reader:
             self._problems.wrong(node.where, path, f"expected a list of at least one stage, got {kind_of(node)}.")
             return Items(())
         if len(node.items) > field.most:
-            self._problems.wrong(node.where, path, f"{len(node.items)} stages; at most {field.most} are possible.")
+            self._problems.wrong(node.where, path, f"has {len(node.items)} stages. Expected at most {field.most}.")
         return Items(tuple(self._stage(item, field, f"{path}.{index}") for index, item in enumerate(node.items)))
 
     def _stage(self, node: Node, field: StagesField, path: str) -> Tree:
@@ -118,14 +118,18 @@ class Reader:
         if not isinstance(given, MappingNode) or not given.entries:
             what = "lists of stages" if lists_only else "stages"
             self._problems.wrong(
-                given.where, path, f"a choice of {what} names them: {{choice: {{NAME: ...}}}}; got {kind_of(given)}."
+                given.where,
+                path,
+                f"a choice of {what} needs a name for each: {{choice: {{NAME: ...}}}}; got {kind_of(given)}.",
             )
             return Items(())
         branches: list[tuple[str, Tree]] = []
         for entry in given.entries:
             if not IDENTIFIER.fullmatch(entry.key) or entry.key in STAGE.fields:
                 self._problems.wrong(
-                    entry.where, path, f"{entry.key!r} cannot name a branch. Expected a word that is no key of a stage."
+                    entry.where,
+                    path,
+                    f"{entry.key!r} cannot name a branch. Expected a word that is not a key of a stage.",
                 )
             inner = f"{path}.{entry.key}"
             if lists_only or isinstance(entry.node, SequenceNode):

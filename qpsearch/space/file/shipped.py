@@ -32,8 +32,8 @@ def find_space(name: str | Path, beside: Path | None = None) -> Path:
         path = (beside or Path()) / Path(name).expanduser()
         if path.is_file() or (path.exists() and str(name) not in known):
             return path
-    except (OSError, RuntimeError) as error:  # a name too long, a home that nobody has
-        raise SpaceError([f"{name}: cannot be a file ({error})."]) from None
+    except (OSError, RuntimeError) as error:  # a name too long, ~user of an unknown user
+        raise SpaceError([f"{name}: cannot be the name of a file ({error})."]) from None
     if str(name) in known:
         return known[str(name)]
     there = [other.name for other in sorted(path.parent.glob("*.yaml"))] if path.parent.is_dir() else []

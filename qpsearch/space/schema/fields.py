@@ -18,9 +18,9 @@ class LeafField:
         default: The file's spelling of the value used where the key is absent; ``REQUIRED`` where it must be given.
         doc: One sentence for the user.
         fixed: True where a domain makes no sense (the data set, the budget).
-        rule: The rule that this setting stands for (docs/background/papers.md, "The table of rules").
-        blocks: The kinds of block that have the setting, where those of its section do not all.
-        tried: The numbers that an audit of settings tries; words are all tried.
+        rule: The rule that this setting implements (docs/background/papers.md, "The table of rules").
+        blocks: The kinds of block that have the setting, where not all kinds of its section do.
+        tried: The numbers that an audit of settings tries; of words, all are tried.
     """
 
     type: ValueType
@@ -34,7 +34,7 @@ class LeafField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListField:
-    """A list of constants, in any order, each at most once; where ``single`` is set, one may stand without brackets."""
+    """A list of constants, in any order, each at most once; with ``single``, one value needs no brackets."""
 
     type: OneOf
     default: tuple[Scalar, ...] = ()
@@ -44,7 +44,7 @@ class ListField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionsField:
-    """A list of conditions: a text such as ``parameters < 2M``, or a mapping of paths to values, all of them equal."""
+    """A list of conditions: a text such as ``parameters < 2M``, or a mapping of paths to values that must all match."""
 
     doc: str
 

@@ -1,4 +1,4 @@
-"""What a space file may say of the network: stem, stages, and the papers' design rules.
+"""What a space file may say about the network: stem, stages, and the papers' design rules.
 
 The order of keys here is the order in which parameters are drawn. A user's own block adds its rules to the table.
 """
@@ -23,7 +23,7 @@ from qpsearch.space.schema.value_types import AUTO, Integer, OneOf, Optional
 from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, StemActivation, StemPool
 
 RULES: Final = SectionField(
-    doc="Design rules, drawn once and shared by all stages; a stage that names a key draws its own.",
+    doc="Design rules, drawn once and shared by all stages; a stage that sets a rule itself draws its own value.",
     fields={
         **fields_of(StageRules),
         "quotient": section_of(QuotientRules, "Rules of blocks that multiply.", MULTIPLYING),
@@ -39,18 +39,22 @@ NETWORK: Final = SectionField(
     doc="The network.",
     fields={
         "stem": SectionField(
-            doc="The convolution that meets the image.",
+            doc="The first convolution, on the image.",
             fields={
-                "width": LeafField(type=Integer(1, 8192), doc="Channels of the convolution that meets the image."),
-                "kernel": LeafField(type=Integer(1, 15), default=3, doc="Side of its kernel, odd; 7 on ImageNet."),
-                "stride": LeafField(type=Integer(1, 8), default=1, doc="Its stride; 2 on ImageNet."),
+                "width": LeafField(type=Integer(1, 8192), doc="Channels of the first convolution."),
+                "kernel": LeafField(
+                    type=Integer(1, 15), default=3, doc="Side of the stem's kernel, odd; 7 on ImageNet."
+                ),
+                "stride": LeafField(type=Integer(1, 8), default=1, doc="Stride of the stem; 2 on ImageNet."),
                 "pool": LeafField(
-                    type=OneOf(StemPool), default="none", doc="3x3 max pooling of stride 2 behind it, as on ImageNet."
+                    type=OneOf(StemPool),
+                    default="none",
+                    doc="Pooling after the stem; max is 3x3 with stride 2, as on ImageNet.",
                 ),
                 "activation": LeafField(
                     type=OneOf(StemActivation),
                     default="auto",
-                    doc="What follows it; auto is what the first stage's block wants.",
+                    doc="Activation after the stem's convolution; auto fits the block of the first stage.",
                     rule="Q9, P5",
                 ),
             },
@@ -63,7 +67,7 @@ NETWORK: Final = SectionField(
 
 @dataclass(frozen=True, slots=True)
 class RulePath:
-    """A leaf of the rules with the kinds of block it belongs to; none stands for all."""
+    """A leaf of the rules with the kinds of block it belongs to; an empty set stands for all."""
 
     path: tuple[str, ...]
     blocks: frozenset[str]
@@ -74,14 +78,14 @@ class RulePath:
         return not self.blocks or block in self.blocks
 
     def value_in(self, stage: object) -> Any:
-        """Return the value that a configured stage has of it."""
+        """Return the value of this rule in a configured stage."""
         return reduce(getattr, self.path, stage)
 
     def taken(self, value: Any) -> Any:
-        """Return a value of Python's as a configured stage has it; None stands for ``none`` where that is a value.
+        """Return a Python value as a configured stage holds it; None stands for ``none`` where that is a value.
 
         Raises:
-            ValueError: It is not one of its values, or only the whole network can tell what it stands for.
+            ValueError: The rule does not allow the value, or the value needs the whole network to be known.
         """
         name = self.path[-1]
         try:
@@ -89,7 +93,7 @@ class RulePath:
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
         if parsed in (AUTO, BY_DEPTH) and isinstance(self.field.type, Optional):
-            raise ValueError(f"{name}: {value!r} is for space files, where the whole network is known.")
+            raise ValueError(f"{name}: {value!r} needs the whole network, so only a space file can use it.")
         return parsed
 
     @property

@@ -34,7 +34,8 @@ from qpsearch.vocabulary import (
 )
 
 BY_DEPTH: Final = "by_depth"
-BLOCK: Final = Words("block", list(map(str, BlockKind)), "One of your own comes by --import MODULE.")  # and joins these
+# Custom blocks add their names.
+BLOCK: Final = Words("block", list(map(str, BlockKind)), "Load a block of your own with --import MODULE.")
 
 
 def setting(
@@ -51,13 +52,13 @@ def setting(
 
     Args:
         type_: What its value may be in a space file.
-        default: The file's spelling of the value that holds where the key is absent; ``REQUIRED`` where it may not be.
+        default: The file's spelling of the value used where the key is absent; ``REQUIRED`` where it must be given.
         doc: One sentence for the user.
-        rule: The papers' rules that it stands for.
-        blocks: The kinds of block that have it, where those of its section do not all.
-        tried: The numbers that an audit of settings tries; words are all tried.
-        stored: What a configuration means that was stored before the rule was there; none for a rule that has been
-            there from the beginning.
+        rule: The papers' rules that the setting implements.
+        blocks: The kinds of block that have it, where not all kinds of its section do.
+        tried: The numbers that an audit of settings tries; of words, all are tried.
+        stored: The value in a configuration that was stored before the rule existed; left out for a rule that has
+            existed from the beginning.
     """
     leaf = LeafField(type=type_, default=default, doc=doc, rule=rule, blocks=blocks, tried=tried)
     return field(default=stored, metadata={"setting": leaf})
@@ -75,7 +76,7 @@ def fields_of(record: type) -> dict[str, Field]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageShape(WithWords):
-    """What a stage has beside its rules; no two stages share it."""
+    """The settings of a stage that are not design rules; each stage has its own."""
 
     width: int = setting(Integer(1, 8192), doc="Channels of the stage.", rule="Q17")
     stride: int = setting(Integer(1, 4), default=1, doc="Stride of the stage's first block.")
@@ -90,7 +91,8 @@ class StageRules(StageShape):
     branch: BranchKind = setting(
         OneOf(BranchKind),
         default="basic",
-        doc="Layers of a branch: two of 3x3, or 1x1, 3x3, 1x1 with a fourth of the channels inside.",
+        doc="Layers of a branch: basic has two 3x3 layers; bottleneck has 1x1, 3x3 and 1x1 layers with a quarter of "
+        "the channels inside.",
         stored=BranchKind.BASIC,
     )
     norm: NormKind = setting(OneOf(NormKind), default="batch", doc="Normalisation layer.", rule="Q13, P6")
@@ -103,14 +105,14 @@ class StageRules(StageShape):
     init: InitKind = setting(
         Optional(AUTO, OneOf(InitKind), is_value=True),
         default=AUTO,
-        doc="How convolutions and branches start; auto is framework where a block multiplies, zero_last_norm where "
-        "it adds, which trains at any depth.",
+        doc="Initial weights of convolutions and branches; auto is framework for blocks that multiply, and "
+        "zero_last_norm for blocks that add, which trains at any depth.",
         rule="Q15",
     )
     shortcut: ShortcutKind = setting(
         OneOf(ShortcutKind),
         default="conv3x3",
-        doc="Shortcut of a block that changes width or resolution; with identity no block may.",
+        doc="Shortcut of a block that changes width or resolution; identity does not allow such blocks.",
         rule="Q14, P14",
     )
 
@@ -124,40 +126,41 @@ class QuotientRules(WithWords):
     activation: QuotientKind = setting(
         OneOf(QuotientKind),
         default="sigmoid",
-        doc="What bounds a quotient: sigmoid, or linear with a kink; unbounded and relu have no upper end.",
+        doc="Function that bounds a quotient: sigmoid, or linear with a kink; unbounded and relu do not have an upper "
+        "bound.",
         rule="Q2, Q3, Q8",
         stored=QuotientKind.SIGMOID,
     )
     alpha: float = setting(
         Optional(BY_DEPTH, Number(1, 16, above=True), is_value=True),
         default=BY_DEPTH,
-        doc="Upper bound of a quotient; by_depth is the paper's (2.0 at 20 layers, 1.8 at 44, 1.7 at 56, "
-        "1.5 at 110; between them interpolated), and 4 for linear.",
+        doc="Upper bound of a quotient; by_depth takes the paper's value (2.0 at 20 layers, 1.8 at 44, 1.7 at 56, "
+        "1.5 at 110, interpolated in between), or 4 for linear.",
         rule="Q3, Q4, Q5",
         tried=(1.2, 4.0),
     )
     floor: float = setting(
         Number(-16, 0.99),
         default=0.0,
-        doc="Lower bound of a quotient; below 0 it may change signs; relu has 0.",
+        doc="Lower bound of a quotient; below 0, a quotient may change signs; relu always has 0.",
         rule="Q7",
         tried=(-1.0, 0.5),
         stored=0.0,
     )
     through_one: bool = setting(
-        Flag(), default=True, doc="Whether a branch of 0 is a quotient of 1.", rule="Q6", stored=True
+        Flag(), default=True, doc="Whether a branch output of 0 gives a quotient of 1.", rule="Q6", stored=True
     )
     learned_alpha: Sharing | None = setting(
         Optional(NONE, OneOf(Sharing)),
         default=NONE,
-        doc="Whether upper bounds are learned, from alpha on: none, one a layer, one a channel.",
+        doc="Whether upper bounds are learned, starting at alpha: none, one for each layer, or one for each channel.",
         rule="Q16",
         stored=None,
     )
     inner_activation: Activation = setting(
         OneOf(Activation),
         default="relu",
-        doc="Between the layers of the branch.",
+        doc="Activation between the layers of the branch.",
         rule="Q11",
         blocks=frozenset({BlockKind.QUOTIENT}),
         stored=Activation.RELU,
@@ -165,12 +168,12 @@ class QuotientRules(WithWords):
     shortcut_activation: ShortcutActivation = setting(
         OneOf(ShortcutActivation),
         default="quotient",
-        doc="What follows a projection shortcut.",
+        doc="Activation after a projection shortcut.",
         rule="Q10",
         stored=ShortcutActivation.QUOTIENT,
     )
     output_activation: Activation = setting(
-        OneOf(Activation), default="none", doc="What follows the product.", rule="Q12", stored=Activation.NONE
+        OneOf(Activation), default="none", doc="Activation after the product.", rule="Q12", stored=Activation.NONE
     )
 
     @property
@@ -192,17 +195,21 @@ class ProductUnitRules(WithWords):
     position: Position = setting(
         OneOf(Position),
         default="second",
-        doc="Which layers of a branch are product units; the second of a bottleneck is its 3x3.",
+        doc="Which layers of a branch are product units; in a bottleneck, second is the 3x3 layer.",
         rule="P2",
         stored=Position.SECOND,
     )
     inner_activation: Activation = setting(
-        OneOf(Activation), default="none", doc="Between the layers of the branch.", rule="P3", stored=Activation.NONE
+        OneOf(Activation),
+        default="none",
+        doc="Activation between the layers of the branch.",
+        rule="P3",
+        stored=Activation.NONE,
     )
     output_activation: OutputActivation = setting(
         OneOf(OutputActivation),
         default="auto",
-        doc="What follows the sum; auto is relu in post placement, none in pre.",
+        doc="Activation after the sum; auto is relu with norm_placement: post, none with pre.",
         rule="P4",
         blocks=frozenset({BlockKind.PRODUCT_UNIT}),
         stored=OutputActivation.AUTO,
@@ -210,7 +217,7 @@ class ProductUnitRules(WithWords):
     norms: NormsAround = setting(
         OneOf(NormsAround),
         default="both",
-        doc="Which of the normalisations next to a product unit are there.",
+        doc="Which of the normalisations before and after a product unit are kept.",
         rule="P6",
         stored=NormsAround.BOTH,
     )
@@ -224,14 +231,14 @@ class ProductUnitRules(WithWords):
     threshold: Sharing = setting(
         OneOf(Sharing),
         default="layer",
-        doc="Floors are learned one a layer or one a channel.",
+        doc="Whether one floor is learned for each layer, or one for each channel.",
         rule="P8",
         stored=Sharing.LAYER,
     )
     threshold_init: float = setting(
         Number(-16, 16),
         default=0.0,
-        doc="Where theta starts; the floor is softplus(theta) + 1e-7, so 0 is 0.69.",
+        doc="Initial value of theta; the floor is softplus(theta) + 1e-7, so 0 gives 0.69.",
         rule="P8",
         tried=(-8.0, 4.0),
         stored=0.0,
@@ -239,20 +246,21 @@ class ProductUnitRules(WithWords):
     exponent_init: ExponentInit = setting(
         OneOf(ExponentInit),
         default="small",
-        doc="How exponents start, where init does not zero them; small is a fifth of kaiming_fan_out.",
+        doc="Initial exponents, where init does not zero them; small is a fifth of kaiming_fan_out.",
         rule="P9",
     )
     exponent_clip: float | None = setting(
         Optional(NONE, Number(0.01, 64)),
         default=8.0,
-        doc="Bound on the magnitude of the sum before exp, without which eval mode may overflow.",
+        doc="Bound on the magnitude of the sum before exp; without a bound, eval mode may overflow.",
         rule="P10",
         tried=(None, 4.0, 20.0),
     )
     padding: LogPadding = setting(
         OneOf(LogPadding),
         default="after_log",
-        doc="Pad the logarithms, so that outside is 1, or the image, so that outside is the floor.",
+        doc="after_log pads the logarithms, so that the outside is 1; before_log pads the image, so that the outside "
+        "is the floor.",
         rule="P11",
         stored=LogPadding.AFTER_LOG,
     )
@@ -262,14 +270,14 @@ class ProductUnitRules(WithWords):
     mixing: Mixing = setting(
         OneOf(Mixing),
         default="dense",
-        doc="Whether a unit multiplies over all channels or over one.",
+        doc="Whether a product unit multiplies over all input channels (dense) or over one (depthwise).",
         rule="P13",
         stored=Mixing.DENSE,
     )
     numbers: Numbers = setting(
         OneOf(Numbers),
         default="real",
-        doc="Powers of positive numbers, or the real part of complex powers, which keeps signs.",
+        doc="real takes powers of positive numbers; complex takes the real part of complex powers, which keeps signs.",
         rule="P16",
         stored=Numbers.REAL,
     )

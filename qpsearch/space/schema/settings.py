@@ -1,7 +1,7 @@
 """What a space file may say: one table, from which files are checked and trees are built.
 
 The order of keys here is the order in which parameters are drawn, whatever the order in a file. A
-leaf's ``doc`` is the sentence that a user is shown about it; ``rule`` is the papers' rule it stands for.
+leaf's ``doc`` is its description for users; ``rule`` names the papers' rules that it implements.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ TRAINING: Final = SectionField(
         "batch_size": LeafField(
             type=Integer(1, 1_000_000),
             default=128,
-            doc="Images a step; the last batch may be smaller, or larger by one.",
+            doc="Images in a step; the last batch may be smaller, or one image larger.",
         ),
         "optimizer": VariantField(
             doc="The optimiser with its own settings.",
@@ -60,14 +60,14 @@ TRAINING: Final = SectionField(
         "schedule": LeafField(
             type=OneOf(ScheduleKind),
             default="step",
-            doc="step: a tenth after 1/2 and after 3/4 of the epochs; step_92_136: after 92 and 136 of 182; cosine: to "
-            "zero; constant.",
+            doc="Learning-rate schedule: step divides lr by 10 after 1/2 and after 3/4 of the epochs; step_92_136 "
+            "after 92/182 and after 136/182; cosine lowers lr to zero; constant keeps it.",
             rule="Q18, P18",
         ),
         "precision": LeafField(
             type=OneOf(Precision),
             default="float32",
-            doc="In what networks compute while they train; product units stay in float32.",
+            doc="Number format in which networks compute during training; product units always use float32.",
             rule="P19",
         ),
     },
@@ -79,7 +79,7 @@ DATA: Final = SectionField(
         "dataset": LeafField(type=OneOf(DatasetName, "data set"), doc="Name of the data set.", fixed=True),
         "validation": LeafField(
             type=Integer(1, 10_000_000),
-            doc="Images taken from the training split, stratified, to steer the search.",
+            doc="Images held out from the training split, stratified by label, on which trials are scored.",
             fixed=True,
         ),
         "augment": ListField(
@@ -93,7 +93,7 @@ SEARCH: Final = SectionField(
     doc="The search.",
     fields={
         "objective": SectionField(
-            doc="What is optimised: one metric of training, and any costs beside it.",
+            doc="What is optimised: one training metric, and any number of costs.",
             fields={
                 "maximize": ListField(type=OneOf(Metric, "metric"), single=True, doc="Metric to maximise."),
                 "minimize": ListField(type=OneOf(Metric, "metric"), single=True, doc="Metrics to minimise."),
@@ -105,23 +105,23 @@ SEARCH: Final = SectionField(
         "sampler": LeafField(
             type=OneOf(SamplerKind),
             default="tpe",
-            doc="Who proposes configurations; grid takes every point of a finite space once.",
+            doc="Sampler that proposes configurations; grid tries every point of a finite space once.",
             fixed=True,
         ),
         "pruner": LeafField(
             type=Optional(AUTO, OneOf(PrunerKind)),
             default=AUTO,
-            doc="Who stops weak trials early; auto is hyperband, or none where there are several objectives or a grid.",
+            doc="Pruner that stops weak trials early; auto is hyperband, or none with several objectives or a grid.",
             fixed=True,
         ),
         "trials": LeafField(
             type=Optional(AUTO, Integer(1, 10_000_000)),
             default=AUTO,
-            doc="The budget; auto is 100, or the number of points of a grid.",
+            doc="Number of trials; auto is 100, or the number of points of a grid.",
             fixed=True,
         ),
         "budget": SectionField(
-            doc="Further bounds, over all restarts and drivers; the first that is met ends the study.",
+            doc="Further bounds, over all restarts and drivers; the first bound that is reached ends the study.",
             fields={
                 "epochs": LeafField(
                     type=Optional(NONE, Integer(1, 2**53)),
@@ -135,7 +135,7 @@ SEARCH: Final = SectionField(
                 "gpu_hours": LeafField(
                     type=Optional(NONE, Number(0, 1e9, above=True)),
                     default=NONE,
-                    doc="Hours of one GPU; half a GPU for two hours is one.",
+                    doc="Hours of one GPU; half a GPU for two hours counts as one.",
                     fixed=True,
                 ),
             },
@@ -145,41 +145,44 @@ SEARCH: Final = SectionField(
             fields={
                 metric.value: LeafField(type=Optional(NONE, Bounds()), default=NONE, doc=doc, fixed=True)
                 for metric, doc in {
-                    Metric.PARAMETERS: "Learned numbers of the network.",
+                    Metric.PARAMETERS: "Learned parameters of the network.",
                     Metric.MACS: "Multiply-accumulates of a forward pass of one image.",
-                    Metric.ACTIVATION_BYTES: "Bytes of all layers' float32 outputs for one image.",
+                    Metric.ACTIVATION_BYTES: "Bytes of the float32 outputs of all layers for one image.",
                 }.items()
             },
         ),
         "forbid": ConditionsField(doc="Conditions on resolved values that no point may satisfy."),
         "require": ConditionsField(doc="Conditions on resolved values that every point must satisfy."),
         "replicates": LeafField(
-            type=Integer(1, 1000), default=1, doc="Seeds trained per trial; the objective is their mean.", fixed=True
+            type=Integer(1, 1000),
+            default=1,
+            doc="Seeds trained per trial; the objective is the mean over them.",
+            fixed=True,
         ),
-        "seed": LeafField(type=Integer(0, 2**31 - 1), default=0, doc="Seed of everything drawn at random.", fixed=True),
+        "seed": LeafField(type=Integer(0, 2**31 - 1), default=0, doc="Seed of all random draws.", fixed=True),
     },
 )
 
 RESOURCES: Final = SectionField(
-    doc="What a trial gets of the machine.",
+    doc="Cores and GPUs of a trial.",
     fields={
         "gpus": LeafField(
             type=Optional(AUTO, Number(0, 1024)),
             default=AUTO,
-            doc="GPUs a trial; a share such as 0.5 packs several on one.",
+            doc="GPUs per trial; a fraction such as 0.5 packs several trials on one GPU.",
             fixed=True,
         ),
-        "cpus": LeafField(type=Integer(1, 1024), default=1, doc="CPU cores a trial, and its threads.", fixed=True),
+        "cpus": LeafField(type=Integer(1, 1024), default=1, doc="CPU cores, and threads, per trial.", fixed=True),
         "concurrent": LeafField(
             type=Optional(AUTO, Integer(1, 100_000)),
             default=AUTO,
-            doc="Trials at once; auto fills the machine.",
+            doc="Trials at once; auto runs as many as fit on the machine.",
             fixed=True,
         ),
         "report_timeout": LeafField(
             type=Optional(NONE, Duration()),
             default="2h",
-            doc="A trial that reports no epoch for so long has hung, and fails.",
+            doc="A trial that does not report an epoch within this time has hung, and fails.",
             fixed=True,
         ),
     },
@@ -199,7 +202,7 @@ SPACE: Final = SectionField(
 
 
 def field_at(path: str) -> LeafField | VariantField | None:
-    """Return the field of a leaf by its path in a space's tree; None for a choice of stages, which has none."""
+    """Return the field of a leaf by its path in a space's tree; None for a choice of stages."""
     parts = path.split(".")
     field: Field | None = SPACE
     if path.startswith("network.stages."):
@@ -247,7 +250,7 @@ SYNONYMS: Final = {  # what other programs call it, and how a space file says it
 
 
 def place_of(key: str) -> str | None:
-    """Return where a key belongs that is not known where it stands; None where it belongs nowhere."""
+    """Return the path where a misplaced key belongs; None where no path has that key."""
     found = [place for place in _keys("", SPACE) if place.rpartition(".")[2] == key]
     if found:
         return " or ".join(found[:3])
@@ -255,7 +258,7 @@ def place_of(key: str) -> str | None:
 
 
 def _keys(path: str, field: Field) -> Iterator[str]:
-    """Yield the paths of all keys below a field; those of stages once, as rules that all share."""
+    """Yield the paths of all keys below a field; the rules of stages only once, under ``network.rules``."""
     match field:
         case SectionField(fields=fields):
             for name, inner in fields.items():

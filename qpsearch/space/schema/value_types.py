@@ -1,4 +1,4 @@
-"""What a single value of a space file may be, and how to say so when it is not.
+"""The types of single values in a space file, and the messages for values that do not fit.
 
 Each kind turns a scalar of the file into the value that the rest of the program uses, or raises
 ``ValueError`` with one or two sentences that complete "FILE:LINE:COLUMN: PATH: ...". ``schema`` says the same to an
@@ -169,7 +169,7 @@ class Flag:
         return {"type": "boolean"}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
-        """Check a truth value; YAML 1.2 has no others than these two words."""
+        """Check a truth value; YAML 1.2 knows only these two words."""
         if not isinstance(value, bool):
             raise ValueError(f"{shown(value)} is not {self.expected}.")
         return value
@@ -177,7 +177,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Optional:
-    """What another kind takes, or one word (``none``) that stands for null, or for itself where ``is_value``."""
+    """A value of another type, or one word (``none``) that stands for null, or for itself where ``is_value``."""
 
     word: str
     type: ValueType
@@ -194,7 +194,7 @@ class Optional:
         return {"anyOf": [{"enum": [self.word] if self.is_value else [self.word, None]}, self.type.schema]}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
-        """Return None (or itself) for the word, else what the other kind makes of the value."""
+        """Return None for the word (the word itself where ``is_value``), else the other type's value."""
         if value == self.word or (value is None and not self.is_value):
             return self.word if self.is_value else None
         if isinstance(value, str) and not isinstance(self.type, OneOf | Duration | Bounds):
@@ -217,7 +217,7 @@ class StudyName:
         return {"type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
-        """Check a name, which ends up in file names and in the command line."""
+        """Check a name, which is used in file names and on the command line."""
         if isinstance(value, bool) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", str(value)):
             raise ValueError(f"{value!r} cannot name a study. Expected {self.expected}.")
         return str(value)
@@ -276,7 +276,7 @@ class Bounds:
         if not found:
             raise ValueError(f"{shown(value)}: expected {self.expected}. Write '<= {value}'.")
         if found.get(">=", 0) > found.get("<=", math.inf):
-            raise ValueError(f"{shown(value)} leaves nothing: the lower bound is above the upper one.")
+            raise ValueError(f"{shown(value)} allows nothing: the lower bound is above the upper bound.")
         return " and ".join(f"{sign} {_plain_number(found[sign])}" for sign in (">=", "<=") if sign in found)
 
 
