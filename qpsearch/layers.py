@@ -1,8 +1,8 @@
 """Layers for any network: product units, bounded quotients, and the blocks that are made of them.
 
-They have torch's own habits: channels come first, every design rule is a keyword with the paper's value as default, and
-each can be copied, saved, exported, compiled and turned to another type. The networks that qpsearch searches are made
-of the same layers.
+They follow torch's conventions: channels come first, every design rule is a keyword with the paper's value as default,
+and each layer can be copied, saved, exported, compiled and converted to another dtype. The networks that qpsearch
+searches are made of the same layers.
 """
 
 from qpsearch.models.blocks import ProductUnitBlock, QuotientBlock, QuotientProductUnitBlock, ResidualBlock

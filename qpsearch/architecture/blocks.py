@@ -1,7 +1,7 @@
-"""The kinds of residual block, ours and users' own: one record for each, in one table.
+"""The kinds of residual block, built-in and custom: one record for each, in one table.
 
-A record says of which layers a block consists; ``cost`` counts them and ``models`` builds them. Whoever adds a kind
-writes a record, and nothing asks which kinds are ours.
+A record lists the layers of a block; ``cost`` counts them and ``models`` builds them. A new kind needs only a record:
+no other code asks whether a kind is built in.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,9 +24,9 @@ class Block:
         layout: Its layers, from its stage, its input width and its stride.
         formula: What it computes, in one line.
         source: Where it comes from: a paper and the rules, or a user's module.
-        rules: Settings of its own, by name, in a section of its name; a block finds them in ``stage.rules``. Those of
-            our kinds stand in the schema, where two kinds share some.
-        slowness: How late it begins to learn: trials are judged among networks whose slowest kind is the same.
+        rules: Settings of a custom block, by name, in a section of the block's name; it finds them in ``stage.rules``.
+            The rules of built-in kinds are in the schema, since two kinds share some.
+        slowness: How late the kind begins to learn; pruners compare only networks with the same slowest kind.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Block:
     formula: str
     source: str
     rules: Mapping[str, LeafField] = field(default_factory=dict)
-    slowness: int = 9  # of a block of which nothing is known
+    slowness: int = 9  # for a block about which nothing is known
 
 
 BLOCKS: Final[dict[str, Block]] = {
@@ -70,7 +70,7 @@ BLOCKS: Final[dict[str, Block]] = {
 
 
 def custom_blocks(network: Network | None = None) -> list[str]:
-    """Return the kinds that users have brought; of a network, those that it has."""
+    """Return the custom kinds; given a network, only the kinds that it contains."""
     named = BLOCKS if network is None else {stage.block for stage in network.stages}
     return sorted(set(named) - set(BlockKind))
 
@@ -79,23 +79,25 @@ def block_of(name: str) -> Block:
     """Return a kind of block by its name.
 
     Raises:
-        UserError: Nobody has made it known.
+        UserError: No block of that name is registered.
     """
     if name not in BLOCKS:
-        raise UserError(f"no block {name!r}. {nearest(name, list(BLOCKS))} One of your own comes by --import MODULE.")
+        raise UserError(
+            f"no block {name!r}. {nearest(name, list(BLOCKS))} Load a block of your own with --import MODULE."
+        )
     return BLOCKS[name]
 
 
 def layout_of(stage: Stage, width_in: int, stride: int) -> BlockLayout:
-    """Return the layers of one of a stage's blocks; raises UserError where nobody has made its kind known."""
+    """Return the layers of one of a stage's blocks; raises UserError where its kind is not registered."""
     return block_of(stage.block).layout(stage, width_in, stride)
 
 
 def slowest(network: Network) -> str:
-    """Return the kind of block that begins to learn last; of equal ones the first in the alphabet.
+    """Return the kind of block that begins to learn last; of equally slow ones the first in the alphabet.
 
-    A pruner judges a trial among those that have the same: networks with product units learn late, and against additive
-    ones it would stop them all.
+    A pruner compares a trial only with trials of the same slowest kind. Networks with product units learn late;
+    compared with additive networks, all of them would be stopped.
     """
     kinds = {stage.block for stage in network.stages}
     return str(min(kinds, key=lambda kind: (-block_of(kind).slowness, kind)))

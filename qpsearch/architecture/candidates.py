@@ -1,7 +1,7 @@
 """Points of a space that may be trained: resolved, and allowed by the space's own limits and conditions.
 
-Everything here is arithmetic. Whoever draws (a sampler, a seeded generator, a stored draw) comes through ``candidate``,
-so nothing that a space rules out is ever dispatched.
+Everything here is arithmetic. Every draw (by a sampler, a seeded generator, or stored) passes through ``candidate``, so
+a point that the space rules out is never dispatched.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from qpsearch.space.expressions.nodes import ExpressionError
 from qpsearch.space.space import Budget
 from qpsearch.vocabulary import Scalar
 
-TRIES: Final = 1000  # draws that are looked at before a space is held to be empty
+TRIES: Final = 1000  # draws before a space is taken to be empty
 TRIED_WITH_CUSTOM: Final = 16  # draws whose custom blocks are tried
 
 
@@ -38,7 +38,7 @@ class Candidate:
 
 @dataclass(slots=True)
 class Refusals:
-    """Why draws were refused, counted by what they broke."""
+    """Why draws were refused, counted by the rule that they broke."""
 
     draws: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -46,7 +46,7 @@ class Refusals:
     examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, refused: Infeasible) -> None:
-        """Count a refusal, and keep the first as an example; of a limit, keep the value that came nearest to it."""
+        """Count a refusal and keep the first of each rule as an example; for a limit, keep the nearest value."""
         self.counts[refused.rule] += 1
         self.examples.setdefault(refused.rule, str(refused))
         if refused.value is not None:
@@ -67,7 +67,7 @@ def candidate(space: Space, chooser: Chooser) -> Candidate:
     """Draw a point.
 
     Raises:
-        Infeasible: It cannot be built, or a limit or condition of the space rules it out.
+        Infeasible: The point cannot be built, or a limit or condition of the space rules it out.
     """
     drawn = draw(space, chooser)
     config = resolve(space, drawn)
@@ -79,7 +79,7 @@ def check_allowed(space: Space, drawn: Draw, config: TrialConfig) -> None:
     """Check a configuration against limits and conditions.
 
     Raises:
-        Infeasible: One of them does not hold.
+        Infeasible: A limit or condition does not hold.
     """
 
     @cache
@@ -99,12 +99,12 @@ def check_allowed(space: Space, drawn: Draw, config: TrialConfig) -> None:
 
 
 def sample(space: Space, count: int, seed: int = 0) -> list[Candidate]:
-    """Draw feasible points evenly from a space; a function of the seed.
+    """Draw feasible points evenly from a space; the same seed gives the same points.
 
     Args:
-        space: What is drawn from.
+        space: The space to draw from.
         count: How many points.
-        seed: Of the draws.
+        seed: The seed of the draws.
 
     Raises:
         SpaceError: A thousand draws in a row are refused.
@@ -121,11 +121,11 @@ def sample(space: Space, count: int, seed: int = 0) -> list[Candidate]:
 
 
 def check_feasible(space: Space) -> None:
-    """Look for one point that may be trained; try the user's own blocks, where there are any, as some points have them.
+    """Look for one point that can be trained, and try the custom blocks, if any, of a few points.
 
     Raises:
-        SpaceError: A thousand draws are all refused; the message counts by what.
-        UserError: A block of the user's own cannot be built or passed.
+        SpaceError: A thousand draws are all refused; the message counts the rules that refused them.
+        UserError: A custom block cannot be built or does not accept its input.
     """
     _first_feasible(space, derive_seed(space.search.seed, "feasible"))
     for found in sample(space, TRIED_WITH_CUSTOM if custom_blocks() else 0, space.search.seed):
@@ -133,7 +133,7 @@ def check_feasible(space: Space) -> None:
 
 
 def survey(space: Space, count: int, seed: int = 0) -> tuple[list[Candidate], Refusals]:
-    """Draw so many times; return the points that may be trained, and why the others may not."""
+    """Draw ``count`` times; return the points that can be trained, and why the others cannot."""
     found, refusals = [], Refusals(draws=count)
     for index in range(count):
         try:
@@ -144,7 +144,7 @@ def survey(space: Space, count: int, seed: int = 0) -> tuple[list[Candidate], Re
 
 
 def every_candidate(space: Space) -> Iterator[Candidate | Infeasible]:
-    """Yield each point of a finite space once, in the order of its domains, or why it may not be trained.
+    """Yield each point of a finite space once, in the order of its domains, or why it cannot be trained.
 
     Raises:
         ValueError: A domain is continuous.
@@ -165,7 +165,7 @@ def every_candidate(space: Space) -> Iterator[Candidate | Infeasible]:
 
 
 def on_the_grid(space: Space, budget: Budget) -> Budget:
-    """Return a budget of no more trials than a grid has points that may be trained; without a grid, as it is."""
+    """Return a budget with at most as many trials as a grid has trainable points; unchanged without a grid."""
     if space.search.sampler is not SamplerKind.GRID:
         return budget
     allowed = sum(isinstance(each, Candidate) for each in every_candidate(space))
@@ -173,7 +173,7 @@ def on_the_grid(space: Space, budget: Budget) -> Budget:
 
 
 class _Odometer:
-    """Takes the values of a space in turn: ``places`` says which of how many each decision takes."""
+    """Takes the values of a space in turn: ``places`` holds, for each decision, the index and the number of values."""
 
     def __init__(self, places: list[tuple[int, int]]) -> None:
         self.places = list(places)
@@ -203,12 +203,14 @@ def _first_feasible(space: Space, seed: int) -> Candidate:
 
 def nothing_feasible(space: Space, refusals: Refusals) -> str:
     """Say that a space seems to be empty, and why."""
-    none = f"study {space.study!r}: none of {refusals.draws} draws may be trained."
-    return f"{none} Refused by: {refusals}. Loosen {'it' if len(refusals.counts) == 1 else 'one of them'}."
+    none = f"study {space.study!r}: none of {refusals.draws} draws can be trained."
+    return (
+        f"{none} Refused by: {refusals}. Loosen {'this rule' if len(refusals.counts) == 1 else 'one of these rules'}."
+    )
 
 
 def _check_limit(limit: Limit, value: float) -> None:
     broken = limit.broken_by(value)
     if broken is not None:
         rule = f"limit {limit.metric} {broken}"
-        raise Infeasible(f"{rule}: it has {value:,.0f}", rule, value)
+        raise Infeasible(f"{rule}: the network has {value:,.0f}", rule, value)

@@ -2,7 +2,7 @@
 
 ``resolve`` is the only way from a space's parameters to a ``TrialConfig``. Everything downstream (cost, models,
 training) reads nothing else, and its JSON is stored with each trial, so that any trial can be run again from the
-database alone. A default here is what a configuration means that was stored before the field was.
+database alone. A default here is the value for configurations that were stored before the field existed.
 """
 
 from dataclasses import dataclass
@@ -42,10 +42,10 @@ class Stage(StageRules):
         width: Output channels.
         stride: Stride of the first block; the others have 1.
         depth: Number of blocks.
-        block: How the branch is combined with the shortcut: a ``BlockKind``, or the name of a user's own block.
+        block: How the branch is combined with the shortcut: a ``BlockKind``, or the name of a custom block.
         quotient: Set exactly where ``block`` multiplies.
         product_unit: Set exactly where ``block`` has product units.
-        own: The rules of a user's own block, by name.
+        own: The rules of a custom block, by name.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # as of the records below
@@ -57,14 +57,16 @@ class Stage(StageRules):
     def __post_init__(self) -> None:
         coerce_words(self)
         if min(self.width, self.stride, self.depth) < 1:
-            raise ValueError(f"width, stride and depth are at least 1, got {self.width}, {self.stride}, {self.depth}")
+            raise ValueError(
+                f"width, stride and depth must be at least 1, got {self.width}, {self.stride}, {self.depth}"
+            )
         for name, kinds in (("quotient", MULTIPLYING), ("product_unit", WITH_PRODUCT_UNITS)):
             if (getattr(self, name) is not None) != (self.block in kinds):
                 raise ValueError(f"{name} rules belong to {' and '.join(sorted(kinds))}; this block is {self.block}")
 
     @property
     def rules(self) -> dict[str, Scalar]:
-        """The rules of a user's own block."""
+        """The rules of a custom block."""
         return dict(self.own)
 
 
@@ -78,9 +80,9 @@ class Network(_Strict):
         classes: Outputs of the head.
         stem_width: Channels after the stem.
         stem_kernel: Side of the stem's convolution, odd.
-        stem_stride: Its stride.
-        stem_pool: What follows it: nothing, or 3x3 max pooling of stride 2.
-        stem_activation: What stands between them (rules Q9, P5).
+        stem_stride: Stride of the stem's convolution.
+        stem_pool: The pooling after the stem's convolution: none, or 3x3 max pooling of stride 2.
+        stem_activation: The activation between convolution and pooling (rules Q9, P5).
         stages: From the image to the head.
     """
 
@@ -101,7 +103,7 @@ class Network(_Strict):
 
     @property
     def layers(self) -> int:
-        """Layers with weights on the longest way without shortcuts, as networks are named: 6n + 2."""
+        """Layers with weights on the longest path without shortcuts, which names a network: 6n + 2."""
         return 2 + sum(stage.depth * stage.branch.layers for stage in self.stages)
 
 
@@ -130,10 +132,10 @@ class Recipe(_Strict):
 
     Attributes:
         epochs: Passes over the training images.
-        batch_size: Images a step; the last batch of an epoch may be smaller.
+        batch_size: Images in a step; the last batch of an epoch may be smaller.
         optimizer: The optimiser with its settings.
         schedule: How the learning rate falls.
-        precision: In what the network computes (rule P19).
+        precision: The number format in which the network computes (rule P19).
     """
 
     epochs: int
@@ -148,7 +150,7 @@ class TrialConfig(_Strict):
     """One point of a space, with every field filled.
 
     Attributes:
-        version: Of this format; a field that is absent means what it meant in that version.
+        version: Version of this format; a field that is absent has the meaning that it had in that version.
         data: The data set and its split.
         network: What is built.
         recipe: How it is trained.
@@ -168,14 +170,14 @@ class TrialConfig(_Strict):
         """Read what ``to_json`` wrote, in this or an earlier version of the format.
 
         Raises:
-            ValueError: It is something else.
+            ValueError: The text is not such a document.
         """
         return _json().validate_json(text)
 
 
 @cache
 def _json() -> "TypeAdapter[TrialConfig]":
-    """Return what turns a configuration into JSON and back; built when it is first needed, which takes a while."""
+    """Return the converter between configurations and JSON; built on first use, since that takes a while."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(TrialConfig)

@@ -33,7 +33,7 @@ from qpsearch.errors import UserError
 from qpsearch.vocabulary import Mixing, Numbers, Sharing
 
 FLOAT_BYTES: Final = 4
-CUDA_CONTEXT_BYTES: Final = 600 * 2**20  # what a process takes of a GPU beside its tensors
+CUDA_CONTEXT_BYTES: Final = 600 * 2**20  # GPU memory that a process takes besides its tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,11 @@ def cost(network: Network) -> Cost:
 
 
 def try_custom_blocks(network: Network) -> None:
-    """Pass images without weights through each block of the user's own.
+    """Pass images through each custom block on the meta device, without weights.
 
     Raises:
-        UserError: One fails, or does not make what its stage asks for; the message says which, and where.
+        UserError: A block fails, or its output does not have the shape that its stage needs; the message names the
+            block and the place.
     """
     for stage, width_in, size, stride in _blocks(network):
         layout = layout_of(stage, width_in, stride)
@@ -109,22 +110,22 @@ def _block(stage: Stage, width_in: int, size: int, stride: int) -> Cost:
 
 
 def _counted(own: Custom, size: int) -> Cost:
-    """Return what a block says that it costs.
+    """Return the cost that a custom block reports.
 
     Raises:
-        UserError: It says something else than three numbers.
+        UserError: The block does not report three whole numbers.
     """
     name = own.stage.block
     with blamed(name):
         counted = tuple(own.count(own.stage, own.width_in, size, own.stride))
     if len(counted) != 3 or not all(isinstance(number, int) and number >= 0 for number in counted):
-        what = "parameters, multiply-accumulates and activation bytes, three whole numbers"
+        what = "three whole numbers: parameters, multiply-accumulates and activation bytes"
         raise UserError(f"block {name!r}: its cost is {counted}. Expected {what}.")
     return Cost(*counted)
 
 
 def _layers(layers: Iterable[Layer], size: int) -> Cost:
-    """Add up layers that follow each other, the first on images of that side."""
+    """Add up layers that follow each other; ``size`` is the side of the first layer's input images."""
     return sum(_costs(layers, size), Cost())
 
 
@@ -137,7 +138,7 @@ def _costs(layers: Iterable[Layer], size: int) -> Iterator[Cost]:
 
 
 def _weights(layer: Layer) -> int:
-    """Return the numbers of a kernel: those that take part in every output pixel."""
+    """Return the number of weights in a kernel, which take part in every output pixel."""
     match layer:
         case Convolution(width_in=narrow, width=wide, kernel=kernel):
             return narrow * wide * kernel**2
@@ -152,7 +153,7 @@ def _macs(layer: Layer) -> int:
 
 
 def _parameters(layer: Layer) -> int:
-    """Return the learned numbers beside a kernel."""
+    """Return the number of learned parameters besides the kernel."""
     match layer:
         case Norm(width=width):
             return 2 * width

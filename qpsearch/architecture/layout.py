@@ -1,7 +1,7 @@
-"""What a network is made of, layer by layer, before anything is built.
+"""The layers of a network as plain records, before anything is built.
 
-One description from which ``cost`` counts and ``models`` builds. A layer knows its channels; the size of its images
-follows from the strides before it.
+``cost`` counts and ``models`` builds from this one description. A layer knows its channels; the size of its images
+follows from the strides of the layers before it.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ class ProductUnit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Norm(WithWords):
-    """A normalisation; ``none`` is no layer at all."""
+    """A normalisation layer."""
 
     kind: NormKind
     width: int
@@ -67,7 +67,7 @@ class Pointwise(WithWords):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """The function that makes a quotient of a branch."""
+    """The function that turns the output of a branch into a quotient."""
 
     rules: QuotientRules
     width: int
@@ -101,17 +101,17 @@ class Pad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Custom:
-    """What a user's own block does: a layer of which only its maker knows the inside.
+    """A custom block: a layer that qpsearch cannot look into.
 
     Attributes:
         stage: The stage of the block.
-        width_in: Channels that come in.
-        stride: Of the block.
-        build: Makes the block (a torch module) from these three.
-        count: Parameters, multiply-accumulates and activation bytes of it, from stage, input width, side of the input
-            images and stride.
-        attempt: Passes images without weights through the block of the same four; raises UserError where they do not
-            come out as they should.
+        width_in: Channels of the block's input.
+        stride: Stride of the block.
+        build: Makes the block (a torch module) from stage, input width and stride.
+        count: Returns the block's parameters, multiply-accumulates and activation bytes, given stage, input width, side
+            of the input images and stride.
+        attempt: Passes images through the block on the meta device, with the same arguments; raises UserError where the
+            output is wrong.
     """
 
     stage: Stage
@@ -169,10 +169,10 @@ def product_layout(stage: Stage, width_in: int, stride: int) -> Product:
 
 
 def stem_layers(network: Network) -> Layers:
-    """Return the convolution that meets the image, and what follows it (rules Q9, P5).
+    """Return the layers of the stem: a convolution, with normalisation, activation and pooling (rules Q9, P5).
 
-    It is normalised and activated as the first stage needs it: by ReLU, or by the quotient's function where that stage
-    is quotient. It stays bare where that stage normalises before its weights and adds, unless an activation is named.
+    The activation fits the first stage: ReLU, or the quotient's function where the first stage multiplies. Where the
+    first stage adds with ``norm_placement: pre``, the convolution stands alone, unless an activation is set.
     """
     first, width = network.stages[0], network.stem_width
     layers: list[Layer] = [
@@ -194,7 +194,7 @@ def stem_layers(network: Network) -> Layers:
 
 
 def branch_layers(stage: Stage, width_in: int, stride: int) -> Layers:
-    """Return the branch of a block: weights, with what stands in the gaps before, between and behind them.
+    """Return the branch of a block: layers with weights, and the layers before, between and after them.
 
     post: weights-norm-act-weights-norm, with as many weights as the branch has. pre: norm-act-weights-norm-act-weights.
     Around a product unit its ``norms`` rule may leave a normalisation out (rules P3, P6, Q11, Q13).
@@ -218,10 +218,10 @@ def branch_layers(stage: Stage, width_in: int, stride: int) -> Layers:
 
 
 def shortcut_layers(stage: Stage, width_in: int, stride: int) -> Layers:
-    """Return nothing where shapes agree, else what the stage's rule says (rules Q10, Q14, P14).
+    """Return the layers of the shortcut; empty where shapes agree (rules Q10, Q14, P14).
 
-    ``average_pool`` averages s x s pixels before a 1x1 convolution, which skips none of them. ``pad`` fills with what
-    changes nothing: 0 where the branch is added, 1 where it multiplies.
+    ``average_pool`` averages s x s pixels before a 1x1 convolution, so that no pixel is skipped. ``pad`` fills new
+    channels with the neutral element: 0 where the branch is added, 1 where it multiplies.
     """
     width = stage.width
     if stride == 1 and width_in == width:
@@ -246,7 +246,7 @@ def shortcut_layers(stage: Stage, width_in: int, stride: int) -> Layers:
 
 
 def output_layers(stage: Stage) -> Layers:
-    """Return what follows the sum or the product (rules Q12, P4): ReLU after a sum in post placement."""
+    """Return the layers after the sum or the product (rules Q12, P4): ReLU after a sum in post placement."""
     if stage.quotient is not None:
         return _activation(stage.quotient.output_activation, stage.width)
     rule = OutputActivation.AUTO if stage.product_unit is None else stage.product_unit.output_activation
@@ -256,7 +256,7 @@ def output_layers(stage: Stage) -> Layers:
 
 
 def final_layers(network: Network) -> Layers:
-    """Return what stands between the last block and the pool: norm and ReLU after additions in pre placement."""
+    """Return the layers between the last block and the pool: norm and ReLU after additions in pre placement."""
     last = network.stages[-1]
     if not begins_bare(last):
         return ()
@@ -264,7 +264,7 @@ def final_layers(network: Network) -> Layers:
 
 
 def begins_bare(stage: Stage) -> bool:
-    """Whether a stage works on a stream of sums that nothing has normalised: pre placement, where branches add."""
+    """Whether a stage's input is not yet normalised: the stage adds, with ``norm_placement: pre``."""
     return stage.norm_placement is NormPlacement.PRE and stage.quotient is None
 
 
@@ -275,7 +275,7 @@ def stem_size(network: Network) -> int:
 
 
 def down(size: int, stride: int) -> int:
-    """Return the side of the output of a k x k layer with padding k // 2, k odd, and of that stride."""
+    """Return the side of the output of a k x k layer with odd k, padding k // 2 and the given stride."""
     return (size - 1) // stride + 1
 
 
@@ -300,7 +300,7 @@ def _weights(stage: Stage, width_in: int, stride: int) -> list[Convolution | Pro
 
 
 def _has_norm(before: Layer | None, behind: Layer | None) -> bool:
-    """Whether the rules of product units at a gap ask for the normalisation there; without one there it stands."""
+    """Whether a gap between layers has a normalisation: product units next to the gap may leave it out."""
     asked = [before.rules.norms is not NormsAround.BEFORE] if isinstance(before, ProductUnit) else []
     asked += [behind.rules.norms is not NormsAround.AFTER] if isinstance(behind, ProductUnit) else []
     return any(asked) or not asked

@@ -1,15 +1,15 @@
 """Named networks, as configurations: ``resnet44``, ``quotient44``, ``pure20``, ``pure34``, ...
 
 A name is a family and a depth. Depths 6n + 2 have three stages of n blocks of two 3x3 layers, widths 16, 32, 64, on
-32x32 colour images. Depths 18, 34, 50, 101, 152 have four stages on 224x224 images behind a 7x7 stem with max pooling,
-the last three of bottlenecks, as torchvision has them. ``resnet1001`` is He's network of 333 bottlenecks that normalise
-before their weights, with which PURe compares itself.
+32x32 colour images. Depths 18, 34, 50, 101, 152 have four stages on 224x224 images after a 7x7 stem with max pooling,
+as in torchvision; 50, 101 and 152 have bottlenecks. ``resnet1001`` is He's pre-activation network of 333 bottlenecks,
+with which the PURe paper compares its networks.
 
 ``resnet`` and ``quotient`` have the quotient authors' 3x3 projection shortcuts (rule Q14), ``resnet_a`` and
-``pure_a`` He's padded shortcut, ``pure`` the 1x1 projection (rule P14). ``pure`` keeps ReLU behind the addition and
-in the stem (as reconstructed from v3), ``pure_norelu`` has none anywhere, and small exponents (as reimplemented from
-v1). All ImageNet shapes project by 1x1. A family that is a kind of block (``additive``, ``quotient``, ``product_unit``,
-``quotient_product_unit``, or one's own) has the defaults of space files.
+``pure_a`` He's padded shortcut, ``pure`` the 1x1 projection (rule P14). ``pure`` keeps ReLU after the addition and
+in the stem (as reconstructed from v3); ``pure_norelu`` does not use ReLU and has small exponents (as reimplemented from
+v1). All ImageNet shapes use 1x1 projections. A family named after a kind of block (``additive``, ``product_unit``,
+``quotient_product_unit``, or a custom one) has the defaults of space files.
 """
 
 import re
@@ -47,9 +47,9 @@ class Family(WithWords):
 
     Attributes:
         block: The block of every stage.
-        shortcut: Where a stage changes shape; on ImageNet shapes it is a 1x1 convolution.
-        has_relu: Whether ReLU stands behind additions and in the stem.
-        source: Where it comes from.
+        shortcut: The shortcut where a stage changes shape; on ImageNet shapes it is a 1x1 convolution.
+        has_relu: Whether there is a ReLU after additions and in the stem.
+        source: The paper that the family comes from.
     """
 
     block: BlockKind
@@ -59,7 +59,7 @@ class Family(WithWords):
 
     @property
     def stem_activation(self) -> StemActivation:
-        """What the stem ends in."""
+        """The activation at the end of the stem."""
         return StemActivation.AUTO if self.has_relu else StemActivation.NONE
 
     def stage(self, *, width: int, stride: int, depth: int, branch: BranchKind, alpha: float) -> Stage:
@@ -111,7 +111,7 @@ FAMILIES: Final[dict[FamilyName, Family]] = {
         source="2505.04397, without ReLU, option A",
     ),
 }
-OF_THE_PAPERS: Final[dict[BlockKind, Family]] = {  # a block by itself has the rules of these
+OF_THE_PAPERS: Final[dict[BlockKind, Family]] = {  # the paper's rules for each kind of block
     BlockKind.ADDITIVE: FAMILIES[FamilyName.RESNET],
     BlockKind.QUOTIENT: FAMILIES[FamilyName.QUOTIENT],
     BlockKind.PRODUCT_UNIT: FAMILIES[FamilyName.PURE],
@@ -123,7 +123,7 @@ ON_IMAGENET: Final = (FamilyName.RESNET, FamilyName.QUOTIENT, FamilyName.PURE, F
 DEFAULTS: Final = "defaults of space files"
 MOST_LAYERS: Final = 3002  # 500 blocks a stage
 DEPTHS: Final = (20, 32, 44, 56, 110, 164, 272)  # 6n + 2: those of the papers' tables
-IMAGENET: Final = {  # blocks a stage, and what they are
+IMAGENET: Final = {  # blocks in each stage, and the layers of a branch
     18: ((2, 2, 2, 2), BranchKind.BASIC),
     34: ((3, 4, 6, 3), BranchKind.BASIC),
     50: ((3, 4, 6, 3), BranchKind.BOTTLENECK),
@@ -139,12 +139,12 @@ def named_network(name: str, *, classes: int | None = None, width: int | None = 
     Args:
         name: Family and depth.
         classes: Outputs of the head; default 10, or 1000 on ImageNet shapes.
-        channels: Of the images.
+        channels: Channels of the images.
         width: Channels of stem and first stage of a depth 6n + 2, default 16; 32 for the quotient paper's CIFAR-100
             nets (rule Q17).
 
     Raises:
-        UserError: No such family, or a depth that it has not.
+        UserError: There is no such family, or the family does not have that depth.
     """
     word, depth = _parts(name)
     family = FAMILIES[FamilyName(word)] if word in FAMILIES else None
@@ -155,7 +155,7 @@ def named_network(name: str, *, classes: int | None = None, width: int | None = 
         network = _resnet_1001(classes or 10, width or 16)
     elif family is not None and on_imagenet and depth in IMAGENET:
         if width is not None:
-            raise UserError(f"{name}: --width belongs to depths 6n + 2; ImageNet shapes begin with 64 channels.")
+            raise UserError(f"{name}: --width needs a depth 6n + 2; ImageNet shapes always begin with 64 channels.")
         network = _for_imagenet(family, depth, classes or 1000)
     elif depth < 8 or (depth - 2) % 6:
         raise UserError(f"no network {name!r}. Expected a depth 6n + 2, such as 20, 44 or 110{on_imagenet}.")
@@ -169,12 +169,12 @@ def named_network(name: str, *, classes: int | None = None, width: int | None = 
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Return the names of the networks that ``create_model`` knows, as far as they fit a pattern.
+    """Return the names of networks for ``create_model`` that match a pattern.
 
-    Any depth 6n + 2 of a family can be made; these are the ones of the papers.
+    Any depth 6n + 2 of a family can be built; the list has the depths of the papers.
 
     Args:
-        pattern: As of file names: ``*`` for any letters, ``?`` for one.
+        pattern: As for file names: ``*`` stands for any letters, ``?`` for one.
 
     Example:
         >>> import qpsearch
@@ -185,13 +185,13 @@ def list_models(pattern: str = "*") -> list[str]:
 
 
 def list_networks() -> Iterator[tuple[str, str]]:
-    """Yield the name of each network that has one in the papers, or is a default, with its source."""
+    """Yield the name and the source of each listed network: those of the papers, and those of space-file defaults."""
     for family, facts in FAMILIES.items():
         yield from ((f"{family}{depth}", facts.source) for depth in DEPTHS)
     for family in ON_IMAGENET:
         source = FAMILIES[family].source.partition(";")[0]
         yield from ((f"{family}{depth}", f"{source}; ImageNet shape") for depth in IMAGENET)
-    yield RESNET_1001, "He et al. 2016, before activations"
+    yield RESNET_1001, "He et al. 2016, pre-activation"
     for word in BLOCK.words:
         if word not in FAMILIES:
             yield from ((f"{word}{depth}", DEFAULTS) for depth in DEPTHS)
@@ -204,12 +204,12 @@ def _parts(name: str) -> tuple[str, int]:
         family, depth = name.rstrip("0123456789._").lower(), re.search(r"\d+", name)
         digits = depth[0] if depth is not None else "20"
         meant = nearest(f"{family}{digits}", [f"{each}{digits}" for each in known])
-        raise UserError(f"no network {name!r}. {meant} Expected one of them, of any depth: qpsearch model list.")
+        raise UserError(f"no network {name!r}. {meant} Expected a family and a depth; list them: qpsearch model list.")
     return match[1], int(match[2])
 
 
 def _for_imagenet(family: Family, depth: int, classes: int) -> Network:
-    """Return four stages on 224x224 images, behind a stem that halves them twice."""
+    """Return four stages on 224x224 images, after a stem that halves the resolution twice."""
     depths, branch = IMAGENET[depth]
     first = 256 if branch is BranchKind.BOTTLENECK else 64
     return Network(
@@ -239,7 +239,7 @@ def _for_cifar(family: Family, depth: int, classes: int, width: int) -> Network:
 
 
 def _resnet_1001(classes: int, width: int) -> Network:
-    """Return 3 x 111 bottlenecks that normalise before their weights, on 32x32 images (He et al. 2016)."""
+    """Return 3 x 111 pre-activation bottlenecks on 32x32 images (He et al. 2016)."""
     family = replace(FAMILIES[FamilyName.RESNET], shortcut=ShortcutKind.CONV1X1)
     stages = _stages(family, 1001, 4 * width, (111,) * 3, BranchKind.BOTTLENECK)
     return Network(
@@ -252,7 +252,7 @@ def _resnet_1001(classes: int, width: int) -> Network:
 
 
 def _stages(family: Family, depth: int, width: int, depths: Sequence[int], branch: BranchKind) -> tuple[Stage, ...]:
-    """Return stages of so many blocks, each at half the resolution and twice the width of the one before."""
+    """Return stages with the given numbers of blocks, each at half the resolution and twice the width of the last."""
     return tuple(
         family.stage(
             width=width * 2**index,
@@ -266,7 +266,7 @@ def _stages(family: Family, depth: int, width: int, depths: Sequence[int], branc
 
 
 def _by_default(block: str, count: int, classes: int, width: int) -> Network:
-    """Return three stages of a block as a space file has it that names no rule."""
+    """Return three stages of a block with the rules that a space file has by default."""
     stages = [
         {"width": width * 2**index, "stride": 1 if index == 0 else 2, "depth": count, "block": block}
         for index in range(3)

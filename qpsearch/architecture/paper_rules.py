@@ -1,4 +1,4 @@
-"""The design rules of both papers, numbered Q1 to Q18 and P1 to P21, with the settings that stand for them."""
+"""The design rules of both papers, numbered Q1 to Q18 and P1 to P21, with the settings that implement them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,11 +14,11 @@ class PaperRule:
     Attributes:
         id: Q1 to Q18 of the quotient paper, P1 to P21 of PURe.
         choice: What is chosen.
-        settings: Paths in a space file; none where it is no setting.
-        paper: What the paper has.
-        source: Where that is known from.
-        open: What was not recovered of it; empty for nothing.
-        note: How it is done here, where that is no setting of a space file.
+        settings: Paths in a space file; empty where the choice is not a setting.
+        paper: The paper's choice.
+        source: Where the paper's choice is known from.
+        open: What is not known about the paper's choice; empty where all is known.
+        note: How qpsearch makes the choice, where it is not a setting of a space file.
     """
 
     id: str
@@ -30,7 +30,7 @@ class PaperRule:
     note: str = ""
 
     def fields(self) -> list[tuple[str, LeafField]]:
-        """Return the rule's settings with what a space file may say of them."""
+        """Return the rule's settings with their fields in the schema."""
         found = [(path, field_at(path)) for path in self.settings]
         return [(path, field) for path, field in found if isinstance(field, LeafField)]
 
@@ -106,11 +106,11 @@ PAPER_RULES: Final = (
         settings=_rules("quotient.activation"),
         paper="sigmoid",
         source="appendix A",
-        open="its own table",
+        open="the table of its accuracies",
     ),
     PaperRule(
         id="Q9",
-        choice="function behind the stem",
+        choice="function after the stem",
         settings=("network.stem.activation",),
         paper="quotient",
         source="authors' code",
@@ -133,14 +133,14 @@ PAPER_RULES: Final = (
     ),
     PaperRule(
         id="Q12",
-        choice="activation behind the product",
+        choice="activation after the product",
         settings=_rules("quotient.output_activation"),
         paper="none",
         source="authors' code",
     ),
     PaperRule(
         id="Q13",
-        choice="normalisation and its place",
+        choice="normalisation and its placement",
         settings=_rules("norm norm_placement"),
         paper="batch, post",
         source="authors' code",
@@ -179,18 +179,18 @@ PAPER_RULES: Final = (
         id="Q18",
         choice="recipe",
         settings=_RECIPE,
-        paper="182 epochs of 128, SGD 0.1, 0.9, 1e-4; a tenth after 92 and 136; the best validated from 92 on",
+        paper="182 epochs of 128, SGD 0.1, 0.9, 1e-4; a tenth after 92 and 136; the best validated epoch from 92 on",
         source="authors' code",
-        open="repeats behind its spreads",
+        open="number of runs behind its spreads",
         note="space quotient-table: schedule step_92_136, the best of all epochs, each data set's own mean",
     ),
     PaperRule(
         id="P1",
-        choice="layer in slot two",
+        choice="second layer of a branch",
         settings=("network.stages.0.block",),
         paper="product_unit",
         source="abstract",
-        open="all tables of baselines",
+        open="all tables with baselines",
     ),
     PaperRule(
         id="P2",
@@ -198,7 +198,7 @@ PAPER_RULES: Final = (
         settings=(f"{_UNIT}.position",),
         paper="second",
         source="abstract",
-        open="whether others were tried; the place in a bottleneck",
+        open="whether other layers were tried; the place in a bottleneck",
     ),
     PaperRule(
         id="P3",
@@ -210,15 +210,15 @@ PAPER_RULES: Final = (
     ),
     PaperRule(
         id="P4",
-        choice="ReLU behind the addition",
+        choice="ReLU after the addition",
         settings=(f"{_UNIT}.output_activation",),
-        paper="relu (reading of v3) or none (of v1)",
+        paper="relu (v3) or none (v1)",
         source="two reimplementations",
         open="which one",
     ),
     PaperRule(
         id="P5",
-        choice="ReLU behind the stem",
+        choice="ReLU after the stem",
         settings=("network.stem.activation",),
         paper="relu (v3) or none (v1)",
         source="two reimplementations",
@@ -243,13 +243,13 @@ PAPER_RULES: Final = (
         id="P8",
         choice="threshold",
         settings=(f"{_UNIT}.threshold", f"{_UNIT}.threshold_init"),
-        paper="one a layer, 0",
+        paper="one for each layer, starting at 0",
         source="two reimplementations",
         open="the paper's own",
     ),
     PaperRule(
         id="P9",
-        choice="start of the exponents",
+        choice="initial exponents",
         settings=(f"{_UNIT}.exponent_init",),
         paper="kaiming_fan_out (v3) or small (v1)",
         source="two reimplementations",
@@ -290,15 +290,15 @@ PAPER_RULES: Final = (
         id="P14",
         choice="shortcut",
         settings=_rules("shortcut"),
-        paper="the host's: identity, or conv1x1",
+        paper="that of the host network: identity or conv1x1",
         source="two reimplementations",
-        open="that of the CIFAR networks: conv1x1 or pad",
+        open="the shortcut of the CIFAR networks: conv1x1 or pad",
     ),
     PaperRule(
         id="P15",
         choice="stages with product units",
         settings=("network.stages.0.block",),
-        paper="all; PU-UNet the last ones only",
+        paper="all; in PU-UNet only the last stages",
         source="abstract; 2606.20035",
         open="PU-UNet's figures",
         note="space placement",
@@ -309,7 +309,7 @@ PAPER_RULES: Final = (
         settings=(f"{_UNIT}.numbers",),
         paper="real",
         source="abstract of v2",
-        open="figures of either",
+        open="figures for either",
     ),
     PaperRule(
         id="P17",
@@ -324,7 +324,7 @@ PAPER_RULES: Final = (
         settings=_RECIPE,
         paper="160 epochs of 128, SGD 0.01, 0.9, 1e-3; a tenth after 80 and 120",
         source="reimplementation of v3",
-        open="the paper's own; those of Galaxy10 and ImageNet",
+        open="the paper's own recipe; the recipes for Galaxy10 and ImageNet",
         note="space pure-cifar10",
     ),
     PaperRule(
@@ -334,14 +334,14 @@ PAPER_RULES: Final = (
         paper="float32",
         source="reimplementation",
         open="the paper's own",
-        note="product units compute in float32 whatever surrounds them",
+        note="product units compute in float32 in any network",
     ),
     PaperRule(
         id="P20",
         choice="noise and speed",
         paper="Poisson noise; nearly five times fewer epochs",
         source="abstract",
-        open="levels, epochs, the measure",
+        open="noise levels, epochs, how speed was measured",
         note="qpsearch evaluate --noise poisson:LEVEL --target ACCURACY",
     ),
     PaperRule(

@@ -1,8 +1,8 @@
-"""Blocks of a user's own: where they are found, and how they join the table of blocks.
+"""Custom blocks: where they are found, and how they join the table of blocks.
 
 A space file cannot run code. A block comes from a module that the user names (``--import MODULE``, or
 QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the group ``qpsearch.blocks``).
-From then on its name stands beside ours in space files, and its rules in a section of that name.
+From then on, space files can use its name like that of a built-in block, and set its rules in a section of that name.
 """
 
 import importlib
@@ -26,22 +26,22 @@ GROUP: Final = "qpsearch.blocks"
 
 
 def register(block: Block) -> None:
-    """Make a block known; doing so twice is no mistake.
+    """Add a block to the table of blocks; doing so twice has no effect.
 
     Raises:
-        UserError: Its name is taken, or no word that a space file could hold.
+        UserError: The name is taken, or cannot be used in a space file.
     """
     if not isinstance(block.name, str):
-        raise UserError(f"a block cannot be named {block.name!r}. Expected a word between quotes.")
+        raise UserError(f"a block cannot be named {block.name!r}. Expected a string.")
     if BLOCKS.get(block.name) is block:
         return
     if not IDENTIFIER.fullmatch(block.name) or block.name in {*TAKEN, *STAGE.fields, *DOMAINS, *BESIDE}:
         raise UserError(
-            f"a block cannot be named {block.name!r}. Expected a word of letters, digits and '_' that means nothing "
-            "else in a space file. Name it otherwise."
+            f"a block cannot be named {block.name!r}. Expected a word of letters, digits and '_' that does not "
+            "have another meaning in a space file. Choose another name."
         )
     if block.name in BLOCKS:
-        raise UserError(f"block {block.name!r}: another module has brought a block of that name. Rename one of them.")
+        raise UserError(f"block {block.name!r}: another module defines a block of that name. Rename one of them.")
     for name, rule in block.rules.items():
         is_rule = isinstance(rule, LeafField) and not isinstance(rule.type, type) and hasattr(rule.type, "parse")
         if not IDENTIFIER.fullmatch(name) or not is_rule:
@@ -50,9 +50,9 @@ def register(block: Block) -> None:
                 "Rule(type=Integer(1, 64), default=4, doc='...')."
             )
         try:
-            rule.type.parse(rule.default, name)  # type: ignore[arg-type]  # what is no scalar is refused
+            rule.type.parse(rule.default, name)  # type: ignore[arg-type]  # a value that is not a scalar is refused
         except ValueError as error:
-            given = "has no default" if rule.default is REQUIRED else f"has an invalid default: {error}"
+            given = "needs a default" if rule.default is REQUIRED else f"has an invalid default: {error}"
             raise UserError(f"block {block.name!r}: rule {name!r} {given.rstrip('.')}.") from None
     BLOCKS[block.name] = block
     add_block(block.name, block.rules)
@@ -60,33 +60,35 @@ def register(block: Block) -> None:
 
 @contextmanager
 def blamed(block: str) -> Iterator[None]:
-    """Say of whatever a user's own code raises which block it was, and where.
+    """Name the block, and the place in its code, in any error that custom code raises.
 
     Raises:
-        UserError: In the place of every error that is not ours.
+        UserError: In place of every error that is not a ``QpsearchError``.
     """
     try:
         yield
     except QpsearchError:
         raise
-    except Exception as error:  # whatever a stranger's code raises
+    except Exception as error:  # custom code may raise anything
         raise UserError(f"block {block!r}: {_place(error)}{_said(error)}.") from error
 
 
 def load_modules(given: str) -> None:
-    """Import modules, and register every ``Block`` that stands in one.
+    """Import modules, and register every ``Block`` at their top level.
 
     Args:
-        given: Names of modules, or paths of ``.py`` files, between commas.
+        given: Names of modules, or paths of ``.py`` files, separated by commas.
 
     Raises:
-        UserError: One cannot be imported, or has no block.
+        UserError: A module cannot be imported, or does not define a block.
     """
     for word in filter(None, given.split(",")):
         module = _imported(word)
         found = [value for value in vars(module).values() if isinstance(value, Block)]
         if not found:
-            raise UserError(f"{word}: has no block. Expected NAME = custom_block(...) at the top level of the module.")
+            raise UserError(
+                f"{word}: does not define a block. Expected NAME = custom_block(...) at the top level of the module."
+            )
         for block in found:
             register(block)
 
@@ -95,12 +97,12 @@ def load_installed() -> None:
     """Register the blocks of installed packages.
 
     Raises:
-        UserError: One cannot be imported.
+        UserError: A block cannot be imported.
     """
     for point in entry_points(group=GROUP):
         try:
             block = point.load()
-        except Exception as error:  # whatever a stranger's module raises
+        except Exception as error:  # a package may raise anything
             raise UserError(
                 f"block {point.name!r} of an installed package cannot be loaded: {_said(error)}."
             ) from error
@@ -123,7 +125,7 @@ def load_everything() -> None:
 
 
 def runtime_env() -> dict[str, Any]:
-    """Return what Ray must bring to workers on other machines: the modules that were asked for, and their names."""
+    """Return Ray's runtime environment for workers on other machines: the imported modules, and their names."""
     words = imports()
     names = [_name(word) for word in words]
     files = [Path(sys.modules[name.partition(".")[0]].__file__ or "") for name in names]
@@ -141,7 +143,7 @@ def _imported(word: str) -> Any:
         sys.path.insert(0, folder)
     try:
         module = importlib.import_module(_name(word))
-    except UserError as error:  # of a block that cannot be made
+    except UserError as error:  # raised by custom_block
         raise UserError(f"{word}: {error}") from None
     except ModuleNotFoundError as error:
         if error.name == _name(word).partition(".")[0]:
@@ -150,11 +152,11 @@ def _imported(word: str) -> Any:
             )
             raise UserError(text) from None
         raise UserError(f"{word}: cannot be imported: {_said(error)}.") from error
-    except Exception as error:  # whatever the user's module raises
+    except Exception as error:  # the user's module may raise anything
         raise UserError(f"{word}: cannot be imported: {_said(error)}.") from error
     found = Path(getattr(module, "__file__", None) or "")
     if word.endswith(".py") and found.resolve() != Path(word).resolve():
-        raise UserError(f"{word}: there is another module {_name(word)!r} already ({found}). Rename the file.")
+        raise UserError(f"{word}: another module is already named {_name(word)!r} ({found}). Rename the file.")
     return module
 
 
@@ -163,7 +165,7 @@ def _name(word: str) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Return file and line of the innermost call that is neither ours nor torch's."""
+    """Return file and line of the innermost call outside qpsearch and torch."""
     libraries = [
         str(Path(sys.modules[name].__file__ or "").parent) for name in ("qpsearch", "torch") if name in sys.modules
     ]

@@ -1,4 +1,4 @@
-"""From a draw to a configuration, and what only the whole network can tell."""
+"""From a draw to a configuration, with the checks that need the whole network."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
@@ -41,7 +41,7 @@ from qpsearch.vocabulary import (
 UNBOUNDED: Final = (QuotientKind.UNBOUNDED, QuotientKind.RELU)
 WITH_WEIGHTS: Final = (Convolution, ProductUnit, Norm)
 AT_ONE: Final = (InitKind.ZERO_LAST_NORM, InitKind.FIXUP, InitKind.QUOTIENT_AT_ONE)
-ALPHA_OF_LINEAR: Final = 4.0  # rule Q3, at 20 layers; of others nothing is known
+ALPHA_OF_LINEAR: Final = 4.0  # rule Q3, at 20 layers; not known at other depths
 ALPHA_BY_DEPTH: Final = ((20, 2.0), (44, 1.8), (56, 1.7), (110, 1.5))  # rules Q4, Q5
 
 
@@ -72,7 +72,7 @@ def resolve(space: Space, drawn: Draw) -> TrialConfig:
 
 
 def alpha_for(depth: int) -> float:
-    """Return the paper's alpha for a depth (rule Q5); between its depths linear, outside constant, by guess."""
+    """Return the paper's alpha for a depth (rule Q5): interpolated between its depths, constant outside (our guess)."""
     (low_depth, low_alpha), *rest = ALPHA_BY_DEPTH
     if depth <= low_depth:
         return low_alpha
@@ -88,7 +88,7 @@ def _layers(stages: list[Mapping[str, Any]]) -> int:
 
 
 def _stage(values: Mapping[str, Any], alpha: float) -> Stage:
-    """Make a stage; ``alpha`` is what a quotient gets that takes it by depth."""
+    """Make a stage; ``alpha`` is the bound of a quotient with ``alpha: by_depth``."""
     by_block = InitKind.FRAMEWORK if values["block"] in MULTIPLYING else InitKind.ZERO_LAST_NORM
     init = {"init": by_block if values["init"] == AUTO else values["init"]}
     known = dict(values) | init
@@ -104,9 +104,9 @@ def _stage(values: Mapping[str, Any], alpha: float) -> Stage:
 
 
 def _canonical(stage: Stage, alpha: float) -> Stage:
-    """Give settings that change nothing in a stage the value that they have by default, so that equals look equal.
+    """Reset settings that have no effect in a stage to their defaults, so that equal stages compare equal.
 
-    What changes nothing only because of the stages around this one (a shortcut, where no shape changes) stays.
+    A setting without effect only because of the stages around this one (a shortcut, where no shape changes) stays.
     """
     if (rules := stage.quotient) is not None:
         if stage.shortcut in (ShortcutKind.PAD, ShortcutKind.IDENTITY):
@@ -122,7 +122,7 @@ def _canonical(stage: Stage, alpha: float) -> Stage:
 
 
 def _canonical_unit(stage: Stage, unit: ProductUnitRules) -> Stage:
-    """See ``_canonical``: what a product unit's rules say of layers that its branch has not."""
+    """See ``_canonical``: reset the rules of product units about layers that the branch does not have."""
     others = (replace(stage, product_unit=replace(unit, norms=norms)) for norms in NormsAround)
     stage = next(other for other in others if _kinds(other) == _kinds(stage))
     unit = stage.product_unit or unit
@@ -139,7 +139,7 @@ def _canonical_unit(stage: Stage, unit: ProductUnitRules) -> Stage:
 
 
 def _kinds(stage: Stage) -> list[type[Layer]]:
-    """Return what the layers of a branch are, whatever their settings."""
+    """Return the types of a branch's layers, without their settings."""
     return [type(layer) for layer in branch_layers(stage, stage.width, 1)]
 
 
@@ -149,23 +149,24 @@ def _recipe(values: Mapping[str, Any]) -> Recipe:
 
 
 def check_shapes(network: Network) -> None:
-    """Check what only the whole network can tell.
+    """Check that the parts of a network fit together.
 
     Raises:
-        Infeasible: No stage at all; a stem's kernel that has no middle, or its quotient where nothing divides; a stride
-            beyond the image; a stage whose rules contradict each other or its shape (``contradictions``).
+        Infeasible: The network has no stages; the stem's kernel is even; the stem has ``activation: quotient`` but the
+            first stage does not multiply; a stride is larger than the image; or the rules of a stage contradict each
+            other or its shape (``contradictions``).
     """
     if not network.stages:
-        raise Infeasible("the network has no stage", "the network has no stage")
+        raise Infeasible("the network has no stages", "the network has no stages")
     if network.stem_kernel % 2 == 0:
-        raise Infeasible(f"the stem's kernel has side {network.stem_kernel}", "the stem's kernel is even")
+        raise Infeasible(f"the stem's kernel is even ({network.stem_kernel})", "the stem's kernel is even")
     if network.stem_activation is StemActivation.QUOTIENT and network.stages[0].quotient is None:
-        rule = "the stem is bounded as a quotient, but the first stage is none"
+        rule = "the stem has activation: quotient, but the block of the first stage does not multiply"
         raise Infeasible(rule, rule)
     size, width = stem_size(network), network.stem_width
     for index, stage in enumerate(network.stages):
         if stage.stride > size:
-            rule = f"stage {index} has a stride beyond its images"
+            rule = f"stage {index} has a stride larger than its images"
             raise Infeasible(f"stage {index} has stride {stage.stride} on images of {size}x{size} pixels", rule)
         for rule, detail in contradictions(stage, width):
             raise Infeasible(f"stage {index} {rule}{detail}", f"stage {index} {rule}")
@@ -179,23 +180,23 @@ def _check_batches(config: TrialConfig) -> None:
     for index, stage in enumerate(network.stages):
         size = down(size, stage.stride)
         if config.recipe.batch_size == 1 and size == 1 and stage.norm is NormKind.BATCH:
-            rule = f"stage {index} normalises batches of one image of one pixel, which have no variance"
+            rule = f"stage {index} has norm: batch, but only one value a channel (batch_size 1, images of 1x1 pixel)"
             raise Infeasible(rule, rule)
 
 
 def contradictions(stage: Stage, width_in: int) -> Iterator[tuple[str, str]]:
-    """Yield what in a stage cannot be together: the rule that it breaks, and this stage's own numbers."""
+    """Yield each contradiction in a stage: the rule that the stage breaks, and the stage's own numbers."""
     change = f" (from {width_in} to {stage.width} channels)"
     if stage.shortcut is ShortcutKind.PAD and stage.width < width_in:
-        yield "narrows, which a padded shortcut cannot", change
+        yield "is narrower than its input, but shortcut: pad can only widen", change
     if stage.shortcut is ShortcutKind.IDENTITY and (stage.stride != 1 or stage.width != width_in):
-        yield "changes shape, which an identity shortcut cannot", f"{change[:-1]}, stride {stage.stride})"
+        yield "changes the shape, but shortcut: identity cannot", f"{change[:-1]}, stride {stage.stride})"
     if stage.branch is BranchKind.BOTTLENECK and stage.width % BOTTLENECK:
-        yield f"is a bottleneck, whose width must be a multiple of {BOTTLENECK}", f" (it is {stage.width})"
+        yield f"has branch: bottleneck, so its width must be a multiple of {BOTTLENECK}", f" (width: {stage.width})"
         return
     for layer in (*branch_layers(stage, width_in, 1), *branch_layers(stage, stage.width, 1)):
         if isinstance(layer, ProductUnit) and layer.rules.mixing is Mixing.DEPTHWISE and layer.width % layer.width_in:
-            rule = "multiplies channel by channel, so its widths must be multiples of the ones before"
+            rule = "has mixing: depthwise, so the width of each product unit must be a multiple of its input's width"
             yield rule, f" (from {layer.width_in} to {layer.width} channels)"
     layers = [kind for kind in _kinds(stage) if kind is not Pointwise]
     if stage.norm is not NormKind.NONE and any(
@@ -203,16 +204,19 @@ def contradictions(stage: Stage, width_in: int) -> Iterator[tuple[str, str]]:
         for index, kind in enumerate(layers)
     ):
         yield (
-            "has no normalisation left around a product unit",
+            "does not normalise before or after one of its product units",
             f" (norms: {stage.product_unit and stage.product_unit.norms})",
         )
     if stage.quotient is None:
         return
     if stage.quotient.learned_alpha is not None and stage.quotient.activation in UNBOUNDED:
-        yield "has learned_alpha, which needs activation sigmoid or linear", f" (it is {stage.quotient.activation})"
+        yield (
+            "has learned_alpha, which needs activation sigmoid or linear",
+            f" (activation: {stage.quotient.activation})",
+        )
     start = 1.0 if layers[-1] is ProductUnit else 0.0  # what comes out of layers without weights
     if stage.init in AT_ONE and layers[-1] is not Norm and stage.quotient.at_one != start:
         yield (
-            "cannot start its quotients at one, since its branch does not end in a normalisation",
+            "cannot start its quotients at 1, because its branch does not end in a normalisation",
             f" (init: {stage.init})",
         )

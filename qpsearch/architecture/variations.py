@@ -1,4 +1,4 @@
-"""A network with one of its rules changed at a time (ablations): what an audit of settings looks at."""
+"""A network with one of its rules changed at a time (ablations), for an audit of settings."""
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -14,9 +14,9 @@ from qpsearch.vocabulary import Scalar, StemActivation
 
 
 def one_at_a_time(network: Network) -> Iterator[tuple[str, Network]]:
-    """Yield a network with one setting changed at a time, in all its stages; what cannot be together is left out.
+    """Yield a network with one setting changed at a time, in all its stages; contradictory networks are left out.
 
-    A setting of words takes each of its other words, one of numbers those that are tried for it.
+    A setting of words takes each of its other words; a setting of numbers takes the numbers in its ``tried``.
     """
     for kind in StemActivation:
         if kind is not network.stem_activation:

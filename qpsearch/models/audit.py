@@ -1,7 +1,7 @@
-"""Does a network stay finite: forward and backward, at small and large inputs, in both modes, as training goes on.
+"""Does a network stay finite: forward and backward, at small and large inputs, in both modes, during training?
 
-Noise stands in the place of images, since nothing here is about accuracy. A network trains for some steps at each scale
-of its inputs and in each precision, and is looked at in between.
+Noise replaces the images, since the audit does not measure accuracy. A network trains for some steps at each scale of
+its inputs and in each precision, and is checked in between.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,13 +25,13 @@ class AuditPlan(WithWords):
     """How a network is audited.
 
     Attributes:
-        steps: Looked at after so many steps, ascending; 0 is the start.
+        steps: The numbers of steps after which the network is checked, ascending; 0 is the start.
         scales: Standard deviations of the inputs.
-        precisions: In what the network computes; weights stay float32.
-        batch: Images a step.
+        precisions: Number formats in which the network computes; weights stay float32.
+        batch: Images in a step.
         size: Height and width of the images; None for the network's own.
-        lr: Learning rate of SGD with momentum 0.9 and decay 1e-4.
-        seed: Of weights and inputs.
+        lr: Learning rate of SGD with momentum 0.9 and weight decay 1e-4.
+        seed: Seed of weights and inputs.
     """
 
     steps: tuple[int, ...] = (0, 1, 10, 100)
@@ -48,16 +48,16 @@ class Look(WithWords):
     """One forward and backward pass.
 
     Attributes:
-        precision: In what it was computed.
-        scale: Of the inputs.
-        steps: Trained before.
-        training: Whether in train mode.
+        precision: Number format of the pass.
+        scale: Standard deviation of the inputs.
+        steps: Training steps before the pass.
+        training: Whether the network was in train mode.
         forward: Whether all logits are finite.
-        backward: Whether all gradients are.
+        backward: Whether all gradients are finite.
         activations: Root mean square of each block's output, from the image to the head.
-        gradients: Root mean square of the loss's gradient at it, times the number of images.
+        gradients: Root mean square of the loss's gradient at each block's output, times the number of images.
         at_floor: Share of the product units' inputs at their floor; None without units, and where the floor is smooth.
-        exponents: Smallest and largest logarithm of a product unit's output; None without units, and for complex ones.
+        exponents: Smallest and largest logarithm of a product unit's output; None without units, and for complex units.
     """
 
     precision: Precision
@@ -78,7 +78,7 @@ class Look(WithWords):
 
 
 def audit(network: Network, plan: AuditPlan, device: str = "cpu") -> Iterator[Look]:
-    """Look at a network in every precision, at every scale, after every number of steps, in both modes."""
+    """Check a network in every precision, at every scale, after every number of steps, in both modes."""
     network = network if plan.size is None else replace(network, size=plan.size)
     for precision in plan.precisions:
         for scale in plan.scales:
@@ -107,13 +107,13 @@ def _audit(
             trained.step(*noise(generator))
         done = steps
         for training in (True, False):
-            images, labels = noise(torch.Generator().manual_seed(plan.seed + 1))  # training goes on as if unseen
+            images, labels = noise(torch.Generator().manual_seed(plan.seed + 1))  # does not affect the training
             yield trained.look(images, labels, scale=scale, steps=steps, training=training)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trained(WithWords):
-    """A network with what trains it."""
+    """A network with its optimiser and gradient scaler."""
 
     model: ResidualNetwork
     optimizer: torch.optim.Optimizer
@@ -128,8 +128,8 @@ class _Trained(WithWords):
         self.scaler.update()
 
     def look(self, images: Tensor, labels: Tensor, *, scale: float, steps: int, training: bool) -> Look:
-        """Pass one batch forward and backward, and leave everything as it was."""
-        state = {name: value.clone() for name, value in self.model.state_dict().items()}  # looking moves running means
+        """Pass one batch forward and backward, without changing the network."""
+        state = {name: value.clone() for name, value in self.model.state_dict().items()}  # a pass changes running means
         self.model.train(training)
         probe = _Probe(self.model)
         logits = self._backward(images, labels)
@@ -162,7 +162,7 @@ class _Trained(WithWords):
 
 @dataclass
 class _Probe:
-    """What the blocks and product units of a network say while a batch passes."""
+    """Records statistics of the blocks and product units of a network while a batch passes."""
 
     model: ResidualNetwork
     activations: list[float] = field(default_factory=list)

@@ -1,8 +1,8 @@
-"""The residual blocks: what stands on the branch, what on the shortcut, and how they meet.
+"""The residual blocks: the layers of the branch, the layers of the shortcut, and how the two are combined.
 
-Each is a layer for any network, with every design rule as a keyword and the paper's value as default; the networks of a
-space are made of the same. ``qpsearch.architecture.layout`` says of which layers a block consists. A block changes
-width and resolution at most in one layer of its branch and in its shortcut.
+Each block is a layer for any network, with every design rule as a keyword and the paper's value as default; the
+networks of a space are made of the same blocks. ``qpsearch.architecture.layout`` lists the layers of a block. A block
+changes width and resolution only in one layer of its branch and in its shortcut.
 """
 
 from collections.abc import Mapping
@@ -25,17 +25,17 @@ from qpsearch.vocabulary import BlockKind, BranchKind
 
 
 def build_branch(stage: Stage, width_in: int, stride: int) -> nn.Module:
-    """Build the layers of a branch: conv-norm-ReLU-conv-norm, as the stage's rules change it."""
+    """Build the layers of a branch: conv-norm-ReLU-conv-norm, modified by the stage's rules."""
     return build_layers(branch_layers(stage, width_in, stride))
 
 
 def build_shortcut(stage: Stage, width_in: int, stride: int) -> nn.Module:
-    """Build the identity where shapes agree, else what the stage's rule says."""
+    """Build the shortcut: the identity where shapes agree, else the stage's ``shortcut``."""
     return build_layers(shortcut_layers(stage, width_in, stride))
 
 
 class BlockKeywords(TypedDict, total=False):
-    """Rules of every block; the words of each stand in docs/reference/rules.md."""
+    """Rules of every block; docs/reference/rules.md lists the words of each rule."""
 
     branch: str
     norm: str
@@ -89,20 +89,21 @@ class QuotientProductUnitKeywords(ProductUnitKeywords, total=False):
 class ResidualBlock(nn.Module):
     """``act(shortcut(x) + F(x))``: He's block (rules Q1, Q14).
 
-    F is conv-norm-ReLU-conv-norm and act ReLU (``norm_placement="post"``), or F is norm-ReLU-conv-norm-ReLU-conv and
-    act nothing (``"pre"``). A bottleneck has 1x1, 3x3, 1x1 convolutions in the place of the two.
+    With ``norm_placement="post"``, F is conv-norm-ReLU-conv-norm and act is ReLU. With ``"pre"``, F is
+    norm-ReLU-conv-norm-ReLU-conv and act is the identity. A bottleneck has 1x1, 3x3 and 1x1 convolutions in place of
+    the two.
 
     Args:
-        in_channels: Channels of its input.
-        out_channels: Channels of its output.
-        stride: Of its first layer, or of the 3x3 of a bottleneck.
-        blocks: Residual blocks in the whole network, which ``init="fixup"`` asks for.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Stride of the branch's first layer, or of the 3x3 layer of a bottleneck.
+        blocks: Residual blocks in the whole network, which ``init="fixup"`` needs.
         rules: ``branch``, ``norm``, ``norm_placement``, ``init``, ``shortcut``, with the words of space files; the
             defaults are those of ``resnet20``.
 
     Raises:
-        TypeError: It does not have such a rule.
-        ValueError: A rule does not take such a value, or what it asks for cannot be built.
+        TypeError: The block does not have such a rule.
+        ValueError: A rule does not allow its value, or the rules contradict each other.
 
     Example:
         >>> import torch
@@ -135,21 +136,22 @@ class ProductUnitBlock(ResidualBlock):
     """``act(shortcut(x) + F(x))`` with a product unit in F: PURe's block (rules P1-P16).
 
     F is conv-norm-PU-norm (``norm_placement="post"``) or norm-conv-norm-PU (``"pre"``), without activations inside,
-    where PU is ``exp(conv2d(ln max(x, floor), W))``; of a bottleneck the 3x3 is the unit. act is ReLU in post placement
-    (the reading of PURe's third version), or nothing (``output_activation="none"``, that of its first; rule P4).
+    where PU is ``exp(conv2d(ln max(x, floor), W))``; in a bottleneck, the 3x3 layer is the product unit. act is ReLU in
+    post placement (as in PURe's third version), or the identity with ``output_activation="none"`` (as in its first
+    version; rule P4).
 
     Args:
-        in_channels: Channels of its input.
-        out_channels: Channels of its output.
-        stride: Of its first layer, or of the 3x3 of a bottleneck.
-        blocks: Residual blocks in the whole network, which ``init="fixup"`` asks for.
-        rules: Those of ``ResidualBlock``, and of product units: ``position``, ``inner_activation``,
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Stride of the branch's first layer, or of the 3x3 layer of a bottleneck.
+        blocks: Residual blocks in the whole network, which ``init="fixup"`` needs.
+        rules: The rules of ``ResidualBlock``, and of product units: ``position``, ``inner_activation``,
             ``output_activation``, ``norms``, ``positivity``, ``threshold``, ``threshold_init``, ``exponent_init``,
             ``exponent_clip``, ``padding``, ``bias``, ``mixing``, ``numbers``; the defaults are those of ``pure20``.
 
     Raises:
-        TypeError: It does not have such a rule.
-        ValueError: A rule does not take such a value, or what it asks for cannot be built.
+        TypeError: The block does not have such a rule.
+        ValueError: A rule does not allow its value, or the rules contradict each other.
 
     Example:
         >>> import torch
@@ -177,21 +179,21 @@ class QuotientBlock(nn.Module):
     """``act(shortcut(x) * Q(x))`` with ``Q = alpha * sigmoid(F(x) - ln(alpha - 1))``, or another bound. Rules Q1-Q16.
 
     F is conv-norm-ReLU-conv-norm. Where the block changes shape by a convolution, the shortcut is bounded by the same
-    function, which restarts the chain of products in every stage (rule Q10). act is nothing (rule Q12). Its input must
-    not be negative everywhere that matters: behind the stem of a network stands the same bound, or a ReLU (rule Q9).
+    function, which restarts the chain of products in every stage (rule Q10). act is the identity (rule Q12). The input
+    should not be negative: put the same bound, or a ReLU, after the stem of a network (rule Q9).
 
     Args:
-        in_channels: Channels of its input.
-        out_channels: Channels of its output.
-        stride: Of its first layer, or of the 3x3 of a bottleneck.
-        blocks: Residual blocks in the whole network, which ``init="fixup"`` asks for.
-        rules: Those of ``ResidualBlock``, and of quotients: ``alpha``, ``activation``, ``floor``, ``through_one``,
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Stride of the branch's first layer, or of the 3x3 layer of a bottleneck.
+        blocks: Residual blocks in the whole network, which ``init="fixup"`` needs.
+        rules: The rules of ``ResidualBlock``, and of quotients: ``alpha``, ``activation``, ``floor``, ``through_one``,
             ``learned_alpha``, ``inner_activation``, ``shortcut_activation``, ``output_activation``; the defaults are
             those of ``quotient20``. The paper has alpha 2.0 at 20 layers, 1.8 at 44, 1.7 at 56, 1.5 at 110.
 
     Raises:
-        TypeError: It does not have such a rule.
-        ValueError: A rule does not take such a value, or what it asks for cannot be built.
+        TypeError: The block does not have such a rule.
+        ValueError: A rule does not allow its value, or the rules contradict each other.
 
     Example:
         >>> import torch
@@ -229,21 +231,21 @@ class QuotientBlock(nn.Module):
 
 
 class QuotientProductUnitBlock(QuotientBlock):
-    """A ``QuotientBlock`` whose F is that of ``ProductUnitBlock``: product units make the quotient.
+    """A ``QuotientBlock`` with the branch F of a ``ProductUnitBlock``: product units make the quotient.
 
-    The bound keeps the heavy tail of ``exp`` from the product.
+    The bound keeps the heavy tail of ``exp`` out of the product.
 
     Args:
-        in_channels: Channels of its input.
-        out_channels: Channels of its output.
-        stride: Of its first layer, or of the 3x3 of a bottleneck.
-        blocks: Residual blocks in the whole network, which ``init="fixup"`` asks for.
-        rules: Those of both, but for two: ``inner_activation`` is that of product units, ``output_activation`` that of
-            quotients.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Stride of the branch's first layer, or of the 3x3 layer of a bottleneck.
+        blocks: Residual blocks in the whole network, which ``init="fixup"`` needs.
+        rules: The rules of both blocks; of the two names in common, ``inner_activation`` is the rule of product units
+            and ``output_activation`` the rule of quotients.
 
     Raises:
-        TypeError: It does not have such a rule.
-        ValueError: A rule does not take such a value, or what it asks for cannot be built.
+        TypeError: The block does not have such a rule.
+        ValueError: A rule does not allow its value, or the rules contradict each other.
 
     Example:
         >>> import torch
@@ -272,16 +274,16 @@ CLASSES: Final[dict[str, type[ResidualBlock | QuotientBlock]]] = {
 
 
 def build_block(stage: Stage, width_in: int, stride: int, blocks: int) -> nn.Module:
-    """Build a block of ours or of the user's own, with weights that start as the stage's rules say.
+    """Build a built-in or custom block, with weights that start as the stage's rules say.
 
     Args:
-        stage: Its stage.
-        width_in: Channels of its input.
-        stride: Its stride.
+        stage: The block's stage.
+        width_in: Channels of the block's input.
+        stride: The block's stride.
         blocks: Residual blocks in the network.
 
     Raises:
-        UserError: Nobody has made a block of that name known, or its own code fails.
+        UserError: No block of that name is registered, or the code of a custom block fails.
     """
     if (own := CLASSES.get(stage.block)) is not None:
         return own(width_in, stage.width, stride, blocks=blocks, **_keywords(stage))
@@ -301,14 +303,14 @@ def _keywords(stage: Stage) -> Any:
 def _stage(
     block: type[ResidualBlock | QuotientBlock], width_in: int, width: int, stride: int, rules: Mapping[str, Any]
 ) -> Stage:
-    """Return the stage of a block by itself: the rules of its paper, but for those given."""
+    """Return the stage of a single block: the rules of its paper, except for those given."""
     paths = {rule.path[-1]: rule for rule in rule_paths() if rule.belongs_to(block.kind)}
     family = OF_THE_PAPERS[block.kind]
     stage = family.stage(width=width, stride=stride, depth=1, branch=BranchKind.BASIC, alpha=alpha_for(0))
     changed: dict[str, Any] = {}
     for name, value in rules.items():
         if name not in paths:
-            raise TypeError(f"{block.__name__}: no rule {name!r}. {nearest(name, list(paths))}")
+            raise TypeError(f"{block.__name__}: unknown rule {name!r}. {nearest(name, list(paths))}")
         *section, _ = paths[name].path
         place = changed.setdefault(section[0], {}) if section else changed
         place[name] = paths[name].taken(value)

@@ -1,4 +1,4 @@
-"""Making a block of one's own, which ``architecture.plugins`` finds in a module or package and makes known."""
+"""Making a custom block, which ``architecture.plugins`` finds in a module or package and registers."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -23,22 +23,22 @@ def custom_block(
 ) -> Block:
     """Make a block that space files can name.
 
-    It stands at the top level of a module that ``--import`` names, or behind an entry point of the group
-    ``qpsearch.blocks``. Its ``build`` gets a stage, the channels that come in and the stride, and returns a module
-    that maps (N, C, H, W) to (N, stage.width, H / stride, W / stride). Convolutions below it start as the stage's
-    ``init`` says; a ``branch`` (an ``nn.Sequential``) starts at zero where that rule wants it.
+    Define the block at the top level of a module that ``--import`` names, or in an entry point of the group
+    ``qpsearch.blocks``. ``build`` gets a stage, the number of input channels and the stride, and returns a module
+    that maps (N, C, H, W) to (N, stage.width, H / stride, W / stride). The module's convolutions start as the stage's
+    ``init`` says; its ``branch``, if it is an ``nn.Sequential``, starts at zero where that rule says so.
 
     Args:
         name: The word in space files.
-        build: Makes the module; ``build_branch`` and ``build_shortcut`` of ``qpsearch.models.blocks`` make its usual
+        build: Makes the module; ``build_branch`` and ``build_shortcut`` of ``qpsearch.models.blocks`` make the usual
             parts.
-        rules: Settings that space files may give or search, in a section of the block's name.
-        formula: What it computes, in one line.
-        cost: Parameters, multiply-accumulates and activation bytes from stage, input width, image side and stride;
-            default: counted on the meta device, for which the driver loads torch.
+        rules: Settings that space files may fix or search, in a section of the block's name.
+        formula: The function that the block computes, in one line.
+        cost: Returns parameters, multiply-accumulates and activation bytes, given stage, input width, image side and
+            stride. By default they are counted on the meta device, for which the driver loads torch.
 
     Raises:
-        UserError: ``build`` cannot build anything.
+        UserError: ``build`` is not callable.
 
     Example:
         >>> import qpsearch
@@ -53,8 +53,8 @@ def custom_block(
     """
     given: object = build
     if not callable(given):
-        said = f"block {name!r}: {given!r} cannot build a block."
-        raise UserError(f"{said} Expected a function of a stage, the channels that come in, and the stride.")
+        said = f"block {name!r}: {given!r} is not callable."
+        raise UserError(f"{said} Expected a function of a stage, the number of input channels, and the stride.")
     counted = lru_cache(maxsize=10_000)(partial(block_cost, build))  # a space draws the same blocks again
 
     def layout(stage: Stage, width_in: int, stride: int) -> Custom:

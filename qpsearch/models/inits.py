@@ -27,9 +27,9 @@ def init_block(block: nn.Module, stage: Stage, blocks: int) -> None:
     """Set the weights of a block that was just built with the framework's own initialisation.
 
     Args:
-        block: Ours, or a user's own: of that only the convolutions, and a ``branch`` if it has one; its product units
-            start as they were made.
-        stage: Its rules.
+        block: A built-in block, or a custom one. Of a custom block, only the convolutions and a ``branch``, if it has
+            one, are set; its product units stay as they were made.
+        stage: The rules.
         blocks: Blocks in the network.
     """
     init_convolutions(block, stage.init)
@@ -64,9 +64,9 @@ def init_convolutions(module: nn.Module, kind: InitKind) -> None:
 
 
 def _make_constant(branch: nn.Sequential, value: float) -> None:
-    """Zero the last layer that has weights (a normalisation's scale, or weights), and shift it to a value if it can.
+    """Zero the weights (or the scale) of the last layer that has weights, and set its shift, if any, to a value.
 
-    A product unit of zeros is 1, and its bias, a factor, stays as it is.
+    A product unit with zero exponents is 1; its bias, which is a factor, stays as it is.
     """
     last = [layer for layer in branch.modules() if isinstance(getattr(layer, "weight", None), nn.Parameter)][-1:]
     for layer in last:

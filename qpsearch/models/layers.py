@@ -27,24 +27,24 @@ SMALL_SLOPE = 5.0  # kaiming_uniform(a=5): sums before exp within about +-0.5 (r
 
 
 class BoundedQuotient(nn.Module):
-    """What a quotient's branch goes through, elementwise (rules Q2-Q8, Q16).
+    """The function that turns a branch's output into a quotient, elementwise (rules Q2-Q8, Q16).
 
-    With ``[floor, alpha]`` the range: ``sigmoid`` is ``floor + (alpha - floor) sigmoid(z + a)``; ``linear``
-    ``min(max(floor, z + 1), alpha)``; ``unbounded`` the same without alpha; all three are 1 at 0, unless they do not
-    pass through one (then a is 0, and z stands for z + 1). ``relu`` is ``max(0, z)``, whatever the range.
+    With the range ``[floor, alpha]``: ``sigmoid`` is ``floor + (alpha - floor) sigmoid(z + a)``; ``linear`` is
+    ``min(max(floor, z + 1), alpha)``; ``unbounded`` is ``linear`` without alpha. All three are 1 at z = 0, unless
+    ``through_one`` is false (then a is 0, and z replaces z + 1). ``relu`` is ``max(0, z)``, whatever the range.
 
-    A learned alpha is ``1 + softplus(max(rho, -15))``, above 1 by at least 3e-7; one, or one a channel.
+    A learned alpha is ``1 + softplus(max(rho, -15))``, above 1 by at least 3e-7.
 
     Args:
         alpha: Upper bound, above 1; the paper's is 2.0 at 20 layers, 1.8 at 44, 1.7 at 56, 1.5 at 110.
         activation: ``sigmoid``, ``linear``, ``unbounded`` or ``relu``.
-        floor: Lower bound, below 1; below 0 a quotient may change signs.
-        through_one: Whether 0 goes to 1.
-        learned_alpha: None, or whether the upper bound is learned from alpha on: one for the ``layer``, or one a
-            ``channel``.
-        channels: Of the input; needed where each has a bound of its own.
-        device: Of the learned bounds.
-        dtype: Of the learned bounds.
+        floor: Lower bound, below 1; below 0, a quotient may change signs.
+        through_one: Whether z = 0 gives 1.
+        learned_alpha: None, or how the upper bound is learned, starting at alpha: one bound for the ``layer``, or one
+            for each ``channel``.
+        channels: Channels of the input; needed for one bound per channel.
+        device: Device of the learned bounds.
+        dtype: Type of the learned bounds.
 
     Raises:
         ValueError: A word is unknown, or 1 does not lie inside the range.
@@ -78,19 +78,19 @@ class BoundedQuotient(nn.Module):
             shape: tuple[int, ...] = ()
             if self.learned_alpha is Sharing.CHANNEL:
                 if channels is None:
-                    raise ValueError("learned_alpha='channel' needs channels, the number of them.")
+                    raise ValueError("learned_alpha='channel' needs channels, the number of channels.")
                 shape = (channels, 1, 1)
             self.rho = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
             self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Set learned bounds to where they start."""
+        """Set learned bounds to their initial values."""
         if self.rho is not None:
             nn.init.constant_(self.rho, math.log(math.expm1(self.start - 1)))
 
     @property
     def alpha(self) -> float | Tensor:
-        """The upper bound, or a tensor of the learned ones, in float32 at least: 1 + 3e-7 is 1 in lower precision."""
+        """The upper bound, or a tensor of learned bounds, in float32 at least: 1 + 3e-7 is 1 in lower precision."""
         if self.rho is None:
             return self.start
         rho = self.rho.float() if self.rho.dtype in HALVES else self.rho
@@ -118,32 +118,32 @@ class ProductUnit2d(nn.Module):
     """A product unit with its learned exponents, thresholds and factors (rules P1, P7-P13, P16).
 
     ``exp(conv2d(ln max(x, softplus(theta) + 1e-7), W) + b)`` and its variants: each output is the product over a window
-    of the inputs, raised to learned powers. It stands where an ``nn.Conv2d`` of the same shape stands, and maps
+    of the inputs, raised to learned powers. It can replace an ``nn.Conv2d`` of the same shape, and maps
     (N, C, H, W) to (N, C', H / s, W / s). The defaults are the paper's, as far as they are known.
 
     The sum before ``exp`` reaches 15 in trained networks, so powers are computed in float32 also where the layer is
-    float16 or bfloat16, and the output comes in the type of the input; under autocast in float32, as of torch's own
+    float16 or bfloat16; the output has the type of the input. Under autocast the output is float32, as with torch's own
     ``exp``. Without ``exponent_clip`` outputs can overflow in eval mode, where batch statistics lag: 8 is a safe bound.
 
     Args:
         in_channels: C.
-        out_channels: C'; of a depthwise unit a multiple of C.
+        out_channels: C'; with ``mixing="depthwise"`` a multiple of C.
         kernel_size: Side of the window, odd.
-        stride: Of the window.
+        stride: Stride of the window.
         bias: Whether each output has a learned factor (rule P12).
-        mixing: ``dense``: over all channels; ``depthwise``: over one (rule P13).
+        mixing: ``dense`` multiplies over all channels, ``depthwise`` over one (rule P13).
         positivity: How inputs are made positive: ``max``, or ``smooth`` (rule P7).
-        threshold: One learned floor for the ``layer``, or one a ``channel`` (rule P8).
-        threshold_init: Where theta starts; the floor is softplus(theta) + 1e-7, so 0 is 0.69.
-        exponent_init: How exponents start: ``kaiming_fan_out``, ``small`` or ``framework`` (rule P9).
-        exponent_clip: Bound on the magnitude of the sum before ``exp``; None for none (rule P10).
-        padding: ``after_log``: outside the image is 1; ``before_log``: it is the floor (rule P11).
+        threshold: One learned floor for the ``layer``, or one for each ``channel`` (rule P8).
+        threshold_init: Initial value of theta; the floor is softplus(theta) + 1e-7, so 0 gives 0.69.
+        exponent_init: Initial exponents: ``kaiming_fan_out``, ``small`` or ``framework`` (rule P9).
+        exponent_clip: Bound on the magnitude of the sum before ``exp``; None for no bound (rule P10).
+        padding: With ``after_log`` the outside of the image is 1, with ``before_log`` it is the floor (rule P11).
         numbers: ``real`` powers of positive numbers, or the real part of ``complex`` powers (rule P16).
-        device: Of the parameters.
-        dtype: Of the parameters.
+        device: Device of the parameters.
+        dtype: Type of the parameters.
 
     Raises:
-        ValueError: A word is unknown, the window has no middle, or channels cannot be taken one by one.
+        ValueError: A word is unknown, the kernel is even, or ``out_channels`` does not fit ``mixing="depthwise"``.
 
     Example:
         >>> import torch
@@ -190,12 +190,12 @@ class ProductUnit2d(nn.Module):
         self.padding = as_member(LogPadding, padding, "padding")
         self.numbers = as_member(Numbers, numbers, "numbers")
         if kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size: {kernel_size} is even, so that the window has no middle.")
+            raise ValueError(f"kernel_size: {kernel_size} is even. Expected an odd number.")
         is_depthwise = self.mixing is Mixing.DEPTHWISE
         if is_depthwise and out_channels % in_channels:
             raise ValueError(
-                f"out_channels: {out_channels} is not a multiple of in_channels ({in_channels}), as mixing='depthwise' "
-                "needs."
+                f"out_channels: {out_channels} is not a multiple of in_channels ({in_channels}), but "
+                "mixing='depthwise' needs that."
             )
         shape = (out_channels, 1 if is_depthwise else in_channels, kernel_size, kernel_size)
         self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
@@ -205,11 +205,11 @@ class ProductUnit2d(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw exponents as ``exponent_init`` says (rule P9), and set thresholds and factors to where they start.
+        """Draw exponents as ``exponent_init`` says (rule P9), and set thresholds and factors to their initial values.
 
-        ``kaiming_fan_out`` is N(0, 2 / fan_out), where fan_out is the number of outputs to which an input goes: channel
-        by channel it is no wider in a wide unit. ``small`` is uniform with about a fifth of that spread, ``framework``
-        is as in ``nn.Conv2d``.
+        ``kaiming_fan_out`` is N(0, 2 / fan_out), where fan_out is the number of outputs that an input affects; in a
+        depthwise unit it does not grow with the number of channels. ``small`` is uniform with about a fifth of that
+        spread; ``framework`` is as in ``nn.Conv2d``.
         """
         match self.exponent_init:
             case ExponentInit.KAIMING_FAN_OUT:
@@ -248,9 +248,9 @@ class ProductUnit2d(nn.Module):
 
 
 class PadShortcut(nn.Module):
-    """Subsample, and fill new channels with the value that changes nothing.
+    """Subsample, and fill new channels with the neutral element.
 
-    That is 0 where the branch is added (He's option A), 1 where it multiplies: a new channel filled with 0
+    That is 0 where the branch is added (He's option A), and 1 where the branch multiplies: a new channel filled with 0
     would stay 0 under every quotient that follows. Rule Q14, extended.
     """
 
@@ -264,7 +264,7 @@ class PadShortcut(nn.Module):
 
 
 def build_layers(layers: Iterable[layout.Layer]) -> nn.Module:
-    """Build layers that follow each other; the identity where there is none."""
+    """Build layers that follow each other; the identity for an empty list."""
     modules = [build_layer(layer) for layer in layers]
     return nn.Sequential(*modules) if modules else nn.Identity()
 
@@ -324,7 +324,7 @@ def _activation(kind: Activation) -> nn.Module:
 
 
 def is_half(parameter: Tensor | None) -> bool:
-    """Whether a layer was turned to float16 or bfloat16, so that what comes out must be in its input's type."""
+    """Whether a layer was converted to float16 or bfloat16, so that its output must have the type of its input."""
     return parameter is not None and parameter.dtype in HALVES
 
 

@@ -19,9 +19,9 @@ DTYPES: Final = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfl
 class ResidualNetwork(nn.Module):
     """Stem, stages of blocks, global average pool, linear head.
 
-    The stem is a convolution, normalised and activated as the first stage needs it (``layout.stem_layers``), then
-    perhaps a max pool. A last stage that normalises before its weights and adds is normalised and rectified once more
-    before the pool.
+    The stem is a convolution, normalised and activated as the first stage needs it (``layout.stem_layers``), and an
+    optional max pool. After a last stage that adds with ``norm_placement: pre``, there are one more normalisation and
+    ReLU before the pool.
     """
 
     def __init__(self, network: Network) -> None:
@@ -76,7 +76,7 @@ def create_model(
         num_classes: Outputs of the head; default 10, or 1000 on ImageNet shapes.
         in_chans: Channels of the images.
         width: Channels of stem and first stage of a depth 6n + 2, default 16.
-        seed: Of the weights; None draws them from torch's global generator, as layers do that are made by hand.
+        seed: Seed of the weights; None draws them from torch's global generator, as torch's own layers do.
 
     Raises:
         UserError: There is no network of that name.

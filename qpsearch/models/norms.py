@@ -4,14 +4,14 @@ from torch import nn
 
 from qpsearch.vocabulary import NormKind
 
-FEWEST_IN_GROUP = 8  # one channel a group would be nothing but zeros on an image of one pixel
+FEWEST_IN_GROUP = 8  # with one channel in a group, an image of one pixel would become zero
 
 
 def build_norm(kind: NormKind, width: int) -> nn.Module:
     """Build a normalisation of ``width`` channels with a learned scale (1) and shift (0).
 
-    Group normalisation takes as many groups as leave at least 8 channels in each; a narrower layer is one group.
-    Layer normalisation is over all channels and pixels of an image. ``none`` passes everything through.
+    Group normalisation takes as many groups as possible with at least 8 channels in each; a narrower layer is one
+    group. Layer normalisation is over all channels and pixels of an image. ``none`` is the identity.
     """
     match kind:
         case NormKind.BATCH:

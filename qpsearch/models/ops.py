@@ -1,6 +1,6 @@
 """The arithmetic of both papers as pure tensor functions.
 
-No layer state, no parameters: a function here can be read beside its formula and tested against float64.
+The functions have neither state nor parameters: each can be read beside its formula and tested against float64.
 """
 
 import math
@@ -21,17 +21,17 @@ def bounded_quotient(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, th
     """Map a branch output to a quotient in (floor, alpha): the modified sigmoid.
 
     ``floor + (alpha - floor) * sigmoid(z + a)``; same shape, in the precision to which torch promotes z and alpha.
-    Through one, ``a = ln((1 - floor) / (alpha - 1))``, so that it is 1 at z = 0, with slope
-    ``(alpha - 1)(1 - floor) / (alpha - floor)``; else a is 0, and it is halfway.
+    With ``through_one``, ``a = ln((1 - floor) / (alpha - 1))``, so that the quotient is 1 at z = 0, with slope
+    ``(alpha - 1)(1 - floor) / (alpha - floor)``; else a is 0, and the quotient at z = 0 is halfway.
 
     Args:
-        z: Any shape.
-        alpha: Above 1; a number, or a tensor that broadcasts against z.
-        floor: Below 1; below 0 a quotient may be negative.
-        through_one: Whether 0 goes to 1.
+        z: The branch output, of any shape.
+        alpha: Upper bound above 1; a number, or a tensor that broadcasts against z.
+        floor: Lower bound below 1; below 0, a quotient may be negative.
+        through_one: Whether z = 0 gives 1.
 
     Raises:
-        ValueError: 1 does not lie between floor and alpha: no such sigmoid passes through it then.
+        ValueError: 1 does not lie between floor and alpha, so that the sigmoid cannot pass through 1.
 
     Source: arXiv 2506.00992, rules Q2, Q4, Q6, Q7, Q8.
     """
@@ -50,13 +50,14 @@ def bounded_linear(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, thro
     """Map a branch output to a quotient in [floor, alpha]: the modified linear function.
 
     ``min(max(floor, z + 1), alpha)``; same shape, in the precision to which torch promotes z and alpha; slope 1
-    inside, 0 outside. Not through one, z stands for z + 1. An alpha of infinity leaves it unbounded.
+    inside, 0 outside. Without ``through_one``, z takes the place of z + 1. With an infinite alpha, the quotient is not
+    bounded above.
 
     Args:
-        z: Any shape.
-        alpha: Above 1; a number, or a tensor that broadcasts against z.
-        floor: Below 1; below 0 a quotient may be negative.
-        through_one: Whether 0 goes to 1.
+        z: The branch output, of any shape.
+        alpha: Upper bound above 1; a number, or a tensor that broadcasts against z.
+        floor: Lower bound below 1; below 0, a quotient may be negative.
+        through_one: Whether z = 0 gives 1.
 
     Raises:
         ValueError: 1 does not lie between floor and alpha.
@@ -94,21 +95,21 @@ def product_unit2d(
         x: (N, C, H, W), any sign.
         exponents: (C', C, k, k), k odd; (C', 1, k, k), with C' a multiple of C, multiplies channel by channel (rule
             P13).
-        theta: A scalar, or (C, 1, 1) for a threshold a channel.
+        theta: A scalar, or (C, 1, 1) for one threshold per channel.
         clip: Bound on the magnitude of the sum before exp, bias included; None for none (rule P10).
         bias: (C'), or None for none (rule P12).
-        stride: Of the window.
+        stride: Stride of the window.
         positivity: How x is made positive (rule P7).
         padding: Where zeros are added (rule P11).
         numbers: Real or complex powers (rule P16).
-        fused: One step of autograd that keeps two fifths of what the composition keeps; False composes the same
-            numbers of torch's own operations.
+        fused: Whether to use one step of autograd, which keeps two fifths of the memory that the composition keeps.
+            False computes the same numbers by torch's own operations.
 
     Returns:
         (N, C', H / s, W / s), positive if real; in float32 finite wherever the sum stays below 88, and 0 below -103.
 
     Raises:
-        ValueError: ``positivity``, ``padding`` or ``numbers`` is not one of its words.
+        ValueError: ``positivity``, ``padding`` or ``numbers`` is not a known word.
 
     Source: arXiv 2505.04397 as reconstructed from v3, and 2606.20035; rules P1, P7, P8, P10-P13, P16.
     """
@@ -137,9 +138,9 @@ def product_unit2d(
 def check_range(alpha: float | Tensor, floor: float) -> None:
     """Raise ValueError where 1 does not lie between a quotient's bounds."""
     if not floor < 1 or (not isinstance(alpha, Tensor) and not alpha > 1):
-        raise ValueError(f"a quotient's range must hold 1 inside: floor {floor!r}, alpha {alpha!r}")
+        raise ValueError(f"expected floor < 1 < alpha, got floor {floor!r}, alpha {alpha!r}")
 
 
 def _full_precision(device: str) -> AbstractContextManager[object]:
-    """Switch autocast off where the device has it; the meta device, on which costs are checked, has not."""
+    """Switch autocast off where the device has it; the meta device, on which costs are checked, does not."""
     return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()

@@ -1,15 +1,15 @@
-"""The 2D product unit as one step of autograd, which keeps the logarithms and the output and nothing else.
+"""The 2D product unit as one step of autograd, which keeps only the logarithms and the output.
 
 The plain composition (``maximum``, ``log``, ``conv2d``, ``clamp``, ``exp``) keeps an intermediate tensor for each of
-its operations. Everything that backward needs follows from two of them: with ``l = ln x_hat``,
+its operations. Everything that backward needs follows from two tensors: with ``l = ln x_hat``,
 ``s = conv2d(l, W) + b``, ``y = exp(s)``, and ``g`` the gradient at y,
 
     ds = g y,    dW = conv_weight(l, ds),    db = sum of ds,    dl = conv_input(ds, W),
     dx = dl exp(-l) p,    dtau = sum of dl exp(-l) (1 - p),
 
-where p is the share of x in x_hat: 1 or 0 for a maximum, ``1 - exp(tau - x_hat)`` for the smooth one. Both tensors are
-outputs of the step, so these formulas can be differentiated in turn. Forward mode (``torch.func.jvp``) is refused: the
-plain composition has it.
+where p is the share of x in x_hat: 1 or 0 for a maximum, ``1 - exp(tau - x_hat)`` for the smooth maximum. Both tensors
+are outputs of the step, so these formulas can be differentiated in turn. Forward mode (``torch.func.jvp``) is not
+supported; the plain composition supports it.
 """
 
 import math
@@ -38,17 +38,17 @@ def plain_product_unit2d(
     margin: int = 1,
     smooth: bool = False,
 ) -> Tensor:
-    """Compose the product unit of torch's own operations: the reference.
+    """Compose the product unit from torch's own operations: the reference.
 
     Args:
-        x: (N, C, H, W), in the precision in which it shall be computed.
+        x: (N, C, H, W), in the precision of the computation.
         exponents: (C', C or 1, k, k).
         theta: Broadcasts against x.
         bias: (C') or None.
         clip: Bound on the magnitude of the sum before exp; None for none.
-        stride: Of the window.
-        margin: Zeros around the logarithms, on each side.
-        smooth: ``ln(exp(x) + exp(tau))`` in the place of ``max(x, tau)``.
+        stride: Stride of the window.
+        margin: Number of zeros added on each side of the logarithms.
+        smooth: Whether ``ln(exp(x) + exp(tau))`` replaces ``max(x, tau)``.
     """
     tau = positive_floor(theta)
     logs = torch.log(torch.logaddexp(x, tau) if smooth else torch.maximum(x, tau))
@@ -57,7 +57,7 @@ def plain_product_unit2d(
 
 
 class FusedProductUnit(torch.autograd.Function):
-    """``FusedProductUnit.apply(x, ...)``; arguments as ``plain_product_unit2d`` has them, all of them given."""
+    """``FusedProductUnit.apply(x, ...)``, with all arguments of ``plain_product_unit2d``."""
 
     generate_vmap_rule = True
 
@@ -89,9 +89,10 @@ class FusedProductUnit(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, at_y: Tensor | None, at_logs: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Return the gradients of x, exponents, theta and bias; ``at_logs`` comes only when this is differentiated.
+        """Return the gradients of x, exponents, theta and bias.
 
-        Where it is not, each tensor that the step made is used again: fresh memory costs as much as the arithmetic.
+        ``at_logs`` is given only when backward is itself differentiated. Otherwise each tensor that the step made is
+        reused, since new memory costs as much time as the arithmetic.
         """
         y, logs, exponents, theta = ctx.saved_tensors
         at_exponents = at_bias = None
@@ -116,7 +117,7 @@ class FusedProductUnit(torch.autograd.Function):
 
 
 def _just_above(floor: Tensor) -> Tensor:
-    """Return what a logarithm at the floor stays below, though a compiler rounds it in another way in backward."""
+    """Return a bound just above the floor's logarithm, since a compiler may round that logarithm differently."""
     return floor + 4 * torch.finfo(floor.dtype).eps * (1 + floor.abs())
 
 

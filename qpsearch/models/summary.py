@@ -1,4 +1,4 @@
-"""What a network consists of: layers with shapes and costs, from a pass on the meta device, without any weights."""
+"""The layers of a network with shapes and costs, from a pass on the meta device, without any weights."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ class LayerSummary:
     Attributes:
         name: Dotted path in the network.
         kind: Class name, with kernel and stride where it has them.
-        shape: Of the output for one image.
-        cost: Its share of the whole.
+        shape: Shape of the output for one image.
+        cost: The layer's share of the network's cost.
     """
 
     name: str
@@ -49,35 +49,37 @@ def block_cost(
 ) -> tuple[int, int, int]:
     """Count what a block costs: parameters, MACs of convolutions, linear layers and product units, activation bytes.
 
-    Only layers count: what a block computes by functions, or attention and recurrences inside, must be a ``cost`` of
+    Only layers count: a block that computes by functions, by attention or by recurrences needs a ``cost`` function of
     its own.
 
     Args:
         build: Makes the block.
-        stage: Its stage.
-        width_in: Channels of its input.
-        size: Side of its input images.
-        stride: Its stride.
+        stage: The block's stage.
+        width_in: Channels of the input.
+        size: Side of the input images.
+        stride: The block's stride.
 
     Raises:
-        UserError: It cannot be built or passed, does not make the images that its stage asks for, or lets no gradient
-            through.
+        UserError: The block cannot be built or run, returns images of another shape than its stage needs, or does not
+            pass a gradient to its input.
     """
     with blamed(stage.block), torch.device("meta"):
         block, images = build(stage, width_in, stride), torch.empty(2, width_in, size, size, requires_grad=True)
         y: Any = block(images.clone())  # a copy: a leaf could not be changed in place
     if not isinstance(block, nn.Module) or not isinstance(y, Tensor):
-        what = f"makes {type(y).__name__} of images" if isinstance(block, nn.Module) else f"is {type(block).__name__}"
-        raise UserError(f"block {stage.block!r} {what}. Expected a torch module that makes images of images.")
+        what = (
+            f"returns {type(y).__name__} for images" if isinstance(block, nn.Module) else f"is {type(block).__name__}"
+        )
+        raise UserError(f"block {stage.block!r} {what}. Expected a torch module that maps images to images.")
     made, wanted = tuple(y.shape[1:]), (stage.width, down(size, stride), down(size, stride))
     if made != wanted:
-        shapes = f"{made} of images ({width_in}, {size}, {size}) at stride {stride}"
-        raise UserError(f"block {stage.block!r} makes {shapes}. Expected {wanted}.")
+        shapes = f"images ({width_in}, {size}, {size}) to {made} at stride {stride}"
+        raise UserError(f"block {stage.block!r} maps {shapes}. Expected {wanted}.")
     if not y.requires_grad:
-        raise UserError(f"block {stage.block!r} lets no gradient through to its input: is something detached?")
+        raise UserError(f"block {stage.block!r} does not pass a gradient to its input: is something detached?")
     with blamed(stage.block):
         total = sum((layer.cost for layer in _passed(block, images)), Cost())
-    loose = sum(parameter.numel() for parameter in block.parameters()) - total.parameters  # those of no layer
+    loose = sum(parameter.numel() for parameter in block.parameters()) - total.parameters  # parameters outside layers
     return total.parameters + loose, total.macs, total.activation_bytes
 
 
@@ -115,7 +117,7 @@ def _kind(layer: nn.Module) -> str:
 
 
 def _macs(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> int:
-    """Return a weight's share in each number that it takes part in: of the output, or of a transposed one's input."""
+    """Return the multiply-accumulates of a layer, by its output values, or by the input values if transposed."""
     if not isinstance(layer, (*CONVOLUTIONS, nn.Linear)):
         return 0
     numbers: Tensor = inputs[0] if isinstance(layer, TRANSPOSED) else output

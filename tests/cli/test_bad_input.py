@@ -135,13 +135,13 @@ def test_a_cluster_that_is_not_there_leaves_no_study(folder: Path) -> None:
 def test_more_gpus_than_there_are_leaves_no_study(folder: Path) -> None:
     done = started(folder, "run", "good.yaml", "--gpus", "64")
     assert done.returncode == 2, done.stderr
-    assert "a trial asks for 1 cores and 64 GPUs, but no node has them" in done.stderr
+    assert "a trial asks for 1 cores and 64 GPUs, but no node has that many" in done.stderr
     assert '"studies": []' in qpsearch(folder, "status", "--json").stdout
 
 
 def test_a_space_in_which_nothing_fits_is_explained(folder: Path) -> None:
     done = qpsearch(folder, "run", "fits.yaml", "--dispatch", "inline")
     assert done.returncode == 2
-    assert "none of 1000 draws may be trained. Refused by: stage 0 narrows" in done.stderr
+    assert "none of 1000 draws can be trained. Refused by: stage 0 is narrower" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (folder / "studies").exists()

@@ -67,7 +67,7 @@ def test_a_block_of_ones_own_is_searched_like_ours(folder: Path) -> None:
     forgotten = qpsearch(folder, "resume", "mine", "--trials", "4")
     assert forgotten.returncode == 2
     assert "study mine:" in forgotten.stderr  # not the file, which may be another by now
-    assert "One of your own comes by --import MODULE" in forgotten.stderr
+    assert "Load a block of your own with --import MODULE" in forgotten.stderr
     assert "study mine: was made with --import gated. Add that to the command." in forgotten.stderr
     lower = qpsearch(folder, "resume", "mine", "--trials", "2", "--import", "gated")
     assert (lower.returncode, "study mine has 3 trials behind it" in lower.stderr) == (2, True)
@@ -96,9 +96,9 @@ def test_a_study_of_a_block_that_is_gone_is_listed_and_can_be_deleted(folder: Pa
     ("broken", "said"),
     [
         ("return self.nothing(x)", "AttributeError: 'Own' object has no attribute 'nothing'"),
-        ("return self.layer(x), x", "makes tuple of images. Expected a torch module that makes images of images."),
-        ("return self.layer(x)[:, 1:]", "block 'own' makes ("),
-        ("return self.layer(x).detach()", "block 'own' lets no gradient through to its input"),
+        ("return self.layer(x), x", "returns tuple for images. Expected a torch module that maps images to images."),
+        ("return self.layer(x)[:, 1:]", "block 'own' maps images ("),
+        ("return self.layer(x).detach()", "block 'own' does not pass a gradient to its input"),
         ("return self.layer(x) + 0 * stage.rules['n']", "NameError: name 'stage' is not defined"),
     ],
 )
@@ -135,7 +135,7 @@ def test_weights_of_a_block_that_has_changed_are_answered(folder: Path) -> None:
     (folder / "gated.py").write_text(guides_block().replace("self.", "self.new_"))
     tested = qpsearch(folder, "evaluate", "mine", "--import", "gated")
     assert tested.returncode == 2
-    assert "holds other weights than its network has now. One of its blocks has changed since: gated." in tested.stderr
+    assert "does not fit its network. The code of one of its blocks has changed since: gated." in tested.stderr
 
 
 @pytest.mark.ray
@@ -163,7 +163,7 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
     [
         ("import no_such_thing", "own: cannot be imported: ModuleNotFoundError"),
         ("1 / 0", "own: cannot be imported: ZeroDivisionError: division by zero"),
-        ("x = 1", "own: has no block. Expected NAME = custom_block(...)"),
+        ("x = 1", "own: does not define a block. Expected NAME = custom_block(...)"),
         ("from qpsearch.models import custom_block\nx = custom_block('quotient', print)", "cannot be named 'quotient'"),
         (
             "from qpsearch.models import custom_block\nx = custom_block('two words', print)",
@@ -176,19 +176,19 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
         ("from qpsearch.models import custom_block\nx = custom_block('pure', print)", "cannot be named 'pure'"),
         ("from qpsearch.models import custom_block\nx = custom_block('choice', print)", "cannot be named 'choice'"),
         ("from qpsearch.models import custom_block\nx = custom_block(3, print)", "cannot be named 3. Expected a word"),
-        ("from qpsearch.models import custom_block\nx = custom_block('own', 3)", "block 'own': 3 cannot build a block"),
+        ("from qpsearch.models import custom_block\nx = custom_block('own', 3)", "block 'own': 3 is not callable"),
         (
             "from qpsearch.models import Rule, custom_block\nx = custom_block('own', print, rules={'r': Rule(type=int, doc='.')})",
             "'r' is not a rule. Expected a word and a Rule, such as Rule(type=Integer(1, 64)",
         ),
         (
             "from qpsearch.models import custom_block\nx, y = custom_block('own', print), custom_block('own', print)",
-            "block 'own': another module has brought a block of that name",
+            "block 'own': another module defines a block of that name",
         ),
         (
             "from qpsearch.models import Rule, Integer, custom_block\n"
             "x = custom_block('own', print, rules={'r': Rule(type=Integer(1, 2), doc='.')})",
-            "block 'own': rule 'r' has no default",
+            "block 'own': rule 'r' needs a default",
         ),
         (
             "from qpsearch.models import Rule, Integer, custom_block\n"
@@ -249,7 +249,7 @@ def test_blocks_of_any_build_start_and_are_audited(tmp_path: Path) -> None:
             assert f"{label}: " in done.stdout, (label, done.stdout)
     wrong = qpsearch(tmp_path, "model", "show", "wrong8", "--import", "odd")
     assert wrong.returncode == 2
-    assert "block 'wrong' makes (32, 32, 32) of images (16, 32, 32) at stride 2. Expected (32, 16, 16)." in wrong.stderr
+    assert "block 'wrong' maps images (16, 32, 32) to (32, 32, 32) at stride 2. Expected (32, 16, 16)." in wrong.stderr
 
 
 MORE = """\
@@ -306,7 +306,7 @@ def test_what_an_audit_meets_in_ones_own_block_is_answered(tmp_path: Path) -> No
         (("audit", "fixed8", "--size", "12", *small), "ValueError: no images of 12"),
         (("audit", "fixed8", "--size", "8", *small), "TypeError: no bfloat16"),
         (("show", "zero8", "--import", "more"), "ZeroDivisionError: division by zero"),
-        (("show", "two8", "--import", "more"), "its cost is (1, 2). Expected parameters, multiply-accumulates and"),
+        (("show", "two8", "--import", "more"), "its cost is (1, 2). Expected three whole numbers: parameters,"),
     ):
         done = qpsearch(tmp_path, "model", *words)
         assert done.returncode == 2, done.stdout
@@ -327,7 +327,7 @@ def test_a_file_in_the_shadow_of_another_module_is_answered(tmp_path: Path) -> N
         )
     done = qpsearch(tmp_path, "space", "list", "--import", "./a/blocks.py", "--import", "./b/blocks.py")
     assert done.returncode == 2
-    assert "./b/blocks.py: there is another module 'blocks' already" in done.stderr
+    assert "./b/blocks.py: another module is already named 'blocks'" in done.stderr
 
 
 def test_a_module_that_is_not_there_is_answered(tmp_path: Path) -> None:

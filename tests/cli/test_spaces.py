@@ -175,8 +175,8 @@ def test_a_plans_seconds_are_measured_and_plausible(tmp_path: Path) -> None:
     [
         (("check", "digit"), "digit: no such file. Did you mean 'digits'?"),
         (("plan", "nothing.yaml"), "nothing.yaml: no such file."),
-        (("sample", "empty.yaml"), "none of 1000 draws may be trained. Refused by: limit parameters <= 10"),
-        (("check", "empty.yaml"), "none of 1000 draws may be trained"),
+        (("sample", "empty.yaml"), "none of 1000 draws can be trained. Refused by: limit parameters <= 10"),
+        (("check", "empty.yaml"), "none of 1000 draws can be trained"),
         (("diff", "digits", "cifr"), "cifr: no such file. Did you mean 'cifar'?"),
         (("copy", "digit"), "digit: no such file. Did you mean 'digits'?"),
         (("schema", "--output", "no/where/x.json"), "no/where/x.json: cannot be written"),

@@ -237,7 +237,7 @@ def test_zero_last_norm_starts_a_block_as_the_identity(
 ) -> None:
     if (kind, placement, branch) == (BlockKind.QUOTIENT_PRODUCT_UNIT, NormPlacement.PRE, BranchKind.BASIC):
         with pytest.raises(
-            ValueError, match="cannot start its quotients at one"
+            ValueError, match="cannot start its quotients at 1"
         ):  # a power of zero is 1, its quotient not
             build(kind, NormKind.BATCH, placement, InitKind.ZERO_LAST_NORM, width_in=16, branch=branch)
         return
