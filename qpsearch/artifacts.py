@@ -1,7 +1,7 @@
-"""Files by URI: a folder of this machine, or of an object store that every node of a cluster reaches.
+"""Files by URI: a folder on this machine, or in an object store that every node of a cluster can reach.
 
-Knows nothing of what is in the files. A path without a scheme is a local (or shared) folder, and needs no other
-package; ``s3://bucket/path`` and ``gs://bucket/path`` go through pyarrow's file systems, which take credentials
+This module does not look into the files. A path without a scheme is a local (or shared) folder and does not need
+another package; ``s3://bucket/path`` and ``gs://bucket/path`` go through pyarrow's file systems, which take credentials
 from the environment (AWS_ACCESS_KEY_ID, GOOGLE_APPLICATION_CREDENTIALS).
 """
 
@@ -23,26 +23,26 @@ logger = logging.getLogger(__name__)
 
 
 class Artifacts(Protocol):
-    """A folder of files. Paths are relative to it, with forward slashes."""
+    """A folder of files. Paths are relative to that folder, with forward slashes."""
 
     def read(self, path: str) -> bytes:
-        """Return a file's content; raises OSError where it is not there, ArtifactError where the store is away."""
+        """Return a file's content; raises OSError for a missing file, ArtifactError for an unreachable store."""
 
     def write(self, path: str, content: bytes) -> None:
-        """Write a file so that it is whole or absent; raises ArtifactError: the disk is full, the store is away."""
+        """Write a file whole or not at all; raises ArtifactError for a full disk or an unreachable store."""
 
     def names(self, folder: str = "") -> list[str]:
-        """Return the names of the files and folders in a folder; none where it does not exist."""
+        """Return the names of the files and folders in a folder; an empty list where it does not exist."""
 
     def delete(self, path: str) -> None:
-        """Remove a file or a whole folder; nothing where it does not exist."""
+        """Remove a file or a whole folder; a missing one is ignored."""
 
 
 def open_artifacts(uri: str) -> Artifacts:
     """Return the folder that a path or URI names; it need not exist.
 
     Raises:
-        ArtifactError: The URI names no file system, or holds a password, which belongs into the environment.
+        ArtifactError: The URI does not name a known store, or may hold credentials, which belong in the environment.
     """
     scheme, separator, rest = uri.partition("://")
     if not separator or scheme == "file":
@@ -54,7 +54,7 @@ def open_artifacts(uri: str) -> Artifacts:
     options = [option.partition("=")[0] for option in rest.partition("?")[2].split("&") if option]
     if "@" in rest or not set(options) <= OPTIONS:
         raise ArtifactError(
-            f"{scheme}://...: may hold credentials, which would be stored: an @, or another option than "
+            f"{scheme}://...: may hold credentials, which would be stored: it has an @, or an option other than "
             f"{', '.join(sorted(OPTIONS))}. Give credentials in the environment (AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS)."
         )
@@ -73,7 +73,7 @@ def join(uri: str, path: str) -> str:
 
 
 def read_sound(artifacts: Artifacts, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of the files whose content is what the end of their name says (``...-HASH.pt``)."""
+    """Yield name and content of the files whose content matches the hash in their name (``...-HASH.pt``)."""
     for name in names:
         try:
             content = artifacts.read(name)
@@ -83,7 +83,7 @@ def read_sound(artifacts: Artifacts, names: Iterable[str]) -> Iterator[tuple[str
         if name.partition(".")[0].rpartition("-")[2] == content_hash(content):
             yield name, content
         else:
-            logger.warning("%s is damaged: its content is not what its name says", name)
+            logger.warning("%s is damaged: its content does not match the hash in its name", name)
 
 
 class LocalArtifacts:
@@ -110,14 +110,14 @@ class LocalArtifacts:
             _sync_folder(target.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)  # a full disk must not stay fuller
+                temporary.unlink(missing_ok=True)  # the partial file would keep a full disk full
             raise ArtifactError(f"{target}: cannot be written ({error.strerror}).") from None
 
     def names(self, folder: str = "") -> list[str]:
         """See ``Artifacts``."""
         try:
             return sorted(child.name for child in (self._root / folder).iterdir())
-        except OSError:  # it is not there, or was removed just now
+        except OSError:  # missing, or removed just now
             return []
 
     def delete(self, path: str) -> None:
@@ -139,7 +139,7 @@ class RemoteArtifacts:
         try:
             self._fs, self._root = fs.FileSystem.from_uri(uri)
             if not self._root:
-                raise ValueError("it names no bucket")
+                raise ValueError("it does not name a bucket")
         except (ArrowException, OSError, ValueError, TypeError) as error:
             raise ArtifactError(
                 f"{uri.partition('?')[0]}: cannot be opened ({str(error).splitlines()[0]}). "
@@ -154,7 +154,7 @@ class RemoteArtifacts:
             return content
         except FileNotFoundError:
             raise
-        except OSError as error:  # the store is away; the file may well be there
+        except OSError as error:  # the store is unreachable; the file may well exist
             raise ArtifactError(f"{path}: cannot be read ({str(error).splitlines()[0]}).") from None
 
     def write(self, path: str, content: bytes) -> None:

@@ -12,13 +12,13 @@
     |   |-- StorageError         the study database cannot be used
     |   |   |-- StorageAway      its server cannot be reached, or broke a connection: it may come back
     |   |   |-- StorageConflict  another program wrote the same thing first
-    |   |   |-- StorageEmpty     it has no tables of ours; opening it for writing makes them
-    |   |   `-- StorageOutdated  it has those of an older qpsearch; opening it for writing migrates them
+    |   |   |-- StorageEmpty     it lacks the tables of qpsearch; opening it for writing makes them
+    |   |   `-- StorageOutdated  its tables are of an older qpsearch; opening it for writing migrates them
     |   |-- ArtifactError        the folder or store of checkpoints cannot be used
     |   |-- DataError            a data set cannot be found, fetched or read
     |   `-- DispatchError        the machine or cluster cannot do what was asked
     |-- Superseded               another driver took the study over; this one stops
-    |-- Infeasible               a drawn point that the space's own conditions rule out; caught, counted, learnt from
+    |-- Infeasible               a drawn point that the space's own conditions rule out; caught and counted
     |-- TrainingDiverged         the training loss is not finite, or explodes
     `-- OutOfMemory              the device ran out of memory
 
@@ -42,7 +42,7 @@ class UserError(QpsearchError):
 
 
 class SpaceError(UserError):
-    """A space file is wrong. Its message holds one line for each problem, all of them at once."""
+    """A space file is wrong. The message has one line for each problem."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = [_clipped(problem) for problem in problems]
@@ -54,7 +54,7 @@ class StudyNotFound(UserError):
 
 
 class StudyExists(UserError):
-    """A study of the given name exists already, and nothing is ever overwritten."""
+    """A study of the given name already exists; studies are never overwritten."""
 
 
 class StudyMismatch(UserError):
@@ -70,15 +70,15 @@ class StorageError(UserError):
 
 
 class StorageAway(StorageError):
-    """The database's server cannot be reached just now, or gave a transaction up; it may be tried again."""
+    """The database's server cannot be reached just now, or gave up a transaction; trying again may help."""
 
 
 class StorageConflict(StorageError):
-    """Another program wrote what may be there only once."""
+    """Another program has already written a row that may exist only once."""
 
 
 class StorageEmpty(StorageError):
-    """The database has no tables of ours: a new file, one that was being made, or one of Optuna alone."""
+    """The database lacks qpsearch's tables: a new file, an unfinished one, or one of Optuna alone."""
 
 
 class StorageOutdated(StorageError):
@@ -86,7 +86,7 @@ class StorageOutdated(StorageError):
 
 
 class ArtifactError(UserError):
-    """Checkpoints cannot be written where they shall go: no such store, no right, no room."""
+    """Checkpoints cannot be written or read: no such store, no permission, or no space left."""
 
 
 class DataError(UserError):
@@ -102,10 +102,10 @@ class Superseded(QpsearchError):
 
 
 class Infeasible(QpsearchError):
-    """The parameters are each allowed, but no network that satisfies all conditions has them together.
+    """Each parameter is allowed, but together they break a rule, a limit or a condition.
 
     Attributes:
-        rule: What was broken, without this point's numbers, so that points can be counted by it.
+        rule: The rule that was broken, without this point's numbers, so that points can be counted by rule.
         value: The cost that broke a limit, else None.
     """
 
@@ -119,8 +119,8 @@ class TrainingDiverged(QpsearchError):
     """The training loss of an epoch is not finite, or has exploded.
 
     Attributes:
-        epoch: The epoch (from 1) whose training loss it is.
-        value: The loss.
+        epoch: The epoch, counted from 1.
+        value: The training loss of that epoch.
     """
 
     def __init__(self, epoch: int, value: float) -> None:
@@ -133,11 +133,11 @@ class TrainingDiverged(QpsearchError):
 
 
 class OutOfMemory(QpsearchError):
-    """The device had not enough memory for a trial; its worker is replaced afterwards."""
+    """The device did not have enough memory for a trial; the trial's worker is replaced afterwards."""
 
 
 def _clipped(line: str, most: int = 1000) -> str:
-    """Shorten a line into which a file's own text made it long."""
+    """Shorten a line that quotes a long text of a file."""
     return line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 2 :]}"
 
 

@@ -1,4 +1,4 @@
-"""What crosses the borders between processes: from a driver to its workers and back.
+"""Messages between processes: from a driver to its workers and back.
 
 All records are frozen and hold plain values, or a configuration, so that they pass through Ray and pickles unchanged.
 """
@@ -12,7 +12,7 @@ from qpsearch.vocabulary import FailReason, Metric, WithWords
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochReport:
-    """What one epoch of training gave.
+    """The results of one epoch of training.
 
     Attributes:
         epoch: Counted from 1.
@@ -53,14 +53,15 @@ class RunSettings:
     Attributes:
         seed: Seed of weights, batch order and augmentation.
         device: ``"cpu"`` or ``"cuda"``.
-        threads: CPU threads of torch; a resumed run must repeat them to repeat its bits.
-        memory_format: ``"channels_last"``, the faster one on CPU and GPU alike, or ``"contiguous"``; likewise.
-        data_folder: Folder of decoded archives and downloads; None for data sets that need none.
-        checkpoint_folder: Path or URI below which a checkpoint is written after each epoch; None for none.
-        checkpoint_stem: What its file names start with: ``r0-a1``, replicate and attempt.
-        resume_from: Names of checkpoints in that folder to go on from, the newest first; an unreadable one is
-            passed over.
-        memory_share: The share of a GPU's memory that the run may use; beyond it, memory is out for this run.
+        threads: CPU threads of torch; a resumed run repeats the same bits only with the same number.
+        memory_format: ``"channels_last"``, the faster one on CPU and GPU alike, or ``"contiguous"``; a resumed run
+            repeats the same bits only with the same format.
+        data_folder: Folder of decoded archives and downloads; None for data sets that do not need one.
+        checkpoint_folder: Path or URI of the folder where a checkpoint is written after each epoch; None writes none.
+        checkpoint_stem: The start of checkpoint file names: ``r0-a1``, replicate and attempt.
+        resume_from: Names of checkpoints in that folder to continue from, the newest first; an unreadable one is
+            skipped.
+        memory_share: The share of a GPU's memory that the run may use; beyond it, the run is out of memory.
 
     Example:
         >>> import qpsearch
@@ -81,7 +82,7 @@ class RunSettings:
     def checkpoint_name(self, epoch: int, content: bytes) -> str:
         """Return the file name of a checkpoint: ``r0-a1-e003-9f86d081884c7d65.pt``.
 
-        The last part is a hash of the content, so that a name in the database stands for these bytes alone.
+        The last part is a hash of the content, so that a name in the database identifies exactly these bytes.
         """
         return f"{self.checkpoint_stem}-e{epoch:03d}-{content_hash(content)}.pt"
 
@@ -96,16 +97,16 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """One attempt at a trial, as it is handed to a worker.
+    """One attempt at a trial, as a worker receives it.
 
     Attributes:
         trial: The trial's number in its study.
-        attempt: Counted from 1; each take-over of an open trial is a new attempt.
+        attempt: Number of the attempt, from 1; each continuation of an open trial is a new attempt.
         config: The trial's configuration.
         runs: The runs still to be trained, in order; the first may be under way.
-        resume_from: Checkpoint names for the first of them, the newest first.
+        resume_from: Checkpoint names for the first of these runs, the newest first.
         threads: Threads of the first attempt; None where this is the first.
-        memory_format: Memory format of the first attempt, likewise.
+        memory_format: Memory format of the first attempt; None where this is the first.
     """
 
     trial: int
@@ -138,11 +139,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(WithWords):
-    """A trial cannot go on; it ends as FAIL.
+    """A trial cannot continue; it ends in state FAIL.
 
     Attributes:
-        reason: One of five words that tables can be sorted by.
-        detail: What exactly happened, for the user: a message or a traceback.
+        reason: The kind of failure, one of five words.
+        detail: What happened, for the user: a message or a traceback.
     """
 
     reason: FailReason
@@ -151,7 +152,7 @@ class Failed(WithWords):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halted:
-    """The machine, not the trial, is at fault: no room for checkpoints, no data. The trial stays open."""
+    """The machine, not the trial, has a problem: no space for checkpoints, or no data. The trial stays open."""
 
     detail: str
 

@@ -1,4 +1,4 @@
-"""Seeds as a function of what they are for, so that a restart draws nothing anew."""
+"""Seeds as a function of their purpose, so that a restart repeats the same random numbers."""
 
 import hashlib
 

@@ -1,8 +1,7 @@
 """The words of the field, as string enums.
 
-Everything above this file speaks these words; this file knows nothing but the standard library. The
-value of a member is what a user writes in a space file and what the study database stores, so it
-never changes once released.
+All other files use these words; this file needs only the standard library. The value of a member is what a user writes
+in a space file and what the study database stores, so it never changes once released.
 """
 
 from enum import StrEnum
@@ -49,7 +48,7 @@ class Activation(StrEnum):
 
 
 class OutputActivation(StrEnum):
-    """What follows the sum of a product-unit block (rule P4); ``auto`` is ReLU in post placement, nothing in pre."""
+    """Activation after the sum of a product-unit block (rule P4); ``auto`` is ReLU in post placement, none in pre."""
 
     AUTO = "auto"
     RELU = "relu"
@@ -57,7 +56,7 @@ class OutputActivation(StrEnum):
 
 
 class StemActivation(StrEnum):
-    """What follows the stem's convolution (rules Q9, P5); ``auto`` is what the first stage's block wants."""
+    """Activation after the stem's convolution (rules Q9, P5); ``auto`` fits the block of the first stage."""
 
     AUTO = "auto"
     QUOTIENT = "quotient"
@@ -66,7 +65,7 @@ class StemActivation(StrEnum):
 
 
 class ShortcutActivation(StrEnum):
-    """What follows the projection shortcut of a quotient block (rule Q10)."""
+    """Activation after the projection shortcut of a quotient block (rule Q10)."""
 
     QUOTIENT = "quotient"
     RELU = "relu"
@@ -133,7 +132,7 @@ class QuotientKind(StrEnum):
 
 
 class Sharing(StrEnum):
-    """How many numbers of a kind are learned: one a layer, or one a channel of it."""
+    """How a learned number is shared: one for each layer, or one for each channel."""
 
     LAYER = "layer"
     CHANNEL = "channel"
@@ -148,7 +147,7 @@ class Position(StrEnum):
 
 
 class NormsAround(StrEnum):
-    """Which of the normalisations next to a product unit are there (rule P6)."""
+    """Which of the normalisations before and after a product unit are kept (rule P6)."""
 
     BOTH = "both"
     BEFORE = "before"
@@ -184,7 +183,7 @@ class Numbers(StrEnum):
 
 
 class Precision(StrEnum):
-    """In what the network computes while it trains (rule P19); weights and product units stay float32."""
+    """Number format in which a network computes during training (rule P19); weights and product units stay float32."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
@@ -192,7 +191,7 @@ class Precision(StrEnum):
 
 
 class FamilyName(StrEnum):
-    """Families of named networks; a depth behind one names a network."""
+    """Families of named networks; a family followed by a depth names a network."""
 
     RESNET = "resnet"
     RESNET_A = "resnet_a"
@@ -204,7 +203,7 @@ class FamilyName(StrEnum):
 
 
 class StemPool(StrEnum):
-    """What follows the stem's convolution."""
+    """The pooling after the stem's convolution."""
 
     NONE = "none"
     MAX = "max"
@@ -220,14 +219,14 @@ class ScheduleKind(StrEnum):
 
 
 class Dispatcher(StrEnum):
-    """Who places trials: Ray Tune, or nobody, one trial at a time in a process of its own."""
+    """How trials are run: many at once by Ray Tune, or one at a time in a child process."""
 
     TUNE = "tune"
     INLINE = "inline"
 
 
 class Evaluator(StrEnum):
-    """Who judges which parameters decide; ``branches`` is ours, the others are Optuna's own."""
+    """How importances are computed; ``branches`` is ours, the others are Optuna's own."""
 
     BRANCHES = "branches"
     FANOVA = "fanova"
@@ -254,17 +253,17 @@ class Metric(StrEnum):
 
     @property
     def is_cost(self) -> bool:
-        """Whether arithmetic on the configuration tells it."""
+        """Whether the metric is computed from the configuration, without training."""
         return self not in (Metric.VAL_ACCURACY, Metric.VAL_LOSS)
 
     @property
     def direction(self) -> "Direction":
-        """Which way it gets better."""
+        """The direction in which the metric improves."""
         return Direction.MAXIMIZE if self is Metric.VAL_ACCURACY else Direction.MINIMIZE
 
 
 class Direction(StrEnum):
-    """Which way a metric improves."""
+    """The direction in which a metric improves."""
 
     MAXIMIZE = "maximize"
     MINIMIZE = "minimize"
@@ -278,7 +277,7 @@ class ScoreKind(StrEnum):
 
 
 class FailReason(StrEnum):
-    """Why a trial ended as FAIL."""
+    """Why a trial ended in state FAIL."""
 
     DIVERGED = "diverged"
     OUT_OF_MEMORY = "out_of_memory"
@@ -292,7 +291,7 @@ class Ending(StrEnum):
 
     ``finished``, ``pruned`` and ``failed`` end the trial too; after ``interrupted`` (the user stopped
     the driver, or the budget is spent) and ``lost`` (the driver, the worker or its machine is gone) the
-    trial stays open and its next attempt goes on from the last recorded checkpoint.
+    trial stays open and its next attempt continues from the last recorded checkpoint.
     """
 
     FINISHED = "finished"
@@ -305,8 +304,8 @@ class Ending(StrEnum):
 class WithWords:
     """A mixin of dataclasses whose fields hold words: each becomes the member of its enum, or is refused.
 
-    Enums are compared with ``is``, so a record that kept ``"post"`` in the place of ``NormPlacement.POST`` would
-    silently mean something else. Annotations must be there at run time, not for type checkers alone; a class with a
+    Enums are compared with ``is``, so a record that kept ``"post"`` instead of ``NormPlacement.POST`` would
+    silently mean something else. Annotations must exist at run time, not only for type checkers; a class with a
     ``__post_init__`` of its own calls ``coerce_words`` first.
     """
 
@@ -320,7 +319,7 @@ def coerce_words(record: object) -> None:
     """Set each field of a dataclass that holds a word, several words, or a word or nothing, to members of its enum.
 
     Raises:
-        ValueError: A value is no member's; the message names field, value and choices.
+        ValueError: A value does not belong to the enum; the message names field, value and choices.
     """
     for name, (kind, is_optional, is_several) in words_of(type(record)).items():  # type: ignore[arg-type]  # a class can be hashed
         value: Any = getattr(record, name)
@@ -337,9 +336,9 @@ def coerce_words(record: object) -> None:
 
 @cache
 def words_of(record: type) -> dict[str, tuple[type[StrEnum], bool, bool]]:
-    """Return the fields of a dataclass that hold words: the enum of each, whether None stands there, whether several.
+    """Return the fields of a dataclass that hold words: the enum, whether None is allowed, whether it holds several.
 
-    A field that takes a word or something else (``BlockKind | str``) is not among them.
+    A field that takes a word or something else (``BlockKind | str``) is left out.
     """
     found = {}
     for name, hint in get_type_hints(record).items():
@@ -362,11 +361,11 @@ def as_member(kind: type[Word], value: object, field: str) -> Word:
     """Return a member as it is, and a member's value as the member.
 
     Raises:
-        ValueError: It is neither; the message names field, value and choices.
+        ValueError: The value does not belong to the enum; the message names field, value and choices.
     """
     if isinstance(value, kind):
         return value
     try:
-        return kind(value)  # type: ignore[arg-type]  # what is no word is refused below
+        return kind(value)  # type: ignore[arg-type]  # a value that is not a word is refused below
     except ValueError:
         raise ValueError(f"{field}: unknown value {value!r}. Choices: {', '.join(kind)}") from None

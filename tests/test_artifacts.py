@@ -52,7 +52,7 @@ def test_a_damaged_file_is_passed_over(uri: str) -> None:
     ("uri", "message"),
     [
         ("s3://key:word@bucket/x", "may hold credentials, which would be stored"),
-        ("s3://bucket/x?secret_key=word", "another option than endpoint_override, region, scheme"),
+        ("s3://bucket/x?secret_key=word", "an option other than endpoint_override, region, scheme"),
         ("s3://bucket/x?endpoint_override=http://u:word@h:9", "may hold credentials"),
         ("nowhere://x/y", "unknown kind of store"),
         ("s3://", "cannot be opened"),

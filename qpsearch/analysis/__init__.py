@@ -1,1 +1,1 @@
-"""Answers from a study's rows: tables first, figures from tables. Only reads; never trains."""
+"""Analyses of a study: tables from its rows, figures from the tables. Only reads; never trains."""

@@ -1,4 +1,4 @@
-"""Figures, each drawn from a table that knows how it was made."""
+"""Figures, each drawn from a table that also says how it was computed."""
 
 import plotly.graph_objects as go
 
@@ -18,7 +18,7 @@ def importance_bars(table: ImportanceTable) -> go.Figure:
     figure.update_layout(
         title={"text": table.title, "font": {"size": 16}, "x": 0, "xref": "paper"},
         xaxis={
-            "title": f"importance; whiskers: 5 to 95% of {table.resamples} resamples of the trials",
+            "title": f"importance; whiskers: 5th to 95th percentile of {table.resamples} resamples of the trials",
             "rangemode": "tozero",
         },
         yaxis={"categoryorder": "array", "categoryarray": [row.parameter for row in rows], "automargin": True},

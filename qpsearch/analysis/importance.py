@@ -1,9 +1,9 @@
-"""Which parameters decide about the objective, by an evaluator that is named, with an interval and its n.
+"""Which parameters affect the objective most, with the evaluator's name, an interval and the number of trials.
 
-The default, ``branches``, is fANOVA where every parameter gets its due: the parameters that are always
-active are judged on all complete trials; one that exists only in a branch is judged on the trials of its
-branch, together with what is active there. Optuna's default evaluator answers another question and hides
-the block types (docs/background/optuna-and-ray.md); its evaluators are here under their own names.
+The default, ``branches``, is fANOVA with a fair treatment of conditional parameters. Parameters that are always active
+are judged on all complete trials; a parameter that exists only in a branch is judged on the trials of that branch,
+together with the other parameters active there. Optuna's default evaluator answers another question and hides the
+block types (docs/background/optuna-and-ray.md); Optuna's evaluators are here under their own names.
 """
 
 import copy
@@ -30,13 +30,13 @@ from qpsearch.study.search.optuna_logging import quiet_optuna
 from qpsearch.study.storage.optuna_tables import DIRECTIONS
 from qpsearch.vocabulary import Evaluator, WithWords, as_member
 
-FEWEST: Final = 8  # complete trials below which a forest says nothing
+FEWEST: Final = 8  # fewer complete trials are too few for a forest
 RESAMPLES: Final = 20
 TREES: Final = 64
 MANY: Final = 300  # trials above which resampled forests are kept small: their time grows with n squared
 INTERVAL: Final = (0.05, 0.95)
-FOREST: Final = 200  # trees of the one that predicts: each trial has some that have not seen it
-NO_SPLIT: Final = "zero total variance"  # as Optuna's fANOVA says it
+FOREST: Final = 200  # trees of the forest that predicts: each trial is out of bag for some of them
+NO_SPLIT: Final = "zero total variance"  # the words of Optuna's fANOVA
 
 
 TITLES: dict[Evaluator, str] = {
@@ -52,12 +52,13 @@ class Importance:
     """One parameter's share.
 
     Attributes:
-        parameter: Its name.
-        importance: Share that it has alone in the variance of what a forest makes of the trials (fANOVA), which is
-            that of the objective only as far as ``predicted`` goes. PED-ANOVA's and MDI's add up to 1.
+        parameter: The parameter's name.
+        importance: fANOVA: share of the variance of a forest's predictions that the parameter explains alone; it
+            speaks for the objective only as far as the forest predicts it (``predicted``). The importances of PED-ANOVA
+            and MDI add up to 1.
         low: 5th percentile of the importance over resampled trials, or the importance where that is less.
-        high: 95th percentile, or the importance where that is more.
-        trials: Complete trials it was judged on.
+        high: 95th percentile of the importance over resampled trials, or the importance where that is more.
+        trials: Number of complete trials that the parameter was judged on.
     """
 
     parameter: str
@@ -69,20 +70,20 @@ class Importance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportanceTable(WithWords):
-    """Importances with all that one must know to read them.
+    """Importances with everything needed to read them.
 
     Attributes:
         study: The study's name.
-        objective: What was optimised.
-        evaluator: Who judged.
+        objective: The objective that was optimised.
+        evaluator: The evaluator.
         n: Complete trials with a finite value.
         total: All trials of the study; pruned and failed ones are not used.
         resamples: Resampled sets of trials behind each interval.
         importances: The parameters judged on all n trials, the most important first; then the conditional
-            ones, likewise.
-        left_out: Why a parameter is not among them, a sentence each.
-        predicted: R^2 of a forest of the parameters judged on all n trials, each trial predicted by the trees that
-            have not seen it; at most 1, and 0 or less where they tell nothing. None where all are conditional.
+            ones, the most important first.
+        left_out: Why other parameters are not in ``importances``, a sentence each.
+        predicted: Out-of-bag R^2 of a forest on the parameters judged on all n trials; at most 1, and 0 or less where
+            the parameters do not predict the objective. None where all parameters are conditional.
     """
 
     study: str
@@ -97,7 +98,7 @@ class ImportanceTable(WithWords):
 
     @property
     def title(self) -> str:
-        """One line that says how the table was made."""
+        """One line that says how the table was computed."""
         basis = f"{TITLES[self.evaluator]}; {self.n} complete trials of {self.total}"
         return f"{self.study}: what decides {self.objective.metric} ({basis})"
 
@@ -119,14 +120,14 @@ def importance(
     """Judge the parameters of a study.
 
     Args:
-        trials: All of its trials; only complete ones with a finite value count.
-        objective: The metric of training that it optimises; costs are known without a study.
-        study: Its name, for titles.
-        evaluator: Who judges.
-        seed: Of forests and resamples.
+        trials: All trials of the study; only complete ones with a finite value are used.
+        objective: The training metric that the study optimises.
+        study: The study's name, for titles.
+        evaluator: The evaluator.
+        seed: Seed of forests and resamples.
 
     Raises:
-        UserError: There are fewer than 8 such trials, or nothing was searched.
+        UserError: Fewer than 8 trials can be used, or the study did not search any parameter.
         ValueError: There is no such evaluator.
     """
     evaluator = as_member(Evaluator, evaluator, "evaluator")
@@ -147,7 +148,7 @@ def importance(
     ]
     wanted = [name for name, distribution in searched.items() if not distribution.single()]
     if not wanted:
-        raise UserError(f"study {study!r} searches nothing: no parameter of its space has more than one value.")
+        raise UserError(f"study {study!r} does not search anything: each parameter of its space has only one value.")
     always = [name for name in wanted if all(name in trial.params for trial in used)]
     rows = judge.rows(used, always, always)
     for name in (name for name in wanted if name not in always):
@@ -173,7 +174,7 @@ def importance(
 
 
 def _predicted(trials: Sequence[FrozenTrial], active: list[str], seed: int) -> float:
-    """Return R^2 out of bag; see ``ImportanceTable``."""
+    """Return the out-of-bag R^2; see ``ImportanceTable``."""
     from sklearn.ensemble import RandomForestRegressor  # as Optuna, only where a forest is grown
 
     values = [trial.value for trial in trials]
@@ -194,9 +195,9 @@ def _predicted(trials: Sequence[FrozenTrial], active: list[str], seed: int) -> f
 def _why_not(evaluator: Evaluator, in_branch: int) -> str | None:
     """Say why a conditional parameter is not judged; None where it is."""
     if evaluator in (Evaluator.FANOVA, Evaluator.MDI):
-        return "conditional, which this evaluator cannot judge; the default one does"
+        return "this evaluator cannot judge conditional parameters; the default evaluator can"
     if in_branch < FEWEST:
-        return f"active in {in_branch} complete trials, fewer than {FEWEST}"
+        return f"active in only {in_branch} complete trials; at least {FEWEST} are needed"
     return None
 
 
@@ -226,7 +227,7 @@ class _Judge:
         study = _study_of(trials, self._objective)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that PED-ANOVA is experimental, and that it was made for many trials
-            try:  # sorted, since Optuna's MDI gives the numbers of sorted parameters to those that it was asked for
+            try:  # sorted, since Optuna's MDI assigns the numbers of sorted parameters to the list that it is given
                 found = EVALUATORS[self._evaluator](seed, trees).evaluate(study, params=sorted(active))
             except RuntimeError as error:
                 if NO_SPLIT not in str(error):

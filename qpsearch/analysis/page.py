@@ -1,4 +1,4 @@
-"""HTML pages that open anywhere, without a network: plotly's script is inside."""
+"""HTML pages that open offline: plotly's script is inside."""
 
 import html
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A study as plain tables, for other programs: one of trials, one of epochs."""
+"""A study as two plain tables for other programs: trials and epochs."""
 
 import csv
 import json
@@ -24,11 +24,11 @@ class TableFormat(StrEnum):
 
 
 def trial_rows(records: Sequence[TrialRecord], space: Space) -> list[dict[str, Any]]:
-    """Return a row for each trial: what became of it, then its parameters as columns ``param.NAME``.
+    """Return a row for each trial: its results, then its parameters as columns ``param.NAME``.
 
-    Each parameter of the space has its column, in the order of drawing; one that a trial did not draw is None there. Of
-    several objectives, each has a column ``objective.METRIC``,
-    which is None where the trial is not complete.
+    Each parameter of the space has a column, in the order of drawing; it is None where a trial did not draw the
+    parameter. With several objectives, each has a column ``objective.METRIC``, which is None where the trial is not
+    complete.
     """
     objectives = space.search.objectives
     several = [each.metric.value for each in objectives] if len(objectives) > 1 else []
@@ -85,7 +85,7 @@ def _write_parquet(rows: Rows, path: Path) -> None:
 
 
 def _column(values: list[Any]) -> list[Any]:
-    """Return values of one type: a choice may mix numbers, words and none, and a column of Parquet cannot."""
+    """Return values of one type: a choice may mix numbers, words and none, but a Parquet column cannot."""
     kinds = {type(value) for value in values if value is not None}
     if len(kinds) > 1 and not kinds <= {int, float}:
         return [None if value is None else str(value) for value in values]

@@ -20,10 +20,11 @@ from qpsearch.space.space import Resources
 
 KNOCK_S = 10.0
 TOKEN_HINT = (
-    " Where it asks for a token: export RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or ~/.ray/auth_token as on its head."
+    " If the cluster needs a token: export RAY_AUTH_MODE=token, and set RAY_AUTH_TOKEN or ~/.ray/auth_token as on the "
+    "head node."
 )
 
-# Defaults of ours for Ray's own; what the user sets stands.
+# Our defaults for Ray's settings; a value that the user sets is kept.
 RAY_SWITCHES = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no reports to anybody
 }
@@ -31,14 +32,14 @@ RAY_SWITCHES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """What a study gets of the Ray that this process is connected to.
+    """The resources that a study gets from the Ray cluster that this process is connected to.
 
     Attributes:
-        cpus: Cores a trial.
-        gpus: GPUs a trial.
+        cpus: Cores of a trial.
+        gpus: GPUs of a trial.
         slots: Trials at once.
-        nodes: Machines.
-        most: Trials at once that the user asked for; None for as many as fit.
+        nodes: Number of machines.
+        most: Most trials at once that the user allows; None for as many as fit.
     """
 
     cpus: int
@@ -49,7 +50,7 @@ class Cluster:
 
     @property
     def device(self) -> str:
-        """``cuda`` where a trial gets a GPU; an actor without one may see GPUs all the same."""
+        """``cuda`` where a trial gets a GPU; a worker without a GPU of its own may still see GPUs."""
         return "cuda" if self.gpus > 0 else "cpu"
 
     def __str__(self) -> str:
@@ -57,10 +58,10 @@ class Cluster:
         return f"{self.slots} at once on {self.nodes} node{'s' * (self.nodes > 1)}, {share} each"
 
     def prepare_nodes(self, dataset: DatasetName, folder: Path | None) -> None:
-        """Prepare the data set on the other nodes, before the first trial; this one has it already.
+        """Prepare the data set on the other nodes, before the first trial; this node has it already.
 
         Raises:
-            DataError: It cannot be fetched there.
+            DataError: The data set cannot be fetched on a node.
         """
         if folder is None:
             return
@@ -78,7 +79,7 @@ class Cluster:
         except RayTaskError as error:
             raise (error.cause if isinstance(error.cause, DataError) else DispatchError(_line(error))) from None
         except RayError as error:
-            raise DispatchError(f"a node went away while its data was prepared ({_line(error)}).") from None
+            raise DispatchError(f"a node was lost while its data was prepared ({_line(error)}).") from None
 
 
 @contextlib.contextmanager
@@ -86,8 +87,8 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
     """Start Ray on this machine, or join a cluster, for as long as the context lasts.
 
     Args:
-        resources: What a trial asks for; None in it stands for what the machine suggests.
-        address: None for a Ray of our own; ``auto`` or ``host:port`` for a running one.
+        resources: The resources of a trial; a field that is None is chosen to fit the machine.
+        address: None to start Ray on this machine; ``auto`` or ``host:port`` for a running cluster.
 
     Raises:
         DispatchError: There is no such cluster, or a trial asks for more than it has.
@@ -107,8 +108,8 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
     except (OSError, RuntimeError, ValueError, AuthenticationError) as error:
         raise DispatchError(
             f"--address {address}: no Ray cluster can be reached there ({_line(error)}). "
-            "'ray start --head' starts one; without --address this machine is used."
-            + (TOKEN_HINT if os.environ.get("RAY_AUTH_MODE") != "token" else " Is the token that of its head?")
+            "Start a cluster with 'ray start --head', or leave out --address to use this machine."
+            + (TOKEN_HINT if os.environ.get("RAY_AUTH_MODE") != "token" else " Is the token that of the head node?")
             if address
             else f"Ray cannot be started on this machine ({_line(error)}). --dispatch inline works without it."
         ) from None
@@ -119,12 +120,12 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
 
 
 def _own_cores() -> int:
-    """Return the cores that this process may use: a batch system gives a job some of a machine's."""
+    """Return the cores that this process may use: a batch system may give a job only a part of a machine."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _knock(address: str | None) -> None:
-    """Raise OSError where nobody listens at ``host:port``; Ray would try for minutes."""
+    """Raise OSError where no server listens at ``host:port``; Ray would try for minutes."""
     host, _, port = (address or "").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
@@ -136,13 +137,13 @@ def _size(resources: Resources, total: dict[str, float], nodes: list[dict[str, A
     has_gpu = total.get("GPU", 0) > 0
     gpus = float(has_gpu) if resources.gpus is None else resources.gpus
     if 1 < gpus != int(gpus):
-        raise DispatchError(f"{gpus:g} GPUs a trial: more than one must be a whole number.")
+        raise DispatchError(f"{gpus:g} GPUs for a trial: a number above 1 must be whole.")
     fitting = sum(_fit(node.get("CPU", 0), node.get("GPU", 0), resources.cpus, gpus) for node in alive)
     if fitting == 0:
         most_cpus, most_gpus = (max(node.get(kind, 0) for node in alive) for kind in ("CPU", "GPU"))
         raise DispatchError(
-            f"a trial asks for {resources.cpus} cores and {gpus:g} GPUs, but no node has them: "
-            f"the most are {most_cpus:g} cores and {most_gpus:g} GPUs. Lower --cpus or --gpus."
+            f"a trial asks for {resources.cpus} cores and {gpus:g} GPUs, but no node has that many: "
+            f"the most on one node are {most_cpus:g} cores and {most_gpus:g} GPUs. Lower --cpus or --gpus."
         )
     slots = fitting if resources.concurrent is None else min(resources.concurrent, fitting)
     return Cluster(cpus=resources.cpus, gpus=gpus, slots=slots, nodes=len(alive), most=resources.concurrent)

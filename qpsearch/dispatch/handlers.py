@@ -9,20 +9,20 @@ from qpsearch.errors import DispatchError
 from qpsearch.protocol import Assignment, Failed, Halted, Message, Progress
 from qpsearch.vocabulary import FailReason
 
-if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
+if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.ledger import Ledger
 
 
 def handle_message(ledger: Ledger, assignment: Assignment, message: Message, interrupt: Interrupt) -> bool:
-    """Hand a message to the ledger; return whether the worker shall go on with this attempt.
+    """Hand a message to the ledger; return whether the worker should continue this attempt.
 
     Raises:
-        DispatchError: The worker's machine cannot go on.
+        DispatchError: The worker's machine cannot continue.
     """
     match message:
         case Halted():
             ledger.interrupt(assignment.trial, assignment.attempt)
-            raise DispatchError(f"{message.detail} The trial stays open; then: qpsearch resume {ledger.name}")
+            raise DispatchError(f"{message.detail} The trial stays open. After the fix: qpsearch resume {ledger.name}")
         case Failed():
             ledger.fail(assignment.trial, assignment.attempt, message)
             return False
@@ -35,7 +35,7 @@ def handle_message(ledger: Ledger, assignment: Assignment, message: Message, int
 
 
 def handle_lost_worker(ledger: Ledger, assignment: Assignment, failed: Failed, interrupt: Interrupt) -> None:
-    """Record that a worker is gone: the trial goes on in another, unless it hung, or filled the memory."""
+    """Record that a worker is lost: its trial continues in another worker, unless it hung or ran out of memory."""
     if interrupt.requested:  # it may be the user who stops the worker too
         ledger.interrupt(assignment.trial, assignment.attempt)
     elif failed.reason is FailReason.WORKER_LOST:

@@ -1,7 +1,7 @@
 """One trial at a time in one child process, without Ray: for tests, for debugging, for machines without Ray.
 
 The child is reused from trial to trial and replaced when it dies, hangs or runs out of memory. Parent and
-child take turns: after each message the child waits for the word to go on.
+child take turns: after each message the child waits until the parent tells it to continue.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from qpsearch.dispatch.interrupt import SIGNALS, Interrupt
 from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, cause_of_death, hang_file, messages, read_hang
 from qpsearch.protocol import Assignment, Message
 
-if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
+if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.ledger import Ledger
 
 POLL_S = 0.1
@@ -38,7 +38,7 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt) -> None:
             if assignment is None and ledger.finished:
                 break
             if assignment is None:
-                time.sleep(IDLE_S)  # another driver may leave something
+                time.sleep(IDLE_S)  # another driver may leave an open trial
                 continue
             child = child or _Child(setup)
             if not _attend(ledger, setup, child, assignment, interrupt):
@@ -50,13 +50,13 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt) -> None:
 
 
 def _attend(ledger: Ledger, setup: WorkerSetup, child: _Child, assignment: Assignment, interrupt: Interrupt) -> bool:
-    """See one attempt through; return whether the child can take another."""
+    """Handle the messages of one attempt to its end; return whether the child can take another attempt."""
     child.begin(assignment)
     while True:
         try:
             message = child.receive(interrupt)
         except EOFError:
-            text = f"the worker process died ({child.exit_text()})"  # after which its file is complete
+            text = f"the worker process died ({child.exit_text()})"  # once it has exited, its file is complete
             died = cause_of_death(read_hang(hang_file(setup.checkpoints, assignment)), text)
             handle_lost_worker(ledger, assignment, died, interrupt)
             return False
@@ -97,7 +97,7 @@ class _Child:
         self._send(False)
 
     def receive(self, interrupt: Interrupt) -> Message | WorkerMustRestart | None:
-        """Return the next message; None when waiting is over."""
+        """Return the next message; None when the grace period of an interrupt is over."""
         while not self._pipe.poll(POLL_S):
             if interrupt.expired:
                 return None
@@ -124,9 +124,9 @@ class _Child:
 
 @contextlib.contextmanager
 def _unseen_program() -> Iterator[None]:
-    """Start a process that does not run the user's program once more.
+    """Start a process that does not run the user's program again.
 
-    A spawned process runs the file of ``__main__`` to find what was defined there. Ours needs nothing of it, and a
+    A spawned process runs the file of ``__main__`` to find its definitions. Our worker does not need them, and a
     program or notebook that calls ``qpsearch.run`` at its top level would start another study in each worker.
     """
     program = sys.modules["__main__"]
@@ -142,7 +142,7 @@ def _unseen_program() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, setup: WorkerSetup) -> None:
-    """Body of the child: take assignments until the parent hangs up."""
+    """Body of the child: take assignments until the parent closes the pipe."""
     while True:
         try:
             assignment: Assignment = pipe.recv()

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first lets running epochs finish, the second stops now."""
+"""Ctrl-C once: running trials finish their epoch. Twice: stop now."""
 
 import signal
 import threading
@@ -15,12 +15,12 @@ class Interrupt:
     """Whether the user asked to stop.
 
     Inside ``with``, the first SIGINT or SIGTERM sets ``requested``: no new trials, and running ones stop at
-    their next report. 30 seconds later, or at the second signal, ``expired`` tells to wait no longer. A third
-    raises KeyboardInterrupt wherever the program is.
+    their next report. 30 seconds later, or at the second signal, ``expired`` becomes true and waiting ends. A third
+    signal raises KeyboardInterrupt wherever the program is.
 
     Args:
-        told: Called once when a first signal is noticed, to say so to the user; not from the signal handler,
-            in which nothing may be printed.
+        told: Called once when the first signal is noticed, to inform the user; not called from the signal handler,
+            which must not print.
         grace_s: How long running trials may take to reach their next report.
     """
 
@@ -44,7 +44,7 @@ class Interrupt:
         return self.requested and self._deadline is not None and time.monotonic() >= self._deadline
 
     def request(self) -> None:
-        """Ask to stop; a second time, at once."""
+        """Ask to stop; a second request stops at once."""
         self._signals += 1
         self._deadline = time.monotonic() + (self._grace_s if self._signals == 1 else 0)
 

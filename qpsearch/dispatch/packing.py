@@ -1,7 +1,8 @@
 """``gpus: auto``: how many trials share a GPU, found by measuring the largest of them.
 
-One network, the heaviest of a sample of the space by arithmetic, trains a few steps alone on a GPU. What it took at
-most, with a margin, is what each trial gets; a trial that takes more runs out of memory alone (``memory_share``).
+Arithmetic picks the heaviest network of a sample of the space, which trains a few steps alone on a GPU. Its peak
+memory, with a margin, is what each trial gets. A trial that needs more runs out of memory by itself (``memory_share``)
+and does not disturb the others.
 """
 
 import math
@@ -31,7 +32,7 @@ PROBE_POLL_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """What a few steps of training took of a GPU, in bytes."""
+    """The GPU memory that a few steps of training took, and all that the GPU has, in bytes."""
 
     used: int
     total: int
@@ -41,10 +42,10 @@ Measure = Callable[[TrialConfig, RunSettings], Peak]
 
 
 def heaviest(space: Space) -> TrialConfig:
-    """Return the configuration that keeps most for backward, among a seeded sample of the space.
+    """Return the configuration that needs the most memory for training, among a seeded sample of the space.
 
     Raises:
-        SpaceError: Nothing that is drawn may be trained.
+        SpaceError: None of the points drawn can be trained.
     """
     drawn = sample(space, SAMPLE, derive_seed(space.search.seed, "packing"))
     return max(
@@ -65,11 +66,11 @@ def pack(
     """Measure, and share GPUs accordingly.
 
     Args:
-        cluster: With whole GPUs.
-        space: What is searched.
-        setup: What a worker gets.
+        cluster: The cluster, with one whole GPU for each trial.
+        space: The space that is searched.
+        setup: The setup of a worker.
         measure: Trains a few steps in a process that sees one GPU.
-        is_over: Tells whether the user wants to stop.
+        is_over: Returns whether the user wants to stop.
 
     Returns:
         The cluster with shares of GPUs, and a sentence about it for the user.
@@ -89,16 +90,17 @@ def pack(
         while not ray.wait([probe], timeout=PROBE_POLL_S)[0]:
             if is_over() or time.monotonic() > deadline:
                 ray.cancel(probe, force=True)  # it would keep its GPU, or its place in the queue for one
-                return cluster, f"the heaviest of {SAMPLE} networks was not measured in time: one trial a GPU"
+                return cluster, f"the heaviest of {SAMPLE} sampled networks was not measured in time: one trial a GPU"
         peak: Peak = ray.get(probe)
     except RayError as error:
         why = str(error).strip().splitlines()[-1]
-        return cluster, f"the heaviest of {SAMPLE} networks could not be measured ({why}): one trial a GPU"
+        return cluster, f"the heaviest of {SAMPLE} sampled networks could not be measured ({why}): one trial a GPU"
     total = ray.cluster_resources()
     count = trials_a_gpu(peak, total["CPU"] / total["GPU"], cluster.cpus)
     used, whole = peak.used / 2**30, peak.total / 2**30
     said = (
-        f"the heaviest of {SAMPLE} networks took {used:.1f} of {whole:.0f} GiB: {count} trial{'s' * (count > 1)} a GPU"
+        f"the heaviest of {SAMPLE} sampled networks took {used:.1f} of {whole:.0f} GiB: "
+        f"{count} trial{'s' * (count > 1)} a GPU"
     )
     slots = min(cluster.slots * count, cluster.most or cluster.slots * count)
     return replace(cluster, gpus=1 / count, slots=slots), said

@@ -1,8 +1,8 @@
-"""Many trials at once on Ray Tune, which places and stops them and decides nothing.
+"""Many trials at once on Ray Tune, which places and stops trials but does not make decisions.
 
-A ``Searcher`` asks the ledger, a ``TrialScheduler`` hands it each message, a class ``Trainable`` trains.
-Ray's own snapshots are never restored and hold nothing of the study: no ledger, no storage URL. Why each
-setting below is as it is stands in docs/background/optuna-and-ray.md, "Ray Tune"; tests/dispatch holds them.
+A ``Searcher`` asks the ledger, a ``TrialScheduler`` hands it each message, a class ``Trainable`` trains. Ray's own
+snapshots are never restored and do not contain the study: neither the ledger nor the storage URL. The reasons for the
+settings below are in docs/background/optuna-and-ray.md, "Ray Tune"; tests/dispatch checks them.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ from qpsearch.errors import DispatchError
 from qpsearch.protocol import Assignment, Failed, Message
 from qpsearch.vocabulary import FailReason
 
-if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
+if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.ledger import Ledger
 
 HANG_S = 20.0
 
-# Tune passes these on to workers, and Ray writes them into its logs; a node has credentials of its own.
+# Tune would pass these on to workers, and Ray would write them into its logs; nodes have their own credentials.
 SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
 
-# Read by Tune when it is imported or started; none of them is the user's to set for a study.
+# Read by Tune when it is imported or started; a study does not work with other values.
 TUNE_SWITCHES = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # CSV, JSON and TensorBoard files for each trial
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Interrupt has it
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Interrupt handles it
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # snapshots that nobody restores
     "TUNE_RESULT_BUFFER_LENGTH": "1",  # each report is answered before the next epoch begins
-    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "1000000000",  # asked for is checked against the cluster before
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "1000000000",  # cluster.py has checked this
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 
@@ -60,10 +60,10 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
 
     Args:
         ledger: The study.
-        setup: What each worker gets.
-        interrupt: The user's wish to stop.
-        cpus: Cores a trial.
-        gpus: GPUs a trial, fractions allowed.
+        setup: The settings of each worker.
+        interrupt: Whether the user wants to stop.
+        cpus: Cores of a trial.
+        gpus: GPUs of a trial, fractions allowed.
         slots: Trials at once.
     """
     os.environ.update(TUNE_SWITCHES)
@@ -75,7 +75,7 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
     try:
         with (
             open(os.devnull, "w") as nowhere,
-            contextlib.redirect_stdout(nowhere),  # what Ray prints, the ledger tells
+            contextlib.redirect_stdout(nowhere),  # the ledger reports what Ray would print
             _registry_asked_once(),
         ):
             tune.Tuner(
@@ -105,14 +105,14 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
 
 @contextlib.contextmanager
 def _registry_asked_once() -> Iterator[None]:
-    """Remember what Tune's registry answers: it asks Ray's control store five times a trial for the one trainable."""
+    """Cache the answers of Tune's registry, which asks Ray's control store five times a trial for the same class."""
     registry: Any = tune_registry._global_registry
     asked, register = lru_cache(registry.get), registry.register
 
     def contains(category: str, key: str) -> bool:
         try:
             asked(category, key)
-        except ValueError:  # which is not remembered
+        except ValueError:  # lru_cache does not keep exceptions
             return False
         return True
 
@@ -148,7 +148,7 @@ class _Bridge:
         return self
 
     def let_go(self) -> None:
-        """End all attempts as interrupted and kill their workers: Tune would wait until they reach a report."""
+        """End all attempts as interrupted and kill their workers, since Tune would wait for their next report."""
 
         def step() -> str:
             self.ledger.interrupt_all()
@@ -161,14 +161,14 @@ class _Bridge:
         self.trials.clear()
 
     def forget(self, trial: Trial) -> None:
-        """Drop what is known of a trial of Tune's that has ended."""
+        """Forget a Tune trial that has ended."""
         self.trials.pop(trial.trial_id, None)
         self.assignments.pop(trial.trial_id, None)
 
     def guarded(self, action: Callable[[], str]) -> str:
-        """Run a callback of Tune's.
+        """Run a Tune callback.
 
-        An exception in one would be taken for the trial's fault, so it is kept for the end, and the sweep stops.
+        Tune would blame an exception on the trial, so it is kept for the end, and the study stops.
         """
         try:
             return action()
@@ -207,9 +207,9 @@ class _Searcher(Searcher):
         return str(Searcher.FINISHED) if over[0] or bridge.fatal is not None else None
 
     def _ask(self) -> Assignment | None:
-        """Ask the ledger, but let nobody wait for a sampler while trials run: their reports come first.
+        """Ask the ledger, but do not wait for the sampler while trials run: their reports come first.
 
-        With one slot nothing else runs, and a draw that sees the last trial's end is the better one.
+        With one slot, no other trial runs, and a draw that sees the last trial's result is better.
         """
         ledger = self._bridge.ledger
         if not self._bridge.is_ahead:
@@ -222,17 +222,17 @@ class _Searcher(Searcher):
         return assignment
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Nothing: the scheduler has told the ledger."""
+        """Do nothing: the scheduler has told the ledger."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the study database is the only truth."""
+        """Do nothing: only the study database keeps state."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Never called: Tune's snapshots are not restored."""
 
 
 class _Scheduler(FIFOScheduler):
-    """Hands each message of a worker to the ledger, and its answer back to Tune."""
+    """Hands each message of a worker to the ledger, and the ledger's answer back to Tune."""
 
     def __init__(self, bridge: _Bridge) -> None:
         super().__init__()
@@ -242,15 +242,15 @@ class _Scheduler(FIFOScheduler):
         self._bridge.trials[trial.trial_id] = trial
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Forget what the sweep no longer needs."""
+        """Forget the trial."""
         self._bridge.forget(trial)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """Likewise."""
+        """Forget the trial."""
         self._bridge.forget(trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Take a message in; continue or stop."""
+        """Handle a message; return whether to continue or stop."""
         bridge = self._bridge
         assignment, message = bridge.assignments[trial.trial_id], result["message"]
 
@@ -261,9 +261,9 @@ class _Scheduler(FIFOScheduler):
         return bridge.guarded(step)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A worker raised, which ours do only when restart, or is gone, or could not start.
+        """A worker must restart, is lost, or could not start.
 
-        The last is no fault of the trial's, and would befall every other trial too: the sweep stops.
+        A worker that cannot start is not the trial's fault and would fail every other trial too, so the study stops.
         """
         bridge = self._bridge
         assignment = bridge.assignments[trial.trial_id]
@@ -285,7 +285,7 @@ class _Scheduler(FIFOScheduler):
 
 
 class _Stop(Stopper):
-    """Ends the whole sweep when waiting is over or the ledger cannot go on."""
+    """Ends the whole run when the grace period is over or the ledger cannot continue."""
 
     def __init__(self, bridge: _Bridge) -> None:
         self._bridge = bridge
@@ -327,7 +327,7 @@ class _Worker(tune.Trainable):
 
 
 def _scratch(checkpoints: str) -> str:
-    """Make a folder of this machine for what Tune must write; those of killed drivers go."""
+    """Make a temporary folder for the files that Tune writes; remove the folders of killed drivers."""
     prefix = f"qpsearch-tune-{content_hash(checkpoints.encode())}-"
     for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         if not psutil.pid_exists(int(left.name.removeprefix(prefix).split("-")[0])):
@@ -336,7 +336,7 @@ def _scratch(checkpoints: str) -> str:
 
 
 def _stack(path: Path) -> str:
-    """Ask every node for the stack of a hung worker, which lies on the machine where it hung."""
+    """Ask every node for the stack of a hung worker, which is on the machine where the worker hung."""
     read = ray.remote(num_cpus=0, max_retries=0)(read_hang)
     asked = [
         read.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)).remote(
@@ -358,7 +358,7 @@ def _folder_name(trial: Trial) -> str:
 
 
 def _error_of(trial: Trial) -> BaseException | None:
-    """Return what ended a trial's worker; ``get_error`` is not set yet when the scheduler is called."""
+    """Return the error that ended a trial's worker; ``get_error`` is not set yet when the scheduler is called."""
     path = trial.pickled_error_file
     if not path or not Path(path).exists():
         return None

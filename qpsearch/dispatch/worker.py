@@ -1,7 +1,7 @@
-"""What happens in a worker process, whoever started it: one attempt as a stream of messages.
+"""The work of a worker process under any dispatcher: one attempt as a stream of messages.
 
-Failures travel as data. A worker that hangs ends itself by a watchdog that needs no cooperation of the
-hanging code; a worker that dies says nothing, and the driver finds out why from what it left behind.
+Failures are messages too. A worker that hangs is ended by a watchdog that works even where the hanging code holds the
+interpreter lock. A worker that dies cannot send a message; the driver finds the cause in the file that it left.
 """
 
 import faulthandler
@@ -27,7 +27,7 @@ Trainer = Callable[[TrialConfig, RunSettings], Iterator[EpochReport]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSetup:
-    """What a worker finds in place before its first trial.
+    """The settings that a worker has before its first trial.
 
     Attributes:
         trainer: Trains one run. It must be importable, since workers are other processes.
@@ -37,7 +37,7 @@ class WorkerSetup:
         threads: CPU threads of a trial.
         report_timeout_s: Seconds without a report after which a trial has hung; None for never.
         memory_share: The share of its GPU's memory that a trial may use.
-        memory_format: Of a trial that has not begun elsewhere with another: ``"channels_last"`` or ``"contiguous"``.
+        memory_format: ``"channels_last"`` or ``"contiguous"``; a continued trial keeps the format that it began with.
     """
 
     trainer: Trainer
@@ -51,7 +51,7 @@ class WorkerSetup:
 
 
 class WorkerMustRestart(Exception):
-    """A trial failed in a way after which its process must not train another."""
+    """A trial failed in such a way that its process must not train another trial."""
 
     def __init__(self, failed: Failed) -> None:
         self.failed = failed
@@ -59,15 +59,15 @@ class WorkerMustRestart(Exception):
 
 
 def messages(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Generator[Message, None, None]:
-    """Train what is left of a trial; the last message is a ``Failed`` or ``Halted`` where it cannot go on.
+    """Train the rest of a trial; the last message is a ``Failed`` or ``Halted`` where the trial cannot continue.
 
     Args:
         assignment: The attempt.
-        setup: What the worker has.
-        device_name: What the study database shall call the device: ``cpu``, ``cuda 3``.
+        setup: The worker's settings.
+        device_name: The device's name in the study database: ``cpu``, ``cuda 3``.
 
     Raises:
-        WorkerMustRestart: Instead of a last message, where the process must be replaced.
+        WorkerMustRestart: In place of a last message, where the process must be replaced.
     """
     try:
         with Watchdog(hang_file(setup.checkpoints, assignment), setup.report_timeout_s) as watchdog:
@@ -125,9 +125,9 @@ def _reports(trainer: Trainer, config: TrialConfig, run: Run, settings: RunSetti
 
 
 class Watchdog:
-    """Ends the process when a trial reports nothing for too long, and leaves its stack in a file.
+    """Ends the process when a trial does not report for too long, and leaves its stack in a file.
 
-    The timer is faulthandler's: a thread in C that needs no interpreter lock, so that code stuck inside
+    The timer is faulthandler's: a thread in C that does not need the interpreter lock, so that code stuck inside
     an extension is ended too.
     """
 
@@ -155,7 +155,7 @@ class Watchdog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop for good; a file that is still empty goes."""
+        """Stop for good, and remove the empty file."""
         self.stop()
         if self._file is not None:
             self._file.close()
@@ -163,13 +163,13 @@ class Watchdog:
 
 
 def hang_file(checkpoints: str, assignment: Assignment) -> Path:
-    """Return the file, on the worker's own machine, that holds a stack exactly where that attempt hung."""
+    """Return the file, on the worker's own machine, that holds a stack if that attempt hung."""
     key = content_hash(f"{checkpoints} {assignment.trial} {assignment.attempt}".encode())
     return Path(tempfile.gettempdir()) / f"qpsearch-hang-{key}.txt"
 
 
 def read_hang(path: Path) -> str:
-    """Return what a hanging worker of this machine left in its file, and remove it; empty where it left nothing."""
+    """Return the stack that a hanging worker of this machine left in its file, and remove the file; else empty."""
     try:
         stack = path.read_text()
         path.unlink()
@@ -179,9 +179,9 @@ def read_hang(path: Path) -> str:
 
 
 def cause_of_death(stack: str, detail: str) -> Failed:
-    """Say why a worker is gone: ``timeout`` where the watchdog left a stack, else ``worker_lost``."""
+    """Say why a worker was lost: ``timeout`` where the watchdog left a stack, else ``worker_lost``."""
     if stack:
         return Failed(
-            reason=FailReason.TIMEOUT, detail=f"no report within resources.report_timeout; it hung in:\n{stack}"
+            reason=FailReason.TIMEOUT, detail=f"no report within resources.report_timeout; the worker hung in:\n{stack}"
         )
     return Failed(reason=FailReason.WORKER_LOST, detail=detail)

@@ -20,11 +20,10 @@ def augment(images: "Tensor", kinds: tuple[Augmentation, ...], generator: "torch
     """Change each image of a batch at random, in the order of the table.
 
     Args:
-        images: (N, C, H, W), normalised; shifting brings in zeros, as padding after normalisation does. Images that are
-            kept larger than the network sees them are cut at a random place instead, or, without ``crop``, at their
-            centre.
-        kinds: What to do.
-        generator: On the CPU; draws N numbers a kind, so that the same generator gives the same images.
+        images: (N, C, H, W), normalised; ``crop`` pads them with zeros. Images that are stored larger than the network
+            sees them are cut at a random place instead, or, without ``crop``, at their centre.
+        kinds: The augmentations to apply.
+        generator: A generator on the CPU, so that the same seed gives the same images on every device.
         size: Height and width as the network sees an image.
 
     Returns:
@@ -37,7 +36,7 @@ def augment(images: "Tensor", kinds: tuple[Augmentation, ...], generator: "torch
 
 
 def centre(images: "Tensor", size: int) -> "Tensor":
-    """Return the middle (N, C, size, size) of images that are kept larger, and others as they are."""
+    """Return the middle (N, C, size, size) of images that are stored larger, and other images as they are."""
     margin = (images.shape[-1] - size) // 2
     return images[:, :, margin : margin + size, margin : margin + size] if margin else images
 
@@ -51,7 +50,7 @@ def _flip(images: "Tensor", generator: "torch.Generator", size: int) -> "Tensor"
 
 
 def _crop(images: "Tensor", generator: "torch.Generator", size: int) -> "Tensor":
-    """Cut each image out at its own place; where none is larger, pad by an eighth (4 of 32 pixels, 1 of 8) before."""
+    """Cut each image at its own random place; images of the network's size are padded by an eighth first."""
     import torch
     import torch.nn.functional as F
 

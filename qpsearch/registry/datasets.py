@@ -47,23 +47,23 @@ class Arrays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetFacts:
-    """What is fixed about a data set, so that a network can be built without loading it.
+    """The fixed facts about a data set, so that a network can be built without loading the images.
 
     Attributes:
         channels: Image channels.
         size: Height and width in pixels, as the network sees an image.
-        stored_size: Height and width as it is kept, where larger; training cuts a random part out, else the centre.
+        stored_size: Height and width of stored images, where larger; training cuts out a random part, else the centre.
         classes: Number of labels.
         train_images: Size of the official training split, from which validation images are taken.
         test_images: Size of the test split.
         peak: Largest pixel value; images are divided by it before normalisation.
-        mean: Per-channel mean of the training images after division by ``peak``; for GALAXY10 that of ImageNet.
-        std: Per-channel standard deviation, likewise.
-        read: Returns the whole set, from downloads in a folder that it fetches where they are missing; None for a set
-            that does not fit into memory.
-        write: Writes such a set into an empty folder, an ``.npy`` file for each field of ``Arrays``, from downloads in
-            another.
-        bundled: Whether it comes with a package that qpsearch depends on, so that no folder is needed.
+        mean: Per-channel mean of the training images after division by ``peak``; for GALAXY10 the mean of ImageNet.
+        std: Per-channel standard deviation after division by ``peak``; for GALAXY10 that of ImageNet.
+        read: Returns the whole set, from downloads in a folder; missing downloads are fetched. None for a set that does
+            not fit into memory.
+        write: For such a large set, writes an ``.npy`` file for each field of ``Arrays`` into an empty folder, from
+            downloads in another folder.
+        bundled: Whether the set comes with a package that qpsearch depends on, so that a data folder is not needed.
     """
 
     channels: int
@@ -82,11 +82,11 @@ class DatasetFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data(WithWords):
-    """Which images a network is trained on, and which of them steer the search.
+    """The images that a network is trained on, and how many of them are held out for validation.
 
     Attributes:
-        dataset: Which data set.
-        validation: Images taken from the training split, stratified by label.
+        dataset: The data set.
+        validation: Number of images held out from the training split, stratified by label.
         augment: Random changes of training images.
     """
 
@@ -126,7 +126,7 @@ def _cifar(name: str, folder: Path) -> Arrays:
 
 
 def _svhn(folder: Path) -> Arrays:
-    """The train split of 73,257 images, without the extra ones, as the quotient authors have it."""
+    """The train split of 73,257 images, without the extra images, as the quotient authors use it."""
     import numpy as np
     from torchvision import datasets
 
@@ -137,7 +137,7 @@ def _svhn(folder: Path) -> Arrays:
 
 
 def _galaxy10(folder: Path, place: Path) -> None:
-    """Galaxy10 DECaLS has no test split of its own: a tenth, stratified, always the same, is ours."""
+    """Galaxy10 DECaLS does not define a test split: we take a tenth, stratified, always the same images."""
     import numpy as np
     from rich.progress import track
     from sklearn.model_selection import train_test_split
@@ -146,14 +146,14 @@ def _galaxy10(folder: Path, place: Path) -> None:
     try:
         import h5py
     except ImportError:
-        raise DataError("galaxy10: is read with h5py. Install it: pip install 'qpsearch[galaxy10]'.") from None
+        raise DataError("galaxy10: needs h5py. Install it: pip install 'qpsearch[galaxy10]'.") from None
     source = folder / GALAXY10_URL.rpartition("/")[2]
     if not source.exists():
         download_url_to_file(GALAXY10_URL, str(source), hash_prefix=GALAXY10_SHA256)
     try:
         opened = h5py.File(source)
     except OSError as error:
-        raise DataError(f"{source}: cannot be read ({error}). Delete it to fetch it again.") from None
+        raise DataError(f"{source}: cannot be read ({error}). Delete the file to download it again.") from None
     with opened as file:
         labels = np.asarray(file["ans"], np.uint8)
         test_images = DATASETS[DatasetName.GALAXY10].test_images
@@ -167,7 +167,7 @@ def _galaxy10(folder: Path, place: Path) -> None:
 
 
 def _imagenet(folder: Path, place: Path) -> None:
-    """ILSVRC 2012 cannot be downloaded: the user's own train and val folders, one folder a class in each, are read."""
+    """ILSVRC 2012 cannot be downloaded: the user's train and val folders, one folder for each class, are read."""
     import numpy as np
     from rich.progress import track
     from torch.utils.data import DataLoader
@@ -177,8 +177,8 @@ def _imagenet(folder: Path, place: Path) -> None:
     missing = [str(source / split) for split in ("train", "val") if not (source / split).is_dir()]
     if missing:
         raise DataError(
-            f"imagenet: cannot be downloaded; its terms forbid it. Put ILSVRC 2012 (or links to it) at "
-            f"{' and '.join(missing)}, one folder a class in each."
+            f"imagenet: cannot be downloaded, because its terms forbid that. Put ILSVRC 2012 (or links to its images) "
+            f"at {' and '.join(missing)}, with one folder for each class."
         )
     side = DATASETS[DatasetName.IMAGENET].stored_size
     resized = transforms.Compose([transforms.Resize(side), transforms.CenterCrop(side), transforms.PILToTensor()])
@@ -188,7 +188,9 @@ def _imagenet(folder: Path, place: Path) -> None:
         if len(found[name]) != count:
             raise DataError(f"{source / name}: has {len(found[name]):,} images, but ILSVRC 2012 has {count:,} there.")
     if found["train"].classes != found["val"].classes:
-        raise DataError(f"{source}: train and val have other folders of classes. Name those of val as those of train.")
+        raise DataError(
+            f"{source}: train and val have different class folders. Rename the folders in val to match train."
+        )
     for split, name in (("train", "train"), ("test", "val")):
         files = found[name]
         images = _new_array(place, split, (len(files), side, side, 3))

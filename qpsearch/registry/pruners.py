@@ -1,4 +1,4 @@
-"""The pruners that a space file may name: who stops weak trials early."""
+"""The pruners that a space file may name; a pruner stops weak trials early."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -41,7 +41,7 @@ def _hyperband(epochs: int) -> "BasePruner":
     return HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=3)
 
 
-# Built for the most epochs that a trial of the study can have; "auto" would be state of one process.
+# Built for the largest number of epochs of the study; Optuna's "auto" would depend on one process's state.
 PRUNERS: Final[dict[PrunerKind, Callable[[int], "BasePruner"]]] = {
     PrunerKind.NONE: _none,
     PrunerKind.MEDIAN: _median,

@@ -1,4 +1,4 @@
-"""The samplers that a space file may name: who proposes configurations."""
+"""The samplers that a space file may name; a sampler proposes configurations."""
 
 import contextlib
 import math
@@ -30,8 +30,8 @@ class Sampler:
 
     Attributes:
         build: Makes Optuna's sampler from a seed.
-        startup: The first trial that it proposes by what it has learnt; those before are drawn at random, and near the
-            expert's priors.
+        startup: Number of the first trial that the sampler proposes from results; earlier trials are drawn at random,
+            and near the expert's priors.
     """
 
     build: Callable[[int], "BaseSampler"]
@@ -40,7 +40,7 @@ class Sampler:
 
 @contextlib.contextmanager
 def _experimental_on_purpose() -> Iterator[None]:
-    """Silence what Optuna says of arguments that may change; filters are of the whole process: one thread at a time."""
+    """Silence Optuna's warning about experimental arguments; filters are global, so one thread at a time."""
     from optuna.exceptions import ExperimentalWarning
 
     with _WARNINGS, warnings.catch_warnings():
@@ -72,5 +72,5 @@ SAMPLERS: Final[dict[SamplerKind, Sampler]] = {
     SamplerKind.TPE: Sampler(build=_tpe, startup=10),
     SamplerKind.RANDOM: Sampler(build=_random, startup=math.inf),
     SamplerKind.GP: Sampler(build=_gp, startup=10),
-    SamplerKind.GRID: Sampler(build=_random, startup=0),  # which the grid leaves nothing to draw
+    SamplerKind.GRID: Sampler(build=_random, startup=0),  # never draws: the grid sets every parameter
 }

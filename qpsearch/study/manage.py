@@ -59,7 +59,7 @@ def rename(database: Database, name: str, new: str) -> None:
         study = find_study(connection, name)
         _refuse_busy(connection, study, name)
         if study_id(connection, new) is not None:
-            raise StudyExists(f"study {new!r} exists. Choose another name, or rename that one first.")
+            raise StudyExists(f"study {new!r} already exists. Choose another name, or rename that study first.")
         connection.execute(update(studies).where(studies.c.study_id == study).values(study_name=new))
 
     database.write(step)
@@ -76,7 +76,7 @@ def delete(database: Database, name: str) -> None:
     def step(connection: Connection) -> CheckpointFolder:
         study = find_study(connection, name)
         facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
-        move_revision(connection, study, facts.uid)  # nobody joins meanwhile
+        move_revision(connection, study, facts.uid)  # no driver can join meanwhile
         _refuse_busy(connection, study, name)
         _delete_rows(connection, study)
         return checkpoints_of(database, facts)
@@ -89,13 +89,13 @@ def delete(database: Database, name: str) -> None:
 def copy(source: Database, name: str, target: Database, new: str) -> None:
     """Copy a study with its trials and checkpoints into another database, or under another name.
 
-    A study that is being run is copied as it stands; what runs at that moment waits in the copy.
+    A study that is being run is copied as it is; a trial that runs at that moment waits in the copy.
 
     Raises:
         StudyNotFound: There is no such study.
         StudyExists: The target has a study of the new name.
     """
-    taken = f"study {new!r} exists in {target.shown}. Give the copy another name: --as NAME."
+    taken = f"study {new!r} already exists in {target.shown}. Give the copy another name: --as NAME."
     uid, now = uuid.uuid4().hex, time.time()
     facts, rows = source.read(lambda c: _read(c, find_study(c, name)))
     root = facts["checkpoint_root"]
@@ -125,7 +125,7 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
 
 
 def _delete_rows(connection: Connection, study: int) -> None:
-    """Delete from Optuna's tables, children first; ours follow by foreign key or trigger."""
+    """Delete from Optuna's tables, children first; rows of our tables go by foreign key or trigger."""
     own = select(trials.c.trial_id).where(trials.c.study_id == study)
     for table in reversed(OPTUNA.sorted_tables):
         if "trial_id" in table.c and table is not trials:
@@ -139,8 +139,8 @@ def _refuse_busy(connection: Connection, study: int, name: str) -> None:
     for holder in lease.standing(connection, study):
         if not holder.expired_on(here):
             raise StudyBusy(
-                f"study {name!r} is being run by {holder.driver}. Stop that first; where that host is gone for good: "
-                f"qpsearch resume {name} --take-over."
+                f"study {name!r} is being run by {holder.driver}. Stop that process first. If that host is gone for "
+                f"good: qpsearch resume {name} --take-over."
             )
 
 

@@ -1,7 +1,7 @@
-"""Making a study, and taking one up again.
+"""Making a study, and resuming one.
 
-``create`` writes the study's rows before anything else happens; ``resume`` ends the leases of drivers that are
-gone, their open attempts with them, and rebuilds from the database alone what a driver has in memory.
+``create`` writes the study's rows before anything else happens; ``resume`` ends the leases and the open attempts of
+drivers that are gone, and rebuilds the state of a driver from the database alone.
 """
 
 import importlib.metadata
@@ -45,23 +45,23 @@ VERSIONED = ("qpsearch", "optuna", "ray", "torch", "torchvision", "numpy", "sqla
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A study that this driver has just taken or joined: everything that a ledger begins with.
+    """A study that this driver has just opened: everything that a ledger needs at its start.
 
     Attributes:
         database: The database; the ledger closes it.
         name: The study's name.
-        study_id: Its id in Optuna's table.
-        uid: What tells it from a later study that gets the same id.
+        study_id: The study's id in Optuna's table.
+        uid: An identifier that tells the study from a later study with the same id.
         lease_id: This driver's lease.
         revision: The study's revision up to which the rest is true.
         space: The space as it was stored.
-        spending: The budget, and what was spent of it.
-        next_number: Of the next trial.
-        replica: What sampler and pruner see.
-        open: Trials that have not ended, run by other drivers or by nobody, by number.
+        spending: The budget, and how much of it was spent.
+        next_number: Number of the next trial.
+        replica: The copy of the study that sampler and pruner see.
+        open: Trials that have not ended, run by other drivers or waiting, by number.
         ended: The other trials.
-        others: Drivers that work on the study.
-        checkpoints: Where the study's checkpoints lie.
+        others: Other drivers that work on the study.
+        checkpoints: The study's checkpoints.
         clock: The time.
     """
 
@@ -104,13 +104,13 @@ def create(
 
     Args:
         database: Opened for writing.
-        space: What is searched; its ``study`` is the name.
+        space: The space to search; its ``study`` is the study's name.
         source: Where the space came from, for the record.
-        artifacts: Folder or URI below which checkpoints go; None for the folder beside an SQLite file.
+        artifacts: Folder or URI for checkpoints; None for the folder beside an SQLite file.
         clock: The time.
 
     Raises:
-        StudyExists: There is a study of that name.
+        StudyExists: A study of that name already exists.
     """
     now, uid = clock.now(), uuid.uuid4().hex
     root = artifacts if artifacts is not None or database.file is not None else default_root(database)
@@ -156,7 +156,7 @@ def insert_facts(
     checkpoint_root: str | None,
     now: float,
 ) -> None:
-    """Write what we keep about a study."""
+    """Write qpsearch's row about a study."""
     budget = space.search.budget
     connection.execute(
         insert(study_facts).values(
@@ -190,23 +190,23 @@ def resume(
     clock: Clock = SYSTEM,
     wait: Callable[[float], None] = lambda left_s: None,
 ) -> Opened:
-    """Take a study up again, or join the drivers that work on it.
+    """Resume a study, or join the drivers that work on it.
 
-    The leases of drivers that are gone are ended, and everything is rebuilt from the database. A driver on
-    another host is joined on PostgreSQL, and taken over from within the lease's length should it be gone; an
-    SQLite file cannot be shared between hosts, so there it is watched until it is known to be gone.
+    The leases of drivers that are gone are ended, and everything is rebuilt from the database. On PostgreSQL, a driver
+    on another host is joined; if it is gone, its trials are taken over within the length of a lease. An SQLite file
+    cannot be shared between hosts, so there a driver on another host is watched until it is known to be gone.
 
     Args:
         database: Opened for writing.
         name: The study's name.
         budget: Makes the new budget from the stored one.
-        take_over: End the leases of all other drivers at once; one that lives stops at its next step.
+        take_over: End the leases of all other drivers at once; a driver that lives stops at its next step.
         clock: The time.
-        wait: Is told the seconds left while a driver on another host is watched for signs of life.
+        wait: Called with the seconds left while a driver on another host is watched for signs of life.
 
     Raises:
         StudyNotFound: There is no such study.
-        StudyBusy: Its driver lives on another host, and the database is an SQLite file.
+        StudyBusy: The study's driver lives on another host, and the database is an SQLite file.
     """
     here, study = Driver.this(), database.read(lambda c: find_study(c, name))
     gone = [
@@ -265,7 +265,7 @@ def find_study(connection: Connection, name: str) -> int:
     """Return the id of a study that qpsearch made.
 
     Raises:
-        StudyNotFound: With the names that there are.
+        StudyNotFound: There is no such study; the message lists the names of the others.
     """
     found = study_id(connection, name)
     query = select(studies.c.study_name, studies.c.study_id).join(
@@ -273,27 +273,29 @@ def find_study(connection: Connection, name: str) -> int:
     )
     known = {row.study_name: row.study_id for row in connection.execute(query)}
     if found is not None and name not in known:
-        raise StudyNotFound(f"study {name!r} was not made by qpsearch: it has no space. Optuna's own tools read it.")
+        raise StudyNotFound(
+            f"study {name!r} was not made by qpsearch: it does not have a space. Use Optuna's own tools."
+        )
     if found is None:
         hint = (
             nearest(name, list(known))
             if known
-            else "There is no study in this database; 'qpsearch run SPACE' makes one."
+            else "This database does not hold a study yet. Make one: qpsearch run SPACE."
         )
         raise StudyNotFound(f"no study {name!r}. {hint}")
     return found
 
 
 def exists_message(name: str) -> str:
-    """Say what to do where a study exists."""
-    return f"study {name!r} exists. Go on with it: qpsearch resume {name}. Or start another: --study NAME."
+    """Say that a study exists, and what to do."""
+    return f"study {name!r} already exists. Continue it: qpsearch resume {name}. Or start another study: --study NAME."
 
 
 def stored_space(facts: Row[Any], name: str) -> Space:
     """Return the space that a study was made from, with the study's own name, seed, budget and resources.
 
     Raises:
-        SpaceError: It names a block of the user's own that is not known here, or not as it was.
+        SpaceError: The space names a custom block that is not registered here, or has changed since.
     """
     try:
         space = parse_space(facts.space_text, f"study {name}", strict=False)  # the file may have changed since
@@ -332,7 +334,7 @@ def _is_gone(
     wait: Callable[[float], None],
     clock: Clock,
 ) -> bool:
-    """Tell whether a lease's holder is gone; raise StudyBusy where it lives and cannot be joined."""
+    """Return whether a lease's holder is gone; raise StudyBusy where it lives and cannot be joined."""
     gone = holder.expired_on(here)
     if gone is not None or database.file is None:
         return bool(gone)
@@ -344,7 +346,7 @@ def _is_gone(
     if not lease.wait_until_silent(beat, lease_s=lease.LEASE_S, clock=clock, tell=wait):
         raise StudyBusy(
             f"study {name!r} is being run by {holder.driver}. An SQLite file cannot be shared between hosts: "
-            "wait for it, stop that process first, or keep the study in PostgreSQL."
+            "wait for that process, stop it, or keep the study in PostgreSQL."
         )
     return True
 
@@ -383,7 +385,7 @@ def _replica(space: Space, first_name: str) -> Replica:
 def _tidy(
     connection: Connection, study: int, ended: tuple[FrozenTrial, ...], objective: Objective, folder: CheckpointFolder
 ) -> None:
-    """Do for the ended trials of drivers that died what they may not have come to: remove what is not kept."""
+    """Remove unneeded checkpoints of ended trials, where a driver died before it could."""
     of_dead = (
         select(attempts.c.trial_id)
         .join(leases, leases.c.lease_id == attempts.c.lease_id)

@@ -1,4 +1,4 @@
-"""Writing a study as a plain Optuna study, without our tables."""
+"""Writing a study as a plain Optuna study, without the tables of qpsearch."""
 
 from pathlib import Path
 
@@ -11,15 +11,15 @@ from qpsearch.study.storage.database import Database
 
 
 def export_optuna(database: Database, name: str, folder: Path) -> Path:
-    """Copy a study into a new SQLite file that any Optuna opens; return the file.
+    """Copy a study into a new SQLite file that Optuna can open; return the file.
 
     Raises:
-        StudyExists: The file is there already.
+        StudyExists: The file already exists.
         StudyNotFound: There is no such study.
     """
     path = folder / f"{name}.db"
     if path.exists():
-        raise StudyExists(f"{path}: exists, and nothing is overwritten. --output names another folder.")
+        raise StudyExists(f"{path}: already exists and is not overwritten. Choose another folder: --output FOLDER.")
     database.read(lambda c: find_study(c, name))
     folder.mkdir(parents=True, exist_ok=True)
 

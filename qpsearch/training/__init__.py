@@ -1,4 +1,4 @@
-"""Data, recipe and loop: trains what ``qpsearch.models`` builds. Needs torch; knows nothing of studies."""
+"""Data, recipe and loop: trains the networks that ``qpsearch.models`` builds. Needs torch; does not know studies."""
 
 from qpsearch.training.loop import train
 

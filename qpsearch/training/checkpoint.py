@@ -1,7 +1,7 @@
-"""Checkpoints: whole or absent, never half written, and known by their content.
+"""Checkpoints: whole or absent, never half written, and verified by a hash of their content.
 
-A file holds what cannot be computed again: weights, optimiser state, the epoch. Random state is not in
-it, since every epoch's generator is a function of the run's seed and the epoch.
+A file holds weights, optimiser state and the epoch. It does not hold random state, since every epoch's generator is a
+function of the run's seed and the epoch.
 """
 
 import io
@@ -37,10 +37,10 @@ def serialise(epoch: int, model: nn.Module, optimizer: torch.optim.Optimizer, sc
 
 
 def newest(folder: str | None, names: Iterable[str], device: torch.device) -> Checkpoint | None:
-    """Load the first sound one of several checkpoints; None where there is none (the run starts over).
+    """Load the first undamaged one of several checkpoints; None where all are unusable (the run starts over).
 
     Raises:
-        ArtifactError: The store is away.
+        ArtifactError: The store cannot be reached.
     """
     for name, content in read_sound(open_artifacts(folder), names) if folder is not None else ():
         try:

@@ -1,9 +1,9 @@
 """Data sets as arrays, split the same way every time.
 
 An archive is ``FOLDER/NAME.npz`` with train_images, test_images (N, H, W, C) uint8 and train_labels,
-test_labels (N,); ``prepare.py`` makes it. Sets that are too large for memory lie in a folder ``FOLDER/NAME`` of .npy
-files instead, which are mapped, and fetched by the batch. The validation split is a function of the data set and its
-size alone, never of a trial's seed: all trials of all studies are steered by the same images.
+test_labels (N,); ``prepare.py`` makes it. Sets that are too large for memory are a folder ``FOLDER/NAME`` of .npy
+files instead, which are memory-mapped and read batch by batch. The validation split is a function of the data set and
+the split's size alone, never of a trial's seed: all trials of all studies are validated on the same images.
 """
 
 import zipfile
@@ -41,14 +41,14 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class MappedSplit:
-    """A split whose images stay on disk: ``rows`` of a mapped array (N, H, W, C); labels (n,) int64 on the device."""
+    """A split whose images stay on disk: ``rows`` of a mapped array (N, H, W, C); labels (n,) int64 on a device."""
 
     mapped: Array
     rows: npt.NDArray[np.int64]
     labels: Tensor
 
     def batch(self, index: Tensor) -> Split:
-        """Read the images at an index on the CPU; return them, and their labels, on the device of the labels."""
+        """Read the images at an index on the CPU; return images and labels on the device of the labels."""
         wanted = self.rows[index.numpy()]
         order = np.argsort(wanted)  # disks read forwards
         images = np.empty((len(wanted), *self.mapped.shape[1:]), np.uint8)
@@ -68,10 +68,10 @@ def archive_of(name: DatasetName, folder: Path) -> Path:
 
 @lru_cache(maxsize=1)
 def load_arrays(name: DatasetName, folder: Path | None) -> Arrays:
-    """Load a prepared data set; a worker that trains trial after trial reads it once.
+    """Load a prepared data set; a worker that trains trial after trial reads it only once.
 
     Raises:
-        DataError: There is no readable archive of it in the folder.
+        DataError: The folder does not hold a readable archive of the data set.
     """
     facts = DATASETS[name]
     if facts.bundled and facts.read is not None:
@@ -89,7 +89,7 @@ def load_arrays(name: DatasetName, folder: Path | None) -> Arrays:
 
 
 def train_and_validation(data: Data, folder: Path | None, device: torch.device) -> tuple[Images, Images]:
-    """Load and split: the training images less ``data.validation`` of them, stratified by label; and those."""
+    """Load the training images and hold out ``data.validation`` of them, stratified by label; return both parts."""
     arrays = load_arrays(data.dataset, folder)
     kept, held = train_test_split(
         np.arange(len(arrays.train_labels)),
@@ -104,7 +104,7 @@ def train_and_validation(data: Data, folder: Path | None, device: torch.device) 
 
 
 def test_images(name: DatasetName, folder: Path | None, device: torch.device) -> Images:
-    """Load the test split: for the last word about a network that is chosen, never for choosing."""
+    """Load the test split, which measures a chosen network and never takes part in choosing it."""
     arrays = load_arrays(name, folder)
     return _split(arrays.test_images, arrays.test_labels, np.arange(len(arrays.test_labels)), device)
 

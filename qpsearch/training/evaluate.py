@@ -16,12 +16,12 @@ PIXELS = BATCH * 32 * 32  # fewer, where they are larger
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a split says about a network.
+    """The results of a network on a split.
 
     Attributes:
         loss: Mean cross entropy; None where some image's logits are not finite.
-        accuracy: Share of images classified rightly, in [0, 1]; an image with such logits counts as wrong.
-        nonfinite: Number of such images.
+        accuracy: Share of images classified correctly, in [0, 1]; an image with non-finite logits counts as wrong.
+        nonfinite: Number of images with non-finite logits.
     """
 
     loss: float | None
@@ -36,9 +36,9 @@ def evaluate(model: nn.Module, split: Images, dataset: DatasetName, noise: float
     Args:
         model: Maps images to logits.
         split: Images and labels.
-        dataset: Theirs.
+        dataset: The data set of the split.
         noise: Level of Poisson noise on the images; see ``poisson``.
-        seed: Of the noise.
+        seed: Seed of the noise.
     """
     generator = torch.Generator().manual_seed(seed)
     was_training = model.training
@@ -62,16 +62,17 @@ def evaluate(model: nn.Module, split: Images, dataset: DatasetName, noise: float
 
 
 def poisson(images: Tensor, dataset: DatasetName, level: float, generator: torch.Generator) -> Tensor:
-    """Return images as a camera that counts few photons sees them (rule P20; the paper's own levels are not known).
+    """Return images with Poisson noise, as from a camera that counts few photons (rule P20).
 
-    A pixel of brightness x in [0, 1] becomes ``level * Poisson(x / level)``: its mean is x and its variance ``level *
-    x``, so that white has a deviation of 0.1 at a level of 0.01. It is not cut off at 1.
+    The paper does not give its levels. A pixel of brightness x in [0, 1] becomes ``level * Poisson(x / level)``: its
+    mean is x and its variance ``level * x``, so that white has a standard deviation of 0.1 at a level of 0.01. Values
+    above 1 are kept.
 
     Args:
         images: (N, C, H, W), uint8.
         dataset: Gives the pixel value of white.
-        level: Above 0.
-        generator: On the CPU, so that the noise is the same on every device.
+        level: A number above 0.
+        generator: A generator on the CPU, so that the noise is the same on every device.
     """
     peak = DATASETS[dataset].peak
     counts = torch.poisson(images.cpu().double() / (peak * level), generator=generator)

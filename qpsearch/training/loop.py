@@ -45,14 +45,14 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     """Train one run of a configuration and report each epoch.
 
     On a CPU, a run continued from a checkpoint repeats the uninterrupted one bit for bit, given the same
-    number of threads and the same memory format. Memory is given back when the generator closes.
+    number of threads and the same memory format. Memory is freed when the generator closes.
 
     Raises:
         TrainingDiverged: The mean training loss of an epoch is not finite, or over 1000 times the loss
             of guessing. Non-finite logits in evaluation do not end a run.
-        OutOfMemory: The device's memory does not suffice, or the run's share of it.
+        OutOfMemory: The run needs more than the device's memory, or more than the run's share of that memory.
         ArtifactError: A checkpoint cannot be written.
-        DataError: The data set is not there.
+        DataError: The data set is missing or damaged.
 
     Example:
         >>> import qpsearch
@@ -71,19 +71,19 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
 
 
 def peak_of_steps(config: TrialConfig, run: RunSettings, steps: int = 3) -> tuple[int, int]:
-    """Train a few steps and evaluate; return the bytes that the GPU's allocator held at most, and all that it has."""
+    """Train a few steps and evaluate; return the peak bytes of the GPU's allocator, and the GPU's whole memory."""
     device = _prepared(run)
     _Trainer(config, run).steps(steps)
     return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
 
 
 def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.0) -> float:
-    """Estimate how long an epoch takes, from a few batches of noise in the place of images; no data set is read.
+    """Estimate how long an epoch takes, from a few batches of noise instead of images; the data set is not read.
 
-    Where a batch of large images would take more than a gigabyte of activations, a part of it is timed instead.
+    Where the activations of a batch of large images would take more than a gigabyte, a smaller batch is timed.
 
     Args:
-        config: What would be trained.
+        config: The configuration to estimate.
         run: Device, threads and memory format.
         within_s: About how long to measure; a single batch may take longer.
     """
@@ -99,7 +99,7 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
     trainer = _Trainer(config, run, (noise, noise))
 
     def timed(work: Callable[[], object], images: int) -> float:
-        """Return the median seconds of an image; the first run warms up, unless it has taken its time already."""
+        """Return the median seconds for an image, without the first run, which warms up, unless it is the only one."""
         taken: list[float] = []
         while sum(taken) < within_s / 2 and len(taken) < 20:
             began = time.perf_counter()
@@ -116,7 +116,7 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
 
 
 def batches_of(order: Tensor, size: int) -> list[Tensor]:
-    """Cut an epoch's order into batches; a last image on its own, which has no variance, joins the batch before."""
+    """Cut an epoch's order into batches; a single last image, whose variance is undefined, joins the last batch."""
     batches = list(torch.split(order, size))
     if len(batches) > 1 and len(batches[-1]) == 1 < size:
         batches[-2:] = [torch.cat(batches[-2:])]
@@ -124,14 +124,14 @@ def batches_of(order: Tensor, size: int) -> list[Tensor]:
 
 
 def _prepared(run: RunSettings) -> torch.device:
-    """Set what holds for a whole process; return the run's device."""
+    """Set threads and memory for the whole process; return the run's device."""
     torch.set_num_threads(run.threads)
     reuse_freed_memory()
     return torch.device(run.device)
 
 
 class _Trainer:
-    """The state of one run: network, optimiser, data, and how far it got."""
+    """The state of one run: network, optimiser, data, and the epochs done."""
 
     def __init__(self, config: TrialConfig, run: RunSettings, splits: tuple[Images, Images] | None = None) -> None:
         self._config, self._recipe, self._run = config, config.recipe, run
@@ -228,7 +228,7 @@ class _Trainer:
         return name
 
     def _restore(self) -> int:
-        """Load the newest usable checkpoint; return the epochs that it has behind it."""
+        """Load the newest usable checkpoint; return the number of epochs that it was trained for."""
         found = checkpoint.newest(self._run.checkpoint_folder, self._run.resume_from, self._device)
         if found is None:
             return 0

@@ -1,7 +1,7 @@
-"""Timing of configurations in a process of its own, so that whoever asks need not load torch.
+"""Timing of configurations in a separate process, so that the caller need not load torch.
 
 ``python -m qpsearch.training.measure SETTINGS`` reads configurations, one JSON document a line, and writes
-the seconds that an epoch of each would take, a line each; ``null`` where memory does not suffice.
+the seconds that an epoch of each would take, a line each; ``null`` where there is not enough memory.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Memory of a run: how much it may take, how much it took, what it keeps between its steps."""
+"""Memory of a run: how much it may use, how much it used, and what it keeps between steps."""
 
 import contextlib
 import ctypes
@@ -27,15 +27,15 @@ MOST_BYTES: Final = 2**31 - 1
 def reuse_freed_memory() -> None:
     """Let the process keep the memory that its tensors free, for the next step's tensors.
 
-    Left alone, glibc hands much of it back to the kernel in each step, and the kernel clears every page anew: up to a
-    fifth of a step's time on a CPU. Another C library is left as it is.
+    By default, glibc gives much of that memory back to the kernel in each step, and the kernel clears every page again:
+    up to a fifth of a step's time on a CPU. Other C libraries are left as they are.
     """
     _call_libc("mallopt", M_TRIM_THRESHOLD, MOST_BYTES)
     _call_libc("mallopt", M_MMAP_MAX, 0)  # else a large tensor has pages of its own, which go back with it
 
 
 def give_memory_back(device: torch.device) -> None:
-    """Return what nothing refers to any more: to the kernel, and the GPU's to the GPU."""
+    """Free memory that is no longer used: to the kernel, and GPU memory to the GPU."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -49,7 +49,7 @@ def limit_gpu_memory(device: torch.device, share: float) -> None:
 
 
 def memory_fraction(share: float, total_bytes: int) -> float:
-    """Return the share of a GPU that tensors may take: a trial's share less what its process takes beside them."""
+    """Return the share of a GPU that tensors may take: the trial's share less the memory of its CUDA context."""
     return 1.0 if share >= 1 else max(share - CUDA_CONTEXT_BYTES / total_bytes, 0.01)
 
 
@@ -63,7 +63,7 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 @contextlib.contextmanager
 def out_of_memory_named() -> Iterator[None]:
-    """Turn the several ways in which torch says that memory ran out into one error."""
+    """Turn torch's several errors for lack of memory into ``OutOfMemory``."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -75,7 +75,7 @@ def out_of_memory_named() -> Iterator[None]:
 
 
 def _call_libc(name: str, *arguments: int) -> None:
-    """Call a function of the C library, if this one has it."""
+    """Call a function of the C library, if it exists there."""
     function = getattr(ctypes.CDLL(None), name, None)
     if function is not None:
         function(*arguments)

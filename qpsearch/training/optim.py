@@ -8,7 +8,7 @@ from torch import nn
 from qpsearch.architecture.config import AdamW, Recipe, Sgd
 from qpsearch.vocabulary import ScheduleKind
 
-# From which share of the epochs on which factor holds: PURe's drops (rule P18), those of the quotient authors (Q18).
+# (share of the epochs, factor from there on): PURe's drops (rule P18), and the quotient authors' (rule Q18).
 DROPS = {
     ScheduleKind.STEP: ((3 / 4, 0.01), (1 / 2, 0.1)),
     ScheduleKind.STEP_92_136: ((136 / 182, 0.01), (92 / 182, 0.1)),
@@ -16,11 +16,11 @@ DROPS = {
 
 
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Build the recipe's optimiser over all parameters; weight decay spares none, as in both papers.
+    """Build the recipe's optimiser over all parameters; weight decay applies to all of them, as in both papers.
 
-    All parameters at once (``foreach``), which takes two thirds of the time in a network of many small ones. Not
-    ``fused``: its SGD keeps uninitialised momentum when float16 skips the first step, and stops at parameters without
-    gradients.
+    ``foreach`` updates all parameters at once, which takes two thirds of the time in a network of many small
+    parameters. ``fused`` is not used: its SGD keeps uninitialised momentum when float16 skips the first step, and stops
+    at parameters without gradients.
     """
     match recipe.optimizer:
         case Sgd(lr=lr, momentum=momentum, weight_decay=weight_decay):
@@ -32,11 +32,11 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def lr_at(recipe: Recipe, progress: float) -> float:
     """Return the learning rate after a share of all steps.
 
-    A function of progress alone, so that a continued run needs no scheduler state.
+    It is a function of progress alone, so that a continued run does not need a scheduler's state.
 
     Args:
         recipe: Gives the peak and the schedule.
-        progress: Steps done of steps in all, in [0, 1).
+        progress: Share of all steps that are done, in [0, 1).
     """
     peak = recipe.optimizer.lr
     match recipe.schedule:

@@ -20,12 +20,12 @@ from qpsearch.training.data import KEYS, UNREADABLE, archive_of
 
 
 def prepare(name: DatasetName, folder: Path) -> None:
-    """See to it that a data set can be loaded: download, verify, decode and archive what is missing.
+    """Make sure that a data set can be loaded: download, verify, decode and archive what is missing.
 
     Any number of processes of one machine may call this at once; one of them works, the others wait.
 
     Raises:
-        DataError: It cannot be fetched, or its archive cannot be read.
+        DataError: The data set cannot be fetched, or its archive cannot be read.
     """
     if DATASETS[name].bundled:
         return
@@ -37,8 +37,8 @@ def prepare(name: DatasetName, folder: Path) -> None:
                 _fetch(name, folder, place)
     except (URLError, RuntimeError) as error:
         raise DataError(
-            f"{name}: cannot be downloaded into {folder} ({error}). Connect this machine, "
-            f"or put an archive {place.name} there."
+            f"{name}: cannot be downloaded into {folder} ({error}). Connect this machine to the internet, "
+            f"or put {place.name} there."
         ) from None
     except OSError as error:
         raise DataError(
@@ -51,7 +51,7 @@ def check_archive(place: Path, name: DatasetName) -> None:
     """Read the headers of an archive or a folder of arrays and compare them with the data set's facts.
 
     Raises:
-        DataError: It is not that data set.
+        DataError: The archive does not hold that data set.
     """
     facts = DATASETS[name]
     side = facts.stored_size or facts.size
@@ -68,7 +68,7 @@ def check_archive(place: Path, name: DatasetName) -> None:
         raise DataError(f"{place}: is not a readable archive ({error}). Delete it to fetch the data again.") from None
     for key, shape in expected.items():
         if found[key] != shape:
-            raise DataError(f"{place}: {key} has shape {found[key]}, but {name} has {shape}. Wrong folder or file?")
+            raise DataError(f"{place}: {key} has shape {found[key]}, but {name} needs {shape}. Wrong folder or file?")
 
 
 def _fetch(name: DatasetName, folder: Path, place: Path) -> None:
@@ -76,7 +76,7 @@ def _fetch(name: DatasetName, folder: Path, place: Path) -> None:
     if facts.read is not None:
         _archive(facts.read(folder), place)
     if facts.write is not None:
-        partial = place.with_suffix(".partial")  # it takes its name when it is whole
+        partial = place.with_suffix(".partial")  # renamed when it is complete
         partial.mkdir(exist_ok=True)
         try:
             facts.write(folder, partial)
@@ -110,7 +110,7 @@ def _shape(arrays: np.lib.npyio.NpzFile, key: str) -> tuple[int, ...]:
 
 
 def main(arguments: list[str]) -> int:
-    """Prepare one data set; print what is wrong, if anything, and return the exit code."""
+    """Prepare one data set; print an error message, if any, and return the exit code."""
     try:
         prepare(DatasetName(arguments[0]), Path(arguments[1]))
     except DataError as error:

@@ -1,4 +1,4 @@
-"""The last word about a trained network: its accuracy on the test split, clean and under noise."""
+"""The test accuracy of a trained network, clean and under noise."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,16 +19,16 @@ def test_run(
     """Evaluate a trained run on the test split, at each level of Poisson noise (0 for none).
 
     Args:
-        config: What was trained.
-        folder: Of its checkpoints, a path or URI.
-        name: The checkpoint.
-        data_folder: Of the data sets.
-        levels: See ``qpsearch.training.evaluate.poisson``.
+        config: The configuration that was trained.
+        folder: Folder of its checkpoints, a path or URI.
+        name: Name of the checkpoint.
+        data_folder: Folder of the data sets.
+        levels: Noise levels; see ``qpsearch.training.evaluate.poisson``.
         device: ``cpu`` or ``cuda``.
 
     Raises:
-        ArtifactError: The checkpoint is gone or damaged.
-        DataError: The data set is not there.
+        ArtifactError: The checkpoint is missing or damaged.
+        DataError: The data set is missing or damaged.
     """
     model = load_trained(config, folder, name, device)
     images = test_images(config.data.dataset, data_folder, torch.device(device))
@@ -40,12 +40,12 @@ def load_trained(config: TrialConfig, folder: str, name: str, device: str) -> Re
     place = torch.device(device)
     found = checkpoint.newest(folder, [name], place)
     if found is None:
-        raise ArtifactError(f"{folder}/{name}: is gone or damaged, so its trial cannot be evaluated.")
+        raise ArtifactError(f"{folder}/{name}: is missing or damaged, so its trial cannot be evaluated.")
     model = build_model(config.network, 0).to(place)
     try:
         model.load_state_dict(found.model)
     except RuntimeError:
         blocks = ", ".join(sorted({str(stage.block) for stage in config.network.stages}))
-        other = f"{folder}/{name}: holds other weights than its network has now."
-        raise ArtifactError(f"{other} One of its blocks has changed since: {blocks}.") from None
+        other = f"{folder}/{name}: does not fit its network."
+        raise ArtifactError(f"{other} The code of one of its blocks has changed since: {blocks}.") from None
     return model.eval()

@@ -186,7 +186,7 @@ def test_too_few_trials_are_refused_with_the_way_out() -> None:
 
 def test_a_study_that_searches_nothing_is_said_so() -> None:
     trials = [create_trial(state=TrialState.COMPLETE, value=0.5 + index / 100) for index in range(9)]
-    with pytest.raises(UserError, match="study 's' searches nothing"):
+    with pytest.raises(UserError, match="study 's' does not search anything"):
         importance(trials, ACCURACY, study="s")
 
 
@@ -216,7 +216,7 @@ def test_a_branch_with_few_trials_is_left_out_by_name() -> None:
         trial for trial in planted(60, 1) if "clip" in trial.params
     ][:3]
     table = importance(trials, ACCURACY, study="s")
-    assert "clip: active in 3 complete trials, fewer than 8" in table.left_out
+    assert "clip: active in only 3 complete trials; at least 8 are needed" in table.left_out
 
 
 def test_the_figure_shows_every_row_of_the_table() -> None:

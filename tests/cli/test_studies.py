@@ -123,7 +123,7 @@ def test_an_exported_study_is_plain_optunas_and_can_be_imported_again(folder: Pa
     assert [(t.number, t.state.name, t.value) for t in study.get_trials()] == [row[:3] for row in before]
     release(storage)
     again = qpsearch(folder, "export", "scripted", "--format", "optuna")
-    assert (again.returncode, "exists, and nothing is overwritten" in again.stderr) == (2, True)
+    assert (again.returncode, "already exists and is not overwritten" in again.stderr) == (2, True)
     done = qpsearch(folder, "import", "s.yaml", "--from", f"sqlite:///{path}", "--name", "scripted", "--study", "back")
     assert done.returncode == 0, done.stderr
     assert "9 trials taken over; go on with: qpsearch resume back" in done.stdout
@@ -148,7 +148,7 @@ def test_a_foreign_study_is_matched_by_name_or_refused_with_the_reason(tmp_path:
     arguments = ["import", "s.yaml", "--from", "sqlite:///foreign.db", "--name", "mine"]
     refused = qpsearch(tmp_path, *arguments)
     assert refused.returncode == 2
-    assert "trial 0 does not fit the space: the draw has no value for training.optimizer.sgd.lr" in refused.stderr
+    assert "trial 0 does not fit the space: no value for training.optimizer.sgd.lr" in refused.stderr
     assert "Names can be matched with --map THEIRS=OURS" in refused.stderr
     done = qpsearch(tmp_path, *arguments, "--map", "learning_rate=training.optimizer.sgd.lr")
     assert done.returncode == 0, done.stderr

@@ -335,7 +335,9 @@ def test_infeasible_draws_are_stored_apart_and_do_not_count(url: str) -> None:
     apart = rows(url, "SELECT number, reason FROM qpsearch_infeasible")
     assert len(records(url)) == 8
     assert apart
-    assert all("narrows, which a padded shortcut cannot (from 8 to 4" in reason for _, reason in apart)
+    assert all(
+        "is narrower than its input, but shortcut: pad can only widen (from 8 to 4" in reason for _, reason in apart
+    )
     assert not [config for config in configs if '"shortcut":"pad"' in config and '"width":4' in config]
 
 
@@ -343,7 +345,7 @@ def test_a_space_in_which_nothing_fits_is_said_so(url: str) -> None:
     source = space_text(Behaviour.IMPROVES).replace("{width: 4, depth", "{width: 2, shortcut: pad, depth")
     with (
         new_ledger(url, parse_space(source)) as ledger,
-        pytest.raises(UserError, match=r"none of 5300 draws may be trained\. Refused by: stage 0 narrows"),
+        pytest.raises(UserError, match=r"none of 5300 draws can be trained\. Refused by: stage 0 is narrower"),
     ):
         ledger.ask()
     assert rows(url, "SELECT * FROM trials") == []

@@ -182,7 +182,8 @@ def test_a_study_that_exists_is_never_overwritten(url: str, space: Space) -> Non
     before = rows(url, "SELECT * FROM trials")
     database = Database.create(url)
     with pytest.raises(
-        StudyExists, match=r"study 'scripted' exists\. Go on with it: qpsearch resume scripted\. Or .* --study NAME"
+        StudyExists,
+        match=r"study 'scripted' already exists\. Continue it: qpsearch resume scripted\. Or .* --study NAME",
     ):
         opening.create(database, space, source="again")
     database.close()

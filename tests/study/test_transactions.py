@@ -85,7 +85,7 @@ def test_a_database_that_stays_away_ends_the_driver_and_nothing_is_lost(
 
 
 def test_a_study_that_was_deleted_under_its_driver_stops_it(url: str, space: Space) -> None:
-    with pytest.raises(Superseded, match="or it was deleted"), new_ledger(url, space) as ledger:
+    with pytest.raises(Superseded, match="or the study was deleted"), new_ledger(url, space) as ledger:
         ledger.ask()
         ledger._database.with_optuna(lambda storage: storage.delete_study(ledger._study_id))
         ledger.report(0, 1, progress(1, 0.5))

@@ -138,7 +138,7 @@ def test_a_download_with_another_checksum_is_refused(
 
 def test_an_unreachable_server_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
-    with pytest.raises(DataError, match=r"cifar10: cannot be downloaded into .*put an archive cifar10\.npz there"):
+    with pytest.raises(DataError, match=r"cifar10: cannot be downloaded into .*put cifar10\.npz there"):
         prepare.prepare(DatasetName.CIFAR10, tmp_path)
 
 
@@ -208,7 +208,7 @@ def test_galaxy10_is_fetched_verified_split_and_mapped(
 def test_imagenet_is_read_from_the_users_own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smaller(monkeypatch, DatasetName.IMAGENET, size=16, stored_size=20, train_images=8, test_images=4, classes=2)
     monkeypatch.setattr(datasets, "LOADERS", 0)
-    with pytest.raises(DataError, match=r"its terms forbid it\. Put ILSVRC 2012 .*imagenet-jpeg/train and "):
+    with pytest.raises(DataError, match=r"its terms forbid that\. Put ILSVRC 2012 .*imagenet-jpeg/train and "):
         prepare.prepare(DatasetName.IMAGENET, tmp_path)
     assert not list(tmp_path.glob("*.partial"))
     for split, count in (("train", 4), ("val", 2)):

@@ -1,4 +1,4 @@
-"""What a study has spent of its budget, over all its drivers and restarts."""
+"""How much of its budget a study has spent, over all its drivers and restarts."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Interval = tuple[float, float]
 
 
 class Spending:
-    """Epochs, wall time and GPU time of a study, as far as this driver has followed it.
+    """Epochs, wall time and GPU time of a study, as far as this driver knows.
 
     Args:
         connection: To the database.
@@ -24,7 +24,7 @@ class Spending:
         self.follow(connection)
 
     def follow(self, connection: Connection) -> None:
-        """Read everything again, since others have written."""
+        """Read everything again, since other drivers have written."""
         self.budget = read_budget(connection, self._study_id)
         self._epochs = count_epochs(connection, self._study_id)
         self._gpu_s = gpu_seconds(connection, self._study_id, but_running_under=self._lease_id)
@@ -37,15 +37,15 @@ class Spending:
         self._epochs += 1
 
     def add_attempt(self, gpu_s: float) -> None:
-        """Count an attempt of this driver's that has ended."""
+        """Count an attempt of this driver that has ended."""
         self._gpu_s += gpu_s
 
     def over(self, held_s: float, running_gpu_s: float) -> str | None:
-        """Say which bound is met, but for that on trials; None where none is.
+        """Say which bound, other than the number of trials, is reached; None where no bound is.
 
         Args:
             held_s: How long this driver has held its lease.
-            running_gpu_s: GPU seconds of the attempts that it runs.
+            running_gpu_s: GPU seconds of the attempts that this driver runs.
         """
         budget = self.budget
         if budget.epochs is not None and self._epochs >= budget.epochs:

@@ -1,4 +1,4 @@
-"""The time of a driver, in one place, so that whoever tests can tell it."""
+"""The time of a driver, in one place, so that tests can replace it."""
 
 import time
 from collections.abc import Callable
@@ -11,8 +11,8 @@ class Clock:
     """Two times and how to wait.
 
     Attributes:
-        now: Unix seconds, stored for people to read; a clock that jumps changes no decision.
-        monotonic: Seconds from an unknown beginning, which only grow; they alone decide.
+        now: Unix seconds, stored for people to read; decisions do not depend on them, since a clock may jump.
+        monotonic: Seconds from an unknown beginning, which only grow; decisions depend only on these.
         sleep: Waits for so many seconds.
     """
 

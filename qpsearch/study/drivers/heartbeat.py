@@ -10,11 +10,11 @@ from qpsearch.study.storage.database import Database
 
 
 class Heartbeat:
-    """A thread that moves the lease's counter, also while the driver waits for hours, and reads the others'.
+    """A thread that moves the lease's counter, also while the driver waits for hours, and reads the other counters.
 
-    A driver on this host whose process is gone is gone at once. Any other is gone when its counter has
-    stood still for a lease's length of this thread's own monotonic time, during which the database could be
-    read; so neither a jump of a clock nor an outage of the database makes a driver look dead.
+    A driver on this host counts as gone as soon as its process is gone. Any other driver counts as gone when its
+    counter has stood still for a lease's length of this thread's own monotonic time, during which the database could
+    be read; so neither a jump of a clock nor an outage of the database makes a driver look dead.
     """
 
     def __init__(self, database: Database, study_id: int, uid: str, lease_id: int, clock: Clock) -> None:
@@ -39,7 +39,7 @@ class Heartbeat:
         return list(self._gone.values())
 
     def check(self) -> None:
-        """Raise what has ended the thread: no driver may work on when nobody sees that it lives."""
+        """Raise the error that ended the thread: a driver must not continue when others cannot see that it lives."""
         if self._ended is not None:
             raise self._ended
 
@@ -49,11 +49,11 @@ class Heartbeat:
         return seen is not None and seen[2] > since and not seen[3].expired_on(self._here)
 
     def start(self) -> None:
-        """Begin to beat, four times a lease."""
+        """Start the thread, which moves the counter four times in a lease's length."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, and wait until the last beat is through."""
+        """Stop, and wait for the last write."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -64,7 +64,7 @@ class Heartbeat:
                 self._database.write(lambda connection: lease.hold(connection, self._lease_id, self._uid, self.seconds))
                 self._look(self._database.read(lambda connection: lease.standing(connection, self._study_id)))
             except StorageError:
-                self._seen = {}  # while nobody could write, nobody's silence means anything
+                self._seen = {}  # during an outage, a counter that stands still means nothing
             except BaseException as error:  # Superseded, or a fault; kept for the driver's own thread
                 self._ended = error
                 return

@@ -1,8 +1,8 @@
-"""Leases: which driver may write to a study, and how another one finds out that it is gone.
+"""Leases: which driver may write to a study, and how other drivers find out that it is gone.
 
 A driver is a process on a host: host name, boot and process namespace, process id and its start time. On
-the same host a dead driver is known at once; on another, by a counter that no longer moves, measured by
-the observer's own monotonic clock, so that no two clocks are ever compared.
+the same host, a dead driver is noticed at once. On another host, it is noticed when its counter no longer moves,
+measured by the observer's own monotonic clock, so that clocks of two hosts are never compared.
 """
 
 import os
@@ -57,14 +57,14 @@ class Lease:
     beat: int
 
     def expired_on(self, here: Driver) -> bool | None:
-        """Tell whether the holder is gone: True or False on this host, None where only time can tell."""
+        """Return whether the holder is gone: True or False on this host, None where only waiting can tell."""
         holder = self.driver
         if holder.host != here.host:
             return None
         if holder.boot != here.boot:
             (machine, boot, *_), (own_machine, own_boot, *_) = holder.boot.split(), here.boot.split()
-            # An earlier boot of this machine: gone. Another namespace of this boot, or a machine of the same
-            # name: nothing is known of its processes here.
+            # An earlier boot of this machine: gone. Another namespace of this boot, or another machine of the same
+            # name: this process cannot see the holder.
             return True if machine == own_machine != UNKNOWN and boot != own_boot else None
         try:
             dead = psutil.Process(holder.pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
@@ -74,7 +74,7 @@ class Lease:
 
 
 def _is_hidden(pid: int) -> bool:
-    """Whether a process is there although /proc does not show it: another user's, where that is mounted so."""
+    """Whether a process exists although /proc does not show it, as may happen for another user's process."""
     try:
         os.kill(pid, 0)
     except PermissionError:
@@ -85,7 +85,7 @@ def _is_hidden(pid: int) -> bool:
 
 
 def standing(connection: Connection, study_id: int) -> list[Lease]:
-    """Return the leases of a study that nobody has released or superseded."""
+    """Return the leases of a study that are neither released nor superseded."""
     rows = connection.execute(select(leases).where(leases.c.study_id == study_id, leases.c.state == HELD))
     return [
         Lease(
@@ -117,12 +117,14 @@ def take(connection: Connection, study_id: int, driver: Driver, now: float) -> i
 
 
 class Committed(Exception):
-    """A step is in the database already: its transaction was committed before the connection broke."""
+    """A step is already in the database: its transaction was committed before the connection broke."""
 
 
 def gone() -> Superseded:
-    """Return the error of a driver whose lease, or whole study, is no longer there."""
-    return Superseded("another driver has taken this study over, or it was deleted; this one stops, nothing is lost")
+    """Return the error for a driver whose lease, or whole study, no longer exists."""
+    return Superseded(
+        "another driver has taken over this study, or the study was deleted. This driver stops; nothing is lost"
+    )
 
 
 def hold(connection: Connection, lease_id: int, uid: str, seconds: float) -> None:
@@ -131,8 +133,8 @@ def hold(connection: Connection, lease_id: int, uid: str, seconds: float) -> Non
     Args:
         connection: To the database.
         lease_id: The lease.
-        uid: Its study's; where the study was deleted, another may have got its numbers.
-        seconds: How long it has been held.
+        uid: The uid of the study; after a study is deleted, another study may get its id.
+        seconds: How long the lease has been held.
 
     Raises:
         Superseded: Another driver has taken over.
@@ -164,17 +166,17 @@ def step(connection: Connection, lease_id: int, written: int) -> None:
 
 
 def end(connection: Connection, lease_id: int, state: str, now: float, beat: int | None = None) -> bool:
-    """Release or supersede a lease; one that has ended already stays as it is.
+    """Release or supersede a lease; a lease that has already ended stays as it is.
 
     Args:
         connection: In the caller's transaction.
         lease_id: The lease.
-        state: What it becomes.
+        state: The new state.
         now: Unix seconds.
-        beat: Where given, the lease is ended only if its counter still stands there.
+        beat: If given, the lease is ended only if its counter still has this value.
 
     Returns:
-        Whether it was ended.
+        Whether the lease was ended.
     """
     held = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD)
     if beat is not None:
@@ -183,7 +185,7 @@ def end(connection: Connection, lease_id: int, state: str, now: float, beat: int
 
 
 def release(connection: Connection, lease_id: int, seconds: float, now: float) -> None:
-    """Give a lease back after so many seconds."""
+    """Release a lease that was held for the given seconds."""
     connection.execute(update(leases).where(leases.c.lease_id == lease_id).values(seconds=seconds))
     end(connection, lease_id, RELEASED, now)
 
@@ -203,13 +205,13 @@ def wait_until_silent(
     """Watch another host's driver for one lease.
 
     Args:
-        beat: Reads its counter; None once its lease has ended.
-        lease_s: How long a counter may stand still.
-        clock: The observer's.
-        tell: Is told the seconds that are left.
+        beat: Reads the driver's counter; None once the lease has ended.
+        lease_s: How long the counter may stand still.
+        clock: The observer's clock.
+        tell: Called with the seconds that are left.
 
     Returns:
-        True when it is gone, False when its counter moved.
+        True if the driver is gone, False if its counter moved.
     """
     first, began = beat(), clock.monotonic()
     while (left := began + lease_s - clock.monotonic()) > 0:
@@ -221,7 +223,7 @@ def wait_until_silent(
 
 
 def _boot() -> str:
-    """Return machine, boot and, on Linux, process namespace: containers share a boot, clones a name."""
+    """Return machine, boot and, on Linux, process namespace: containers share a boot, cloned machines a name."""
     machine_file, boot_file = Path("/etc/machine-id"), Path("/proc/sys/kernel/random/boot_id")
     machine = (machine_file.read_text().strip() if machine_file.exists() else "") or UNKNOWN
     if platform.system() == "Linux" and boot_file.exists():
@@ -230,9 +232,9 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> float:
-    """Return what tells a process from a later one of its number; raises psutil.NoSuchProcess.
+    """Return the start time of a process, which tells it from a later one with its id; raises psutil.NoSuchProcess.
 
-    On Linux ticks since the boot, which no change of the clock moves; elsewhere seconds since 1970.
+    On Linux it is in ticks since the boot, which do not depend on the clock; elsewhere in seconds since 1970.
     """
     stat = Path(f"/proc/{pid}/stat")
     try:

@@ -1,4 +1,4 @@
-"""What the other drivers of a study do, as far as this one has followed it: their trials, and who is gone."""
+"""The other drivers of a study, as far as this driver knows: their trials, and which of them are gone."""
 
 from collections.abc import Callable, Collection
 
@@ -22,7 +22,7 @@ class Peers:
     """Open trials of a study that this driver does not run.
 
     Attributes:
-        open: By number: those that other drivers run, and those that wait for any driver to take them.
+        open: By number: trials that other drivers run, and trials that wait for any driver to take them.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Peers:
 
     @property
     def waiting(self) -> list[int]:
-        """Numbers of the trials that nobody runs."""
+        """Numbers of the trials that no driver runs."""
         return sorted(number for number, trial in self.open.items() if trial.holder is None)
 
     @property
@@ -48,12 +48,12 @@ class Peers:
         return {trial.holder for trial in self.open.values() if trial.holder is not None}
 
     def follow(self, connection: Connection, since: int, own: Collection[int]) -> None:
-        """Take in what was written after a revision; what is read is committed, whatever becomes of this transaction.
+        """Read everything that was written after a revision; it stays true even if this transaction is rolled back.
 
         Args:
-            connection: In a transaction that has the study's row, or in one that only reads.
+            connection: In a transaction that holds the study's row, or in one that only reads.
             since: The revision up to which everything is known.
-            own: Numbers of the trials that this driver runs, which only it changes.
+            own: Numbers of the trials that this driver runs, which only this driver changes.
         """
         query = (
             select(configs.c.trial_id, configs.c.config_json)
@@ -93,10 +93,10 @@ def supersede(
 ) -> list[int] | None:
     """End the lease of a driver that is gone, and the attempts that it left open.
 
-    What the attempts did after their last report is counted as lost as far as the driver's last beat tells.
+    The time from an attempt's last report to the driver's last beat is counted as lost.
 
     Returns:
-        Ids of the trials that wait from now on; None where the driver has moved since it was judged.
+        Ids of the trials that wait from now on; None where the driver's counter has moved in the meantime.
     """
     if not lease.end(connection, holder.lease_id, lease.SUPERSEDED, now, holder.beat if unless_it_moved else None):
         return None
@@ -121,6 +121,6 @@ def supersede(
 
 
 def discard_study(connection: Connection, study_id: int, lease_id: int) -> bool:
-    """Delete a study that has neither trials nor a driver but the one of that lease; return whether it is gone."""
+    """Delete a study that has no trials and no other driver than the lease's; return whether it was deleted."""
     is_alone = all(other.lease_id == lease_id for other in lease.standing(connection, study_id))
     return is_alone and delete_empty_study(connection, study_id)

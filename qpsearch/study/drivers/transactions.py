@@ -1,9 +1,9 @@
 """Writing to a study: each step is one transaction, committed exactly once, in one order for all drivers.
 
-A step first takes the study's row, at which the drivers of a study queue up, and moves its revision; so a
-driver sees from the number whether others wrote since its own last step, and follows what they wrote before
-it decides. Then it asserts its lease and counts itself there: when a connection breaks in the middle of a
-commit, the count tells whether the step is in the database.
+A step first locks the study's row, where the drivers of a study queue up, and increases its revision. From the revision
+a driver sees whether other drivers wrote since its own last step, and reads their changes before it decides. Then the
+step checks the driver's lease and counts itself there: when a connection breaks in the middle of a commit, the count
+tells whether the step is in the database.
 """
 
 from collections.abc import Callable
@@ -39,15 +39,15 @@ class Transactions:
     Args:
         database: The study database.
         study_id: The study.
-        uid: Its own, since the number of a deleted study may be given to another.
+        uid: The study's uid, since another study may get the id of a deleted study.
         lease_id: This driver's lease.
         revision: The study's revision up to which this driver knows everything.
-        follow: Is called inside the transaction with the revision known so far when others have written.
-        tell: Is told when the database goes away and when it comes back.
+        follow: Called inside the transaction, with the revision known so far, when other drivers have written.
+        tell: Called with an event when the database becomes unreachable and when it is back.
         clock: The time.
 
     Attributes:
-        is_over: Tells whether the user wants no more waiting.
+        is_over: Returns whether the user wants to stop waiting.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class Transactions:
         self._follow, self._tell, self._clock = follow, tell, clock
 
     def write(self, step: Step[T]) -> T:
-        """Run a step in a transaction; wait where the database is away, for ten minutes at most.
+        """Run a step in a transaction; wait while the database is unreachable, for ten minutes at most.
 
         Raises:
             Superseded: Another driver has taken over; nothing was written.
-            StorageError: The database failed, or stayed away.
+            StorageError: The database failed, or stayed unreachable.
         """
         done: list[tuple[int, T]] = []
 
@@ -99,7 +99,7 @@ class Transactions:
         try:
             self._database.write(transaction)
         except lease.Committed:
-            if not done:  # an earlier step was, and an interrupt came before it was counted here
+            if not done:  # an earlier step was committed, and an interrupt came before it was counted here
                 self._written += 1
                 self._once(transaction, done)
 
@@ -137,7 +137,7 @@ class Transactions:
 
 
 def move_revision(connection: Connection, study_id: int, uid: str) -> int:
-    """Take the study's row until the transaction ends; return its new revision."""
+    """Lock the study's row until the transaction ends; return its new revision."""
     return _known_study(connection.execute(MOVE, {"of_study": study_id, "of_uid": uid}).scalar())
 
 

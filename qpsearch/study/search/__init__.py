@@ -1,1 +1,1 @@
-"""Who proposes and who prunes: Optuna on a copy of the study."""
+"""Sampling and pruning: Optuna on a copy of the study."""

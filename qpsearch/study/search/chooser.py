@@ -1,4 +1,4 @@
-"""How a trial of Optuna's decides about a space's domains."""
+"""How an Optuna trial chooses the values of a space's parameters."""
 
 import optuna
 
@@ -7,7 +7,7 @@ from qpsearch.vocabulary import Scalar
 
 
 class OptunaChooser:
-    """Lets an Optuna trial decide about each parameter."""
+    """Lets an Optuna trial choose the value of each parameter."""
 
     def __init__(self, trial: optuna.Trial) -> None:
         self._trial = trial

@@ -1,7 +1,7 @@
-"""The grid: trial n takes the n-th point, so no driver repeats another's, and a restart changes nothing.
+"""The grid: trial n takes the n-th point, so drivers do not repeat each other's points, also after a restart.
 
-The points are those that may be trained, in an order that the search's seed shuffles, so that a study that is
-stopped early has seen all of the space alike.
+The grid holds the points that can be trained, shuffled by the search's seed, so that a study that is stopped early has
+covered the space evenly.
 """
 
 import random
@@ -16,7 +16,7 @@ class Grid:
     """The points of a finite space.
 
     Args:
-        space: All its domains are finite.
+        space: A space with only finite domains.
     """
 
     def __init__(self, space: Space) -> None:
@@ -24,5 +24,5 @@ class Grid:
         random.Random(derive_seed(space.search.seed, "grid")).shuffle(self._points)
 
     def guess(self, number: int, draw: int) -> dict[str, Scalar]:
-        """Return the point of a trial; past the end it begins anew, as further seeds of the same points."""
+        """Return the point of a trial; after the last point the grid begins again, with other seeds."""
         return self._points[number % len(self._points)] if self._points else {}

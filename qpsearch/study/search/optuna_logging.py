@@ -1,4 +1,4 @@
-"""Optuna announces every study that it makes; most of those it makes here are not the user's."""
+"""Silence for Optuna, which announces every study that it makes, also the internal ones."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import optuna
 
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Let Optuna's loggers pass warnings and errors only, and set them back at the end."""
+    """Show only Optuna's warnings and errors; restore its log level at the end."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

@@ -1,9 +1,9 @@
-"""How an expert's guesses steer a search: the first trial is the guess itself, and early ones lie near it.
+"""How an expert's guesses steer a search: the first trial is the guess itself, and early trials lie near the guess.
 
-Trial 0 takes every prior as it stands. Afterwards, as long as the sampler would draw at random (always with
-``random``, for the first ten trials with ``tpe`` and ``gp``), each parameter that has a prior is drawn near it with a
-probability of 1/4, 1/2 or 3/4, by confidence, and left to the sampler otherwise. Later the results speak alone. A
-guess is a function of the search's seed and the trial's number, as every draw is.
+Trial 0 takes every prior as it is. Afterwards, as long as the sampler would draw at random (always with
+``random``, for the first ten trials with ``tpe`` and ``gp``), each parameter with a prior is drawn near the prior with
+a probability of 1/4, 1/2 or 3/4, by confidence, and left to the sampler otherwise. Later trials do not use the priors.
+A guess is a function of the search's seed and the trial's number, as every draw is.
 """
 
 import random
@@ -24,8 +24,8 @@ class Priors:
 
     Args:
         domains: The domains that have a prior.
-        seed: Of the search.
-        until: The first trial that is left to the sampler.
+        seed: Seed of the search.
+        until: Number of the first trial that is left to the sampler.
     """
 
     def __init__(self, domains: Mapping[str, Domain], seed: int, until: float) -> None:
@@ -33,7 +33,7 @@ class Priors:
 
     @classmethod
     def of(cls, space: Space) -> Self | None:
-        """Return the priors of a space; None where it has none."""
+        """Return the priors of a space; None for a space without priors."""
         drawn = [(site.parameter, site.domain) for site in space.sites if site.domain is not None]
         found = {name: domain for name, domain in drawn if domain.prior is not None}
         return cls(found, space.search.seed, SAMPLERS[space.search.sampler].startup) if found else None

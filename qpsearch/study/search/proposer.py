@@ -1,4 +1,4 @@
-"""Drawing the next trial, ahead of the need for it where somebody must not wait."""
+"""Drawing the next trial, in advance where workers must not wait."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
@@ -16,9 +16,9 @@ MAX_EVEN: Final = 5000  # draws after that
 
 
 class Proposer:
-    """Draws from a replica; at most one draw at a time, here or in a thread of its own.
+    """Draws from a replica; at most one draw at a time, in the calling thread or in a separate one.
 
-    A draw that was prepared lacks what was reported since, as a draw made for one more worker would.
+    A prepared draw does not know later reports, as if it had been made for one more worker.
     """
 
     def __init__(self, space: Space, replica: Replica) -> None:
@@ -40,11 +40,11 @@ class Proposer:
         """Return a draw for that number, the prepared one where it fits.
 
         Args:
-            number: Of the trial that shall be made.
-            rejected: Infeasible draws that an earlier proposal leaves behind.
+            number: Number of the new trial.
+            rejected: Infeasible draws of an earlier proposal.
 
         Raises:
-            UserError: Thousands of draws in a row may not be trained.
+            UserError: Thousands of draws in a row cannot be trained.
         """
         prepared, self._prepared = self._prepared, None
         if prepared is not None:
@@ -55,7 +55,7 @@ class Proposer:
         return self._draw(number, rejected)
 
     def drop(self, proposal: Proposal) -> Rejected:
-        """Forget a draw whose number another driver took; return its infeasible draws, which stay true."""
+        """Forget a draw whose number another driver took; return its infeasible draws, which stay valid."""
         self._replica.forget(proposal.trial)
         return proposal.rejected
 
@@ -79,7 +79,7 @@ class Proposer:
                 return self._draw_evenly(number, tuple(rejected), refusals)
 
     def _draw_evenly(self, number: int, rejected: Rejected, refusals: Refusals) -> Proposal:
-        """Look for a point without the sampler, which found none: the allowed ones may be few and far between."""
+        """Look for a point without the sampler, which did not find one: allowed points may be rare."""
         for index in range(MAX_EVEN):
             try:
                 seed = derive_seed(self._space.search.seed, "even", number, index)

@@ -1,9 +1,9 @@
-"""The replica: studies in memory on which Optuna samples and prunes, a copy of what the database says.
+"""The replica: a copy of the study in memory, on which Optuna samples and prunes.
 
-Sampling on a copy gives the same suggestions as on the database at a fraction of the time,
-and lets the sampler see more than the truth: a failed trial and an infeasible draw appear as pruned with
-a violated constraint, which teaches it to go elsewhere. Pruners see one study for each
-stratum of block kinds, so that a slow starter competes with its like.
+Sampling on the copy gives the same suggestions as on the database in a fraction of the time. The copy also shows the
+sampler more than the database: failed trials and infeasible draws appear as pruned with a violated constraint, so that
+the sampler learns to avoid them. Pruners see one study for each stratum of block kinds, so that a slow starter competes
+only with other slow starters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,29 +25,29 @@ VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constr
 
 
 class Guesses(Protocol):
-    """Whoever knows values before the sampler is asked: priors, a grid."""
+    """A source of values that the sampler need not draw: priors, or a grid."""
 
     def guess(self, number: int, draw: int) -> Mapping[str, Scalar]:
         """Return values for parameters of a trial; the sampler draws the others."""
 
 
 class Replica:
-    """What sampler and pruner see of a study.
+    """The copy of a study that sampler and pruner see.
 
-    One thread may draw (``ask``, ``frozen``, ``reject``) while another follows the study: the sampler reads
-    Optuna's storage in memory, which is made for that.
+    One thread may draw (``ask``, ``frozen``, ``reject``) while another follows the study: Optuna's storage in memory,
+    which the sampler reads, allows that.
 
-    Trials are named by their number in the database. The replica's own numbers run ahead of those by the
-    infeasible draws, which the sampler sees as trials of their own.
+    Trials are named by their number in the database. The replica's own numbers are larger, since the sampler also sees
+    infeasible draws as trials.
 
     Args:
-        name: Of the study.
-        ways: Direction of each objective, the metric of training first; the pruner sees that one alone.
-        sampler: Who proposes.
-        pruner: Who stops trials.
-        seed: Of the search.
-        epochs: The most that a trial trains.
-        guesses: Says some or all values of some trials beforehand; None where nobody does.
+        name: Name of the study.
+        ways: Direction of each objective, the training metric first; the pruner sees only that metric.
+        sampler: The sampler.
+        pruner: The pruner.
+        seed: Seed of the search.
+        epochs: The largest number of epochs of a trial.
+        guesses: Gives some or all values of some trials in advance; None leaves all values to the sampler.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class Replica:
         """Begin a draw. The sampler's generator is a function of (seed, number, draw) alone.
 
         Args:
-            number: Of the trial.
-            draw: How many infeasible draws it has had.
-            params: Values that stand already; None for those of the guesses.
+            number: Number of the trial.
+            draw: How many infeasible draws the trial has had.
+            params: Values that are fixed; None takes the values of ``guesses``.
         """
         self._study.sampler = SAMPLERS[self._sampler].build(derive_seed(self._seed, "sampler", number, draw))
         if params is None and self._guesses is not None:
@@ -89,28 +89,28 @@ class Replica:
         return self._storage.get_trial(trial._trial_id)
 
     def reject(self, trial: optuna.Trial) -> None:
-        """End a draw from which nothing can be built."""
+        """End an infeasible draw."""
         self._violate(trial._trial_id)
 
     def forget(self, trial: optuna.Trial) -> None:
-        """End a draw that shall not become a trial, so that no sampler looks at it."""
+        """End a draw that does not become a trial, so that the sampler ignores it."""
         self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
     def knows(self, number: int) -> bool:
-        """Whether it has that trial."""
+        """Whether the replica has that trial."""
         return number in self._ids
 
     def is_over(self, number: int) -> bool:
-        """Whether it has that trial, ended."""
+        """Whether the replica has that trial, and the trial has ended."""
         return number in self._ids and self._storage.get_trial(self._ids[number]).state.is_finished()
 
     @property
     def known(self) -> int:
-        """How many trials of the study it has."""
+        """How many trials of the study the replica has."""
         return len(self._ids)
 
     def accept(self, trial: optuna.Trial, number: int, stratum: str) -> None:
-        """Let a draw become the trial of that number."""
+        """Make a draw the trial of that number."""
         self._ids[number] = trial._trial_id
         self._join(number, stratum, create_trial(state=TrialState.RUNNING))
 
@@ -140,11 +140,11 @@ class Replica:
             self.close(trial.number, trial.state, trial.values or ())
 
     def report(self, number: int, step: int, value: float) -> tuple[bool, dict[str, Any]]:
-        """Take a value in and ask the pruner.
+        """Record a value and ask the pruner.
 
         Returns:
-            Whether the trial shall stop, and the attributes that the pruner wrote about it, which belong
-            into the database: rivals compete on them.
+            Whether the trial should stop, and the attributes that the pruner wrote about the trial, which belong in
+            the database: the pruner compares other trials with them.
         """
         self._storage.set_trial_intermediate_value(self._ids[number], step, value)
         stratum = self._stratum_of[number]
@@ -180,7 +180,7 @@ class Replica:
 
 
 class _Stratum:
-    """The trials among which a pruner decides."""
+    """The trials that a pruner compares with each other."""
 
     def __init__(self, study: optuna.Study, storage: InMemoryStorage) -> None:
         self._study, self._storage = study, storage
@@ -193,7 +193,7 @@ class _Stratum:
         self._storage.set_trial_intermediate_value(self._ids[number], step, value)
 
     def set_attrs(self, number: int, attrs: dict[str, Any]) -> None:
-        """Take over what a pruner elsewhere wrote about a trial: rivals compete on it."""
+        """Copy the attributes that another driver's pruner wrote about a trial, since this pruner needs them too."""
         trial_id = self._ids[number]
         known = self._storage.get_trial_system_attrs(trial_id)
         for key, value in attrs.items():

@@ -1,7 +1,7 @@
 """Rows of Optuna's tables, written and read in bulk.
 
-Optuna's own path takes a transaction for every parameter and value; one step of ours is one
-transaction. The rows are those that Optuna 5 writes; a test reads them back through Optuna's own storage.
+Optuna itself uses a transaction for every parameter and value; here a whole step is one transaction. The rows are the
+same as Optuna 5 writes; a test reads them back through Optuna's own storage.
 """
 
 import json
@@ -54,7 +54,7 @@ def insert_study(connection: Connection, name: str, ways: Sequence[Direction]) -
 
 
 def delete_empty_study(connection: Connection, study: int) -> bool:
-    """Delete a study that has no trials, and with it our rows about it; one that has trials stays."""
+    """Delete a study without trials, and our rows about it; a study with trials is kept."""
     is_empty = connection.execute(select(trials.c.trial_id).where(trials.c.study_id == study).limit(1)).first() is None
     if is_empty:
         connection.execute(delete(directions).where(directions.c.study_id == study))
@@ -63,7 +63,7 @@ def delete_empty_study(connection: Connection, study: int) -> bool:
 
 
 def study_id(connection: Connection, name: str) -> int | None:
-    """Return the id of a study, None where there is none of that name."""
+    """Return the id of a study; None where there is no study of that name."""
     return connection.execute(select(studies.c.study_id).where(studies.c.study_name == name)).scalar()
 
 
@@ -89,9 +89,9 @@ def insert_trial(connection: Connection, study: int, number: int, trial: FrozenT
 
 
 def next_number(connection: Connection, study: int) -> int:
-    """Return the number of a study's next trial, whoever added those before it.
+    """Return the number of a study's next trial, whichever tool added the trials before.
 
-    Takes the study's row as Optuna does when it adds a trial, so that no other tool adds one in between.
+    Locks the study's row as Optuna does when it adds a trial, so that no other tool adds a trial in between.
     """
     connection.execute(TAKE_STUDY, {"of_study": study})
     last = connection.execute(LAST_NUMBER, {"of_study": study}).scalar()
@@ -99,7 +99,7 @@ def next_number(connection: Connection, study: int) -> int:
 
 
 def insert_attrs(connection: Connection, table: Table, trial_id: int, attrs: Mapping[str, Any]) -> None:
-    """Write attributes of a trial that it does not have yet."""
+    """Write new attributes of a trial."""
     if attrs:
         rows = [{"trial_id": trial_id, "key": key, "value_json": json.dumps(value)} for key, value in attrs.items()]
         connection.execute(insert(table), rows)
@@ -113,7 +113,7 @@ def insert_intermediate(connection: Connection, trial_id: int, step: int, value:
 
 
 def close_trial(connection: Connection, trial_id: int, state: TrialState, results: Sequence[float], now: float) -> None:
-    """End a running trial, with a value for each objective where it has any."""
+    """End a running trial, with a value for each objective if there are results."""
     connection.execute(CLOSE, {"of_trial": trial_id, "ended_as": state, "ended_at": _utc(now)})
     for objective, result in enumerate(results):
         number, kind = TrialValueModel.value_to_stored_repr(result)
@@ -122,19 +122,19 @@ def close_trial(connection: Connection, trial_id: int, state: TrialState, result
 
 
 def first_value(trial: FrozenTrial) -> float | None:
-    """Return a trial's value of the first objective, the metric of training; None where it has none."""
+    """Return a trial's value of the first objective, the training metric; None for a trial without values."""
     return trial.values[0] if trial.values else None
 
 
 def read_trials(connection: Connection, study: int, only: Collection[int] | None = None) -> list[FrozenTrial]:
-    """Return the trials of a study that a ledger made, by number, in six queries whatever their number.
+    """Return the trials of a study that a ledger made, by number, in six queries however many they are.
 
-    Trials that other Optuna tools added have no configuration that could be trained; they are left alone.
+    Trials that other Optuna tools added are left out, since they do not have a configuration that could be trained.
 
     Args:
         connection: To the database.
         study: The study's id.
-        only: Ids of the trials that are wanted; None for all.
+        only: Ids of the wanted trials; None for all.
     """
     wanted = trials.c.study_id == study
     if only is not None:

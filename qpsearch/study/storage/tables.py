@@ -1,8 +1,7 @@
-"""Our tables, which stand beside Optuna's in the same database.
+"""The tables of qpsearch, beside Optuna's tables in the same database.
 
-Optuna's tables hold what Optuna knows of a study (trials, parameters, values), so that every Optuna tool
-works on it; ours hold what it has no place for. Times are Unix seconds. Rows go with their study or trial,
-whatever tool deletes it.
+Optuna's tables hold trials, parameters and values, so that every Optuna tool works on a study; our tables hold the
+rest. Times are Unix seconds. Rows are deleted with their study or trial, whatever tool deletes it.
 """
 
 from typing import Final

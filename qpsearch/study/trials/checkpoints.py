@@ -1,11 +1,11 @@
-"""Which checkpoint files of a study stay.
+"""Which checkpoint files of a study are kept.
 
 The files are named by replicate, attempt, epoch and content (``r0-a1-e003-9f86d081884c7d65.pt``) in a folder
-for each trial. While a trial runs, the last two of a run are kept, and an older one goes only after its
-successor was recorded in the database. A complete trial keeps each run's last, and its best where an epoch
-before the last was better; a pruned or failed one keeps none.
+for each trial. While a trial runs, the last two checkpoints of a run are kept, and an older one is removed only after
+its successor was recorded in the database. A complete trial keeps each run's last checkpoint, and its best one where an
+earlier epoch was better; a pruned or failed trial does not keep any.
 
-Removing is done by a thread of its own, in order: an object store may take its time, and no driver waits for it.
+A separate thread removes files, in order, since an object store may be slow and drivers must not wait for it.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qpsearch.artifacts import Artifacts, join, open_artifacts
 from qpsearch.errors import ArtifactError
 
-if TYPE_CHECKING:  # a worker imports this file, and has no use for the database
+if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.storage.database import Database
 
 NAME: Final = re.compile(r"r(?P<replicate>\d+)-a(?P<attempt>\d+)-e(?P<epoch>\d+)(-[0-9a-f]+)?\.pt(\.partial)?")
@@ -30,7 +30,7 @@ class CheckpointFolder:
     """The checkpoints of one study, below one folder or URI.
 
     Raises:
-        ArtifactError: ``root`` names no folder.
+        ArtifactError: ``root`` does not name a folder.
     """
 
     def __init__(self, root: str) -> None:
@@ -48,7 +48,7 @@ class CheckpointFolder:
         return [int(match[1]) for match in matches if match]
 
     def keep(self, trial: int, replicate: int, names: tuple[str, ...], recorded: int) -> None:
-        """Remove a run's checkpoints up to the recorded epoch, but for ``names``."""
+        """Remove a run's checkpoints up to the recorded epoch, except for ``names``."""
 
         def is_old(name: str) -> bool:
             match = NAME.fullmatch(name)
@@ -57,15 +57,15 @@ class CheckpointFolder:
         self._later(lambda: self._remove(trial, lambda name: is_old(name) and name not in names))
 
     def keep_only(self, trial: int, names: tuple[str, ...]) -> None:
-        """Remove everything of a trial but ``names``."""
+        """Remove all checkpoints of a trial except for ``names``."""
         self._later(lambda: self._remove(trial, lambda name: name not in names))
 
     def drop(self, trial: int) -> None:
-        """Remove everything of a trial."""
+        """Remove all checkpoints of a trial."""
         self._later(lambda: self._files.delete(_folder(trial)))
 
     def drop_all(self) -> None:
-        """Remove everything of the study."""
+        """Remove all checkpoints of the study."""
         self._later(lambda: self._files.delete(""))
 
     def copy_to(self, other: "CheckpointFolder") -> None:
@@ -77,7 +77,7 @@ class CheckpointFolder:
                     other._files.write(path, self._files.read(path))
 
     def wait(self) -> None:
-        """Wait until everything is removed that was to be."""
+        """Wait until all requested removals are done."""
         self._thread.submit(lambda: None).result()
 
     def _remove(self, trial: int, goes: Callable[[str], bool]) -> None:
@@ -95,17 +95,17 @@ class CheckpointFolder:
 
 
 def study_folder(root: str, name: str, uid: str) -> CheckpointFolder:
-    """Return the checkpoints of a study below a root: its first name and the beginning of its uid name the folder."""
+    """Return the checkpoints of a study below a root; the folder is named by first name and beginning of the uid."""
     return CheckpointFolder(join(root, f"{name}-{uid[:8]}"))
 
 
 def checkpoints_of(database: "Database", facts: Any) -> CheckpointFolder:
-    """Return where the checkpoints of a stored study lie; raises ArtifactError."""
+    """Return the checkpoint folder of a stored study; raises ArtifactError."""
     return study_folder(facts.checkpoint_root or default_root(database), facts.first_name, facts.uid)
 
 
 def default_root(database: "Database") -> str:
-    """Return the root of checkpoints beside an SQLite file, with which it may move; else below this folder."""
+    """Return the root of checkpoints: beside an SQLite file, so that both can be moved; else in ./studies."""
     return str(((database.file.parent if database.file is not None else Path("studies")) / "checkpoints").absolute())
 
 
