@@ -92,7 +92,7 @@ def _stage(values: Mapping[str, Any], alpha: float) -> Stage:
     by_block = InitKind.FRAMEWORK if values["block"] in MULTIPLYING else InitKind.ZERO_LAST_NORM
     init = {"init": by_block if values["init"] == AUTO else values["init"]}
     known = dict(values) | init
-    for section in known.keys() - {field.name for field in fields(Stage)}:  # the rules of a user's own block
+    for section in known.keys() - {field.name for field in fields(Stage)}:  # the rules of a custom block
         known["own"] = tuple(sorted(known.pop(section).items()))
     if (quotient := known.get("quotient")) is not None:
         by_depth = ALPHA_OF_LINEAR if quotient["activation"] == QuotientKind.LINEAR else alpha

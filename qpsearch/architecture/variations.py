@@ -50,7 +50,7 @@ def _values(kind: ValueType) -> tuple[Scalar, ...]:
 def _changed(stage: Stage, path: tuple[str, ...], value: Scalar) -> Stage:
     first, *rest = path
     inner: Any = value
-    if rest and first not in {field.name for field in fields(Stage)}:  # the rules of a user's own block
+    if rest and first not in {field.name for field in fields(Stage)}:  # the rules of a custom block
         return replace(stage, own=tuple((stage.rules | {rest[0]: value}).items()))
     if rest:
         inner = replace(getattr(stage, first), **{rest[0]: value})

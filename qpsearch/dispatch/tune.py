@@ -48,7 +48,7 @@ SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "
 TUNE_SWITCHES = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # CSV, JSON and TensorBoard files for each trial
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Interrupt handles it
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # snapshots that nobody restores
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # snapshots that are never restored
     "TUNE_RESULT_BUFFER_LENGTH": "1",  # each report is answered before the next epoch begins
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "1000000000",  # cluster.py has checked this
     "RAY_AIR_NEW_OUTPUT": "0",

@@ -5,9 +5,10 @@ normal with variance 2 / fan; ``orthogonal`` rows (or columns) at right angles, 
 branches start:
 
 ``zero_last_norm``: as ``kaiming_fan_out``, and every block starts as the identity: the last layer with weights of every
-branch is zeroed, and shifted to where a quotient is 1. Where that layer is a product unit, a power of zero, a block
-that adds starts as x + 1; one that multiplies is refused, if that is no quotient of 1.
-``quotient_at_one``: as ``framework``, and every quotient starts at 1 in the same way. Blocks that add are as in
+branch is zeroed, and shifted to where a quotient is 1. Where that layer is a product unit, zero exponents give 1: a
+block that adds then starts as x + 1, and a block that multiplies is refused if a branch output of 1 is not a quotient
+of 1.
+``quotient_at_one``: as ``framework``, and every quotient starts at 1 in the same way. Blocks that add start as with
 ``framework``.
 ``fixup``: as ``kaiming_fan_in``, with the layers of each branch scaled by ``L ** (-1 / (2m - 2))``, L blocks in the
 network and m layers in the branch, and the last one as in ``zero_last_norm`` (Zhang et al. 2019, without their added

@@ -84,7 +84,7 @@ class Condition:
         """Whether the condition allows a point.
 
         Raises:
-            ExpressionError: The condition has no value at this point.
+            ExpressionError: The condition cannot be computed at this point.
         """
         value = compute(self.expression, lookup)
         return value is None or value is not self.forbids

@@ -148,7 +148,7 @@ class Choice(_Domain):
         return next((option for option in equal if type(stored(option)) is type(stored(value))), equal[0])
 
     def suggest(self, name: str, trial: Suggests) -> Scalar:
-        """Let a trial of Optuna's choose."""
+        """Let an Optuna trial choose a value."""
         return self.member(trial.suggest_categorical(name, self._stored()))
 
     def distribution(self) -> "BaseDistribution":
@@ -210,7 +210,7 @@ class IntRange(_Range):
         return self.low + self.step * round((min(max(drawn, self.low), self.high) - self.low) / self.step)
 
     def suggest(self, name: str, trial: Suggests) -> Scalar:
-        """Let a trial of Optuna's choose."""
+        """Let an Optuna trial choose a value."""
         return trial.suggest_int(name, self.low, self.high, step=self.step)
 
     def distribution(self) -> "BaseDistribution":
@@ -255,7 +255,7 @@ class FloatRange(_Continuous):
         return min(max(drawn, self.low), self.high)
 
     def suggest(self, name: str, trial: Suggests) -> Scalar:
-        """Let a trial of Optuna's choose."""
+        """Let an Optuna trial choose a value."""
         return trial.suggest_float(name, self.low, self.high)
 
     def distribution(self) -> "BaseDistribution":
@@ -297,7 +297,7 @@ class LogRange(_Continuous):
         return min(max(math.exp(drawn), self.low), self.high)
 
     def suggest(self, name: str, trial: Suggests) -> Scalar:
-        """Let a trial of Optuna's choose."""
+        """Let an Optuna trial choose a value."""
         return trial.suggest_float(name, self.low, self.high, log=True)
 
     def distribution(self) -> "BaseDistribution":

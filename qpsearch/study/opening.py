@@ -310,7 +310,7 @@ def stored_space(facts: Row[Any], name: str) -> Space:
 
 
 def imports_of(facts: Row[Any]) -> list[str]:
-    """Return the modules with blocks of users' own that a study was made with; they are named, and never loaded."""
+    """Return the names of the modules with custom blocks that a study was made with, without loading them."""
     given: list[str] = json.loads(facts.environment_json).get("imports", [])
     return given
 

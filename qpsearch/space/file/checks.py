@@ -310,7 +310,7 @@ class Checks:
 
 
 def _without(group: Group, unused: set[tuple[str, ...]], path: tuple[str, ...]) -> Group:
-    """Put the default in the place of each leaf at an unused path."""
+    """Replace each leaf at an unused path by its default."""
     children: list[tuple[str, Tree]] = []
     for name, child in group.children:
         here = (*path, name)

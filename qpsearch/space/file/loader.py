@@ -96,7 +96,7 @@ def _group(tree: Group, name: str) -> Group:
 
 
 def _constant(tree: Group, name: str) -> Any:
-    """Return a fixed leaf's value; its type is what the schema's kind made of it."""
+    """Return a fixed leaf's value, of the type that the schema gives it."""
     leaf = tree.get(name)
     assert isinstance(leaf, Constant)
     return leaf.value

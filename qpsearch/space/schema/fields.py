@@ -53,8 +53,8 @@ class ConditionsField:
 class SectionField:
     """A mapping with known keys.
 
-    ``blocks`` names the kinds of block that the section's rules belong to, none for all: they are drawn only where
-    some stage has a block of such a kind.
+    ``blocks`` names the kinds of block that the section's rules belong to; an empty set stands for all kinds. The rules
+    are drawn only where some stage has a block of such a kind.
     """
 
     fields: dict[str, "Field"]

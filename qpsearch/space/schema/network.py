@@ -1,6 +1,6 @@
 """What a space file may say about the network: stem, stages, and the papers' design rules.
 
-The order of keys here is the order in which parameters are drawn. A user's own block adds its rules to the table.
+The order of keys here is the order in which parameters are drawn. A custom block adds its rules to the table.
 """
 
 from collections.abc import Mapping
@@ -119,7 +119,7 @@ def rule_paths() -> list[RulePath]:
 
 
 def add_block(name: str, rules: Mapping[str, LeafField]) -> None:
-    """Let space files name a user's own block, and its rules in a section of that name."""
+    """Let space files use a custom block, and set its rules in a section of its name."""
     BLOCK.words.append(name)
     if rules:
         section = SectionField(doc=f"Rules of {name} blocks.", blocks=frozenset({name}), fields=dict(rules))
