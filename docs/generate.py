@@ -58,9 +58,9 @@ def keys_page() -> str:
         "# Every key of a space file",
         "",
         "Below `network` and `training`, a value is a constant or a *domain*: `{choice: [a, b]}`, `{int: [1, 9]}`,",
-        "`{float: [0.0, 0.5]}` or `{log: [1.0e-4, 0.1]}`. Elsewhere it is a constant. Each key stands with what it may",
-        "be, what holds where it is absent, and an example. [Write a space file](../guides/space-file.md) explains how",
-        "they are used, and [the rules](rules.md) what the papers say of them: Q and P are numbers of rules.",
+        "`{float: [0.0, 0.5]}` or `{log: [1.0e-4, 0.1]}`. Elsewhere it is a constant. Each key is listed with its",
+        "type, its default and an example. [Write a space file](../guides/space-file.md) explains how keys are used,",
+        "and [the rules](rules.md) what the papers chose: Q and P are numbers of rules.",
         "",
     ]
     for title, path, fields in _sections("", SPACE):
@@ -93,9 +93,9 @@ def rules_page() -> str:
         "",
         "Each rule of both papers is a setting of a space file (below `network.rules` for all stages, or in a stage",
         "for itself) and a keyword of the blocks in `qpsearch.layers`, or it is a command. \"Not recovered\" is what",
-        "could not be found out about the papers. The reimplementations are independent ones of PURe's versions 1 and",
-        "3.",
-        "[The two papers](../background/papers.md) has what is known of them, with its sources.",
+        "could not be found out about the papers. The reimplementations are independent work, from versions 1 and 3 of",
+        "the PURe paper.",
+        "[The two papers](../background/papers.md) lists what is known about them, with sources.",
         "`qpsearch model rules` prints this table.",
         "",
         markdown(),
@@ -149,7 +149,7 @@ def _row(path: str, field: Field) -> tuple[str, ...]:
     match field:
         case LeafField(type=type_, default=default, doc=doc, rule=rule, blocks=blocks):
             given = "required" if default is REQUIRED else f"`{_spelled(default)}`"
-            only = f" Only {' or '.join(sorted(blocks))}." if blocks else ""
+            only = f" Only for {' or '.join(sorted(blocks))}." if blocks else ""
             meaning = f"{doc}{only}{f' ({rule})' if rule else ''}"
             return name, type_.expected, given, meaning, f"`{example(path, field)}`"
         case ListField(type=type_, default=default, doc=doc):

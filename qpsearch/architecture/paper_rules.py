@@ -49,7 +49,7 @@ PAPER_RULES: Final = (
         id="Q1",
         choice="how branch and shortcut meet",
         settings=("network.stages.0.block",),
-        paper="quotient, beside additive",
+        paper="quotient, compared with additive",
         source="authors' results",
     ),
     PaperRule(
@@ -58,7 +58,7 @@ PAPER_RULES: Final = (
         settings=_rules("quotient.activation"),
         paper="sigmoid",
         source="Table A1",
-        open="the best sigmoid's accuracy; whether its ReLU row is max(0, z) or max(0, z + 1): relu and unbounded",
+        open="the best sigmoid's accuracy; whether the ReLU row is max(0, z) or max(0, z + 1): relu and unbounded",
     ),
     PaperRule(
         id="Q3",
@@ -90,7 +90,7 @@ PAPER_RULES: Final = (
         settings=_rules("quotient.through_one"),
         paper="true",
         source="appendix A",
-        open="its figures",
+        open="figures for this choice",
     ),
     PaperRule(
         id="Q7",
@@ -98,7 +98,7 @@ PAPER_RULES: Final = (
         settings=_rules("quotient.floor"),
         paper="0",
         source="appendix A",
-        open="its figures",
+        open="figures for this choice",
     ),
     PaperRule(
         id="Q8",
@@ -114,7 +114,7 @@ PAPER_RULES: Final = (
         settings=("network.stem.activation",),
         paper="quotient",
         source="authors' code",
-        open="its figures",
+        open="figures for this choice",
     ),
     PaperRule(
         id="Q10",
@@ -122,7 +122,7 @@ PAPER_RULES: Final = (
         settings=_rules("quotient.shortcut_activation"),
         paper="quotient",
         source="authors' code",
-        open="its figures",
+        open="figures for this choice",
     ),
     PaperRule(
         id="Q11",
@@ -206,7 +206,7 @@ PAPER_RULES: Final = (
         settings=(f"{_UNIT}.inner_activation",),
         paper="none",
         source="abstract, both reimplementations",
-        open="its figures",
+        open="figures for this choice",
     ),
     PaperRule(
         id="P4",
@@ -214,7 +214,7 @@ PAPER_RULES: Final = (
         settings=(f"{_UNIT}.output_activation",),
         paper="relu (v3) or none (v1)",
         source="two reimplementations",
-        open="which one",
+        open="which of the two is the paper's",
     ),
     PaperRule(
         id="P5",
@@ -222,7 +222,7 @@ PAPER_RULES: Final = (
         settings=("network.stem.activation",),
         paper="relu (v3) or none (v1)",
         source="two reimplementations",
-        open="which one",
+        open="which of the two is the paper's",
     ),
     PaperRule(
         id="P6",
@@ -245,7 +245,7 @@ PAPER_RULES: Final = (
         settings=(f"{_UNIT}.threshold", f"{_UNIT}.threshold_init"),
         paper="one for each layer, starting at 0",
         source="two reimplementations",
-        open="the paper's own",
+        open="the paper's own choice",
     ),
     PaperRule(
         id="P9",
@@ -253,7 +253,7 @@ PAPER_RULES: Final = (
         settings=(f"{_UNIT}.exponent_init",),
         paper="kaiming_fan_out (v3) or small (v1)",
         source="two reimplementations",
-        open="the paper's own",
+        open="the paper's own choice",
     ),
     PaperRule(
         id="P10",
@@ -269,7 +269,7 @@ PAPER_RULES: Final = (
         settings=(f"{_UNIT}.padding",),
         paper="after_log",
         source="two reimplementations",
-        open="the paper's own",
+        open="the paper's own choice",
     ),
     PaperRule(
         id="P12",
@@ -284,7 +284,7 @@ PAPER_RULES: Final = (
         settings=(f"{_UNIT}.mixing",),
         paper="dense",
         source="two reimplementations",
-        open="the paper's own",
+        open="the paper's own choice",
     ),
     PaperRule(
         id="P14",
@@ -333,7 +333,7 @@ PAPER_RULES: Final = (
         settings=("training.precision",),
         paper="float32",
         source="reimplementation",
-        open="the paper's own",
+        open="the paper's own choice",
         note="product units compute in float32 in any network",
     ),
     PaperRule(

@@ -41,7 +41,7 @@ def register(block: Block) -> None:
             "have another meaning in a space file. Choose another name."
         )
     if block.name in BLOCKS:
-        raise UserError(f"block {block.name!r}: another module defines a block of that name. Rename one of them.")
+        raise UserError(f"block {block.name!r}: there is already a block of that name. Rename one of them.")
     for name, rule in block.rules.items():
         is_rule = isinstance(rule, LeafField) and not isinstance(rule.type, type) and hasattr(rule.type, "parse")
         if not IDENTIFIER.fullmatch(name) or not is_rule:

@@ -67,7 +67,7 @@ def test_a_copy_is_a_study_of_its_own(folder: Path, kind: str, postgres: Postgre
     assert PASSWORD not in done.stdout + done.stderr
     assert numbers(folder, "twin", "--storage", url) == numbers(folder, "scripted")
     again = qpsearch(folder, "studies", "copy", "scripted", "--to", url, "--as", "twin")
-    assert (again.returncode, "study 'twin' exists" in again.stderr) == (2, True)
+    assert (again.returncode, "study 'twin' already exists" in again.stderr) == (2, True)
     done = qpsearch(folder, "resume", "twin", "--trials", "12", "--storage", url, "--dispatch", "inline", scripted=True)
     assert done.returncode == 0, done.stderr
     assert len(numbers(folder, "scripted")) == 9

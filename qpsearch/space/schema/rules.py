@@ -259,8 +259,8 @@ class ProductUnitRules(WithWords):
     padding: LogPadding = setting(
         OneOf(LogPadding),
         default="after_log",
-        doc="after_log pads the logarithms, so that the outside is 1; before_log pads the image, so that the outside "
-        "is the floor.",
+        doc="after_log pads the logarithms with 0, so that the outside is 1; before_log pads the image with 0, so that "
+        "the outside is the floor.",
         rule="P11",
         stored=LogPadding.AFTER_LOG,
     )

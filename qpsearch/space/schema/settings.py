@@ -26,7 +26,7 @@ from qpsearch.space.schema.value_types import AUTO, NONE, Bounds, Duration, Inte
 from qpsearch.vocabulary import Metric, Precision, ScheduleKind, ScoreKind
 
 TRAINING: Final = SectionField(
-    doc="The recipe.",
+    doc="How networks are trained.",
     fields={
         "epochs": LeafField(type=Integer(1, 100_000), doc="Epochs of a trial that is not pruned."),
         "batch_size": LeafField(
@@ -90,7 +90,7 @@ DATA: Final = SectionField(
 )
 
 SEARCH: Final = SectionField(
-    doc="The search.",
+    doc="How the space is searched.",
     fields={
         "objective": SectionField(
             doc="What is optimised: one training metric, and any number of costs.",
