@@ -179,7 +179,7 @@ def _about(path: Path) -> str:
 
 def _write_new(path: Path, text: str) -> None:
     if path.exists():
-        raise UserError(f"{path}: exists, and nothing is overwritten. Name another file.")
+        raise UserError(f"{path}: already exists and is not overwritten. Name another file.")
     try:
         path.write_text(text)
     except OSError as error:

@@ -63,14 +63,14 @@ def read_foreign(url: str, name: str) -> Foreign:
     """
     database = Database(url)
     if database.file is not None and not database.file.exists():
-        raise StorageError(f"{database.file.absolute()}: no database there.")
+        raise StorageError(f"{database.file.absolute()}: there is no database at this path.")
     if not {"studies", "version_info"} <= set(database.read(lambda c: inspect(c).get_table_names())):
-        raise StudyNotFound(f"{database.shown}: holds no studies of Optuna's.")  # and shall not get its tables
+        raise StudyNotFound(f"{database.shown}: does not hold Optuna studies.")  # and shall not get its tables
 
     def read(storage: optuna.storages.RDBStorage) -> Foreign:
         known = [study.study_name for study in storage.get_all_studies()]
         if name not in known:
-            hint = nearest(name, known) if known else "There is no study in it."
+            hint = nearest(name, known) if known else "The database is empty."
             raise StudyNotFound(f"{database.shown}: no study {name!r}. {hint}")
         study = optuna.load_study(study_name=name, storage=storage)
         return Foreign(name=name, directions=study.directions, trials=study.get_trials())
@@ -129,7 +129,7 @@ def _fitted(space: Space, trial: FrozenTrial, renamed: Mapping[str, str]) -> tup
     except (ValueError, Infeasible) as error:
         raise UserError(
             f"trial {trial.number} does not fit the space: {error}. It has: {', '.join(sorted(params))}. "
-            "Names can be matched with --map THEIRS=OURS."
+            "Match names that differ: --map THEIRS=OURS."
         ) from None
     recorder = _Recorder(params)
     draw(space, recorder)

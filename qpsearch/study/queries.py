@@ -80,8 +80,8 @@ def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
         rows = connection.execute(select(trials.c.trial_id, trials.c.number).where(trials.c.study_id == study))
         known = {row.number: row.trial_id for row in rows}
         if number not in known:
-            there = f"It has trials 0 to {max(known)}." if known else "It has none yet."
-            raise UserError(f"study {name!r} has no trial {number}. {there}")
+            there = f"It has trials 0 to {max(known)}." if known else "The study does not have trials yet."
+            raise UserError(f"study {name!r} does not have trial {number}. {there}")
         trial = known[number]
         (record,) = _records(connection, study, only=[trial])
         own_runs = connection.execute(select(runs).where(runs.c.trial_id == trial).order_by(runs.c.replicate))

@@ -177,7 +177,7 @@ def test_one_trial_is_shown_whole(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("one", "99"), "study 'one' has no trial 99. It has trials 0 to 11."),
+        (("one", "99"), "study 'one' does not have trial 99. It has trials 0 to 11."),
         (("one", "3", "--top", "2"), "trial 3 alone takes no --sort, --top, --state or --wide."),
         (("one", "--state", "prunned"), "--state: unknown state 'prunned'. Did you mean 'pruned'?"),
     ],

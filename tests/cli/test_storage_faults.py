@@ -61,7 +61,7 @@ def test_a_server_that_only_lets_us_read(folder: Path, postgres: Postgres) -> No
     before = rows(url, "SELECT count(*) FROM trials")
     said = refused(folder, "resume", "scripted", "--trials", "5", "--dispatch", "inline", QPSEARCH_STORAGE=reader)
     assert "permission denied for" in said
-    assert "This user can read but not write there" in said
+    assert "The database user may read but not write" in said
     assert qpsearch(folder, "status", "scripted", QPSEARCH_STORAGE=reader).returncode == 0
     assert rows(url, "SELECT count(*) FROM trials") == before
 

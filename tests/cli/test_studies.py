@@ -159,7 +159,7 @@ def test_a_foreign_study_is_matched_by_name_or_refused_with_the_reason(tmp_path:
     ]
     for wrong, message in (
         (["--name", "mien"], "no study 'mien'. Did you mean 'mine'?"),
-        (["--from", "sqlite:///nothing.db"], "nothing.db: no database there"),
+        (["--from", "sqlite:///nothing.db"], "nothing.db: there is no database at this path"),
         (["--map", "learning_rate"], "--map learning_rate: is not THEIRS=OURS"),
     ):
         refused = qpsearch(tmp_path, *arguments, *wrong, "--study", "second")

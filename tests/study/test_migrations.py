@@ -27,7 +27,7 @@ def old_url(tmp_path: Path) -> str:
 
 
 def test_readers_say_that_it_is_old(old_url: str) -> None:
-    with pytest.raises(StorageOutdated, match=r"schema 0001\. 'qpsearch resume STUDY' migrates them"):
+    with pytest.raises(StorageOutdated, match=r"schema 0001\. Migrate them: qpsearch resume STUDY"):
         Database.open(old_url)
 
 

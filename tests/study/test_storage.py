@@ -240,7 +240,7 @@ def test_a_file_that_is_no_database_is_one_message(tmp_path: Path) -> None:
 def test_a_database_without_our_tables_is_one_message(tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "q.db").close()
     (tmp_path / "q.db").touch()
-    with pytest.raises(StorageError, match="holds no qpsearch studies"):
+    with pytest.raises(StorageError, match="does not hold qpsearch studies"):
         Database.open(f"sqlite:///{tmp_path}/q.db")
 
 

@@ -46,9 +46,9 @@ READABLE: Final = "0002"  # the oldest schema that has all that is read; later o
 
 HINTS: Final = {
     "password authentication failed": "Check user and password of --storage or QPSEARCH_STORAGE",
-    "database or disk is full": "Free some room, then: qpsearch resume STUDY",
-    "permission denied for": "This user can read but not write there",
-    "Connection refused": "Is the server running, and is host and port right?",
+    "database or disk is full": "Free some space, then: qpsearch resume STUDY",
+    "permission denied for": "The database user may read but not write",
+    "Connection refused": "Is the server running, and are host and port right?",
 }
 
 T = TypeVar("T")
@@ -92,8 +92,8 @@ class Database:
         database = cls(url)
         if database.file is not None and not database.file.exists():
             raise StorageError(
-                f"{database.file.absolute()}: no study database there. 'qpsearch run SPACE' makes one; "
-                "--storage names another."
+                f"{database.file.absolute()}: no study database there. Make one: qpsearch run SPACE. "
+                "Or name another: --storage DATABASE."
             )
         return database._ready(database._check)
 
@@ -201,7 +201,7 @@ class Database:
         tables = set(inspect(connection).get_table_names())
         if not {"version_info", VERSION_TABLE} <= tables:
             raise StorageEmpty(
-                f"{self.shown}: holds no qpsearch studies. 'qpsearch run SPACE --storage ...' makes one there."
+                f"{self.shown}: does not hold qpsearch studies. Make one there: qpsearch run SPACE --storage DATABASE."
             )
         self._check_optuna(connection)
         ours = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
@@ -211,13 +211,15 @@ class Database:
         if ours not in known:
             raise StorageError(f"{self.shown}: was made by a newer qpsearch (schema {ours}). Upgrade qpsearch.")
         raise StorageOutdated(
-            f"{self.shown}: its tables are of qpsearch schema {ours}. 'qpsearch resume STUDY' migrates them."
+            f"{self.shown}: its tables have the older qpsearch schema {ours}. Migrate them: qpsearch resume STUDY."
         )
 
     def _check_optuna(self, connection: Connection) -> None:
         found = connection.execute(text("SELECT schema_version FROM version_info")).scalar()
         if found != SCHEMA_VERSION:
-            raise StorageError(f"{self.shown}: Optuna's schema there is {found}, this Optuna's is {SCHEMA_VERSION}.")
+            raise StorageError(
+                f"{self.shown}: has Optuna schema {found}, but the installed Optuna needs {SCHEMA_VERSION}."
+            )
 
 
 def _migrate(connection: Connection) -> None:
@@ -248,7 +250,7 @@ def _parse(url: str) -> Any:
     try:
         parsed = make_url(url)
         if "@" in (parsed.host or ""):
-            raise ValueError("an @ in a password is written %40")
+            raise ValueError("write an @ in a password as %40")
         return parsed
     except (ArgumentError, ValueError):
         shown = repr(url) if _is_harmless(url) else "--storage"
@@ -313,7 +315,7 @@ def _make_folder(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"{path.parent}: cannot be made ({error.strerror}). --storage names another place."
+            f"{path.parent}: cannot be made ({error.strerror}). Name another place: --storage DATABASE."
         ) from None
 
 
@@ -321,7 +323,9 @@ def _check_writable(path: Path) -> None:
     """Raise StorageError where a database, or the folder in which SQLite keeps its log, cannot be written."""
     for place in (path.parent, path):
         if place.exists() and not os.access(place, os.W_OK):
-            raise StorageError(f"{path}: can be read but not written ({place}). --storage names another database.")
+            raise StorageError(
+                f"{path}: can be read but not written ({place}). Name another database: --storage DATABASE."
+            )
 
 
 def _is_still(path: Path) -> bool:
