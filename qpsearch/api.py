@@ -184,7 +184,10 @@ class Study:
         number = self._trial(trial).number
         runs = queries.kept_runs(self._database, self.name, [number])
         if not 0 <= replicate < len(runs):
-            raise UserError(f"trial {number} of study {self.name!r} has {len(runs)} runs, and no run {replicate}.")
+            last = len(runs) - 1
+            raise UserError(
+                f"trial {number} of study {self.name!r} does not have replicate {replicate}. Expected 0 to {last}."
+            )
         config = next(record for record in self.trials if record.number == number).config
         return load_trained(config, runs[replicate].folder, runs[replicate].checkpoint, device)
 
@@ -210,9 +213,10 @@ class Study:
                 raise UserError(f"study {self.name!r} has no complete trial yet.")
             return best
         found = next((record for record in records if record.number == number), None)
-        if found is None or found.state != "COMPLETE":
-            state = "no trial" if found is None else f"a {found.state} trial"
-            raise UserError(f"study {self.name!r} has {state} {number}. Expected a complete one.")
+        if found is None:
+            raise UserError(f"study {self.name!r} does not have trial {number}. Expected 0 to {len(records) - 1}.")
+        if found.state != "COMPLETE":
+            raise UserError(f"trial {number} of study {self.name!r} is {found.state}. Expected a complete one.")
         return found
 
     def __repr__(self) -> str:

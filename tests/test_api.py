@@ -101,9 +101,9 @@ def test_mistakes_are_said_as_on_the_command_line(folder: Path, monkeypatch: pyt
         qpsearch.run("smoke", study="other", dispatch="rya", progress=False)
     with pytest.raises(UserError, match="study: 'a b' cannot name a study"):
         qpsearch.run("smoke", study="a b", dispatch="inline", progress=False)
-    with pytest.raises(UserError, match="has no trial 9"):
+    with pytest.raises(UserError, match="does not have trial 9"):
         qpsearch.load_study("smoke").load_model(9)
-    with pytest.raises(UserError, match="has 1 runs, and no run 1"):
+    with pytest.raises(UserError, match="does not have replicate 1"):
         qpsearch.load_study("smoke").load_model(0, replicate=1)
 
 

@@ -30,6 +30,7 @@ ORDER = [
         "space-file", "use-the-winner", "continue", "from-optuna-or-wandb", "own-block", "compare", "many-machines", "own-data"
     )),
 ]  # fmt: skip
+# What a guide tells to save, and the guide; a command runs it.
 FROM_A_FILE = {"gated.py": DOCS / "guides" / "own-block.md", "gates.yaml": DOCS / "guides" / "own-block.md",
                "blocks.yaml": DOCS / "guides" / "compare.md"}  # fmt: skip
 INSTEAD = {"qpsearch space plan digits": None}  # it measures for a while, and tests/cli/test_spaces.py runs it
@@ -69,9 +70,8 @@ def test_every_command_and_snippet_runs_and_digits_keeps_its_promises(folder: Pa
             if command not in done and command not in INSTEAD:
                 run_command(folder, command, page)
             done.add(command)
-        if page.name != "own-block.md":  # its snippet is the file gated.py, which a command has run
-            shown = run_notebook(folder, page)
-            assert page != README or "[4/4] trial 3 COMPLETE" in shown  # progress of qpsearch.run, above the table
+    shown = run_notebook(folder, [page for page in ORDER if page not in FROM_A_FILE.values()])
+    assert "[4/4] trial 3 COMPLETE" in shown  # progress of qpsearch.run, above the table
     document = json.loads(qpsearch(folder, "status", "digits", "--json").stdout)
     (summary,) = document["studies"]
     assert sum(summary["counts"].values()) == 63
@@ -96,11 +96,9 @@ def run_command(folder: Path, command: str, page: Path) -> None:
         assert done.stderr == "", command
 
 
-def run_notebook(folder: Path, page: Path) -> str:
-    """Run a page's Python as the cells of one notebook; return what it shows in HTML."""
-    cells = [nbformat.v4.new_code_cell(text) for text in blocks(page, "python")]
-    if not cells:
-        return ""
+def run_notebook(folder: Path, pages: list[Path]) -> str:
+    """Run the Python of pages as the cells of one notebook; return what it shows in HTML."""
+    cells = [nbformat.v4.new_code_cell(text) for page in pages for text in blocks(page, "python")]
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.outputs]

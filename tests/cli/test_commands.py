@@ -104,7 +104,7 @@ def test_importance_names_its_evaluator_and_what_it_left_out(study: Path, evalua
     text = qpsearch(study, "importance", "scripted", "--evaluator", evaluator, "--output", str(page)).stdout
     assert f"{document['n']} complete trials of 30" in text
     if evaluator in ("fanova", "mdi"):
-        assert "left out: network.rules.quotient.alpha: conditional" in text
+        assert "left out: network.rules.quotient.alpha: this evaluator cannot judge conditional parameters" in text
     html = page.read_text()
     assert "plotly" in html
     assert "cdn.plot.ly" not in html.split("<body>")[0]

@@ -129,7 +129,11 @@ def test_the_default_concurrency_fits_the_machine(
 
 @pytest.mark.parametrize(
     ("asked", "message"),
-    [(resources(cpus=9), "9 cores and 0 GPUs"), (resources(gpus=1), "1 GPUs"), (resources(gpus=1.5), "whole number")],
+    [
+        (resources(cpus=9), "9 cores and 0 GPUs"),
+        (resources(gpus=1), "1 GPUs"),
+        (resources(gpus=1.5), "a number above 1 must be whole"),
+    ],
 )
 def test_asking_for_more_than_there_is_says_what_there_is(asked: Resources, message: str) -> None:
     with pytest.raises(DispatchError, match=message):
