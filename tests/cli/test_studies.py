@@ -149,7 +149,7 @@ def test_a_foreign_study_is_matched_by_name_or_refused_with_the_reason(tmp_path:
     refused = qpsearch(tmp_path, *arguments)
     assert refused.returncode == 2
     assert "trial 0 does not fit the space: no value for training.optimizer.sgd.lr" in refused.stderr
-    assert "Names can be matched with --map THEIRS=OURS" in refused.stderr
+    assert "Match names that differ: --map THEIRS=OURS" in refused.stderr
     done = qpsearch(tmp_path, *arguments, "--map", "learning_rate=training.optimizer.sgd.lr")
     assert done.returncode == 0, done.stderr
     assert [row[:3] for row in numbers(tmp_path, "scripted")] == [
