@@ -23,13 +23,14 @@ autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
 copybutton_exclude = ".linenos, .gp"
 
+smartquotes = False  # an option's two hyphens stay two
+
 html_theme = "furo"
 html_title = "qpsearch"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_math_renderer = "mathml"  # browsers draw it themselves, so that pages need no other host
 html_copy_source = html_show_sourcelink = False
-linkcheck_timeout = 30
 
 
 def _inline(translator: Any, node: nodes.math) -> None:

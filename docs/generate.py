@@ -91,10 +91,10 @@ def rules_page() -> str:
     return "\n".join([
         "# The papers' design rules",
         "",
-        "Each rule of both papers is a setting of a space file (below `network.rules` for all stages, or in a stage",
-        "for itself) and a keyword of the blocks in `qpsearch.layers`, or it is a command. \"Not recovered\" is what",
-        "could not be found out about the papers. The reimplementations are independent work, from versions 1 and 3 of",
-        "the PURe paper.",
+        "Each rule is a setting of a space file: below `network.rules` for all stages, or in a stage for itself. Rules",
+        "of blocks are also keywords of the blocks in `qpsearch.layers`. P20 is a command, and P21 is out of scope.",
+        "\"Not recovered\" is what could not be found out about the papers. The reimplementations are independent",
+        "work, from versions 1 and 3 of the PURe paper.",
         "[The two papers](../background/papers.md) lists what is known about them, with sources.",
         "`qpsearch model rules` prints this table.",
         "",
@@ -232,10 +232,13 @@ def _commands(words: list[str], command: Any) -> Iterator[tuple[list[str], Any]]
 
 def _command(words: list[str], command: Any) -> list[str]:
     context = command.make_context(words[-1], [], resilient_parsing=True)
-    usage = " ".join([*words, *command.collect_usage_pieces(context)])
+    usage = " ".join(
+        [*words, *(piece.replace("{", "").replace("}", "") for piece in command.collect_usage_pieces(context))]
+    )
     lines = [f"## {' '.join(words)}", "", _text(command.help), "", "```text", usage, "```", ""]
     if command.epilog:
-        lines += [_text(command.epilog), ""]
+        head, *examples = _text(command.epilog).splitlines()
+        lines += [head, "", "```text", *examples, "```", ""]
     records = [each.get_help_record(context) for each in command.get_params(context) if each.name != "help"]
     rows = [(f"`{_plain(names)}`", _plain(meaning)) for names, meaning in filter(None, records)]
     if rows:
@@ -249,6 +252,7 @@ def _plain(text: str) -> str:
     for word, shown in (("  [", " ["), (" <str>", ""), ("<int range>", "N"), ("<float range>", "X"), ("<int>", "N")):
         text = text.replace(word, shown)
     text = re.sub(r"\[([\d.e+-]+)<=x<=([\d.e+-]+)\]", r"(\1 to \2)", text.strip())
+    text = re.sub(r"\[x>=(\d+)\]", r"(at least \1)", text).replace("N N", "N")
     return re.sub(r" *\[(env var: [^;\]]+|default: [^\]]+|required|env var: [^\]]+)\]", r" (\1)", text)
 
 

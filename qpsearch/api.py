@@ -5,6 +5,7 @@ What the command line does goes through the same functions (``qpsearch.runner.dr
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -50,24 +51,42 @@ class Study:
         ('smoke', 4, 'COMPLETE')
     """
 
-    def __init__(self, name: str, storage: str = DEFAULT_STORAGE) -> None:
-        self.name, self.storage = name, storage
-        self._database = Database.open(storage)
+    def __init__(self, name: str, storage: str | None = None) -> None:
+        self.name, self.storage = name, _storage(storage)
+        self._database = Database.open(self.storage)
         queries.summary(self._database, name)  # raises StudyNotFound
 
     @property
     def space(self) -> Space:
-        """What it searches."""
+        """What it searches.
+
+        Example:
+            >>> import qpsearch
+            >>> qpsearch.load_study("smoke").space.data.dataset.value
+            'digits'
+        """
         return queries.space_of(self._database, self.name)
 
     @property
     def summary(self) -> StudySummary:
-        """How far it is: trials by state, what was spent, who works on it."""
+        """How far it is: trials by state, what was spent, who works on it.
+
+        Example:
+            >>> import qpsearch
+            >>> qpsearch.load_study("smoke").summary.counts
+            {'COMPLETE': 4}
+        """
         return queries.summary(self._database, self.name)
 
     @property
     def trials(self) -> list[TrialRecord]:
-        """Its trials, by number: state, values, parameters, configuration."""
+        """Its trials, by number: state, values, parameters, configuration.
+
+        Example:
+            >>> import qpsearch
+            >>> [trial.state for trial in qpsearch.load_study("smoke").trials]
+            ['COMPLETE', 'COMPLETE', 'COMPLETE', 'COMPLETE']
+        """
         return queries.trial_records(self._database, self.name)
 
     @property
@@ -134,18 +153,21 @@ class Study:
     def importance(self, evaluator: str = Evaluator.BRANCHES) -> ImportanceTable:
         """Say which parameters decide about the first objective, and how surely.
 
+        Returns:
+            A table: its ``importances`` have ``parameter``, ``importance``, ``low``, ``high`` and ``trials``; its
+            ``predicted`` is the share of the variance of unseen trials that the parameters explain.
+
         Args:
-            evaluator: As of ``qpsearch importance --evaluator``.
+            evaluator: ``branches``, ``fanova``, ``mdi`` or ``ped-anova``, as of ``qpsearch importance --evaluator``.
 
         Raises:
-            UserError: There are too few complete trials.
+            UserError: There are fewer than 8 complete trials, or all have one value.
 
         Example:
             >>> import qpsearch
-            >>> qpsearch.load_study("smoke").importance()
-            Traceback (most recent call last):
-            ...
-            qpsearch.errors.UserError: ...
+            >>> table = qpsearch.load_study("many").importance()
+            >>> sorted(each.parameter for each in table.importances)
+            ['network.stages.0.block', 'training.optimizer.sgd.lr']
         """
         from qpsearch.analysis.importance import importance
 
@@ -155,7 +177,16 @@ class Study:
         )
 
     def plot_importance(self, evaluator: str = Evaluator.BRANCHES) -> go.Figure:
-        """Draw ``importance`` as bars with intervals."""
+        """Draw ``importance`` as bars with intervals.
+
+        Args:
+            evaluator: As of ``importance``.
+
+        Example:
+            >>> import qpsearch
+            >>> type(qpsearch.load_study("many").plot_importance()).__name__
+            'Figure'
+        """
         from qpsearch.analysis.figures import importance_bars
 
         return importance_bars(self.importance(evaluator))
@@ -195,7 +226,7 @@ class Study:
         """Turn images as its data set stores them into what its networks take.
 
         Args:
-            images: (N, C, H, W) uint8.
+            images: (N, C, H, W) uint8, with values as in the data set: 0 to 16 for the digits, 0 to 255 elsewhere.
 
         Returns:
             (N, C, H, W) float32, by channel of mean 0 and deviation 1 over the training images.
@@ -226,12 +257,13 @@ class Study:
         return f"<Study {self.name!r}: {counts}{best}>"
 
 
-def load_study(name: str, storage: str = DEFAULT_STORAGE) -> Study:
+def load_study(name: str, storage: str | None = None) -> Study:
     """Return a study of a database, to look at.
 
     Args:
         name: The study's.
-        storage: URL of its database, or the path of an SQLite file.
+        storage: URL of its database, or the path of an SQLite file; None stands for QPSEARCH_STORAGE, or
+            studies/qpsearch.db.
 
     Raises:
         StudyNotFound: There is no study of that name.
@@ -248,7 +280,7 @@ def load_study(name: str, storage: str = DEFAULT_STORAGE) -> Study:
 def run(
     space: Space | str | Path | Mapping[str, Any],
     *,
-    storage: str = DEFAULT_STORAGE,
+    storage: str | None = None,
     study: str | None = None,
     trials: int | None = None,
     epochs: int | None = None,
@@ -271,7 +303,8 @@ def run(
 
     Args:
         space: A space, its file, the name of a shipped space, or what a file would say, as a dict.
-        storage: URL of the study database, or the path of an SQLite file; it is made where it is missing.
+        storage: URL of the study database, or the path of an SQLite file; it is made where it is missing. None
+            stands for QPSEARCH_STORAGE, or studies/qpsearch.db.
         study: Name of the study, in place of the space's own.
         trials: Budget in trials.
         epochs: Budget in epochs of all trials together.
@@ -281,15 +314,15 @@ def run(
         dispatch: ``tune`` for Ray Tune, ``inline`` for one trial at a time without Ray.
         address: A running Ray cluster: ``auto``, or ``host:port``.
         concurrent: Trials at once; None fills the machine.
-        gpus: GPUs a trial, or the share of one.
+        gpus: GPUs per trial; 0.5 shares one between two.
         cpus: Cores a trial.
-        artifacts: Folder or URI for checkpoints; None for the folder beside the database.
+        artifacts: Folder or URI for checkpoints; None for QPSEARCH_ARTIFACTS, or the folder beside the database.
         sinks: Where curves are shown, too: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
         join: Where the study exists already, join it or go on with it.
         progress: Whether to show how far it is.
 
     Raises:
-        SpaceError: The space says something that it may not say.
+        SpaceError: The space is not valid; its message has one line for each problem.
         StudyExists: There is a study of that name, and ``join`` is False.
         UserError: The machine or the database cannot do what was asked.
 
@@ -303,11 +336,11 @@ def run(
     with open_display(quiet=not progress) as display:
         drive(
             loaded,
-            storage=storage,
+            storage=_storage(storage),
             source=source,
             overrides=_overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus),
             placement=Placement(dispatcher=as_member(Dispatcher, dispatch, "dispatch"), address=address),
-            artifacts=artifacts,
+            artifacts=artifacts or os.environ.get("QPSEARCH_ARTIFACTS"),
             sinks=sinks,
             join=join,
             listen=display.see,
@@ -318,7 +351,7 @@ def run(
 def resume(
     name: str,
     *,
-    storage: str = DEFAULT_STORAGE,
+    storage: str | None = None,
     space: Space | str | Path | None = None,
     trials: int | None = None,
     epochs: int | None = None,
@@ -339,8 +372,9 @@ def resume(
 
     Args:
         name: The study's.
-        storage: URL of its database, or the path of an SQLite file.
-        space: A space, or its file, which must mean what the study's own means; None asks nothing.
+        storage: URL of its database, or the path of an SQLite file; None stands for QPSEARCH_STORAGE, or
+            studies/qpsearch.db.
+        space: A space, or its file, which is checked to mean the same as the study's; None skips the check.
         trials: Budget in trials, those of before included; None leaves each bound as it is.
         epochs: Budget in epochs of all trials together.
         time: Budget in wall time, such as ``"90m"`` or ``"12h"``.
@@ -348,15 +382,16 @@ def resume(
         dispatch: ``tune`` for Ray Tune, ``inline`` for one trial at a time without Ray.
         address: A running Ray cluster: ``auto``, or ``host:port``.
         concurrent: Trials at once; None fills the machine.
-        gpus: GPUs a trial, or the share of one.
+        gpus: GPUs per trial; 0.5 shares one between two.
         cpus: Cores a trial.
-        sinks: Where curves are shown, too.
+        sinks: Where curves are shown, too: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
         take_over: Take all open trials at once, also those of a host that may still live.
         progress: Whether to show how far it is.
 
     Raises:
         StudyNotFound: There is no such study.
         StudyMismatch: The study was made from another space.
+        StudyBusy: A driver on another host works on it, and the database is an SQLite file.
         UserError: The budget is below what was spent, or the machine or database cannot do what was asked.
 
     Example:
@@ -367,7 +402,7 @@ def resume(
     with open_display(quiet=not progress) as display:
         drive_on(
             name,
-            storage=storage,
+            storage=_storage(storage),
             space=space,
             overrides=_overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus),
             placement=Placement(dispatcher=as_member(Dispatcher, dispatch, "dispatch"), address=address),
@@ -376,6 +411,11 @@ def resume(
             listen=display.see,
         )
     return Study(name, storage)
+
+
+def _storage(given: str | None) -> str:
+    """Return the database that is meant: as the command line, from QPSEARCH_STORAGE where none is given."""
+    return given or os.environ.get("QPSEARCH_STORAGE") or DEFAULT_STORAGE
 
 
 def _loaded(space: Space | str | Path | Mapping[str, Any]) -> tuple[Space, str]:

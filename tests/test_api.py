@@ -33,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(made)
         qpsearch.run("smoke", trials=4, dispatch="inline", progress=False)
+        qpsearch.run("smoke", study="many", trials=8, dispatch="inline", progress=False)
     return made
 
 

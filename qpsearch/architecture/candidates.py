@@ -106,6 +106,9 @@ def sample(space: Space, count: int, seed: int = 0) -> list[Candidate]:
         count: How many points.
         seed: The seed of the draws.
 
+    Returns:
+        Points with their ``config`` and their ``draw``, whose ``params`` are what was chosen.
+
     Raises:
         SpaceError: A thousand draws in a row are refused.
 

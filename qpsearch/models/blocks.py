@@ -98,8 +98,9 @@ class ResidualBlock(nn.Module):
         out_channels: Channels of the output.
         stride: Stride of the branch's first layer, or of the 3x3 layer of a bottleneck.
         blocks: Residual blocks in the whole network, which ``init="fixup"`` needs.
-        rules: ``branch``, ``norm``, ``norm_placement``, ``init``, ``shortcut``, with the words of space files; the
-            defaults are those of ``resnet20``.
+        rules: ``branch`` ("basic"), ``norm`` ("batch"), ``norm_placement`` ("post"), ``init`` ("kaiming_fan_out"),
+            ``shortcut`` ("conv3x3"). The defaults in brackets are those of ``resnet20``; docs/reference/rules.md has
+            the values of each.
 
     Raises:
         TypeError: The block does not have such a rule.
@@ -127,7 +128,7 @@ class ResidualBlock(nn.Module):
         init_block(self, stage, blocks)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H/s, W/s)."""
+        """Map (N, C, H, W) to (N, C', ceil(H / s), ceil(W / s))."""
         y: Tensor = self.act(self.shortcut(x) + self.branch(x))
         return y
 
@@ -145,9 +146,11 @@ class ProductUnitBlock(ResidualBlock):
         out_channels: Channels of the output.
         stride: Stride of the branch's first layer, or of the 3x3 layer of a bottleneck.
         blocks: Residual blocks in the whole network, which ``init="fixup"`` needs.
-        rules: The rules of ``ResidualBlock``, and of product units: ``position``, ``inner_activation``,
-            ``output_activation``, ``norms``, ``positivity``, ``threshold``, ``threshold_init``, ``exponent_init``,
-            ``exponent_clip``, ``padding``, ``bias``, ``mixing``, ``numbers``; the defaults are those of ``pure20``.
+        rules: The rules of ``ResidualBlock``, here with ``shortcut`` ("conv1x1"), and of product units: ``position``
+            ("second"), ``inner_activation`` ("none"), ``output_activation`` ("auto"), ``norms`` ("both"),
+            ``positivity`` ("max"), ``threshold`` ("layer"), ``threshold_init`` (0.0), ``exponent_init``
+            ("kaiming_fan_out"), ``exponent_clip`` (None), ``padding`` ("after_log"), ``bias`` (False), ``mixing``
+            ("dense"), ``numbers`` ("real"). The defaults in brackets are those of ``pure20``.
 
     Raises:
         TypeError: The block does not have such a rule.
@@ -187,9 +190,11 @@ class QuotientBlock(nn.Module):
         out_channels: Channels of the output.
         stride: Stride of the branch's first layer, or of the 3x3 layer of a bottleneck.
         blocks: Residual blocks in the whole network, which ``init="fixup"`` needs.
-        rules: The rules of ``ResidualBlock``, and of quotients: ``alpha``, ``activation``, ``floor``, ``through_one``,
-            ``learned_alpha``, ``inner_activation``, ``shortcut_activation``, ``output_activation``; the defaults are
-            those of ``quotient20``. The paper has alpha 2.0 at 20 layers, 1.8 at 44, 1.7 at 56, 1.5 at 110.
+        rules: The rules of ``ResidualBlock``, here with ``init`` ("framework"), and of quotients: ``alpha`` (2.0),
+            ``activation`` ("sigmoid"), ``floor`` (0.0), ``through_one`` (True), ``learned_alpha`` (None),
+            ``inner_activation`` ("relu"), ``shortcut_activation`` ("quotient"), ``output_activation`` ("none"). The
+            defaults in brackets are those of ``quotient20``. The paper has alpha 2.0 at 20 layers, 1.8 at 44, 1.7 at
+            56, 1.5 at 110, and 4.0 for ``activation="linear"`` at 20.
 
     Raises:
         TypeError: The block does not have such a rule.
@@ -224,7 +229,7 @@ class QuotientBlock(nn.Module):
         init_block(self, stage, blocks)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H/s, W/s)."""
+        """Map (N, C, H, W) to (N, C', ceil(H / s), ceil(W / s))."""
         q: Tensor = self.bound(self.branch(x))  # in (0, alpha), 1 where the branch is 0
         y: Tensor = self.act(self.shortcut(x) * q)
         return y

@@ -29,7 +29,8 @@ SMALL_SLOPE = 5.0  # kaiming_uniform(a=5): sums before exp within about +-0.5 (r
 class BoundedQuotient(nn.Module):
     """The function that turns a branch's output into a quotient, elementwise (rules Q2-Q8, Q16).
 
-    With the range ``[floor, alpha]``: ``sigmoid`` is ``floor + (alpha - floor) sigmoid(z + a)``; ``linear`` is
+    With the range ``[floor, alpha]``: ``sigmoid`` is ``floor + (alpha - floor) sigmoid(z + a)`` with
+    ``a = ln((1 - floor) / (alpha - 1))``; ``linear`` is
     ``min(max(floor, z + 1), alpha)``; ``unbounded`` is ``linear`` without alpha. All three are 1 at z = 0, unless
     ``through_one`` is false (then a is 0, and z replaces z + 1). ``relu`` is ``max(0, z)``, whatever the range.
 
@@ -118,8 +119,9 @@ class ProductUnit2d(nn.Module):
     """A product unit with its learned exponents, thresholds and factors (rules P1, P7-P13, P16).
 
     ``exp(conv2d(ln max(x, softplus(theta) + 1e-7), W) + b)`` and its variants: each output is the product over a window
-    of the inputs, raised to learned powers. It can replace an ``nn.Conv2d`` of the same shape, and maps
-    (N, C, H, W) to (N, C', H / s, W / s). The defaults are the paper's, as far as they are known.
+    of the inputs, raised to learned powers. It can replace an ``nn.Conv2d`` with an odd kernel and
+    ``padding=kernel_size // 2``, and maps (N, C, H, W) to (N, C', ceil(H / s), ceil(W / s)). The defaults are
+    the paper's, as far as they are known. ``padding`` says where zeros are added, not how many.
 
     The sum before ``exp`` reaches 15 in trained networks, so powers are computed in float32 also where the layer is
     float16 or bfloat16; the output has the type of the input. Under autocast the output is float32, as with torch's own
@@ -143,7 +145,8 @@ class ProductUnit2d(nn.Module):
         dtype: Type of the parameters.
 
     Raises:
-        ValueError: A word is unknown, the kernel is even, or ``out_channels`` does not fit ``mixing="depthwise"``.
+        ValueError: A word is unknown, the kernel is even, ``out_channels`` does not fit ``mixing="depthwise"``, a size
+            is not a whole number of at least 1, or ``exponent_clip`` is not positive.
 
     Example:
         >>> import torch
@@ -186,6 +189,8 @@ class ProductUnit2d(nn.Module):
         self.positivity = as_member(Positivity, positivity, "positivity")
         self.threshold, self.threshold_init = as_member(Sharing, threshold, "threshold"), threshold_init
         self.exponent_init = as_member(ExponentInit, exponent_init, "exponent_init")
+        if exponent_clip is not None and not exponent_clip > 0:
+            raise ValueError(f"exponent_clip: expected a positive number or None, got {exponent_clip!r}")
         self.exponent_clip = exponent_clip
         self.padding = as_member(LogPadding, padding, "padding")
         self.numbers = as_member(Numbers, numbers, "numbers")
@@ -225,7 +230,7 @@ class ProductUnit2d(nn.Module):
             nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to (N, C', H / s, W / s)."""
+        """Map (N, C, H, W) to (N, C', ceil(H / s), ceil(W / s)); raises ValueError for other images."""
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError(f"expected images (N, {self.in_channels}, H, W), got {tuple(x.shape)}")
         y = product_unit2d(

@@ -50,6 +50,10 @@ class ResidualNetwork(nn.Module):
 def build_model(network: Network, seed: int) -> ResidualNetwork:
     """Build a network whose weights are a function of the seed alone; global random state is left as it was.
 
+    Args:
+        network: What is built, such as the ``network`` of a trial's configuration.
+        seed: Of the weights.
+
     Example:
         >>> import qpsearch
         >>> point = qpsearch.sample(qpsearch.load_space("smoke"), 1)[0]

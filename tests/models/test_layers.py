@@ -1,8 +1,10 @@
 """Layers for others' networks: torch's habits, each rule as a keyword, and the same layers in the networks of a space."""
 
+import ast
 import copy
 import inspect
 import io
+import re
 from typing import Any, get_type_hints
 
 import pytest
@@ -55,11 +57,27 @@ def images(*, dtype: torch.dtype = torch.float32) -> Tensor:
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_every_rule_is_a_keyword(block: type[nn.Module]) -> None:
-    own = {rule.path[-1] for rule in rule_paths() if rule.belongs_to(block.kind)}  # type: ignore[attr-defined]
+    own = own_rules(block)
     assert set(get_type_hints(KEYWORDS[block])) == own
     assert all(f"``{name}``" in (block.__doc__ or "") for name in own - set(get_type_hints(BlockKeywords))) or (
         block is QuotientProductUnitBlock  # whose rules are those of two
     )
+
+
+@pytest.mark.parametrize("block", [ResidualBlock, QuotientBlock, ProductUnitBlock])
+def test_the_defaults_that_a_block_names_are_those_it_has(block: Any) -> None:
+    stated = re.findall(r"``(\w+)``\s+\(([^()]+)\)", block.__doc__)
+    assert {name for name, _ in stated} >= own_rules(block) - set(get_type_hints(BlockKeywords))
+    x, plain = torch.rand(2, 8, 6, 6), block(8, 8, stride=2)
+    spelled = {name: ast.literal_eval(value) for name, value in stated}
+    named = block(8, 8, stride=2, **spelled)
+    assert str(named) == str(plain)
+    named.load_state_dict(plain.state_dict())
+    assert torch.equal(named(x), plain(x))
+
+
+def own_rules(block: Any) -> set[str]:
+    return {rule.path[-1] for rule in rule_paths() if rule.belongs_to(block.kind)}
 
 
 def test_every_kind_of_block_is_a_layer() -> None:
@@ -169,6 +187,11 @@ def test_weights_are_drawn_anew_by_reset_parameters() -> None:
         (lambda: BoundedQuotient(1.0), ValueError, "expected floor < 1 < alpha"),
         (lambda: BoundedQuotient(activation="sigmiod"), ValueError, "activation"),
         (lambda: BoundedQuotient(learned_alpha="channel"), ValueError, "needs channels"),
+        (
+            lambda: ProductUnit2d(4, 4, exponent_clip=-1),
+            ValueError,
+            "exponent_clip: expected a positive number or None",
+        ),
         (lambda: ProductUnit2d(4, 4, kernel_size=2), ValueError, "kernel_size: 2 is even"),
         (lambda: ProductUnit2d(4, 6, mixing="depthwise"), ValueError, "not a multiple of in_channels"),
         (lambda: ProductUnit2d(4, 0), ValueError, "out_channels: expected a whole number of at least 1, got 0"),

@@ -25,6 +25,9 @@ DEFAULT_TRIALS = 100
 def load_space(name: str | Path) -> Space:
     """Read a space file, given by its path or by the name of a shipped space.
 
+    Args:
+        name: A path, or a name such as ``digits``.
+
     Raises:
         SpaceError: With one line for each problem of the file.
 
