@@ -25,7 +25,7 @@ settings.load_profile("qpsearch")
 # meet its like. All other tests go to whichever process has time.
 ONE_BY_ONE = (
     ("tests/dispatch/", "tests/faults/"),
-    ("tests/cli/", "tests/test_benchmarks.py", "tests/test_readme.py"),
+    ("tests/cli/", "tests/test_benchmarks.py", "tests/test_pages.py"),
 )
 
 
