@@ -55,7 +55,7 @@ def test_a_copy_is_the_file_and_nothing_is_overwritten(tmp_path: Path) -> None:
     assert qpsearch(tmp_path, "space", "copy", "digits").returncode == 0
     assert (tmp_path / "digits.yaml").read_text() == (ROOT / "spaces" / "digits.yaml").read_text()
     again = qpsearch(tmp_path, "space", "copy", "digits")
-    assert (again.returncode, "digits.yaml: exists, and nothing is overwritten" in again.stderr) == (2, True)
+    assert (again.returncode, "digits.yaml: already exists and is not overwritten" in again.stderr) == (2, True)
     assert qpsearch(tmp_path, "space", "copy", "cifar100", "mine.yaml").returncode == 0
     assert reply(tmp_path, "space", "check", "mine.yaml")["study"] == "cifar100-blocks"
 
