@@ -35,7 +35,7 @@ class Artifacts(Protocol):
         """Return the names of the files and folders in a folder; an empty list where it does not exist."""
 
     def delete(self, path: str) -> None:
-        """Remove a file or a whole folder; a missing one is ignored."""
+        """Remove a file or a whole folder; a missing path is ignored."""
 
 
 def open_artifacts(uri: str) -> Artifacts:
@@ -97,7 +97,7 @@ class LocalArtifacts:
         return (self._root / path).read_bytes()
 
     def write(self, path: str, content: bytes) -> None:
-        """See ``Artifacts``; the file is on the disk when this returns, also after a power cut."""
+        """See ``Artifacts``; when this returns, the file is on the disk, even after a power cut."""
         target = self._root / path
         temporary = target.with_name(f"{target.name}.partial")
         try:

@@ -4,7 +4,7 @@
 
     QpsearchError                exit code 1   the run failed
     |-- UserError                exit code 2   your file or flag: one message, no traceback
-    |   |-- SpaceError           a space file says something that it may not say
+    |   |-- SpaceError           a space file is not valid
     |   |-- StudyNotFound        no study of that name in that database
     |   |-- StudyExists          `run` on a study that exists
     |   |-- StudyMismatch        a study and a space file disagree
@@ -30,7 +30,7 @@ from typing import ClassVar
 
 
 class QpsearchError(Exception):
-    """Base of all errors of this package; ``exit_code`` is what the command line exits with."""
+    """Base of all errors of this package; ``exit_code`` is the exit status of the command line."""
 
     exit_code: ClassVar[int] = 1
 

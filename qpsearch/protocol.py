@@ -18,14 +18,14 @@ class EpochReport:
         epoch: Counted from 1.
         train_loss: Mean cross entropy over the epoch's training batches, finite.
         val_loss: Mean cross entropy on the validation images; None where some logits were not finite.
-        val_accuracy: Share of validation images classified rightly, in [0, 1]; an image whose logits
+        val_accuracy: Share of validation images classified correctly, in [0, 1]; an image whose logits
             are not finite counts as wrong.
         val_nonfinite: Validation images whose logits were not finite.
         lr: Learning rate at the epoch's last step.
         seconds: Wall time of training and evaluation.
         images_per_s: Training images a second, evaluation not counted.
         peak_memory_bytes: Peak of the device's allocator on CUDA, of the process on a CPU.
-        checkpoint: Name of the checkpoint file written after this epoch; empty where none was asked.
+        checkpoint: Name of the checkpoint file written after this epoch; empty where no checkpoint folder was given.
     """
 
     epoch: int

@@ -39,7 +39,7 @@ class BranchKind(StrEnum):
 
 
 class Activation(StrEnum):
-    """A pointwise function without a bound of its own."""
+    """A pointwise activation."""
 
     RELU = "relu"
     SILU = "silu"

@@ -1,4 +1,4 @@
-"""The benchmarks' own machinery, in a size that measures nothing: rows that hold what they promise."""
+"""The benchmarks' own machinery, in a size too small to measure: rows that hold what they promise."""
 
 import json
 from functools import partial

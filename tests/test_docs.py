@@ -1,4 +1,4 @@
-"""Whatever the repository cites, it holds: paths, headings, links, the papers' rules."""
+"""Whatever the repository cites exists: paths, headings, links, the papers' rules."""
 
 import functools
 import re

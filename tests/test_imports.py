@@ -1,4 +1,4 @@
-"""The house: each module imports only what its room may, and nothing heavy before it is needed."""
+"""Imports: each module imports only what its package may, and heavy packages only when they are needed."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""Every name that a space file may have stands in its table, and every entry of a table has a name."""
+"""Every name that a space file may have is in its table, and every entry of a table has a name."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""No silent strings: a word in the place of a member becomes the member, or is refused, in every record that holds words."""
+"""Strings are not kept silently: a word in place of a member becomes the member or is refused, in every record."""
 
 import dataclasses
 import importlib

@@ -34,7 +34,7 @@ class Block:
     formula: str
     source: str
     rules: Mapping[str, LeafField] = field(default_factory=dict)
-    slowness: int = 9  # for a block about which nothing is known
+    slowness: int = 9  # for a block whose speed of learning is not known
 
 
 BLOCKS: Final[dict[str, Block]] = {

@@ -30,7 +30,7 @@ TRIED_WITH_CUSTOM: Final = 16  # draws whose custom blocks are tried
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A draw with what it resolves to."""
+    """A draw with the configuration that the draw resolves to."""
 
     draw: Draw
     config: TrialConfig

@@ -1,4 +1,4 @@
-"""Networks: arithmetic, blocks, initialisation, assembly. Needs torch; does not know studies."""
+"""Networks: arithmetic, blocks, initialisation, assembly. Needs torch; does not depend on studies."""
 
 from qpsearch.architecture.blocks import BLOCKS
 from qpsearch.architecture.named import named_network

@@ -52,7 +52,7 @@ def build_model(network: Network, seed: int) -> ResidualNetwork:
 
     Args:
         network: What is built, such as the ``network`` of a trial's configuration.
-        seed: Of the weights.
+        seed: Seed of the weights.
 
     Example:
         >>> import qpsearch

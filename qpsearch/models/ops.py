@@ -1,6 +1,6 @@
 """The arithmetic of both papers as pure tensor functions.
 
-The functions have neither state nor parameters: each can be read beside its formula and tested against float64.
+The functions do not have state or parameters: each can be read beside its formula and tested against float64.
 """
 
 import math
@@ -96,8 +96,8 @@ def product_unit2d(
         exponents: (C', C, k, k), k odd; (C', 1, k, k), with C' a multiple of C, multiplies channel by channel (rule
             P13).
         theta: A scalar, or (C, 1, 1) for one threshold per channel.
-        clip: Bound on the magnitude of the sum before exp, bias included; None for none (rule P10).
-        bias: (C'), or None for none (rule P12).
+        clip: Bound on the magnitude of the sum before exp, bias included; None for no bound (rule P10).
+        bias: (C'), or None for no bias (rule P12).
         stride: Stride of the window.
         positivity: How x is made positive (rule P7).
         padding: Where zeros are added (rule P11).

@@ -45,7 +45,7 @@ def plain_product_unit2d(
         exponents: (C', C or 1, k, k).
         theta: Broadcasts against x.
         bias: (C') or None.
-        clip: Bound on the magnitude of the sum before exp; None for none.
+        clip: Bound on the magnitude of the sum before exp; None for no bound.
         stride: Stride of the window.
         margin: Number of zeros added on each side of the logarithms.
         smooth: Whether ``ln(exp(x) + exp(tau))`` replaces ``max(x, tau)``.

@@ -44,7 +44,7 @@ class Prior(WithWords):
 
 
 class _Domain:
-    """What domains have in common."""
+    """The base of all domains."""
 
     __slots__ = ()
 
@@ -55,13 +55,13 @@ class _Domain:
 
 
 class _Range(_Domain):
-    """What ranges have in common; their subclasses declare the ends."""
+    """The base of all ranges; subclasses declare the ends."""
 
     __slots__ = ()
 
     @property
     def options(self) -> None:
-        """Too many to be listed for a user."""
+        """None: a range has too many values to list them for a user."""
         return None
 
     @property
@@ -86,7 +86,7 @@ class _Continuous(_Range):
 
     @property
     def values(self) -> None:
-        """They cannot be listed."""
+        """None: the values cannot be listed."""
         return None
 
     @property
@@ -158,7 +158,7 @@ class Choice(_Domain):
         return CategoricalDistribution(self._stored())
 
     def document(self) -> dict[str, Any]:
-        """Return the domain as a space file has it."""
+        """Return the domain as a space file spells it."""
         return {"choice": [_in_file(option) for option in self.options]} | _prior_document(self.prior)
 
     def __contains__(self, value: object) -> bool:
@@ -220,7 +220,7 @@ class IntRange(_Range):
         return IntDistribution(self.low, self.high, step=self.step)
 
     def document(self) -> dict[str, Any]:
-        """Return the domain as a space file has it."""
+        """Return the domain as a space file spells it."""
         step = {"step": self.step} if self.step != 1 else {}
         return {"int": [self.low, self.high]} | step | _prior_document(self.prior)
 
@@ -265,7 +265,7 @@ class FloatRange(_Continuous):
         return FloatDistribution(self.low, self.high)
 
     def document(self) -> dict[str, Any]:
-        """Return the domain as a space file has it."""
+        """Return the domain as a space file spells it."""
         return {"float": [self.low, self.high]} | _prior_document(self.prior)
 
     def __str__(self) -> str:
@@ -307,7 +307,7 @@ class LogRange(_Continuous):
         return FloatDistribution(self.low, self.high, log=True)
 
     def document(self) -> dict[str, Any]:
-        """Return the domain as a space file has it."""
+        """Return the domain as a space file spells it."""
         return {"log": [self.low, self.high]} | _prior_document(self.prior)
 
     def __str__(self) -> str:
@@ -318,7 +318,7 @@ Domain = Choice | IntRange | FloatRange | LogRange
 
 
 def stored(value: Scalar) -> Scalar:
-    """Return a value as the study database has it: a word without its enum."""
+    """Return a value as the study database stores it: a word without its enum."""
     return value.value if isinstance(value, StrEnum) else value
 
 

@@ -35,12 +35,12 @@ class Constant:
 
     @property
     def options(self) -> tuple[object, ...]:
-        """The values that it can take."""
+        """The possible values."""
         return (self.value,)
 
     @property
     def upper(self) -> float:
-        """The largest value that it can take."""
+        """The largest possible value."""
         assert isinstance(self.value, int | float)
         return float(self.value)
 
@@ -57,12 +57,12 @@ class Tied:
 
     @property
     def options(self) -> tuple[object, ...] | None:
-        """The values that it can take where they can be listed, else None."""
+        """The possible values if they can be listed, else None."""
         return self.domain.options
 
     @property
     def upper(self) -> float:
-        """The largest value that it can take."""
+        """The largest possible value."""
         return self.domain.upper
 
     def __str__(self) -> str:
@@ -298,7 +298,7 @@ def _stages(network: Group) -> Tree:
 
 
 def _plain_sites(path: str, tree: Tree, keys: tuple[str, ...], when: When) -> Iterator[Site]:
-    """Walk a part of a space that has no stages; the branches of a choice share its place."""
+    """Walk a part of a space without stages; the branches of a choice share its place."""
     match tree:
         case Group(children):
             for name, child in children:

@@ -143,7 +143,7 @@ class Space:
     def meaning(self) -> dict[str, str]:
         """Return everything that affects results, as ``path: text`` pairs in drawing order.
 
-        The budget, the machine and the study's name are left out: changing them changes no trial.
+        The budget, the machine and the study's name are left out: changing them does not change a trial.
         """
         lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in ("dataset", "validation", "augment")}
         lines |= {site.path: str(site.leaf) for site in self.sites}

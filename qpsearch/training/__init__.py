@@ -1,4 +1,4 @@
-"""Data, recipe and loop: trains the networks that ``qpsearch.models`` builds. Needs torch; does not know studies."""
+"""Data, recipe and loop, for the networks of ``qpsearch.models``. Needs torch; does not depend on studies."""
 
 from qpsearch.training.loop import train
 

@@ -1,6 +1,6 @@
 """The training loop: a generator of epoch reports.
 
-It knows neither Ray nor Optuna nor the database. Stopping means that the caller stops iterating.
+It does not depend on Ray, Optuna or the database. Stopping means that the caller stops iterating.
 """
 
 import math
@@ -38,7 +38,7 @@ from qpsearch.vocabulary import Precision
 
 MEASURED_BYTES = 2**30
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
-EXPLODED = 1000.0  # times the loss of guessing: far above any loss that training came back from
+EXPLODED = 1000.0  # times the loss of guessing: far above any loss from which training recovered
 
 
 def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:

@@ -31,11 +31,11 @@ def reuse_freed_memory() -> None:
     up to a fifth of a step's time on a CPU. Other C libraries are left as they are.
     """
     _call_libc("mallopt", M_TRIM_THRESHOLD, MOST_BYTES)
-    _call_libc("mallopt", M_MMAP_MAX, 0)  # else a large tensor has pages of its own, which go back with it
+    _call_libc("mallopt", M_MMAP_MAX, 0)  # else large tensors have separate pages, freed with them
 
 
 def give_memory_back(device: torch.device) -> None:
-    """Free memory that is no longer used: to the kernel, and GPU memory to the GPU."""
+    """Give unused memory back: to the kernel, and GPU memory to the GPU."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

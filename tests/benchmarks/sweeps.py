@@ -1,4 +1,4 @@
-"""Integer sweeps on one local Ray: ours against stock Ray Tune with OptunaSearch, and against Tune alone.
+"""Complete sweeps on one local Ray: ours against stock Ray Tune with OptunaSearch, and against Tune alone.
 
 All sides train nothing and deliver every report, so that what is left is what dispatch costs.
 """

@@ -1,4 +1,4 @@
-"""Calling the command line as a user does: another process, a folder of its own."""
+"""Calling the command line as a user does: in a separate process and a separate folder."""
 
 import atexit
 import json

@@ -1,4 +1,4 @@
-"""Finding one's way: help, completion, and an answer to a mistyped command."""
+"""Help for users: help pages, completion, and an answer to a mistyped command."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Blocks of a user's own: by ``--import`` and by entry point, from the guide."""
+"""Custom blocks: by ``--import`` and by entry point, from the guide."""
 
 import re
 from pathlib import Path

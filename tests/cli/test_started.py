@@ -1,4 +1,4 @@
-"""Every command in an interpreter of its own: the other tests call them in forks of a process that has imported all.
+"""Every command in a fresh interpreter: the other tests call them in forks of a process that has imported all.
 
 A command that forgets to import what it uses, or takes for granted what another one has set up, fails here.
 """

@@ -1,4 +1,4 @@
-"""Integer studies through the real command line: list, rename, delete, copy, export, import, sinks, dashboard."""
+"""Complete studies through the real command line: list, rename, delete, copy, export, import, sinks, dashboard."""
 
 import csv
 import json

@@ -2,7 +2,7 @@
 
 A command takes half a second to import its libraries, two with torch; a fork of this process has them already. It is a
 process of its own all the same: no state of one command reaches the next, or the test. Ray is not imported here: it
-starts threads, which no fork keeps.
+starts threads, which a fork does not keep.
 """
 
 import atexit

@@ -1,4 +1,4 @@
-"""A study whose checkpoints lie in an object store and whose database is a server: workers share no folder with it."""
+"""A study with checkpoints in an object store and a database server: workers do not share a folder with it."""
 
 import os
 import signal

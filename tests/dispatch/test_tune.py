@@ -1,4 +1,4 @@
-"""What only Ray can show: several at once, GPUs, and files that hold no secret."""
+"""What only Ray can show: several at once, GPUs, and files that do not hold secrets."""
 
 import os
 import shutil

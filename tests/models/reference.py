@@ -1,8 +1,8 @@
 """Blocks and networks a second time, in float64 NumPy, from their formulas: what ``qpsearch.models`` is compared with.
 
-Of the package it knows the records of a configuration, their words, and the names of a ``state_dict``; no layer of it
-and no ``layout``, and nothing of torch. Slow and plain on purpose. Sources: arXiv 2506.00992 (rules Q1-Q16) and
-2505.04397 (rules P1-P16); the project's own extensions as docs/reference/rules.md has them.
+From the package it uses only the records of a configuration, their words, and the names of a ``state_dict``. It does
+not use the package's layers, ``layout`` or torch. Slow and plain on purpose. Sources: arXiv 2506.00992 (rules Q1-Q16)
+and 2505.04397 (rules P1-P16); the project's own extensions as docs/reference/rules.md describes them.
 """
 
 from collections.abc import Mapping

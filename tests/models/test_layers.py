@@ -1,4 +1,4 @@
-"""Layers for others' networks: torch's habits, each rule as a keyword, and the same layers in the networks of a space."""
+"""Layers for any network: torch's conventions, each rule as a keyword, and the same layers in networks of a space."""
 
 import ast
 import copy

@@ -1,4 +1,4 @@
-"""Integer networks: the papers' counts, laws over random settings, features at the start."""
+"""Complete networks: the papers' counts, laws over random settings, features at the start."""
 
 import copy
 import re

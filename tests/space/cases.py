@@ -1,4 +1,4 @@
-"""Mistakes that users make, each as a change of one good file. Their messages stand in messages.txt."""
+"""Mistakes that users make, each as a change of one good file. Their messages are in messages.txt."""
 
 GOOD = """\
 study: s

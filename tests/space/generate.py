@@ -1,4 +1,4 @@
-"""Space documents with everything that the language has, all of them right."""
+"""Valid space documents with every feature of the language."""
 
 from typing import Any
 

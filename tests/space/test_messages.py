@@ -1,7 +1,7 @@
 """Every mistake is answered by a message that names file, line, what was expected and the nearest fix.
 
-The messages stand in messages.txt and are reviewed like prose. After a change:
-``python -m tests.space.test_messages`` writes the file anew; read the difference.
+The messages are in messages.txt and are reviewed like prose. After a change:
+``python -m tests.space.test_messages`` rewrites the file; read the difference.
 """
 
 import random

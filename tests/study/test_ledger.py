@@ -1,4 +1,4 @@
-"""The ledger: each step one transaction, each trial one ending, nothing lost by a restart."""
+"""The ledger: each step one transaction, each trial one ending, restarts do not lose anything."""
 
 import math
 import pickle

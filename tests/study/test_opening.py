@@ -1,4 +1,4 @@
-"""Taking a study up again: who may, when, and with what."""
+"""Resuming a study: who may, when, and with which settings."""
 
 import os
 import subprocess

@@ -1,6 +1,6 @@
 """Optuna's own storage suite, on Optuna's storage over a database that has our tables and triggers beside its own.
 
-We subclass neither a storage nor a sampler of Optuna's; but what stands beside its tables must not disturb it.
+We do not subclass Optuna's storages or samplers, but our tables and triggers must not disturb its storage.
 """
 
 import gc

@@ -1,4 +1,4 @@
-"""Restarts at any moment change nothing: neither suggestions nor decisions nor what a study holds."""
+"""Restarts at any moment do not change suggestions, decisions or what a study holds."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The database: both schemas side by side, readers that disturb nobody, faults with one message."""
+"""The database: both schemas side by side, readers that do not disturb writers, faults with one message."""
 
 import sqlite3
 import subprocess

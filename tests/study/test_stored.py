@@ -1,9 +1,9 @@
 """Studies that an earlier version left go on as that version would have gone on: same draws, same configurations.
 
-``schema-0002.sql`` holds four studies that were stopped in the midst: TPE with Hyperband under limits and conditions,
+``schema-0002.sql`` holds four studies that were stopped midway: TPE with Hyperband under limits and conditions,
 several objectives, a grid with replicates, random draws near priors with replicates. ``schema-0002.json`` holds their
 spaces and what that version handed out when it went on with them, and the values that it ended with. Both were
-written before the code was laid out anew, and are never written again.
+written before the code was reorganised, and are never rewritten.
 """
 
 import json

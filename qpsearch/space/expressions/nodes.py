@@ -1,8 +1,9 @@
 """The small language inside a space file: arithmetic for derived constants, conditions for constraints.
 
 ``2 * network.stem.width`` is arithmetic; ``network.stages.0.block == quotient and parameters < 2M`` is a condition.
-Text becomes a tree of a few frozen nodes that ``compute`` walks: no Python is ever run. An expression with a name that
-the draw does not have is unknown (None), by Kleene's logic: "unknown or true" is true, "unknown and false" is false.
+Text becomes a tree of a few frozen nodes that ``compute`` walks: Python code is never run. An expression with a name
+that the draw does not have is unknown (None), by Kleene's logic: "unknown or true" is true, "unknown and false" is
+false.
 """
 
 import math
@@ -16,7 +17,7 @@ from qpsearch.vocabulary import Scalar
 
 MAX_LENGTH: Final = 400
 MAX_DEPTH: Final = 40
-MAX_WHOLE: Final = 2**53  # beyond it a float cannot tell neighbours apart
+MAX_WHOLE: Final = 2**53  # above 2**53, a float cannot represent every integer
 
 Value = Scalar | tuple[Scalar, ...]
 Lookup = Callable[[str], Value]
@@ -68,7 +69,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What stands to the right of ``in``."""
+    """A list, the right operand of ``in``."""
 
     items: tuple["Expression", ...]
 
@@ -83,7 +84,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """Two sides and what joins them."""
+    """A binary operator with its two operands."""
 
     sign: str
     left: "Expression"
@@ -92,7 +93,7 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Unary:
-    """``-`` or ``not``."""
+    """A unary operator, ``-`` or ``not``, with its operand."""
 
     sign: str
     operand: "Expression"
@@ -126,7 +127,7 @@ def unparse(expression: Expression) -> str:
         case Name(path):
             return path
         case Listed(items):
-            return f"[{', '.join(sorted(map(unparse, items)))}]"  # their order means nothing
+            return f"[{', '.join(sorted(map(unparse, items)))}]"  # the order of the items does not matter
         case Call(function, arguments):
             return f"{function}({', '.join(map(unparse, arguments))})"
         case Unary("-", operand):
@@ -183,7 +184,7 @@ def _evaluate(expression: Expression, lookup: Lookup) -> Value:
 
 
 def _joined(sign: str, left: Value, right: Value) -> bool | None:
-    """Kleene's and, or."""
+    """Return ``and`` or ``or`` of two values by Kleene's logic."""
     decisive = sign == "or"
     if decisive in (left, right):
         return decisive
@@ -198,7 +199,7 @@ def _combined(sign: str, left: Value, right: Value) -> Value:
     if sign == "in":
         return left in (right if isinstance(right, tuple) else (right,))
     if sign in COMPARISONS and None in (left, right):
-        return None  # none is neither less nor more
+        return None  # None cannot be ordered
     first, second = _number(left, sign), _number(right, sign)
     if sign in COMPARISONS:
         return COMPARISONS[sign](first, second)

@@ -252,7 +252,7 @@ class Checks:
         return any(self._problems.hides(name.path) for name in names(expression))
 
     def _check_constant(self, derived: Derived) -> None:
-        """Compute an expression that no draw changes, so that a bad value is found at once."""
+        """Compute an expression whose value is the same in every draw, so that a bad value is found at once."""
 
         def look_up(path: str) -> Value:
             known = self._paths[path]

@@ -184,7 +184,7 @@ class _Builder:
         return Where(self._source, node.start_mark.line + 1, node.start_mark.column + 1)
 
     def _scalar(self, node: yaml_nodes.ScalarNode, where: Where) -> str | int | float | bool | None:
-        text = str(node.value).replace("\a", "")  # the round-trip scanner marks so where a folded line was broken
+        text = str(node.value).replace("\a", "")  # the round-trip scanner's mark for a line break in folded text
         if str(node.tag).startswith("!") or "python" in str(node.tag):
             raise SpaceError([f"{where}: the tag {node.tag} is not allowed in a space file. Remove it."])
         match str(node.tag).rsplit(":", 1)[-1]:

@@ -66,7 +66,7 @@ def edited(text: str, changes: Mapping[str, Any], source: str = "space", folder:
     """
     parse_document(text, source)  # refuses a text with which ruamel would fill the memory
     yaml = YAML(typ="rt", pure=True)
-    yaml.width = 4096  # no line is broken anew
+    yaml.width = 4096  # long lines are not wrapped
     yaml.indent(mapping=2, sequence=4, offset=2)
     root = yaml.load(text)
     for path, value in changes.items():

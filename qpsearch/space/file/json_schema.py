@@ -55,7 +55,7 @@ def json_schema() -> Schema:
 
 
 def _demanded(field: SectionField) -> Schema:
-    """Return the schema of a section's required keys and of those of the sections in it, and of nothing else."""
+    """Return the schema of the required keys alone, those of a section and of the sections in it."""
     needed = {name: inner for name, inner in field.fields.items() if _is_required(inner)}
     inside = {name: _demanded(inner) for name, inner in needed.items() if isinstance(inner, SectionField)}
     return {"required": list(needed), "properties": inside}

@@ -65,7 +65,7 @@ class LeafReader:
             return Constant(None)
 
     def listed(self, node: Node, field: ListField, name: str, path: str) -> Constant:
-        """Read a list of words; its order means nothing."""
+        """Read a list of words; the order of the words does not matter."""
         order = [str(word) for word in field.type.words]
         if isinstance(node, ScalarNode) and field.single:
             node = SequenceNode((node,) if node.value not in (None, "none") else (), node.where)
@@ -180,7 +180,7 @@ class LeafReader:
         for item in node.items:
             if isinstance(item, ScalarNode):
                 constant = self.constant(item.value, type_, name, item.where, path)
-                values.append(constant.value)  # type: ignore[arg-type]  # an item's type_ gives one scalar, no tuple
+                values.append(constant.value)  # type: ignore[arg-type]  # an item's type_ gives one scalar, not a tuple
             else:
                 self._problems.wrong(item.where, path, f"expected {type_.expected}, got {kind_of(item)}.")
         return values if len(self._problems) == before else None

@@ -27,7 +27,7 @@ class Problems:
         """Raise all problems in the order of files and lines, each once.
 
         Raises:
-            SpaceError: There is any.
+            SpaceError: There is at least one problem.
         """
         if self._found:
             ordered = sorted(self._found, key=lambda found: (found[0].source, found[0].line, found[0].column))

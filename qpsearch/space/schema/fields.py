@@ -17,7 +17,7 @@ class LeafField:
         type: What the value may be.
         default: The file's spelling of the value used where the key is absent; ``REQUIRED`` where it must be given.
         doc: One sentence for the user.
-        fixed: True where a domain makes no sense (the data set, the budget).
+        fixed: True where a domain does not make sense (the data set, the budget).
         rule: The rule that this setting implements (docs/background/papers.md, "The table of rules").
         blocks: The kinds of block that have the setting, where not all kinds of its section do.
         tried: The numbers that an audit of settings tries; of words, all are tried.

@@ -217,7 +217,7 @@ def field_at(path: str) -> LeafField | VariantField | None:
     return field if parts and isinstance(field, LeafField | VariantField) else None
 
 
-SYNONYMS: Final = {  # what other programs call it, and how a space file says it
+SYNONYMS: Final = {  # a word of other programs, and the setting of a space file
     "direction": "search.objective: {maximize: val_accuracy}",
     "directions": "search.objective: {maximize: val_accuracy, minimize: [parameters]}",
     "metric": "search.objective: {maximize: val_accuracy}",
