@@ -41,7 +41,9 @@ def blocks(page: Path, *languages: str) -> list[str]:
 
 
 def commands(page: Path) -> list[str]:
-    return [line for block in blocks(page, "sh") for line in block.splitlines() if line and not line.startswith("#")]
+    lines = [line for block in blocks(page, "sh", "text") for line in block.splitlines()]
+    installed = [line.partition(" && ")[2] for line in lines if line.startswith("pip install -e . && ")]
+    return installed + [line for block in blocks(page, "sh") for line in block.splitlines() if line]
 
 
 def test_every_page_is_in_the_order() -> None:
