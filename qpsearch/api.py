@@ -1,6 +1,6 @@
-"""Studies from Python: run one, go on with one, and look at one, in a program or a notebook.
+"""Studies from Python: run, resume and read studies, in a program or a notebook.
 
-What the command line does goes through the same functions (``qpsearch.runner.driving``, ``qpsearch.study.queries``).
+The command line uses the same functions (``qpsearch.runner.driving``, ``qpsearch.study.queries``).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class Study:
     """A study in a database, to look at: trials, the best one, importances, trained networks.
 
-    It reads the database anew whenever it is asked, so that one that runs elsewhere can be watched, and takes no lock
+    Each access reads the database anew, so that a study that runs elsewhere can be watched, and does not take a lock
     that a running study would wait for. ``load_study``, ``run`` and ``resume`` return one.
 
     Attributes:
@@ -58,7 +58,7 @@ class Study:
 
     @property
     def space(self) -> Space:
-        """What it searches.
+        """The space that the study searches.
 
         Example:
             >>> import qpsearch
@@ -69,7 +69,7 @@ class Study:
 
     @property
     def summary(self) -> StudySummary:
-        """How far it is: trials by state, what was spent, who works on it.
+        """The study's progress: trials by state, the spent budget, the drivers.
 
         Example:
             >>> import qpsearch
@@ -80,7 +80,7 @@ class Study:
 
     @property
     def trials(self) -> list[TrialRecord]:
-        """Its trials, by number: state, values, parameters, configuration.
+        """The study's trials, by number: state, values, parameters, configuration.
 
         Example:
             >>> import qpsearch
@@ -105,9 +105,9 @@ class Study:
 
     @property
     def optuna(self) -> OptunaStudy:
-        """The study as Optuna has it, for all that reads Optuna's studies, such as ``optuna.visualization``.
+        """The study as an Optuna study, for tools that read Optuna's studies, such as ``optuna.visualization``.
 
-        It is for reading: trials that are added by it are not qpsearch's.
+        The Optuna study is for reading: trials that are added through it do not belong to qpsearch.
 
         Example:
             >>> import optuna
@@ -151,17 +151,17 @@ class Study:
         return pd.DataFrame(queries.epoch_rows(self._database, self.name))
 
     def importance(self, evaluator: str = Evaluator.BRANCHES) -> ImportanceTable:
-        """Say which parameters decide about the first objective, and how surely.
+        """Say which parameters affect the first objective most, with intervals.
 
         Returns:
             A table: its ``importances`` have ``parameter``, ``importance``, ``low``, ``high`` and ``trials``; its
             ``predicted`` is the share of the variance of unseen trials that the parameters explain.
 
         Args:
-            evaluator: ``branches``, ``fanova``, ``mdi`` or ``ped-anova``, as of ``qpsearch importance --evaluator``.
+            evaluator: ``branches``, ``fanova``, ``mdi`` or ``ped-anova``, as in ``qpsearch importance --evaluator``.
 
         Raises:
-            UserError: There are fewer than 8 complete trials, or all have one value.
+            UserError: There are fewer than 8 complete trials, or all have the same value.
 
         Example:
             >>> import qpsearch
@@ -180,7 +180,7 @@ class Study:
         """Draw ``importance`` as bars with intervals.
 
         Args:
-            evaluator: As of ``importance``.
+            evaluator: As in ``importance``.
 
         Example:
             >>> import qpsearch
@@ -192,11 +192,11 @@ class Study:
         return importance_bars(self.importance(evaluator))
 
     def load_model(self, trial: int | None = None, *, replicate: int = 0, device: str = "cpu") -> ResidualNetwork:
-        """Return a trained network with the weights of the epoch that gave it its score, in eval mode.
+        """Return a trained network in eval mode, with the weights of the epoch that gave the run its score.
 
         Args:
             trial: Number of a complete trial; None for the best.
-            replicate: Which of its runs, where it has several.
+            replicate: Which of the trial's runs, if there are several.
             device: ``cpu``, ``cuda``, ...
 
         Raises:
@@ -223,13 +223,13 @@ class Study:
         return load_trained(config, runs[replicate].folder, runs[replicate].checkpoint, device)
 
     def preprocess(self, images: Tensor) -> Tensor:
-        """Turn images as its data set stores them into what its networks take.
+        """Turn images as the data set stores them into inputs of the study's networks.
 
         Args:
             images: (N, C, H, W) uint8, with values as in the data set: 0 to 16 for the digits, 0 to 255 elsewhere.
 
         Returns:
-            (N, C, H, W) float32, by channel of mean 0 and deviation 1 over the training images.
+            (N, C, H, W) float32, with mean 0 and standard deviation 1 of each channel over the training images.
         """
         from qpsearch.training.data import normalise
 
@@ -261,7 +261,7 @@ def load_study(name: str, storage: str | None = None) -> Study:
     """Return a study of a database, to look at.
 
     Args:
-        name: The study's.
+        name: The study's name.
         storage: URL of its database, or the path of an SQLite file; None stands for QPSEARCH_STORAGE, or
             studies/qpsearch.db.
 
@@ -303,23 +303,23 @@ def run(
 
     Args:
         space: A space, its file, the name of a shipped space, or what a file would say, as a dict.
-        storage: URL of the study database, or the path of an SQLite file; it is made where it is missing. None
+        storage: URL of the study database, or the path of an SQLite file; it is created if it is missing. None
             stands for QPSEARCH_STORAGE, or studies/qpsearch.db.
         study: Name of the study, in place of the space's own.
         trials: Budget in trials.
         epochs: Budget in epochs of all trials together.
         time: Budget in wall time, such as ``"90m"`` or ``"12h"``.
         gpu_hours: Budget in hours of one GPU.
-        seed: Of the search, in place of the space's own.
+        seed: Seed of the search, in place of the space's own.
         dispatch: ``tune`` for Ray Tune, ``inline`` for one trial at a time without Ray.
         address: A running Ray cluster: ``auto``, or ``host:port``.
         concurrent: Trials at once; None fills the machine.
         gpus: GPUs per trial; 0.5 shares one between two.
-        cpus: Cores a trial.
+        cpus: Cores per trial.
         artifacts: Folder or URI for checkpoints; None for QPSEARCH_ARTIFACTS, or the folder beside the database.
-        sinks: Where curves are shown, too: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
-        join: Where the study exists already, join it or go on with it.
-        progress: Whether to show how far it is.
+        sinks: Where curves are also shown: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
+        join: If the study already exists, join or resume it.
+        progress: Whether to show the study's progress.
 
     Raises:
         SpaceError: The space is not valid; its message has one line for each problem.
@@ -366,12 +366,12 @@ def resume(
     take_over: bool = False,
     progress: bool = True,
 ) -> Study:
-    """Go on with a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers.
+    """Resume a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers.
 
     ``qpsearch resume`` does the same, with options of the same names.
 
     Args:
-        name: The study's.
+        name: The study's name.
         storage: URL of its database, or the path of an SQLite file; None stands for QPSEARCH_STORAGE, or
             studies/qpsearch.db.
         space: A space, or its file, which is checked to mean the same as the study's; None skips the check.
@@ -383,10 +383,10 @@ def resume(
         address: A running Ray cluster: ``auto``, or ``host:port``.
         concurrent: Trials at once; None fills the machine.
         gpus: GPUs per trial; 0.5 shares one between two.
-        cpus: Cores a trial.
-        sinks: Where curves are shown, too: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
+        cpus: Cores per trial.
+        sinks: Where curves are also shown: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
         take_over: Take all open trials at once, also those of a host that may still live.
-        progress: Whether to show how far it is.
+        progress: Whether to show the study's progress.
 
     Raises:
         StudyNotFound: There is no such study.
@@ -414,12 +414,12 @@ def resume(
 
 
 def _storage(given: str | None) -> str:
-    """Return the database that is meant: as the command line, from QPSEARCH_STORAGE where none is given."""
+    """Return the given database, or as the command line does the one that QPSEARCH_STORAGE names."""
     return given or os.environ.get("QPSEARCH_STORAGE") or DEFAULT_STORAGE
 
 
 def _loaded(space: Space | str | Path | Mapping[str, Any]) -> tuple[Space, str]:
-    """Return a space, and where it came from."""
+    """Return a space and its source."""
     if isinstance(space, Space):
         return space, ""
     if isinstance(space, Mapping):

@@ -184,7 +184,7 @@ def _predicted(trials: Sequence[FrozenTrial], active: list[str], seed: int) -> f
     for name in active:
         distribution = trials[0].distributions[name]
         column = [distribution.to_internal_repr(trial.params[name]) for trial in trials]
-        if isinstance(distribution, CategoricalDistribution):  # words have no order
+        if isinstance(distribution, CategoricalDistribution):  # words are not ordered
             columns += [[float(value == index) for value in column] for index in range(len(distribution.choices))]
         else:
             columns.append(column)

@@ -1,6 +1,6 @@
-"""What a search will be like, before anything is trained: sizes, feasibility, and what it will cost.
+"""A search before anything is trained: sizes, feasibility and cost.
 
-Sizes come from arithmetic, the share of epochs that pruning leaves from a simulation, seconds from whoever measured.
+Sizes come from arithmetic, the share of epochs that pruning leaves from a simulation, seconds from the caller.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ from qpsearch.vocabulary import Direction, Scalar
 
 DRAWS: Final = 1000
 FEW_DRAWS: Final = 100
-ENUMERATED: Final = 2000  # at most so many points are looked at one by one
+ENUMERATED: Final = 2000  # the most points that are looked at one by one
 CORNERS: Final = 100
 SIMULATED_TRIALS: Final = 100
 SIMULATED_EPOCHS: Final = 50
@@ -48,9 +48,9 @@ class Size:
     """A network of the space.
 
     Attributes:
-        config: What it is, with its recipe.
+        config: The network's configuration, with its recipe.
         cost: Parameters, multiply-accumulates and activation bytes of one image.
-        training_bytes: What training it keeps in memory at its batch size, estimated.
+        training_bytes: Estimated memory of training at the configuration's batch size.
     """
 
     config: TrialConfig
@@ -63,18 +63,18 @@ class Plan:
     """What is known about a search before it starts.
 
     Attributes:
-        networks: Distinct networks, before conditions; infinity where a rule is continuous.
-        shapes: The same with continuous rules left out.
-        looked_at: Points that were drawn, or all of a small space.
-        allowed: How many of them may be trained.
-        refusals: Why the others may not.
-        smallest: By parameters, of these and of points in the corners of the space.
-        median: The median of these.
-        largest: As ``smallest``.
-        epochs: Of an unpruned trial on average, all its replicates together.
-        kept: Share of these that pruning leaves, simulated; 1 without pruning.
+        networks: Distinct networks, before conditions; infinity if a rule is continuous.
+        shapes: Distinct networks with continuous rules left out.
+        looked_at: Points that were drawn, or all points of a small space.
+        allowed: How many of these points can be trained.
+        refusals: Why the other points cannot be trained.
+        smallest: The smallest network by parameters, of these points and of points in the corners of the space.
+        median: The median network of these points.
+        largest: The largest network; see ``smallest``.
+        epochs: Mean epochs of an unpruned trial, all its replicates together.
+        kept: Simulated share of these epochs that pruning leaves; 1 without pruning.
         points: The points drawn, for estimates over the space.
-        trials: The budget; a grid has no more than its points.
+        trials: The budget; at most the number of points for a grid.
     """
 
     networks: float
@@ -97,7 +97,7 @@ class Plan:
 
     @property
     def batch_size(self) -> int:
-        """The middle one of the points: seconds at different batch sizes would compare nothing."""
+        """The middle batch size of the points: seconds at different batch sizes cannot be compared."""
         return sorted(point.config.recipe.batch_size for point in self.points)[len(self.points) // 2]
 
     @property
@@ -112,7 +112,7 @@ def make_plan(space: Space) -> Plan:
     """Look at a space.
 
     Raises:
-        SpaceError: Nothing in it may be trained.
+        SpaceError: None of the points can be trained.
     """
     space = space.with_search(budget=on_the_grid(space, space.search.budget))
     networks = count_points(space.network, None)
@@ -139,11 +139,11 @@ def make_plan(space: Space) -> Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What a search costs in epochs, found out in less than a second.
+    """What a search costs in epochs, estimated in less than a second.
 
     Attributes:
-        epochs: Of an unpruned trial on average, all its replicates together.
-        kept: Share of these that pruning leaves, simulated; 1 without pruning.
+        epochs: Mean epochs of an unpruned trial, all its replicates together.
+        kept: Simulated share of these epochs that pruning leaves; 1 without pruning.
     """
 
     epochs: float
@@ -151,7 +151,7 @@ class Outlook:
 
 
 def outlook(space: Space) -> Outlook:
-    """Look at a few points of a space; where none of them may be trained, nothing is known of pruning."""
+    """Look at a few points of a space; if none of them can be trained, the effect of pruning is unknown."""
     points, _ = survey(space, FEW_DRAWS, derive_seed(space.search.seed, "plan"))
     if not points:
         return Outlook(epochs=space.most_epochs * space.search.replicates, kept=1.0)
@@ -163,12 +163,12 @@ def _mean_epochs(space: Space, points: Sequence[Candidate]) -> float:
 
 
 def mean_seconds(plan: Plan, measured: Sequence[float]) -> float:
-    """Estimate the seconds of an unpruned trial's epochs on average, over the points of a plan.
+    """Estimate the mean seconds of an unpruned trial's epochs, over the points of a plan.
 
     Args:
-        plan: Of the space.
-        measured: Seconds an epoch of each network that was timed; in between it is linear in multiply-accumulates,
-            beyond them constant, and the mean of those that have the same.
+        plan: The plan of the space.
+        measured: Seconds per epoch of each timed network; interpolated linearly in multiply-accumulates,
+            constant beyond the timed networks, and averaged over networks with equal multiply-accumulates.
     """
     of_macs: dict[int, list[float]] = {}
     for size, seconds in zip(plan.sizes, measured, strict=True):
@@ -209,7 +209,7 @@ def kept_share(space: Space, points: Sequence[Candidate]) -> float:
 
 
 def _looked_at(space: Space) -> tuple[list[Candidate], Refusals]:
-    """Return every point of a small finite space, or those of a thousand draws."""
+    """Return every point of a small finite space, or the points of a thousand draws."""
     if count_points(space.network, space.training) > ENUMERATED:
         return survey(space, DRAWS, derive_seed(space.search.seed, "plan"))
     found, refusals = [], Refusals()
@@ -223,7 +223,7 @@ def _looked_at(space: Space) -> tuple[list[Candidate], Refusals]:
 
 
 class _Corner:
-    """Takes one end of every range, and words at random."""
+    """Chooses one end of every range, and words at random."""
 
     def __init__(self, seed: int, end: Callable[..., float]) -> None:
         self._random, self._end = random.Random(seed), end

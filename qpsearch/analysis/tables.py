@@ -52,7 +52,7 @@ def trial_rows(records: Sequence[TrialRecord], space: Space) -> list[dict[str, A
 
 
 def write_tables(trials: Rows, epochs: Rows, kind: TableFormat, folder: Path, name: str) -> list[Path]:
-    """Write both tables into a folder; return the files.
+    """Write both tables into a folder; return the paths of the files.
 
     CSV and Parquet give ``NAME-trials`` and ``NAME-epochs``, JSON one document ``NAME.json`` without NaN.
     """

@@ -1,1 +1,1 @@
-"""The command line: a file for each group of commands. Nothing heavy is imported before it is needed."""
+"""The command line: a file for each group of commands. Heavy modules are imported only when they are needed."""

@@ -1,4 +1,4 @@
-"""The command line: every command with the file that holds it, imported only when it is asked for."""
+"""The command line: every command with its file, which is imported only when the command is used."""
 
 from importlib import import_module
 from typing import Annotated, Final
@@ -52,13 +52,13 @@ def _options(
             metavar="MODULE",
             help="A module, or a .py file, with blocks of your own; may stand anywhere. Or QPSEARCH_IMPORT.",
         ),
-    ] = None,  # main has taken it out of the words already; here it is explained
+    ] = None,  # main has already removed the option; here it is only documented
 ) -> None:
     pass
 
 
 def make_app(asked: str | None = None) -> typer.Typer:
-    """Return the command line with one command, or with all where that one is not known."""
+    """Return the command line with one command, or with all commands if that command is unknown."""
     app = typer.Typer(
         help="Search residual, quotient and product-unit networks: does a block help, where, and how sure is that.",
         epilog="\n".join(EPILOG),

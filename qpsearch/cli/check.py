@@ -8,7 +8,7 @@ def check(path: str) -> None:
     """Check a space file, and print what it searches.
 
     Raises:
-        SpaceError: With a line for each problem; or nothing in the space may be trained.
+        SpaceError: The space is not valid, with a line for each problem; or no point of the space can be trained.
     """
     space = load_space(path)
     check_feasible(space)

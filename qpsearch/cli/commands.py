@@ -1,4 +1,4 @@
-"""How commands are registered: examples in their help, and an answer to a mistyped one."""
+"""How commands are registered: examples in their help, and suggestions for a mistyped command."""
 
 import inspect
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from typer.core import TyperGroup
 
 from qpsearch.errors import UserError
 
-# Every command of every group: an answer to a mistyped one names them, and must load none of them.
+# Every command of every group: suggestions for a mistyped command name them without loading them.
 INNER: Final = {
     "studies": ("rename", "delete", "copy"),
     "space": ("check", "plan", "sample", "diff", "schema", "list", "copy"),
     "model": ("list", "show", "rules", "audit"),
 }
-# Words of other programs, each with the commands that do the same here.
+# Words of other programs, each with qpsearch's commands for the same task.
 MEANT: Final = {
     "continue": ["resume"],
     "list": ["studies", "space list", "model list"],
@@ -29,10 +29,10 @@ CLOSE: Final = 0.6
 
 
 class Commands(TyperGroup):
-    """Commands of which a mistyped one is answered with the nearest, also of another group."""
+    """A group that answers a mistyped command with the nearest ones, also from other groups."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command that is asked for; raises UserError."""
+        """Find the command of that name; raises UserError."""
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             above = [] if ctx.parent is None else [str(ctx.info_name)]
             raise UserError(unknown_command(above, *args))
@@ -40,12 +40,12 @@ class Commands(TyperGroup):
 
 
 def unknown_command(above: list[str], word: str, *others: str) -> str:
-    """Return what to say about a command that there is not.
+    """Return the message about an unknown command.
 
     Args:
-        above: The group in which it was looked for; empty at the top.
-        word: What was typed in its place.
-        others: What was typed after it.
+        above: The group in which the command was looked for; empty at the top.
+        word: The unknown word.
+        others: The words after the unknown word.
     """
     from qpsearch.cli.app import COMMANDS
 
@@ -87,7 +87,7 @@ def add(app: typer.Typer, name: str, command: Callable[..., Any]) -> None:
 
 
 def add_group(app: typer.Typer, name: str, group: typer.Typer) -> None:
-    """Add a group of commands, likewise."""
+    """Add a group of commands in the same way."""
     for info in group.registered_commands:
         if info.callback is not None:
             info.help, info.epilog = help_of(info.callback)
@@ -95,7 +95,7 @@ def add_group(app: typer.Typer, name: str, group: typer.Typer) -> None:
 
 
 def help_of(command: Callable[..., Any]) -> tuple[str, str]:
-    """Return a docstring's text, and its examples as a help page shows them: one a line."""
+    """Return a docstring's text, and its examples as a help page shows them, one per line."""
     text, _, examples = inspect.cleandoc(command.__doc__ or "").partition("\n\nExamples:\n")
     lines = [line.strip().replace("[", r"\[") for line in examples.splitlines() if line.strip()]
     return text, "\n".join(["Examples:", *lines]) if lines else ""

@@ -10,14 +10,14 @@ from qpsearch.runner.machine import DEFAULT_STORAGE
 
 
 def asked_command() -> str | None:
-    """Return the command in the line that a shell wants completed: only its file need be imported."""
+    """Return the command in the line that a shell wants completed: only the command's file needs to be imported."""
     line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
     words = line.split()
     return words[1] if len(words) > 1 else None
 
 
 def study_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the studies whose names begin so; none where the database cannot be read."""
+    """Return the studies whose names begin with the text; empty if the database cannot be read."""
     from qpsearch.study import queries
     from qpsearch.study.storage.database import Database
 
@@ -25,12 +25,12 @@ def study_names(context: typer.Context, incomplete: str) -> list[str]:
     try:
         names = queries.study_names(Database.open(str(storage)))
     except QpsearchError:
-        return []  # a shell at a tab is no place for a message
+        return []  # a message would disturb a shell that completes a word
     return [name for name in names if name.startswith(incomplete)]
 
 
 def space_names(incomplete: str) -> list[str]:
-    """Return the shipped spaces and the space files and folders that begin so."""
+    """Return the shipped spaces, space files and folders whose names begin with the text."""
     from qpsearch.space import shipped
 
     head, tail = os.path.split(incomplete)

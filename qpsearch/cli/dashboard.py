@@ -1,4 +1,4 @@
-"""``qpsearch dashboard``: Optuna's own dashboard on our database."""
+"""``qpsearch dashboard``: Optuna's own dashboard on the study database."""
 
 import errno
 import socket
@@ -37,7 +37,7 @@ def dashboard(
 
 
 def _check_free(host: str, port: int) -> None:
-    """Raise UserError where the port is in use, or not ours to take."""
+    """Raise UserError if the port is in use or this process may not use it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from qpsearch.study.queries import KeptRun
 
 
-BLOCKS_WIDTH: Final = 24  # of a column; longer ones by initials
+BLOCKS_WIDTH: Final = 24  # width of a column; longer names are shown as initials
 HEAD: Final = ("trial", "blocks", "runs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tested:
-    """A trial on the test split.
+    """A trial's results on the test split.
 
     Attributes:
-        trial: Its number.
+        trial: The trial's number.
         stages: The kind of block of each stage.
-        seeds: Of its runs.
-        accuracies: By level of noise, of each run.
+        seeds: The seeds of its runs.
+        accuracies: Accuracy of each run, by level of noise.
         to_target: Epochs that each run took to reach the target on validation images; None for never.
     """
 
@@ -121,7 +121,7 @@ def _level(text: str) -> float:
 def _tested(
     runs: Sequence["KeptRun"], config: TrialConfig, folder: Any, levels: list[float], target: float | None
 ) -> Tested:
-    import torch  # after everything that can be wrong with the question was said
+    import torch  # after all options were checked
 
     from qpsearch.training.testing import test_run
 
@@ -169,7 +169,7 @@ def _print(study: str, tested: list[Tested], levels: list[float], target: float 
     names = BlockNames([each.stages for each in tested], BLOCKS_WIDTH)
     lengths = [] if target is None else [f"epochs to {target:g}"]
     beside: list[list[Cell]] = []
-    below: list[list[Cell]] = []  # a line for each level of noise
+    below: list[list[Cell]] = []  # one row per level of noise
     for each in tested:
         front = [str(each.trial), names.of(each.stages), str(len(each.seeds))]
         cells = [f"{statistics.mean(values):.4f} ({_spread(values)})" for values in each.accuracies.values()]

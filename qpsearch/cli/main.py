@@ -1,4 +1,4 @@
-"""Entry of the ``qpsearch`` command: runs what was asked for; errors become one message and an exit code."""
+"""Entry of the ``qpsearch`` command: runs the command; errors become one message and an exit code."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from qpsearch.errors import QpsearchError, SpaceError, UserError
 
 INTERRUPTED: Final = 130
 PROGRAM: Final = "qpsearch"
-COMPLETES: Final = "_QPSEARCH_COMPLETE"  # a shell sets it at a tab
+COMPLETES: Final = "_QPSEARCH_COMPLETE"  # set by a shell that completes a word
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
 
             load_everything()
         if words[:2] == ["space", "check"] and len(words) == 3 and not words[2].startswith("-"):
-            from qpsearch.cli.check import check  # an editor asks at every save, and typer takes as long as the check
+            from qpsearch.cli.check import check  # editors run it at every save; loading typer takes equally long
 
             check(words[2])
         else:
@@ -41,12 +41,12 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()  # `qpsearch trials | head` is no fault
+        sys.stderr.close()  # `qpsearch trials | head` is not an error
         sys.exit(0)
 
 
 def _without_imports(words: list[str]) -> list[str]:
-    """Take ``--import MODULE`` out of the words, wherever it stands; workers find the modules in QPSEARCH_IMPORT."""
+    """Remove ``--import MODULE`` from the words, wherever it stands; workers read the modules from QPSEARCH_IMPORT."""
     rest: list[str] = []
     given = iter(words)
     for word in given:

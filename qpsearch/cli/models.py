@@ -28,7 +28,7 @@ from qpsearch.vocabulary import Precision
 if TYPE_CHECKING:
     from qpsearch.models.audit import AuditPlan, Look
 
-LOOK = "{:<9} {:>7} {:>6}  {:<5}  {:<10}  {:<10}  {:<23}  {:<23}  {:>8}  {}"  # a line of an audit
+LOOK = "{:<9} {:>7} {:>6}  {:<5}  {:<10}  {:<10}  {:<23}  {:<23}  {:>8}  {}"  # the format of an audit's line
 LOOKED_AT = (
     "precision",
     "inputs",
@@ -203,7 +203,7 @@ def _resized(network: Network, size: int | None) -> Network:
 
 
 def _looks(network: Network, plan: "AuditPlan", device: str) -> Iterator["Look"]:
-    """Audit a network; what a block of the user's own raises on the way is said of that block."""
+    """Audit a network; an error that a custom block raises is reported as that block's error."""
     from qpsearch.models.audit import audit as look_at
 
     own = custom_blocks(network)
@@ -212,7 +212,7 @@ def _looks(network: Network, plan: "AuditPlan", device: str) -> Iterator["Look"]
 
 
 def _passes(looks: Iterator["Look"]) -> tuple[bool, str]:
-    """Return whether a network with another setting stays finite, and that in words; a refusal is an answer, too."""
+    """Return whether a network with another setting stays finite, with a text; a setting may also be refused."""
     try:
         done = list(looks)
     except UserError as error:
@@ -221,7 +221,7 @@ def _passes(looks: Iterator["Look"]) -> tuple[bool, str]:
 
 
 def _shown(looks: Iterator["Look"], *, quiet: bool) -> Iterator["Look"]:
-    """Print each look when it is done: a deep network's audit takes long, and may be interrupted."""
+    """Print each look when it is done, since a deep network's audit takes long and may be interrupted."""
     if not quiet:
         print(LOOK.format(*LOOKED_AT))
     for look in looks:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share, and their meaning."""
 
 import json
 import math
@@ -29,7 +29,7 @@ SpaceArgument = Annotated[
 
 
 def checked_name(study: str | None, given: str = "--study") -> str | None:
-    """Return a name that can be a study's; raises UserError, naming where it was given."""
+    """Return a valid study name; raises UserError, which says where the name was given."""
     from qpsearch.space.schema.value_types import StudyName
 
     try:
@@ -39,7 +39,7 @@ def checked_name(study: str | None, given: str = "--study") -> str | None:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """Print one document; a number that is not finite becomes null, since JSON has none."""
+    """Print one document; a number that is not finite becomes null, since JSON does not have such numbers."""
     print(json.dumps(_finite(document), indent=2, default=str))
 
 

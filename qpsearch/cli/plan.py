@@ -1,4 +1,4 @@
-"""``qpsearch space plan``: a search before it runs, its parameters, its networks and what it will cost."""
+"""``qpsearch space plan``: a search before it runs: its parameters, networks and cost."""
 
 import json
 import math
@@ -25,7 +25,7 @@ from qpsearch.space.schema.settings import field_at
 
 
 def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
-    """Print what a search will be like, after timing three of its networks where ``measure`` is set."""
+    """Print a search's plan, after timing three of its networks if ``measure`` is set."""
     console = open_console(soft_wrap=True)
     made = make_plan(loaded)
     if as_json:
@@ -42,7 +42,7 @@ def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
 
 
 def parameter_rows(space: Space) -> list[dict[str, str]]:
-    """Return what is searched: path, domain, the rules it stands for, and when it is drawn."""
+    """Return each searched parameter: path, domain, the rules it stands for, and when it is drawn."""
     first_of_tie: dict[str, str] = {}
     rows = []
     for site in space.sites:
@@ -57,7 +57,7 @@ def parameter_rows(space: Space) -> list[dict[str, str]]:
 
 
 def _measured(space: Space, configs: Sequence[TrialConfig]) -> tuple[list[float], str]:
-    """Return the seconds an epoch of each network, timed in a process that may load torch; none where it cannot."""
+    """Return each network's seconds per epoch, timed in a process that may load torch; empty if timing fails."""
     gpu = has_gpu() and space.resources.gpus != 0
     settings = RunSettings(
         seed=0,
@@ -81,7 +81,7 @@ def _print_tree(console: Console, space: Space) -> None:
     searched = sum(not row["domain"].startswith(("=", "as ")) for row in rows)
     console.print(f"study {space.study}, data {space.data.dataset}: {searched} parameters")
     table = open_table("parameter", "domain", "rules", "drawn when")
-    shown: list[str] = []  # the path that the last line ends
+    shown: list[str] = []  # the path at which the last line ends
     for row in rows:
         *above, name = row["parameter"].split(".")
         shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(shown, above, strict=False)))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from qpsearch.analysis.importance import ImportanceTable
 
 ENDINGS = ("COMPLETE", "PRUNED", "FAIL")
-SHOWN_S = 0.5  # a column of less is left out
+SHOWN_S = 0.5  # a column with fewer seconds is left out
 LITTLE = 0.1  # R^2 below which importances are doubted
 
 
@@ -216,7 +216,7 @@ def _ended(summary: StudySummary) -> int:
 
 
 def _now(summary: StudySummary) -> Text:
-    """Say whether a study runs: trials that are open without a driver wait for the next."""
+    """Say whether a study runs: open trials without a driver wait for the next driver."""
     count = summary.counts.get("RUNNING", 0)
     if summary.drivers:
         word, key = "running", "RUNNING"
@@ -250,7 +250,7 @@ def _print_details(console: Console, summary: StudySummary, running: list[TrialR
 
 
 def _spent(summary: StudySummary) -> str:
-    """Return what was spent of each bound."""
+    """Return how much of each bound was spent."""
     budget = summary.budget
     bounds = [
         (f"{_ended(summary)}", f"{budget.trials}", "trials"),
@@ -268,7 +268,7 @@ def _spent(summary: StudySummary) -> str:
 
 
 def _print_accounts(console: Console, summary: StudySummary) -> None:
-    """Print where the time went, by kinds of block."""
+    """Print how the time was spent, by kinds of block."""
     if not summary.accounts:
         return
     titles = {"complete": "complete", "running": "running" if summary.drivers else "waiting", "pruned": "pruned"}

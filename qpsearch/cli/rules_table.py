@@ -6,12 +6,12 @@ from qpsearch.space.schema.value_types import Bounds, Duration, Flag, OneOf, Opt
 
 
 def short(path: str) -> str:
-    """Return a setting's path without what all rules have in common."""
+    """Return a setting's path without the part that all rules share."""
     return path.removeprefix("network.rules.").replace("network.stages.0.", "stages.N.").removeprefix("network.")
 
 
 def values_of(kind: ValueType) -> str:
-    """Return what a setting may be, in a few words."""
+    """Return a setting's possible values, in a few words."""
     match kind:
         case OneOf(words=words):
             return ", ".join(map(str, words))
@@ -28,7 +28,7 @@ def values_of(kind: ValueType) -> str:
 
 
 def described(rule: PaperRule) -> str:
-    """Return a rule's settings with their values, and our default where there is one."""
+    """Return a rule's settings with their values, and qpsearch's default if there is one."""
     fields = rule.fields()
     if len(fields) > 3:  # a recipe
         return "; ".join(filter(None, (", ".join(f"`{short(path)}`" for path, _ in fields), rule.note)))
@@ -40,7 +40,7 @@ def described(rule: PaperRule) -> str:
 
 
 def markdown() -> str:
-    """Return the rules as a table, as the README has it."""
+    """Return the rules as a table, as in the README."""
     lines = ["| rule | choice | setting: values | the paper has | known from | not recovered |", f"|{'---|' * 6}"]
     for rule in PAPER_RULES:
         cells = (rule.id, rule.choice, described(rule), rule.paper, rule.source, rule.open or "-")

@@ -47,7 +47,7 @@ def rename(
     from qpsearch.study import manage
     from qpsearch.study.storage.database import Database
 
-    Database.open(storage).close()  # where there is none, none is made
+    Database.open(storage).close()  # fails if the database does not exist, so that it is not created
     manage.rename(Database.create(storage), study, str(checked_name(new, "NEW")))
     print(f"study {study} is now {new}")
 

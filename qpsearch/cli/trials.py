@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 STATES: Final = {"complete": "COMPLETE", "pruned": "PRUNED", "fail": "FAIL", "running": "RUNNING"}
 ALIASES: Final = {"failed": "fail", "waiting": "running"}
-BLOCKS_WIDTH: Final = 12  # what blocks get at least: product_unit
+BLOCKS_WIDTH: Final = 12  # least width of the column of blocks: product_unit
 WORSE_THAN_ALL: Final = math.inf
 
 
 class Order(StrEnum):
-    """What trials are sorted by."""
+    """The sort orders of trials."""
 
     NUMBER = "number"
     VALUE = "value"
@@ -90,7 +90,7 @@ def trials(
 
 
 def _states(given: Sequence[str]) -> set[str]:
-    """Return the states that ``--state`` names, as the database has them; none for all."""
+    """Return the states that ``--state`` names, as the database has them; empty for all states."""
     found = set()
     for word in (word.strip().lower() for words in given for word in words.split(",")):
         known = ALIASES.get(word, word)
@@ -101,7 +101,7 @@ def _states(given: Sequence[str]) -> set[str]:
 
 
 def _key(order: Order, objective: Objective) -> Callable[[TrialRecord], tuple[float, int]]:
-    """Return what trials are sorted by; equal ones stay in the order of their numbers."""
+    """Return the sort key of trials; equal trials stay in the order of their numbers."""
 
     def by_value(record: TrialRecord) -> float:
         is_known = record.value is not None and math.isfinite(record.value)
@@ -163,7 +163,7 @@ def _state(record: TrialRecord) -> Text:
 
 
 def _value(record: TrialRecord) -> Cell:
-    """Return the value of a trial; of a failed one, as `run` does, why it failed."""
+    """Return the value of a trial, or why a failed trial failed, as `run` does."""
     return Text(record.reason, style=WORDS["FAIL"][1]) if record.reason is not None else score(record.value)
 
 
@@ -236,12 +236,12 @@ def _facts(detail: TrialDetail, objectives: Sequence[Objective], study: str) -> 
 
 
 def _from_here(path: str) -> str:
-    """Return a path without the working directory that it is in; a URI as it is."""
+    """Return a path relative to the working directory if it lies in it; a URI as it is."""
     return path.removeprefix(f"{Path.cwd()}/")
 
 
 def _print_fact(console: Console, name: str, text: str, width: int) -> None:
-    """Print a name and what it is; long texts go on below themselves, but a path or message is never broken."""
+    """Print a name and its text; long texts wrap below themselves, but a path or message is never broken."""
     first, *others = [part for line in text.splitlines() or [""] for part in _wrapped(line, console.width - width - 2)]
     console.print(Text(f"{name:<{width}}  {first}"), soft_wrap=True)
     for line in others:

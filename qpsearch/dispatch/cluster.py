@@ -91,7 +91,7 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
         address: None to start Ray on this machine; ``auto`` or ``host:port`` for a running cluster.
 
     Raises:
-        DispatchError: There is no such cluster, or a trial asks for more than it has.
+        DispatchError: There is no such cluster, or a trial asks for more than the cluster has.
     """
     for name, value in RAY_SWITCHES.items():
         os.environ.setdefault(name, value)

@@ -118,7 +118,7 @@ class _Child:
         self._pipe.close()
 
     def _send(self, word: Assignment | bool) -> None:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died: the next receive says so
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the child died: the next receive says so
             self._pipe.send(word)
 
 

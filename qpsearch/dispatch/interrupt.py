@@ -54,7 +54,7 @@ class Interrupt:
             signal.signal(number, self._handle)
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # no other may take signals
+        if threading.current_thread() is threading.main_thread():  # other threads must not take signals
             self._previous = {number: signal.signal(number, self._handle) for number in SIGNALS}
         return self
 

@@ -25,7 +25,7 @@ from qpsearch.space import Space
 
 SAMPLE: Final = 64
 MARGIN: Final = 1.25
-MOST: Final = 8  # trials on one GPU; more take turns rather than run at once
+MOST: Final = 8  # trials on one GPU; more would take turns rather than run at once
 PROBE_S: Final = 600.0
 PROBE_POLL_S: Final = 0.5
 
@@ -55,7 +55,7 @@ def heaviest(space: Space) -> TrialConfig:
 
 
 def trials_a_gpu(peak: Peak, cores_a_gpu: float, cpus: int) -> int:
-    """Return how many trials fit on one GPU by memory, and by the cores that come with it; at least 1."""
+    """Return how many trials fit on one GPU by memory and by the cores for each GPU; at least 1."""
     by_memory = peak.total / (MARGIN * peak.used + CUDA_CONTEXT_BYTES)
     return max(1, min(math.floor(by_memory), math.floor(cores_a_gpu / cpus), MOST))
 

@@ -188,7 +188,7 @@ class _Searcher(Searcher):
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Return the next attempt, None while there is none yet, FINISHED at the end."""
+        """Return the next attempt, None while no attempt can be handed out, FINISHED at the end."""
         bridge, found, over = self._bridge, [], [False]
 
         def ask() -> str:

@@ -59,7 +59,7 @@ class WorkerMustRestart(Exception):
 
 
 def messages(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Generator[Message, None, None]:
-    """Train the rest of a trial; the last message is a ``Failed`` or ``Halted`` where the trial cannot continue.
+    """Train the rest of a trial; the last message is ``Failed`` or ``Halted`` if the trial cannot continue.
 
     Args:
         assignment: The attempt.
@@ -84,7 +84,7 @@ def messages(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Ge
     except Exception:  # whatever a trainer raises ends its trial, not the sweep
         failed = Failed(reason=FailReason.ERROR, detail=traceback.format_exc())
         if setup.device == "cuda":
-            raise WorkerMustRestart(failed) from None  # after many a CUDA error all later calls fail
+            raise WorkerMustRestart(failed) from None  # after many CUDA errors all later calls fail
         yield failed
 
 
@@ -145,7 +145,7 @@ class Watchdog:
             faulthandler.dump_traceback_later(self._timeout_s, exit=True, file=self._file)
 
     def stop(self) -> None:
-        """Stop counting: a report is on its way, and the driver may take its time."""
+        """Stop counting: a report is on its way, and the driver may take long to answer."""
         if self._timeout_s is not None:
             faulthandler.cancel_dump_traceback_later()
 

@@ -1,1 +1,1 @@
-"""What a user sees: tables and lines of a terminal, and how far a study is while it runs."""
+"""What a user sees: tables and lines of a terminal, and the progress of a running study."""

@@ -1,4 +1,4 @@
-"""Tables and lines on a terminal, or in a pipe, where nothing is 80 columns wide."""
+"""Tables and lines on a terminal, or in a pipe, where the width is not limited to 80 columns."""
 
 import os
 from collections.abc import Sequence
@@ -37,10 +37,10 @@ class Column:
     """A column of a table whose rows are one line each.
 
     Attributes:
-        title: Its heading.
-        is_number: Whether its cells end at the right.
-        spare: Where the columns do not fit beside each other, those with the highest number are left out first; one
-            with 0 stays.
+        title: The column's heading.
+        is_number: Whether the cells are aligned to the right.
+        spare: If the columns do not fit beside each other, those with the highest number are left out first; a column
+            with 0 is never left out.
     """
 
     title: str
@@ -51,13 +51,13 @@ class Column:
 def print_rows(
     console: Console, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, is_whole: bool = False
 ) -> list[str]:
-    """Print a table with one line a row, as wide as the console; return titles of the columns that were left out.
+    """Print a table with one line per row, as wide as the console; return titles of the columns that were left out.
 
     Args:
-        console: Where.
-        columns: What each cell of a row is.
-        rows: The cells.
-        is_whole: Leave nothing out, however long the lines are.
+        console: The console to print on.
+        columns: The columns.
+        rows: The cells of each row.
+        is_whole: Keep all columns, however long the lines are.
     """
     lines, left_out = table_lines(columns, rows, None if is_whole else console.width)
     for line in lines:
@@ -68,12 +68,12 @@ def print_rows(
 def table_lines(
     columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int | None
 ) -> tuple[list[Text], list[str]]:
-    """Return a table's lines, its headings first, and titles of the columns that were left out.
+    """Return a table's lines, headings first, and the titles of the columns that were left out.
 
     Args:
-        columns: What each cell of a row is.
-        rows: The cells.
-        width: What the lines should fit in; None for any.
+        columns: The columns.
+        rows: The cells of each row.
+        width: The width that the lines should fit; None for any width.
     """
     widths = [
         max([cell_len(column.title), *(cell_len(str(row[index])) for row in rows)])
@@ -95,7 +95,7 @@ def table_lines(
 
 
 def print_line(console: Console, line: Text, *, is_whole: bool = False) -> None:
-    """Print a line that does not wrap: what does not fit is cut, unless it shall be whole."""
+    """Print a line that does not wrap: the line is cut to fit unless it must be whole."""
     console.print(line, no_wrap=True, overflow="ignore" if is_whole else "ellipsis", crop=not is_whole, soft_wrap=False)
 
 

@@ -26,7 +26,7 @@ class LiveNotebook:
     """Lines that stay, above a drawing that is renewed twice a second.
 
     Args:
-        draw: Returns the drawing for so many columns and rows, a renderable for each line.
+        draw: Returns the drawing for a number of columns and rows, as a renderable for each line.
     """
 
     def __init__(self, draw: Drawing) -> None:
@@ -38,7 +38,7 @@ class LiveNotebook:
 
     @property
     def is_live(self) -> bool:
-        """Whether it has been started, and not stopped."""
+        """Whether the drawing is started and not yet stopped."""
         return self._shown is not None and not self._over.is_set()
 
     def start(self) -> None:
@@ -49,7 +49,7 @@ class LiveNotebook:
         self._thread.start()
 
     def stop(self) -> None:
-        """Show the lines alone."""
+        """Show only the lines."""
         if not self.is_live:
             return
         self._over.set()

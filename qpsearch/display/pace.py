@@ -1,13 +1,13 @@
-"""How long a study takes, told from the epochs that really ran here.
+"""How long a study takes, estimated from the epochs that this driver ran.
 
-Nothing is measured beforehand: a run must not wait for it. Start-up (Ray, workers that load torch) is no part of
-it: what counts is the time between an attempt's reports.
+Epochs are not timed beforehand, since a run must not wait. Start-up (Ray, workers that load torch) is not
+counted: only the time between an attempt's reports is.
 """
 
 from dataclasses import dataclass, field
 from typing import Final
 
-TRUST: Final = 5.0  # as many trials as what was expected of pruning counts for
+TRUST: Final = 5.0  # how many trials the expected effect of pruning counts for
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,14 +20,14 @@ class _Attempt:
 
 @dataclass(slots=True, kw_only=True)
 class Pace:
-    """Seconds an epoch, and what follows from them.
+    """Seconds per epoch, and estimates that follow from them.
 
     Attributes:
         slots: Trials at once.
-        epochs: Of an unpruned trial, all its runs together.
-        kept: Share of the epochs that pruning was expected to leave.
-        reports: Epochs that ran here.
-        networks: Trials that they were of.
+        epochs: Epochs of an unpruned trial, all its runs together.
+        kept: Expected share of the epochs that pruning leaves.
+        reports: Epochs that this driver ran.
+        networks: Trials to which these epochs belong.
     """
 
     slots: int = 1
@@ -42,11 +42,11 @@ class Pace:
     _running: dict[int, _Attempt] = field(default_factory=dict)
 
     def started(self, number: int, epochs: int, done: int, now: float) -> None:
-        """Take in that an attempt was handed out, with so many of its epochs done before."""
+        """Record that an attempt was handed out, and how many of its epochs were done before."""
         self._running[number] = _Attempt(began=now, epochs=epochs, done=done)
 
     def reported(self, number: int, seconds: float, now: float) -> None:
-        """Take an epoch in, which trained for so many seconds."""
+        """Record an epoch and its seconds of training."""
         attempt = self._running[number]
         if attempt.last is None:
             self.networks += 1
@@ -60,7 +60,7 @@ class Pace:
         self.reports += 1
 
     def ended(self, number: int, *, counts: bool) -> None:
-        """Take in that an attempt ended; what it left of its epochs ``counts`` where pruning or the end decided it."""
+        """Record that an attempt ended; its share of epochs ``counts`` if the trial was pruned or ran to its end."""
         attempt = self._running.pop(number, None)
         if attempt is not None and counts:
             self._ended += 1
@@ -68,25 +68,25 @@ class Pace:
 
     @property
     def is_known(self) -> bool:
-        """Whether enough epochs ran to tell something: two in each slot."""
+        """Whether enough epochs ran for an estimate: two in each slot."""
         return self.reports >= 2 * self.slots
 
     @property
     def epoch_s(self) -> float | None:
-        """Seconds an epoch on average; None before the first."""
+        """Mean seconds per epoch; None before the first epoch."""
         return self._epoch_s / self.reports if self.reports else None
 
     @property
     def share(self) -> float:
-        """Share of a trial's epochs that are trained: what pruning was expected to leave, and what it left."""
+        """Share of a trial's epochs that are trained, from the expected and the observed effect of pruning."""
         return (TRUST * self.kept + self._ended_shares) / (TRUST + self._ended)
 
     def left_s(self, trials: int, share: float | None = None) -> float | None:
-        """Estimate the seconds until so many trials have ended, those that run among them; None before any epoch.
+        """Estimate the seconds until that many trials have ended, running ones included; None before the first epoch.
 
         Args:
-            trials: How many.
-            share: Of their epochs that are trained; None for ``share``.
+            trials: Number of trials.
+            share: Share of their epochs that are trained; None for the property ``share``.
         """
         share = self.share if share is None else share
         if self.epoch_s is None:

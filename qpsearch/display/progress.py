@@ -39,7 +39,7 @@ from qpsearch.study.trials.events import (
 from qpsearch.vocabulary import Direction, Metric
 
 BAR_WIDTH: Final = 16
-CLOSED_BLOCKS: Final = 24  # that many letters of a line about an ending may be blocks
+CLOSED_BLOCKS: Final = 24  # width of the blocks in a line about an ended trial
 BESIDE_BLOCKS: Final = 40  # columns that the rest of a running trial's line takes
 
 
@@ -48,7 +48,7 @@ class Display(Protocol):
 
     @property
     def tally(self) -> "Tally":
-        """What it has counted."""
+        """The counts of the events so far."""
 
     def __enter__(self) -> Self: ...
 
@@ -57,14 +57,14 @@ class Display(Protocol):
     ) -> None: ...
 
     def see(self, event: Event) -> None:
-        """Take an event in."""
+        """Handle an event."""
 
     def say(self, text: str) -> None:
-        """Tell the user something."""
+        """Print a message for the user."""
 
 
 def open_display(*, quiet: bool = False) -> Display:
-    """Return the display that fits where output goes; a quiet one counts and shows nothing."""
+    """Return the display that suits the output; a quiet display counts and does not show anything."""
     if quiet:
         return QuietDisplay()
     if is_notebook():
@@ -87,7 +87,7 @@ class Running:
 
 
 class Tally:
-    """Counts what the events tell."""
+    """Counts events."""
 
     def __init__(self) -> None:
         self.name, self.asked, self.closed = "", 0, 0
@@ -97,13 +97,13 @@ class Tally:
         self.states: dict[str, int] = {}
         self.running: dict[int, Running] = {}
         self.pace = Pace()
-        self.began: float | None = None  # with the first trial: what comes before is no part of the search
+        self.began: float | None = None  # with the first trial: start-up does not belong to the search
         self.phase, self.phase_began = "", time.monotonic()
         self.is_legend_said = False
         self._budget = Budget(trials=0)
 
     def see(self, event: Event) -> Running | None:
-        """Take an event in; return the trial that it ended, if it did."""
+        """Count an event; return the trial that the event ended, if any."""
         now = time.monotonic()
         match event:
             case StudyOpened(space=space, ended=ended, best=best):
@@ -153,12 +153,12 @@ class Tally:
             self.best = (value, number)
 
     def left_s(self, share: float | None = None) -> float | None:
-        """Estimate the seconds left from the epochs that ran here; None before the first.
+        """Estimate the seconds left from the epochs that this driver ran; None before the first epoch.
 
-        Bounds on time and epochs count as if nothing had been spent of them before this run.
+        Bounds on time and epochs count as if nothing had been spent before this run.
 
         Args:
-            share: Of the trials' epochs that will be trained; None for what pruning leaves.
+            share: Of the trials' epochs that will be trained; None for the share that pruning leaves.
         """
         left, epoch_s = self.pace.left_s(self.asked - self.closed, share), self.pace.epoch_s
         if left is None or epoch_s is None or self.began is None:
@@ -170,7 +170,7 @@ class Tally:
         return max(left, 0.0)
 
     def best_text(self) -> str:
-        """Say the best value so far; of several objectives, that it is the best of one."""
+        """Say the best value so far; with several objectives, name the first one."""
         if self.best is None:
             return "no complete trial yet"
         value, number = self.best
@@ -181,7 +181,7 @@ class Tally:
 
 
 def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
-    """Return one line about a trial that ended, and below it why it failed."""
+    """Return one line about an ended trial, and for a failed trial the reason below the line."""
     value = score(event.value) if event.value is not None else event.reason or ""
     epochs = f"{trial.done} epoch{'s' * (trial.done != 1)}"
     names = BlockNames([trial.stages], CLOSED_BLOCKS)
@@ -199,10 +199,10 @@ def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
 
 
 class Notes:
-    """What to say about events that are no trial's beginning, report or end.
+    """Messages about events other than a trial's beginning, report or end.
 
     Args:
-        tally: Has seen each event before.
+        tally: Has already counted each event.
     """
 
     def __init__(self, tally: Tally) -> None:
@@ -210,7 +210,7 @@ class Notes:
         self._space: Space | None = None
 
     def of(self, event: Event) -> Iterator[str]:
-        """Yield what there is to say, if anything."""
+        """Yield the messages about an event, if any."""
         match event:
             case StudyOpened(space=space):
                 self._space = space
@@ -233,7 +233,7 @@ class Notes:
                 pass
 
     def _plan(self, space: Space, how: str) -> Iterator[str]:
-        """Say what is searched, and in epochs what it costs; ``space plan`` says more."""
+        """Say what is searched and what the search costs in epochs; ``space plan`` says more."""
         from qpsearch.analysis.plan import outlook
 
         search, tally = space.search, self._tally
@@ -250,7 +250,7 @@ class Notes:
         yield f"cost: {trials} trial{'s' * (trials != 1)}, {whole:,.0f} epochs{pruned}"
 
     def _forecast(self) -> str:
-        """Say how long it will take, and from what that is known."""
+        """Say how long the study will take, and what the estimate is based on."""
         pace, tally = self._tally.pace, self._tally
         left, whole = tally.left_s(), tally.left_s(share=1.0)
         unpruned = f", {duration(whole)} without pruning" if pace.kept < 1 and whole is not None else ""
@@ -260,7 +260,7 @@ class Notes:
 
 
 class QuietDisplay:
-    """Nothing to see: a program looks at the study itself."""
+    """A display that does not print: the calling program reads the study itself."""
 
     def __init__(self) -> None:
         self.tally = Tally()
@@ -274,7 +274,7 @@ class QuietDisplay:
         pass
 
     def see(self, event: Event) -> None:
-        """Count."""
+        """Count an event."""
         self.tally.see(event)
 
     def say(self, text: str) -> None:
@@ -282,7 +282,7 @@ class QuietDisplay:
 
 
 class PlainDisplay:
-    """A line for each trial that starts over or ends."""
+    """A line for each trial that restarts or ends."""
 
     def __init__(self) -> None:
         self.tally = Tally()
@@ -298,7 +298,7 @@ class PlainDisplay:
         pass
 
     def see(self, event: Event) -> None:
-        """Print what a log should hold."""
+        """Print the lines that a log should hold."""
         ended = self.tally.see(event)
         if isinstance(event, Started) and event.attempt > 1:
             self.say(f"trial {event.number} goes on after epoch {event.resumed_at} (attempt {event.attempt})")
@@ -316,7 +316,7 @@ class PlainDisplay:
 
 
 class LiveDisplay:
-    """A table of what runs, redrawn four times a second; what was said stands above it."""
+    """A table of the running trials, redrawn four times a second; messages stay above the table."""
 
     def __init__(self, screen: Callable[[Drawing], Screen] = LiveTerminal) -> None:
         self.tally = Tally()
@@ -333,7 +333,7 @@ class LiveDisplay:
         self._screen.stop()
 
     def see(self, event: Event) -> None:
-        """Take an event in; an ending stays on the screen."""
+        """Handle an event; the line of an ended trial stays on the screen."""
         ended = self.tally.see(event)
         if isinstance(event, StudyOpened | Waiting) and not self._screen.is_live:
             self._screen.start()
@@ -360,7 +360,7 @@ class LiveDisplay:
             lines.append(Text(f"{tally.phase} ... {duration(time.monotonic() - tally.phase_began)}", style="dim"))
         if not running:
             return lines
-        most = max(rows - len(lines) - 1, 0)  # but the headings
+        most = max(rows - len(lines) - 1, 0)  # without the headings
         shown = running if len(running) <= most else running[: max(most - 1, 0)]
         lines += self._table(shown, columns)
         if len(shown) < len(running):
@@ -405,7 +405,7 @@ class LiveDisplay:
 
 @contextlib.contextmanager
 def display_may_be_gone(out: IO[str]) -> Iterator[None]:
-    """Go on without a display where the pipe or terminal behind it was closed: a study outlives its reader."""
+    """Continue without a display if its pipe or terminal was closed: a study must survive its reader."""
     try:
         yield
     except OSError:

@@ -24,7 +24,7 @@ def state_of(record: TrialRecord) -> str:
 
 
 def took(seconds: float) -> str:
-    """Return how long something took: ``4.2 s``, ``12.5 min``, ``3.1 h``."""
+    """Return a duration as text: ``4.2 s``, ``12.5 min``, ``3.1 h``."""
     if seconds < 100:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
@@ -39,7 +39,7 @@ def short_number(value: float) -> str:
 
 
 def score(value: float | None) -> str:
-    """Return a metric of training in four decimals; a dash where there is none."""
+    """Return a metric of training in four decimals; a dash if there is no value."""
     if value is None:
         return "-"
     return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.3g}"
@@ -58,17 +58,17 @@ def cost_title(metric: Metric) -> str:
 
 
 def in_words(stages: Sequence[str], between: str = "/") -> str:
-    """Return the kinds of block of some stages: the one word where they are equal, else ``additive/quotient``."""
+    """Return the kinds of block of some stages: one word if they are all the same, else ``additive/quotient``."""
     return stages[0] if len(set(stages)) == 1 else between.join(stages)
 
 
 class BlockNames:
-    """Names the blocks of many networks in a column: in words where all fit, else a mixed one by initials.
+    """Names the blocks of many networks in a column: in words if all names fit, else mixed networks by initials.
 
     Args:
         networks: The kinds of block of the stages of each network.
         room: Width of the column.
-        between: What stands between the blocks of one network.
+        between: The separator of the blocks of one network.
     """
 
     def __init__(self, networks: Collection[Sequence[str]], room: int, between: str = "/") -> None:
@@ -89,11 +89,11 @@ class BlockNames:
 
     @property
     def legend(self) -> str:
-        """Say what the initials mean; empty where there are none."""
+        """Say what the initials mean; empty if initials are not used."""
         return ", ".join(f"{initial} {kind}" for kind, initial in self._initials.items())
 
 
 def _initials(kinds: Sequence[str]) -> dict[str, str]:
-    """Return the initials of each kind, ``PU`` for ``product_unit``; the words themselves where two have the same."""
+    """Return the initials of each kind, ``PU`` for ``product_unit``; the words if two kinds share their initials."""
     found = {kind: "".join(part[:1].upper() for part in kind.split("_")) for kind in kinds}
     return found if len(set(found.values())) == len(kinds) else {kind: kind for kind in kinds}

@@ -1,8 +1,8 @@
-"""A terminal with lines at its bottom that are drawn anew, below lines that stay.
+"""A terminal whose bottom lines are redrawn, below lines that stay.
 
-One thread alone writes to the terminal while it is live, so that nothing comes between what takes the drawing away
-and what draws it again. What anything else prints (a library, a child process) passes through a pipe into the same
-queue. The drawing is never as high as the terminal, and no line of it is as wide, so it is known how far up it begins.
+Only one thread writes to the terminal while it is live, so that other output does not come between the codes that erase
+the drawing and the next drawing. Output of anything else (a library, a child process) passes through a pipe to the same
+queue. The drawing is always lower and narrower than the terminal, so the line where it begins is known.
 """
 
 import contextlib
@@ -22,26 +22,26 @@ from rich.console import Console, RenderableType
 
 PERIOD_S: Final = 0.25
 FALLBACK: Final = os.terminal_size((80, 24))
-MOST_LEFT: Final = 100  # reads after the end: a child that prints on and on holds nobody up
+MOST_LEFT: Final = 100  # reads after the end: a child that keeps printing must not delay the exit
 UP: Final = "\x1b[A"
 TO_END: Final = "\x1b[J"
-CONTROL: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")  # what moves the cursor, or rings
+CONTROL: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")  # moves the cursor, rings the bell
 
 Drawing = Callable[[int, int], Sequence[RenderableType]]
 
 
 class Screen(Protocol):
-    """Where lines stay above a drawing that is renewed."""
+    """A place for lines that stay, above a drawing that is renewed."""
 
     @property
     def is_live(self) -> bool:
-        """Whether it has been started, and not stopped."""
+        """Whether the drawing is started and not yet stopped."""
 
     def start(self) -> None:
         """Begin to draw."""
 
     def stop(self) -> None:
-        """Print what is left to print, and take the drawing away."""
+        """Print the remaining lines and erase the drawing."""
 
     def print(self, text: str) -> None:
         """Print lines above the drawing."""
@@ -51,7 +51,7 @@ class LiveTerminal:
     """Lines that stay, above a drawing that is renewed.
 
     Args:
-        draw: Returns the drawing for so many columns and rows, a renderable for each line.
+        draw: Returns the drawing for a number of columns and rows, as a renderable for each line.
     """
 
     def __init__(self, draw: Drawing) -> None:
@@ -66,11 +66,11 @@ class LiveTerminal:
 
     @property
     def is_live(self) -> bool:
-        """Whether it has been started, and not stopped."""
+        """Whether the drawing is started and not yet stopped."""
         return self._out is not None
 
     def start(self) -> None:
-        """Begin to draw; from now on everything that is printed comes through here."""
+        """Begin to draw; from now on all output passes through this object."""
         sys.stdout.flush()
         self._out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
         self._echo(False)
@@ -78,7 +78,7 @@ class LiveTerminal:
         self._thread.start()
 
     def stop(self) -> None:
-        """Print what is left to print, and take the drawing away."""
+        """Print the remaining lines and erase the drawing."""
         if self._out is None:
             return
         self._capture.stop()
@@ -103,7 +103,7 @@ class LiveTerminal:
                 return  # the terminal is gone; the study goes on
 
     def _waiting(self) -> list[str | None]:
-        """Wait for something to print, no longer than a period, and return all there is."""
+        """Wait at most one period for something to print, and return everything that waits."""
         texts: list[str | None] = []
         with contextlib.suppress(queue.Empty):
             texts.append(self._texts.get(timeout=PERIOD_S))
@@ -112,7 +112,7 @@ class LiveTerminal:
         return texts
 
     def _erased(self) -> str:
-        """Return what takes the drawing away, and leaves the cursor where it began."""
+        """Return the codes that erase the drawing and put the cursor where the drawing began."""
         columns, _ = self._size()
         rows = sum(max(1, -(-width // columns)) for width in self._drawn)  # a narrower window has folded its lines
         self._drawn = []
@@ -127,7 +127,7 @@ class LiveTerminal:
             width=max(columns - 1, 1),
             height=rows,
             highlight=False,
-            color_system=self._style.color_system,  # type: ignore[arg-type]  # one of its own names
+            color_system=self._style.color_system,  # type: ignore[arg-type]  # one of rich's own names
             no_color=self._style.no_color,
         )
         lines = []
@@ -140,7 +140,7 @@ class LiveTerminal:
         return "\n".join(lines)
 
     def _size(self) -> tuple[int, int]:
-        """Return columns and rows as the environment has them, else as the terminal itself, which can be resized."""
+        """Return columns and rows from the environment, else from the terminal itself, which can be resized."""
         try:
             size = os.get_terminal_size(self._out.fileno()) if self._out is not None else FALLBACK
         except OSError:
@@ -150,13 +150,13 @@ class LiveTerminal:
         return max(columns, 1), max(rows, 1)
 
     def _echo(self, is_on: bool) -> None:
-        """Let the terminal show what is typed, or not: a return key would move the cursor below the drawing."""
+        """Switch the echo of typed characters on or off: a return key would move the cursor below the drawing."""
         if self._out is None:
             return
         number = self._out.fileno()
-        with contextlib.suppress(OSError):  # which it is where this process has no controlling terminal
+        with contextlib.suppress(OSError):  # raised if the process does not have a controlling terminal
             if os.tcgetpgrp(number) != os.getpgrp():
-                return  # in the background: the terminal is another's
+                return  # in the background: the terminal belongs to another process
         with contextlib.suppress(termios.error):
             modes = termios.tcgetattr(number)
             if is_on:
@@ -167,7 +167,7 @@ class LiveTerminal:
             termios.tcsetattr(number, termios.TCSADRAIN, modes)
 
     def _write(self, text: str) -> bool:
-        """Write, and return whether the terminal is there."""
+        """Write, and return whether the terminal still exists."""
         if self._out is None:
             return False
         try:
@@ -179,10 +179,10 @@ class LiveTerminal:
 
 
 class _Capture:
-    """Takes over what this process and its children write to standard output and error, where those are the terminal.
+    """Captures what this process and its children write to standard output and error, if these are the terminal.
 
     Args:
-        tell: Is given each line.
+        tell: Called with each line.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -192,13 +192,13 @@ class _Capture:
         self._thread = threading.Thread(target=self._read, name="qpsearch-output", daemon=True)
 
     def start(self) -> None:
-        """Take the streams."""
+        """Capture the streams."""
         self._source, into = os.pipe()
         self._stopped, self._wake = os.pipe()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             if not stream.isatty():
-                continue  # it goes elsewhere already
+                continue  # the stream does not go to the terminal
             number = stream.fileno()
             self._saved.append((number, os.dup(number)))
             os.dup2(into, number)
@@ -206,20 +206,20 @@ class _Capture:
         self._thread.start()
 
     def stop(self) -> None:
-        """Give the streams back, after what was written to them before has been told."""
+        """Restore the streams, after everything written to them has been passed on."""
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError):
                 stream.flush()
         for number, saved in self._saved:
             os.dup2(saved, number)
             os.close(saved)
-        os.write(self._wake, b".")  # closing it would not do: a forked child has it, too
+        os.write(self._wake, b".")  # closing the pipe does not suffice: a forked child has it open too
         self._thread.join()
         for number in (self._source, self._stopped, self._wake):
             os.close(number)
 
     def _read(self) -> None:
-        """Tell lines until stopped; a child that lives on may hold the other end, so no end of it comes."""
+        """Pass lines on until stopped; the pipe may not reach its end, since a child may keep the other end open."""
         rest, left = b"", MOST_LEFT
         with selectors.DefaultSelector() as selector:
             selector.register(self._source, selectors.EVENT_READ)

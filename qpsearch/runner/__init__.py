@@ -1,1 +1,1 @@
-"""Running studies: what the command line and Python programs have in common."""
+"""Running studies: the code that the command line and Python programs share."""

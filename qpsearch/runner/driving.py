@@ -1,6 +1,6 @@
-"""Running a study from its start, or from where it stopped: one way for Python programs and the command line.
+"""Starting and resuming a study, for Python programs and the command line alike.
 
-Nothing is printed and no option is parsed here: whoever calls gives a listener, which is told everything as events.
+This module does not print or parse options: the caller gives a listener, which is called with each event.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ STOPPING: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """What a caller sets in place of the space's own budget and resources; None leaves each as it is.
+    """Values that replace the space's own budget and resources; None keeps the space's own value.
 
     Attributes:
         trials: Budget in trials, over all restarts and drivers.
@@ -44,8 +44,8 @@ class Overrides:
         seconds: Budget in wall time.
         gpu_seconds: Budget in seconds of one GPU.
         concurrent: Trials at once.
-        gpus: GPUs a trial, or the share of one.
-        cpus: Cores a trial.
+        gpus: GPUs per trial, or the share of one.
+        cpus: Cores per trial.
     """
 
     trials: int | None = None
@@ -57,22 +57,22 @@ class Overrides:
     cpus: int | None = None
 
     def budget(self, own: Budget) -> Budget:
-        """Return a budget with these bounds in it."""
+        """Return a budget with its bounds replaced by these."""
         return own.updated(trials=self.trials, epochs=self.epochs, seconds=self.seconds, gpu_seconds=self.gpu_seconds)
 
     def resources(self, own: Resources) -> Resources:
-        """Return resources with these in them."""
+        """Return resources with their fields replaced by these."""
         given = {"concurrent": self.concurrent, "gpus": self.gpus, "cpus": self.cpus}
         return replace(own, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # each of its field's type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement(WithWords):
-    """Who places trials, and where.
+    """How trials are dispatched, and where.
 
     Attributes:
         dispatcher: Ray Tune, or one trial at a time without Ray.
-        address: A running Ray cluster, ``auto`` or ``host:port``; None for a Ray of this machine alone.
+        address: A running Ray cluster, ``auto`` or ``host:port``; None to start Ray on this machine.
     """
 
     dispatcher: Dispatcher = Dispatcher.TUNE
@@ -84,10 +84,10 @@ class Outcome:
     """How running a study ended.
 
     Attributes:
-        name: The study's.
-        is_finished: Whether nothing is left to do; else the user stopped it.
+        name: The study's name.
+        is_finished: Whether the study is finished; if False, the user stopped it.
         elsewhere: Open trials that other drivers run.
-        spent: Which bound of the budget but that on trials is met, in words; None where there is room.
+        spent: Which bound of the budget, other than the number of trials, is reached, in words; else None.
     """
 
     name: str
@@ -111,15 +111,15 @@ def run(
     """Make a study of a space, and run it until its budget is spent or the user stops it.
 
     Args:
-        space: What is searched; its ``study`` is the name.
+        space: The space to search; its ``study`` is the study's name.
         storage: URL of the study database.
         source: Where the space came from, for the record.
-        overrides: In place of the space's own budget and resources.
-        placement: Who places trials.
+        overrides: Values that replace the space's own budget and resources.
+        placement: How trials are dispatched.
         artifacts: Folder or URI below which checkpoints go; None for the folder beside an SQLite file.
-        sinks: Where curves are shown, too: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
-        join: Join the study, or go on with it, where it exists already.
-        listen: Is told what happens.
+        sinks: Where curves are also shown: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
+        join: If the study already exists, join or resume it.
+        listen: Called with each event.
 
     Raises:
         StudyExists: There is a study of that name, and ``join`` is False.
@@ -160,17 +160,17 @@ def resume(
     take_over: bool = False,
     listen: Listener = lambda event: None,
 ) -> Outcome:
-    """Go on with a study, or join the drivers that work on it, until its budget is spent or the user stops it.
+    """Resume a study, or join the drivers that work on it, until its budget is spent or the user stops it.
 
     Args:
-        name: The study's.
+        name: The study's name.
         storage: URL of the study database.
-        space: A space, or its file, which must mean what the study's own means; None asks nothing.
-        overrides: In place of the stored budget and resources.
-        placement: Who places trials.
-        sinks: As ``run`` has them.
+        space: A space, or its file, which must mean the same as the study's; None skips the check.
+        overrides: Values that replace the stored budget and resources.
+        placement: How trials are dispatched.
+        sinks: As in ``run``.
         take_over: Take all open trials at once, also those of a host that may still live.
-        listen: Is told what happens.
+        listen: Called with each event.
 
     Raises:
         StudyNotFound: There is no such study.
@@ -198,10 +198,10 @@ def resume(
 
 
 def existing_studies(storage: str) -> list[str]:
-    """Return the names of the studies in a database; none where it is not there yet, or has no tables of ours.
+    """Return the names of the studies in a database; empty if the database or qpsearch's tables do not exist yet.
 
     Raises:
-        StorageError: It is there and cannot be used.
+        StorageError: The database exists but cannot be used.
     """
     database = Database(storage)
     if database.file is not None and not database.file.exists():
@@ -213,13 +213,13 @@ def existing_studies(storage: str) -> list[str]:
 
 
 def checked_artifacts(given: str) -> str:
-    """Return a path as an absolute one and a URI as it is; raises ArtifactError where it cannot be used."""
+    """Return a path made absolute, or a URI as it is; raises ArtifactError if it cannot be used."""
     open_artifacts(given)
     return given if "://" in given else str(Path(given).expanduser().absolute())
 
 
 def refuse_other(database: Database, given: Space) -> None:
-    """Raise StudyMismatch where the stored study means something else than a space."""
+    """Raise StudyMismatch if a space does not mean the same as the stored study's."""
     stored = queries.space_of(database, given.study)
     changes = diff(stored, given)
     if changes:
@@ -232,7 +232,7 @@ def refuse_other(database: Database, given: Space) -> None:
 
 
 def _refuse_other_artifacts(database: Database, study: str, given: str | None) -> None:
-    """Raise StudyMismatch where a study keeps its checkpoints elsewhere than was asked."""
+    """Raise StudyMismatch if a study does not keep its checkpoints where the caller asked."""
     stored = queries.artifacts_of(database, study)
     if given is not None and given != stored:
         raise StudyMismatch(
@@ -242,7 +242,7 @@ def _refuse_other_artifacts(database: Database, study: str, given: str | None) -
 
 
 def _check_larger(database: Database, study: str, overrides: Overrides) -> None:
-    """Refuse a budget that is below what was spent already."""
+    """Refuse a budget that is below what was already spent."""
     if overrides.trials is None and overrides.epochs is None:
         return
     spent = queries.summary(database, study)
@@ -253,9 +253,9 @@ def _check_larger(database: Database, study: str, overrides: Overrides) -> None:
 
 
 def _on_the_grid(space: Space, change: Callable[[Budget], Budget], listen: Listener) -> Callable[[Budget], Budget]:
-    """Return a change of the budget that asks a grid for no more trials than it has points; say so where it matters.
+    """Return a change of the budget that caps a grid's trials at its points; say so if trials are cut.
 
-    The points are counted here, not when the change is made: that is in a transaction.
+    The points are counted here, not when the change is made, since the change is made in a transaction.
     """
     most = on_the_grid(space, Budget(trials=sys.maxsize)).trials
     if change(space.search.budget).trials > most:
@@ -287,7 +287,7 @@ def _drive(
     *,
     is_new: bool,
 ) -> Outcome:
-    """Run an opened study to its end, or to the user's; one that could not begin is taken back."""
+    """Run an opened study until it ends or the user stops it; a study that could not begin is deleted."""
     ended, best = opened.so_far()
 
     def tell(event: Event) -> None:
@@ -303,7 +303,7 @@ def _drive(
             _dispatch(ledger, resources, folder, placement, interrupt, listen)
         except Exception as error:
             if is_new and not isinstance(error, StorageError):
-                ledger.discard()  # unless it has trials
+                ledger.discard()  # does nothing if the study has trials
             raise
         return Outcome(name=opened.name, is_finished=ledger.finished, elsewhere=ledger.elsewhere, spent=ledger.spent)
 
@@ -334,7 +334,7 @@ def _dispatch(
         inline.run(ledger, setup("cuda", 1.0) if wants_gpu else setup("cpu", 0.0), interrupt)
         return
     listen(Preparing(what="starting Ray" if placement.address is None else f"joining Ray at {placement.address}"))
-    from qpsearch.dispatch import tune  # Ray takes two seconds, which nothing else waits for
+    from qpsearch.dispatch import tune  # loading Ray takes two seconds, so it is loaded only here
     from qpsearch.dispatch.cluster import connected
     from qpsearch.dispatch.packing import pack
 

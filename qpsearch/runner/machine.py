@@ -1,4 +1,4 @@
-"""What this machine has: data sets, GPUs. Found out without loading torch."""
+"""The data sets and GPUs of this machine, found without loading torch."""
 
 import os
 import subprocess
@@ -10,11 +10,11 @@ from qpsearch.errors import DataError
 from qpsearch.registry.datasets import DATASETS, DatasetName
 
 DATA_VARIABLE: Final = "QPSEARCH_DATA"
-DEFAULT_STORAGE: Final = "sqlite:///studies/qpsearch.db"  # below the folder in which one works
+DEFAULT_STORAGE: Final = "sqlite:///studies/qpsearch.db"  # below the working directory
 
 
 def data_folder(name: DatasetName) -> Path | None:
-    """Return the folder of archives and downloads; None for a data set that needs none.
+    """Return the folder of archives and downloads; None for a data set that does not need a folder.
 
     Raises:
         DataError: QPSEARCH_DATA names something that is not a folder.
@@ -33,10 +33,10 @@ def data_folder(name: DatasetName) -> Path | None:
 
 
 def prepare_data(name: DatasetName, folder: Path | None) -> None:
-    """Fetch what is missing, in a process of its own: this one must not load torch.
+    """Fetch missing data in a separate process, since this process must not load torch.
 
     Raises:
-        DataError: It cannot be fetched or read.
+        DataError: The data set cannot be fetched or read.
     """
     if folder is None:
         return
@@ -49,5 +49,5 @@ def prepare_data(name: DatasetName, folder: Path | None) -> None:
 
 
 def has_gpu() -> bool:
-    """Whether this machine shows an NVIDIA GPU, found out without loading torch."""
+    """Whether this machine has an NVIDIA GPU, found without loading torch."""
     return any(Path("/dev").glob("nvidia[0-9]*"))

@@ -1,6 +1,6 @@
 """Showing a running study elsewhere: TensorBoard and Weights & Biases as listeners of the ledger.
 
-A sink is told what the database has already stored; one that fails is dropped with a message and harms nothing.
+A sink is given what the database has already stored; a failing sink is dropped with a message, and the study continues.
 """
 
 import json
@@ -14,10 +14,10 @@ CURVES = ("train_loss", "val_loss", "val_accuracy", "lr", "seconds", "images_per
 
 
 class Sink(Protocol):
-    """Where curves are shown: one run a trial, named by its number."""
+    """A place where curves are shown: one run per trial, named by the trial's number."""
 
     def begin(self, trial: int, config: Mapping[str, Any]) -> None:
-        """A trial begins, or goes on."""
+        """A trial begins or continues."""
 
     def log(self, trial: int, epoch: int, values: Mapping[str, float]) -> None:
         """An epoch's values."""
@@ -30,7 +30,7 @@ class Sink(Protocol):
 
 
 class TensorBoard:
-    """Event files below a folder, one folder a trial; ``tensorboard --logdir FOLDER`` shows them."""
+    """Event files below a folder, one folder per trial; ``tensorboard --logdir FOLDER`` shows them."""
 
     def __init__(self, study: str, folder: str) -> None:
         from tensorboardX import SummaryWriter
@@ -62,7 +62,7 @@ class TensorBoard:
 
 
 class WandB:
-    """Runs of a project of Weights & Biases, grouped by study; WANDB_MODE=offline keeps them on the disk."""
+    """Runs of a project of Weights & Biases, grouped by study; WANDB_MODE=offline keeps the runs on disk."""
 
     def __init__(self, study: str, project: str) -> None:
         try:
@@ -118,13 +118,13 @@ def open_sinks(given: Sequence[str], study: str) -> list[Sink]:
 
 
 class Sinks:
-    """Hands the ledger's events to all sinks."""
+    """Passes the ledger's events on to all sinks."""
 
     def __init__(self, sinks: list[Sink], say: Callable[[str], None]) -> None:
         self._sinks, self._say = list(sinks), say
 
     def see(self, event: Event) -> None:
-        """Take an event in."""
+        """Handle an event."""
         match event:
             case Started(number=number, config=config):
                 self._each(lambda sink: sink.begin(number, json.loads(config.to_json())))

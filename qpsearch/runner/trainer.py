@@ -1,4 +1,4 @@
-"""The real trainer, named here so that the driver can hand it on without loading torch."""
+"""The real trainer, named here so that the driver can pass it on without loading torch."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
 
 
 def measure(config: TrialConfig, run: RunSettings) -> "Peak":
-    """Return what a few steps take of the GPU (``qpsearch.training.loop.peak_of_steps``)."""
+    """Return the GPU memory that a few steps take (``qpsearch.training.loop.peak_of_steps``)."""
     from qpsearch.dispatch.packing import Peak
     from qpsearch.training.loop import peak_of_steps
 

@@ -1,8 +1,8 @@
-"""The ledger: through it alone a driver writes to a study.
+"""The ledger: a driver writes to a study only through a ledger.
 
 Each step (asking for a trial, taking an epoch in, closing) is one transaction in which the driver's lease
 is asserted first. A trial ends in exactly one state, and the report that decides about its end is stored
-together with that end, so there is no moment in which a trial has ended in memory but not on disk. Several
+together with that end, so a trial never has ended in memory but not on disk. Several
 drivers may each have a ledger of one study: ``Transactions`` puts their steps in one order, ``Peers`` follows theirs.
 """
 
@@ -41,7 +41,7 @@ from qpsearch.study.trials.open_trial import OpenTrial, Proposal
 from qpsearch.vocabulary import Ending
 
 MAX_DEATHS: Final = 3  # of workers in a row, at one epoch, before the trial is held to be the cause
-LOOK_S: Final = 1.0  # how often an idle driver looks for what others have left
+LOOK_S: Final = 1.0  # how often an idle driver looks for trials that others have left
 
 Listener = Callable[[Event], None]
 
@@ -49,14 +49,14 @@ Listener = Callable[[Event], None]
 class Ledger:
     """A study that this driver works on.
 
-    Used from one thread, inside ``with``: a second one keeps the lease alive, and leaving releases it.
+    Used from one thread, inside ``with``: a second thread keeps the lease alive, and leaving ``with`` releases it.
 
     Every method raises ``StorageError`` when the database fails and ``Superseded`` when another driver has taken
     the study over; the ledger must not be used after either.
 
     Args:
         opened: The study, as ``opening.create`` or ``resume`` returned it.
-        listener: Is told what happens.
+        listener: Called with each event.
 
     Attributes:
         gpus: GPUs, or the share of one, that each attempt holds.
@@ -103,7 +103,7 @@ class Ledger:
             self._database.close()
 
     def wait_until(self, is_over: Callable[[], bool]) -> None:
-        """Wait for a database that is away only until the user has had enough."""
+        """Wait for an unreachable database, but only until the user stops the study."""
         self._transactions.is_over = is_over
 
     @property
@@ -118,7 +118,7 @@ class Ledger:
 
     @property
     def spent(self) -> str | None:
-        """Which bound of the budget but that on trials is met, in words; None while there is room."""
+        """Which bound of the budget, other than the number of trials, is reached, in words; None if none is reached."""
         return self._spending.over(self._heart.seconds, self._now_running_gpu_s())
 
     @property
@@ -133,10 +133,10 @@ class Ledger:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do here.
+        """Whether this driver has finished.
 
-        The budget is spent, no trial runs or waits, and every open trial is in the hands of a driver that has
-        given a sign of life since there was nothing left to do here.
+        The budget is spent, no trial runs or waits, and every open trial is held by a driver that has
+        given a sign of life since this driver ran out of work.
         """
         if self._running:
             return False
@@ -150,12 +150,12 @@ class Ledger:
         return all(self._heart.alive(holder, self._idle_since) for holder in self._peers.holders)
 
     def ask(self) -> Assignment | None:
-        """Hand out the next attempt: first the open trials that nobody runs, then new ones.
+        """Hand out the next attempt: first the open trials that no driver runs, then new ones.
 
-        None where nothing can be handed out now: the budget is spent, though trials may still run, here or elsewhere.
+        None if no attempt can be handed out now: the budget is spent, though trials may still run, here or elsewhere.
 
         Raises:
-            UserError: Thousands of draws in a row may not be trained.
+            UserError: Thousands of draws in a row cannot be trained.
         """
         self._look_around()
         if self.spent is not None:
@@ -188,11 +188,11 @@ class Ledger:
         return self._proposer.ready or bool(self._peers.waiting) or self._replica.known >= self.budget.trials
 
     def report(self, number: int, attempt: int, progress: Progress) -> bool:
-        """Take an epoch in.
+        """Record an epoch.
 
         Returns:
-            Whether the attempt shall go on: not when its trial has just ended (complete, or pruned), nor for a
-            message of an attempt that has ended already.
+            Whether the attempt should continue: False when its trial has just ended (complete or pruned), and for a
+            message of an attempt that had already ended.
         """
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
@@ -238,7 +238,7 @@ class Ledger:
         return ended is None
 
     def fail(self, number: int, attempt: int, failed: Failed) -> None:
-        """End a trial as FAIL. A message of an attempt that has ended already changes nothing."""
+        """End a trial as FAIL. A message of an attempt that had already ended is ignored."""
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
             return
@@ -248,14 +248,14 @@ class Ledger:
             rows.touch(connection, trial.trial_id, revision)
             rows.end_attempt(connection, trial, Ending.FAILED, self._clock.now(), seconds, failed)
             close_trial(connection, trial.trial_id, TrialState.FAIL, (), self._clock.now())
-            # for Optuna's own tools, which do not read our tables
+            # for Optuna's own tools, which do not read the tables of qpsearch
             insert_attrs(connection, user_attrs, trial.trial_id, {"reason": failed.reason.value})
 
         self._transactions.write(step)
         self._listener(self._forget(trial, TrialState.FAIL, (), failed, seconds))
 
     def lose(self, number: int, attempt: int, failed: Failed) -> None:
-        """Take in that an attempt's worker is gone: the trial goes on, but fails at the third death at one epoch."""
+        """Record that an attempt's worker is gone: the trial continues, but fails at the third death at one epoch."""
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
             return
@@ -267,7 +267,7 @@ class Ledger:
         self._listener(Lost(number=number, detail=failed.detail))
 
     def interrupt(self, number: int, attempt: int) -> None:
-        """Let an attempt go: its trial stays open, and whoever asks next goes on from its last checkpoint."""
+        """Release an attempt: its trial stays open, and the next driver to ask continues from its last checkpoint."""
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
             return
@@ -275,24 +275,24 @@ class Ledger:
         self._listener(Interrupted(number=number))
 
     def interrupt_all(self) -> None:
-        """Let every attempt go."""
+        """Release every attempt."""
         for trial in list(self._running.values()):
             self.interrupt(trial.number, trial.attempt)
 
     def discard(self) -> None:
-        """Take a study back that has no trial and no other driver yet, since it could not be started."""
-        with contextlib.suppress(Superseded):  # it is gone: by our own commit, whose answer was lost, or another's
+        """Delete a study that could not be started and does not have a trial or another driver yet."""
+        with contextlib.suppress(Superseded):  # already deleted: by us in a commit whose answer was lost, or by others
             if not self._transactions.write(lambda c, revision: discard_study(c, self._study_id, self._lease_id)):
                 return
         self._is_gone = True
 
     def _leave(self, connection: Connection, revision: int) -> None:
-        """Release the lease; an attempt that an interrupt left half begun must not seem to run for ever."""
+        """Release the lease; an attempt that an interrupt left half begun must not seem to run forever."""
         rows.end_attempts_of(connection, self._lease_id, self._clock.now(), revision)
         lease.release(connection, self._lease_id, self._heart.seconds, self._clock.now())
 
     def _claim(self) -> OpenTrial | None:
-        """Take an open trial that nobody runs; None where there is none, or others were quicker."""
+        """Take an open trial that no driver runs; None if there is no such trial or other drivers were quicker."""
         for number in self._peers.waiting:
 
             def step(connection: Connection, revision: int, number: int = number) -> OpenTrial | None:
@@ -358,7 +358,7 @@ class Ledger:
     def _forget(
         self, trial: OpenTrial, state: TrialState, results: tuple[float, ...], failed: Failed | None, seconds: float
     ) -> Closed:
-        """After the transaction: the trial has ended. Returns what to tell the listener."""
+        """Forget an ended trial, after the transaction; return the event for the listener."""
         self._spending.add_attempt(seconds * self.gpus)
         self._replica.close(trial.number, state, results)
         del self._running[trial.number]
@@ -378,7 +378,7 @@ class Ledger:
         )
 
     def _look_around(self) -> None:
-        """Now and then, follow the other drivers, and take over what those that are gone have left."""
+        """Now and then, follow the other drivers, and take over the trials of drivers that are gone."""
         if self._clock.monotonic() - self._looked < LOOK_S:
             return
         self._looked = self._clock.monotonic()

@@ -47,7 +47,7 @@ TABLES_OF_TRIALS: Final = (params, values, intermediate, system_attrs, user_attr
 
 
 def rename(database: Database, name: str, new: str) -> None:
-    """Give a study another name; its checkpoints stay where they are.
+    """Rename a study; its checkpoints stay where they are.
 
     Raises:
         StudyNotFound: There is no such study.
@@ -89,7 +89,7 @@ def delete(database: Database, name: str) -> None:
 def copy(source: Database, name: str, target: Database, new: str) -> None:
     """Copy a study with its trials and checkpoints into another database, or under another name.
 
-    A study that is being run is copied as it is; a trial that runs at that moment waits in the copy.
+    A running study is copied as it stands; a trial that runs at that moment waits in the copy.
 
     Raises:
         StudyNotFound: There is no such study.
@@ -114,7 +114,7 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
     target.read(refuse_name)
     theirs, ours = (checkpoints_of(database, SimpleNamespace(**f)) for database, f in ((source, facts), (target, own)))
     try:
-        theirs.copy_to(ours)  # before the rows that name them
+        theirs.copy_to(ours)  # before the rows that name the checkpoints
         target.write(step)
     except BaseException as error:
         ours.drop_all()
@@ -125,7 +125,7 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
 
 
 def _delete_rows(connection: Connection, study: int) -> None:
-    """Delete from Optuna's tables, children first; rows of our tables go by foreign key or trigger."""
+    """Delete from Optuna's tables, children first; rows of qpsearch's tables are deleted by foreign key or trigger."""
     own = select(trials.c.trial_id).where(trials.c.study_id == study)
     for table in reversed(OPTUNA.sorted_tables):
         if "trial_id" in table.c and table is not trials:
@@ -188,7 +188,7 @@ def _write(
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows without the keys that the database makes."""
+    """Insert rows without the keys that the database generates."""
     made = {column.name for column in table.primary_key if table not in OURS_BY_TRIAL}
     if rows:
         connection.execute(insert(table), [{k: v for k, v in row.items() if k not in made} for row in rows])

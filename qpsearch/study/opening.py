@@ -125,7 +125,7 @@ def create(
 
     try:
         study, lease_id, spending = database.write(step)
-    except StorageConflict:  # another driver made it between our look and our commit
+    except StorageConflict:  # another driver made the study between our look and our commit
         raise StudyExists(exists_message(space.study)) from None
     return Opened(
         database=database,
@@ -354,7 +354,7 @@ def _is_gone(
 def _rebuild(
     connection: Connection, study: int, space: Space, first_name: str, found: list[FrozenTrial]
 ) -> tuple[Replica, tuple[OpenTrial, ...]]:
-    """Repeat a study's draws in the order in which they were made."""
+    """Repeat a study's draws in their original order."""
     query = (
         select(configs.c.trial_id, configs.c.config_json)
         .join(trials, trials.c.trial_id == configs.c.trial_id)
@@ -385,7 +385,7 @@ def _replica(space: Space, first_name: str) -> Replica:
 def _tidy(
     connection: Connection, study: int, ended: tuple[FrozenTrial, ...], objective: Objective, folder: CheckpointFolder
 ) -> None:
-    """Remove unneeded checkpoints of ended trials, where a driver died before it could."""
+    """Remove unneeded checkpoints of ended trials, where a driver died before it could remove them."""
     of_dead = (
         select(attempts.c.trial_id)
         .join(leases, leases.c.lease_id == attempts.c.lease_id)

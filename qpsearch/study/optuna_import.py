@@ -1,4 +1,4 @@
-"""Taking over the finished trials of a plain Optuna study, so that a search begun elsewhere goes on here."""
+"""Importing the finished trials of a plain Optuna study, so that qpsearch can continue its search."""
 
 import time
 import uuid
@@ -55,7 +55,7 @@ class Foreign:
 
 
 def read_foreign(url: str, name: str) -> Foreign:
-    """Read a study from a database of Optuna's.
+    """Read a study from an Optuna database.
 
     Raises:
         StudyNotFound: There is no such study.
@@ -65,7 +65,7 @@ def read_foreign(url: str, name: str) -> Foreign:
     if database.file is not None and not database.file.exists():
         raise StorageError(f"{database.file.absolute()}: there is no database at this path.")
     if not {"studies", "version_info"} <= set(database.read(lambda c: inspect(c).get_table_names())):
-        raise StudyNotFound(f"{database.shown}: does not hold Optuna studies.")  # and shall not get its tables
+        raise StudyNotFound(f"{database.shown}: does not hold Optuna studies.")  # and must not get Optuna's tables
 
     def read(storage: optuna.storages.RDBStorage) -> Foreign:
         known = [study.study_name for study in storage.get_all_studies()]
@@ -79,24 +79,24 @@ def read_foreign(url: str, name: str) -> Foreign:
 
 
 def import_study(database: Database, space: Space, study: Foreign, *, source: str, renamed: Mapping[str, str]) -> int:
-    """Make a study of ours from the finished trials of another.
+    """Make a qpsearch study from the finished trials of an Optuna study.
 
-    Every parameter that the space would draw for a trial must be in it, with a value that the space allows.
-    Such a trial has no epochs of ours: its intermediate values are Optuna's.
+    Each trial must have every parameter that the space would draw for it, with a value that the space allows.
+    An imported trial does not have recorded epochs: its intermediate values are Optuna's.
 
     Args:
         database: Opened for writing.
-        space: What those trials have searched; its ``study`` is the new name.
-        study: The other study.
+        space: The space that those trials searched; its ``study`` is the new name.
+        study: The Optuna study.
         source: Where the space came from, for the record.
-        renamed: Parameter names there to names here.
+        renamed: Maps Optuna's parameter names to those of the space.
 
     Returns:
-        How many trials were taken over.
+        How many trials were imported.
 
     Raises:
         StudyExists: There is a study of that name.
-        UserError: Some trial does not fit the space; with the first that does not, and why.
+        UserError: Some trial does not fit the space; the message names the first such trial and the reason.
     """
     wanted = [each.direction for each in space.search.objectives]
     if study.directions != [DIRECTIONS[way] for way in wanted]:
@@ -122,7 +122,7 @@ def import_study(database: Database, space: Space, study: Foreign, *, source: st
 
 
 def _fitted(space: Space, trial: FrozenTrial, renamed: Mapping[str, str]) -> tuple[FrozenTrial, TrialConfig]:
-    """Return the trial as our sampler would have drawn it, and what it trains."""
+    """Return the trial as qpsearch's sampler would have drawn it, and its configuration."""
     params: dict[str, Any] = {renamed.get(name, name): value for name, value in trial.params.items()}
     try:
         found = candidate(space, StoredChooser(params))
@@ -176,7 +176,7 @@ def _insert(
 
 
 class _Recorder(StoredChooser):
-    """Repeats a draw and notes each parameter's distribution, as our sampler would store it."""
+    """Repeats a draw and notes each parameter's distribution, as qpsearch's sampler would store it."""
 
     def __init__(self, params: Mapping[str, Scalar]) -> None:
         super().__init__(params)

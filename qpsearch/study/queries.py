@@ -1,4 +1,4 @@
-"""Reading a study: records for tables and figures. Takes no lock that a driver could wait for."""
+"""Reading a study: records for tables and figures. Does not take a lock that a driver could wait for."""
 
 import json
 from collections import Counter, defaultdict
@@ -47,7 +47,7 @@ FINITE: Final = TrialValueModel.TrialValueType.FINITE
 
 
 def study_names(database: Database) -> list[str]:
-    """Return the names of the studies that qpsearch made, in the order of their making."""
+    """Return the names of the studies that qpsearch made, in order of creation."""
     query = select(studies.c.study_name).join(study_facts, study_facts.c.study_id == studies.c.study_id)
     return database.read(lambda c: list(c.execute(query.order_by(study_facts.c.created)).scalars()))
 
@@ -68,11 +68,11 @@ def trial_records(database: Database, name: str) -> list[TrialRecord]:
 
 
 def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
-    """Return all that is known of one trial.
+    """Return everything that the database holds about one trial.
 
     Raises:
         StudyNotFound: There is no such study.
-        UserError: It has no such trial.
+        UserError: The study does not have such a trial.
     """
 
     def query(connection: Connection) -> TrialDetail:
@@ -113,16 +113,16 @@ def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
 def _checkpoints(
     database: Database, facts: Row[Any], name: str, record: TrialRecord, history: Sequence[Mapping[str, Any]]
 ) -> tuple[str, ...]:
-    """Return where the newest checkpoint of each run lies, and for a complete one also the best's; none of others."""
+    """Return where each run's newest checkpoint lies; empty for a pruned or failed trial."""
     if record.state not in (TrialState.COMPLETE.name, TrialState.RUNNING.name):
-        return ()  # they go with their trial
+        return ()  # its checkpoints are removed when it ends
     folder = trial_folder(checkpoints_of(database, facts).root, record.number)
     newest = {row["replicate"]: row["checkpoint"] for row in history if row["checkpoint"]}
     return tuple(f"{folder}/{file}" for file in newest.values())
 
 
 def artifacts_of(database: Database, name: str) -> str | None:
-    """Return the folder or URI below which a study's checkpoints lie; None for the one beside an SQLite file."""
+    """Return the root of a study's checkpoints, a folder or URI; None for the folder beside an SQLite file."""
     root: str | None = database.read(lambda c: _facts(c, find_study(c, name)).checkpoint_root)
     return root
 
@@ -172,14 +172,14 @@ def epoch_rows(database: Database, name: str) -> list[Mapping[str, Any]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptRun:
-    """A run of a complete trial with what it left.
+    """A run of a complete trial with its results.
 
     Attributes:
         trial: The trial's number.
-        seed: The run's.
+        seed: The run's seed.
         folder: Folder or URI of the trial's checkpoints.
         checkpoint: The file whose epoch gave the run its score.
-        accuracies: On validation images, by epoch from 1.
+        accuracies: Accuracies on validation images, by epoch from 1.
     """
 
     trial: int
@@ -217,7 +217,7 @@ def _kept(rows: list[Row[Any]], search: Search, folder: str) -> KeptRun:
     values = {row.epoch: getattr(row, objective.metric.value) for row in rows}
     known = {epoch: value for epoch, value in values.items() if value is not None}
     sign = 1 if objective.direction is Direction.MAXIMIZE else -1
-    best = max(known, key=lambda epoch: (sign * known[epoch], epoch), default=0)  # of equal ones the last is kept
+    best = max(known, key=lambda epoch: (sign * known[epoch], epoch), default=0)  # of equal epochs the last is kept
     chosen = best if search.score is ScoreKind.BEST and known else rows[-1].epoch
     return KeptRun(
         trial=rows[0].number,
@@ -234,15 +234,15 @@ def summary(database: Database, name: str) -> StudySummary:
 
 
 def best(records: list[TrialRecord], objectives: Sequence[Objective]) -> TrialRecord | None:
-    """Return the best complete trial by the metric of training; None where none is complete.
+    """Return the best complete trial by the metric of training; None while no trial is complete.
 
-    Of equal ones it is the one that no other beats in the costs, or else the earlier.
+    Of trials with equal values it is one that no other beats in the costs, or else the earliest.
     """
     return next(iter(front(records, objectives)), None)
 
 
 def front(records: list[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
-    """Return the complete trials that no other beats in every objective at once, best first by the first of them."""
+    """Return the Pareto front of the complete trials, sorted by the first objective, best first."""
     complete = [record for record in records if record.state == TrialState.COMPLETE.name and record.values]
     gains = {
         record.number: [each.sign * value for each, value in zip(objectives, record.values, strict=True)]
@@ -261,7 +261,7 @@ def _facts(connection: Connection, study: int) -> Row[Any]:
 
 
 def _summary(connection: Connection, study: int, name: str) -> StudySummary:
-    """Count in the database: a study of thousands of trials must not be read to be summed up."""
+    """Count in the database, since reading thousands of trials only to count them would be slow."""
     facts = _facts(connection, study)
     objectives, problem = _objectives(facts, name)
     own = select(trials.c.state, func.count()).join(configs, configs.c.trial_id == trials.c.trial_id)
@@ -298,7 +298,7 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
 
 
 def _objectives(facts: Row[Any], name: str) -> tuple[tuple[Objective, ...], str | None]:
-    """Return what a study optimises, or why that cannot be told: one study must not hide the others of a list."""
+    """Return a study's objectives, or why they cannot be read: one bad study must not hide the others of a list."""
     try:
         return stored_space(facts, name).search.objectives, None
     except SpaceError as error:
@@ -306,7 +306,7 @@ def _objectives(facts: Row[Any], name: str) -> tuple[tuple[Objective, ...], str 
 
 
 def _best(connection: Connection, study: int, objectives: Sequence[Objective]) -> TrialRecord | None:
-    """Return what ``best`` would, reading one trial; those without a finite value only where there is no other."""
+    """Return what ``best`` would, reading one trial; trials without a finite value count only if no others exist."""
     objective = objectives[0]
     if len(objectives) > 1:
         return best(_records(connection, study), objectives)
@@ -361,7 +361,7 @@ def _accounts(connection: Connection, study: int) -> tuple[Account, ...]:
 
 
 def _drivers(connection: Connection, study: int) -> tuple[str, ...]:
-    """Name the drivers that hold a study; one that died on this host does not."""
+    """Name the drivers that hold a study; a driver that died on this host does not count."""
     return tuple(str(holder.driver) for holder in _living(connection, study))
 
 

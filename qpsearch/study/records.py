@@ -1,4 +1,4 @@
-"""Trials and studies as the database tells them: for tables, figures and the command line."""
+"""Trials and studies as records, for tables, figures and the command line."""
 
 import json
 from collections.abc import Mapping
@@ -12,24 +12,24 @@ from qpsearch.vocabulary import Scalar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
-    """One trial as the database tells it, for tables and figures.
+    """One trial, for tables and figures.
 
     Attributes:
         number: Counted from 0 within the study.
         state: ``RUNNING``, ``COMPLETE``, ``PRUNED`` or ``FAIL``.
         value: The objective: mean score over the trial's runs when complete, the last reported value
             of the metric when pruned, None otherwise.
-        values: One for each objective, the metric of training first, the network's costs after it.
-        reason: Why it failed (``FailReason``), else None.
+        values: A value for each objective: first the metric of training, then the network's costs.
+        reason: Why the trial failed (``FailReason``), else None.
         detail: The failure's message, else None.
         params: What the sampler chose, by parameter name.
         epochs: Epoch rows recorded, over all runs.
-        attempts: How many times it was started.
-        duration_s: Seconds of training recorded for it, over all attempts.
-        seconds: How long its attempts ran, all together: training, and what starting and storing took.
-        is_held: Whether a driver that lives runs it now; a trial that is ``RUNNING`` without waits for the next.
+        attempts: How many times the trial was started.
+        duration_s: Recorded seconds of training, over all attempts.
+        seconds: Total time of the trial's attempts: training, starting and storing.
+        is_held: Whether a live driver runs the trial now; a ``RUNNING`` trial without a driver waits for the next one.
         place: ``host device`` of the latest attempt, where known.
-        config_json: The resolved configuration, as it is stored.
+        config_json: The resolved configuration, as stored.
     """
 
     number: int
@@ -80,8 +80,8 @@ class RunRecord:
 
     Attributes:
         replicate: From 0.
-        seed: Its own.
-        score: None until it is complete.
+        seed: The run's seed.
+        score: The run's score; None until the run is complete.
     """
 
     replicate: int
@@ -95,11 +95,11 @@ class AttemptRecord:
 
     Attributes:
         number: From 1.
-        place: ``host device``, where its first report told it.
-        seconds: How long it ran.
-        ending: ``vocabulary.Ending``; None while it runs.
-        reason: ``vocabulary.FailReason`` where it failed or lost its worker.
-        detail: The message of that.
+        place: ``host device``, if the first report has arrived.
+        seconds: How long the attempt ran.
+        ending: ``vocabulary.Ending``; None while the attempt runs.
+        reason: ``vocabulary.FailReason`` if the attempt failed or lost its worker.
+        detail: The message of the failure.
     """
 
     number: int
@@ -112,14 +112,14 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialDetail:
-    """All that the database tells of one trial.
+    """Everything that the database holds about one trial.
 
     Attributes:
-        record: As in the list of trials.
-        runs: By replicate.
-        attempts: In their order.
+        record: The trial's record, as in the list of trials.
+        runs: The trial's runs, by replicate.
+        attempts: The trial's attempts, in order.
         epochs: Columns of each recorded epoch, by replicate and epoch.
-        checkpoints: Paths or URIs of the checkpoints that a run goes on from, or that were kept of it; by replicate.
+        checkpoints: Path or URI of each run's newest checkpoint, by replicate; empty for a pruned or failed trial.
     """
 
     record: TrialRecord
@@ -129,7 +129,7 @@ class TrialDetail:
     checkpoints: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as ``--json`` prints it."""
+        """Return the details as ``--json`` prints them."""
         return self.record.to_dict() | {
             "runs": [asdict(run) for run in self.runs],
             "tries": [asdict(attempt) for attempt in self.attempts],
@@ -140,17 +140,17 @@ class TrialDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Where the time of the trials with certain blocks went: seconds in which they held their slots.
+    """How the trials with certain blocks spent their time: seconds in which they held their slots.
 
     Attributes:
         blocks: The kinds of block of their networks, ``additive + quotient``.
-        trials: How many there are.
-        complete_s: In trials that are complete.
-        running_s: In trials that have not ended.
-        pruned_s: In pruned trials.
-        failed_s: In failed trials.
-        repeated_s: Work that was lost with its worker or driver, or done again after its checkpoint was lost;
-            in none of the others.
+        trials: How many such trials there are.
+        complete_s: Seconds in complete trials.
+        running_s: Seconds in trials that have not ended.
+        pruned_s: Seconds in pruned trials.
+        failed_s: Seconds in failed trials.
+        repeated_s: Seconds of work that was lost with its worker or driver, or repeated after its checkpoint was lost;
+            not counted in the other fields.
     """
 
     blocks: str
@@ -168,24 +168,24 @@ class StudySummary:
 
     Attributes:
         name: The study's name.
-        objectives: What it optimises, the metric of training first; none where there is a problem.
-        budget: What it may spend.
+        objectives: The study's objectives, the metric of training first; empty where there is a problem.
+        budget: The study's budget.
         counts: Trials by state.
         failures: Failed trials by reason.
-        infeasible: Draws that no network can be built from; they are not trials.
-        best: The best complete trial, None where there is none yet.
+        infeasible: Draws from which a network cannot be built; such draws are not trials.
+        best: The best complete trial, None while no trial is complete.
         seconds: Seconds of training recorded.
         drivers: The drivers that work on it: ``process N on HOST``.
         sampler: Name of the sampler.
         pruner: Name of the pruner.
         epochs: Epochs recorded.
-        wall_s: Wall time in which drivers held it.
+        wall_s: Wall time in which drivers held the study.
         gpu_s: Seconds times GPUs.
-        accounts: Where the time went, by kinds of block.
+        accounts: How the time was spent, by kinds of block.
         source: Where its space came from: a file, or the name of a shipped space.
-        created: When it was made, in Unix seconds.
-        environment: Versions and machine where it was made.
-        problem: Why its space cannot be read here, such as a block of the user's own that is not known; else None.
+        created: When the study was made, in Unix seconds.
+        environment: Versions and machine with which the study was made.
+        problem: Why its space cannot be read here, such as an unknown custom block; else None.
     """
 
     name: str

@@ -41,7 +41,7 @@ class Spending:
         self._gpu_s += gpu_s
 
     def over(self, held_s: float, running_gpu_s: float) -> str | None:
-        """Say which bound, other than the number of trials, is reached; None where no bound is.
+        """Say which bound, other than the number of trials, is reached; None if none of them is reached.
 
         Args:
             held_s: How long this driver has held its lease.

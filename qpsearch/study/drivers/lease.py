@@ -74,7 +74,7 @@ class Lease:
 
 
 def _is_hidden(pid: int) -> bool:
-    """Whether a process exists although /proc does not show it, as may happen for another user's process."""
+    """Whether a process exists although /proc does not show it, as may happen with another user's process."""
     try:
         os.kill(pid, 0)
     except PermissionError:
@@ -160,7 +160,7 @@ def step(connection: Connection, lease_id: int, written: int) -> None:
     if connection.execute(COUNT, {"of_lease": lease_id, "before": written, "after": written + 1}).rowcount == 1:
         return
     row = connection.execute(select(leases).where(leases.c.lease_id == lease_id)).first()
-    # Released is committed too: it is how a driver's last step leaves the lease.
+    # Released counts as committed too: a driver's last step leaves its lease released.
     is_done = row is not None and row.state != SUPERSEDED and row.written == written + 1
     raise Committed if is_done else gone()
 

@@ -74,7 +74,7 @@ class Peers:
             for trial in found
             if not trial.state.is_finished()
         }
-        # Everything is read: from here on nothing can fail half-way, and following twice changes nothing.
+        # Everything is read: from here on no step can fail half-way, and following twice does not change anything.
         for trial in found:
             if not self._replica.knows(trial.number):
                 for drawn in rejected.get(trial.number, []):
@@ -121,6 +121,6 @@ def supersede(
 
 
 def discard_study(connection: Connection, study_id: int, lease_id: int) -> bool:
-    """Delete a study that has no trials and no other driver than the lease's; return whether it was deleted."""
+    """Delete a study that does not have trials or a driver other than the lease's; return whether it was deleted."""
     is_alone = all(other.lease_id == lease_id for other in lease.standing(connection, study_id))
     return is_alone and delete_empty_study(connection, study_id)

@@ -1,4 +1,4 @@
-"""Silence for Optuna, which announces every study that it makes, also the internal ones."""
+"""Silencing Optuna, which announces every study that it makes, even internal ones."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

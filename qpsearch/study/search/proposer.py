@@ -1,4 +1,4 @@
-"""Drawing the next trial, in advance where workers must not wait."""
+"""Drawing the next trial, in advance if workers must not wait."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final

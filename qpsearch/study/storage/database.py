@@ -1,7 +1,7 @@
 """Opening the study database: URL, schema, transactions, and every way in which that fails.
 
 SQLite runs in WAL mode with a busy timeout, and each writing transaction takes the write lock when it
-begins, so that a lock is waited for and never met half-way. Readers hold no lock that a
+begins, so that it waits for a lock only at its beginning. Readers do not hold a lock that a
 driver could wait for.
 """
 
@@ -42,7 +42,7 @@ FILE_NAMES: Final = (".db", ".sqlite", ".sqlite3")
 LOCK_KEY: Final = 0x717073  # "qps"
 SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # one state for all queries
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-READABLE: Final = "0002"  # the oldest schema that has all that is read; later ones took columns away
+READABLE: Final = "0002"  # the oldest schema that has all columns that are read; later schemas dropped columns
 
 HINTS: Final = {
     "password authentication failed": "Check user and password of --storage or QPSEARCH_STORAGE",
@@ -57,7 +57,7 @@ T = TypeVar("T")
 class Database:
     """A study database.
 
-    ``write`` and ``read`` run a function inside one transaction; there is no other way to reach the data.
+    ``write`` and ``read`` run a function inside one transaction; the data cannot be reached in any other way.
     Safe to use from several threads.
     """
 
@@ -71,7 +71,7 @@ class Database:
 
     @classmethod
     def create(cls, url: str) -> "Database":
-        """Open for writing; make the file and the tables where they are missing, migrate where they are old.
+        """Open for writing; make the file and the tables if they are missing, migrate the tables if they are old.
 
         Raises:
             StorageError: The database cannot be reached or written, or belongs to another version.
@@ -84,10 +84,10 @@ class Database:
 
     @classmethod
     def open(cls, url: str) -> "Database":
-        """Open an existing database as it is; nothing is created and nothing migrated.
+        """Open an existing database as it is, without creating or migrating anything.
 
         Raises:
-            StorageError: There is no database, it cannot be reached, or it is not one of qpsearch.
+            StorageError: The database does not exist, cannot be reached, or does not belong to qpsearch.
         """
         database = cls(url)
         if database.file is not None and not database.file.exists():
@@ -99,11 +99,11 @@ class Database:
 
     @property
     def file(self) -> Path | None:
-        """The database's file where it is SQLite, else None."""
+        """The database's file if it is an SQLite database, else None."""
         return Path(self._url.database) if self._url.get_backend_name() == "sqlite" and self._url.database else None
 
     def write(self, step: Callable[[Connection], T]) -> T:
-        """Run a step in one transaction: all of it is stored, or nothing.
+        """Run a step in one transaction: either the whole step is stored, or nothing.
 
         Raises:
             StorageError: The database failed; whatever ``step`` raised goes through unchanged.
@@ -115,7 +115,7 @@ class Database:
         return self._guard(lambda: self._run(query, writing=False))
 
     def optuna_storage(self) -> optuna.storages.RDBStorage:
-        """Return Optuna's own view of the database; Optuna's tables are made where they are missing."""
+        """Return Optuna's own view of the database; Optuna's tables are made if they are missing."""
         connect_args = {"timeout": BUSY_S} if self.file is not None else {}
         return optuna.storages.RDBStorage(
             self._url.render_as_string(hide_password=False),
@@ -141,7 +141,7 @@ class Database:
             return step(connection)
 
     def _ready(self, check: Callable[[], None]) -> "Database":
-        """Return this database once a check has passed, and leave no connection behind where it has not."""
+        """Return this database once a check has passed; close all connections if the check fails."""
         try:
             self._guard(check)
         except BaseException:
@@ -164,19 +164,19 @@ class Database:
             raise StorageError(f"{self.shown}: {_cause(error.__cause__ or error)}") from None
 
     def _upgrade(self) -> None:
-        """Make Optuna's tables through Optuna, then ours through Alembic; one process at a time."""
+        """Make Optuna's tables through Optuna, then qpsearch's through Alembic; one process at a time."""
         with FileLock(f"{self.file}.lock") if self.file is not None else self._server_lock():
             self._make_tables()
 
     @contextlib.contextmanager
     def _server_lock(self) -> Iterator[None]:
-        """Hold a lock of the server's while tables are made; it goes with the connection."""
+        """Hold a lock on the server while tables are made; the lock ends with the connection."""
         with self._engine.connect() as connection:
             if connection.dialect.name != "postgresql":
                 yield
                 return
             connection.execute(select(func.pg_advisory_lock(LOCK_KEY)))
-            connection.commit()  # the lock is the session's, not the transaction's
+            connection.commit()  # the lock belongs to the session, not to the transaction
             try:
                 yield
             finally:
@@ -223,7 +223,7 @@ class Database:
 
 
 def _migrate(connection: Connection) -> None:
-    from alembic import command  # a fifth of a second that readers need not wait
+    from alembic import command  # takes a fifth of a second, for which readers need not wait
     from alembic.config import Config
     from alembic.util import CommandError
 
@@ -240,10 +240,10 @@ def _migrate(connection: Connection) -> None:
 
 
 def _parse(url: str) -> Any:
-    """Return a URL, also of a path to an SQLite file.
+    """Parse a URL, or the path of an SQLite file.
 
     Raises:
-        StorageError: It is neither.
+        StorageError: The text is neither a URL nor such a path.
     """
     if _is_path(url):
         return URL.create("sqlite", database=str(Path(url).expanduser()))
@@ -260,7 +260,7 @@ def _parse(url: str) -> Any:
 
 
 def _is_path(given: str) -> bool:
-    """Whether a text names an SQLite file: one that is there, or may be made by that name."""
+    """Whether a text names an SQLite file that exists or could be created under that name."""
     if "://" in given or given.startswith("sqlite:"):
         return False
     path = Path(given).expanduser()
@@ -268,7 +268,7 @@ def _is_path(given: str) -> bool:
 
 
 def _is_harmless(url: str) -> bool:
-    """Whether a text that is no URL may be repeated: it cannot hold a password."""
+    """Whether a text that is not a URL may be printed: it cannot hold a password."""
     return "@" not in url and "password" not in url and url.count(":") <= 1
 
 
@@ -282,7 +282,7 @@ def _engine(url: Any) -> Engine:
                 f"{url.render_as_string(hide_password=True)}: the driver for such a database is missing ({error}). "
                 "For PostgreSQL: pip install 'qpsearch[postgres]', and a URL postgresql+psycopg://..."
             ) from None
-    if url.database and _is_still(Path(url.database)):  # SQLite would want to make files beside it
+    if url.database and _is_still(Path(url.database)):  # SQLite would try to make files beside the database
         still = URL.create("sqlite", database=f"file:{Path(url.database).absolute()}", query=STILL)
         engine = create_engine(still)
     else:
@@ -293,10 +293,10 @@ def _engine(url: Any) -> Engine:
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, below
+    connection.isolation_level = None  # the listener below sends BEGIN
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA synchronous = FULL")  # one fsync a commit: a recorded epoch outlives a power cut
+    cursor.execute("PRAGMA synchronous = FULL")  # one fsync per commit: a recorded epoch survives a power cut
     cursor.close()
 
 
@@ -329,7 +329,7 @@ def _check_writable(path: Path) -> None:
 
 
 def _is_still(path: Path) -> bool:
-    """Whether a database stands on a disk that cannot be written and nobody is writing it elsewhere either."""
+    """Whether a database's folder cannot be written and another process is not writing the database either."""
     return path.exists() and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
 
 
@@ -338,7 +338,7 @@ def _cause(error: BaseException) -> str:
 
 
 def _hint(error: BaseException) -> str:
-    """Return what to do about the faults that people meet."""
+    """Return what to do about common faults."""
     cause = _cause(error)
     return next((f". {hint}" for sign, hint in HINTS.items() if sign in cause), "")
 

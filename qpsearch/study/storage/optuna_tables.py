@@ -30,7 +30,7 @@ from qpsearch.study.storage.tables import (
 )
 from qpsearch.vocabulary import Direction
 
-# Built once: SQLAlchemy takes longer to build a statement than a database to run it.
+# Built once: SQLAlchemy takes longer to build a statement than a database takes to run it.
 INSERT_TRIAL, INSERT_PARAMS, INSERT_VALUE = insert(trials), insert(params), insert(values)
 INSERT_INTERMEDIATE = insert(intermediate)
 CLOSE = (
@@ -54,7 +54,7 @@ def insert_study(connection: Connection, name: str, ways: Sequence[Direction]) -
 
 
 def delete_empty_study(connection: Connection, study: int) -> bool:
-    """Delete a study without trials, and our rows about it; a study with trials is kept."""
+    """Delete a study without trials, and qpsearch's rows about it; a study with trials is kept."""
     is_empty = connection.execute(select(trials.c.trial_id).where(trials.c.study_id == study).limit(1)).first() is None
     if is_empty:
         connection.execute(delete(directions).where(directions.c.study_id == study))

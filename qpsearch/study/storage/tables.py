@@ -1,6 +1,6 @@
 """The tables of qpsearch, beside Optuna's tables in the same database.
 
-Optuna's tables hold trials, parameters and values, so that every Optuna tool works on a study; our tables hold the
+Optuna's tables hold trials, parameters and values, so every Optuna tool works on a study; qpsearch's tables hold the
 rest. Times are Unix seconds. Rows are deleted with their study or trial, whatever tool deletes it.
 """
 
@@ -9,7 +9,7 @@ from typing import Final
 from optuna.storages._rdb import models as optuna_models
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Integer, MetaData, String, Table, Text
 
-VERSION_TABLE: Final = "qpsearch_version"  # Alembic's own: Optuna's history has another
+VERSION_TABLE: Final = "qpsearch_version"  # where Alembic keeps the revision; Optuna has its own table
 
 # Optuna's tables, as its own package declares them.
 OPTUNA: Final = optuna_models.BaseModel.metadata

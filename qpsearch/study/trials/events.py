@@ -1,4 +1,4 @@
-"""What a driver tells whoever watches a study: progress displays, sinks, tests."""
+"""The events that a driver reports to listeners: progress displays, sinks, tests."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from qpsearch.space.space import Space
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyOpened:
-    """A study is about to be run here.
+    """This driver is about to run a study.
 
     Attributes:
-        space: What is searched, with the budget that holds now.
-        ended: Trials that have ended already.
-        best: Value and number of the best complete one; None where there is none.
+        space: The space to search, with the current budget.
+        ended: Trials that have already ended.
+        best: Value and number of the best complete trial; None if no trial is complete.
     """
 
     space: Space
@@ -24,11 +24,11 @@ class StudyOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatching:
-    """Trials are about to be placed.
+    """Trials are about to start.
 
     Attributes:
-        how: How many at once, and on what, in words.
-        slots: How many at once.
+        how: How many trials run at once, and on which devices, in words.
+        slots: How many trials run at once.
     """
 
     how: str
@@ -37,7 +37,7 @@ class Dispatching:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparing:
-    """What takes its time before trials are placed, such as ``starting Ray``."""
+    """A slow step before trials start, such as ``starting Ray``."""
 
     what: str
 
@@ -51,7 +51,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A driver on another host is watched for signs of life, for so many seconds more."""
+    """A driver on another host is watched for signs of life, for the given number of seconds more."""
 
     left_s: float
 
@@ -65,8 +65,8 @@ class Started:
         attempt: From 1.
         blocks: The kinds of its stages.
         config: Its configuration.
-        epochs: Epochs of all its runs together.
-        resumed_at: Of those, recorded before.
+        epochs: Epochs of all the trial's runs together.
+        resumed_at: How many of these epochs were already recorded.
     """
 
     number: int
@@ -79,7 +79,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """An epoch was recorded; ``value`` is the objective's."""
+    """An epoch was recorded; ``value`` is the objective's value."""
 
     number: int
     replicate: int
@@ -94,11 +94,11 @@ class Closed:
 
     Attributes:
         number: The trial's number.
-        state: What it ended as: ``COMPLETE``, ``PRUNED`` or ``FAIL``.
-        value: The objective's, as the database has it.
-        reason: Why it failed, else None.
+        state: The final state: ``COMPLETE``, ``PRUNED`` or ``FAIL``.
+        value: The objective's value, as stored in the database.
+        reason: Why the trial failed, else None.
         detail: The failure's message, else None.
-        seconds: How long its attempts ran, all together: what the database has of them.
+        seconds: Total time of the trial's attempts, as stored in the database.
     """
 
     number: int
@@ -111,14 +111,14 @@ class Closed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interrupted:
-    """An attempt was let go; its trial stays open."""
+    """An attempt was released; its trial stays open."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """An attempt's worker is gone; its trial goes on in another attempt."""
+    """An attempt's worker is gone; its trial continues in another attempt."""
 
     number: int
     detail: str
@@ -135,7 +135,7 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOver:
-    """Another driver is gone; its open trials wait to be handed out here."""
+    """Another driver is gone; its open trials wait for this driver."""
 
     driver: str
     trials: int
@@ -143,7 +143,7 @@ class TakenOver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageGone:
-    """The database cannot be reached; the ledger waits for it, for so many seconds at most."""
+    """The database cannot be reached; the ledger waits at most the given number of seconds."""
 
     detail: str
     patience_s: float
@@ -151,7 +151,7 @@ class StorageGone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageBack:
-    """The database is back after so many seconds."""
+    """The database is back after the given number of seconds."""
 
     seconds: float
 

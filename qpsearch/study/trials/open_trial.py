@@ -1,4 +1,4 @@
-"""What the ledger knows of a trial while it is open: its runs, how far each got, what they scored."""
+"""Open trials as the ledger knows them: their runs, recorded epochs and scores."""
 
 from dataclasses import dataclass, field
 
@@ -21,11 +21,11 @@ class Proposal:
     """A drawn trial that is not in the database yet.
 
     Attributes:
-        number: The number it was drawn for, of which its draw is a function.
-        trial: Its trial in the replica.
-        frozen: What was drawn.
-        config: What it would train.
-        rejected: Draws before it that may not be trained, each with the reason.
+        number: The trial's number; the draw is a function of it.
+        trial: The trial in the replica.
+        frozen: The drawn values.
+        config: The drawn configuration.
+        rejected: Earlier draws that cannot be trained, each with the reason.
     """
 
     number: int
@@ -45,18 +45,18 @@ class History:
 
     @property
     def last_epoch(self) -> int:
-        """Epochs recorded."""
+        """How many epochs are recorded."""
         return max(self.values, default=0)
 
     def score(self, kind: ScoreKind, objective: Objective) -> float:
-        """Return the last epoch's value, or the best one's."""
+        """Return the last epoch's value, or the best epoch's."""
         if kind is ScoreKind.LAST:
             return self.values[self.last_epoch]
         return max(self.values.values(), key=lambda value: objective.sign * value)
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
-        """The last two, from which the run can go on; the newest first."""
+        """The last two checkpoints, from which the run can continue; the newest first."""
         return tuple(self.files[epoch] for epoch in sorted(self.files, reverse=True)[:KEEP])
 
     def worth_keeping(self, objective: Objective) -> tuple[str, ...]:
@@ -66,13 +66,13 @@ class History:
         return last if best is None else tuple(dict.fromkeys((*last, self.files[best])))
 
     def record(self, epoch: int, value: float, checkpoint: str) -> bool:
-        """Take an epoch in and return whether it is new.
+        """Record an epoch and return whether it is new.
 
-        A repeated one (its checkpoint was lost) keeps its first value. Later epochs' checkpoints were lost too, else
-        this one would not be trained again.
+        A repeated epoch (its checkpoint was lost) keeps its first value. Later checkpoints were lost too, otherwise
+        this epoch would not be trained again.
 
         Raises:
-            ValueError: Epochs between the last one and this one were left out.
+            ValueError: Epochs between the last recorded epoch and this one are missing.
         """
         last = self.last_epoch
         if epoch > last + 1:
@@ -85,7 +85,7 @@ class History:
 
 
 def costs_of(config: TrialConfig, search: Search) -> tuple[float, ...]:
-    """Return a configuration's value of each objective that is a cost."""
+    """Return the configuration's value for each objective that is a cost."""
     return tuple(float(getattr(cost(config.network), each.metric)) for each in search.objectives[1:])
 
 
@@ -94,18 +94,18 @@ class OpenTrial:
     """A trial that has not ended.
 
     Attributes:
-        number: In its study.
-        trial_id: In Optuna's table.
-        config: What it trains.
-        attempt: The current attempt; the last one's while it waits for the next.
+        number: The trial's number in its study.
+        trial_id: The trial's id in Optuna's table.
+        config: The trial's configuration.
+        attempt: Number of the current attempt, or of the last one while the trial waits.
         holder: The lease under which the current attempt runs; None while the trial waits.
-        histories: By replicate.
-        threads: Of the first attempt that reported; later ones repeat them.
-        memory_format: Likewise.
-        placed: Whether the current attempt's place is recorded.
-        deaths: Attempts in a row whose worker died before it had recorded an epoch.
+        histories: The runs' histories, by replicate.
+        threads: CPU threads of the first attempt that reported; later attempts use as many.
+        memory_format: Memory format of the first attempt that reported; later attempts use the same.
+        placed: Whether the current attempt's host and device are recorded.
+        deaths: Attempts in a row whose worker died before an epoch was recorded.
         began: When the current attempt began, by this driver's monotonic clock.
-        earlier_s: Seconds of the attempts before that one, as the database had them when it began.
+        earlier_s: Seconds of earlier attempts, as stored in the database when the current attempt began.
     """
 
     number: int
@@ -137,7 +137,7 @@ class OpenTrial:
         return self.histories[replicate].last_epoch >= self.config.recipe.epochs
 
     def is_done(self) -> bool:
-        """Whether every run has."""
+        """Whether every run has all its epochs."""
         return all(self.run_is_done(history.run.replicate) for history in self.histories)
 
     def results(self, search: Search) -> tuple[float, ...]:
@@ -146,11 +146,11 @@ class OpenTrial:
         return (sum(scores) / len(scores), *costs_of(self.config, search))
 
     def take_place(self, place: Place) -> None:
-        """Record where the current attempt runs, which its first report tells."""
+        """Record where the current attempt runs, as its first report says."""
         self.threads, self.memory_format, self.placed = place.threads, place.memory_format, True
 
     def worth_keeping(self, objective: Objective) -> tuple[str, ...]:
-        """Return the checkpoints that stay when it is complete: each run's last and best."""
+        """Return the checkpoints that stay when the trial is complete: each run's last and best."""
         return tuple(name for history in self.histories for name in history.worth_keeping(objective))
 
     def assignment(self) -> Assignment:

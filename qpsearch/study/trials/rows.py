@@ -1,4 +1,4 @@
-"""Rows of our own tables about trials: configurations, runs, attempts, epochs, infeasible draws."""
+"""Rows of qpsearch's tables about trials: configurations, runs, attempts, epochs, infeasible draws."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from qpsearch.study.storage.tables import attempts, configs, epochs, infeasible,
 from qpsearch.study.trials.open_trial import History, OpenTrial, Proposal
 from qpsearch.vocabulary import Ending, FailReason, Metric
 
-# Statements of the steps that every report takes, built once: SQLAlchemy takes longer to build one than SQLite to
+# Statements of the steps that every report takes, built once: SQLAlchemy takes longer to build one than SQLite takes to
 # run it.
 OF_TRIAL: Final = bindparam("of_trial", type_=Integer)
 OF_ATTEMPT: Final = bindparam("of_attempt", type_=Integer)
@@ -32,7 +32,7 @@ PLACE: Final = CURRENT_ATTEMPT.values(
     threads=bindparam("with_threads"),
     memory_format=bindparam("in_format"),
 )
-END: Final = CURRENT_ATTEMPT.where(attempts.c.ending.is_(None)).values(  # it ends once
+END: Final = CURRENT_ATTEMPT.where(attempts.c.ending.is_(None)).values(  # an attempt ends only once
     ended=bindparam("ended_at"),
     ending=bindparam("how"),
     repeated_s=attempts.c.repeated_s + bindparam("lost", type_=Float) * (bindparam("so_far_s") - attempts.c.seconds),
@@ -63,7 +63,7 @@ def insert_new_trial(
 
 
 def insert_config(connection: Connection, trial_id: int, config: TrialConfig, revision: int) -> None:
-    """Write what a trial trains."""
+    """Write a trial's configuration."""
     row = {"trial_id": trial_id, "config_json": config.to_json(), "revision": revision}
     connection.execute(INSERT_CONFIG, row)
 
@@ -81,7 +81,7 @@ def insert_runs(connection: Connection, trial_id: int, own: Sequence[Run]) -> No
 
 
 def set_score(connection: Connection, trial_id: int, replicate: int, score: float) -> None:
-    """Write what a complete run scored."""
+    """Write a complete run's score."""
     of_run = update(runs).where(runs.c.trial_id == trial_id, runs.c.replicate == replicate)
     connection.execute(of_run.values(score=score))
 
@@ -95,7 +95,7 @@ def insert_attempt(connection: Connection, trial_id: int, number: int, lease_id:
 def update_attempt(
     connection: Connection, trial: OpenTrial, seconds: float, repeated_s: float, place: Place | None
 ) -> None:
-    """Write how long the current attempt has run, and, where given, the place that its first report told."""
+    """Write how long the current attempt has run and, if given, the place that its first report named."""
     key = {"of_trial": trial.trial_id, "of_attempt": trial.attempt}
     connection.execute(ADD_SECONDS, key | {"so_far_s": seconds, "more_s": repeated_s})
     if place is not None:
@@ -129,13 +129,13 @@ def end_attempt(
 
 
 def attempted_s(connection: Connection, trial_id: int) -> float:
-    """Return how long a trial's attempts ran, all together."""
+    """Return the total time of a trial's attempts."""
     own = select(attempts.c.seconds).where(attempts.c.trial_id == trial_id).order_by(attempts.c.number)
     return float(sum(connection.execute(own).scalars()))
 
 
 def end_attempts_of(connection: Connection, lease_id: int, now: float, revision: int) -> None:
-    """End what is still open of a driver's attempts when it leaves."""
+    """End a driver's open attempts when the driver leaves."""
     own = (attempts.c.lease_id == lease_id) & attempts.c.ending.is_(None)
     left = list(connection.execute(select(attempts.c.trial_id).where(own)).scalars())
     if left:
@@ -144,14 +144,14 @@ def end_attempts_of(connection: Connection, lease_id: int, now: float, revision:
 
 
 def plain_text(text: str) -> str:
-    """Return a text that every database takes: no NUL, and nothing that is not UTF-8."""
+    """Return a text that every database takes: without NUL and without invalid UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 def insert_epoch(connection: Connection, trial: OpenTrial, progress: Progress, is_new: bool, now: float) -> None:
-    """Write the epoch's row; one that is repeated, its checkpoint lost, only gets its new checkpoint.
+    """Write an epoch's row; for a repeated epoch, whose checkpoint was lost, write only the new checkpoint.
 
-    Later epochs' checkpoints were lost too, else this one would not be trained again.
+    Later checkpoints were lost too, otherwise this epoch would not be trained again.
     """
     report = progress.report
     if not is_new:
@@ -166,7 +166,7 @@ def insert_epoch(connection: Connection, trial: OpenTrial, progress: Progress, i
 def insert_infeasible(
     connection: Connection, study: int, number: int, drawn: FrozenTrial, reason: str, revision: int
 ) -> None:
-    """Write a draw from which nothing can be built, made for the trial of that number."""
+    """Write an infeasible draw, made for the trial of that number."""
     params = {
         name: [kind.to_internal_repr(drawn.params[name]), distribution_to_json(kind)]
         for name, kind in drawn.distributions.items()
@@ -179,7 +179,7 @@ def insert_infeasible(
 
 
 def read_infeasible(connection: Connection, study: int, since: int) -> dict[int, list[FrozenTrial]]:
-    """Return the infeasible draws of later revisions than ``since``, by the number they were made for."""
+    """Return the infeasible draws of later revisions than ``since``, by the number of their trial."""
     found: dict[int, list[FrozenTrial]] = {}
     query = select(infeasible).where(infeasible.c.study_id == study, infeasible.c.revision > since)
     for row in connection.execute(query.order_by(infeasible.c.infeasible_id)):

@@ -1,1 +1,1 @@
-"""Alembic's history of our tables; Optuna's has its own."""
+"""Alembic's history of qpsearch's tables; Optuna's tables have their own history."""

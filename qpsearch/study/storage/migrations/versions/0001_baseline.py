@@ -1,6 +1,6 @@
 """The first schema: studies, leases, configurations, runs, attempts, epochs, infeasible draws.
 
-Written out rather than taken from ``tables.py``, which moves on while this file must not.
+Written out rather than imported from ``tables.py``, since ``tables.py`` changes and this file must not.
 
 Revision: 0001
 """
@@ -122,7 +122,7 @@ def _delete_with_their_owner(owner: str, key: str, ours: tuple[str, ...]) -> Non
 
 
 def downgrade() -> None:
-    """Drop them again, children first."""
+    """Drop the tables again, children first."""
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TRIGGER qpsearch_after_studies")
         op.execute("DROP TRIGGER qpsearch_after_trials")

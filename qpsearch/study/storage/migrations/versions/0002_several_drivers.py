@@ -13,7 +13,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-# table: columns; what rows of the older schema get stands as the default
+# table: columns; the default is the value for rows of the older schema
 COLUMNS: dict[str, tuple[tuple[str, Any, str | None], ...]] = {
     "studies": (
         ("first_name", sa.String(512), "''"),
@@ -30,7 +30,7 @@ COLUMNS: dict[str, tuple[tuple[str, Any, str | None], ...]] = {
 
 
 def upgrade() -> None:
-    """Add the columns; the seconds of older attempts and leases are those between their beginning and end."""
+    """Add the columns; the seconds of older attempts and leases are computed from their beginning and end."""
     for table, columns in COLUMNS.items():
         for name, kind, default in columns:
             column: sa.Column[object] = sa.Column(name, kind, nullable=default is None, server_default=default)
@@ -43,7 +43,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them again."""
+    """Drop the columns again."""
     op.drop_index("ix_qpsearch_configs_revision", "qpsearch_configs")
     for table, columns in COLUMNS.items():
         for name, _, _ in columns:

@@ -1,4 +1,4 @@
-"""What no query reads goes: the resolved space and hashes, which the stored texts give again.
+"""Drop columns that are not read: the resolved space and hashes, which can be computed from the stored texts.
 
 Revision: 0003
 """
@@ -20,7 +20,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Add them again, empty."""
+    """Add the columns again, empty."""
     op.add_column("qpsearch_studies", sa.Column("schema_json", sa.Text, nullable=False, server_default=""))
     for table in ("qpsearch_studies", "qpsearch_configs"):
         op.add_column(table, sa.Column("fingerprint", sa.String(64), nullable=False, server_default=""))

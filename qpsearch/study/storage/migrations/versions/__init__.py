@@ -1,1 +1,1 @@
-"""One file a revision, never changed once released."""
+"""One file per revision, never changed once released."""
