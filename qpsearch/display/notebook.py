@@ -45,7 +45,7 @@ class LiveNotebook:
         """Begin to draw."""
         from IPython.display import display
 
-        self._shown = display(self._page(), display_id=True)  # type: ignore[no-untyped-call]
+        self._shown = display(self._page(), display_id=True)  # type: ignore[no-untyped-call]  # IPython has no types
         self._thread.start()
 
     def stop(self) -> None:
@@ -74,4 +74,4 @@ class LiveNotebook:
             for renderable in self._draw(COLUMNS, ROWS):
                 console.print(renderable, no_wrap=True, overflow="ellipsis")
         page = console.export_html(inline_styles=True, code_format=PAGE)
-        return HTML(page)  # type: ignore[no-untyped-call]
+        return HTML(page)  # type: ignore[no-untyped-call]  # IPython has no types

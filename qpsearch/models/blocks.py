@@ -175,7 +175,7 @@ class ProductUnitBlock(ResidualBlock):
         blocks: int = 1,
         **rules: Unpack[ProductUnitKeywords],
     ) -> None:
-        super().__init__(in_channels, out_channels, stride, blocks=blocks, **rules)  # type: ignore[misc]  # and more
+        super().__init__(in_channels, out_channels, stride, blocks=blocks, **rules)  # type: ignore[misc]  # it takes more rules than its base
 
 
 class QuotientBlock(nn.Module):
@@ -270,7 +270,7 @@ class QuotientProductUnitBlock(QuotientBlock):
         blocks: int = 1,
         **rules: Unpack[QuotientProductUnitKeywords],
     ) -> None:
-        super().__init__(in_channels, out_channels, stride, blocks=blocks, **rules)  # type: ignore[misc]  # and more
+        super().__init__(in_channels, out_channels, stride, blocks=blocks, **rules)  # type: ignore[misc]  # it takes more rules than its base
 
 
 CLASSES: Final[dict[str, type[ResidualBlock | QuotientBlock]]] = {
