@@ -25,6 +25,8 @@ copybutton_exclude = ".linenos, .gp"
 
 smartquotes = False  # an option's two hyphens stay two
 
+linkcheck_anchors = False  # GitHub draws its headings late
+
 html_theme = "furo"
 html_title = "qpsearch"
 html_static_path = ["_static"]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qpsearch import layers as layers
-    from qpsearch.api import Study as Study
-    from qpsearch.api import load_study as load_study
-    from qpsearch.api import resume as resume
-    from qpsearch.api import run as run
+    from qpsearch.api.running import resume as resume
+    from qpsearch.api.running import run as run
+    from qpsearch.api.study import Study as Study
+    from qpsearch.api.study import load_study as load_study
     from qpsearch.architecture.candidates import sample as sample
     from qpsearch.architecture.named import list_models as list_models
     from qpsearch.models.custom_block import custom_block as custom_block
@@ -31,10 +31,10 @@ _PLACES = {
     "build_space": "qpsearch.space",
     "Space": "qpsearch.space",
     "sample": "qpsearch.architecture.candidates",
-    "run": "qpsearch.api",
-    "resume": "qpsearch.api",
-    "load_study": "qpsearch.api",
-    "Study": "qpsearch.api",
+    "run": "qpsearch.api.running",
+    "resume": "qpsearch.api.running",
+    "load_study": "qpsearch.api.study",
+    "Study": "qpsearch.api.study",
     "create_model": "qpsearch.models.network",
     "list_models": "qpsearch.architecture.named",
     "build_model": "qpsearch.models.network",

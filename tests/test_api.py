@@ -73,7 +73,7 @@ def test_every_example_runs(module: str, folder: Path, monkeypatch: pytest.Monke
     runner = doctest.DocTestRunner(optionflags=options)
     said: list[str] = []
     for example in finder.find(loaded):
-        monkeypatch.chdir(tmp_path if example.name == "qpsearch.api.run" else folder)
+        monkeypatch.chdir(tmp_path if example.name == "qpsearch.api.running.run" else folder)
         runner.run(example, out=said.append)
     assert not runner.failures, "".join(said)
 

@@ -54,13 +54,18 @@ class Refusals:
             nearer = min if "<=" in refused.rule else max
             self.nearest[refused.rule] = nearer(known, refused.value)
 
-    def __str__(self) -> str:
+    @property
+    def parts(self) -> list[str]:
+        """A text for each rule, the most frequent first."""
         parts = []
         for rule, count in self.counts.most_common():
             example = "" if self.examples[rule] == rule else f", such as {self.examples[rule]!r}"
             near = f", the nearest had {self.nearest[rule]:,.0f}" if rule in self.nearest else example
             parts.append(f"{rule} ({count} of {self.draws} draws{near})")
-        return "; ".join(parts)
+        return parts
+
+    def __str__(self) -> str:
+        return "; ".join(self.parts)
 
 
 def candidate(space: Space, chooser: Chooser) -> Candidate:

@@ -13,7 +13,11 @@ def check(path: str) -> None:
     space = load_space(path)
     check_feasible(space)
     found = space.searched
-    what = f"{len(found)} parameters:" if found else "nothing is searched: each trial is another seed of one network."
+    what = (
+        f"{len(found)} parameters:"
+        if found
+        else "nothing is searched: all trials train one network, each with its own seed."
+    )
     trials = on_the_grid(space, space.search.budget).trials
     print(f"{path}: fine. Study {space.study}, {trials} trials, {what}")
     width = max((len(name) for name in found), default=0)
@@ -21,4 +25,4 @@ def check(path: str) -> None:
         print(f"  {name:<{width}}  {text}")
     conditions = len(space.search.limits) + len(space.search.conditions)
     if conditions:
-        print(f"{conditions} conditions; what they leave: qpsearch space plan {path}")
+        print(f"{conditions} conditions; see what they allow: qpsearch space plan {path}")

@@ -88,12 +88,13 @@ def evaluate(
     for number in numbers:
         if number not in records:
             raise UserError(
-                f"study {study!r} has no complete trial {number} that was trained here. "
-                f"Which it has: qpsearch trials {study}."
+                f"study {study!r} does not have a complete trial {number} that was trained here. "
+                f"List its trials: qpsearch trials {study}."
             )
     if not numbers:
         raise UserError(
-            f"study {study!r} has no complete trial that was trained here. How far it is: qpsearch status {study}."
+            f"study {study!r} does not have a complete trial that was trained here. "
+            f"Show its progress: qpsearch status {study}."
         )
     folder = data_folder(space.data.dataset)
     prepare_data(space.data.dataset, folder)

@@ -134,18 +134,20 @@ def rules(
 @app.command("audit")
 def audit(
     name: NetworkName,
-    steps: Annotated[str, typer.Option(metavar="N,...", help="Look after so many steps.")] = "0,1,10,100",
+    steps: Annotated[str, typer.Option(metavar="N,...", help="Numbers of steps after which to look.")] = "0,1,10,100",
     scales: Annotated[str, typer.Option(metavar="X,...", help="Standard deviations of the inputs.")] = "1e-3,1,1e3",
-    precisions: Annotated[str, typer.Option(metavar="NAME,...", help="In what it computes.")] = "float32,bfloat16",
+    precisions: Annotated[
+        str, typer.Option(metavar="NAME,...", help="Number formats to compute in.")
+    ] = "float32,bfloat16",
     lr: Annotated[float, typer.Option(min=0, max=100, help="Learning rate of SGD.")] = 0.1,
-    batch: Annotated[int, typer.Option(min=2, max=100_000, help="Images a step.")] = 16,
+    batch: Annotated[int, typer.Option(min=2, max=100_000, help="Images per step.")] = 16,
     size: Annotated[
-        int | None, typer.Option(min=4, max=4096, help="Side of the images; default the network's.")
+        int | None, typer.Option(min=4, max=4096, help="Side of the images; the default is the network's own.")
     ] = None,
     each: Annotated[
-        bool, typer.Option("--settings", help="Then audit the network with each rule set one at a time.")
+        bool, typer.Option("--settings", help="Also audit the network with each rule changed, one at a time.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights and inputs.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and inputs.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Train on noise, and see whether everything stays finite: at all scales, in both modes, in float32 and bfloat16.

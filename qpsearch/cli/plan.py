@@ -15,7 +15,7 @@ from rich.markup import escape
 from qpsearch.analysis.plan import Plan, make_plan, mean_seconds
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.cli.options import print_json
-from qpsearch.display.console import open_console, open_table
+from qpsearch.display.console import Cell, Column, open_console, open_table, print_rows
 from qpsearch.display.progress import duration
 from qpsearch.protocol import RunSettings
 from qpsearch.runner.machine import has_gpu
@@ -26,7 +26,7 @@ from qpsearch.space.schema.settings import field_at
 
 def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
     """Print a search's plan, after timing three of its networks if ``measure`` is set."""
-    console = open_console(soft_wrap=True)
+    console = open_console()
     made = make_plan(loaded)
     if as_json:
         measured, device = _measured(loaded, made.timed) if measure else ([], "")
@@ -98,27 +98,26 @@ def _print_networks(console: Console, space: Space, made: Plan) -> None:
     else:
         console.print(f"networks: {made.networks:,.0f}")
     if space.search.limits or space.search.conditions or made.allowed < made.looked_at:
-        share = f"{made.allowed} of {made.looked_at} points looked at may be trained"
-        console.print(
-            f"conditions: {share}{f'; refused by: {escape(str(made.refusals))}' if made.refusals.counts else ''}"
-        )
+        refused = "; refused by:" if made.refusals.counts else ""
+        console.print(f"conditions: {made.allowed} of {made.looked_at} points looked at may be trained{refused}")
+        for part in made.refusals.parts:
+            console.print(f"  {escape(part)}")
 
 
 def _print_sizes(console: Console, made: Plan, measured: Sequence[float], device: str) -> None:
-    timed = f"seconds an epoch ({device}), batches of {made.batch_size}" if measured else ""
-    table = open_table("network", "blocks", "parameters", "MACs", "activations", "memory to train", timed)
-    for index, (name, size) in enumerate(zip(("smallest", "median", "largest"), made.sizes, strict=True)):
+    names, costs = ("smallest", "median", "largest"), [size.cost for size in made.sizes]
+    rows: list[list[Cell]] = [
+        ["parameters", *(f"{cost.parameters:,}" for cost in costs)],
+        ["MACs", *(f"{cost.macs / 1e6:,.1f}M" for cost in costs)],
+        ["activations per image", *(f"{cost.activation_bytes / 2**20:.1f} MiB" for cost in costs)],
+        ["memory to train", *(f"{size.training_bytes / 2**20:,.0f} MiB" for size in made.sizes)],
+    ]
+    if measured:
+        rows.append([f"epoch on {device}, batches of {made.batch_size}", *(f"{seconds:.1f} s" for seconds in measured)])
+    print_rows(console, [Column(title="network"), *(Column(title=name, is_number=True) for name in names)], rows)
+    for name, size in zip(names, made.sizes, strict=True):
         stages = ", ".join(f"{stage.depth} x {stage.block} {stage.width}" for stage in size.config.network.stages)
-        table.add_row(
-            name,
-            stages,
-            f"{size.cost.parameters:,}",
-            f"{size.cost.macs / 1e6:,.1f}M",
-            f"{size.cost.activation_bytes / 2**20:.1f} MiB an image",
-            f"{size.training_bytes / 2**20:,.0f} MiB",
-            f"{measured[index]:.1f}" if measured else "",
-        )
-    console.print(table)
+        console.print(f"{name}: {stages}")
 
 
 def _costs(space: Space, made: Plan, measured: Sequence[float]) -> Iterator[str]:
@@ -131,7 +130,8 @@ def _costs(space: Space, made: Plan, measured: Sequence[float]) -> Iterator[str]
         return
     whole = made.trials * mean_seconds(made, measured)
     pruned = f", about {duration(whole * made.kept)} with pruning" if made.kept < 1 else ""
-    yield f"time: about {duration(whole)} without pruning{pruned}, one trial at a time on this machine; an estimate"
+    yield f"time: about {duration(whole)} without pruning{pruned}"
+    yield "      (estimated for one trial at a time on this machine)"
     bounds = {"epochs": budget.epochs, "time": budget.seconds and duration(budget.seconds)}
     bounds["GPU hours"] = budget.gpu_seconds and budget.gpu_seconds / 3600
     given = [f"{value} {name}" for name, value in bounds.items() if value]

@@ -88,7 +88,9 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
         print_json(document | (several if front else {}))
         return
     if found is None:
-        raise UserError(f"study {study!r} has no complete trial yet. How far it is: qpsearch status {study}.")
+        raise UserError(
+            f"study {study!r} does not have a complete trial yet. Show its progress: qpsearch status {study}."
+        )
     complete = sum(record.state == "COMPLETE" for record in records)
     if front:
         _print_front(study, front, objectives, complete)

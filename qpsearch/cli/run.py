@@ -8,14 +8,12 @@ import typer
 from qpsearch.cli.main import INTERRUPTED
 from qpsearch.cli.options import SpaceArgument, Storage, StudyArgument, checked_name
 from qpsearch.display.progress import Display, open_display
-from qpsearch.errors import UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.file.loader import load_space
-from qpsearch.space.schema.value_types import Duration
 from qpsearch.vocabulary import Dispatcher
 
 if TYPE_CHECKING:
-    from qpsearch.runner.driving import Outcome, Overrides
+    from qpsearch.runner.driving import Outcome
 
 Trials = Annotated[
     int | None, typer.Option(min=1, max=10_000_000, help="Budget in trials, over all restarts and drivers.")
@@ -26,8 +24,8 @@ GpuHours = Annotated[float | None, typer.Option(min=0, max=1e9, help="Budget in 
 Concurrent = Annotated[
     int | None, typer.Option(min=1, max=100_000, help="Trials at once; the default fills the machine.")
 ]
-Gpus = Annotated[float | None, typer.Option(min=0, max=1024, help="GPUs a trial; 0.5 packs two on one.")]
-Cpus = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU cores a trial.")]
+Gpus = Annotated[float | None, typer.Option(min=0, max=1024, help="GPUs per trial; 0.5 shares one between two.")]
+Cpus = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU cores per trial.")]
 Address = Annotated[str | None, typer.Option(help="A running Ray cluster: auto, or host:port.", metavar="ADDRESS")]
 ArtifactsOption = Annotated[
     str | None,
@@ -61,12 +59,10 @@ def run(
     dispatch: DispatchOption = Dispatcher.TUNE,
     artifacts: ArtifactsOption = None,
     sink: SinkNames = None,
-    join: Annotated[
-        bool, typer.Option("--join", help="Where the study exists already, join it or go on with it.")
-    ] = False,
+    join: Annotated[bool, typer.Option("--join", help="If the study already exists, join or resume it.")] = False,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Start a study. One Ctrl-C stops it after the running epochs, and `qpsearch resume` goes on with it.
+    """Start a study. Ctrl-C stops it after the running epochs, and `qpsearch resume` continues it.
 
     Examples:
         qpsearch run digits
@@ -75,7 +71,16 @@ def run(
     """
     from qpsearch.runner import driving
 
-    overrides = _overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus)
+    overrides = driving.Overrides.of(
+        trials=trials,
+        epochs=epochs,
+        time=time,
+        gpu_hours=gpu_hours,
+        concurrent=concurrent,
+        gpus=gpus,
+        cpus=cpus,
+        option="--time",
+    )
     loaded = load_space(space).with_search(study=checked_name(study), seed=seed)
     with open_display() as display:
         outcome = driving.run(
@@ -113,7 +118,7 @@ def resume(
     sink: SinkNames = None,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Go on with a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers.
+    """Continue a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers.
 
     Examples:
         qpsearch resume digits
@@ -122,7 +127,16 @@ def resume(
     """
     from qpsearch.runner import driving
 
-    overrides = _overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus)
+    overrides = driving.Overrides.of(
+        trials=trials,
+        epochs=epochs,
+        time=time,
+        gpu_hours=gpu_hours,
+        concurrent=concurrent,
+        gpus=gpus,
+        cpus=cpus,
+        option="--time",
+    )
     with open_display() as display:
         outcome = driving.resume(
             study,
@@ -137,32 +151,6 @@ def resume(
     _end(outcome, display)
 
 
-def _overrides(
-    trials: int | None,
-    epochs: int | None,
-    time: str | None,
-    gpu_hours: float | None,
-    concurrent: int | None,
-    gpus: float | None,
-    cpus: int | None,
-) -> "Overrides":
-    from qpsearch.runner.driving import Overrides
-
-    try:
-        seconds = None if time is None else float(str(Duration().parse(time, "time")))
-    except ValueError as error:
-        raise UserError(f"--time: {error}") from None
-    return Overrides(
-        trials=trials,
-        epochs=epochs,
-        seconds=seconds,
-        gpu_seconds=None if gpu_hours is None else 3600 * gpu_hours,
-        concurrent=concurrent,
-        gpus=gpus,
-        cpus=cpus,
-    )
-
-
 def _end(outcome: "Outcome", display: Display) -> None:
     """Say how a study ended, and exit accordingly."""
     tally, name = display.tally, outcome.name
@@ -173,19 +161,19 @@ def _end(outcome: "Outcome", display: Display) -> None:
     if outcome.spent is not None and tally.closed < tally.asked:
         display.say(
             f"the budget of {outcome.spent} is spent\n"
-            f"with a larger one it goes on: qpsearch resume {name}, with --epochs, --time or --gpu-hours"
+            f"continue with a larger one: qpsearch resume {name} --epochs, --time or --gpu-hours"
         )
     elif outcome.elsewhere and tally.closed + outcome.elsewhere == tally.asked:
-        text = "1 trial is" if outcome.elsewhere == 1 else f"{outcome.elsewhere} trials are"
-        display.say(f"{text} still run by other drivers of the study, who end it")
+        trials = "1 trial" if outcome.elsewhere == 1 else f"{outcome.elsewhere} trials"
+        display.say(f"other drivers still run {trials} of the study, and will end it")
     elif tally.closed < tally.asked:
-        display.say(f"stopped; go on with: qpsearch resume {name}")
+        display.say(f"stopped; continue: qpsearch resume {name}")
     elif tally.best is None:
-        display.say(f"no trial is complete; why: qpsearch trials {name}")
+        display.say(f"no trial is complete; show why: qpsearch trials {name}")
     else:
         display.say(
             f"the best of many is optimistic until it is trained again on fresh seeds\n"
-            f"look further: qpsearch best {name}; qpsearch importance {name}"
+            f"next: qpsearch best {name}; qpsearch importance {name}"
         )
     if not outcome.is_finished:
         raise typer.Exit(INTERRUPTED)

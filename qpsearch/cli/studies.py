@@ -142,7 +142,7 @@ def import_(
     ] = None,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Take over the finished trials of a plain Optuna study; `qpsearch resume` then goes on with them.
+    """Take over the finished trials of a plain Optuna study; `qpsearch resume` then continues the study.
 
     Examples:
         qpsearch import mine.yaml --from optuna.db --name old
@@ -158,4 +158,4 @@ def import_(
     foreign = read_foreign(origin, name)
     renamed = {theirs: ours for theirs, _, ours in pairs}
     count = import_study(Database.create(storage), loaded, foreign, source=str(space), renamed=renamed)
-    print(f"study {loaded.study}: {count} trials taken over; go on with: qpsearch resume {loaded.study}")
+    print(f"study {loaded.study}: {count} trials imported; continue: qpsearch resume {loaded.study}")

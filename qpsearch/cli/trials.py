@@ -183,9 +183,9 @@ def _summed_up(every: Sequence[TrialRecord], shown: Sequence[TrialRecord], study
     part = "" if len(shown) == len(every) else f"{len(shown)} shown of "
     lines = [f"{part}{total}"]
     if counts["WAITING"]:
-        lines.append(f"waiting: no driver runs these now; qpsearch resume {study} goes on with them")
+        lines.append(f"waiting: no driver runs these now; continue: qpsearch resume {study}")
     if shown:
-        lines.append(f"all of one trial: qpsearch trials {study} {shown[0].number}")
+        lines.append(f"everything about one trial: qpsearch trials {study} {shown[0].number}")
     return "\n".join(lines)
 
 

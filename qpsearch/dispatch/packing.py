@@ -90,17 +90,17 @@ def pack(
         while not ray.wait([probe], timeout=PROBE_POLL_S)[0]:
             if is_over() or time.monotonic() > deadline:
                 ray.cancel(probe, force=True)  # it would keep its GPU, or its place in the queue for one
-                return cluster, f"the heaviest of {SAMPLE} sampled networks was not measured in time: one trial a GPU"
+                return cluster, f"the heaviest of {SAMPLE} sampled networks was not measured in time: one trial per GPU"
         peak: Peak = ray.get(probe)
     except RayError as error:
         why = str(error).strip().splitlines()[-1]
-        return cluster, f"the heaviest of {SAMPLE} sampled networks could not be measured ({why}): one trial a GPU"
+        return cluster, f"the heaviest of {SAMPLE} sampled networks could not be measured ({why}): one trial per GPU"
     total = ray.cluster_resources()
     count = trials_a_gpu(peak, total["CPU"] / total["GPU"], cluster.cpus)
     used, whole = peak.used / 2**30, peak.total / 2**30
     said = (
         f"the heaviest of {SAMPLE} sampled networks took {used:.1f} of {whole:.0f} GiB: "
-        f"{count} trial{'s' * (count > 1)} a GPU"
+        f"{count} trial{'s' * (count > 1)} per GPU"
     )
     slots = min(cluster.slots * count, cluster.most or cluster.slots * count)
     return replace(cluster, gpus=1 / count, slots=slots), said

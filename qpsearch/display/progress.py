@@ -100,25 +100,27 @@ class Tally:
         self.began: float | None = None  # with the first trial: start-up does not belong to the search
         self.phase, self.phase_began = "", time.monotonic()
         self.is_legend_said = False
-        self._budget = Budget(trials=0)
+        self._left, self._gpus = Budget(trials=0), 0.0
 
     def see(self, event: Event) -> Running | None:
         """Count an event; return the trial that the event ended, if any."""
         now = time.monotonic()
         match event:
-            case StudyOpened(space=space, ended=ended, best=best):
+            case StudyOpened(space=space, ended=ended, best=best, left=left):
                 search = space.search
                 self.name, self.asked = space.study, search.budget.trials
                 self.objective, self.is_alone = search.objective, len(search.objectives) == 1
-                self.closed, self.best, self._budget = ended, best, search.budget
+                self.closed, self.best, self._left = ended, best, left
                 self.pace.epochs = space.most_epochs * search.replicates
                 self._enter("preparing", now)
             case Waiting(left_s=left_s):
-                self._enter(f"its driver is on another host and silent; taken over in {left_s:.0f} s", now)
+                self._enter(
+                    f"waiting {left_s:.0f} s for a silent driver on another host, then taking over its trials", now
+                )
             case Preparing(what=what):
                 self._enter(what, now)
-            case Dispatching(slots=slots):
-                self.pace.slots = slots
+            case Dispatching(slots=slots, gpus=gpus):
+                self.pace.slots, self._gpus = slots, slots * gpus
                 self._enter("starting workers", now)
             case Started(number=number, attempt=attempt, blocks=blocks, epochs=epochs, resumed_at=resumed_at):
                 self.began = now if self.began is None else self.began
@@ -155,18 +157,19 @@ class Tally:
     def left_s(self, share: float | None = None) -> float | None:
         """Estimate the seconds left from the epochs that this driver ran; None before the first epoch.
 
-        Bounds on time and epochs count as if nothing had been spent before this run.
-
         Args:
             share: Of the trials' epochs that will be trained; None for the share that pruning leaves.
         """
         left, epoch_s = self.pace.left_s(self.asked - self.closed, share), self.pace.epoch_s
         if left is None or epoch_s is None or self.began is None:
             return None
-        if self._budget.seconds is not None:
-            left = min(left, self._budget.seconds - (time.monotonic() - self.began))
-        if self._budget.epochs is not None:
-            left = min(left, (self._budget.epochs - self.pace.reports) * epoch_s / self.pace.slots)
+        ran = time.monotonic() - self.began
+        if self._left.seconds is not None:
+            left = min(left, self._left.seconds - ran)
+        if self._left.epochs is not None:
+            left = min(left, (self._left.epochs - self.pace.reports) * epoch_s / self.pace.slots)
+        if self._left.gpu_seconds is not None and self._gpus:
+            left = min(left, self._left.gpu_seconds / self._gpus - ran)
         return max(left, 0.0)
 
     def best_text(self) -> str:
@@ -222,7 +225,7 @@ class Notes:
             case Noted(text=text):
                 yield text
             case Lost(number=number, detail=detail):
-                yield f"trial {number} lost its worker and goes on in another: {detail.strip().splitlines()[0]}"
+                yield f"trial {number} lost its worker and continues in another: {detail.strip().splitlines()[0]}"
             case TakenOver(driver=driver, trials=count):
                 yield f"{driver} is gone; its {count} open trials are taken over"
             case StorageGone(detail=detail, patience_s=patience_s):
@@ -301,7 +304,7 @@ class PlainDisplay:
         """Print the lines that a log should hold."""
         ended = self.tally.see(event)
         if isinstance(event, Started) and event.attempt > 1:
-            self.say(f"trial {event.number} goes on after epoch {event.resumed_at} (attempt {event.attempt})")
+            self.say(f"trial {event.number} continues after epoch {event.resumed_at} (attempt {event.attempt})")
         if isinstance(event, Waiting) and round(event.left_s) % 10 == 0:
             self.say(self.tally.phase)
         for text in self._notes.of(event):

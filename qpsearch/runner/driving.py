@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Self
 
 from qpsearch.architecture.candidates import check_feasible, on_the_grid
 from qpsearch.artifacts import open_artifacts
@@ -20,6 +20,7 @@ from qpsearch.runner import trainer
 from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
 from qpsearch.runner.sinks import Sinks, open_sinks
 from qpsearch.space import Space, diff, load_space
+from qpsearch.space.schema.value_types import Duration
 from qpsearch.space.space import Budget, Resources
 from qpsearch.study import opening, queries
 from qpsearch.study.ledger import Ledger, Listener
@@ -55,6 +56,25 @@ class Overrides:
     concurrent: int | None = None
     gpus: float | None = None
     cpus: int | None = None
+
+    @classmethod
+    def of(cls, *, time: str | None, gpu_hours: float | None, option: str = "time", **others: Any) -> Self:
+        """Return overrides whose time is spelled as in a space file, such as ``12h``, and whose GPU time is in hours.
+
+        Args:
+            time: Budget in wall time.
+            gpu_hours: Budget in hours of one GPU.
+            option: What the caller's user calls ``time``, for the message.
+            **others: Fields.
+
+        Raises:
+            UserError: ``time`` is not a duration.
+        """
+        try:
+            seconds = None if time is None else float(str(Duration().parse(time, "time")))
+        except ValueError as error:
+            raise UserError(f"{option}: {error}") from None
+        return cls(seconds=seconds, gpu_seconds=None if gpu_hours is None else 3600 * gpu_hours, **others)
 
     def budget(self, own: Budget) -> Budget:
         """Return a budget with its bounds replaced by these."""
@@ -226,8 +246,8 @@ def refuse_other(database: Database, given: Space) -> None:
         raise StudyMismatch(
             f"study {stored.study!r} was made from another space:\n  "
             + "\n  ".join(changes)
-            + f"\nGo on with its own space (qpsearch resume {stored.study}), or start this one as a study of its own: "
-            "qpsearch run FILE --study NAME."
+            + f"\nContinue it with its own space: qpsearch resume {stored.study}. "
+            "Or start a new study of this space: qpsearch run FILE --study NAME."
         )
 
 
@@ -297,7 +317,7 @@ def _drive(
     with Ledger(opened, tell) as ledger, Interrupt(lambda: listen(Noted(text=STOPPING))) as interrupt:
         ledger.wait_until(lambda: interrupt.expired)
         try:
-            listen(StudyOpened(space=opened.space, ended=ended, best=best))
+            listen(StudyOpened(space=opened.space, ended=ended, best=best, left=opened.spending.left(trials=ended)))
             for other in opened.others:
                 listen(Noted(text=f"joins {other}, which works on this study too"))
             _dispatch(ledger, resources, folder, placement, interrupt, listen)
@@ -329,8 +349,8 @@ def _dispatch(
         )
 
     if placement.dispatcher is Dispatcher.INLINE:
-        listen(Dispatching(how="one at a time, inline", slots=1))
         wants_gpu = has_gpu() if resources.gpus is None else resources.gpus > 0
+        listen(Dispatching(how="one at a time, inline", slots=1, gpus=float(wants_gpu)))
         inline.run(ledger, setup("cuda", 1.0) if wants_gpu else setup("cpu", 0.0), interrupt)
         return
     listen(Preparing(what="starting Ray" if placement.address is None else f"joining Ray at {placement.address}"))
@@ -346,6 +366,6 @@ def _dispatch(
                 cluster, ledger.space, setup(cluster.device, 1.0), trainer.measure, lambda: interrupt.requested
             )
             listen(Noted(text=said))
-        listen(Dispatching(how=str(cluster), slots=cluster.slots))
+        listen(Dispatching(how=str(cluster), slots=cluster.slots, gpus=cluster.gpus))
         worker = setup(cluster.device, cluster.gpus)
         tune.run(ledger, worker, interrupt, cpus=cluster.cpus, gpus=cluster.gpus, slots=cluster.slots)

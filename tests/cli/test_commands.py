@@ -190,11 +190,11 @@ def test_one_ctrl_c_stops_softly_with_130_and_the_study_is_resumable(tmp_path: P
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 130, output
     assert "stopping: running trials finish their epoch" in output
-    assert "stopped; go on with: qpsearch resume scripted" in output
+    assert "stopped; continue: qpsearch resume scripted" in output
     assert "Traceback" not in output
     done = started(tmp_path, "resume", "scripted", *options, scripted=True)
     assert done.returncode == 0
-    assert re.search(r"trial 0 goes on after epoch \d \(attempt 2\)", done.stdout)
+    assert re.search(r"trial 0 continues after epoch \d \(attempt 2\)", done.stdout)
     assert len(re.findall(r"^\[\d/6\] trial \d COMPLETE", done.stdout, re.MULTILINE)) == 6
 
 

@@ -68,7 +68,7 @@ def test_a_trial_that_was_imported_is_not_evaluated(study: Path, tmp_path: Path)
     words = ("import", "small.yaml", "--from", source, "--name", "small", "--study", "back")
     assert qpsearch(copy, *words).returncode == 0
     done = qpsearch(copy, "evaluate", "back")
-    assert (done.returncode, "has no complete trial that was trained here" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "does not have a complete trial that was trained here" in done.stderr) == (2, True), done.stderr
 
 
 def test_what_cannot_be_evaluated_is_answered(study: Path, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_what_cannot_be_evaluated_is_answered(study: Path, tmp_path: Path) -> No
             ("--noise", "poisson:1e-20"),
             "--noise: cannot parse noise 'poisson:1e-20'. Expected poisson:LEVEL with a level from 1e-9",
         ),
-        (("--trial", "7"), "study 'small' has no complete trial 7 that was trained here"),
+        (("--trial", "7"), "study 'small' does not have a complete trial 7 that was trained here"),
     ):
         done = qpsearch(study, "evaluate", "small", *words)
         assert (done.returncode, said in done.stderr) == (2, True)

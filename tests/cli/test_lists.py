@@ -53,6 +53,7 @@ LISTS = [
     "trials a-study-with-a-long-name 0",
     "trials a-study-with-a-long-name 1",
     "space list",
+    "space plan mixed --no-measure",
     "model list",
 ]
 
@@ -210,7 +211,7 @@ def test_a_stopped_study_waits_and_does_not_run(tmp_path: Path) -> None:
     assert "running" not in detail
     text = qpsearch(tmp_path, "trials", "scripted").stdout
     assert re.search(r"^ +0  waiting ", text, re.MULTILINE)
-    assert "qpsearch resume scripted goes on with them" in text
+    assert "continue: qpsearch resume scripted" in text
     (trial,) = reply(tmp_path, "trials", "scripted", "--state", "running")["trials"]
     assert (trial["state"], trial["is_held"]) == ("RUNNING", False)
 

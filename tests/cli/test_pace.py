@@ -2,7 +2,14 @@
 
 import pytest
 
+from qpsearch.architecture.candidates import sample
 from qpsearch.display.pace import Pace
+from qpsearch.display.progress import Tally
+from qpsearch.protocol import EpochReport, Place
+from qpsearch.space import parse_space
+from qpsearch.space.space import Budget
+from qpsearch.study.trials.events import Dispatching, Reported, Started, StudyOpened
+from tests.scripted import Behaviour, space_text
 
 
 def run_trials(pace: Pace, trials: int, epoch_s: float, epochs: int, start_s: float = 0.0, gap_s: float = 0.0) -> float:
@@ -63,3 +70,31 @@ def test_a_failure_says_nothing_about_pruning() -> None:
     pace.reported(0, 1.0, 1.0)
     pace.ended(0, counts=False)
     assert pace.share == 1.0
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds"),
+    [
+        (Budget(trials=10), (9 * 4 + 3) * 2.0),
+        (Budget(trials=10, seconds=30.0), 30.0 - 2.0),
+        (Budget(trials=10, epochs=11), (11 - 1) * 2.0),
+        (Budget(trials=10, gpu_seconds=20.0), 20.0 / 0.5 - 2.0),
+    ],
+)
+def test_the_estimate_stays_within_what_is_left_of_the_budget(
+    left: Budget, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    space = parse_space(space_text(Behaviour.IMPROVES, trials=50, epochs=4), "s.yaml")
+    config = sample(space, 1)[0].config
+    report = EpochReport(epoch=1, train_loss=1.0, val_loss=1.0, val_accuracy=0.5, seconds=2.0, checkpoint="")
+    place = Place(host="a", device="cpu", threads=1, memory_format="contiguous")
+    tally = Tally()
+    tally.see(StudyOpened(space=space, ended=40, best=None, left=left))
+    tally.see(Dispatching(how="inline", slots=1, gpus=0.5))
+    tally.see(Started(number=40, attempt=1, blocks=("additive",), config=config, epochs=4, resumed_at=0))
+    assert tally.left_s() is None
+    now += 2.0
+    tally.see(Reported(number=40, replicate=0, value=0.5, report=report, place=place))
+    assert tally.left_s() == pytest.approx(seconds)

@@ -150,10 +150,12 @@ def test_the_schema_is_written_for_editors(tmp_path: Path) -> None:
 
 def test_a_plan_shows_parameters_sizes_and_cost(tmp_path: Path) -> None:
     shown = qpsearch(tmp_path, "space", "plan", "digits").stdout
-    for text in ("a stage is quotient", "Q3, Q4, Q5", "smallest", "median", "largest", "seconds an epoch (cpu)"):
+    for text in ("a stage is quotient", "Q3, Q4, Q5", "smallest", "median", "largest", "epoch on cpu, batches of"):
         assert text in shown
     assert re.search(r"search: 60 trials, 900 epochs without pruning, about \d+ with median \(simulated\)", shown)
-    assert re.search(r"time: about .* without pruning, about .* with pruning, one trial at a time", shown)
+    assert re.search(
+        r"time: about .* without pruning, about .* with pruning\n *\(estimated for one trial at a time", shown
+    )
     shown = qpsearch(tmp_path, "space", "plan", "mixed", "--no-measure").stdout
     assert "network.stages.3 is wide" in shown
     assert "points looked at may be trained; refused by:" in shown

@@ -126,7 +126,7 @@ def test_an_exported_study_is_plain_optunas_and_can_be_imported_again(folder: Pa
     assert (again.returncode, "already exists and is not overwritten" in again.stderr) == (2, True)
     done = qpsearch(folder, "import", "s.yaml", "--from", f"sqlite:///{path}", "--name", "scripted", "--study", "back")
     assert done.returncode == 0, done.stderr
-    assert "9 trials taken over; go on with: qpsearch resume back" in done.stdout
+    assert "9 trials imported; continue: qpsearch resume back" in done.stdout
     assert [row[:3] for row in numbers(folder, "back")] == [row[:3] for row in before]
     done = qpsearch(folder, "resume", "back", "--trials", "11", "--dispatch", "inline", scripted=True)
     assert done.returncode == 0, done.stderr

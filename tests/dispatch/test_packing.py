@@ -74,5 +74,5 @@ def test_a_study_is_packed_by_what_was_measured_on_a_gpu(measure: packing.Measur
     whole = Cluster(cpus=1, gpus=1, slots=4, nodes=1)
     packed, said = pack(whole, parse_space(space_text(Behaviour.IMPROVES)), setup, measure)
     assert (packed.slots, packed.gpus) == (slots, share)
-    assert ("10.0 of 80 GiB: 2 trials a GPU" in said) is (share == 0.5)
+    assert ("10.0 of 80 GiB: 2 trials per GPU" in said) is (share == 0.5)
     assert ("CUDA out of memory" in said) is (share == 1.0)

@@ -58,7 +58,7 @@ def test_a_study_goes_on_from_an_object_store_and_no_secret_is_left_anywhere(
             trial: open_artifacts(bucket).names(f"{folder}/{trial}") for trial in open_artifacts(bucket).names(folder)
         }
     assert [(record.state, record.epochs) for record in records_of(url)] == [("COMPLETE", 6)] * 4
-    assert "goes on after epoch" in text
+    assert "continues after epoch" in text
     assert set(epochs_begun(tmp_path).values()) == {1}
     assert {trial: [name.split("-")[2] for name in names] for trial, names in kept.items()} == {
         f"trial-{number:05d}": ["e006"] for number in range(4)

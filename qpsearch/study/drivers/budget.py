@@ -40,6 +40,16 @@ class Spending:
         """Count an attempt of this driver that has ended."""
         self._gpu_s += gpu_s
 
+    def left(self, *, trials: int) -> Budget:
+        """Return what is left of the budget in each of its bounds, not counting what runs; ``trials`` have ended."""
+        budget = self.budget
+        return Budget(
+            trials=max(budget.trials - trials, 0),
+            epochs=None if budget.epochs is None else max(budget.epochs - self._epochs, 0),
+            seconds=None if budget.seconds is None else max(budget.seconds - covered(self._others), 0.0),
+            gpu_seconds=None if budget.gpu_seconds is None else max(budget.gpu_seconds - self._gpu_s, 0.0),
+        )
+
     def over(self, held_s: float, running_gpu_s: float) -> str | None:
         """Say which bound, other than the number of trials, is reached; None if none of them is reached.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.protocol import EpochReport, Place
-from qpsearch.space.space import Space
+from qpsearch.space.space import Budget, Space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,11 +15,13 @@ class StudyOpened:
         space: The space to search, with the current budget.
         ended: Trials that have already ended.
         best: Value and number of the best complete trial; None if no trial is complete.
+        left: What is left of the budget, in each of its bounds.
     """
 
     space: Space
     ended: int
     best: tuple[float, int] | None
+    left: Budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +31,12 @@ class Dispatching:
     Attributes:
         how: How many trials run at once, and on which devices, in words.
         slots: How many trials run at once.
+        gpus: GPUs of each of them, fractions allowed.
     """
 
     how: str
     slots: int
+    gpus: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

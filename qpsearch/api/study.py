@@ -1,28 +1,17 @@
-"""Studies from Python: run, resume and read studies, in a program or a notebook.
-
-The command line uses the same functions (``qpsearch.runner.driving``, ``qpsearch.study.queries``).
-"""
+"""Studies from Python: a study in a database, to look at."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qpsearch.display.progress import open_display
 from qpsearch.errors import UserError
-from qpsearch.runner.driving import Overrides, Placement
-from qpsearch.runner.driving import resume as drive_on
-from qpsearch.runner.driving import run as drive
 from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.space import Space, build_space, load_space
-from qpsearch.space.schema.value_types import Duration, StudyName
+from qpsearch.space import Space
 from qpsearch.study import queries
 from qpsearch.study.records import StudySummary, TrialRecord
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import Dispatcher, Evaluator, as_member
+from qpsearch.vocabulary import Evaluator, as_member
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +41,7 @@ class Study:
     """
 
     def __init__(self, name: str, storage: str | None = None) -> None:
-        self.name, self.storage = name, _storage(storage)
+        self.name, self.storage = name, storage_url(storage)
         self._database = Database.open(self.storage)
         queries.summary(self._database, name)  # raises StudyNotFound
 
@@ -241,7 +230,10 @@ class Study:
         if number is None:
             best = queries.best(records, self.space.search.objectives)
             if best is None:
-                raise UserError(f"study {self.name!r} has no complete trial yet.")
+                raise UserError(
+                    f"study {self.name!r} does not have a complete trial yet. "
+                    f"Show its progress: qpsearch status {self.name}."
+                )
             return best
         found = next((record for record in records if record.number == number), None)
         if found is None:
@@ -277,175 +269,6 @@ def load_study(name: str, storage: str | None = None) -> Study:
     return Study(name, storage)
 
 
-def run(
-    space: Space | str | Path | Mapping[str, Any],
-    *,
-    storage: str | None = None,
-    study: str | None = None,
-    trials: int | None = None,
-    epochs: int | None = None,
-    time: str | None = None,
-    gpu_hours: float | None = None,
-    seed: int | None = None,
-    dispatch: str = Dispatcher.TUNE,
-    address: str | None = None,
-    concurrent: int | None = None,
-    gpus: float | None = None,
-    cpus: int | None = None,
-    artifacts: str | None = None,
-    sinks: tuple[str, ...] = (),
-    join: bool = False,
-    progress: bool = True,
-) -> Study:
-    """Make a study of a space, run it until its budget is spent or Ctrl-C stops it, and return it.
-
-    ``qpsearch run`` does the same, with options of the same names.
-
-    Args:
-        space: A space, its file, the name of a shipped space, or what a file would say, as a dict.
-        storage: URL of the study database, or the path of an SQLite file; it is created if it is missing. None
-            stands for QPSEARCH_STORAGE, or studies/qpsearch.db.
-        study: Name of the study, in place of the space's own.
-        trials: Budget in trials.
-        epochs: Budget in epochs of all trials together.
-        time: Budget in wall time, such as ``"90m"`` or ``"12h"``.
-        gpu_hours: Budget in hours of one GPU.
-        seed: Seed of the search, in place of the space's own.
-        dispatch: ``tune`` for Ray Tune, ``inline`` for one trial at a time without Ray.
-        address: A running Ray cluster: ``auto``, or ``host:port``.
-        concurrent: Trials at once; None fills the machine.
-        gpus: GPUs per trial; 0.5 shares one between two.
-        cpus: Cores per trial.
-        artifacts: Folder or URI for checkpoints; None for QPSEARCH_ARTIFACTS, or the folder beside the database.
-        sinks: Where curves are also shown: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
-        join: If the study already exists, join or resume it.
-        progress: Whether to show the study's progress.
-
-    Raises:
-        SpaceError: The space is not valid; its message has one line for each problem.
-        StudyExists: There is a study of that name, and ``join`` is False.
-        UserError: The machine or the database cannot do what was asked.
-
-    Example:
-        >>> import qpsearch
-        >>> qpsearch.run("smoke", trials=4, dispatch="inline", progress=False)
-        <Study 'smoke': 4 COMPLETE; best ... (trial ...)>
-    """
-    loaded, source = _loaded(space)
-    loaded = loaded.with_search(study=_name(study), seed=seed)
-    with open_display(quiet=not progress) as display:
-        drive(
-            loaded,
-            storage=_storage(storage),
-            source=source,
-            overrides=_overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus),
-            placement=Placement(dispatcher=as_member(Dispatcher, dispatch, "dispatch"), address=address),
-            artifacts=artifacts or os.environ.get("QPSEARCH_ARTIFACTS"),
-            sinks=sinks,
-            join=join,
-            listen=display.see,
-        )
-    return Study(loaded.study, storage)
-
-
-def resume(
-    name: str,
-    *,
-    storage: str | None = None,
-    space: Space | str | Path | None = None,
-    trials: int | None = None,
-    epochs: int | None = None,
-    time: str | None = None,
-    gpu_hours: float | None = None,
-    dispatch: str = Dispatcher.TUNE,
-    address: str | None = None,
-    concurrent: int | None = None,
-    gpus: float | None = None,
-    cpus: int | None = None,
-    sinks: tuple[str, ...] = (),
-    take_over: bool = False,
-    progress: bool = True,
-) -> Study:
-    """Resume a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers.
-
-    ``qpsearch resume`` does the same, with options of the same names.
-
-    Args:
-        name: The study's name.
-        storage: URL of its database, or the path of an SQLite file; None stands for QPSEARCH_STORAGE, or
-            studies/qpsearch.db.
-        space: A space, or its file, which is checked to mean the same as the study's; None skips the check.
-        trials: Budget in trials, those of before included; None leaves each bound as it is.
-        epochs: Budget in epochs of all trials together.
-        time: Budget in wall time, such as ``"90m"`` or ``"12h"``.
-        gpu_hours: Budget in hours of one GPU.
-        dispatch: ``tune`` for Ray Tune, ``inline`` for one trial at a time without Ray.
-        address: A running Ray cluster: ``auto``, or ``host:port``.
-        concurrent: Trials at once; None fills the machine.
-        gpus: GPUs per trial; 0.5 shares one between two.
-        cpus: Cores per trial.
-        sinks: Where curves are also shown: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
-        take_over: Take all open trials at once, also those of a host that may still live.
-        progress: Whether to show the study's progress.
-
-    Raises:
-        StudyNotFound: There is no such study.
-        StudyMismatch: The study was made from another space.
-        StudyBusy: A driver on another host works on it, and the database is an SQLite file.
-        UserError: The budget is below what was spent, or the machine or database cannot do what was asked.
-
-    Example:
-        >>> import qpsearch
-        >>> qpsearch.resume("smoke", dispatch="inline", progress=False)  # nothing is left to do
-        <Study 'smoke': 4 COMPLETE; best ... (trial ...)>
-    """
-    with open_display(quiet=not progress) as display:
-        drive_on(
-            name,
-            storage=_storage(storage),
-            space=space,
-            overrides=_overrides(trials, epochs, time, gpu_hours, concurrent, gpus, cpus),
-            placement=Placement(dispatcher=as_member(Dispatcher, dispatch, "dispatch"), address=address),
-            sinks=sinks,
-            take_over=take_over,
-            listen=display.see,
-        )
-    return Study(name, storage)
-
-
-def _storage(given: str | None) -> str:
+def storage_url(given: str | None) -> str:
     """Return the given database, or as the command line does the one that QPSEARCH_STORAGE names."""
     return given or os.environ.get("QPSEARCH_STORAGE") or DEFAULT_STORAGE
-
-
-def _loaded(space: Space | str | Path | Mapping[str, Any]) -> tuple[Space, str]:
-    """Return a space and its source."""
-    if isinstance(space, Space):
-        return space, ""
-    if isinstance(space, Mapping):
-        return build_space(space), ""
-    return load_space(space), str(space)
-
-
-def _name(study: str | None) -> str | None:
-    try:
-        return None if study is None else str(StudyName().parse(study, "study"))
-    except ValueError as error:
-        raise UserError(f"study: {error}") from None
-
-
-def _overrides(
-    trials: int | None,
-    epochs: int | None,
-    time: str | None,
-    gpu_hours: float | None,
-    concurrent: int | None,
-    gpus: float | None,
-    cpus: int | None,
-) -> Overrides:
-    own = Overrides(trials=trials, epochs=epochs, concurrent=concurrent, gpus=gpus, cpus=cpus)
-    try:
-        seconds = None if time is None else float(str(Duration().parse(time, "time")))
-    except ValueError as error:
-        raise UserError(f"time: {error}") from None
-    return replace(own, seconds=seconds, gpu_seconds=None if gpu_hours is None else 3600 * gpu_hours)

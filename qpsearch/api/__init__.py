@@ -1,0 +1,1 @@
+"""Studies from Python; the package ``qpsearch`` offers the names of this room."""
