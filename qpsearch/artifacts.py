@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import logging
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -35,7 +34,10 @@ class Artifacts(Protocol):
         """Return the names of the files and folders in a folder; an empty list where it does not exist."""
 
     def delete(self, path: str) -> None:
-        """Remove a file or a whole folder; a missing path is ignored."""
+        """Remove a file; a missing one, and one that is reached through a symbolic link, is left alone."""
+
+    def delete_folder(self, folder: str) -> None:
+        """Remove a folder if it is empty."""
 
 
 def open_artifacts(uri: str) -> Artifacts:
@@ -102,7 +104,8 @@ class LocalArtifacts:
         temporary = target.with_name(f"{target.name}.partial")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            temporary.unlink(missing_ok=True)
+            with temporary.open("xb") as file:  # a new file: not through a link that somebody put there
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -123,10 +126,19 @@ class LocalArtifacts:
     def delete(self, path: str) -> None:
         """See ``Artifacts``."""
         target = self._root / path
-        if target.is_dir():
-            shutil.rmtree(target, ignore_errors=True)
-        else:
+        if not self._is_linked(target.parent) and (target.is_symlink() or not target.is_dir()):
             target.unlink(missing_ok=True)
+
+    def delete_folder(self, folder: str) -> None:
+        """See ``Artifacts``."""
+        target = self._root / folder
+        if not self._is_linked(target):
+            with contextlib.suppress(OSError):  # missing, or not empty
+                target.rmdir()
+
+    def _is_linked(self, folder: Path) -> bool:
+        """Whether the root, or a folder on the way from the root to this folder, is a symbolic link."""
+        return any(part.is_symlink() for part in (folder, *folder.parents) if part.is_relative_to(self._root))
 
 
 class RemoteArtifacts:
@@ -172,11 +184,16 @@ class RemoteArtifacts:
 
     def delete(self, path: str) -> None:
         """See ``Artifacts``."""
-        kind = self._reached(lambda: self._fs.get_file_info(self._full(path))).type
-        if kind is self._fs_module.FileType.Directory:
-            self._reached(lambda: self._fs.delete_dir(self._full(path)))
-        elif kind is self._fs_module.FileType.File:
+        if self._kind(path) is self._fs_module.FileType.File:
             self._reached(lambda: self._fs.delete_file(self._full(path)))
+
+    def delete_folder(self, folder: str) -> None:
+        """See ``Artifacts``."""
+        if self._kind(folder) is self._fs_module.FileType.Directory and not self.names(folder):
+            self._reached(lambda: self._fs.delete_dir(self._full(folder)))
+
+    def _kind(self, path: str) -> Any:
+        return self._reached(lambda: self._fs.get_file_info(self._full(path))).type
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}".rstrip("/")

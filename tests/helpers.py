@@ -35,8 +35,12 @@ def new_ledger(
 
 def resumed_ledger(url: str, name: str = "scripted", **options: Any) -> Ledger:
     bounds = {"trials": options.pop("asked", None), "epochs": options.pop("epochs", None)}
-    opened = opening.resume(ready_database(url), name, budget=lambda b: b.updated(**bounds), **options)
-    return Ledger(opened)
+    database = ready_database(url)
+    try:
+        return Ledger(opening.resume(database, name, budget=lambda b: b.updated(**bounds), **options))
+    except BaseException:
+        database.close()
+        raise
 
 
 def abandon(ledger: Ledger) -> None:

@@ -53,7 +53,14 @@ def rename(
 
 
 @app.command("delete")
-def delete(study: StudyArgument, yes: Yes = False, storage: Storage = DEFAULT_STORAGE) -> None:
+def delete(
+    study: StudyArgument,
+    yes: Yes = False,
+    keep_checkpoints: Annotated[
+        bool, typer.Option("--keep-checkpoints", help="Delete the trials alone, and leave their checkpoints.")
+    ] = False,
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
     """Delete a study with all its trials and checkpoints.
 
     Examples:
@@ -68,8 +75,10 @@ def delete(study: StudyArgument, yes: Yes = False, storage: Storage = DEFAULT_ST
     if not yes:
         if not sys.stdin.isatty():
             raise UserError(f"study {study!r} has {count} trials. To delete them without being asked, add --yes.")
-        typer.confirm(f"Delete study {study!r} with its {count} trials and their checkpoints for good?", abort=True)
-    manage.delete(database, study)
+        files = "but not" if keep_checkpoints else "and"
+        typer.confirm(f"Delete study {study!r} with its {count} trials {files} their checkpoints for good?", abort=True)
+    for stays in manage.delete(Database.create(storage), study, keep_checkpoints=keep_checkpoints):
+        print(f"not removed: {stays}", file=sys.stderr)
     print(f"study {study} is deleted")
 
 

@@ -256,7 +256,7 @@ def _refuse_other_artifacts(database: Database, study: str, given: str | None) -
     stored = queries.artifacts_of(database, study)
     if given is not None and given != stored:
         raise StudyMismatch(
-            f"study {study!r} keeps its checkpoints in {stored or 'the folder beside its database'}, not in {given}. "
+            f"study {study!r} keeps its checkpoints in {stored}, not in {given}. "
             "Join it without --artifacts and QPSEARCH_ARTIFACTS, or with the same."
         )
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from optuna.storages._rdb import models
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Row, Table, insert, select, update
 
-from qpsearch.errors import StorageConflict, StudyBusy, StudyExists
-from qpsearch.study.drivers import lease
+from qpsearch.errors import ArtifactError, StorageConflict, StudyBusy, StudyExists
+from qpsearch.study.drivers import lease, leftovers
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.opening import find_study
@@ -34,7 +34,8 @@ from qpsearch.study.storage.tables import (
     user_attrs,
     values,
 )
-from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, default_root
+from qpsearch.study.trials.checkpoints import checkpoints_of, copied_root
+from qpsearch.study.trials.owner import Owner
 from qpsearch.vocabulary import Ending
 
 TABLES_OF_STUDIES: Final = (
@@ -65,25 +66,43 @@ def rename(database: Database, name: str, new: str) -> None:
     database.write(step)
 
 
-def delete(database: Database, name: str) -> None:
+def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> list[str]:
     """Delete a study with its trials and checkpoints.
+
+    Args:
+        database: Opened for writing.
+        name: The study's name.
+        keep_checkpoints: Delete the trials alone.
+
+    Returns:
+        For each folder of checkpoints that stays, or in which something stays, the reason.
 
     Raises:
         StudyNotFound: There is no such study.
         StudyBusy: A driver works on it.
+        ArtifactError: The checkpoints belong to the database that this one is a copy of.
     """
+    found = database.read(lambda c: _facts(c, find_study(c, name)))
+    if not keep_checkpoints:
+        checkpoints = checkpoints_of(database, found)
+        owner = Owner.read(checkpoints.root)
+        if owner is not None and not Owner.of(database, found.uid, checkpoints.root).is_same(owner, checkpoints.root):
+            raise ArtifactError(
+                f"{checkpoints.root}: these checkpoints belong to {owner.shown}. This database is a copy. "
+                f"Delete its trials alone: qpsearch studies delete {name} --keep-checkpoints."
+            )
 
-    def step(connection: Connection) -> CheckpointFolder:
+    def step(connection: Connection) -> None:
         study = find_study(connection, name)
-        facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
+        facts = _facts(connection, study)
         move_revision(connection, study, facts.uid)  # no driver can join meanwhile
         _refuse_busy(connection, study, name)
         _delete_rows(connection, study)
-        return checkpoints_of(database, facts)
+        if keep_checkpoints:
+            leftovers.take_back(connection, facts.uid)
 
-    checkpoints = database.write(step)
-    checkpoints.drop_all()
-    checkpoints.wait()
+    database.write(step)
+    return leftovers.sweep(database)
 
 
 def copy(source: Database, name: str, target: Database, new: str) -> None:
@@ -98,14 +117,12 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
     taken = f"study {new!r} already exists in {target.shown}. Give the copy another name: --as NAME."
     uid, now = uuid.uuid4().hex, time.time()
     facts, rows = source.read(lambda c: _read(c, find_study(c, name)))
-    root = facts["checkpoint_root"]
-    if root is None and target.file is None:
-        root = default_root(target)
-    own = facts | {"uid": uid, "checkpoint_root": root}
+    own = facts | {"uid": uid, "checkpoint_root": copied_root(target, facts["checkpoint_root"])}
 
     def step(connection: Connection) -> None:
         refuse_name(connection)
         _write(connection, new, own, rows, now)
+        leftovers.take_back(connection, uid)
 
     def refuse_name(connection: Connection) -> None:
         if study_id(connection, new) is not None:
@@ -113,12 +130,13 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
 
     target.read(refuse_name)
     theirs, ours = (checkpoints_of(database, SimpleNamespace(**f)) for database, f in ((source, facts), (target, own)))
+    leftovers.note(target, uid=uid, first_name=own["first_name"], checkpoint_root=own["checkpoint_root"])
     try:
+        ours.claim(Owner.of(target, uid, ours.root), copied="")()
         theirs.copy_to(ours)  # before the rows that name the checkpoints
         target.write(step)
     except BaseException as error:
-        ours.drop_all()
-        ours.wait()
+        leftovers.sweep(target, filled_here=uid)
         if isinstance(error, StorageConflict):
             raise StudyExists(taken) from None
         raise
@@ -142,6 +160,10 @@ def _refuse_busy(connection: Connection, study: int, name: str) -> None:
                 f"study {name!r} is being run by {holder.driver}. Stop that process first. If that host is gone for "
                 f"good: qpsearch resume {name} --take-over."
             )
+
+
+def _facts(connection: Connection, study: int) -> Row[Any]:
+    return connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
 
 
 def _read(connection: Connection, study: int) -> tuple[dict[str, Any], dict[Table, list[dict[str, Any]]]]:

@@ -28,6 +28,7 @@ from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import Spending, budget_of
 from qpsearch.study.drivers.clock import SYSTEM, Clock
 from qpsearch.study.drivers.lease import Driver
+from qpsearch.study.drivers.leftovers import sweep
 from qpsearch.study.drivers.peers import supersede
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.search.grid import Grid
@@ -36,8 +37,9 @@ from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import insert_study, next_number, read_trials, study_id
 from qpsearch.study.storage.tables import attempts, configs, leases, studies, study_facts, trials
-from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, default_root, study_folder
+from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, root_of, stored_root, study_folder
 from qpsearch.study.trials.open_trial import OpenTrial
+from qpsearch.study.trials.owner import Owner
 from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial
 
 VERSIONED = ("qpsearch", "optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")
@@ -113,7 +115,10 @@ def create(
         StudyExists: A study of that name already exists.
     """
     now, uid = clock.now(), uuid.uuid4().hex
-    root = artifacts if artifacts is not None or database.file is not None else default_root(database)
+    root = stored_root(database, artifacts)
+    checkpoints = study_folder(root_of(database, root), space.study, uid)
+    settle = checkpoints.claim(Owner.of(database, uid, checkpoints.root), copied="")
+    sweep(database)
 
     def step(connection: Connection) -> tuple[int, int, Spending]:
         if study_id(connection, space.study) is not None:
@@ -127,6 +132,7 @@ def create(
         study, lease_id, spending = database.write(step)
     except StorageConflict:  # another driver made the study between our look and our commit
         raise StudyExists(exists_message(space.study)) from None
+    settle()
     return Opened(
         database=database,
         name=space.study,
@@ -141,7 +147,7 @@ def create(
         open=(),
         ended=(),
         others=(),
-        checkpoints=study_folder(root or default_root(database), space.study, uid),
+        checkpoints=checkpoints,
         clock=clock,
     )
 
@@ -200,15 +206,19 @@ def resume(
         database: Opened for writing.
         name: The study's name.
         budget: Makes the new budget from the stored one.
-        take_over: End the leases of all other drivers at once; a driver that lives stops at its next step.
+        take_over: End the leases of all other drivers at once; a driver that lives stops at its next step. Of a copied
+            database, also take the checkpoints of the original.
         clock: The time.
         wait: Called with the seconds left while a driver on another host is watched for signs of life.
 
     Raises:
         StudyNotFound: There is no such study.
         StudyBusy: The study's driver lives on another host, and the database is an SQLite file.
+        ArtifactError: The study's checkpoints belong to the database that this one is a copy of.
     """
     here, study = Driver.this(), database.read(lambda c: find_study(c, name))
+    settle = _claimed(database, study, name, take_over=take_over)
+    sweep(database)
     gone = [
         holder
         for holder in database.read(lambda c: lease.standing(c, study))
@@ -248,8 +258,22 @@ def resume(
         )
 
     opened = database.write(step)
+    settle()
     database.read(lambda c: _tidy(c, study, opened.ended, opened.space.search.objective, opened.checkpoints))
     return opened
+
+
+def _claimed(database: Database, study: int, name: str, *, take_over: bool) -> Callable[[], None]:
+    """Check that the study's checkpoints are this database's, and return what says so in their folder."""
+    facts = database.read(lambda c: c.execute(select(study_facts).where(study_facts.c.study_id == study)).one())
+    checkpoints = checkpoints_of(database, facts)
+    copied = (
+        "This database is a copy: continue the study in the original. To continue the copy too, with its own "
+        f"checkpoints: qpsearch studies copy {name} --as NAME, and resume NAME. If the original is gone for good: "
+        f"qpsearch resume {name} --take-over."
+    )
+    own = Owner.of(database, facts.uid, checkpoints.root)
+    return checkpoints.claim(own, copied=copied, take_over=take_over)
 
 
 def set_budget(connection: Connection, study: int, budget: Budget) -> None:

@@ -34,7 +34,7 @@ from qpsearch.study.storage.optuna_tables import (
 )
 from qpsearch.study.storage.tables import attempts
 from qpsearch.study.trials import rows
-from qpsearch.study.trials.checkpoints import default_root
+from qpsearch.study.trials.checkpoints import stored_root
 from qpsearch.study.trials.open_trial import costs_of
 from qpsearch.vocabulary import Ending, FailReason, Scalar
 
@@ -104,7 +104,7 @@ def import_study(database: Database, space: Space, study: Foreign, *, source: st
         raise UserError(f"study {study.name!r} is to {theirs}; the space's objective is to {', '.join(wanted)}.")
     finished = [trial for trial in study.trials if trial.state in ENDINGS]
     found = [(trial, *_fitted(space, trial, renamed)) for trial in finished]
-    root = default_root(database) if database.file is None else None
+    root = stored_root(database, None)
 
     def step(connection: Connection) -> None:
         if study_id(connection, space.study) is not None:

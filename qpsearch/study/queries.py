@@ -40,7 +40,7 @@ from qpsearch.study.storage.tables import (
     trials,
     values,
 )
-from qpsearch.study.trials.checkpoints import checkpoints_of, trial_folder
+from qpsearch.study.trials.checkpoints import checkpoints_of, root_of, trial_folder
 from qpsearch.vocabulary import Direction, Ending, ScoreKind
 
 FINITE: Final = TrialValueModel.TrialValueType.FINITE
@@ -121,10 +121,9 @@ def _checkpoints(
     return tuple(f"{folder}/{file}" for file in newest.values())
 
 
-def artifacts_of(database: Database, name: str) -> str | None:
-    """Return the root of a study's checkpoints, a folder or URI; None for the folder beside an SQLite file."""
-    root: str | None = database.read(lambda c: _facts(c, find_study(c, name)).checkpoint_root)
-    return root
+def artifacts_of(database: Database, name: str) -> str:
+    """Return the root of a study's checkpoints, a folder or URI."""
+    return root_of(database, database.read(lambda c: _facts(c, find_study(c, name)).checkpoint_root))
 
 
 def running_records(database: Database, name: str) -> list[TrialRecord]:

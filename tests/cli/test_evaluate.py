@@ -68,7 +68,9 @@ def test_a_trial_that_was_imported_is_not_evaluated(study: Path, tmp_path: Path)
     words = ("import", "small.yaml", "--from", source, "--name", "small", "--study", "back")
     assert qpsearch(copy, *words).returncode == 0
     done = qpsearch(copy, "evaluate", "back")
-    assert (done.returncode, "does not have a complete trial that was trained here" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "does not have a complete trial that was trained here" in done.stderr) == (2, True), (
+        done.stderr
+    )
 
 
 def test_what_cannot_be_evaluated_is_answered(study: Path, tmp_path: Path) -> None:

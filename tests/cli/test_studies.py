@@ -218,7 +218,7 @@ def test_an_unknown_sink_is_said_before_a_budget_is_changed(folder: Path) -> Non
 def test_joining_with_other_artifacts_is_refused(folder: Path) -> None:
     refused = qpsearch(folder, "run", "s.yaml", "--join", "--artifacts", "elsewhere")
     assert refused.returncode == 2
-    assert "study 'scripted' keeps its checkpoints in the folder beside its database, not in " in refused.stderr
+    assert f"study 'scripted' keeps its checkpoints in {folder}/studies/checkpoints, not in " in refused.stderr
     assert not (folder / "elsewhere").exists()
 
 

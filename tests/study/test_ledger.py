@@ -252,7 +252,7 @@ def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, space
         ledger.checkpoints.wait()
         folder = Path(ledger.checkpoints.of(trial))
         folder.mkdir(exist_ok=True)
-        for name in ("r0-a1-e003.pt", "r0-a1-e004.pt", "hang-a1.txt"):
+        for name in ("r0-a1-e003.pt", "r0-a1-e004.pt", "r0-a1-e005.pt.partial"):
             (folder / name).write_text("x")
     abandon(ledger)
     with resumed_ledger(url) as second:

@@ -47,6 +47,21 @@ class Driver:
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
+    def is_gone(self, here: "Driver") -> bool | None:
+        """Return whether the process is gone: True or False on this host, None where only waiting can tell."""
+        if self.host != here.host:
+            return None
+        if self.boot != here.boot:
+            (machine, boot, *_), (own_machine, own_boot, *_) = self.boot.split(), here.boot.split()
+            # An earlier boot of this machine: gone. Another namespace of this boot, or another machine of the same
+            # name: this process cannot see the self.
+            return True if machine == own_machine != UNKNOWN and boot != own_boot else None
+        try:
+            dead = psutil.Process(self.pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+            return dead or _started(self.pid) != self.process_started
+        except psutil.NoSuchProcess:
+            return None if _is_hidden(self.pid) else True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
@@ -57,20 +72,8 @@ class Lease:
     beat: int
 
     def expired_on(self, here: Driver) -> bool | None:
-        """Return whether the holder is gone: True or False on this host, None where only waiting can tell."""
-        holder = self.driver
-        if holder.host != here.host:
-            return None
-        if holder.boot != here.boot:
-            (machine, boot, *_), (own_machine, own_boot, *_) = holder.boot.split(), here.boot.split()
-            # An earlier boot of this machine: gone. Another namespace of this boot, or another machine of the same
-            # name: this process cannot see the holder.
-            return True if machine == own_machine != UNKNOWN and boot != own_boot else None
-        try:
-            dead = psutil.Process(holder.pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-            return dead or _started(holder.pid) != holder.process_started
-        except psutil.NoSuchProcess:
-            return None if _is_hidden(holder.pid) else True
+        """Return whether the holder is gone; see ``Driver.is_gone``."""
+        return self.driver.is_gone(here)
 
 
 def _is_hidden(pid: int) -> bool:

@@ -62,8 +62,9 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = _parse(url)
-        self.shown = self._url.set(query={}).render_as_string(hide_password=True)  # a query may hold secrets too
+        given = _parse(url)
+        self._url = _resolved(given)
+        self.shown: str = given.set(query={}).render_as_string(hide_password=True)  # a query may hold secrets too
         self._engine = _engine(self._url)
         is_server = self.file is None
         self._writing = self._engine.execution_options(qpsearch_writing=True)
@@ -99,8 +100,19 @@ class Database:
 
     @property
     def file(self) -> Path | None:
-        """The database's file if it is an SQLite database, else None."""
+        """The database's file if it is an SQLite database, else None; symbolic links are followed."""
         return Path(self._url.database) if self._url.get_backend_name() == "sqlite" and self._url.database else None
+
+    @property
+    def identity(self) -> str:
+        """What tells this database from a copy of it: the file's path, or the server's number and the database's."""
+        if self.file is not None:
+            return str(self.file)
+        if self._url.get_backend_name() != "postgresql":
+            return self.shown
+        query = "SELECT system_identifier, oid FROM pg_control_system(), pg_database WHERE datname = current_database()"
+        server, database = self.read(lambda connection: connection.execute(text(query)).one())
+        return f"postgresql:{server}/{database}"
 
     def write(self, step: Callable[[Connection], T]) -> T:
         """Run a step in one transaction: either the whole step is stored, or nothing.
@@ -257,6 +269,13 @@ def _parse(url: str) -> Any:
         raise StorageError(
             f"{shown}: is not a database URL. Expected a file such as studies/qpsearch.db, or postgresql+psycopg://user@host/name."
         ) from None
+
+
+def _resolved(url: URL) -> URL:
+    """Return the URL of an SQLite file itself, not of a link to it: its log and checkpoints lie beside the file."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return url
+    return url.set(database=str(Path(url.database).resolve()))
 
 
 def _is_path(given: str) -> bool:

@@ -52,7 +52,7 @@ study_facts: Final = Table(
     Column("sampler", String(40), nullable=False),
     Column("pruner", String(40), nullable=False),
     Column("resources_json", Text, nullable=False, comment="what a trial gets, flags of the command line included"),
-    Column("checkpoint_root", Text, comment="folder or URI of checkpoints; null for the one beside an SQLite file"),
+    Column("checkpoint_root", Text, comment="folder or URI of checkpoints; relative, or null: beside an SQLite file"),
     Column("environment_json", Text, nullable=False, comment="versions and machine where the study was made"),
     Column("created", Float, nullable=False),
 )
@@ -128,6 +128,18 @@ epochs: Final = Table(
     Column("peak_memory_bytes", BigInteger, nullable=False),
     Column("checkpoint", Text, nullable=False, comment="file written after this epoch; a resumed run loads the newest"),
     Column("reported", Float, nullable=False),
+)
+
+leftovers: Final = Table(
+    "qpsearch_leftovers",
+    OURS,
+    Column("uid", String(32), primary_key=True, comment="of a study that is deleted, or not yet copied"),
+    Column("first_name", String(512), nullable=False),
+    Column("checkpoint_root", Text),
+    Column("host", String(255), comment="where a process fills the folder; null for a deleted study"),
+    Column("boot", String(255)),
+    Column("pid", Integer),
+    Column("process_started", Float),
 )
 
 infeasible: Final = Table(

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.artifacts import Artifacts, join, open_artifacts
 from qpsearch.errors import ArtifactError
+from qpsearch.study.trials.owner import MARKER, Owner, claim
 
 if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.storage.database import Database
 
 NAME: Final = re.compile(r"r(?P<replicate>\d+)-a(?P<attempt>\d+)-e(?P<epoch>\d+)(-[0-9a-f]+)?\.pt(\.partial)?")
 FOLDER: Final = re.compile(r"trial-(\d+)")
+UID: Final = re.compile(r"[0-9a-f]{32}")
 KEEP: Final = 2
 
 
@@ -62,11 +64,36 @@ class CheckpointFolder:
 
     def drop(self, trial: int) -> None:
         """Remove all checkpoints of a trial."""
-        self._later(lambda: self._files.delete(_folder(trial)))
+        self._later(lambda: self._clear(trial))
 
-    def drop_all(self) -> None:
-        """Remove all checkpoints of the study."""
-        self._later(lambda: self._files.delete(""))
+    def claim(self, own: Owner, *, copied: str, take_over: bool = False) -> Callable[[], None]:
+        """Check that this folder may be written to; see ``owner.claim``."""
+        return claim(
+            self.root, own, is_ours=lambda name: bool(FOLDER.fullmatch(name)), copied=copied, take_over=take_over
+        )
+
+    def remove(self, own: Owner) -> str | None:
+        """Remove the study's checkpoints, if they are its own: file by file, and nothing else.
+
+        Returns:
+            Why the folder, or something in it, stays; None if nothing stays.
+
+        Raises:
+            ArtifactError: The store cannot be reached.
+        """
+        found = Owner.read(self.root)
+        if found is None:
+            return f"{self.root}: does not say whose it is" if self._files.names() else None
+        if not own.is_same(found, self.root):
+            return f"{self.root}: belongs to {found.shown}"
+        for trial in self.trials():
+            self._clear(trial)
+        left = [name for name in self._files.names() if name != MARKER]
+        if left:
+            return f"{self.root}: holds {left[0]!r}, which is not qpsearch's"
+        self._files.delete(MARKER)
+        self._files.delete_folder("")
+        return None
 
     def copy_to(self, other: "CheckpointFolder") -> None:
         """Copy every checkpoint into another folder or store."""
@@ -80,10 +107,15 @@ class CheckpointFolder:
         """Wait until all requested removals are done."""
         self._thread.submit(lambda: None).result()
 
+    def _clear(self, trial: int) -> None:
+        self._remove(trial, lambda name: True)
+        self._files.delete_folder(_folder(trial))
+
     def _remove(self, trial: int, goes: Callable[[str], bool]) -> None:
+        """Remove checkpoints; files that qpsearch did not write stay."""
         folder = _folder(trial)
         for name in self._files.names(folder):
-            if goes(name):
+            if NAME.fullmatch(name) and goes(name):
                 self._files.delete(f"{folder}/{name}")
 
     def _later(self, action: Callable[[], None]) -> None:
@@ -95,18 +127,43 @@ class CheckpointFolder:
 
 
 def study_folder(root: str, name: str, uid: str) -> CheckpointFolder:
-    """Return the checkpoints of a study below a root; the folder is named by first name and beginning of the uid."""
-    return CheckpointFolder(join(root, f"{name}-{uid[:8]}"))
+    """Return the checkpoints of a study below a root; the folder is named by first name and beginning of the uid.
+
+    Raises:
+        ArtifactError: The names do not make the name of one folder, as those that qpsearch wrote do.
+    """
+    folder = f"{name}-{uid[:8]}"
+    if "/" in folder or "\0" in folder or not UID.fullmatch(uid):
+        raise ArtifactError(f"study {name!r}, uid {uid!r}: cannot name a folder of checkpoints. Its row is damaged.")
+    return CheckpointFolder(join(root, folder))
 
 
 def checkpoints_of(database: "Database", facts: Any) -> CheckpointFolder:
     """Return the checkpoint folder of a stored study; raises ArtifactError."""
-    return study_folder(facts.checkpoint_root or default_root(database), facts.first_name, facts.uid)
+    return study_folder(root_of(database, facts.checkpoint_root), facts.first_name, facts.uid)
 
 
-def default_root(database: "Database") -> str:
-    """Return the root of checkpoints: beside an SQLite file, so that both can be moved; else in ./studies."""
-    return str(((database.file.parent if database.file is not None else Path("studies")) / "checkpoints").absolute())
+def root_of(database: "Database", stored: str | None) -> str:
+    """Return the folder or URI of checkpoints that a study's row names; one without a row's word is ``checkpoints``."""
+    if stored is not None and ("://" in stored or Path(stored).is_absolute()):
+        return stored
+    near = database.file.parent if database.file is not None else Path("studies").absolute()
+    return str(near / (stored or "checkpoints"))
+
+
+def stored_root(database: "Database", given: str | None) -> str | None:
+    """Return what a study's row says about a root; below an SQLite file's folder it is relative: both can be moved."""
+    if database.file is None:
+        return given or root_of(database, None)
+    if given is None or "://" in given or not Path(given).resolve().is_relative_to(database.file.parent):
+        return given
+    return str(Path(given).resolve().relative_to(database.file.parent))
+
+
+def copied_root(target: "Database", stored: str | None) -> str | None:
+    """Return what the row of a study's copy in another database says about its root."""
+    is_near = stored is None or not ("://" in stored or Path(stored).is_absolute())
+    return stored_root(target, None) if target.file is None and is_near else stored
 
 
 def trial_folder(root: str, trial: int) -> str:
