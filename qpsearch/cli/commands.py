@@ -12,7 +12,7 @@ from qpsearch.errors import UserError
 
 # Every command of every group: suggestions for a mistyped command name them without loading them.
 INNER: Final = {
-    "studies": ("rename", "delete", "copy"),
+    "studies": ("rename", "delete", "backup", "copy"),
     "space": ("check", "plan", "sample", "diff", "schema", "list", "copy"),
     "model": ("list", "show", "rules", "audit"),
 }

@@ -1,6 +1,7 @@
 """``qpsearch studies ...``, ``export`` and ``import``: whole studies."""
 
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -80,6 +81,28 @@ def delete(
     for stays in manage.delete(Database.create(storage), study, keep_checkpoints=keep_checkpoints):
         print(f"not removed: {stays}", file=sys.stderr)
     print(f"study {study} is deleted")
+
+
+@app.command("backup")
+def backup(
+    to: Annotated[
+        Path | None, typer.Option(help="The new file; default beside the database, with the time.", metavar="FILE")
+    ] = None,
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Write a consistent copy of an SQLite database, also while studies run. Checkpoints are not copied.
+
+    Examples:
+        qpsearch studies backup
+        qpsearch studies backup --to /backups/monday.db
+    """
+    from qpsearch.study.storage.database import Database
+
+    database = Database.open(storage)
+    beside = database.file or Path("studies/backup.db")
+    target = to or beside.with_name(f"{beside.stem}-{time.strftime('%Y%m%d-%H%M%S')}{beside.suffix}")
+    database.backup(target)
+    print(f"backup: {target}")
 
 
 @app.command("copy")

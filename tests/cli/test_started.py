@@ -31,6 +31,7 @@ CALLS = {
     "dashboard --port PORT": "is in use at 127.0.0.1",
     "studies": "scripted",
     "studies rename scripted other": "study scripted is now other",
+    "studies backup --to b.db": "backup: b.db",
     "studies delete scripted --yes": "study scripted is deleted",
     "studies copy scripted --as twin": "is copied to",
     "space check s.yaml": "s.yaml: fine.",

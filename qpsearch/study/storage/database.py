@@ -26,6 +26,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import NullPool
 
 from qpsearch.errors import StorageAway, StorageConflict, StorageEmpty, StorageError, StorageOutdated
+from qpsearch.study.storage.sqlite_file import SqliteFile
 from qpsearch.study.storage.tables import VERSION_TABLE
 
 BUSY_S: Final = 60
@@ -51,6 +52,10 @@ HINTS: Final = {
     "Connection refused": "Is the server running, and are host and port right?",
 }
 
+# Classes of SQLSTATE that pass: connections, serialization, resources, a lock or a stop, a disk; and single codes: a
+# server that is read-only while another takes over, and a transaction that it ended.
+PASSING: Final = ("08", "40", "53", "55", "57", "58", "25006", "25P03")
+
 T = TypeVar("T")
 
 
@@ -66,6 +71,7 @@ class Database:
         self._url = _resolved(given)
         self.shown: str = given.set(query={}).render_as_string(hide_password=True)  # a query may hold secrets too
         self._engine = _engine(self._url)
+        self._in_use: SqliteFile | None = None  # once it was opened
         is_server = self.file is None
         self._writing = self._engine.execution_options(qpsearch_writing=True)
         self._reading = self._engine.execution_options(qpsearch_writing=False, **(SNAPSHOT if is_server else {}))
@@ -148,9 +154,25 @@ class Database:
         """Close all connections."""
         self._engine.dispose()
 
+    def backup(self, target: Path) -> None:
+        """Write a consistent copy of an SQLite database to a new file, also while drivers use it.
+
+        Raises:
+            StorageError: The file cannot be written, or the database is on a server, which has its own tools.
+        """
+        if self._in_use is None:
+            raise StorageError(f"{self.shown}: is on a server. Back it up with the server's own tool, such as pg_dump.")
+        self._in_use.check()
+        self._in_use.backup(target)
+
     def _run(self, step: Callable[[Connection], T], *, writing: bool) -> T:
+        if self._in_use is not None:
+            self._in_use.check()
         with (self._writing if writing else self._reading).begin() as connection:
-            return step(connection)
+            result = step(connection)
+        if writing and self._in_use is not None:
+            self._in_use.tidy()
+        return result
 
     def _ready(self, check: Callable[[], None]) -> "Database":
         """Return this database once a check has passed; close all connections if the check fails."""
@@ -159,6 +181,8 @@ class Database:
         except BaseException:
             self.close()
             raise
+        if self.file is not None:
+            self._in_use = SqliteFile(self.file, self._engine)
         return self
 
     def _guard(self, action: Callable[[], T]) -> T:
@@ -171,7 +195,8 @@ class Database:
             kind = StorageAway if may_return else StorageError
             raise kind(f"{self.shown}: {_cause(error)}{_hint(error)}") from None
         except SQLAlchemyError as error:
-            raise StorageError(f"{self.shown}: {_cause(error)}{_hint(error)}") from None
+            kind = StorageAway if _may_return(error) else StorageError
+            raise kind(f"{self.shown}: {_cause(error)}{_hint(error)}") from None
         except optuna.exceptions.StorageInternalError as error:
             raise StorageError(f"{self.shown}: {_cause(error.__cause__ or error)}") from None
 
@@ -350,6 +375,12 @@ def _check_writable(path: Path) -> None:
 def _is_still(path: Path) -> bool:
     """Whether a database's folder cannot be written and another process is not writing the database either."""
     return path.exists() and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+
+
+def _may_return(error: BaseException) -> bool:
+    """Whether a server's error says that it is busy, stopping or read-only for now, as while another one takes over."""
+    state = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    return state.startswith(PASSING)
 
 
 def _cause(error: BaseException) -> str:

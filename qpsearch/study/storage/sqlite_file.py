@@ -1,0 +1,126 @@
+"""The file of an SQLite database while a process uses it: is it still there, and how is it copied.
+
+An open connection goes on writing to a file that was removed, moved or replaced, without an error. Each transaction
+therefore begins with a look at the path.
+"""
+
+import contextlib
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine
+
+from qpsearch.errors import StorageError
+
+CHECKPOINT_S: Final = 2.0  # how often rows move from the log into the file, so that a copy of the file alone has them
+DESCRIPTORS: Final = Path("/proc/self/fd")
+
+
+class SqliteFile:
+    """An SQLite file in use.
+
+    Args:
+        path: The file, which exists.
+        engine: Connects to it.
+    """
+
+    def __init__(self, path: Path, engine: Engine) -> None:
+        self._path, self._engine = path, engine
+        self._identity = _identity(path)
+        self._moved_rows = time.monotonic()
+
+    def check(self) -> None:
+        """Raise StorageError if the path does not lead to the file any more; say where its rows are."""
+        if _identity(self._path) == self._identity:
+            return
+        now = "another file is in its place" if self._path.exists() else "the file is gone"
+        where = self._found()
+        if where is not None:
+            raise StorageError(
+                f"{self._path}: {now}. The study's database was moved to {where}, with every trial up to here. Move it "
+                "back, with the files beside it, or continue there: qpsearch resume STUDY --storage DATABASE."
+            )
+        saved = self._saved()
+        rows = "Its rows could not be saved." if saved is None else f"Every trial up to here is saved in {saved}."
+        raise StorageError(
+            f"{self._path}: {now}; the study's database was deleted or replaced while it was in use. {rows} Move the "
+            f"right file there, without {self._path.name}-wal and -shm of the old one. Then: qpsearch resume STUDY."
+        )
+
+    def tidy(self) -> None:
+        """Now and then move rows from the write-ahead log into the file; wait for nobody."""
+        if time.monotonic() - self._moved_rows < CHECKPOINT_S:
+            return
+        self._moved_rows = time.monotonic()
+        with contextlib.suppress(sqlite3.Error):  # a full disk, say: the next write will tell
+            raw = self._engine.raw_connection()
+            try:
+                raw.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+            finally:
+                raw.close()
+
+    def backup(self, target: Path) -> None:
+        """Write a consistent copy of the database to a new file, whoever else reads or writes.
+
+        Raises:
+            StorageError: The file exists, or cannot be written.
+        """
+        partial = target.with_name(f"{target.name}.partial")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                raise StorageError(f"{target}: exists already. Name another file: --to FILE.")
+            partial.unlink(missing_ok=True)
+            self._write_to(partial)
+            os.link(partial, target)  # fails where another backup was quicker
+            partial.unlink()
+        except (OSError, sqlite3.Error) as error:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise StorageError(f"{target}: cannot be written ({error}).") from None
+
+    def _write_to(self, target: Path) -> None:
+        copy = sqlite3.connect(target)
+        raw = self._engine.raw_connection()
+        try:
+            source = raw.driver_connection
+            assert isinstance(source, sqlite3.Connection)
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+        finally:
+            raw.close()
+            copy.close()
+
+    def _found(self) -> Path | None:
+        """Return where the open file is now; None if it was deleted, or the system does not tell."""
+        with contextlib.suppress(OSError):
+            for descriptor in DESCRIPTORS.iterdir():
+                with contextlib.suppress(OSError):
+                    status = descriptor.stat()
+                    if (status.st_dev, status.st_ino) == self._identity and status.st_nlink:
+                        return descriptor.readlink()
+        return None
+
+    def _saved(self) -> Path | None:
+        """Save the rows of a deleted file through a connection that still has it open; return the new file."""
+        if not self._engine.pool.checkedin():  # type: ignore[attr-defined]  # a pool with a queue has it
+            return None  # a new connection would make a new file
+        folder = next(parent for parent in self._path.parents if parent.is_dir())
+        target = folder / f"{self._path.stem}-saved-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.db"
+        try:
+            self._write_to(target)
+        except (OSError, sqlite3.Error):
+            return None
+        return target
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file; None if it does not exist."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
