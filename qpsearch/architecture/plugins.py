@@ -69,7 +69,7 @@ def blamed(block: str) -> Iterator[None]:
         yield
     except QpsearchError:
         raise
-    except Exception as error:  # custom code may raise anything
+    except (Exception, SystemExit) as error:  # custom code may raise anything, and call sys.exit
         raise UserError(f"block {block!r}: {_place(error)}{_said(error)}.") from error
 
 
@@ -102,7 +102,7 @@ def load_installed() -> None:
     for point in entry_points(group=GROUP):
         try:
             block = point.load()
-        except Exception as error:  # a package may raise anything
+        except (Exception, SystemExit) as error:  # a package may raise anything
             raise UserError(
                 f"block {point.name!r} of an installed package cannot be loaded: {_said(error)}."
             ) from error
@@ -152,7 +152,7 @@ def _imported(word: str) -> Any:
             )
             raise UserError(text) from None
         raise UserError(f"{word}: cannot be imported: {_said(error)}.") from error
-    except Exception as error:  # the user's module may raise anything
+    except (Exception, SystemExit) as error:  # the user's module may raise anything
         raise UserError(f"{word}: cannot be imported: {_said(error)}.") from error
     found = Path(getattr(module, "__file__", None) or "")
     if word.endswith(".py") and found.resolve() != Path(word).resolve():

@@ -69,8 +69,10 @@ def _measured(space: Space, configs: Sequence[TrialConfig]) -> tuple[list[float]
     asked = "".join(f"{config.to_json()}\n" for config in configs)
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    if done.returncode != 0 or any(answer["seconds"] is None for answer in answers):
-        why = done.stderr.strip().splitlines()[-1:] or ["memory does not suffice"]
+    if len(answers) < len(configs) or any(answer["seconds"] is None for answer in answers):
+        is_short = any(answer["seconds"] is None for answer in answers)
+        ended = "memory does not suffice" if is_short else f"the process that times them ended with {done.returncode}"
+        why = done.stderr.strip().splitlines()[-1:] or [ended]
         print(f"the networks cannot be timed: {why[0]}", file=sys.stderr)
         return [], ""
     return [answer["seconds"] for answer in answers], str(answers[0]["device"])

@@ -1,9 +1,10 @@
-"""Ctrl-C once: running trials finish their epoch. Twice: stop now."""
+"""Signals. In a driver, Ctrl-C once: running trials finish their epoch. Twice: stop now. A worker notes them."""
 
 import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
@@ -68,3 +69,26 @@ class Interrupt:
         self.request()
         if self._signals > 2:
             raise KeyboardInterrupt
+
+
+class Signalled:
+    """Whether a signal asked this process to stop; the signals' own handlers do what they did before.
+
+    An interrupt that no signal caused is raised by the code that runs, such as a ``sys.exit`` of a trainer.
+    """
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def watch(self) -> None:
+        """Begin to notice signals; calling this again has no effect, unless a library has taken the signals since."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in SIGNALS:
+            handler = signal.getsignal(number)
+            if callable(handler) and getattr(handler, "func", None) != self._note:
+                signal.signal(number, partial(self._note, handler))
+
+    def _note(self, handler: Callable[[int, FrameType | None], object], number: int, frame: FrameType | None) -> None:
+        self.is_set = True
+        handler(number, frame)

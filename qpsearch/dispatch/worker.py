@@ -17,12 +17,15 @@ from typing import Self, TextIO
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import content_hash
+from qpsearch.dispatch.interrupt import Signalled
 from qpsearch.errors import ArtifactError, DataError, OutOfMemory, TrainingDiverged
 from qpsearch.protocol import Assignment, EpochReport, Failed, Halted, Message, Place, Progress, Run, RunSettings
 from qpsearch.study.trials.checkpoints import trial_folder
 from qpsearch.vocabulary import FailReason
 
 Trainer = Callable[[TrialConfig, RunSettings], Iterator[EpochReport]]
+
+_signalled = Signalled()  # of this process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,23 +72,36 @@ def messages(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Ge
     Raises:
         WorkerMustRestart: In place of a last message, where the process must be replaced.
     """
+    _signalled.watch()
+    with Watchdog(hang_file(setup.checkpoints, assignment), setup.report_timeout_s) as watchdog:
+        stream = _train(assignment, setup, device_name)
+        while (message := _next(stream, setup)) is not None:
+            watchdog.stop()
+            if not isinstance(message, Progress):
+                break
+            yield message
+            watchdog.start()
+    if message is not None:
+        yield message
+
+
+def _next(stream: Iterator[Message], setup: WorkerSetup) -> Message | None:
+    """Return a trial's next message; None at its end. Whatever a trainer raises ends its trial, not the sweep."""
     try:
-        with Watchdog(hang_file(setup.checkpoints, assignment), setup.report_timeout_s) as watchdog:
-            for message in _train(assignment, setup, device_name):
-                watchdog.stop()
-                yield message
-                watchdog.start()
+        return next(stream, None)
     except TrainingDiverged as error:
-        yield Failed(reason=FailReason.DIVERGED, detail=str(error))
+        return Failed(reason=FailReason.DIVERGED, detail=str(error))
     except OutOfMemory as error:
         raise WorkerMustRestart(Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(error))) from None
     except (ArtifactError, DataError) as error:
-        yield Halted(detail=str(error))
-    except Exception:  # whatever a trainer raises ends its trial, not the sweep
+        return Halted(detail=str(error))
+    except BaseException as error:  # also a trainer's own SystemExit, KeyboardInterrupt or GeneratorExit
+        if _signalled.is_set and not isinstance(error, Exception):
+            raise  # somebody stops this process
         failed = Failed(reason=FailReason.ERROR, detail=traceback.format_exc())
         if setup.device == "cuda":
             raise WorkerMustRestart(failed) from None  # after many CUDA errors all later calls fail
-        yield failed
+        return failed
 
 
 def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Iterator[Message]:

@@ -100,6 +100,7 @@ def test_a_study_of_a_block_that_is_gone_is_listed_and_can_be_deleted(folder: Pa
         ("return self.layer(x)[:, 1:]", "block 'own' maps images ("),
         ("return self.layer(x).detach()", "block 'own' does not pass a gradient to its input"),
         ("return self.layer(x) + 0 * stage.rules['n']", "NameError: name 'stage' is not defined"),
+        ("raise SystemExit('enough')", "own.py:9: SystemExit: enough"),
     ],
 )
 def test_a_block_that_fails_is_answered_with_the_place_in_its_own_code(tmp_path: Path, broken: str, said: str) -> None:
@@ -108,7 +109,7 @@ def test_a_block_that_fails_is_answered_with_the_place_in_its_own_code(tmp_path:
     assert done.returncode == 2, done.stdout
     assert said in done.stderr
     assert "Traceback" not in done.stderr
-    assert ("own.py:9: " in done.stderr) == ("Error: " in said)
+    assert ("own.py:9: " in done.stderr) == ("Error: " in said or "Exit: " in said)
 
 
 def test_a_block_that_fails_is_answered_before_anything_is_spent(tmp_path: Path) -> None:
@@ -163,6 +164,7 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
     [
         ("import no_such_thing", "own: cannot be imported: ModuleNotFoundError"),
         ("1 / 0", "own: cannot be imported: ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit('done')", "own: cannot be imported: SystemExit: done"),  # a script without its guard
         ("x = 1", "own: does not define a block. Expected NAME = custom_block(...)"),
         ("from qpsearch.models import custom_block\nx = custom_block('quotient', print)", "cannot be named 'quotient'"),
         (

@@ -1,5 +1,7 @@
 """What every dispatcher promises, with a trainer that improves, stalls, diverges, raises, dies, hangs."""
 
+import contextlib
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -187,6 +189,52 @@ def unprintable(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
 def test_what_no_database_takes_fails_its_trial_alone(kind: str, url: str, trainer: Trainer, reason: str) -> None:
     found = run_study(kind, url, space_text(Behaviour.IMPROVES, trials=2), trainer=trainer)
     assert [(record.state, record.reason) for record in found] == [("FAIL", reason)] * 2
+
+
+class OwnError(BaseException):
+    """What a user derives from BaseException."""
+
+
+QUITS = (
+    KeyboardInterrupt("stopped by hand"),
+    SystemExit("not enough images"),
+    OwnError("own words"),
+    GeneratorExit("closed"),
+)
+
+
+def quits(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    yield EpochReport(epoch=1, train_loss=1, val_loss=1, val_accuracy=0.5)
+    raise QUITS[int(str(run.checkpoint_folder).rpartition("-")[2])]
+
+
+def test_a_trainer_that_quits_is_an_error_with_its_text_once(kind: str, url: str) -> None:
+    """Only a signal interrupts a worker: whatever a trainer raises is the trainer's own."""
+    found = run_study(kind, url, space_text(Behaviour.IMPROVES, trials=len(QUITS)), trainer=quits)
+    for record, raised in zip(found, QUITS, strict=True):
+        assert (record.state, record.reason, record.attempts, record.epochs) == ("FAIL", "error", 1, 1), record
+        assert f"{type(raised).__name__}: {raised}" in str(record.detail)
+
+
+def signalled(config: TrialConfig, run: RunSettings, folder: Path) -> Iterator[EpochReport]:
+    """Gets a SIGTERM in its first attempt, as from an administrator."""
+    yield EpochReport(epoch=1, train_loss=1, val_loss=1, val_accuracy=0.5)
+    with contextlib.suppress(FileExistsError):
+        (folder / f"{config.recipe.optimizer.lr}").mkdir()
+        signal.raise_signal(signal.SIGTERM)
+    for epoch in range(2, config.recipe.epochs + 1):
+        yield EpochReport(epoch=epoch, train_loss=1, val_loss=1, val_accuracy=0.5)
+
+
+@pytest.mark.ray
+def test_a_signal_to_a_worker_still_interrupts_it(local_ray: str, sqlite_url: str, tmp_path: Path) -> None:
+    """Ray answers SIGTERM with a SystemExit: the worker is lost, and its trial goes on in another."""
+    found = run_study(
+        "tune", sqlite_url, space_text(Behaviour.IMPROVES, trials=1), trainer=partial(signalled, folder=tmp_path)
+    )
+    assert [(record.state, record.attempts) for record in found] == [("COMPLETE", 2)]
+    endings = [row[0] for row in rows(sqlite_url, "SELECT ending FROM qpsearch_attempts ORDER BY number")]
+    assert endings == ["lost", "finished"]
 
 
 def test_an_interrupt_waits_no_longer_than_its_grace(kind: str, url: str) -> None:
