@@ -4,6 +4,10 @@ TEST_LEASE_S shortens leases; TEST_CLOCK names a file that holds the seconds by 
 TEST_TRAINER names another module with the scripted trainer.
 """
 
+import sys
+
+sys.path.append(sys.path.pop(0))  # as ``python -m qpsearch`` does
+
 import os
 import time
 from importlib import import_module

@@ -86,7 +86,8 @@ ALLOWED = dict(ROOMS)
 WITH_ANALYSIS = {"qpsearch.cli.plan"}  # imported when a plan is asked for
 WITH_DATABASE = {"qpsearch.runner.driving"}  # imported when a study is run
 WITH_RAY = {"qpsearch.dispatch.tune", "qpsearch.dispatch.cluster", "qpsearch.dispatch.packing"}
-NOT_IMPORTED = {"qpsearch.study.storage.migrations.env"}  # Alembic runs it
+NOT_IMPORTED = {"qpsearch.study.storage.migrations.env", "qpsearch.__main__"}  # they are run
+FACES = ("__init__", "__main__")  # of the whole package: where its names are, and its command line
 
 
 def modules() -> list[str]:
@@ -139,7 +140,7 @@ def imports_of(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_down_only(path: Path) -> None:
     parts = path.relative_to(ROOT).with_suffix("").parts
-    if parts[0] == "__init__":
+    if parts[0] in FACES:
         return
     for name in imports_of(path):
         if name.split(".")[1] in ORDER:  # else a name that the package itself defines: its version
@@ -177,7 +178,7 @@ def arrows(place: Path) -> set[tuple[str, str]]:
 @pytest.mark.parametrize(("place", "rooms", "most"), PLAN, ids=lambda part: part if isinstance(part, str) else "")
 def test_the_house_keeps_to_its_plan(place: str, rooms: int, most: int) -> None:
     """More rooms or arrows than these are a change of the plan: draw it before it is built, and write it here."""
-    found = {arrow for arrow in arrows(ROOT / place) if arrow[0] != "__init__"}  # the face says where names are
+    found = {arrow for arrow in arrows(ROOT / place) if arrow[0] not in FACES}
     assert len({room for arrow in found for room in arrow}) <= rooms
     assert len(found) <= most, sorted(found)
 

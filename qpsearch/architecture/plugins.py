@@ -6,11 +6,13 @@ From then on, space files can use its name like that of a built-in block, and se
 """
 
 import importlib
+import importlib.util
 import os
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import PathFinder
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +24,7 @@ from qpsearch.space.schema.fields import REQUIRED, LeafField
 from qpsearch.space.schema.network import STAGE, add_block
 
 VARIABLE: Final = "QPSEARCH_IMPORT"
+FOLDERS: Final = "QPSEARCH_IMPORT_FOLDERS"  # where modules shipped to Ray's workers came from, for what they import
 GROUP: Final = "qpsearch.blocks"
 
 
@@ -129,8 +132,16 @@ def runtime_env() -> dict[str, Any]:
     words = imports()
     names = [_name(word) for word in words]
     files = [Path(sys.modules[name.partition(".")[0]].__file__ or "") for name in names]
-    sources = [str(path.parent if path.name == "__init__.py" else path) for path in files]
-    return {"py_modules": sources, "env_vars": {VARIABLE: ",".join(names)}} if words else {}
+    sources = [path.parent if path.name == "__init__.py" else path for path in files]
+    variables = {VARIABLE: ",".join(names), FOLDERS: os.pathsep.join(str(source.parent) for source in sources)}
+    return {"py_modules": list(map(str, sources)), "env_vars": variables} if words else {}
+
+
+def safe_path() -> list[str]:
+    """Return ``sys.path`` with the current folder last: a file there must not stand in for an installed module."""
+    here = Path.cwd()
+    own = [entry for entry in sys.path if Path(entry or ".").absolute() == here]
+    return [entry for entry in sys.path if entry not in own] + own
 
 
 def _imported(word: str) -> Any:
@@ -138,12 +149,15 @@ def _imported(word: str) -> Any:
         raise UserError(f"{word}: is not a module name. Expected a file such as ./blocks.py, or a name such as blocks.")
     if word.endswith(".py") and not _name(word).isidentifier():
         raise UserError(f"{word}: cannot be imported. Expected a file named by letters, digits and '_'. Rename it.")
+    shipped = os.environ.get(FOLDERS)
     folder = str(Path(word).parent.absolute()) if word.endswith(".py") else str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    # last, so that other files there do not stand in for installed modules
+    sys.path += [each for each in (shipped.split(os.pathsep) if shipped else [folder]) if each not in sys.path]
     try:
+        if not shipped:
+            _refuse_taken(word, folder)
         module = importlib.import_module(_name(word))
-    except UserError as error:  # raised by custom_block
+    except UserError as error:
         raise UserError(f"{word}: {error}") from None
     except ModuleNotFoundError as error:
         if error.name == _name(word).partition(".")[0]:
@@ -154,10 +168,17 @@ def _imported(word: str) -> Any:
         raise UserError(f"{word}: cannot be imported: {_said(error)}.") from error
     except (Exception, SystemExit) as error:  # the user's module may raise anything
         raise UserError(f"{word}: cannot be imported: {_said(error)}.") from error
-    found = Path(getattr(module, "__file__", None) or "")
-    if word.endswith(".py") and found.resolve() != Path(word).resolve():
-        raise UserError(f"{word}: another module is already named {_name(word)!r} ({found}). Rename the file.")
     return module
+
+
+def _refuse_taken(word: str, folder: str) -> None:
+    """Raise UserError if a module in a folder has the name of another module, in whose place others would import it."""
+    top = _name(word).partition(".")[0]
+    own, found = PathFinder.find_spec(top, [folder]), importlib.util.find_spec(top)
+    if own is None or own.origin is None or found is None:
+        return
+    if found.origin is None or Path(found.origin).resolve() != Path(own.origin).resolve():
+        raise UserError(f"another module is already named {top!r} ({found.origin}). Rename {own.origin}.")
 
 
 def _name(word: str) -> str:

@@ -18,7 +18,7 @@ from qpsearch.cli.options import print_json
 from qpsearch.display.console import Cell, Column, open_console, open_table, print_rows
 from qpsearch.display.progress import duration
 from qpsearch.protocol import RunSettings
-from qpsearch.runner.machine import has_gpu
+from qpsearch.runner.machine import SAFE_PYTHON, has_gpu
 from qpsearch.space import Space
 from qpsearch.space.leaves import NEVER, Constant, Tied
 from qpsearch.space.schema.settings import field_at
@@ -65,7 +65,7 @@ def _measured(space: Space, configs: Sequence[TrialConfig]) -> tuple[list[float]
         threads=space.resources.cpus,
         data_folder=None,
     )
-    command = [sys.executable, "-m", "qpsearch.training.measure", json.dumps(asdict(settings))]
+    command = [*SAFE_PYTHON, "-m", "qpsearch.training.measure", json.dumps(asdict(settings))]
     asked = "".join(f"{config.to_json()}\n" for config in configs)
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
     answers = [json.loads(line) for line in done.stdout.splitlines()]

@@ -11,6 +11,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import AuthenticationError, RayError, RayTaskError
+from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.architecture.plugins import runtime_env
@@ -103,6 +104,7 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level=logging.CRITICAL,
+            job_config=_without_code_paths(),
             runtime_env=runtime_env(),
         )
     except (OSError, RuntimeError, ValueError, AuthenticationError) as error:
@@ -117,6 +119,13 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
         yield _size(resources, ray.cluster_resources(), ray.nodes())
     finally:
         ray.shutdown()
+
+
+def _without_code_paths() -> JobConfig:
+    """Return a job whose workers do not look for modules in this process's current folder first."""
+    job = JobConfig()
+    job._runtime_env_has_working_dir = lambda: True  # else ./torch.py would be imported in place of torch
+    return job
 
 
 def _own_cores() -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
+from qpsearch.architecture.plugins import safe_path
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import SIGNALS, Interrupt
 from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, cause_of_death, hang_file, messages, read_hang
@@ -25,6 +27,7 @@ from qpsearch.protocol import Assignment, Message
 if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.ledger import Ledger
 
+SAFE_PATH = "PYTHONSAFEPATH"  # Python's own
 POLL_S = 0.1
 IDLE_S = 0.5
 
@@ -76,15 +79,17 @@ class _Child:
     def __init__(self, setup: WorkerSetup) -> None:
         context = multiprocessing.get_context("spawn")  # a forked child would inherit threads and locks
         self._pipe, theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(target=_serve, args=(theirs, setup), daemon=True)
-        # Ctrl-C and a SIGTERM to the group reach the child too; the parent decides, and kills it by SIGKILL.
-        resource_tracker.ensure_running()  # its own start would unblock the signals again
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        try:
-            with _unseen_program():
+        self._process: BaseProcess = context.Process(
+            target=_serve, args=(theirs, setup, os.environ.get(SAFE_PATH)), daemon=True
+        )
+        with _unseen_program(), _safe_imports():
+            # Ctrl-C and a SIGTERM to the group reach the child too; the parent decides, and kills it by SIGKILL.
+            resource_tracker.ensure_running()  # its own start would unblock the signals again
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            try:
                 self._process.start()  # inherits the mask, from its first instruction on
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
 
     def begin(self, assignment: Assignment) -> None:
@@ -141,8 +146,29 @@ def _unseen_program() -> Iterator[None]:
         vars(program).update(hidden)
 
 
-def _serve(pipe: Connection, setup: WorkerSetup) -> None:
+@contextlib.contextmanager
+def _safe_imports() -> Iterator[None]:
+    """Start processes that do not import files of the current folder in place of installed modules."""
+    path, given = sys.path, os.environ.get(SAFE_PATH)
+    sys.path, os.environ[SAFE_PATH] = safe_path(), "1"  # a spawned process takes over sys.path after its first imports
+    try:
+        yield
+    finally:
+        sys.path = path
+        _set_safe_path(given)
+
+
+def _set_safe_path(given: str | None) -> None:
+    """Set or unset the variable for the programs that this process starts."""
+    if given is None:
+        os.environ.pop(SAFE_PATH, None)
+    else:
+        os.environ[SAFE_PATH] = given
+
+
+def _serve(pipe: Connection, setup: WorkerSetup, given_safe_path: str | None) -> None:
     """Body of the child: take assignments until the parent closes the pipe."""
+    _set_safe_path(given_safe_path)  # what a trainer starts finds modules as the user wants
     while True:
         try:
             assignment: Assignment = pipe.recv()

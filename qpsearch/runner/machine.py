@@ -10,6 +10,7 @@ from qpsearch.errors import DataError
 from qpsearch.registry.datasets import DATASETS, DatasetName
 
 DATA_VARIABLE: Final = "QPSEARCH_DATA"
+SAFE_PYTHON: Final = (sys.executable, "-P")  # without -P, a ./torch.py would be imported in place of torch
 DEFAULT_STORAGE: Final = "sqlite:///studies/qpsearch.db"  # below the working directory
 
 
@@ -40,7 +41,7 @@ def prepare_data(name: DatasetName, folder: Path | None) -> None:
     """
     if folder is None:
         return
-    command = [sys.executable, "-m", "qpsearch.training.prepare", name.value, str(folder)]
+    command = [*SAFE_PYTHON, "-m", "qpsearch.training.prepare", name.value, str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # its progress bar is on stderr
     if done.returncode == DataError.exit_code:
         raise DataError(done.stdout.strip().splitlines()[-1])

@@ -30,7 +30,7 @@ def qpsearch(folder: Path, *arguments: str, scripted: bool = False, **environmen
 def started(folder: Path, *arguments: str, scripted: bool = False, **environment: str) -> Done:
     """Run ``qpsearch ARGUMENTS`` as ``qpsearch`` does, but in a new interpreter."""
     return subprocess.run(
-        [sys.executable, "-m", _module(scripted), *arguments],
+        [sys.executable, "-m", "tests.driver" if scripted else "qpsearch", *arguments],
         cwd=folder,
         env=_environment(environment),
         capture_output=True,
@@ -38,6 +38,12 @@ def started(folder: Path, *arguments: str, scripted: bool = False, **environment
         timeout=TIMEOUT_S,
         check=False,
     )
+
+
+def set_traps(folder: Path) -> None:
+    """Put files into a folder that end whatever process imports them in place of installed modules."""
+    for name in ("torch", "numpy", "optuna", "pydantic", "psutil", "random", "multiprocessing", "tempfile", "socket"):
+        (folder / f"{name}.py").write_text("raise SystemExit(f'{__file__} was imported')")
 
 
 def reply(folder: Path, *arguments: str) -> dict[str, Any]:

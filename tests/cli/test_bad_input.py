@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.run import qpsearch, started
+from tests.cli.run import qpsearch, set_traps, started
 from tests.space.cases import GOOD
 
 CIFAR = GOOD.replace("dataset: digits", "dataset: cifar10").replace("study: s", "study: c")
@@ -23,6 +23,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "bad-archive").mkdir()
     (tmp_path / "bad-archive" / "cifar10.npz").write_text("not an archive")
     (tmp_path / "note.txt").write_text("a file")
+    set_traps(tmp_path)
     return tmp_path
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.run import ROOT, qpsearch, reply, started
+from tests.cli.run import ROOT, qpsearch, reply, set_traps, started
 
 GUIDE = (ROOT / "docs" / "guides" / "own-block.md").read_text()
 BROKEN = """\
@@ -52,6 +52,7 @@ def test_the_guides_block_is_short() -> None:
 
 
 def test_a_block_of_ones_own_is_searched_like_ours(folder: Path) -> None:
+    set_traps(folder)
     assert "unknown block 'gated'" in qpsearch(folder, "space", "check", "mine.yaml").stderr
     checked = reply(folder, "space", "check", "mine.yaml", "--import", "gated")
     assert "network.rules.gated.reduction" in checked["parameters"]
@@ -141,6 +142,10 @@ def test_weights_of_a_block_that_has_changed_are_answered(folder: Path) -> None:
 
 @pytest.mark.ray
 def test_workers_of_ray_import_it_too(folder: Path) -> None:
+    """It, and what it imports from its folder; but nothing there stands in for an installed module."""
+    set_traps(folder)
+    (folder / "beside.py").touch()
+    (folder / "gated.py").write_text(f"import beside\n{guides_block()}")
     done = started(folder, "run", "mine.yaml", QPSEARCH_IMPORT="./gated.py")
     assert done.returncode == 0, done.stderr
     assert "3 COMPLETE" in done.stdout
@@ -333,6 +338,12 @@ def test_a_file_in_the_shadow_of_another_module_is_answered(tmp_path: Path) -> N
     done = qpsearch(tmp_path, "space", "list", "--import", "./a/blocks.py", "--import", "./b/blocks.py")
     assert done.returncode == 2
     assert "./b/blocks.py: another module is already named 'blocks'" in done.stderr
+    (tmp_path / "torch.py").write_text("from qpsearch.models import custom_block\nx = custom_block('torch', print)")
+    for word in ("torch", "./torch.py"):
+        done = qpsearch(tmp_path, "space", "list", "--import", word)
+        assert done.returncode == 2
+        assert f"{word}: another module is already named 'torch' (" in done.stderr
+        assert f"Rename {tmp_path}/torch.py." in done.stderr
 
 
 def test_a_module_that_is_not_there_is_answered(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every command in a fresh interpreter: the other tests call them in forks of a process that has imported all.
 
-A command that forgets to import what it uses, or takes for granted what another one has set up, fails here.
+A command that forgets to import what it uses, or takes for granted what another one has set up, fails here; so does one
+that imports a file of the current folder in place of an installed module.
 """
 
 import shutil
@@ -12,7 +13,7 @@ from typer import Typer
 
 from qpsearch.cli import models, spaces, studies
 from qpsearch.cli.app import COMMANDS
-from tests.cli.run import qpsearch, started
+from tests.cli.run import qpsearch, set_traps, started
 from tests.scripted import Behaviour, space_text
 
 GROUPS: dict[str, Typer] = {"studies": studies.app, "space": spaces.app, "model": models.app}
@@ -50,8 +51,9 @@ CALLS = {
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a finished study."""
+    """A folder with a finished study, and with files that no command may import."""
     folder = tmp_path_factory.mktemp("started")
+    set_traps(folder)
     (folder / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=10, epochs=2))
     done = qpsearch(folder, "run", "s.yaml", "--dispatch", "inline", scripted=True)
     assert done.returncode == 0, done.stderr
