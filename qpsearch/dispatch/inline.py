@@ -21,15 +21,19 @@ from typing import TYPE_CHECKING
 from qpsearch.architecture.plugins import safe_path
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import SIGNALS, Interrupt
-from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, cause_of_death, hang_file, messages, read_hang
+from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang
+from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, messages
+from qpsearch.errors import DispatchError
 from qpsearch.protocol import Assignment, Message
 
 if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.ledger import Ledger
 
 SAFE_PATH = "PYTHONSAFEPATH"  # Python's own
+READY = "ready"
 POLL_S = 0.1
 IDLE_S = 0.5
+KILL_S = 10.0  # how long a killed child may take to end; one that waits for a disk may take for ever
 
 
 def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt) -> None:
@@ -58,9 +62,14 @@ def _attend(ledger: Ledger, setup: WorkerSetup, child: _Child, assignment: Assig
     while True:
         try:
             message = child.receive(interrupt)
+        except TimeoutError:  # its own watchdog did not end it
+            handle_lost_worker(ledger, assignment, cause_of_death(FROZEN, ""), interrupt)
+            return False
         except EOFError:
+            if not child.is_ready:
+                raise DispatchError(f"a worker cannot start ({child.exit_text()}); what it said is above") from None
             text = f"the worker process died ({child.exit_text()})"  # once it has exited, its file is complete
-            died = cause_of_death(read_hang(hang_file(setup.checkpoints, assignment)), text)
+            died = cause_of_death(read_hang(hang_file(setup.key, assignment)), text)
             handle_lost_worker(ledger, assignment, died, interrupt)
             return False
         if message is None:
@@ -78,6 +87,8 @@ def _attend(ledger: Ledger, setup: WorkerSetup, child: _Child, assignment: Assig
 class _Child:
     def __init__(self, setup: WorkerSetup) -> None:
         context = multiprocessing.get_context("spawn")  # a forked child would inherit threads and locks
+        self.is_ready = False
+        self._patience_s = setup.report_timeout_s and setup.report_timeout_s + SLACK_S
         self._pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(
             target=_serve, args=(theirs, setup, os.environ.get(SAFE_PATH)), daemon=True
@@ -102,15 +113,27 @@ class _Child:
         self._send(False)
 
     def receive(self, interrupt: Interrupt) -> Message | WorkerMustRestart | None:
-        """Return the next message; None when the grace period of an interrupt is over."""
-        while not self._pipe.poll(POLL_S):
-            if interrupt.expired:
-                return None
-        try:
-            message: Message | WorkerMustRestart = self._pipe.recv()
-        except OSError:  # it was killed, perhaps in the middle of a message
-            raise EOFError from None
-        return message
+        """Return the next message; None when the grace period of an interrupt is over.
+
+        Raises:
+            EOFError: The child is gone.
+            TimeoutError: The child neither reports nor ends.
+        """
+        while True:
+            began = time.monotonic()
+            while not self._pipe.poll(POLL_S):
+                if interrupt.expired:
+                    return None
+                if self.is_ready and self._patience_s is not None and time.monotonic() - began > self._patience_s:
+                    raise TimeoutError
+            try:
+                message: Message | WorkerMustRestart | str = self._pipe.recv()
+            except OSError:  # it was killed, perhaps in the middle of a message
+                raise EOFError from None
+            if message != READY:
+                assert not isinstance(message, str)
+                return message
+            self.is_ready = True
 
     def exit_text(self) -> str:
         self._process.join()
@@ -119,7 +142,7 @@ class _Child:
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.join()
+        self._process.join(KILL_S)
         self._pipe.close()
 
     def _send(self, word: Assignment | bool) -> None:
@@ -169,6 +192,7 @@ def _set_safe_path(given: str | None) -> None:
 def _serve(pipe: Connection, setup: WorkerSetup, given_safe_path: str | None) -> None:
     """Body of the child: take assignments until the parent closes the pipe."""
     _set_safe_path(given_safe_path)  # what a trainer starts finds modules as the user wants
+    pipe.send(READY)
     while True:
         try:
             assignment: Assignment = pipe.recv()

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -28,10 +31,10 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from qpsearch.artifacts import content_hash
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import Interrupt
-from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, cause_of_death, hang_file, messages, read_hang
+from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang
+from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, messages
 from qpsearch.errors import DispatchError
 from qpsearch.protocol import Assignment, Failed, Message
 from qpsearch.vocabulary import FailReason
@@ -40,6 +43,7 @@ if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.ledger import Ledger
 
 HANG_S = 20.0
+SCRATCH = re.compile(r"qpsearch-tune-([0-9]+)-\w+")
 
 # Tune would pass these on to workers, and Ray would write them into its logs; nodes have their own credentials.
 SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
@@ -70,7 +74,7 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
     interrupt.reinstall()  # ray.init took SIGTERM
     bridge = _Bridge(ledger, interrupt, setup, is_ahead=slots > 1)
-    scratch = _scratch(setup.checkpoints)
+    scratch = _scratch()
     worker = tune.with_resources(tune.with_parameters(_Worker, setup=setup), {"cpu": cpus, "gpu": gpus})
     try:
         with (
@@ -139,6 +143,8 @@ class _Bridge:
         self.ledger, self.interrupt, self.setup, self.is_ahead = ledger, interrupt, setup, is_ahead
         self.assignments: dict[str, Assignment] = {}
         self.trials: dict[str, Trial] = {}
+        self.heard: dict[str, float] = {}  # when each trial that runs began, or reported last
+        self.frozen: set[str] = set()
         self.fatal: BaseException | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -162,8 +168,22 @@ class _Bridge:
 
     def forget(self, trial: Trial) -> None:
         """Forget a Tune trial that has ended."""
-        self.trials.pop(trial.trial_id, None)
-        self.assignments.pop(trial.trial_id, None)
+        for known in (self.trials, self.assignments, self.heard):
+            known.pop(trial.trial_id, None)
+        self.frozen.discard(trial.trial_id)
+
+    def end_frozen(self) -> None:
+        """Kill the workers that neither report nor are ended by their own watchdogs."""
+        timeout_s, now = self.setup.report_timeout_s, time.monotonic()
+        if timeout_s is None:
+            return
+        for trial in self.trials.values():
+            if trial.status != Trial.RUNNING or trial.trial_id in self.frozen:
+                continue
+            silent_s = now - self.heard.setdefault(trial.trial_id, now)
+            if silent_s > timeout_s + SLACK_S and (actor := trial.temporary_state.ray_actor) is not None:
+                self.frozen.add(trial.trial_id)
+                ray.kill(actor)
 
     def guarded(self, action: Callable[[], str]) -> str:
         """Run a Tune callback.
@@ -252,6 +272,7 @@ class _Scheduler(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Handle a message; return whether to continue or stop."""
         bridge = self._bridge
+        bridge.heard[trial.trial_id] = time.monotonic()
         assignment, message = bridge.assignments[trial.trial_id], result["message"]
 
         def step() -> str:
@@ -277,7 +298,9 @@ class _Scheduler(FIFOScheduler):
             if isinstance(cause, WorkerMustRestart):
                 handle_message(bridge.ledger, assignment, cause.failed, bridge.interrupt)
             else:
-                handle_lost_worker(bridge.ledger, assignment, _why(cause, bridge.setup, assignment), bridge.interrupt)
+                is_frozen = trial.trial_id in bridge.frozen
+                why = cause_of_death(FROZEN, "") if is_frozen else _why(cause, bridge.setup, assignment)
+                handle_lost_worker(bridge.ledger, assignment, why, bridge.interrupt)
             return ""
 
         bridge.guarded(step)
@@ -294,6 +317,7 @@ class _Stop(Stopper):
         return False
 
     def stop_all(self) -> bool:
+        self._bridge.end_frozen()
         if self._bridge.interrupt.expired:
             self._bridge.let_go()
         return self._bridge.fatal is not None or self._bridge.interrupt.expired
@@ -326,13 +350,26 @@ class _Worker(tune.Trainable):
         self._messages = messages(config["assignment"], self._setup, device)
 
 
-def _scratch(checkpoints: str) -> str:
-    """Make a temporary folder for the files that Tune writes; remove the folders of killed drivers."""
-    prefix = f"qpsearch-tune-{content_hash(checkpoints.encode())}-"
-    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        if not psutil.pid_exists(int(left.name.removeprefix(prefix).split("-")[0])):
-            shutil.rmtree(left, ignore_errors=True)
-    return tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-")
+def _scratch() -> str:
+    """Make a temporary folder for the files that Tune writes; remove the folders that this user's killed drivers left.
+
+    Raises:
+        DispatchError: The folder for temporary files cannot be written.
+    """
+    for left in Path(tempfile.gettempdir()).glob("qpsearch-tune-*"):
+        match = SCRATCH.fullmatch(left.name)
+        with contextlib.suppress(OSError):
+            found = left.lstat()
+            is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+            if match and is_own and not psutil.pid_exists(int(match[1])):
+                shutil.rmtree(left, ignore_errors=True)
+    try:
+        return tempfile.mkdtemp(prefix=f"qpsearch-tune-{os.getpid()}-")
+    except OSError as error:
+        raise DispatchError(
+            f"{tempfile.gettempdir()}: temporary files cannot be written ({error.strerror}). "
+            "Name another folder: TMPDIR."
+        ) from None
 
 
 def _stack(path: Path) -> str:
@@ -370,5 +407,5 @@ def _why(cause: BaseException | None, setup: WorkerSetup, assignment: Assignment
     if isinstance(cause, OutOfMemoryError):  # Ray's own: the node's memory ran low, and it killed the worker
         return Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(cause))
     if isinstance(cause, RayActorError) or cause is None:
-        return cause_of_death(_stack(hang_file(setup.checkpoints, assignment)), f"the worker process died ({cause})")
+        return cause_of_death(_stack(hang_file(setup.key, assignment)), f"the worker process died ({cause})")
     return Failed(reason=FailReason.ERROR, detail=repr(cause))

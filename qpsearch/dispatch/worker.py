@@ -1,29 +1,44 @@
 """The work of a worker process under any dispatcher: one attempt as a stream of messages.
 
-Failures are messages too. A worker that hangs is ended by a watchdog that works even where the hanging code holds the
-interpreter lock. A worker that dies cannot send a message; the driver finds the cause in the file that it left.
+Failures are messages too. A fault of the machine (no space, no permission, no file handles) is not the trial's
+failure: it halts the study. A worker that hangs is ended by a watchdog. A worker that dies cannot send a message; the
+driver finds the cause in the file that it left.
 """
 
-import faulthandler
+import errno
 import math
 import socket
-import tempfile
 import traceback
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import Self, TextIO
+from dataclasses import dataclass, field
+from typing import Final
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.artifacts import content_hash
 from qpsearch.dispatch.interrupt import Signalled
+from qpsearch.dispatch.watchdog import Watchdog, hang_file, new_key
 from qpsearch.errors import ArtifactError, DataError, OutOfMemory, TrainingDiverged
 from qpsearch.protocol import Assignment, EpochReport, Failed, Halted, Message, Place, Progress, Run, RunSettings
 from qpsearch.study.trials.checkpoints import trial_folder
 from qpsearch.vocabulary import FailReason
 
 Trainer = Callable[[TrialConfig, RunSettings], Iterator[EpochReport]]
+
+# What a machine, not a trial, does wrong: no space, no permission, a file system that is read-only or away, no handles.
+MACHINE: Final = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EIO,
+        errno.ESTALE,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.EAGAIN,
+        errno.ENOMEM,
+    }
+)
 
 _signalled = Signalled()  # of this process
 
@@ -41,6 +56,7 @@ class WorkerSetup:
         report_timeout_s: Seconds without a report after which a trial has hung; None for never.
         memory_share: The share of its GPU's memory that a trial may use.
         memory_format: ``"channels_last"`` or ``"contiguous"``; a continued trial keeps the format that it began with.
+        key: Name of the private folder in which workers leave the stacks of trials that hang.
     """
 
     trainer: Trainer
@@ -51,6 +67,7 @@ class WorkerSetup:
     report_timeout_s: float | None
     memory_share: float = 1.0
     memory_format: str = "channels_last"
+    key: str = field(default_factory=new_key)
 
 
 class WorkerMustRestart(Exception):
@@ -73,7 +90,12 @@ def messages(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Ge
         WorkerMustRestart: In place of a last message, where the process must be replaced.
     """
     _signalled.watch()
-    with Watchdog(hang_file(setup.checkpoints, assignment), setup.report_timeout_s) as watchdog:
+    try:
+        watching = Watchdog(hang_file(setup.key, assignment), setup.report_timeout_s)
+    except OSError as error:
+        yield Halted(detail=_of_machine(error))
+        return
+    with watching as watchdog:
         stream = _train(assignment, setup, device_name)
         while (message := _next(stream, setup)) is not None:
             watchdog.stop()
@@ -98,10 +120,27 @@ def _next(stream: Iterator[Message], setup: WorkerSetup) -> Message | None:
     except BaseException as error:  # also a trainer's own SystemExit, KeyboardInterrupt or GeneratorExit
         if _signalled.is_set and not isinstance(error, Exception):
             raise  # somebody stops this process
+        fault = machine_fault(error)
+        if fault is not None:
+            return Halted(detail=_of_machine(fault))
         failed = Failed(reason=FailReason.ERROR, detail=traceback.format_exc())
         if setup.device == "cuda":
             raise WorkerMustRestart(failed) from None  # after many CUDA errors all later calls fail
         return failed
+
+
+def machine_fault(error: BaseException) -> OSError | None:
+    """Return the fault of the machine that caused an error, itself or what it was raised from; None if none did."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in MACHINE:
+            return seen
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return None
+
+
+def _of_machine(error: OSError) -> str:
+    return f"{socket.gethostname()}: {error}: the machine is at fault, not the trial."
 
 
 def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Iterator[Message]:
@@ -138,66 +177,3 @@ def _reports(trainer: Trainer, config: TrialConfig, run: Run, settings: RunSetti
     if last < config.recipe.epochs:
         detail = f"the trainer ended after epoch {last} of {config.recipe.epochs}"
         yield Failed(reason=FailReason.ERROR, detail=detail)
-
-
-class Watchdog:
-    """Ends the process when a trial does not report for too long, and leaves its stack in a file.
-
-    The timer is faulthandler's: a thread in C that does not need the interpreter lock, so that code stuck inside
-    an extension is ended too.
-    """
-
-    def __init__(self, path: Path, timeout_s: float | None) -> None:
-        self._timeout_s = timeout_s
-        self._path = path
-        self._file: TextIO | None = None
-        if timeout_s is not None:
-            self._file = self._path.open("w")
-        self.start()
-
-    def start(self) -> None:
-        """Begin to count."""
-        if self._timeout_s is not None and self._file is not None:
-            faulthandler.dump_traceback_later(self._timeout_s, exit=True, file=self._file)
-
-    def stop(self) -> None:
-        """Stop counting: a report is on its way, and the driver may take long to answer."""
-        if self._timeout_s is not None:
-            faulthandler.cancel_dump_traceback_later()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop for good, and remove the empty file."""
-        self.stop()
-        if self._file is not None:
-            self._file.close()
-            self._path.unlink(missing_ok=True)
-
-
-def hang_file(checkpoints: str, assignment: Assignment) -> Path:
-    """Return the file, on the worker's own machine, that holds a stack if that attempt hung."""
-    key = content_hash(f"{checkpoints} {assignment.trial} {assignment.attempt}".encode())
-    return Path(tempfile.gettempdir()) / f"qpsearch-hang-{key}.txt"
-
-
-def read_hang(path: Path) -> str:
-    """Return the stack that a hanging worker of this machine left in its file, and remove the file; else empty."""
-    try:
-        stack = path.read_text()
-        path.unlink()
-        return stack
-    except OSError:
-        return ""
-
-
-def cause_of_death(stack: str, detail: str) -> Failed:
-    """Say why a worker was lost: ``timeout`` where the watchdog left a stack, else ``worker_lost``."""
-    if stack:
-        return Failed(
-            reason=FailReason.TIMEOUT, detail=f"no report within resources.report_timeout; the worker hung in:\n{stack}"
-        )
-    return Failed(reason=FailReason.WORKER_LOST, detail=detail)

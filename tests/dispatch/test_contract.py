@@ -1,7 +1,11 @@
 """What every dispatcher promises, with a trainer that improves, stalls, diverges, raises, dies, hangs."""
 
 import contextlib
+import errno
+import os
+import re
 import signal
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +17,7 @@ import pytest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import Trainer
-from qpsearch.errors import StorageError
+from qpsearch.errors import DispatchError, StorageError
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.space import parse_space
 from qpsearch.study.ledger import Ledger
@@ -25,6 +29,7 @@ from tests.scripted import Behaviour, space_text
 
 # Ray on a server, with an object store beside it, is test_store.py's.
 PLACES = ["inline-sqlite", "inline-postgresql", pytest.param("tune-sqlite", marks=pytest.mark.ray)]
+KINDS = ["inline", pytest.param("tune", marks=pytest.mark.ray)]
 REASONS = {
     Behaviour.DIVERGES: "diverged",
     Behaviour.RAISES: "error",
@@ -277,3 +282,87 @@ def test_the_trainers_log_is_complete(sqlite_url: str, log_folder: Path) -> None
     assert Counter((line[0], line[2]) for line in log_lines(log_folder)) == {
         (f"trial-{trial:05d}", str(epoch)): 1 for trial in range(3) for epoch in range(1, 5)
     }
+
+
+def frozen(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    yield EpochReport(epoch=1, train_loss=1, val_loss=1, val_accuracy=0.5)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    yield EpochReport(epoch=2, train_loss=1, val_loss=1, val_accuracy=0.5)
+
+
+def stuck_in_c(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    """Holds the interpreter lock for ever."""
+    yield EpochReport(epoch=1, train_loss=1, val_loss=1, val_accuracy=0.5)
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+@pytest.mark.parametrize(
+    ("trainer", "seen"), [(frozen, "the process did not run (state T"), (stuck_in_c, "stuck_in_c")]
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_frozen_worker_is_ended_from_outside(
+    kind: str, sqlite_url: str, trainer: Trainer, seen: str, request: pytest.FixtureRequest
+) -> None:
+    if kind == "tune":
+        request.getfixturevalue("local_ray")
+    (record,) = run_study(kind, sqlite_url, space_text(Behaviour.IMPROVES, trials=1, timeout="1s"), trainer=trainer)
+    assert (record.state, record.reason, record.epochs) == ("FAIL", "timeout", 1), record
+    assert seen in str(record.detail)
+    left = [path.name for path in Path(tempfile.gettempdir()).glob("qpsearch-*")]
+    assert not [name for name in left if re.fullmatch("qpsearch-[0-9a-f]{32}", name)]
+
+
+def out_of_handles(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    yield EpochReport(epoch=1, train_loss=1, val_loss=1, val_accuracy=0.5)
+    try:
+        raise OSError(errno.EMFILE, "Too many open files")
+    except OSError as error:
+        raise RuntimeError("unable to open shared memory") from error
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fault_of_the_machine_stops_the_study_and_is_not_booked_to_a_trial(
+    kind: str, sqlite_url: str, request: pytest.FixtureRequest
+) -> None:
+    if kind == "tune":
+        request.getfixturevalue("local_ray")
+    with pytest.raises(DispatchError, match=r"Too many open files: the machine is at fault.*qpsearch resume scripted"):
+        run_study(kind, sqlite_url, space_text(Behaviour.IMPROVES, trials=6), trainer=out_of_handles)
+    assert {record.state for record in records_of(sqlite_url)} == {"RUNNING"}
+
+
+@pytest.mark.parametrize("planted", ["open to others", "a link", "a file"])
+def test_what_is_planted_in_the_folder_for_temporary_files_harms_nothing(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: str
+) -> None:
+    """Somebody has guessed the private folder's name: the study stops before anything is written there."""
+    target = tmp_path / "target"
+    target.mkdir()
+    victim = target / "trial-0-1.txt"
+    victim.write_text("precious")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("qpsearch.dispatch.watchdog.secrets.token_hex", lambda size: "guessed")
+    folder = tmp_path / "qpsearch-guessed"
+    if planted == "a link":
+        folder.symlink_to(target)
+    elif planted == "a file":
+        folder.write_text("in the way")
+    else:
+        folder.mkdir(mode=0o777)
+        folder.chmod(0o777)
+    with pytest.raises(DispatchError, match=r"is somebody else's, or open to others: the machine is at fault"):
+        run_study("inline", sqlite_url, space_text(Behaviour.IMPROVES, trials=2, timeout="9s"))
+    assert [record.state for record in records_of(sqlite_url)] == ["RUNNING"]
+    assert victim.read_text() == "precious"
+
+
+def no_worker_at_all(*arguments: object) -> None:
+    raise SystemExit(3)
+
+
+def test_a_worker_that_cannot_start_stops_the_study(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qpsearch.dispatch.inline._serve", no_worker_at_all)
+    with pytest.raises(DispatchError, match=r"a worker cannot start \(exit code 3\)"):
+        run_study("inline", sqlite_url, space_text(Behaviour.IMPROVES, trials=2))
+    assert [record.state for record in records_of(sqlite_url)] == ["RUNNING"]
