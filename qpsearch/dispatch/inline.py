@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from qpsearch.architecture.plugins import safe_path
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import SIGNALS, Interrupt
-from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang
+from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang, remove_files
 from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, messages
 from qpsearch.errors import DispatchError
 from qpsearch.protocol import Assignment, Message
@@ -54,6 +54,7 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt) -> None:
     finally:
         if child is not None:
             child.kill()
+        remove_files(setup.key)
 
 
 def _attend(ledger: Ledger, setup: WorkerSetup, child: _Child, assignment: Assignment, interrupt: Interrupt) -> bool:

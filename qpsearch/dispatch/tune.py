@@ -33,7 +33,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import Interrupt
-from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang
+from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang, remove_files
 from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, messages
 from qpsearch.errors import DispatchError
 from qpsearch.protocol import Assignment, Failed, Message
@@ -103,6 +103,7 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
             ).fit()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        remove_files(setup.key)
     if bridge.fatal is not None:
         raise bridge.fatal
 

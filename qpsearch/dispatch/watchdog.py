@@ -8,6 +8,7 @@ import contextlib
 import faulthandler
 import os
 import secrets
+import shutil
 import stat
 import subprocess
 import sys
@@ -117,6 +118,11 @@ def read_hang(path: Path) -> str:
         path.unlink()
         path.parent.rmdir()
     return stack
+
+
+def remove_files(key: str) -> None:
+    """Remove what killed workers of this machine left in a run's private folder."""
+    shutil.rmtree(Path(tempfile.gettempdir()) / key, ignore_errors=True)
 
 
 def cause_of_death(stack: str, detail: str) -> Failed:
