@@ -16,6 +16,7 @@ import pytest
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.dispatch.interrupt import Interrupt
+from qpsearch.dispatch.watchdog import new_key
 from qpsearch.dispatch.worker import Trainer
 from qpsearch.errors import DispatchError, StorageError
 from qpsearch.protocol import EpochReport, RunSettings
@@ -301,15 +302,21 @@ def stuck_in_c(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_frozen_worker_is_ended_from_outside(
-    kind: str, sqlite_url: str, trainer: Trainer, seen: str, request: pytest.FixtureRequest
+    kind: str,
+    sqlite_url: str,
+    trainer: Trainer,
+    seen: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    key = new_key()
+    monkeypatch.setattr("qpsearch.dispatch.watchdog.secrets.token_hex", lambda size: key.removeprefix("qpsearch-"))
     if kind == "tune":
         request.getfixturevalue("local_ray")
     (record,) = run_study(kind, sqlite_url, space_text(Behaviour.IMPROVES, trials=1, timeout="1s"), trainer=trainer)
     assert (record.state, record.reason, record.epochs) == ("FAIL", "timeout", 1), record
     assert seen in str(record.detail)
-    left = [path.name for path in Path(tempfile.gettempdir()).glob("qpsearch-*")]
-    assert not [name for name in left if re.fullmatch("qpsearch-[0-9a-f]{32}", name)]
+    assert not (Path(tempfile.gettempdir()) / key).exists()
 
 
 def out_of_handles(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
