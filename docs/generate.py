@@ -31,6 +31,7 @@ REFERENCE = Path(__file__).parent / "reference"
 SPACES = Path(__file__).parent.parent / "spaces"
 OWN = {  # where no shipped space has the key, and its type does not tell
     "extends": "extends: cifar",
+    "training.optimizer": "optimizer: {sgd: {lr: 0.1, momentum: 0.9}}",
     "search.budget.gpu_hours": "gpu_hours: 48",
     "search.budget.epochs": "epochs: 2000",
     "search.budget.time": "time: 12h",
@@ -122,7 +123,7 @@ def _sections(path: str, field: Field) -> Iterator[tuple[str, str, list[tuple[st
             case VariantField(branches=branches, doc=doc):
                 for word, branch in branches.items():
                     for title, _, found in _sections(_join(place, word), branch):
-                        yield title, f"{doc} This is `{word}`.", found
+                        yield title, f"{doc} These are the settings of `{word}`.", found
             case _:
                 pass
 
@@ -136,7 +137,7 @@ def _rules(space: SectionField) -> dict[str, Field]:
 
 
 def _is_section(field: Field) -> bool:
-    return isinstance(field, SectionField | StagesField | VariantField)
+    return isinstance(field, SectionField | StagesField)
 
 
 def _doc(field: SectionField) -> str:
@@ -154,6 +155,9 @@ def _row(path: str, field: Field) -> tuple[str, ...]:
             return name, type_.expected, given, meaning, f"`{example(path, field)}`"
         case ListField(type=type_, default=default, doc=doc):
             return name, f"a list: {type_.expected}", f"`{_spelled(list(default))}`", doc, f"`{example(path, field)}`"
+        case VariantField(branches=branches, default=default, doc=doc):
+            expected = f"one of {', '.join(branches)}, with its settings"
+            return name, expected, f"`{default}`", doc, f"`{example(path, field)}`"
         case ConditionsField(doc=doc):
             return name, "a list of conditions", "`[]`", doc, f"`{example(path, field)}`"
     raise AssertionError(path)

@@ -151,7 +151,7 @@ class Tally:
         self.closed += 1
         self.here += 1
         self.states[state] = self.states.get(state, 0) + 1
-        if state == "COMPLETE" and value is not None and self._is_better(value):
+        if state == "COMPLETE" and value is not None and self._is_better(value, number):
             self.best = (value, number)
 
     def left_s(self, share: float | None = None) -> float | None:
@@ -179,8 +179,12 @@ class Tally:
         value, number = self.best
         return f"best {value:.4f} (trial {number})" if self.is_alone else f"best {self.objective.metric} {value:.4f}"
 
-    def _is_better(self, value: float) -> bool:
-        return self.best is None or self.objective.sign * (value - self.best[0]) > 0
+    def _is_better(self, value: float, number: int) -> bool:
+        """Whether a trial is better than the best so far; of equally good trials the first is the best."""
+        if self.best is None:
+            return True
+        sign = self.objective.sign
+        return (sign * value, -number) > (sign * self.best[0], -self.best[1])
 
 
 def closed_line(event: Closed, trial: Running, tally: Tally) -> str:

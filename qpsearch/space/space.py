@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -24,6 +25,37 @@ class Objective(WithWords):
     def sign(self) -> float:
         """+1 where larger is better, -1 where smaller is."""
         return 1.0 if self.direction is Direction.MAXIMIZE else -1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score(WithWords):
+    """Which epoch of a run counts: its value is the run's score, its weights are those that are evaluated.
+
+    Attributes:
+        kind: The last epoch, or the best.
+        from_epoch: The first epoch that may be the best, counted from 1.
+    """
+
+    kind: ScoreKind = ScoreKind.LAST
+    from_epoch: int = 1
+
+    def best(self, values: Mapping[int, float], objective: Objective) -> tuple[int, ...]:
+        """Return the best epochs, in order; the first one counts, and the others are exactly as good.
+
+        Args:
+            values: The metric's value by epoch; a value that is not finite is infinitely bad.
+            objective: The metric and its direction.
+        """
+        gains = {epoch: objective.sign * value for epoch, value in values.items() if epoch >= self.from_epoch}
+        top = max(gains.values(), default=None)
+        return tuple(sorted(epoch for epoch, gain in gains.items() if gain == top))
+
+    def epochs(self, values: Mapping[int, float], objective: Objective) -> tuple[int, ...]:
+        """Return the epoch that counts, and after it those that are exactly as good; arguments as in ``best``."""
+        return (max(values),) if self.kind is ScoreKind.LAST else self.best(values, objective)
+
+    def __str__(self) -> str:
+        return str(self.kind) if self.from_epoch == 1 else f"{self.kind} from epoch {self.from_epoch}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +101,7 @@ class Search(WithWords):
     """
 
     objectives: tuple[Objective, ...]
-    score: ScoreKind
+    score: Score
     sampler: SamplerKind
     pruner: PrunerKind
     budget: Budget
@@ -139,6 +171,17 @@ class Space:
         assert epochs is not None
         assert not isinstance(epochs, Group | Items | Variant)
         return int(epochs.upper)
+
+    @property
+    def fewest_epochs(self) -> int | None:
+        """The smallest number of epochs of any configuration; None where it is computed in each draw."""
+        epochs = self.training.get("epochs")
+        assert epochs is not None
+        assert not isinstance(epochs, Group | Items | Variant)
+        if epochs.domain is None:
+            return int(epochs.upper) if isinstance(epochs, Constant) else None
+        assert epochs.domain.bounds is not None
+        return int(epochs.domain.bounds[0])
 
     def meaning(self) -> dict[str, str]:
         """Return everything that affects results, as ``path: text`` pairs in drawing order.

@@ -217,8 +217,7 @@ class Ledger:
                 insert_intermediate(connection, trial.trial_id, report.epoch, value)
                 insert_attrs(connection, system_attrs, trial.trial_id, attrs)
             if trial.run_is_done(replicate):
-                score = history.score(self._space.search.score, self._space.search.objective)
-                rows.set_score(connection, trial.trial_id, replicate, score)
+                rows.set_score(connection, trial.trial_id, replicate, history.score(self._space.search))
             if state is not None:
                 rows.end_attempt(connection, trial, Ending.FINISHED if done else Ending.PRUNED, now, seconds)
                 close_trial(connection, trial.trial_id, state, results, now)
@@ -230,8 +229,8 @@ class Ledger:
             self._spending.add_epoch()
         ended = None if state is None else self._forget(trial, state, results, None, seconds)
         if ended is None:
-            names = (*history.checkpoints, *history.worth_keeping(self._space.search.objective))
-            self.checkpoints.keep(number, replicate, names, report.epoch)
+            kept = (*((name,) for name in history.checkpoints), *history.worth_keeping(self._space.search))
+            self.checkpoints.keep(number, replicate, kept, report.epoch)
         self._listener(Reported(number=number, replicate=replicate, value=value, report=report, place=progress.place))
         if ended is not None:
             self._listener(ended)
@@ -363,7 +362,7 @@ class Ledger:
         self._replica.close(trial.number, state, results)
         del self._running[trial.number]
         if state is TrialState.COMPLETE:
-            self.checkpoints.keep_only(trial.number, trial.worth_keeping(self._space.search.objective))
+            self.checkpoints.keep_only(trial.number, trial.worth_keeping(self._space.search))
         else:
             self.checkpoints.drop(trial.number)
         reason, detail = (failed.reason.value, failed.detail) if failed else (None, None)

@@ -23,7 +23,7 @@ from qpsearch.architecture.plugins import imports
 from qpsearch.errors import SpaceError, StorageConflict, StudyBusy, StudyExists, StudyNotFound, nearest
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space, parse_space
-from qpsearch.space.space import Budget, Objective, Resources
+from qpsearch.space.space import Budget, Resources, Search
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import Spending, budget_of
 from qpsearch.study.drivers.clock import SYSTEM, Clock
@@ -259,7 +259,7 @@ def resume(
 
     opened = database.write(step)
     settle()
-    database.read(lambda c: _tidy(c, study, opened.ended, opened.space.search.objective, opened.checkpoints))
+    database.read(lambda c: _tidy(c, study, opened.ended, opened.space.search, opened.checkpoints))
     return opened
 
 
@@ -407,7 +407,7 @@ def _replica(space: Space, first_name: str) -> Replica:
 
 
 def _tidy(
-    connection: Connection, study: int, ended: tuple[FrozenTrial, ...], objective: Objective, folder: CheckpointFolder
+    connection: Connection, study: int, ended: tuple[FrozenTrial, ...], search: Search, folder: CheckpointFolder
 ) -> None:
     """Remove unneeded checkpoints of ended trials, where a driver died before it could remove them."""
     of_dead = (
@@ -422,5 +422,5 @@ def _tidy(
         if trial.state is not TrialState.COMPLETE:
             folder.drop(trial.number)
             continue
-        histories = read_histories(connection, trial._trial_id, objective)
-        folder.keep_only(trial.number, tuple(name for h in histories for name in h.worth_keeping(objective)))
+        histories = read_histories(connection, trial._trial_id, search.objective)
+        folder.keep_only(trial.number, tuple(names for h in histories for names in h.worth_keeping(search)))

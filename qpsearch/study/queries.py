@@ -40,8 +40,9 @@ from qpsearch.study.storage.tables import (
     trials,
     values,
 )
-from qpsearch.study.trials.checkpoints import checkpoints_of, root_of, trial_folder
-from qpsearch.vocabulary import Direction, Ending, ScoreKind
+from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, root_of, trial_folder
+from qpsearch.study.trials.rows import value_of
+from qpsearch.vocabulary import Ending
 
 FINITE: Final = TrialValueModel.TrialValueType.FINITE
 
@@ -177,7 +178,8 @@ class KeptRun:
         trial: The trial's number.
         seed: The run's seed.
         folder: Folder or URI of the trial's checkpoints.
-        checkpoint: The file whose epoch gave the run its score.
+        checkpoint: The file of the epoch that counts, or of a later one that is exactly as good, where an earlier
+            version kept that one.
         accuracies: Accuracies on validation images, by epoch from 1.
     """
 
@@ -191,11 +193,9 @@ class KeptRun:
 def kept_runs(database: Database, name: str, numbers: Collection[int]) -> list[KeptRun]:
     """Return the runs of some complete trials, by trial and replicate; raises StudyNotFound."""
 
-    def query(connection: Connection) -> list[KeptRun]:
+    def query(connection: Connection) -> tuple[Search, str, list[list[Row[Any]]]]:
         study = find_study(connection, name)
         facts = _facts(connection, study)
-        search = stored_space(facts, name).search
-        root = checkpoints_of(database, facts).root
         rows = (
             select(trials.c.number, runs.c.replicate, runs.c.seed, epochs)
             .join(trials, trials.c.trial_id == runs.c.trial_id)
@@ -206,23 +206,21 @@ def kept_runs(database: Database, name: str, numbers: Collection[int]) -> list[K
         found: dict[tuple[int, int], list[Row[Any]]] = defaultdict(list)
         for row in connection.execute(rows):
             found[row.number, row.replicate].append(row)
-        return [_kept(own, search, trial_folder(root, number)) for (number, _), own in found.items()]
+        return stored_space(facts, name).search, checkpoints_of(database, facts).root, list(found.values())
 
-    return database.read(query)
+    search, root, found = database.read(query)
+    return [_kept(rows, search, trial_folder(root, rows[0].number)) for rows in found]
 
 
 def _kept(rows: list[Row[Any]], search: Search, folder: str) -> KeptRun:
-    objective = search.objective
-    values = {row.epoch: getattr(row, objective.metric.value) for row in rows}
-    known = {epoch: value for epoch, value in values.items() if value is not None}
-    sign = 1 if objective.direction is Direction.MAXIMIZE else -1
-    best = max(known, key=lambda epoch: (sign * known[epoch], epoch), default=0)  # of equal epochs the last is kept
-    chosen = best if search.score is ScoreKind.BEST and known else rows[-1].epoch
+    recorded = {row.epoch: row for row in rows}
+    values = {epoch: value_of(row, search.objective) for epoch, row in recorded.items()}
+    counting = search.score.epochs(values, search.objective)
     return KeptRun(
         trial=rows[0].number,
         seed=rows[0].seed,
         folder=folder,
-        checkpoint=next(row.checkpoint for row in rows if row.epoch == chosen),
+        checkpoint=first_there(folder, [recorded[epoch].checkpoint for epoch in counting]),
         accuracies=tuple(row.val_accuracy for row in rows),
     )
 

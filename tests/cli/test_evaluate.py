@@ -52,7 +52,7 @@ def test_trained_networks_are_tested_and_noise_costs_accuracy(study: Path) -> No
 
 
 def test_of_equal_best_epochs_the_kept_one_is_tested(tmp_path: Path) -> None:
-    """With 300 validation images ties are common; the file of the last of them is kept."""
+    """With 300 validation images ties are common; the file of the first of them is kept."""
     text = SPACE.replace("replicates: 2", "replicates: 3, score: best")
     (tmp_path / "small.yaml").write_text(text)
     assert qpsearch(tmp_path, "run", "small.yaml", "--dispatch", "inline").returncode == 0

@@ -1,4 +1,4 @@
-"""How long a study takes, told from its first epochs: on a clock that the test moves."""
+"""How long a study takes, told from its first epochs: on a clock that the test moves; and which trial is the best."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from qpsearch.display.progress import Tally
 from qpsearch.protocol import EpochReport, Place
 from qpsearch.space import parse_space
 from qpsearch.space.space import Budget
-from qpsearch.study.trials.events import Dispatching, Reported, Started, StudyOpened
+from qpsearch.study.trials.events import Dispatching, Elsewhere, Reported, Started, StudyOpened
 from tests.scripted import Behaviour, space_text
 
 
@@ -98,3 +98,11 @@ def test_the_estimate_stays_within_what_is_left_of_the_budget(
     now += 2.0
     tally.see(Reported(number=40, replicate=0, value=0.5, report=report, place=place))
     assert tally.left_s() == pytest.approx(seconds)
+
+
+def test_of_equally_good_trials_the_first_is_the_best_whichever_ends_first() -> None:
+    """As ``qpsearch best`` says it afterwards."""
+    tally = Tally()
+    for number, value in ((5, 0.9), (7, 0.9), (3, 0.9), (4, 0.8)):
+        tally.see(Elsewhere(number=number, state="COMPLETE", value=value))
+    assert tally.best == (0.9, 3)

@@ -90,6 +90,18 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "an unknown sampler": ("sampler: tpe", "sampler: tep"),
     "an unknown pruner": ("pruner: hyperband", "pruner: hyperbnd"),
     "an unknown metric": ("maximize: val_accuracy", "maximize: accuracy"),
+    "a score misspelt": (TRIALS, f"{TRIALS}, score: bets"),
+    "a score that is searched": (TRIALS, f"{TRIALS}, score: {{choice: [last, best]}}"),
+    "a score without its settings": (TRIALS, f"{TRIALS}, score: {{best: 93}}"),
+    "a score of an epoch that no run reaches": (TRIALS, f"{TRIALS}, score: {{best: {{from_epoch: 93}}}}"),
+    "a score of an epoch that some runs do not reach": (
+        "epochs: 12\n  optimizer: {sgd: {lr: {log: [0.01, 0.3]}}}\nsearch: {",
+        "epochs: {choice: [100, 50]}\nsearch: {score: {best: {from_epoch: 93}}, ",
+    ),
+    "a score of an epoch, and computed epochs": (
+        "epochs: 12\n  optimizer: {sgd: {lr: {log: [0.01, 0.3]}}}\nsearch: {sampler: tpe, pruner: hyperband",
+        "epochs: '6 * network.stages.0.depth'\nsearch: {score: {best: {from_epoch: 5}}, pruner: none",
+    ),
     "a loss to maximise": ("maximize: val_accuracy", "maximize: val_loss"),
     "two objectives": ("{maximize: val_accuracy}", "{maximize: val_accuracy, minimize: val_loss}"),
     "a budget of none": ("trials: 40", "trials: 0"),

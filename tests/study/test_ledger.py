@@ -240,6 +240,63 @@ def test_checkpoints_go_when_their_successor_is_recorded(url: str, space: Space,
         assert not other.exists()
 
 
+@pytest.mark.parametrize(
+    ("score", "values", "scored", "kept"),
+    [
+        ("best", (0.2, 0.8, 0.8, 0.1, 0.1), 0.8, (2, 5)),
+        ("best", (0.2, 0.8, 0.8, 0.1, 0.8), 0.8, (2, 5)),
+        ("{best: {from_epoch: 3}}", (0.9, 0.5, 0.7, 0.7, 0.1), 0.7, (3, 5)),
+        ("{best: {from_epoch: 5}}", (0.9, 0.5, 0.7, 0.7, 0.1), 0.1, (5,)),
+        ("last", (0.2, 0.8, 0.8, 0.1, 0.1), 0.1, (2, 5)),
+    ],
+)
+def test_of_equally_good_epochs_the_first_is_scored_kept_and_named(
+    sqlite_url: str, score: str, values: tuple[float, ...], scored: float, kept: tuple[int, ...]
+) -> None:
+    source = space_text(Behaviour.IMPROVES, epochs=5, trials=1).replace("search: {", f"search: {{score: {score}, ")
+    with new_ledger(sqlite_url, parse_space(source)) as ledger:
+        asked(ledger)
+        folder = Path(ledger.checkpoints.of(0))
+        for epoch, value in enumerate(values, 1):
+            write_checkpoint(folder, epoch)
+            ledger.report(0, 1, progress(epoch, value, checkpoint=f"r0-a1-e00{epoch}.pt"))
+        ledger.checkpoints.wait()
+        assert sorted(path.name for path in folder.iterdir()) == [f"r0-a1-e00{epoch}.pt" for epoch in kept]
+    assert rows(sqlite_url, "SELECT score FROM qpsearch_runs") == [(scored,)]
+    assert kept_run(sqlite_url).checkpoint == f"r0-a1-e00{kept[-1] if score == 'last' else kept[0]}.pt"
+
+
+def test_a_later_one_of_equally_good_epochs_stays_where_an_earlier_version_kept_it(sqlite_url: str) -> None:
+    """Such a version removed the first as soon as the second was recorded; its trial goes on under this one."""
+    source = space_text(Behaviour.IMPROVES, epochs=6, trials=1).replace("search: {", "search: {score: best, ")
+    with new_ledger(sqlite_url, parse_space(source)) as ledger:
+        asked(ledger)
+        folder = Path(ledger.checkpoints.of(0))
+        for epoch, value in enumerate((0.8, 0.8, 0.1, 0.1, 0.1, 0.1), 1):
+            write_checkpoint(folder, epoch)
+            if epoch == 4:
+                (folder / "r0-a1-e001.pt").unlink()
+            ledger.report(0, 1, progress(epoch, value, checkpoint=f"r0-a1-e00{epoch}.pt"))
+            ledger.checkpoints.wait()
+        assert sorted(path.name for path in folder.iterdir()) == ["r0-a1-e002.pt", "r0-a1-e006.pt"]
+    assert kept_run(sqlite_url).checkpoint == "r0-a1-e002.pt"
+    for path in folder.iterdir():
+        path.unlink()
+    assert kept_run(sqlite_url).checkpoint == "r0-a1-e001.pt"  # which is missed by its name
+
+
+def kept_run(url: str) -> queries.KeptRun:
+    database = Database.open(url)
+    (run,) = queries.kept_runs(database, "scripted", [0])
+    database.close()
+    return run
+
+
+def write_checkpoint(folder: Path, epoch: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"r0-a1-e00{epoch}.pt").write_text("x")
+
+
 def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, space: Space) -> None:
     ledger = new_ledger(url, space)
     for trial in range(2):
@@ -252,12 +309,13 @@ def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, space
         ledger.checkpoints.wait()
         folder = Path(ledger.checkpoints.of(trial))
         folder.mkdir(exist_ok=True)
-        for name in ("r0-a1-e003.pt", "r0-a1-e004.pt", "r0-a1-e005.pt.partial"):
+        for name in ("r0-a1-e001.pt", "r0-a1-e003.pt", "r0-a1-e004.pt", "r0-a1-e005.pt.partial"):
             (folder / name).write_text("x")
     abandon(ledger)
     with resumed_ledger(url) as second:
         second.checkpoints.wait()
-        assert [path.name for path in Path(second.checkpoints.of(0)).iterdir()] == ["r0-a1-e004.pt"]
+        left = sorted(path.name for path in Path(second.checkpoints.of(0)).iterdir())
+        assert left == ["r0-a1-e001.pt", "r0-a1-e004.pt"]  # the first of equally good epochs, and the last epoch
         assert not Path(second.checkpoints.of(1)).exists()
 
 

@@ -5,9 +5,6 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
-from qpsearch.registry.datasets import DATASETS
-from qpsearch.registry.pruners import PrunerKind
-from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.constraints import Condition, bind, check_condition, check_number, known_paths, moving_places
 from qpsearch.space.counting import continuous_leaves, count_points
 from qpsearch.space.expressions.nodes import (
@@ -31,7 +28,7 @@ from qpsearch.space.leaves import STAGES, Constant, Derived, Group, PlacedStage,
 from qpsearch.space.schema.fields import LeafField
 from qpsearch.space.schema.network import rule_paths
 from qpsearch.space.schema.settings import field_at
-from qpsearch.space.space import Objective, Space
+from qpsearch.space.space import Objective
 from qpsearch.vocabulary import Direction, Metric
 
 MOST_GRID_POINTS = 20_000
@@ -142,31 +139,6 @@ class Checks:
     def _unused(self) -> set[tuple[str, ...]]:
         return {rule.path for rule in rule_paths() if not any(stage.needs_shared(rule) for stage in self._stages)}
 
-    def check(self, space: Space) -> None:
-        """Note what is wrong with a space as a whole, once its leaves are right."""
-        self._check_validation(space)
-        guessed = [site.path for site in space.sites if site.domain is not None and site.domain.prior is not None]
-        if space.search.sampler is SamplerKind.GRID and guessed:
-            where, text = (
-                where_is(self._root, *guessed[0].split(".")),
-                "a grid tries every point, so a prior has no effect.",
-            )
-            self._problems.wrong(where, guessed[0], f"{text} Remove it.")
-        if isinstance(space.training.get("epochs"), Derived) and space.search.pruner is not PrunerKind.NONE:
-            self._problems.wrong(
-                where_is(self._root, "training", "epochs"),
-                "training.epochs",
-                "a pruner must know the largest number of epochs before the search, so epochs cannot be computed. "
-                "Write a number or a domain, or pruner: none.",
-            )
-        if len(space.search.objectives) > 1 and space.search.pruner is not PrunerKind.NONE:
-            self._problems.wrong(
-                where_is(self._root, "search", "pruner"),
-                "search.pruner",
-                "a pruner needs a single objective: with several, a less accurate network may be on the Pareto front "
-                "because it is small. Write pruner: none.",
-            )
-
     def _condition(self, item: Node) -> Expression:
         """Read a text, or a mapping of paths to a value or a list of values."""
         match item:
@@ -192,17 +164,6 @@ class Checks:
                 values = [item.value for item in items if isinstance(item, ScalarNode)]
                 return Binary("in", Name(path), Listed(tuple(Literal(None if v == "none" else v) for v in values)))
         raise ExpressionError(f"{path}: expected a value or a list of values, got {kind_of(node)}")
-
-    def _check_validation(self, space: Space) -> None:
-        facts = DATASETS[space.data.dataset]
-        if not facts.classes <= space.data.validation <= facts.train_images // 2:
-            self._problems.wrong(
-                where_is(self._root, "data", "validation"),
-                "data.validation",
-                f"cannot take {space.data.validation} of the {facts.train_images} training images of "
-                f"{space.data.dataset}. Expected from {facts.classes} (one for each label) to "
-                f"{facts.train_images // 2} (half).",
-            )
 
     def _check_ties(self) -> None:
         ties = self._leaves.ties

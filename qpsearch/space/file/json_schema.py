@@ -190,11 +190,8 @@ def _variant(field: VariantField) -> Schema:
     branches = {"type": "object", "properties": sections, "additionalProperties": False, "minProperties": 1}
     one = {"anyOf": [{"enum": list(field.branches)}, {**branches, "maxProperties": 1}]}
     chosen = {"anyOf": [branches, {"type": "array", "items": one, "minItems": 1}]}
-    return {
-        "description": field.doc,
-        "default": field.default,
-        "anyOf": [*one["anyOf"], _domain("choice", chosen, {"enum": list(field.branches)})],
-    }
+    searched = [] if field.fixed else [_domain("choice", chosen, {"enum": list(field.branches)})]
+    return {"description": field.doc, "default": field.default, "anyOf": [*one["anyOf"], *searched]}
 
 
 def _numeric(type_: ValueType) -> ValueType:

@@ -14,10 +14,11 @@ from qpsearch.space.file.leaf_reader import LeafReader
 from qpsearch.space.file.problems import Problems
 from qpsearch.space.file.reader import Reader
 from qpsearch.space.file.shipped import find_space
-from qpsearch.space.leaves import Constant, Group
+from qpsearch.space.file.space_checks import check_space
+from qpsearch.space.leaves import Constant, Group, Variant
 from qpsearch.space.schema.settings import SPACE
-from qpsearch.space.space import Budget, Resources, Search, Space
-from qpsearch.vocabulary import Direction, Metric
+from qpsearch.space.space import Budget, Resources, Score, Search, Space
+from qpsearch.vocabulary import Direction, Metric, ScoreKind
 
 DEFAULT_TRIALS = 100
 
@@ -87,7 +88,7 @@ def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...], *, stri
         search=search,
         resources=_resources(tree),
     )
-    checks.check(space)
+    check_space(space, whole, problems)
     problems.raise_if_any()
     return space
 
@@ -127,7 +128,7 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
     limits = _group(search, "limits")
     return Search(
         objectives=objectives,
-        score=_constant(search, "score"),
+        score=_score(search),
         sampler=sampler,
         pruner=pruner,
         budget=_budget(search, trials),
@@ -140,6 +141,14 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
         replicates=_constant(search, "replicates"),
         seed=_constant(search, "seed"),
     )
+
+
+def _score(search: Group) -> Score:
+    score = search.get("score")
+    assert isinstance(score, Variant)
+    ((word, settings),) = score.branches
+    assert isinstance(settings, Group)
+    return Score(kind=ScoreKind(word), **{name: _constant(settings, name) for name, _ in settings.children})
 
 
 def _budget(search: Group, trials: int) -> Budget:

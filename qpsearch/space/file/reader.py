@@ -140,7 +140,11 @@ class Reader:
 
     def _variant(self, node: Node, field: VariantField, name: str, path: str) -> Variant:
         if isinstance(node, MappingNode) and "choice" in node:
-            return self._searched_variant(node, field, name, path)
+            if not field.fixed:
+                return self._searched_variant(node, field, name, path)
+            known = ", ".join(field.branches)
+            self._problems.wrong(node.where, path, f"cannot be searched. Expected one of {known}.")
+            return Variant(Constant(None), ())
         picked = self._branch(node, field, name, path)
         return Variant(Constant(picked[0]), (picked,)) if picked else Variant(Constant(None), ())
 

@@ -73,11 +73,15 @@ class StagesField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantField:
-    """One of several named sections: ``sgd``, ``{sgd: {lr: 0.1}}`` or ``{choice: {sgd: ..., adamw: ...}}``."""
+    """One of several named sections: ``sgd``, ``{sgd: {lr: 0.1}}`` or ``{choice: {sgd: ..., adamw: ...}}``.
+
+    ``fixed`` is True where a choice does not make sense, as in ``LeafField``.
+    """
 
     branches: dict[str, SectionField]
     default: str
     doc: str
+    fixed: bool = False
 
 
 Field = LeafField | ListField | ConditionsField | SectionField | StagesField | VariantField

@@ -99,8 +99,25 @@ SEARCH: Final = SectionField(
                 "minimize": ListField(type=OneOf(Metric, "metric"), single=True, doc="Metrics to minimise."),
             },
         ),
-        "score": LeafField(
-            type=OneOf(ScoreKind), default="last", doc="Which epoch's value is a run's score.", fixed=True
+        "score": VariantField(
+            doc="Epoch whose value is a run's score, and whose weights are evaluated; of equally good epochs the first "
+            "is the best.",
+            default="last",
+            fixed=True,
+            branches={
+                ScoreKind.LAST.value: SectionField(fields={}),
+                ScoreKind.BEST.value: SectionField(
+                    fields={
+                        "from_epoch": LeafField(
+                            type=Integer(1, 100_000),
+                            default=1,
+                            doc="First epoch that may be the best, counted from 1.",
+                            rule="Q18",
+                            fixed=True,
+                        )
+                    }
+                ),
+            },
         ),
         "sampler": LeafField(
             type=OneOf(SamplerKind),

@@ -3,14 +3,14 @@
 The files are named by replicate, attempt, epoch and content (``r0-a1-e003-9f86d081884c7d65.pt``) in a folder
 for each trial. While a trial runs, the last two checkpoints of a run are kept, and an older one is removed only after
 its successor was recorded in the database. A complete trial keeps each run's last checkpoint, and its best one where an
-earlier epoch was better; a pruned or failed trial does not keep any.
+earlier epoch was as good or better; a pruned or failed trial does not keep any.
 
 A separate thread removes files, in order, since an object store may be slow and drivers must not wait for it.
 """
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +26,11 @@ NAME: Final = re.compile(r"r(?P<replicate>\d+)-a(?P<attempt>\d+)-e(?P<epoch>\d+)
 FOLDER: Final = re.compile(r"trial-(\d+)")
 UID: Final = re.compile(r"[0-9a-f]{32}")
 KEEP: Final = 2
+Kept = tuple[tuple[str, ...], ...]
+"""What stays: of each inner tuple the first file that is there.
+
+Of epochs that are equally good the first is kept. Where an earlier version kept a later one, that one stays.
+"""
 
 
 class CheckpointFolder:
@@ -49,18 +54,18 @@ class CheckpointFolder:
         matches = [FOLDER.fullmatch(name) for name in self._files.names()]
         return [int(match[1]) for match in matches if match]
 
-    def keep(self, trial: int, replicate: int, names: tuple[str, ...], recorded: int) -> None:
-        """Remove a run's checkpoints up to the recorded epoch, except for ``names``."""
+    def keep(self, trial: int, replicate: int, kept: Kept, recorded: int) -> None:
+        """Remove a run's checkpoints up to the recorded epoch, except for those that are kept."""
 
         def is_old(name: str) -> bool:
             match = NAME.fullmatch(name)
             return match is not None and int(match["replicate"]) == replicate and int(match["epoch"]) <= recorded
 
-        self._later(lambda: self._remove(trial, lambda name: is_old(name) and name not in names))
+        self._later(lambda: self._remove(trial, kept, is_old))
 
-    def keep_only(self, trial: int, names: tuple[str, ...]) -> None:
-        """Remove all checkpoints of a trial except for ``names``."""
-        self._later(lambda: self._remove(trial, lambda name: name not in names))
+    def keep_only(self, trial: int, kept: Kept) -> None:
+        """Remove all checkpoints of a trial except for those that are kept."""
+        self._later(lambda: self._remove(trial, kept, lambda name: True))
 
     def drop(self, trial: int) -> None:
         """Remove all checkpoints of a trial."""
@@ -108,14 +113,16 @@ class CheckpointFolder:
         self._thread.submit(lambda: None).result()
 
     def _clear(self, trial: int) -> None:
-        self._remove(trial, lambda name: True)
+        self._remove(trial, (), lambda name: True)
         self._files.delete_folder(_folder(trial))
 
-    def _remove(self, trial: int, goes: Callable[[str], bool]) -> None:
+    def _remove(self, trial: int, kept: Kept, goes: Callable[[str], bool]) -> None:
         """Remove checkpoints; files that qpsearch did not write stay."""
         folder = _folder(trial)
-        for name in self._files.names(folder):
-            if NAME.fullmatch(name) and goes(name):
+        there = self._files.names(folder)
+        stay = {name for names in kept for name in [name for name in names if name in there][:1]}
+        for name in there:
+            if NAME.fullmatch(name) and goes(name) and name not in stay:
                 self._files.delete(f"{folder}/{name}")
 
     def _later(self, action: Callable[[], None]) -> None:
@@ -169,6 +176,12 @@ def copied_root(target: "Database", stored: str | None) -> str | None:
 def trial_folder(root: str, trial: int) -> str:
     """Return the folder of a trial below a study's root, as a path or URI."""
     return join(root, _folder(trial))
+
+
+def first_there(folder: str, names: Sequence[str]) -> str:
+    """Return the first of some files that is in a folder; the first name where none is."""
+    there = open_artifacts(folder).names()
+    return next((name for name in names if name in there), names[0])
 
 
 def _folder(trial: int) -> str:

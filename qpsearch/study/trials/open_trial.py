@@ -9,9 +9,8 @@ from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
 from qpsearch.protocol import Assignment, Place, Run
-from qpsearch.space.space import Objective, Search
-from qpsearch.study.trials.checkpoints import KEEP
-from qpsearch.vocabulary import ScoreKind
+from qpsearch.space.space import Search
+from qpsearch.study.trials.checkpoints import KEEP, Kept
 
 Rejected = tuple[tuple[FrozenTrial, str], ...]
 
@@ -48,22 +47,20 @@ class History:
         """How many epochs are recorded."""
         return max(self.values, default=0)
 
-    def score(self, kind: ScoreKind, objective: Objective) -> float:
-        """Return the last epoch's value, or the best epoch's."""
-        if kind is ScoreKind.LAST:
-            return self.values[self.last_epoch]
-        return max(self.values.values(), key=lambda value: objective.sign * value)
+    def score(self, search: Search) -> float:
+        """Return the value of the epoch that counts."""
+        return self.values[search.score.epochs(self.values, search.objective)[0]]
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """The last two checkpoints, from which the run can continue; the newest first."""
         return tuple(self.files[epoch] for epoch in sorted(self.files, reverse=True)[:KEEP])
 
-    def worth_keeping(self, objective: Objective) -> tuple[str, ...]:
-        """Return the checkpoints of the last epoch and of the best."""
-        last = self.checkpoints[:1]
-        best = max(self.files, key=lambda epoch: (objective.sign * self.values[epoch], epoch), default=None)
-        return last if best is None else tuple(dict.fromkeys((*last, self.files[best])))
+    def worth_keeping(self, search: Search) -> Kept:
+        """Return the checkpoint of the last epoch, and the one of the best."""
+        kept = {epoch: self.values[epoch] for epoch in self.files}
+        best = tuple(self.files[epoch] for epoch in search.score.best(kept, search.objective))
+        return (self.checkpoints[:1], best)
 
     def record(self, epoch: int, value: float, checkpoint: str) -> bool:
         """Record an epoch and return whether it is new.
@@ -142,16 +139,16 @@ class OpenTrial:
 
     def results(self, search: Search) -> tuple[float, ...]:
         """Return a value for each objective: the mean score over all runs, and the network's costs."""
-        scores = [history.score(search.score, search.objective) for history in self.histories]
+        scores = [history.score(search) for history in self.histories]
         return (sum(scores) / len(scores), *costs_of(self.config, search))
 
     def take_place(self, place: Place) -> None:
         """Record where the current attempt runs, as its first report says."""
         self.threads, self.memory_format, self.placed = place.threads, place.memory_format, True
 
-    def worth_keeping(self, objective: Objective) -> tuple[str, ...]:
+    def worth_keeping(self, search: Search) -> Kept:
         """Return the checkpoints that stay when the trial is complete: each run's last and best."""
-        return tuple(name for history in self.histories for name in history.worth_keeping(objective))
+        return tuple(names for history in self.histories for names in history.worth_keeping(search))
 
     def assignment(self) -> Assignment:
         """Return what is left to do, for a worker."""

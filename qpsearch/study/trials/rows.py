@@ -1,12 +1,13 @@
 """Rows of qpsearch's tables about trials: configurations, runs, attempts, epochs, infeasible draws."""
 
 import json
+import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import Connection, Float, Integer, bindparam, insert, select, update
+from sqlalchemy import Connection, Float, Integer, Row, bindparam, insert, select, update
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.protocol import EpochReport, Failed, Place, Progress, Run
@@ -15,7 +16,7 @@ from qpsearch.space.space import Objective, Search
 from qpsearch.study.storage.optuna_tables import insert_trial
 from qpsearch.study.storage.tables import attempts, configs, epochs, infeasible, runs
 from qpsearch.study.trials.open_trial import History, OpenTrial, Proposal
-from qpsearch.vocabulary import Ending, FailReason, Metric
+from qpsearch.vocabulary import Ending, FailReason
 
 # Statements of the steps that every report takes, built once: SQLAlchemy takes longer to build one than SQLite takes to
 # run it.
@@ -200,9 +201,14 @@ def read_histories(connection: Connection, trial_id: int, objective: Objective) 
     own = connection.execute(select(runs).where(runs.c.trial_id == trial_id).order_by(runs.c.replicate))
     histories = [History(run=Run(replicate=row.replicate, seed=row.seed)) for row in own]
     for row in connection.execute(select(epochs).where(epochs.c.trial_id == trial_id).order_by(epochs.c.epoch)):
-        value = row.val_accuracy if objective.metric is Metric.VAL_ACCURACY else row.val_loss
-        histories[row.replicate].record(row.epoch, float("inf") if value is None else value, row.checkpoint)
+        histories[row.replicate].record(row.epoch, value_of(row, objective), row.checkpoint)
     return histories
+
+
+def value_of(epoch: Row[Any], objective: Objective) -> float:
+    """Return the value that a search optimises, of a row of epochs; a missing loss counts as infinite."""
+    value: float | None = getattr(epoch, objective.metric)
+    return math.inf if value is None else value
 
 
 def read_open_trial(

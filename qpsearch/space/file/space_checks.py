@@ -1,0 +1,70 @@
+"""Checks of a space whose leaves are right: settings that do not fit each other."""
+
+from collections.abc import Iterator
+
+from qpsearch.registry.datasets import DATASETS
+from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.samplers import SamplerKind
+from qpsearch.space.file.checks import where_is
+from qpsearch.space.file.document import Node
+from qpsearch.space.file.problems import Problems
+from qpsearch.space.leaves import Derived
+from qpsearch.space.space import Space
+
+
+def check_space(space: Space, root: Node, problems: Problems) -> None:
+    """Note what is wrong with a space as a whole; ``root`` is its document, which gives the places."""
+    for check in (_validation, _priors, _epochs, _score, _objectives):
+        for path, text in check(space):
+            problems.wrong(where_is(root, *path.split(".")), path, text)
+
+
+def _validation(space: Space) -> Iterator[tuple[str, str]]:
+    facts = DATASETS[space.data.dataset]
+    if not facts.classes <= space.data.validation <= facts.train_images // 2:
+        yield (
+            "data.validation",
+            f"cannot take {space.data.validation} of the {facts.train_images} training images of "
+            f"{space.data.dataset}. Expected from {facts.classes} (one for each label) to "
+            f"{facts.train_images // 2} (half).",
+        )
+
+
+def _priors(space: Space) -> Iterator[tuple[str, str]]:
+    guessed = [site.path for site in space.sites if site.domain is not None and site.domain.prior is not None]
+    if space.search.sampler is SamplerKind.GRID and guessed:
+        yield guessed[0], "a grid tries every point, so a prior has no effect. Remove it."
+
+
+def _epochs(space: Space) -> Iterator[tuple[str, str]]:
+    if isinstance(space.training.get("epochs"), Derived) and space.search.pruner is not PrunerKind.NONE:
+        yield (
+            "training.epochs",
+            "a pruner must know the largest number of epochs before the search, so epochs cannot be computed. "
+            "Write a number or a domain, or pruner: none.",
+        )
+
+
+def _score(space: Space) -> Iterator[tuple[str, str]]:
+    first, fewest = space.search.score.from_epoch, space.fewest_epochs
+    if first > 1 and fewest is None:
+        yield (
+            "training.epochs",
+            f"from_epoch: {first} needs the smallest number of epochs before the search, so epochs cannot be computed. "
+            "Write a number or a domain.",
+        )
+    elif fewest is not None and first > fewest:
+        yield (
+            "search.score.best.from_epoch",
+            f"a run of {fewest} epochs does not reach epoch {first}. Expected at most {fewest}, the smallest "
+            "training.epochs.",
+        )
+
+
+def _objectives(space: Space) -> Iterator[tuple[str, str]]:
+    if len(space.search.objectives) > 1 and space.search.pruner is not PrunerKind.NONE:
+        yield (
+            "search.pruner",
+            "a pruner needs a single objective: with several, a less accurate network may be on the Pareto front "
+            "because it is small. Write pruner: none.",
+        )
