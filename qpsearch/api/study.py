@@ -218,11 +218,11 @@ class Study:
             images: (N, C, H, W) uint8, with values as in the data set: 0 to 16 for the digits, 0 to 255 elsewhere.
 
         Returns:
-            (N, C, H, W) float32, with mean 0 and standard deviation 1 of each channel over the training images.
+            (N, C, H, W) float32, normalised as in training (``data.normalise``).
         """
         from qpsearch.training.data import normalise
 
-        return normalise(images, self.space.data.dataset)
+        return normalise(images, self.space.data)
 
     def _trial(self, number: int | None) -> TrialRecord:
         """Return a complete trial, by default the best."""

@@ -7,9 +7,10 @@ database alone. A default here is the value for configurations that were stored 
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from qpsearch.registry.datasets import Data
+from qpsearch.registry.augmentations import Padding
+from qpsearch.registry.datasets import Data, Normalisation
 from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules, StageRules
 from qpsearch.vocabulary import (
     MULTIPLYING,
@@ -25,6 +26,9 @@ from qpsearch.vocabulary import (
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+# Fields of ``Data`` that configurations were stored without: those are written as they were read.
+LATER: Final = {"padding": Padding.MEAN, "normalise": Normalisation.DATASET}
 
 
 class _Strict(WithWords):
@@ -162,8 +166,9 @@ class TrialConfig(_Strict):
     recipe: Recipe
 
     def to_json(self) -> str:
-        """Return the configuration as one JSON document."""
-        return _json().dump_json(self).decode()
+        """Return the configuration as one JSON document, in which a later field has no place at its default."""
+        left_out = {name for name, default in LATER.items() if getattr(self.data, name) == default}
+        return _json().dump_json(self, exclude={"data": left_out}).decode()
 
     @classmethod
     def from_json(cls, text: str) -> "TrialConfig":

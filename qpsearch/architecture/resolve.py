@@ -18,7 +18,7 @@ from qpsearch.architecture.layout import (
     stem_size,
 )
 from qpsearch.errors import Infeasible
-from qpsearch.registry.datasets import DATASETS, Data
+from qpsearch.registry.datasets import DATASETS
 from qpsearch.space import Draw, Space
 from qpsearch.space.schema.rules import BY_DEPTH, ProductUnitRules, QuotientRules
 from qpsearch.space.schema.value_types import AUTO
@@ -56,7 +56,7 @@ def resolve(space: Space, drawn: Draw) -> TrialConfig:
     stem = {f"stem_{name}": value for name, value in network["stem"].items()}
     alpha = alpha_for(_layers(network["stages"]))
     config = TrialConfig(
-        data=Data(dataset=space.data.dataset, validation=space.data.validation, augment=space.data.augment),
+        data=space.data,
         network=Network(
             channels=facts.channels,
             size=facts.size,

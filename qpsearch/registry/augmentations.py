@@ -16,12 +16,20 @@ class Augmentation(StrEnum):
     CROP = "crop"
 
 
+class Padding(StrEnum):
+    """What crops bring in at the edges of an image: the mean by which images are normalised, or black pixels."""
+
+    MEAN = "mean"
+    BLACK = "black"
+
+
 def augment(images: "Tensor", kinds: tuple[Augmentation, ...], generator: "torch.Generator", size: int) -> "Tensor":
     """Change each image of a batch at random, in the order of the table.
 
     Args:
-        images: (N, C, H, W), normalised; ``crop`` pads them with zeros. Images that are stored larger than the network
-            sees them are cut at a random place instead, or, without ``crop``, at their centre.
+        images: (N, C, H, W). ``crop`` pads them with zeros: the mean where images are normalised, else black. Images
+            that are stored larger than the network sees them are cut at a random place instead, or, without ``crop``,
+            at their centre.
         kinds: The augmentations to apply.
         generator: A generator on the CPU, so that the same seed gives the same images on every device.
         size: Height and width as the network sees an image.

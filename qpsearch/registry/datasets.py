@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import DataError
-from qpsearch.registry.augmentations import Augmentation
+from qpsearch.registry.augmentations import Augmentation, Padding
 from qpsearch.vocabulary import WithWords
 
 if TYPE_CHECKING:
@@ -32,6 +32,13 @@ class DatasetName(StrEnum):
     CIFAR100 = "cifar100"
     SVHN = "svhn"
     GALAXY10 = "galaxy10"
+    IMAGENET = "imagenet"
+
+
+class Normalisation(StrEnum):
+    """Whose mean and standard deviation images are normalised by: the data set's own, or ImageNet's."""
+
+    DATASET = "dataset"
     IMAGENET = "imagenet"
 
 
@@ -88,6 +95,8 @@ class Data(WithWords):
         dataset: The data set.
         validation: Number of images held out from the training split, stratified by label.
         augment: Random changes of training images.
+        padding: What crops bring in at the edges.
+        normalise: Whose mean and standard deviation images are normalised by.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
@@ -95,6 +104,16 @@ class Data(WithWords):
     dataset: DatasetName
     validation: int
     augment: tuple[Augmentation, ...] = ()
+    padding: Padding = Padding.MEAN
+    normalise: Normalisation = Normalisation.DATASET
+
+    @property
+    def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each channel, after division by the data set's ``peak``."""
+        if self.normalise is Normalisation.IMAGENET:
+            return IMAGENET_MEAN, IMAGENET_STD
+        facts = DATASETS[self.dataset]
+        return facts.mean, facts.std
 
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

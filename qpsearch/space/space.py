@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final
 
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.pruners import PrunerKind
@@ -12,6 +13,9 @@ from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Variant, sites
 from qpsearch.vocabulary import Direction, Metric, ScoreKind, WithWords
+
+# Settings that studies were stored without, with their defaults: such studies keep their fingerprints.
+LATER: Final = {"data.padding": "mean", "data.normalise": "dataset"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +192,7 @@ class Space:
 
         The budget, the machine and the study's name are left out: changing them does not change a trial.
         """
-        lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in ("dataset", "validation", "augment")}
+        lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in Data.__slots__}
         lines |= {site.path: str(site.leaf) for site in self.sites}
         search = self.search
         lines["search.objective"] = ", ".join(f"{each.direction} {each.metric}" for each in search.objectives)
@@ -203,7 +207,8 @@ class Space:
     @property
     def fingerprint(self) -> str:
         """Hash of the meaning: equal for two files exactly when they define the same study."""
-        text = json.dumps(self.meaning(), sort_keys=True)
+        meaning = {path: text for path, text in self.meaning().items() if LATER.get(path) != text}
+        text = json.dumps(meaning, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def with_search(

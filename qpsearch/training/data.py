@@ -18,6 +18,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from qpsearch.errors import DataError
+from qpsearch.registry.augmentations import Padding, augment
 from qpsearch.registry.datasets import DATASETS, SPLIT_SEED, Arrays, Data, DatasetName
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files
@@ -109,11 +110,23 @@ def test_images(name: DatasetName, folder: Path | None, device: torch.device) ->
     return _split(arrays.test_images, arrays.test_labels, np.arange(len(arrays.test_labels)), device)
 
 
-def normalise(images: Tensor, name: DatasetName) -> Tensor:
-    """Turn uint8 images (N, C, H, W) into float32 with the training images' mean 0 and deviation 1 per channel."""
-    facts = DATASETS[name]
-    mean, std = (torch.tensor(value, device=images.device).view(1, -1, 1, 1) for value in (facts.mean, facts.std))
-    return (images.float() / facts.peak - mean) / std
+def normalise(images: Tensor, data: Data) -> Tensor:
+    """Turn uint8 images (N, C, H, W) into float32: ``(x / peak - mean) / std`` with the moments of ``data``.
+
+    With the data set's own moments, each channel has mean 0 and standard deviation 1 over the training images.
+    """
+    mean, std = (torch.tensor(value, device=images.device).view(1, -1, 1, 1) for value in data.moments)
+    return (images.float() / DATASETS[data.dataset].peak - mean) / std
+
+
+def augmented(images: Tensor, data: Data, generator: torch.Generator, size: int) -> Tensor:
+    """Turn uint8 images (N, C, H, W) into normalised ones (N, C, size, size), changed at random as ``data`` says.
+
+    Zeros are padded: black before normalisation, the mean after it.
+    """
+    if data.padding is Padding.BLACK:
+        return normalise(augment(images, data.augment, generator, size), data)
+    return augment(normalise(images, data), data.augment, generator, size)
 
 
 def _split(images: Array, labels: Array, index: npt.NDArray[np.int64], device: torch.device) -> Images:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qpsearch.registry.augmentations import centre
-from qpsearch.registry.datasets import DATASETS, DatasetName
+from qpsearch.registry.datasets import DATASETS, Data, DatasetName
 from qpsearch.training.data import Images, normalise
 
 BATCH = 1000  # images at once, at most
@@ -30,27 +30,27 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, split: Images, dataset: DatasetName, noise: float = 0.0, seed: int = 0) -> Evaluation:
+def evaluate(model: nn.Module, split: Images, data: Data, noise: float = 0.0, seed: int = 0) -> Evaluation:
     """Evaluate in eval mode; the model's mode is restored.
 
     Args:
         model: Maps images to logits.
         split: Images and labels.
-        dataset: The data set of the split.
+        data: The data set of the split, and how its images are normalised.
         noise: Level of Poisson noise on the images; see ``poisson``.
         seed: Seed of the noise.
     """
     generator = torch.Generator().manual_seed(seed)
     was_training = model.training
     model.eval()
-    size = DATASETS[dataset].size
+    size = DATASETS[data.dataset].size
     loss = torch.zeros((), dtype=torch.float64, device=split.labels.device)
     right, finite_images = torch.zeros_like(loss), torch.zeros_like(loss)
     for index in torch.split(torch.arange(len(split.labels)), max(min(BATCH, PIXELS // size**2), 1)):
         batch = split.batch(index)
         labels = batch.labels
-        images = poisson(batch.images, dataset, noise, generator) if noise > 0 else batch.images
-        logits = model(centre(normalise(images, dataset), size)).double()
+        images = poisson(batch.images, data.dataset, noise, generator) if noise > 0 else batch.images
+        logits = model(centre(normalise(images, data), size)).double()
         finite = logits.isfinite().all(1)
         loss += F.cross_entropy(logits[finite], labels[finite], reduction="sum")
         right += ((logits.argmax(1) == labels) & finite).sum()

@@ -20,11 +20,10 @@ from qpsearch.errors import TrainingDiverged
 from qpsearch.models import build_model
 from qpsearch.models.network import DTYPES
 from qpsearch.protocol import EpochReport, RunSettings
-from qpsearch.registry.augmentations import augment
 from qpsearch.registry.datasets import DATASETS
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
-from qpsearch.training.data import Images, Split, normalise, train_and_validation
+from qpsearch.training.data import Images, Split, augmented, train_and_validation
 from qpsearch.training.evaluate import evaluate
 from qpsearch.training.memory import (
     give_memory_back,
@@ -110,7 +109,7 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
         return statistics.median(taken[1:] or taken) / images
 
     train_s = timed(lambda: trainer.steps(1, evaluates=False), min(batch, config.recipe.batch_size))
-    evaluation_s = timed(lambda: evaluate(trainer.model, noise, config.data.dataset), batch)
+    evaluation_s = timed(lambda: evaluate(trainer.model, noise, config.data), batch)
     validation = config.data.validation
     return (facts.train_images - validation) * train_s + validation * evaluation_s
 
@@ -154,7 +153,7 @@ class _Trainer:
             train_loss, lr = self._train_epoch(epoch)
             trained_s = time.perf_counter() - began
             self._check(epoch, train_loss)
-            evaluation = evaluate(self._model, self._validation, self._config.data.dataset)
+            evaluation = evaluate(self._model, self._validation, self._config.data)
             yield EpochReport(
                 epoch=epoch,
                 train_loss=train_loss,
@@ -181,7 +180,7 @@ class _Trainer:
         for index in torch.split(order, self._recipe.batch_size)[:count]:
             self._step(self._batch(index, generator), self._recipe.optimizer.lr)
         if evaluates:
-            evaluate(self._model, self._validation, self._config.data.dataset)
+            evaluate(self._model, self._validation, self._config.data)
 
     def _train_epoch(self, epoch: int) -> tuple[float, float]:
         """Return the mean training loss and the last learning rate."""
@@ -198,8 +197,7 @@ class _Trainer:
 
     def _batch(self, index: Tensor, generator: torch.Generator) -> Split:
         data, batch = self._config.data, self._train.batch(index)
-        images = normalise(batch.images, data.dataset)
-        images = augment(images, data.augment, generator, self._config.network.size)
+        images = augmented(batch.images, data, generator, self._config.network.size)
         return Split(images.contiguous(memory_format=self._format), batch.labels)
 
     def _step(self, batch: Split, lr: float) -> Tensor:

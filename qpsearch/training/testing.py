@@ -32,7 +32,7 @@ def test_run(
     """
     model = load_trained(config, folder, name, device)
     images = test_images(config.data.dataset, data_folder, torch.device(device))
-    return [evaluate(model, images, config.data.dataset, level) for level in levels]
+    return [evaluate(model, images, config.data, level) for level in levels]
 
 
 def load_trained(config: TrialConfig, folder: str, name: str, device: str) -> ResidualNetwork:

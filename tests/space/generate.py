@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, BlockKind
 
 BLOCKS = st.lists(st.sampled_from([kind.value for kind in BlockKind]), min_size=1, max_size=3, unique=True)
+AUGMENT: list[dict[str, Any]] = [{}, {"augment": ["crop"]}, {"augment": ["flip", "crop"], "padding": "black"}]
 CONFIDENCE = st.sampled_from([{}, {"confidence": "low"}, {"confidence": "high"}])
 
 
@@ -32,7 +33,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     training["optimizer"] = draw(optimizers())
     document = {
         "study": "s",
-        "data": {"dataset": "digits", "validation": 300, "augment": draw(st.sampled_from([[], ["crop"]]))},
+        "data": {"dataset": "digits", "validation": 300} | draw(st.sampled_from(AUGMENT)),
         "network": network,
         "training": training,
     }
@@ -113,7 +114,7 @@ def optimizers(draw: st.DrawFn) -> Any:
 @st.composite
 def searches(draw: st.DrawFn, listed: bool) -> dict[str, Any]:
     """Limits and conditions that leave something, most of the time."""
-    made: dict[str, Any] = {}
+    made: dict[str, Any] = draw(st.sampled_from([{}, {"score": "best"}, {"score": {"best": {"from_epoch": 2}}}])).copy()
     if draw(st.booleans()):
         made["limits"] = {"parameters": draw(st.sampled_from(["<= 60K", ">= 1K and <= 0.2M"])), "macs": "<= 20M"}
     if draw(st.booleans()):

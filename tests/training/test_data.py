@@ -6,6 +6,7 @@ import pickle
 import tarfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,13 +18,23 @@ import torch
 import torchvision
 from PIL import Image
 from scipy.io import savemat
+from torchvision import transforms
+from torchvision.transforms import functional
 
 from qpsearch.errors import DataError
 from qpsearch.registry import datasets
-from qpsearch.registry.augmentations import Augmentation, augment, centre
-from qpsearch.registry.datasets import DATASETS, Data, DatasetFacts, DatasetName
+from qpsearch.registry.augmentations import Augmentation, Padding, augment, centre
+from qpsearch.registry.datasets import (
+    DATASETS,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Data,
+    DatasetFacts,
+    DatasetName,
+    Normalisation,
+)
 from qpsearch.training import data, prepare
-from qpsearch.training.data import MappedSplit, load_arrays, normalise, train_and_validation
+from qpsearch.training.data import MappedSplit, augmented, load_arrays, normalise, train_and_validation
 
 CPU = torch.device("cpu")
 DIGITS = Data(dataset=DatasetName.DIGITS, validation=300)
@@ -56,7 +67,7 @@ def test_the_digits_are_split_by_label_and_always_alike() -> None:
 def test_normalised_digits_have_mean_0_and_deviation_1() -> None:
     images = torch.from_numpy(load_arrays(DatasetName.DIGITS, None).train_images.transpose(0, 3, 1, 2).copy())
     assert images.dtype is torch.uint8
-    normalised = normalise(images, DatasetName.DIGITS)
+    normalised = normalise(images, DIGITS)
     assert normalised.mean().item() == pytest.approx(0, abs=0.02)
     assert normalised.std().item() == pytest.approx(1, abs=0.02)
 
@@ -253,10 +264,11 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path, content: bytes 
 def test_the_real_cifar10_loads() -> None:
     folder = Path(os.environ["QPSEARCH_DATA"])
     prepare.prepare(DatasetName.CIFAR10, folder)
-    train, validation = train_and_validation(Data(dataset=DatasetName.CIFAR10, validation=5000), folder, CPU)
+    cifar10 = Data(dataset=DatasetName.CIFAR10, validation=5000)
+    train, validation = train_and_validation(cifar10, folder, CPU)
     assert train.images.shape == (45_000, 3, 32, 32)
     assert torch.bincount(validation.labels).tolist() == [500] * 10
-    normalised = normalise(train.images[:10_000], DatasetName.CIFAR10)
+    normalised = normalise(train.images[:10_000], cifar10)
     assert normalised.mean((0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=0.03)
     assert normalised.std((0, 2, 3)).tolist() == pytest.approx([1, 1, 1], abs=0.03)
 
@@ -279,6 +291,36 @@ def test_crops_shift_each_image_by_its_own_offset_and_bring_in_zeros() -> None:
         assert len(places) == 1
         seen.add(places[0])
     assert len(seen) > 70  # of 81
+
+
+def test_black_padding_and_the_moments_of_imagenet_are_those_of_torchvision() -> None:
+    """The quotient authors' transforms: a crop of the padded PIL image, then ToTensor and Normalize."""
+    images = torch.randint(0, 256, (40, 3, 32, 32), dtype=torch.uint8)
+    data = Data(
+        dataset=DatasetName.CIFAR10,
+        validation=10,
+        augment=(Augmentation.CROP,),
+        padding=Padding.BLACK,
+        normalise=Normalisation.IMAGENET,
+    )
+    changed = augmented(images, data, torch.Generator().manual_seed(0), 32)
+    assert torch.equal(augmented(images, data, torch.Generator().manual_seed(0), 32), changed)
+    ends = transforms.Compose([transforms.ToTensor(), transforms.Normalize(IMAGENET_MEAN, IMAGENET_STD)])
+    corners = 0
+    for image, found in zip(images, changed, strict=True):
+        padded = functional.pad(Image.fromarray(image.permute(1, 2, 0).numpy()), [4] * 4)
+        places = [
+            (top, left)
+            for top in range(9)
+            for left in range(9)
+            if torch.equal(ends(functional.crop(padded, top, left, 32, 32)), found)
+        ]
+        assert len(places) == 1
+        corners += places[0] != (4, 4)
+    assert corners > 30
+    mean = augmented(images, replace(data, padding=Padding.MEAN), torch.Generator().manual_seed(0), 32)
+    assert (mean == 0).any()
+    assert torch.equal(mean[mean != 0], changed[mean != 0])
 
 
 def test_augmentation_is_a_function_of_its_generator() -> None:

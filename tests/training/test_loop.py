@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.registry.augmentations import Padding
 from qpsearch.registry.datasets import DatasetName
 from qpsearch.training import loop, train
 from qpsearch.training.evaluate import poisson
@@ -150,6 +151,15 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) 
             train(config, replace(settings, checkpoint_stem="r0-a2", resume_from=(str(newest), str(before))))
         )
         assert curve(resumed) == curve(whole[2:])
+
+
+def test_what_crops_are_padded_with_reaches_training_and_the_stored_configuration() -> None:
+    mean = digits(BlockKind.ADDITIVE, epochs=1)
+    black = replace(mean, data=replace(mean.data, padding=Padding.BLACK))
+    assert "padding" not in mean.to_json()  # as configurations were stored before there was a choice
+    assert [TrialConfig.from_json(config.to_json()) for config in (mean, black)] == [mean, black]
+    curves = [curve(list(train(config, RunSettings(seed=1)))) for config in (mean, black)]
+    assert curves[0] != curves[1]
 
 
 def test_a_run_is_a_function_of_its_seed() -> None:

@@ -108,11 +108,7 @@ def _constant(tree: Group, name: str) -> Any:
 
 def _data(tree: Group) -> Data:
     data = _group(tree, "data")
-    return Data(
-        dataset=_constant(data, "dataset"),
-        validation=_constant(data, "validation"),
-        augment=_constant(data, "augment"),
-    )
+    return Data(**{name: _constant(data, name) for name, _ in data.children})
 
 
 def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) -> Search:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from qpsearch.registry.augmentations import Augmentation, Padding
 from qpsearch.registry.datasets import DATASETS
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
@@ -14,7 +15,7 @@ from qpsearch.space.space import Space
 
 def check_space(space: Space, root: Node, problems: Problems) -> None:
     """Note what is wrong with a space as a whole; ``root`` is its document, which gives the places."""
-    for check in (_validation, _priors, _epochs, _score, _objectives):
+    for check in (_validation, _images, _priors, _epochs, _score, _objectives):
         for path, text in check(space):
             problems.wrong(where_is(root, *path.split(".")), path, text)
 
@@ -27,6 +28,22 @@ def _validation(space: Space) -> Iterator[tuple[str, str]]:
             f"cannot take {space.data.validation} of the {facts.train_images} training images of "
             f"{space.data.dataset}. Expected from {facts.classes} (one for each label) to "
             f"{facts.train_images // 2} (half).",
+        )
+
+
+def _images(space: Space) -> Iterator[tuple[str, str]]:
+    data, facts = space.data, DATASETS[space.data.dataset]
+    side = facts.stored_size
+    if data.padding is not Padding.MEAN and Augmentation.CROP not in data.augment:
+        yield "data.padding", "only crops pad images. Add crop to augment, or write padding: mean."
+    elif data.padding is not Padding.MEAN and side:
+        text = f"crops of {data.dataset} are cut from images of {side}x{side} pixels, so nothing is padded."
+        yield "data.padding", f"{text} Write padding: mean."
+    if len(data.moments[0]) != facts.channels:
+        yield (
+            "data.normalise",
+            f"{data.normalise} has a mean for each of 3 colours, but the images of {data.dataset} are grey. "
+            "Write normalise: dataset.",
         )
 
 

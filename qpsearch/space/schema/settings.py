@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from itertools import dropwhile
 from typing import Final
 
-from qpsearch.registry.augmentations import Augmentation
-from qpsearch.registry.datasets import DatasetName
+from qpsearch.registry.augmentations import Augmentation, Padding
+from qpsearch.registry.datasets import DatasetName, Normalisation
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.schema.fields import (
@@ -85,6 +85,21 @@ DATA: Final = SectionField(
         "augment": ListField(
             type=OneOf(Augmentation, "augmentation"),
             doc=f"Random changes of training images: {', '.join(Augmentation)}.",
+        ),
+        "padding": LeafField(
+            type=OneOf(Padding),
+            default="mean",
+            doc="What crops bring in at the edges: mean, by which images are normalised; black, pixels of 0 before "
+            "images are normalised, as torchvision's crops do.",
+            rule="Q18",
+            fixed=True,
+        ),
+        "normalise": LeafField(
+            type=OneOf(Normalisation),
+            default="dataset",
+            doc="Whose mean and standard deviation images are normalised by: the data set's own, or ImageNet's.",
+            rule="Q18",
+            fixed=True,
         ),
     },
 )
@@ -256,7 +271,8 @@ SYNONYMS: Final = {  # a word of other programs, and the setting of a space file
     "wd": "training.optimizer.sgd.weight_decay",
     "optimiser": "training.optimizer",
     "amp": "training.precision",
-    "normalization": "network.rules.norm",
+    "normalization": "network.rules.norm for layers, data.normalise for images",
+    "normalize": "data.normalise",
     "model": "network",
     "architecture": "network",
     "parameters": "network and training, each value a constant or a domain",
