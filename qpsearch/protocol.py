@@ -17,9 +17,10 @@ class EpochReport:
     Attributes:
         epoch: Counted from 1.
         train_loss: Mean cross entropy over the epoch's training batches, finite.
-        val_loss: Mean cross entropy on the validation images; None where some logits were not finite.
+        val_loss: Mean cross entropy on the validation images; None where some logits were not finite, or there are no
+            such images.
         val_accuracy: Share of validation images classified correctly, in [0, 1]; an image whose logits
-            are not finite counts as wrong.
+            are not finite counts as wrong. None where there are no such images.
         val_nonfinite: Validation images whose logits were not finite.
         lr: Learning rate at the epoch's last step.
         seconds: Wall time of training and evaluation.
@@ -31,7 +32,7 @@ class EpochReport:
     epoch: int
     train_loss: float
     val_loss: float | None
-    val_accuracy: float
+    val_accuracy: float | None
     val_nonfinite: int = 0
     lr: float = 0.0
     seconds: float = 0.0
@@ -40,10 +41,9 @@ class EpochReport:
     checkpoint: str = ""
 
     def metric(self, metric: Metric) -> float:
-        """Return the value that a search optimises; a missing validation loss counts as infinite."""
-        if metric is Metric.VAL_ACCURACY:
-            return self.val_accuracy
-        return float("inf") if self.val_loss is None else self.val_loss
+        """Return the value that a search optimises; a missing one counts as infinitely bad."""
+        value: float | None = getattr(self, metric)
+        return metric.worst if value is None else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

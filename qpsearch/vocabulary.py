@@ -4,6 +4,7 @@ All other files use these words; this file needs only the standard library. The 
 in a space file and what the study database stores, so it never changes once released.
 """
 
+import math
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
@@ -243,10 +244,11 @@ class Confidence(StrEnum):
 
 
 class Metric(StrEnum):
-    """What a search can optimise: two fields of an epoch report, and three costs known before training."""
+    """What a search can optimise: three fields of an epoch report, and three costs known before training."""
 
     VAL_ACCURACY = "val_accuracy"
     VAL_LOSS = "val_loss"
+    TRAIN_LOSS = "train_loss"
     PARAMETERS = "parameters"
     MACS = "macs"
     ACTIVATION_BYTES = "activation_bytes"
@@ -254,12 +256,22 @@ class Metric(StrEnum):
     @property
     def is_cost(self) -> bool:
         """Whether the metric is computed from the configuration, without training."""
-        return self not in (Metric.VAL_ACCURACY, Metric.VAL_LOSS)
+        return self not in (Metric.VAL_ACCURACY, Metric.VAL_LOSS, Metric.TRAIN_LOSS)
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether the metric is measured on validation images."""
+        return self in (Metric.VAL_ACCURACY, Metric.VAL_LOSS)
 
     @property
     def direction(self) -> "Direction":
         """The direction in which the metric improves."""
         return Direction.MAXIMIZE if self is Metric.VAL_ACCURACY else Direction.MINIMIZE
+
+    @property
+    def worst(self) -> float:
+        """What a missing value counts as."""
+        return -math.inf if self.direction is Direction.MAXIMIZE else math.inf
 
 
 class Direction(StrEnum):

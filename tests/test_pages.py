@@ -113,6 +113,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "lr": ("training", "optimizer", "sgd"),
     "stages": ("network",),
     "search": (),
+    "data": (),
 }
 
 

@@ -81,6 +81,8 @@ def evaluate(
     levels = list(dict.fromkeys([0.0, *map(_level, noise or [])]))
     database = Database.open(storage)
     space = queries.space_of(database, study)
+    if target is not None and space.data.validation == 0:
+        raise UserError(f"--target: study {study!r} holds out no validation images, on which epochs are counted.")
     every = queries.trial_records(database, study)
     records = {record.number: record for record in every if record.state == "COMPLETE" and record.epochs > 0}
     best = queries.best(list(records.values()), space.search.objectives)
@@ -132,10 +134,7 @@ def _tested(
         evaluations = test_run(config, run.folder, run.checkpoint, folder, levels, device)
         for level, evaluation in zip(levels, evaluations, strict=True):
             found[level].append(evaluation.accuracy)
-    reached = [
-        next((epoch for epoch, value in enumerate(run.accuracies, 1) if target is not None and value >= target), None)
-        for run in runs
-    ]
+    reached = [None if target is None else _epochs_to(target, run.accuracies) for run in runs]
     return Tested(
         trial=runs[0].trial,
         stages=tuple(stage.block for stage in config.network.stages),
@@ -143,6 +142,10 @@ def _tested(
         accuracies=found,
         to_target=tuple(reached),
     )
+
+
+def _epochs_to(target: float, accuracies: Sequence[float | None]) -> int | None:
+    return next((epoch for epoch, value in enumerate(accuracies, 1) if value is not None and value >= target), None)
 
 
 def _row(tested: Tested) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
         _print_front(study, front, objectives, complete)
         return
     runs = queries.run_scores(database, study, found.number)
-    print(f"trial {found.number}: {objective.metric} {found.value:.4f} on validation images,")
+    print(f"trial {found.number}: {objective.metric} {found.value:.4f} on {_images(objective)},")
     print(
         f"the best of {complete} complete trials, n = {len(runs)}: optimistic until it is trained again on fresh seeds"
     )
@@ -104,6 +104,10 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
     width = max(len(name) for name in found.params) if found.params else 0
     for name, value in found.params.items():
         print(f"  {name:<{width}}  {scalar(value)}")
+
+
+def _images(objective: Objective) -> str:
+    return "validation images" if objective.metric.needs_validation else "training images"
 
 
 def _print_front(study: str, front: list[TrialRecord], objectives: tuple[Objective, ...], complete: int) -> None:
@@ -122,7 +126,7 @@ def _print_front(study: str, front: list[TrialRecord], objectives: tuple[Objecti
     ]
     print_rows(console, columns, rows)
     console.print(f"all of one trial: qpsearch trials {study} {front[0].number}")
-    console.print("Scores are of one search on validation images: optimistic until trained again on fresh seeds.")
+    console.print(f"Scores are of one search on {_images(first)}: optimistic until trained again on fresh seeds.")
 
 
 def importance(

@@ -169,7 +169,7 @@ def _reports(trainer: Trainer, config: TrialConfig, run: Run, settings: RunSetti
     last = 0
     for report in trainer(config, settings):
         last = report.epoch
-        if not (math.isfinite(report.train_loss) and math.isfinite(report.val_accuracy)):
+        if not all(value is None or math.isfinite(value) for value in (report.train_loss, report.val_accuracy)):
             detail = f"training loss {report.train_loss}, validation accuracy {report.val_accuracy} in epoch {last}"
             yield Failed(reason=FailReason.DIVERGED, detail=detail)
             return

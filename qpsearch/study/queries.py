@@ -180,14 +180,14 @@ class KeptRun:
         folder: Folder or URI of the trial's checkpoints.
         checkpoint: The file of the epoch that counts, or of a later one that is exactly as good, where an earlier
             version kept that one.
-        accuracies: Accuracies on validation images, by epoch from 1.
+        accuracies: Accuracies on validation images, by epoch from 1; None where there are no such images.
     """
 
     trial: int
     seed: int
     folder: str
     checkpoint: str
-    accuracies: tuple[float, ...]
+    accuracies: tuple[float | None, ...]
 
 
 def kept_runs(database: Database, name: str, numbers: Collection[int]) -> list[KeptRun]:

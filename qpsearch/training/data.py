@@ -89,11 +89,17 @@ def load_arrays(name: DatasetName, folder: Path | None) -> Arrays:
         raise DataError(f"{place}: cannot be read ({error}). Delete it to fetch the data again.") from None
 
 
-def train_and_validation(data: Data, folder: Path | None, device: torch.device) -> tuple[Images, Images]:
-    """Load the training images and hold out ``data.validation`` of them, stratified by label; return both parts."""
+def train_and_validation(data: Data, folder: Path | None, device: torch.device) -> tuple[Images, Images | None]:
+    """Load the training images and hold out ``data.validation`` of them, stratified by label; return both parts.
+
+    Where none are held out, the second part is None.
+    """
     arrays = load_arrays(data.dataset, folder)
+    every = np.arange(len(arrays.train_labels))
+    if data.validation == 0:
+        return _split(arrays.train_images, arrays.train_labels, every, device), None
     kept, held = train_test_split(
-        np.arange(len(arrays.train_labels)),
+        every,
         test_size=data.validation,
         stratify=arrays.train_labels,
         random_state=SPLIT_SEED,

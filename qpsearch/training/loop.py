@@ -24,7 +24,7 @@ from qpsearch.registry.datasets import DATASETS
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.data import Images, Split, augmented, train_and_validation
-from qpsearch.training.evaluate import evaluate
+from qpsearch.training.evaluate import Evaluation, evaluate
 from qpsearch.training.memory import (
     give_memory_back,
     limit_gpu_memory,
@@ -132,7 +132,9 @@ def _prepared(run: RunSettings) -> torch.device:
 class _Trainer:
     """The state of one run: network, optimiser, data, and the epochs done."""
 
-    def __init__(self, config: TrialConfig, run: RunSettings, splits: tuple[Images, Images] | None = None) -> None:
+    def __init__(
+        self, config: TrialConfig, run: RunSettings, splits: tuple[Images, Images | None] | None = None
+    ) -> None:
         self._config, self._recipe, self._run = config, config.recipe, run
         self._device = torch.device(run.device)
         self._format = FORMATS[run.memory_format]
@@ -153,13 +155,13 @@ class _Trainer:
             train_loss, lr = self._train_epoch(epoch)
             trained_s = time.perf_counter() - began
             self._check(epoch, train_loss)
-            evaluation = evaluate(self._model, self._validation, self._config.data)
+            evaluation = self._evaluate()
             yield EpochReport(
                 epoch=epoch,
                 train_loss=train_loss,
-                val_loss=evaluation.loss,
-                val_accuracy=evaluation.accuracy,
-                val_nonfinite=evaluation.nonfinite,
+                val_loss=evaluation.loss if evaluation else None,
+                val_accuracy=evaluation.accuracy if evaluation else None,
+                val_nonfinite=evaluation.nonfinite if evaluation else 0,
                 lr=lr,
                 seconds=time.perf_counter() - began,
                 images_per_s=len(self._train.labels) / trained_s,
@@ -180,7 +182,13 @@ class _Trainer:
         for index in torch.split(order, self._recipe.batch_size)[:count]:
             self._step(self._batch(index, generator), self._recipe.optimizer.lr)
         if evaluates:
-            evaluate(self._model, self._validation, self._config.data)
+            self._evaluate()
+
+    def _evaluate(self) -> Evaluation | None:
+        """Evaluate on the validation images; None where there are none."""
+        if self._validation is None:
+            return None
+        return evaluate(self._model, self._validation, self._config.data)
 
     def _train_epoch(self, epoch: int) -> tuple[float, float]:
         """Return the mean training loss and the last learning rate."""

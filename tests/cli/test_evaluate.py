@@ -60,6 +60,24 @@ def test_of_equal_best_epochs_the_kept_one_is_tested(tmp_path: Path) -> None:
     assert all(len(trial["accuracies"][0]["runs"]) == 3 for trial in document["trials"])
 
 
+def test_a_study_that_trains_on_all_images_is_judged_by_the_test_alone(tmp_path: Path) -> None:
+    text = SPACE.replace("validation: 300", "validation: 0").replace(
+        "replicates: 2", "objective: {minimize: train_loss}"
+    )
+    text = text.replace("epochs: 8", "epochs: 2").replace("{choice: [additive, product_unit]}", "additive")
+    (tmp_path / "small.yaml").write_text(text)
+    assert qpsearch(tmp_path, "run", "small.yaml", "--dispatch", "inline").returncode == 0
+    best = reply(tmp_path, "best", "small")["best"]
+    history = reply(tmp_path, "trials", "small", "0")["trial"]["history"]
+    assert [row["val_accuracy"] for row in history] == [None, None]
+    (tested,) = reply(tmp_path, "evaluate", "small", "--trial", str(best["number"]))["trials"]
+    assert 0.2 < tested["accuracies"][0]["mean"] < 1
+    assert f"train_loss {best['value']:.4f} on training images" in qpsearch(tmp_path, "best", "small").stdout
+    done = qpsearch(tmp_path, "evaluate", "small", "--target", "0.9")
+    said = "--target: study 'small' holds out no validation images, on which epochs are counted."
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
 def test_a_trial_that_was_imported_is_not_evaluated(study: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(study, copy)

@@ -33,7 +33,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     training["optimizer"] = draw(optimizers())
     document = {
         "study": "s",
-        "data": {"dataset": "digits", "validation": 300} | draw(st.sampled_from(AUGMENT)),
+        "data": {"dataset": "digits", "validation": draw(st.sampled_from([300, 0.2]))} | draw(st.sampled_from(AUGMENT)),
         "network": network,
         "training": training,
     }

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, text
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import StorageError, Superseded, UserError
-from qpsearch.protocol import Assignment, Failed
+from qpsearch.protocol import Assignment, EpochReport, Failed, Progress
 from qpsearch.space import Space, parse_space
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Closed, Event
 from qpsearch.vocabulary import FailReason
-from tests.helpers import abandon, new_ledger, progress, release, resumed_ledger, rows, train_all
+from tests.helpers import HERE, abandon, new_ledger, progress, release, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
 
 DIVERGED = Failed(reason=FailReason.DIVERGED, detail="training loss nan in epoch 2")
@@ -371,6 +371,23 @@ def test_a_loss_that_is_not_finite_is_stored_as_null_and_counts_as_infinite(url:
         assert asked(ledger).trial == 1
     assert records(url)[0][:2] == ("COMPLETE", math.inf)
     assert rows(url, "SELECT val_loss, val_nonfinite FROM qpsearch_epochs") == [(None, 3)]
+
+
+BY_LOSS = "objective: {minimize: train_loss}"
+
+
+def test_a_study_without_validation_images_is_scored_and_pruned_by_its_training_loss(url: str) -> None:
+    source = space_text(Behaviour.IMPROVES, epochs=2, pruner="median", trials=9)
+    source = source.replace("validation: 300", "validation: 0").replace("search: {", f"search: {{{BY_LOSS}, ")
+    source = source.replace("{choice: [additive, quotient, product_unit]}", "quotient")  # judged among their like
+    with new_ledger(url, parse_space(source)) as ledger:
+        for trial in range(9):
+            asked(ledger)
+            for epoch, loss in ((1, 2.0 if trial == 7 else 0.5), (2, 0.1)):
+                report = EpochReport(epoch=epoch, train_loss=loss, val_loss=None, val_accuracy=None)
+                ledger.report(trial, 1, Progress(replicate=0, report=report, place=HERE))
+    assert [row[:2] for row in records(url)] == [("COMPLETE", 0.1)] * 7 + [("PRUNED", 2.0), ("COMPLETE", 0.1)]
+    assert set(rows(url, "SELECT val_loss, val_accuracy, val_nonfinite FROM qpsearch_epochs")) == {(None, None, 0)}
 
 
 def test_a_superseded_driver_stops_without_writing(url: str, space: Space) -> None:

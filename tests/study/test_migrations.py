@@ -66,8 +66,30 @@ def test_each_step_down_and_up_again_keeps_the_trials(old_url: str) -> None:
 
         database.write(step)
 
+    move("0003")
+    assert not _is_nullable(old_url, "val_accuracy")
     move("0001")
     assert rows(old_url, f"SELECT version_num FROM {VERSION_TABLE}") == [("0001",)]
     move("head")
     assert rows(old_url, "SELECT trial_id, number, seconds FROM qpsearch_attempts") == before
+    assert _is_nullable(old_url, "val_accuracy")
     database.close()
+
+
+def test_rows_of_a_migrated_study_go_with_it(old_url: str) -> None:
+    """SQLite's triggers are made anew with the table that the last migration copies."""
+    Database.create(old_url).close()
+    assert rows(old_url, "SELECT COUNT(*) FROM qpsearch_epochs") != [(0,)]
+    connection = sqlite3.connect(old_url.removeprefix("sqlite:///"))  # without foreign keys, as Optuna deletes
+    connection.execute("DELETE FROM trials")
+    connection.commit()
+    connection.close()
+    for table in ("configs", "runs", "attempts", "epochs"):
+        assert rows(old_url, f"SELECT COUNT(*) FROM qpsearch_{table}") == [(0,)]
+
+
+def _is_nullable(url: str, column: str) -> bool:
+    ((is_required,),) = rows(
+        url, f"SELECT \"notnull\" FROM pragma_table_info('qpsearch_epochs') WHERE name = '{column}'"
+    )
+    return not is_required

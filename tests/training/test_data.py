@@ -33,6 +33,7 @@ from qpsearch.registry.datasets import (
     DatasetName,
     Normalisation,
 )
+from qpsearch.space import load_space, parse_space
 from qpsearch.training import data, prepare
 from qpsearch.training.data import MappedSplit, augmented, load_arrays, normalise, train_and_validation
 
@@ -62,6 +63,35 @@ def test_the_digits_are_split_by_label_and_always_alike() -> None:
     }
     assert len(test & images) <= 2  # two handwritten digits may be equal pixel by pixel
     assert len(load_arrays(DatasetName.DIGITS, None).test_labels) == DATASETS[DatasetName.DIGITS].test_images
+
+
+def test_all_images_are_trained_on_where_none_are_held_out() -> None:
+    train, validation = train_and_validation(replace(DIGITS, validation=0), None, CPU)
+    assert validation is None
+    labels = load_arrays(DatasetName.DIGITS, None).train_labels
+    assert train.labels.tolist() == labels.tolist()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "share", "images"),
+    [
+        ("digits", 0.1, 150),  # of 1,497
+        ("digits", 0.5, 748),
+        ("cifar10", 0.1, 5000),
+        ("cifar10", 0.29, 14_500),  # in floats 14,499.999999999998
+        ("svhn", 0.1, 7326),  # of 73,257
+        ("imagenet", 0.5, 640_583),  # of 1,281,167
+        ("digits", 300, 300),
+        ("digits", 300.0, 300),
+    ],
+)
+def test_a_share_of_images_is_rounded_to_the_nearest_and_halves_down(dataset: str, share: float, images: int) -> None:
+    space = parse_space(
+        load_space("smoke").source.replace(
+            "dataset: digits, validation: 300", f"dataset: {dataset}, validation: {share}"
+        )
+    )
+    assert space.data.validation == images
 
 
 def test_normalised_digits_have_mean_0_and_deviation_1() -> None:

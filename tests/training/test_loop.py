@@ -153,6 +153,18 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) 
         assert curve(resumed) == curve(whole[2:])
 
 
+def test_a_run_without_validation_images_reports_its_training_alone(tmp_path: Path) -> None:
+    config = digits(BlockKind.ADDITIVE, epochs=2)
+    config = replace(config, data=replace(config.data, validation=0))
+    settings = RunSettings(seed=1, checkpoint_folder=str(tmp_path))
+    first, second = train(config, settings)
+    assert (first.val_loss, first.val_accuracy, first.val_nonfinite) == (None, None, 0)
+    assert second.train_loss < first.train_loss
+    (again,) = train(config, replace(settings, resume_from=(first.checkpoint,), checkpoint_stem="r0-a2"))
+    assert curve([again]) == curve([second])
+    assert loop.seconds_an_epoch(config, settings, within_s=0.1) > 0
+
+
 def test_what_crops_are_padded_with_reaches_training_and_the_stored_configuration() -> None:
     mean = digits(BlockKind.ADDITIVE, epochs=1)
     black = replace(mean, data=replace(mean.data, padding=Padding.BLACK))

@@ -1,9 +1,10 @@
 """From a file to a ``Space``: the tree that the reader made, with its fixed parts given their types."""
 
+import math
 from pathlib import Path
 from typing import Any
 
-from qpsearch.registry.datasets import Data
+from qpsearch.registry.datasets import DATASETS, Data
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.constraints import Condition, Limit
@@ -108,7 +109,10 @@ def _constant(tree: Group, name: str) -> Any:
 
 def _data(tree: Group) -> Data:
     data = _group(tree, "data")
-    return Data(**{name: _constant(data, name) for name, _ in data.children})
+    given = {name: _constant(data, name) for name, _ in data.children}
+    if isinstance(given["validation"], float):  # a share; 0.1 of 15 images are 1, not 2
+        given["validation"] = math.ceil(given["validation"] * DATASETS[given["dataset"]].train_images - 0.5)
+    return Data(**given)
 
 
 def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) -> Search:

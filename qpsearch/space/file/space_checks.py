@@ -21,13 +21,18 @@ def check_space(space: Space, root: Node, problems: Problems) -> None:
 
 
 def _validation(space: Space) -> Iterator[tuple[str, str]]:
-    facts = DATASETS[space.data.dataset]
-    if not facts.classes <= space.data.validation <= facts.train_images // 2:
+    facts, count, metric = DATASETS[space.data.dataset], space.data.validation, space.search.objective.metric
+    if count and not facts.classes <= count <= facts.train_images // 2:
         yield (
             "data.validation",
-            f"cannot take {space.data.validation} of the {facts.train_images} training images of "
-            f"{space.data.dataset}. Expected from {facts.classes} (one for each label) to "
-            f"{facts.train_images // 2} (half).",
+            f"cannot take {count} of the {facts.train_images} training images of {space.data.dataset}. "
+            f"Expected 0 (none), or from {facts.classes} (one for each label) to {facts.train_images // 2} (half).",
+        )
+    if count == 0 and metric.needs_validation:
+        yield (
+            "data.validation",
+            f"0 holds out no images, but the objective, {metric}, needs some. Hold out some, or write "
+            "search.objective: {minimize: train_loss}, by which trials are then scored and pruned.",
         )
 
 

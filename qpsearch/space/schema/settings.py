@@ -22,7 +22,18 @@ from qpsearch.space.schema.fields import (
     VariantField,
 )
 from qpsearch.space.schema.network import NETWORK, SHAPE, STAGE
-from qpsearch.space.schema.value_types import AUTO, NONE, Bounds, Duration, Integer, Number, OneOf, Optional, StudyName
+from qpsearch.space.schema.value_types import (
+    AUTO,
+    NONE,
+    Bounds,
+    CountOrShare,
+    Duration,
+    Integer,
+    Number,
+    OneOf,
+    Optional,
+    StudyName,
+)
 from qpsearch.vocabulary import Metric, Precision, ScheduleKind, ScoreKind
 
 TRAINING: Final = SectionField(
@@ -78,8 +89,10 @@ DATA: Final = SectionField(
     fields={
         "dataset": LeafField(type=OneOf(DatasetName, "data set"), doc="Name of the data set.", fixed=True),
         "validation": LeafField(
-            type=Integer(1, 10_000_000),
-            doc="Images held out from the training split, stratified by label, on which trials are scored.",
+            type=CountOrShare(),
+            doc="Images held out from the training split, stratified by label, on which trials are scored: how many, "
+            "or their share of the split, rounded to the nearest image (halves down). 0 trains on all images; trials "
+            "are then scored by their training loss (objective: {minimize: train_loss}).",
             fixed=True,
         ),
         "augment": ListField(
@@ -273,6 +286,7 @@ SYNONYMS: Final = {  # a word of other programs, and the setting of a space file
     "amp": "training.precision",
     "normalization": "network.rules.norm for layers, data.normalise for images",
     "normalize": "data.normalise",
+    "validation_split": "data.validation",
     "model": "network",
     "architecture": "network",
     "parameters": "network and training, each value a constant or a domain",

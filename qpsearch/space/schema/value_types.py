@@ -102,6 +102,32 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class CountOrShare:
+    """A whole number from 0, or a share above 0 and below 1."""
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return "a whole number from 0, or a share above 0 and below 1"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        share = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+        return {"anyOf": [{"type": "integer", "minimum": 0}, share]}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Return an int, or a float in (0, 1); ``3.0`` is taken as 3."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
+        if value >= 0 and float(value).is_integer():
+            return int(value)
+        if not 0 < value < 1:
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
+        return float(value)
+
+
+@dataclass(frozen=True, slots=True)
 class OneOf:
     """A member of an enum, by its value."""
 

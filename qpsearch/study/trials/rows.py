@@ -1,7 +1,6 @@
 """Rows of qpsearch's tables about trials: configurations, runs, attempts, epochs, infeasible draws."""
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -206,9 +205,9 @@ def read_histories(connection: Connection, trial_id: int, objective: Objective) 
 
 
 def value_of(epoch: Row[Any], objective: Objective) -> float:
-    """Return the value that a search optimises, of a row of epochs; a missing loss counts as infinite."""
+    """Return the value that a search optimises, of a row of epochs; a missing one counts as infinitely bad."""
     value: float | None = getattr(epoch, objective.metric)
-    return math.inf if value is None else value
+    return objective.metric.worst if value is None else value
 
 
 def read_open_trial(
