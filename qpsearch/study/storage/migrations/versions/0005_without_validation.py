@@ -1,13 +1,13 @@
 """Epochs of studies that hold out no validation images: such epochs do not have an accuracy.
 
-Revision: 0004
+Revision: 0005
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
