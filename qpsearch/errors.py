@@ -17,6 +17,7 @@
     |   |-- ArtifactError        the folder or store of checkpoints cannot be used
     |   |-- DataError            a data set cannot be found, fetched or read
     |   `-- DispatchError        the machine or cluster cannot do what was asked
+    |       `-- SystematicFailure  all trials fail alike before their first epoch
     |-- Superseded               another driver took the study over; this one stops
     |-- Infeasible               a drawn point that the space's own conditions rule out; caught and counted
     |-- TrainingDiverged         the training loss is not finite, or explodes
@@ -97,6 +98,10 @@ class DispatchError(UserError):
     """The machine or cluster cannot do what was asked of it."""
 
 
+class SystematicFailure(DispatchError):
+    """Every trial fails with the same error before its first epoch: something other than the trials is at fault."""
+
+
 class Superseded(QpsearchError):
     """This driver's lease was taken by another driver: it must stop without writing."""
 
@@ -148,6 +153,7 @@ def nearest(word: str, known: list[str]) -> str:
         ``"Did you mean 'quotient'? Known: additive, product_unit, quotient."``; the question only
         where some word is close.
     """
+    known = list(map(str, known))  # members of an enum show their names else
     bare = {_bare(each): each for each in known}
     close = get_close_matches(word, known, n=1, cutoff=0.6) or get_close_matches(_bare(word), bare, n=1, cutoff=0.6)
     question = f"Did you mean {bare.get(close[0], close[0])!r}? " if close else ""

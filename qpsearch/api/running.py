@@ -11,7 +11,7 @@ from typing import Any
 from qpsearch.api.study import Study, storage_url
 from qpsearch.display.progress import open_display
 from qpsearch.errors import UserError
-from qpsearch.runner.driving import Overrides, Placement
+from qpsearch.runner.driving import Overrides, Placement, reasons
 from qpsearch.runner.driving import resume as drive_on
 from qpsearch.runner.driving import run as drive
 from qpsearch.space import Space, build_space, load_space
@@ -114,6 +114,7 @@ def resume(
     cpus: int | None = None,
     sinks: tuple[str, ...] = (),
     take_over: bool = False,
+    retry_failed: str | None = None,
     progress: bool = True,
 ) -> Study:
     """Resume a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers.
@@ -136,6 +137,7 @@ def resume(
         cpus: Cores per trial.
         sinks: Where curves are also shown: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
         take_over: Take all open trials at once, also those of a host that may still live.
+        retry_failed: Try failed trials again: ``all``, or those with one reason, such as ``error``.
         progress: Whether to show the study's progress.
 
     Raises:
@@ -166,6 +168,7 @@ def resume(
             placement=Placement(dispatcher=as_member(Dispatcher, dispatch, "dispatch"), address=address),
             sinks=sinks,
             take_over=take_over,
+            retry=reasons(retry_failed),
             listen=display.see,
         )
     return Study(name, storage)

@@ -115,6 +115,10 @@ def resume(
         bool,
         typer.Option("--take-over", help="Take all open trials at once, also those of a host that may still live."),
     ] = False,
+    retry_failed: Annotated[
+        str | None,
+        typer.Option(help="Try failed trials again: all, or those with one reason, such as error.", metavar="REASON"),
+    ] = None,
     sink: SinkNames = None,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
@@ -124,6 +128,7 @@ def resume(
         qpsearch resume digits
         qpsearch resume digits --trials 100
         qpsearch resume digits --storage other.db --take-over
+        qpsearch resume digits --retry-failed error
     """
     from qpsearch.runner import driving
 
@@ -146,6 +151,7 @@ def resume(
             placement=driving.Placement(dispatcher=dispatch, address=address),
             sinks=sink or [],
             take_over=take_over,
+            retry=driving.reasons(retry_failed, option="--retry-failed"),
             listen=display.see,
         )
     _end(outcome, display)

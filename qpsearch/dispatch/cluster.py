@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from qpsearch.registry.datasets import DatasetName
 from qpsearch.space.space import Resources
 
 KNOCK_S = 10.0
+GPU_S = 120.0  # how long workers on all nodes may take to load torch and try their GPUs
 TOKEN_HINT = (
     " If the cluster needs a token: export RAY_AUTH_MODE=token, and set RAY_AUTH_TOKEN or ~/.ray/auth_token as on the "
     "head node."
@@ -81,6 +82,28 @@ class Cluster:
             raise (error.cause if isinstance(error.cause, DataError) else DispatchError(_line(error))) from None
         except RayError as error:
             raise DispatchError(f"a node was lost while its data was prepared ({_line(error)}).") from None
+
+    def ask_gpu(self, fault: Callable[[], str | None]) -> str | None:
+        """Ask a worker on each node with a GPU whether it can use that GPU.
+
+        Args:
+            fault: Returns why its process cannot; None if it can.
+
+        Returns:
+            The first reason, with its node; None if there is none, or no answer in time: the trials will tell.
+        """
+        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU", 0) > 0]
+        task = ray.remote(num_cpus=0, num_gpus=min(self.gpus, 1), max_retries=0)(fault)
+        asked = {
+            task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(): node
+            for node in nodes
+        }
+        answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=GPU_S) if asked else ([], [])
+        for answer in answered:
+            with contextlib.suppress(RayError):
+                if (why := ray.get(answer)) is not None:
+                    return f"{why} ({asked[answer]['NodeManagerHostname']})"
+        return None
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ This module does not print or parse options: the caller gives a listener, which 
 
 import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -15,9 +15,17 @@ from qpsearch.artifacts import open_artifacts
 from qpsearch.dispatch import inline
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import WorkerSetup
-from qpsearch.errors import StorageEmpty, StorageError, StorageOutdated, StudyExists, StudyMismatch, UserError
+from qpsearch.errors import (
+    StorageEmpty,
+    StorageError,
+    StorageOutdated,
+    StudyExists,
+    StudyMismatch,
+    UserError,
+    nearest,
+)
 from qpsearch.runner import trainer
-from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
+from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, no_gpu, prepare_data
 from qpsearch.runner.sinks import Sinks, open_sinks
 from qpsearch.space import Space, diff, load_space
 from qpsearch.space.schema.value_types import Duration
@@ -27,7 +35,7 @@ from qpsearch.study.ledger import Ledger, Listener
 from qpsearch.study.opening import Opened
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Dispatching, Event, Noted, Preparing, StudyOpened, Waiting
-from qpsearch.vocabulary import Dispatcher, WithWords
+from qpsearch.vocabulary import Dispatcher, FailReason, WithWords
 
 STOPPING: Final = (
     "stopping: running trials finish their epoch, or are stopped in 30 s\n"
@@ -178,6 +186,7 @@ def resume(
     placement: Placement = Placement(),
     sinks: Sequence[str] = (),
     take_over: bool = False,
+    retry: Collection[FailReason] = (),
     listen: Listener = lambda event: None,
 ) -> Outcome:
     """Resume a study, or join the drivers that work on it, until its budget is spent or the user stops it.
@@ -190,6 +199,7 @@ def resume(
         placement: How trials are dispatched.
         sinks: As in ``run``.
         take_over: Take all open trials at once, also those of a host that may still live.
+        retry: Try the trials again that failed for one of these reasons.
         listen: Called with each event.
 
     Raises:
@@ -212,9 +222,22 @@ def resume(
     prepare_data(stored.data.dataset, folder)
     with contextlib.closing(_sinks(sinks, name, listen)) as shown:
         opened = opening.resume(
-            Database.create(storage), name, budget=change, take_over=take_over, wait=_waiting(listen)
+            Database.create(storage), name, budget=change, take_over=take_over, retry=retry, wait=_waiting(listen)
         )
         return _drive(opened, overrides.resources(stored.resources), folder, placement, shown, listen, is_new=False)
+
+
+def reasons(given: str | None, option: str = "retry_failed") -> tuple[FailReason, ...]:
+    """Return the reasons for which failed trials are tried again: those of one name, ``all``, or none for None.
+
+    Raises:
+        UserError: There is no such reason.
+    """
+    if given in (None, "all"):
+        return () if given is None else tuple(FailReason)
+    if given not in list(FailReason):
+        raise UserError(f"{option} {given}: is not a reason. {nearest(str(given), ['all', *FailReason])}")
+    return (FailReason(given),)
 
 
 def existing_studies(storage: str) -> list[str]:
@@ -350,6 +373,8 @@ def _dispatch(
 
     if placement.dispatcher is Dispatcher.INLINE:
         wants_gpu = has_gpu() if resources.gpus is None else resources.gpus > 0
+        if wants_gpu:
+            check_gpu()
         listen(Dispatching(how="one at a time, inline", slots=1, gpus=float(wants_gpu)))
         inline.run(ledger, setup("cuda", 1.0) if wants_gpu else setup("cpu", 0.0), interrupt)
         return
@@ -360,6 +385,8 @@ def _dispatch(
 
     with connected(resources, placement.address) as cluster:
         cluster.prepare_nodes(ledger.space.data.dataset, folder)
+        if cluster.gpus and (why := cluster.ask_gpu(trainer.gpu_fault)) is not None:
+            raise no_gpu(why)
         if resources.gpus is None and cluster.gpus == 1:
             listen(Preparing(what="measuring how many trials fit on a GPU"))
             cluster, said = pack(

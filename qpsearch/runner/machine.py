@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from qpsearch.errors import DataError
+from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import DATASETS, DatasetName
 
+HIDDEN: Final = ("", "-1", "NoDevFiles")  # of CUDA_VISIBLE_DEVICES: no GPU at all
 DATA_VARIABLE: Final = "QPSEARCH_DATA"
 SAFE_PYTHON: Final = (sys.executable, "-P")  # without -P, a ./torch.py would be imported in place of torch
 DEFAULT_STORAGE: Final = "sqlite:///studies/qpsearch.db"  # below the working directory
@@ -50,5 +51,24 @@ def prepare_data(name: DatasetName, folder: Path | None) -> None:
 
 
 def has_gpu() -> bool:
-    """Whether this machine has an NVIDIA GPU, found without loading torch."""
-    return any(Path("/dev").glob("nvidia[0-9]*"))
+    """Whether this process may use an NVIDIA GPU of this machine, found without loading torch."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return (shown is None or shown.strip() not in HIDDEN) and any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def check_gpu() -> None:
+    """Ask torch, in a separate process, whether it can use this machine's GPU.
+
+    Raises:
+        DispatchError: It cannot; every trial would fail for the same reason.
+    """
+    code = "from qpsearch.runner.trainer import gpu_fault; print(gpu_fault() or '')"
+    done = subprocess.run([*SAFE_PYTHON, "-c", code], capture_output=True, text=True, check=False)
+    why = done.stdout.strip() or (done.returncode != 0 and (done.stderr.strip().splitlines() or ["it ended"])[-1])
+    if why:
+        raise no_gpu(why)
+
+
+def no_gpu(why: str) -> DispatchError:
+    """Return the error that says that torch cannot use a GPU."""
+    return DispatchError(f"torch cannot use the GPU: {why}. Repair its driver, or train without it: --gpus 0.")

@@ -19,6 +19,17 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     yield from real(config, run)
 
 
+def gpu_fault() -> str | None:
+    """Return why torch cannot use the GPU of this process; None if it can."""
+    import torch
+
+    try:
+        torch.zeros(1, device="cuda").cpu()
+    except Exception as error:  # whatever a driver or a card does
+        return str(error).strip().splitlines()[0].rstrip(".")
+    return None
+
+
 def measure(config: TrialConfig, run: RunSettings) -> "Peak":
     """Return the GPU memory that a few steps take (``qpsearch.training.loop.peak_of_steps``)."""
     from qpsearch.dispatch.packing import Peak

@@ -15,7 +15,7 @@ from typing import Final, Self
 from optuna.trial import TrialState
 from sqlalchemy import Connection
 
-from qpsearch.errors import StorageError, Superseded
+from qpsearch.errors import StorageError, Superseded, SystematicFailure
 from qpsearch.protocol import Assignment, Failed, Progress
 from qpsearch.space import Space
 from qpsearch.space.space import Budget
@@ -37,6 +37,7 @@ from qpsearch.study.storage.tables import system_attrs, user_attrs
 from qpsearch.study.trials import rows
 from qpsearch.study.trials.checkpoints import CheckpointFolder
 from qpsearch.study.trials.events import Closed, Event, Interrupted, Lost, Reported, Started, TakenOver
+from qpsearch.study.trials.failures import Alike, has_failed, reopen
 from qpsearch.study.trials.open_trial import OpenTrial, Proposal
 from qpsearch.vocabulary import Ending
 
@@ -82,6 +83,7 @@ class Ledger:
         self._spending = opened.spending
         self._looked = float("-inf")
         self._is_gone = False
+        self._alike = Alike()
 
     def __enter__(self) -> Self:
         self._heart.start()
@@ -225,6 +227,7 @@ class Ledger:
         self._transactions.write(step)
         trial.take_place(progress.place)
         trial.deaths = 0
+        self._alike.reported()
         if is_new:
             self._spending.add_epoch()
         ended = None if state is None else self._forget(trial, state, results, None, seconds)
@@ -237,13 +240,20 @@ class Ledger:
         return ended is None
 
     def fail(self, number: int, attempt: int, failed: Failed) -> None:
-        """End a trial as FAIL. A message of an attempt that had already ended is ignored."""
+        """End a trial as FAIL. A message of an attempt that had already ended is ignored.
+
+        Raises:
+            SystematicFailure: All trials so far ended alike before their first epoch; they are open again.
+        """
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
             return
         seconds = self._clock.monotonic() - trial.began
 
+        is_first = [not any(history.values for history in trial.histories)]
+
         def step(connection: Connection, revision: int) -> None:
+            is_first[0] = is_first[0] and not has_failed(connection, trial.trial_id)
             rows.touch(connection, trial.trial_id, revision)
             rows.end_attempt(connection, trial, Ending.FAILED, self._clock.now(), seconds, failed)
             close_trial(connection, trial.trial_id, TrialState.FAIL, (), self._clock.now())
@@ -252,6 +262,13 @@ class Ledger:
 
         self._transactions.write(step)
         self._listener(self._forget(trial, TrialState.FAIL, (), failed, seconds))
+        if self._alike.failed(trial.trial_id, failed, is_first=is_first[0]):
+            self._transactions.write(lambda c, revision: reopen(c, self._alike.trials, revision))
+            raise SystematicFailure(
+                f"the first {len(self._alike.trials)} trials ended with one error before their first epoch: "
+                f"{self._alike.line}. They stay open. After the fix: qpsearch resume {self.name}. If the fault is the "
+                "networks' own, resume too: a trial that fails a second time counts as failed."
+            )
 
     def lose(self, number: int, attempt: int, failed: Failed) -> None:
         """Record that an attempt's worker is gone: the trial continues, but fails at the third death at one epoch."""

@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -38,9 +38,11 @@ from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import insert_study, next_number, read_trials, study_id
 from qpsearch.study.storage.tables import attempts, configs, leases, studies, study_facts, trials
 from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, root_of, stored_root, study_folder
+from qpsearch.study.trials.failures import failed_trials, reopen
 from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.owner import Owner
 from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial
+from qpsearch.vocabulary import FailReason
 
 VERSIONED = ("qpsearch", "optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")
 
@@ -193,6 +195,7 @@ def resume(
     *,
     budget: Callable[[Budget], Budget] = lambda stored: stored,
     take_over: bool = False,
+    retry: Collection[FailReason] = (),
     clock: Clock = SYSTEM,
     wait: Callable[[float], None] = lambda left_s: None,
 ) -> Opened:
@@ -208,6 +211,7 @@ def resume(
         budget: Makes the new budget from the stored one.
         take_over: End the leases of all other drivers at once; a driver that lives stops at its next step. Of a copied
             database, also take the checkpoints of the original.
+        retry: Open the trials again that failed for one of these reasons.
         clock: The time.
         wait: Called with the seconds left while a driver on another host is watched for signs of life.
 
@@ -231,6 +235,7 @@ def resume(
         facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
         for holder in lease.standing(connection, study) if take_over else gone:
             supersede(connection, study, holder, clock.now(), revision, unless_it_moved=not take_over)
+        reopen(connection, failed_trials(connection, study, retry), revision)
         space = stored_space(facts, name)
         asked = budget(space.search.budget)
         set_budget(connection, study, asked)

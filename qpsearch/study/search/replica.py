@@ -128,6 +128,10 @@ class Replica:
             self._ids[trial.number] = self._add(_as_running(trial))
             self._join(trial.number, stratum, _as_running(trial))
         copy = self._storage.get_trial(self._ids[trial.number])
+        if copy.state.is_finished() and not trial.state.is_finished():  # a failed trial is tried again
+            self._ids[trial.number] = self._add(_as_running(trial))
+            self._join(trial.number, stratum, _as_running(trial))
+            copy = self._storage.get_trial(self._ids[trial.number])
         if copy.state.is_finished():
             return
         own = self._stratum_of[trial.number]
