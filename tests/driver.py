@@ -27,7 +27,9 @@ if __name__ == "__main__":
     from qpsearch.cli import main
     from qpsearch.runner import trainer
     from qpsearch.study.drivers import lease
+    from tests import scripted
 
     lease.LEASE_S = float(os.environ.get("TEST_LEASE_S", lease.LEASE_S))  # type: ignore[misc]
     trainer.train = import_module(os.environ.get("TEST_TRAINER", "tests.scripted")).train
+    trainer.gpu_fault = scripted.gpu_fault  # Ray is told of GPUs that are not there
     main.main()

@@ -127,7 +127,6 @@ def resume(
     Examples:
         qpsearch resume digits
         qpsearch resume digits --trials 100
-        qpsearch resume digits --storage other.db --take-over
         qpsearch resume digits --retry-failed error
     """
     from qpsearch.runner import driving

@@ -26,7 +26,7 @@ def gpu_fault() -> str | None:
     try:
         torch.zeros(1, device="cuda").cpu()
     except Exception as error:  # whatever a driver or a card does
-        return str(error).strip().splitlines()[0].rstrip(".")
+        return str(error).strip().splitlines()[0].partition(". ")[0].rstrip(".")
     return None
 
 
