@@ -15,7 +15,6 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import Cost, cost, try_custom_blocks
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible, SpaceError
-from qpsearch.registry.samplers import SamplerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Chooser, Draw, RandomChooser, Space, draw
 from qpsearch.space.constraints import Limit, lookup_in
@@ -174,7 +173,7 @@ def every_candidate(space: Space) -> Iterator[Candidate | Infeasible]:
 
 def on_the_grid(space: Space, budget: Budget) -> Budget:
     """Return a budget with at most as many trials as a grid has trainable points; unchanged without a grid."""
-    if space.search.sampler is not SamplerKind.GRID:
+    if not space.search.is_grid:
         return budget
     allowed = sum(isinstance(each, Candidate) for each in every_candidate(space))
     return budget.updated(trials=min(budget.trials, allowed))

@@ -1,59 +1,41 @@
 """``qpsearch evaluate``: trained networks on the test split, clean and noisy, and how fast they learned."""
 
-import math
 import re
-import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
+from rich.console import Console
+from rich.progress import track
 
-from qpsearch.architecture.config import TrialConfig
+from qpsearch.cli.evaluation_table import Tested, print_table, row
 from qpsearch.cli.options import (
     Json,
     Storage,
     StudyArgument,
     print_json,
 )
-from qpsearch.display.console import Cell, Column, open_console, print_line, table_lines
-from qpsearch.display.shown import BlockNames
-from qpsearch.errors import UserError
+from qpsearch.display.shown import WORDS, moment, scalar, state_of
+from qpsearch.errors import StorageError, UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder, has_gpu, prepare_data
+from qpsearch.space.space import Space
+from qpsearch.study.records import TrialRecord
 
 if TYPE_CHECKING:
     from qpsearch.study.queries import KeptRun
-
-
-BLOCKS_WIDTH: Final = 24  # width of a column; longer names are shown as initials
-HEAD: Final = ("trial", "blocks", "runs")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
-    """A trial's results on the test split.
-
-    Attributes:
-        trial: The trial's number.
-        stages: The kind of block of each stage.
-        seeds: The seeds of its runs.
-        accuracies: Accuracy of each run, by level of noise.
-        to_target: Epochs that each run took to reach the target on validation images; None for never.
-    """
-
-    trial: int
-    stages: tuple[str, ...]
-    seeds: tuple[int, ...]
-    accuracies: dict[float, list[float]]
-    to_target: tuple[int | None, ...]
+    from qpsearch.study.storage.database import Database
+    from qpsearch.study.trials.evaluations import Evaluated
 
 
 def evaluate(
     study: StudyArgument,
     trial: Annotated[
         list[int] | None,
-        typer.Option("--trial", metavar="N", help="Which trial; repeatable; default: the best, by accuracy."),
+        typer.Option(
+            "--trial", metavar="N", help="Which trial; repeatable; default: the best, or every point of a grid."
+        ),
     ] = None,
     noise: Annotated[
         list[str] | None,
@@ -70,10 +52,13 @@ def evaluate(
 ) -> None:
     """Evaluate trained networks on the test images: for the last word about what is chosen, not for choosing.
 
+    Without --trial that is the best trial by accuracy; of a grid, which chooses nothing, every point. The study
+    keeps a record of each look at the test images.
+
     Examples:
         qpsearch evaluate digits
-        qpsearch evaluate digits --trial 3 --trial 7 --noise poisson:0.05
-        qpsearch evaluate digits --target 0.95
+        qpsearch evaluate quotient-table
+        qpsearch evaluate digits --trial 3 --trial 7 --noise poisson:0.05 --target 0.9
     """
     from qpsearch.study import queries
     from qpsearch.study.storage.database import Database
@@ -85,8 +70,49 @@ def evaluate(
         raise UserError(f"--target: study {study!r} holds out no validation images, on which epochs are counted.")
     every = queries.trial_records(database, study)
     records = {record.number: record for record in every if record.state == "COMPLETE" and record.epochs > 0}
-    best = queries.best(list(records.values()), space.search.objectives)
-    numbers = trial or ([] if best is None else [best.number])
+    numbers = trial or _chosen(list(records.values()), space)
+    _check(study, numbers, records)
+    folder = data_folder(space.data.dataset)
+    prepare_data(space.data.dataset, folder)
+    runs, looks, log = queries.kept_runs(database, study, numbers), queries.looks(database, study), _Log(storage, study)
+    tested = []
+    for number in track(numbers, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()):
+        own = [run for run in runs if run.trial == number]
+        tested.append(_tested(own, records[number], folder, levels, target))
+        log.write(number, tested[-1].evaluated)
+    is_grid = space.search.is_grid
+    left_out = _not_tested(every) if is_grid and not trial else []
+    untried = max(space.search.budget.trials - len(every), 0) if is_grid and not trial else 0
+    if as_json:
+        head = {"study": study, "dataset": space.data.dataset, "target": target, "looks_before": looks}
+        rows = {"trials": [row(each, levels) for each in tested], "not_tested": left_out, "not_trained": untried}
+        print_json(head | {"recorded": log.problem is None} | rows)
+        return
+    print(f"study {study}: accuracy on test images, mean (sd over runs)")
+    print_table(tested, levels, target, is_grid=is_grid)
+    for text in [*map(_why, left_out), *([f"not trained yet: {untried} points of the grid"] if untried else [])]:
+        print(text)
+    print(_said(looks, log.problem))
+
+
+def _chosen(records: list[TrialRecord], space: Space) -> list[int]:
+    """Return the numbers of the trials to test: all of a grid, in the order of the space, or else the best."""
+    from qpsearch.study import queries
+
+    if space.search.is_grid:
+        domains = {site.parameter: list(site.domain.values or ()) for site in space.sites if site.domain is not None}
+
+        def place(record: TrialRecord) -> list[int]:
+            return [
+                values.index(record.params[name]) if name in record.params else -1 for name, values in domains.items()
+            ]
+
+        return [record.number for record in sorted(records, key=place)]
+    best = queries.best(records, space.search.objectives)
+    return [] if best is None else [best.number]
+
+
+def _check(study: str, numbers: list[int], records: Mapping[int, TrialRecord]) -> None:
     for number in numbers:
         if number not in records:
             raise UserError(
@@ -98,17 +124,51 @@ def evaluate(
             f"study {study!r} does not have a complete trial that was trained here. "
             f"Show its progress: qpsearch status {study}."
         )
-    folder = data_folder(space.data.dataset)
-    prepare_data(space.data.dataset, folder)
-    runs = queries.kept_runs(database, study, numbers)
-    tested = [
-        _tested([run for run in runs if run.trial == number], records[number].config, folder, levels, target)
-        for number in numbers
+
+
+def _not_tested(records: list[TrialRecord]) -> list[dict[str, Any]]:
+    """Return the trials of a grid that have no network to test, and why."""
+    return [
+        {"trial": record.number, "state": state_of(record), "reason": record.reason, "params": dict(record.params)}
+        for record in records
+        if record.state != "COMPLETE" or record.epochs == 0
     ]
-    if as_json:
-        print_json({"study": study, "dataset": space.data.dataset, "target": target, "trials": list(map(_row, tested))})
-    else:
-        _print(study, tested, levels, target)
+
+
+def _why(left: dict[str, Any]) -> str:
+    point = ", ".join(f"{name} {scalar(value)}" for name, value in left["params"].items())
+    how = "imported" if left["state"] == "COMPLETE" else WORDS[left["state"]][0]
+    reason = f" ({left['reason']})" if left["reason"] else ""
+    return f"not tested: trial {left['trial']}, {how}{reason}: {point}"
+
+
+class _Log:
+    """Records what is read from the test images; where the database cannot be written, ``problem`` says why."""
+
+    def __init__(self, storage: str, study: str) -> None:
+        self.problem: str | None = None
+        self._storage, self._study, self._now = storage, study, time.time()
+        self._database: Database | None = None
+
+    def write(self, trial: int, found: "Sequence[Evaluated]") -> None:
+        """Record what a trial gave."""
+        from qpsearch.study.manage import record_evaluations
+        from qpsearch.study.storage.database import Database
+
+        if self.problem is not None:
+            return
+        try:
+            self._database = self._database or Database.create(self._storage)  # whose tables may be old
+            record_evaluations(self._database, self._study, trial, found, self._now)
+        except StorageError as error:
+            self.problem = str(error)
+
+
+def _said(looks: list[float], problem: str | None) -> str:
+    last = f" (the last: {moment(looks[-1])})" if looks else ""
+    look = f"look {len(looks) + 1} of this study at test images{last}."
+    recorded = f"Recorded: {look}" if problem is None else f"Not recorded: {look} {problem}"
+    return f"{recorded}\nEach look at the test images for choosing makes them validation images."
 
 
 def _level(text: str) -> float:
@@ -122,91 +182,37 @@ def _level(text: str) -> float:
 
 
 def _tested(
-    runs: Sequence["KeptRun"], config: TrialConfig, folder: Any, levels: list[float], target: float | None
+    runs: Sequence["KeptRun"], record: TrialRecord, folder: Any, levels: list[float], target: float | None
 ) -> Tested:
     import torch  # after all options were checked
 
+    from qpsearch.study.trials.evaluations import Evaluated
     from qpsearch.training.testing import test_run
 
     device = "cuda" if has_gpu() and torch.cuda.is_available() else "cpu"
-    found: dict[float, list[float]] = {level: [] for level in levels}
+    config = record.config
+    found = []
     for run in runs:
         evaluations = test_run(config, run.folder, run.checkpoint, folder, levels, device)
-        for level, evaluation in zip(levels, evaluations, strict=True):
-            found[level].append(evaluation.accuracy)
-    reached = [None if target is None else _epochs_to(target, run.accuracies) for run in runs]
+        found += [
+            Evaluated(
+                replicate=run.replicate,
+                checkpoint=run.checkpoint,
+                noise=level,
+                images=evaluation.images,
+                accuracy=evaluation.accuracy,
+                loss=evaluation.loss,
+                nonfinite=evaluation.nonfinite,
+            )
+            for level, evaluation in zip(levels, evaluations, strict=True)
+        ]
     return Tested(
-        trial=runs[0].trial,
-        stages=tuple(stage.block for stage in config.network.stages),
+        record=record,
         seeds=tuple(run.seed for run in runs),
-        accuracies=found,
-        to_target=tuple(reached),
+        evaluated=tuple(found),
+        to_target=tuple(None if target is None else _epochs_to(target, run.accuracies) for run in runs),
     )
 
 
 def _epochs_to(target: float, accuracies: Sequence[float | None]) -> int | None:
     return next((epoch for epoch, value in enumerate(accuracies, 1) if value is not None and value >= target), None)
-
-
-def _row(tested: Tested) -> dict[str, Any]:
-    return {
-        "trial": tested.trial,
-        "blocks": " ".join(tested.stages),
-        "seeds": tested.seeds,
-        "accuracies": [
-            {
-                "noise": f"poisson:{level:g}" if level else None,
-                "mean": statistics.mean(values),
-                "sd": _sd(values),
-                "runs": values,
-            }
-            for level, values in tested.accuracies.items()
-        ],
-        "epochs_to_target": tested.to_target,
-    }
-
-
-def _print(study: str, tested: list[Tested], levels: list[float], target: float | None) -> None:
-    console = open_console()
-    console.print(f"study {study}: accuracy on test images, mean (sd over runs)")
-    titles = [f"poisson:{level:g}" if level else "clean" for level in levels]
-    names = BlockNames([each.stages for each in tested], BLOCKS_WIDTH)
-    lengths = [] if target is None else [f"epochs to {target:g}"]
-    beside: list[list[Cell]] = []
-    below: list[list[Cell]] = []  # one row per level of noise
-    for each in tested:
-        front = [str(each.trial), names.of(each.stages), str(len(each.seeds))]
-        cells = [f"{statistics.mean(values):.4f} ({_spread(values)})" for values in each.accuracies.values()]
-        reached = [_epochs(each)] if lengths else []
-        beside.append([*front, *cells, *reached])
-        below += [[*front, title, cell, *reached] for title, cell in zip(titles, cells, strict=True)]
-    lines, _ = table_lines(_columns(*HEAD, *titles, *lengths), beside, None)
-    if max(line.cell_len for line in lines) > console.width:
-        lines, _ = table_lines(_columns(*HEAD, "noise", "accuracy", *lengths), below, None)
-    for line in lines:
-        print_line(console, line)
-    if names.legend:
-        print_line(console, Text(f"blocks: {names.legend}"))
-    if target is not None:
-        console.print(f"epochs to {target:g}: until validation accuracy was first that high")
-    console.print("Each look at the test images for choosing makes them validation images.")
-
-
-def _columns(*titles: str) -> list[Column]:
-    return [Column(title=title) for title in titles]
-
-
-def _sd(values: list[float]) -> float:
-    return statistics.stdev(values) if len(values) > 1 else math.nan
-
-
-def _spread(values: list[float]) -> str:
-    return f"{_sd(values):.4f}" if len(values) > 1 else "n = 1"
-
-
-def _epochs(tested: Tested) -> str:
-    reached = [epochs for epochs in tested.to_target if epochs is not None]
-    if not reached:
-        return "never reached"
-    text = f"{statistics.median(reached):g}"
-    return text if len(reached) == len(tested.to_target) else f"{text} ({len(reached)} of {len(tested.to_target)} runs)"

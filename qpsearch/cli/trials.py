@@ -14,7 +14,7 @@ from rich.text import Text
 
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
 from qpsearch.display.console import Cell, Column, open_console, print_line, print_rows
-from qpsearch.display.shown import WORDS, BlockNames, cost_title, scalar, score, short_number, state_of, took
+from qpsearch.display.shown import WORDS, BlockNames, cost_title, moment, scalar, score, short_number, state_of, took
 from qpsearch.errors import UserError, nearest
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.space import Objective
@@ -232,6 +232,21 @@ def _facts(detail: TrialDetail, objectives: Sequence[Objective], study: str) -> 
     found.append(("time", f"{took(record.seconds)}{attempts}, {took(record.duration_s)} of it in epochs"))
     found.append(("device", record.place or "not known: no epoch was reported"))
     found += [("checkpoint", _from_here(path)) for path in detail.checkpoints] or [("checkpoint", "none kept")]
+    return found + _looks(detail)
+
+
+def _looks(detail: TrialDetail) -> list[tuple[str, str]]:
+    """Say when the test images were read, and what the last look gave."""
+    times = sorted({row["evaluated"] for row in detail.evaluations})
+    if not times:
+        return []
+    count = "once" if len(times) == 1 else f"{len(times)} times, last"
+    found = [("test images", f"read {count} on {moment(times[-1])}")]
+    for row in detail.evaluations:
+        if row["evaluated"] == times[-1]:
+            which = f"run {row['replicate']}: " if len(detail.runs) > 1 else ""
+            noise = f" under poisson:{row['noise']:g}" if row["noise"] else ""
+            found.append(("", f"{which}accuracy {score(row['accuracy'])}{noise}"))
     return found
 
 

@@ -1,6 +1,7 @@
 """How a trial's values look in a line: short, and the same in every command."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Final
 
@@ -28,6 +29,11 @@ def took(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def moment(seconds: float) -> str:
+    """Return a time in Unix seconds as local date and time: ``2026-11-26 14:05``."""
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
 
 
 def short_number(value: float) -> str:

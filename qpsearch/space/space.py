@@ -119,6 +119,11 @@ class Search(WithWords):
         """The metric of training that is optimised."""
         return self.objectives[0]
 
+    @property
+    def is_grid(self) -> bool:
+        """Whether every point of the space is tried."""
+        return self.sampler is SamplerKind.GRID
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:

@@ -1,12 +1,13 @@
-"""Renaming, deleting and copying whole studies, with everything that belongs to them."""
+"""Renaming, deleting and copying whole studies, with everything that belongs to them; recording what was evaluated."""
 
 import time
 import uuid
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 
 from optuna.storages._rdb import models
-from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy import Connection, Row, Table, insert, inspect, select, update
 
 from qpsearch.errors import ArtifactError, StorageConflict, StudyBusy, StudyExists
 from qpsearch.study.drivers import lease, leftovers
@@ -22,6 +23,7 @@ from qpsearch.study.storage.tables import (
     configs,
     directions,
     epochs,
+    evaluations,
     infeasible,
     intermediate,
     leases,
@@ -35,6 +37,7 @@ from qpsearch.study.storage.tables import (
     values,
 )
 from qpsearch.study.trials.checkpoints import checkpoints_of, copied_root
+from qpsearch.study.trials.evaluations import Evaluated, insert_evaluations
 from qpsearch.study.trials.owner import Owner
 from qpsearch.vocabulary import Ending
 
@@ -44,7 +47,7 @@ TABLES_OF_STUDIES: Final = (
     OPTUNA.tables[models.StudySystemAttributeModel.__tablename__],
     infeasible,
 )
-TABLES_OF_TRIALS: Final = (params, values, intermediate, system_attrs, user_attrs, configs, runs, epochs)
+TABLES_OF_TRIALS: Final = (params, values, intermediate, system_attrs, user_attrs, configs, runs, epochs, evaluations)
 
 
 def rename(database: Database, name: str, new: str) -> None:
@@ -142,6 +145,30 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
         raise
 
 
+def record_evaluations(database: Database, name: str, number: int, found: Sequence[Evaluated], now: float) -> None:
+    """Record what one look at the test images gave for a trial; a driver may be running the study.
+
+    Args:
+        database: Opened for writing.
+        name: The study's name.
+        number: The trial's number.
+        found: What was read.
+        now: When the look began, in Unix seconds; the same for all trials of one look.
+
+    Raises:
+        StudyNotFound: There is no such study any more.
+        StorageError: The database cannot be written.
+    """
+
+    def step(connection: Connection) -> None:
+        own = (trials.c.study_id == find_study(connection, name)) & (trials.c.number == number)
+        trial_id = connection.execute(select(trials.c.trial_id).where(own)).scalar()
+        if trial_id is not None:
+            insert_evaluations(connection, trial_id, found, now)
+
+    database.write(step)
+
+
 def _delete_rows(connection: Connection, study: int) -> None:
     """Delete from Optuna's tables, children first; rows of qpsearch's tables are deleted by foreign key or trigger."""
     own = select(trials.c.trial_id).where(trials.c.study_id == study)
@@ -176,6 +203,8 @@ def _read(connection: Connection, study: int) -> tuple[dict[str, Any], dict[Tabl
 
 
 def _rows(connection: Connection, table: Table, wanted: Any) -> list[dict[str, Any]]:
+    if not inspect(connection).has_table(table.name):  # the schema is an earlier one
+        return []
     query = select(table).where(wanted).order_by(*table.primary_key.columns)
     return [dict(row) for row in connection.execute(query).mappings()]
 

@@ -21,7 +21,6 @@ from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.plugins import imports
 from qpsearch.errors import SpaceError, StorageConflict, StudyBusy, StudyExists, StudyNotFound, nearest
-from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space, parse_space
 from qpsearch.space.space import Budget, Resources, Search
 from qpsearch.study.drivers import lease
@@ -407,7 +406,7 @@ def _rebuild(
 def _replica(space: Space, first_name: str) -> Replica:
     search = space.search
     ways = [each.direction for each in search.objectives]
-    guesses = Grid(space) if search.sampler is SamplerKind.GRID else Priors.of(space)
+    guesses = Grid(space) if search.is_grid else Priors.of(space)
     return Replica(first_name, ways, search.sampler, search.pruner, search.seed, space.most_epochs, guesses)
 
 

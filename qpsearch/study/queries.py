@@ -41,6 +41,7 @@ from qpsearch.study.storage.tables import (
     values,
 )
 from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, root_of, trial_folder
+from qpsearch.study.trials.evaluations import read_evaluations
 from qpsearch.study.trials.rows import value_of
 from qpsearch.vocabulary import Ending
 
@@ -106,6 +107,9 @@ def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
             ),
             epochs=history,
             checkpoints=_checkpoints(database, _facts(connection, study), name, record, history),
+            evaluations=tuple(
+                read_evaluations(connection, select(trials.c.trial_id).where(trials.c.trial_id == trial))
+            ),
         )
 
     return database.read(query)
@@ -176,6 +180,7 @@ class KeptRun:
 
     Attributes:
         trial: The trial's number.
+        replicate: The run, from 0.
         seed: The run's seed.
         folder: Folder or URI of the trial's checkpoints.
         checkpoint: The file of the epoch that counts, or of a later one that is exactly as good, where an earlier
@@ -184,6 +189,7 @@ class KeptRun:
     """
 
     trial: int
+    replicate: int
     seed: int
     folder: str
     checkpoint: str
@@ -218,11 +224,22 @@ def _kept(rows: list[Row[Any]], search: Search, folder: str) -> KeptRun:
     counting = search.score.epochs(values, search.objective)
     return KeptRun(
         trial=rows[0].number,
+        replicate=rows[0].replicate,
         seed=rows[0].seed,
         folder=folder,
         checkpoint=first_there(folder, [recorded[epoch].checkpoint for epoch in counting]),
         accuracies=tuple(row.val_accuracy for row in rows),
     )
+
+
+def looks(database: Database, name: str) -> list[float]:
+    """Return when the test images were read for a study, in Unix seconds, ascending; raises StudyNotFound."""
+
+    def query(connection: Connection) -> list[float]:
+        own = select(trials.c.trial_id).where(trials.c.study_id == find_study(connection, name))
+        return sorted({row["evaluated"] for row in read_evaluations(connection, own)})
+
+    return database.read(query)
 
 
 def summary(database: Database, name: str) -> StudySummary:

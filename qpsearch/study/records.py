@@ -120,6 +120,7 @@ class TrialDetail:
         attempts: The trial's attempts, in order.
         epochs: Columns of each recorded epoch, by replicate and epoch.
         checkpoints: Path or URI of each run's newest checkpoint, by replicate; empty for a pruned or failed trial.
+        evaluations: Columns of each evaluation on the test images, in order.
     """
 
     record: TrialRecord
@@ -127,6 +128,7 @@ class TrialDetail:
     attempts: tuple[AttemptRecord, ...]
     epochs: tuple[Mapping[str, Any], ...]
     checkpoints: tuple[str, ...]
+    evaluations: tuple[Mapping[str, Any], ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the details as ``--json`` prints them."""
@@ -135,6 +137,7 @@ class TrialDetail:
             "tries": [asdict(attempt) for attempt in self.attempts],
             "history": [dict(row) for row in self.epochs],
             "checkpoints": list(self.checkpoints),
+            "evaluations": [dict(row) for row in self.evaluations],
         }
 
 

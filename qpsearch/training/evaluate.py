@@ -22,11 +22,13 @@ class Evaluation:
         loss: Mean cross entropy; None where some image's logits are not finite.
         accuracy: Share of images classified correctly, in [0, 1]; an image with non-finite logits counts as wrong.
         nonfinite: Number of images with non-finite logits.
+        images: Number of images.
     """
 
     loss: float | None
     accuracy: float
     nonfinite: int
+    images: int
 
 
 @torch.no_grad()
@@ -58,7 +60,8 @@ def evaluate(model: nn.Module, split: Images, data: Data, noise: float = 0.0, se
     model.train(was_training)
     n = len(split.labels)
     nonfinite = n - int(finite_images)
-    return Evaluation(loss=float(loss) / n if nonfinite == 0 else None, accuracy=float(right) / n, nonfinite=nonfinite)
+    mean = float(loss) / n if nonfinite == 0 else None
+    return Evaluation(loss=mean, accuracy=float(right) / n, nonfinite=nonfinite, images=n)
 
 
 def poisson(images: Tensor, dataset: DatasetName, level: float, generator: torch.Generator) -> Tensor:

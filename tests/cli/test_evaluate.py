@@ -1,11 +1,19 @@
 """``qpsearch evaluate``: the test images, noise, and how fast a network learned."""
 
+import json
+import re
 import shutil
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from qpsearch.cli import evaluate, evaluation_table
+from qpsearch.study.records import TrialRecord
+from qpsearch.study.trials.evaluations import Evaluated
 from tests.cli.run import qpsearch, reply
+from tests.helpers import rows
 
 SPACE = """\
 study: small
@@ -40,7 +48,9 @@ def test_trained_networks_are_tested_and_noise_costs_accuracy(study: Path) -> No
         assert clean + 0.02 > little > much
         assert len(trial["seeds"]) == len(trial["accuracies"][0]["runs"]) == 2
         assert all(1 <= epochs <= 8 for epochs in trial["epochs_to_target"])
-    assert reply(study, "evaluate", "small", *words) == document  # the noise has a seed
+    again = reply(study, "evaluate", "small", *words)
+    assert again["trials"] == document["trials"]  # the noise has a seed
+    assert len(again["looks_before"]) == len(document["looks_before"]) + 1
     more = (*words, "--noise", "poisson:0.5", "--noise", "poisson:1")
     for options, count in ((words[:6], 2), (words, 6), (more, 10)):  # where levels do not fit beside each other, below
         lines = qpsearch(study, "evaluate", "small", *options, COLUMNS="80").stdout.splitlines()
@@ -49,6 +59,137 @@ def test_trained_networks_are_tested_and_noise_costs_accuracy(study: Path) -> No
     text = qpsearch(study, "evaluate", "small", "--target", "1").stdout
     assert "accuracy on test images" in text
     assert "never reached" in text
+
+
+ALL_LOOKS = (
+    "SELECT number, replicate, noise, images, accuracy, nonfinite FROM qpsearch_evaluations JOIN trials USING (trial_id) "
+    "ORDER BY number, replicate, noise"
+)
+
+
+@pytest.fixture
+def copied(study: Path, tmp_path: Path) -> Path:
+    """A copy of the study at whose test images nobody has looked."""
+    folder = tmp_path / "copied"
+    shutil.copytree(study, folder)
+    change(folder, "DELETE FROM qpsearch_evaluations")
+    return folder
+
+
+def change(folder: Path, *statements: str) -> None:
+    connection = sqlite3.connect(folder / "studies" / "qpsearch.db")
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def url_of(folder: Path) -> str:
+    return f"sqlite:///{folder}/studies/qpsearch.db"
+
+
+def test_a_grid_is_tested_point_by_point_and_every_look_is_recorded(copied: Path) -> None:
+    first = reply(copied, "evaluate", "small")
+    blocks = [row["params"]["network.stages.0.block"] for row in first["trials"]]
+    assert blocks == ["additive", "product_unit"]  # in the order of the space, whatever the order of training
+    assert (first["looks_before"], first["recorded"], first["not_tested"], first["not_trained"]) == ([], True, [], 0)
+    clean = sorted(
+        (row["trial"], replicate, 0.0, 300, accuracy, 0)
+        for row in first["trials"]
+        for replicate, accuracy in enumerate(row["accuracies"][0]["runs"])
+    )
+    assert rows(url_of(copied), ALL_LOOKS) == clean
+    shown = qpsearch(copied, "evaluate", "small", "--trial", "1", "--noise", "poisson:0.05").stdout
+    assert "Recorded: look 2 of this study at test images (the last: 20" in shown
+    noisy = [row for row in rows(url_of(copied), ALL_LOOKS) if row[2] == 0.05]
+    assert [row[:2] for row in noisy] == [(1, 0), (1, 1)]
+    facts = qpsearch(copied, "trials", "small", "1").stdout
+    assert re.search(r"test images +read 2 times, last on 20\d\d-", facts)
+    assert f"run 1: accuracy {noisy[1][4]:.4f} under poisson:0.05" in facts
+    assert len(reply(copied, "trials", "small", "1")["trial"]["evaluations"]) == 2 + 4
+
+
+def test_looks_at_the_test_images_go_with_their_study(copied: Path) -> None:
+    assert reply(copied, "evaluate", "small", "--trial", "0")["recorded"]
+    assert qpsearch(copied, "studies", "copy", "small", "--as", "twin").returncode == 0
+    assert len(rows(url_of(copied), ALL_LOOKS)) == 4
+    assert qpsearch(copied, "studies", "delete", "twin", "--yes").returncode == 0
+    assert len(rows(url_of(copied), ALL_LOOKS)) == 2
+    change(copied, "DELETE FROM trials")  # as Optuna does it, without foreign keys
+    assert rows(url_of(copied), "SELECT * FROM qpsearch_evaluations") == []
+
+
+def test_points_of_a_grid_that_cannot_be_tested_are_named(copied: Path) -> None:
+    change(
+        copied,
+        "UPDATE trials SET state = 'FAIL' WHERE number = 1",
+        "UPDATE qpsearch_attempts SET ending = 'failed', reason = 'diverged' WHERE trial_id = 2",
+        "UPDATE qpsearch_studies SET asked = 5",
+    )
+    document = reply(copied, "evaluate", "small")
+    (left,) = document["not_tested"]
+    assert (left["trial"], left["state"], left["reason"]) == (1, "FAIL", "diverged")
+    assert (len(document["trials"]), document["not_trained"]) == (1, 3)
+    shown = qpsearch(copied, "evaluate", "small").stdout
+    assert f"not tested: trial 1, failed (diverged): network.stages.0.block {left['params'].popitem()[1]}" in shown
+    assert "not trained yet: 3 points of the grid" in shown
+
+
+def test_a_study_of_an_earlier_schema_is_read_and_migrated_by_the_first_look(copied: Path) -> None:
+    change(
+        copied,
+        "DROP TRIGGER qpsearch_after_trials",
+        "DROP TABLE qpsearch_evaluations",
+        "CREATE TRIGGER qpsearch_after_trials AFTER DELETE ON trials BEGIN SELECT 1; END",
+        "UPDATE qpsearch_version SET version_num = '0004'",
+    )
+    assert reply(copied, "trials", "small", "0")["trial"]["evaluations"] == []
+    assert rows(url_of(copied), "SELECT version_num FROM qpsearch_version") == [("0004",)]
+    assert reply(copied, "evaluate", "small", "--trial", "0")["recorded"] is True
+    assert rows(url_of(copied), "SELECT version_num FROM qpsearch_version") == [("0005",)]
+
+
+def test_a_look_that_cannot_be_recorded_is_told_and_ends_nothing() -> None:
+    log = evaluate._Log("sqlite:////proc/nothing/q.db", "small")
+    log.write(0, [])
+    assert log.problem is not None
+    assert "Not recorded: look 1 of this study at test images. /proc/nothing" in evaluate._said([], log.problem)
+
+
+@pytest.mark.parametrize(("columns", "layout"), [(200, "clean"), (80, "noise")])
+def test_a_grid_of_many_parameters_says_what_tells_its_points_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int, layout: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("LINES", "50")
+    tested = [made(number, f"layers{20 + number}", lr, number / 4) for number, lr in enumerate((0.1, 0.01, 0.1))]
+    evaluation_table.print_table(tested, [0.0, 0.05], 0.9 if columns == 200 else None, is_grid=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["trial", "blocks", "stages"]
+    assert layout in lines[0]
+    assert any("layers22" in line and "0.5000 (n = 1)" in line for line in lines)
+    assert max(map(len, lines)) <= columns
+    assert ("sgd.lr" in lines[0] or " lr " in lines[0]) is (columns == 200)
+    assert ("not shown: " in "".join(lines)) is (columns == 80)
+
+
+def made(number: int, stages: str, lr: float, accuracy: float) -> evaluation_table.Tested:
+    """A trial of a grid whose parameters have long names and values."""
+    params = {
+        "network.stages": stages,
+        "network.rules.norm": "batch",
+        "training.optimizer.sgd.lr": lr,
+        "training.optimizer.adamw.lr": lr,
+        "training.optimizer.adamw.weight_decay": f"a-very-long-value-{number}" if lr < 0.1 else "a-long-value",
+    }
+    config = {"network": {"stages": [{"block": "quotient_product_unit"}] * 3}}
+    facts: dict[str, Any] = dict.fromkeys(TrialRecord.__slots__) | {"config_json": json.dumps(config)}
+    facts |= {"number": number, "state": "COMPLETE", "params": params}
+    evaluated = tuple(
+        Evaluated(replicate=0, checkpoint="x", noise=noise, images=300, accuracy=accuracy, loss=1.0, nonfinite=0)
+        for noise in (0.0, 0.05)
+    )
+    return evaluation_table.Tested(record=TrialRecord(**facts), seeds=(1,), evaluated=evaluated, to_target=(None,))
 
 
 def test_of_equal_best_epochs_the_kept_one_is_tested(tmp_path: Path) -> None:

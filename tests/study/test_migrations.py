@@ -84,7 +84,7 @@ def test_rows_of_a_migrated_study_go_with_it(old_url: str) -> None:
     connection.execute("DELETE FROM trials")
     connection.commit()
     connection.close()
-    for table in ("configs", "runs", "attempts", "epochs"):
+    for table in ("configs", "runs", "attempts", "epochs", "evaluations"):
         assert rows(old_url, f"SELECT COUNT(*) FROM qpsearch_{table}") == [(0,)]
 
 

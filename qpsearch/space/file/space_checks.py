@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from qpsearch.registry.augmentations import Augmentation, Padding
 from qpsearch.registry.datasets import DATASETS
 from qpsearch.registry.pruners import PrunerKind
-from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.file.checks import where_is
 from qpsearch.space.file.document import Node
 from qpsearch.space.file.problems import Problems
@@ -54,7 +53,7 @@ def _images(space: Space) -> Iterator[tuple[str, str]]:
 
 def _priors(space: Space) -> Iterator[tuple[str, str]]:
     guessed = [site.path for site in space.sites if site.domain is not None and site.domain.prior is not None]
-    if space.search.sampler is SamplerKind.GRID and guessed:
+    if space.search.is_grid and guessed:
         yield guessed[0], "a grid tries every point, so a prior has no effect. Remove it."
 
 

@@ -142,6 +142,21 @@ leftovers: Final = Table(
     Column("process_started", Float),
 )
 
+evaluations: Final = Table(
+    "qpsearch_evaluations",
+    OURS,
+    Column("evaluation_id", Integer, primary_key=True),
+    Column("trial_id", Integer, ForeignKey(trials.c.trial_id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("replicate", Integer, nullable=False),
+    Column("checkpoint", Text, nullable=False, comment="file of the weights that were evaluated on the test images"),
+    Column("noise", Float, nullable=False, comment="level of Poisson noise; 0 for none"),
+    Column("images", Integer, nullable=False),
+    Column("accuracy", Float, nullable=False),
+    Column("loss", Float, comment="null where logits were not finite"),
+    Column("nonfinite", Integer, nullable=False),
+    Column("evaluated", Float, nullable=False, comment="when; the same for all rows of one look"),
+)
+
 infeasible: Final = Table(
     "qpsearch_infeasible",
     OURS,

@@ -1,0 +1,141 @@
+"""The results of ``qpsearch evaluate``, as a table and as ``--json`` prints them."""
+
+import math
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.text import Text
+
+from qpsearch.display.console import Cell, Column, open_console, print_line, table_lines
+from qpsearch.display.shown import BlockNames, in_words, scalar
+from qpsearch.study.records import TrialRecord
+
+if TYPE_CHECKING:
+    from qpsearch.study.trials.evaluations import Evaluated
+
+BLOCKS_WIDTH: Final = 24  # width of a column; longer names are shown as initials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """A trial's results on the test split.
+
+    Attributes:
+        record: The trial.
+        seeds: The seeds of its runs.
+        evaluated: What each run gave, at each level of noise.
+        to_target: Epochs that each run took to reach the target on validation images; None for never.
+    """
+
+    record: TrialRecord
+    seeds: tuple[int, ...]
+    evaluated: "tuple[Evaluated, ...]"
+    to_target: tuple[int | None, ...]
+
+    def accuracies(self, level: float) -> list[float]:
+        """Return the accuracy of each run at a level of noise."""
+        return [each.accuracy for each in self.evaluated if each.noise == level]
+
+
+def row(tested: Tested, levels: list[float]) -> dict[str, Any]:
+    """Return a trial's results as ``--json`` prints them."""
+    return {
+        "trial": tested.record.number,
+        "blocks": " ".join(tested.record.stages),
+        "params": dict(tested.record.params),
+        "value": tested.record.value,
+        "seeds": tested.seeds,
+        "accuracies": [
+            {
+                "noise": f"poisson:{level:g}" if level else None,
+                "mean": statistics.mean(tested.accuracies(level)),
+                "sd": _sd(tested.accuracies(level)),
+                "runs": tested.accuracies(level),
+                "nonfinite": [each.nonfinite for each in tested.evaluated if each.noise == level],
+            }
+            for level in levels
+        ],
+        "epochs_to_target": tested.to_target,
+    }
+
+
+def print_table(tested: list[Tested], levels: list[float], target: float | None, *, is_grid: bool) -> None:
+    """Print a line for each trial, or one for each level of noise where levels do not fit beside each other.
+
+    Args:
+        tested: The trials, in the order of their lines.
+        levels: The levels of noise.
+        target: The accuracy to which epochs were counted; None for none.
+        is_grid: Whether the trials are points of a grid, whose lines say what tells them apart.
+    """
+    console = open_console()
+    titles = [f"poisson:{level:g}" if level else "clean" for level in levels]
+    names = BlockNames([each.record.stages for each in tested], BLOCKS_WIDTH)
+    parameters = _telling(tested) if is_grid else {}
+    head = [
+        Column(title="trial"),
+        Column(title="blocks"),
+        *(Column(title=title, spare=spare) for title, spare in parameters.values()),
+        Column(title="runs"),
+    ]
+    ends = [] if target is None else [Column(title=f"epochs to {target:g}")]
+    beside: list[list[Cell]] = []
+    below: list[list[Cell]] = []
+    for each in tested:
+        point = [scalar(each.record.params[name]) if name in each.record.params else "-" for name in parameters]
+        front = [str(each.record.number), names.of(each.record.stages), *point, str(len(each.seeds))]
+        cells = [f"{statistics.mean(values):.4f} ({_spread(values)})" for values in map(each.accuracies, levels)]
+        reached = [_epochs(each)] if ends else []
+        beside.append([*front, *cells, *reached])
+        below += [[*front, title, cell, *reached] for title, cell in zip(titles, cells, strict=True)]
+    columns = [*head, *(Column(title=title) for title in titles), *ends]
+    lines, left_out = table_lines(columns, beside, console.width)
+    if left_out or max(line.cell_len for line in lines) > console.width:
+        columns = [*head, Column(title="noise"), Column(title="accuracy"), *ends]
+        lines, left_out = table_lines(columns, below, console.width)
+    for line in lines:
+        print_line(console, line)
+    if names.legend:
+        print_line(console, Text(f"blocks: {names.legend}"))
+    if left_out:
+        console.print(f"not shown: {', '.join(left_out)}; all of it: --json")
+    if target is not None:
+        console.print(f"epochs to {target:g}: until validation accuracy was first that high")
+
+
+def _telling(tested: list[Tested]) -> dict[str, tuple[str, int]]:
+    """Return the parameters in which trials differ, but for those that say what the column of blocks says.
+
+    Returns:
+        By name: the last words of the name, as many as tell it from the others, and in which order columns may be left
+            out; the parameter that tells most trials apart goes last.
+    """
+    names = list(dict.fromkeys(name for each in tested for name in each.record.params))
+    values = {name: [each.record.params.get(name) for each in tested] for name in names}
+    blocks = [in_words(each.record.stages) for each in tested]
+    found = [name for name in names if len(set(values[name])) > 1 and values[name] != blocks]
+    order = sorted(found, key=lambda name: -len(set(values[name])))
+    return {name: (_ending(name, found), order.index(name) + 1) for name in found}
+
+
+def _ending(name: str, names: list[str]) -> str:
+    parts = name.split(".")
+    ends = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
+    return next(end for end in ends if sum(f".{other}".endswith(f".{end}") for other in names) == 1)
+
+
+def _sd(values: list[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else math.nan
+
+
+def _spread(values: list[float]) -> str:
+    return f"{_sd(values):.4f}" if len(values) > 1 else "n = 1"
+
+
+def _epochs(tested: Tested) -> str:
+    reached = [epochs for epochs in tested.to_target if epochs is not None]
+    if not reached:
+        return "never reached"
+    text = f"{statistics.median(reached):g}"
+    return text if len(reached) == len(tested.to_target) else f"{text} ({len(reached)} of {len(tested.to_target)} runs)"

@@ -1,0 +1,45 @@
+"""Rows about what was read from the test split: which weights were evaluated, when, and with which result."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, inspect, select
+
+from qpsearch.study.storage.tables import evaluations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """What one run's weights gave on the test images.
+
+    Attributes:
+        replicate: The run, from 0.
+        checkpoint: The file of the weights.
+        noise: Level of Poisson noise on the images; 0 for none.
+        images: How many images were read.
+        accuracy: Share of the images that were classified correctly.
+        loss: Mean cross entropy; None where some logits were not finite.
+        nonfinite: Images whose logits were not finite.
+    """
+
+    replicate: int
+    checkpoint: str
+    noise: float
+    images: int
+    accuracy: float
+    loss: float | None
+    nonfinite: int
+
+
+def insert_evaluations(connection: Connection, trial_id: int, found: Sequence[Evaluated], now: float) -> None:
+    """Write what one look at the test images gave for a trial."""
+    connection.execute(insert(evaluations), [asdict(each) | {"trial_id": trial_id, "evaluated": now} for each in found])
+
+
+def read_evaluations(connection: Connection, trial_ids: Select[Any]) -> list[dict[str, Any]]:
+    """Return the rows of some trials, in order; none from a database of a schema that does not have the table."""
+    if not inspect(connection).has_table(evaluations.name):
+        return []
+    query = select(evaluations).where(evaluations.c.trial_id.in_(trial_ids)).order_by(evaluations.c.evaluation_id)
+    return [dict(row) for row in connection.execute(query).mappings()]
