@@ -26,7 +26,7 @@ from qpsearch.errors import (
 )
 from qpsearch.runner import trainer
 from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, no_gpu, prepare_data
-from qpsearch.runner.sinks import Sinks, open_sinks
+from qpsearch.runner.sink_process import Sinks, open_sinks
 from qpsearch.space import Space, diff, load_space
 from qpsearch.space.schema.value_types import Duration
 from qpsearch.space.space import Budget, Resources

@@ -1,20 +1,31 @@
-"""Showing a running study elsewhere: TensorBoard and Weights & Biases as listeners of the ledger.
+"""Showing a running study elsewhere: TensorBoard, and Weights & Biases.
 
-A sink is given what the database has already stored; a failing sink is dropped with a message, and the study continues.
+A sink is somebody else's program: it may prompt, block or fail. So it runs in a process of its own without a terminal,
+``python -m qpsearch.runner.sinks NAME STUDY WHERE``, which ``sink_process`` feeds. It reads calls from standard input,
+each a JSON list in a line (``["end", 3, "COMPLETE", 0.9]``), until that ends. It answers its start, each call and its
+end with a line: ``null``, or as a JSON string what is wrong, with which it ends.
 """
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 
-from qpsearch.errors import UserError, nearest
-from qpsearch.study.trials.events import Closed, Event, Interrupted, Lost, Reported, Started
+from qpsearch.errors import UserError
 
-CURVES = ("train_loss", "val_loss", "val_accuracy", "lr", "seconds", "images_per_s", "peak_memory_bytes")
+ORPHAN_S: Final = 60  # how long a sink may take to close after its driver was killed
 
 
 class Sink(Protocol):
-    """A place where curves are shown: one run per trial, named by the trial's number."""
+    """A place where curves are shown: one run per trial, named by the trial's number.
+
+    It is made with the study's name and the text after ``--sink NAME:``, and raises UserError if the user has to do
+    something first, such as logging in. Every other error ends the sink, but not the study.
+    """
 
     def begin(self, trial: int, config: Mapping[str, Any]) -> None:
         """A trial begins or continues."""
@@ -33,32 +44,53 @@ class TensorBoard:
     """Event files below a folder, one folder per trial; ``tensorboard --logdir FOLDER`` shows them."""
 
     def __init__(self, study: str, folder: str) -> None:
-        from tensorboardX import SummaryWriter
-
-        self._make = SummaryWriter
         self._root = f"{folder or 'studies/tensorboard'}/{study}"
         self._writers: dict[int, Any] = {}
+        if "://" not in self._root:
+            try:
+                os.makedirs(self._root, exist_ok=True)
+            except OSError as error:
+                given = f"--sink tensorboard{f':{folder}' if folder else ''}"
+                raise UserError(
+                    f"{given}: {self._root} cannot be made ({error.strerror}). Name another folder: "
+                    "--sink tensorboard:FOLDER."
+                ) from None
 
     def begin(self, trial: int, config: Mapping[str, Any]) -> None:
         """See ``Sink``."""
-        self._writers[trial] = self._make(logdir=f"{self._root}/trial-{trial:05d}")
-        self._writers[trial].add_text("config", f"```json\n{json.dumps(config, indent=1)}\n```")
+        from tensorboardX.event_file_writer import EventsWriter  # SummaryWriter writes in a thread, which fails unseen
+        from tensorboardX.record_writer import directory_check
+        from tensorboardX.summary import text
+
+        folder = f"{self._root}/trial-{trial:05d}"
+        directory_check(folder)
+        self._writers[trial] = EventsWriter(f"{folder}/events", f".{time.time_ns()}")
+        self._write(trial, text("config", f"```json\n{json.dumps(config, indent=1)}\n```"))
 
     def log(self, trial: int, epoch: int, values: Mapping[str, float]) -> None:
         """See ``Sink``."""
+        from tensorboardX.summary import scalar
+
         for name, value in values.items():
-            self._writers[trial].add_scalar(name, value, epoch)
+            self._write(trial, scalar(name, value), epoch)
+        self._writers[trial].flush()
 
     def end(self, trial: int, state: str, value: float | None) -> None:
         """See ``Sink``."""
-        writer = self._writers.pop(trial)
-        writer.add_text("state", state)
-        writer.close()
+        from tensorboardX.summary import text
+
+        self._write(trial, text("state", state))
+        self._writers.pop(trial).close()
 
     def close(self) -> None:
         """See ``Sink``."""
         for writer in self._writers.values():
             writer.close()
+
+    def _write(self, trial: int, summary: Any, step: int | None = None) -> None:
+        from tensorboardX.proto.event_pb2 import Event
+
+        self._writers[trial].write_event(Event(wall_time=time.time(), step=step, summary=summary))
 
 
 class WandB:
@@ -71,6 +103,13 @@ class WandB:
             raise UserError("--sink wandb: the package is missing. pip install 'qpsearch[wandb]'.") from None
         self._wandb, self._study, self._project = wandb, study, project or "qpsearch"
         self._runs: dict[int, Any] = {}
+        try:
+            wandb.login(verify=False)  # finds a key without asking the server; without a terminal it does not prompt
+        except Exception as error:  # whichever kind its version has
+            raise UserError(
+                f"--sink wandb: not logged in ({_line(error).rstrip('.')}). Log in: wandb login, or set WANDB_API_KEY. "
+                "WANDB_MODE=offline keeps the runs on this disk instead."
+            ) from None
 
     def begin(self, trial: int, config: Mapping[str, Any]) -> None:
         """See ``Sink``."""
@@ -99,55 +138,39 @@ class WandB:
             run.finish()
 
 
-SINKS: dict[str, Callable[[str, str], Sink]] = {"tensorboard": TensorBoard, "wandb": WandB}
+SINKS: Final[dict[str, Callable[[str, str], Sink]]] = {"tensorboard": TensorBoard, "wandb": WandB}
 
 
-def open_sinks(given: Sequence[str], study: str) -> list[Sink]:
-    """Return the sinks that ``--sink NAME`` or ``--sink NAME:WHERE`` names.
+def main(name: str, study: str, where: str) -> None:
+    """Be a sink until standard input ends."""
+    calls, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # who prompts reads nothing
+    os.dup2(2, 1)  # what a library prints is not an answer
 
-    Raises:
-        UserError: There is no such sink, or its package is missing.
-    """
-    found = []
-    for text in given:
-        name, _, where = text.partition(":")
-        if name not in SINKS:
-            raise UserError(f"--sink {text}: unknown sink {name!r}. {nearest(name, list(SINKS))}")
-        found.append(SINKS[name](study, where))
-    return found
+    def answer(problem: str | None = None) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the driver was killed
+            print(json.dumps(problem), file=answers, flush=True)
+
+    try:
+        sink = SINKS[name](study, where)
+        answer()
+        for line in calls:
+            method, *arguments = json.loads(line)
+            getattr(sink, method)(*arguments)
+            answer()
+        signal.alarm(ORPHAN_S)
+        sink.close()
+        answer()
+    except UserError as error:
+        answer(str(error))
+    except Exception as error:  # a service may raise anything
+        answer(_line(error))
 
 
-class Sinks:
-    """Passes the ledger's events on to all sinks."""
+def _line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its kind if it has no message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
-    def __init__(self, sinks: list[Sink], say: Callable[[str], None]) -> None:
-        self._sinks, self._say = list(sinks), say
 
-    def see(self, event: Event) -> None:
-        """Handle an event."""
-        match event:
-            case Started(number=number, config=config):
-                self._each(lambda sink: sink.begin(number, json.loads(config.to_json())))
-            case Reported(number=number, replicate=replicate, report=report):
-                values = {name: getattr(report, name) for name in CURVES}
-                suffix = f".run{replicate}" if replicate else ""
-                shown = {f"{name}{suffix}": value for name, value in values.items() if value is not None}
-                self._each(lambda sink: sink.log(number, report.epoch, shown))
-            case Closed(number=number, state=state, value=value):
-                self._each(lambda sink: sink.end(number, state, value))
-            case Interrupted(number=number) | Lost(number=number):
-                self._each(lambda sink: sink.end(number, "RUNNING", None))
-            case _:
-                pass
-
-    def close(self) -> None:
-        """Flush everything."""
-        self._each(lambda sink: sink.close())
-
-    def _each(self, action: Callable[[Sink], None]) -> None:
-        for sink in list(self._sinks):
-            try:
-                action(sink)
-            except Exception as error:  # whatever a service raises must not touch the study
-                self._sinks.remove(sink)
-                self._say(f"{type(sink).__name__} is left out from here on: {error}")
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -232,17 +232,20 @@ def test_a_copy_whose_checkpoints_cannot_be_written_is_no_copy(folder: Path) -> 
     )
 
 
-def test_a_sink_that_fails_harms_nothing(tmp_path: Path) -> None:
+def test_a_sink_that_cannot_be_used_is_said_before_a_study_is_made(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=2))
     (tmp_path / "curves").write_text("in the way")
-    done = qpsearch(tmp_path, "run", "s.yaml", "--dispatch", "inline", "--sink", "tensorboard:curves", scripted=True)
-    assert done.returncode == 0, done.stderr
-    assert "TensorBoard is left out from here on: " in done.stdout
-    refused = qpsearch(tmp_path, "run", "s.yaml", "--study", "b", "--sink", "tensorbord")
-    assert (refused.returncode, "Did you mean 'tensorboard'?" in refused.stderr) == (2, True)
-    assert [entry["name"] for entry in json.loads(qpsearch(tmp_path, "status", "--json").stdout)["studies"]] == [
-        "scripted"
-    ]
+    nobody = {"HOME": str(tmp_path), "WANDB_API_KEY": "", "WANDB_MODE": "online"}
+    for sink, message in (
+        ("tensorboard:curves", "curves/scripted cannot be made (Not a directory). Name another folder: --sink"),
+        ("tensorbord", "unknown sink 'tensorbord'. Did you mean 'tensorboard'?"),
+        ("wandb", "not logged in (No API key configured. Use `wandb login` to log in). Log in: wandb login, or set"),
+    ):
+        refused = qpsearch(tmp_path, "run", "s.yaml", "--dispatch", "inline", "--sink", sink, scripted=True, **nobody)
+        assert refused.returncode == 2
+        assert f"--sink {sink}: {message}" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+        assert not (tmp_path / "studies").exists()
 
 
 @pytest.fixture
