@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qpsearch.api.study import Study, storage_url
-from qpsearch.display.progress import open_display
+from qpsearch.display.steady import open_display
 from qpsearch.errors import UserError
 from qpsearch.runner.driving import Overrides, Placement, reasons
 from qpsearch.runner.driving import resume as drive_on

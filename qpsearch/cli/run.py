@@ -7,7 +7,8 @@ import typer
 
 from qpsearch.cli.main import INTERRUPTED
 from qpsearch.cli.options import SpaceArgument, Storage, StudyArgument, checked_name
-from qpsearch.display.progress import Display, open_display
+from qpsearch.display.progress import Display
+from qpsearch.display.steady import open_display
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.file.loader import load_space
 from qpsearch.vocabulary import Dispatcher

@@ -34,6 +34,7 @@ class LiveNotebook:
         self._lines: list[str] = []
         self._shown: Any = None
         self._over = threading.Event()
+        self.failure: Exception | None = None
         self._thread = threading.Thread(target=self._renew, name="qpsearch-notebook", daemon=True)
 
     @property
@@ -61,8 +62,11 @@ class LiveNotebook:
         self._lines += text.splitlines()
 
     def _renew(self) -> None:
-        while not self._over.wait(PERIOD_S):
-            self._shown.update(self._page())
+        try:
+            while not self._over.wait(PERIOD_S):
+                self._shown.update(self._page())
+        except Exception as error:  # the driver's thread tells it
+            self.failure = error
 
     def _page(self) -> Any:
         from IPython.display import HTML

@@ -1,19 +1,16 @@
 """What a user sees while a study runs: a live table in a terminal, plain lines in a pipe."""
 
-import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Final, Protocol, Self
+from typing import Final, Protocol, Self
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from qpsearch.display.console import Cell, Column, table_lines
-from qpsearch.display.notebook import LiveNotebook, is_notebook
 from qpsearch.display.pace import Pace
 from qpsearch.display.shown import WORDS, BlockNames, score, took
 from qpsearch.display.terminal import Drawing, LiveTerminal, Screen
@@ -61,16 +58,6 @@ class Display(Protocol):
 
     def say(self, text: str) -> None:
         """Print a message for the user."""
-
-
-def open_display(*, quiet: bool = False) -> Display:
-    """Return the display that suits the output; a quiet display counts and does not show anything."""
-    if quiet:
-        return QuietDisplay()
-    if is_notebook():
-        return LiveDisplay(LiveNotebook)
-    is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
-    return LiveDisplay() if is_terminal else PlainDisplay()
 
 
 @dataclass(slots=True)
@@ -269,8 +256,8 @@ class Notes:
 class QuietDisplay:
     """A display that does not print: the calling program reads the study itself."""
 
-    def __init__(self) -> None:
-        self.tally = Tally()
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
 
     def __enter__(self) -> Self:
         return self
@@ -318,8 +305,7 @@ class PlainDisplay:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        with display_may_be_gone(self._out):
-            print(text, file=self._out, flush=True)
+        print(text, file=self._out, flush=True)
 
 
 class LiveDisplay:
@@ -340,8 +326,10 @@ class LiveDisplay:
         self._screen.stop()
 
     def see(self, event: Event) -> None:
-        """Handle an event; the line of an ended trial stays on the screen."""
+        """Handle an event; the line of an ended trial stays on the screen. Raises what the drawing thread raised."""
         ended = self.tally.see(event)
+        if self._screen.failure is not None:
+            raise self._screen.failure
         if isinstance(event, StudyOpened | Waiting) and not self._screen.is_live:
             self._screen.start()
         for text in self._notes.of(event):
@@ -354,8 +342,7 @@ class LiveDisplay:
         if self._screen.is_live:
             self._screen.print(text)
             return
-        with display_may_be_gone(self._out):
-            print(text, file=self._out, flush=True)
+        print(text, file=self._out, flush=True)
 
     def _draw(self, columns: int, rows: int) -> list[RenderableType]:
         tally = self.tally
@@ -408,17 +395,6 @@ class LiveDisplay:
             for number, trial in running
         ]
         return table_lines(titles, rows, columns)[0]
-
-
-@contextlib.contextmanager
-def display_may_be_gone(out: IO[str]) -> Iterator[None]:
-    """Continue without a display if its pipe or terminal was closed: a study must survive its reader."""
-    try:
-        yield
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, out.fileno())
-        os.close(nowhere)
 
 
 def duration(seconds: float) -> str:

@@ -37,6 +37,10 @@ class Screen(Protocol):
     def is_live(self) -> bool:
         """Whether the drawing is started and not yet stopped."""
 
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the thread that draws, if it failed; nothing is drawn from then on."""
+
     def start(self) -> None:
         """Begin to draw."""
 
@@ -63,6 +67,7 @@ class LiveTerminal:
         self._drawn: list[int] = []  # width of each line
         self._own_modes = 0
         self._capture = _Capture(self.print)
+        self.failure: Exception | None = None
 
     @property
     def is_live(self) -> bool:
@@ -99,8 +104,16 @@ class LiveTerminal:
             texts = self._waiting()
             is_over = None in texts
             lines = "".join(f"{CONTROL.sub('', text)}\n" for text in texts if text is not None)
-            if not self._write(self._erased() + lines + ("" if is_over else self._drawing())):
-                return  # the terminal is gone; the study goes on
+            erased = self._erased()  # before the next drawing is known
+            try:
+                drawing = "" if is_over or self.failure is not None else self._drawing()
+            except Exception as error:  # the driver's thread tells it; lines are still printed until then
+                self.failure, drawing = error, ""
+            try:
+                self._write(erased + lines + drawing)
+            except OSError as error:  # the terminal is gone
+                self.failure = error
+                return
 
     def _waiting(self) -> list[str | None]:
         """Wait at most one period for something to print, and return everything that waits."""
@@ -166,16 +179,10 @@ class LiveTerminal:
                 modes[3] &= ~termios.ECHO
             termios.tcsetattr(number, termios.TCSADRAIN, modes)
 
-    def _write(self, text: str) -> bool:
-        """Write, and return whether the terminal still exists."""
-        if self._out is None:
-            return False
-        try:
+    def _write(self, text: str) -> None:
+        if self._out is not None:
             self._out.write(text)
             self._out.flush()
-        except OSError:
-            return False
-        return True
 
 
 class _Capture:

@@ -12,7 +12,7 @@ import time
 import warnings
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.display.progress import open_display
+from qpsearch.display.steady import open_display
 from qpsearch.protocol import EpochReport, Place
 from qpsearch.space import parse_space
 from qpsearch.study.trials.events import Closed, Dispatching, Preparing, Reported, Started, StudyOpened
