@@ -24,6 +24,7 @@ def dashboard(
         qpsearch dashboard
         qpsearch dashboard --port 8081 --storage other.db
     """
+    from qpsearch.cli.dashboard_app import DashboardApp, serve
     from qpsearch.study.storage.database import Database
 
     database = Database.open(storage)
@@ -33,7 +34,7 @@ def dashboard(
         raise UserError("the dashboard is missing. pip install 'qpsearch[dashboard]'.") from None
     _check_free(host, port)
     print(f"dashboard of {database.shown}: http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
-    optuna_dashboard.run_server(database.optuna_storage(), host=host, port=port)
+    serve(DashboardApp(storage, optuna_dashboard.wsgi(database.optuna_storage())), host, port)
 
 
 def _check_free(host: str, port: int) -> None:

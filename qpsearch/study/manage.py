@@ -50,6 +50,18 @@ TABLES_OF_STUDIES: Final = (
 TABLES_OF_TRIALS: Final = (params, values, intermediate, system_attrs, user_attrs, configs, runs, epochs, evaluations)
 
 
+def name_of(database: Database, study: int) -> str | None:
+    """Return the name of a study by its id in Optuna's table; None if qpsearch did not make it."""
+    query = select(studies.c.study_name).join(study_facts, study_facts.c.study_id == studies.c.study_id)
+    return database.read(lambda c: c.execute(query.where(studies.c.study_id == study)).scalar())
+
+
+def is_own_trial(database: Database, trial: int) -> bool:
+    """Whether qpsearch made the trial with that id in Optuna's table."""
+    query = select(configs.c.trial_id).where(configs.c.trial_id == trial)
+    return database.read(lambda c: c.execute(query).first()) is not None
+
+
 def rename(database: Database, name: str, new: str) -> None:
     """Rename a study; its checkpoints stay where they are.
 

@@ -123,10 +123,16 @@ class Committed(Exception):
     """A step is already in the database: its transaction was committed before the connection broke."""
 
 
-def gone() -> Superseded:
-    """Return the error for a driver whose lease, or whole study, no longer exists."""
+def taken() -> Superseded:
+    """Return the error for a driver whose study another driver has taken over."""
+    return Superseded("another driver has taken over this study. This driver stops; what it recorded is kept.")
+
+
+def deleted() -> Superseded:
+    """Return the error for a driver whose study is no longer in the database."""
     return Superseded(
-        "another driver has taken over this study, or the study was deleted. This driver stops; nothing is lost"
+        "the study was deleted from the database while this driver ran it, by qpsearch or by another tool. If another "
+        "tool renamed it, a plain Optuna study of the new name has its finished trials: qpsearch import."
     )
 
 
@@ -140,12 +146,12 @@ def hold(connection: Connection, lease_id: int, uid: str, seconds: float) -> Non
         seconds: How long the lease has been held.
 
     Raises:
-        Superseded: Another driver has taken over.
+        Superseded: Another driver has taken over, or the study was deleted.
     """
     study = select(study_facts.c.study_id).where(study_facts.c.uid == uid).scalar_subquery()
     own = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD, leases.c.study_id == study)
     if connection.execute(own.values(beat=leases.c.beat + 1, seconds=seconds)).rowcount != 1:
-        raise gone()
+        raise taken() if connection.execute(select(study)).scalar() is not None else deleted()
 
 
 def step(connection: Connection, lease_id: int, written: int) -> None:
@@ -165,7 +171,7 @@ def step(connection: Connection, lease_id: int, written: int) -> None:
     row = connection.execute(select(leases).where(leases.c.lease_id == lease_id)).first()
     # Released counts as committed too: a driver's last step leaves its lease released.
     is_done = row is not None and row.state != SUPERSEDED and row.written == written + 1
-    raise Committed if is_done else gone()
+    raise Committed if is_done else taken()
 
 
 def end(connection: Connection, lease_id: int, state: str, now: float, beat: int | None = None) -> bool:

@@ -149,5 +149,5 @@ def read_revision(connection: Connection, study_id: int, uid: str) -> int:
 
 def _known_study(revision: int | None) -> int:
     if revision is None:  # somebody deleted it
-        raise lease.gone()
+        raise lease.deleted()
     return revision
