@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -73,6 +75,30 @@ class Postgres:
             host="127.0.0.1", port=self.port, user="qp", password=PASSWORD, dbname=database, autocommit=True
         ) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
+
+    @contextmanager
+    def bouncer(self, mode: str) -> Iterator[Callable[[str], str]]:
+        """Run a PgBouncer before this server; gives what turns a URL of the server into one of the bouncer."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        file = self._folder / f"{mode}.ini"
+        file.write_text(
+            f"[databases]\n* = host=127.0.0.1 port={self.port} user=qp password={PASSWORD}\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\npool_mode = {mode}\n"
+            f"unix_socket_dir =\nlogfile = {self._folder}/{mode}.log\ndefault_pool_size = 5\n"
+        )
+        program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"  # the Debian package pgbouncer
+        process = subprocess.Popen([program, "-q", str(file)], user=self._user, cwd=self._folder)
+        try:
+            for _ in range(100):
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.05)
+            yield lambda url: url.replace(f":{self.port}/", f":{port}/")
+        finally:
+            process.terminate()
+            process.wait()
 
     def _run(self, program: str, *arguments: str) -> None:
         path = next((folder / program for folder in reversed(BINARIES) if (folder / program).exists()), Path(program))

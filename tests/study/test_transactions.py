@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from qpsearch.errors import StorageAway, Superseded
@@ -85,7 +85,7 @@ def test_a_database_that_stays_away_ends_the_driver_and_nothing_is_lost(
 
 
 def test_a_study_that_was_deleted_under_its_driver_stops_it(url: str, space: Space) -> None:
-    with pytest.raises(Superseded, match="or the study was deleted"), new_ledger(url, space) as ledger:
+    with pytest.raises(Superseded, match="the study was deleted from the database"), new_ledger(url, space) as ledger:
         ledger.ask()
         ledger._database.with_optuna(lambda storage: storage.delete_study(ledger._study_id))
         ledger.report(0, 1, progress(1, 0.5))
@@ -151,7 +151,8 @@ def test_a_driver_does_not_write_into_a_later_study_with_its_numbers(sqlite_url:
 def test_a_driver_frozen_in_a_transaction_does_not_hold_the_others_for_ever(
     postgres: Postgres, server_url: str, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(storage.POSTGRES, "options", "-c idle_in_transaction_session_timeout=500 -c lock_timeout=300")
+    quick = text(str(storage.BOUNDS).replace("20000", "500").replace("30000", "300"))
+    monkeypatch.setattr(storage, "BOUNDS", quick)
     with new_ledger(server_url, space) as ledger:
         frozen = Database.create(server_url)
         with frozen._writing.connect() as connection:

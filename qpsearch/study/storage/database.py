@@ -32,8 +32,13 @@ from qpsearch.study.storage.tables import VERSION_TABLE
 BUSY_S: Final = 60
 STILL: Final = {"mode": "ro", "immutable": "1", "uri": "true"}
 # A driver that freezes inside a transaction, or whose host is gone, must not hold the study's row from the others.
+# These are of one transaction, and statements are not prepared: a pooler such as PgBouncer may give each transaction
+# another of the server's connections, and refuses to pass on options at the start.
+BOUNDS: Final = text(
+    "SELECT set_config('idle_in_transaction_session_timeout', '20000', true), set_config('lock_timeout', '30000', true)"
+)
 POSTGRES: Final = {
-    "options": "-c idle_in_transaction_session_timeout=20000 -c lock_timeout=30000",
+    "prepare_threshold": None,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 2,
@@ -134,7 +139,7 @@ class Database:
 
     def optuna_storage(self) -> optuna.storages.RDBStorage:
         """Return Optuna's own view of the database; Optuna's tables are made if they are missing."""
-        connect_args = {"timeout": BUSY_S} if self.file is not None else {}
+        connect_args = {"timeout": BUSY_S} if self.file is not None else _connect_args(self._url)
         return optuna.storages.RDBStorage(
             self._url.render_as_string(hide_password=False),
             engine_kwargs={"connect_args": connect_args, "poolclass": NullPool},
@@ -207,17 +212,12 @@ class Database:
 
     @contextlib.contextmanager
     def _server_lock(self) -> Iterator[None]:
-        """Hold a lock on the server while tables are made; the lock ends with the connection."""
-        with self._engine.connect() as connection:
-            if connection.dialect.name != "postgresql":
-                yield
-                return
-            connection.execute(select(func.pg_advisory_lock(LOCK_KEY)))
-            connection.commit()  # the lock belongs to the session, not to the transaction
-            try:
-                yield
-            finally:
-                connection.execute(select(func.pg_advisory_unlock(LOCK_KEY)))
+        """Hold a lock on the server while tables are made; the lock ends with the transaction."""
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # others make the tables
+                connection.execute(select(func.pg_advisory_xact_lock(LOCK_KEY)))
+            yield
 
     def _make_tables(self) -> None:
         storage = self.optuna_storage()
@@ -319,13 +319,15 @@ def _is_harmless(url: str) -> bool:
 def _engine(url: Any) -> Engine:
     if url.get_backend_name() != "sqlite":
         try:
-            is_postgres = url.get_backend_name() == "postgresql"
-            return create_engine(url, pool_pre_ping=True, connect_args=POSTGRES if is_postgres else {})
+            engine = create_engine(url, pool_pre_ping=True, connect_args=_connect_args(url))
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             raise StorageError(
                 f"{url.render_as_string(hide_password=True)}: the driver for such a database is missing ({error}). "
                 "For PostgreSQL: pip install 'qpsearch[postgres]', and a URL postgresql+psycopg://..."
             ) from None
+        if url.get_backend_name() == "postgresql":
+            event.listen(engine, "begin", lambda connection: connection.execute(BOUNDS))
+        return engine
     if url.database and _is_still(Path(url.database)):  # SQLite would try to make files beside the database
         still = URL.create("sqlite", database=f"file:{Path(url.database).absolute()}", query=STILL)
         engine = create_engine(still)
@@ -334,6 +336,17 @@ def _engine(url: Any) -> Engine:
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _connect_args(url: URL) -> dict[str, Any]:
+    """Return what a server's driver is told beside the URL; only psycopg knows of preparing."""
+    if url.get_backend_name() != "postgresql":
+        return {}
+    return {
+        name: value
+        for name, value in POSTGRES.items()
+        if name != "prepare_threshold" or url.get_driver_name() == "psycopg"
+    }
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
