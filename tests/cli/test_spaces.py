@@ -34,7 +34,7 @@ def test_the_shipped_spaces_are_listed_and_found_by_name_from_any_folder(tmp_pat
     listed = reply(tmp_path, "space", "list")["spaces"]
     assert [entry["name"] for entry in listed] == sorted(NAMES)
     assert {"smoke", "digits", "cifar", "cifar100", "svhn", "galaxy10", "imagenet", "tradeoff"} <= set(NAMES)
-    assert {"quotient-table", "alpha-ablation", "pure-cifar10", "placement", "mixed"} <= set(NAMES)
+    assert {"quotient-table", "alpha-ablation", "pure-cifar10", "placement", "mixed", "galaxy10-pure"} <= set(NAMES)
     assert all(len(entry["about"]) > 20 for entry in listed)
     assert reply(tmp_path, "space", "check", "digits")["study"] == "digits"
 
@@ -92,16 +92,19 @@ def test_several_objectives_run_and_best_shows_the_front(tmp_path: Path) -> None
 
 def test_a_grid_takes_each_point_once(tmp_path: Path) -> None:
     changes = {"data.dataset": "digits", "data.validation": 300, "training.epochs": 2, "search.replicates": 1}
+    changes |= {"data.normalise": "dataset", "search.score": "best"}
     own(tmp_path, "alpha-ablation", changes)
     done = qpsearch(tmp_path, "run", "alpha-ablation.yaml", "--dispatch", "inline", scripted=True)
     assert done.returncode == 0, done.stderr
     more = qpsearch(tmp_path, "resume", "alpha-ablation", "--trials", "30", "--dispatch", "inline", scripted=True)
     assert more.returncode == 0, more.stderr
-    assert more.stdout.count("study alpha-ablation: a grid of 7 points, each taken once") == 1
+    assert more.stdout.count("study alpha-ablation: a grid of 8 points, each taken once") == 1
     trials = reply(tmp_path, "trials", "alpha-ablation")["trials"]
     rules = [tuple(trial["params"].values()) for trial in trials]
     assert sorted(rules) == sorted(
-        [("sigmoid", a) for a in (2.0, 2.5, 4.0)] + [("linear", a) for a in (4.0, 4.5, 8.0)] + [("relu", 2.0)]
+        [("sigmoid", a) for a in (2.0, 2.5, 4.0)]
+        + [("linear", a) for a in (4.0, 4.5, 8.0)]
+        + [(reading, 2.0) for reading in ("relu", "unbounded")]
     )
 
 

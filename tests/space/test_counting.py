@@ -52,7 +52,15 @@ def test_the_count_is_that_of_the_points(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "points", "allowed"),
-    [("quotient-table", 6, 6), ("alpha-ablation", 15, 7), ("pure-cifar10", 10, 10), ("placement", 8, 8)],
+    [
+        ("quotient-table", 6, 6),
+        ("quotient-table-cifar100", 6, 6),
+        ("quotient-table-svhn", 6, 6),
+        ("alpha-ablation", 20, 8),
+        ("pure-cifar10", 36, 18),
+        ("placement", 8, 8),
+        ("galaxy10-pure", 10, 5),
+    ],
 )
 def test_the_grids_of_the_papers(name: str, points: int, allowed: int) -> None:
     space = shipped(name)
