@@ -115,6 +115,7 @@ def resume(
     sinks: tuple[str, ...] = (),
     take_over: bool = False,
     retry_failed: str | None = None,
+    ignore_stop: bool = False,
     progress: bool = True,
 ) -> Study:
     """Resume a study after Ctrl-C, a crash or a power cut, with a larger budget, or beside other drivers.
@@ -138,6 +139,7 @@ def resume(
         sinks: Where curves are also shown: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
         take_over: Take all open trials at once, also those of a host that may still live.
         retry_failed: Try failed trials again: ``all``, or those with one reason, such as ``error``.
+        ignore_stop: Go past the rules of ``search.stop`` in the study's space.
         progress: Whether to show the study's progress.
 
     Raises:
@@ -169,6 +171,7 @@ def resume(
             sinks=sinks,
             take_over=take_over,
             retry=reasons(retry_failed),
+            ignore_stop=ignore_stop,
             listen=display.see,
         )
     return Study(name, storage)

@@ -16,7 +16,7 @@ from qpsearch.analysis.plan import Plan, make_plan, mean_seconds
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.cli.options import print_json
 from qpsearch.display.console import Cell, Column, open_console, open_table, print_rows
-from qpsearch.display.progress import duration
+from qpsearch.display.shown import duration
 from qpsearch.protocol import RunSettings
 from qpsearch.runner.machine import SAFE_PYTHON, has_gpu
 from qpsearch.space import Space

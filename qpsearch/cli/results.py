@@ -12,8 +12,17 @@ from rich.text import Text
 from qpsearch.cli.completion import study_names
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
 from qpsearch.display.console import Cell, Column, open_console, open_table, print_line, print_rows
-from qpsearch.display.progress import duration
-from qpsearch.display.shown import WORDS, BlockNames, cost_title, in_words, scalar, score, short_number, state_of
+from qpsearch.display.shown import (
+    WORDS,
+    BlockNames,
+    cost_title,
+    duration,
+    in_words,
+    scalar,
+    score,
+    short_number,
+    state_of,
+)
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.space import Objective
 from qpsearch.study.records import StudySummary, TrialRecord

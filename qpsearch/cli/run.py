@@ -120,6 +120,9 @@ def resume(
         str | None,
         typer.Option(help="Try failed trials again: all, or those with one reason, such as error.", metavar="REASON"),
     ] = None,
+    ignore_stop: Annotated[
+        bool, typer.Option("--ignore-stop", help="Go past the rules of search.stop in the study's space.")
+    ] = False,
     sink: SinkNames = None,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
@@ -151,6 +154,7 @@ def resume(
             placement=driving.Placement(dispatcher=dispatch, address=address),
             sinks=sink or [],
             take_over=take_over,
+            ignore_stop=ignore_stop,
             retry=driving.reasons(retry_failed, option="--retry-failed"),
             listen=display.see,
         )
@@ -164,7 +168,9 @@ def _end(outcome: "Outcome", display: Display) -> None:
     display.say(
         f"study {name}: {tally.closed} of {tally.asked} trials ended, in this run {counts}\n{tally.best_text()}"
     )
-    if outcome.spent is not None and tally.closed < tally.asked:
+    if outcome.stopped is not None and tally.closed < tally.asked:
+        display.say(f"{outcome.stopped}\ncontinue all the same: qpsearch resume {name} --ignore-stop")
+    elif outcome.spent is not None and tally.closed < tally.asked:
         display.say(
             f"the budget of {outcome.spent} is spent\n"
             f"continue with a larger one: qpsearch resume {name} --epochs, --time or --gpu-hours"

@@ -28,7 +28,7 @@ def handle_message(ledger: Ledger, assignment: Assignment, message: Message, int
             return False
         case Progress():
             go_on = ledger.report(assignment.trial, assignment.attempt, message)
-    if go_on and (interrupt.requested or ledger.spent is not None):
+    if go_on and (interrupt.requested or ledger.is_over):
         ledger.interrupt(assignment.trial, assignment.attempt)
         return False
     return go_on

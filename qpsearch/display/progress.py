@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -11,20 +10,17 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from qpsearch.display.console import Cell, Column, table_lines
-from qpsearch.display.pace import Pace
-from qpsearch.display.shown import WORDS, BlockNames, score, took
+from qpsearch.display.shown import WORDS, BlockNames, duration, score, took
+from qpsearch.display.tally import Running, Tally
 from qpsearch.display.terminal import Drawing, LiveTerminal, Screen
 from qpsearch.space import Space
-from qpsearch.space.space import Budget, Objective
+from qpsearch.space.space import Budget
 from qpsearch.study.trials.events import (
     Closed,
     Dispatching,
-    Elsewhere,
     Event,
-    Interrupted,
     Lost,
     Noted,
-    Preparing,
     Reported,
     Started,
     StorageBack,
@@ -33,7 +29,6 @@ from qpsearch.study.trials.events import (
     TakenOver,
     Waiting,
 )
-from qpsearch.vocabulary import Direction, Metric
 
 BAR_WIDTH: Final = 16
 CLOSED_BLOCKS: Final = 24  # width of the blocks in a line about an ended trial
@@ -58,120 +53,6 @@ class Display(Protocol):
 
     def say(self, text: str) -> None:
         """Print a message for the user."""
-
-
-@dataclass(slots=True)
-class Running:
-    """A trial that trains."""
-
-    attempt: int
-    stages: tuple[str, ...]
-    epochs: int
-    done: int
-    began: float
-    value: float | None = None
-    place: str = ""
-
-
-class Tally:
-    """Counts events."""
-
-    def __init__(self) -> None:
-        self.name, self.asked, self.closed = "", 0, 0
-        self.objective, self.is_alone = Objective(metric=Metric.VAL_ACCURACY, direction=Direction.MAXIMIZE), True
-        self.best: tuple[float, int] | None = None
-        self.here = 0
-        self.states: dict[str, int] = {}
-        self.running: dict[int, Running] = {}
-        self.pace = Pace()
-        self.began: float | None = None  # with the first trial: start-up does not belong to the search
-        self.phase, self.phase_began = "", time.monotonic()
-        self.is_legend_said = False
-        self._left, self._gpus = Budget(trials=0), 0.0
-
-    def see(self, event: Event) -> Running | None:
-        """Count an event; return the trial that the event ended, if any."""
-        now = time.monotonic()
-        match event:
-            case StudyOpened(space=space, ended=ended, best=best, left=left):
-                search = space.search
-                self.name, self.asked = space.study, search.budget.trials
-                self.objective, self.is_alone = search.objective, len(search.objectives) == 1
-                self.closed, self.best, self._left = ended, best, left
-                self.pace.epochs = space.most_epochs * search.replicates
-                self._enter("preparing", now)
-            case Waiting(left_s=left_s):
-                self._enter(
-                    f"waiting {left_s:.0f} s for a silent driver on another host, then taking over its trials", now
-                )
-            case Preparing(what=what):
-                self._enter(what, now)
-            case Dispatching(slots=slots, gpus=gpus):
-                self.pace.slots, self._gpus = slots, slots * gpus
-                self._enter("starting workers", now)
-            case Started(number=number, attempt=attempt, blocks=blocks, epochs=epochs, resumed_at=resumed_at):
-                self.began = now if self.began is None else self.began
-                self.running[number] = Running(attempt, blocks, epochs, resumed_at, now)
-                self.pace.started(number, epochs, resumed_at, now)
-            case Reported(number=number, value=value, place=place, report=report):
-                trial = self.running[number]
-                trial.done, trial.value, trial.place = trial.done + 1, value, place.device
-                self.pace.reported(number, report.seconds, now)
-                self.phase = ""
-            case Elsewhere(number=number, state=state, value=value):
-                self._count(number, state, value)
-            case Closed(number=number, state=state, value=value):
-                self._count(number, state, value)
-                self.pace.ended(number, counts=state != "FAIL")
-                return self.running.pop(number)
-            case Interrupted(number=number) | Lost(number=number):
-                self.pace.ended(number, counts=False)
-                self.running.pop(number)
-            case _:
-                pass
-        return None
-
-    def _enter(self, phase: str, now: float) -> None:
-        self.phase, self.phase_began = phase, now
-
-    def _count(self, number: int, state: str, value: float | None) -> None:
-        self.closed += 1
-        self.here += 1
-        self.states[state] = self.states.get(state, 0) + 1
-        if state == "COMPLETE" and value is not None and self._is_better(value, number):
-            self.best = (value, number)
-
-    def left_s(self, share: float | None = None) -> float | None:
-        """Estimate the seconds left from the epochs that this driver ran; None before the first epoch.
-
-        Args:
-            share: Of the trials' epochs that will be trained; None for the share that pruning leaves.
-        """
-        left, epoch_s = self.pace.left_s(self.asked - self.closed, share), self.pace.epoch_s
-        if left is None or epoch_s is None or self.began is None:
-            return None
-        ran = time.monotonic() - self.began
-        if self._left.seconds is not None:
-            left = min(left, self._left.seconds - ran)
-        if self._left.epochs is not None:
-            left = min(left, (self._left.epochs - self.pace.reports) * epoch_s / self.pace.slots)
-        if self._left.gpu_seconds is not None and self._gpus:
-            left = min(left, self._left.gpu_seconds / self._gpus - ran)
-        return max(left, 0.0)
-
-    def best_text(self) -> str:
-        """Say the best value so far; with several objectives, name the first one."""
-        if self.best is None:
-            return "no complete trial yet"
-        value, number = self.best
-        return f"best {value:.4f} (trial {number})" if self.is_alone else f"best {self.objective.metric} {value:.4f}"
-
-    def _is_better(self, value: float, number: int) -> bool:
-        """Whether a trial is better than the best so far; of equally good trials the first is the best."""
-        if self.best is None:
-            return True
-        sign = self.objective.sign
-        return (sign * value, -number) > (sign * self.best[0], -self.best[1])
 
 
 def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
@@ -395,17 +276,6 @@ class LiveDisplay:
             for number, trial in running
         ]
         return table_lines(titles, rows, columns)[0]
-
-
-def duration(seconds: float) -> str:
-    """Return ``45 s``, ``3 min``, ``2.5 h`` or ``3.1 days``."""
-    if 0.05 <= seconds < 1:
-        return f"{seconds:.1f} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
 
 
 def budget_text(budget: Budget) -> str:

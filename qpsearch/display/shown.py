@@ -103,3 +103,14 @@ def _initials(kinds: Sequence[str]) -> dict[str, str]:
     """Return the initials of each kind, ``PU`` for ``product_unit``; the words if two kinds share their initials."""
     found = {kind: "".join(part[:1].upper() for part in kind.split("_")) for kind in kinds}
     return found if len(set(found.values())) == len(kinds) else {kind: kind for kind in kinds}
+
+
+def duration(seconds: float) -> str:
+    """Return ``45 s``, ``3 min``, ``2.5 h`` or ``3.1 days``."""
+    if 0.05 <= seconds < 1:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"

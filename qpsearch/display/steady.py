@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from qpsearch.display.notebook import LiveNotebook, is_notebook
-from qpsearch.display.progress import Display, LiveDisplay, PlainDisplay, QuietDisplay, Tally
+from qpsearch.display.progress import Display, LiveDisplay, PlainDisplay, QuietDisplay
+from qpsearch.display.tally import Tally
 from qpsearch.study.trials.events import Event
 
 

@@ -116,12 +116,14 @@ class Outcome:
         is_finished: Whether the study is finished; if False, the user stopped it.
         elsewhere: Open trials that other drivers run.
         spent: Which bound of the budget, other than the number of trials, is reached, in words; else None.
+        stopped: Which rule of ``search.stop`` holds, in words; else None.
     """
 
     name: str
     is_finished: bool
     elsewhere: int
     spent: str | None
+    stopped: str | None
 
 
 def run(
@@ -187,6 +189,7 @@ def resume(
     sinks: Sequence[str] = (),
     take_over: bool = False,
     retry: Collection[FailReason] = (),
+    ignore_stop: bool = False,
     listen: Listener = lambda event: None,
 ) -> Outcome:
     """Resume a study, or join the drivers that work on it, until its budget is spent or the user stops it.
@@ -200,6 +203,7 @@ def resume(
         sinks: As in ``run``.
         take_over: Take all open trials at once, also those of a host that may still live.
         retry: Try the trials again that failed for one of these reasons.
+        ignore_stop: Go past the rules of ``search.stop``.
         listen: Called with each event.
 
     Raises:
@@ -222,7 +226,13 @@ def resume(
     prepare_data(stored.data.dataset, folder)
     with contextlib.closing(_sinks(sinks, name, listen)) as shown:
         opened = opening.resume(
-            Database.create(storage), name, budget=change, take_over=take_over, retry=retry, wait=_waiting(listen)
+            Database.create(storage),
+            name,
+            budget=change,
+            take_over=take_over,
+            retry=retry,
+            ignore_stop=ignore_stop,
+            wait=_waiting(listen),
         )
         return _drive(opened, overrides.resources(stored.resources), folder, placement, shown, listen, is_new=False)
 
@@ -348,7 +358,13 @@ def _drive(
             if is_new and not isinstance(error, StorageError):
                 ledger.discard()  # does nothing if the study has trials
             raise
-        return Outcome(name=opened.name, is_finished=ledger.finished, elsewhere=ledger.elsewhere, spent=ledger.spent)
+        return Outcome(
+            name=opened.name,
+            is_finished=ledger.finished,
+            elsewhere=ledger.elsewhere,
+            spent=ledger.spent,
+            stopped=ledger.stopped,
+        )
 
 
 def _dispatch(

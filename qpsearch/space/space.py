@@ -96,6 +96,21 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """When a study ends before its budget is spent.
+
+    Attributes:
+        target: Value of the first objective that a complete trial reaches; None, here and below, for never.
+        patience: Trials that end one after another without a better one.
+        failures: Trials that fail.
+    """
+
+    target: float | None = None
+    patience: int | None = None
+    failures: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Search(WithWords):
     """How the space is searched; ``schema.settings.SEARCH`` explains each field.
 
@@ -109,6 +124,7 @@ class Search(WithWords):
     sampler: SamplerKind
     pruner: PrunerKind
     budget: Budget
+    stop: Stop
     limits: tuple[Limit, ...]
     conditions: tuple[Condition, ...]
     replicates: int

@@ -22,6 +22,7 @@ from qpsearch.space.space import Budget
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.heartbeat import Heartbeat
 from qpsearch.study.drivers.peers import Peers, discard_study, supersede
+from qpsearch.study.drivers.stopping import Stopping
 from qpsearch.study.drivers.transactions import Transactions
 from qpsearch.study.opening import Opened
 from qpsearch.study.search.proposer import Proposer
@@ -36,7 +37,7 @@ from qpsearch.study.storage.optuna_tables import (
 from qpsearch.study.storage.tables import system_attrs, user_attrs
 from qpsearch.study.trials import rows
 from qpsearch.study.trials.checkpoints import CheckpointFolder
-from qpsearch.study.trials.events import Closed, Event, Interrupted, Lost, Reported, Started, TakenOver
+from qpsearch.study.trials.events import Closed, Elsewhere, Event, Interrupted, Lost, Reported, Started, TakenOver
 from qpsearch.study.trials.failures import Alike, has_failed, reopen
 from qpsearch.study.trials.open_trial import OpenTrial, Proposal
 from qpsearch.vocabulary import Ending
@@ -72,10 +73,11 @@ class Ledger:
         self._running: dict[int, OpenTrial] = {}
         self._idle_since: float | None = None
         self._listener, self._clock = listener, opened.clock
+        self._stopping = Stopping(opened.space.search, opened.ended)
         self.name: str = opened.name
         self.gpus = 0.0
         self.checkpoints: CheckpointFolder = opened.checkpoints
-        self._peers = Peers(opened.study_id, opened.replica, opened.space.search.objective, opened.open, listener)
+        self._peers = Peers(opened.study_id, opened.replica, opened.space.search.objective, opened.open, self._hear)
         self._proposer = Proposer(opened.space, opened.replica)
         held = (self._database, self._study_id, opened.uid, self._lease_id)
         self._heart = Heartbeat(*held, self._clock)
@@ -124,6 +126,16 @@ class Ledger:
         return self._spending.over(self._heart.seconds, self._now_running_gpu_s())
 
     @property
+    def stopped(self) -> str | None:
+        """Which rule of ``search.stop`` holds, in words; None if none holds."""
+        return self._stopping.reason
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is handed out, and running attempts end at their next report."""
+        return self.spent is not None or self.stopped is not None
+
+    @property
     def running(self) -> list[int]:
         """Numbers of the trials that are handed out."""
         return sorted(self._running)
@@ -142,7 +154,7 @@ class Ledger:
         """
         if self._running:
             return False
-        if self.spent is not None:
+        if self.is_over:
             return True
         self._look_around()
         if self._replica.known < self.budget.trials or self._peers.waiting:
@@ -160,7 +172,7 @@ class Ledger:
             UserError: Thousands of draws in a row cannot be trained.
         """
         self._look_around()
-        if self.spent is not None:
+        if self.is_over:
             return None
         trial = self._claim() or self._make()
         if trial is None:
@@ -377,6 +389,7 @@ class Ledger:
         """Forget an ended trial, after the transaction; return the event for the listener."""
         self._spending.add_attempt(seconds * self.gpus)
         self._replica.close(trial.number, state, results)
+        self._stopping.ended(trial.number, state.name, results[0] if results else None)
         del self._running[trial.number]
         if state is TrialState.COMPLETE:
             self.checkpoints.keep_only(trial.number, trial.worth_keeping(self._space.search))
@@ -392,6 +405,12 @@ class Ledger:
             detail=detail,
             seconds=trial.earlier_s + seconds,
         )
+
+    def _hear(self, event: Event) -> None:
+        """Count the trials that other drivers ended."""
+        if isinstance(event, Elsewhere):
+            self._stopping.ended(event.number, event.state, event.value)
+        self._listener(event)
 
     def _look_around(self) -> None:
         """Now and then, follow the other drivers, and take over the trials of drivers that are gone."""

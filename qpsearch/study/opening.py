@@ -6,6 +6,7 @@ drivers that are gone, and rebuilds the state of a driver from the database alon
 
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import uuid
@@ -22,7 +23,7 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.plugins import imports
 from qpsearch.errors import SpaceError, StorageConflict, StudyBusy, StudyExists, StudyNotFound, nearest
 from qpsearch.space import Space, parse_space
-from qpsearch.space.space import Budget, Resources, Search
+from qpsearch.space.space import Budget, Resources, Search, Stop
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import Spending, budget_of
 from qpsearch.study.drivers.clock import SYSTEM, Clock
@@ -90,7 +91,7 @@ class Opened:
         complete = [
             (trial.values[0], trial.number)
             for trial in self.ended
-            if trial.state is TrialState.COMPLETE and trial.values
+            if trial.state is TrialState.COMPLETE and trial.values and math.isfinite(trial.values[0])
         ]
         return len(self.ended), max(complete, key=lambda pair: (sign * pair[0], -pair[1]), default=None)
 
@@ -195,6 +196,7 @@ def resume(
     budget: Callable[[Budget], Budget] = lambda stored: stored,
     take_over: bool = False,
     retry: Collection[FailReason] = (),
+    ignore_stop: bool = False,
     clock: Clock = SYSTEM,
     wait: Callable[[float], None] = lambda left_s: None,
 ) -> Opened:
@@ -211,6 +213,7 @@ def resume(
         take_over: End the leases of all other drivers at once; a driver that lives stops at its next step. Of a copied
             database, also take the checkpoints of the original.
         retry: Open the trials again that failed for one of these reasons.
+        ignore_stop: Let this driver go past the rules of ``search.stop``.
         clock: The time.
         wait: Called with the seconds left while a driver on another host is watched for signs of life.
 
@@ -239,6 +242,8 @@ def resume(
         asked = budget(space.search.budget)
         set_budget(connection, study, asked)
         space = space.with_search(budget=asked)
+        if ignore_stop:
+            space = replace(space, search=replace(space.search, stop=Stop()))
         found = read_trials(connection, study)
         replica, open_trials = _rebuild(connection, study, space, facts.first_name, found)
         others = tuple(holder.driver for holder in lease.standing(connection, study))

@@ -1,6 +1,7 @@
 """Reading a study: records for tables and figures. Does not take a lock that a driver could wait for."""
 
 import json
+import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Row, case, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from qpsearch.errors import SpaceError, UserError
 from qpsearch.space import Space
@@ -256,18 +257,21 @@ def best(records: list[TrialRecord], objectives: Sequence[Objective]) -> TrialRe
 
 
 def front(records: list[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
-    """Return the Pareto front of the complete trials, sorted by the first objective, best first."""
-    complete = [record for record in records if record.state == TrialState.COMPLETE.name and record.values]
-    gains = {
-        record.number: [each.sign * value for each, value in zip(objectives, record.values, strict=True)]
-        for record in complete
-    }
+    """Return the Pareto front of the complete trials, sorted by the first objective, best first.
 
-    def is_beaten(own: list[float]) -> bool:
-        return any(other != own and all(map(ge, other, own)) for other in gains.values())
-
-    left = [record for record in complete if not is_beaten(gains[record.number])]
-    return sorted(left, key=lambda record: ([-gain for gain in gains[record.number]], record.number))
+    A trial with a value that is not finite (a loss that overflowed) is not on it.
+    """
+    gains = [
+        ([each.sign * value for each, value in zip(objectives, record.values, strict=True)], record)
+        for record in records
+        if record.state == TrialState.COMPLETE.name and record.values and all(map(math.isfinite, record.values))
+    ]
+    gains.sort(key=lambda pair: ([-gain for gain in pair[0]], pair[1].number))
+    found: list[tuple[list[float], TrialRecord]] = []
+    for own, record in gains:  # who could beat it comes before it
+        if not any(other != own and all(map(ge, other, own)) for other, _ in found):
+            found.append((own, record))
+    return [record for _, record in found]
 
 
 def _facts(connection: Connection, study: int) -> Row[Any]:
@@ -320,18 +324,18 @@ def _objectives(facts: Row[Any], name: str) -> tuple[tuple[Objective, ...], str 
 
 
 def _best(connection: Connection, study: int, objectives: Sequence[Objective]) -> TrialRecord | None:
-    """Return what ``best`` would, reading one trial; trials without a finite value count only if no others exist."""
+    """Return what ``best`` would, reading one trial."""
     objective = objectives[0]
     if len(objectives) > 1:
         return best(_records(connection, study), objectives)
     better = values.c.value.desc() if objective.sign > 0 else values.c.value.asc()
-    is_finite = case((values.c.value_type == FINITE, 0), else_=1)
     query = (
         select(trials.c.trial_id)
         .join(configs, configs.c.trial_id == trials.c.trial_id)
         .join(values, values.c.trial_id == trials.c.trial_id)
         .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE, values.c.objective == 0)
-        .order_by(is_finite, better, trials.c.number)
+        .where(values.c.value_type == FINITE)
+        .order_by(better, trials.c.number)
         .limit(1)
     )
     found = connection.execute(query).scalar()

@@ -4,7 +4,7 @@ import pytest
 
 from qpsearch.architecture.candidates import sample
 from qpsearch.display.pace import Pace
-from qpsearch.display.progress import Tally
+from qpsearch.display.tally import Tally
 from qpsearch.protocol import EpochReport, Place
 from qpsearch.space import parse_space
 from qpsearch.space.space import Budget

@@ -18,7 +18,7 @@ from qpsearch.space.file.shipped import find_space
 from qpsearch.space.file.space_checks import check_space
 from qpsearch.space.leaves import Constant, Group, Variant
 from qpsearch.space.schema.settings import SPACE
-from qpsearch.space.space import Budget, Resources, Score, Search, Space
+from qpsearch.space.space import Budget, Resources, Score, Search, Space, Stop
 from qpsearch.vocabulary import Direction, Metric, ScoreKind
 
 DEFAULT_TRIALS = 100
@@ -132,6 +132,7 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
         sampler=sampler,
         pruner=pruner,
         budget=_budget(search, trials),
+        stop=Stop(**{name: _constant(_group(search, "stop"), name) for name, _ in _group(search, "stop").children}),
         limits=tuple(
             Limit.parse(Metric(name), _constant(limits, name))
             for name, _ in limits.children

@@ -185,6 +185,29 @@ SEARCH: Final = SectionField(
                 ),
             },
         ),
+        "stop": SectionField(
+            doc="When the study ends before its budget is spent; the first rule that holds ends it.",
+            fields={
+                "target": LeafField(
+                    type=Optional(NONE, Number(-1e12, 1e12)),
+                    default=NONE,
+                    doc="Value of the objective that a complete trial reaches.",
+                    fixed=True,
+                ),
+                "patience": LeafField(
+                    type=Optional(NONE, Integer(1, 10_000_000)),
+                    default=NONE,
+                    doc="Trials that end one after another without a better one.",
+                    fixed=True,
+                ),
+                "failures": LeafField(
+                    type=Optional(NONE, Integer(1, 10_000_000)),
+                    default=NONE,
+                    doc="Trials that fail.",
+                    fixed=True,
+                ),
+            },
+        ),
         "limits": SectionField(
             doc="Bounds on costs, checked before anything is trained.",
             fields={

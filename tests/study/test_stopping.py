@@ -1,0 +1,94 @@
+"""``search.stop``: a study that ends before its budget is spent, and goes on when it is told to."""
+
+import itertools
+from contextlib import closing
+
+import pytest
+
+from qpsearch.protocol import Failed
+from qpsearch.space import Space, parse_space
+from qpsearch.study import queries
+from qpsearch.vocabulary import FailReason
+from tests.helpers import new_ledger, progress, ready_database, resumed_ledger
+from tests.scripted import Behaviour, space_text
+
+DIVERGED = Failed(reason=FailReason.DIVERGED, detail="not finite")
+
+
+def space_with(stop: str, **settings: object) -> Space:
+    text = space_text(Behaviour.IMPROVES, epochs=1, trials=20, **settings)  # type: ignore[arg-type]
+    return parse_space(text.replace("search: {", f"search: {{stop: {stop}, "))
+
+
+def run_until_it_stops(url: str, space: Space, values: list[float | None]) -> tuple[int, str | None]:
+    """Give trials these values (None: it fails); return how many ended, and why it stopped."""
+    with new_ledger(url, space) as ledger:
+        for value in itertools.chain(values, itertools.repeat(0.1)):
+            assignment = ledger.ask()
+            if assignment is None:
+                break
+            if value is None:
+                ledger.fail(assignment.trial, 1, DIVERGED)
+            else:
+                ledger.report(assignment.trial, 1, progress(1, value))
+        assert ledger.finished
+        return assignment.trial if assignment else ledger._next, ledger.stopped
+
+
+@pytest.mark.parametrize(
+    ("stop", "values", "ended", "reason"),
+    [
+        ("{target: 0.9}", [0.5, 0.95], 2, r"search.stop.target: trial 1 has reached 0.95 of 0.9"),
+        (
+            "{patience: 3}",
+            [0.5, 0.6, 0.6, None],
+            5,
+            r"search.stop.patience: 3 trials have ended without a better one than trial 1",
+        ),
+        ("{patience: 2}", [None, None], 2, r"search.stop.patience: 2 trials have ended without a complete one"),
+        ("{failures: 2}", [None, 0.5, None], 3, r"search.stop.failures: 2 trials have failed"),
+        ("{target: 0.9, failures: 1}", [None, 0.95], 1, r"search.stop.failures: 1 trials have failed"),
+        ("{target: none}", [], 20, None),
+    ],
+)
+def test_the_first_rule_that_holds_ends_the_study(
+    url: str, stop: str, values: list[float | None], ended: int, reason: str | None
+) -> None:
+    assert run_until_it_stops(url, space_with(stop), values) == (ended, reason)
+
+
+def test_a_resumed_study_stays_stopped_unless_it_is_told_to_go_on(url: str) -> None:
+    run_until_it_stops(url, space_with("{target: 0.9}"), [0.5, 0.95])
+    with resumed_ledger(url) as ledger:
+        assert ledger.stopped == "search.stop.target: trial 1 has reached 0.95 of 0.9"
+        assert ledger.ask() is None
+        assert ledger.finished
+    with resumed_ledger(url, ignore_stop=True) as ledger:
+        assert ledger.ask() is not None
+
+
+def test_drivers_hear_of_each_others_trials(url: str) -> None:
+    with new_ledger(url, space_with("{target: 0.9}")) as first, resumed_ledger(url) as second:
+        assert first.ask() is not None
+        assert second.ask() is not None
+        second.report(1, 1, progress(1, 0.95))
+        first._looked = float("-inf")
+        assert first.ask() is None
+        assert first.stopped is not None
+
+
+def test_a_value_that_is_not_finite_is_nowhere_the_best(url: str) -> None:
+    space = parse_space(space_text(Behaviour.IMPROVES, epochs=1, trials=3))
+    with new_ledger(url, space) as ledger:
+        for value in (float("inf"), 0.5, float("-inf")):
+            assignment = ledger.ask()
+            assert assignment is not None
+            ledger.report(assignment.trial, 1, progress(1, value))
+    with closing(ready_database(url)) as database:
+        summary = queries.summary(database, "scripted")
+        best = queries.best(queries.trial_records(database, "scripted"), space.search.objectives)
+    assert summary.best is not None
+    assert best is not None
+    assert summary.best.number == best.number == 1
+    with resumed_ledger(url) as ledger:
+        assert ledger.finished
