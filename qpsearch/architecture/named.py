@@ -8,8 +8,9 @@ with which the PURe paper compares its networks.
 ``resnet`` and ``quotient`` have the quotient authors' 3x3 projection shortcuts (rule Q14), ``resnet_a`` and
 ``pure_a`` He's padded shortcut, ``pure`` the 1x1 projection (rule P14). ``pure`` keeps ReLU after the addition and
 in the stem (as reconstructed from v3); ``pure_norelu`` does not use ReLU and has small exponents (as reimplemented from
-v1). All ImageNet shapes use 1x1 projections. A family named after a kind of block (``additive``, ``product_unit``,
-``quotient_product_unit``, or a custom one) has the defaults of space files.
+v1, where the linear layer starts normal with a deviation of 0.01; here it starts as torch's own). All ImageNet shapes
+use 1x1 projections. A family named after a kind of block (``additive``, ``product_unit``, ``quotient_product_unit``, or
+a custom one) has the defaults of space files.
 """
 
 import re

@@ -125,7 +125,8 @@ class ProductUnit2d(nn.Module):
 
     The sum before ``exp`` reaches 15 in trained networks, so powers are computed in float32 also where the layer is
     float16 or bfloat16; the output has the type of the input. Under autocast the output is float32, as with torch's own
-    ``exp``. Without ``exponent_clip`` outputs can overflow in eval mode, where batch statistics lag: 8 is a safe bound.
+    ``exp``. Without ``exponent_clip`` outputs can overflow: in eval mode even before training, since the running
+    statistics of batch normalisation have seen nothing yet, and in deep networks in training, too. 8 is a safe bound.
 
     Args:
         in_channels: C.

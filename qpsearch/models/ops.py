@@ -103,7 +103,11 @@ def product_unit2d(
         padding: Where zeros are added (rule P11).
         numbers: Real or complex powers (rule P16).
         fused: Whether to use one step of autograd, which keeps two fifths of the memory that the composition keeps.
-            False computes the same numbers by torch's own operations.
+            False composes torch's own operations: the outputs are the same, and the gradients but for rounding and for
+            two kinks. Where x is the floor, or above it by rounding alone, the one step gives the whole gradient to
+            theta; ``torch.maximum`` gives half to x and half to theta at a tie, and all to x above it. Where the sum is
+            the clip, or below it by rounding alone, the one step gives none; ``torch.clamp`` does below it. Forward
+            mode (``torch.func.jvp``) needs False.
 
     Returns:
         (N, C', H / s, W / s), positive if real; in float32 finite wherever the sum stays below 88, and 0 below -103.

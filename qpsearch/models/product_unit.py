@@ -7,9 +7,9 @@ its operations. Everything that backward needs follows from two tensors: with ``
     ds = g y,    dW = conv_weight(l, ds),    db = sum of ds,    dl = conv_input(ds, W),
     dx = dl exp(-l) p,    dtau = sum of dl exp(-l) (1 - p),
 
-where p is the share of x in x_hat: 1 or 0 for a maximum, ``1 - exp(tau - x_hat)`` for the smooth maximum. Both tensors
-are outputs of the step, so these formulas can be differentiated in turn. Forward mode (``torch.func.jvp``) is not
-supported; the plain composition supports it.
+where p is the share of x in x_hat: 1 or 0 for a maximum (0 at a tie, where ``torch.maximum`` has 1/2),
+``1 - exp(tau - x_hat)`` for the smooth maximum. Both tensors are outputs of the step, so these formulas can be
+differentiated in turn. Forward mode (``torch.func.jvp``) is not supported; the plain composition supports it.
 """
 
 import math

@@ -1,6 +1,6 @@
 """What a product unit costs: ``python -m tests.benchmarks.product_unit [--quick] [--json] [--threads N]``.
 
-Forward and backward of a layer, at the shapes of the CIFAR and ImageNet networks, against the same numbers composed of
+Forward and backward of a layer, at the shapes of the CIFAR and ImageNet networks, against the same outputs composed of
 torch's own operations (``plain:``) and against an ordinary convolution of the same shape (``conv:``): seconds, bytes kept
 for backward, and the most bytes held at once. ``plain: least time`` is what no product unit can do without, against the
 same composition. On the GPU where there is one.

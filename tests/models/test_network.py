@@ -1,6 +1,7 @@
 """Complete networks: the papers' counts, laws over random settings, features at the start."""
 
 import copy
+import math
 import re
 from dataclasses import replace
 
@@ -330,3 +331,11 @@ def test_models_are_made_as_timm_makes_them() -> None:
     assert list_models("*1001") == ["resnet1001"]
     assert all(named_network(name) for name in list_models("quotient*"))
     assert list_models("nothing*") == []
+
+
+def test_the_head_of_every_named_network_starts_as_torchs_own() -> None:
+    """Also that of pure_norelu, whose source has a normal head of deviation 0.01: the documents say so."""
+    for name in ("pure_norelu20", "pure20", "resnet20"):
+        weight = create_model(name, seed=0).head.weight.detach()
+        assert weight.abs().max().item() <= 1 / 8  # U(+-1/sqrt(64))
+        assert weight.std().item() == pytest.approx(1 / (8 * math.sqrt(3)), rel=0.1)

@@ -142,6 +142,39 @@ def test_the_product_unit_has_the_gradients_of_its_formula_twice(variant: dict[s
     assert torch.autograd.gradgradcheck(unit, learned)
 
 
+@pytest.mark.parametrize(
+    ("above", "to_x"),
+    [(0, (0.0, 0.5)), (1, (0.0, 1.0)), (100, (1.0, 1.0)), (-1, (0.0, 0.0))],
+    ids=["a tie", "above by rounding", "above", "below"],
+)
+def test_at_the_floor_the_two_forms_share_the_gradient_as_they_say(above: int, to_x: tuple[float, float]) -> None:
+    """One step gives the whole gradient to theta where x is the floor; ``torch.maximum`` gives half of it to x."""
+    theta = torch.zeros((), requires_grad=True)
+    tau = positive_floor(theta).detach()
+    x = (tau * (1 + above * torch.finfo(tau.dtype).eps)).view(1, 1, 1, 1).requires_grad_()
+    w = torch.full((1, 1, 1, 1), 0.3)
+    whole = 0.3 * tau**-0.7  # of y = x_hat ** 0.3
+    outputs = []
+    for fused, share in zip((True, False), to_x, strict=True):
+        y = product_unit2d(x, w, theta, fused=fused)
+        outputs.append(y.item())
+        at_x, at_theta = torch.autograd.grad(y.sum(), (x, theta))
+        assert at_x.item() == pytest.approx(share * whole.item(), rel=1e-4)
+        assert at_theta.item() == pytest.approx((1 - share) * whole.item() / 2, rel=1e-4)  # sigmoid(0) is 1/2
+    assert outputs[0] == outputs[1]
+
+
+def test_at_the_clip_one_step_has_no_gradient_and_the_composition_has_one_below_it() -> None:
+    x = torch.full((1, 1, 1, 1), math.e)
+    bound = torch.nextafter(x.log(), torch.tensor(9.0)).item()  # the sum is below it by rounding alone
+    w = torch.ones(1, 1, 1, 1, requires_grad=True)
+    found = [
+        torch.autograd.grad(product_unit2d(x, w, torch.zeros(()), bound, fused=fused).sum(), w)[0].item()
+        for fused in (True, False)
+    ]
+    assert found == [0.0, pytest.approx(math.e)]
+
+
 def parts(width: int = 3, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
     torch.manual_seed(1)
     x = torch.randn(2, width, 5, 4, dtype=dtype, requires_grad=True)

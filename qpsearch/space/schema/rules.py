@@ -252,7 +252,8 @@ class ProductUnitRules(WithWords):
     exponent_clip: float | None = setting(
         Optional(NONE, Number(0.01, 64)),
         default=8.0,
-        doc="Bound on the magnitude of the sum before exp; without a bound, eval mode may overflow.",
+        doc="Bound on the magnitude of the sum before exp; without a bound, outputs may overflow, in eval mode even "
+        "before training.",
         rule="P10",
         tried=(None, 4.0, 20.0),
     )
