@@ -9,14 +9,20 @@ import contextlib
 import hashlib
 import logging
 import os
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from qpsearch.errors import ArtifactError
 
 SCHEMES: Final = ("s3", "gs")
 OPTIONS: Final = {"region", "scheme", "endpoint_override"}
+CREDENTIALS: Final = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS"
+# A store that does not answer is given up after about 20 s; by default after 100 s (S3) or 15 minutes (Google).
+S3_ATTEMPTS: Final = 5
+GS_RETRY_S: Final = 20
 
 logger = logging.getLogger(__name__)
 
@@ -57,10 +63,28 @@ def open_artifacts(uri: str) -> Artifacts:
     if "@" in rest or not set(options) <= OPTIONS:
         raise ArtifactError(
             f"{scheme}://...: may hold credentials, which would be stored: it has an @, or an option other than "
-            f"{', '.join(sorted(OPTIONS))}. Give credentials in the environment (AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS)."
+            f"{', '.join(sorted(OPTIONS))}. Give credentials in the environment ({CREDENTIALS})."
         )
     return RemoteArtifacts(uri)
+
+
+def check_store(uri: str) -> None:
+    """Write a small file into a store and remove it, as a study will do with its checkpoints; a folder is not touched.
+
+    Raises:
+        ArtifactError: There is no such store, or it refuses, cannot be reached, or does not answer.
+    """
+    if "://" not in uri or uri.startswith("file:"):
+        return
+    files, name = open_artifacts(uri), f"probe-{uuid.uuid4().hex}"
+    try:
+        files.write(name, b"")
+        files.delete(name)
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{uri.partition('?')[0]}: {error} Does this machine reach it, and may the credentials in the environment "
+            f"write there ({CREDENTIALS})?"
+        ) from None
 
 
 def content_hash(content: bytes) -> str:
@@ -149,7 +173,7 @@ class RemoteArtifacts:
 
         self._fs_module = fs
         try:
-            self._fs, self._root = fs.FileSystem.from_uri(uri)
+            self._fs, self._root = _open_s3(fs, uri) if uri.startswith("s3:") else _open_gs(fs, uri)
             if not self._root:
                 raise ValueError("it does not name a bucket")
         except (ArrowException, OSError, ValueError, TypeError) as error:
@@ -203,6 +227,23 @@ class RemoteArtifacts:
             return action()
         except OSError as error:
             raise ArtifactError(f"{self._root}: cannot be reached ({str(error).splitlines()[0]}).") from None
+
+
+def _open_s3(fs: Any, uri: str) -> tuple[Any, str]:
+    """Return file system and root; ``from_uri`` of pyarrow would not take a bound on attempts."""
+    parts = urlsplit(uri)
+    options = dict(parse_qsl(parts.query))
+    if parts.netloc and not {"region", "endpoint_override"} & set(options):
+        options["region"] = fs.resolve_s3_region(parts.netloc)
+    attempts = fs.AwsStandardS3RetryStrategy(max_attempts=S3_ATTEMPTS)
+    return fs.S3FileSystem(retry_strategy=attempts, **options), unquote(f"{parts.netloc}{parts.path}").rstrip("/")
+
+
+def _open_gs(fs: Any, uri: str) -> tuple[Any, str]:
+    found: tuple[Any, str] = fs.FileSystem.from_uri(
+        f"{uri}{'&' if '?' in uri else '?'}retry_limit_seconds={GS_RETRY_S}"
+    )
+    return found
 
 
 def _sync_folder(folder: Path) -> None:

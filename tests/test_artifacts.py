@@ -1,12 +1,14 @@
 """Files by URI: the same on a disk and in an object store."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from qpsearch.artifacts import content_hash, join, open_artifacts, read_sound
+from qpsearch import artifacts
+from qpsearch.artifacts import check_store, content_hash, join, open_artifacts, read_sound
 from qpsearch.errors import ArtifactError
 from tests.stores import s3_bucket
 
@@ -69,7 +71,8 @@ def test_a_wrong_uri_is_one_message_without_its_secret(uri: str, message: str) -
     assert "word" not in str(caught.value)
 
 
-def test_a_store_that_is_away_is_the_machines_fault_not_a_missing_file() -> None:
+def test_a_store_that_is_away_is_the_machines_fault_not_a_missing_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "S3_ATTEMPTS", 2)
     with s3_bucket() as uri:
         files = open_artifacts(uri)
         files.write("x", b"1")
@@ -78,11 +81,36 @@ def test_a_store_that_is_away_is_the_machines_fault_not_a_missing_file() -> None
         "cannot be read": [lambda: files.read("x")],
         "cannot be reached": [files.names, lambda: files.delete("x")],
     }
-    with ThreadPoolExecutor(4) as pool:  # each tries again for six seconds before it gives up
+    with ThreadPoolExecutor(4) as pool:
         asked = {pool.submit(action): message for message, of in actions.items() for action in of}
         for future, message in asked.items():
             with pytest.raises(ArtifactError, match=message):
                 future.result()
+
+
+def test_a_store_is_tried_before_it_is_used() -> None:
+    with s3_bucket() as uri:
+        check_store(uri)
+        assert open_artifacts(uri).names() == []
+        with pytest.raises(
+            ArtifactError, match=r"^s3://none/studies: probe-.* cannot be written .* Does this machine reach"
+        ):
+            check_store(uri.replace("bucket", "none"))
+    with pytest.raises(ArtifactError, match="may hold credentials"):
+        check_store("s3://key:word@bucket/x")
+
+
+def test_a_store_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default, pyarrow tries S3 for 100 s, and Google's store for a quarter of an hour."""
+    monkeypatch.setattr(artifacts, "S3_ATTEMPTS", 1)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"endpoint_override=127.0.0.1:{silent.getsockname()[1]}&scheme=http&region=us-east-1"
+        with pytest.raises(ArtifactError, match=r"^s3://bucket/x: probe-.* cannot be written .*Timeout was reached"):
+            check_store(f"s3://bucket/x?{address}")
+    _, (options,) = open_artifacts("gs://bucket/x")._fs.__reduce__()  # type: ignore[attr-defined]  # pyarrow's own
+    assert options["retry_time_limit"].total_seconds() == 20
 
 
 def test_a_file_in_the_place_of_a_folder_cannot_be_written_below(tmp_path: Path) -> None:

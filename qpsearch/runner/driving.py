@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from qpsearch.architecture.candidates import check_feasible, on_the_grid
-from qpsearch.artifacts import open_artifacts
+from qpsearch.artifacts import check_store
 from qpsearch.dispatch import inline
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import WorkerSetup
@@ -221,7 +221,10 @@ def resume(
     if space is not None:
         given = space if isinstance(space, Space) else load_space(space)
         refuse_other(reader, given.with_search(study=name))
+    root = queries.artifacts_of(reader, name)
     reader.close()
+    if root is not None:
+        check_store(root)
     folder = data_folder(stored.data.dataset)
     prepare_data(stored.data.dataset, folder)
     with contextlib.closing(_sinks(sinks, name, listen)) as shown:
@@ -266,8 +269,8 @@ def existing_studies(storage: str) -> list[str]:
 
 
 def checked_artifacts(given: str) -> str:
-    """Return a path made absolute, or a URI as it is; raises ArtifactError if it cannot be used."""
-    open_artifacts(given)
+    """Return a path made absolute, or a URI as it is; raises ArtifactError if it cannot be used, or does not answer."""
+    check_store(given)
     return given if "://" in given else str(Path(given).expanduser().absolute())
 
 

@@ -37,12 +37,23 @@ from qpsearch.study.storage.optuna_tables import (
 from qpsearch.study.storage.tables import system_attrs, user_attrs
 from qpsearch.study.trials import rows
 from qpsearch.study.trials.checkpoints import CheckpointFolder
-from qpsearch.study.trials.events import Closed, Elsewhere, Event, Interrupted, Lost, Reported, Started, TakenOver
+from qpsearch.study.trials.events import (
+    Closed,
+    Elsewhere,
+    Event,
+    Interrupted,
+    Lost,
+    Noted,
+    Reported,
+    Started,
+    TakenOver,
+)
 from qpsearch.study.trials.failures import Alike, has_failed, reopen
 from qpsearch.study.trials.open_trial import OpenTrial, Proposal
 from qpsearch.vocabulary import Ending
 
 MAX_DEATHS: Final = 3  # of workers in a row, at one epoch, before the trial is held to be the cause
+REMOVAL_S: Final = 60.0  # how long a driver waits at its end for checkpoints to be removed
 LOOK_S: Final = 1.0  # how often an idle driver looks for trials that others have left
 
 Listener = Callable[[Event], None]
@@ -103,7 +114,9 @@ class Ledger:
                 self.interrupt_all()
                 self._transactions.write(self._leave)
         finally:
-            self.checkpoints.wait()
+            if not self.checkpoints.wait(REMOVAL_S):
+                left = "the store of checkpoints does not answer: some that are not needed are left there"
+                self._listener(Noted(text=f"{left} until the study is opened again"))
             self._database.close()
 
     def wait_until(self, is_over: Callable[[], bool]) -> None:

@@ -7,8 +7,11 @@ can have data prepared without loading torch.
 
 import contextlib
 import os
+import socket
 import sys
+from http.client import HTTPException
 from pathlib import Path
+from typing import Final
 from urllib.error import URLError
 
 import numpy as np
@@ -17,6 +20,8 @@ from filelock import FileLock
 from qpsearch.errors import DataError
 from qpsearch.registry.datasets import DATASETS, Arrays, DatasetName
 from qpsearch.training.data import KEYS, UNREADABLE, archive_of
+
+SILENT_S: Final = 60.0  # after which a server is given up that sends nothing; by default, never
 
 
 def prepare(name: DatasetName, folder: Path) -> None:
@@ -35,7 +40,7 @@ def prepare(name: DatasetName, folder: Path) -> None:
         with FileLock(folder / f"{name}.lock"):
             if not place.exists():
                 _fetch(name, folder, place)
-    except (URLError, RuntimeError) as error:
+    except (URLError, HTTPException, ConnectionError, TimeoutError, RuntimeError) as error:
         raise DataError(
             f"{name}: cannot be downloaded into {folder} ({error}). Connect this machine to the internet, "
             f"or put {place.name} there."
@@ -111,6 +116,7 @@ def _shape(arrays: np.lib.npyio.NpzFile, key: str) -> tuple[int, ...]:
 
 def main(arguments: list[str]) -> int:
     """Prepare one data set; print an error message, if any, and return the exit code."""
+    socket.setdefaulttimeout(SILENT_S)
     try:
         prepare(DatasetName(arguments[0]), Path(arguments[1]))
     except DataError as error:

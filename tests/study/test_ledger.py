@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import threading
 from pathlib import Path
 
 import optuna
@@ -12,9 +13,10 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import StorageError, Superseded, UserError
 from qpsearch.protocol import Assignment, EpochReport, Failed, Progress
 from qpsearch.space import Space, parse_space
+from qpsearch.study import ledger as ledger_module
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
-from qpsearch.study.trials.events import Closed, Event
+from qpsearch.study.trials.events import Closed, Event, Noted
 from qpsearch.vocabulary import FailReason
 from tests.helpers import HERE, abandon, new_ledger, progress, release, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
@@ -295,6 +297,25 @@ def kept_run(url: str) -> queries.KeptRun:
 def write_checkpoint(folder: Path, epoch: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"r0-a1-e00{epoch}.pt").write_text("x")
+
+
+def test_a_store_that_does_not_answer_does_not_hold_a_driver_at_its_end(
+    sqlite_url: str, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "REMOVAL_S", 0.01)
+    noted, gate = list[str](), threading.Event()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Noted):
+            noted.append(event.text)
+
+    with new_ledger(sqlite_url, space, listen) as ledger:
+        monkeypatch.setattr(ledger.checkpoints._files, "delete", lambda path: gate.wait())
+        ledger.checkpoints.drop(0)
+    gate.set()
+    assert noted == [
+        "the store of checkpoints does not answer: some that are not needed are left there until the study is opened again"
+    ]
 
 
 def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, space: Space) -> None:

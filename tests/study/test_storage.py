@@ -1,5 +1,6 @@
 """The database: both schemas side by side, readers that do not disturb writers, faults with one message."""
 
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from qpsearch.errors import StorageEmpty, StorageError, StudyExists, StudyNotFou
 from qpsearch.runner.driving import existing_studies
 from qpsearch.space import Space, parse_space
 from qpsearch.study import opening, queries
+from qpsearch.study.storage import database as database_module
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.tables import OURS, VERSION_TABLE
 from tests.helpers import new_ledger, release, rows, train_all
@@ -43,6 +45,16 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(bare_url: str
     found = database.read(differences)
     assert [change for change in found if "modify_comment" not in str(change)] == []
     database.close()
+
+
+def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a bound, a connection to a host that is not there takes two minutes."""
+    assert int(str(database_module.POSTGRES["connect_timeout"])) <= 20
+    monkeypatch.setitem(database_module.POSTGRES, "connect_timeout", 2)  # the least that psycopg takes
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://qp@127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(StorageError, match="connection timeout expired"):
+            Database.open(url)
 
 
 def test_optunas_own_tables_and_versions_are_untouched(bare_url: str, space: Space) -> None:

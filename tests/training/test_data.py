@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pickle
+import socket
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -218,6 +219,19 @@ def test_svhn_is_fetched_and_its_tens_become_zeros(
     arrays = load_arrays(DatasetName.SVHN, tmp_path / "data")
     np.testing.assert_array_equal(arrays.train_images, images.transpose(3, 0, 1, 2))
     np.testing.assert_array_equal(arrays.train_labels, labels % 10)
+
+
+def test_a_server_that_sends_nothing_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prepare, "SILENT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(datasets, "GALAXY10_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/Galaxy10.h5")
+        try:
+            assert prepare.main(["galaxy10", str(tmp_path)]) == DataError.exit_code
+        finally:
+            socket.setdefaulttimeout(None)
+    assert f"galaxy10: cannot be downloaded into {tmp_path} (" in capsys.readouterr().out
 
 
 def test_galaxy10_is_fetched_verified_split_and_mapped(

@@ -39,6 +39,7 @@ BOUNDS: Final = text(
 )
 POSTGRES: Final = {
     "prepare_threshold": None,
+    "connect_timeout": 15,  # a server that does not answer, or a host that is not there
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 2,

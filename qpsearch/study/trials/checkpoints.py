@@ -9,9 +9,10 @@ A separate thread removes files, in order, since an object store may be slow and
 """
 
 import contextlib
+import queue
 import re
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,7 +44,8 @@ class CheckpointFolder:
     def __init__(self, root: str) -> None:
         self.root = root
         self._files: Artifacts = open_artifacts(root)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qpsearch-checkpoints")
+        self._removals: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._remove_all, name="qpsearch-checkpoints", daemon=True)
 
     def of(self, trial: int) -> str:
         """Return the folder of a trial, as a path or URI; it need not exist."""
@@ -108,9 +110,11 @@ class CheckpointFolder:
                 with contextlib.suppress(FileNotFoundError):  # its driver has just removed it
                     other._files.write(path, self._files.read(path))
 
-    def wait(self) -> None:
-        """Wait until all requested removals are done."""
-        self._thread.submit(lambda: None).result()
+    def wait(self, within_s: float | None = None) -> bool:
+        """Wait until all requested removals are done, but not longer than that; return whether they are."""
+        done = threading.Event()
+        self._later(done.set)
+        return done.wait(within_s)
 
     def _clear(self, trial: int) -> None:
         self._remove(trial, (), lambda name: True)
@@ -126,11 +130,14 @@ class CheckpointFolder:
                 self._files.delete(f"{folder}/{name}")
 
     def _later(self, action: Callable[[], None]) -> None:
-        def quietly() -> None:
-            with contextlib.suppress(OSError, ArtifactError):  # what stays is removed when the study is opened again
-                action()
+        self._removals.put(action)
+        if not self._thread.is_alive():
+            self._thread.start()
 
-        self._thread.submit(quietly)
+    def _remove_all(self) -> None:
+        while True:
+            with contextlib.suppress(Exception):  # what stays is removed when the study is opened again
+                self._removals.get()()
 
 
 def study_folder(root: str, name: str, uid: str) -> CheckpointFolder:
