@@ -5,7 +5,7 @@ a point that the space rules out is never dispatched.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
@@ -18,13 +18,15 @@ from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Chooser, Draw, RandomChooser, Space, draw
 from qpsearch.space.constraints import Limit, lookup_in
-from qpsearch.space.domains import Domain
+from qpsearch.space.domains import Domain, text_of
 from qpsearch.space.expressions.nodes import ExpressionError
+from qpsearch.space.leaves import NEVER
 from qpsearch.space.space import Budget
 from qpsearch.vocabulary import Scalar
 
 TRIES: Final = 1000  # draws before a space is taken to be empty
 TRIED_WITH_CUSTOM: Final = 16  # draws whose custom blocks are tried
+TRIED_PRIORS: Final = 200  # draws with a prior before it is taken to be excluded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,58 @@ def check_feasible(space: Space) -> None:
     _first_feasible(space, derive_seed(space.search.seed, "feasible"))
     for found in sample(space, TRIED_WITH_CUSTOM if custom_blocks() else 0, space.search.seed):
         try_custom_blocks(found.config.network)
+
+
+def lost_priors(space: Space) -> list[str]:
+    """Say which of an expert's guesses the space itself rules out, in sentences; the first trial is then not the guess.
+
+    A prior is lost where a limit, a condition or the shape of the network refuses all of 200 draws that have it. Where
+    each prior can be had alone, but not all of them together, they exclude each other.
+    """
+    drawn = [(site.parameter, site.domain) for site in space.sites if site.domain is not None and site.when != NEVER]
+    guesses = {name: domain.prior.value for name, domain in drawn if domain.prior is not None}
+    together = _excluded(space, guesses)
+    if together is None:
+        return []
+    alone = {name: _excluded(space, {name: value}) for name, value in guesses.items()}
+    lost = [
+        f"{name}: no trial can have its prior, {text_of(guesses[name])}, so the first trial is not the guess. "
+        f"Refused by: {refusals}."
+        for name, refusals in alone.items()
+        if refusals is not None
+    ]
+    return lost or [f"the priors exclude each other, so the first trial is not the guess. Refused by: {together}."]
+
+
+def _excluded(space: Space, guesses: Mapping[str, Scalar]) -> Refusals | None:
+    """Return why no draw with some guesses can be trained; None where one can, or where no draw has them."""
+    refusals = Refusals()
+    for attempt in range(TRIED_PRIORS if guesses else 0):
+        chooser = _Guesser(guesses, derive_seed(space.search.seed, "prior", attempt))
+        try:
+            candidate(space, chooser)
+            if chooser.has_guessed:
+                return None
+        except Infeasible as refused:
+            if chooser.has_guessed:
+                refusals.draws += 1
+                refusals.add(refused)
+    return refusals if refusals.draws else None
+
+
+class _Guesser:
+    """Takes guesses where there are any, and draws other values evenly."""
+
+    def __init__(self, guesses: Mapping[str, Scalar], seed: int) -> None:
+        self.has_guessed = False
+        self._guesses, self._others = guesses, RandomChooser(seed)
+
+    def choose(self, name: str, domain: Domain) -> Scalar:
+        """Return the guess, or a value of the domain."""
+        if name not in self._guesses:
+            return self._others.choose(name, domain)
+        self.has_guessed = True
+        return domain.member(self._guesses[name])
 
 
 def survey(space: Space, count: int, seed: int = 0) -> tuple[list[Candidate], Refusals]:

@@ -1,6 +1,6 @@
 """What ``qpsearch space check`` does, without the command line's library: an editor runs it at every save."""
 
-from qpsearch.architecture.candidates import check_feasible, on_the_grid
+from qpsearch.architecture.candidates import check_feasible, lost_priors, on_the_grid
 from qpsearch.space.file.loader import load_space
 
 
@@ -23,6 +23,8 @@ def check(path: str) -> None:
     width = max((len(name) for name in found), default=0)
     for name, text in found.items():
         print(f"  {name:<{width}}  {text}")
+    for text in lost_priors(space):
+        print(f"note: {text}")
     conditions = len(space.search.limits) + len(space.search.conditions)
     if conditions:
         print(f"{conditions} conditions; see what they allow: qpsearch space plan {path}")

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from qpsearch.analysis.plan import Plan, make_plan, mean_seconds
+from qpsearch.architecture.candidates import lost_priors
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.cli.options import print_json
 from qpsearch.display.console import Cell, Column, open_console, open_table, print_rows
@@ -30,10 +31,12 @@ def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
     made = make_plan(loaded)
     if as_json:
         measured, device = _measured(loaded, made.timed) if measure else ([], "")
-        print_json(_document(loaded, made, measured, device))
+        print_json(_document(loaded, made, measured, device) | {"notes": lost_priors(loaded)})
         return
     _print_tree(console, loaded)
     _print_networks(console, loaded, made)
+    for text in lost_priors(loaded):
+        console.print(f"note: {escape(text)}")
     with console.status("training three networks for some seconds each"):
         measured, device = _measured(loaded, made.timed) if measure else ([], "")
     _print_sizes(console, made, measured, device)

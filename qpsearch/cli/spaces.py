@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qpsearch.architecture.candidates import check_feasible
+from qpsearch.architecture.candidates import check_feasible, lost_priors
 from qpsearch.cli.check import check as check_and_print
 from qpsearch.cli.completion import space_names
 from qpsearch.cli.options import Json, SpaceArgument, print_json
@@ -36,7 +36,7 @@ def check(space: SpaceArgument, as_json: Json = False) -> None:
         print_json({"valid": False, "problems": error.problems})
         raise typer.Exit(error.exit_code) from None
     found = {"study": loaded.study, "fingerprint": loaded.fingerprint, "parameters": list(loaded.searched)}
-    print_json({"valid": True} | found)
+    print_json({"valid": True} | found | {"notes": lost_priors(loaded)})
 
 
 @app.command("plan")

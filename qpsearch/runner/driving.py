@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from qpsearch.architecture.candidates import check_feasible, on_the_grid
+from qpsearch.architecture.candidates import check_feasible, lost_priors, on_the_grid
 from qpsearch.artifacts import check_store
 from qpsearch.dispatch import inline
 from qpsearch.dispatch.interrupt import Interrupt
@@ -156,6 +156,8 @@ def run(
         UserError: The space, the machine or the database cannot do what was asked.
     """
     check_feasible(space)
+    for text in lost_priors(space):
+        listen(Noted(text=text))
     change = _on_the_grid(space, overrides.budget, listen)
     space = replace(
         space.with_search(budget=change(space.search.budget)), resources=overrides.resources(space.resources)

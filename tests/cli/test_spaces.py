@@ -108,6 +108,25 @@ def test_a_grid_takes_each_point_once(tmp_path: Path) -> None:
     )
 
 
+def test_check_plan_and_run_say_which_prior_is_lost(tmp_path: Path) -> None:
+    forbid = [{"network.stages.0.block": "quotient"}]
+    changes = {"network.stages.0.block": {"choice": ["additive", "quotient"], "prior": "quotient"}}
+    own(tmp_path, "smoke", changes | {"search.forbid": forbid, "search.trials": 1, "training.epochs": 1})
+    said = "network.stages.0.block: no trial can have its prior, quotient, so the first trial is not the guess. Refused by:"
+    checked = qpsearch(tmp_path, "space", "check", "smoke.yaml")
+    assert checked.returncode == 0
+    assert f"note: {said}" in checked.stdout
+    for command in ("check", "plan"):
+        (note,) = reply(tmp_path, "space", command, "smoke.yaml", *(["--no-measure"] * (command == "plan")))["notes"]
+        assert note.startswith(said)
+    planned = qpsearch(tmp_path, "space", "plan", "smoke.yaml", "--no-measure", COLUMNS="200").stdout
+    assert f"note: {said}" in planned
+    run = qpsearch(tmp_path, "run", "smoke.yaml", "--dispatch", "inline", scripted=True)
+    assert run.returncode == 0, run.stderr
+    assert said in run.stdout
+    assert reply(tmp_path, "space", "check", "cifar")["notes"] == []
+
+
 def test_samples_are_resolved_and_seeded(tmp_path: Path) -> None:
     first, again = (reply(tmp_path, "space", "sample", "mixed", "-n", "20", "--seed", "3") for _ in range(2))
     assert first == again

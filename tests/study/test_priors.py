@@ -5,12 +5,24 @@ from typing import Any
 
 import pytest
 
-from qpsearch.space import Choice, IntRange, LogRange, Prior, Space, Tied, build_space
+from qpsearch.architecture.candidates import lost_priors
+from qpsearch.space import (
+    Choice,
+    IntRange,
+    LogRange,
+    Prior,
+    Space,
+    Tied,
+    build_space,
+    edited,
+    load_space,
+    parse_space,
+)
 from qpsearch.study import queries
 from qpsearch.study.search.priors import Priors
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import Confidence
-from tests.helpers import new_ledger, resumed_ledger, train_all
+from tests.helpers import SPACES, new_ledger, resumed_ledger, train_all
 
 
 def space(sampler: str = "tpe", confidence: Confidence = Confidence.HIGH, trials: int = 12) -> Space:
@@ -42,6 +54,75 @@ def test_the_first_trial_is_the_guess(sqlite_url: str, sampler: str) -> None:
         "network.stages.1.block": "quotient",
         "training.optimizer.sgd.lr": 0.1,
     }
+
+
+def ruled(**search: Any) -> Space:
+    """Three priors, one of them of a parameter that a draw may not have, and rules of the search."""
+    block = Choice(options=("additive", "quotient"), prior=Prior("quotient", Confidence.LOW))
+    depth = IntRange(low=1, high=8)
+    document: dict[str, Any] = {
+        "study": "scripted",
+        "data": {"dataset": "digits", "validation": 300},
+        "network": {
+            "stem": {"width": 4},
+            "stages": [{"width": 4, "depth": depth, "block": block}],
+            "rules": {
+                "norm": Choice(options=("batch", "group"), prior=Prior("group", Confidence.LOW)),
+                "quotient": {"alpha": Choice(options=(1.5, 2.0), prior=Prior(1.5, Confidence.LOW))},
+            },
+        },
+        "training": {"epochs": 1},
+        "search": {"sampler": "random", "pruner": "none", "trials": 1} | search,
+    }
+    return build_space(document)
+
+
+BLOCK, NORM, ALPHA = "network.stages.0.block", "network.rules.norm", "network.rules.quotient.alpha"
+
+
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ({}, []),
+        ({"require": ["network.stages.0.depth == 3"]}, []),  # some draws have the priors and are allowed
+        ({"forbid": [{BLOCK: "additive", NORM: "group"}]}, []),
+        (
+            {"forbid": [f"{BLOCK} == quotient and network.stages.0.depth > 0"]},
+            [f"{BLOCK}: no trial can have its prior, quotient,", f"{ALPHA}: no trial can have its prior, 1.5,"],
+        ),
+        ({"forbid": [f"{NORM} == group"]}, [f"{NORM}: no trial can have its prior, group,"]),
+        ({"forbid": [{BLOCK: "quotient", NORM: "group"}]}, ["the priors exclude each other, so the first trial is"]),
+        ({"require": [f"{NORM} == batch or {ALPHA} > 1.5"]}, ["the priors exclude each other, so the first trial is"]),
+    ],
+    ids=["free", "rare", "another", "never", "one", "two", "required"],
+)
+def test_priors_that_the_space_rules_out_are_told(search: dict[str, Any], said: list[str]) -> None:
+    found = lost_priors(ruled(**search))
+    assert [text[: len(start)] for text, start in zip(found, said, strict=True)] == said
+    assert all("so the first trial is not the guess. Refused by: " in text for text in found)
+
+
+def test_a_limit_that_a_prior_breaks_is_told_with_the_nearest_value() -> None:
+    text = load_space("digits").source.replace("depth: {int: [1, 2]}", "depth: {int: [1, 9], prior: 9}")
+    (said,) = lost_priors(parse_space(edited(text, {"search.limits.parameters": "<= 100K"})))
+    assert said.startswith("network.stages.1.depth: no trial can have its prior, 9,")  # the first stage is small enough
+    assert "limit parameters <= 100,000 (200 of 200 draws, the nearest had 1" in said
+
+
+@pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
+def test_no_prior_of_a_shipped_space_is_lost(path: Path) -> None:
+    assert lost_priors(load_space(path)) == []
+
+
+def test_the_first_trial_is_the_guess_also_where_other_parameters_are_refused_first(sqlite_url: str) -> None:
+    """One depth in eight is allowed: the priors wait for it."""
+    with new_ledger(sqlite_url, ruled(require=["network.stages.0.depth == 3"], seed=2)) as ledger:
+        assert ledger.ask() is not None
+    database = Database.open(sqlite_url)
+    (record,) = queries.trial_records(database, "scripted")
+    assert queries.summary(database, "scripted").infeasible > 0
+    database.close()
+    assert [record.params[name] for name in (BLOCK, NORM, ALPHA)] == ["quotient", "group", 1.5]
 
 
 def test_confidence_is_how_often_a_draw_lies_near_the_guess() -> None:

@@ -1,9 +1,10 @@
 """How an expert's guesses steer a search: the first trial is the guess itself, and early trials lie near the guess.
 
-Trial 0 takes every prior as it is. Afterwards, as long as the sampler would draw at random (always with
-``random``, for the first ten trials with ``tpe`` and ``gp``), each parameter with a prior is drawn near the prior with
-a probability of 1/4, 1/2 or 3/4, by confidence, and left to the sampler otherwise. Later trials do not use the priors.
-A guess is a function of the search's seed and the trial's number, as every draw is.
+Trial 0 takes every prior as it is; the other parameters are drawn until the point can be trained, but at most 20 times,
+since the space may rule the priors out (``candidates.lost_priors`` says so). Afterwards, as long as the sampler would
+draw at random (always with ``random``, for the first ten trials with ``tpe`` and ``gp``), each parameter with a prior
+is drawn near the prior with a probability of 1/4, 1/2 or 3/4, by confidence, and left to the sampler otherwise. Later
+trials do not use the priors. A guess is a function of the search's seed and the trial's number, as every draw is.
 """
 
 import random
@@ -16,6 +17,7 @@ from qpsearch.space import Space
 from qpsearch.space.domains import Domain
 from qpsearch.vocabulary import Confidence, Scalar
 
+FIRST: Final = 20  # draws of the first trial that take every prior
 WEIGHT: Final = {Confidence.LOW: 0.25, Confidence.MEDIUM: 0.5, Confidence.HIGH: 0.75}
 
 
@@ -43,7 +45,7 @@ class Priors:
         if number >= self._until:
             return {}
         generator = random.Random(derive_seed(self._seed, "prior", number, draw))
-        if number == draw == 0:
+        if number == 0 and draw < FIRST:
             return {name: domain.prior.value for name, domain in self._domains.items() if domain.prior is not None}
         drawn = {name: domain.near_prior(generator) for name, domain in self._domains.items()}
         return {
