@@ -42,6 +42,8 @@ from qpsearch.vocabulary import Metric, Scalar, WithWords
 
 Paths = Mapping[str, list[Leaf]]
 NO_PARAMETER: Final = "refers to no parameter of this space: the condition is always true or always false"
+MOST_COMPARED: Final = 5000  # paths; a file may have a hundred thousand
+MOST_PARTS: Final = 50  # no path has more
 COSTS = tuple(metric.value for metric in Metric if metric.is_cost)
 
 
@@ -284,9 +286,8 @@ def _can_be_number(leaf: Leaf) -> bool:
 
 def _nearest_path(path: str, paths: Paths) -> str:
     """Answer an unknown path: with the nearest one, and with the names at the level where the path goes wrong."""
-    answer = nearest(path, [*paths])
-    question, _, _ = answer.partition("Known:")
-    parts = path.split(".")
+    question, _, _ = nearest(path, [*paths]).partition("Known:") if len(paths) <= MOST_COMPARED else ("", "", "")
+    parts = path.split(".")[:MOST_PARTS]
     while parts and not any(known.startswith(".".join((*parts, ""))) for known in paths):
         parts.pop()
     start = ".".join(parts)

@@ -157,9 +157,23 @@ class _Arithmetic:
     def value(self, fact: Any) -> Value:
         if not isinstance(fact, _Pending):
             return fact  # type: ignore[no-any-return]  # a drawn scalar, or a constant's tuple
-        if fact.path not in self._done:
-            self._done[fact.path] = self._compute(fact)
+        waiting = [fact]  # not by recursion: hundreds of stages may each be computed from the next
+        while waiting:
+            needed = self._needed(waiting[-1])
+            if needed:
+                waiting += needed
+                continue
+            pending = waiting.pop()
+            if pending.path not in self._done:
+                self._done[pending.path] = self._compute(pending)
         return self._done[fact.path]
+
+    def _needed(self, pending: _Pending) -> list[_Pending]:
+        """Return what must be computed before a constant; nothing for a constant that is computed already."""
+        if pending.path in self._done:
+            return []
+        found = [self._facts.get(name.path) for name in names(pending.derived.expression)]
+        return [fact for fact in found if isinstance(fact, _Pending) and fact.path not in self._done]
 
     def replaced(self, values: Any) -> Any:
         if isinstance(values, dict):

@@ -1,6 +1,5 @@
-"""Spaces that extend others, merge keys, and files made to hurt."""
+"""Spaces that extend others, and merge keys."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -115,39 +114,3 @@ def test_merge_keys_bring_in_a_mapping() -> None:
     meaning = parse_space(text).meaning()
     assert meaning["network.stages.1.width"] == "32"
     assert meaning["network.stages.1.depth"] == "{int: [1, 2]}"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a: &a [x,x,x,x,x,x,x,x,x]\n"
-        + "".join(f"{k}: &{k} [{', '.join(['*' + p] * 9)}]\n" for p, k in zip("abcdefgh", "bcdefghi", strict=True)),
-        "a: &a {k1: 1}\n"
-        + "".join(
-            f"{k}: &{k} {{x: *{p}, y: *{p}, <<: *{p}}}\n"
-            for p, k in zip("abcdefghijklmnopqrs", "bcdefghijklmnopqrst", strict=True)
-        ),
-        "[" * 5000,
-        "{a: " * 3000,
-        "x" * 10_000_000,
-        "study: s\n" * 1_200_000,
-        "a: " + "9" * 100_000,
-        "- " * 20_000,
-    ],
-    ids=[
-        "bomb of lists",
-        "bomb of mappings",
-        "deep lists",
-        "deep mappings",
-        "10 MB of text",
-        "10 MB of keys",
-        "digits",
-        "dashes",
-    ],
-)
-def test_a_file_made_to_hurt_is_refused_quickly(text: str, tmp_path: Path) -> None:
-    began = time.monotonic()
-    with pytest.raises(SpaceError) as caught:
-        load_space(write(tmp_path, "s.yaml", text))
-    assert time.monotonic() - began < 10  # hangs otherwise
-    assert len(str(caught.value)) < 2000

@@ -1,8 +1,10 @@
 """Checks that need the whole file: ties, arithmetic, conditions, settings that nothing uses."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from qpsearch.space.constraints import Condition, bind, check_condition, check_number, known_paths, moving_places
@@ -23,7 +25,7 @@ from qpsearch.space.expressions.nodes import (
 from qpsearch.space.expressions.parser import parse_expression
 from qpsearch.space.file.document import MappingNode, Node, ScalarNode, SequenceNode, Where
 from qpsearch.space.file.leaf_reader import LeafReader
-from qpsearch.space.file.problems import Problems, kind_of
+from qpsearch.space.file.problems import MOST, Problems, kind_of
 from qpsearch.space.leaves import STAGES, Constant, Derived, Group, PlacedStage, Tree, counts_stages, placed_stages
 from qpsearch.space.schema.fields import LeafField
 from qpsearch.space.schema.network import rule_paths
@@ -32,6 +34,7 @@ from qpsearch.space.space import Objective
 from qpsearch.vocabulary import Direction, Metric
 
 MOST_GRID_POINTS = 20_000
+MOST_KEYS = 200  # of a condition: the tree of the whole condition is as deep as it has keys
 
 
 class Checks:
@@ -144,6 +147,8 @@ class Checks:
         match item:
             case ScalarNode(str(text)):
                 return parse_expression(text)
+            case MappingNode(entries) if len(entries) > MOST_KEYS:
+                raise ExpressionError(f"has {len(entries)} keys. Expected at most {MOST_KEYS}")
             case MappingNode(entries) if entries:
                 parts = [
                     self._equation(entry.key, entry.node) for entry in sorted(entries, key=lambda entry: entry.key)
@@ -167,8 +172,10 @@ class Checks:
 
     def _check_ties(self) -> None:
         ties = self._leaves.ties
+        firsts = {tied.name: (where, tied) for where, _, tied in reversed(ties)}
+        users = Counter(tied.name for _, _, tied in ties)
         for where, path, tied in ties:
-            first_where, _, first = next(other for other in ties if other[2].name == tied.name)
+            first_where, first = firsts[tied.name]
             if tied.domain != first.domain:
                 self._problems.wrong(
                     where,
@@ -176,12 +183,13 @@ class Checks:
                     f"tie {tied.name!r} has the domain {first.domain} in line {first_where.line}, and {tied.domain} "
                     "here. Tied leaves share one domain.",
                 )
-            if sum(other.name == tied.name for _, _, other in ties) == 1:
-                close = get_close_matches(tied.name, {other.name for _, _, other in ties} - {tied.name}, n=1)
+            if users[tied.name] == 1:
+                close = get_close_matches(tied.name, users.keys() - {tied.name}, n=1)
                 hint = f"Did you mean {close[0]!r}?" if close else "Tie a second leaf, or remove the tie."
                 self._problems.wrong(where, path, f"tie {tied.name!r} joins nothing: no other leaf uses it. {hint}")
 
     def _check_arithmetic(self) -> None:
+        circles = self._circles()
         for where, path, derived in self._leaves.derived:
             try:
                 if self._is_hidden(derived.expression):
@@ -191,8 +199,8 @@ class Checks:
                 for name in names(bound):
                     if name.path not in self._paths:
                         raise ExpressionError(f"{name.path} is not known before the network is built")
-                    if self._needs(name.path, path):
-                        raise ExpressionError(f"refers to {name.path}, which is itself computed from {path}")
+                if path in circles:
+                    raise ExpressionError(f"refers to {circles[path]}, which is itself computed from {path}")
                 self._check_constant(derived)
             except ExpressionError as error:
                 self._problems.wrong(where, path, f"{str(error).rstrip('.')}.")
@@ -228,22 +236,30 @@ class Checks:
             except ValueError as error:
                 raise ExpressionError(f"{unparse(derived.expression)}: {error}") from None
 
-    def _needs(self, path: str, target: str) -> bool:
-        """Whether the value of a path is computed, directly or not, from the value of ``target``."""
-        target_leaf = next(derived for _, place, derived in self._leaves.derived if place == target)
-        seen, waiting = set[str](), [path]
-        while waiting:
-            here = waiting.pop()
-            if here == target:
-                return True
-            if here in seen:
-                continue
-            seen.add(here)
-            wanted = [leaf for leaf in self._paths.get(here, ()) if isinstance(leaf, Derived)]
-            if any(leaf is target_leaf for leaf in wanted):
-                return True
-            waiting += [name.path for leaf in wanted for name in names(leaf.expression)]
-        return False
+    def _circles(self) -> dict[str, str]:
+        """Return one constant of each circle, by its path, with the path of the next one that it is computed from."""
+        places = {id(derived): path for _, path, derived in self._leaves.derived}
+        needed: dict[str, list[str]] = {
+            path: [
+                places[id(leaf)]
+                for name in names(derived.expression)
+                for leaf in self._paths.get(name.path, ())
+                if id(leaf) in places
+            ]
+            for _, path, derived in self._leaves.derived
+        }
+        order = {path: index for index, path in enumerate(needed)}
+        found: dict[str, str] = {}
+        while len(found) < MOST:
+            try:
+                TopologicalSorter(needed).prepare()
+                break
+            except CycleError as error:
+                (*circle, _) = error.args[1]  # each is needed by the next
+                first = min(range(len(circle)), key=lambda place: order[circle[place]])
+                found[circle[first]] = circle[first - 1]
+                needed[circle[first]] = []
+        return found
 
     def _check_reach(self, source: str) -> None:
         """Note rules that no stage can use; a rule that a base sets is not a mistake of the file that extends it."""

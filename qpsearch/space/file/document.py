@@ -14,13 +14,17 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml import nodes as yaml_nodes
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scanner import RoundTripScanner
 
 from qpsearch.errors import SpaceError
 
 MAX_BYTES = 1_000_000
-MAX_NODES = 50_000
+MAX_NODES = 20_000  # the largest space that we ship has 300
 MAX_NESTING = 40
+MAX_DIGITS = 400  # beyond the largest float; Python refuses to spell whole numbers of more than 4,300
+TOO_MUCH = f"more than {MAX_NODES:,} keys and values, or {MAX_NESTING} levels, counting aliases."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,10 @@ def read_document(path: Path) -> tuple[str, Node]:
     if path.is_dir():
         raise SpaceError([f"{path}: is a folder. Name one space file in it."])
     try:
-        text = path.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        _check_size(content, str(path))
+        text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise SpaceError([f"{path}: is not UTF-8 text. Expected a YAML space file."]) from None
     except OSError as error:
@@ -105,19 +112,69 @@ def parse_document(text: str, source: str) -> Node:
     Raises:
         SpaceError: It is not YAML, is empty, repeats a key, or is too large.
     """
-    if len(text) > MAX_BYTES:
-        raise SpaceError([f"{source}: larger than {MAX_BYTES // 1000} kB. A space file is a few hundred lines."])
+    _check_size(text, source)
     try:
-        root = YAML(typ="rt", pure=True).compose(text)
+        root = bounded_yaml().compose(text)
+    except _TooMuch as error:
+        raise SpaceError([f"{source}:{error.line}:{error.column}: {TOO_MUCH}"]) from None
     except MarkedYAMLError as error:
         raise SpaceError([_broken(error, source)]) from None
     except YAMLError as error:
         raise SpaceError([f"{source}: is not YAML: {' '.join(str(error).split())}."]) from None
-    except (ValueError, RecursionError):
-        raise SpaceError([f"{source}: cannot be read as YAML (nested too deeply?)."]) from None
+    except (ValueError, OverflowError, AssertionError) as error:  # ruamel's, for escapes and %YAML lines beyond reason
+        raise SpaceError([f"{source}: cannot be read as YAML ({error})."]) from None
     if root is None:
         raise SpaceError([f"{source}:1:1: is empty. Expected keys study, data, network and training."])
     return _Builder(source).build(root)
+
+
+def _check_size(content: str | bytes, source: str) -> None:
+    if len(content) > MAX_BYTES:
+        raise SpaceError([f"{source}: larger than {MAX_BYTES // 1000} kB. A space file is a few hundred lines."])
+
+
+def bounded_yaml() -> YAML:
+    """Return a reader of YAML whose work is bounded: it stops at the first value that is too many or too deep."""
+    yaml = YAML(typ="rt", pure=True)
+    yaml.Scanner, yaml.Composer = _Scanner, _Composer
+    return yaml
+
+
+class _TooMuch(Exception):
+    """A text has too many values, or too many levels; line and column are counted from 1."""
+
+    def __init__(self, mark: Any) -> None:
+        self.line, self.column = mark.line + 1, mark.column + 1
+        super().__init__(TOO_MUCH)
+
+
+class _Scanner(RoundTripScanner):
+    """Counts open brackets: for each token ruamel looks at all of them, long before it makes nodes of them."""
+
+    def fetch_flow_collection_start(self, *given: Any, **named: Any) -> None:
+        """Read an opening bracket."""
+        if len(self.flow_context) > MAX_NESTING:
+            raise _TooMuch(self.reader.get_mark())
+        super().fetch_flow_collection_start(*given, **named)
+
+
+class _Composer(Composer):
+    """Counts nodes while they are made; ruamel would first make all of a text."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader)
+        self.warn_double_anchors = False  # YAML allows an anchor to be given again
+        self._count = self._level = 0
+
+    def compose_node(self, *given: Any) -> Any:
+        """Make a node with all that is in it."""
+        self._count += 1
+        if self._count > MAX_NODES or self._level > MAX_NESTING:
+            raise _TooMuch(self.parser.peek_event().start_mark)
+        self._level += 1
+        node = super().compose_node(*given)
+        self._level -= 1
+        return node
 
 
 def _broken(error: MarkedYAMLError, source: str) -> str:
@@ -138,9 +195,7 @@ class _Builder:
 
     def build(self, node: Any, depth: int = 0) -> Node:
         where = self._where(node)
-        self._count += 1
-        if self._count > MAX_NODES or depth > MAX_NESTING:
-            raise SpaceError([f"{where}: more than {MAX_NODES} values or {MAX_NESTING} levels, counting aliases."])
+        self._counted(where, depth)
         if isinstance(node, yaml_nodes.ScalarNode):
             return ScalarNode(self._scalar(node, where), where)
         if isinstance(node, yaml_nodes.SequenceNode):
@@ -158,6 +213,7 @@ class _Builder:
                 continue
             if not isinstance(key_node, yaml_nodes.ScalarNode):
                 raise SpaceError([f"{where}: a key must be a word, not a list or mapping."])
+            self._counted(where, depth)
             key = str(key_node.value)
             if key in seen:
                 raise SpaceError([f"{where}: key {key!r} was already given in line {seen[key].line}. Keep one."])
@@ -179,6 +235,11 @@ class _Builder:
             built = self.build(part, depth + 1)
             assert isinstance(built, MappingNode)
             yield from built.entries
+
+    def _counted(self, where: Where, depth: int) -> None:
+        self._count += 1
+        if self._count > MAX_NODES or depth > MAX_NESTING:
+            raise SpaceError([f"{where}: {TOO_MUCH}"])
 
     def _where(self, node: Any) -> Where:
         return Where(self._source, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -202,11 +263,24 @@ class _Builder:
     def _number(self, text: str, where: Where, kind: type[int] | type[float]) -> int | float:
         plain = text.replace("_", "").lower()
         try:
+            if len(plain) > MAX_DIGITS:
+                raise ValueError
             if kind is int:
                 return int(plain, 0) if plain.lstrip("+-").startswith(("0x", "0o")) else int(plain)
             return float(plain.replace(".inf", "inf").replace(".nan", "nan"))
         except ValueError:
             raise SpaceError([f"{where}: cannot read the number {text!r}."]) from None
+
+
+def size(node: Node) -> int:
+    """Return how many keys and values a tree has."""
+    match node:
+        case MappingNode(entries):
+            return 1 + sum(1 + size(entry.node) for entry in entries)
+        case SequenceNode(items):
+            return 1 + sum(map(size, items))
+        case ScalarNode():
+            return 1
 
 
 def plain(node: Node) -> Any:

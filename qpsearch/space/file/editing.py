@@ -7,12 +7,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from qpsearch.errors import SpaceError, nearest
 from qpsearch.space.domains import Choice, FloatRange, IntRange, LogRange
-from qpsearch.space.file.document import dump, parse_document
+from qpsearch.space.file.document import MAX_NESTING, bounded_yaml, dump, parse_document
 from qpsearch.space.file.loader import parse_space
 from qpsearch.space.leaves import Tied
 from qpsearch.space.space import Space
@@ -64,8 +63,8 @@ def edited(text: str, changes: Mapping[str, Any], source: str = "space", folder:
     Raises:
         SpaceError: The text is not a valid space before or after the change, or a path leads through a constant.
     """
-    parse_document(text, source)  # refuses a text with which ruamel would fill the memory
-    yaml = YAML(typ="rt", pure=True)
+    parse_document(text, source)  # counts aliases too, with which ruamel would fill the memory
+    yaml = bounded_yaml()
     yaml.width = 4096  # long lines are not wrapped
     yaml.indent(mapping=2, sequence=4, offset=2)
     root = yaml.load(text)
@@ -134,11 +133,13 @@ def _check_index(place: CommentedSeq, name: str, seen: str, source: str) -> None
         raise SpaceError([f"{source}: {seen}: has no item {name!r}. {nearest(name, known)}"])
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, level: int = 0) -> Any:
     """Turn domains into the mappings that a file has for them."""
+    if level > MAX_NESTING:
+        raise SpaceError([f"space: more than {MAX_NESTING} levels of dicts and lists."])
     match value:
         case Mapping():
-            return {str(name): _plain(inner) for name, inner in value.items()}
+            return {str(name): _plain(inner, level + 1) for name, inner in value.items()}
         case Choice() | IntRange() | FloatRange() | LogRange():
             return value.document()
         case Tied(name, domain):
@@ -146,6 +147,6 @@ def _plain(value: Any) -> Any:
         case str():
             return str(value)  # an enum's member too
         case Sequence():
-            return [_plain(item) for item in value]
+            return [_plain(item, level + 1) for item in value]
         case _:
             return value

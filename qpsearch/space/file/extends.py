@@ -6,15 +6,26 @@ one optimiser by another.
 """
 
 from pathlib import Path
+from typing import Final
 
 from qpsearch.errors import SpaceError
-from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, read_document
+from qpsearch.space.file.document import (
+    MAX_NODES,
+    Entry,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    read_document,
+    size,
+)
 from qpsearch.space.file.shipped import find_space
 from qpsearch.space.schema.fields import Field, SectionField, VariantField
 from qpsearch.space.schema.settings import SPACE
 
-KEY = "extends"
-MAX_LEVELS = 10
+KEY: Final = "extends"
+MAX_LEVELS: Final = 10
+MAX_BASES: Final = 100  # in all
 
 
 def flatten(root: Node, folder: Path, above: tuple[Path, ...] = ()) -> Node:
@@ -26,37 +37,52 @@ def flatten(root: Node, folder: Path, above: tuple[Path, ...] = ()) -> Node:
         above: The files that extend this one, outermost first.
 
     Raises:
-        SpaceError: A base is missing or wrong, or extends a file that extends the base.
+        SpaceError: A base is missing or wrong, or extends a file that extends the base, or there are too many bases.
     """
-    given = root.get(KEY) if isinstance(root, MappingNode) else None
-    if given is None:
-        return root
-    assert isinstance(root, MappingNode)
-    own = MappingNode(tuple(entry for entry in root.entries if entry.key != KEY), root.where)
-    merged: Node | None = None
-    for name in given.items if isinstance(given, SequenceNode) else (given,):
-        base = _base(name, folder, above)
-        merged = base if merged is None else _merge(merged, base, SPACE)
-    return own if merged is None else _merge(merged, own, SPACE)
+    return _Bases().merged(root, folder, above)
 
 
-def _base(name: Node, folder: Path, above: tuple[Path, ...]) -> Node:
-    if not isinstance(name, ScalarNode) or not isinstance(name.value, str):
-        raise SpaceError([f"{name.where}: {KEY}: expected the name of a space file, or a list of them."])
-    try:
-        path = find_space(name.value, folder)
-    except SpaceError as error:
-        raise SpaceError([f"{name.where}: {KEY}: {error}"]) from None
-    known = [other.resolve() for other in above]
-    if path.resolve() in known:
-        circle = " -> ".join(other.name for other in (*above[known.index(path.resolve()) :], path))
-        raise SpaceError([f"{name.where}: {KEY}: is circular: {circle}. A space cannot extend itself."])
-    if len(above) >= MAX_LEVELS:
-        raise SpaceError([f"{name.where}: {KEY}: more than {MAX_LEVELS} levels of bases."])
-    _, root = read_document(path)
-    if not isinstance(root, MappingNode):
-        raise SpaceError([f"{root.where}: expected the keys of a space file."])
-    return flatten(root, path.parent, (*above, path))
+class _Bases:
+    """Merges bases into what extends them; counts what it reads, since bases of bases can multiply."""
+
+    def __init__(self) -> None:
+        self._files = self._nodes = 0
+
+    def merged(self, root: Node, folder: Path, above: tuple[Path, ...]) -> Node:
+        given = root.get(KEY) if isinstance(root, MappingNode) else None
+        if given is None:
+            return root
+        assert isinstance(root, MappingNode)
+        own = MappingNode(tuple(entry for entry in root.entries if entry.key != KEY), root.where)
+        merged: Node | None = None
+        for name in given.items if isinstance(given, SequenceNode) else (given,):
+            base = self._base(name, folder, above)
+            merged = base if merged is None else _merge(merged, base, SPACE)
+        return own if merged is None else _merge(merged, own, SPACE)
+
+    def _base(self, name: Node, folder: Path, above: tuple[Path, ...]) -> Node:
+        self._files += 1
+        if self._files > MAX_BASES:
+            raise SpaceError([f"{name.where}: {KEY}: more than {MAX_BASES} bases in all, counting bases of bases."])
+        if not isinstance(name, ScalarNode) or not isinstance(name.value, str):
+            raise SpaceError([f"{name.where}: {KEY}: expected the name of a space file, or a list of them."])
+        try:
+            path = find_space(name.value, folder)
+        except SpaceError as error:
+            raise SpaceError([f"{name.where}: {KEY}: {error}"]) from None
+        known = [other.resolve() for other in above]
+        if path.resolve() in known:
+            circle = " -> ".join(other.name for other in (*above[known.index(path.resolve()) :], path))
+            raise SpaceError([f"{name.where}: {KEY}: is circular: {circle}. A space cannot extend itself."])
+        if len(above) >= MAX_LEVELS:
+            raise SpaceError([f"{name.where}: {KEY}: more than {MAX_LEVELS} levels of bases."])
+        _, root = read_document(path)
+        if not isinstance(root, MappingNode):
+            raise SpaceError([f"{root.where}: expected the keys of a space file."])
+        self._nodes += size(root)
+        if self._nodes > MAX_NODES:
+            raise SpaceError([f"{name.where}: {KEY}: more than {MAX_NODES:,} keys and values in all bases together."])
+        return self.merged(root, path.parent, (*above, path))
 
 
 def _merge(base: Node, over: Node, field: Field | None) -> Node:

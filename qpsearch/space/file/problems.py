@@ -1,7 +1,11 @@
 """Everything that is wrong with a space file, collected while it is read and reported together."""
 
+from typing import Final
+
 from qpsearch.errors import SpaceError
 from qpsearch.space.file.document import MappingNode, Node, ScalarNode, SequenceNode, Where
+
+MOST: Final = 100  # problems before reading stops: nobody reads more, and each takes a search for the nearest word
 
 
 class Problems:
@@ -15,9 +19,15 @@ class Problems:
         return len(self._found)
 
     def wrong(self, where: Where, path: str, text: str) -> None:
-        """Note a problem."""
+        """Note a problem.
+
+        Raises:
+            SpaceError: There are too many; the rest of the file is not read.
+        """
         self._found.append((where, f"{where}: {path}: {text}" if path else f"{where}: {text}"))
         self._paths.add(path)
+        if len(self._found) >= MOST:
+            self.raise_if_any()
 
     def hides(self, path: str) -> bool:
         """Whether something at a path, above it or below it could not be read."""
@@ -31,7 +41,8 @@ class Problems:
         """
         if self._found:
             ordered = sorted(self._found, key=lambda found: (found[0].source, found[0].line, found[0].column))
-            raise SpaceError(list(dict.fromkeys(text for _, text in ordered)))
+            stopped = [f"{self._found[-1][0]}: reading stopped here, after {MOST} problems."] * (len(ordered) >= MOST)
+            raise SpaceError([*dict.fromkeys(text for _, text in ordered), *stopped])
 
 
 def kind_of(node: Node) -> str:

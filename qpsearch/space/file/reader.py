@@ -96,7 +96,8 @@ class Reader:
             return Items(())
         if len(node.items) > field.most:
             self._problems.wrong(node.where, path, f"has {len(node.items)} stages. Expected at most {field.most}.")
-        return Items(tuple(self._stage(item, field, f"{path}.{index}") for index, item in enumerate(node.items)))
+        read = node.items[: field.most]
+        return Items(tuple(self._stage(item, field, f"{path}.{index}") for index, item in enumerate(read)))
 
     def _stage(self, node: Node, field: StagesField, path: str) -> Tree:
         """A stage keeps only the rules that it names; the others come from ``network.rules``."""
