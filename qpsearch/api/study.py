@@ -90,7 +90,7 @@ class Study:
     @property
     def front(self) -> list[TrialRecord]:
         """The Pareto front: the complete trials that no other surpasses in all objectives."""
-        return queries.front(self.trials, self.space.search.objectives)
+        return queries.best_trials(self._database, self.name)
 
     @property
     def optuna(self) -> OptunaStudy:
@@ -228,7 +228,7 @@ class Study:
         """Return a complete trial, by default the best."""
         records = self.trials
         if number is None:
-            best = queries.best(records, self.space.search.objectives)
+            best = next(iter(self.front), None)
             if best is None:
                 raise UserError(
                     f"study {self.name!r} does not have a complete trial yet. "

@@ -3,7 +3,7 @@
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,7 +70,7 @@ def evaluate(
         raise UserError(f"--target: study {study!r} holds out no validation images, on which epochs are counted.")
     every = queries.trial_records(database, study)
     records = {record.number: record for record in every if record.state == "COMPLETE" and record.epochs > 0}
-    numbers = trial or _chosen(list(records.values()), space)
+    numbers = trial or (_points(records.values(), space) if space.search.is_grid else _best(database, study))
     _check(study, numbers, records)
     folder = data_folder(space.data.dataset)
     prepare_data(space.data.dataset, folder)
@@ -92,24 +92,32 @@ def evaluate(
     print_table(tested, levels, target, is_grid=is_grid)
     for text in [*map(_why, left_out), *([f"not trained yet: {untried} points of the grid"] if untried else [])]:
         print(text)
+    if (best := _passed_over(database, study, numbers)) is not None and not trial and not is_grid:
+        print(f"trial {best}, the best, was imported without weights; trial {numbers[0]} is the best trained here.")
     print(_said(looks, log.problem))
 
 
-def _chosen(records: list[TrialRecord], space: Space) -> list[int]:
-    """Return the numbers of the trials to test: all of a grid, in the order of the space, or else the best."""
+def _points(records: Iterable[TrialRecord], space: Space) -> list[int]:
+    """Return the numbers of a grid's trials, in the order of the space."""
+    domains = {site.parameter: list(site.domain.values or ()) for site in space.sites if site.domain is not None}
+
+    def place(record: TrialRecord) -> list[int]:
+        return [values.index(record.params[name]) if name in record.params else -1 for name, values in domains.items()]
+
+    return [record.number for record in sorted(records, key=place)]
+
+
+def _best(database: "Database", study: str, *, trained: bool = True) -> list[int]:
+    """Return the number of the best trial, if there is one; by default of those that were trained here."""
     from qpsearch.study import queries
 
-    if space.search.is_grid:
-        domains = {site.parameter: list(site.domain.values or ()) for site in space.sites if site.domain is not None}
+    return [record.number for record in queries.best_trials(database, study, trained=trained)][:1]
 
-        def place(record: TrialRecord) -> list[int]:
-            return [
-                values.index(record.params[name]) if name in record.params else -1 for name, values in domains.items()
-            ]
 
-        return [record.number for record in sorted(records, key=place)]
-    best = queries.best(records, space.search.objectives)
-    return [] if best is None else [best.number]
+def _passed_over(database: "Database", study: str, numbers: list[int]) -> int | None:
+    """Return the number of the best trial of all if it is not among those tested."""
+    best = _best(database, study, trained=False)
+    return best[0] if best and best[0] not in numbers else None
 
 
 def _check(study: str, numbers: list[int], records: Mapping[int, TrialRecord]) -> None:

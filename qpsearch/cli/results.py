@@ -88,9 +88,9 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
     database = Database.open(storage)
     objectives = queries.space_of(database, study).search.objectives
     objective = objectives[0]
-    records = queries.trial_records(database, study)
-    found = queries.best(records, objectives)
-    front = queries.front(records, objectives) if len(objectives) > 1 else []
+    best_ones = queries.best_trials(database, study)
+    found = next(iter(best_ones), None)
+    front = best_ones if len(objectives) > 1 else []
     if as_json:
         document = {"study": study, "objective": asdict(objective), "best": found.to_dict() if found else None}
         several = {"objectives": list(map(asdict, objectives)), "front": [record.to_dict() for record in front]}
@@ -100,7 +100,7 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
         raise UserError(
             f"study {study!r} does not have a complete trial yet. Show its progress: qpsearch status {study}."
         )
-    complete = sum(record.state == "COMPLETE" for record in records)
+    complete = queries.summary(database, study).counts["COMPLETE"]
     if front:
         _print_front(study, front, objectives, complete)
         return

@@ -12,6 +12,7 @@ from rich.text import Text
 
 PIPE_WIDTH: Final = 200
 GAP: Final = "  "
+AT_ONCE: Final = 500  # lines of a table that are printed in one step
 
 Cell = str | Text
 
@@ -60,8 +61,8 @@ def print_rows(
         is_whole: Keep all columns, however long the lines are.
     """
     lines, left_out = table_lines(columns, rows, None if is_whole else console.width)
-    for line in lines:
-        print_line(console, line, is_whole=is_whole)
+    for first in range(0, len(lines), AT_ONCE):
+        print_line(console, Text("\n").join(lines[first : first + AT_ONCE]), is_whole=is_whole)
     return left_out
 
 
@@ -95,7 +96,7 @@ def table_lines(
 
 
 def print_line(console: Console, line: Text, *, is_whole: bool = False) -> None:
-    """Print a line that does not wrap: the line is cut to fit unless it must be whole."""
+    """Print lines that do not wrap: each line is cut to fit unless it must be whole."""
     console.print(line, no_wrap=True, overflow="ignore" if is_whole else "ellipsis", crop=not is_whole, soft_wrap=False)
 
 

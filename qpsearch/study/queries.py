@@ -1,7 +1,6 @@
 """Reading a study: records for tables and figures. Does not take a lock that a driver could wait for."""
 
 import json
-import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -248,30 +247,46 @@ def summary(database: Database, name: str) -> StudySummary:
     return database.read(lambda c: _summary(c, find_study(c, name), name))
 
 
-def best(records: list[TrialRecord], objectives: Sequence[Objective]) -> TrialRecord | None:
-    """Return the best complete trial by the metric of training; None while no trial is complete.
+def best_trials(database: Database, name: str, *, trained: bool = False) -> list[TrialRecord]:
+    """Return the Pareto front of the complete trials, or of those trained here, by the first objective, best first.
 
-    Of trials with equal values it is one that no other beats in the costs, or else the earliest.
+    With one objective, that is at most one trial: of equally good ones the first. A trial with a value that is not
+    finite (a loss that overflowed) is not on the front. Raises StudyNotFound.
     """
-    return next(iter(front(records, objectives)), None)
+
+    def query(connection: Connection) -> list[TrialRecord]:
+        study = find_study(connection, name)
+        return _front(connection, study, stored_space(_facts(connection, study), name).search.objectives, trained)
+
+    return database.read(query)
 
 
-def front(records: list[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
-    """Return the Pareto front of the complete trials, sorted by the first objective, best first.
-
-    A trial with a value that is not finite (a loss that overflowed) is not on it.
-    """
-    gains = [
-        ([each.sign * value for each, value in zip(objectives, record.values, strict=True)], record)
-        for record in records
-        if record.state == TrialState.COMPLETE.name and record.values and all(map(math.isfinite, record.values))
-    ]
-    gains.sort(key=lambda pair: ([-gain for gain in pair[0]], pair[1].number))
-    found: list[tuple[list[float], TrialRecord]] = []
-    for own, record in gains:  # who could beat it comes before it
+def _front(
+    connection: Connection, study: int, objectives: Sequence[Objective], trained: bool = False
+) -> list[TrialRecord]:
+    """Find the front by values alone, and read no other trials."""
+    finite = (
+        select(trials.c.trial_id, trials.c.number, values.c.objective, values.c.value)
+        .join(configs, configs.c.trial_id == trials.c.trial_id)
+        .join(values, values.c.trial_id == trials.c.trial_id)
+        .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE, values.c.value_type == FINITE)
+        .order_by(trials.c.number, values.c.objective)
+    )
+    if trained:
+        finite = finite.where(select(epochs.c.epoch).where(epochs.c.trial_id == trials.c.trial_id).exists())
+    gains: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for trial_id, number, objective, value in connection.execute(finite).all():
+        gains[number, trial_id].append(objectives[objective].sign * value)
+    whole = [(own, *key) for key, own in gains.items() if len(own) == len(objectives)]
+    whole.sort(key=lambda each: ([-gain for gain in each[0]], each[1]))
+    found: list[tuple[list[float], int]] = []
+    for own, _, trial_id in whole[:1] if len(objectives) == 1 else whole:  # who could beat it comes before it
         if not any(other != own and all(map(ge, other, own)) for other, _ in found):
-            found.append((own, record))
-    return [record for _, record in found]
+            found.append((own, trial_id))
+    order = {trial_id: place for place, (_, trial_id) in enumerate(found)}
+    records = _records(connection, study, only=list(order)) if order else []
+    places = {number: order[trial_id] for number, trial_id in gains if trial_id in order}
+    return sorted(records, key=lambda record: places[record.number])
 
 
 def _facts(connection: Connection, study: int) -> Row[Any]:
@@ -299,7 +314,7 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
         counts={state.name: count for state, count in counts},
         failures={row.reason: row.number for row in failures},
         infeasible=connection.execute(select(func.count()).where(infeasible.c.study_id == study)).scalar_one(),
-        best=_best(connection, study, objectives) if objectives else None,
+        best=next(iter(_front(connection, study, objectives)), None) if objectives else None,
         seconds=seconds or 0.0,
         drivers=_drivers(connection, study),
         sampler=facts.sampler,
@@ -321,25 +336,6 @@ def _objectives(facts: Row[Any], name: str) -> tuple[tuple[Objective, ...], str 
         return stored_space(facts, name).search.objectives, None
     except SpaceError as error:
         return (), error.problems[0]
-
-
-def _best(connection: Connection, study: int, objectives: Sequence[Objective]) -> TrialRecord | None:
-    """Return what ``best`` would, reading one trial."""
-    objective = objectives[0]
-    if len(objectives) > 1:
-        return best(_records(connection, study), objectives)
-    better = values.c.value.desc() if objective.sign > 0 else values.c.value.asc()
-    query = (
-        select(trials.c.trial_id)
-        .join(configs, configs.c.trial_id == trials.c.trial_id)
-        .join(values, values.c.trial_id == trials.c.trial_id)
-        .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE, values.c.objective == 0)
-        .where(values.c.value_type == FINITE)
-        .order_by(better, trials.c.number)
-        .limit(1)
-    )
-    found = connection.execute(query).scalar()
-    return None if found is None else _records(connection, study, only=[found])[0]
 
 
 def _accounts(connection: Connection, study: int) -> tuple[Account, ...]:
@@ -413,7 +409,7 @@ def _records(connection: Connection, study: int, only: Collection[int] | None = 
     living = {holder.lease_id for holder in _living(connection, study)}
     return [
         _record(trial, config[trial._trial_id], work.get(trial._trial_id), tries[trial._trial_id], living)
-        for trial in read_trials(connection, study, only)
+        for trial in read_trials(connection, study, only, history=False)
     ]
 
 

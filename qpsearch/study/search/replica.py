@@ -7,7 +7,7 @@ only with other slow starters.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import optuna
 from optuna.pruners import BasePruner
@@ -125,6 +125,10 @@ class Replica:
         New trials, with infeasible draws between them, come in the order of their drawing.
         """
         if trial.number not in self._ids:
+            if trial.state.is_finished():  # at once, since a study may have thousands
+                self._ids[trial.number] = self._add(_for_sampler(trial))
+                self._join(trial.number, stratum, _for_pruner(trial))
+                return
             self._ids[trial.number] = self._add(_as_running(trial))
             self._join(trial.number, stratum, _as_running(trial))
         copy = self._storage.get_trial(self._ids[trial.number])
@@ -215,11 +219,50 @@ class _Stratum:
         self._storage.set_trial_state_values(self._ids[number], state, list(results[:1]) or None)
 
 
+class _Own(FrozenTrial):
+    """A trial that belongs to the storage that it is given to, which need not copy it."""
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
 def _as_running(trial: FrozenTrial) -> FrozenTrial:
     """Return the trial as it was before it reported anything."""
-    return create_trial(
-        state=TrialState.RUNNING,
+    return _own(trial, TrialState.RUNNING, None, trial.system_attrs, {})
+
+
+def _for_sampler(trial: FrozenTrial) -> FrozenTrial:
+    """Return an ended trial as ``close`` would leave it for the sampler."""
+    reported = dict(trial.intermediate_values)
+    if trial.state is TrialState.FAIL:
+        return _own(trial, TrialState.PRUNED, None, {**trial.system_attrs, VIOLATED: 1.0}, reported)
+    return _own(trial, trial.state, trial.values, trial.system_attrs, reported)
+
+
+def _for_pruner(trial: FrozenTrial) -> FrozenTrial:
+    """Return an ended trial as ``close`` would leave it for the pruner."""
+    values = trial.values[:1] if trial.values and trial.state is not TrialState.FAIL else None
+    return _own(trial, trial.state, values, trial.system_attrs, dict(trial.intermediate_values))
+
+
+def _own(
+    trial: FrozenTrial,
+    state: TrialState,
+    values: Sequence[float] | None,
+    system_attrs: dict[str, Any],
+    reported: dict[int, float],
+) -> FrozenTrial:
+    return _Own(
+        number=-1,
+        state=state,
+        value=None,
+        values=values or None,
+        datetime_start=trial.datetime_start,
+        datetime_complete=trial.datetime_complete,
         params=trial.params,
         distributions=trial.distributions,
-        system_attrs=trial.system_attrs,
+        user_attrs={},
+        system_attrs=dict(system_attrs),
+        intermediate_values=reported,
+        trial_id=-1,
     )

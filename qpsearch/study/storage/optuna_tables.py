@@ -126,7 +126,9 @@ def first_value(trial: FrozenTrial) -> float | None:
     return trial.values[0] if trial.values else None
 
 
-def read_trials(connection: Connection, study: int, only: Collection[int] | None = None) -> list[FrozenTrial]:
+def read_trials(
+    connection: Connection, study: int, only: Collection[int] | None = None, *, history: bool = True
+) -> list[FrozenTrial]:
     """Return the trials of a study that a ledger made, by number, in six queries however many they are.
 
     Trials that other Optuna tools added are left out, since they do not have a configuration that could be trained.
@@ -135,6 +137,7 @@ def read_trials(connection: Connection, study: int, only: Collection[int] | None
         connection: To the database.
         study: The study's id.
         only: Ids of the wanted trials; None for all.
+        history: Whether to read the values reported at each epoch and the attributes, too.
     """
     wanted = trials.c.study_id == study
     if only is not None:
@@ -143,8 +146,10 @@ def read_trials(connection: Connection, study: int, only: Collection[int] | None
     rows = connection.execute(ours.where(wanted).order_by(trials.c.number)).all()
     parameters = _by_trial(connection, params, wanted)
     objective = _by_trial(connection, values, wanted)
-    reported = _by_trial(connection, intermediate, wanted)
-    system, user = _by_trial(connection, system_attrs, wanted), _by_trial(connection, user_attrs, wanted)
+    nothing: Mapping[int, list[Row[Any]]] = defaultdict(list)
+    reported = _by_trial(connection, intermediate, wanted) if history else nothing
+    system = _by_trial(connection, system_attrs, wanted) if history else nothing
+    user = _by_trial(connection, user_attrs, wanted) if history else nothing
     distribution = _cached(json_to_distribution)
     value_of = TrialValueModel.stored_repr_to_value
     step_of = TrialIntermediateValueModel.stored_repr_to_intermediate_value
@@ -180,7 +185,7 @@ def read_trials(connection: Connection, study: int, only: Collection[int] | None
 def _by_trial(connection: Connection, table: Table, wanted: ColumnElement[bool]) -> Mapping[int, list[Row[Any]]]:
     query = select(table).join(trials, trials.c.trial_id == table.c.trial_id).where(wanted)
     found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(query.order_by(*table.primary_key.columns)):
+    for row in connection.execute(query.order_by(*table.primary_key.columns)).all():  # at once: row by row takes longer
         found[row.trial_id].append(row)
     return found
 
