@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from qpsearch.errors import ArtifactError
+from qpsearch.errors import ArtifactDamaged, ArtifactError
 
 SCHEMES: Final = ("s3", "gs")
 OPTIONS: Final = {"region", "scheme", "endpoint_override"}
@@ -102,14 +102,23 @@ def read_sound(artifacts: Artifacts, names: Iterable[str]) -> Iterator[tuple[str
     """Yield name and content of the files whose content matches the hash in their name (``...-HASH.pt``)."""
     for name in names:
         try:
-            content = artifacts.read(name)
-        except OSError as error:
-            logger.warning("%s cannot be read (%s)", name, error)
-            continue
-        if name.partition(".")[0].rpartition("-")[2] == content_hash(content):
-            yield name, content
-        else:
-            logger.warning("%s is damaged: its content does not match the hash in its name", name)
+            yield name, read_verified(artifacts, name)
+        except (OSError, ArtifactDamaged) as error:
+            logger.warning("%s cannot be used (%s)", name, error)
+
+
+def read_verified(artifacts: Artifacts, name: str) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        OSError: There is no such file.
+        ArtifactDamaged: The content does not match the hash in the name.
+        ArtifactError: The store cannot be reached.
+    """
+    content = artifacts.read(name)
+    if name.partition(".")[0].rpartition("-")[2] != content_hash(content):
+        raise ArtifactDamaged(f"{name}: is damaged, since its content does not match the hash in its name.")
+    return content
 
 
 class LocalArtifacts:

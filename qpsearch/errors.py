@@ -12,9 +12,11 @@
     |   |-- StorageError         the study database cannot be used
     |   |   |-- StorageAway      its server cannot be reached, or broke a connection: it may come back
     |   |   |-- StorageConflict  another program wrote the same thing first
+    |   |   |-- StorageDamaged   exit code 1   a row or page of it cannot be read
     |   |   |-- StorageEmpty     it lacks the tables of qpsearch; opening it for writing makes them
     |   |   `-- StorageOutdated  its tables are of an older qpsearch; opening it for writing migrates them
     |   |-- ArtifactError        the folder or store of checkpoints cannot be used
+    |   |   `-- ArtifactDamaged  exit code 1   a checkpoint does not hold what was written
     |   |-- DataError            a data set cannot be found, fetched or read
     |   `-- DispatchError        the machine or cluster cannot do what was asked
     |       `-- SystematicFailure  all trials fail alike before their first epoch
@@ -78,6 +80,12 @@ class StorageConflict(StorageError):
     """Another program has already written a row that may exist only once."""
 
 
+class StorageDamaged(StorageError):
+    """Something that is stored cannot be read: a damaged page, or a row with a value that qpsearch does not write."""
+
+    exit_code: ClassVar[int] = 1
+
+
 class StorageEmpty(StorageError):
     """The database lacks qpsearch's tables: a new file, an unfinished one, or one of Optuna alone."""
 
@@ -88,6 +96,12 @@ class StorageOutdated(StorageError):
 
 class ArtifactError(UserError):
     """Checkpoints cannot be written or read: no such store, no permission, or no space left."""
+
+
+class ArtifactDamaged(ArtifactError):
+    """A checkpoint does not hold what was written under its name, or does not fit its network."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class DataError(UserError):

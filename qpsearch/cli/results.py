@@ -23,6 +23,7 @@ from qpsearch.display.shown import (
     short_number,
     state_of,
 )
+from qpsearch.errors import StorageDamaged
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.space import Objective
 from qpsearch.study.records import StudySummary, TrialRecord
@@ -56,7 +57,14 @@ def status(
 
     database = Database.open(storage)
     names = queries.study_names(database) if study is None else [study]
-    summaries = [queries.summary(database, name) for name in names]
+    summaries, damages = [], []
+    for name in names:
+        try:
+            summaries.append(queries.summary(database, name))
+        except StorageDamaged as error:  # one damaged study must not hide the others
+            damages.append(error)
+    if study is not None and damages:
+        raise damages[0]
     running = queries.running_records(database, study) if study is not None else []
     if as_json:
         print_json(
@@ -65,12 +73,18 @@ def status(
                 "running": [record.to_dict() for record in running],
             }
         )
-        return
+    else:
+        _print_status(summaries, running, is_one=study is not None, wide=wide)
+    if damages:
+        raise damages[0]
+
+
+def _print_status(summaries: Sequence[StudySummary], running: list[TrialRecord], *, is_one: bool, wide: bool) -> None:
     console = open_console()
     _print_studies(console, summaries, wide=wide)
     for problem in filter(None, (summary.problem for summary in summaries)):
         console.print(problem, soft_wrap=True)
-    for summary in summaries if study is not None else []:
+    for summary in summaries if is_one else []:
         _print_details(console, summary, running)
 
 

@@ -72,7 +72,7 @@ def delete(
     from qpsearch.study.storage.database import Database
 
     database = Database.open(storage)
-    count = sum(queries.summary(database, study).counts.values())
+    count = queries.trial_count(database, study)
     if not yes:
         if not sys.stdin.isatty():
             raise UserError(f"study {study!r} has {count} trials. To delete them without being asked, add --yes.")

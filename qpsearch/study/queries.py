@@ -69,6 +69,12 @@ def trial_records(database: Database, name: str) -> list[TrialRecord]:
     return database.read(lambda c: _records(c, find_study(c, name)))
 
 
+def trial_count(database: Database, name: str) -> int:
+    """Return how many trials a study has, without reading them; raises StudyNotFound."""
+    count = select(func.count()).select_from(trials)
+    return database.read(lambda c: int(c.execute(count.where(trials.c.study_id == find_study(c, name))).scalar_one()))
+
+
 def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
     """Return everything that the database holds about one trial.
 

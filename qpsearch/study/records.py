@@ -1,11 +1,13 @@
 """Trials and studies as records, for tables, figures and the command line."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.errors import StorageDamaged
 from qpsearch.space.space import Budget, Objective
 from qpsearch.vocabulary import Scalar
 
@@ -50,23 +52,39 @@ class TrialRecord:
     @property
     def config(self) -> TrialConfig:
         """The resolved configuration."""
-        return TrialConfig.from_json(self.config_json)
+        with self._readable():
+            return TrialConfig.from_json(self.config_json)
 
     @property
     def stages(self) -> tuple[str, ...]:
         """The kind of block of each stage of its network."""
-        return tuple(str(stage["block"]) for stage in json.loads(self.config_json)["network"]["stages"])
+        with self._readable():
+            return tuple(str(stage["block"]) for stage in json.loads(self.config_json)["network"]["stages"])
 
     @property
     def blocks(self) -> tuple[str, ...]:
         """The kinds of block of its network, each once, in alphabetical order."""
-        return blocks_of(self.config_json)
+        with self._readable():
+            return blocks_of(self.config_json)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as ``--json`` prints it."""
-        fields = asdict(self) | {"params": dict(self.params), "config": json.loads(self.config_json)}
+        with self._readable():
+            fields = asdict(self) | {"params": dict(self.params), "config": json.loads(self.config_json)}
         del fields["config_json"]
         return fields
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Raise StorageDamaged if the stored configuration cannot be read."""
+        try:
+            yield
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            why = " ".join(str(error).partition("[type=")[0].split())[:200]  # pydantic says more
+            raise StorageDamaged(
+                f"trial {self.number}: its config_json in the database cannot be read ({why}). Restore a backup, or "
+                "remove its study: qpsearch studies delete STUDY."
+            ) from None
 
 
 def blocks_of(config_json: str) -> tuple[str, ...]:

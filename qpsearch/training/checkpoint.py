@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from qpsearch.artifacts import open_artifacts, read_sound
+from qpsearch.artifacts import Artifacts, open_artifacts, read_sound, read_verified
+from qpsearch.errors import ArtifactDamaged
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,17 @@ def serialise(epoch: int, model: nn.Module, optimizer: torch.optim.Optimizer, sc
     return buffer.getvalue()
 
 
+def load(files: Artifacts, name: str, device: torch.device) -> Checkpoint:
+    """Load a checkpoint. Code in the file is never run.
+
+    Raises:
+        OSError: There is no such file.
+        ArtifactDamaged: The file is damaged, or is not a checkpoint.
+        ArtifactError: The store cannot be reached.
+    """
+    return _parse(name, read_verified(files, name), device)
+
+
 def newest(folder: str | None, names: Iterable[str], device: torch.device) -> Checkpoint | None:
     """Load the first undamaged one of several checkpoints; None where all are unusable (the run starts over).
 
@@ -44,8 +56,24 @@ def newest(folder: str | None, names: Iterable[str], device: torch.device) -> Ch
     """
     for name, content in read_sound(open_artifacts(folder), names) if folder is not None else ():
         try:
-            state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-            return Checkpoint(**{"scaler": {}} | state)
-        except ValueError as error:
-            logger.warning("checkpoint %s cannot be used (%s)", name, error)
+            return _parse(name, content, device)
+        except ArtifactDamaged as error:
+            logger.warning("%s cannot be used (%s)", name, error)
     return None
+
+
+def _parse(name: str, content: bytes, device: torch.device) -> Checkpoint:
+    try:
+        state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+        found = Checkpoint(**{"scaler": {}} | state)
+    except (torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:  # of zip, pickle or torch: a crafted file may raise anything
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ArtifactDamaged(f"{name}: is not a checkpoint ({why.rstrip('.')}).") from None
+    parts = (found.model, found.optimizer, found.scaler)
+    if not (isinstance(found.epoch, int) and all(isinstance(part, dict) for part in parts)):
+        raise ArtifactDamaged(f"{name}: is not a checkpoint (of an epoch, weights and the state of an optimiser).")
+    if not all(map(torch.is_tensor, found.model.values())):
+        raise ArtifactDamaged(f"{name}: is not a checkpoint (its weights are not tensors).")
+    return found

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import torch
 
+from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.errors import ArtifactError
+from qpsearch.artifacts import join, open_artifacts
+from qpsearch.errors import ArtifactDamaged, ArtifactError
 from qpsearch.models import ResidualNetwork, build_model
 from qpsearch.training import checkpoint
 from qpsearch.training.data import test_images
@@ -37,15 +39,20 @@ def test_run(
 
 def load_trained(config: TrialConfig, folder: str, name: str, device: str) -> ResidualNetwork:
     """Return a trained network in eval mode; arguments and errors are those of ``test_run``."""
-    place = torch.device(device)
-    found = checkpoint.newest(folder, [name], place)
-    if found is None:
-        raise ArtifactError(f"{folder}/{name}: is missing or damaged, so its trial cannot be evaluated.")
+    place, path = torch.device(device), join(folder, name).partition("?")[0]
+    advice = "Another trial may be used: --trial N."
+    try:
+        found = checkpoint.load(open_artifacts(folder), name, place)
+    except OSError:
+        raise ArtifactError(f"{path}: is missing, so its trial cannot be evaluated. {advice}") from None
+    except ArtifactDamaged as error:
+        raise ArtifactDamaged(f"{path.removesuffix(name)}{error} {advice}") from None
     model = build_model(config.network, 0).to(place)
     try:
         model.load_state_dict(found.model)
-    except RuntimeError:
-        blocks = ", ".join(sorted({str(stage.block) for stage in config.network.stages}))
-        other = f"{folder}/{name}: does not fit its network."
-        raise ArtifactError(f"{other} The code of one of its blocks has changed since: {blocks}.") from None
+    except RuntimeError as error:
+        other = f"{path}: does not fit its network."
+        if own := custom_blocks(config.network):
+            raise ArtifactError(f"{other} The code of one of its blocks has changed since: {', '.join(own)}.") from None
+        raise ArtifactDamaged(f"{other[:-1]} ({str(error).strip().splitlines()[-1].strip()}) {advice}") from None
     return model.eval()

@@ -248,4 +248,4 @@ def test_what_cannot_be_evaluated_is_answered(study: Path, tmp_path: Path) -> No
     shutil.copytree(study, copy)
     shutil.rmtree(copy / "studies" / "checkpoints")
     gone = qpsearch(copy, "evaluate", "small")
-    assert (gone.returncode, "is missing or damaged" in gone.stderr) == (2, True), gone.stderr
+    assert (gone.returncode, "is missing, so its trial cannot be evaluated" in gone.stderr) == (2, True), gone.stderr

@@ -12,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from qpsearch.errors import StorageEmpty, StorageError, StudyExists, StudyNotFound
+from qpsearch.errors import StorageDamaged, StorageEmpty, StorageError, StudyExists, StudyNotFound
 from qpsearch.runner.driving import existing_studies
 from qpsearch.space import Space, parse_space
 from qpsearch.study import opening, queries
@@ -55,6 +55,22 @@ def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPat
         url = f"postgresql+psycopg://qp@127.0.0.1:{silent.getsockname()[1]}/x"
         with pytest.raises(StorageError, match="connection timeout expired"):
             Database.open(url)
+
+
+def test_a_row_that_cannot_be_read_is_named_and_a_fault_of_ours_is_not_hidden(url: str, space: Space) -> None:
+    filled(url, space)
+    database = Database.open(url)
+    with pytest.raises(ZeroDivisionError):
+        database.read(lambda connection: 1 // 0)
+    database.write(
+        lambda c: c.exec_driver_sql(
+            "UPDATE qpsearch_configs SET config_json = '{' WHERE trial_id = (SELECT trial_id FROM trials WHERE number = 1)"
+        )
+    )
+    for read in (queries.summary, lambda *given: [record.stages for record in queries.trial_records(*given)]):
+        with pytest.raises(StorageDamaged, match=r"trial 1: .*config_json .* cannot be read \(.* Restore a backup, or"):
+            read(database, "scripted")
+    database.close()
 
 
 def test_optunas_own_tables_and_versions_are_untouched(bare_url: str, space: Space) -> None:

@@ -25,7 +25,15 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import NullPool
 
-from qpsearch.errors import StorageAway, StorageConflict, StorageEmpty, StorageError, StorageOutdated
+from qpsearch.errors import (
+    QpsearchError,
+    StorageAway,
+    StorageConflict,
+    StorageDamaged,
+    StorageEmpty,
+    StorageError,
+    StorageOutdated,
+)
 from qpsearch.study.storage.sqlite_file import SqliteFile
 from qpsearch.study.storage.tables import VERSION_TABLE
 
@@ -61,6 +69,7 @@ HINTS: Final = {
 # Classes of SQLSTATE that pass: connections, serialization, resources, a lock or a stop, a disk; and single codes: a
 # server that is read-only while another takes over, and a transaction that it ended.
 PASSING: Final = ("08", "40", "53", "55", "57", "58", "25006", "25P03")
+DAMAGED: Final = ("disk image is malformed", "Could not decode to UTF-8", "invalid page in", "could not convert string")
 
 T = TypeVar("T")
 
@@ -132,11 +141,11 @@ class Database:
         Raises:
             StorageError: The database failed; whatever ``step`` raised goes through unchanged.
         """
-        return self._guard(lambda: self._run(step, writing=True))
+        return self._look_for_damage(lambda: self._run(step, writing=True))
 
     def read(self, query: Callable[[Connection], T]) -> T:
         """Run queries on one snapshot, without a write lock; raises as ``write`` does."""
-        return self._guard(lambda: self._run(query, writing=False))
+        return self._look_for_damage(lambda: self._run(query, writing=False))
 
     def optuna_storage(self) -> optuna.storages.RDBStorage:
         """Return Optuna's own view of the database; Optuna's tables are made if they are missing."""
@@ -151,7 +160,7 @@ class Database:
         """Do something that Optuna does itself; raises as ``write`` does."""
         storage = self._guard(self.optuna_storage)
         try:
-            return self._guard(lambda: action(storage))
+            return self._look_for_damage(lambda: action(storage))
         finally:
             storage.remove_session()
             storage.engine.dispose()
@@ -183,13 +192,33 @@ class Database:
     def _ready(self, check: Callable[[], None]) -> "Database":
         """Return this database once a check has passed; close all connections if the check fails."""
         try:
-            self._guard(check)
+            self._look_for_damage(check)
         except BaseException:
             self.close()
             raise
         if self.file is not None:
             self._in_use = SqliteFile(self.file, self._engine)
         return self
+
+    def _look_for_damage(self, action: Callable[[], T]) -> T:
+        """Do something with what is stored; if that fails because it cannot be read, say where the damage is."""
+        try:
+            return self._guard(action)
+        except QpsearchError as error:
+            if not any(sign in str(error) for sign in DAMAGED):
+                raise
+            raise StorageDamaged(f"{self.shown}: {self._damage() or error}") from None
+        except Exception as error:
+            damage = self._damage()
+            if damage is None:
+                raise  # a fault of the program, not of what is stored
+            raise StorageDamaged(f"{self.shown}: {damage}") from error
+
+    def _damage(self) -> str | None:
+        from qpsearch.study.storage.damage import find_damage
+
+        with self._reading.connect() as connection:
+            return find_damage(connection)
 
     def _guard(self, action: Callable[[], T]) -> T:
         try:
