@@ -85,7 +85,7 @@ ROWS = {
         TRIAL_READERS,
     ),
     "kind of value": row(
-        f"UPDATE trial_values SET value_type = 'ODD' {OF_1}", "value_type of trial_values", TRIAL_READERS
+        f"UPDATE trial_values SET value_type = 'ODD' {OF_1}", "value_type of trial_values", TRIAL_READERS - {BEST}
     ),
     "number": row(
         f"UPDATE qpsearch_attempts SET seconds = 'long' {OF_1}", "seconds of qpsearch_attempts", TRIALS, BEST
@@ -94,7 +94,8 @@ ROWS = {
     "attributes": row(
         "INSERT INTO trial_system_attributes (trial_id, key, value_json) SELECT trial_id, 'x', '[' FROM trials WHERE number = 1 AND study_id = 1",
         "value_json of trial_system_attributes",
-        TRIAL_READERS,
+        IMPORTANCE,
+        RESUME,
     ),
     "environment": row(
         "UPDATE qpsearch_studies SET environment_json = '{' WHERE study_id = 1",
