@@ -114,7 +114,7 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
         raise UserError(
             f"study {study!r} does not have a complete trial yet. Show its progress: qpsearch status {study}."
         )
-    complete = queries.summary(database, study).counts["COMPLETE"]
+    complete = queries.count_complete(database, study)
     if front:
         _print_front(study, front, objectives, complete)
         return

@@ -89,7 +89,9 @@ class TrialRecord:
 
 def blocks_of(config_json: str) -> tuple[str, ...]:
     """Return the kinds of block of a configuration's network, each once, in alphabetical order."""
-    return tuple(sorted({stage["block"] for stage in json.loads(config_json)["network"]["stages"]}))
+    from pydantic_core import from_json  # a third of the time of json.loads, for thousands of trials
+
+    return tuple(sorted({stage["block"] for stage in from_json(config_json)["network"]["stages"]}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

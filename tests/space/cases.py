@@ -92,6 +92,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "too many validation images": ("validation: 300", "validation: 1400"),
     "too large a share of validation images": ("validation: 300", "validation: 0.6"),
     "too small a share of validation images": ("validation: 300", "validation: 0.001"),
+    "a share of less than one validation image": ("validation: 300", "validation: 0.0001"),
     "less than no validation images": ("validation: 300", "validation: -1"),
     "more than all validation images": ("validation: 300", "validation: 1.5"),
     "no validation images, and their accuracy": ("validation: 300", "validation: 0"),

@@ -34,6 +34,7 @@ ONLY_THE_READER = {
     "too many validation images",
     "too large a share of validation images",
     "too small a share of validation images",
+    "a share of less than one validation image",
     "no validation images, and their accuracy",
     "no validation images, and no objective",
     "a training loss to maximise",

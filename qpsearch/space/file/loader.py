@@ -110,8 +110,9 @@ def _constant(tree: Group, name: str) -> Any:
 def _data(tree: Group) -> Data:
     data = _group(tree, "data")
     given = {name: _constant(data, name) for name, _ in data.children}
-    if isinstance(given["validation"], float):  # a share; 0.1 of 15 images are 1, not 2
-        given["validation"] = math.ceil(given["validation"] * DATASETS[given["dataset"]].train_images - 0.5)
+    if isinstance(given["validation"], float):  # a share; 0.1 of 15 images are 1, not 2, and no share is none
+        nearest = math.ceil(given["validation"] * DATASETS[given["dataset"]].train_images - 0.5)
+        given["validation"] = max(nearest, 1)
     return Data(**given)
 
 
