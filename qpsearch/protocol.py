@@ -4,10 +4,13 @@ All records are frozen and hold plain values, or a configuration, so that they p
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import content_hash
-from qpsearch.vocabulary import FailReason, Metric, WithWords
+from qpsearch.vocabulary import FailReason, Metric, WithWords, coerce_words
+
+MOST_DETAIL: Final = 20_000  # characters of a failure's detail that are kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +146,19 @@ class Failed(WithWords):
 
     Attributes:
         reason: The kind of failure, one of five words.
-        detail: What happened, for the user: a message or a traceback.
+        detail: What happened, for the user: a message or a traceback; of a very long one the beginning and the end.
     """
 
     reason: FailReason
     detail: str
+
+    def __post_init__(self) -> None:
+        coerce_words(self)
+        left_out = len(self.detail) - MOST_DETAIL
+        if left_out > 0:
+            half = MOST_DETAIL // 2
+            shown = f"{self.detail[:half]}\n... {left_out:,} characters left out ...\n{self.detail[-half:]}"
+            object.__setattr__(self, "detail", shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

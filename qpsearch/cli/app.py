@@ -7,6 +7,7 @@ import typer
 
 import qpsearch
 from qpsearch.cli.commands import Commands, add, add_group
+from qpsearch.display.plain import say
 
 # The command or group of commands, the file that holds it, and its name there; ``app`` is a group.
 COMMANDS: Final = (
@@ -37,7 +38,7 @@ EPILOG: Final = (
 
 def _version(asked: bool) -> None:
     if asked:
-        print(f"qpsearch {qpsearch.__version__}")
+        say(f"qpsearch {qpsearch.__version__}")
         raise typer.Exit
 
 

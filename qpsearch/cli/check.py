@@ -1,6 +1,7 @@
 """What ``qpsearch space check`` does, without the command line's library: an editor runs it at every save."""
 
 from qpsearch.architecture.candidates import check_feasible, lost_priors, on_the_grid
+from qpsearch.display.plain import say
 from qpsearch.space.file.loader import load_space
 
 
@@ -19,12 +20,12 @@ def check(path: str) -> None:
         else "nothing is searched: all trials train one network, each with its own seed."
     )
     trials = on_the_grid(space, space.search.budget).trials
-    print(f"{path}: fine. Study {space.study}, {trials} trials, {what}")
+    say(f"{path}: fine. Study {space.study}, {trials} trials, {what}")
     width = max((len(name) for name in found), default=0)
     for name, text in found.items():
-        print(f"  {name:<{width}}  {text}")
+        say(f"  {name:<{width}}  {text}")
     for text in lost_priors(space):
-        print(f"note: {text}")
+        say(f"note: {text}")
     conditions = len(space.search.limits) + len(space.search.conditions)
     if conditions:
-        print(f"{conditions} conditions; see what they allow: qpsearch space plan {path}")
+        say(f"{conditions} conditions; see what they allow: qpsearch space plan {path}")

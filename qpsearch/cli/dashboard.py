@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from qpsearch.cli.options import Storage
+from qpsearch.display.plain import say
 from qpsearch.errors import UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE
 
@@ -33,7 +34,7 @@ def dashboard(
     except ModuleNotFoundError:
         raise UserError("the dashboard is missing. pip install 'qpsearch[dashboard]'.") from None
     _check_free(host, port)
-    print(f"dashboard of {database.shown}: http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
+    say(f"dashboard of {database.shown}: http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
     serve(DashboardApp(storage, optuna_dashboard.wsgi(database.optuna_storage())), host, port)
 
 

@@ -17,6 +17,7 @@ from qpsearch.cli.options import (
     StudyArgument,
     print_json,
 )
+from qpsearch.display.plain import say
 from qpsearch.display.shown import WORDS, moment, scalar, state_of
 from qpsearch.errors import StorageError, UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder, has_gpu, prepare_data
@@ -88,13 +89,13 @@ def evaluate(
         rows = {"trials": [row(each, levels) for each in tested], "not_tested": left_out, "not_trained": untried}
         print_json(head | {"recorded": log.problem is None} | rows)
         return
-    print(f"study {study}: accuracy on test images, mean (sd over runs)")
+    say(f"study {study}: accuracy on test images, mean (sd over runs)")
     print_table(tested, levels, target, is_grid=is_grid)
     for text in [*map(_why, left_out), *([f"not trained yet: {untried} points of the grid"] if untried else [])]:
-        print(text)
+        say(text)
     if (best := _passed_over(database, study, numbers)) is not None and not trial and not is_grid:
-        print(f"trial {best}, the best, was imported without weights; trial {numbers[0]} is the best trained here.")
-    print(_said(looks, log.problem))
+        say(f"trial {best}, the best, was imported without weights; trial {numbers[0]} is the best trained here.")
+    say(_said(looks, log.problem))
 
 
 def _points(records: Iterable[TrialRecord], space: Space) -> list[int]:

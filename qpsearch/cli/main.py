@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
+from qpsearch.display.plain import say
 from qpsearch.errors import QpsearchError, SpaceError, UserError
 
 INTERRUPTED: Final = 130
@@ -36,7 +37,7 @@ def main() -> None:
             make_app(words[0] if words else None)(prog_name=PROGRAM)
     except QpsearchError as error:
         place = "" if isinstance(error, SpaceError) else "qpsearch: "  # FILE:LINE:COLUMN comes first, for editors
-        print(f"{place}{error}", file=sys.stderr)
+        say(f"{place}{error}", out=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.text import Text
 
 from qpsearch.architecture.blocks import custom_blocks
@@ -20,6 +19,7 @@ from qpsearch.architecture.variations import one_at_a_time
 from qpsearch.cli.options import Json, print_json
 from qpsearch.cli.rules_table import described, markdown, short, values_of
 from qpsearch.display.console import Column, open_console, open_table, print_line, print_rows
+from qpsearch.display.plain import say
 from qpsearch.display.shown import short_number
 from qpsearch.errors import Infeasible, UserError, nearest
 from qpsearch.space.schema.fields import REQUIRED
@@ -100,7 +100,7 @@ def show(name: NetworkName, classes: Classes = None, width: Width = None, as_jso
     table = open_table("layer", "kind", ">output", ">parameters", ">MACs", ">activations")
     for layer in layers:
         shape = "x".join(map(str, layer.shape))
-        table.add_row(layer.name, escape(layer.kind), shape, *_costs(layer.cost))
+        table.add_row(layer.name, layer.kind, shape, *_costs(layer.cost))
     console = open_console(soft_wrap=True)
     console.print(table)
     parameters, macs, activations = _costs(total)
@@ -123,12 +123,12 @@ def rules(
         print_json({"rules": list(map(_rule, PAPER_RULES))})
         return
     if as_markdown:
-        print(markdown())
+        say(markdown())
         return
     for rule in PAPER_RULES:
-        print(f"{rule.id:<4} {rule.choice}")
-        print(f"     {described(rule).replace('`', '')}")
-        print(f"     paper: {rule.paper} ({rule.source}){f'; not recovered: {rule.open}' if rule.open else ''}")
+        say(f"{rule.id:<4} {rule.choice}")
+        say(f"     {described(rule).replace('`', '')}")
+        say(f"     paper: {rule.paper} ({rule.source}){f'; not recovered: {rule.open}' if rule.open else ''}")
 
 
 @app.command("audit")
@@ -178,14 +178,14 @@ def audit(
     looks = list(_shown(_looks(network, plan, device), quiet=as_json))
     failed = sum(not look.passed for look in looks)
     if not as_json:
-        print("activations, gradients: root mean square behind the first, a middle and the last block")
+        say("activations, gradients: root mean square behind the first, a middle and the last block")
         verdict = f"{failed} of {len(looks)} looks not finite" if failed else "everything finite"
-        print(f"{name}: {verdict}", flush=True)
+        say(f"{name}: {verdict}", flush=True)
     found = {}
     for label, other in one_at_a_time(network) if each else ():
         found[label] = _passes(_looks(other, plan, device))
         if not as_json:
-            print(f"  {label}: {found[label][1]}", flush=True)
+            say(f"  {label}: {found[label][1]}", flush=True)
     if as_json:
         print_json(_document(name, looks, found, device))
     if failed:
@@ -225,7 +225,7 @@ def _passes(looks: Iterator["Look"]) -> tuple[bool, str]:
 def _shown(looks: Iterator["Look"], *, quiet: bool) -> Iterator["Look"]:
     """Print each look when it is done, since a deep network's audit takes long and may be interrupted."""
     if not quiet:
-        print(LOOK.format(*LOOKED_AT))
+        say(LOOK.format(*LOOKED_AT))
     for look in looks:
         if not quiet:
             cells = (
@@ -240,7 +240,7 @@ def _shown(looks: Iterator["Look"], *, quiet: bool) -> Iterator["Look"]:
                 "" if look.at_floor is None else f"{look.at_floor:.0%}",
                 "" if look.exponents is None else f"{look.exponents[0]:.1f} to {look.exponents[1]:.1f}",
             )
-            print(LOOK.format(*cells).rstrip(), flush=True)
+            say(LOOK.format(*cells).rstrip(), flush=True)
         yield look
 
 

@@ -10,13 +10,13 @@ from itertools import takewhile
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from qpsearch.analysis.plan import Plan, make_plan, mean_seconds
 from qpsearch.architecture.candidates import lost_priors
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.cli.options import print_json
 from qpsearch.display.console import Cell, Column, open_console, open_table, print_rows
+from qpsearch.display.plain import say
 from qpsearch.display.shown import duration
 from qpsearch.protocol import RunSettings
 from qpsearch.runner.machine import SAFE_PYTHON, has_gpu
@@ -36,7 +36,7 @@ def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
     _print_tree(console, loaded)
     _print_networks(console, loaded, made)
     for text in lost_priors(loaded):
-        console.print(f"note: {escape(text)}")
+        console.print(f"note: {text}")
     with console.status("training three networks for some seconds each"):
         measured, device = _measured(loaded, made.timed) if measure else ([], "")
     _print_sizes(console, made, measured, device)
@@ -76,7 +76,7 @@ def _measured(space: Space, configs: Sequence[TrialConfig]) -> tuple[list[float]
         is_short = any(answer["seconds"] is None for answer in answers)
         ended = "memory does not suffice" if is_short else f"the process that times them ended with {done.returncode}"
         why = done.stderr.strip().splitlines()[-1:] or [ended]
-        print(f"the networks cannot be timed: {why[0]}", file=sys.stderr)
+        say(f"the networks cannot be timed: {why[0]}", out=sys.stderr)
         return [], ""
     return [answer["seconds"] for answer in answers], str(answers[0]["device"])
 
@@ -92,7 +92,7 @@ def _print_tree(console: Console, space: Space) -> None:
         shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(shown, above, strict=False)))
         for depth in range(shared, len(above)):
             table.add_row("  " * depth + above[depth], "", "", "")
-        table.add_row("  " * len(above) + name, escape(row["domain"]), row["rules"], row["when"])
+        table.add_row("  " * len(above) + name, row["domain"], row["rules"], row["when"])
         shown = [*above, name]
     console.print(table)
 
@@ -106,7 +106,7 @@ def _print_networks(console: Console, space: Space, made: Plan) -> None:
         refused = "; refused by:" if made.refusals.counts else ""
         console.print(f"conditions: {made.allowed} of {made.looked_at} points looked at may be trained{refused}")
         for part in made.refusals.parts:
-            console.print(f"  {escape(part)}")
+            console.print(f"  {part}")
 
 
 def _print_sizes(console: Console, made: Plan, measured: Sequence[float], device: str) -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 from qpsearch.cli.completion import study_names
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
 from qpsearch.display.console import Cell, Column, open_console, open_table, print_line, print_rows
+from qpsearch.display.plain import say
 from qpsearch.display.shown import (
     WORDS,
     BlockNames,
@@ -119,14 +120,12 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
         _print_front(study, front, objectives, complete)
         return
     runs = queries.run_scores(database, study, found.number)
-    print(f"trial {found.number}: {objective.metric} {found.value:.4f} on {_images(objective)},")
-    print(
-        f"the best of {complete} complete trials, n = {len(runs)}: optimistic until it is trained again on fresh seeds"
-    )
-    print(f"seeds: {', '.join(str(seed) for seed, _ in runs)}")
+    say(f"trial {found.number}: {objective.metric} {found.value:.4f} on {_images(objective)},")
+    say(f"the best of {complete} complete trials, n = {len(runs)}: optimistic until it is trained again on fresh seeds")
+    say(f"seeds: {', '.join(str(seed) for seed, _ in runs)}")
     width = max(len(name) for name in found.params) if found.params else 0
     for name, value in found.params.items():
-        print(f"  {name:<{width}}  {scalar(value)}")
+        say(f"  {name:<{width}}  {scalar(value)}")
 
 
 def _images(objective: Objective) -> str:

@@ -12,6 +12,7 @@ from qpsearch.cli.check import check as check_and_print
 from qpsearch.cli.completion import space_names
 from qpsearch.cli.options import Json, SpaceArgument, print_json
 from qpsearch.display.console import open_console
+from qpsearch.display.plain import say
 from qpsearch.errors import SpaceError, UserError
 from qpsearch.space import diff, find_space, json_schema, shipped
 from qpsearch.space.file.loader import load_space
@@ -85,9 +86,9 @@ def sample(
     for index, point in enumerate(points):
         network, total = point.config.network, cost(point.config.network)
         blocks = ", ".join(f"{stage.depth} x {stage.block} {stage.width}" for stage in network.stages)
-        print(f"{index}: {blocks}; {total.parameters:,} parameters, {total.macs / 1e6:,.1f}M MACs")
+        say(f"{index}: {blocks}; {total.parameters:,} parameters, {total.macs / 1e6:,.1f}M MACs")
         for name, value in point.draw.params.items():
-            print(f"     {name} = {'none' if value is None else f'{value:.4g}' if isinstance(value, float) else value}")
+            say(f"     {name} = {'none' if value is None else f'{value:.4g}' if isinstance(value, float) else value}")
 
 
 @app.command("diff")
@@ -109,7 +110,7 @@ def diff_(
         print_json({"same": not found, "differences": found})
         return
     for line in found or ["no difference in meaning: one study can run on either"]:
-        print(line)
+        say(line)
 
 
 @app.command("schema")
@@ -123,10 +124,10 @@ def schema(
     """
     text = json.dumps(json_schema(), indent=1)
     if output is None:
-        print(text)
+        say(text)
         return
     _write_new(output, text + "\n")
-    print(f"{output}: written. First line of a space file: # yaml-language-server: $schema={output}")
+    say(f"{output}: written. First line of a space file: # yaml-language-server: $schema={output}")
 
 
 @app.command("list")
@@ -151,7 +152,7 @@ def list_(as_json: Json = False) -> None:
         size = f"{len(space.searched)} parameters, {space.search.budget.trials} trials"
         console.print(f"{name:<{width}}  data {space.data.dataset}, {size}", soft_wrap=True)
         for line in textwrap.wrap(_about(path), min(console.width, 100) - 4):
-            console.print(f"    {line}", markup=False)
+            console.print(f"    {line}")
     console.print("one of them: qpsearch space plan NAME, space copy NAME, run NAME")
 
 
@@ -168,7 +169,7 @@ def copy(
     source = find_space(name)
     path = output or Path(f"{source.stem}.yaml")
     _write_new(path / source.name if path.is_dir() else path, source.read_text())
-    print(f"{path}: written. Edit it, then: qpsearch run {path}")
+    say(f"{path}: written. Edit it, then: qpsearch run {path}")
 
 
 def _about(path: Path) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from qpsearch.cli.options import Json, SpaceArgument, Storage, StudyArgument, checked_name, print_json
 from qpsearch.cli.results import status
+from qpsearch.display.plain import say
 from qpsearch.errors import UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.file.loader import load_space
@@ -50,7 +51,7 @@ def rename(
 
     Database.open(storage).close()  # fails if the database does not exist, so that it is not created
     manage.rename(Database.create(storage), study, str(checked_name(new, "NEW")))
-    print(f"study {study} is now {new}")
+    say(f"study {study} is now {new}")
 
 
 @app.command("delete")
@@ -79,8 +80,8 @@ def delete(
         files = "but not" if keep_checkpoints else "and"
         typer.confirm(f"Delete study {study!r} with its {count} trials {files} their checkpoints for good?", abort=True)
     for stays in manage.delete(Database.create(storage), study, keep_checkpoints=keep_checkpoints):
-        print(f"not removed: {stays}", file=sys.stderr)
-    print(f"study {study} is deleted")
+        say(f"not removed: {stays}", out=sys.stderr)
+    say(f"study {study} is deleted")
 
 
 @app.command("backup")
@@ -102,7 +103,7 @@ def backup(
     beside = database.file or Path("studies/backup.db")
     target = to or beside.with_name(f"{beside.stem}-{time.strftime('%Y%m%d-%H%M%S')}{beside.suffix}")
     database.backup(target)
-    print(f"backup: {target}")
+    say(f"backup: {target}")
 
 
 @app.command("copy")
@@ -125,7 +126,7 @@ def copy(
     target = Database.create(to or storage)
     name = checked_name(new, "--as") or study
     manage.copy(source, study, target, name)
-    print(f"study {study} is copied to {target.shown} as {name}")
+    say(f"study {study} is copied to {target.shown} as {name}")
 
 
 def export(
@@ -161,7 +162,7 @@ def export(
         print_json({"study": study, "files": [str(path) for path in paths]})
         return
     for path in paths:
-        print(path)
+        say(str(path))
 
 
 def import_(
@@ -190,4 +191,4 @@ def import_(
     foreign = read_foreign(origin, name)
     renamed = {theirs: ours for theirs, _, ours in pairs}
     count = import_study(Database.create(storage), loaded, foreign, source=str(space), renamed=renamed)
-    print(f"study {loaded.study}: {count} trials imported; continue: qpsearch resume {loaded.study}")
+    say(f"study {loaded.study}: {count} trials imported; continue: qpsearch resume {loaded.study}")

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from qpsearch.display.plain import plain, plain_cell
 
 PIPE_WIDTH: Final = 200
 GAP: Final = "  "
@@ -17,9 +19,39 @@ AT_ONCE: Final = 500  # lines of a table that are printed in one step
 Cell = str | Text
 
 
+class PlainConsole(Console):
+    """A console that takes nothing for markup, and spells out what a terminal would obey."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print texts as they are, and renderables as they are drawn."""
+        encoding = getattr(self.file, "encoding", None) or "utf-8"
+        super().print(*(_plain_object(each, encoding) for each in objects), **options)
+
+
+def _plain_object(each: Any, encoding: str) -> Any:
+    """Spell out a text's characters; a styled text keeps its styles, and any other object is drawn as it is."""
+    if isinstance(each, str):
+        return plain(each, encoding)
+    if isinstance(each, Text) and plain(each.plain, encoding) != each.plain:
+        each = each.copy()
+        each.plain = plain(each.plain, encoding)
+    return each
+
+
+class PlainTable(Table):
+    """A table without borders whose cells are plain text."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """Add a row."""
+        super().add_row(*(plain_cell(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
 def open_console(*, soft_wrap: bool = False) -> Console:
     """Return a console that keeps whole rows in a pipe; with ``soft_wrap`` it leaves long lines to the terminal."""
-    console = Console(highlight=False, soft_wrap=soft_wrap)
+    console = PlainConsole(soft_wrap=soft_wrap)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
     return console
@@ -27,7 +59,7 @@ def open_console(*, soft_wrap: bool = False) -> Console:
 
 def open_table(*columns: str) -> Table:
     """Make a table without borders; a column that begins with ``>`` holds numbers."""
-    table = Table(box=None)
+    table = PlainTable(box=None)
     for column in columns:
         table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
     return table
@@ -77,7 +109,7 @@ def table_lines(
         width: The width that the lines should fit; None for any width.
     """
     widths = [
-        max([cell_len(column.title), *(cell_len(str(row[index])) for row in rows)])
+        max([cell_len(column.title), *(_padded(row[index], 0, is_number=False).cell_len for row in rows)])
         for index, column in enumerate(columns)
     ]
     kept = list(range(len(columns)))
@@ -101,7 +133,7 @@ def print_line(console: Console, line: Text, *, is_whole: bool = False) -> None:
 
 
 def _padded(cell: Cell, width: int, is_number: bool) -> Text:
-    text = cell.copy() if isinstance(cell, Text) else Text(cell)
+    text = cell.copy() if isinstance(cell, Text) else Text(plain_cell(cell))
     missing = width - text.cell_len
     if is_number:
         text.pad_left(missing)

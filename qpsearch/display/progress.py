@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from qpsearch.display.console import Cell, Column, table_lines
+from qpsearch.display.plain import last_line, plain, say
 from qpsearch.display.shown import WORDS, BlockNames, duration, score, took
 from qpsearch.display.tally import Running, Tally
 from qpsearch.display.terminal import Drawing, LiveTerminal, Screen
@@ -69,7 +70,7 @@ def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
         tally.is_legend_said = True
         line += f"\n    blocks, by stage: {names.legend}"
     if event.detail and event.state == "FAIL":
-        line += f"\n    {event.detail.strip().splitlines()[-1]}"
+        line += f"\n    {last_line(event.detail)}"
     return line
 
 
@@ -97,7 +98,7 @@ class Notes:
             case Noted(text=text):
                 yield text
             case Lost(number=number, detail=detail):
-                yield f"trial {number} lost its worker and continues in another: {detail.strip().splitlines()[0]}"
+                yield f"trial {number} lost its worker and continues in another: {last_line(detail)}"
             case TakenOver(driver=driver, trials=count):
                 yield f"{driver} is gone; its {count} open trials are taken over"
             case StorageGone(detail=detail, patience_s=patience_s):
@@ -186,7 +187,7 @@ class PlainDisplay:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        print(text, file=self._out, flush=True)
+        say(text, out=self._out, flush=True)
 
 
 class LiveDisplay:
@@ -221,9 +222,9 @@ class LiveDisplay:
     def say(self, text: str) -> None:
         """Print lines above the table."""
         if self._screen.is_live:
-            self._screen.print(text)
+            self._screen.print(plain(text))
             return
-        print(text, file=self._out, flush=True)
+        say(text, out=self._out, flush=True)
 
     def _draw(self, columns: int, rows: int) -> list[RenderableType]:
         tally = self.tally

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from qpsearch.display.notebook import LiveNotebook, is_notebook
+from qpsearch.display.plain import say
 from qpsearch.display.progress import Display, LiveDisplay, PlainDisplay, QuietDisplay
 from qpsearch.display.tally import Tally
 from qpsearch.study.trials.events import Event
@@ -66,9 +67,7 @@ class SteadyDisplay:
             with contextlib.suppress(Exception):  # standard error may be gone too
                 why = f"{type(error).__name__}: {error}"
                 status = f"qpsearch status {failed.tally.name}"
-                print(
-                    f"the display failed ({why}); the study goes on without it: {status}", file=sys.stderr, flush=True
-                )
+                say(f"the display failed ({why}); the study goes on without it: {status}", out=sys.stderr, flush=True)
 
 
 def _is_live() -> bool:
