@@ -16,7 +16,7 @@ from qpsearch.errors import StorageDamaged, StorageEmpty, StorageError, StudyExi
 from qpsearch.runner.driving import existing_studies
 from qpsearch.space import Space, parse_space
 from qpsearch.study import opening, queries
-from qpsearch.study.storage import database as database_module
+from qpsearch.study.storage import engine
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.tables import OURS, VERSION_TABLE
 from tests.helpers import new_ledger, release, rows, train_all
@@ -49,8 +49,8 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(bare_url: str
 
 def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a bound, a connection to a host that is not there takes two minutes."""
-    assert int(str(database_module.POSTGRES["connect_timeout"])) <= 20
-    monkeypatch.setitem(database_module.POSTGRES, "connect_timeout", 2)  # the least that psycopg takes
+    assert int(str(engine.POSTGRES["connect_timeout"])) <= 20
+    monkeypatch.setitem(engine.POSTGRES, "connect_timeout", 2)  # the least that psycopg takes
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql+psycopg://qp@127.0.0.1:{silent.getsockname()[1]}/x"
         with pytest.raises(StorageError, match="connection timeout expired"):
@@ -290,3 +290,34 @@ def test_another_schema_of_optuna_or_a_newer_one_of_ours_is_refused(url: str, sp
         with pytest.raises(StorageError, match="qpsearch"):
             action(url)
     database.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///"])
+def test_a_database_in_memory_is_refused_and_leaves_no_file(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match="is a database in memory"):
+        Database.create(url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_programs_database_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE invoices (number INTEGER)")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match=r"another program's database \(its tables: invoices\)"):
+        Database.create(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["foreign.db"]
+
+
+def test_a_home_folder_is_found_in_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    Database.create("sqlite:///~/studies/qp.db").close()
+    assert (tmp_path / "studies" / "qp.db").exists()
+    assert not (tmp_path / "~").exists()

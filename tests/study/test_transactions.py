@@ -11,7 +11,7 @@ from qpsearch.space import Space
 from qpsearch.study import manage
 from qpsearch.study.drivers import transactions as writer
 from qpsearch.study.drivers.transactions import move_revision
-from qpsearch.study.storage import database as storage
+from qpsearch.study.storage import engine
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Event, StorageBack, StorageGone
 from tests.helpers import new_ledger, progress, resumed_ledger, rows, train_all
@@ -151,8 +151,8 @@ def test_a_driver_does_not_write_into_a_later_study_with_its_numbers(sqlite_url:
 def test_a_driver_frozen_in_a_transaction_does_not_hold_the_others_for_ever(
     postgres: Postgres, server_url: str, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = text(str(storage.BOUNDS).replace("20000", "500").replace("30000", "300"))
-    monkeypatch.setattr(storage, "BOUNDS", quick)
+    quick = text(str(engine.BOUNDS).replace("20000", "500").replace("30000", "300"))
+    monkeypatch.setattr(engine, "BOUNDS", quick)
     with new_ledger(server_url, space) as ledger:
         frozen = Database.create(server_url)
         with frozen._writing.connect() as connection:

@@ -1,25 +1,18 @@
-"""Opening the study database: URL, schema, transactions, and every way in which that fails.
-
-SQLite runs in WAL mode with a busy timeout, and each writing transaction takes the write lock when it
-begins, so that it waits for a lock only at its beginning. Readers do not hold a lock that a
-driver could wait for.
-"""
+"""Opening the study database: schema, transactions, and every way in which that fails."""
 
 import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import optuna
 from filelock import FileLock
 from optuna.storages._rdb.models import SCHEMA_VERSION
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.exc import (
-    ArgumentError,
     IntegrityError,
     InterfaceError,
-    NoSuchModuleError,
     OperationalError,
     SQLAlchemyError,
 )
@@ -34,26 +27,10 @@ from qpsearch.errors import (
     StorageError,
     StorageOutdated,
 )
+from qpsearch.study.storage.engine import BUSY_S, connect_args_of, make_engine, parse_url, resolved_url
 from qpsearch.study.storage.sqlite_file import SqliteFile
 from qpsearch.study.storage.tables import VERSION_TABLE
 
-BUSY_S: Final = 60
-STILL: Final = {"mode": "ro", "immutable": "1", "uri": "true"}
-# A driver that freezes inside a transaction, or whose host is gone, must not hold the study's row from the others.
-# These are of one transaction, and statements are not prepared: a pooler such as PgBouncer may give each transaction
-# another of the server's connections, and refuses to pass on options at the start.
-BOUNDS: Final = text(
-    "SELECT set_config('idle_in_transaction_session_timeout', '20000', true), set_config('lock_timeout', '30000', true)"
-)
-POSTGRES: Final = {
-    "prepare_threshold": None,
-    "connect_timeout": 15,  # a server that does not answer, or a host that is not there
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 2,
-    "tcp_user_timeout": 20000,
-}
-FILE_NAMES: Final = (".db", ".sqlite", ".sqlite3")
 LOCK_KEY: Final = 0x717073  # "qps"
 SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # one state for all queries
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -82,10 +59,10 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        given = _parse(url)
-        self._url = _resolved(given)
+        given = parse_url(url)
+        self._url = resolved_url(given)
         self.shown: str = given.set(query={}).render_as_string(hide_password=True)  # a query may hold secrets too
-        self._engine = _engine(self._url)
+        self._engine = make_engine(self._url)
         self._in_use: SqliteFile | None = None  # once it was opened
         is_server = self.file is None
         self._writing = self._engine.execution_options(qpsearch_writing=True)
@@ -149,7 +126,7 @@ class Database:
 
     def optuna_storage(self) -> optuna.storages.RDBStorage:
         """Return Optuna's own view of the database; Optuna's tables are made if they are missing."""
-        connect_args = {"timeout": BUSY_S} if self.file is not None else _connect_args(self._url)
+        connect_args = {"timeout": BUSY_S} if self.file is not None else connect_args_of(self._url)
         return optuna.storages.RDBStorage(
             self._url.render_as_string(hide_password=False),
             engine_kwargs={"connect_args": connect_args, "poolclass": NullPool},
@@ -237,6 +214,7 @@ class Database:
 
     def _upgrade(self) -> None:
         """Make Optuna's tables through Optuna, then qpsearch's through Alembic; one process at a time."""
+        self._check_not_foreign()
         with FileLock(f"{self.file}.lock") if self.file is not None else self._server_lock():
             self._make_tables()
 
@@ -260,6 +238,18 @@ class Database:
             storage.engine.dispose()
         self._run(self._check_optuna, writing=False)
         self._run(_migrate, writing=True)
+
+    def _check_not_foreign(self) -> None:
+        """Refuse another program's database before anything is written into it."""
+        if not self.file or not self.file.exists():
+            return
+        found = self._run(lambda connection: set(inspect(connection).get_table_names()), writing=False)
+        if found and not found & {"version_info", VERSION_TABLE}:
+            some = ", ".join(sorted(found)[:3])
+            raise StorageError(
+                f"{self.file}: is another program's database (its tables: {some}). "
+                "Name another file: --storage DATABASE."
+            )
 
     def _check(self) -> None:
         self._run(self._check_tables, writing=False)
@@ -306,97 +296,6 @@ def _migrate(connection: Connection) -> None:
         ) from None
 
 
-def _parse(url: str) -> Any:
-    """Parse a URL, or the path of an SQLite file.
-
-    Raises:
-        StorageError: The text is neither a URL nor such a path.
-    """
-    if _is_path(url):
-        return URL.create("sqlite", database=str(Path(url).expanduser()))
-    try:
-        parsed = make_url(url)
-        if "@" in (parsed.host or ""):
-            raise ValueError("write an @ in a password as %40")
-        return parsed
-    except (ArgumentError, ValueError):
-        shown = repr(url) if _is_harmless(url) else "--storage"
-        raise StorageError(
-            f"{shown}: is not a database URL. Expected a file such as studies/qpsearch.db, or postgresql+psycopg://user@host/name."
-        ) from None
-
-
-def _resolved(url: URL) -> URL:
-    """Return the URL of an SQLite file itself, not of a link to it: its log and checkpoints lie beside the file."""
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        return url
-    return url.set(database=str(Path(url.database).resolve()))
-
-
-def _is_path(given: str) -> bool:
-    """Whether a text names an SQLite file that exists or could be created under that name."""
-    if "://" in given or given.startswith("sqlite:"):
-        return False
-    path = Path(given).expanduser()
-    return path.suffix in FILE_NAMES or path.is_file()
-
-
-def _is_harmless(url: str) -> bool:
-    """Whether a text that is not a URL may be printed: it cannot hold a password."""
-    return "@" not in url and "password" not in url and url.count(":") <= 1
-
-
-def _engine(url: Any) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        try:
-            engine = create_engine(url, pool_pre_ping=True, connect_args=_connect_args(url))
-        except (ModuleNotFoundError, NoSuchModuleError) as error:
-            raise StorageError(
-                f"{url.render_as_string(hide_password=True)}: the driver for such a database is missing ({error}). "
-                "For PostgreSQL: pip install 'qpsearch[postgres]', and a URL postgresql+psycopg://..."
-            ) from None
-        if url.get_backend_name() == "postgresql":
-            event.listen(engine, "begin", lambda connection: connection.execute(BOUNDS))
-        return engine
-    if url.database and _is_still(Path(url.database)):  # SQLite would try to make files beside the database
-        still = URL.create("sqlite", database=f"file:{Path(url.database).absolute()}", query=STILL)
-        engine = create_engine(still)
-    else:
-        engine = create_engine(url, connect_args={"timeout": BUSY_S})
-    event.listen(engine, "connect", _configure_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _connect_args(url: URL) -> dict[str, Any]:
-    """Return what a server's driver is told beside the URL; only psycopg knows of preparing."""
-    if url.get_backend_name() != "postgresql":
-        return {}
-    return {
-        name: value
-        for name, value in POSTGRES.items()
-        if name != "prepare_threshold" or url.get_driver_name() == "psycopg"
-    }
-
-
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the listener below sends BEGIN
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA synchronous = FULL")  # one fsync per commit: a recorded epoch survives a power cut
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get("qpsearch_writing"):
-        if not connection.info.get("wal"):
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            connection.info["wal"] = True
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.exec_driver_sql("BEGIN")
-
-
 def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -413,11 +312,6 @@ def _check_writable(path: Path) -> None:
             raise StorageError(
                 f"{path}: can be read but not written ({place}). Name another database: --storage DATABASE."
             )
-
-
-def _is_still(path: Path) -> bool:
-    """Whether a database's folder cannot be written and another process is not writing the database either."""
-    return path.exists() and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
 
 
 def _may_return(error: BaseException) -> bool:

@@ -1,0 +1,139 @@
+"""Connections to a study database: its URL, and what each kind of database is told.
+
+SQLite runs in WAL mode with a busy timeout, and each writing transaction takes the write lock when it
+begins, so that it waits for a lock only at its beginning. Readers do not hold a lock that a
+driver could wait for.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from qpsearch.errors import StorageError
+
+BUSY_S: Final = 60
+STILL: Final = {"mode": "ro", "immutable": "1", "uri": "true"}
+# A driver that freezes inside a transaction, or whose host is gone, must not hold the study's row from the others.
+# These are of one transaction, and statements are not prepared: a pooler such as PgBouncer may give each transaction
+# another of the server's connections, and refuses to pass on options at the start.
+BOUNDS: Final = text(
+    "SELECT set_config('idle_in_transaction_session_timeout', '20000', true), set_config('lock_timeout', '30000', true)"
+)
+POSTGRES: Final = {
+    "prepare_threshold": None,
+    "connect_timeout": 15,  # a server that does not answer, or a host that is not there
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 20000,
+}
+FILE_NAMES: Final = (".db", ".sqlite", ".sqlite3")
+
+
+def parse_url(url: str) -> URL:
+    """Parse a URL, or the path of an SQLite file.
+
+    Raises:
+        StorageError: The text is neither a URL nor such a path, or the database would be in memory alone.
+    """
+    if _is_path(url):
+        return URL.create("sqlite", database=str(Path(url).expanduser()))
+    try:
+        parsed = make_url(url)
+        if "@" in (parsed.host or ""):
+            raise ValueError("write an @ in a password as %40")
+    except (ArgumentError, ValueError):
+        shown = repr(url) if _is_harmless(url) else "--storage"
+        raise StorageError(
+            f"{shown}: is not a database URL. Expected a file such as studies/qpsearch.db, or postgresql+psycopg://user@host/name."
+        ) from None
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise StorageError(
+            f"{parsed}: is a database in memory, which no later command could open. Expected a file, such as "
+            "sqlite:///studies/qpsearch.db."
+        )
+    return parsed
+
+
+def resolved_url(url: URL) -> URL:
+    """Return the URL of an SQLite file itself, not of a link to it: its log and checkpoints lie beside the file."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return url
+    return url.set(database=str(Path(url.database).expanduser().resolve()))
+
+
+def _is_path(given: str) -> bool:
+    """Whether a text names an SQLite file that exists or could be created under that name."""
+    if "://" in given or given.startswith("sqlite:"):
+        return False
+    path = Path(given).expanduser()
+    return path.suffix in FILE_NAMES or path.is_file()
+
+
+def _is_harmless(url: str) -> bool:
+    """Whether a text that is not a URL may be printed: it cannot hold a password."""
+    return "@" not in url and "password" not in url and url.count(":") <= 1
+
+
+def make_engine(url: URL) -> Engine:
+    """Return what connects to a database.
+
+    Raises:
+        StorageError: The driver for such a database is not installed.
+    """
+    if url.get_backend_name() != "sqlite":
+        try:
+            engine = create_engine(url, pool_pre_ping=True, connect_args=connect_args_of(url))
+        except (ModuleNotFoundError, NoSuchModuleError) as error:
+            raise StorageError(
+                f"{url.render_as_string(hide_password=True)}: the driver for such a database is missing ({error}). "
+                "For PostgreSQL: pip install 'qpsearch[postgres]', and a URL postgresql+psycopg://..."
+            ) from None
+        if url.get_backend_name() == "postgresql":
+            event.listen(engine, "begin", lambda connection: connection.execute(BOUNDS))
+        return engine
+    if url.database and _is_still(Path(url.database)):  # SQLite would try to make files beside the database
+        still = URL.create("sqlite", database=f"file:{Path(url.database).absolute()}", query=STILL)
+        engine = create_engine(still)
+    else:
+        engine = create_engine(url, connect_args={"timeout": BUSY_S})
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def connect_args_of(url: URL) -> dict[str, Any]:
+    """Return what a server's driver is told beside the URL; only psycopg knows of preparing."""
+    if url.get_backend_name() != "postgresql":
+        return {}
+    return {
+        name: value
+        for name, value in POSTGRES.items()
+        if name != "prepare_threshold" or url.get_driver_name() == "psycopg"
+    }
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the listener below sends BEGIN
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA synchronous = FULL")  # one fsync per commit: a recorded epoch survives a power cut
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get("qpsearch_writing"):
+        if not connection.info.get("wal"):
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            connection.info["wal"] = True
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _is_still(path: Path) -> bool:
+    """Whether a database's folder cannot be written and another process is not writing the database either."""
+    return path.exists() and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
