@@ -1,0 +1,37 @@
+"""Reading a study: records for tables and figures. Does not take a lock that a driver could wait for."""
+
+from qpsearch.study.queries.summaries import best_trials, count_complete, summary
+from qpsearch.study.queries.trials import (
+    KeptRun,
+    artifacts_of,
+    epoch_rows,
+    frozen_trials,
+    kept_runs,
+    looks,
+    run_scores,
+    running_records,
+    space_of,
+    study_names,
+    trial_count,
+    trial_detail,
+    trial_records,
+)
+
+__all__ = [
+    "KeptRun",
+    "artifacts_of",
+    "best_trials",
+    "count_complete",
+    "epoch_rows",
+    "frozen_trials",
+    "kept_runs",
+    "looks",
+    "run_scores",
+    "running_records",
+    "space_of",
+    "study_names",
+    "summary",
+    "trial_count",
+    "trial_detail",
+    "trial_records",
+]
