@@ -163,12 +163,18 @@ class Checks:
         if path not in self._paths:
             bind(Name(path if "." in path else f"{path}."), self._paths)  # answers with the nearest path
         match node:
-            case ScalarNode(value):
-                return Binary("==", Name(path), Literal(None if value == "none" else value))
+            case ScalarNode():
+                return Binary("==", Name(path), self._literal(path, node))
             case SequenceNode(items) if all(isinstance(item, ScalarNode) for item in items) and items:
-                values = [item.value for item in items if isinstance(item, ScalarNode)]
-                return Binary("in", Name(path), Listed(tuple(Literal(None if v == "none" else v) for v in values)))
+                values = [self._literal(path, item) for item in items if isinstance(item, ScalarNode)]
+                return Binary("in", Name(path), Listed(tuple(values)))
         raise ExpressionError(f"{path}: expected a value or a list of values, got {kind_of(node)}")
+
+    def _literal(self, path: str, node: ScalarNode) -> Literal:
+        """Return the spelling of a scalar where that is a word of the path's leaf, else its value."""
+        if any(node.text in (leaf.options or ()) for leaf in self._paths.get(path, ())):
+            return Literal(node.text)
+        return Literal(None if node.value == "none" else node.value)
 
     def _check_ties(self) -> None:
         ties = self._leaves.ties

@@ -1,12 +1,13 @@
 """YAML text with line numbers: the only place that knows about YAML.
 
 A document becomes a tree of ``ScalarNode``, ``MappingNode`` and ``SequenceNode``, each of which remembers where it
-stands, so that every later message can name the line. YAML 1.2 rules hold: ``1e-3`` is a number, ``no``
-is a string, and a repeated key is an error. Aliases and merge keys (``<<: *base``)
-are expanded; a file that expands beyond reason is refused before it can fill the memory.
+stands, so that every later message can name the line. YAML 1.2 rules hold, whatever version a file asks for: ``1e-3``
+is a number, ``no`` is a string, and a repeated key is an error. A scalar keeps its spelling, for names such as ``1.10``.
+Aliases and merge keys (``<<: *base``) are expanded; a file that expands beyond reason is refused before it can fill the
+memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -16,6 +17,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml import nodes as yaml_nodes
 from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.representer import SafeRepresenter
+from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.scanner import RoundTripScanner
 
 from qpsearch.errors import SpaceError
@@ -41,10 +44,11 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class ScalarNode:
-    """A string, number, truth value or null."""
+    """A string, number, truth value or null; ``text`` is its spelling, empty where a key has no value."""
 
     value: str | int | float | bool | None
     where: Where
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ def _check_size(content: str | bytes, source: str) -> None:
 def bounded_yaml() -> YAML:
     """Return a reader of YAML whose work is bounded: it stops at the first value that is too many or too deep."""
     yaml = YAML(typ="rt", pure=True)
-    yaml.Scanner, yaml.Composer = _Scanner, _Composer
+    yaml.Scanner, yaml.Composer, yaml.Resolver = _Scanner, _Composer, _Resolver
     return yaml
 
 
@@ -177,6 +181,15 @@ class _Composer(Composer):
         return node
 
 
+class _Resolver(VersionedResolver):
+    """Tells numbers from words by the rules of YAML 1.2, also where a line ``%YAML 1.1`` would make ``no`` false."""
+
+    @property
+    def processing_version(self) -> tuple[int, int]:
+        """The version whose rules hold."""
+        return (1, 2)
+
+
 def _broken(error: MarkedYAMLError, source: str) -> str:
     mark = error.problem_mark or error.context_mark
     line = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
@@ -197,7 +210,8 @@ class _Builder:
         where = self._where(node)
         self._counted(where, depth)
         if isinstance(node, yaml_nodes.ScalarNode):
-            return ScalarNode(self._scalar(node, where), where)
+            text = str(node.value).replace("\a", "")  # the round-trip scanner's mark for a line break in folded text
+            return ScalarNode(self._scalar(node, text, where), where, text)
         if isinstance(node, yaml_nodes.SequenceNode):
             return SequenceNode(tuple(self.build(item, depth + 1) for item in node.value), where)
         assert isinstance(node, yaml_nodes.MappingNode)
@@ -220,7 +234,9 @@ class _Builder:
             seen[key] = where
             value = self.build(value_node, depth + 1)
             if isinstance(value, ScalarNode) and value.value is None:
-                value = ScalarNode(None, where)  # YAML places an absent value at the next token, lines below
+                value = ScalarNode(
+                    None, where, value.text
+                )  # YAML places an absent value at the next token, lines below
             yield Entry(key, where, value)
         for entry in merged:
             if entry.key not in seen:
@@ -244,32 +260,31 @@ class _Builder:
     def _where(self, node: Any) -> Where:
         return Where(self._source, node.start_mark.line + 1, node.start_mark.column + 1)
 
-    def _scalar(self, node: yaml_nodes.ScalarNode, where: Where) -> str | int | float | bool | None:
-        text = str(node.value).replace("\a", "")  # the round-trip scanner's mark for a line break in folded text
+    def _scalar(self, node: yaml_nodes.ScalarNode, text: str, where: Where) -> str | int | float | bool | None:
         if str(node.tag).startswith("!") or "python" in str(node.tag):
             raise SpaceError([f"{where}: the tag {node.tag} is not allowed in a space file. Remove it."])
         match str(node.tag).rsplit(":", 1)[-1]:
             case "null":
                 return None
-            case "bool":
+            case "bool" if text.lower() in ("true", "false"):
                 return text.lower() == "true"
-            case "int":
-                return self._number(text, where, int)
-            case "float":
-                return self._number(text, where, float)
+            case "bool":
+                raise SpaceError([f"{where}: {text!r} is not true or false."])
+            case "int" | "float" as kind if len(text) <= MAX_DIGITS:
+                return _number(text, kind)
             case _:
                 return text
 
-    def _number(self, text: str, where: Where, kind: type[int] | type[float]) -> int | float:
-        plain = text.replace("_", "").lower()
-        try:
-            if len(plain) > MAX_DIGITS:
-                raise ValueError
-            if kind is int:
-                return int(plain, 0) if plain.lstrip("+-").startswith(("0x", "0o")) else int(plain)
-            return float(plain.replace(".inf", "inf").replace(".nan", "nan"))
-        except ValueError:
-            raise SpaceError([f"{where}: cannot read the number {text!r}."]) from None
+
+def _number(text: str, kind: str) -> str | int | float:
+    """Return the number that a text spells; what spells none, such as 0x_, stays a word."""
+    bare = text.replace("_", "").lower()
+    try:
+        if kind == "float":
+            return float(bare.replace(".inf", "inf").replace(".nan", "nan"))
+        return int(bare, 0) if bare.lstrip("+-").startswith(("0x", "0o", "0b")) else int(bare)
+    except ValueError:
+        return text
 
 
 def size(node: Node) -> int:
@@ -285,13 +300,35 @@ def size(node: Node) -> int:
 
 def plain(node: Node) -> Any:
     """Return a tree as dicts, lists and scalars, without places."""
+    return _containers(node, lambda scalar: scalar.value)
+
+
+def spelled(node: Node) -> Any:
+    """Return a tree as dicts, lists and scalars that keep their spelling, for ``dump``."""
+    return _containers(node, lambda scalar: scalar)
+
+
+def _containers(node: Node, leaf: Callable[[ScalarNode], Any]) -> Any:
     match node:
         case MappingNode(entries):
-            return {entry.key: plain(entry.node) for entry in entries}
+            return {entry.key: _containers(entry.node, leaf) for entry in entries}
         case SequenceNode(items):
-            return [plain(item) for item in items]
-        case ScalarNode(value):
-            return value
+            return [_containers(item, leaf) for item in items]
+        case ScalarNode():
+            return leaf(node)
+
+
+class _Representer(SafeRepresenter):
+    """Spells scalars of a file as the file does."""
+
+    def spell(self, scalar: ScalarNode) -> Any:
+        kinds = {bool: "bool", int: "int", float: "float", type(None): "null"}
+        if type(scalar.value) not in kinds or not scalar.text:
+            return self.represent_data(scalar.value)
+        return self.represent_scalar(f"tag:yaml.org,2002:{kinds[type(scalar.value)]}", scalar.text)
+
+
+_Representer.add_representer(ScalarNode, _Representer.spell)
 
 
 def dump(document: Any) -> str:
@@ -300,6 +337,7 @@ def dump(document: Any) -> str:
     Strings that YAML would read as something else come in quotes, so ``parse_document`` gives back what went in.
     """
     yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = _Representer
     yaml.default_flow_style = None
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # an attribute without a type
     yaml.width = 120

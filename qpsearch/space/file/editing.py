@@ -7,7 +7,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml.anchor import Anchor
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import RoundTripConstructor
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from qpsearch.errors import SpaceError, nearest
 from qpsearch.space.domains import Choice, FloatRange, IntRange, LogRange
@@ -65,6 +68,7 @@ def edited(text: str, changes: Mapping[str, Any], source: str = "space", folder:
     """
     parse_document(text, source)  # counts aliases too, with which ruamel would fill the memory
     yaml = bounded_yaml()
+    yaml.Constructor, yaml.Representer = _Constructor, _Representer
     yaml.width = 4096  # long lines are not wrapped
     yaml.indent(mapping=2, sequence=4, offset=2)
     root = yaml.load(text)
@@ -76,6 +80,35 @@ def edited(text: str, changes: Mapping[str, Any], source: str = "space", folder:
     changed = stream.getvalue()
     parse_space(changed, source, folder)
     return changed
+
+
+class _Spelled(str):
+    """A number, truth value or null as the text spells it, since 1.10 and null may be names."""
+
+    tag: str
+    anchor: Anchor
+
+
+class _Constructor(RoundTripConstructor):
+    """Keeps the spelling of scalars."""
+
+    def spelled(self, node: Any) -> _Spelled:
+        value = _Spelled(node.value)
+        value.tag, value.anchor = str(node.tag), Anchor()
+        value.anchor.value, value.anchor.always_dump = node.anchor, node.anchor is not None
+        return value
+
+
+class _Representer(RoundTripRepresenter):
+    """Spells scalars as they were."""
+
+    def spelled(self, value: _Spelled) -> Any:
+        return self.represent_scalar(value.tag, value, anchor=value.anchor if value.anchor.always_dump else None)
+
+
+for _kind in ("null", "bool", "int", "float", "timestamp"):
+    _Constructor.add_constructor(f"tag:yaml.org,2002:{_kind}", _Constructor.spelled)
+_Representer.add_representer(_Spelled, _Representer.spelled)
 
 
 def _part(root: Any, path: list[str]) -> None:
@@ -121,7 +154,8 @@ def _step(place: Any, name: str, seen: str, source: str) -> Any:
         _check_index(place, name, seen, source)
         return place[int(name)]
     if isinstance(place, CommentedMap):
-        if place.get(name) is None:
+        here = place.get(name)
+        if here is None or (isinstance(here, _Spelled) and here.tag.endswith(":null")):
             place[name] = CommentedMap()
         return place[name]
     raise SpaceError([f"{source}: {seen}: is a constant, so {name} cannot be set below it."])

@@ -64,10 +64,10 @@ class _Bases:
         self._files += 1
         if self._files > MAX_BASES:
             raise SpaceError([f"{name.where}: {KEY}: more than {MAX_BASES} bases in all, counting bases of bases."])
-        if not isinstance(name, ScalarNode) or not isinstance(name.value, str):
+        if not isinstance(name, ScalarNode) or not name.text:
             raise SpaceError([f"{name.where}: {KEY}: expected the name of a space file, or a list of them."])
         try:
-            path = find_space(name.value, folder)
+            path = find_space(name.text, folder)
         except SpaceError as error:
             raise SpaceError([f"{name.where}: {KEY}: {error}"]) from None
         known = [other.resolve() for other in above]

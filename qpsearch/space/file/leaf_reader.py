@@ -14,7 +14,7 @@ from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, S
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.leaves import Constant, Derived, Leaf, Tied
 from qpsearch.space.schema.fields import LeafField, ListField
-from qpsearch.space.schema.value_types import Integer, Number, OneOf, Optional, ValueType
+from qpsearch.space.schema.value_types import NAMES, Integer, Number, OneOf, Optional, ValueType
 from qpsearch.vocabulary import Confidence, Scalar
 
 DOMAINS: Final = ("choice", "int", "float", "log")
@@ -40,7 +40,7 @@ class LeafReader:
             case ScalarNode(value, where):
                 if not field.fixed and isinstance(value, str) and _is_arithmetic(value, field.type):
                     return self._arithmetic(value, field.type, where, path)
-                return self.constant(value, field.type, name, where, path)
+                return self.constant(node, field.type, name, path)
             case SequenceNode(items, where):
                 hint = "a list cannot stand here." if field.fixed else f"a list is not a domain; {_spelled_out(items)}."
                 self._problems.wrong(where, path, f"{hint} Expected {field.type.expected}.")
@@ -53,8 +53,9 @@ class LeafReader:
                 return self._domain(node, field.type, name, path)
         return Constant(None)
 
-    def constant(self, value: Scalar, type_: ValueType, name: str, where: Where, path: str) -> Constant:
+    def constant(self, node: ScalarNode, type_: ValueType, name: str, path: str) -> Constant:
         """Read a fixed value."""
+        value, where = _given(node, type_), node.where
         if value is None and (not isinstance(type_, Optional) or type_.is_value):
             self._problems.wrong(where, path, f"has no value. Expected {type_.expected}.")
             return Constant(None)
@@ -82,7 +83,7 @@ class LeafReader:
     def pick(self, node: MappingNode, options: tuple[str, ...], path: str) -> Constant | Choice | Tied:
         """Read prior and tie beside the branches of a choice, and return the choice of the branches' names."""
         try:
-            choice = Choice(options=options, prior=self._prior(node, lambda value, where: str(value), path))
+            choice = Choice(options=options, prior=self._prior(node, lambda given: given.text, path))
         except ValueError as error:
             self._problems.wrong(node.where, path, f"{error}.")
             return Constant(None)
@@ -110,12 +111,12 @@ class LeafReader:
     def _domain(self, node: MappingNode, type_: ValueType, name: str, path: str) -> Leaf:
         named = [entry for entry in node.entries if entry.key in DOMAINS]
         tie = node.get("tie")
-        if not named and isinstance(tie, ScalarNode) and str(tie.value) in self._tie_domains:
+        if not named and isinstance(tie, ScalarNode) and tie.text in self._tie_domains:
             for entry in node.entries:
                 if entry.key != "tie":
                     text = f"put {entry.key!r} on the leaf that defines the tie, not here."
                     self._problems.wrong(entry.where, path, text)
-            shared = self._domain(self._tie_domains[str(tie.value)], type_, name, path)
+            shared = self._domain(self._tie_domains[tie.text], type_, name, path)
             if isinstance(shared, Tied):
                 self.ties[-1] = (tie.where, path, shared)
             return shared
@@ -132,10 +133,9 @@ class LeafReader:
     def _no_domain(self, node: MappingNode, named: list[Entry], tie: Node | None, path: str) -> None:
         if tie is not None:
             known = [word for word in self._tie_domains if word]
-            hint = nearest(str(getattr(tie, "value", "")), known) if known else "Write the domain beside the tie."
-            self._problems.wrong(
-                tie.where, path, f"no leaf defines the domain of tie {getattr(tie, 'value', '')!r}. {hint}"
-            )
+            name = tie.text if isinstance(tie, ScalarNode) else ""
+            hint = nearest(name, known) if known else "Write the domain beside the tie."
+            self._problems.wrong(tie.where, path, f"no leaf defines the domain of tie {name!r}. {hint}")
             return
         first = node.entries[0].key if node.entries else ""
         hint = nearest(first, list(DOMAINS)) if not named else "Write one of them only."
@@ -162,8 +162,8 @@ class LeafReader:
         before = len(self._problems)
         values = self._values(entry.node, type_, name, path)
 
-        def read(value: Scalar, where: Where) -> Scalar:
-            return self.constant(value, type_, name, where, path).value  # type: ignore[return-value]  # one scalar
+        def read(given: ScalarNode) -> Scalar:
+            return self.constant(given, type_, name, path).value  # type: ignore[return-value]  # one scalar
 
         prior = self._prior(node, read, path)
         if values is None or len(self._problems) > before:
@@ -179,13 +179,13 @@ class LeafReader:
         values: list[Scalar] = []
         for item in node.items:
             if isinstance(item, ScalarNode):
-                constant = self.constant(item.value, type_, name, item.where, path)
+                constant = self.constant(item, type_, name, path)
                 values.append(constant.value)  # type: ignore[arg-type]  # an item's type_ gives one scalar, not a tuple
             else:
                 self._problems.wrong(item.where, path, f"expected {type_.expected}, got {kind_of(item)}.")
         return values if len(self._problems) == before else None
 
-    def _prior(self, node: MappingNode, read: Callable[[Scalar, Where], Scalar], path: str) -> Prior | None:
+    def _prior(self, node: MappingNode, read: Callable[[ScalarNode], Scalar], path: str) -> Prior | None:
         prior, confidence = node.get("prior"), node.get("confidence")
         if prior is None:
             if confidence is not None:
@@ -196,24 +196,24 @@ class LeafReader:
             return None
         word = Confidence.MEDIUM.value
         if confidence is not None:
-            where = confidence.where
-            given = confidence.value if isinstance(confidence, ScalarNode) else kind_of(confidence)
-            word = str(self.constant(given, OneOf(Confidence), "confidence", where, path).value or word)
-        return Prior(read(prior.value, prior.where), Confidence(word))
+            kind = kind_of(confidence)
+            given = confidence if isinstance(confidence, ScalarNode) else ScalarNode(kind, confidence.where, kind)
+            word = str(self.constant(given, OneOf(Confidence), "confidence", path).value or word)
+        return Prior(read(prior), Confidence(word))
 
     def _tied(self, node: MappingNode, domain: Domain, path: str) -> Tied | None:
         tie = node.get("tie")
         if tie is None:
             return None
-        if not isinstance(tie, ScalarNode) or not isinstance(tie.value, str) or not IDENTIFIER.fullmatch(tie.value):
+        if not isinstance(tie, ScalarNode) or not IDENTIFIER.fullmatch(tie.text):
             self._problems.wrong(tie.where, path, "tie must be a name of letters, digits and '_'.")
             return None
-        if tie.value in TAKEN:
+        if tie.text in TAKEN:
             self._problems.wrong(
-                tie.where, path, f"{tie.value!r} already has a meaning in conditions. Choose another name."
+                tie.where, path, f"{tie.text!r} already has a meaning in conditions. Choose another name."
             )
             return None
-        tied = Tied(tie.value, domain)
+        tied = Tied(tie.text, domain)
         self.ties.append((tie.where, path, tied))
         return tied
 
@@ -253,11 +253,18 @@ def _first_domains(node: Node) -> dict[str, MappingNode]:
         if isinstance(top, MappingNode):
             tie = top.get("tie")
             if isinstance(tie, ScalarNode) and any(top.get(word) is not None for word in DOMAINS):
-                found.setdefault(str(tie.value), top)
+                found.setdefault(tie.text, top)
             stack += reversed([entry.node for entry in top.entries])
         elif isinstance(top, SequenceNode):
             stack += reversed(top.items)
     return found
+
+
+def _given(node: ScalarNode, type_: ValueType) -> Scalar:
+    """Return what a type reads of a scalar: of a name the spelling, since 1.10 and null may be names too."""
+    if isinstance(_numeric(type_), NAMES) and not (isinstance(type_, Optional) and node.value is None):
+        return node.text or node.value
+    return node.value
 
 
 def _is_arithmetic(text: str, type_: ValueType) -> bool:

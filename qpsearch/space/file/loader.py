@@ -9,7 +9,7 @@ from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.file.checks import Checks
-from qpsearch.space.file.document import Node, dump, parse_document, plain, read_document
+from qpsearch.space.file.document import Node, dump, parse_document, read_document, spelled
 from qpsearch.space.file.extends import flatten
 from qpsearch.space.file.leaf_reader import LeafReader
 from qpsearch.space.file.problems import Problems
@@ -77,7 +77,7 @@ def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...], *, stri
     conditions = (*checks.conditions("forbid"), *checks.conditions("require"))
     problems.raise_if_any()
     if whole is not root:
-        text = dump(checks.without_unused(plain(whole)))  # the text that a study stores must need no other file
+        text = dump(checks.without_unused(spelled(whole)))  # the text that a study stores must need no other file
     network = checks.used(network)
     search = _search(_group(tree, "search"), checks, conditions)
     space = Space(

@@ -166,8 +166,8 @@ class Reader:
 
     def _branch(self, node: Node, field: VariantField, name: str, path: str) -> tuple[str, Group] | None:
         match node:
-            case ScalarNode(value, where):
-                word, settings = str(value), MappingNode((), where)
+            case ScalarNode(_, where, text) if text:
+                word, settings = text, MappingNode((), where)
             case MappingNode(entries) if len(entries) == 1:
                 word, where = entries[0].key, entries[0].where
                 given = entries[0].node

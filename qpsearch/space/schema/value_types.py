@@ -240,13 +240,14 @@ class StudyName:
     @property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the constants."""
-        return {"type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"}
+        words = ["string", "number", "boolean", "null"]  # as YAML takes 1.10, true and null, whose spelling is the name
+        return {"type": words, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Check a name, which is used in file names and on the command line."""
-        if isinstance(value, bool) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", str(value)):
+        if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
             raise ValueError(f"{value!r} cannot name a study. Expected {self.expected}.")
-        return str(value)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +305,9 @@ class Bounds:
         if found.get(">=", 0) > found.get("<=", math.inf):
             raise ValueError(f"{shown(value)} allows nothing: the lower bound is above the upper bound.")
         return " and ".join(f"{sign} {_plain_number(found[sign])}" for sign in (">=", "<=") if sign in found)
+
+
+NAMES: Final = (StudyName, OneOf, Words)  # what these take is a name, which is its spelling in a file
 
 
 def _plain_number(value: float) -> str:
