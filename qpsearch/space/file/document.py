@@ -2,7 +2,7 @@
 
 A document becomes a tree of ``ScalarNode``, ``MappingNode`` and ``SequenceNode``, each of which remembers where it
 stands, so that every later message can name the line. YAML 1.2 rules hold, whatever version a file asks for: ``1e-3``
-is a number, ``no`` is a string, and a repeated key is an error. A scalar keeps its spelling, for such as ``1.10``.
+is a number, ``no`` is a string, and a repeated key is an error. A scalar keeps its spelling: ``1.10`` may be a name.
 Aliases and merge keys (``<<: *base``) are expanded; a file that expands beyond reason is refused before it can fill the
 memory.
 """
