@@ -25,6 +25,7 @@ TOKEN_HINT = (
     " If the cluster needs a token: export RAY_AUTH_MODE=token, and set RAY_AUTH_TOKEN or ~/.ray/auth_token as on the "
     "head node."
 )
+SHORTER_HINT = "Name a shorter folder for its files: export RAY_TMPDIR=/tmp. Or: --dispatch inline."
 
 # Our defaults for Ray's settings; a value that the user sets is kept.
 RAY_SWITCHES = {
@@ -136,7 +137,8 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
             "Start a cluster with 'ray start --head', or leave out --address to use this machine."
             + (TOKEN_HINT if os.environ.get("RAY_AUTH_MODE") != "token" else " Is the token that of the head node?")
             if address
-            else f"Ray cannot be started on this machine ({_line(error)}). --dispatch inline works without it."
+            else f"Ray cannot be started on this machine ({_line(error)}). "
+            + (SHORTER_HINT if "AF_UNIX" in str(error) else "--dispatch inline works without it.")
         ) from None
     try:
         yield _size(resources, ray.cluster_resources(), ray.nodes())

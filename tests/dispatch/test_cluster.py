@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from ray.cluster_utils import Cluster
 
+from qpsearch.dispatch.cluster import connected
+from qpsearch.errors import DispatchError
+from qpsearch.space.space import Resources
 from tests.cli.run import ROOT
 from tests.dispatch.study import records_of
 from tests.helpers import rows
@@ -72,3 +75,13 @@ def test_address_joins_a_cluster_and_leaves_no_secret_there(cluster: Cluster, eq
     files = [path for path in session.rglob("*") if path.is_file()]
     assert len(files) > 10
     assert [path for path in files if secret.encode() in path.read_bytes()] == []
+
+
+def test_a_folder_whose_name_is_too_long_for_sockets_names_rays_own_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**options: object) -> None:
+        raise OSError("validate_socket_filename failed: AF_UNIX path length cannot exceed 107 bytes: '/long/...'")
+
+    monkeypatch.setattr("qpsearch.dispatch.cluster.ray.init", fail)
+    own = Resources(gpus=None, cpus=1, concurrent=None, report_timeout_s=None)
+    with pytest.raises(DispatchError, match="RAY_TMPDIR=/tmp"), connected(own, None):
+        pass
