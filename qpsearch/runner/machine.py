@@ -24,7 +24,7 @@ def data_folder(name: DatasetName) -> Path | None:
     if DATASETS[name].bundled:
         return None
     given = os.environ.get(DATA_VARIABLE)
-    if given is None:
+    if not given:  # an empty variable is an unset one
         return Path.home() / ".cache" / "qpsearch"
     folder = Path(given).expanduser().absolute()
     if not folder.is_dir():

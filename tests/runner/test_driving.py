@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from qpsearch.errors import StudyExists, StudyMismatch, StudyNotFound, UserError
-from qpsearch.runner import driving, trainer
+from qpsearch.registry.datasets import DatasetName
+from qpsearch.runner import driving, machine, trainer
 from qpsearch.runner.driving import Outcome, Overrides, Placement
 from qpsearch.space import Space, parse_space
 from qpsearch.study import queries
@@ -104,3 +105,8 @@ def test_a_grid_has_no_more_trials_than_points(sqlite_url: str) -> None:
     assert outcome.is_finished
     assert "a grid of 2 points" in next(event.text for event in seen if isinstance(event, Noted))
     assert sum(isinstance(event, Closed) for event in seen) == 2
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QPSEARCH_DATA", "")
+    assert machine.data_folder(DatasetName.CIFAR10) == Path.home() / ".cache" / "qpsearch"
