@@ -31,7 +31,7 @@ def test_a_study_is_run_and_gone_on_with_and_its_listener_is_told_all(sqlite_url
     outcome = driving.run(
         space, storage=sqlite_url, source="here", overrides=Overrides(trials=2), placement=INLINE, listen=seen.append
     )
-    assert outcome == Outcome(name="scripted", is_finished=True, elsewhere=0, spent=None)
+    assert outcome == Outcome(name="scripted", is_finished=True, elsewhere=0, spent=None, stopped=None)
     assert isinstance(seen[0], StudyOpened)
     assert (seen[0].space.search.budget.trials, seen[0].ended, seen[0].best) == (2, 0, None)
     assert isinstance(seen[1], Dispatching)
