@@ -15,6 +15,7 @@ from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.architecture.plugins import runtime_env
+from qpsearch.dispatch.environment import without_storage
 from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import DatasetName
 from qpsearch.space.space import Resources
@@ -122,15 +123,16 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
         os.environ.setdefault(name, value)
     try:
         _knock(address)
-        ray.init(
-            address=address or "local",  # None would join a cluster that RAY_ADDRESS names
-            num_cpus=None if address else _own_cores(),
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.CRITICAL,
-            job_config=_without_code_paths(),
-            runtime_env=runtime_env(),
-        )
+        with without_storage():
+            ray.init(
+                address=address or "local",  # None would join a cluster that RAY_ADDRESS names
+                num_cpus=None if address else _own_cores(),
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                job_config=_without_code_paths(),
+                runtime_env=runtime_env(),
+            )
     except (OSError, RuntimeError, ValueError, AuthenticationError) as error:
         raise DispatchError(
             f"--address {address}: no Ray cluster can be reached there ({_line(error)}). "

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from qpsearch.dispatch.environment import without_storage
 from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import DATASETS, DatasetName
 
@@ -43,7 +44,8 @@ def prepare_data(name: DatasetName, folder: Path | None) -> None:
     if folder is None:
         return
     command = [*SAFE_PYTHON, "-m", "qpsearch.training.prepare", name.value, str(folder)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # its progress bar is on stderr
+    with without_storage():
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # its progress bar is on stderr
     if done.returncode == DataError.exit_code:
         raise DataError(done.stdout.strip().splitlines()[-1])
     if done.returncode != 0:

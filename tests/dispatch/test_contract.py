@@ -373,3 +373,16 @@ def test_a_worker_that_cannot_start_stops_the_study(sqlite_url: str, monkeypatch
     with pytest.raises(DispatchError, match=r"a worker cannot start \(exit code 3\)"):
         run_study("inline", sqlite_url, space_text(Behaviour.IMPROVES, trials=2))
     assert [record.state for record in records_of(sqlite_url)] == ["RUNNING"]
+
+
+def knows_nothing(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    assert "QPSEARCH_STORAGE" not in os.environ
+    for epoch in range(1, config.recipe.epochs + 1):
+        yield EpochReport(epoch=epoch, train_loss=1, val_loss=1, val_accuracy=0.5)
+
+
+def test_a_worker_does_not_know_the_database(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QPSEARCH_STORAGE", sqlite_url)
+    (record,) = run_study("inline", sqlite_url, space_text(Behaviour.IMPROVES, trials=1), trainer=knows_nothing)
+    assert record.state == "COMPLETE", record.detail
+    assert os.environ["QPSEARCH_STORAGE"] == sqlite_url

@@ -1,0 +1,19 @@
+"""What workers need not know: the URL of the study database, which may hold a password."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+STORAGE: Final = "QPSEARCH_STORAGE"
+
+
+@contextmanager
+def without_storage() -> Iterator[None]:
+    """Start processes that do not inherit the variable which names the database."""
+    given = os.environ.pop(STORAGE, None)
+    try:
+        yield
+    finally:
+        if given is not None:
+            os.environ[STORAGE] = given
