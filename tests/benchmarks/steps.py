@@ -120,7 +120,8 @@ def _pairs(
 @contextlib.contextmanager
 def _searching_with(sampler: SamplerKind, source: Path, folder: Path) -> Iterator[Path]:
     """Copy a study that was made with the random sampler, and let another sampler go on with it."""
-    path = folder / "ours.db"
+    path = folder / sampler.value / "ours.db"  # a folder of its own: the checkpoints beside the original are not its
+    path.parent.mkdir()
     shutil.copy(source, path)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
@@ -128,4 +129,4 @@ def _searching_with(sampler: SamplerKind, source: Path, folder: Path) -> Iterato
             (sampler.value, f"sampler: {sampler.value}"),
         )
     yield path
-    path.unlink()
+    shutil.rmtree(path.parent)

@@ -30,7 +30,8 @@ IMPORTANCE, TABLES, OPTUNA = "importance small", "export small --format csv", "e
 EVALUATE, RESUME, COPY = "evaluate small --trial 1", "resume small --dispatch inline", "studies copy small --as b"
 COMMANDS = (LIST, f"{STATUS} --json", STATUS, TRIALS, f"{TRIALS} --json", TRIAL, BEST, IMPORTANCE, TABLES, OPTUNA)
 COMMANDS += (EVALUATE, RESUME, COPY)
-TRIAL_READERS = {command for command in COMMANDS if command.startswith((TRIALS, BEST, EVALUATE, RESUME, "export"))}
+TRIAL_READERS = {command for command in COMMANDS if command.startswith((TRIALS, EVALUATE, RESUME, "export"))}
+# ``best`` reads the values of all trials and one trial: which one, training decides.
 
 
 def row(update: str, says: str, *commands: str | set[str]) -> tuple[str, str, set[str]]:
@@ -85,12 +86,10 @@ ROWS = {
         TRIAL_READERS,
     ),
     "kind of value": row(
-        f"UPDATE trial_values SET value_type = 'ODD' {OF_1}", "value_type of trial_values", TRIAL_READERS - {BEST}
+        f"UPDATE trial_values SET value_type = 'ODD' {OF_1}", "value_type of trial_values", TRIAL_READERS
     ),
-    "number": row(
-        f"UPDATE qpsearch_attempts SET seconds = 'long' {OF_1}", "seconds of qpsearch_attempts", TRIALS, BEST
-    ),
-    "no attempt": row(f"DELETE FROM qpsearch_attempts {OF_1}", "it has no attempt in qpsearch_attempts", TRIALS, BEST),
+    "number": row(f"UPDATE qpsearch_attempts SET seconds = 'long' {OF_1}", "seconds of qpsearch_attempts", TRIALS),
+    "no attempt": row(f"DELETE FROM qpsearch_attempts {OF_1}", "it has no attempt in qpsearch_attempts", TRIALS),
     "attributes": row(
         "INSERT INTO trial_system_attributes (trial_id, key, value_json) SELECT trial_id, 'x', '[' FROM trials WHERE number = 1 AND study_id = 1",
         "value_json of trial_system_attributes",
