@@ -110,7 +110,11 @@ class Study:
         return load(study_name=self.name, storage=self._database.optuna_storage())
 
     def trials_dataframe(self) -> pd.DataFrame:
-        """Return a row for each trial; parameters in columns ``param.NAME``, the configuration as JSON.
+        """Return a row for each trial: results, error text, start (UTC), seeds, parameters, the configuration as JSON.
+
+        Parameters are in columns ``param.NAME``: the word ``none`` where a trial chose ``none``, and a missing value
+        where the trial did not draw the parameter, since nothing in its network uses it. Seeds are in columns
+        ``seed.REPLICATE``.
 
         Example:
             >>> import qpsearch

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qpsearch.study.trials.evaluations import Evaluated
 
 BLOCKS_WIDTH: Final = 24  # width of a column; longer names are shown as initials
+NOT_DRAWN: Final = "-"  # None is a value, which a draw chose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ def print_table(tested: list[Tested], levels: list[float], target: float | None,
     beside: list[list[Cell]] = []
     below: list[list[Cell]] = []
     for each in tested:
-        point = [scalar(each.record.params[name]) if name in each.record.params else "-" for name in parameters]
+        point = [scalar(each.record.params.get(name, NOT_DRAWN)) for name in parameters]
         front = [str(each.record.number), names.of(each.record.stages), *point, str(len(each.seeds))]
         cells = [f"{statistics.mean(values):.4f} ({_spread(values)})" for values in map(each.accuracies, levels)]
         reached = [_epochs(each)] if ends else []
@@ -112,7 +113,7 @@ def _telling(tested: list[Tested]) -> dict[str, tuple[str, int]]:
             out; the parameter that tells most trials apart goes last.
     """
     names = list(dict.fromkeys(name for each in tested for name in each.record.params))
-    values = {name: [each.record.params.get(name) for each in tested] for name in names}
+    values = {name: [each.record.params.get(name, NOT_DRAWN) for each in tested] for name in names}
     blocks = [in_words(each.record.stages) for each in tested]
     found = [name for name in names if len(set(values[name])) > 1 and values[name] != blocks]
     order = sorted(found, key=lambda name: -len(set(values[name])))

@@ -24,7 +24,10 @@ class TrialRecord:
         values: A value for each objective: first the metric of training, then the network's costs.
         reason: Why the trial failed (``FailReason``), else None.
         detail: The failure's message, else None.
-        params: What the sampler chose, by parameter name.
+        started: When its first attempt began, in Unix seconds.
+        seeds: The seed of each run, by replicate.
+        params: What the sampler chose, by parameter name; None where it chose ``none``. A parameter that was not drawn,
+            since nothing in this network uses it, is not there.
         epochs: Epoch rows recorded, over all runs.
         attempts: How many times the trial was started.
         duration_s: Recorded seconds of training, over all attempts.
@@ -40,6 +43,8 @@ class TrialRecord:
     reason: str | None
     detail: str | None
     values: tuple[float, ...]
+    started: float
+    seeds: tuple[int, ...]
     params: Mapping[str, Scalar]
     epochs: int
     attempts: int

@@ -270,15 +270,24 @@ def records_of_study(connection: Connection, study: int, only: Collection[int] |
     tries: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(select(attempts).where(attempts.c.trial_id.in_(own)).order_by(attempts.c.number)):
         tries[row.trial_id].append(row)
+    seeds: dict[int, list[int]] = defaultdict(list)
+    for row in connection.execute(select(runs).where(runs.c.trial_id.in_(own)).order_by(runs.c.replicate)):
+        seeds[row.trial_id].append(row.seed)
     living = {holder.lease_id for holder in living_leases(connection, study)}
     return [
-        _record(trial, config[trial._trial_id], work.get(trial._trial_id), tries[trial._trial_id], living)
+        _record(trial, config[key], work.get(key), tries[key], seeds[key], living)
         for trial in read_trials(connection, study, only, history=False)
+        for key in [trial._trial_id]
     ]
 
 
 def _record(
-    trial: FrozenTrial, config_json: str, work: Row[Any] | None, tries: list[Row[Any]], living: Collection[int]
+    trial: FrozenTrial,
+    config_json: str,
+    work: Row[Any] | None,
+    tries: list[Row[Any]],
+    seeds: list[int],
+    living: Collection[int],
 ) -> TrialRecord:
     last = tries[-1]
     return TrialRecord(
@@ -288,6 +297,8 @@ def _record(
         values=tuple(trial.values or ()),
         reason=last.reason,
         detail=last.detail,
+        started=tries[0].began,
+        seeds=tuple(seeds),
         params=trial.params,
         epochs=work.epochs if work else 0,
         attempts=len(tries),
