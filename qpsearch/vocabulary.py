@@ -5,6 +5,7 @@ in a space file and what the study database stores, so it never changes once rel
 """
 
 import math
+import os
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
@@ -12,6 +13,22 @@ from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hi
 
 Word = TypeVar("Word", bound=StrEnum)
 Scalar = str | int | float | bool | None  # what a leaf of a space file may hold, and a parameter of a trial
+
+
+class Variable(StrEnum):
+    """The environment variables of qpsearch."""
+
+    STORAGE = "QPSEARCH_STORAGE"
+    ARTIFACTS = "QPSEARCH_ARTIFACTS"
+    DATA = "QPSEARCH_DATA"
+    IMPORT = "QPSEARCH_IMPORT"
+    IMPORT_FOLDERS = "QPSEARCH_IMPORT_FOLDERS"  # where modules shipped to Ray's workers came from, for what they import
+    COMPLETE = "_QPSEARCH_COMPLETE"  # set by a shell that completes a word
+
+    @property
+    def given(self) -> str | None:
+        """What the environment says; None where the variable is unset, or empty, which means the same."""
+        return os.environ.get(self) or None
 
 
 class BlockKind(StrEnum):

@@ -3,7 +3,6 @@
 The command line uses the same functions (``qpsearch.runner.driving``).
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from qpsearch.runner.driving import resume as drive_on
 from qpsearch.runner.driving import run as drive
 from qpsearch.space import Space, build_space, load_space
 from qpsearch.space.schema.value_types import StudyName
-from qpsearch.vocabulary import Dispatcher, as_member
+from qpsearch.vocabulary import Dispatcher, Variable, as_member
 
 
 def run(
@@ -90,7 +89,7 @@ def run(
                 cpus=cpus,
             ),
             placement=Placement(dispatcher=as_member(Dispatcher, dispatch, "dispatch"), address=address),
-            artifacts=artifacts or os.environ.get("QPSEARCH_ARTIFACTS"),
+            artifacts=artifacts or Variable.ARTIFACTS.given,
             sinks=sinks,
             join=join,
             listen=display.see,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from qpsearch.errors import UserError
@@ -11,7 +10,7 @@ from qpsearch.space import Space
 from qpsearch.study import queries
 from qpsearch.study.records import StudySummary, TrialRecord
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import Evaluator, as_member
+from qpsearch.vocabulary import Evaluator, Variable, as_member
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,4 +274,4 @@ def load_study(name: str, storage: str | None = None) -> Study:
 
 def storage_url(given: str | None) -> str:
     """Return the given database, or as the command line does the one that QPSEARCH_STORAGE names."""
-    return given or os.environ.get("QPSEARCH_STORAGE") or DEFAULT_STORAGE
+    return given or Variable.STORAGE.given or DEFAULT_STORAGE

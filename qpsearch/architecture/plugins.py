@@ -22,9 +22,8 @@ from qpsearch.errors import QpsearchError, UserError
 from qpsearch.space.file.leaf_reader import BESIDE, DOMAINS, IDENTIFIER, TAKEN
 from qpsearch.space.schema.fields import REQUIRED, LeafField
 from qpsearch.space.schema.network import STAGE, add_block
+from qpsearch.vocabulary import Variable
 
-VARIABLE: Final = "QPSEARCH_IMPORT"
-FOLDERS: Final = "QPSEARCH_IMPORT_FOLDERS"  # where modules shipped to Ray's workers came from, for what they import
 GROUP: Final = "qpsearch.blocks"
 
 
@@ -118,7 +117,7 @@ def load_installed() -> None:
 
 def imports() -> list[str]:
     """Return the modules that were asked for, as they were written: names, or paths of ``.py`` files."""
-    return list(filter(None, os.environ.get(VARIABLE, "").split(",")))
+    return list(filter(None, (Variable.IMPORT.given or "").split(",")))
 
 
 def load_everything() -> None:
@@ -133,7 +132,8 @@ def runtime_env() -> dict[str, Any]:
     names = [_name(word) for word in words]
     files = [Path(sys.modules[name.partition(".")[0]].__file__ or "") for name in names]
     sources = [path.parent if path.name == "__init__.py" else path for path in files]
-    variables = {VARIABLE: ",".join(names), FOLDERS: os.pathsep.join(str(source.parent) for source in sources)}
+    folders = os.pathsep.join(str(source.parent) for source in sources)
+    variables = {Variable.IMPORT.value: ",".join(names), Variable.IMPORT_FOLDERS.value: folders}
     return {"py_modules": list(map(str, sources)), "env_vars": variables} if words else {}
 
 
@@ -149,7 +149,7 @@ def _imported(word: str) -> Any:
         raise UserError(f"{word}: is not a module name. Expected a file such as ./blocks.py, or a name such as blocks.")
     if word.endswith(".py") and not _name(word).isidentifier():
         raise UserError(f"{word}: cannot be imported. Expected a file named by letters, digits and '_'. Rename it.")
-    shipped = os.environ.get(FOLDERS)
+    shipped = Variable.IMPORT_FOLDERS.given
     folder = str(Path(word).parent.absolute()) if word.endswith(".py") else str(Path.cwd())
     # last, so that other files there do not stand in for installed modules
     sys.path += [each for each in (shipped.split(os.pathsep) if shipped else [folder]) if each not in sys.path]

@@ -7,6 +7,7 @@ import typer
 
 from qpsearch.errors import QpsearchError
 from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.vocabulary import Variable
 
 
 def asked_command() -> str | None:
@@ -21,7 +22,7 @@ def study_names(context: typer.Context, incomplete: str) -> list[str]:
     from qpsearch.study import queries
     from qpsearch.study.storage.database import Database
 
-    storage = context.params.get("storage") or os.environ.get("QPSEARCH_STORAGE") or DEFAULT_STORAGE
+    storage = context.params.get("storage") or Variable.STORAGE.given or DEFAULT_STORAGE
     try:
         names = queries.study_names(Database.open(str(storage)))
     except QpsearchError:

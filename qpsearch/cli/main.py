@@ -8,22 +8,22 @@ from typing import Final
 
 from qpsearch.display.plain import say
 from qpsearch.errors import QpsearchError, SpaceError, UserError
+from qpsearch.vocabulary import Variable
 
 INTERRUPTED: Final = 130
 PROGRAM: Final = "qpsearch"
-COMPLETES: Final = "_QPSEARCH_COMPLETE"  # set by a shell that completes a word
 
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 the run failed, 2 your file or flag, 130 interrupted."""
     try:
         words = sys.argv[1:] = _without_imports(sys.argv[1:])
-        if COMPLETES in os.environ:
+        if Variable.COMPLETE.given is not None:
             from qpsearch.cli.app import make_app
             from qpsearch.cli.completion import asked_command
 
             make_app(asked_command())(prog_name=PROGRAM)
-        if "QPSEARCH_IMPORT" in os.environ or entry_points(group="qpsearch.blocks"):
+        if Variable.IMPORT.given is not None or entry_points(group="qpsearch.blocks"):
             from qpsearch.architecture.plugins import load_everything
 
             load_everything()
@@ -61,7 +61,7 @@ def _without_imports(words: list[str]) -> list[str]:
         path = Path(value)
         if path.suffix == ".py" and path.stem.isidentifier() and not path.is_file():
             raise UserError(f"--import {value}: there is no file {path.absolute()}. Expected one such as ./blocks.py.")
-        os.environ["QPSEARCH_IMPORT"] = ",".join(filter(None, [os.environ.get("QPSEARCH_IMPORT"), value]))
+        os.environ[Variable.IMPORT] = ",".join(filter(None, [Variable.IMPORT.given, value]))
     return rest
 
 

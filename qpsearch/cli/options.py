@@ -8,11 +8,12 @@ import typer
 
 from qpsearch.cli.completion import space_names, study_names
 from qpsearch.errors import UserError
+from qpsearch.vocabulary import Variable
 
 Storage = Annotated[
     str,
     typer.Option(
-        envvar="QPSEARCH_STORAGE",
+        envvar=Variable.STORAGE,
         metavar="URL",
         help="Study database: FILE.db or postgresql+psycopg://...",
         show_default=True,

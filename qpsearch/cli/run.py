@@ -11,7 +11,7 @@ from qpsearch.display.progress import Display
 from qpsearch.display.steady import open_display
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.file.loader import load_space
-from qpsearch.vocabulary import Dispatcher
+from qpsearch.vocabulary import Dispatcher, Variable
 
 if TYPE_CHECKING:
     from qpsearch.runner.driving import Outcome
@@ -31,7 +31,7 @@ Address = Annotated[str | None, typer.Option(help="A running Ray cluster: auto, 
 ArtifactsOption = Annotated[
     str | None,
     typer.Option(
-        envvar="QPSEARCH_ARTIFACTS",
+        envvar=Variable.ARTIFACTS,
         help="Where checkpoints go: a folder that all nodes share, or s3://..., gs://...",
         metavar="URI",
     ),

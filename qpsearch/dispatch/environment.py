@@ -3,17 +3,16 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
-STORAGE: Final = "QPSEARCH_STORAGE"
+from qpsearch.vocabulary import Variable
 
 
 @contextmanager
 def without_storage() -> Iterator[None]:
     """Start processes that do not inherit the variable which names the database."""
-    given = os.environ.pop(STORAGE, None)
+    given = os.environ.pop(Variable.STORAGE, None)
     try:
         yield
     finally:
         if given is not None:
-            os.environ[STORAGE] = given
+            os.environ[Variable.STORAGE] = given

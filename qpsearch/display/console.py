@@ -52,7 +52,7 @@ class PlainTable(Table):
 def open_console(*, soft_wrap: bool = False) -> Console:
     """Return a console that keeps whole rows in a pipe; with ``soft_wrap`` it leaves long lines to the terminal."""
     console = PlainConsole(soft_wrap=soft_wrap)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
+    if not console.is_terminal and not os.environ.get("COLUMNS"):
         console.width = PIPE_WIDTH
     return console
 

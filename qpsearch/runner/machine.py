@@ -9,9 +9,9 @@ from typing import Final
 from qpsearch.dispatch.environment import without_storage
 from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import DATASETS, DatasetName
+from qpsearch.vocabulary import Variable
 
 HIDDEN: Final = ("", "-1", "NoDevFiles")  # of CUDA_VISIBLE_DEVICES: no GPU at all
-DATA_VARIABLE: Final = "QPSEARCH_DATA"
 SAFE_PYTHON: Final = (sys.executable, "-P")  # without -P, a ./torch.py would be imported in place of torch
 DEFAULT_STORAGE: Final = "sqlite:///studies/qpsearch.db"  # below the working directory
 
@@ -24,13 +24,13 @@ def data_folder(name: DatasetName) -> Path | None:
     """
     if DATASETS[name].bundled:
         return None
-    given = os.environ.get(DATA_VARIABLE)
-    if not given:  # an empty variable is an unset one
+    given = Variable.DATA.given
+    if given is None:
         return Path.home() / ".cache" / "qpsearch"
     folder = Path(given).expanduser().absolute()
     if not folder.is_dir():
         raise DataError(
-            f"{DATA_VARIABLE}={given}: is not a folder. Make it, or unset {DATA_VARIABLE} to use ~/.cache/qpsearch."
+            f"{Variable.DATA}={given}: is not a folder. Make it, or unset {Variable.DATA} to use ~/.cache/qpsearch."
         )
     return folder
 

@@ -1,0 +1,47 @@
+"""Environment variables of qpsearch: one place reads them, and an empty one is an unset one."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from qpsearch.api.study import storage_url
+from qpsearch.architecture.plugins import imports
+from qpsearch.cli.main import main
+from qpsearch.display.console import PIPE_WIDTH, open_console
+from qpsearch.registry.datasets import DatasetName
+from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder
+from qpsearch.vocabulary import Variable
+
+ROOT = Path(__file__).parent.parent / "qpsearch"
+
+
+def test_an_empty_variable_is_an_unset_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (*Variable, "COLUMNS"):
+        monkeypatch.setenv(name, "")
+    assert [variable.given for variable in Variable] == [None] * len(Variable)
+    assert storage_url(None) == DEFAULT_STORAGE
+    assert imports() == []
+    assert data_folder(DatasetName.CIFAR10) == Path.home() / ".cache" / "qpsearch"
+    assert open_console().width == PIPE_WIDTH
+    monkeypatch.setattr("sys.argv", ["qpsearch", "status"])
+    loaded: list[str] = []
+    monkeypatch.setattr("qpsearch.architecture.plugins.load_everything", lambda: loaded.append("modules"))
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert (left.value.code, loaded) == (2, [])
+    assert f"{tmp_path}/studies/qpsearch.db: no study database there" in capsys.readouterr().err
+
+
+def test_one_place_reads_them() -> None:
+    """What is spelled out elsewhere is part of a sentence."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in list(Variable) and path.name != "vocabulary.py"
+    ]
+    assert found == []
