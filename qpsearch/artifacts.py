@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -18,6 +19,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from qpsearch.errors import ArtifactDamaged, ArtifactError
 
 SCHEMES: Final = ("s3", "gs")
+# What is meant as a URI, also with a slash too few: a folder of that name is written ./s3:x.
+URI_BEGINS: Final = re.compile(r"\s*(?:[\w.+-]+:\s*//|(?:s3|gs|file)(?::|\s*//))", re.IGNORECASE)
+FILE_URI: Final = re.compile(r"file:(?://(?:localhost)?)?(?P<path>/(?!/)[^?#]*)")
 OPTIONS: Final = {"region", "scheme", "endpoint_override"}
 CREDENTIALS: Final = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS"
 # A store that does not answer is given up after about 20 s; by default after 100 s (S3) or 15 minutes (Google).
@@ -52,20 +56,83 @@ def open_artifacts(uri: str) -> Artifacts:
     Raises:
         ArtifactError: The URI does not name a known store, or may hold credentials, which belong in the environment.
     """
+    if uri.startswith("file://"):
+        return LocalArtifacts(Path(uri.removeprefix("file://")))
+    if not URI_BEGINS.match(uri):
+        return LocalArtifacts(Path(uri))
+    _check_uri(uri)
+    return RemoteArtifacts(uri)
+
+
+def _check_uri(uri: str) -> None:
+    """Raise ArtifactError for an unknown kind of store, and for what may be credentials."""
     scheme, separator, rest = uri.partition("://")
-    if not separator or scheme == "file":
-        return LocalArtifacts(Path(rest if separator else uri))
-    if scheme not in SCHEMES:
+    if scheme not in SCHEMES or not separator:
         raise ArtifactError(
-            f"{scheme}://...: unknown kind of store. Expected a folder, s3://bucket/path or gs://bucket/path."
+            f"{re.split('[:/]', uri, maxsplit=1)[0]}://...: unknown kind of store. "
+            "Expected a folder, s3://bucket/path or gs://bucket/path."
         )
     options = [option.partition("=")[0] for option in rest.partition("?")[2].split("&") if option]
-    if "@" in rest or not set(options) <= OPTIONS:
+    if "@" in unquote(rest) or ":" in unquote(rest.partition("/")[0]) or not set(options) <= OPTIONS:
         raise ArtifactError(
-            f"{scheme}://...: may hold credentials, which would be stored: it has an @, or an option other than "
-            f"{', '.join(sorted(OPTIONS))}. Give credentials in the environment ({CREDENTIALS})."
+            f"{scheme}://...: may hold credentials, which would be stored: it has an @, a colon in the bucket's name, "
+            f"or an option other than {', '.join(sorted(OPTIONS))}. "
+            f"Give credentials in the environment ({CREDENTIALS})."
         )
-    return RemoteArtifacts(uri)
+
+
+def local_path(word: str) -> Path:
+    """Return the path that a user's word names; ``~`` at its beginning is a home folder.
+
+    Raises:
+        ValueError: The word cannot name a file: why, as the end of a message.
+    """
+    path = os.path.expanduser(word)  # not Path's, for which ./~ is ~
+    if not path:
+        raise ValueError("it is empty")
+    if path.startswith("~"):
+        raise ValueError(f"nobody here has the home folder {path.partition('/')[0]}; a folder of that name is ./{word}")
+    try:
+        if b"\0" in path.encode():
+            raise ValueError("a path cannot hold a null character")
+        os.stat(path)
+    except UnicodeEncodeError:
+        raise ValueError("its name is not UTF-8") from None
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass
+    except OSError as error:  # a name that is too long, links in a circle
+        raise ValueError(str(error.strerror)) from None
+    return Path(path)
+
+
+def parse_root(word: str) -> str:
+    """Return the root that a user's word names: the absolute path of a folder, or the URI of an object store.
+
+    Raises:
+        ArtifactError: The word does not name a folder or a known store, or may hold credentials.
+    """
+    if not URI_BEGINS.match(word):
+        try:
+            return str(local_path(word).absolute())
+        except ValueError as error:
+            raise ArtifactError(
+                f"--artifacts: {word!r} cannot be a folder ({error}). Expected a folder, s3://bucket/path or "
+                "gs://bucket/path."
+            ) from None
+    if not word.startswith("file:"):
+        _check_uri(word)
+        if "#" in word:
+            raise ArtifactError(f"{word}: a # ends the path of a URI. Write it as %23.")
+        return word
+    match = FILE_URI.fullmatch(word)
+    try:
+        path = unquote(match["path"], errors="strict") if match else ""
+        return str(local_path(path).absolute())
+    except ValueError as error:
+        raise ArtifactError(
+            f"file:...: cannot be a folder ({error}). Expected the path of a folder, or file:///folder with ? and # "
+            "written %3F and %23."
+        ) from None
 
 
 def check_store(uri: str) -> None:

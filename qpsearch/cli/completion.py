@@ -37,7 +37,7 @@ def space_names(incomplete: str) -> list[str]:
     head, tail = os.path.split(incomplete)
     try:
         there = sorted(Path(head or ".").expanduser().iterdir())
-    except OSError:
+    except (OSError, RuntimeError):  # ~user of an unknown user
         there = []
     files = [path for path in there if path.name.startswith(tail) and (path.is_dir() or path.suffix == ".yaml")]
     found = [os.path.join(head, path.name) + "/" * path.is_dir() for path in files if not path.name.startswith(".")]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from qpsearch.architecture.candidates import check_feasible, lost_priors, on_the_grid
-from qpsearch.artifacts import check_store
+from qpsearch.artifacts import check_store, parse_root
 from qpsearch.dispatch import inline
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import WorkerSetup
@@ -163,7 +163,9 @@ def run(
         space.with_search(budget=change(space.search.budget)), resources=overrides.resources(space.resources)
     )
     folder = data_folder(space.data.dataset)
-    root = None if artifacts is None else checked_artifacts(artifacts)
+    root = None if artifacts is None else parse_root(artifacts)
+    if root is not None:
+        check_store(root)
     if space.study in existing_studies(storage) and not join:
         raise StudyExists(opening.exists_message(space.study))
     with contextlib.closing(_sinks(sinks, space.study, listen)) as shown:
@@ -268,12 +270,6 @@ def existing_studies(storage: str) -> list[str]:
         return queries.study_names(Database.open(storage))
     except (StorageEmpty, StorageOutdated):
         return []  # opening it for writing makes or migrates the tables, and looks again
-
-
-def checked_artifacts(given: str) -> str:
-    """Return a path made absolute, or a URI as it is; raises ArtifactError if it cannot be used, or does not answer."""
-    check_store(given)
-    return given if "://" in given else str(Path(given).expanduser().absolute())
 
 
 def refuse_other(database: Database, given: Space) -> None:

@@ -1,11 +1,13 @@
 """The data sets and GPUs of this machine, found without loading torch."""
 
+import contextlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
+from qpsearch.artifacts import local_path
 from qpsearch.dispatch.environment import without_storage
 from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import DATASETS, DatasetName
@@ -27,12 +29,13 @@ def data_folder(name: DatasetName) -> Path | None:
     given = Variable.DATA.given
     if given is None:
         return Path.home() / ".cache" / "qpsearch"
-    folder = Path(given).expanduser().absolute()
-    if not folder.is_dir():
-        raise DataError(
-            f"{Variable.DATA}={given}: is not a folder. Make it, or unset {Variable.DATA} to use ~/.cache/qpsearch."
-        )
-    return folder
+    with contextlib.suppress(ValueError):
+        folder = local_path(given).absolute()
+        if folder.is_dir():
+            return folder
+    raise DataError(
+        f"{Variable.DATA}={given}: is not a folder. Make it, or unset {Variable.DATA} to use ~/.cache/qpsearch."
+    )
 
 
 def prepare_data(name: DatasetName, folder: Path | None) -> None:

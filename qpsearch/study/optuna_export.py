@@ -8,6 +8,7 @@ from qpsearch.errors import StudyExists
 from qpsearch.study.opening import find_study
 from qpsearch.study.search.optuna_logging import quiet_optuna
 from qpsearch.study.storage.database import Database
+from qpsearch.study.storage.engine import file_url
 
 
 def export_optuna(database: Database, name: str, folder: Path) -> Path:
@@ -28,7 +29,7 @@ def export_optuna(database: Database, name: str, folder: Path) -> Path:
             with quiet_optuna():
                 optuna.copy_study(from_study_name=name, from_storage=ours, to_storage=theirs)
 
-        Database(f"sqlite:///{path}").with_optuna(into)
+        Database(file_url(path)).with_optuna(into)
 
     database.with_optuna(copy)
     return path

@@ -6,12 +6,15 @@ driver could wait for.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote, unquote_to_bytes
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from qpsearch.artifacts import local_path
 from qpsearch.errors import StorageError
 
 BUSY_S: Final = 60
@@ -31,46 +34,88 @@ POSTGRES: Final = {
     "tcp_user_timeout": 20000,
 }
 FILE_NAMES: Final = (".db", ".sqlite", ".sqlite3")
+# What is meant as a URL, also with a slash or colon too few: a path that begins like that is written ./sqlite:x.db.
+URL_BEGINS: Final = re.compile(
+    r"\s*(?:[\w.+-]+:\s*//|(?:sqlite|postgres|postgresql|mysql|mariadb|oracle|mssql)(?:\+\w+)?(?::|\s*//))",
+    re.IGNORECASE,
+)
+SQLITE: Final = re.compile(r"sqlite(?:\+pysqlite)?://(?P<path>[^?]*)", re.IGNORECASE)
 
 
-def parse_url(url: str) -> URL:
-    """Parse a URL, or the path of an SQLite file.
+def parse_url(word: str) -> URL:
+    """Parse what a user calls a database: a URL, or the path of an SQLite file.
+
+    A URL writes ``?``, ``%`` and what else a URL must quote as ``%3F``, ``%25``; a path is written as it is.
 
     Raises:
         StorageError: The text is neither a URL nor such a path, or the database would be in memory alone.
     """
-    if _is_path(url):
-        return URL.create("sqlite", database=str(Path(url).expanduser()))
+    if not URL_BEGINS.match(word):
+        if not _is_path(word):
+            raise _not_a_url(word)
+        return _file_url(word, word)
+    if re.match("sqlite", word, re.IGNORECASE):
+        return _sqlite_url(word)
     try:
-        parsed = make_url(url)
-        if "@" in (parsed.host or ""):
+        parsed = make_url(word)
+        if word.partition("?")[0].count("@") > 1:
             raise ValueError("write an @ in a password as %40")
     except (ArgumentError, ValueError):
-        shown = repr(url) if _is_harmless(url) else "--storage"
-        raise StorageError(
-            f"{shown}: is not a database URL. Expected a file such as studies/qpsearch.db, or postgresql+psycopg://user@host/name."
-        ) from None
-    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise StorageError(
-            f"{parsed}: is a database in memory, which no later command could open. Expected a file, such as "
-            "sqlite:///studies/qpsearch.db."
-        )
-    return parsed
+        raise _not_a_url(word) from None
+    return parsed.set(drivername=parsed.drivername.lower())
+
+
+def file_url(path: Path) -> str:
+    """Return the URL of an SQLite file, whatever characters its path has."""
+    return URL.create("sqlite", database=str(path.absolute())).render_as_string()
 
 
 def resolved_url(url: URL) -> URL:
     """Return the URL of an SQLite file itself, not of a link to it: its log and checkpoints lie beside the file."""
     if url.get_backend_name() != "sqlite" or not url.database:
         return url
-    return url.set(database=str(Path(url.database).expanduser().resolve()))
+    return url.set(database=str(local_path(url.database).resolve()))
+
+
+def _sqlite_url(word: str) -> URL:
+    match = SQLITE.fullmatch(word)
+    slash, path = (match["path"][:1], match["path"][1:]) if match else ("", "")
+    if match and path in ("", ":memory:"):
+        raise StorageError(
+            f"{word}: is a database in memory, which no later command could open. Expected a file, such as "
+            "sqlite:///studies/qpsearch.db."
+        )
+    if slash != "/":
+        raise StorageError(
+            "--storage: is not the URL of an SQLite file. Expected sqlite:/// and a path, such as "
+            "sqlite:///studies/qpsearch.db. A ? in the path is written %3F; or give the path alone."
+        )
+    try:
+        return _file_url(unquote_to_bytes(path).decode(), word)
+    except UnicodeDecodeError:
+        raise StorageError(f"{word}: the name of its file is not UTF-8. Name another: --storage DATABASE.") from None
+
+
+def _file_url(path: str, shown: str) -> URL:
+    try:
+        local_path(path)
+    except ValueError as error:
+        raise StorageError(f"{shown}: cannot be a database ({error}). Name another: --storage DATABASE.") from None
+    return URL.create("sqlite", database=path)
 
 
 def _is_path(given: str) -> bool:
     """Whether a text names an SQLite file that exists or could be created under that name."""
-    if "://" in given or given.startswith("sqlite:"):
-        return False
-    path = Path(given).expanduser()
-    return path.suffix in FILE_NAMES or path.is_file()
+    path = os.path.expanduser(given)
+    is_new = Path(path).suffix in FILE_NAMES or os.path.isabs(path)
+    return (is_new and not os.path.isdir(path)) or os.path.isfile(path)
+
+
+def _not_a_url(word: str) -> StorageError:
+    shown = repr(word) if _is_harmless(word) else "--storage"
+    return StorageError(
+        f"{shown}: is not a database URL. Expected a file such as studies/qpsearch.db, or postgresql+psycopg://user@host/name."
+    )
 
 
 def _is_harmless(url: str) -> bool:
@@ -96,7 +141,7 @@ def make_engine(url: URL) -> Engine:
             event.listen(engine, "begin", lambda connection: connection.execute(BOUNDS))
         return engine
     if url.database and _is_still(Path(url.database)):  # SQLite would try to make files beside the database
-        still = URL.create("sqlite", database=f"file:{Path(url.database).absolute()}", query=STILL)
+        still = URL.create("sqlite", database=f"file:{quote(url.database)}", query=STILL)
         engine = create_engine(still)
     else:
         engine = create_engine(url, connect_args={"timeout": BUSY_S})
