@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from qpsearch.errors import ArtifactDamaged, ArtifactError
+from qpsearch.errors import ArtifactDamaged, ArtifactError, hidden
 
 SCHEMES: Final = ("s3", "gs")
 # What is meant as a URI, also with a slash too few: a folder of that name is written ./s3:x.
@@ -112,6 +112,10 @@ def parse_root(word: str) -> str:
         ArtifactError: The word does not name a folder or a known store, or may hold credentials.
     """
     if not URI_BEGINS.match(word):
+        if hidden(word) != word:
+            raise ArtifactError(
+                f"--artifacts: {word}: may hold credentials, which would be stored. Name another folder."
+            )
         try:
             return str(local_path(word).absolute())
         except ValueError as error:

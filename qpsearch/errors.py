@@ -25,17 +25,50 @@
     |-- TrainingDiverged         the training loss is not finite, or explodes
     `-- OutOfMemory              the device ran out of memory
 
-A message has the shape *where: what is wrong. What was expected. The nearest fix.*
+A message has the shape *where: what is wrong. What was expected. The nearest fix.* It never holds a password: each
+passes through ``hidden``.
 """
 
+import re
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import ClassVar, Final
+
+# Where user and password of a URL begin: after the ://, or after : or // alone where a known kind of URL is meant. The
+# URL of a file, with three slashes, has neither.
+_BEGIN: Final = (
+    r"(:\s*//(?!/)|\b(?:postgres|postgresql|mysql|mariadb|oracle|mssql|s3|gs|https?)(?:\+\w+)?(?::[\s/]*+|//++)"
+    r"|\bsqlite(?:\+\w+)?:(?!//)/*+)(?!\.\.\.(?:[\s:,;.'\")]|$))"  # ...: in messages of ours
+)
+_USER: Final = re.compile(rf"{_BEGIN}(?:(?!://).)*@", re.IGNORECASE)  # to the last @ before another URL
+_NO_HOST: Final = re.compile(rf"{_BEGIN}(?!\[)[^\s/?#:@]*:(?!\d+(?![^\s/?#'\").,;:]))\S+", re.IGNORECASE)
+_OPTION: Final = re.compile(
+    r"(\w*(?:passwor[dt]|passwd|pwd|secret|token|credential|api_?key|access_?key)\w*\s*=\s*)('[^']*'|\"[^\"]*\"|[^&\s'\"]+)",
+    re.IGNORECASE,
+)
+
+
+def hidden(text: str, *secrets: str | None) -> str:
+    """Return a text without passwords: whatever it is, it may be printed and stored.
+
+    User and password of each URL become ``***``, whether the URL can be parsed or not; so do values of options such as
+    ``password=``. Where it is not certain what is a password, more is hidden.
+
+    Args:
+        text: Lines of text, of which URLs may be parts.
+        secrets: Words to hide wherever they stand.
+    """
+    for secret in filter(None, secrets):
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+    return _OPTION.sub(r"\1***", _NO_HOST.sub(r"\1***", _USER.sub(r"\1***@", text)))
 
 
 class QpsearchError(Exception):
     """Base of all errors of this package; ``exit_code`` is the exit status of the command line."""
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(hidden(message))
 
 
 class UserError(QpsearchError):
@@ -48,7 +81,7 @@ class SpaceError(UserError):
     """A space file is wrong. The message has one line for each problem."""
 
     def __init__(self, problems: list[str]) -> None:
-        self.problems = [_clipped(problem) for problem in problems]
+        self.problems = [_clipped(hidden(problem)) for problem in problems]
         super().__init__("\n".join(self.problems))
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import content_hash
+from qpsearch.errors import hidden
 from qpsearch.vocabulary import FailReason, Metric, WithWords, coerce_words
 
 MOST_DETAIL: Final = 20_000  # characters of a failure's detail that are kept
@@ -146,7 +147,8 @@ class Failed(WithWords):
 
     Attributes:
         reason: The kind of failure, one of five words.
-        detail: What happened, for the user: a message or a traceback; of a very long one the beginning and the end.
+        detail: What happened, for the user: a message or a traceback; of a very long one the beginning and the end; of
+            a URL neither user nor password.
     """
 
     reason: FailReason
@@ -154,6 +156,7 @@ class Failed(WithWords):
 
     def __post_init__(self) -> None:
         coerce_words(self)
+        object.__setattr__(self, "detail", hidden(self.detail))  # an exception of others may quote a URL
         left_out = len(self.detail) - MOST_DETAIL
         if left_out > 0:
             half = MOST_DETAIL // 2

@@ -1,14 +1,15 @@
 """How commands are registered: examples in their help, and suggestions for a mistyped command."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, hidden
 
 # Every command of every group: suggestions for a mistyped command name them without loading them.
 INNER: Final = {
@@ -26,10 +27,30 @@ MEANT: Final = {
     "validate": ["space check"],
 }
 CLOSE: Final = 0.6
+USAGE_ERROR: Final[Any] = typer.BadParameter.__base__  # any wrong use of a command; typer does not export it
+
+
+@contextmanager
+def _hiding() -> Iterator[None]:
+    try:
+        yield
+    except USAGE_ERROR as error:
+        error.message = hidden(error.message)
+        raise
 
 
 class Commands(TyperGroup):
     """A group that answers a mistyped command with the nearest ones, also from other groups."""
+
+    def make_context(self, *given: Any, **options: Any) -> Any:
+        """Read the words; an error about them does not repeat passwords."""
+        with _hiding():
+            return super().make_context(*given, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command, whose own words are read now; an error about them does not repeat passwords."""
+        with _hiding():
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command of that name; raises UserError."""

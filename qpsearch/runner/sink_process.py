@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from qpsearch.errors import UserError, nearest
+from qpsearch.errors import UserError, hidden, nearest
 from qpsearch.runner.machine import SAFE_PYTHON
 from qpsearch.runner.sinks import SINKS
 from qpsearch.study.trials.events import Closed, Event, Interrupted, Lost, Reported, Started
@@ -135,7 +135,8 @@ class SinkProcess:
         line = self._process.stdout.readline()
         if not line:
             raise EOFError
-        self.problem = self.problem or json.loads(line)
+        answer = json.loads(line)
+        self.problem = self.problem or (answer and hidden(answer))
         self._answered = time.monotonic()
 
     def _last_words(self) -> str:
@@ -143,7 +144,7 @@ class SinkProcess:
         code = self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"its process has ended with code {code}"
+        return hidden(lines[-1]) if lines else f"its process has ended with code {code}"
 
 
 def open_sinks(given: Sequence[str], study: str) -> list[SinkProcess]:
@@ -156,6 +157,11 @@ def open_sinks(given: Sequence[str], study: str) -> list[SinkProcess]:
     for text, (name, _, _) in zip(given, words, strict=True):
         if name not in SINKS:
             raise UserError(f"--sink {text}: unknown sink {name!r}. {nearest(name, list(SINKS))}")
+        if hidden(text) != text:
+            raise UserError(
+                f"--sink {text}: may hold credentials, which every process of this machine could read. "
+                "Give them in the environment."
+            )
     found: list[SinkProcess] = []
     try:
         found += (SinkProcess(name, study, where) for name, _, where in words)

@@ -37,7 +37,7 @@ REFUSED = [
     (("run", "good.yaml", "--storage", "here"), "'here': is not a database URL. Expected a file such as studies/qp"),
     (
         ("run", "good.yaml", "--storage", "postgresql+psycopg://me:secret@127.0.0.1:9/x"),
-        "postgresql+psycopg://me:***@127.0.0.1:9/x: ",
+        "postgresql+psycopg://***@127.0.0.1:9/x: ",
     ),
     (
         ("run", "good.yaml", "--storage", "postgresql+psycopg://me:secret/x"),
@@ -49,7 +49,7 @@ REFUSED = [
     ),
     (
         ("run", "good.yaml", "--storage", "postgresql+psycopg://me@127.0.0.1:9/x?password=secret"),
-        "postgresql+psycopg://me@127.0.0.1:9/x: ",
+        "postgresql+psycopg://***@127.0.0.1:9/x: ",
     ),
     (("run", "good.yaml", "--storage", "sqlite:////proc/none/q.db"), "/proc/none: cannot be made"),
     (("run", "good.yaml", "--storage", "sqlite:///note.txt"), "file is not a database"),

@@ -26,8 +26,17 @@ from qpsearch.errors import (
     StorageEmpty,
     StorageError,
     StorageOutdated,
+    hidden,
 )
-from qpsearch.study.storage.engine import BUSY_S, connect_args_of, make_engine, parse_url, resolved_url
+from qpsearch.study.storage.engine import (
+    BUSY_S,
+    connect_args_of,
+    make_engine,
+    parse_url,
+    resolved_url,
+    secrets_of,
+    shown_url,
+)
 from qpsearch.study.storage.sqlite_file import SqliteFile
 from qpsearch.study.storage.tables import VERSION_TABLE
 
@@ -61,7 +70,7 @@ class Database:
     def __init__(self, url: str) -> None:
         given = parse_url(url)
         self._url = resolved_url(given)
-        self.shown: str = given.set(query={}).render_as_string(hide_password=True)  # a query may hold secrets too
+        self.shown, self._secrets = shown_url(given), secrets_of(given)
         self._engine = make_engine(self._url)
         self._in_use: SqliteFile | None = None  # once it was opened
         is_server = self.file is None
@@ -107,7 +116,7 @@ class Database:
         if self.file is not None:
             return str(self.file)
         if self._url.get_backend_name() != "postgresql":
-            return self.shown
+            return self._url.set(query={}).render_as_string(hide_password=True)
         query = "SELECT system_identifier, oid FROM pg_control_system(), pg_database WHERE datname = current_database()"
         server, database = self.read(lambda connection: connection.execute(text(query)).one())
         return f"postgresql:{server}/{database}"
@@ -201,16 +210,20 @@ class Database:
         try:
             return action()
         except IntegrityError as error:
-            raise StorageConflict(f"{self.shown}: {_cause(error)}") from None
+            raise StorageConflict(f"{self.shown}: {self._said(error)}") from None
         except (OperationalError, InterfaceError) as error:
             may_return = self.file is None or "database is locked" in _cause(error)
             kind = StorageAway if may_return else StorageError
-            raise kind(f"{self.shown}: {_cause(error)}{_hint(error)}") from None
+            raise kind(f"{self.shown}: {self._said(error)}{_hint(error)}") from None
         except SQLAlchemyError as error:
             kind = StorageAway if _may_return(error) else StorageError
-            raise kind(f"{self.shown}: {_cause(error)}{_hint(error)}") from None
+            raise kind(f"{self.shown}: {self._said(error)}{_hint(error)}") from None
         except optuna.exceptions.StorageInternalError as error:
-            raise StorageError(f"{self.shown}: {_cause(error.__cause__ or error)}") from None
+            raise StorageError(f"{self.shown}: {self._said(error.__cause__ or error)}") from None
+
+    def _said(self, error: BaseException) -> str:
+        """Return what a driver said, without the password that it may repeat."""
+        return hidden(_cause(error), *self._secrets)
 
     def _upgrade(self) -> None:
         """Make Optuna's tables through Optuna, then qpsearch's through Alembic; one process at a time."""

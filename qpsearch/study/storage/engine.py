@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from qpsearch.artifacts import local_path
-from qpsearch.errors import StorageError
+from qpsearch.errors import StorageError, hidden
 
 BUSY_S: Final = 60
 STILL: Final = {"mode": "ro", "immutable": "1", "uri": "true"}
@@ -51,14 +51,15 @@ def parse_url(word: str) -> URL:
         StorageError: The text is neither a URL nor such a path, or the database would be in memory alone.
     """
     if not URL_BEGINS.match(word):
-        if not _is_path(word):
+        if not _is_path(word) or hidden(word) != word:
             raise _not_a_url(word)
         return _file_url(word, word)
     if re.match("sqlite", word, re.IGNORECASE):
         return _sqlite_url(word)
     try:
         parsed = make_url(word)
-        if word.partition("?")[0].count("@") > 1:
+        place = word if parsed.username is None else word.partition("@")[2]
+        if "@" in place.partition("?")[0]:
             raise ValueError("write an @ in a password as %40")
     except (ArgumentError, ValueError):
         raise _not_a_url(word) from None
@@ -68,6 +69,17 @@ def parse_url(word: str) -> URL:
 def file_url(path: Path) -> str:
     """Return the URL of an SQLite file, whatever characters its path has."""
     return URL.create("sqlite", database=str(path.absolute())).render_as_string()
+
+
+def shown_url(url: URL) -> str:
+    """Return a URL as it is printed: without user and password, and without options, which may hold them too."""
+    return hidden(url.set(query={}).render_as_string())
+
+
+def secrets_of(url: URL) -> tuple[str, ...]:
+    """Return what the messages of a driver must not say, as it is and as the URL spells it."""
+    said = [url.password, *(value for values in url.normalized_query.values() for value in values)]
+    return tuple(spelled for secret in said if secret for spelled in {str(secret), quote(str(secret))})
 
 
 def resolved_url(url: URL) -> URL:
@@ -114,7 +126,8 @@ def _is_path(given: str) -> bool:
 def _not_a_url(word: str) -> StorageError:
     shown = repr(word) if _is_harmless(word) else "--storage"
     return StorageError(
-        f"{shown}: is not a database URL. Expected a file such as studies/qpsearch.db, or postgresql+psycopg://user@host/name."
+        f"{shown}: is not a database URL. Expected a file such as studies/qpsearch.db, or postgresql+psycopg://... "
+        "A name or password writes @, : and / as %40, %3A and %2F."
     )
 
 
@@ -134,7 +147,7 @@ def make_engine(url: URL) -> Engine:
             engine = create_engine(url, pool_pre_ping=True, connect_args=connect_args_of(url))
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             raise StorageError(
-                f"{url.render_as_string(hide_password=True)}: the driver for such a database is missing ({error}). "
+                f"{shown_url(url)}: the driver for such a database is missing ({error}). "
                 "For PostgreSQL: pip install 'qpsearch[postgres]', and a URL postgresql+psycopg://..."
             ) from None
         if url.get_backend_name() == "postgresql":
