@@ -19,10 +19,11 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 from qpsearch.architecture.plugins import safe_path
+from qpsearch.dispatch import private_folder
 from qpsearch.dispatch.environment import without_storage
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import SIGNALS, Interrupt
-from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang, remove_files
+from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang
 from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, messages
 from qpsearch.errors import DispatchError
 from qpsearch.protocol import Assignment, Message
@@ -39,6 +40,11 @@ KILL_S = 10.0  # how long a killed child may take to end; one that waits for a d
 
 def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt) -> None:
     """Run a study until its budget is spent or the user stops it."""
+    with private_folder.held(setup.key):
+        _run(ledger, setup, interrupt)
+
+
+def _run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt) -> None:
     child: _Child | None = None
     try:
         while not interrupt.requested:
@@ -55,7 +61,6 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt) -> None:
     finally:
         if child is not None:
             child.kill()
-        remove_files(setup.key)
 
 
 def _attend(ledger: Ledger, setup: WorkerSetup, child: _Child, assignment: Assignment, interrupt: Interrupt) -> bool:

@@ -31,9 +31,10 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from qpsearch.dispatch import private_folder
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import Interrupt
-from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang, remove_files
+from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang
 from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, messages
 from qpsearch.errors import DispatchError
 from qpsearch.protocol import Assignment, Failed, Message
@@ -81,6 +82,7 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
             open(os.devnull, "w") as nowhere,
             contextlib.redirect_stdout(nowhere),  # the ledger reports what Ray would print
             _registry_asked_once(),
+            private_folder.held(setup.key),
         ):
             tune.Tuner(
                 worker,
@@ -103,7 +105,6 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
             ).fit()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-        remove_files(setup.key)
     if bridge.fatal is not None:
         raise bridge.fatal
 

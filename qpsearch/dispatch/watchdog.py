@@ -7,17 +7,15 @@ stuck in C code. The stack goes into a file in a private folder of the worker's 
 import contextlib
 import faulthandler
 import os
-import secrets
-import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
 from qpsearch.dispatch import guard
+from qpsearch.dispatch.private_folder import path_of
 from qpsearch.protocol import Assignment, Failed
 from qpsearch.vocabulary import FailReason
 
@@ -26,14 +24,9 @@ SLACK_S: Final = 60.0  # how much longer than the watchdog a driver waits: the w
 FROZEN: Final = "nothing that could be seen: neither the worker nor its watchdog answered"
 
 
-def new_key() -> str:
-    """Return the name of a run's private folder, which nobody else can guess before it exists."""
-    return f"qpsearch-{secrets.token_hex(16)}"
-
-
 def hang_file(key: str, assignment: Assignment) -> Path:
     """Return the file, on the worker's own machine, that holds a stack if that attempt hung."""
-    return Path(tempfile.gettempdir()) / key / f"trial-{assignment.trial}-{assignment.attempt}.txt"
+    return path_of(key) / f"trial-{assignment.trial}-{assignment.attempt}.txt"
 
 
 class Watchdog:
@@ -118,11 +111,6 @@ def read_hang(path: Path) -> str:
         path.unlink()
         path.parent.rmdir()
     return stack
-
-
-def remove_files(key: str) -> None:
-    """Remove what killed workers of this machine left in a run's private folder."""
-    shutil.rmtree(Path(tempfile.gettempdir()) / key, ignore_errors=True)
 
 
 def cause_of_death(stack: str, detail: str) -> Failed:

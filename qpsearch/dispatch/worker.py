@@ -15,7 +15,8 @@ from typing import Final
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.dispatch.interrupt import Signalled
-from qpsearch.dispatch.watchdog import Watchdog, hang_file, new_key
+from qpsearch.dispatch.private_folder import new_key
+from qpsearch.dispatch.watchdog import Watchdog, hang_file
 from qpsearch.errors import ArtifactError, DataError, OutOfMemory, TrainingDiverged
 from qpsearch.protocol import Assignment, EpochReport, Failed, Halted, Message, Place, Progress, Run, RunSettings
 from qpsearch.study.trials.checkpoints import trial_folder

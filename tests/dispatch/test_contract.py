@@ -16,7 +16,7 @@ import pytest
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.dispatch.interrupt import Interrupt
-from qpsearch.dispatch.watchdog import new_key
+from qpsearch.dispatch.private_folder import new_key
 from qpsearch.dispatch.worker import Trainer
 from qpsearch.errors import DispatchError, StorageError
 from qpsearch.protocol import EpochReport, RunSettings
@@ -310,7 +310,9 @@ def test_a_frozen_worker_is_ended_from_outside(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     key = new_key()
-    monkeypatch.setattr("qpsearch.dispatch.watchdog.secrets.token_hex", lambda size: key.removeprefix("qpsearch-"))
+    monkeypatch.setattr(
+        "qpsearch.dispatch.private_folder.secrets.token_hex", lambda size: key.removeprefix("qpsearch-")
+    )
     if kind == "tune":
         request.getfixturevalue("local_ray")
     (record,) = run_study(kind, sqlite_url, space_text(Behaviour.IMPROVES, trials=1, timeout="1s"), trainer=trainer)
@@ -349,7 +351,7 @@ def test_what_is_planted_in_the_folder_for_temporary_files_harms_nothing(
     victim.write_text("precious")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("qpsearch.dispatch.watchdog.secrets.token_hex", lambda size: "guessed")
+    monkeypatch.setattr("qpsearch.dispatch.private_folder.secrets.token_hex", lambda size: "guessed")
     folder = tmp_path / "qpsearch-guessed"
     if planted == "a link":
         folder.symlink_to(target)
