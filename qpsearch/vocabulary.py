@@ -290,6 +290,15 @@ class Metric(StrEnum):
         """What a missing value counts as."""
         return -math.inf if self.direction is Direction.MAXIMIZE else math.inf
 
+    def may_be(self, value: float) -> bool:
+        """Whether the metric can have a value: an accuracy is in [0, 1], all others are at least 0.
+
+        What a missing value counts as is allowed, and so is NaN, which a loss becomes.
+        """
+        if math.isnan(value) or value == self.worst:
+            return True
+        return 0 <= value <= (1 if self is Metric.VAL_ACCURACY else math.inf)
+
 
 class Direction(StrEnum):
     """The direction in which a metric improves."""

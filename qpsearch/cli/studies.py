@@ -167,28 +167,57 @@ def export(
 
 def import_(
     space: SpaceArgument,
-    origin: Annotated[str, typer.Option("--from", help="Database of the Optuna study.", metavar="URL")],
+    origin: Annotated[
+        str,
+        typer.Option(
+            "--from", help="Database of the Optuna study, or a journal file of its JournalStorage.", metavar="URL"
+        ),
+    ],
     name: Annotated[str, typer.Option("--name", help="The Optuna study's name.", metavar="NAME")],
     study: Annotated[str | None, typer.Option(help="Name of the new study, in place of the file's.")] = None,
     mapped: Annotated[
         list[str] | None, typer.Option("--map", help="A parameter's name there and here.", metavar="THEIRS=OURS")
     ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map-value",
+            help="A value there and here, of a parameter by its name there.",
+            metavar="PARAM:THEIRS=OURS",
+        ),
+    ] = None,
+    ignored: Annotated[
+        list[str] | None,
+        typer.Option("--ignore", help="A parameter there that the space lacks: leave it out.", metavar="PARAM"),
+    ] = None,
+    objective: Annotated[
+        int | None,
+        typer.Option(
+            help="Of several objectives there, the one that is the space's first: 1, 2, ...; its costs are computed.",
+            metavar="N",
+        ),
+    ] = None,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Take over the finished trials of a plain Optuna study; `qpsearch resume` then continues the study.
+    """Take over the ended trials of a plain Optuna study; `qpsearch resume` then continues the study.
+
+    Trials that do not fit the space are left out, and counted by the reason.
 
     Examples:
         qpsearch import mine.yaml --from optuna.db --name old
-        qpsearch import mine.yaml --from a.db --name old --map w=network.stem.width
+        qpsearch import mine.yaml --from journal.log --name old --ignore dropout
+        qpsearch import mine.yaml --from a.db --name old --map w=network.stem.width --map-value w:small=16
     """
-    from qpsearch.study.optuna_import import import_study, read_foreign
+    from qpsearch.study.optuna_import import Matching, fit, import_study, read_foreign
     from qpsearch.study.storage.database import Database
 
     loaded = load_space(space).with_search(study=checked_name(study))
-    pairs = [pair.partition("=") for pair in mapped or []]
-    if wrong := next((theirs for theirs, equals, _ in pairs if not equals), None):
-        raise UserError(f"--map {wrong}: is not THEIRS=OURS, two parameter names.")
     foreign = read_foreign(origin, name)
-    renamed = {theirs: ours for theirs, _, ours in pairs}
-    count = import_study(Database.create(storage), loaded, foreign, source=str(space), renamed=renamed)
-    say(f"study {loaded.study}: {count} trials imported; continue: qpsearch resume {loaded.study}")
+    matching = Matching.of(
+        loaded, foreign, names=mapped or (), values=values or (), ignored=ignored or (), objective=objective
+    )
+    found = fit(loaded, foreign, matching)
+    import_study(Database.create(storage), loaded, found, source=str(space))
+    for line in found.lines:
+        say(line)
+    say(f"study {loaded.study}: {len(found.fitted)} trials imported; continue: qpsearch resume {loaded.study}")

@@ -148,10 +148,11 @@ def test_a_foreign_study_is_matched_by_name_or_refused_with_the_reason(tmp_path:
     arguments = ["import", "s.yaml", "--from", "sqlite:///foreign.db", "--name", "mine"]
     refused = qpsearch(tmp_path, *arguments)
     assert refused.returncode == 2
-    assert "trial 0 does not fit the space: no value for training.optimizer.sgd.lr" in refused.stderr
-    assert "Match names that differ: --map THEIRS=OURS" in refused.stderr
+    assert "the space does not have the study's parameter 'learning_rate'" in refused.stderr
+    assert "Match the name: --map learning_rate=OURS" in refused.stderr
     done = qpsearch(tmp_path, *arguments, "--map", "learning_rate=training.optimizer.sgd.lr")
     assert done.returncode == 0, done.stderr
+    assert "  1: has not ended (trial 3)" in done.stdout
     assert [row[:3] for row in numbers(tmp_path, "scripted")] == [
         (0, "COMPLETE", 0.0),
         (1, "COMPLETE", 0.1),

@@ -41,6 +41,7 @@ from qpsearch.study.storage.sqlite_file import SqliteFile
 from qpsearch.study.storage.tables import VERSION_TABLE
 
 LOCK_KEY: Final = 0x717073  # "qps"
+OPTUNAS: Final = "alembic_version"  # where Alembic keeps the revision of Optuna's tables
 SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # one state for all queries
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 READABLE: Final = "0002"  # the oldest schema that has all columns that are read; later schemas dropped columns
@@ -151,6 +152,14 @@ class Database:
             storage.remove_session()
             storage.engine.dispose()
 
+    def check_optuna_version(self) -> None:
+        """Refuse tables that another version of Optuna made; to be called before Optuna adds what they lack.
+
+        Raises:
+            StorageError: The message says what to upgrade.
+        """
+        self._look_for_damage(lambda: self._run(self._check_revision, writing=False))
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
@@ -241,14 +250,10 @@ class Database:
             yield
 
     def _make_tables(self) -> None:
+        self._run(self._check_revision, writing=False)
         storage = self.optuna_storage()
-        try:
-            storage._version_manager.check_table_schema_compatibility()
-        except RuntimeError as error:
-            raise StorageError(f"{self.shown}: was made by another version of Optuna ({_line(error)})") from None
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
+        storage.remove_session()
+        storage.engine.dispose()
         self._run(self._check_optuna, writing=False)
         self._run(_migrate, writing=True)
 
@@ -284,12 +289,40 @@ class Database:
             f"{self.shown}: its tables have the older qpsearch schema {ours}. Migrate them: qpsearch resume STUDY."
         )
 
+    def _check_revision(self, connection: Connection) -> None:
+        """Compare the revision of Optuna's tables, if there are any, with the one that the installed Optuna needs."""
+        tables = inspect(connection).get_table_names()
+        if "version_info" not in tables:
+            return
+        own = connection.execute(text(f"SELECT version_num FROM {OPTUNAS}")).scalar() if OPTUNAS in tables else None
+        row = connection.execute(text("SELECT schema_version, library_version FROM version_info")).first()
+        if row is None or (own is None and row.schema_version == SCHEMA_VERSION):
+            return  # Optuna was killed while it made its tables, and goes on with that
+        revisions = _optunas_revisions()
+        if own == revisions[0]:
+            return
+        made = f"{self.shown}: its tables were made by Optuna {row.library_version}"
+        needs = f"{made}; the installed Optuna {optuna.__version__} needs"
+        if own is None or own in revisions:
+            raise StorageError(
+                f"{needs} newer ones. Make a backup, then upgrade them: optuna storage upgrade --storage {self.shown}"
+            )
+        raise StorageError(f"{needs} older ones. Upgrade Optuna: pip install -U optuna")
+
     def _check_optuna(self, connection: Connection) -> None:
         found = connection.execute(text("SELECT schema_version FROM version_info")).scalar()
         if found != SCHEMA_VERSION:
             raise StorageError(
                 f"{self.shown}: has Optuna schema {found}, but the installed Optuna needs {SCHEMA_VERSION}."
             )
+
+
+def _optunas_revisions() -> list[str]:
+    """Return the revisions of Optuna's tables that the installed Optuna knows, the newest first."""
+    from alembic.script import ScriptDirectory  # takes a fifth of a second, for which readers need not wait
+
+    scripts = ScriptDirectory(str(Path(optuna.storages.__file__).parent / "_rdb" / "alembic"))
+    return [script.revision for script in scripts.walk_revisions()]
 
 
 def _migrate(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Rows of Optuna's tables, written and read in bulk.
+"""TrialRows of Optuna's tables, written and read in bulk.
 
 Optuna itself uses a transaction for every parameter and value; here a whole step is one transaction. The rows are the
 same as Optuna 5 writes; a test reads them back through Optuna's own storage.
@@ -41,6 +41,8 @@ CLOSE = (
 TAKE_STUDY = select(studies.c.study_id).where(studies.c.study_id == bindparam("of_study")).with_for_update()
 LAST_NUMBER = select(func.max(trials.c.number)).where(trials.c.study_id == bindparam("of_study"))
 
+TrialRows = dict[Table, list[dict[str, Any]]]  # of one trial, by table
+
 DIRECTIONS = {Direction.MAXIMIZE: StudyDirection.MAXIMIZE, Direction.MINIMIZE: StudyDirection.MINIMIZE}
 
 
@@ -73,19 +75,46 @@ def insert_trial(connection: Connection, study: int, number: int, trial: FrozenT
     key = connection.execute(INSERT_TRIAL, row).inserted_primary_key
     assert key is not None
     trial_id = int(key[0])
-    rows = [
-        {
-            "trial_id": trial_id,
-            "param_name": name,
-            "param_value": distribution.to_internal_repr(trial.params[name]),
-            "distribution_json": distribution_to_json(distribution),
-        }
-        for name, distribution in trial.distributions.items()
-    ]
+    rows = [{"trial_id": trial_id, **row} for row in _param_rows(trial)]
     if rows:
         connection.execute(INSERT_PARAMS, rows)
     insert_attrs(connection, system_attrs, trial_id, trial.system_attrs)
     return trial_id
+
+
+def rows_of(trial: FrozenTrial) -> TrialRows:
+    """Return the rows of a trial that has ended, without its attributes and without the ids that a database gives."""
+    assert trial.datetime_start is not None
+    assert trial.datetime_complete is not None
+    times = {name: _utc(getattr(trial, name).timestamp()) for name in ("datetime_start", "datetime_complete")}
+    return {
+        trials: [{"number": trial.number, "state": trial.state, **times}],
+        params: _param_rows(trial),
+        values: [_value_row(objective, value) for objective, value in enumerate(trial.values or ())],
+        intermediate: [_intermediate_row(step, value) for step, value in trial.intermediate_values.items()],
+    }
+
+
+def insert_ended(connection: Connection, study: int, found: Sequence[TrialRows]) -> None:
+    """Write trials that have ended, each with all its rows, in one statement for each table.
+
+    Args:
+        connection: In the caller's transaction.
+        study: The study's id.
+        found: For each trial its row and its rows in any tables whose rows belong to a trial, without ids.
+    """
+    own = [{"study_id": study, **rows[trials][0]} for rows in found]
+    ids = (
+        connection.execute(INSERT_TRIAL.returning(trials.c.trial_id, sort_by_parameter_order=True), own).scalars().all()
+    )
+    of_table: dict[Table, list[dict[str, Any]]] = defaultdict(list)
+    for trial_id, rows in zip(ids, found, strict=True):
+        for table, lines in rows.items():
+            if table is not trials:
+                of_table[table] += [{"trial_id": trial_id, **line} for line in lines]
+    for table, lines in of_table.items():
+        if lines:
+            connection.execute(insert(table), lines)
 
 
 def next_number(connection: Connection, study: int) -> int:
@@ -107,18 +136,35 @@ def insert_attrs(connection: Connection, table: Table, trial_id: int, attrs: Map
 
 def insert_intermediate(connection: Connection, trial_id: int, step: int, value: float) -> None:
     """Write the value reported at a step."""
-    number, kind = TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
-    row = {"trial_id": trial_id, "step": step, "intermediate_value": number, "intermediate_value_type": kind}
-    connection.execute(INSERT_INTERMEDIATE, row)
+    connection.execute(INSERT_INTERMEDIATE, {"trial_id": trial_id, **_intermediate_row(step, value)})
 
 
 def close_trial(connection: Connection, trial_id: int, state: TrialState, results: Sequence[float], now: float) -> None:
     """End a running trial, with a value for each objective if there are results."""
     connection.execute(CLOSE, {"of_trial": trial_id, "ended_as": state, "ended_at": _utc(now)})
     for objective, result in enumerate(results):
-        number, kind = TrialValueModel.value_to_stored_repr(result)
-        row = {"trial_id": trial_id, "objective": objective, "value": number, "value_type": kind}
-        connection.execute(INSERT_VALUE, row)
+        connection.execute(INSERT_VALUE, {"trial_id": trial_id, **_value_row(objective, result)})
+
+
+def _param_rows(trial: FrozenTrial) -> list[dict[str, Any]]:
+    return [
+        {
+            "param_name": name,
+            "param_value": distribution.to_internal_repr(trial.params[name]),
+            "distribution_json": distribution_to_json(distribution),
+        }
+        for name, distribution in trial.distributions.items()
+    ]
+
+
+def _value_row(objective: int, value: float) -> dict[str, Any]:
+    number, kind = TrialValueModel.value_to_stored_repr(value)
+    return {"objective": objective, "value": number, "value_type": kind}
+
+
+def _intermediate_row(step: int, value: float) -> dict[str, Any]:
+    number, kind = TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
+    return {"step": step, "intermediate_value": number, "intermediate_value_type": kind}
 
 
 def first_value(trial: FrozenTrial) -> float | None:

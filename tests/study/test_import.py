@@ -1,0 +1,329 @@
+"""Importing studies of other programs: what fits is taken over, the rest is counted, and no meaning is changed."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from qpsearch.architecture.candidates import candidate
+from qpsearch.architecture.cost import cost
+from qpsearch.cli.studies import import_
+from qpsearch.errors import StorageError, UserError
+from qpsearch.space import parse_space
+from qpsearch.space.sampling import StoredChooser
+from qpsearch.study import queries
+from qpsearch.study.storage.database import Database
+from tests.helpers import rows
+from tests.scripted import Behaviour, space_text
+
+DEPTH, BLOCK, ALPHA = "network.stages.0.depth", "network.stages.0.block", "network.rules.quotient.alpha"
+LR, BATCH = "training.optimizer.sgd.lr", "training.batch_size"
+GOOD = {DEPTH: 2, BLOCK: "additive", LR: 0.1}
+SPACE = space_text(Behaviour.IMPROVES)
+WITH_MACS = SPACE.replace("search: {", "search: {objective: {maximize: val_accuracy, minimize: [macs]}, ")
+
+
+def trial(
+    value: float | Sequence[float] | None = 0.5,
+    *,
+    params: dict[str, Any] = GOOD,
+    state: TrialState = TrialState.COMPLETE,
+    constraints: dict[str, Any] | None = None,
+    reported: Sequence[float] = (),
+    **more: Any,
+) -> FrozenTrial:
+    """A trial of another program; ``more`` are parameters, whose dots are written as two underscores."""
+    found = params | {name.replace("__", "."): given for name, given in more.items()}
+    return create_trial(
+        state=state,
+        values=None if value is None else [value] if isinstance(value, float) else list(value),
+        params=found,
+        distributions={name: _distribution(given) for name, given in found.items()},
+        system_attrs=constraints or {},
+        intermediate_values=dict(enumerate(reported, 1)),
+    )
+
+
+def _distribution(value: Any) -> BaseDistribution:
+    match value:
+        case bool() | str() | None:
+            return CategoricalDistribution((None, False, True, "plain", "additive", "quotient"))
+        case int():
+            return IntDistribution(0, 1000)
+        case _:
+            return FloatDistribution(0.0, 1000.0)
+
+
+def store(storage: BaseStorage, trials: Sequence[FrozenTrial], directions: Sequence[str] = ("maximize",)) -> None:
+    optuna.create_study(study_name="theirs", storage=storage, directions=list(directions)).add_trials(trials)
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, sqlite_template: Path) -> Callable[..., str]:
+    """Make a database with a study of another program, and return its path."""
+    path = tmp_path / "theirs.db"
+
+    def make(trials: Sequence[FrozenTrial], directions: Sequence[str] = ("maximize",)) -> str:
+        shutil.copyfile(sqlite_template, path)
+        storage = RDBStorage(f"sqlite:///{path}")
+        store(storage, trials, directions)
+        storage.remove_session()
+        storage.engine.dispose()
+        return str(path)
+
+    return make
+
+
+@pytest.fixture
+def imported(tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Call ``qpsearch import`` with a space, and return what it prints."""
+
+    def call(origin: str, space: str = SPACE, **options: Any) -> str:
+        (tmp_path / "s.yaml").write_text(space)
+        import_(str(tmp_path / "s.yaml"), origin, "theirs", **{"storage": sqlite_url, **options})
+        return capsys.readouterr().out
+
+    return call
+
+
+def stored(url: str, name: str = "scripted") -> list[tuple[int, str, float | None]]:
+    with closing(Database.open(url)) as database:
+        return [(found.number, found.state, found.value) for found in queries.trial_records(database, name)]
+
+
+def names(url: str) -> list[str]:
+    return [row.study_name for row in rows(url, "SELECT study_name FROM studies")]
+
+
+def test_trials_that_do_not_fit_are_left_out_and_counted_by_the_reason(
+    theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str
+) -> None:
+    origin = theirs(
+        [
+            trial(0.3),
+            trial(None, params={DEPTH: 1}, state=TrialState.FAIL),
+            trial(0.4, params=GOOD | {LR: 0.75}),
+            trial(None, params=GOOD | {LR: 0.7}, state=TrialState.PRUNED, reported=[0.1]),
+            trial(None, params=GOOD, state=TrialState.PRUNED, reported=[0.2]),
+            trial(None, params=GOOD, state=TrialState.FAIL),
+            trial(None, params=GOOD, state=TrialState.RUNNING),
+            trial(93.5),
+        ]
+    )
+    assert imported(origin).splitlines() == [
+        "left out are 5 of 8 trials:",
+        f"  2: {LR} is not in {{log: [0.01, 0.5]}} (trials 2: 0.75, 3: 0.7)",
+        f"  1: no value for {BLOCK} (trial 1)",
+        "  1: has not ended (trial 6)",
+        "  1: a value that val_accuracy cannot have (trial 7: 93.5)",
+        "study scripted: 3 trials imported; continue: qpsearch resume scripted",
+    ]
+    assert stored(sqlite_url) == [(0, "COMPLETE", 0.3), (1, "PRUNED", None), (2, "FAIL", None)]
+
+
+@pytest.mark.parametrize("attributes", [{"constraints": [-1.0, 0.5]}, {"constraints:size": 0.5}], ids=["2", "5"])
+def test_a_trial_that_violates_its_constraints_is_not_the_best(
+    attributes: dict[str, Any], theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str
+) -> None:
+    kept = trial(0.6, constraints={"constraints": [-1.0, 0.0]})
+    said = imported(theirs([trial(0.9, constraints=attributes), kept, trial(0.5)]))
+    name = "1" if "constraints" in attributes else "size"
+    assert f"  1: violates its constraints (trial 0: {name} = 0.5)" in said
+    assert stored(sqlite_url) == [(0, "COMPLETE", 0.6), (1, "COMPLETE", 0.5)]
+
+
+def test_a_parameter_that_the_space_lacks_is_left_out_only_when_asked(
+    theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str
+) -> None:
+    origin = theirs([trial(dropout=0.5), trial(dropout=0.1, network__stages__0__blok="additive")])
+    with pytest.raises(UserError) as refused:
+        imported(origin)
+    assert str(refused.value).splitlines() == [
+        "study 'theirs': the space does not have the study's parameter 'dropout'. Known: network.rules.quotient.alpha. "
+        "Match the name: --map dropout=OURS. Or leave the parameter out: --ignore dropout.",
+        "study 'theirs': the space does not have the study's parameter 'network.stages.0.blok'. "
+        "Known: network.rules.quotient.alpha. Match the name: --map network.stages.0.blok=OURS. "
+        "Or leave the parameter out: --ignore network.stages.0.blok.",
+    ]
+    assert refused.value.exit_code == 2
+    assert names(sqlite_url) == []
+    assert "2 trials imported" in imported(origin, ignored=["dropout", "network.stages.0.blok"])
+
+
+def test_a_value_for_what_is_constant_in_the_space_must_be_that_constant(
+    theirs: Callable[..., str], imported: Callable[..., str]
+) -> None:
+    same, other = trial(training__batch_size=1), trial(training__batch_size=32)
+    branch = trial(network__rules__quotient__alpha=1.5)  # of a block that this trial does not have
+    assert imported(theirs([same, other, branch])).splitlines()[:3] == [
+        "left out are 1 of 3 trials:",
+        f"  1: {BATCH} is 1 in the space (trial 1: 32)",
+        f"not used is {ALPHA} where the space does not draw it: trial 2",
+    ]
+
+
+def test_a_second_objective_is_neither_dropped_nor_replaced(
+    theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str
+) -> None:
+    macs = float(cost(candidate(parse_space(SPACE), StoredChooser(GOOD)).config.network).macs)
+    origin = theirs([trial([0.5, 12.0])], ["maximize", "minimize"])
+    with pytest.raises(UserError) as refused:
+        imported(origin)
+    assert str(refused.value) == (
+        "study 'theirs' has the directions maximize, minimize; the space has the direction maximize. "
+        "Set `search.objective: {maximize: val_accuracy, minimize: [parameters]}`, if that is what the study optimised. "
+        "To take over one of the study's objectives, and compute the space's costs: --objective 1."
+    )
+    with pytest.raises(UserError, match=rf"objective 2 of trial 0 is 12, but macs of the network is {macs:g}, so"):
+        imported(origin, WITH_MACS)
+    with pytest.raises(UserError, match=r"--objective 3: study 'theirs' has 2 objectives, counted from 1"):
+        imported(origin, objective=3)
+    assert names(sqlite_url) == []
+    imported(origin, objective=1)
+    imported(origin, WITH_MACS, objective=1, study="computed")
+    imported(theirs([trial([0.5, macs])], ["maximize", "minimize"]), WITH_MACS, study="equal")
+    found = rows(sqlite_url, "SELECT study_id, objective, value FROM trial_values JOIN trials USING (trial_id)")
+    assert found == [(1, 0, 0.5), (2, 0, 0.5), (2, 1, macs), (3, 0, 0.5), (3, 1, macs)]
+
+
+@pytest.mark.parametrize(
+    ("space", "said"),
+    [
+        (
+            SPACE,
+            "study 'theirs' has the direction minimize; the space has the direction maximize. "
+            "Set `search.objective: {minimize: val_loss}`, if that is what the study optimised.",
+        ),
+        (
+            WITH_MACS,
+            "study 'theirs' has the direction minimize; the space has the directions maximize, minimize. "
+            "Set `search.objective: {minimize: val_loss}`, if that is what the study optimised.",
+        ),
+    ],
+)
+def test_another_direction_is_refused_with_the_setting_that_fits(
+    space: str, said: str, theirs: Callable[..., str], imported: Callable[..., str]
+) -> None:
+    origin = theirs([trial(0.5)], ["minimize"])
+    with pytest.raises(UserError) as refused:
+        imported(origin, space)
+    assert str(refused.value) == said
+    setting = said.split("`")[1].removeprefix("search.objective: ")
+    assert "1 trials imported" in imported(origin, SPACE.replace("search: {", f"search: {{objective: {setting}, "))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"mapped": ["lrn=" + LR]}, "--map lrn=.*: study 'theirs' does not have a parameter 'lrn'. Did you mean 'lr'"),
+        ({"mapped": ["lr=training.lr"]}, "--map lr=training.lr: the space does not have a parameter 'training.lr'"),
+        ({"mapped": ["lr=" + LR, "lr=" + ALPHA]}, f"'lr' is matched to '{LR}' already"),
+        ({"mapped": ["lr=" + LR, "kind=" + LR]}, f"'kind' and 'lr' would both be '{LR}' in trial 0|'lr' and 'kind'"),
+        ({"ignored": ["knd"]}, "--ignore knd: study 'theirs' does not have a parameter 'knd'. Did you mean 'kind'"),
+        ({"ignored": [DEPTH]}, f"--ignore {DEPTH}: the space draws this parameter"),
+        ({"ignored": ["lr"], "mapped": ["lr=" + LR]}, f"--ignore lr: is matched to '{LR}' by --map"),
+        ({"values": ["kind=plain"]}, "--map-value kind=plain: is not PARAM:THEIRS=OURS"),
+        ({"values": ["knd:plain=additive"]}, "does not have a parameter 'knd'. Did you mean 'kind'"),
+        ({"values": ["kind:plane=additive"]}, "'kind' does not have the value 'plane'. Did you mean 'plain'"),
+        ({"values": ["kind:plain=additiv"]}, "cannot be 'additiv'. It is {choice: .additive, quotient, product_unit.}"),
+        ({"values": ["lr:0.1=9"]}, "training.optimizer.sgd.lr cannot be '9'. It is {log: .0.01, 0.5.}"),
+        ({"values": ["kind:plain=additive", "kind:plain=quotient"]}, "'plain' is matched to 'additive' already"),
+    ],
+    ids=lambda part: "" if isinstance(part, str) else "+".join(part),
+)
+def test_an_option_that_matches_nothing_is_refused(
+    options: dict[str, list[str]], said: str, theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str
+) -> None:
+    origin = theirs([trial(params={DEPTH: 1, "kind": "plain", "lr": 0.1})])
+    pairs = [f"lr={LR}"] * ("mapped" not in options and options.get("ignored") != ["lr"])
+    with pytest.raises(UserError, match=said):
+        imported(origin, **{"mapped": [*pairs, f"kind={BLOCK}"] if "mapped" not in options else [], **options})
+    assert names(sqlite_url) == []
+
+
+def test_values_are_matched_by_their_text(
+    theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str
+) -> None:
+    own = {"kind": "plain", "deep": True, "lr": 10.0}
+    said = imported(
+        theirs([trial(params=own), trial(params=own | {"kind": "additive", "deep": False, "lr": 0.25})]),
+        mapped=[f"kind={BLOCK}", f"deep={DEPTH}", f"lr={LR}"],
+        values=["kind:plain=additive", "deep:True=3", "lr:10=0.125", "deep:False=1"],
+    )
+    assert said.startswith("study scripted: 2 trials imported")
+    with closing(Database.open(sqlite_url)) as database:
+        assert [found.params for found in queries.trial_records(database, "scripted")] == [
+            {DEPTH: 3, BLOCK: "additive", LR: 0.125},
+            {DEPTH: 1, BLOCK: "additive", LR: 0.25},
+        ]
+
+
+def test_nothing_is_written_where_no_trial_fits(
+    theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError) as refused:
+        imported(theirs([trial(50.0), trial(60.0), trial(params={LR: 0.1})]))
+    assert str(refused.value).splitlines() == [
+        "study 'theirs': no trial fits the space.",
+        "left out are 3 of 3 trials:",
+        "  2: a value that val_accuracy cannot have (trials 0: 50, 1: 60)",
+        f"  1: no value for {DEPTH} (trial 2)",
+    ]
+    assert refused.value.exit_code == 2
+    with pytest.raises(UserError, match=r"no trial fits the space.\nThe study does not have trials."):
+        imported(theirs([]), storage=str(tmp_path / "new.db"))
+    assert not (tmp_path / "new.db").exists()
+    assert names(sqlite_url) == []
+    assert rows(sqlite_url, "SELECT uid FROM qpsearch_leftovers") == []
+
+
+@pytest.mark.parametrize("name", ["journal.log", "journal.db"])
+def test_a_journal_is_told_from_a_database_by_what_it_holds(
+    name: str, tmp_path: Path, imported: Callable[..., str], sqlite_url: str
+) -> None:
+    path = tmp_path / name
+    store(JournalStorage(JournalFileBackend(str(path))), [trial(0.25), trial(0.5)])
+    written = path.read_bytes()
+    assert "2 trials imported" in imported(str(path))
+    assert stored(sqlite_url) == [(0, "COMPLETE", 0.25), (1, "COMPLETE", 0.5)]
+    assert "2 trials imported" in imported(f"sqlite:///{path}", study="again")
+    assert path.read_bytes() == written
+    lines = written.splitlines(keepends=True)
+    for content, said in (
+        (lines[0] + b"{torn\n" + b"".join(lines[1:]), "this journal cannot be read"),
+        (lines[0] + b'{"op_code": 99}\n', "this journal cannot be read"),
+        (b"name,value\n", "is neither an SQLite database nor a journal of Optuna's JournalStorage"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(StorageError, match=f"{path}: {said}"):
+            imported(str(path), study="third")
+    with pytest.raises(StorageError, match=r"none.log: there is no database or journal at this path"):
+        imported(str(tmp_path / "none.log"))
+
+
+def test_a_database_of_an_earlier_optuna_gets_the_same_advice_everywhere_and_is_not_touched(
+    tmp_path: Path, imported: Callable[..., str]
+) -> None:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as old, old:
+        old.execute("CREATE TABLE version_info (version_info_id INTEGER, schema_version INTEGER, library_version TEXT)")
+        old.execute("INSERT INTO version_info VALUES (1, 12, '2.10.1')")
+        old.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        old.execute("INSERT INTO alembic_version VALUES ('v2.6.0.a')")
+        old.execute("CREATE TABLE studies (study_id INTEGER, study_name TEXT)")
+    written = path.read_bytes()
+    said = f"its tables were made by Optuna 2.10.1; .* upgrade them: optuna storage upgrade --storage sqlite:///{path}$"
+    with pytest.raises(StorageError, match=said):
+        imported(str(path))
+    with pytest.raises(StorageError, match=said):
+        Database.create(str(path))
+    assert path.read_bytes() == written
