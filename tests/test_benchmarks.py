@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from qpsearch.models.audit import AuditPlan
-from tests.benchmarks import audit, driver, product_unit, steps, sweeps, training
+from tests.benchmarks import audit, driver, optuna_import, product_unit, steps, sweeps, training
 from tests.benchmarks.report import Row, alternate, as_json, as_table, row
 
 PREFIXES = ("ray:", "optuna-sqlite:", "optuna-memory:", "driver:")
@@ -35,6 +35,11 @@ def check(rows: list[Row], repetitions: int) -> None:
 
 def test_steps_are_compared_with_plain_optuna(tmp_path: Path) -> None:
     check(steps.rows(tmp_path, finished=12, batch=1, repetitions=2), 2)
+
+
+def test_an_import_is_timed_while_others_write(tmp_path: Path) -> None:
+    found = optuna_import.measure(tmp_path, 20)
+    assert found["whole_s"] > found["longest_transaction_s"] > 0
 
 
 def test_a_product_unit_is_compared_with_its_parts_and_with_a_convolution() -> None:

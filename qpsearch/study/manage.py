@@ -15,7 +15,7 @@ from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.opening import find_study
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.optuna_tables import study_id
+from qpsearch.study.storage.optuna_tables import delete_rows, study_id
 from qpsearch.study.storage.tables import (
     OPTUNA,
     OURS,
@@ -112,7 +112,7 @@ def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> 
         facts = _facts(connection, study)
         move_revision(connection, study, facts.uid)  # no driver can join meanwhile
         _refuse_busy(connection, study, name)
-        _delete_rows(connection, study)
+        delete_rows(connection, study)
         if keep_checkpoints:
             leftovers.take_back(connection, facts.uid)
 
@@ -179,16 +179,6 @@ def record_evaluations(database: Database, name: str, number: int, found: Sequen
             insert_evaluations(connection, trial_id, found, now)
 
     database.write(step)
-
-
-def _delete_rows(connection: Connection, study: int) -> None:
-    """Delete from Optuna's tables, children first; rows of qpsearch's tables are deleted by foreign key or trigger."""
-    own = select(trials.c.trial_id).where(trials.c.study_id == study)
-    for table in reversed(OPTUNA.sorted_tables):
-        if "trial_id" in table.c and table is not trials:
-            connection.execute(table.delete().where(table.c.trial_id.in_(own)))
-        elif "study_id" in table.c:
-            connection.execute(table.delete().where(table.c.study_id == study))
 
 
 def _refuse_busy(connection: Connection, study: int, name: str) -> None:

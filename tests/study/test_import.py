@@ -12,17 +12,21 @@ import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import text
 
 from qpsearch.architecture.candidates import candidate
 from qpsearch.architecture.cost import cost
 from qpsearch.cli.studies import import_
-from qpsearch.errors import StorageError, UserError
-from qpsearch.space import parse_space
+from qpsearch.errors import StorageError, StudyExists, UserError
+from qpsearch.space import Space, parse_space
 from qpsearch.space.sampling import StoredChooser
-from qpsearch.study import queries
+from qpsearch.study import opening, queries
+from qpsearch.study.drivers import leftovers
+from qpsearch.study.optuna_import import Foreign, Matching, fit, import_study, writing
 from qpsearch.study.storage.database import Database
-from tests.helpers import rows
+from tests.helpers import new_ledger, ready_database, rows
 from tests.scripted import Behaviour, space_text
 
 DEPTH, BLOCK, ALPHA = "network.stages.0.depth", "network.stages.0.block", "network.rules.quotient.alpha"
@@ -327,3 +331,117 @@ def test_a_database_of_an_earlier_optuna_gets_the_same_advice_everywhere_and_is_
     with pytest.raises(StorageError, match=said):
         Database.create(str(path))
     assert path.read_bytes() == written
+
+
+def foreign(count: int) -> Foreign:
+    """A study of so many trials, in memory."""
+    storage = optuna.storages.InMemoryStorage()
+    store(storage, [trial(index / count, reported=[0.1, 0.2]) for index in range(count)])
+    found = storage.get_all_trials(0)
+    return Foreign(name="theirs", directions=[StudyDirection.MAXIMIZE], trials=found)
+
+
+def start(database: Database, space: Space, count: int = 7) -> None:
+    found = foreign(count)
+    import_study(database, space, fit(space, found, Matching.of(space, found)), source="test")
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, sqlite_url: str) -> Any:
+    """A database of each kind."""
+    postgres = None if request.param == "sqlite" else request.getfixturevalue("postgres")
+    with closing(ready_database(postgres.new_database() if postgres else sqlite_url)) as database:
+        yield database
+
+
+def watched(database: Database, monkeypatch: pytest.MonkeyPatch, seen: Callable[[int], None]) -> None:
+    """Write two trials in a transaction, and call ``seen`` with the number of the transaction before it begins."""
+    monkeypatch.setattr(writing, "MOST_ROWS", 2 * (1 + 3 + 1 + 2 + 3))
+    write, count = database.write, iter(range(100))
+
+    def counted(step: Callable[[Any], Any]) -> Any:
+        seen(next(count))
+        return write(step)
+
+    monkeypatch.setattr(database, "write", counted)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_others_write_between_the_batches_of_an_import_and_do_not_see_half_a_study(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space, counts = parse_space(SPACE), []
+    other = Database(database._url.render_as_string(hide_password=False))
+
+    def seen(number: int) -> None:
+        other.write(lambda c: c.execute(text("UPDATE version_info SET library_version = library_version")))
+        assert other.read(lambda c: c.execute(text("SELECT uid FROM qpsearch_studies")).all()) == []
+        counts.append(other.read(lambda c: c.execute(text("SELECT count(*) FROM trials")).scalar()))
+
+    watched(database, monkeypatch, seen)
+    with closing(other):
+        start(database, space)
+        assert counts[-5:] == [0, 2, 4, 6, 7]
+        found = queries.frozen_trials(other, "scripted")
+        assert [(each.number, each.value, each.params, each.intermediate_values) for each in found] == [
+            (index, index / 7, GOOD, {1: 0.1, 2: 0.2}) for index in range(7)
+        ]
+        for table, expected in (("qpsearch_configs", 7), ("qpsearch_runs", 7), ("qpsearch_attempts", 7)):
+            assert other.read(lambda c, t=table: c.execute(text(f"SELECT count(*) FROM {t}")).scalar()) == expected
+        with pytest.raises(StudyExists):
+            start(database, space)
+
+
+@pytest.mark.parametrize("next_", ["run", "import"])
+def test_what_a_killed_import_leaves_is_removed_by_whoever_opens_the_database_next(
+    next_: str, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = parse_space(SPACE)
+    with closing(ready_database(sqlite_url)) as database:
+
+        def die(number: int) -> None:
+            if number == 4:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            watched(database, patch, die)
+            patch.setattr(leftovers, "sweep", lambda *arguments, **options: [])  # a killed process does not tidy up
+            with pytest.raises(KeyboardInterrupt):
+                start(database, space)
+        (name,) = names(sqlite_url)
+        assert name.startswith("unfinished-import-")
+        assert len(rows(sqlite_url, "SELECT * FROM trials")) == 4
+        assert leftovers.sweep(database) == []  # its process lives
+        assert names(sqlite_url) == [name]
+        gone = "UPDATE qpsearch_leftovers SET process_started = process_started - 1000"
+        database.write(lambda c: c.execute(text(gone)))
+        monkeypatch.setattr(leftovers, "TRIALS_AT_ONCE", 3)
+        if next_ == "run":
+            with new_ledger(sqlite_url, space):
+                pass
+        else:
+            start(database, space)
+    assert names(sqlite_url) == ["scripted"]
+    count = 7 if next_ == "import" else 0
+    for table in ("trials", "trial_params", "qpsearch_configs", "qpsearch_attempts", "qpsearch_leases"):
+        per_trial = 3 if table == "trial_params" else 1
+        expected = 1 if table == "qpsearch_leases" else count * per_trial
+        assert len(rows(sqlite_url, f"SELECT * FROM {table}")) == expected, table
+    assert rows(sqlite_url, "SELECT * FROM qpsearch_leftovers") == []
+
+
+def test_an_import_that_fails_or_comes_second_leaves_nothing(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = parse_space(SPACE)
+
+    def overtake(number: int) -> None:
+        if number == 4:
+            with closing(ready_database(sqlite_url)) as other:
+                opening.create(other, space, source="test").database.close()
+
+    with closing(ready_database(sqlite_url)) as database:
+        watched(database, monkeypatch, overtake)
+        with pytest.raises(StudyExists, match="study 'scripted' already exists"):
+            start(database, space)
+    assert names(sqlite_url) == ["scripted"]
+    assert rows(sqlite_url, "SELECT * FROM trials") == []
+    assert rows(sqlite_url, "SELECT * FROM qpsearch_leftovers") == []

@@ -1,25 +1,32 @@
-"""Making a study of the trials that fit."""
+"""Making a study of the trials that fit, in transactions so short that other drivers of the database hardly wait.
+
+Until the last transaction the study has a name that says that it is unfinished, and no row of qpsearch's, so that no
+command takes it for a study. A note tells whoever opens the database later to delete it if this process is gone.
+"""
 
 import time
 import uuid
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, update
 
-from qpsearch.errors import StudyExists
+from qpsearch.errors import StorageConflict, StudyExists
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
-from qpsearch.study.drivers import lease
+from qpsearch.study.drivers import lease, leftovers
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.opening import exists_message, insert_facts
 from qpsearch.study.optuna_import.fitting import Fit, Fitted
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import TrialRows, insert_ended, insert_study, rows_of, study_id
-from qpsearch.study.storage.tables import attempts, configs, runs
+from qpsearch.study.storage.tables import attempts, configs, runs, studies
 from qpsearch.study.trials.checkpoints import stored_root
 from qpsearch.vocabulary import Ending, FailReason
 
+MOST_ROWS: Final = 2000  # of a transaction: far below a second, also on a server that is busy
 ENDINGS: Final = {
     TrialState.COMPLETE: Ending.FINISHED,
     TrialState.PRUNED: Ending.PRUNED,
@@ -41,19 +48,58 @@ def import_study(database: Database, space: Space, found: Fit, *, source: str) -
     Raises:
         StudyExists: There is a study of that name.
     """
-    root = stored_root(database, None)
+    database.read(lambda connection: _refuse_name(connection, space.study))
+    uid, root, now = uuid.uuid4().hex, stored_root(database, None), time.time()
 
-    def step(connection: Connection) -> None:
-        if study_id(connection, space.study) is not None:
-            raise StudyExists(exists_message(space.study))
-        now = time.time()
-        own = insert_study(connection, space.study, [each.direction for each in space.search.objectives])
-        insert_facts(connection, own, space, source=source, uid=uuid.uuid4().hex, checkpoint_root=root, now=now)
-        lease_id = lease.take(connection, own, Driver.this(), now)
-        insert_ended(connection, own, [_rows(each, space, lease_id) for each in found.fitted])
+    def begin(connection: Connection) -> tuple[int, int]:
+        ways = [each.direction for each in space.search.objectives]
+        own = insert_study(connection, leftovers.unfinished_name(uid), ways)
+        return own, lease.take(connection, own, Driver.this(), now)
+
+    def finish(connection: Connection) -> None:
+        _refuse_name(connection, space.study)
+        connection.execute(update(studies).where(studies.c.study_id == own).values(study_name=space.study))
+        insert_facts(connection, own, space, source=source, uid=uid, checkpoint_root=root, now=now)
         lease.release(connection, lease_id, 0.0, now)
+        leftovers.take_back(connection, uid)
 
-    database.write(step)
+    leftovers.sweep(database)
+    leftovers.note(database, uid=uid, first_name=space.study, checkpoint_root=root)
+    try:
+        own, lease_id = database.write(begin)
+        for batch in _batches(_rows(each, space, lease_id) for each in found.fitted):
+            database.write(partial(insert_ended, study=own, found=batch))
+        _finish(database, finish, space.study)
+    except BaseException:
+        leftovers.sweep(database, filled_here=uid)
+        raise
+
+
+def _finish(database: Database, step: Callable[[Connection], None], name: str) -> None:
+    try:
+        database.write(step)
+    except StorageConflict:  # another process made a study of that name between our look and our commit
+        raise StudyExists(exists_message(name)) from None
+
+
+def _refuse_name(connection: Connection, name: str) -> None:
+    if study_id(connection, name) is not None:
+        raise StudyExists(exists_message(name))
+
+
+def _batches(found: Iterable[TrialRows]) -> Iterator[list[TrialRows]]:
+    """Yield the rows of one trial after another, in lists of so many that a transaction is short."""
+    batch: list[TrialRows] = []
+    count = 0
+    for rows in found:
+        size = sum(map(len, rows.values()))
+        if batch and count + size > MOST_ROWS:
+            yield batch
+            batch, count = [], 0
+        batch.append(rows)
+        count += size
+    if batch:
+        yield batch
 
 
 def _rows(fitted: Fitted, space: Space, lease_id: int) -> TrialRows:

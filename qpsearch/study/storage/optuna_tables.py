@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, func, insert, select, update
 
 from qpsearch.study.storage.tables import (
+    OPTUNA,
     configs,
     directions,
     intermediate,
@@ -115,6 +116,29 @@ def insert_ended(connection: Connection, study: int, found: Sequence[TrialRows])
     for table, lines in of_table.items():
         if lines:
             connection.execute(insert(table), lines)
+
+
+def delete_rows(connection: Connection, study: int, most: int | None = None) -> bool:
+    """Delete from Optuna's tables, children first; rows of qpsearch's tables are deleted by foreign key or trigger.
+
+    Args:
+        connection: In the caller's transaction.
+        study: The study's id.
+        most: How many trials to delete at most; a study that has more stays, with the rest of them. None for all.
+
+    Returns:
+        Whether something of the study is left.
+    """
+    own = select(trials.c.trial_id).where(trials.c.study_id == study).order_by(trials.c.trial_id).limit(most)
+    by_trial = [table for table in reversed(OPTUNA.sorted_tables) if "trial_id" in table.c and table is not trials]
+    for table in (*by_trial, trials):
+        connection.execute(table.delete().where(table.c.trial_id.in_(own)))
+    if most is not None and connection.execute(own.limit(1)).first() is not None:
+        return True
+    for table in reversed(OPTUNA.sorted_tables):
+        if "trial_id" not in table.c and "study_id" in table.c:
+            connection.execute(table.delete().where(table.c.study_id == study))
+    return False
 
 
 def next_number(connection: Connection, study: int) -> int:
