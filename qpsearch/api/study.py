@@ -8,7 +8,7 @@ from qpsearch.errors import UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space import Space
 from qpsearch.study import queries
-from qpsearch.study.records import StudySummary, TrialRecord
+from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialRecord
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import Evaluator, Variable, as_member
 
@@ -35,8 +35,8 @@ class Study:
     Example:
         >>> import qpsearch
         >>> study = qpsearch.load_study("smoke")
-        >>> study.name, len(study.trials), study.best.state
-        ('smoke', 4, 'COMPLETE')
+        >>> study.name, len(study.trials), study.best.n
+        ('smoke', 4, 1)
     """
 
     def __init__(self, name: str, storage: str | None = None) -> None:
@@ -78,18 +78,26 @@ class Study:
         return queries.trial_records(self._database, self.name)
 
     @property
-    def best(self) -> TrialRecord:
-        """The best complete trial so far, by the first objective.
+    def best(self) -> ConfigurationRecord:
+        """The best configuration of the complete trials so far, by the first objective.
+
+        Complete trials of one configuration count as its seeds: its value is the mean over the runs of all of them.
 
         Raises:
             UserError: No trial is complete yet.
         """
-        return self._trial(None)
+        best = next(iter(self.front), None)
+        if best is None:
+            raise UserError(
+                f"study {self.name!r} does not have a complete trial yet. "
+                f"Show its progress: qpsearch status {self.name}."
+            )
+        return best
 
     @property
-    def front(self) -> list[TrialRecord]:
-        """The Pareto front: the complete trials that no other surpasses in all objectives."""
-        return queries.best_trials(self._database, self.name)
+    def front(self) -> list[ConfigurationRecord]:
+        """The Pareto front: the configurations of complete trials that no other surpasses in all objectives."""
+        return queries.best_configurations(self._database, self.name)
 
     @property
     def optuna(self) -> OptunaStudy:
@@ -187,7 +195,7 @@ class Study:
         """Return a trained network in eval mode, with the weights of the epoch that gave the run its score.
 
         Args:
-            trial: Number of a complete trial; None for the best.
+            trial: Number of a complete trial; None for the first one of the best configuration.
             replicate: Which of the trial's runs, if there are several.
             device: ``cpu``, ``cuda``, ...
 
@@ -204,15 +212,15 @@ class Study:
         """
         from qpsearch.training.testing import load_trained
 
-        number = self._trial(trial).number
+        record = self._trial(trial)
+        number = record.number
         runs = queries.kept_runs(self._database, self.name, [number])
         if not 0 <= replicate < len(runs):
             last = len(runs) - 1
             raise UserError(
                 f"trial {number} of study {self.name!r} does not have replicate {replicate}. Expected 0 to {last}."
             )
-        config = next(record for record in self.trials if record.number == number).config
-        return load_trained(config, runs[replicate].folder, runs[replicate].checkpoint, device)
+        return load_trained(record.config, runs[replicate].folder, runs[replicate].checkpoint, device)
 
     def preprocess(self, images: Tensor) -> Tensor:
         """Turn images as the data set stores them into inputs of the study's networks.
@@ -228,16 +236,10 @@ class Study:
         return normalise(images, self.space.data)
 
     def _trial(self, number: int | None) -> TrialRecord:
-        """Return a complete trial, by default the best."""
-        records = self.trials
+        """Return a complete trial, by default the first of the best configuration."""
         if number is None:
-            best = next(iter(self.front), None)
-            if best is None:
-                raise UserError(
-                    f"study {self.name!r} does not have a complete trial yet. "
-                    f"Show its progress: qpsearch status {self.name}."
-                )
-            return best
+            return self.best.first
+        records = self.trials
         found = next((record for record in records if record.number == number), None)
         if found is None:
             raise UserError(f"study {self.name!r} does not have trial {number}. Expected 0 to {len(records) - 1}.")

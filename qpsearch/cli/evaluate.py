@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from qpsearch.cli.evaluation_table import Tested, print_table, row
+from qpsearch.cli.evaluation_table import Tested, print_table, row, together
 from qpsearch.cli.options import (
     Json,
     Storage,
@@ -22,7 +22,7 @@ from qpsearch.display.shown import WORDS, moment, scalar, state_of
 from qpsearch.errors import StorageError, UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder, has_gpu, prepare_data
 from qpsearch.space.space import Space
-from qpsearch.study.records import TrialRecord
+from qpsearch.study.records import ConfigurationRecord, TrialRecord
 
 if TYPE_CHECKING:
     from qpsearch.study.queries import KeptRun
@@ -35,7 +35,9 @@ def evaluate(
     trial: Annotated[
         list[int] | None,
         typer.Option(
-            "--trial", metavar="N", help="Which trial; repeatable; default: the best, or every point of a grid."
+            "--trial",
+            metavar="N",
+            help="Which trial; repeatable; default: those of the best configuration, or every point of a grid.",
         ),
     ] = None,
     noise: Annotated[
@@ -53,8 +55,8 @@ def evaluate(
 ) -> None:
     """Evaluate trained networks on the test images: for the last word about what is chosen, not for choosing.
 
-    Without --trial that is the best trial by accuracy; of a grid, which chooses nothing, every point. The study
-    keeps a record of each look at the test images.
+    Without --trial that is the best configuration, with the runs of all its complete trials; of a grid, which chooses
+    nothing, every point. The study keeps a record of each look at the test images.
 
     Examples:
         qpsearch evaluate digits
@@ -71,17 +73,27 @@ def evaluate(
         raise UserError(f"--target: study {study!r} holds out no validation images, on which epochs are counted.")
     every = queries.trial_records(database, study)
     records = {record.number: record for record in every if record.state == "COMPLETE" and record.epochs > 0}
-    numbers = trial or (_points(records.values(), space) if space.search.is_grid else _best(database, study))
+    is_grid, best = space.search.is_grid, None
+    if trial:
+        groups = [[number] for number in dict.fromkeys(trial)]
+    elif is_grid:
+        groups = [[number] for number in _points(records.values(), space)]
+    else:
+        best = next(iter(queries.best_configurations(database, study, trained=True)), None)
+        groups = [[number for number in best.trials if number in records]] if best else []
+    numbers = [number for group in groups for number in group]
     _check(study, numbers, records)
     folder = data_folder(space.data.dataset)
     prepare_data(space.data.dataset, folder)
     runs, looks, log = queries.kept_runs(database, study, numbers), queries.looks(database, study), _Log(storage, study)
     tested = []
-    for number in track(numbers, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()):
-        own = [run for run in runs if run.trial == number]
-        tested.append(_tested(own, records[number], folder, levels, target))
-        log.write(number, tested[-1].evaluated)
-    is_grid = space.search.is_grid
+    for group in track(groups, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()):
+        parts = []
+        for number in group:
+            own = [run for run in runs if run.trial == number]
+            parts.append(_tested(own, records[number], folder, levels, target))
+            log.write(number, parts[-1].evaluated)
+        tested.append(together(parts, None if best is None else best.value))
     left_out = _not_tested(every) if is_grid and not trial else []
     untried = max(space.search.budget.trials - len(every), 0) if is_grid and not trial else 0
     if as_json:
@@ -93,8 +105,8 @@ def evaluate(
     print_table(tested, levels, target, is_grid=is_grid)
     for text in [*map(_why, left_out), *([f"not trained yet: {untried} points of the grid"] if untried else [])]:
         say(text)
-    if (best := _passed_over(database, study, numbers)) is not None and not trial and not is_grid:
-        say(f"trial {best}, the best, was imported without weights; trial {numbers[0]} is the best trained here.")
+    if best is not None and (first := _passed_over(database, study, best)) is not None:
+        say(f"trial {first}, the best, was imported without weights; trial {numbers[0]} is the best trained here.")
     say(_said(looks, log.problem))
 
 
@@ -108,17 +120,12 @@ def _points(records: Iterable[TrialRecord], space: Space) -> list[int]:
     return [record.number for record in sorted(records, key=place)]
 
 
-def _best(database: "Database", study: str, *, trained: bool = True) -> list[int]:
-    """Return the number of the best trial, if there is one; by default of those that were trained here."""
+def _passed_over(database: "Database", study: str, tested: ConfigurationRecord) -> int | None:
+    """Return the first trial of the best configuration of all if that is not the one that was tested."""
     from qpsearch.study import queries
 
-    return [record.number for record in queries.best_trials(database, study, trained=trained)][:1]
-
-
-def _passed_over(database: "Database", study: str, numbers: list[int]) -> int | None:
-    """Return the number of the best trial of all if it is not among those tested."""
-    best = _best(database, study, trained=False)
-    return best[0] if best and best[0] not in numbers else None
+    first = queries.best_configurations(database, study)[0].number
+    return first if first not in tested.trials else None
 
 
 def _check(study: str, numbers: list[int], records: Mapping[int, TrialRecord]) -> None:
@@ -217,6 +224,8 @@ def _tested(
         ]
     return Tested(
         record=record,
+        trials=(record.number,),
+        value=record.value,
         seeds=tuple(run.seed for run in runs),
         evaluated=tuple(found),
         to_target=tuple(None if target is None else _epochs_to(target, run.accuracies) for run in runs),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.text import Text
 
 from qpsearch.display.console import Cell, Column, open_console, print_line, table_lines
-from qpsearch.display.shown import BlockNames, in_words, scalar
+from qpsearch.display.shown import BlockNames, in_words, numbers_of, scalar
 from qpsearch.study.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -20,16 +20,20 @@ NOT_DRAWN: Final = "-"  # None is a value, which a draw chose
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tested:
-    """A trial's results on the test split.
+    """What a trial, or several trials of one configuration, gave on the test split.
 
     Attributes:
-        record: The trial.
-        seeds: The seeds of its runs.
+        record: The trial, or the first of them.
+        trials: Their numbers.
+        value: The score by which it was chosen: the mean over the runs of the search.
+        seeds: The seeds of the runs.
         evaluated: What each run gave, at each level of noise.
         to_target: Epochs that each run took to reach the target on validation images; None for never.
     """
 
     record: TrialRecord
+    trials: tuple[int, ...]
+    value: float | None
     seeds: tuple[int, ...]
     evaluated: "tuple[Evaluated, ...]"
     to_target: tuple[int | None, ...]
@@ -39,13 +43,31 @@ class Tested:
         return [each.accuracy for each in self.evaluated if each.noise == level]
 
 
+def together(parts: list[Tested], value: float | None) -> Tested:
+    """Return the results of trials of one configuration as one.
+
+    Args:
+        parts: The results of each trial.
+        value: The configuration's score; None for the trial's own.
+    """
+    return Tested(
+        record=parts[0].record,
+        trials=tuple(number for part in parts for number in part.trials),
+        value=parts[0].value if value is None else value,
+        seeds=tuple(seed for part in parts for seed in part.seeds),
+        evaluated=tuple(each for part in parts for each in part.evaluated),
+        to_target=tuple(epochs for part in parts for epochs in part.to_target),
+    )
+
+
 def row(tested: Tested, levels: list[float]) -> dict[str, Any]:
     """Return a trial's results as ``--json`` prints them."""
     return {
         "trial": tested.record.number,
+        "trials": tested.trials,
         "blocks": " ".join(tested.record.stages),
         "params": dict(tested.record.params),
-        "value": tested.record.value,
+        "value": tested.value,
         "seeds": tested.seeds,
         "accuracies": [
             {
@@ -85,7 +107,7 @@ def print_table(tested: list[Tested], levels: list[float], target: float | None,
     below: list[list[Cell]] = []
     for each in tested:
         point = [scalar(each.record.params.get(name, NOT_DRAWN)) for name in parameters]
-        front = [str(each.record.number), names.of(each.record.stages), *point, str(len(each.seeds))]
+        front = [numbers_of(each.trials), names.of(each.record.stages), *point, str(len(each.seeds))]
         cells = [f"{statistics.mean(values):.4f} ({_spread(values)})" for values in map(each.accuracies, levels)]
         reached = [_epochs(each)] if ends else []
         beside.append([*front, *cells, *reached])

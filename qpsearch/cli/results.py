@@ -19,6 +19,7 @@ from qpsearch.display.shown import (
     cost_title,
     duration,
     in_words,
+    numbers_of,
     scalar,
     score,
     short_number,
@@ -27,7 +28,7 @@ from qpsearch.display.shown import (
 from qpsearch.errors import StorageDamaged
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.space import Objective
-from qpsearch.study.records import StudySummary, TrialRecord
+from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialRecord
 from qpsearch.vocabulary import Evaluator
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ def _print_status(summaries: Sequence[StudySummary], running: list[TrialRecord],
 
 
 def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
-    """Show the best complete trial so far; of several objectives, the Pareto front.
+    """Show the best configuration so far; of several objectives, the Pareto front.
+
+    Complete trials of one configuration count as its seeds: its score is the mean over all their runs.
 
     Examples:
         qpsearch best digits
@@ -103,7 +106,7 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
     database = Database.open(storage)
     objectives = queries.space_of(database, study).search.objectives
     objective = objectives[0]
-    best_ones = queries.best_trials(database, study)
+    best_ones = queries.best_configurations(database, study)
     found = next(iter(best_ones), None)
     front = best_ones if len(objectives) > 1 else []
     if as_json:
@@ -119,10 +122,13 @@ def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json
     if front:
         _print_front(study, front, objectives, complete)
         return
-    runs = queries.run_scores(database, study, found.number)
-    say(f"trial {found.number}: {objective.metric} {found.value:.4f} on {_images(objective)},")
-    say(f"the best of {complete} complete trials, n = {len(runs)}: optimistic until it is trained again on fresh seeds")
-    say(f"seeds: {', '.join(str(seed) for seed, _ in runs)}")
+    one = len(found.trials) == 1
+    spread = "" if found.sd is None else f" (sd {score(found.sd)})"
+    named = f"trial{'' if one else 's'} {numbers_of(found.trials)}"
+    say(f"{named}: {objective.metric} {found.value:.4f}{spread} on {_images(objective)},")
+    what = "the best" if one else "one configuration, by the mean over its runs the best"
+    say(f"{what} of {complete} complete trials, n = {found.n}: optimistic until it is trained again on fresh seeds")
+    say(f"seeds: {numbers_of(found.seeds)}")
     width = max(len(name) for name in found.params) if found.params else 0
     for name, value in found.params.items():
         say(f"  {name:<{width}}  {scalar(value)}")
@@ -132,9 +138,16 @@ def _images(objective: Objective) -> str:
     return "validation images" if objective.metric.needs_validation else "training images"
 
 
-def _print_front(study: str, front: list[TrialRecord], objectives: tuple[Objective, ...], complete: int) -> None:
+def _print_front(
+    study: str, front: list[ConfigurationRecord], objectives: tuple[Objective, ...], complete: int
+) -> None:
     console = open_console()
-    console.print(f"Pareto front: {len(front)} of {complete} complete trials")
+    if any(len(each.trials) > 1 for each in front):
+        console.print(
+            f"Pareto front: {len(front)} configurations of {complete} complete trials, by the means over their runs"
+        )
+    else:
+        console.print(f"Pareto front: {len(front)} of {complete} complete trials")
     first, *costs = objectives
     columns = [
         Column(title="trial", is_number=True),
@@ -143,8 +156,8 @@ def _print_front(study: str, front: list[TrialRecord], objectives: tuple[Objecti
         Column(title="what was chosen"),
     ]
     rows = [
-        [str(record.number), score(record.value), *map(short_number, record.values[1:]), _choices(record)]
-        for record in front
+        [numbers_of(each.trials), score(each.value), *map(short_number, each.values[1:]), _choices(each.first)]
+        for each in front
     ]
     print_rows(console, columns, rows)
     console.print(f"all of one trial: qpsearch trials {study} {front[0].number}")

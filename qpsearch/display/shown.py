@@ -9,6 +9,7 @@ from qpsearch.study.records import TrialRecord
 from qpsearch.vocabulary import Metric, Scalar
 
 UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+NAMED: Final = 10  # trials of one configuration, or seeds, that a line names
 # A state with its word and colour; a trial that is open without a driver waits for the next.
 WORDS: Final = {
     "COMPLETE": ("complete", "green"),
@@ -49,6 +50,12 @@ def score(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.3g}"
+
+
+def numbers_of(numbers: Sequence[int]) -> str:
+    """Name some trials or seeds: ``3, 7``; of many the first ones: ``3, 7, 9, ... and 4 more``."""
+    named = ", ".join(map(str, numbers[:NAMED]))
+    return f"{named} and {len(numbers) - NAMED} more" if len(numbers) > NAMED else named
 
 
 def scalar(value: Scalar) -> str:

@@ -92,6 +92,72 @@ class TrialRecord:
             ) from None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationRecord:
+    """A configuration with what all of its complete trials gave: they differ only in their seeds.
+
+    Attributes:
+        first: The first of its complete trials.
+        trials: The numbers of its complete trials.
+        values: The mean over the runs of all these trials, for each objective.
+        seeds: The seeds of the runs.
+        scores: The score of each run, in the order of ``seeds``; of an imported trial its value.
+    """
+
+    first: TrialRecord
+    trials: tuple[int, ...]
+    values: tuple[float, ...]
+    seeds: tuple[int, ...]
+    scores: tuple[float, ...]
+
+    @property
+    def number(self) -> int:
+        """The number of the first of its complete trials."""
+        return self.first.number
+
+    @property
+    def value(self) -> float:
+        """The mean score over its runs."""
+        return self.values[0]
+
+    @property
+    def n(self) -> int:
+        """How many runs it has."""
+        return len(self.scores)
+
+    @property
+    def sd(self) -> float | None:
+        """The standard deviation of the scores of its runs, with n - 1 in the denominator; None for a single run."""
+        from statistics import stdev  # which readers of thousands of trials need not wait for
+
+        return stdev(self.scores) if self.n > 1 else None
+
+    @property
+    def params(self) -> Mapping[str, Scalar]:
+        """What the sampler chose, by parameter name."""
+        return self.first.params
+
+    @property
+    def config(self) -> TrialConfig:
+        """The configuration."""
+        return self.first.config
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The kind of block of each stage of its network."""
+        return self.first.stages
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The kinds of block of its network, each once, in alphabetical order."""
+        return self.first.blocks
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``--json`` prints: the first trial, with what the others add to it."""
+        own = {name: getattr(self, name) for name in ("value", "values", "trials", "n", "sd", "seeds", "scores")}
+        return self.first.to_dict() | own
+
+
 def blocks_of(config_json: str) -> tuple[str, ...]:
     """Return the kinds of block of a configuration's network, each once, in alphabetical order."""
     from pydantic_core import from_json  # a third of the time of json.loads, for thousands of trials
@@ -201,7 +267,7 @@ class StudySummary:
         counts: Trials by state.
         failures: Failed trials by reason.
         infeasible: Draws from which a network cannot be built; such draws are not trials.
-        best: The best complete trial, None while no trial is complete.
+        best: The best configuration of the complete trials; None while no trial is complete.
         seconds: Seconds of training recorded.
         drivers: The drivers that work on it: ``process N on HOST``.
         sampler: Name of the sampler.
@@ -222,7 +288,7 @@ class StudySummary:
     counts: Mapping[str, int]
     failures: Mapping[str, int]
     infeasible: int
-    best: TrialRecord | None
+    best: ConfigurationRecord | None
     seconds: float
     drivers: tuple[str, ...]
     sampler: str

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sqlite3
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,9 @@ def made(number: int, stages: str, lr: float, accuracy: float) -> evaluation_tab
         Evaluated(replicate=0, checkpoint="x", noise=noise, images=300, accuracy=accuracy, loss=1.0, nonfinite=0)
         for noise in (0.0, 0.05)
     )
-    return evaluation_table.Tested(record=TrialRecord(**facts), seeds=(1,), evaluated=evaluated, to_target=(None,))
+    return evaluation_table.Tested(
+        record=TrialRecord(**facts), trials=(0,), value=None, seeds=(1,), evaluated=evaluated, to_target=(None,)
+    )
 
 
 def test_of_equal_best_epochs_the_kept_one_is_tested(tmp_path: Path) -> None:
@@ -249,3 +252,26 @@ def test_what_cannot_be_evaluated_is_answered(study: Path, tmp_path: Path) -> No
     shutil.rmtree(copy / "studies" / "checkpoints")
     gone = qpsearch(copy, "evaluate", "small")
     assert (gone.returncode, "is missing, so its trial cannot be evaluated" in gone.stderr) == (2, True), gone.stderr
+
+
+def test_trials_of_one_configuration_are_its_seeds_for_best_status_and_evaluate_alike(tmp_path: Path) -> None:
+    text = SPACE.replace("{choice: [additive, product_unit]}", "additive").replace("epochs: 8", "epochs: 1")
+    (tmp_path / "small.yaml").write_text(text.replace("sampler: grid", "sampler: random, trials: 2, pruner: none"))
+    assert qpsearch(tmp_path, "run", "small.yaml", "--dispatch", "inline").returncode == 0
+    trials = reply(tmp_path, "trials", "small")["trials"]
+    mean = (trials[0]["value"] + trials[1]["value"]) / 2
+    assert trials[0]["value"] != trials[1]["value"]
+    best = reply(tmp_path, "best", "small")["best"]
+    assert (best["trials"], best["n"], best["value"]) == ([0, 1], 4, pytest.approx(mean))
+    assert best["sd"] == pytest.approx(statistics.stdev(best["scores"]))
+    assert reply(tmp_path, "status", "small")["studies"][0]["best"]["value"] == best["value"]
+    shown = qpsearch(tmp_path, "best", "small").stdout
+    assert f"trials 0, 1: val_accuracy {mean:.4f} (sd {best['sd']:.4f}) on validation images," in shown
+    assert "one configuration, by the mean over its runs the best of 2 complete trials, n = 4: optimistic" in shown
+    (tested,) = reply(tmp_path, "evaluate", "small")["trials"]
+    assert (tested["trials"], tested["value"], tested["seeds"]) == ([0, 1], best["value"], best["seeds"])
+    assert len(tested["accuracies"][0]["runs"]) == 4
+    looks = rows(
+        url_of(tmp_path), "SELECT number, count(*) FROM qpsearch_evaluations JOIN trials USING (trial_id) GROUP BY 1"
+    )
+    assert looks == [(0, 2), (1, 2)]

@@ -57,7 +57,7 @@ def test_a_trial_ends_with_a_value_for_each_objective(sqlite_url: str, sampler: 
     for record in records:
         total = cost(record.config.network)
         assert record.values == (record.value, total.parameters, total.macs)
-    front = queries.best_trials(database, "scripted")
+    front = queries.best_configurations(database, "scripted")
     storage = RDBStorage(sqlite_url)
     try:
         study = optuna.load_study(study_name="scripted", storage=storage)

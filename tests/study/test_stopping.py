@@ -86,7 +86,7 @@ def test_a_value_that_is_not_finite_is_nowhere_the_best(url: str) -> None:
             ledger.report(assignment.trial, 1, progress(1, value))
     with closing(ready_database(url)) as database:
         summary = queries.summary(database, "scripted")
-        (best,) = queries.best_trials(database, "scripted")
+        (best,) = queries.best_configurations(database, "scripted")
     assert summary.best is not None
     assert summary.best.number == best.number == 1
     with resumed_ledger(url) as ledger:

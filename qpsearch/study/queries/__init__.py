@@ -1,6 +1,7 @@
 """Reading a study: records for tables and figures. Does not take a lock that a driver could wait for."""
 
-from qpsearch.study.queries.summaries import best_trials, count_complete, summary
+from qpsearch.study.queries.best import best_configurations
+from qpsearch.study.queries.summaries import count_complete, summary
 from qpsearch.study.queries.trials import (
     KeptRun,
     artifacts_of,
@@ -8,7 +9,6 @@ from qpsearch.study.queries.trials import (
     frozen_trials,
     kept_runs,
     looks,
-    run_scores,
     running_records,
     space_of,
     study_names,
@@ -20,13 +20,12 @@ from qpsearch.study.queries.trials import (
 __all__ = [
     "KeptRun",
     "artifacts_of",
-    "best_trials",
+    "best_configurations",
     "count_complete",
     "epoch_rows",
     "frozen_trials",
     "kept_runs",
     "looks",
-    "run_scores",
     "running_records",
     "space_of",
     "study_names",

@@ -1,12 +1,9 @@
-"""Reading a study at a glance: its counts, its best trials, and what its time went into."""
+"""Reading a study at a glance: its counts, its best configuration, and what its time went into."""
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from operator import ge
-from typing import Any, Final
+from typing import Any
 
-from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import TrialState
 from sqlalchemy import Connection, Row, func, select
 
@@ -14,11 +11,11 @@ from qpsearch.errors import SpaceError
 from qpsearch.space.space import Objective
 from qpsearch.study.drivers.budget import budget_of, covered, gpu_seconds, lease_intervals
 from qpsearch.study.opening import find_study, stored_space
-from qpsearch.study.queries.trials import facts_of, living_leases, records_of_study
+from qpsearch.study.queries.best import front_of
+from qpsearch.study.queries.trials import facts_of, living_leases
 from qpsearch.study.records import (
     Account,
     StudySummary,
-    TrialRecord,
     blocks_of,
 )
 from qpsearch.study.storage.database import Database
@@ -28,11 +25,8 @@ from qpsearch.study.storage.tables import (
     epochs,
     infeasible,
     trials,
-    values,
 )
 from qpsearch.vocabulary import Ending
-
-FINITE: Final = TrialValueModel.TrialValueType.FINITE
 
 
 def summary(database: Database, name: str) -> StudySummary:
@@ -50,51 +44,6 @@ def count_complete(database: Database, name: str) -> int:
     return database.read(
         lambda c: int(c.execute(of_study.where(trials.c.study_id == find_study(c, name))).scalar_one())
     )
-
-
-def best_trials(database: Database, name: str, *, trained: bool = False) -> list[TrialRecord]:
-    """Return the Pareto front of the complete trials, or of those trained here, by the first objective, best first.
-
-    With one objective, that is at most one trial: of equally good ones the first. A trial with a value that is not
-    finite (a loss that overflowed) is not on the front. Raises StudyNotFound.
-    """
-
-    def query(connection: Connection) -> list[TrialRecord]:
-        study = find_study(connection, name)
-        return _front(connection, study, stored_space(facts_of(connection, study), name).search.objectives, trained)
-
-    return database.read(query)
-
-
-def _front(
-    connection: Connection, study: int, objectives: Sequence[Objective], trained: bool = False
-) -> list[TrialRecord]:
-    """Find the front by values alone, and read no other trials."""
-    finite = (
-        select(trials.c.trial_id, trials.c.number, values.c.objective, values.c.value)
-        .join(configs, configs.c.trial_id == trials.c.trial_id)
-        .join(values, values.c.trial_id == trials.c.trial_id)
-        .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE, values.c.value_type == FINITE)
-        .order_by(trials.c.number, values.c.objective)
-    )
-    if trained:
-        finite = finite.where(select(epochs.c.epoch).where(epochs.c.trial_id == trials.c.trial_id).exists())
-    if len(objectives) == 1:  # the database sorts faster
-        better = values.c.value.desc() if objectives[0].sign > 0 else values.c.value.asc()
-        finite = finite.order_by(None).order_by(better, trials.c.number).limit(1)
-    gains: dict[tuple[int, int], list[float]] = defaultdict(list)
-    for trial_id, number, objective, value in connection.execute(finite).all():
-        gains[number, trial_id].append(objectives[objective].sign * value)
-    whole = [(own, *key) for key, own in gains.items() if len(own) == len(objectives)]
-    whole.sort(key=lambda each: ([-gain for gain in each[0]], each[1]))
-    found: list[tuple[list[float], int]] = []
-    for own, _, trial_id in whole:  # who could beat it comes before it
-        if not any(other != own and all(map(ge, other, own)) for other, _ in found):
-            found.append((own, trial_id))
-    order = {trial_id: place for place, (_, trial_id) in enumerate(found)}
-    records = records_of_study(connection, study, only=list(order)) if order else []
-    places = {number: order[trial_id] for number, trial_id in gains if trial_id in order}
-    return sorted(records, key=lambda record: places[record.number])
 
 
 def _summary(connection: Connection, study: int, name: str) -> StudySummary:
@@ -118,7 +67,7 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
         counts={state.name: count for state, count in counts},
         failures={row.reason: row.number for row in failures},
         infeasible=connection.execute(select(func.count()).where(infeasible.c.study_id == study)).scalar_one(),
-        best=next(iter(_front(connection, study, objectives)), None) if objectives else None,
+        best=next(iter(front_of(connection, study, objectives)), None) if objectives else None,
         seconds=seconds or 0.0,
         drivers=_drivers(connection, study),
         sampler=facts.sampler,

@@ -138,21 +138,6 @@ def running_records(database: Database, name: str) -> list[TrialRecord]:
     return database.read(query)
 
 
-def run_scores(database: Database, name: str, number: int) -> list[tuple[int, float | None]]:
-    """Return seed and score of each run of a trial; raises StudyNotFound."""
-
-    def query(connection: Connection) -> list[tuple[int, float | None]]:
-        rows = (
-            select(runs.c.seed, runs.c.score)
-            .join(trials, trials.c.trial_id == runs.c.trial_id)
-            .where(trials.c.study_id == find_study(connection, name), trials.c.number == number)
-            .order_by(runs.c.replicate)
-        )
-        return [(row.seed, row.score) for row in connection.execute(rows)]
-
-    return database.read(query)
-
-
 def epoch_rows(database: Database, name: str) -> list[Mapping[str, Any]]:
     """Return every recorded epoch with its trial's number, in the order of trial, replicate, epoch."""
 

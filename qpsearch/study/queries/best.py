@@ -1,0 +1,123 @@
+"""The best configurations of a study. Trials of one configuration are its seeds: the luckiest of them is not its score.
+
+Two trials have one configuration if the same text is stored for both: every setting, whatever the parameters were.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from operator import ge
+from typing import Any, Final
+
+from optuna.storages._rdb.models import TrialValueModel
+from optuna.trial import TrialState
+from sqlalchemy import Connection, Row, case, func, select
+
+from qpsearch.space.space import Objective
+from qpsearch.study.opening import find_study, stored_space
+from qpsearch.study.queries.trials import facts_of, records_of_study
+from qpsearch.study.records import ConfigurationRecord
+from qpsearch.study.storage.database import Database
+from qpsearch.study.storage.tables import configs, epochs, runs, trials, values
+
+FINITE: Final = TrialValueModel.TrialValueType.FINITE
+# A run's value: its score; of an imported trial, which does not have scores of runs, and of a cost, the trial's value.
+VALUE: Final = func.coalesce(case((values.c.objective == 0, runs.c.score)), values.c.value)
+
+
+def best_configurations(database: Database, name: str, *, trained: bool = False) -> list[ConfigurationRecord]:
+    """Return the Pareto front of the configurations of the complete trials, by the first objective, best first.
+
+    A configuration's values are the means over all runs of its complete trials. With one objective, the front is at
+    most one configuration: of equally good ones the one that was complete in the trial of the lowest number. A
+    configuration with a value that is not finite (a loss that overflowed) is not on the front.
+
+    Args:
+        database: The study database.
+        name: The study.
+        trained: Whether only configurations count of which a trial was trained here, not imported.
+
+    Raises:
+        StudyNotFound: There is no such study.
+    """
+
+    def query(connection: Connection) -> list[ConfigurationRecord]:
+        study = find_study(connection, name)
+        return front_of(connection, study, stored_space(facts_of(connection, study), name).search.objectives, trained)
+
+    return database.read(query)
+
+
+def front_of(
+    connection: Connection, study: int, objectives: Sequence[Objective], trained: bool = False
+) -> list[ConfigurationRecord]:
+    """Find the front by values alone, and read no other trials."""
+    first, value = func.min(trials.c.number).label("first"), func.avg(VALUE).label("value")
+    ranked = (
+        select(first, values.c.objective, value)
+        .select_from(trials)
+        .join(configs, configs.c.trial_id == trials.c.trial_id)
+        .join(values, values.c.trial_id == trials.c.trial_id)
+        .join(runs, runs.c.trial_id == trials.c.trial_id)
+        .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE)
+        .group_by(configs.c.config_json, values.c.objective)
+        .having(func.count() == func.sum(case((values.c.value_type == FINITE, 1), else_=0)))
+    )
+    if trained:
+        here = select(epochs.c.epoch).where(epochs.c.trial_id == trials.c.trial_id).exists()
+        ranked = ranked.having(func.max(case((here, 1), else_=0)) == 1)
+    if len(objectives) == 1:  # the database sorts faster
+        ranked = ranked.order_by(value.desc() if objectives[0].sign > 0 else value.asc(), first).limit(1)
+    gains: dict[int, dict[int, float]] = defaultdict(dict)
+    for row in connection.execute(ranked):
+        gains[row.first][row.objective] = objectives[row.objective].sign * row.value
+    whole = [
+        ([own[place] for place in sorted(own)], number) for number, own in gains.items() if len(own) == len(objectives)
+    ]
+    whole.sort(key=lambda each: ([-gain for gain in each[0]], each[1]))
+    found: list[tuple[list[float], int]] = []
+    for own, number in whole:  # who could beat it comes before it
+        if not any(other != own and all(map(ge, other, own)) for other, _ in found):
+            found.append((own, number))
+    return _records(connection, study, [number for _, number in found]) if found else []
+
+
+def _records(connection: Connection, study: int, firsts: list[int]) -> list[ConfigurationRecord]:
+    """Read the configurations whose first complete trials are given."""
+    complete = (trials.c.study_id == study) & (trials.c.state == TrialState.COMPLETE)
+    own = (
+        select(configs.c.config_json)
+        .join(trials, trials.c.trial_id == configs.c.trial_id)
+        .where(complete, trials.c.number.in_(firsts))
+    )
+    rows = connection.execute(
+        select(configs.c.config_json, trials.c.trial_id, trials.c.number, runs.c.replicate, runs.c.seed)
+        .add_columns(values.c.objective, VALUE.label("value"))
+        .select_from(trials)
+        .join(configs, configs.c.trial_id == trials.c.trial_id)
+        .join(values, values.c.trial_id == trials.c.trial_id)
+        .join(runs, runs.c.trial_id == trials.c.trial_id)
+        .where(complete, configs.c.config_json.in_(own))
+        .order_by(trials.c.number, runs.c.replicate, values.c.objective)
+    )
+    alike: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        alike[row.config_json].append(row)
+    by_first = {each[0].number: each for each in alike.values()}
+    ids = [by_first[number][0].trial_id for number in firsts]
+    records = {record.number: record for record in records_of_study(connection, study, only=ids)}
+    found = []
+    for number in firsts:
+        by_objective: dict[int, list[Row[Any]]] = defaultdict(list)
+        for row in by_first[number]:
+            by_objective[row.objective].append(row)
+        scored = by_objective[0]
+        found.append(
+            ConfigurationRecord(
+                first=records[number],
+                trials=tuple(dict.fromkeys(row.number for row in scored)),
+                values=tuple(sum(row.value for row in each) / len(each) for _, each in sorted(by_objective.items())),
+                seeds=tuple(row.seed for row in scored),
+                scores=tuple(row.value for row in scored),
+            )
+        )
+    return found
