@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Row, Table, insert, inspect, select, update
 from qpsearch.errors import ArtifactError, StorageConflict, StudyBusy, StudyExists
 from qpsearch.study.drivers import lease, leftovers
 from qpsearch.study.drivers.lease import Driver
+from qpsearch.study.drivers.stored import find_study
 from qpsearch.study.drivers.transactions import move_revision
-from qpsearch.study.opening import find_study
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import delete_rows, study_id
 from qpsearch.study.storage.tables import (

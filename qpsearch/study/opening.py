@@ -15,28 +15,29 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 import qpsearch
 from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.plugins import imports
-from qpsearch.errors import SpaceError, StorageConflict, StudyBusy, StudyExists, StudyNotFound, nearest
-from qpsearch.space import Space, parse_space
-from qpsearch.space.space import Budget, Resources, Search, Stop
+from qpsearch.errors import StorageConflict, StudyBusy, StudyExists
+from qpsearch.space import Space
+from qpsearch.space.space import Budget, Search, Stop
 from qpsearch.study.drivers import lease
-from qpsearch.study.drivers.budget import Spending, budget_of
+from qpsearch.study.drivers.budget import Spending
 from qpsearch.study.drivers.clock import SYSTEM, Clock
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.leftovers import sweep
 from qpsearch.study.drivers.peers import supersede
+from qpsearch.study.drivers.stored import find_study, stored_space
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.search.grid import Grid
 from qpsearch.study.search.priors import Priors
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import insert_study, next_number, read_trials, study_id
-from qpsearch.study.storage.tables import attempts, configs, leases, studies, study_facts, trials
+from qpsearch.study.storage.tables import attempts, configs, leases, study_facts, trials
 from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, root_of, stored_root, study_folder
 from qpsearch.study.trials.failures import failed_trials, reopen
 from qpsearch.study.trials.open_trial import OpenTrial
@@ -294,58 +295,9 @@ def set_budget(connection: Connection, study: int, budget: Budget) -> None:
     )
 
 
-def find_study(connection: Connection, name: str) -> int:
-    """Return the id of a study that qpsearch made.
-
-    Raises:
-        StudyNotFound: There is no such study; the message lists the names of the others.
-    """
-    found = study_id(connection, name)
-    query = select(studies.c.study_name, studies.c.study_id).join(
-        study_facts, study_facts.c.study_id == studies.c.study_id
-    )
-    known = {row.study_name: row.study_id for row in connection.execute(query)}
-    if found is not None and name not in known:
-        raise StudyNotFound(
-            f"study {name!r} was not made by qpsearch: it does not have a space. Use Optuna's own tools."
-        )
-    if found is None:
-        hint = (
-            nearest(name, list(known))
-            if known
-            else "This database does not hold a study yet. Make one: qpsearch run SPACE."
-        )
-        raise StudyNotFound(f"no study {name!r}. {hint}")
-    return found
-
-
 def exists_message(name: str) -> str:
     """Say that a study exists, and what to do."""
     return f"study {name!r} already exists. Continue it: qpsearch resume {name}. Or start another study: --study NAME."
-
-
-def stored_space(facts: Row[Any], name: str) -> Space:
-    """Return the space that a study was made from, with the study's own name, seed, budget and resources.
-
-    Raises:
-        SpaceError: The space names a custom block that is not registered here, or has changed since.
-    """
-    try:
-        space = parse_space(facts.space_text, f"study {name}", strict=False)  # the file may have changed since
-    except SpaceError as error:
-        forgotten = [word for word in imports_of(facts) if word not in imports()]
-        if not forgotten:
-            raise
-        words = " ".join(f"--import {word}" for word in forgotten)
-        raise SpaceError([*error.problems, f"study {name}: was made with {words}. Add that to the command."]) from None
-    space = space.with_search(study=name, budget=budget_of(facts), seed=facts.seed)
-    return replace(space, resources=Resources(**json.loads(facts.resources_json)))
-
-
-def imports_of(facts: Row[Any]) -> list[str]:
-    """Return the names of the modules with custom blocks that a study was made with, without loading them."""
-    given: list[str] = json.loads(facts.environment_json).get("imports", [])
-    return given
 
 
 def environment() -> dict[str, Any]:

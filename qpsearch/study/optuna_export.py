@@ -5,7 +5,7 @@ from pathlib import Path
 import optuna
 
 from qpsearch.errors import StudyExists
-from qpsearch.study.opening import find_study
+from qpsearch.study.drivers.stored import find_study
 from qpsearch.study.search.optuna_logging import quiet_optuna
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.engine import file_url

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, Row, case, func, select
 
 from qpsearch.space.space import Objective
-from qpsearch.study.opening import find_study, stored_space
+from qpsearch.study.drivers.stored import find_study, stored_space
 from qpsearch.study.queries.trials import facts_of, records_of_study
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.study.storage.database import Database
@@ -51,6 +51,8 @@ def front_of(
     connection: Connection, study: int, objectives: Sequence[Objective], trained: bool = False
 ) -> list[ConfigurationRecord]:
     """Find the front by values alone, and read no other trials."""
+    if len(objectives) == 1 and not trained and (number := _alone(connection, study, objectives[0])) is not None:
+        return _records(connection, study, [number])
     first, value = func.min(trials.c.number).label("first"), func.avg(VALUE).label("value")
     ranked = (
         select(first, values.c.objective, value)
@@ -79,6 +81,28 @@ def front_of(
         if not any(other != own and all(map(ge, other, own)) for other, _ in found):
             found.append((own, number))
     return _records(connection, study, [number for _, number in found]) if found else []
+
+
+def _alone(connection: Connection, study: int, objective: Objective) -> int | None:
+    """Return the number of the trial with the best value if it is the only one of its configuration.
+
+    Then it is the best configuration, since a mean is at most its best trial: thousands of texts need not be grouped.
+    """
+    complete = (trials.c.study_id == study) & (trials.c.state == TrialState.COMPLETE)
+    better = values.c.value.desc() if objective.sign > 0 else values.c.value.asc()
+    top = connection.execute(
+        select(trials.c.number, configs.c.config_json)
+        .join(configs, configs.c.trial_id == trials.c.trial_id)
+        .join(values, values.c.trial_id == trials.c.trial_id)
+        .where(complete, values.c.value_type == FINITE)
+        .order_by(better, trials.c.number)
+        .limit(1)
+    ).first()
+    if top is None:
+        return None
+    alike = select(func.count()).select_from(trials).join(configs, configs.c.trial_id == trials.c.trial_id)
+    count = connection.execute(alike.where(complete, configs.c.config_json == top.config_json)).scalar_one()
+    return int(top.number) if count == 1 else None
 
 
 def _records(connection: Connection, study: int, firsts: list[int]) -> list[ConfigurationRecord]:

@@ -13,7 +13,7 @@ from qpsearch.space import Space
 from qpsearch.space.space import Search
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Driver
-from qpsearch.study.opening import find_study, stored_space
+from qpsearch.study.drivers.stored import find_study, stored_space
 from qpsearch.study.records import (
     AttemptRecord,
     RunRecord,
@@ -33,7 +33,6 @@ from qpsearch.study.storage.tables import (
 )
 from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, root_of, trial_folder
 from qpsearch.study.trials.evaluations import read_evaluations
-from qpsearch.study.trials.rows import value_of
 
 
 def study_names(database: Database) -> list[str]:
@@ -198,6 +197,8 @@ def kept_runs(database: Database, name: str, numbers: Collection[int]) -> list[K
 
 
 def _kept(rows: list[Row[Any]], search: Search, folder: str) -> KeptRun:
+    from qpsearch.study.trials.rows import value_of  # what writes to a study, which other readers need not wait for
+
     recorded = {row.epoch: row for row in rows}
     values = {epoch: value_of(row, search.objective) for epoch, row in recorded.items()}
     counting = search.score.epochs(values, search.objective)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import optuna
-from filelock import FileLock
 from optuna.storages._rdb.models import SCHEMA_VERSION
 from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.exc import (
@@ -236,6 +235,8 @@ class Database:
 
     def _upgrade(self) -> None:
         """Make Optuna's tables through Optuna, then qpsearch's through Alembic; one process at a time."""
+        from filelock import FileLock  # loads asyncio; readers need neither
+
         self._check_not_foreign()
         with FileLock(f"{self.file}.lock") if self.file is not None else self._server_lock():
             self._make_tables()
