@@ -324,6 +324,15 @@ class FailReason(StrEnum):
     ERROR = "error"
 
 
+class Order(StrEnum):
+    """The sort orders of trials."""
+
+    NUMBER = "number"
+    VALUE = "value"
+    EPOCHS = "epochs"
+    TIME = "time"
+
+
 class Ending(StrEnum):
     """How one attempt at a trial ended.
 

@@ -1,10 +1,7 @@
 """``qpsearch trials``: a study's trials, one line each, and all of one of them."""
 
-import math
 import textwrap
-from collections import Counter
-from collections.abc import Callable, Sequence
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -19,6 +16,7 @@ from qpsearch.errors import UserError, nearest
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.space import Objective
 from qpsearch.study.records import TrialDetail, TrialRecord
+from qpsearch.vocabulary import Order
 
 if TYPE_CHECKING:
     from qpsearch.study.storage.database import Database
@@ -26,16 +24,6 @@ if TYPE_CHECKING:
 STATES: Final = {"complete": "COMPLETE", "pruned": "PRUNED", "fail": "FAIL", "running": "RUNNING"}
 ALIASES: Final = {"failed": "fail", "waiting": "running"}
 BLOCKS_WIDTH: Final = 12  # least width of the column of blocks: product_unit
-WORSE_THAN_ALL: Final = math.inf
-
-
-class Order(StrEnum):
-    """The sort orders of trials."""
-
-    NUMBER = "number"
-    VALUE = "value"
-    EPOCHS = "epochs"
-    TIME = "time"
 
 
 def trials(
@@ -76,17 +64,15 @@ def trials(
     if number is not None:
         _show_one(database, study, number, as_json=as_json)
         return
-    every = queries.trial_records(database, study)
     objectives = queries.space_of(database, study).search.objectives
-    chosen = [record for record in every if not states or record.state in states]
     order = sort or (Order.VALUE if top is not None else Order.NUMBER)
-    records = sorted(chosen, key=_key(order, objectives[0]))[:top]
+    records = queries.trial_records(database, study, states=states, order=order, top=top)
     if as_json:
         print_json({"study": study, "trials": [record.to_dict() for record in records]})
         return
     console = open_console()
     _print_list(console, records, objectives, wide=wide)
-    console.print(_summed_up(every, records, study))
+    console.print(_summed_up(queries.state_counts(database, study), records, study))
 
 
 def _states(given: Sequence[str]) -> set[str]:
@@ -98,22 +84,6 @@ def _states(given: Sequence[str]) -> set[str]:
             raise UserError(f"--state: unknown state {word!r}. {nearest(word, list(STATES))}")
         found.add(STATES[known])
     return found
-
-
-def _key(order: Order, objective: Objective) -> Callable[[TrialRecord], tuple[float, int]]:
-    """Return the sort key of trials; equal trials stay in the order of their numbers."""
-
-    def by_value(record: TrialRecord) -> float:
-        is_known = record.value is not None and math.isfinite(record.value)
-        return -objective.sign * record.value if is_known and record.value is not None else WORSE_THAN_ALL
-
-    keys: dict[Order, Callable[[TrialRecord], float]] = {
-        Order.NUMBER: lambda record: record.number,
-        Order.VALUE: by_value,
-        Order.EPOCHS: lambda record: -record.epochs,
-        Order.TIME: lambda record: -record.seconds,
-    }
-    return lambda record: (keys[order](record), record.number)
 
 
 def _print_list(
@@ -176,13 +146,13 @@ def _parameters(record: TrialRecord) -> str:
     return ", ".join(f"{name} {scalar(value)}" for name, value in record.params.items())
 
 
-def _summed_up(every: Sequence[TrialRecord], shown: Sequence[TrialRecord], study: str) -> str:
-    counts = Counter(state_of(record) for record in every)
-    states = ", ".join(f"{counts[key]} {word}" for key, (word, _) in WORDS.items() if counts[key])
-    total = f"{len(every)} trials: {states}" if states else "no trials yet"
-    part = "" if len(shown) == len(every) else f"{len(shown)} shown of "
+def _summed_up(counts: Mapping[str, int], shown: Sequence[TrialRecord], study: str) -> str:
+    count = sum(counts.values())
+    states = ", ".join(f"{counts[key]} {word}" for key, (word, _) in WORDS.items() if counts.get(key))
+    total = f"{count} trials: {states}" if states else "no trials yet"
+    part = "" if len(shown) == count else f"{len(shown)} shown of "
     lines = [f"{part}{total}"]
-    if counts["WAITING"]:
+    if counts.get("WAITING"):
         lines.append(f"waiting: no driver runs these now; continue: qpsearch resume {study}")
     if shown:
         lines.append(f"everything about one trial: qpsearch trials {study} {shown[0].number}")

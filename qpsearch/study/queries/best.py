@@ -8,18 +8,16 @@ from collections.abc import Sequence
 from operator import ge
 from typing import Any, Final
 
-from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import TrialState
 from sqlalchemy import Connection, Row, case, func, select
 
 from qpsearch.space.space import Objective
 from qpsearch.study.drivers.stored import find_study, stored_space
-from qpsearch.study.queries.trials import facts_of, records_of_study
+from qpsearch.study.queries.trials import FINITE, facts_of, records_of_study
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.tables import configs, epochs, runs, trials, values
 
-FINITE: Final = TrialValueModel.TrialValueType.FINITE
 # A run's value: its score; of an imported trial, which does not have scores of runs, and of a cost, the trial's value.
 VALUE: Final = func.coalesce(case((values.c.objective == 0, runs.c.score)), values.c.value)
 

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from qpsearch.errors import UserError
 from qpsearch.space import Space
@@ -30,9 +31,14 @@ from qpsearch.study.storage.tables import (
     studies,
     study_facts,
     trials,
+    values,
 )
 from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, root_of, trial_folder
 from qpsearch.study.trials.evaluations import read_evaluations
+from qpsearch.vocabulary import Order
+
+FINITE: Final = TrialValueModel.TrialValueType.FINITE
+NAMED: Final = 10_000  # trials that a query names one by one; SQLite takes 32,766 values
 
 
 def study_names(database: Database) -> list[str]:
@@ -51,9 +57,77 @@ def frozen_trials(database: Database, name: str) -> list[FrozenTrial]:
     return database.read(lambda c: read_trials(c, find_study(c, name)))
 
 
-def trial_records(database: Database, name: str) -> list[TrialRecord]:
-    """Return a study's trials, by number; raises StudyNotFound."""
-    return database.read(lambda c: records_of_study(c, find_study(c, name)))
+def trial_records(
+    database: Database,
+    name: str,
+    *,
+    states: Collection[str] = (),
+    order: Order = Order.NUMBER,
+    top: int | None = None,
+) -> list[TrialRecord]:
+    """Return a study's trials. Of a few of them the others are not read.
+
+    Args:
+        database: The study database.
+        name: The study.
+        states: Only trials in these states (``COMPLETE``, ...); empty for all.
+        order: By what they are sorted; trials that are equal in it are in the order of their numbers.
+        top: At most how many; None for all.
+
+    Raises:
+        StudyNotFound: There is no such study.
+    """
+
+    def query(connection: Connection) -> list[TrialRecord]:
+        study = find_study(connection, name)
+        if not states and order is Order.NUMBER and top is None:
+            return records_of_study(connection, study)
+        wanted = _sorted(connection, study, name, order)
+        if states:
+            wanted = wanted.where(trials.c.state.in_([TrialState[state] for state in states]))
+        found = connection.execute(wanted.limit(top)).all()
+        place_of = {row.number: place for place, row in enumerate(found)}
+        few = [row.trial_id for row in found] if len(found) <= NAMED else None
+        records = [each for each in records_of_study(connection, study, only=few) if each.number in place_of]
+        return sorted(records, key=lambda record: place_of[record.number])
+
+    return database.read(query)
+
+
+def _sorted(connection: Connection, study: int, name: str, order: Order) -> Select[Any]:
+    """Return the query of a study's trials in an order; trials without a finite value come last."""
+    own = select(trials.c.trial_id, trials.c.number).join(configs, configs.c.trial_id == trials.c.trial_id)
+    own = own.where(trials.c.study_id == study)
+    match order:
+        case Order.NUMBER:
+            return own.order_by(trials.c.number)
+        case Order.VALUE:
+            sign = stored_space(facts_of(connection, study), name).search.objective.sign
+            first = (values.c.trial_id == trials.c.trial_id) & (values.c.objective == 0)
+            own = own.join(values, first & (values.c.value_type == FINITE), isouter=True)
+            return own.order_by(values.c.value.is_(None), -sign * values.c.value, trials.c.number)
+        case Order.EPOCHS:
+            recorded = select(func.count()).where(epochs.c.trial_id == trials.c.trial_id)
+            return own.order_by(recorded.scalar_subquery().desc(), trials.c.number)
+        case Order.TIME:
+            held = select(func.sum(attempts.c.seconds)).where(attempts.c.trial_id == trials.c.trial_id)
+            return own.order_by(held.scalar_subquery().desc(), trials.c.number)
+
+
+def state_counts(database: Database, name: str) -> dict[str, int]:
+    """Return how many trials a study has in each state, ``WAITING`` for those that are open without a driver."""
+    own = select(trials.c.state, func.count()).join(configs, configs.c.trial_id == trials.c.trial_id)
+    grouped = own.group_by(trials.c.state)
+    counts = database.read(
+        lambda c: {
+            state.name: count for state, count in c.execute(grouped.where(trials.c.study_id == find_study(c, name)))
+        }
+    )
+    if TrialState.RUNNING.name in counts:
+        running = running_records(database, name)
+        held = sum(record.is_held for record in running)
+        counts |= {"RUNNING": held, "WAITING": len(running) - held}
+    return counts
 
 
 def trial_count(database: Database, name: str) -> int:

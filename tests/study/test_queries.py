@@ -1,0 +1,52 @@
+"""Which trials are read, in which order: those that are shown, and no others."""
+
+import math
+from contextlib import closing
+
+import pytest
+from sqlalchemy import text
+
+from qpsearch.errors import StorageDamaged
+from qpsearch.protocol import Failed
+from qpsearch.space import parse_space
+from qpsearch.study import queries
+from qpsearch.vocabulary import FailReason, Order
+from tests.helpers import new_ledger, progress, ready_database
+from tests.scripted import Behaviour, space_text
+
+VALUES = [0.5, math.inf, 0.9, None, 0.7, 0.9]  # by number; None fails
+
+
+def test_the_first_trials_of_an_order_are_read_without_the_others(sqlite_url: str) -> None:
+    space = parse_space(space_text(Behaviour.IMPROVES, epochs=2, trials=7))
+    with new_ledger(sqlite_url, space) as ledger:
+        for number, value in enumerate(VALUES):
+            assert ledger.ask() is not None
+            ledger.report(number, 1, progress(1, 0.1))
+            if value is None:
+                ledger.fail(number, 1, Failed(reason=FailReason.DIVERGED, detail="scripted"))
+            else:
+                ledger.report(number, 1, progress(2, value))
+        assert ledger.ask() is not None
+        with closing(ready_database(sqlite_url)) as database:
+            assert queries.state_counts(database, "scripted") == {"COMPLETE": 5, "FAIL": 1, "RUNNING": 1, "WAITING": 0}
+    with closing(ready_database(sqlite_url)) as database:
+        assert queries.state_counts(database, "scripted") == {"COMPLETE": 5, "FAIL": 1, "RUNNING": 0, "WAITING": 1}
+        database.write(lambda c: c.execute(text("UPDATE qpsearch_attempts SET seconds = (trial_id * 3) % 7")))
+
+        def numbers(order: Order, top: int | None = None, states: tuple[str, ...] = ()) -> list[int]:
+            records = queries.trial_records(database, "scripted", order=order, top=top, states=states)
+            return [record.number for record in records]
+
+        every = {record.number: record for record in queries.trial_records(database, "scripted")}
+        assert numbers(Order.VALUE) == [2, 5, 4, 0, 1, 3, 6]
+        assert numbers(Order.EPOCHS) == [0, 1, 2, 4, 5, 3, 6]
+        assert numbers(Order.TIME) == sorted(every, key=lambda number: (-every[number].seconds, number))
+        assert numbers(Order.NUMBER, top=3) == [0, 1, 2]
+        assert numbers(Order.VALUE, states=("FAIL", "RUNNING")) == [3, 6]
+        database.write(
+            lambda c: c.execute(text("UPDATE trial_params SET distribution_json = 'x' WHERE trial_id NOT IN (3, 6)"))
+        )
+        assert numbers(Order.VALUE, top=2) == [2, 5]
+        with pytest.raises(StorageDamaged):
+            numbers(Order.VALUE, top=3)
