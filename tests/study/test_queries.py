@@ -2,9 +2,10 @@
 
 import math
 from contextlib import closing
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from qpsearch.errors import StorageDamaged
 from qpsearch.protocol import Failed
@@ -50,3 +51,37 @@ def test_the_first_trials_of_an_order_are_read_without_the_others(sqlite_url: st
         assert numbers(Order.VALUE, top=2) == [2, 5]
         with pytest.raises(StorageDamaged):
             numbers(Order.VALUE, top=3)
+
+
+def test_what_is_read_of_a_study_does_not_grow_with_the_other_studies(sqlite_url: str) -> None:
+    """Each table of trials is searched by an index: none is read from end to end."""
+    with new_ledger(sqlite_url, parse_space(space_text(Behaviour.IMPROVES, epochs=1))) as ledger:
+        assert ledger.ask() is not None
+        ledger.report(0, 1, progress(1, 0.5))
+    ran: dict[str, Any] = {}
+
+    def remember(connection: Any, cursor: Any, statement: str, given: Any, context: Any, many: bool) -> None:
+        ran.setdefault(statement, given)
+
+    with closing(ready_database(sqlite_url)) as database:
+        event.listen(Engine, "before_cursor_execute", remember)
+        try:
+            queries.summary(database, "scripted")
+            queries.best_configurations(database, "scripted", trained=True)
+            queries.running_records(database, "scripted")
+            queries.state_counts(database, "scripted")
+            for order in Order:
+                queries.trial_records(database, "scripted", order=order, top=1)
+        finally:
+            event.remove(Engine, "before_cursor_execute", remember)
+        plans = [
+            row[3]
+            for statement, given in ran.items()
+            if statement.startswith("SELECT")
+            for row in database.read(
+                lambda c, s=statement, g=given: c.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", g).all()
+            )
+        ]
+    scanned = {plan.split()[1] for plan in plans if plan.startswith("SCAN")}
+    assert len(plans) > 20
+    assert not {name for name in scanned if name.startswith(("trial", "qpsearch"))}, scanned

@@ -98,6 +98,8 @@ def _accounts(connection: Connection, study: int) -> tuple[Account, ...]:
             func.sum(attempts.c.seconds).label("seconds"),
             func.sum(attempts.c.repeated_s).label("repeated_s"),
         )
+        .join(trials, trials.c.trial_id == attempts.c.trial_id)
+        .where(trials.c.study_id == study)  # without this, the attempts of all other studies would be summed up, too
         .group_by(attempts.c.trial_id)
         .subquery()
     )
