@@ -54,9 +54,9 @@ def best(url: str) -> list[ConfigurationRecord]:
 LUCKY, STEADY = [0.5, 0.6, 0.9, 0.8], [0.75, 0.71, 0.7, 0.72, 0.74, 0.76]
 
 
-def test_the_luckiest_of_many_trials_of_one_configuration_is_not_its_score(sqlite_url: str) -> None:
-    numbers = run(sqlite_url, parse_space(SPACE), {8: LUCKY, 4: STEADY})
-    (found,) = best(sqlite_url)
+def test_the_luckiest_of_many_trials_of_one_configuration_is_not_its_score(url: str) -> None:
+    numbers = run(url, parse_space(SPACE), {8: LUCKY, 4: STEADY})
+    (found,) = best(url)
     assert found.trials == tuple(numbers[4])
     assert found.number == found.first.number == numbers[4][0]
     assert found.first.value == fmean(STEADY[:2])  # the first trial's own

@@ -18,9 +18,9 @@ from tests.scripted import Behaviour, space_text
 VALUES = [0.5, math.inf, 0.9, None, 0.7, 0.9]  # by number; None fails
 
 
-def test_the_first_trials_of_an_order_are_read_without_the_others(sqlite_url: str) -> None:
+def test_the_first_trials_of_an_order_are_read_without_the_others(url: str) -> None:
     space = parse_space(space_text(Behaviour.IMPROVES, epochs=2, trials=7))
-    with new_ledger(sqlite_url, space) as ledger:
+    with new_ledger(url, space) as ledger:
         for number, value in enumerate(VALUES):
             assert ledger.ask() is not None
             ledger.report(number, 1, progress(1, 0.1))
@@ -29,9 +29,9 @@ def test_the_first_trials_of_an_order_are_read_without_the_others(sqlite_url: st
             else:
                 ledger.report(number, 1, progress(2, value))
         assert ledger.ask() is not None
-        with closing(ready_database(sqlite_url)) as database:
+        with closing(ready_database(url)) as database:
             assert queries.state_counts(database, "scripted") == {"COMPLETE": 5, "FAIL": 1, "RUNNING": 1, "WAITING": 0}
-    with closing(ready_database(sqlite_url)) as database:
+    with closing(ready_database(url)) as database:
         assert queries.state_counts(database, "scripted") == {"COMPLETE": 5, "FAIL": 1, "RUNNING": 0, "WAITING": 1}
         database.write(lambda c: c.execute(text("UPDATE qpsearch_attempts SET seconds = (trial_id * 3) % 7")))
 
