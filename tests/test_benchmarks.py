@@ -8,10 +8,10 @@ import optuna
 import pytest
 
 from qpsearch.models.audit import AuditPlan
-from tests.benchmarks import audit, driver, optuna_import, product_unit, steps, sweeps, training
+from tests.benchmarks import audit, driver, load, optuna_import, product_unit, steps, sweeps, training
 from tests.benchmarks.report import Row, alternate, as_json, as_table, row
 
-PREFIXES = ("ray:", "optuna-sqlite:", "optuna-memory:", "driver:")
+PREFIXES = ("ray:", "optuna-sqlite:", "optuna-memory:", "driver:", "alone:")
 KEYS = {"name", "ours", "against", "ratio", "n", "spread", "hardware"}
 
 
@@ -40,6 +40,11 @@ def test_steps_are_compared_with_plain_optuna(tmp_path: Path) -> None:
 def test_an_import_is_timed_while_others_write(tmp_path: Path) -> None:
     found = optuna_import.measure(tmp_path, 20)
     assert found["whole_s"] > found["longest_transaction_s"] > 0
+
+
+def test_load_is_compared_with_a_study_alone_and_with_optuna(tmp_path: Path) -> None:
+    found = load.of_many_studies(tmp_path / "studies", studies=2, trials=2, repetitions=1)
+    check(found + load.of_many_slots(tmp_path / "slots", slots=4, seconds=0.1, optuna_trials=1, repetitions=1), 1)
 
 
 def test_a_product_unit_is_compared_with_its_parts_and_with_a_convolution() -> None:

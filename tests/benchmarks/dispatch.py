@@ -1,8 +1,8 @@
 """What dispatch and the ledger cost, as ratios: ``python -m tests.benchmarks.dispatch [--quick] [--json] [--only a,b]``.
 
 a: sweeps against stock Ray Tune. b: a trial's steps against plain Optuna. c: reading a large study against
-Optuna's command. d: our driver alone against what Tune delivers. All of it takes about a quarter of an hour
-on two cores, ``--quick`` a few minutes.
+Optuna's command. d: our driver alone against what Tune delivers. e: many studies in one database. f: many slots
+that report at a steady pace. All of it takes about twenty minutes on two cores, ``--quick`` a few minutes.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Final
 import optuna
 
 from qpsearch.registry.samplers import SamplerKind
-from tests.benchmarks import driver, status, steps, sweeps
+from tests.benchmarks import driver, load, status, steps, sweeps
 from tests.benchmarks.report import Row, as_json, as_table, hardware
 
 
@@ -35,6 +35,9 @@ class Sizes:
         readings: Repetitions of reading it.
         open_trials: Trials that the driver alone has open.
         ray_trials: Trials of which Tune alone delivers the results.
+        studies: Studies in one database.
+        slots: Slots that report at a steady pace.
+        paced_s: How long they report.
     """
 
     repetitions: int
@@ -47,6 +50,9 @@ class Sizes:
     readings: int
     open_trials: int
     ray_trials: int
+    studies: int
+    slots: int
+    paced_s: float
 
 
 FULL: Final = Sizes(
@@ -60,6 +66,9 @@ FULL: Final = Sizes(
     readings=5,
     open_trials=1000,
     ray_trials=40,
+    studies=100,
+    slots=500,
+    paced_s=20.0,
 )
 QUICK: Final = Sizes(
     repetitions=2,
@@ -72,6 +81,9 @@ QUICK: Final = Sizes(
     readings=2,
     open_trials=200,
     ray_trials=20,
+    studies=100,
+    slots=500,
+    paced_s=4.0,
 )
 
 GROUPS: Final[dict[str, Callable[[Path, Sizes], list[Row]]]] = {
@@ -84,6 +96,12 @@ GROUPS: Final[dict[str, Callable[[Path, Sizes], list[Row]]]] = {
     "c": lambda folder, sizes: status.rows(folder, trials=sizes.status_trials, repetitions=sizes.readings),
     "d": lambda folder, sizes: driver.rows(
         folder, trials=sizes.open_trials, ray_trials=sizes.ray_trials, repetitions=sizes.repetitions
+    ),
+    "e": lambda folder, sizes: load.of_many_studies(
+        folder, studies=sizes.studies, trials=50, repetitions=sizes.readings
+    ),
+    "f": lambda folder, sizes: load.of_many_slots(
+        folder, slots=sizes.slots, seconds=sizes.paced_s, optuna_trials=20, repetitions=sizes.repetitions
     ),
 }
 ON_RAY: Final = frozenset("ad")
@@ -108,7 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.dispatch", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions of smaller sizes; n is in the rows")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--only", type=_groups, default=sorted(GROUPS), metavar="a,b,c,d", help="these groups alone")
+    parser.add_argument("--only", type=_groups, default=sorted(GROUPS), metavar="a,b,...", help="these groups alone")
     given = parser.parse_args()
     rows = measure(given.only, QUICK if given.quick else FULL)
     print(as_json("dispatch", rows, hardware()) if given.json else as_table(rows, hardware()))

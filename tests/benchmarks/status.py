@@ -31,6 +31,11 @@ PER_TRIAL: Final = (
     "qpsearch_attempts",
     "qpsearch_epochs",
 )
+# A copy is a configuration of its own: its weight decay differs in the seventh place.
+_OTHER: Final = (
+    "json_set(config_json, '$.recipe.optimizer.weight_decay', "
+    "json_extract(config_json, '$.recipe.optimizer.weight_decay') * (1 + {copy} * 1e-7))"
+)
 
 
 def rows(folder: Path, *, trials: int, repetitions: int) -> list[Row]:
@@ -42,7 +47,7 @@ def rows(folder: Path, *, trials: int, repetitions: int) -> list[Row]:
         repetitions: See ``Row.n``.
     """
     path = finished_study(folder, SEED_TRIALS, EPOCHS)
-    _multiply(path, trials // SEED_TRIALS)
+    copy_trials(path, trials // SEED_TRIALS)
     url = url_of(path)
     ours = ("-m", "qpsearch.cli.main", "status", NAME, "--storage", url, "--json")
     theirs = ("-c", OPTUNA, "trials", "--study-name", NAME, "--storage", url, "-f", "json")
@@ -69,8 +74,14 @@ def rows(folder: Path, *, trials: int, repetitions: int) -> list[Row]:
     ]
 
 
-def _multiply(path: Path, times: int) -> None:
-    """Copy the trials of a study within their database: thousands in a second."""
+def copy_trials(path: Path, times: int, *, to_studies: bool = False) -> None:
+    """Copy the trials of a database's first study, thousands in a second.
+
+    Args:
+        path: The database.
+        times: How often each of these trials is there afterwards.
+        to_studies: Whether each copy goes to a study of its own, the second and so on, in place of the first.
+    """
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         first, last = connection.execute("SELECT min(trial_id), max(trial_id) FROM trials").fetchone()
         for table, number in [("trials", "number"), *((table, None) for table in PER_TRIAL)]:
@@ -78,8 +89,10 @@ def _multiply(path: Path, times: int) -> None:
             own_key = None if table == "trials" else _own_key(connection, table)
             kept = [name for name in columns if name != own_key]
             for copy in range(1, times):
-                shift = copy * SEED_TRIALS
-                values = [f"{name} + {shift}" if name in ("trial_id", number) else name for name in kept]
+                shift = copy * (last - first + 1)
+                moved = {"trial_id": shift} | ({"study_id": copy} if to_studies else {number: shift})
+                values = [f"{name} + {moved[name]}" if name in moved else name for name in kept]
+                values = [_OTHER.format(copy=copy) if name == "config_json" else name for name in values]
                 connection.execute(
                     f"INSERT INTO {table} ({', '.join(kept)}) SELECT {', '.join(values)} FROM {table} "
                     "WHERE trial_id BETWEEN ? AND ?",
