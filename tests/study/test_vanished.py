@@ -130,3 +130,15 @@ def test_what_passes_on_a_server_is_waited_for(request: pytest.FixtureRequest, s
         with pytest.raises(StorageError) as raised:
             database.write(lambda connection: connection.execute(text("SELECT no_such_column FROM studies")))
         assert not isinstance(raised.value, StorageAway)
+
+
+def test_a_server_that_is_made_read_only_is_waited_for(request: pytest.FixtureRequest) -> None:
+    """A connection that has read says READ WRITE in no later transaction: the server's word counts."""
+    asked = text("SHOW transaction_read_only")
+    url = request.getfixturevalue("postgres").new_study_database()
+    with closing(Database.open(url)) as database:
+        assert database.read(lambda connection: connection.execute(asked).scalar()) == "on"
+        assert database.write(lambda connection: connection.execute(asked).scalar()) == "off"
+        database.write(lambda connection: connection.execute(text("SET default_transaction_read_only = on")))
+        with pytest.raises(StorageAway):
+            database.write(lambda connection: connection.execute(text("CREATE TABLE x (y int)")))

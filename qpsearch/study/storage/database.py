@@ -41,7 +41,7 @@ from qpsearch.study.storage.tables import VERSION_TABLE
 
 LOCK_KEY: Final = 0x717073  # "qps"
 OPTUNAS: Final = "alembic_version"  # where Alembic keeps the revision of Optuna's tables
-SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # one state for all queries
+SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ"}  # one state for all queries
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 READABLE: Final = "0002"  # the oldest schema that has all columns that are read; later schemas dropped columns
 

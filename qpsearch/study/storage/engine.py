@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from qpsearch.artifacts import local_path
@@ -22,9 +22,12 @@ STILL: Final = {"mode": "ro", "immutable": "1", "uri": "true"}
 # A driver that freezes inside a transaction, or whose host is gone, must not hold the study's row from the others.
 # These are of one transaction, and statements are not prepared: a pooler such as PgBouncer may give each transaction
 # another of the server's connections, and refuses to pass on options at the start.
-BOUNDS: Final = text(
+BOUNDS: Final = (
     "SELECT set_config('idle_in_transaction_session_timeout', '20000', true), set_config('lock_timeout', '30000', true)"
 )
+# Whether a transaction may write is the server's word. SQLAlchemy's own switch for a reading transaction would leave a
+# connection that begins every later one with READ WRITE.
+READING: Final = ", set_config('transaction_read_only', 'on', true)"
 POSTGRES: Final = {
     "prepare_threshold": None,
     "connect_timeout": 15,  # a server that does not answer, or a host that is not there
@@ -151,7 +154,7 @@ def make_engine(url: URL) -> Engine:
                 "For PostgreSQL: pip install 'qpsearch[postgres]', and a URL postgresql+psycopg://..."
             ) from None
         if url.get_backend_name() == "postgresql":
-            event.listen(engine, "begin", lambda connection: connection.execute(BOUNDS))
+            event.listen(engine, "begin", _begin_postgres)
         return engine
     if url.database and _is_still(Path(url.database)):  # SQLite would try to make files beside the database
         still = URL.create("sqlite", database=f"file:{quote(url.database)}", query=STILL)
@@ -190,6 +193,11 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.exec_driver_sql("BEGIN")
+
+
+def _begin_postgres(connection: Connection) -> None:
+    is_reading = connection.get_execution_options().get("qpsearch_writing") is False
+    connection.exec_driver_sql(BOUNDS + READING if is_reading else BOUNDS)
 
 
 def _is_still(path: Path) -> bool:
