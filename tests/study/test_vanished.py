@@ -2,12 +2,13 @@
 
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import Connection, make_url, text
 
 from qpsearch.errors import StorageAway, StorageError
 from qpsearch.space import Space
@@ -61,6 +62,57 @@ def test_a_moved_database_is_found(ledger: Ledger, path: Path, what: str) -> Non
         ledger.report(0, 1, progress(2, 0.6))
     assert f"was moved to {moved}, with every trial up to here" in str(raised.value)
     assert not path.exists()
+
+
+def test_two_threads_that_miss_a_database_at_once_save_it_once(ledger: Ledger, path: Path) -> None:
+    """The pool has one idle connection; a second one would open, or make, the file of that name."""
+    database, told = ledger._database, []
+
+    def look() -> None:
+        with pytest.raises(StorageError) as raised:
+            database.read(lambda connection: connection.execute(text("SELECT 1")))
+        told.append(str(raised.value))
+
+    database._engine.dispose()
+    with closing(database._engine.raw_connection()) as busy:
+        busy.cursor().execute("SELECT count(*) FROM studies").fetchall()
+        for file in path.parent.glob("q.db*"):
+            file.unlink()
+        threads = [threading.Thread(target=look) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        threads[0].join(0.2)  # as long as another thread's step may take
+    for thread in threads:
+        thread.join()
+    (saved,) = path.parent.glob("*.db")
+    assert all(f"saved in {saved}" in text for text in told), told
+    assert rows(f"sqlite:///{saved}", EPOCHS) == [(1,)]
+
+
+def test_a_database_that_is_moved_in_the_middle_of_a_step_is_found(ledger: Ledger, path: Path) -> None:
+    """SQLite says "disk I/O error" then, where another driver has removed the log of the moved file."""
+
+    def step(connection: Connection) -> None:
+        path.rename(path.with_name("moved.db"))
+        connection.execute(text("SELECT fails"))
+
+    with pytest.raises(StorageError, match=r"database was moved to .*moved\.db, with every trial"):
+        ledger._database.write(step)
+
+
+def test_a_database_that_is_moved_while_it_is_opened_is_missed(
+    sqlite_url: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver ran its study to the end in a file of another name."""
+    check = Database._check
+
+    def checked(database: Database) -> None:
+        check(database)
+        path.rename(path.with_name("moved.db"))
+
+    monkeypatch.setattr(Database, "_check", checked)
+    with pytest.raises(StorageError, match=r"the file is gone.*was moved to .*moved\.db"):
+        Database.open(sqlite_url)
 
 
 def test_a_replaced_database_is_not_written_to(ledger: Ledger, path: Path, sqlite_template: Path) -> None:

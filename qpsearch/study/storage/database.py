@@ -36,7 +36,7 @@ from qpsearch.study.storage.engine import (
     secrets_of,
     shown_url,
 )
-from qpsearch.study.storage.sqlite_file import SqliteFile
+from qpsearch.study.storage.sqlite_file import SqliteFile, identity_of
 from qpsearch.study.storage.tables import VERSION_TABLE
 
 LOCK_KEY: Final = 0x717073  # "qps"
@@ -177,21 +177,28 @@ class Database:
     def _run(self, step: Callable[[Connection], T], *, writing: bool) -> T:
         if self._in_use is not None:
             self._in_use.check()
-        with (self._writing if writing else self._reading).begin() as connection:
-            result = step(connection)
+        try:
+            with (self._writing if writing else self._reading).begin() as connection:
+                result = step(connection)
+        except SQLAlchemyError:
+            if self._in_use is not None:
+                self._in_use.check()  # a file that was lost meanwhile explains the error better
+            raise
         if writing and self._in_use is not None:
             self._in_use.tidy()
         return result
 
     def _ready(self, check: Callable[[], None]) -> "Database":
         """Return this database once a check has passed; close all connections if the check fails."""
+        identity = None if self.file is None else identity_of(self.file)
         try:
             self._look_for_damage(check)
+            if self.file is not None:
+                self._in_use = SqliteFile(self.file, self._engine, identity)
+                self._in_use.check()  # else it was lost while it was opened
         except BaseException:
             self.close()
             raise
-        if self.file is not None:
-            self._in_use = SqliteFile(self.file, self._engine)
         return self
 
     def _look_for_damage(self, action: Callable[[], T]) -> T:

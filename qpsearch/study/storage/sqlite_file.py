@@ -7,6 +7,7 @@ therefore begins with a look at the path.
 import contextlib
 import os
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from sqlalchemy import Engine
 from qpsearch.errors import StorageError
 
 CHECKPOINT_S: Final = 2.0  # how often rows move from the log into the file, so that a copy of the file alone has them
+IDLE_S: Final = 5.0  # how long to wait for another thread's step
 DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
@@ -23,18 +25,21 @@ class SqliteFile:
     """An SQLite file in use.
 
     Args:
-        path: The file, which exists.
+        path: The file.
         engine: Connects to it.
+        identity: What the file was when the engine connected to it first; None if the file has just been made.
     """
 
-    def __init__(self, path: Path, engine: Engine) -> None:
+    def __init__(self, path: Path, engine: Engine, identity: tuple[int, int] | None) -> None:
         self._path, self._engine = path, engine
-        self._identity = _identity(path)
+        self._identity = identity or identity_of(path)
         self._moved_rows = time.monotonic()
+        self._saving = threading.Lock()
+        self._saved_to: Path | None = None
 
     def check(self) -> None:
         """Raise StorageError if the path does not lead to the file any more; say where its rows are."""
-        if _identity(self._path) == self._identity:
+        if self._identity is not None and identity_of(self._path) == self._identity:
             return
         now = "another file is in its place" if self._path.exists() else "the file is gone"
         where = self._found()
@@ -105,19 +110,34 @@ class SqliteFile:
         return None
 
     def _saved(self) -> Path | None:
-        """Save the rows of a deleted file through a connection that still has it open; return the new file."""
-        if not self._engine.pool.checkedin():  # type: ignore[attr-defined]  # a pool with a queue has it
-            return None  # a new connection would make a new file
-        folder = next(parent for parent in self._path.parents if parent.is_dir())
-        target = folder / f"{self._path.stem}-saved-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.db"
-        try:
-            self._write_to(target)
-        except (OSError, sqlite3.Error):
-            return None
-        return target
+        """Save the rows of a deleted file through a connection that still has it open; return the new file.
+
+        A driver's threads may miss the file one after the other; the last one saves what others wrote meanwhile.
+        """
+        with self._saving:
+            if not self._has_idle_connection():
+                return None  # a new connection would make a new file
+            if self._saved_to is None:
+                folder = next(parent for parent in self._path.parents if parent.is_dir())
+                name = f"{self._path.stem}-saved-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.db"
+                self._saved_to = folder / name
+            try:
+                self._write_to(self._saved_to)
+            except (OSError, sqlite3.Error):
+                return None
+            return self._saved_to
+
+    def _has_idle_connection(self) -> bool:
+        """Wait for a connection that no other thread uses; a step that began before the loss soon ends."""
+        began = time.monotonic()
+        while not self._engine.pool.checkedin():  # type: ignore[attr-defined]  # a pool with a queue has it
+            if time.monotonic() - began > IDLE_S:
+                return False
+            time.sleep(0.01)
+        return True
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def identity_of(path: Path) -> tuple[int, int] | None:
     """Return device and inode of a file; None if it does not exist."""
     try:
         status = path.stat()
