@@ -4,11 +4,13 @@ import contextlib
 import logging
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import ray
 from ray.exceptions import AuthenticationError, RayError, RayTaskError
 from ray.job_config import JobConfig
@@ -21,6 +23,8 @@ from qpsearch.registry.datasets import DatasetName
 from qpsearch.space.space import Resources
 
 KNOCK_S = 10.0
+WATCH_S = 0.5
+OWN_PROGRAMS = {"raylet": "node", "gcs_server": "control store"}  # of Ray; without one of them nothing runs
 GPU_S = 120.0  # how long workers on all nodes may take to load torch and try their GPUs
 TOKEN_HINT = (
     " If the cluster needs a token: export RAY_AUTH_MODE=token, and set RAY_AUTH_TOKEN or ~/.ray/auth_token as on the "
@@ -146,6 +150,44 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
         yield _size(resources, ray.cluster_resources(), ray.nodes())
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def watched(study: str, tell: Callable[[str], None]) -> Iterator[None]:
+    """Tell once if a program of the Ray that this process has started dies.
+
+    Ray itself ends this process then, after a minute at most, and the calls that wait for that program do not return.
+
+    Args:
+        study: Name of the study that runs on it.
+        tell: Called in another thread, with what has died and what to do.
+    """
+    programs = [child for child in psutil.Process().children() if child.name() in OWN_PROGRAMS]
+    names = {program.pid: OWN_PROGRAMS[program.name()] for program in programs}
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(WATCH_S):
+            for program in programs:
+                if _has_died(program):
+                    why = f"Ray's {names[program.pid]} has died, and Ray ends this process within a minute"
+                    tell(f"{why}. Every epoch up to here is recorded; continue: qpsearch resume {study}")
+                    return
+
+    thread = threading.Thread(target=watch, name="qpsearch-ray", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def _has_died(program: psutil.Process) -> bool:
+    try:
+        return program.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _without_code_paths() -> JobConfig:

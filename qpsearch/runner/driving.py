@@ -397,10 +397,13 @@ def _dispatch(
         return
     listen(Preparing(what="starting Ray" if placement.address is None else f"joining Ray at {placement.address}"))
     from qpsearch.dispatch import tune  # loading Ray takes two seconds, so it is loaded only here
-    from qpsearch.dispatch.cluster import connected
+    from qpsearch.dispatch.cluster import connected, watched
     from qpsearch.dispatch.packing import pack
 
-    with connected(resources, placement.address) as cluster:
+    def note(text: str) -> None:
+        listen(Noted(text=text))
+
+    with connected(resources, placement.address) as cluster, watched(ledger.name, note):
         cluster.prepare_nodes(ledger.space.data.dataset, folder)
         if cluster.gpus and (why := cluster.ask_gpu(trainer.gpu_fault)) is not None:
             raise no_gpu(why)

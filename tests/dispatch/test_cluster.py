@@ -1,6 +1,7 @@
 """A running Ray cluster of two nodes, joined with --address through the real command line."""
 
 import os
+import queue
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from qpsearch.dispatch.cluster import connected
+from qpsearch.dispatch.cluster import connected, watched
 from qpsearch.errors import DispatchError
 from qpsearch.space.space import Resources
 from tests.cli.run import ROOT
@@ -95,3 +96,16 @@ def test_workers_of_a_ray_of_our_own_do_not_know_the_database(monkeypatch: pytes
         seen = ray.get(ray.remote(num_cpus=0)(lambda: dict(os.environ)).remote())
     assert not [name for name, value in seen.items() if "secret@host" in value]
     assert os.environ["QPSEARCH_STORAGE"].startswith("postgresql")
+
+
+@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
+def test_the_death_of_a_program_of_rays_is_told(tmp_path: Path, name: str) -> None:
+    """Ray ends its driver without a word to the user, after up to a minute."""
+    shutil.copy("/bin/sleep", tmp_path / name)
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with subprocess.Popen([tmp_path / name, "100"]) as program, watched("s", told.put):
+        program.kill()
+        text = told.get(timeout=20)
+        assert text.startswith({"raylet": "Ray's node has died", "gcs_server": "Ray's control store has died"}[name])
+        assert text.endswith("continue: qpsearch resume s")
+    assert told.empty()
