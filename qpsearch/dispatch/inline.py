@@ -199,16 +199,14 @@ def _set_safe_path(given: str | None) -> None:
 def _serve(pipe: Connection, setup: WorkerSetup, given_safe_path: str | None) -> None:
     """Body of the child: take assignments until the parent closes the pipe."""
     _set_safe_path(given_safe_path)  # what a trainer starts finds modules as the user wants
-    pipe.send(READY)
-    while True:
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is gone
+        pipe.send(READY)
         try:
-            assignment: Assignment = pipe.recv()
-            for message in messages(assignment, setup, setup.device):
-                pipe.send(message)
-                if not pipe.recv():
-                    break
+            while True:
+                assignment: Assignment = pipe.recv()
+                for message in messages(assignment, setup, setup.device):
+                    pipe.send(message)
+                    if not pipe.recv():
+                        break
         except WorkerMustRestart as restart:
             pipe.send(restart)
-            return
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            return

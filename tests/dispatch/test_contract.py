@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import multiprocessing
 import os
 import re
 import signal
@@ -15,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.dispatch import inline
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.private_folder import new_key
-from qpsearch.dispatch.worker import Trainer
+from qpsearch.dispatch.worker import Trainer, WorkerSetup
 from qpsearch.errors import DispatchError, StorageError
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.space import parse_space
@@ -388,3 +390,12 @@ def test_a_worker_does_not_know_the_database(sqlite_url: str, monkeypatch: pytes
     (record,) = run_study("inline", sqlite_url, space_text(Behaviour.IMPROVES, trials=1), trainer=knows_nothing)
     assert record.state == "COMPLETE", record.detail
     assert os.environ["QPSEARCH_STORAGE"] == sqlite_url
+
+
+def test_a_worker_whose_driver_is_gone_before_it_is_ready_ends_without_a_word() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    ours.close()
+    setup = WorkerSetup(
+        trainer=scripted.train, checkpoints="", data_folder=None, device="cpu", threads=1, report_timeout_s=None
+    )
+    inline._serve(theirs, setup, os.environ.get(inline.SAFE_PATH))
