@@ -2,46 +2,58 @@
 
 import math
 import random
-from collections import Counter
+import time
 from dataclasses import dataclass, field
 
-from tests.faults.world import Injection
 from tests.faults.worlds import WORLDS, World
+
+
+@dataclass(frozen=True)
+class Tormented:
+    """A study at its end.
+
+    Attributes:
+        kinds: What was done to it.
+        counts: Its trials, recorded epochs, repeated and allowed ones.
+    """
+
+    kinds: tuple[str, ...]
+    counts: dict[str, int]
 
 
 @dataclass
 class Outcome:
-    """What a world has been through.
-
-    Attributes:
-        injections: Everything that was done.
-        totals: Studies, trials, recorded epochs, repeated and allowed ones, over all studies.
-    """
+    """What a world has been through."""
 
     world: str
-    injections: list[Injection] = field(default_factory=list)
-    totals: Counter[str] = field(default_factory=Counter)
+    studies: list[Tormented] = field(default_factory=list)
 
 
-def torment(world: World, count: int, generator: random.Random, per_study: int = 8) -> Outcome:
-    """Inject ``count`` faults, evenly over the world's kinds, at random moments; start a new study when one is over."""
-    outcome = Outcome(world.name)
+def even_plan(world: World, count: int, generator: random.Random) -> list[str]:
+    """Return ``count`` of the world's kinds in a random order, as evenly as can be."""
     plan = [kind for kind in world.actions for _ in range(-(-count // len(world.actions)))]
     generator.shuffle(plan)
-    del plan[count:]
+    return plan[:count]
+
+
+def torment(world: World, plan: list[str], generator: random.Random, per_study: int = 8) -> Outcome:
+    """Inject the faults of a plan, from its end, at random moments; start a new study when one is over."""
+    outcome, plan = Outcome(world.name), list(plan)
     while plan:
         study = world.new_study()
         try:
-            done = 0
-            while plan and done < per_study and study.wait_for_work(generator):
-                kind = plan.pop()
+            done = []
+            while plan and len(done) < per_study and study.wait_for_work(generator):
+                kind, began = plan[-1], time.monotonic()
                 allowed = world.actions[kind](study, generator)
+                if allowed is None:
+                    break
+                plan.pop()
                 study.allowed += allowed
-                outcome.injections.append(Injection(kind, world.name, len(study.running()), allowed))
-                done += 1
-                print(f"{world.name}: {kind} ({len(plan)} left)", flush=True)
+                done.append(kind)
+                print(f"{world.name}: {kind}, {time.monotonic() - began:.1f} s ({len(plan)} left)", flush=True)
             study.finish()
-            outcome.totals.update(study.check() | {"studies": 1})
+            outcome.studies.append(Tormented(tuple(done), study.check()))
         except BaseException:
             print(study.output()[-6000:])
             study.kill_all()
@@ -53,5 +65,6 @@ def torment(world: World, count: int, generator: random.Random, per_study: int =
 def run_world(name: str, injections: int, seed: int) -> Outcome:
     """Inject a world's share of the full form."""
     make, share = WORLDS[name]
+    generator = random.Random(f"{seed} {name}")
     with make() as world:
-        return torment(world, math.ceil(share * injections), random.Random(f"{seed} {name}"))
+        return torment(world, even_plan(world, math.ceil(share * injections), generator), generator)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,26 +16,29 @@ from typing import Any
 import psutil
 
 from qpsearch.errors import StorageError
+from qpsearch.study.trials.checkpoints import FOLDER, NAME
+from qpsearch.study.trials.owner import MARKER
 from tests.dispatch.study import log_lines, records_of
 from tests.helpers import rows
 from tests.scripted import Behaviour, space_text
 
 ROOT = Path(__file__).parents[2]
-TRIALS, EPOCHS, EPOCH_S, LEASE_S = 24, 6, 0.25, 4.0
+TRIALS, EPOCHS, EPOCH_S, LEASE_S, TIMEOUT_S = 24, 6, 0.25, 4.0, 4
 RUNNING = """
 SELECT trials.number, qpsearch_attempts.number, qpsearch_leases.pid FROM qpsearch_attempts
 JOIN trials USING (trial_id) JOIN qpsearch_leases USING (lease_id) WHERE qpsearch_attempts.ending IS NULL
 """
+RECORDED = "SELECT trials.number, epoch, checkpoint FROM qpsearch_epochs JOIN trials USING (trial_id) ORDER BY 1, 2"
+HELD = "SELECT pid FROM qpsearch_leases WHERE state = 'held'"
+FAILED = "SELECT number FROM trials WHERE state = 'FAIL'"
 
 
-@dataclass
-class Injection:
-    """What was done to a study."""
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch that a worker has just begun."""
 
-    kind: str
-    world: str
-    running: int
-    allowed: int
+    trial: int
+    pid: int
 
 
 @dataclass
@@ -47,7 +51,9 @@ class Study:
         options: Flags of every driver.
         drivers: How many work on it at once.
         environment: Of the drivers.
+        artifacts: Where its checkpoints are; None for beside the database.
         allowed: Epochs that may be repeated, for what was done so far.
+        timed_out: Numbers of the trials whose time to report was over: they fail, and are tried again at the end.
     """
 
     folder: Path
@@ -55,7 +61,9 @@ class Study:
     options: tuple[str, ...]
     drivers: int = 1
     environment: dict[str, str] = field(default_factory=dict)
+    artifacts: Path | None = None
     allowed: int = 0
+    timed_out: set[int] = field(default_factory=set)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     log_folder: Path = field(init=False)
 
@@ -65,28 +73,67 @@ class Study:
         seed = random.SystemRandom().randrange(10_000)
         print("seed of the study", seed)
         text = space_text(
-            Behaviour.IMPROVES, trials=TRIALS, epochs=EPOCHS, pruner="hyperband", sampler="random", seed=seed
+            Behaviour.IMPROVES,
+            trials=TRIALS,
+            epochs=EPOCHS,
+            pruner="hyperband",
+            sampler="random",
+            seed=seed,
+            timeout=f"{TIMEOUT_S}s",
         )
         (self.folder / "s.yaml").write_text(text)
+
+    @property
+    def database(self) -> Path:
+        """The file of its SQLite database."""
+        return Path(self.url.removeprefix("sqlite:///"))
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of its checkpoints."""
+        root = self.artifacts or self.database.parent / "checkpoints"
+        return next((path for path in root.glob("scripted-*") if path.is_dir()), root)
 
     def start(self) -> None:
         """Start as many drivers as are missing; ``--join`` serves the first, a further one and a restart alike."""
         self.processes = [process for process in self.processes if process.poll() is None]
+        while len(self.processes) < self.drivers:
+            self.processes.append(self.launch("run", "s.yaml", "--join", *self.options))
+
+    def launch(self, *arguments: str, url: str = "", log_folder: Path | None = None) -> subprocess.Popen[bytes]:
+        """Start a command, which writes to this study's output.
+
+        Args:
+            arguments: Of the command line.
+            url: Another database.
+            log_folder: Another folder for the log of the epochs.
+        """
         environment = os.environ | {
-            "SCRIPTED_LOG": str(self.log_folder),
+            "SCRIPTED_LOG": str(log_folder or self.log_folder),
             "SCRIPTED_EPOCH_S": str(EPOCH_S),
+            "TEST_TRAINER": "tests.faults.trainer",
             "TEST_LEASE_S": str(LEASE_S),
             "TEST_CLOCK": str(self.log_folder / "clock"),
             "PYTHONPATH": str(ROOT),
-            "QPSEARCH_STORAGE": self.url,
+            "QPSEARCH_STORAGE": url or self.url,
         }
-        arguments = [sys.executable, "-m", "tests.driver", "run", "s.yaml", "--join", *self.options]
-        while len(self.processes) < self.drivers:
-            with (self.log_folder / "output").open("ab") as output:
-                process = subprocess.Popen(
-                    arguments, cwd=self.folder, env=environment | self.environment, stdout=output, stderr=output
-                )
-            self.processes.append(process)
+        if self.artifacts is not None:
+            environment["QPSEARCH_ARTIFACTS"] = str(self.artifacts)
+        with (self.log_folder / "output").open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "tests.driver", *arguments],
+                cwd=self.folder,
+                env=environment | self.environment,
+                stdout=output,
+                stderr=output,
+            )
+
+    def said(self, *arguments: str, url: str = "", code: int = 0) -> str:
+        """Run a command to its end; assert its exit code and return what it said."""
+        before = len(self.output())
+        process = self.launch(*arguments, url=url)
+        assert process.wait(timeout=100) == code, (arguments, process.returncode, self.output()[before:])
+        return self.output()[before:]
 
     def output(self) -> str:
         return (self.log_folder / "output").read_text(errors="replace")
@@ -122,8 +169,38 @@ class Study:
             time.sleep(0.05)
         raise AssertionError(f"nothing happens in {self.folder}:\n{self.output()[-4000:]}")
 
+    def wait_for_drivers(self, timeout_s: float = 60.0) -> None:
+        """Wait until each driver that has been started works on the study, or has ended."""
+
+        def have_begun() -> bool:
+            held = {row[0] for row in self.ask(HELD)}
+            return all(process.pid in held or process.poll() is not None for process in self.processes)
+
+        until(have_begun, timeout_s, "a driver neither begins nor ends", self)
+
+    def next_epoch(self, timeout_s: float = 60.0) -> Epoch | None:
+        """Wait until a worker begins an epoch, with the drivers as they are; None when the study is over."""
+        before, deadline = self.epochs_begun(), time.monotonic() + timeout_s
+        while self.epochs_begun() == before:
+            if time.monotonic() > deadline or self.finished():
+                return None
+            time.sleep(0.01)
+        trial, _, _, _, process = log_lines(self.log_folder)[-1]
+        return Epoch(int(trial.removeprefix("trial-")), int(process.removeprefix("pid=")))
+
     def finish(self, timeout_s: float = 240.0) -> None:
-        """Keep the drivers up until the study is over and they have ended by themselves."""
+        """Keep the drivers up until the study is over and they have ended by themselves; give frozen trials a chance."""
+        self._run_to_its_end(timeout_s)
+        assert {row[0] for row in self.ask(FAILED)} == self.timed_out
+        if self.timed_out:  # from their first epoch on: a failed trial does not keep checkpoints
+            self.allowed += sum(number in self.timed_out for number, _, _ in self.ask(RECORDED))
+            self.processes = [self.launch("resume", "scripted", "--retry-failed", "timeout", *self.options)]
+            until(lambda: self.ask(FAILED) == [], 60, "failed trials are not tried again", self)
+            self._run_to_its_end(timeout_s)
+        if self.orphans() or self.ask(HELD):  # of a driver that was killed at its end: the next one tidies up
+            self.said("resume", "scripted", *self.options)
+
+    def _run_to_its_end(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         while not self.finished():
             assert time.monotonic() < deadline, f"{self.folder} does not end:\n{self.output()[-4000:]}"
@@ -131,6 +208,19 @@ class Study:
             time.sleep(0.2)
         for process in self.processes:
             process.wait(timeout=100)
+
+    def orphans(self) -> list[str]:
+        """Return what lies in its folder of checkpoints and belongs to no trial that has ended COMPLETE."""
+        complete = {record.number for record in records_of(self.url) if record.state == "COMPLETE"}
+        recorded = {(number, name) for number, _, name in self.ask(RECORDED) if number in complete}
+        found = []
+        for path in self.checkpoints.rglob("*"):
+            match = FOLDER.fullmatch(path.name) or FOLDER.fullmatch(path.parent.name)
+            number = int(match[1]) if match else None
+            is_kept = number in complete if path.is_dir() else (number, path.name) in recorded or path.name == MARKER
+            if not is_kept:
+                found.append(str(path.relative_to(self.checkpoints)))
+        return found
 
     def kill_all(self) -> None:
         """End what is left, when a test has failed."""
@@ -146,24 +236,46 @@ class Study:
         assert [record.number for record in found] == list(range(TRIALS)), "a trial is lost, or there are too many"
         states = Counter(record.state for record in found)
         assert set(states) <= {"COMPLETE", "PRUNED"}, [record for record in found if record.state == "FAIL"]
-        epochs = self.ask(
-            "SELECT trials.number, epoch FROM qpsearch_epochs JOIN trials USING (trial_id) ORDER BY trials.number, epoch"
-        )
+        epochs = self.ask(RECORDED)
         for record in found:
-            own = [epoch for number, epoch in epochs if number == record.number]
+            own = [epoch for number, epoch, _ in epochs if number == record.number]
             assert own == list(range(1, len(own) + 1)), f"trial {record.number}: epochs {own}"
             assert (len(own) == EPOCHS) == (record.state == "COMPLETE")
         endings = Counter(row[0] for row in self.ask("SELECT ending FROM qpsearch_attempts"))
         assert endings[None] == 0, endings
         assert endings["finished"] + endings["pruned"] == TRIALS, endings
-        assert self.ask("SELECT * FROM qpsearch_leases WHERE state = 'held'") == []
+        assert endings["failed"] == len(self.timed_out), endings
+        assert self.ask(HELD) == []
+        self._check_checkpoints(epochs, [record.number for record in found if record.state == "COMPLETE"])
+        said, traceback, rest = self.output().partition("Traceback")
+        assert not traceback, said[-2000:] + traceback + rest[:4000]
         repeated = self.epochs_begun() - len(epochs)
         assert 0 <= repeated <= self.allowed, f"{repeated} epochs repeated, {self.allowed} allowed"
-        return {"trials": TRIALS, "epochs": len(epochs), "repeated": repeated, "allowed": self.allowed}
+        return {
+            "trials": TRIALS,
+            "epochs": len(epochs),
+            "repeated": repeated,
+            "allowed": self.allowed,
+            "lost": TRIALS - len(found),
+            "orphans": len(self.orphans()),
+        }
+
+    def _check_checkpoints(self, epochs: list[Any], complete: list[int]) -> None:
+        """Assert that each complete trial has its last checkpoint, that nobody has another, and that there is one study."""
+        assert self.orphans() == []
+        assert [path.name for path in self.checkpoints.parent.iterdir()] == [self.checkpoints.name]
+        assert (self.checkpoints / MARKER).exists()
+        last = {number: name for number, epoch, name in epochs if epoch == EPOCHS}
+        for number in complete:
+            kept = [path.name for path in (self.checkpoints / f"trial-{number:05d}").iterdir()]
+            assert last[number] in kept, (number, last[number], kept)
+            assert len(kept) <= 2, (number, kept)
+            assert all(NAME.fullmatch(name) for name in kept)
 
     def remove(self) -> None:
         self.kill_all()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in filter(None, (self.folder, self.log_folder, self.artifacts)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def stop(process: subprocess.Popen[bytes], number: int, timeout_s: float = 60.0) -> None:
@@ -171,5 +283,16 @@ def stop(process: subprocess.Popen[bytes], number: int, timeout_s: float = 60.0)
     process.send_signal(number)
     process.wait(timeout=timeout_s)
 
+
+def until(holds: Callable[[], bool], timeout_s: float, otherwise: str, study: Study) -> None:
+    """Wait for something; raise AssertionError if it does not come."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, f"{otherwise}:\n{study.output()[-4000:]}"
+        time.sleep(0.05)
+
+
+Action = Callable[[Study, random.Random], int | None]
+"""Does something to a study; returns how many epochs it may cost, None where the study was over before it was done."""
 
 KILL, TERM, STOP, CONT = signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP, signal.SIGCONT

@@ -11,14 +11,17 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults import injections as do
-from tests.faults.injections import Action
-from tests.faults.world import EPOCH_S, ROOT, Study
+from tests.faults import files, processes, servers
+from tests.faults.world import EPOCH_S, ROOT, Action, Study
 from tests.postgres import Postgres
 
 INLINE, TUNE = ("--dispatch", "inline"), ("--concurrent", "2")
 SMALL_DISK_BYTES = 16_000_000  # 24 trials' checkpoints of 0.2 MB and a journal of 4 MB leave room until it is filled
-OUTAGE_S = 30.0
+OUTAGE_S, FORBIDDEN_S = 30.0, 6.0
+with processes.memory_group() as _group:
+    EATEN = "worker that eats memory, " + (
+        "killed by the kernel" if _group is not None else "killed from outside at 1 GiB (the kernel imitated)"
+    )
 
 
 @dataclass(frozen=True)
@@ -45,17 +48,19 @@ def on_server(server: Postgres, options: tuple[str, ...], drivers: int) -> Calla
 
     def new() -> Study:
         folder = Path(tempfile.mkdtemp(prefix="qpsearch-fault-"))
-        return Study(folder, server.new_database(), (*options, "--artifacts", str(folder / "artifacts")), drivers)
+        return Study(folder, server.new_database(), options, drivers, artifacts=folder / "artifacts")
 
     return new
 
 
-def on_small_disk(disk: Path) -> Callable[[], Study]:
-    """SQLite on a disk of a few megabytes, the scripts' own log elsewhere."""
+def on_small_disks(database: Path, artifacts: Path | None = None) -> Callable[[], Study]:
+    """SQLite on a disk of a few megabytes, the checkpoints there too or on another, the scripts' own log elsewhere."""
 
     def new() -> Study:
-        folder = disk / uuid.uuid4().hex[:8]
+        name = uuid.uuid4().hex[:8]
+        folder = database / name
         study = Study(folder, f"sqlite:///{folder}/studies/q.db", INLINE)
+        study.artifacts = None if artifacts is None else artifacts / name
         study.log_folder = Path(tempfile.mkdtemp(prefix="qpsearch-fault-log-"))
         study.environment = {"SCRIPTED_CHECKPOINT_BYTES": "100000"}
         return study
@@ -93,7 +98,7 @@ def cluster_world() -> Iterator[World]:
             nodes[index] = made.add_node(num_cpus=1)
             return 1
 
-        actions = {"kill -9 of a Ray node": kill_node, "kill -9 of a driver": do.kill_driver}
+        actions = {"kill -9 of a Ray node": kill_node, "kill -9 of a driver": processes.kill_driver}
         try:
             yield World("Ray cluster of 2 nodes, SQLite", on_cluster(made.address, log_folder), actions)
         finally:
@@ -105,8 +110,7 @@ def on_cluster(address: str, log_folder: Path) -> Callable[[], Study]:
 
     def new() -> Study:
         study = local(("--address", address))()
-        for path in log_folder.iterdir():
-            path.unlink()
+        log_folder.mkdir(exist_ok=True)
         study.log_folder = log_folder
         return study
 
@@ -126,59 +130,91 @@ def patched_path(log_folder: Path) -> Iterator[None]:
 
 
 COMMON: dict[str, Action] = {
-    "kill -9 of a driver": do.kill_driver,
-    "kill -9 of a worker": do.kill_worker,
-    "SIGTERM of a driver": do.terminate_driver,
-    "newest checkpoint damaged, kill -9": do.corrupt_checkpoint,
-    "clock jumps": do.jump_clock,
+    "kill -9 of a driver": processes.kill_driver,
+    "kill -9 of a worker": processes.kill_worker,
+    "kill -9 of a worker that writes a checkpoint": processes.kill_in_a_write,
+    EATEN: processes.eat_memory,
+    "SIGTERM of a driver": processes.terminate_driver,
+    "worker frozen": processes.freeze_worker,
+    "newest checkpoint damaged, kill -9": files.corrupt_checkpoint,
+    "clock jumps": processes.jump_clock,
+}
+FILE: dict[str, Action] = {
+    "database moved": files.move_database,
+    "database removed": files.remove_database,
+    "database replaced": files.replace_database,
+}
+COPY: dict[str, Action] = {
+    "copied database resumed": files.resume_a_copy,
+    "study deleted in a copied database": files.delete_in_a_copy,
+}
+INLINE_ONLY: dict[str, Action] = {
+    "driver frozen past its lease": processes.freeze_driver,
+    "kill -9 of all drivers, two resumes at once": processes.resume_twice,
+}
+RAY: dict[str, Action] = {
+    "kill -9 of the driver's raylet": servers.kill_ray("raylet"),
+    "kill -9 of the driver's control store": servers.kill_ray("gcs_server"),
 }
 
 
 def inline_world() -> World:
     """One driver, one trial at a time, SQLite."""
-    return World("inline, SQLite", local(INLINE), COMMON | {"driver frozen past its lease": do.freeze_driver})
+    return World("inline, SQLite", local(INLINE), COMMON | FILE | COPY | INLINE_ONLY)
 
 
 def tune_world() -> World:
     """One driver on a Ray of its own, two trials at a time, SQLite."""
-    return World("Ray Tune, 2 slots, SQLite", local(TUNE), COMMON | {"kill -9 of the driver's Ray node": do.kill_ray})
+    return World("Ray Tune, 2 slots, SQLite", local(TUNE), COMMON | FILE | RAY)
 
 
 def pair_world() -> World:
     """Two drivers of one host on SQLite."""
-    actions = COMMON | {"driver frozen past its lease": do.freeze_driver}
-    return World("2 drivers inline, SQLite", local(INLINE, 2), actions)
+    return World("2 drivers inline, SQLite", local(INLINE, 2), COMMON | FILE | COPY | INLINE_ONLY)
 
 
 @contextmanager
-def server_world(outage_s: float) -> Iterator[World]:
-    """Two drivers on a PostgreSQL server that goes away for so many seconds."""
+def server_world(outage_s: float, forbidden_s: float = FORBIDDEN_S) -> Iterator[World]:
+    """Two drivers on a PostgreSQL server that goes away, or lets nobody write, for so many seconds."""
     server = Postgres()
     server.start()
-    actions = COMMON | {
-        "driver frozen past its lease": do.freeze_driver,
-        f"PostgreSQL down for {outage_s:g} s": do.stop_database(server, outage_s),
-        "connections broken": do.break_connections(server),
+    away: dict[str, Action] = {
+        f"PostgreSQL down for {outage_s:g} s": servers.stop_database(server, outage_s),
+        f"PostgreSQL read-only for {forbidden_s:g} s": servers.forbid_writing(server, forbidden_s),
+        "connections broken": servers.break_connections(server),
     }
     try:
-        yield World("2 drivers inline, PostgreSQL", on_server(server, INLINE, 2), actions)
+        yield World("2 drivers inline, PostgreSQL", on_server(server, INLINE, 2), COMMON | INLINE_ONLY | away)
     finally:
         server.remove()
 
 
 @contextmanager
 def disk_world() -> Iterator[World]:
-    """A disk that fills up."""
+    """A disk with database and checkpoints that fills up."""
     with small_disk() as disk:
-        yield World("inline, SQLite, small disk", on_small_disk(disk), {"disk full": do.fill_disk})
+        actions = {"disk full": files.fill_disk(lambda study: study.folder)}
+        yield World("inline, SQLite, small disk", on_small_disks(disk), actions)
 
 
-# World and its share of the full form's injections.
+@contextmanager
+def disks_world() -> Iterator[World]:
+    """A disk with the database and one with the checkpoints, each of which fills up."""
+    with small_disk() as one, small_disk() as other:
+        actions = {
+            "disk of the database full": files.fill_disk(lambda study: study.folder),
+            "disk of the checkpoints full": files.fill_disk(lambda study: study.checkpoints.parent),
+        }
+        yield World("inline, SQLite, 2 small disks", on_small_disks(one, other), actions)
+
+
+# World and its share of the full form's injections; those that take longest are first.
 WORLDS: dict[str, tuple[Callable[[], AbstractContextManager[World]], float]] = {
-    "server": (lambda: server_world(OUTAGE_S), 0.25),
-    "inline": (lambda: nullcontext(inline_world()), 0.22),
     "tune": (lambda: nullcontext(tune_world()), 0.2),
-    "cluster": (cluster_world, 0.13),
-    "pair": (lambda: nullcontext(pair_world()), 0.15),
-    "disk": (disk_world, 0.05),
+    "server": (lambda: server_world(OUTAGE_S), 0.2),
+    "inline": (lambda: nullcontext(inline_world()), 0.24),
+    "cluster": (cluster_world, 0.08),
+    "pair": (lambda: nullcontext(pair_world()), 0.2),
+    "disk": (disk_world, 0.03),
+    "disks": (disks_world, 0.05),
 }
