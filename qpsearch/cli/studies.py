@@ -206,7 +206,7 @@ def import_(
     Examples:
         qpsearch import mine.yaml --from optuna.db --name old
         qpsearch import mine.yaml --from journal.log --name old --ignore dropout
-        qpsearch import mine.yaml --from a.db --name old --map w=network.stem.width --map-value w:small=16
+        qpsearch import mine.yaml --from a.db --name old --map-value width:small=16
     """
     from qpsearch.study.optuna_import import Matching, fit, import_study, read_foreign
     from qpsearch.study.storage.database import Database

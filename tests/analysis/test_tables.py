@@ -89,5 +89,10 @@ def test_a_grid_tells_none_from_not_drawn(filled_url: str) -> None:
     database.close()
     without = next(record for record in records if CLIP in record.params and record.params[CLIP] is None)
     other = next(record for record in records if CLIP not in record.params)
-    pair = [evaluation_table.Tested(record=record, seeds=(), evaluated=(), to_target=()) for record in (without, other)]
+    pair = [
+        evaluation_table.Tested(
+            record=record, trials=(record.number,), value=record.value, seeds=(), evaluated=(), to_target=()
+        )
+        for record in (without, other)
+    ]
     assert CLIP in evaluation_table._telling(pair)
