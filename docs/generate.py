@@ -3,15 +3,19 @@
 Keys of a space file come from the schema, commands from the command line, rules from the table of rules.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 from typer.main import get_command
 
+from qpsearch.analysis.effects import EffectTable
+from qpsearch.analysis.importance import ImportanceTable
 from qpsearch.cli.app import make_app
 from qpsearch.cli.rules_table import markdown
 from qpsearch.space.schema.fields import (
@@ -29,6 +33,7 @@ from qpsearch.space.schema.value_types import Flag, Integer, Number, OneOf, Opti
 
 REFERENCE = Path(__file__).parent / "reference"
 SPACES = Path(__file__).parent.parent / "spaces"
+DOCUMENTS = {"importance": ImportanceTable, "effects": EffectTable}
 OWN = {  # where no shipped space has the key, and its type does not tell
     "extends": "extends: cifar",
     "training.optimizer": "optimizer: {sgd: {lr: 0.1, momentum: 0.9}}",
@@ -50,6 +55,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "space-file.md": keys_page(),
         REFERENCE / "commands.md": commands_page(),
         REFERENCE / "rules.md": rules_page(),
+        REFERENCE / "json.md": json_page(),
     }
 
 
@@ -102,6 +108,21 @@ def rules_page() -> str:
         markdown(),
         "",
     ])  # fmt: skip
+
+
+def json_page() -> str:
+    """Return the page of the documents that analyses print."""
+    lines = [
+        "# What `--json` prints",
+        "",
+        "The documents of the commands that analyse a study, as [JSON Schema](https://json-schema.org). Each has one",
+        "more key, `page`: where the HTML page was written.",
+        "",
+    ]
+    for command, table in DOCUMENTS.items():
+        schema = TypeAdapter(table).json_schema(mode="serialization")
+        lines += [f"## `qpsearch {command}`", "", "```json", json.dumps(schema, indent=1), "```", ""]
+    return "\n".join(lines)
 
 
 def _sections(path: str, field: Field) -> Iterator[tuple[str, str, list[tuple[str, ...]]]]:

@@ -244,9 +244,9 @@ class Dispatcher(StrEnum):
 
 
 class Evaluator(StrEnum):
-    """How importances are computed; ``branches`` is ours, the others are Optuna's own."""
+    """How importances are computed; ``anova`` is ours, the others are Optuna's own."""
 
-    BRANCHES = "branches"
+    ANOVA = "anova"
     FANOVA = "fanova"
     PED_ANOVA = "ped-anova"
     MDI = "mdi"

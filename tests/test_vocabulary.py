@@ -14,6 +14,7 @@ import torch
 
 import qpsearch
 from qpsearch.analysis.importance import importance
+from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.architecture.named import named_network
 from qpsearch.models.ops import product_unit2d
 from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules
@@ -118,4 +119,6 @@ def test_functions_that_take_words_take_their_values_too() -> None:
     objective = Objective(metric="val_accuracy", direction="maximize")  # type: ignore[arg-type]
     assert (objective.metric, objective.direction) == (Metric.VAL_ACCURACY, Direction.MAXIMIZE)
     with pytest.raises(ValueError, match="evaluator: unknown value 'forest'"):
-        importance([], objective, study="s", evaluator="forest")  # type: ignore[arg-type]
+        importance(
+            Subject(study="s", objective=Goal(metric="x", direction=Direction.MAXIMIZE), trials=[]), evaluator="forest"
+        )

@@ -10,7 +10,7 @@ from qpsearch.space import Space
 from qpsearch.study import queries
 from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialRecord
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import Evaluator, Variable, as_member
+from qpsearch.vocabulary import Evaluator, Variable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,18 +150,18 @@ class Study:
 
         return pd.DataFrame(queries.epoch_rows(self._database, self.name))
 
-    def importance(self, evaluator: str = Evaluator.BRANCHES) -> ImportanceTable:
-        """Say which parameters affect the first objective most, with intervals.
+    def importance(self, evaluator: str = Evaluator.ANOVA) -> ImportanceTable:
+        """Say which parameters affect the first objective most, and how surely that is known.
 
         Returns:
-            A table: its ``importances`` have ``parameter``, ``importance``, ``low``, ``high`` and ``trials``; its
-            ``predicted`` is the share of the variance of unseen trials that the parameters explain.
+            A table: its ``importances`` have ``parameter``, ``importance`` (the total share of the variance), ``first``
+            (the share alone), ``low`` and ``high``; ``nothing.sentence`` says whether anything is there at all.
 
         Args:
-            evaluator: ``branches``, ``fanova``, ``mdi`` or ``ped-anova``, as in ``qpsearch importance --evaluator``.
+            evaluator: ``anova``, ``fanova``, ``mdi`` or ``ped-anova``, as in ``qpsearch importance --evaluator``.
 
         Raises:
-            UserError: There are fewer than 8 complete trials, or all have the same value.
+            UserError: There are too few trials.
 
         Example:
             >>> import qpsearch
@@ -170,13 +170,11 @@ class Study:
             ['network.stages.0.block', 'training.optimizer.sgd.lr']
         """
         from qpsearch.analysis.importance import importance
+        from qpsearch.analysis.subject import Subject
 
-        trials = queries.frozen_trials(self._database, self.name)
-        return importance(
-            trials, self.space.search.objective, study=self.name, evaluator=as_member(Evaluator, evaluator, "evaluator")
-        )
+        return importance(Subject.of(self._database, self.name), evaluator=evaluator)
 
-    def plot_importance(self, evaluator: str = Evaluator.BRANCHES) -> go.Figure:
+    def plot_importance(self, evaluator: str = Evaluator.ANOVA) -> go.Figure:
         """Draw ``importance`` as bars with intervals.
 
         Args:

@@ -1,9 +1,8 @@
-"""Commands that read a study: ``status``, ``best``, ``importance``."""
+"""Commands that read a study: ``status``, ``best``."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from qpsearch.cli.completion import study_names
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
-from qpsearch.display.console import Cell, Column, open_console, open_table, print_line, print_rows
+from qpsearch.display.console import Cell, Column, open_console, print_line, print_rows
 from qpsearch.display.plain import say
 from qpsearch.display.shown import (
     WORDS,
@@ -29,14 +28,9 @@ from qpsearch.errors import StorageDamaged
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.space import Objective
 from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialRecord
-from qpsearch.vocabulary import Evaluator
-
-if TYPE_CHECKING:
-    from qpsearch.analysis.importance import ImportanceTable
 
 ENDINGS = ("COMPLETE", "PRUNED", "FAIL")
 SHOWN_S = 0.5  # a column with fewer seconds is left out
-LITTLE = 0.1  # R^2 below which importances are doubted
 
 
 def status(
@@ -162,65 +156,6 @@ def _print_front(
     print_rows(console, columns, rows)
     console.print(f"all of one trial: qpsearch trials {study} {front[0].number}")
     console.print(f"Scores are of one search on {_images(first)}: optimistic until trained again on fresh seeds.")
-
-
-def importance(
-    study: StudyArgument,
-    evaluator: Annotated[
-        Evaluator,
-        typer.Option(help="branches: fANOVA, conditional parameters within their branch. The others are Optuna's own."),
-    ] = Evaluator.BRANCHES,
-    output: Annotated[
-        Path | None,
-        typer.Option(help="The HTML page; default studies/STUDY-importance[-EVALUATOR].html.", metavar="FILE"),
-    ] = None,
-    storage: Storage = DEFAULT_STORAGE,
-    as_json: Json = False,
-) -> None:
-    """Say which parameters decide, how surely, and draw it.
-
-    Examples:
-        qpsearch importance digits
-        qpsearch importance digits --evaluator ped-anova --output page.html
-    """
-    from qpsearch.analysis.figures import importance_bars
-    from qpsearch.analysis.importance import importance as judge
-    from qpsearch.analysis.page import write_page
-    from qpsearch.study import queries
-    from qpsearch.study.storage.database import Database
-
-    database = Database.open(storage)
-    objective = queries.space_of(database, study).search.objective
-    table = judge(queries.frozen_trials(database, study), objective, study=study, evaluator=evaluator)
-    word = "" if evaluator is Evaluator.BRANCHES else f"-{evaluator.value}"
-    path = output or Path("studies") / f"{study}-importance{word}.html"
-    write_page(importance_bars(table), _notes(table), path)
-    if as_json:
-        print_json(table.to_dict() | {"page": str(path)})
-        return
-    console = open_console()
-    console.print(table.title, soft_wrap=True)
-    shown = open_table("parameter", "importance", "5-95%", "trials")
-    for row in table.importances:
-        shown.add_row(row.parameter, f"{row.importance:.3f}", f"{row.low:.3f}-{row.high:.3f}", str(row.trials))
-    console.print(shown)
-    for note in _notes(table):
-        console.print(note, soft_wrap=True)
-    console.print(f"page: {path}", soft_wrap=True)
-
-
-def _notes(table: "ImportanceTable") -> tuple[str, ...]:
-    notes = [f"{table.total - table.n} trials that are pruned, failed or running were not used."]
-    if table.predicted is not None:
-        what = f"R2 = {max(table.predicted, 0):.2f}, the share of the variance of unseen trials that they explain"
-        doubt = "; with so little, importances can be noise" if table.predicted < LITTLE else ""
-        notes.append(f"Parameters judged on all trials: {what}{doubt}.")
-    if table.evaluator.value == "ped-anova":
-        notes.append(
-            "PED-ANOVA tells the best tenth of the trials from the rest of what was sampled; "
-            "a block that explains most of the variance can rank low."
-        )
-    return (*notes, *(f"left out: {reason}" for reason in table.left_out))
 
 
 def _print_studies(console: Console, summaries: Sequence[StudySummary], *, wide: bool) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -11,7 +12,7 @@ from qpsearch.analysis.figures import importance_bars
 from qpsearch.analysis.importance import importance
 from qpsearch.analysis.page import write_page
 from qpsearch.errors import UserError
-from tests.analysis.test_importance import ACCURACY, planted
+from tests.analysis.test_importance import planted, subject
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 SILENT = [
@@ -26,7 +27,7 @@ SILENT = [
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; CI installs one")
 def test_a_browser_without_a_network_draws_the_bars(tmp_path: Path) -> None:
-    table = importance(planted(40, 0), ACCURACY, study="digits <1>")
+    table = importance(replace(subject(planted(40, 0)), study="digits <1>"))
     write_page(importance_bars(table), ("a note & more",), tmp_path / "page.html")
     options = [
         *SILENT,
@@ -38,7 +39,7 @@ def test_a_browser_without_a_network_draws_the_bars(tmp_path: Path) -> None:
     command = [str(CHROMIUM), *options, "--dump-dom", (tmp_path / "page.html").as_uri()]
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     drawn = dom.split("<body>")[1]
-    assert drawn.count('class="point"') == len(table.importances)
+    assert drawn.count('class="point"') == 2 * len(table.importances)
     assert drawn.count("errorbar") >= len(table.importances)
     for row in table.importances:
         assert f">{row.parameter}</text>" in drawn

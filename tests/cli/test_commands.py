@@ -10,10 +10,16 @@ import sys
 import time
 from pathlib import Path
 
+import jsonschema
 import pytest
+from pydantic import TypeAdapter
 
+from qpsearch.analysis.effects import EffectTable
+from qpsearch.analysis.importance import ImportanceTable
 from tests.cli.run import ROOT, qpsearch, reply, started
 from tests.scripted import Behaviour, space_text
+
+REFERENCE = ROOT / "docs" / "reference"
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +97,7 @@ def test_best_is_called_optimistic(study: Path) -> None:
     assert "training.optimizer.sgd.lr" in text
 
 
-@pytest.mark.parametrize("evaluator", ["branches", "fanova", "ped-anova", "mdi"])
+@pytest.mark.parametrize("evaluator", ["anova", "fanova", "ped-anova", "mdi"])
 def test_importance_names_its_evaluator_and_what_it_left_out(study: Path, evaluator: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     document = reply(study, "importance", "scripted", "--evaluator", evaluator, "--output", str(page))
@@ -100,15 +106,24 @@ def test_importance_names_its_evaluator_and_what_it_left_out(study: Path, evalua
     rows = document["importances"]
     assert isinstance(rows, list)
     assert rows
-    assert all(row["low"] <= row["importance"] <= row["high"] for row in rows)
+    assert all((row["low"] is None) == (evaluator != "anova") for row in rows)
     text = qpsearch(study, "importance", "scripted", "--evaluator", evaluator, "--output", str(page)).stdout
-    assert f"{document['n']} complete trials of 30" in text
+    assert f"{document['n']} complete" in text
     if evaluator in ("fanova", "mdi"):
-        assert "left out: network.rules.quotient.alpha: this evaluator cannot judge conditional parameters" in text
+        assert "Left out: network.rules.quotient.alpha: this evaluator cannot judge conditional parameters" in text
     html = page.read_text()
     assert "plotly" in html
     assert "cdn.plot.ly" not in html.split("<body>")[0]
-    assert f"{document['n']} complete trials of 30" in html
+    assert f"{document['n']} complete" in html
+
+
+@pytest.mark.parametrize(("command", "table"), [("importance", ImportanceTable), ("effects", EffectTable)])
+def test_what_a_command_prints_as_json_is_what_the_reference_says(study: Path, command: str, table: type) -> None:
+    schema = TypeAdapter(table).json_schema(mode="serialization")
+    assert json.dumps(schema, indent=1) in (REFERENCE / "json.md").read_text()
+    document = reply(study, command, "scripted")
+    assert document.pop("page") == f"studies/scripted-{command}.html"
+    jsonschema.validate(document, schema | {"additionalProperties": False})
 
 
 def test_each_evaluators_page_goes_beside_the_studies_and_replaces_no_others(study: Path) -> None:

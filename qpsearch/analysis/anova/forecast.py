@@ -1,0 +1,68 @@
+"""Whether anything is there at all: each trial forecast from those before it.
+
+A sampler chooses its next point from the values so far, so values and points are not independent even where no
+parameter matters, and a test that permutes values is wrong half of the time. A forecast made before a trial is
+trained is not touched by that: where no parameter matters, its error has mean 0 whatever chose the point.
+"""
+
+from typing import Final
+
+import numpy as np
+from scipy import stats
+
+from qpsearch.analysis.anova.features import Design
+from qpsearch.analysis.anova.parameters import Floats
+
+FIRST: Final = 15  # trials before the first forecast
+AGAIN: Final = 0.08  # of the trials so far are forecast before the weights are learned anew
+PAIRS: Final = (0.0, 0.7)  # the two forecasts' weights of pairs
+ALARM: Final = 0.05  # a p below which something is said to be there
+
+
+def chance_of_nothing(design: Design, values: Floats) -> float:
+    """Return the p value of the hypothesis that no parameter matters.
+
+    Two ridge regressions, one without pairs, forecast the ranks; what is tested is the covariance of forecast and
+    outcome, with Bonferroni's correction for the better one of two.
+
+    Args:
+        design: The features of all trials, in the order in which they were drawn.
+        values: The values of all trials at a moment at which none had been stopped; NaN for a value that is missing.
+    """
+    known = ~np.isnan(values)
+    ranks = stats.norm.ppf((stats.rankdata(values[known]) - 0.5) / known.sum())
+    rows = design.matrix[known] * np.sqrt(design.weights)
+    best = max(_score(rows * np.sqrt(_shares(design, pairs)), ranks) for pairs in PAIRS)
+    return float(min(1.0, len(PAIRS) * stats.norm.sf(best)))
+
+
+def _shares(design: Design, pairs: float) -> Floats:
+    """Return the variance that is expected of each feature, where pairs have a share of all."""
+    alone, together = np.bincount(design.orders, minlength=2)
+    of_group = np.where(design.orders == 0, (1 - pairs) / alone, pairs / max(together, 1))
+    return np.asarray(of_group[design.columns])
+
+
+def _score(rows: Floats, values: Floats) -> float:
+    """Return the standardised covariance of forecasts and outcomes."""
+    rows = rows[:, rows.any(axis=0)]
+    count, at = len(values), min(FIRST, len(values) // 2)
+    forecasts, outcomes = np.zeros(count), np.zeros(count)
+    first = at
+    while at < count:
+        after = min(at + max(5, int(AGAIN * at)), count)
+        mean = values[:at].mean()
+        forecasts[at:after] = rows[at:after] @ _ridge(rows[:at], values[:at] - mean)
+        outcomes[at:after] = values[at:after] - mean
+        at = after
+    products = (forecasts * outcomes)[first:]
+    return float(products.sum() / np.sqrt((products**2).sum() + 1e-12))
+
+
+def _ridge(rows: Floats, values: Floats) -> Floats:
+    """Return weights with as much variance expected from the features as from the noise."""
+    count, features = rows.shape
+    penalty = (rows**2).sum() / count
+    if count < features:
+        return np.asarray(rows.T @ np.linalg.solve(rows @ rows.T + penalty * np.eye(count), values))
+    return np.asarray(np.linalg.solve(rows.T @ rows + penalty * np.eye(features), rows.T @ values))

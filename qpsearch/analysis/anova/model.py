@@ -1,0 +1,78 @@
+"""The analysis of a study's trials: from what was tried and what came of it to shares, effects and doubts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+from optuna.trial import FrozenTrial
+
+from qpsearch.analysis.anova import curves
+from qpsearch.analysis.anova.check import doubts_of
+from qpsearch.analysis.anova.features import Design, design
+from qpsearch.analysis.anova.forecast import chance_of_nothing
+from qpsearch.analysis.anova.observations import Observations, observations_of
+from qpsearch.analysis.anova.parameters import Parameter, Searched
+from qpsearch.analysis.anova.posterior import Posterior, sample
+from qpsearch.analysis.anova.shares import Shares, shares_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """A fitted ANOVA.
+
+    Attributes:
+        parameters: The searched parameters.
+        observations: The trials that were used.
+        design: Their features.
+        posterior: The posterior, in the unit of the objective.
+        seed: Seed of what is drawn.
+    """
+
+    parameters: tuple[Parameter, ...]
+    observations: Observations
+    design: Design
+    posterior: Posterior
+    seed: int = 0
+
+    @cached_property
+    def shares(self) -> Shares:
+        """Shares of variance."""
+        return shares_of(self.posterior)
+
+    @cached_property
+    def nothing(self) -> float:
+        """The p value of the hypothesis that no parameter matters."""
+        return chance_of_nothing(self.design, self.observations.unselected)
+
+    @cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """What speaks against the shares, a sentence each."""
+        total = self.shares.total
+        ranked = sorted(total, key=lambda name: -total[name].mean)
+        return doubts_of(self.design, self.observations, ranked, self.seed)
+
+
+def analyse(searched: Searched, trials: Sequence[FrozenTrial], *, seed: int = 0) -> Analysis:
+    """Fit the ANOVA to trials.
+
+    Args:
+        searched: The searched parameters; at least one.
+        trials: Trials of the study in their order; those without a finite value are not used. At least one of them
+            is complete.
+        seed: Seed of the sampler.
+    """
+    seen = observations_of(searched.parameters, trials)
+    mean, spread = seen.scale
+    along = (seen.along - mean) / spread
+    guessed = curves.completed(along, np.zeros(len(along)), np.random.default_rng(seed))
+    features = design(searched, seen.codes, guessed)
+    carried_on = None if seen.complete.all() else partial(curves.completed, along)
+    posterior = sample(features, guessed, seed=seed, completed=carried_on)
+    return Analysis(
+        parameters=searched.parameters,
+        observations=seen,
+        design=features,
+        posterior=posterior.in_unit(mean, spread),
+        seed=seed,
+    )

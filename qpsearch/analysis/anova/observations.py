@@ -1,0 +1,98 @@
+"""What a study's trials say, as numbers: codes of the parameters, final values, and curves up to where they stopped."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from qpsearch.analysis.anova.parameters import Bools, Floats, Parameter
+
+CHECKPOINTS: Final = 8  # of the curves, at most: where trials were stopped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observations:
+    """The trials that the analysis uses, in their order.
+
+    Attributes:
+        numbers: Their numbers.
+        codes: The code of each parameter in each trial, NaN where a trial does not have it.
+        along: Values at some steps, and the final one in the last column, (trials, checkpoints); NaN from where a
+            trial was stopped.
+        steps: The step of each column but the last.
+        complete: Which trials have a final value.
+    """
+
+    numbers: tuple[int, ...]
+    codes: Mapping[str, Floats]
+    along: Floats
+    steps: tuple[int, ...]
+    complete: Bools
+
+    def count(self, name: str) -> int:
+        """Return how many trials have a parameter."""
+        return int((~np.isnan(self.codes[name])).sum())
+
+    @property
+    def final(self) -> Floats:
+        """The final values, NaN where a trial was stopped."""
+        return np.asarray(self.along[:, -1])
+
+    @property
+    def unselected(self) -> Floats:
+        """The values of all trials at the last moment at which none of them had been stopped."""
+        return np.asarray(self.along[:, 0])
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Mean and standard deviation of the final values."""
+        final = self.final[self.complete]
+        return float(final.mean()), float(final.std()) or 1.0
+
+
+def observations_of(parameters: Sequence[Parameter], trials: Sequence[FrozenTrial]) -> Observations:
+    """Keep complete trials, and pruned ones that reported a value; leave out what is not finite.
+
+    A trial's value at a step is the last one that it reported up to there.
+    """
+    kept = [trial for trial in trials if is_complete(trial) or stopped_at(trial) is not None]
+    stops = sorted({at for trial in kept if not is_complete(trial) if (at := stopped_at(trial)) is not None})
+    if len(stops) > CHECKPOINTS:
+        places = np.linspace(0, len(stops) - 1, CHECKPOINTS).round().astype(int)
+        stops = [stops[place] for place in places]
+    along = np.full((len(kept), len(stops) + 1), np.nan)
+    for row, trial in enumerate(kept):
+        along[row, :-1] = [_at(trial, stop) for stop in stops]
+        if is_complete(trial):
+            along[row, -1] = trial.values[0]
+    draws = [trial.params for trial in kept]
+    return Observations(
+        numbers=tuple(trial.number for trial in kept),
+        codes={each.name: each.codes(draws) for each in parameters},
+        along=along,
+        steps=tuple(stops),
+        complete=~np.isnan(along[:, -1]),
+    )
+
+
+def is_complete(trial: FrozenTrial) -> bool:
+    """Whether a trial has a final value that is finite."""
+    return trial.state is TrialState.COMPLETE and bool(trial.values) and math.isfinite(trial.values[0])
+
+
+def stopped_at(trial: FrozenTrial) -> int | None:
+    """Return the last step at which a pruned trial had a finite value; None for others."""
+    if trial.state is not TrialState.PRUNED:
+        return None
+    return max((step for step, value in trial.intermediate_values.items() if math.isfinite(value)), default=None)
+
+
+def _at(trial: FrozenTrial, step: int) -> float:
+    values = trial.intermediate_values
+    if max(values, default=-1) < step:
+        return math.nan
+    value = values[max(at for at in values if at <= step)] if any(at <= step for at in values) else math.nan
+    return value if math.isfinite(value) else math.nan

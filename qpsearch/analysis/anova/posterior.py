@@ -1,0 +1,149 @@
+"""Draws from the posterior of the weights of features, by Gibbs sampling.
+
+The value of a trial is a constant, plus the weighted features, plus noise. The weights of a group are normal around 0
+with a variance of the group's own, which has a half-Cauchy scale under another one for all groups of its order: most
+groups shrink to nothing, a few stand out. Values are standardised first, so that the scales below have no unit.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+
+from qpsearch.analysis.anova.features import Design
+from qpsearch.analysis.anova.parameters import Floats
+
+SCALES: Final = np.array([0.05, 0.02])  # of one parameter, of a pair: values have the standard deviation 1
+NOISE: Final = (3.0, 1.5)  # inverse gamma prior of the noise's variance: shape, scale
+SMALLEST, LARGEST = 1e-8, 1e8  # of a variance, relative to the one that is expected
+BURNT: Final = 0.2  # share of the steps that are thrown away
+FEWEST, MOST = 400, 1200  # steps
+OPERATIONS: Final = 1e10  # of the sampler's linear algebra: about a second
+
+Completed = Callable[[Floats, np.random.Generator], Floats]  # values of all trials, those of stopped ones drawn anew
+
+
+@dataclass(frozen=True, kw_only=True)
+class Posterior:
+    """Draws from the posterior, in the unit of the values.
+
+    Attributes:
+        design: The features.
+        weights: Weights of the features, (draws, features).
+        noise: Variance of what the features do not explain, (draws,).
+        mean: The mean over the space, (draws,).
+    """
+
+    design: Design
+    weights: Floats
+    noise: Floats
+    mean: Floats
+
+    @property
+    def variances(self) -> Floats:
+        """Variance over the space that each group explains, (draws, groups)."""
+        count = len(self.design.groups)
+        return np.array([np.bincount(self.design.columns, row * row, minlength=count) for row in self.weights])
+
+    def of_group(self, index: int) -> Floats:
+        """Return the weights of a group's features, (draws, features of the group)."""
+        return np.asarray(self.weights[:, self.design.columns == index])
+
+    def in_unit(self, mean: float, spread: float) -> "Posterior":
+        """Return the posterior of values that were standardised, in their own unit."""
+        return replace(
+            self, weights=self.weights * spread, noise=self.noise * spread**2, mean=mean + self.mean * spread
+        )
+
+
+def sample(design: Design, values: Floats, *, seed: int = 0, completed: Completed | None = None) -> Posterior:
+    """Sample the posterior.
+
+    Args:
+        design: The features of the trials.
+        values: Their values, (trials,), in a unit in which they have about the standard deviation 1; where
+            ``completed`` is given, those of stopped trials do not count.
+        seed: Seed of the sampler.
+        completed: Draws the final values of trials that were stopped, given what the features say of each.
+    """
+    rng = np.random.default_rng(seed)
+    state = _State(design, rng)
+    steps = _steps(*design.matrix.shape)
+    current, kept = values.astype(float), []
+    for step in range(steps):
+        if completed is not None:
+            current = completed(state.fitted, rng)
+        state.step(current)
+        if step >= BURNT * steps:
+            kept.append((state.weights, state.noise, state.mean))
+    weights, noise, mean = map(np.array, zip(*kept, strict=True))
+    return Posterior(design=design, weights=weights, noise=noise, mean=mean)
+
+
+def _steps(trials: int, features: int) -> int:
+    """Return how many steps the sampler makes: many where they are cheap."""
+    small = min(trials, features)
+    cost = small**3 / 3 + 2 * trials * features * (small if trials < features else 2)
+    return int(np.clip(OPERATIONS / cost, FEWEST, MOST))
+
+
+class _State:
+    """Where the chain stands."""
+
+    def __init__(self, design: Design, rng: np.random.Generator) -> None:
+        self._x, self._columns, self._share, self._rng = design.matrix, design.columns, design.weights, rng
+        self._orders, self._groups = design.orders, len(design.groups)
+        self._sizes = np.bincount(design.columns, minlength=self._groups)
+        count, features = design.matrix.shape
+        self._gram = design.matrix.T @ design.matrix if count >= features else None
+        self.weights: Floats = np.zeros(features)
+        self.mean, self.noise = 0.0, 1.0
+        self.fitted: Floats = np.zeros(count)
+        self._local, self._local_aux = np.ones(self._groups), np.ones(self._groups)
+        self._overall, self._overall_aux = SCALES**2, 1 / SCALES**2
+
+    def step(self, values: Floats) -> None:
+        """Draw everything once."""
+        rng, count = self._rng, len(values)
+        without = self.fitted - self.mean
+        self.mean = float(rng.normal((values - without).mean(), np.sqrt(self.noise / count)))
+        left = values - self.mean
+        prior = np.maximum((self._local * self._overall[self._orders])[self._columns] * self._share, 1e-10)
+        self.weights = self._draw_weights(left, prior)
+        explained = self._x @ self.weights
+        self.fitted = self.mean + explained
+        rest = left - explained
+        shape, scale = NOISE
+        self.noise = float((scale + 0.5 * rest @ rest) / rng.gamma(shape + 0.5 * count))
+        self._draw_scales()
+
+    def _draw_weights(self, left: Floats, prior: Floats) -> Floats:
+        """Draw all weights at once: by the features' covariance, or by the trials' where there are fewer."""
+        rng, x = self._rng, self._x
+        if self._gram is not None:
+            precision = self._gram / self.noise
+            precision[np.diag_indices_from(precision)] += 1 / prior
+            factor = np.linalg.cholesky(precision)
+            inner = solve_triangular(factor, x.T @ left / self.noise, lower=True) + rng.normal(size=len(prior))
+            return np.asarray(solve_triangular(factor, inner, lower=True, trans=1))
+        scaled = x * prior
+        start = rng.normal(size=len(prior)) * np.sqrt(prior)
+        covariance = scaled @ x.T
+        covariance[np.diag_indices_from(covariance)] += self.noise
+        miss = left - x @ start - np.sqrt(self.noise) * rng.normal(size=len(left))
+        return np.asarray(start + scaled.T @ cho_solve(cho_factor(covariance, lower=True), miss))
+
+    def _draw_scales(self) -> None:
+        rng = self._rng
+        sums = np.bincount(self._columns, self.weights**2 / self._share, minlength=self._groups)
+        overall = self._overall[self._orders]
+        local = (1 / self._local_aux + sums / (2 * overall)) / rng.gamma(0.5 * (self._sizes + 1))
+        self._local = np.clip(local, SMALLEST, LARGEST)
+        self._local_aux = (1 + 1 / self._local) / rng.gamma(np.ones(self._groups))
+        for order in set(self._orders.tolist()):
+            of = self._orders == order
+            spread = 1 / self._overall_aux[order] + (sums[of] / self._local[of]).sum() / 2
+            self._overall[order] = np.clip(spread / rng.gamma(0.5 * (self._sizes[of].sum() + 1)), SMALLEST, 1e4)
+            self._overall_aux[order] = (1 / SCALES[order] ** 2 + 1 / self._overall[order]) / rng.gamma(1.0)

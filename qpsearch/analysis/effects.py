@@ -1,0 +1,270 @@
+"""What each choice does to the objective, in its own unit: differences to a reference level, with intervals.
+
+The differences are those of the fitted ANOVA, over even draws of everything else. They are shrunk: a difference that
+the trials do not show is drawn towards 0. Means of the trials with a choice are no substitute: a sampler that adapts
+pairs a choice with what suits it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any, Final
+
+import numpy as np
+
+from qpsearch.analysis.anova.forecast import ALARM
+from qpsearch.analysis.anova.model import Analysis
+from qpsearch.analysis.anova.parameters import Floats, Parameter
+from qpsearch.analysis.anova.shares import Estimate
+from qpsearch.analysis.importance import Nothing, analysis_of, nothing_of
+from qpsearch.analysis.subject import Goal, Subject
+from qpsearch.registry.samplers import SamplerKind
+from qpsearch.vocabulary import BlockKind, Direction, Scalar
+
+SURE: Final = 0.005  # a pair whose share may be smaller is not told as an interaction
+PLACES: Final = (0.1, 0.5, 0.9)  # of a number's range, at which an interaction with it is told
+EVEN: Final = frozenset({SamplerKind.RANDOM, SamplerKind.GRID})  # samplers that do not look at results
+BLOCK: Final = "block"  # last word of the name of a parameter that chooses a stage's block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """A difference in the objective.
+
+    Attributes:
+        parameter: The parameter.
+        level: The choice.
+        reference: The choice to which it is compared: of blocks the additive one, else the first.
+        effect: The mean of the posterior, in the objective's unit.
+        low: 5th percentile.
+        high: 95th percentile.
+        trials: Used trials that have the choice.
+    """
+
+    parameter: str
+    level: Scalar
+    reference: Scalar
+    effect: float
+    low: float
+    high: float
+    trials: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interaction:
+    """An effect where another parameter has a certain value; attributes as of ``Effect``.
+
+    Attributes:
+        given: The other parameter.
+        value: Its value.
+    """
+
+    parameter: str
+    level: Scalar
+    reference: Scalar
+    given: str
+    value: Scalar
+    effect: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectTable:
+    """Effects with everything needed to read them.
+
+    Attributes:
+        study: The study's name.
+        objective: The objective that was analysed, the first.
+        n: Complete trials with a finite value.
+        pruned: Pruned trials that were used.
+        total: All trials of the study.
+        effects: A row for each choice but the reference, parameter by parameter.
+        across: Of each block, the difference between its effects at two stages.
+        interactions: Effects by the value of another parameter, where the pair explains something.
+        design: How the points were chosen, a sentence.
+        nothing: Whether anything is there at all.
+        doubts: What speaks against reading the effects as they stand, a sentence each.
+    """
+
+    study: str
+    objective: Goal
+    n: int
+    pruned: int
+    total: int
+    effects: tuple[Effect, ...]
+    across: tuple[Interaction, ...]
+    interactions: tuple[Interaction, ...]
+    design: str
+    nothing: Nothing
+    doubts: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """One line that says how the table was computed."""
+        pruned = f" and {self.pruned} pruned" * bool(self.pruned)
+        return f"{self.study}: effects on {self.objective.metric} (Bayesian ANOVA; {self.n} complete{pruned} trials)"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know, a sentence each."""
+        better = "more" if self.objective.direction is Direction.MAXIMIZE else "less"
+        return (
+            self.nothing.sentence,
+            *self.doubts,
+            f"Effects are in the unit of {self.objective.metric}, {better} is better. They are shrunk: what the trials "
+            "do not show is drawn towards 0.",
+            self.design,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table as ``--json`` prints it."""
+        return asdict(self)
+
+
+def effects(subject: Subject, *, seed: int = 0) -> EffectTable:
+    """Return what each choice of a study does to its objective.
+
+    Args:
+        subject: The study.
+        seed: Seed of the sampler of the posterior.
+
+    Raises:
+        UserError: Too few trials can be used, or the study does not search any parameter.
+    """
+    return effects_of(subject, analysis_of(subject, "effects", seed=seed))
+
+
+def effects_of(subject: Subject, analysis: Analysis) -> EffectTable:
+    """Return the effects of a fitted ANOVA."""
+    complete = analysis.observations.complete
+    choices = [each for each in analysis.parameters if each.is_category]
+    return EffectTable(
+        study=subject.study,
+        objective=subject.objective,
+        n=int(complete.sum()),
+        pruned=int((~complete).sum()),
+        total=len(subject.trials),
+        effects=tuple(row for each in choices for row in _effects(analysis, each)),
+        across=tuple(_across(analysis, [each for each in choices if each.name.split(".")[-1] == BLOCK])),
+        interactions=tuple(_interactions(analysis, choices)) if analysis.nothing < ALARM else (),
+        design=_design(subject),
+        nothing=nothing_of(analysis.nothing),
+        doubts=analysis.doubts,
+    )
+
+
+def _effects(analysis: Analysis, parameter: Parameter) -> Iterator[Effect]:
+    codes = analysis.observations.codes[parameter.name]
+    reference, others = _levels(parameter)
+    for level in others:
+        draws = _contrast(analysis, parameter, level, reference)
+        yield Effect(
+            parameter=parameter.name,
+            level=_value(parameter, level),
+            reference=_value(parameter, reference),
+            **_interval(draws),
+            trials=int((codes == level).sum()),
+        )
+
+
+def _across(analysis: Analysis, stages: Sequence[Parameter]) -> Iterator[Interaction]:
+    """Compare the effects of a block at two stages; both must have it, and the same reference."""
+    for one, two in combinations(stages, 2):
+        (first, others), (second, _) = _levels(one), _levels(two)
+        for level in others:
+            value = _value(one, level)
+            levels = list(two.levels or ())
+            if value not in levels or _value(one, first) != _value(two, second):
+                continue
+            draws = _contrast(analysis, one, level, first) - _contrast(analysis, two, levels.index(value), second)
+            yield Interaction(
+                parameter=one.name,
+                level=value,
+                reference=_value(one, first),
+                given=two.name,
+                value=value,
+                **_interval(draws),
+            )
+
+
+def _interactions(analysis: Analysis, choices: Sequence[Parameter]) -> Iterator[Interaction]:
+    """Return each choice's effect at some values of a partner, for each pair that surely explains something."""
+    by_name = {each.name: each for each in analysis.parameters}
+    pairs = sorted(analysis.shares.pairs.items(), key=lambda item: -item[1].mean)
+    for names, share in pairs:
+        choosing = [name for name in names if by_name[name] in choices]
+        if share.low < SURE or not choosing:
+            continue
+        parameter = by_name[min(choosing, key=lambda name: name.split(".")[-1] != BLOCK)]
+        partner = by_name[names[1] if names[0] == parameter.name else names[0]]
+        reference, others = _levels(parameter)
+        for level in others:
+            alone = _contrast(analysis, parameter, level, reference)
+            for code in _places(partner):
+                draws = alone + _joint(analysis, parameter, level, reference, partner, code)
+                yield Interaction(
+                    parameter=parameter.name,
+                    level=_value(parameter, level),
+                    reference=_value(parameter, reference),
+                    given=partner.name,
+                    value=_value(partner, code),
+                    **_interval(draws),
+                )
+
+
+def _levels(parameter: Parameter) -> tuple[int, list[int]]:
+    """Return the index of the reference, and those of the other levels."""
+    levels = list(parameter.levels or ())
+    reference = levels.index(BlockKind.ADDITIVE.value) if BlockKind.ADDITIVE.value in levels else 0
+    return reference, [index for index in range(len(levels)) if index != reference]
+
+
+def _contrast(analysis: Analysis, parameter: Parameter, level: int, reference: int) -> Floats:
+    """Return draws of the difference of two levels where the parameter is active, over even draws of all others."""
+    index = [group.names for group in analysis.design.groups].index((parameter.name,))
+    return _difference(analysis, index, {parameter.name: np.array([float(level), float(reference)])})
+
+
+def _joint(
+    analysis: Analysis, parameter: Parameter, level: int, reference: int, partner: Parameter, code: float
+) -> Floats:
+    """Return draws of what a pair adds to the difference of two levels where the partner has a value."""
+    names = {parameter.name, partner.name}
+    index = next(index for index, group in enumerate(analysis.design.groups) if set(group.names) == names)
+    codes = {parameter.name: np.array([float(level), float(reference)]), partner.name: np.array([code, code])}
+    return _difference(analysis, index, codes)
+
+
+def _difference(analysis: Analysis, index: int, codes: Mapping[str, Floats]) -> Floats:
+    """Return draws of the difference of two points in one group of features."""
+    rows = analysis.design.groups[index].features(codes)
+    return np.asarray(analysis.posterior.of_group(index) @ (rows[0] - rows[1]))
+
+
+def _places(parameter: Parameter) -> list[float]:
+    if parameter.is_category:
+        return [float(index) for index in range(len(parameter.levels or ()))]
+    if parameter.levels is not None:
+        return sorted({float(round(place * (len(parameter.levels) - 1))) for place in PLACES})
+    return list(PLACES)
+
+
+def _value(parameter: Parameter, code: float) -> Scalar:
+    """Return the value of a code."""
+    value: Scalar = parameter.value(code)
+    return value
+
+
+def _interval(draws: Floats) -> dict[str, float]:
+    found = Estimate.of(draws)
+    return {"effect": found.mean, "low": found.low, "high": found.high}
+
+
+def _design(subject: Subject) -> str:
+    if subject.space is None:
+        return "How the points were chosen is not known; effects are the model's, not means of trials."
+    sampler = subject.space.search.sampler
+    if sampler in EVEN:
+        return f"The sampler, {sampler}, chose the points without looking at results."
+    return f"The sampler, {sampler}, chose points by earlier results; effects are the model's, not means of trials."

@@ -1,0 +1,153 @@
+"""What an analysis reads: a study's trials, its objective and its space, whoever made the study."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from qpsearch.analysis.anova.observations import is_complete, stopped_at
+from qpsearch.analysis.anova.parameters import Searched, searched_of
+from qpsearch.analysis.anova.rules import learned_rules, stated_rules
+from qpsearch.errors import StorageError, StudyNotFound, UserError
+from qpsearch.space import Space
+from qpsearch.study import queries
+from qpsearch.study.optuna_import.foreign import read_foreign
+from qpsearch.study.storage.database import Database
+from qpsearch.vocabulary import Direction, WithWords
+
+FEWEST: Final = 8  # trials that an analysis needs
+FEWEST_COMPLETE: Final = 3  # of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal(WithWords):
+    """What a study optimises, whoever made it.
+
+    Attributes:
+        metric: The name of the objective.
+        direction: Whether more or less is better.
+    """
+
+    metric: str
+    direction: Direction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A study to be analysed.
+
+    Attributes:
+        study: Its name.
+        objective: Its first objective; with several objectives, the others are not analysed.
+        trials: All its trials.
+        space: The space that it searches; None for a study that another program made.
+    """
+
+    study: str
+    objective: Goal
+    trials: Sequence[FrozenTrial]
+    space: Space | None = None
+
+    @classmethod
+    def of(cls, database: Database, name: str) -> "Subject":
+        """Return a study that qpsearch made; raises StudyNotFound."""
+        space = queries.space_of(database, name)
+        objective = space.search.objective
+        return cls(
+            study=name,
+            objective=Goal(metric=objective.metric.value, direction=objective.direction),
+            trials=queries.frozen_trials(database, name),
+            space=space,
+        )
+
+    @classmethod
+    def at(cls, storage: str, name: str) -> "Subject":
+        """Return a study of a database, or one that another program made with Optuna, also in a journal.
+
+        Raises:
+            StudyNotFound: There is no such study.
+            StorageError: The storage cannot be read.
+        """
+        try:
+            return cls.of(Database.open(storage), name)
+        except (StorageError, StudyNotFound) as ours:
+            try:
+                foreign = read_foreign(storage, name)
+            except StudyNotFound as theirs:  # who made the database says which studies there are
+                raise (ours if isinstance(ours, StudyNotFound) else theirs) from None
+            except StorageError:
+                raise ours from None
+        direction = Direction.MAXIMIZE if foreign.directions[0] is StudyDirection.MAXIMIZE else Direction.MINIMIZE
+        return cls(study=name, objective=Goal(metric="value", direction=direction), trials=foreign.trials)
+
+    @property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """The distribution of each parameter; of a study that another program made, as its newest trial has it."""
+        if self.space is None:
+            return {name: each for trial in self.trials for name, each in trial.distributions.items()}
+        found = {site.parameter: site.domain for site in self.space.sites if site.domain is not None}
+        return {name: found[name].distribution() for name in self.space.searched}
+
+    @cached_property
+    def searched(self) -> Searched:
+        """What has more than one value.
+
+        Raises:
+            UserError: Nothing has.
+        """
+        distributions = self.distributions
+        if self.space is None:
+            rules = learned_rules(distributions, [trial.params for trial in self.trials])
+        else:
+            rules = stated_rules(self.space, distributions)
+        found = searched_of(distributions, rules)
+        if not found.parameters:
+            raise UserError(
+                f"study {self.study!r} does not search anything: each parameter of its space has only one value."
+            )
+        return found
+
+    @property
+    def complete(self) -> list[FrozenTrial]:
+        """The complete trials with a finite value."""
+        return [trial for trial in self.trials if is_complete(trial)]
+
+    @property
+    def usable(self) -> int:
+        """How many trials have a value: complete ones, and pruned ones that reported."""
+        return sum(is_complete(trial) or stopped_at(trial) is not None for trial in self.trials)
+
+    def refuse_few(self, used: int, what: str) -> None:
+        """Raise ``UserError`` where too few trials can be used, with what would help.
+
+        Args:
+            used: How many trials ``what`` can use.
+            what: The command.
+        """
+        complete = len(self.complete)
+        if used >= FEWEST and complete >= FEWEST_COMPLETE:
+            return
+        needs = f"{what} needs at least {FEWEST} trials with a value, {FEWEST_COMPLETE} of them complete"
+        has = (
+            f"study {self.study!r} has {used}, {complete} of them complete"
+            if used
+            else f"study {self.study!r} has none"
+        )
+        raise UserError(f"{has}; {needs}. {self._way_out()}")
+
+    def _way_out(self) -> str:
+        if self.space is None:
+            return "Run more trials."
+        counts = {state: sum(trial.state is state for trial in self.trials) for state in TrialState}
+        if counts[TrialState.FAIL] and counts[TrialState.FAIL] == len(self.trials):
+            return f"All its trials failed; why: qpsearch status {self.study}."
+        if counts[TrialState.RUNNING]:
+            return f"Trials are still open: qpsearch status {self.study}."
+        if self.space.search.is_grid:
+            return f"Its grid has no more points; show what it has: qpsearch trials {self.study}."
+        more = max(2 * FEWEST, 2 * len(self.trials))
+        return f"Run more trials: qpsearch resume {self.study} --trials {more}."
