@@ -69,7 +69,7 @@ FLOORS: dict[str, list[tuple[str, ...]]] = {
         ("blocks",),
         ("plugins",),
         ("cost", "resolve"),
-        ("named", "variations", "candidates"),
+        ("named", "variations", "candidates", "one_point"),
     ],
     "study": [
         ("storage", "records"),

@@ -15,7 +15,7 @@ COMMANDS: Final = (
     ("resume", "run", "resume"),
     ("status", "results", "status"),
     ("trials", "trials", "trials"),
-    ("best", "results", "best"),
+    ("best", "best", "best"),
     ("importance", "answers", "importance"),
     ("effects", "answers", "effects"),
     ("evaluate", "evaluate", "evaluate"),

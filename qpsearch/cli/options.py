@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -37,6 +38,16 @@ def checked_name(study: str | None, given: str = "--study") -> str | None:
         return None if study is None else str(StudyName().parse(study, "study"))
     except ValueError as error:
         raise UserError(f"{given}: {error}") from None
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a new file; raises UserError where there is one already, or where it cannot be written."""
+    if path.exists():
+        raise UserError(f"{path}: already exists and is not overwritten. Name another file.")
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}). Name another file.") from None
 
 
 def print_json(document: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Commands that read a study: ``status``, ``best``."""
+"""The command that says how far studies are: ``status``."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,25 +9,18 @@ from rich.console import Console
 from rich.text import Text
 
 from qpsearch.cli.completion import study_names
-from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
+from qpsearch.cli.options import Json, Storage, print_json
 from qpsearch.display.console import Cell, Column, open_console, print_line, print_rows
-from qpsearch.display.plain import say
 from qpsearch.display.shown import (
     WORDS,
     BlockNames,
-    cost_title,
     duration,
-    in_words,
-    numbers_of,
-    scalar,
     score,
-    short_number,
     state_of,
 )
 from qpsearch.errors import StorageDamaged
 from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.space.space import Objective
-from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialRecord
+from qpsearch.study.records import StudySummary, TrialRecord
 
 ENDINGS = ("COMPLETE", "PRUNED", "FAIL")
 SHOWN_S = 0.5  # a column with fewer seconds is left out
@@ -82,80 +75,6 @@ def _print_status(summaries: Sequence[StudySummary], running: list[TrialRecord],
         console.print(problem, soft_wrap=True)
     for summary in summaries if is_one else []:
         _print_details(console, summary, running)
-
-
-def best(study: StudyArgument, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
-    """Show the best configuration so far; of several objectives, the Pareto front.
-
-    Complete trials of one configuration count as its seeds: its score is the mean over all their runs.
-
-    Examples:
-        qpsearch best digits
-        qpsearch best tradeoff --json
-    """
-    from qpsearch.errors import UserError
-    from qpsearch.study import queries
-    from qpsearch.study.storage.database import Database
-
-    database = Database.open(storage)
-    objectives = queries.space_of(database, study).search.objectives
-    objective = objectives[0]
-    best_ones = queries.best_configurations(database, study)
-    found = next(iter(best_ones), None)
-    front = best_ones if len(objectives) > 1 else []
-    if as_json:
-        document = {"study": study, "objective": asdict(objective), "best": found.to_dict() if found else None}
-        several = {"objectives": list(map(asdict, objectives)), "front": [record.to_dict() for record in front]}
-        print_json(document | (several if front else {}))
-        return
-    if found is None:
-        raise UserError(
-            f"study {study!r} does not have a complete trial yet. Show its progress: qpsearch status {study}."
-        )
-    complete = queries.count_complete(database, study)
-    if front:
-        _print_front(study, front, objectives, complete)
-        return
-    one = len(found.trials) == 1
-    spread = "" if found.sd is None else f" (sd {score(found.sd)})"
-    named = f"trial{'' if one else 's'} {numbers_of(found.trials)}"
-    say(f"{named}: {objective.metric} {found.value:.4f}{spread} on {_images(objective)},")
-    what = "the best" if one else "one configuration, by the mean over its runs the best"
-    say(f"{what} of {complete} complete trials, n = {found.n}: optimistic until it is trained again on fresh seeds")
-    say(f"seeds: {numbers_of(found.seeds)}")
-    width = max(len(name) for name in found.params) if found.params else 0
-    for name, value in found.params.items():
-        say(f"  {name:<{width}}  {scalar(value)}")
-
-
-def _images(objective: Objective) -> str:
-    return "validation images" if objective.metric.needs_validation else "training images"
-
-
-def _print_front(
-    study: str, front: list[ConfigurationRecord], objectives: tuple[Objective, ...], complete: int
-) -> None:
-    console = open_console()
-    if any(len(each.trials) > 1 for each in front):
-        console.print(
-            f"Pareto front: {len(front)} configurations of {complete} complete trials, by the means over their runs"
-        )
-    else:
-        console.print(f"Pareto front: {len(front)} of {complete} complete trials")
-    first, *costs = objectives
-    columns = [
-        Column(title="trial", is_number=True),
-        Column(title=first.metric, is_number=True),
-        *(Column(title=cost_title(each.metric), is_number=True) for each in costs),
-        Column(title="what was chosen"),
-    ]
-    rows = [
-        [numbers_of(each.trials), score(each.value), *map(short_number, each.values[1:]), _choices(each.first)]
-        for each in front
-    ]
-    print_rows(console, columns, rows)
-    console.print(f"all of one trial: qpsearch trials {study} {front[0].number}")
-    console.print(f"Scores are of one search on {_images(first)}: optimistic until trained again on fresh seeds.")
 
 
 def _print_studies(console: Console, summaries: Sequence[StudySummary], *, wide: bool) -> None:
@@ -265,15 +184,6 @@ def _print_accounts(console: Console, summary: StudySummary) -> None:
         print_line(console, Text(f"blocks: {names.legend}"))
     if "repeated" in kinds:
         console.print("repeated: work that was lost with its worker or driver, and was done again")
-
-
-def _choices(record: TrialRecord) -> str:
-    others = [
-        f"{name.rsplit('.', 1)[-1]} {scalar(value)}"
-        for name, value in record.params.items()
-        if not name.endswith(".block")
-    ]
-    return "; ".join(filter(None, (in_words(record.stages), ", ".join(others))))
 
 
 def _summary_dict(summary: StudySummary) -> dict[str, Any]:

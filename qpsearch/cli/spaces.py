@@ -10,10 +10,10 @@ import typer
 from qpsearch.architecture.candidates import check_feasible, lost_priors
 from qpsearch.cli.check import check as check_and_print
 from qpsearch.cli.completion import space_names
-from qpsearch.cli.options import Json, SpaceArgument, print_json
+from qpsearch.cli.options import Json, SpaceArgument, print_json, write_new
 from qpsearch.display.console import open_console
 from qpsearch.display.plain import say
-from qpsearch.errors import SpaceError, UserError
+from qpsearch.errors import SpaceError
 from qpsearch.space import diff, find_space, json_schema, shipped
 from qpsearch.space.file.loader import load_space
 
@@ -126,7 +126,7 @@ def schema(
     if output is None:
         say(text)
         return
-    _write_new(output, text + "\n")
+    write_new(output, text + "\n")
     say(f"{output}: written. First line of a space file: # yaml-language-server: $schema={output}")
 
 
@@ -168,7 +168,7 @@ def copy(
     """
     source = find_space(name)
     path = output or Path(f"{source.stem}.yaml")
-    _write_new(path / source.name if path.is_dir() else path, source.read_text())
+    write_new(path / source.name if path.is_dir() else path, source.read_text())
     say(f"{path}: written. Edit it, then: qpsearch run {path}")
 
 
@@ -176,12 +176,3 @@ def _about(path: Path) -> str:
     """Return the first sentence of a space file's leading comment."""
     first = path.read_text().partition("\n")[0]
     return first.removeprefix("#").strip()
-
-
-def _write_new(path: Path, text: str) -> None:
-    if path.exists():
-        raise UserError(f"{path}: already exists and is not overwritten. Name another file.")
-    try:
-        path.write_text(text)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}). Name another file.") from None

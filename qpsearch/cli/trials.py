@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -11,7 +10,18 @@ from rich.text import Text
 
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
 from qpsearch.display.console import Cell, Column, open_console, print_line, print_rows
-from qpsearch.display.shown import WORDS, BlockNames, cost_title, moment, scalar, score, short_number, state_of, took
+from qpsearch.display.shown import (
+    WORDS,
+    BlockNames,
+    cost_title,
+    from_here,
+    moment,
+    scalar,
+    score,
+    short_number,
+    state_of,
+    took,
+)
 from qpsearch.errors import UserError, nearest
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.space import Objective
@@ -201,7 +211,7 @@ def _facts(detail: TrialDetail, objectives: Sequence[Objective], study: str) -> 
     attempts = f" in {record.attempts} attempts" if record.attempts > 1 else ""
     found.append(("time", f"{took(record.seconds)}{attempts}, {took(record.duration_s)} of it in epochs"))
     found.append(("device", record.place or "not known: no epoch was reported"))
-    found += [("checkpoint", _from_here(path)) for path in detail.checkpoints] or [("checkpoint", "none kept")]
+    found += [("checkpoint", from_here(path)) for path in detail.checkpoints] or [("checkpoint", "none kept")]
     return found + _looks(detail)
 
 
@@ -218,11 +228,6 @@ def _looks(detail: TrialDetail) -> list[tuple[str, str]]:
             noise = f" under poisson:{row['noise']:g}" if row["noise"] else ""
             found.append(("", f"{which}accuracy {score(row['accuracy'])}{noise}"))
     return found
-
-
-def _from_here(path: str) -> str:
-    """Return a path relative to the working directory if it lies in it; a URI as it is."""
-    return path.removeprefix(f"{Path.cwd()}/")
 
 
 def _print_fact(console: Console, name: str, text: str, width: int) -> None:

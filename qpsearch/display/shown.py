@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Final
 
 from qpsearch.study.records import TrialRecord
@@ -50,6 +51,11 @@ def score(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.3g}"
+
+
+def from_here(path: str) -> str:
+    """Return a path relative to the working directory if it lies in it; a URI as it is."""
+    return path.removeprefix(f"{Path.cwd()}/")
 
 
 def numbers_of(numbers: Sequence[int]) -> str:

@@ -77,6 +77,11 @@ def test_a_block_of_ones_own_is_searched_like_ours(folder: Path) -> None:
 def test_a_study_of_a_block_that_is_gone_is_listed_and_can_be_deleted(folder: Path) -> None:
     done = qpsearch(folder, "--import", "gated", "run", "mine.yaml", "--dispatch", "inline", "--trials", "1")
     assert done.returncode == 0, done.stderr
+    (trained,) = reply(folder, "trials", "mine", "--import=gated")["trials"]
+    assert qpsearch(folder, "best", "mine", "--as-space", "again.yaml", "--import=gated").returncode == 0
+    assert "# Needs --import, with the module of: gated.\n" in (folder / "again.yaml").read_text()
+    (again,) = reply(folder, "space", "sample", "again.yaml", "-n", "1", "--import=gated")["samples"]
+    assert again["config"] == trained["config"]  # with the rules of the block, which has a section of its own
     plain = SPACE.replace("mine", "plain").replace("gated, ", "").replace(", prior: gated", "")
     (folder / "plain.yaml").write_text(plain.replace(", gated: {reduction: {choice: [2, 8]}}", ""))
     assert qpsearch(folder, "run", "plain.yaml", "--dispatch", "inline", "--trials", "1").returncode == 0

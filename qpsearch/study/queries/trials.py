@@ -9,6 +9,7 @@ from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Row, Select, func, select
 
+from qpsearch.artifacts import join
 from qpsearch.errors import UserError
 from qpsearch.space import Space
 from qpsearch.space.space import Search
@@ -246,6 +247,11 @@ class KeptRun:
     folder: str
     checkpoint: str
     accuracies: tuple[float | None, ...]
+
+    @property
+    def path(self) -> str:
+        """Path or URI of the checkpoint."""
+        return join(self.folder, self.checkpoint)
 
 
 def kept_runs(database: Database, name: str, numbers: Collection[int]) -> list[KeptRun]:

@@ -1,0 +1,114 @@
+"""A configuration as a space file: a space with one point, the way back from ``resolve``.
+
+Everything is written as a constant, defaults too, so that the file goes on meaning the same. Ties, choices of stages
+and arithmetic are not there any more: stages stand as they were built, each rule with the value that it has in them.
+"""
+
+from enum import StrEnum
+from typing import Any, Final
+
+from qpsearch.architecture.config import Stage, TrialConfig
+from qpsearch.registry.samplers import SamplerKind
+from qpsearch.space.file.document import dump
+from qpsearch.space.schema.network import SHAPE, RulePath, rule_paths
+from qpsearch.space.schema.value_types import AUTO, NONE
+from qpsearch.space.space import Search, Space
+from qpsearch.vocabulary import ScoreKind
+
+REPLICATES: Final = 5  # seeds of the one point, unless the user writes another number
+MOST_SEEDS: Final = 2**31  # of ``search.seed``
+
+
+def point_text(config: TrialConfig, space: Space, study: str) -> str:
+    """Return the text of a space file whose only point is a configuration.
+
+    It is trained on several seeds, none of which is a seed of the space's own search; the objective, the score and the
+    machine are the space's.
+
+    Args:
+        config: A configuration, as ``resolve`` made it.
+        space: The space from which it was drawn.
+        study: The name of the new study.
+    """
+    network, recipe, data = config.network, config.recipe, config.data
+    optimizer = {name: getattr(recipe.optimizer, name) for name in type(recipe.optimizer).__slots__ if name != "kind"}
+    timeout_s = space.resources.report_timeout_s
+    document = {
+        "study": study,
+        "data": {name: getattr(data, name) for name in type(data).__slots__},
+        "network": {
+            "stem": {
+                name.removeprefix("stem_"): getattr(network, name)
+                for name in type(network).__slots__
+                if name.startswith("stem_")
+            },
+            **_stages(network.stages),
+        },
+        "training": {
+            "epochs": recipe.epochs,
+            "batch_size": recipe.batch_size,
+            "optimizer": {recipe.optimizer.kind: optimizer},
+            "schedule": recipe.schedule,
+            "precision": recipe.precision,
+        },
+        "search": _search(space.search),
+        "resources": {
+            "gpus": AUTO if space.resources.gpus is None else space.resources.gpus,
+            "cpus": space.resources.cpus,
+            "report_timeout": None if timeout_s is None else f"{timeout_s}s",
+        },
+    }
+    return dump(_spelled(document))
+
+
+def _stages(stages: tuple[Stage, ...]) -> dict[str, Any]:
+    """Return the stages with their rules; a rule with the same value in every stage that has it is written once."""
+    shapes: list[dict[str, Any]] = [{name: getattr(stage, name) for name in SHAPE} for stage in stages]
+    shared: dict[str, Any] = {}
+    for rule in rule_paths():
+        owners = [index for index, stage in enumerate(stages) if rule.belongs_to(stage.block)]
+        found = [_value(rule, stages[index]) for index in owners]
+        places = [shared] if len(set(found)) == 1 else [shapes[index] for index in owners]
+        for place, value in zip(places, found, strict=False):
+            _put(place, rule.path, value)
+    return {"stages": shapes, "rules": shared}
+
+
+def _value(rule: RulePath, stage: Stage) -> Any:
+    """Return a rule's value in a stage; the rules of a custom block are kept apart."""
+    return stage.rules[rule.path[-1]] if stage.own and rule.path[0] == stage.block else rule.value_in(stage)
+
+
+def _put(place: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    *above, last = path
+    for name in above:
+        place = place.setdefault(name, {})
+    place[last] = value
+
+
+def _search(search: Search) -> dict[str, Any]:
+    ways: dict[str, list[str]] = {}
+    for each in search.objectives:
+        ways.setdefault(each.direction, []).append(each.metric)
+    score = {"from_epoch": search.score.from_epoch} if search.score.kind is ScoreKind.BEST else {}
+    return {
+        "objective": ways,
+        "score": {search.score.kind: score} if score else search.score.kind,
+        "sampler": SamplerKind.GRID,
+        "replicates": max(REPLICATES, search.replicates),
+        "seed": (search.seed + 1) % MOST_SEEDS,
+    }
+
+
+def _spelled(value: Any) -> Any:
+    """Return a value as a file spells it: words as text, null as ``none``."""
+    match value:
+        case dict():
+            return {str(name): _spelled(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_spelled(inner) for inner in value]
+        case StrEnum():
+            return str(value)
+        case None:
+            return NONE
+    return value

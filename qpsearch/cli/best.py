@@ -1,0 +1,181 @@
+"""``qpsearch best``: the best configuration, its weights, and a space file that trains it again."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from qpsearch.cli.options import Json, Storage, StudyArgument, print_json, write_new
+from qpsearch.display.console import Column, open_console, print_rows
+from qpsearch.display.plain import say
+from qpsearch.display.shown import cost_title, from_here, in_words, numbers_of, scalar, score, short_number
+from qpsearch.errors import ArtifactError, UserError
+from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.space.space import Objective, Space
+from qpsearch.study.records import ConfigurationRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from qpsearch.study.storage.database import Database
+
+MOST_NAMED: Final = 5  # checkpoints that the text names
+MOST_NAME: Final = 100  # characters of a study's name
+
+
+def best(
+    study: StudyArgument,
+    output: Annotated[
+        Path | None, typer.Argument(help="With --as-space, the new file; default print it.", metavar="FILE")
+    ] = None,
+    as_space: Annotated[
+        bool,
+        typer.Option("--as-space", help="Write the configuration as a space file, which trains it on fresh seeds."),
+    ] = False,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: Json = False,
+) -> None:
+    """Show the best configuration so far; of several objectives, the Pareto front.
+
+    Complete trials of one configuration count as its seeds: its score is the mean over all their runs.
+
+    Examples:
+        qpsearch best digits
+        qpsearch best tradeoff --json
+        qpsearch best digits --as-space again.yaml
+    """
+    from qpsearch.study import queries
+    from qpsearch.study.storage.database import Database
+
+    if as_space and as_json:
+        raise UserError("--as-space writes a space file, which is not JSON. Leave --json or --as-space out.")
+    if output is not None and not as_space:
+        raise UserError(f"{output}: only --as-space writes a file. Write: qpsearch best {study} --as-space {output}.")
+    database = Database.open(storage)
+    space = queries.space_of(database, study)
+    objectives = space.search.objectives
+    objective = objectives[0]
+    best_ones = queries.best_configurations(database, study)
+    found = next(iter(best_ones), None)
+    front = best_ones if len(objectives) > 1 else []
+    if as_json:
+        document = {"study": study, "objective": asdict(objective), "best": _document(database, study, found)}
+        several = {
+            "objectives": list(map(asdict, objectives)),
+            "front": [_document(database, study, record) for record in front],
+        }
+        print_json(document | (several if front else {}))
+        return
+    if found is None:
+        raise UserError(
+            f"study {study!r} does not have a complete trial yet. Show its progress: qpsearch status {study}."
+        )
+    complete = queries.count_complete(database, study)
+    if as_space:
+        _write_space(found, space, output, complete)
+        return
+    if front:
+        _print_front(study, front, objectives, complete)
+        return
+    one = len(found.trials) == 1
+    spread = "" if found.sd is None else f" (sd {score(found.sd)})"
+    named = f"trial{'' if one else 's'} {numbers_of(found.trials)}"
+    say(f"{named}: {objective.metric} {found.value:.4f}{spread} on {_images(objective)},")
+    what = "the best" if one else "one configuration, by the mean over its runs the best"
+    say(f"{what} of {complete} complete trials, n = {found.n}: optimistic until it is trained again on fresh seeds")
+    say(f"seeds: {numbers_of(found.seeds)}")
+    _say_checkpoints(database, study, found)
+    width = max(len(name) for name in found.params) if found.params else 0
+    for name, value in found.params.items():
+        say(f"  {name:<{width}}  {scalar(value)}")
+
+
+def _document(database: "Database", study: str, found: ConfigurationRecord | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    checkpoints, problem = _checkpoints(database, study, found)
+    return found.to_dict() | {"checkpoints": checkpoints} | ({"checkpoints_problem": problem} if problem else {})
+
+
+def _checkpoints(database: "Database", study: str, found: ConfigurationRecord) -> tuple[list[str], str | None]:
+    """Return where the weights of each run lie, of the epoch that counts, or why that cannot be said.
+
+    A result can be read where its store cannot be reached.
+    """
+    from qpsearch.study import queries
+
+    try:
+        kept = queries.kept_runs(database, study, found.trials)
+    except ArtifactError as error:
+        return [], str(error)
+    return [run.path for run in kept if run.checkpoint], None
+
+
+def _say_checkpoints(database: "Database", study: str, found: ConfigurationRecord) -> None:
+    checkpoints, problem = _checkpoints(database, study, found)
+    for path in checkpoints[:MOST_NAMED]:
+        say(f"checkpoint: {from_here(path)}")
+    if len(checkpoints) > MOST_NAMED:
+        say(f"and {len(checkpoints) - MOST_NAMED} more, of the other seeds; all of them: --json")
+    if not checkpoints:
+        say(f"checkpoint: {problem or 'none: the trial was imported, without weights'}")
+
+
+def _write_space(found: ConfigurationRecord, space: Space, output: Path | None, complete: int) -> None:
+    """Write the configuration as a space file, or print it."""
+    from qpsearch.architecture.blocks import custom_blocks
+    from qpsearch.architecture.one_point import point_text
+
+    objective, ending = space.search.objective, "-again"
+    name = f"{space.study[: MOST_NAME - len(ending)]}{ending}"
+    about = [
+        f"Trains the best configuration of study {space.study} on fresh seeds.",
+        f"Trial {found.number}, the best of {complete} complete trials: {objective.metric} {score(found.value)} on "
+        f"{_images(objective)} (n = {found.n}), which is optimistic.",
+    ]
+    if own := custom_blocks(found.config.network):
+        about.append(f"Needs --import, with the module of: {', '.join(own)}.")
+    text = "".join(f"# {line}\n" for line in about) + point_text(found.config, space, name)
+    if output is None:
+        say(text.rstrip("\n"))
+        return
+    write_new(output, text)
+    say(f"{output}: written. Train it: qpsearch run {output}")
+
+
+def _images(objective: Objective) -> str:
+    return "validation images" if objective.metric.needs_validation else "training images"
+
+
+def _print_front(
+    study: str, front: list[ConfigurationRecord], objectives: tuple[Objective, ...], complete: int
+) -> None:
+    console = open_console()
+    if any(len(each.trials) > 1 for each in front):
+        console.print(
+            f"Pareto front: {len(front)} configurations of {complete} complete trials, by the means over their runs"
+        )
+    else:
+        console.print(f"Pareto front: {len(front)} of {complete} complete trials")
+    first, *costs = objectives
+    columns = [
+        Column(title="trial", is_number=True),
+        Column(title=first.metric, is_number=True),
+        *(Column(title=cost_title(each.metric), is_number=True) for each in costs),
+        Column(title="what was chosen"),
+    ]
+    rows = [
+        [numbers_of(each.trials), score(each.value), *map(short_number, each.values[1:]), _choices(each.first)]
+        for each in front
+    ]
+    print_rows(console, columns, rows)
+    console.print(f"all of one trial: qpsearch trials {study} {front[0].number}")
+    console.print(f"Scores are of one search on {_images(first)}: optimistic until trained again on fresh seeds.")
+
+
+def _choices(record: TrialRecord) -> str:
+    others = [
+        f"{name.rsplit('.', 1)[-1]} {scalar(value)}"
+        for name, value in record.params.items()
+        if not name.endswith(".block")
+    ]
+    return "; ".join(filter(None, (in_words(record.stages), ", ".join(others))))
