@@ -19,6 +19,7 @@ COMMANDS: Final = (
     ("importance", "answers", "importance"),
     ("effects", "answers", "effects"),
     ("evaluate", "evaluate", "evaluate"),
+    ("rerun", "rerun", "rerun"),
     ("export", "studies", "export"),
     ("import", "studies", "import_"),
     ("dashboard", "dashboard", "dashboard"),

@@ -187,6 +187,8 @@ class AttemptRecord:
     Attributes:
         number: From 1.
         place: ``host device``, if the first report has arrived.
+        threads: CPU threads, likewise.
+        memory_format: ``channels_last`` or ``contiguous``, likewise.
         seconds: How long the attempt ran.
         ending: ``vocabulary.Ending``; None while the attempt runs.
         reason: ``vocabulary.FailReason`` if the attempt failed or lost its worker.
@@ -195,6 +197,8 @@ class AttemptRecord:
 
     number: int
     place: str | None
+    threads: int | None
+    memory_format: str | None
     seconds: float
     ending: str | None
     reason: str | None

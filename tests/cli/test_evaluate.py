@@ -110,6 +110,11 @@ def test_a_grid_is_tested_point_by_point_and_every_look_is_recorded(copied: Path
     assert len(reply(copied, "trials", "small", "1")["trial"]["evaluations"]) == 2 + 4
 
 
+def test_a_trial_trained_again_in_another_process_matches_to_the_bit(study: Path) -> None:
+    document = reply(study, "rerun", "small", "1", "--replicate", "1")
+    assert (document["matches"], document["environment"], document["runs"][0]["epochs"]) == (True, [], 8)
+
+
 def test_looks_at_the_test_images_go_with_their_study(copied: Path) -> None:
     assert reply(copied, "evaluate", "small", "--trial", "0")["recorded"]
     assert qpsearch(copied, "studies", "copy", "small", "--as", "twin").returncode == 0

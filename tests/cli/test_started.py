@@ -28,6 +28,7 @@ CALLS = {
     "importance scripted": "10 complete trials",
     "effects scripted": "effects on val_accuracy",
     "evaluate scripted --trial 77": "does not have a complete trial 77",
+    "rerun scripted 77": "does not have trial 77",
     "export scripted --format parquet": "scripted-trials.parquet",
     "import s.yaml --from sqlite:///studies/qpsearch.db --name scripted --study back": "10 trials imported",
     "dashboard --port PORT": "is in use at 127.0.0.1",

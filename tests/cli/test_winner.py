@@ -1,6 +1,9 @@
-"""What follows a search: the best configuration's weights and space file."""
+"""What follows a search: the best configuration's weights and space file, and trials that are trained again."""
 
 import json
+import re
+import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,77 @@ def test_the_best_configuration_is_written_as_a_space_file(study: Path, tmp_path
     assert not set(again["seeds"]) & {seed for trial in every for seed in trial["seeds"]}
 
 
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
+    """A study with trials that were pruned, and that failed in each of their own ways: by how they ended, a number."""
+    folder = tmp_path_factory.mktemp("ended")
+    several = (Behaviour.IMPROVES, Behaviour.STALLS, Behaviour.DIVERGES, Behaviour.RAISES, Behaviour.OUT_OF_MEMORY)
+    text = space_text(*several, Behaviour.ENDS_EARLY, trials=32, sampler="random", pruner="median", study="ended")
+    (folder / "s.yaml").write_text(text.replace("{choice: [additive, quotient, product_unit]}", "quotient"))
+    done = qpsearch(folder, "run", "s.yaml", "--dispatch", "inline", scripted=True)
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for trial in reply(folder, "trials", "ended")["trials"]:
+        batch = trial["params"]["training.batch_size"]
+        found.setdefault(trial["state"] if trial["reason"] is None else Behaviour(batch).name, trial["number"])
+    return folder, found
+
+
+ENDED = {
+    "COMPLETE": "4 epochs, equal to the bit",
+    "PRUNED": "1 epoch, equal to the bit",
+    "DIVERGES": "1 epoch, equal to the bit; failed again (diverged)",
+    "RAISES": "1 epoch, equal to the bit; failed again (error)",
+    "OUT_OF_MEMORY": "1 epoch, equal to the bit; failed again (out_of_memory)",
+    "ENDS_EARLY": "2 epochs, equal to the bit; failed again (error)",
+}
+
+
+@pytest.mark.parametrize("how", ENDED)
+def test_a_trial_is_trained_again_as_it_ended(ended: tuple[Path, dict[str, int]], how: str) -> None:
+    folder, numbers = ended
+    before = (folder / "studies" / "qpsearch.db").read_bytes()
+    done = qpsearch(folder, "rerun", "ended", str(numbers[how]), scripted=True)
+    assert done.returncode == 0, done.stderr
+    assert ENDED[how] in done.stdout
+    assert done.stdout.endswith("it matches the record to the bit\n")
+    assert (folder / "studies" / "qpsearch.db").read_bytes() == before
+
+
+def test_what_does_not_match_is_told_by_how_much_and_from_which_epoch_on(study: Path, tmp_path: Path) -> None:
+    shutil.copytree(study, tmp_path, dirs_exist_ok=True)
+    connection = sqlite3.connect(tmp_path / "studies" / "qpsearch.db")
+    own = "WHERE replicate = 1 AND trial_id = (SELECT trial_id FROM trials WHERE number = 2)"
+    connection.execute(f"UPDATE qpsearch_epochs SET train_loss = train_loss + 0.25 {own} AND epoch = 3")
+    connection.execute(
+        f"UPDATE qpsearch_epochs SET train_loss = train_loss - 0.125, val_loss = NULL {own} AND epoch = 4"
+    )
+    older = "json_set(environment_json, '$.versions.torch', '1.13.0', '$.machine.cores', 512)"
+    connection.execute(f"UPDATE qpsearch_studies SET environment_json = {older}")
+    connection.execute("UPDATE qpsearch_attempts SET host = 'elsewhere', device = 'cuda 3'")
+    connection.commit()
+    connection.close()
+    done = qpsearch(tmp_path, "rerun", "scripted", "2", scripted=True)
+    assert done.returncode == 1
+    assert re.search(r"^run 0, seed \d+: 4 epochs, equal to the bit$", done.stdout, re.MULTILINE)
+    said = "4 epochs, differs from epoch 3 on: train_loss by up to 0.25, val_loss by up to a number that is missing"
+    assert said in done.stdout
+    assert re.search(r"^differs from the record: torch: 1\.13\.0 then, 2\.\S+ now$", done.stdout, re.MULTILINE)
+    assert re.search(r"^differs from the record: host: elsewhere then, ", done.stdout, re.MULTILINE)
+    assert "differs from the record: device: cuda then, cpu now" in done.stdout
+    assert done.stdout.endswith("it does not match the record to the bit\n")
+    first = qpsearch(tmp_path, "rerun", "scripted", "2", "--replicate", "0", "--json", scripted=True)
+    document = json.loads(first.stdout)
+    assert (first.returncode, document["matches"], [run["replicate"] for run in document["runs"]]) == (0, True, [0])
+    assert [each["what"] for each in document["environment"]] == ["versions.torch", "machine.cores", "host", "device"]
+    second = qpsearch(tmp_path, "rerun", "scripted", "2", "--replicate", "1", "--json", scripted=True)
+    (run,) = json.loads(second.stdout)["runs"]
+    assert (second.returncode, run["differs_from_epoch"], run["matches"]) == (1, 3, False)
+    assert run["largest_difference"] == {"train_loss": pytest.approx(0.25), "val_loss": None}
+    trained = json.loads(qpsearch(tmp_path, "trials", "scripted", "2", "--json").stdout)["trial"]
+    assert run["seed"] == trained["seeds"][1]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -74,6 +148,9 @@ def test_the_best_configuration_is_written_as_a_space_file(study: Path, tmp_path
         ("best scripted --as-space s.yaml", "s.yaml: already exists and is not overwritten. Name another file."),
         ("best scripted --as-space no/such.yaml", "no/such.yaml: cannot be written (No such file or directory)."),
         ("best scripted --as-space --json", "Leave --json or --as-space out."),
+        ("rerun scripted 77", "study 'scripted' does not have trial 77. It has trials 0 to 7."),
+        ("rerun scripted 0 --replicate 2", "--replicate 2: trial 0 has runs 0 to 1."),
+        ("rerun nosuch 0", "nosuch"),
     ],
 )
 def test_bad_input_is_answered_in_one_line(study: Path, words: str, said: str) -> None:

@@ -166,6 +166,8 @@ def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
                 AttemptRecord(
                     number=row.number,
                     place=_place(row),
+                    threads=row.threads,
+                    memory_format=row.memory_format,
                     seconds=row.seconds,
                     ending=row.ending,
                     reason=row.reason,

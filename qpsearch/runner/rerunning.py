@@ -1,0 +1,190 @@
+"""Training a stored trial again, to compare it with its record. The study is only read.
+
+A run on a CPU is a function of configuration, seed, threads and memory format, so it repeats to the bit with the same
+versions on the same kind of machine. On a GPU, some sums are added up in whatever order their threads come.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from qpsearch.errors import OutOfMemory, QpsearchError, TrainingDiverged, UserError
+from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.runner import trainer
+from qpsearch.study.records import AttemptRecord, RunRecord, TrialDetail
+from qpsearch.vocabulary import FailReason
+
+COMPARED: Final = ("train_loss", "val_loss", "val_accuracy", "val_nonfinite", "lr")  # time and memory are not repeated
+OWN_FAULT: Final = (FailReason.DIVERGED, FailReason.OUT_OF_MEMORY, FailReason.ERROR)  # others are the machine's
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """Where and how a trial is trained, as far as that changes its numbers.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        threads: CPU threads.
+        memory_format: ``channels_last`` or ``contiguous``.
+    """
+
+    device: str
+    threads: int
+    memory_format: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Repeated:
+    """A run that was trained again.
+
+    Attributes:
+        replicate: The run, from 0.
+        seed: Its seed.
+        epochs: How many recorded epochs were trained again.
+        first: The first epoch with a value that is not the recorded one; None where all are equal.
+        differences: By value, the largest absolute difference of an epoch, infinite where only one of them is a number;
+            values without a difference are left out.
+        then: How the run failed in the record; None where it did not, or where the machine was at fault.
+        now: How it failed now; None where it did not.
+        detail: The message of an error now.
+    """
+
+    replicate: int
+    seed: int
+    epochs: int = 0
+    first: int | None = None
+    differences: dict[str, float] = field(default_factory=dict)
+    then: FailReason | None = None
+    now: FailReason | None = None
+    detail: str = ""
+
+    @property
+    def matches(self) -> bool:
+        """Whether every recorded value was repeated to the bit, and the run ended alike."""
+        return self.first is None and self.then is self.now
+
+    def compare(self, recorded: Row, report: EpochReport) -> None:
+        """Compare an epoch with its record."""
+        self.epochs += 1
+        for name in COMPARED:
+            then, now = recorded[name], getattr(report, name)
+            if then != now:
+                self.first = report.epoch if self.first is None else self.first
+                gap = math.inf if then is None or now is None else abs(then - now)
+                self.differences[name] = max(self.differences.get(name, 0.0), gap)
+
+
+def recorded_conditions(detail: TrialDetail) -> Conditions:
+    """Return the conditions of a trial's first attempt that reported.
+
+    Raises:
+        UserError: No attempt has reported, so there is nothing to compare.
+    """
+    number = detail.record.number
+    first = next((attempt for attempt in detail.attempts if attempt.place is not None), None)
+    if first is None or first.place is None or first.threads is None or first.memory_format is None:
+        raise UserError(
+            f"trial {number} has no epoch that was trained here, so there is nothing to compare. Name another trial."
+        )
+    return Conditions(device=_device(first), threads=first.threads, memory_format=first.memory_format)
+
+
+def chosen_runs(detail: TrialDetail, replicate: int | None) -> list[RunRecord]:
+    """Return the runs to train again: one of them, or all that began.
+
+    Raises:
+        UserError: There is no such run, or it did not begin.
+    """
+    began = {row["replicate"] for row in detail.epochs} | {_failed_run(detail)}
+    if replicate is None:
+        return [run for run in detail.runs if run.replicate in began]
+    last, number = len(detail.runs) - 1, detail.record.number
+    if replicate > last:
+        there = "run 0 alone" if last == 0 else f"runs 0 to {last}"
+        raise UserError(f"--replicate {replicate}: trial {number} has {there}.")
+    if replicate not in began:
+        raise UserError(f"--replicate {replicate}: this run of trial {number} has no recorded epoch to compare with.")
+    return [detail.runs[replicate]]
+
+
+def repeat(
+    detail: TrialDetail,
+    own_runs: Sequence[RunRecord],
+    conditions: Conditions,
+    data_folder: Path | None,
+    seen: Callable[[], None] = lambda: None,
+) -> Iterator[Repeated]:
+    """Train runs of a trial again, as far as they are recorded; nothing is written.
+
+    A run that failed by its own fault is trained one epoch further, to see whether it fails again.
+
+    Args:
+        detail: The trial's record.
+        own_runs: The runs, from ``chosen_runs``.
+        conditions: How to train.
+        data_folder: Folder of the data sets.
+        seen: Called after each epoch.
+    """
+    for run in own_runs:
+        recorded = {row["epoch"]: row for row in detail.epochs if row["replicate"] == run.replicate}
+        settings = RunSettings(
+            seed=run.seed,
+            device=conditions.device,
+            threads=conditions.threads,
+            memory_format=conditions.memory_format,
+            data_folder=None if data_folder is None else str(data_folder),
+        )
+        found = Repeated(replicate=run.replicate, seed=run.seed)
+        if run.replicate == _failed_run(detail):
+            found.then = FailReason(str(detail.record.reason))
+        most = max(recorded, default=0) + (found.then is not None)
+        last = 0
+        try:
+            for report in trainer.train(detail.record.config, settings):
+                last = report.epoch
+                if last in recorded:
+                    found.compare(recorded[last], report)
+                seen()
+                if last >= most:
+                    break
+            found.now = FailReason.ERROR if last < most else None  # the trainer ended early
+        except TrainingDiverged:
+            found.now = FailReason.DIVERGED
+        except OutOfMemory:
+            found.now = FailReason.OUT_OF_MEMORY
+        except QpsearchError:  # no data set, say: not the run's
+            raise
+        except Exception as error:  # whatever a block of the user's own raises
+            found.now, found.detail = FailReason.ERROR, f"{type(error).__name__}: {error}"
+        yield found
+
+
+def changes(then: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> dict[str, tuple[Any, Any]]:
+    """Return what differs between two nested records: by dotted name, the value then and now; None for none."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for name in dict.fromkeys([*then, *now]):
+        old, new = then.get(name), now.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found |= changes(old, new, f"{above}{name}.")
+        elif old != new:
+            found[f"{above}{name}"] = (old, new)
+    return found
+
+
+def _failed_run(detail: TrialDetail) -> int | None:
+    """Return the run by whose own fault a trial failed: runs are trained in turn, so the first that is not whole."""
+    if detail.record.state != "FAIL" or detail.record.reason not in OWN_FAULT:
+        return None
+    done = Counter(row["replicate"] for row in detail.epochs)
+    whole = detail.record.config.recipe.epochs
+    return next((run.replicate for run in detail.runs if done[run.replicate] < whole), None)
+
+
+def _device(attempt: AttemptRecord) -> str:
+    """Return the kind of device in a place such as ``host cuda 3``."""
+    return (attempt.place or "").split()[1]
