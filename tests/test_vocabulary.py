@@ -120,5 +120,6 @@ def test_functions_that_take_words_take_their_values_too() -> None:
     assert (objective.metric, objective.direction) == (Metric.VAL_ACCURACY, Direction.MAXIMIZE)
     with pytest.raises(ValueError, match="evaluator: unknown value 'forest'"):
         importance(
-            Subject(study="s", objective=Goal(metric="x", direction=Direction.MAXIMIZE), trials=[]), evaluator="forest"
+            Subject(study="s", objectives=(Goal(metric="x", direction=Direction.MAXIMIZE),), trials=[]),
+            evaluator="forest",
         )

@@ -42,13 +42,13 @@ class Subject:
 
     Attributes:
         study: Its name.
-        objective: Its first objective; with several objectives, the others are not analysed.
+        objectives: What it optimises; importances and effects are of the first.
         trials: All its trials.
         space: The space that it searches; None for a study that another program made.
     """
 
     study: str
-    objective: Goal
+    objectives: tuple[Goal, ...]
     trials: Sequence[FrozenTrial]
     space: Space | None = None
 
@@ -56,10 +56,11 @@ class Subject:
     def of(cls, database: Database, name: str) -> "Subject":
         """Return a study that qpsearch made; raises StudyNotFound."""
         space = queries.space_of(database, name)
-        objective = space.search.objective
         return cls(
             study=name,
-            objective=Goal(metric=objective.metric.value, direction=objective.direction),
+            objectives=tuple(
+                Goal(metric=each.metric.value, direction=each.direction) for each in space.search.objectives
+            ),
             trials=queries.frozen_trials(database, name),
             space=space,
         )
@@ -81,8 +82,17 @@ class Subject:
                 raise (ours if isinstance(ours, StudyNotFound) else theirs) from None
             except StorageError:
                 raise ours from None
-        direction = Direction.MAXIMIZE if foreign.directions[0] is StudyDirection.MAXIMIZE else Direction.MINIMIZE
-        return cls(study=name, objective=Goal(metric="value", direction=direction), trials=foreign.trials)
+        names = [f"value {index}" for index in range(len(foreign.directions))] if foreign.directions[1:] else ["value"]
+        goals = [
+            Goal(metric=each, direction=Direction.MAXIMIZE if way is StudyDirection.MAXIMIZE else Direction.MINIMIZE)
+            for each, way in zip(names, foreign.directions, strict=True)
+        ]
+        return cls(study=name, objectives=tuple(goals), trials=foreign.trials)
+
+    @property
+    def objective(self) -> Goal:
+        """The first objective."""
+        return self.objectives[0]
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:

@@ -1,4 +1,4 @@
-"""Commands that analyse a study, one of qpsearch or a plain one of Optuna: ``importance``, ``effects``."""
+"""Commands that analyse a study, one of qpsearch or a plain one of Optuna: ``importance``, ``effects``, ``plot``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ from rich.console import Console
 
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
 from qpsearch.display.console import Cell, Column, open_console, print_rows
+from qpsearch.display.plain import say
 from qpsearch.display.shown import scalar
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.vocabulary import Evaluator
@@ -90,6 +91,37 @@ def effects(
 
     table = judge(Subject.at(storage, study))
     _show(table, effect_forest(table), output or Path("studies") / f"{study}-effects.html", as_json=as_json)
+
+
+def plot(
+    kind: Annotated[str, typer.Argument(help="The figure; without a right one, all are listed.", metavar="KIND")],
+    study: StudyArgument,
+    params: Annotated[
+        str | None, typer.Option(help="Parameters to draw, with commas between them; without it all.", metavar="NAMES")
+    ] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="The objective to draw; without it the first.", metavar="METRIC")
+    ] = None,
+    output: Page = None,
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Draw one of Optuna's own figures into an HTML page.
+
+    Kinds: history, curves, slice, parallel, contour, rank, importances, edf, timeline, pareto, hypervolume.
+
+    Examples:
+        qpsearch plot history digits
+        qpsearch plot slice digits --params network.rules.norm,training.optimizer.sgd.lr
+    """
+    from qpsearch.analysis.page import write_page
+    from qpsearch.analysis.plots import plot as draw
+    from qpsearch.analysis.subject import Subject
+
+    names = [name.strip() for name in params.split(",") if name.strip()] if params else []
+    figure = draw(Subject.at(storage, study), kind, params=names, objective=objective)
+    path = output or Path("studies") / f"{study}-{kind}.html"
+    write_page(figure, (), path)
+    say(f"page: {path}")
 
 
 def _show(table: "ImportanceTable | EffectTable", figure: "go.Figure", path: Path, *, as_json: bool) -> None:

@@ -18,6 +18,7 @@ COMMANDS: Final = (
     ("best", "best", "best"),
     ("importance", "answers", "importance"),
     ("effects", "answers", "effects"),
+    ("plot", "answers", "plot"),
     ("evaluate", "evaluate", "evaluate"),
     ("rerun", "rerun", "rerun"),
     ("export", "studies", "export"),

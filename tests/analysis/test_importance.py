@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import optuna
@@ -14,6 +15,7 @@ from qpsearch.analysis.importance import QUESTIONS, TITLES, ImportanceTable, imp
 from qpsearch.analysis.optuna_evaluators import EVALUATORS
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.errors import UserError
+from qpsearch.space import load_space
 from qpsearch.vocabulary import Direction, Evaluator
 
 BLOCK = CategoricalDistribution(["additive", "quotient", "product_unit"])
@@ -56,7 +58,7 @@ def planted(n: int, seed: int, alpha_matters: bool = False, noise: float = 0.01)
 
 
 def subject(trials: list[FrozenTrial]) -> Subject:
-    return Subject(study="s", objective=Goal(metric="val_accuracy", direction=Direction.MAXIMIZE), trials=trials)
+    return Subject(study="s", objectives=(Goal(metric="val_accuracy", direction=Direction.MAXIMIZE),), trials=trials)
 
 
 def judged(trials: list[FrozenTrial], evaluator: Evaluator = Evaluator.ANOVA) -> ImportanceTable:
@@ -209,6 +211,39 @@ def test_too_few_trials_are_refused_with_the_way_out() -> None:
         judged(planted(5, 0))
     with pytest.raises(UserError, match=r"study 's' has none; importance needs"):
         judged([create_trial(state=TrialState.FAIL, params={"lr": 0.1}, distributions={"lr": LR})] * 3)
+
+
+@pytest.mark.parametrize(
+    ("space", "states", "way_out"),
+    [
+        (
+            "digits",
+            [],
+            "has none; importance needs at least 8 trials .* Run more trials: qpsearch resume s --trials 16",
+        ),
+        ("digits", ["COMPLETE"], "has 1, 1 of them complete; .* Run more trials: qpsearch resume s --trials 16"),
+        ("digits", ["COMPLETE"] * 2 + ["PRUNED"] * 7, "has 9, 2 of them complete; .* qpsearch resume s --trials 18"),
+        ("digits", ["FAIL"] * 9, "has none; .* All its trials failed; why: qpsearch status s"),
+        ("digits", ["COMPLETE", "RUNNING"], "Trials are still open: qpsearch status s"),
+        ("quotient-table", ["COMPLETE"] * 6, "Its grid has no more points; show what it has: qpsearch trials s"),
+    ],
+)
+def test_a_study_of_which_too_little_is_known_is_answered_with_what_helps(
+    space: str, states: list[str], way_out: str
+) -> None:
+    """A grid cannot be resumed for more trials, and failed trials are not mended by more."""
+    trials = [
+        create_trial(
+            state=TrialState[state],
+            value=0.5 if state == "COMPLETE" else None,
+            params={"network.stages.0.block": "additive"},
+            distributions={"network.stages.0.block": BLOCK},
+            intermediate_values={1: 0.1} if state == "PRUNED" else {},
+        )
+        for state in states
+    ]
+    with pytest.raises(UserError, match=way_out):
+        importance(replace(subject(trials), space=load_space(space)))
 
 
 def test_a_study_that_searches_nothing_is_said_so() -> None:

@@ -84,7 +84,7 @@ def judge(
 
 
 def _judge(truth: Truth, cell: str, trials: list[FrozenTrial], *, beside: bool) -> Judged:
-    subject = Subject(study="s", objective=Goal(metric="value", direction=Direction.MAXIMIZE), trials=trials)
+    subject = Subject(study="s", objectives=(Goal(metric="value", direction=Direction.MAXIMIZE),), trials=trials)
     found = Judged(truth=truth.name, cell=cell, trials=len(trials))
     began = time.process_time()
     analysis = analysis_of(subject, "truth")

@@ -27,6 +27,7 @@ CALLS = {
     "best scripted": "the best of 10 complete trials",
     "importance scripted": "10 complete trials",
     "effects scripted": "effects on val_accuracy",
+    "plot history scripted": "page: studies/scripted-history.html",
     "evaluate scripted --trial 77": "does not have a complete trial 77",
     "rerun scripted 77": "does not have trial 77",
     "export scripted --format parquet": "scripted-trials.parquet",

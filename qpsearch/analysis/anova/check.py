@@ -11,9 +11,9 @@ from itertools import combinations, product
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from qpsearch.analysis.anova.features import Codes, Design
+from qpsearch.analysis.anova.forecast import ranks
 from qpsearch.analysis.anova.observations import Observations
 from qpsearch.analysis.anova.parameters import Bools, Floats, Parameter
 from qpsearch.analysis.anova.posterior import sample
@@ -21,9 +21,10 @@ from qpsearch.analysis.anova.posterior import sample
 TREES: Final = 100
 LEAF: Final = 2  # trials in a leaf, at least
 FEWEST: Final = 20  # trials for a check
-MOST: Final = 800  # trials that are checked; of more, so many are drawn
+MOST: Final = 500  # trials that are checked; of more, so many are drawn
 MORE: Final = 0.2  # correlation of what the forest forecasts beyond the ANOVA with what the ANOVA leaves
 CLEARLY: Final = 1.8  # its t value
+MAD: Final = 1.4826  # standard deviations in a median absolute deviation of normal values, inverted
 FAR: Final = 4.5  # standard deviations (by the median) beyond which a value is far off
 ORDERED: Final = 0.5  # rank correlation of first and last values below which curves cross
 FEWEST_CURVES: Final = 10
@@ -65,7 +66,7 @@ def _missed(design: Design, seen: Observations, ranked: Sequence[str], seed: int
     found = _left_over(design.parameters, {name: codes[used] for name, codes in seen.codes.items()}, ranked, left, rng)
     if found:
         yield f"What no pair explains holds {found}. Its share is not in the totals, which are too low."
-    far = np.abs(standard) / (stats.median_abs_deviation(standard, scale="normal") + 1e-12)
+    far = np.abs(standard) / (MAD * np.median(np.abs(standard - np.median(standard))) + 1e-12)
     if (far > FAR).any():
         worst = np.flatnonzero(used)[np.argsort(-far)[: min(3, int((far > FAR).sum()))]]
         yield (
@@ -132,7 +133,7 @@ def _crossing(seen: Observations) -> tuple[str, ...]:
     complete = seen.complete & ~np.isnan(seen.unselected)
     if seen.complete.all() or complete.sum() < FEWEST_CURVES:
         return ()
-    order = float(stats.spearmanr(seen.unselected[complete], seen.final[complete])[0])
+    order = float(np.corrcoef(ranks(seen.unselected[complete]), ranks(seen.final[complete]))[0, 1])
     if not order < ORDERED:
         return ()
     return (

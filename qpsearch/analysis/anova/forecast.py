@@ -8,7 +8,7 @@ trained is not touched by that: where no parameter matters, its error has mean 0
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from qpsearch.analysis.anova.features import Design
 from qpsearch.analysis.anova.parameters import Floats
@@ -30,10 +30,16 @@ def chance_of_nothing(design: Design, values: Floats) -> float:
         values: The values of all trials at a moment at which none had been stopped; NaN for a value that is missing.
     """
     known = ~np.isnan(values)
-    ranks = stats.norm.ppf((stats.rankdata(values[known]) - 0.5) / known.sum())
+    normal = ndtri((ranks(values[known]) - 0.5) / known.sum())
     rows = design.matrix[known] * np.sqrt(design.weights)
-    best = max(_score(rows * np.sqrt(_shares(design, pairs)), ranks) for pairs in PAIRS)
-    return float(min(1.0, len(PAIRS) * stats.norm.sf(best)))
+    best = max(_score(rows * np.sqrt(_shares(design, pairs)), normal) for pairs in PAIRS)
+    return float(min(1.0, len(PAIRS) * ndtr(-best)))
+
+
+def ranks(values: Floats) -> Floats:
+    """Return the rank of each value, from 1; equal values share their mean rank."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place])
 
 
 def _shares(design: Design, pairs: float) -> Floats:

@@ -20,7 +20,7 @@ NOISE: Final = (3.0, 1.5)  # inverse gamma prior of the noise's variance: shape,
 SMALLEST, LARGEST = 1e-8, 1e8  # of a variance, relative to the one that is expected
 BURNT: Final = 0.2  # share of the steps that are thrown away
 FEWEST, MOST = 400, 1200  # steps
-OPERATIONS: Final = 1e10  # of the sampler's linear algebra: about a second
+OPERATIONS: Final = 4e9  # of the sampler's linear algebra: about a second
 
 Completed = Callable[[Floats, np.random.Generator], Floats]  # values of all trials, those of stopped ones drawn anew
 

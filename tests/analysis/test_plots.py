@@ -1,0 +1,68 @@
+"""Optuna's figures: each is drawn, of the study's objectives by their names, or refused in one sentence."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from optuna.trial import FrozenTrial
+
+from qpsearch.analysis.plots import FOR_SEVERAL, PLOTS, plot
+from qpsearch.analysis.subject import Goal, Subject
+from qpsearch.cli.answers import plot as command
+from qpsearch.errors import UserError
+from qpsearch.vocabulary import Direction
+from tests.analysis.test_importance import planted, subject
+
+
+def started(several: bool) -> list[FrozenTrial]:
+    """Planted trials with curves, times and, if asked for, a second objective."""
+    trials = planted(16, 0)
+    for number, trial in enumerate(trials):
+        trial.intermediate_values = {1: 0.5 * trial.value, 2: trial.value}
+        trial.datetime_start = datetime(2026, 1, 1) + timedelta(minutes=number)
+        trial.datetime_complete = trial.datetime_start + timedelta(minutes=2)
+        if several:
+            trial.values = [trial.value, float(number)]
+    return trials
+
+
+ONE = subject(started(several=False))
+TWO = replace(
+    subject(started(several=True)), objectives=(ONE.objective, Goal(metric="parameters", direction=Direction.MINIMIZE))
+)
+
+
+@pytest.mark.parametrize("kind", PLOTS)
+def test_each_figure_is_drawn_with_the_objectives_name(kind: str) -> None:
+    studied = TWO if kind in FOR_SEVERAL else ONE
+    figure = plot(studied, kind)
+    assert len(figure.data) >= 1
+    assert figure.layout.title.text == f"s: {PLOTS[kind][0]}"
+    if kind not in ("curves", "timeline", "importances", "hypervolume", "rank"):
+        assert "val_accuracy" in figure.to_json()
+    assert kind in (command.__doc__ or "")
+
+
+def test_another_objective_and_some_parameters_can_be_asked_for() -> None:
+    figure = plot(TWO, "slice", params=["lr"], objective="parameters")
+    assert "parameters" in figure.to_json()
+    assert list(figure.data[0].y) == [float(number) for number in range(16)]
+
+
+@pytest.mark.parametrize(
+    ("studied", "kind", "options", "message"),
+    [
+        (ONE, "histroy", {}, "no plot 'histroy'. Did you mean 'history'"),
+        (ONE, "pareto", {}, "pareto needs several objectives; study 's' has one, val_accuracy"),
+        (ONE, "slice", {"params": ["lrr"]}, "does not search 'lrr'. Did you mean 'lr'"),
+        (ONE, "history", {"params": ["lr"]}, "history is not a plot of parameters"),
+        (TWO, "history", {"objective": "parameter"}, "an objective 'parameter'. Did you mean 'parameters'"),
+        (replace(ONE, trials=[]), "history", {}, "does not have a complete trial yet"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_sentence(
+    studied: Subject, kind: str, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        plot(studied, kind, **options)  # type: ignore[arg-type]
+    assert message in str(error.value)
