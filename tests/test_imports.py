@@ -84,7 +84,11 @@ PLAN = [(".", 18, 86), ("space", 10, 29), ("study", 11, 31)]  # rooms and arrows
 ORDER = [room for room, _ in ROOMS]
 ALLOWED = dict(ROOMS)
 WITH_ANALYSIS = {"qpsearch.cli.plan"}  # imported when a plan is asked for
-WITH_DATABASE = {"qpsearch.runner.driving", "qpsearch.cli.dashboard_app"}  # imported when a study is run or shown
+WITH_DATABASE = {
+    "qpsearch.runner.driving",
+    "qpsearch.runner.confirming",
+    "qpsearch.cli.dashboard_app",
+}  # imported when a study is run or shown
 WITH_RAY = {"qpsearch.dispatch.tune", "qpsearch.dispatch.cluster", "qpsearch.dispatch.packing"}
 NOT_IMPORTED = {"qpsearch.study.storage.migrations.env", "qpsearch.__main__"}  # they are run
 FACES = ("__init__", "__main__")  # of the whole package: where its names are, and its command line

@@ -88,7 +88,7 @@ def test_every_command_and_snippet_runs_and_digits_keeps_its_promises(folder: Pa
 def run_command(folder: Path, command: str, page: Path) -> None:
     first, *words = shlex.split(command)
     if first == "qpsearch":
-        is_real = words[0] in ("run", "resume", "evaluate")  # what Ray and torch do is as it is
+        is_real = words[0] in ("run", "resume", "confirm", "rerun", "evaluate")  # what Ray and torch do is as it is
         done = (started if is_real else qpsearch)(folder, *words)
     else:
         place = Path(sys.executable).parent / first

@@ -20,6 +20,7 @@ COMMANDS: Final = (
     ("effects", "answers", "effects"),
     ("plot", "answers", "plot"),
     ("evaluate", "evaluate", "evaluate"),
+    ("confirm", "confirm", "confirm"),
     ("rerun", "rerun", "rerun"),
     ("export", "studies", "export"),
     ("import", "studies", "import_"),

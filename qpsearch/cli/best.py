@@ -9,7 +9,7 @@ import typer
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json, write_new
 from qpsearch.display.console import Column, open_console, print_rows
 from qpsearch.display.plain import say
-from qpsearch.display.shown import cost_title, from_here, in_words, numbers_of, scalar, score, short_number
+from qpsearch.display.shown import cost_title, from_here, in_words, numbers_of, scalar, score, short_number, standing
 from qpsearch.errors import ArtifactError, UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.space import Objective, Space
@@ -81,7 +81,9 @@ def best(
     named = f"trial{'' if one else 's'} {numbers_of(found.trials)}"
     say(f"{named}: {objective.metric} {found.value:.4f}{spread} on {_images(objective)},")
     what = "the best" if one else "one configuration, by the mean over its runs the best"
-    say(f"{what} of {complete} complete trials, n = {found.n}: optimistic until it is trained again on fresh seeds")
+    say(f"{what} of {complete} complete trials, n = {found.n}: {standing(found)}")
+    if found.confirmed is None and not found.is_fresh:
+        say(f"confirm it: qpsearch confirm {study}")
     say(f"seeds: {numbers_of(found.seeds)}")
     _say_checkpoints(database, study, found)
     width = max(len(name) for name in found.params) if found.params else 0
@@ -130,7 +132,7 @@ def _write_space(found: ConfigurationRecord, space: Space, output: Path | None, 
     about = [
         f"Trains the best configuration of study {space.study} on fresh seeds.",
         f"Trial {found.number}, the best of {complete} complete trials: {objective.metric} {score(found.value)} on "
-        f"{_images(objective)} (n = {found.n}), which is optimistic.",
+        f"{_images(objective)} (n = {found.n}), {standing(found)}.",
     ]
     if own := custom_blocks(found.config.network):
         about.append(f"Needs --import, with the module of: {', '.join(own)}.")
@@ -169,7 +171,11 @@ def _print_front(
     ]
     print_rows(console, columns, rows)
     console.print(f"all of one trial: qpsearch trials {study} {front[0].number}")
-    console.print(f"Scores are of one search on {_images(first)}: optimistic until trained again on fresh seeds.")
+    for each in front:
+        if each.confirmed is not None and each.confirmed.n:
+            console.print(f"trial {each.number}: {standing(each)}")
+    if not all(each.is_fresh or each.confirmed for each in front):
+        console.print(f"Scores are of one search on {_images(first)}: optimistic until trained again on fresh seeds.")
 
 
 def _choices(record: TrialRecord) -> str:

@@ -18,7 +18,7 @@ from qpsearch.cli.options import (
     print_json,
 )
 from qpsearch.display.plain import say
-from qpsearch.display.shown import WORDS, moment, scalar, state_of
+from qpsearch.display.shown import WORDS, moment, scalar, standing, state_of
 from qpsearch.errors import StorageError, UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder, has_gpu, prepare_data
 from qpsearch.space.space import Space
@@ -99,7 +99,7 @@ def evaluate(
     if as_json:
         head = {"study": study, "dataset": space.data.dataset, "target": target, "looks_before": looks}
         rows = {"trials": [row(each, levels) for each in tested], "not_tested": left_out, "not_trained": untried}
-        print_json(head | {"recorded": log.problem is None} | rows)
+        print_json(head | {"recorded": log.problem is None} | rows | _confirmed(best))
         return
     say(f"study {study}: accuracy on test images, mean (sd over runs)")
     print_table(tested, levels, target, is_grid=is_grid)
@@ -107,7 +107,14 @@ def evaluate(
         say(text)
     if best is not None and (first := _passed_over(database, study, best)) is not None:
         say(f"trial {first}, the best, was imported without weights; trial {numbers[0]} is the best trained here.")
+    if best is not None:
+        say(f"{space.search.objective.metric} {best.value:.4f} (n = {best.n}), {standing(best)}")
     say(_said(looks, log.problem))
+
+
+def _confirmed(best: ConfigurationRecord | None) -> dict[str, Any]:
+    """Return what fresh seeds gave the configuration that was tested because it is the best."""
+    return {"confirmed": best.confirmed.to_dict() if best is not None and best.confirmed is not None else None}
 
 
 def _points(records: Iterable[TrialRecord], space: Space) -> list[int]:

@@ -15,7 +15,9 @@ from qpsearch.display.shown import (
     WORDS,
     BlockNames,
     duration,
+    numbers_of,
     score,
+    standing,
     state_of,
 )
 from qpsearch.errors import StorageDamaged
@@ -128,6 +130,9 @@ def _print_details(console: Console, summary: StudySummary, running: list[TrialR
     goals = ", ".join(f"{each.direction} {each.metric}" for each in summary.objectives) or "objective unknown"
     console.print(f"{goals}; sampler {summary.sampler}, pruner {summary.pruner}")
     console.print(f"spent: {_spent(summary)}")
+    if (best := summary.best) is not None:
+        named = f"trial{'s' * (len(best.trials) > 1)} {numbers_of(best.trials)}"
+        console.print(f"best: {named} (n = {best.n}), {standing(best)}")
     if summary.drivers:
         console.print(f"driver: {', '.join(summary.drivers)}")
     elif running or _ended(summary) < summary.budget.trials:

@@ -78,7 +78,11 @@ def delete(
         if not sys.stdin.isatty():
             raise UserError(f"study {study!r} has {count} trials. To delete them without being asked, add --yes.")
         files = "but not" if keep_checkpoints else "and"
-        typer.confirm(f"Delete study {study!r} with its {count} trials {files} their checkpoints for good?", abort=True)
+        beside = queries.confirmation_name(database, study)
+        also = "" if beside is None else f", and study {beside!r} with its trials,"
+        typer.confirm(
+            f"Delete study {study!r} with its {count} trials{also} {files} their checkpoints for good?", abort=True
+        )
     for stays in manage.delete(Database.create(storage), study, keep_checkpoints=keep_checkpoints):
         say(f"not removed: {stays}", out=sys.stderr)
     say(f"study {study} is deleted")

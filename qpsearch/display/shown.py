@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from qpsearch.study.records import TrialRecord
+from qpsearch.study.records import ConfigurationRecord, TrialRecord
 from qpsearch.vocabulary import Metric, Scalar
 
 UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -51,6 +51,18 @@ def score(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.3g}"
+
+
+def standing(found: ConfigurationRecord) -> str:
+    """Say how far the value of a configuration can be trusted: what fresh seeds gave, if there are any."""
+    confirmed = found.confirmed
+    if found.is_fresh:
+        return "trained on fresh seeds"
+    if confirmed is None or confirmed.mean is None:
+        return "optimistic until it is trained again on fresh seeds"
+    spread = "" if confirmed.sd is None else f"sd {score(confirmed.sd)}, "
+    failed = f", and {confirmed.failed} failed" if confirmed.failed else ""
+    return f"confirmed: {score(confirmed.mean)} ({spread}n = {confirmed.n}{failed})"
 
 
 def from_here(path: str) -> str:

@@ -220,6 +220,10 @@ def resume(
     except StorageOutdated:
         reader = Database.create(storage)
     stored = queries.space_of(reader, name)
+    if overrides.trials is not None and queries.confirms(reader, name):
+        raise UserError(
+            f"--trials {overrides.trials}: study {name} does not search. Plan more seeds: qpsearch confirm."
+        )
     _check_larger(reader, name, overrides)
     change = _on_the_grid(stored, overrides.budget, listen)
     if space is not None:

@@ -1,21 +1,43 @@
-"""Renaming, deleting and copying whole studies, with everything that belongs to them; recording what was evaluated."""
+"""Renaming, deleting and copying whole studies, with everything that belongs to them; recording what was evaluated.
 
+The best configurations of a study are trained again on fresh seeds in a study beside it, whose trials are planned here:
+the search does not see them, and each command works on them. It is renamed, copied and deleted with the other one.
+"""
+
+import json
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Final
 
 from optuna.storages._rdb import models
+from optuna.trial import FrozenTrial
 from sqlalchemy import Connection, Row, Table, insert, inspect, select, update
 
 from qpsearch.errors import ArtifactError, StorageConflict, StudyBusy, StudyExists
+from qpsearch.protocol import Run
+from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.samplers import SamplerKind
+from qpsearch.seeds import derive_seed
+from qpsearch.space import Space, parse_space
+from qpsearch.space.file.document import dump, parse_document, spelled
+from qpsearch.space.space import Budget
 from qpsearch.study.drivers import lease, leftovers
 from qpsearch.study.drivers.lease import Driver
-from qpsearch.study.drivers.stored import find_study
+from qpsearch.study.drivers.stored import CONFIRMS, confirmation_of, find_study, stored_space
 from qpsearch.study.drivers.transactions import move_revision
+from qpsearch.study.opening import insert_facts, set_budget
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.optuna_tables import delete_rows, study_id
+from qpsearch.study.storage.optuna_tables import (
+    delete_rows,
+    insert_study,
+    insert_trial,
+    next_number,
+    read_trials,
+    study_id,
+)
 from qpsearch.study.storage.tables import (
     OPTUNA,
     OURS,
@@ -30,6 +52,7 @@ from qpsearch.study.storage.tables import (
     params,
     runs,
     studies,
+    study_attrs,
     study_facts,
     system_attrs,
     trials,
@@ -39,12 +62,13 @@ from qpsearch.study.storage.tables import (
 from qpsearch.study.trials.checkpoints import checkpoints_of, copied_root
 from qpsearch.study.trials.evaluations import Evaluated, insert_evaluations
 from qpsearch.study.trials.owner import Owner
+from qpsearch.study.trials.rows import insert_attempt, insert_runs
 from qpsearch.vocabulary import Ending
 
 TABLES_OF_STUDIES: Final = (
     directions,
     OPTUNA.tables[models.StudyUserAttributeModel.__tablename__],
-    OPTUNA.tables[models.StudySystemAttributeModel.__tablename__],
+    study_attrs,
     infeasible,
 )
 TABLES_OF_TRIALS: Final = (params, values, intermediate, system_attrs, user_attrs, configs, runs, epochs, evaluations)
@@ -62,6 +86,101 @@ def is_own_trial(database: Database, trial: int) -> bool:
     return database.read(lambda c: c.execute(query).first()) is not None
 
 
+def plan_confirmation(database: Database, name: str, numbers: Sequence[int], seeds: int) -> str:
+    """Plan to train configurations of a study again on fresh seeds; what was planned before stays.
+
+    Each configuration and seed is a trial that waits for a driver, in a study beside the one that searched. The seed of
+    an index is the same for every configuration, so that they can be compared in pairs; no run of the search has it.
+
+    Args:
+        database: Opened for writing.
+        name: The study that searched.
+        numbers: A trial of each configuration.
+        seeds: How many fresh seeds each of them gets.
+
+    Returns:
+        The name of the study beside it.
+
+    Raises:
+        StudyNotFound: There is no such study.
+        StudyExists: The name of the study beside it is taken by another one.
+    """
+    now, uid = time.time(), uuid.uuid4().hex
+
+    def step(connection: Connection) -> str:
+        study = find_study(connection, name)
+        facts = _facts(connection, study)
+        space = stored_space(facts, name)
+        own = confirmation_of(connection, facts.uid)
+        if own is None:
+            own = _insert_confirmation(connection, space, facts, uid, now)
+        revision = move_revision(connection, own, _facts(connection, own).uid)
+        planned = _planned(connection, own)
+        lease_id = lease.take(connection, own, Driver.this(), now)
+        found = _configurations(connection, study, numbers)
+        number = next_number(connection, own)
+        for index in range(seeds):
+            seed = derive_seed(space.search.seed, "confirm", index)
+            for frozen, config_json in found:
+                if (config_json, seed) not in planned:
+                    trial_id = insert_trial(connection, own, number, frozen, now)
+                    row = {"trial_id": trial_id, "config_json": config_json, "revision": revision}
+                    connection.execute(insert(configs).values(row))
+                    insert_runs(connection, trial_id, [Run(replicate=0, seed=seed)])
+                    insert_attempt(connection, trial_id, 0, lease_id, 0.0, now)
+                    number += 1
+        ended = {"ended": now, "ending": Ending.INTERRUPTED.value}
+        connection.execute(update(attempts).where(attempts.c.lease_id == lease_id).values(ended))
+        lease.release(connection, lease_id, 0.0, now)
+        set_budget(connection, own, Budget(trials=number))
+        return str(connection.execute(select(studies.c.study_name).where(studies.c.study_id == own)).scalar_one())
+
+    try:
+        return database.write(step)
+    except StorageConflict:  # another process made the study beside it between our look and our commit
+        return database.write(step)
+
+
+def _insert_confirmation(connection: Connection, searched: Space, facts: Row[Any], uid: str, now: float) -> int:
+    """Write a study without trials beside one that searched: of the same space, without all that prunes or stops."""
+    name = confirmation_named(searched.study)
+    if study_id(connection, name) is not None:
+        raise StudyExists(f"study {name!r} is another one, and its name is needed. Rename it: qpsearch studies rename.")
+    document = spelled(parse_document(searched.source, searched.study))
+    kept = {key: value for key, value in document.get("search", {}).items() if key in ("objective", "score")}
+    document["search"] = kept | {"sampler": SamplerKind.RANDOM.value, "pruner": PrunerKind.NONE.value}
+    space = parse_space(dump(document), name, strict=False)
+    space = space.with_search(study=name, seed=searched.search.seed)
+    space = replace(space, resources=searched.resources)
+    own = insert_study(connection, name, [each.direction for each in space.search.objectives])
+    root, source = facts.checkpoint_root, facts.space_source
+    insert_facts(connection, own, space, source=source, uid=uid, checkpoint_root=root, now=now)
+    link = {"study_id": own, "key": CONFIRMS, "value_json": json.dumps(facts.uid)}
+    connection.execute(insert(study_attrs).values(link))
+    return own
+
+
+def _planned(connection: Connection, study: int) -> set[tuple[str, int]]:
+    """Return the configurations and seeds that were planned before."""
+    rows = select(configs.c.config_json, runs.c.seed).join(runs, runs.c.trial_id == configs.c.trial_id)
+    of_study = rows.join(trials, trials.c.trial_id == configs.c.trial_id).where(trials.c.study_id == study)
+    return {(row.config_json, row.seed) for row in connection.execute(of_study)}
+
+
+def _configurations(connection: Connection, study: int, numbers: Sequence[int]) -> list[tuple[FrozenTrial, str]]:
+    """Return what was drawn for some trials, and their configurations, in the order of the numbers."""
+    of_numbers = (trials.c.study_id == study) & trials.c.number.in_(numbers)
+    query = select(configs.c.trial_id, configs.c.config_json).join(trials, trials.c.trial_id == configs.c.trial_id)
+    config = {row.trial_id: row.config_json for row in connection.execute(query.where(of_numbers))}
+    by_number = {each.number: each for each in read_trials(connection, study, only=config, history=False)}
+    return [(by_number[number], config[by_number[number]._trial_id]) for number in numbers]
+
+
+def confirmation_named(study: str) -> str:
+    """Return the name of the study in which a study's best configurations are trained again."""
+    return f"{study}.confirm"
+
+
 def rename(database: Database, name: str, new: str) -> None:
     """Rename a study; its checkpoints stay where they are.
 
@@ -77,6 +196,14 @@ def rename(database: Database, name: str, new: str) -> None:
         if study_id(connection, new) is not None:
             raise StudyExists(f"study {new!r} already exists. Choose another name, or rename that study first.")
         connection.execute(update(studies).where(studies.c.study_id == study).values(study_name=new))
+        beside, its_name = confirmation_of(connection, _facts(connection, study).uid), confirmation_named(new)
+        if beside is not None:
+            _refuse_busy(connection, beside, confirmation_named(name))
+            if study_id(connection, its_name) not in (None, beside):
+                raise StudyExists(
+                    f"study {its_name!r} already exists. Choose another name, or rename that study first."
+                )
+            connection.execute(update(studies).where(studies.c.study_id == beside).values(study_name=its_name))
 
     database.write(step)
 
@@ -98,6 +225,9 @@ def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> 
         ArtifactError: The checkpoints belong to the database that this one is a copy of.
     """
     found = database.read(lambda c: _facts(c, find_study(c, name)))
+    beside = database.read(lambda c: _name_beside(c, found.uid))
+    if beside is not None:
+        delete(database, beside, keep_checkpoints=keep_checkpoints)
     if not keep_checkpoints:
         checkpoints = checkpoints_of(database, found)
         owner = Owner.read(checkpoints.root)
@@ -129,10 +259,23 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
         StudyNotFound: There is no such study.
         StudyExists: The target has a study of the new name.
     """
+    uid = _copy(source, name, target, new, None)
+    beside = source.read(lambda c: _name_beside(c, _facts(c, find_study(c, name)).uid))
+    if beside is not None:
+        _copy(source, beside, target, confirmation_named(new), uid)
+
+
+def _copy(source: Database, name: str, target: Database, new: str, confirmed: str | None) -> str:
+    """Copy a study; return the copy's uid. ``confirmed`` is the uid of the study that the copy shall belong to."""
     taken = f"study {new!r} already exists in {target.shown}. Give the copy another name: --as NAME."
     uid, now = uuid.uuid4().hex, time.time()
     facts, rows = source.read(lambda c: _read(c, find_study(c, name)))
     own = facts | {"uid": uid, "checkpoint_root": copied_root(target, facts["checkpoint_root"])}
+
+    if confirmed is not None:
+        rows[study_attrs] = [
+            row | ({"value_json": json.dumps(confirmed)} if row["key"] == CONFIRMS else {}) for row in rows[study_attrs]
+        ]
 
     def step(connection: Connection) -> None:
         refuse_name(connection)
@@ -155,6 +298,7 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
         if isinstance(error, StorageConflict):
             raise StudyExists(taken) from None
         raise
+    return uid
 
 
 def record_evaluations(database: Database, name: str, number: int, found: Sequence[Evaluated], now: float) -> None:
@@ -189,6 +333,12 @@ def _refuse_busy(connection: Connection, study: int, name: str) -> None:
                 f"study {name!r} is being run by {holder.driver}. Stop that process first. If that host is gone for "
                 f"good: qpsearch resume {name} --take-over."
             )
+
+
+def _name_beside(connection: Connection, uid: str) -> str | None:
+    """Return the name of the study that belongs to a study; None if there is none."""
+    own = confirmation_of(connection, uid)
+    return connection.execute(select(studies.c.study_name).where(studies.c.study_id == own)).scalar()
 
 
 def _facts(connection: Connection, study: int) -> Row[Any]:

@@ -29,7 +29,8 @@ CALLS = {
     "effects scripted": "effects on val_accuracy",
     "plot history scripted": "page: studies/scripted-history.html",
     "evaluate scripted --trial 77": "does not have a complete trial 77",
-    "rerun scripted 77": "does not have trial 77",
+    "confirm scripted --top 1 --seeds 1 --dispatch inline": "best on fresh seeds: trial",
+    "rerun scripted 0": "it matches the record to the bit",
     "export scripted --format parquet": "scripted-trials.parquet",
     "import s.yaml --from sqlite:///studies/qpsearch.db --name scripted --study back": "10 trials imported",
     "dashboard --port PORT": "is in use at 127.0.0.1",
@@ -80,7 +81,7 @@ def test_a_command_needs_nothing_but_its_own_interpreter(study: Path, tmp_path: 
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         words = call.replace("PORT", str(taken.getsockname()[1])).split()
-        done = started(folder, *words, scripted=words[0] in ("run", "resume"))
+        done = started(folder, *words, scripted=words[0] in ("run", "resume", "confirm", "rerun"))
     assert "Traceback" not in done.stderr
     assert CALLS[call] in done.stdout + done.stderr
     assert done.returncode == (2 if words[0] in ("evaluate", "dashboard") else 0), done.stderr

@@ -138,6 +138,49 @@ def test_what_does_not_match_is_told_by_how_much_and_from_which_epoch_on(study: 
     assert run["seed"] == trained["seeds"][1]
 
 
+def test_the_best_are_confirmed_and_every_command_says_so(study: Path, tmp_path: Path) -> None:
+    shutil.copytree(study, tmp_path, dirs_exist_ok=True)
+    optimistic = "optimistic until it is trained again on fresh seeds"
+    for words in ("best scripted", "status scripted"):
+        assert optimistic in qpsearch(tmp_path, *words.split()).stdout
+    before = reply(tmp_path, "trials", "scripted")
+    asked = ("confirm", "scripted", "--top", "2", "--seeds", "2", "--dispatch", "inline")
+    done = qpsearch(tmp_path, *asked, scripted=True)
+    assert done.returncode == 0, done.stderr
+    best = reply(tmp_path, "best", "scripted")["best"]
+    fresh = best["confirmed"]
+    assert (fresh["n"], fresh["failed"], fresh["open"], fresh["search"]) == (2, 0, 0, best["value"])
+    table = [line.split() for line in done.stdout.splitlines() if line.endswith("+0.0000 to +0.0000")]
+    assert table[0][:5] == [
+        str(best["number"]),
+        f"{best['value']:.4f}",
+        f"{fresh['mean']:.4f}",
+        "0.0000",
+        "2",
+    ]
+    assert len(table) == 2
+    said = f"confirmed: {fresh['mean']:.4f} (sd 0.0000, n = 2)"  # the scripted trainer does not mind its seed
+    for words in ("best scripted", "status scripted"):
+        text = qpsearch(tmp_path, *words.split()).stdout
+        assert said in text
+        assert optimistic not in text
+    assert reply(tmp_path, "trials", "scripted") == before
+    (summary,) = reply(tmp_path, "status", "scripted")["studies"]
+    assert (summary["counts"], summary["trials"], summary["best"]["confirmed"]) == ({"COMPLETE": 8}, 8, fresh)
+    kept = reply(tmp_path, "trials", "scripted.confirm", "3")["trial"]["checkpoints"]
+    assert len(kept) == 1
+    assert Path(kept[0]).is_file()
+    assert "trained on fresh seeds" in qpsearch(tmp_path, "best", "scripted.confirm").stdout
+    again = qpsearch(tmp_path, *asked, "--json", scripted=True)  # nothing is left to train
+    document = json.loads(again.stdout)
+    assert (again.returncode, document["finished"], document["confirmation"]) == (0, True, "scripted.confirm")
+    assert [each["confirmed"]["n"] for each in document["configurations"]] == [2, 2]
+    assert document["configurations"][0]["confirmed"] == fresh
+    assert len(reply(tmp_path, "trials", "scripted.confirm")["trials"]) == 4
+    refused = qpsearch(tmp_path, "confirm", "scripted.confirm")
+    assert (refused.returncode, "study 'scripted.confirm' does not search" in refused.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -151,6 +194,7 @@ def test_what_does_not_match_is_told_by_how_much_and_from_which_epoch_on(study: 
         ("rerun scripted 77", "study 'scripted' does not have trial 77. It has trials 0 to 7."),
         ("rerun scripted 0 --replicate 2", "--replicate 2: trial 0 has runs 0 to 1."),
         ("rerun nosuch 0", "nosuch"),
+        ("confirm nosuch", "nosuch"),
     ],
 )
 def test_bad_input_is_answered_in_one_line(study: Path, words: str, said: str) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
@@ -12,7 +12,9 @@ from qpsearch.space import Space, parse_space
 from qpsearch.space.space import Resources
 from qpsearch.study.drivers.budget import budget_of
 from qpsearch.study.storage.optuna_tables import study_id
-from qpsearch.study.storage.tables import studies, study_facts
+from qpsearch.study.storage.tables import studies, study_attrs, study_facts
+
+CONFIRMS: Final = "qpsearch:confirms"  # a study's attribute: the uid of the study whose configurations it trains again
 
 
 def find_study(connection: Connection, name: str) -> int:
@@ -38,6 +40,33 @@ def find_study(connection: Connection, name: str) -> int:
         )
         raise StudyNotFound(f"no study {name!r}. {hint}")
     return found
+
+
+def confirmation_of(connection: Connection, uid: str) -> int | None:
+    """Return the id of the study that trains configurations of a study again on fresh seeds; None if there is none.
+
+    Args:
+        connection: To the database.
+        uid: The uid of the study that searched.
+    """
+    own = (study_attrs.c.key == CONFIRMS) & (study_attrs.c.value_json == json.dumps(uid))
+    return connection.execute(select(study_attrs.c.study_id).where(own)).scalar()
+
+
+def together(connection: Connection, study: int) -> list[int]:
+    """Return the ids of a study, of the study that confirms it, and of the study that it confirms."""
+    confirmed = select(study_attrs.c.value_json).where(study_attrs.c.key == CONFIRMS, study_attrs.c.study_id == study)
+    uids = [json.loads(text) for text in connection.execute(confirmed).scalars()]
+    own = (study_facts.c.study_id == study) | study_facts.c.uid.in_(uids)
+    rows = connection.execute(select(study_facts.c.study_id, study_facts.c.uid).where(own)).all()
+    beside = [confirmation_of(connection, row.uid) for row in rows]
+    return sorted({row.study_id for row in rows} | {found for found in beside if found is not None})
+
+
+def is_confirmation(connection: Connection, study: int) -> bool:
+    """Whether a study trains configurations of another one again, and does not search."""
+    own = (study_attrs.c.key == CONFIRMS) & (study_attrs.c.study_id == study)
+    return connection.execute(select(study_attrs.c.study_id).where(own)).first() is not None
 
 
 def stored_space(facts: Row[Any], name: str) -> Space:

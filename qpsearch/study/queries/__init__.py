@@ -1,6 +1,7 @@
 """Reading a study: records for tables and figures. Does not take a lock that a driver could wait for."""
 
-from qpsearch.study.queries.best import best_configurations
+from qpsearch.study.queries.best import best_configurations, top_configurations
+from qpsearch.study.queries.confirmed import confirmation_name, confirms
 from qpsearch.study.queries.summaries import count_complete, summary
 from qpsearch.study.queries.trials import (
     KeptRun,
@@ -22,6 +23,8 @@ __all__ = [
     "KeptRun",
     "artifacts_of",
     "best_configurations",
+    "confirmation_name",
+    "confirms",
     "count_complete",
     "epoch_rows",
     "frozen_trials",
@@ -32,6 +35,7 @@ __all__ = [
     "state_counts",
     "study_names",
     "summary",
+    "top_configurations",
     "trial_count",
     "trial_detail",
     "trial_records",

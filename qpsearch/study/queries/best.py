@@ -12,7 +12,8 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, Row, case, func, select
 
 from qpsearch.space.space import Objective
-from qpsearch.study.drivers.stored import find_study, stored_space
+from qpsearch.study.drivers.stored import find_study, is_confirmation, stored_space
+from qpsearch.study.queries.confirmed import confirmation, fresh_seeds
 from qpsearch.study.queries.trials import FINITE, facts_of, records_of_study
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.study.storage.database import Database
@@ -45,12 +46,33 @@ def best_configurations(database: Database, name: str, *, trained: bool = False)
     return database.read(query)
 
 
+def top_configurations(database: Database, name: str, count: int) -> list[ConfigurationRecord]:
+    """Return the best configurations of the complete trials, best first; of several objectives, those of the front.
+
+    Args:
+        database: The study database.
+        name: The study.
+        count: How many at most.
+
+    Raises:
+        StudyNotFound: There is no such study.
+    """
+
+    def query(connection: Connection) -> list[ConfigurationRecord]:
+        study = find_study(connection, name)
+        objectives = stored_space(facts_of(connection, study), name).search.objectives
+        return front_of(connection, study, objectives, top=count)[:count]
+
+    return database.read(query)
+
+
 def front_of(
-    connection: Connection, study: int, objectives: Sequence[Objective], trained: bool = False
+    connection: Connection, study: int, objectives: Sequence[Objective], trained: bool = False, top: int = 1
 ) -> list[ConfigurationRecord]:
-    """Find the front by values alone, and read no other trials."""
-    if len(objectives) == 1 and not trained and (number := _alone(connection, study, objectives[0])) is not None:
-        return _records(connection, study, [number])
+    """Find the front by values alone, and read no other trials; with one objective, the ``top`` best."""
+    number = _alone(connection, study, objectives[0]) if len(objectives) == top == 1 and not trained else None
+    if number is not None:
+        return _records(connection, study, [number], objectives[0].sign)
     first, value = func.min(trials.c.number).label("first"), func.avg(VALUE).label("value")
     ranked = (
         select(first, values.c.objective, value)
@@ -66,7 +88,7 @@ def front_of(
         here = select(epochs.c.epoch).where(epochs.c.trial_id == trials.c.trial_id).exists()
         ranked = ranked.having(func.max(case((here, 1), else_=0)) == 1)
     if len(objectives) == 1:  # the database sorts faster
-        ranked = ranked.order_by(value.desc() if objectives[0].sign > 0 else value.asc(), first).limit(1)
+        ranked = ranked.order_by(value.desc() if objectives[0].sign > 0 else value.asc(), first).limit(top)
     gains: dict[int, dict[int, float]] = defaultdict(dict)
     for row in connection.execute(ranked):
         gains[row.first][row.objective] = objectives[row.objective].sign * row.value
@@ -76,9 +98,9 @@ def front_of(
     whole.sort(key=lambda each: ([-gain for gain in each[0]], each[1]))
     found: list[tuple[list[float], int]] = []
     for own, number in whole:  # who could beat it comes before it
-        if not any(other != own and all(map(ge, other, own)) for other, _ in found):
+        if len(objectives) == 1 or not any(other != own and all(map(ge, other, own)) for other, _ in found):
             found.append((own, number))
-    return _records(connection, study, [number for _, number in found]) if found else []
+    return _records(connection, study, [number for _, number in found], objectives[0].sign) if found else []
 
 
 def _alone(connection: Connection, study: int, objective: Objective) -> int | None:
@@ -103,8 +125,8 @@ def _alone(connection: Connection, study: int, objective: Objective) -> int | No
     return int(top.number) if count == 1 else None
 
 
-def _records(connection: Connection, study: int, firsts: list[int]) -> list[ConfigurationRecord]:
-    """Read the configurations whose first complete trials are given."""
+def _records(connection: Connection, study: int, firsts: list[int], sign: float) -> list[ConfigurationRecord]:
+    """Read the configurations whose first complete trials are given; ``sign`` is the first objective's."""
     complete = (trials.c.study_id == study) & (trials.c.state == TrialState.COMPLETE)
     own = (
         select(configs.c.config_json)
@@ -127,19 +149,24 @@ def _records(connection: Connection, study: int, firsts: list[int]) -> list[Conf
     by_first = {each[0].number: each for each in alike.values()}
     ids = [by_first[number][0].trial_id for number in firsts]
     records = {record.number: record for record in records_of_study(connection, study, only=ids)}
+    fresh, is_fresh = fresh_seeds(connection, facts_of(connection, study).uid), is_confirmation(connection, study)
     found = []
     for number in firsts:
         by_objective: dict[int, list[Row[Any]]] = defaultdict(list)
         for row in by_first[number]:
             by_objective[row.objective].append(row)
         scored = by_objective[0]
+        of_objective = tuple(sum(row.value for row in each) / len(each) for _, each in sorted(by_objective.items()))
+        again = fresh.get(records[number].config_json)
         found.append(
             ConfigurationRecord(
                 first=records[number],
                 trials=tuple(dict.fromkeys(row.number for row in scored)),
-                values=tuple(sum(row.value for row in each) / len(each) for _, each in sorted(by_objective.items())),
+                values=of_objective,
                 seeds=tuple(row.seed for row in scored),
                 scores=tuple(row.value for row in scored),
+                is_fresh=is_fresh,
+                confirmed=None if again is None else confirmation(again, of_objective[0], sign),
             )
         )
     return found

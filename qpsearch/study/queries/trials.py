@@ -15,7 +15,7 @@ from qpsearch.space import Space
 from qpsearch.space.space import Search
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Driver
-from qpsearch.study.drivers.stored import find_study, stored_space
+from qpsearch.study.drivers.stored import find_study, stored_space, together
 from qpsearch.study.records import (
     AttemptRecord,
     RunRecord,
@@ -174,6 +174,7 @@ def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
                     detail=row.detail,
                 )
                 for row in tried
+                if row.number > 0
             ),
             epochs=history,
             checkpoints=_checkpoints(database, facts_of(connection, study), name, record, history),
@@ -295,10 +296,14 @@ def _kept(rows: list[Row[Any]], search: Search, folder: str) -> KeptRun:
 
 
 def looks(database: Database, name: str) -> list[float]:
-    """Return when the test images were read for a study, in Unix seconds, ascending; raises StudyNotFound."""
+    """Return when the test images were read for a study, in Unix seconds, ascending; raises StudyNotFound.
+
+    A look for the study that confirms it, or that it confirms, is a look at the same question.
+    """
 
     def query(connection: Connection) -> list[float]:
-        own = select(trials.c.trial_id).where(trials.c.study_id == find_study(connection, name))
+        studies_of = together(connection, find_study(connection, name))
+        own = select(trials.c.trial_id).where(trials.c.study_id.in_(studies_of))
         return sorted({row["evaluated"] for row in read_evaluations(connection, own)})
 
     return database.read(query)
@@ -357,7 +362,7 @@ def _record(
     seeds: list[int],
     living: Collection[int],
 ) -> TrialRecord:
-    last = tries[-1]
+    last, begun = tries[-1], [row for row in tries if row.number > 0]  # without the plan of a trial that waits
     return TrialRecord(
         number=trial.number,
         state=trial.state.name,
@@ -365,11 +370,11 @@ def _record(
         values=tuple(trial.values or ()),
         reason=last.reason,
         detail=last.detail,
-        started=tries[0].began,
+        started=(begun or tries)[0].began,
         seeds=tuple(seeds),
         params=trial.params,
         epochs=work.epochs if work else 0,
-        attempts=len(tries),
+        attempts=len(begun),
         duration_s=work.seconds if work else 0.0,
         seconds=sum(row.seconds for row in tries),
         is_held=trial.state is TrialState.RUNNING and last.ending is None and last.lease_id in living,

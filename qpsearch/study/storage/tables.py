@@ -21,6 +21,7 @@ values: Final = OPTUNA.tables["trial_values"]
 intermediate: Final = OPTUNA.tables["trial_intermediate_values"]
 system_attrs: Final = OPTUNA.tables["trial_system_attributes"]
 user_attrs: Final = OPTUNA.tables["trial_user_attributes"]
+study_attrs: Final = OPTUNA.tables["study_system_attributes"]
 
 OURS: Final = MetaData()
 
@@ -95,7 +96,7 @@ attempts: Final = Table(
     "qpsearch_attempts",
     OURS,
     _trial_id(),
-    Column("number", Integer, primary_key=True, autoincrement=False, comment="from 1"),
+    Column("number", Integer, primary_key=True, autoincrement=False, comment="from 1"),  # 0: planned
     Column("lease_id", Integer, ForeignKey("qpsearch_leases.lease_id", ondelete="CASCADE"), nullable=False),
     Column("host", String(255)),
     Column("device", String(255)),

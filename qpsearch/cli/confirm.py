@@ -1,0 +1,142 @@
+"""``qpsearch confirm``: the best configurations trained again on fresh seeds."""
+
+import math
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qpsearch.cli.main import INTERRUPTED
+from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
+from qpsearch.cli.run import Address, Concurrent, Cpus, DispatchOption, Gpus, SinkNames
+from qpsearch.display.console import Cell, Column, open_console, print_rows
+from qpsearch.display.shown import numbers_of, score
+from qpsearch.display.steady import open_display
+from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.study.records import ConfigurationRecord
+from qpsearch.vocabulary import Dispatcher
+
+if TYPE_CHECKING:
+    from qpsearch.runner.confirming import Confirmed
+
+
+def confirm(
+    study: StudyArgument,
+    top: Annotated[int, typer.Option(min=1, max=1000, help="How many of the best configurations.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Fresh seeds for each of them.")] = 5,
+    concurrent: Concurrent = None,
+    gpus: Gpus = None,
+    cpus: Cpus = None,
+    address: Address = None,
+    dispatch: DispatchOption = Dispatcher.TUNE,
+    sink: SinkNames = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: Json = False,
+) -> None:
+    """Train the best configurations again on fresh seeds, and say by how much the search was too optimistic.
+
+    Of several objectives, the best are the first ones of the Pareto front.
+
+    Each seed is a trial of the study STUDY.confirm, which the search does not see. The same command goes on after an
+    interruption; with more seeds or configurations it adds to what is there.
+
+    Examples:
+        qpsearch confirm digits --top 3 --seeds 5
+        qpsearch confirm digits --top 1 --seeds 2 --dispatch inline
+    """
+    from qpsearch.runner.confirming import confirm as run
+    from qpsearch.runner.driving import Overrides, Placement
+
+    with nullcontext() if as_json else open_display() as display:
+        confirmed = run(
+            study,
+            storage=storage,
+            top=top,
+            seeds=seeds,
+            overrides=Overrides(concurrent=concurrent, gpus=gpus, cpus=cpus),
+            placement=Placement(dispatcher=dispatch, address=address),
+            sinks=sink or [],
+            listen=(lambda event: None) if display is None else display.see,
+        )
+    if as_json:
+        print_json(_document(study, confirmed))
+    else:
+        _print(confirmed)
+    if not confirmed.outcome.is_finished:
+        raise typer.Exit(INTERRUPTED)
+    if not any(each.confirmed is not None and each.confirmed.n for each in confirmed.configurations):
+        raise typer.Exit(1)
+
+
+def _document(study: str, confirmed: "Confirmed") -> dict[str, Any]:
+    rows = [
+        {"trial": each.number, "trials": each.trials, "params": dict(each.params), "config": each.to_dict()["config"]}
+        | {"search": {"value": each.value, "sd": each.sd, "n": each.n}}
+        | {"confirmed": None if each.confirmed is None else each.confirmed.to_dict()}
+        for each in confirmed.configurations
+    ]
+    return {
+        "study": study,
+        "confirmation": confirmed.study,
+        "finished": confirmed.outcome.is_finished,
+        "configurations": rows,
+    }
+
+
+def _print(confirmed: "Confirmed") -> None:
+    console = open_console()
+    columns = [
+        Column(title="trial"),
+        Column(title="search", is_number=True),
+        Column(title="mean", is_number=True),
+        Column(title="sd", is_number=True),
+        Column(title="n", is_number=True),
+        Column(title="drop", is_number=True),
+        Column(title="95% interval", is_number=True),
+    ]
+    print_rows(console, columns, [_row(each) for each in confirmed.configurations])
+    for text in _sentences(confirmed):
+        console.print(text, soft_wrap=True)
+
+
+def _row(found: ConfigurationRecord) -> list[Cell]:
+    fresh = found.confirmed
+    if fresh is None:
+        return [numbers_of(found.trials), score(found.value), *["-"] * 5]
+    interval = "-" if fresh.interval is None else " to ".join(f"{bound:+.4f}" for bound in fresh.interval)
+    drop = "-" if fresh.drop is None else f"{fresh.drop:+.4f}"
+    return [
+        numbers_of(found.trials),
+        score(found.value),
+        score(fresh.mean),
+        score(fresh.sd),
+        str(fresh.n),
+        drop,
+        interval,
+    ]
+
+
+def _gain(found: ConfigurationRecord) -> float:
+    """Return the mean over fresh seeds, the larger the better."""
+    fresh = found.confirmed
+    return -math.inf if fresh is None or fresh.mean is None else fresh.sign * fresh.mean
+
+
+def _sentences(confirmed: "Confirmed") -> list[str]:
+    """Say what the table means, and what is missing from it."""
+    said = ["drop: by how much the mean over fresh seeds is worse than the value of the search"]
+    whole = [each for each in confirmed.configurations if each.confirmed is not None and each.confirmed.n]
+    if whole:
+        best = max(whole, key=_gain)
+        which = "the best of the search, too" if best is confirmed.configurations[0] else "not the best of the search"
+        said.append(f"best on fresh seeds: trial {best.number}, {which}")
+    fresh = [each.confirmed for each in confirmed.configurations if each.confirmed is not None]
+    if failed := sum(each.failed for each in fresh):
+        said.append(f"{failed} fresh seeds failed; the means leave them out: qpsearch trials {confirmed.study}")
+    if not confirmed.outcome.is_finished:
+        said.append("stopped; the same command goes on")
+    else:
+        said.append(
+            f"every seed: qpsearch trials {confirmed.study}; the test images: qpsearch evaluate {confirmed.study}"
+        )
+    return said

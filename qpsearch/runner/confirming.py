@@ -1,0 +1,76 @@
+"""Training the best configurations of a study again on fresh seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qpsearch.errors import UserError
+from qpsearch.runner.driving import Outcome, Overrides, Placement, resume
+from qpsearch.study import manage, queries
+from qpsearch.study.ledger import Listener
+from qpsearch.study.records import ConfigurationRecord
+from qpsearch.study.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """How confirming ended.
+
+    Attributes:
+        study: The name of the study beside the one that searched, which has the trials on fresh seeds.
+        outcome: How running it ended.
+        configurations: The best configurations of the search, best first, with what the fresh seeds gave.
+    """
+
+    study: str
+    outcome: Outcome
+    configurations: list[ConfigurationRecord]
+
+
+def confirm(
+    name: str,
+    *,
+    storage: str,
+    top: int,
+    seeds: int,
+    overrides: Overrides,
+    placement: Placement,
+    sinks: Sequence[str] = (),
+    listen: Listener = lambda event: None,
+) -> Confirmed:
+    """Train the best configurations of a study again, each on the same fresh seeds.
+
+    The search may go on meanwhile. What was trained before is not trained again, so the same call goes on after an
+    interruption, and a call with more configurations or seeds adds to it.
+
+    Args:
+        name: The study that searched.
+        storage: URL of the study database.
+        top: How many of the best configurations.
+        seeds: How many fresh seeds for each of them.
+        overrides: Replace the resources of the study.
+        placement: How trials are dispatched.
+        sinks: As in ``driving.run``.
+        listen: Called with each event.
+
+    Raises:
+        StudyNotFound: There is no such study.
+        UserError: The study has no complete trial, or does itself train the best of another one again.
+    """
+    database = Database.create(storage)
+    try:
+        if queries.confirms(database, name):
+            raise UserError(f"study {name!r} does not search: its trials are on fresh seeds already.")
+        found = queries.top_configurations(database, name, top)
+        if not found:
+            raise UserError(
+                f"study {name!r} does not have a complete trial yet. Show its progress: qpsearch status {name}."
+            )
+        beside = manage.plan_confirmation(database, name, [each.number for each in found], seeds)
+    finally:
+        database.close()
+    outcome = resume(beside, storage=storage, overrides=overrides, placement=placement, sinks=sinks, listen=listen)
+    reader = Database.open(storage)
+    try:
+        return Confirmed(study=beside, outcome=outcome, configurations=queries.top_configurations(reader, name, top))
+    finally:
+        reader.close()

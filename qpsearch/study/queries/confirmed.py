@@ -1,0 +1,71 @@
+"""What configurations gave on fresh seeds: in trials of a study beside the one that searched."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from optuna.trial import TrialState
+from sqlalchemy import Connection, select
+
+from qpsearch.study.drivers.stored import confirmation_of, find_study, is_confirmation
+from qpsearch.study.records import Confirmation
+from qpsearch.study.storage.database import Database
+from qpsearch.study.storage.tables import configs, runs, studies, study_facts, trials
+
+
+def confirmation_name(database: Database, name: str) -> str | None:
+    """Return the name of the study that trains a study's best again; None if there is none. Raises StudyNotFound."""
+
+    def query(connection: Connection) -> str | None:
+        uid = select(study_facts.c.uid).where(study_facts.c.study_id == find_study(connection, name))
+        own = confirmation_of(connection, connection.execute(uid).scalar_one())
+        return connection.execute(select(studies.c.study_name).where(studies.c.study_id == own)).scalar()
+
+    return database.read(query)
+
+
+def confirms(database: Database, name: str) -> bool:
+    """Whether a study trains configurations of another one again, and does not search; raises StudyNotFound."""
+    return database.read(lambda c: is_confirmation(c, find_study(c, name)))
+
+
+def fresh_seeds(connection: Connection, uid: str) -> dict[str, list[Any]]:
+    """Return state, seed and score of each fresh seed, by configuration, in the order in which they were planned.
+
+    Args:
+        connection: To the database.
+        uid: The uid of the study that searched.
+    """
+    found: dict[str, list[Any]] = defaultdict(list)
+    own = confirmation_of(connection, uid)
+    if own is None:
+        return found
+    rows = (
+        select(configs.c.config_json, trials.c.state, runs.c.seed, runs.c.score)
+        .join(trials, trials.c.trial_id == configs.c.trial_id)
+        .join(runs, runs.c.trial_id == configs.c.trial_id)
+        .where(trials.c.study_id == own)
+        .order_by(trials.c.number)
+    )
+    for row in connection.execute(rows):
+        found[row.config_json].append(row)
+    return found
+
+
+def confirmation(rows: Sequence[Any], search: float, sign: float) -> Confirmation:
+    """Sum up the fresh seeds of a configuration.
+
+    Args:
+        rows: From ``fresh_seeds``.
+        search: The value by which the search chose it.
+        sign: The objective's.
+    """
+    complete = [row for row in rows if row.state is TrialState.COMPLETE]
+    return Confirmation(
+        search=search,
+        sign=sign,
+        seeds=tuple(row.seed for row in complete),
+        scores=tuple(row.score for row in complete),
+        failed=sum(row.state is TrialState.FAIL for row in rows),
+        open=sum(not row.state.is_finished() for row in rows),
+    )
