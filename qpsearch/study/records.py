@@ -142,7 +142,7 @@ class Confirmation:
         """
         if self.drop is None or self.sd is None:
             return None
-        from scipy.special import stdtrit  # type: ignore[import-untyped]  # it has no types
+        from scipy.special import stdtrit
 
         half = float(stdtrit(self.n - 1, 0.975)) * self.sd / self.n**0.5
         return self.drop - half, self.drop + half
