@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import make_url
 
 from qpsearch.artifacts import open_artifacts, parse_root
-from qpsearch.errors import ArtifactError, StorageError
+from qpsearch.errors import ArtifactError, StorageError, hidden
 from qpsearch.space import Space
 from qpsearch.study.optuna_export import export_optuna
 from qpsearch.study.storage.database import Database
@@ -22,7 +22,7 @@ from tests.helpers import new_ledger, release
 NASTY = "what? 50% #1 a@b:c [x]{y} 'é' ~ & + = \\ ;"
 LETTERS = "?#%@:~ é漢.+&=[]{}'\"\\;*\n" + string.ascii_letters + string.digits
 NAMES = st.text(LETTERS, min_size=1, max_size=12).filter(lambda name: name not in (".", ".."))
-PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join).filter(lambda path: hidden(path) == path)  # S3:/@ is refused
 FEW = settings(max_examples=100, deadline=None)
 
 
