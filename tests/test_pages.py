@@ -33,7 +33,11 @@ ORDER = [
 # What a guide tells to save, and the guide; a command runs it.
 FROM_A_FILE = {"gated.py": DOCS / "guides" / "own-block.md", "gates.yaml": DOCS / "guides" / "own-block.md",
                "blocks.yaml": DOCS / "guides" / "compare.md"}  # fmt: skip
-INSTEAD = {"qpsearch space plan digits": None}  # it measures for a while, and tests/cli/test_spaces.py runs it
+SLOW = {  # each is run by a test of its own, on less
+    "qpsearch space plan digits",  # tests/cli/test_spaces.py
+    "qpsearch confirm digits --top 2 --seeds 2",  # tests/cli/test_winner.py
+    "qpsearch rerun digits 0",  # there, too
+}
 
 
 def blocks(page: Path, *languages: str) -> list[str]:
@@ -69,7 +73,7 @@ def test_every_command_and_snippet_runs_and_digits_keeps_its_promises(folder: Pa
     done = set()
     for page in ORDER:
         for command in commands(page):
-            if command not in done and command not in INSTEAD:
+            if command not in done and command not in SLOW:
                 run_command(folder, command, page)
             done.add(command)
     shown = run_notebook(folder, [page for page in ORDER if page not in FROM_A_FILE.values()])

@@ -22,7 +22,9 @@ from tests.helpers import new_ledger, release
 NASTY = "what? 50% #1 a@b:c [x]{y} 'é' ~ & + = \\ ;"
 LETTERS = "?#%@:~ é漢.+&=[]{}'\"\\;*\n" + string.ascii_letters + string.digits
 NAMES = st.text(LETTERS, min_size=1, max_size=12).filter(lambda name: name not in (".", ".."))
-PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join).filter(lambda path: hidden(path) == path)  # S3:/@ is refused
+PATHS = (
+    st.lists(NAMES, min_size=1, max_size=4).map("/".join).filter(lambda path: hidden(path) == path)
+)  # S3:/@ is refused: it looks like a URL with a password
 FEW = settings(max_examples=100, deadline=None)
 
 

@@ -49,11 +49,9 @@ def together(config: TrialConfig, run: RunSettings, folder: str, count: int) -> 
         yield EpochReport(epoch=epoch, train_loss=1, val_loss=1, val_accuracy=0.5)
 
 
-@pytest.mark.parametrize(("share", "at_once"), [(1.0, 4), (0.5, 8)])
-def test_fractional_gpus_pack_trials_each_on_its_own_device(
-    sqlite_url: str, tmp_path: Path, share: float, at_once: int
-) -> None:
+def test_fractional_gpus_pack_trials_each_on_its_own_device(sqlite_url: str, tmp_path: Path) -> None:
     """Without a limit a searcher runs one trial at a time."""
+    share, at_once = 0.5, 8
     text = space_text(Behaviour.IMPROVES, trials=at_once, epochs=12)
     size = cluster._size(
         Resources(gpus=share, cpus=1, concurrent=None, report_timeout_s=None), ray.cluster_resources(), ray.nodes()
