@@ -193,7 +193,7 @@ class Study:
         """Return a trained network in eval mode, with the weights of the epoch that gave the run its score.
 
         Args:
-            trial: Number of a complete trial; None for the first one of the best configuration.
+            trial: Number of a complete trial; None for the first one of the best configuration that was trained here.
             replicate: Which of the trial's runs, if there are several.
             device: ``cpu``, ``cuda``, ...
 
@@ -210,15 +210,8 @@ class Study:
         """
         from qpsearch.training.testing import load_trained
 
-        record = self._trial(trial)
-        number = record.number
-        runs = queries.kept_runs(self._database, self.name, [number])
-        if not 0 <= replicate < len(runs):
-            last = len(runs) - 1
-            raise UserError(
-                f"trial {number} of study {self.name!r} does not have replicate {replicate}. Expected 0 to {last}."
-            )
-        return load_trained(record.config, runs[replicate].folder, runs[replicate].checkpoint, device)
+        detail, run = queries.trained_run(self._database, self.name, trial, replicate)
+        return load_trained(detail.record.config, run.folder, run.checkpoint, device)
 
     def preprocess(self, images: Tensor) -> Tensor:
         """Turn images as the data set stores them into inputs of the study's networks.
@@ -232,18 +225,6 @@ class Study:
         from qpsearch.training.data import normalise
 
         return normalise(images, self.space.data)
-
-    def _trial(self, number: int | None) -> TrialRecord:
-        """Return a complete trial, by default the first of the best configuration."""
-        if number is None:
-            return self.best.first
-        records = self.trials
-        found = next((record for record in records if record.number == number), None)
-        if found is None:
-            raise UserError(f"study {self.name!r} does not have trial {number}. Expected 0 to {len(records) - 1}.")
-        if found.state != "COMPLETE":
-            raise UserError(f"trial {number} of study {self.name!r} is {found.state}. Expected a complete one.")
-        return found
 
     def __repr__(self) -> str:
         summary = self.summary

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from qpsearch import load_study
 from qpsearch.cli import evaluate, evaluation_table
+from qpsearch.errors import UserError
 from qpsearch.study.records import TrialRecord
 from qpsearch.study.trials.evaluations import Evaluated
 from tests.cli.run import qpsearch, reply
@@ -234,10 +236,14 @@ def test_a_trial_that_was_imported_is_not_evaluated(study: Path, tmp_path: Path)
     source = "sqlite:///studies/export/small.db"
     words = ("import", "small.yaml", "--from", source, "--name", "small", "--study", "back")
     assert qpsearch(copy, *words).returncode == 0
+    said = "does not have a complete trial that was trained here"
     done = qpsearch(copy, "evaluate", "back")
-    assert (done.returncode, "does not have a complete trial that was trained here" in done.stderr) == (2, True), (
-        done.stderr
-    )
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    back = load_study("back", url_of(copy))
+    with pytest.raises(UserError, match=said):
+        back.load_model()
+    with pytest.raises(UserError, match=r"trial 0 of study 'back' was imported without weights"):
+        back.load_model(0)
 
 
 def test_what_cannot_be_evaluated_is_answered(study: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from qpsearch.study.queries.trials import (
     trial_detail,
     trial_records,
 )
+from qpsearch.study.queries.winner import trained_run
 
 __all__ = [
     "KeptRun",
@@ -36,6 +37,7 @@ __all__ = [
     "study_names",
     "summary",
     "top_configurations",
+    "trained_run",
     "trial_count",
     "trial_detail",
     "trial_records",
