@@ -126,6 +126,7 @@ def test_no_command_prints_a_password(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for url in ANY if "URL" in words else ANY[:1]:
+        monkeypatch.setenv(Variable.IMPORT, "")  # which the command sets; other tests must not find it
         (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, study=f"'{url}'").replace("digits", f"'{url}'"))
         monkeypatch.setattr("sys.argv", ["qpsearch", *(word.replace("URL", url) for word in words.split())])
         with pytest.raises(SystemExit) as left:
