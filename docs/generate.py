@@ -282,7 +282,7 @@ def _plain(text: str) -> str:
 
 
 def _text(text: str | None) -> str:
-    return "\n".join(line.strip() for line in (text or "").strip().splitlines())
+    return "\n".join(line.strip() for line in (text or "").replace(r"\[", "[").strip().splitlines())
 
 
 def _join(path: str, name: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qpsearch.space import build_space as build_space
     from qpsearch.space import load_space as load_space
     from qpsearch.training import train as train
+    from qpsearch.training.exported import load_exported as load_exported
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ _PLACES = {
     "build_model": "qpsearch.models.network",
     "custom_block": "qpsearch.models.custom_block",
     "train": "qpsearch.training",
+    "load_exported": "qpsearch.training.exported",
     "RunSettings": "qpsearch.protocol",
 }
 

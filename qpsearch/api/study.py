@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qpsearch.errors import UserError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from qpsearch.analysis.importance import ImportanceTable
     from qpsearch.models import ResidualNetwork
+    from qpsearch.runner.winner import Export
 
 
 class Study:
@@ -212,6 +214,40 @@ class Study:
 
         detail, run = queries.trained_run(self._database, self.name, trial, replicate)
         return load_trained(detail.record.config, run.folder, run.checkpoint, device)
+
+    def export_model(
+        self, folder: str | Path | None = None, *, trial: int | None = None, replicate: int = 0, overwrite: bool = False
+    ) -> Export:
+        """Write a trained network into a folder that does without the study, as ``qpsearch model export`` does.
+
+        The folder gets the weights (safetensors), ``config.json``, a loader, programs for ``torch.export`` and ONNX,
+        each compared with the network on real images, and a model card. ``load_exported`` reads it.
+
+        Args:
+            folder: The folder; None for ``studies/export/STUDY-TRIAL``.
+            trial: Number of a complete trial; None for the first one of the best configuration that was trained here.
+            replicate: Which of the trial's runs, if there are several.
+            overwrite: Whether an earlier export in the folder may be replaced.
+
+        Returns:
+            The ``folder``, its ``files``, and the ``problems`` of files that could not be written.
+
+        Raises:
+            UserError: A package of ``pip install 'qpsearch[export]'`` is missing, there is no such trial, or the folder
+                holds something else.
+            ArtifactError: The trial's checkpoint is gone.
+            DataError: The data set, on whose images the outputs are compared, cannot be had.
+
+        Example:
+            >>> import qpsearch
+            >>> export = qpsearch.load_study("smoke").export_model("exported", trial=0)
+            >>> export.files
+            ('config.json', 'model.safetensors', 'model.pt2', 'model.onnx', 'load.py', 'README.md')
+        """
+        from qpsearch.runner.winner import export_model
+
+        place = None if folder is None else Path(folder)
+        return export_model(self._database, self.name, place, trial=trial, replicate=replicate, overwrite=overwrite)
 
     def preprocess(self, images: Tensor) -> Tensor:
         """Turn images as the data set stores them into inputs of the study's networks.

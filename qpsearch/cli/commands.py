@@ -15,7 +15,7 @@ from qpsearch.errors import UserError, hidden
 INNER: Final = {
     "studies": ("rename", "delete", "backup", "copy"),
     "space": ("check", "plan", "sample", "diff", "schema", "list", "copy"),
-    "model": ("list", "show", "rules", "audit"),
+    "model": ("list", "show", "rules", "audit", "export"),
 }
 # Words of other programs, each with qpsearch's commands for the same task.
 MEANT: Final = {
@@ -118,5 +118,6 @@ def add_group(app: typer.Typer, name: str, group: typer.Typer) -> None:
 def help_of(command: Callable[..., Any]) -> tuple[str, str]:
     """Return a docstring's text, and its examples as a help page shows them, one per line."""
     text, _, examples = inspect.cleandoc(command.__doc__ or "").partition("\n\nExamples:\n")
+    text = text.replace("[", r"\[")  # else a style
     lines = [line.strip().replace("[", r"\[") for line in examples.splitlines() if line.strip()]
     return text, "\n".join(["Examples:", *lines]) if lines else ""

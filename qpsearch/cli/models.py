@@ -1,8 +1,9 @@
-"""``qpsearch model ...``: the papers' networks and rules, looked at without training them on anything."""
+"""``qpsearch model ...``: the papers' networks and rules, untrained; and export of trained networks."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,17 +17,19 @@ from qpsearch.architecture.paper_rules import PAPER_RULES, PaperRule, yaml_text
 from qpsearch.architecture.plugins import blamed
 from qpsearch.architecture.resolve import check_shapes
 from qpsearch.architecture.variations import one_at_a_time
-from qpsearch.cli.options import Json, print_json
+from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
 from qpsearch.cli.rules_table import described, markdown, short, values_of
 from qpsearch.display.console import Column, open_console, open_table, print_line, print_rows
 from qpsearch.display.plain import say
-from qpsearch.display.shown import short_number
+from qpsearch.display.shown import score, short_number
 from qpsearch.errors import Infeasible, UserError, nearest
+from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.schema.fields import REQUIRED
 from qpsearch.vocabulary import Precision
 
 if TYPE_CHECKING:
     from qpsearch.models.audit import AuditPlan, Look
+    from qpsearch.runner.winner import Export
 
 LOOK = "{:<9} {:>7} {:>6}  {:<5}  {:<10}  {:<10}  {:<23}  {:<23}  {:>8}  {}"  # the format of an audit's line
 LOOKED_AT = (
@@ -42,7 +45,9 @@ LOOKED_AT = (
     "ln of units",
 )
 
-app = typer.Typer(help="Look at networks and at the papers' design rules.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at networks and at the papers' design rules; export a trained network.", no_args_is_help=True
+)
 
 NetworkName = Annotated[
     str, typer.Argument(help="A network, such as quotient44; see qpsearch model list.", metavar="NAME")
@@ -190,6 +195,63 @@ def audit(
         print_json(_document(name, looks, found, device))
     if failed:
         raise typer.Exit(1)
+
+
+@app.command("export")
+def export(
+    study: StudyArgument,
+    trial: Annotated[
+        int | None, typer.Option(metavar="N", help="Which trial; default the first of the best configuration.")
+    ] = None,
+    replicate: Annotated[int, typer.Option(min=0, help="Which of the trial's runs.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write into; default studies/export/STUDY-TRIAL.", metavar="FOLDER"),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in the folder.")] = False,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: Json = False,
+) -> None:
+    """Write a trained network into a folder: weights, configuration, loader, torch.export and ONNX programs, a card.
+
+    Each file is compared with the network on validation images; one that differs is not written. Exits with 1 where a
+    file could not be written. Needs: pip install 'qpsearch[export]'.
+
+    Examples:
+        qpsearch model export digits
+        qpsearch model export digits --trial 7 --output exported/seven
+    """
+    from qpsearch.runner.winner import export_model
+    from qpsearch.study.storage.database import Database
+
+    done = export_model(Database.open(storage), study, output, trial=trial, replicate=replicate, overwrite=overwrite)
+    if as_json:
+        print_json(done.to_dict())
+    else:
+        _print_export(done)
+    if done.problems:
+        raise typer.Exit(1)
+
+
+def _print_export(done: "Export") -> None:
+    info, results = done.info, done.info["results"]
+    say(
+        f"study {info['study']}, trial {info['trial']}: "
+        f"{results['metric']} {score(results['score'])} in epoch {info['epoch']}"
+    )
+    differences = {check["file"]: check["difference"] for check in info["checks"]}
+    for name in done.files:
+        compared = f"  largest difference of a logit {differences[name]:.2g}" if name in differences else ""
+        say(f"  {done.folder / name}{compared}")
+    by_reason: dict[str, list[str]] = {}
+    for name, problem in done.problems.items():
+        by_reason.setdefault(problem, []).append(name)
+    for problem, names in by_reason.items():
+        say(f"not written: {' and '.join(names)}: {problem}.")
+    if results["confirmed"]:
+        say(f"Confirmed: {len(results['fresh'])} runs on fresh seeds have a mean of {score(results['fresh_mean'])}.")
+    elif results["was_chosen"]:
+        say("Not confirmed: the score is optimistic until the configuration is trained again on fresh seeds.")
 
 
 def _resized(network: Network, size: int | None) -> Network:

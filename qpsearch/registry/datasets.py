@@ -66,6 +66,7 @@ class DatasetFacts:
         peak: Largest pixel value; images are divided by it before normalisation.
         mean: Per-channel mean of the training images after division by ``peak``; for GALAXY10 the mean of ImageNet.
         std: Per-channel standard deviation after division by ``peak``; for GALAXY10 that of ImageNet.
+        names: The names of the classes, by label; empty where they are not known.
         read: Returns the whole set, from downloads in a folder; missing downloads are fetched. None for a set that does
             not fit into memory.
         write: For such a large set, writes an ``.npy`` file for each field of ``Arrays`` into an empty folder, from
@@ -82,6 +83,7 @@ class DatasetFacts:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     stored_size: int = 0
+    names: tuple[str, ...] = ()
     read: Callable[[Path], Arrays] | None = None
     write: Callable[[Path, Path], None] | None = None
     bundled: bool = False
@@ -116,6 +118,32 @@ class Data(WithWords):
         return facts.mean, facts.std
 
 
+NUMERALS: Final = tuple("0123456789")
+CIFAR10_NAMES: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR100_NAMES: Final = (
+    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl", "boy",
+    "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle", "chair", "chimpanzee", "clock",
+    "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur", "dolphin", "elephant", "flatfish",
+    "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard", "lamp", "lawn_mower", "leopard", "lion",
+    "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain", "mouse", "mushroom", "oak_tree", "orange",
+    "orchid", "otter", "palm_tree", "pear", "pickup_truck", "pine_tree", "plain", "plate", "poppy", "porcupine",
+    "possum", "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk",
+    "skyscraper", "snail", "snake", "spider", "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank",
+    "telephone", "television", "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale",
+    "willow_tree", "wolf", "woman", "worm",
+)  # fmt: skip
+GALAXY10_NAMES: Final = (
+    "disturbed",
+    "merging",
+    "round smooth",
+    "in-between round smooth",
+    "cigar-shaped smooth",
+    "barred spiral",
+    "unbarred tight spiral",
+    "unbarred loose spiral",
+    "edge-on without bulge",
+    "edge-on with bulge",
+)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -241,6 +269,7 @@ DATASETS: Final[dict[DatasetName, DatasetFacts]] = {
         peak=16,
         mean=(0.3053,),
         std=(0.3760,),
+        names=NUMERALS,
         read=_digits,
         bundled=True,  # scikit-learn's
     ),
@@ -253,6 +282,7 @@ DATASETS: Final[dict[DatasetName, DatasetFacts]] = {
         peak=255,
         mean=(0.4914, 0.4822, 0.4465),
         std=(0.2470, 0.2435, 0.2616),
+        names=CIFAR10_NAMES,
         read=lambda folder: _cifar("CIFAR10", folder),
     ),
     DatasetName.CIFAR100: DatasetFacts(
@@ -264,6 +294,7 @@ DATASETS: Final[dict[DatasetName, DatasetFacts]] = {
         peak=255,
         mean=(0.5071, 0.4865, 0.4409),
         std=(0.2673, 0.2564, 0.2762),
+        names=CIFAR100_NAMES,
         read=lambda folder: _cifar("CIFAR100", folder),
     ),
     DatasetName.SVHN: DatasetFacts(
@@ -275,6 +306,7 @@ DATASETS: Final[dict[DatasetName, DatasetFacts]] = {
         peak=255,
         mean=(0.4377, 0.4438, 0.4728),
         std=(0.1980, 0.2010, 0.1970),
+        names=NUMERALS,
         read=_svhn,
     ),
     DatasetName.GALAXY10: DatasetFacts(
@@ -286,6 +318,7 @@ DATASETS: Final[dict[DatasetName, DatasetFacts]] = {
         peak=255,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
+        names=GALAXY10_NAMES,
         write=_galaxy10,
     ),
     DatasetName.IMAGENET: DatasetFacts(

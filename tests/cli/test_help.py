@@ -36,6 +36,10 @@ def test_each_commands_help_ends_with_examples_of_it(tmp_path: Path, words: tupl
     assert max(map(len, long.stdout.splitlines())) <= 80
 
 
+def test_brackets_in_a_commands_text_are_no_style(tmp_path: Path) -> None:
+    assert "pip install 'qpsearch[export]'" in " ".join(qpsearch(tmp_path, "model", "export", "--help").stdout.split())
+
+
 def test_the_first_help_has_examples_too(tmp_path: Path) -> None:
     for words in ((), ("-h",), ("--help",)):
         done = qpsearch(tmp_path, *words, COLUMNS="80")

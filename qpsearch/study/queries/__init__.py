@@ -18,9 +18,10 @@ from qpsearch.study.queries.trials import (
     trial_detail,
     trial_records,
 )
-from qpsearch.study.queries.winner import trained_run
+from qpsearch.study.queries.winner import FreshRun, fresh_runs, trained_run
 
 __all__ = [
+    "FreshRun",
     "KeptRun",
     "artifacts_of",
     "best_configurations",
@@ -28,6 +29,7 @@ __all__ = [
     "confirms",
     "count_complete",
     "epoch_rows",
+    "fresh_runs",
     "frozen_trials",
     "kept_runs",
     "looks",
