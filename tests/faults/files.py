@@ -153,7 +153,7 @@ def corrupt_checkpoint(study: Study, generator: random.Random) -> int:
     process.send_signal(STOP)
     running = set(study.running(process.pid))
     newest: dict[str, Path] = {}
-    for path in sorted(study.checkpoints.glob("trial-*/r0-*.pt"), key=lambda path: path.name.split("-e")[1]):
+    for path in sorted(study.stored("r0-*.pt"), key=lambda path: path.name.split("-e")[1]):
         newest[path.parent.name] = path
     for path in newest.values():
         if int(path.parent.name.removeprefix("trial-")) in running:

@@ -86,7 +86,7 @@ def kill_in_a_write(study: Study, generator: random.Random) -> int | None:
     try:
         while time.monotonic() < deadline and not study.finished():
             for _ in range(2000):
-                for partial in study.checkpoints.glob("trial-*/*.partial"):
+                for partial in study.stored("*.partial"):
                     if _kill_writer(study, partial):
                         return 1
         return None

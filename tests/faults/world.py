@@ -1,5 +1,6 @@
 """A study that runs in real processes, to which things are done, and what must hold when it is over."""
 
+import glob
 import os
 import random
 import shutil
@@ -93,6 +94,10 @@ class Study:
         """The folder of its checkpoints."""
         root = self.artifacts or self.database.parent / "checkpoints"
         return next((path for path in root.glob("scripted-*") if path.is_dir()), root)
+
+    def stored(self, pattern: str) -> list[Path]:
+        """Return the files in its trials' folders; what goes while this looks is left out, where ``Path.glob`` would raise."""
+        return [self.checkpoints / name for name in glob.glob(f"trial-*/{pattern}", root_dir=self.checkpoints)]
 
     def start(self) -> None:
         """Start as many drivers as are missing; ``--join`` serves the first, a further one and a restart alike."""
