@@ -126,7 +126,7 @@ def eat_memory(study: Study, generator: random.Random) -> int | None:
         gone = lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE  # noqa: E731
         until(gone, 60, "a worker that eats memory lives", study)
         if group is not None:
-            assert _killed_by_kernel(group) == 1
+            assert _killed_by_kernel(group) == 1, "a worker that eats memory ended before the kernel killed it"
     return 1
 
 

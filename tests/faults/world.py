@@ -24,7 +24,10 @@ from tests.helpers import rows
 from tests.scripted import Behaviour, space_text
 
 ROOT = Path(__file__).parents[2]
-TRIALS, EPOCHS, EPOCH_S, LEASE_S, TIMEOUT_S = 24, 6, 0.25, 4.0, 4
+TRIALS, EPOCHS, EPOCH_S, LEASE_S = 24, 6, 0.25, 4.0
+# Ray lets its workers run at niceness 15: on a machine that is busy with other things they start in a minute or two, and seconds pass
+# in which a worker that does not hang gets no processor.
+START_S, TIMEOUT_S = 300.0, 20
 RUNNING = """
 SELECT trials.number, qpsearch_attempts.number, qpsearch_leases.pid FROM qpsearch_attempts
 JOIN trials USING (trial_id) JOIN qpsearch_leases USING (lease_id) WHERE qpsearch_attempts.ending IS NULL
@@ -161,7 +164,7 @@ class Study:
         states = Counter(row[0] for row in self.ask("SELECT state FROM trials"))
         return sum(states.values()) >= TRIALS and states["RUNNING"] == 0
 
-    def wait_for_work(self, generator: random.Random, timeout_s: float = 90.0) -> bool:
+    def wait_for_work(self, generator: random.Random, timeout_s: float = START_S) -> bool:
         """Keep the drivers up until epochs have begun since now, then some more; False when the study is over."""
         before, deadline = self.epochs_begun(), time.monotonic() + timeout_s
         while time.monotonic() < deadline:
