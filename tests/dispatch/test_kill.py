@@ -96,8 +96,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Driver:
 @pytest.mark.parametrize(
     ("options", "kills"),
     [
-        pytest.param(("--dispatch", "inline"), 5, id="inline"),
-        pytest.param(("--concurrent", "1"), 3, id="tune-one-slot", marks=pytest.mark.ray),
+        pytest.param(("--dispatch", "inline"), 4, id="inline"),
+        pytest.param(("--concurrent", "1"), 2, id="tune-one-slot", marks=pytest.mark.ray),
     ],
 )
 def test_a_driver_killed_again_and_again_loses_and_repeats_nothing_and_asks_the_same(
