@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from qpsearch.models.audit import AuditPlan
-from tests.benchmarks import audit, driver, load, optuna_import, product_unit, steps, sweeps, training
+from tests.benchmarks import audit, driver, gpu, load, optuna_import, product_unit, steps, sweeps, training
 from tests.benchmarks.report import Row, alternate, as_json, as_table, row
 
 PREFIXES = ("ray:", "optuna-sqlite:", "optuna-memory:", "driver:", "alone:")
@@ -62,6 +62,12 @@ def test_training_is_compared_with_the_same_loop_by_torchs_defaults() -> None:
     (found,) = training.rows(repetitions=1, threads=1, networks=(("resnet8", 4),), within_s=0.1)
     assert found.name == "plain: resnet8, batches of 4"
     assert min(found.ours, found.against) > 0
+
+
+def test_training_on_a_gpu_is_compared_with_plain_loops() -> None:
+    found = list(gpu.rows("cpu", 1, ("resnet8",), gpu.PRECISIONS[:1], 1, loads=False))
+    assert [each.name for each in found] == ["contiguous: resnet8, float32", "bare: resnet8, float32"]
+    assert all(min(each.ours, each.against) > 0 for each in found)
 
 
 def test_an_audit_of_families_is_a_page() -> None:
