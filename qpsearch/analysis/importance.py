@@ -20,11 +20,11 @@ TITLES: Final[dict[Evaluator, str]] = {
     Evaluator.MDI: "Optuna's mean decrease in impurity",
 }
 QUESTIONS: Final[dict[Evaluator, str]] = {
-    Evaluator.ANOVA: "share of the objective's variance over even draws of the space; a pair counts for both",
-    Evaluator.FANOVA: "share of the variance of a forest's predictions that the parameter explains alone",
-    Evaluator.PED_ANOVA: "what tells the best tenth of the trials from all that the sampler tried, as a share of 1: "
+    Evaluator.ANOVA: "shares of the variance over even draws of the space; in total, a pair counts for both",
+    Evaluator.FANOVA: "shares of the variance of a forest's predictions, for each parameter alone",
+    Evaluator.PED_ANOVA: "what tells the best tenth of the trials from all that the sampler tried, as shares of 1: "
     "a block that decides can rank low where the sampler tried little else",
-    Evaluator.MDI: "how much a forest's splits on the parameter lower its error on these trials, as a share of 1",
+    Evaluator.MDI: "how much a forest's splits on a parameter lower its error on these trials, as shares of 1",
 }
 
 
@@ -120,7 +120,7 @@ class ImportanceTable(WithWords):
         return (
             *((self.nothing.sentence,) if self.nothing else ()),
             *self.doubts,
-            f"importance: {QUESTIONS[self.evaluator]}.",
+            f"Importances are {QUESTIONS[self.evaluator]}.",
             *((f"Not used: {unused} of {self.total} trials ({kinds}).",) if unused else ()),
             *(f"Left out: {reason}." for reason in self.left_out),
         )

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from threadpoolctl import threadpool_limits
 
 from qpsearch.analysis.anova.features import Design
 from qpsearch.analysis.anova.parameters import Floats
@@ -58,6 +59,7 @@ class Posterior:
         )
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]  # small steps: threads would only wait
 def sample(design: Design, values: Floats, *, seed: int = 0, completed: Completed | None = None) -> Posterior:
     """Sample the posterior.
 
