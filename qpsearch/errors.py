@@ -39,10 +39,12 @@ _BEGIN: Final = (
     r"(:\s*//(?!/)|\b(?:postgres|postgresql|mysql|mariadb|oracle|mssql|s3|gs|https?)(?:\+\w+)?(?::[\s/]*+|//++)"
     r"|\bsqlite(?:\+\w+)?:(?!//)/*+)(?!\.\.\.(?:[\s:,;.'\")]|$))"  # ...: in messages of ours
 )
-_USER: Final = re.compile(rf"{_BEGIN}(?:(?!://).)*@", re.IGNORECASE)  # to the last @ before another URL
+# To the last @ before another URL. Repetitions are bounded, so that the time grows with a text as its length does.
+_USER: Final = re.compile(rf"{_BEGIN}(?:(?!://).){{0,2000}}@", re.IGNORECASE)
 _NO_HOST: Final = re.compile(rf"{_BEGIN}(?!\[)[^\s/?#:@]*:(?!\d+(?![^\s/?#'\").,;:]))\S+", re.IGNORECASE)
 _OPTION: Final = re.compile(
-    r"(\w*(?:passwor[dt]|passwd|pwd|secret|token|credential|api_?key|access_?key)\w*\s*=\s*)('[^']*'|\"[^\"]*\"|[^&\s'\"]+)",
+    r"((?:passwor[dt]|passwd|pwd|secret|token|credential|api_?key|access_?key)\w{0,40}\s{0,9}=\s{0,9})"
+    r"('[^']*'|\"[^\"]*\"|[^&\s'\"]+)",
     re.IGNORECASE,
 )
 

@@ -111,7 +111,7 @@ def plot(
 
     Examples:
         qpsearch plot history digits
-        qpsearch plot slice digits --params network.rules.norm,training.optimizer.sgd.lr
+        qpsearch plot slice digits --params network.rules.norm
     """
     from qpsearch.analysis.page import write_page
     from qpsearch.analysis.plots import plot as draw

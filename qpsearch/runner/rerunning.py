@@ -15,7 +15,7 @@ from qpsearch.errors import OutOfMemory, QpsearchError, TrainingDiverged, UserEr
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.runner import trainer
 from qpsearch.study.records import AttemptRecord, RunRecord, TrialDetail
-from qpsearch.vocabulary import FailReason
+from qpsearch.vocabulary import FailReason, WithWords
 
 COMPARED: Final = ("train_loss", "val_loss", "val_accuracy", "val_nonfinite", "lr")  # time and memory are not repeated
 OWN_FAULT: Final = (FailReason.DIVERGED, FailReason.OUT_OF_MEMORY, FailReason.ERROR)  # others are the machine's
@@ -39,7 +39,7 @@ class Conditions:
 
 
 @dataclass(slots=True, kw_only=True)
-class Repeated:
+class Repeated(WithWords):
     """A run that was trained again.
 
     Attributes:

@@ -11,7 +11,7 @@ from typing import Final
 import optuna
 from optuna.pruners import MedianPruner
 
-from qpsearch.cli import results
+from qpsearch.cli import best, results
 from qpsearch.protocol import Assignment
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import parse_space
@@ -79,7 +79,7 @@ def of_many_studies(folder: Path, *, studies: int, trials: int, repetitions: int
             note=f"without the start of a process; {note}",
         ),
         against_alone("status", lambda url: _printed(lambda: results.status(NAME, storage=url, as_json=True))),
-        against_alone("best", lambda url: _printed(lambda: results.best(NAME, storage=url, as_json=True))),
+        against_alone("best", lambda url: _printed(lambda: best.best(NAME, storage=url, as_json=True))),
         against_alone("resume, ask and release", _ask),
     ]
 

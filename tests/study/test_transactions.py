@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from qpsearch.errors import StorageAway, Superseded
@@ -151,7 +151,7 @@ def test_a_driver_does_not_write_into_a_later_study_with_its_numbers(sqlite_url:
 def test_a_driver_frozen_in_a_transaction_does_not_hold_the_others_for_ever(
     postgres: Postgres, server_url: str, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = text(str(engine.BOUNDS).replace("20000", "500").replace("30000", "300"))
+    quick = engine.BOUNDS.replace("20000", "500").replace("30000", "300")
     monkeypatch.setattr(engine, "BOUNDS", quick)
     with new_ledger(server_url, space) as ledger:
         frozen = Database.create(server_url)
