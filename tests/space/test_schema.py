@@ -153,7 +153,7 @@ WORDS = st.sampled_from(
 
 @enough(400)
 @given(document=documents(), data=st.data())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_what_the_schema_rejects_the_reader_rejects(document: dict[str, Any], data: st.DataObject) -> None:
     """A file is changed anywhere: the schema must never be the stricter of the two."""
     path = data.draw(st.sampled_from([place for place in places(document) if place]))
