@@ -2,8 +2,6 @@
 
 import math
 import zlib
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import optuna
@@ -78,8 +76,3 @@ def _curve(truth: Truth, gain: float, rng: np.random.Generator) -> Floats:
     rise = -2.0 * (1 + 0.3 * rng.normal()) * (np.exp(-epochs / 3) - math.exp(-EPOCHS / 3))
     wobble = 0.5 * truth.noise * np.sqrt(left) * rng.normal(size=EPOCHS)
     return np.asarray(gain * weight + truth.noise * seed + wobble + rise)
-
-
-def params_of(trials: list[FrozenTrial]) -> list[Mapping[str, Any]]:
-    """Return what was chosen, by trial."""
-    return [trial.params for trial in trials]

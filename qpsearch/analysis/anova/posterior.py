@@ -59,7 +59,7 @@ class Posterior:
         )
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]  # small steps: threads would only wait
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]  # threads would wait
 def sample(design: Design, values: Floats, *, seed: int = 0, completed: Completed | None = None) -> Posterior:
     """Sample the posterior.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -87,11 +86,12 @@ def learned_rules(searched: Mapping[str, BaseDistribution], draws: Sequence[Mapp
     """
     parameters = [Parameter(name=name, distribution=each) for name, each in searched.items() if not each.single()]
     has = {each.name: np.array([each.name in draw for draw in draws], dtype=bool) for each in parameters}
-    order = sorted(parameters, key=lambda each: -int(has[each.name].sum()))
+    counts = {name: int(having.sum()) for name, having in has.items()}
+    order = sorted(parameters, key=lambda each: -counts[each.name])
     found: dict[str, Rule] = {}
     for each in order:
-        more = list(takewhile(lambda other: has[other.name].sum() > has[each.name].sum(), order))  # noqa: B023
-        if more and not has[each.name].all():
+        more = [other for other in order if counts[other.name] > counts[each.name]]
+        if more:
             found[each.name] = Learned(more, draws, has[each.name])
     return found
 
