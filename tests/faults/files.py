@@ -15,7 +15,7 @@ from tests.faults.world import CONT, KILL, STOP, TERM, Study, stop, until
 STOPS_S = 30.0  # a driver's epoch, its end, and Ray's
 
 
-def move_database(study: Study, generator: random.Random) -> int:
+def move_database(study: Study, generator: random.Random) -> int | None:
     """Move the database, or the folder with it and the checkpoints, and move it back to where the message says it was."""
     path = study.database
     archive = path.parent.with_name("archive")
@@ -41,7 +41,7 @@ def move_database(study: Study, generator: random.Random) -> int:
     return _without_database(study, generator.choice([move_folder, move_file]), "the file is gone", move_back)
 
 
-def remove_database(study: Study, generator: random.Random) -> int:
+def remove_database(study: Study, generator: random.Random) -> int | None:
     """Remove the database, and put the copy in its place that the message names."""
 
     def remove() -> None:
@@ -55,7 +55,7 @@ def remove_database(study: Study, generator: random.Random) -> int:
     return _without_database(study, remove, "the file is gone", restore)
 
 
-def replace_database(study: Study, generator: random.Random) -> int:
+def replace_database(study: Study, generator: random.Random) -> int | None:
     """Put another database in the place of this one, then the copy that the message names."""
     path, other = study.database, study.folder / "other.db"
     Database.create(f"sqlite:///{other}").close()
@@ -70,10 +70,18 @@ def replace_database(study: Study, generator: random.Random) -> int:
     return _without_database(study, lambda: other.replace(path), "another file is in its place", restore)
 
 
-def _without_database(study: Study, lose: Callable[[], None], says: str, restore: Callable[[str], None]) -> int:
-    """Lose the database; assert that every driver says so and ends within an epoch; restore the database."""
+def _without_database(
+    study: Study, lose: Callable[[], None], says: str, restore: Callable[[str], None]
+) -> int | None:
+    """Lose the database; assert that every driver says so and ends within an epoch; restore the database.
+
+    Returns:
+        How many trials ran; None, with nothing done, where none does: the drivers are about to end.
+    """
     study.wait_for_drivers()
     running, said = set(study.running()), len(study.output())
+    if not running:
+        return None
     lose()
     begun = study.epochs_begun()
     for process in study.processes:
