@@ -20,6 +20,7 @@ from qpsearch.cli.app import make_app
 from qpsearch.cli.rules_table import markdown
 from qpsearch.space.schema.fields import (
     REQUIRED,
+    ArmsField,
     ConditionsField,
     Field,
     LeafField,
@@ -43,6 +44,7 @@ OWN = {  # where no shipped space has the key, and its type does not tell
     "search.limits.activation_bytes": 'activation_bytes: "<= 4MiB"',
     "search.forbid": "forbid: [{network.stages.0.block: product_unit, network.rules.norm: group}]",
     "search.require": 'require: ["network.stages.0.depth <= 4 or macs < 100M"]',
+    "compare.arms": "arms: {plain: {network.stages.*.block: additive}, quotient: {network.stages.*.block: quotient}}",
     "resources.report_timeout": "report_timeout: 2h",
     "resources.gpus": "gpus: 0.5",
     "resources.concurrent": "concurrent: 4",
@@ -179,6 +181,8 @@ def _row(path: str, field: Field) -> tuple[str, ...]:
         case VariantField(branches=branches, default=default, doc=doc):
             expected = f"one of {', '.join(branches)}, with its settings"
             return name, expected, f"`{default}`", doc, f"`{example(path, field)}`"
+        case ArmsField(doc=doc):
+            return name, "two names or more, each with what the arm changes", "none", doc, f"`{example(path, field)}`"
         case ConditionsField(doc=doc):
             return name, "a list of conditions", "`[]`", doc, f"`{example(path, field)}`"
     raise AssertionError(path)

@@ -252,6 +252,13 @@ class Evaluator(StrEnum):
     MDI = "mdi"
 
 
+class SplitName(StrEnum):
+    """Images on which trained networks are compared."""
+
+    TEST = "test"
+    VALIDATION = "validation"
+
+
 class Confidence(StrEnum):
     """How sure an expert is of a prior."""
 

@@ -77,16 +77,18 @@ FLOORS: dict[str, list[tuple[str, ...]]] = {
         ("search",),
         ("drivers",),
         ("opening",),
-        ("ledger", "queries", "manage", "optuna_import", "optuna_export"),
+        ("ledger", "queries", "manage", "planning", "optuna_import", "optuna_export"),
     ],
 }
-PLAN = [(".", 18, 86), ("space", 10, 29), ("study", 11, 31)]  # rooms and arrows at most
+PLAN = [(".", 18, 86), ("space", 10, 29), ("study", 12, 36)]  # rooms and arrows at most
 ORDER = [room for room, _ in ROOMS]
 ALLOWED = dict(ROOMS)
 WITH_ANALYSIS = {"qpsearch.cli.plan"}  # imported when a plan is asked for
 WITH_DATABASE = {
     "qpsearch.runner.driving",
     "qpsearch.runner.confirming",
+    "qpsearch.runner.evaluating",
+    "qpsearch.runner.starting",
     "qpsearch.cli.dashboard_app",
 }  # imported when a study is run or shown
 WITH_RAY = {"qpsearch.dispatch.tune", "qpsearch.dispatch.cluster", "qpsearch.dispatch.packing"}

@@ -11,8 +11,8 @@ from qpsearch.api.study import Study, storage_url
 from qpsearch.display.steady import open_display
 from qpsearch.errors import UserError
 from qpsearch.runner.driving import Overrides, Placement, reasons
-from qpsearch.runner.driving import resume as drive_on
-from qpsearch.runner.driving import run as drive
+from qpsearch.runner.starting import resume as drive_on
+from qpsearch.runner.starting import run as drive
 from qpsearch.space import Space, build_space, load_space
 from qpsearch.space.schema.value_types import StudyName
 from qpsearch.vocabulary import Dispatcher, Variable, as_member

@@ -18,6 +18,7 @@ COMMANDS: Final = (
     ("best", "best", "best"),
     ("importance", "answers", "importance"),
     ("effects", "answers", "effects"),
+    ("compare", "compare", "compare"),
     ("plot", "answers", "plot"),
     ("evaluate", "evaluate", "evaluate"),
     ("confirm", "confirm", "confirm"),

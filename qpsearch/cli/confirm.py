@@ -24,6 +24,10 @@ def confirm(
     study: StudyArgument,
     top: Annotated[int, typer.Option(min=1, max=1000, help="How many of the best configurations.")] = 3,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Fresh seeds for each of them.")] = 5,
+    trial: Annotated[
+        list[int] | None,
+        typer.Option("--trial", metavar="N", help="The configuration of a trial, in place of the best; repeatable."),
+    ] = None,
     concurrent: Concurrent = None,
     gpus: Gpus = None,
     cpus: Cpus = None,
@@ -53,6 +57,7 @@ def confirm(
             storage=storage,
             top=top,
             seeds=seeds,
+            trials=trial or [],
             overrides=Overrides(concurrent=concurrent, gpus=gpus, cpus=cpus),
             placement=Placement(dispatcher=dispatch, address=address),
             sinks=sink or [],

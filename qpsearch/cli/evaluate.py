@@ -2,7 +2,6 @@
 
 import re
 import sys
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,15 +18,14 @@ from qpsearch.cli.options import (
 )
 from qpsearch.display.plain import say
 from qpsearch.display.shown import WORDS, moment, scalar, standing, state_of
-from qpsearch.errors import StorageError, UserError
-from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder, has_gpu, prepare_data
+from qpsearch.errors import UserError
+from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder, prepare_data
 from qpsearch.space.space import Space
 from qpsearch.study.records import ConfigurationRecord, TrialRecord
 
 if TYPE_CHECKING:
     from qpsearch.study.queries import KeptRun
     from qpsearch.study.storage.database import Database
-    from qpsearch.study.trials.evaluations import Evaluated
 
 
 def evaluate(
@@ -63,6 +61,7 @@ def evaluate(
         qpsearch evaluate quotient-table
         qpsearch evaluate digits --trial 3 --trial 7 --noise poisson:0.05 --target 0.9
     """
+    from qpsearch.runner.evaluating import Log
     from qpsearch.study import queries
     from qpsearch.study.storage.database import Database
 
@@ -85,7 +84,7 @@ def evaluate(
     _check(study, numbers, records)
     folder = data_folder(space.data.dataset)
     prepare_data(space.data.dataset, folder)
-    runs, looks, log = queries.kept_runs(database, study, numbers), queries.looks(database, study), _Log(storage, study)
+    runs, looks, log = queries.kept_runs(database, study, numbers), queries.looks(database, study), Log(storage, study)
     tested = []
     for group in track(groups, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()):
         parts = []
@@ -165,28 +164,6 @@ def _why(left: dict[str, Any]) -> str:
     return f"not tested: trial {left['trial']}, {how}{reason}: {point}"
 
 
-class _Log:
-    """Records what is read from the test images; where the database cannot be written, ``problem`` says why."""
-
-    def __init__(self, storage: str, study: str) -> None:
-        self.problem: str | None = None
-        self._storage, self._study, self._now = storage, study, time.time()
-        self._database: Database | None = None
-
-    def write(self, trial: int, found: "Sequence[Evaluated]") -> None:
-        """Record what a trial gave."""
-        from qpsearch.study.manage import record_evaluations
-        from qpsearch.study.storage.database import Database
-
-        if self.problem is not None:
-            return
-        try:
-            self._database = self._database or Database.create(self._storage)  # whose tables may be old
-            record_evaluations(self._database, self._study, trial, found, self._now)
-        except StorageError as error:
-            self.problem = str(error)
-
-
 def _said(looks: list[float], problem: str | None) -> str:
     last = f" (the last: {moment(looks[-1])})" if looks else ""
     look = f"look {len(looks) + 1} of this study at test images{last}."
@@ -207,28 +184,9 @@ def _level(text: str) -> float:
 def _tested(
     runs: Sequence["KeptRun"], record: TrialRecord, folder: Any, levels: list[float], target: float | None
 ) -> Tested:
-    import torch  # after all options were checked
+    from qpsearch.runner.evaluating import evaluated
 
-    from qpsearch.study.trials.evaluations import Evaluated
-    from qpsearch.training.testing import test_run
-
-    device = "cuda" if has_gpu() and torch.cuda.is_available() else "cpu"
-    config = record.config
-    found = []
-    for run in runs:
-        evaluations = test_run(config, run.folder, run.checkpoint, folder, levels, device)
-        found += [
-            Evaluated(
-                replicate=run.replicate,
-                checkpoint=run.checkpoint,
-                noise=level,
-                images=evaluation.images,
-                accuracy=evaluation.accuracy,
-                loss=evaluation.loss,
-                nonfinite=evaluation.nonfinite,
-            )
-            for level, evaluation in zip(levels, evaluations, strict=True)
-        ]
+    found = [each for run in runs for each in evaluated(run, record.config, folder, levels)]
     return Tested(
         record=record,
         trials=(record.number,),

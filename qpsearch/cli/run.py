@@ -70,7 +70,7 @@ def run(
         qpsearch run mine.yaml --study second --trials 200 --time 12h
         qpsearch run smoke --dispatch inline
     """
-    from qpsearch.runner import driving
+    from qpsearch.runner import driving, starting
 
     overrides = driving.Overrides.of(
         trials=trials,
@@ -84,7 +84,7 @@ def run(
     )
     loaded = load_space(space).with_search(study=checked_name(study), seed=seed)
     with open_display() as display:
-        outcome = driving.run(
+        outcome = starting.run(
             loaded,
             storage=storage,
             source=space,
@@ -95,7 +95,7 @@ def run(
             join=join,
             listen=display.see,
         )
-    _end(outcome, display)
+    _end(outcome, display, storage)
 
 
 def resume(
@@ -133,7 +133,7 @@ def resume(
         qpsearch resume digits --trials 100
         qpsearch resume digits --retry-failed error
     """
-    from qpsearch.runner import driving
+    from qpsearch.runner import driving, starting
 
     overrides = driving.Overrides.of(
         trials=trials,
@@ -146,7 +146,7 @@ def resume(
         option="--time",
     )
     with open_display() as display:
-        outcome = driving.resume(
+        outcome = starting.resume(
             study,
             storage=storage,
             space=None if space is None else load_space(space),
@@ -158,11 +158,18 @@ def resume(
             retry=driving.reasons(retry_failed, option="--retry-failed"),
             listen=display.see,
         )
-    _end(outcome, display)
+    _end(outcome, display, storage)
 
 
-def _end(outcome: "Outcome", display: Display) -> None:
-    """Say how a study ended, and exit accordingly."""
+def _end(outcome: "Outcome", display: Display, storage: str) -> None:
+    """Say how a study ended, and exit accordingly; of a comparison, say what came out."""
+    from qpsearch.runner.driving import is_comparison
+
+    if outcome.is_finished and is_comparison(storage, outcome.name):
+        from qpsearch.cli.compare import show
+
+        show(outcome.name, storage)
+        return
     tally, name = display.tally, outcome.name
     counts = ", ".join(f"{count} {state}" for state, count in sorted(tally.states.items())) or "none"
     display.say(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from qpsearch.errors import UserError
 from qpsearch.runner.driving import Outcome, Overrides, Placement, resume
-from qpsearch.study import manage, queries
+from qpsearch.study import planning, queries
 from qpsearch.study.ledger import Listener
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.study.storage.database import Database
@@ -32,6 +32,7 @@ def confirm(
     storage: str,
     top: int,
     seeds: int,
+    trials: Sequence[int] = (),
     overrides: Overrides,
     placement: Placement,
     sinks: Sequence[str] = (),
@@ -47,6 +48,7 @@ def confirm(
         storage: URL of the study database.
         top: How many of the best configurations.
         seeds: How many fresh seeds for each of them.
+        trials: The configurations of these complete trials, in place of the best.
         overrides: Replace the resources of the study.
         placement: How trials are dispatched.
         sinks: As in ``driving.run``.
@@ -60,17 +62,24 @@ def confirm(
     try:
         if queries.confirms(database, name):
             raise UserError(f"study {name!r} does not search: its trials are on fresh seeds already.")
-        found = queries.top_configurations(database, name, top)
+        found = _wanted(database, name, top, trials)
         if not found:
             raise UserError(
                 f"study {name!r} does not have a complete trial yet. Show its progress: qpsearch status {name}."
             )
-        beside = manage.plan_confirmation(database, name, [each.number for each in found], seeds)
+        beside = planning.plan_confirmation(database, name, [each.number for each in found], seeds)
     finally:
         database.close()
     outcome = resume(beside, storage=storage, overrides=overrides, placement=placement, sinks=sinks, listen=listen)
     reader = Database.open(storage)
     try:
-        return Confirmed(study=beside, outcome=outcome, configurations=queries.top_configurations(reader, name, top))
+        return Confirmed(study=beside, outcome=outcome, configurations=_wanted(reader, name, top, trials))
     finally:
         reader.close()
+
+
+def _wanted(database: Database, name: str, top: int, trials: Sequence[int]) -> list[ConfigurationRecord]:
+    """Return the best configurations, or those of some complete trials."""
+    if trials:
+        return queries.configurations_of(database, name, trials)
+    return queries.top_configurations(database, name, top)

@@ -84,6 +84,15 @@ class Overrides:
             raise UserError(f"{option}: {error}") from None
         return cls(seconds=seconds, gpu_seconds=None if gpu_hours is None else 3600 * gpu_hours, **others)
 
+    @property
+    def has_budget(self) -> bool:
+        """Whether a bound of the budget is replaced."""
+        return (self.trials, self.epochs, self.seconds, self.gpu_seconds) != (None, None, None, None)
+
+    def without_budget(self) -> "Overrides":
+        """Return the overrides of the resources alone."""
+        return Overrides(concurrent=self.concurrent, gpus=self.gpus, cpus=self.cpus)
+
     def budget(self, own: Budget) -> Budget:
         """Return a budget with its bounds replaced by these."""
         return own.updated(trials=self.trials, epochs=self.epochs, seconds=self.seconds, gpu_seconds=self.gpu_seconds)
@@ -259,6 +268,18 @@ def reasons(given: str | None, option: str = "retry_failed") -> tuple[FailReason
     if given not in list(FailReason):
         raise UserError(f"{option} {given}: is not a reason. {nearest(str(given), ['all', *FailReason])}")
     return (FailReason(given),)
+
+
+def is_comparison(storage: str, name: str) -> bool:
+    """Whether a study compares arms; raises StudyNotFound."""
+    try:
+        reader = Database.open(storage)
+    except StorageOutdated:
+        return False  # it was made before there were any
+    try:
+        return queries.space_of(reader, name).compare is not None
+    finally:
+        reader.close()
 
 
 def existing_studies(storage: str) -> list[str]:

@@ -151,6 +151,23 @@ class Resources:
     report_timeout_s: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedArms:
+    """Arms that are compared: each is tuned alike, and its best configurations are trained again on fresh seeds.
+
+    Attributes:
+        arms: The space of each arm, by the arm's name, in the order of the file.
+        trials: Trials of each arm's own search.
+        top: Best configurations of each arm that are trained again.
+        seeds: Fresh seeds of each of them.
+    """
+
+    arms: "Mapping[str, Space]"
+    trials: int
+    top: int
+    seeds: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Space:
     """What may be built and trained, and how it is searched.
@@ -163,6 +180,7 @@ class Space:
         training: Tree of the recipe's leaves, in drawing order.
         search: Sampler, pruner, budget.
         resources: Cores and GPUs of a trial.
+        compare: The arms of a comparison; None for a space that is searched as a whole.
 
     Example:
         >>> import qpsearch
@@ -178,6 +196,7 @@ class Space:
     training: Group
     search: Search
     resources: Resources
+    compare: TunedArms | None = None
 
     @cached_property
     def sites(self) -> tuple[Site, ...]:
@@ -223,6 +242,18 @@ class Space:
         }
         lines |= {f"search.limits.{limit.metric}": str(limit) for limit in search.limits}
         lines |= {f"search.{text}": "yes" for text in sorted(map(str, search.conditions))}
+        return lines if self.compare is None else lines | self._meaning_of_arms(lines, self.compare)
+
+    def _meaning_of_arms(self, own: Mapping[str, str], compare: TunedArms) -> dict[str, str]:
+        """Return what each arm changes, and how many of its configurations are trained again on how many seeds."""
+        lines = {"compare.retrain.top": str(compare.top), "compare.retrain.seeds": str(compare.seeds)}
+        for name, arm in compare.arms.items():
+            meaning = arm.meaning()
+            changed = {path: text for path, text in meaning.items() if own.get(path) != text}
+            changed |= {path: "(absent)" for path in own if path not in meaning and not path.startswith("compare.")}
+            lines |= {f"compare.arms.{name}.{path}": text for path, text in changed.items()} or {
+                f"compare.arms.{name}": "as the file"
+            }
         return lines
 
     @property
@@ -241,7 +272,17 @@ class Space:
             budget=budget or self.search.budget,
             seed=self.search.seed if seed is None else seed,
         )
-        return replace(self, study=study or self.study, search=search)
+        renamed = replace(self, study=study or self.study, search=search)
+        return renamed if self.compare is None else replace(renamed, compare=_renamed(self.compare, renamed))
+
+
+def _renamed(compare: TunedArms, space: Space) -> TunedArms:
+    """Return the arms under the name of their comparison, and with its seed."""
+    arms = {
+        name: arm.with_search(study=f"{space.study}.{name}", seed=space.search.seed)
+        for name, arm in compare.arms.items()
+    }
+    return replace(compare, arms=arms)
 
 
 def diff(stored: Space, given: Space) -> list[str]:

@@ -1,41 +1,26 @@
 """Renaming, deleting and copying whole studies, with everything that belongs to them; recording what was evaluated.
 
-The best configurations of a study are trained again on fresh seeds in a study beside it, whose trials are planned here:
-the search does not see them, and each command works on them. It is renamed, copied and deleted with the other one.
+What belongs to a study, the study that confirms it or the arms of a comparison, is renamed, deleted and copied with it.
 """
 
 import json
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Final
 
 from optuna.storages._rdb import models
-from optuna.trial import FrozenTrial
 from sqlalchemy import Connection, Row, Table, insert, inspect, select, update
 
 from qpsearch.errors import ArtifactError, StorageConflict, StudyBusy, StudyExists
-from qpsearch.protocol import Run
-from qpsearch.registry.pruners import PrunerKind
-from qpsearch.registry.samplers import SamplerKind
-from qpsearch.seeds import derive_seed
-from qpsearch.space import Space, parse_space
-from qpsearch.space.file.document import dump, parse_document, spelled
-from qpsearch.space.space import Budget
 from qpsearch.study.drivers import lease, leftovers
 from qpsearch.study.drivers.lease import Driver
-from qpsearch.study.drivers.stored import CONFIRMS, confirmation_of, find_study, stored_space
+from qpsearch.study.drivers.stored import ARM_OF, CONFIRMS, beside, find_study
 from qpsearch.study.drivers.transactions import move_revision
-from qpsearch.study.opening import insert_facts, set_budget
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import (
     delete_rows,
-    insert_study,
-    insert_trial,
-    next_number,
-    read_trials,
     study_id,
 )
 from qpsearch.study.storage.tables import (
@@ -62,7 +47,6 @@ from qpsearch.study.storage.tables import (
 from qpsearch.study.trials.checkpoints import checkpoints_of, copied_root
 from qpsearch.study.trials.evaluations import Evaluated, insert_evaluations
 from qpsearch.study.trials.owner import Owner
-from qpsearch.study.trials.rows import insert_attempt, insert_runs
 from qpsearch.vocabulary import Ending
 
 TABLES_OF_STUDIES: Final = (
@@ -86,124 +70,26 @@ def is_own_trial(database: Database, trial: int) -> bool:
     return database.read(lambda c: c.execute(query).first()) is not None
 
 
-def plan_confirmation(database: Database, name: str, numbers: Sequence[int], seeds: int) -> str:
-    """Plan to train configurations of a study again on fresh seeds; what was planned before stays.
-
-    Each configuration and seed is a trial that waits for a driver, in a study beside the one that searched. The seed of
-    an index is the same for every configuration, so that they can be compared in pairs; no run of the search has it.
-
-    Args:
-        database: Opened for writing.
-        name: The study that searched.
-        numbers: A trial of each configuration.
-        seeds: How many fresh seeds each of them gets.
-
-    Returns:
-        The name of the study beside it.
-
-    Raises:
-        StudyNotFound: There is no such study.
-        StudyExists: The name of the study beside it is taken by another one.
-    """
-    now, uid = time.time(), uuid.uuid4().hex
-
-    def step(connection: Connection) -> str:
-        study = find_study(connection, name)
-        facts = _facts(connection, study)
-        space = stored_space(facts, name)
-        own = confirmation_of(connection, facts.uid)
-        if own is None:
-            own = _insert_confirmation(connection, space, facts, uid, now)
-        revision = move_revision(connection, own, _facts(connection, own).uid)
-        planned = _planned(connection, own)
-        lease_id = lease.take(connection, own, Driver.this(), now)
-        found = _configurations(connection, study, numbers)
-        number = next_number(connection, own)
-        for index in range(seeds):
-            seed = derive_seed(space.search.seed, "confirm", index)
-            for frozen, config_json in found:
-                if (config_json, seed) not in planned:
-                    trial_id = insert_trial(connection, own, number, frozen, now)
-                    row = {"trial_id": trial_id, "config_json": config_json, "revision": revision}
-                    connection.execute(insert(configs).values(row))
-                    insert_runs(connection, trial_id, [Run(replicate=0, seed=seed)])
-                    insert_attempt(connection, trial_id, 0, lease_id, 0.0, now)
-                    number += 1
-        ended = {"ended": now, "ending": Ending.INTERRUPTED.value}
-        connection.execute(update(attempts).where(attempts.c.lease_id == lease_id).values(ended))
-        lease.release(connection, lease_id, 0.0, now)
-        set_budget(connection, own, Budget(trials=number))
-        return str(connection.execute(select(studies.c.study_name).where(studies.c.study_id == own)).scalar_one())
-
-    try:
-        return database.write(step)
-    except StorageConflict:  # another process made the study beside it between our look and our commit
-        return database.write(step)
-
-
-def _insert_confirmation(connection: Connection, searched: Space, facts: Row[Any], uid: str, now: float) -> int:
-    """Write a study without trials beside one that searched: of the same space, without all that prunes or stops."""
-    name = confirmation_named(searched.study)
-    if study_id(connection, name) is not None:
-        raise StudyExists(f"study {name!r} is another one, and its name is needed. Rename it: qpsearch studies rename.")
-    document = spelled(parse_document(searched.source, searched.study))
-    kept = {key: value for key, value in document.get("search", {}).items() if key in ("objective", "score")}
-    document["search"] = kept | {"sampler": SamplerKind.RANDOM.value, "pruner": PrunerKind.NONE.value}
-    space = parse_space(dump(document), name, strict=False)
-    space = space.with_search(study=name, seed=searched.search.seed)
-    space = replace(space, resources=searched.resources)
-    own = insert_study(connection, name, [each.direction for each in space.search.objectives])
-    root, source = facts.checkpoint_root, facts.space_source
-    insert_facts(connection, own, space, source=source, uid=uid, checkpoint_root=root, now=now)
-    link = {"study_id": own, "key": CONFIRMS, "value_json": json.dumps(facts.uid)}
-    connection.execute(insert(study_attrs).values(link))
-    return own
-
-
-def _planned(connection: Connection, study: int) -> set[tuple[str, int]]:
-    """Return the configurations and seeds that were planned before."""
-    rows = select(configs.c.config_json, runs.c.seed).join(runs, runs.c.trial_id == configs.c.trial_id)
-    of_study = rows.join(trials, trials.c.trial_id == configs.c.trial_id).where(trials.c.study_id == study)
-    return {(row.config_json, row.seed) for row in connection.execute(of_study)}
-
-
-def _configurations(connection: Connection, study: int, numbers: Sequence[int]) -> list[tuple[FrozenTrial, str]]:
-    """Return what was drawn for some trials, and their configurations, in the order of the numbers."""
-    of_numbers = (trials.c.study_id == study) & trials.c.number.in_(numbers)
-    query = select(configs.c.trial_id, configs.c.config_json).join(trials, trials.c.trial_id == configs.c.trial_id)
-    config = {row.trial_id: row.config_json for row in connection.execute(query.where(of_numbers))}
-    by_number = {each.number: each for each in read_trials(connection, study, only=config, history=False)}
-    return [(by_number[number], config[by_number[number]._trial_id]) for number in numbers]
-
-
-def confirmation_named(study: str) -> str:
-    """Return the name of the study in which a study's best configurations are trained again."""
-    return f"{study}.confirm"
-
-
 def rename(database: Database, name: str, new: str) -> None:
-    """Rename a study; its checkpoints stay where they are.
+    """Rename a study and what belongs to it; checkpoints stay where they are.
 
     Raises:
         StudyNotFound: There is no such study.
-        StudyExists: The new name is taken.
-        StudyBusy: A driver works on it.
+        StudyExists: A new name is taken.
+        StudyBusy: A driver works on one of the studies.
     """
 
     def step(connection: Connection) -> None:
-        study = find_study(connection, name)
-        _refuse_busy(connection, study, name)
-        if study_id(connection, new) is not None:
-            raise StudyExists(f"study {new!r} already exists. Choose another name, or rename that study first.")
-        connection.execute(update(studies).where(studies.c.study_id == study).values(study_name=new))
-        beside, its_name = confirmation_of(connection, _facts(connection, study).uid), confirmation_named(new)
-        if beside is not None:
-            _refuse_busy(connection, beside, confirmation_named(name))
-            if study_id(connection, its_name) not in (None, beside):
+        family = _family(connection, find_study(connection, name))
+        names = {study: f"{new}{old.removeprefix(name)}" for study, old in family.items()}
+        for study, old in family.items():
+            _refuse_busy(connection, study, old)
+            if study_id(connection, names[study]) not in (None, *family):
                 raise StudyExists(
-                    f"study {its_name!r} already exists. Choose another name, or rename that study first."
+                    f"study {names[study]!r} already exists. Choose another name, or rename that study first."
                 )
-            connection.execute(update(studies).where(studies.c.study_id == beside).values(study_name=its_name))
+        for study, given in names.items():
+            connection.execute(update(studies).where(studies.c.study_id == study).values(study_name=given))
 
     database.write(step)
 
@@ -225,9 +111,8 @@ def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> 
         ArtifactError: The checkpoints belong to the database that this one is a copy of.
     """
     found = database.read(lambda c: _facts(c, find_study(c, name)))
-    beside = database.read(lambda c: _name_beside(c, found.uid))
-    if beside is not None:
-        delete(database, beside, keep_checkpoints=keep_checkpoints)
+    for own in database.read(lambda c: _names_beside(c, found.uid)):
+        delete(database, own, keep_checkpoints=keep_checkpoints)
     if not keep_checkpoints:
         checkpoints = checkpoints_of(database, found)
         owner = Owner.read(checkpoints.root)
@@ -259,22 +144,27 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
         StudyNotFound: There is no such study.
         StudyExists: The target has a study of the new name.
     """
-    uid = _copy(source, name, target, new, None)
-    beside = source.read(lambda c: _name_beside(c, _facts(c, find_study(c, name)).uid))
-    if beside is not None:
-        _copy(source, beside, target, confirmation_named(new), uid)
+    _copy_family(source, name, target, new, None)
 
 
-def _copy(source: Database, name: str, target: Database, new: str, confirmed: str | None) -> str:
-    """Copy a study; return the copy's uid. ``confirmed`` is the uid of the study that the copy shall belong to."""
+def _copy_family(source: Database, name: str, target: Database, new: str, above: str | None) -> None:
+    """Copy a study and what belongs to it; ``above`` is the uid of the study that the copy shall belong to."""
+    uid = _copy(source, name, target, new, above)
+    for own in source.read(lambda c: _names_beside(c, _facts(c, find_study(c, name)).uid)):
+        _copy_family(source, own, target, f"{new}{own.removeprefix(name)}", uid)
+
+
+def _copy(source: Database, name: str, target: Database, new: str, above: str | None) -> str:
+    """Copy a study alone; return the copy's uid. ``above`` is the uid of the study that the copy shall belong to."""
     taken = f"study {new!r} already exists in {target.shown}. Give the copy another name: --as NAME."
     uid, now = uuid.uuid4().hex, time.time()
     facts, rows = source.read(lambda c: _read(c, find_study(c, name)))
     own = facts | {"uid": uid, "checkpoint_root": copied_root(target, facts["checkpoint_root"])}
 
-    if confirmed is not None:
+    if above is not None:
         rows[study_attrs] = [
-            row | ({"value_json": json.dumps(confirmed)} if row["key"] == CONFIRMS else {}) for row in rows[study_attrs]
+            row | ({"value_json": json.dumps(above)} if row["key"] in (CONFIRMS, ARM_OF) else {})
+            for row in rows[study_attrs]
         ]
 
     def step(connection: Connection) -> None:
@@ -335,10 +225,19 @@ def _refuse_busy(connection: Connection, study: int, name: str) -> None:
             )
 
 
-def _name_beside(connection: Connection, uid: str) -> str | None:
-    """Return the name of the study that belongs to a study; None if there is none."""
-    own = confirmation_of(connection, uid)
-    return connection.execute(select(studies.c.study_name).where(studies.c.study_id == own)).scalar()
+def _names_beside(connection: Connection, uid: str) -> list[str]:
+    """Return the names of the studies that belong to a study."""
+    names = select(studies.c.study_name).where(studies.c.study_id.in_(beside(connection, uid)))
+    return list(connection.execute(names.order_by(studies.c.study_id)).scalars())
+
+
+def _family(connection: Connection, study: int) -> dict[int, str]:
+    """Return the names of a study and of all that belongs to it, by id."""
+    row = connection.execute(select(studies.c.study_name).where(studies.c.study_id == study)).one()
+    found = {study: str(row.study_name)}
+    for own in beside(connection, _facts(connection, study).uid):
+        found |= _family(connection, own)
+    return found
 
 
 def _facts(connection: Connection, study: int) -> Row[Any]:
@@ -355,9 +254,11 @@ def _read(connection: Connection, study: int) -> tuple[dict[str, Any], dict[Tabl
 
 
 def _rows(connection: Connection, table: Table, wanted: Any) -> list[dict[str, Any]]:
-    if not inspect(connection).has_table(table.name):  # the schema is an earlier one
+    if not inspect(connection).has_table(table.name):
         return []
-    query = select(table).where(wanted).order_by(*table.primary_key.columns)
+    known = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    there = [column for column in table.c if column.name in known]  # the schema may be an earlier one
+    query = select(*there).where(wanted).order_by(*table.primary_key.columns)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

@@ -22,6 +22,8 @@ from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.plugins import imports
 from qpsearch.errors import StorageConflict, StudyBusy, StudyExists
+from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space
 from qpsearch.space.space import Budget, Search, Stop
 from qpsearch.study.drivers import lease
@@ -239,7 +241,7 @@ def resume(
         for holder in lease.standing(connection, study) if take_over else gone:
             supersede(connection, study, holder, clock.now(), revision, unless_it_moved=not take_over)
         reopen(connection, failed_trials(connection, study, retry), revision)
-        space = stored_space(facts, name)
+        space = _driven(stored_space(facts, name))
         asked = budget(space.search.budget)
         set_budget(connection, study, asked)
         space = space.with_search(budget=asked)
@@ -271,6 +273,14 @@ def resume(
     settle()
     database.read(lambda c: _tidy(c, study, opened.ended, opened.space.search, opened.checkpoints))
     return opened
+
+
+def _driven(space: Space) -> Space:
+    """Return a space as a driver takes it: a comparison's own trials are planned, and none of them is stopped early."""
+    if space.compare is None:
+        return space
+    search = replace(space.search, sampler=SamplerKind.RANDOM, pruner=PrunerKind.NONE, replicates=1, stop=Stop())
+    return replace(space, search=search)
 
 
 def _claimed(database: Database, study: int, name: str, *, take_over: bool) -> Callable[[], None]:

@@ -23,12 +23,14 @@ class Evaluation:
         accuracy: Share of images classified correctly, in [0, 1]; an image with non-finite logits counts as wrong.
         nonfinite: Number of images with non-finite logits.
         images: Number of images.
+        correct: (images,) bool: which images were classified correctly, in the order of the split.
     """
 
     loss: float | None
     accuracy: float
     nonfinite: int
     images: int
+    correct: Tensor
 
 
 @torch.no_grad()
@@ -47,7 +49,7 @@ def evaluate(model: nn.Module, split: Images, data: Data, noise: float = 0.0, se
     model.eval()
     size = DATASETS[data.dataset].size
     loss = torch.zeros((), dtype=torch.float64, device=split.labels.device)
-    right, finite_images = torch.zeros_like(loss), torch.zeros_like(loss)
+    right, nonfinite = [], torch.zeros_like(loss)
     for index in torch.split(torch.arange(len(split.labels)), max(min(BATCH, PIXELS // size**2), 1)):
         batch = split.batch(index)
         labels = batch.labels
@@ -55,13 +57,17 @@ def evaluate(model: nn.Module, split: Images, data: Data, noise: float = 0.0, se
         logits = model(centre(normalise(images, data), size)).double()
         finite = logits.isfinite().all(1)
         loss += F.cross_entropy(logits[finite], labels[finite], reduction="sum")
-        right += ((logits.argmax(1) == labels) & finite).sum()
-        finite_images += finite.sum()
+        right.append((logits.argmax(1) == labels) & finite)
+        nonfinite += (~finite).sum()
     model.train(was_training)
-    n = len(split.labels)
-    nonfinite = n - int(finite_images)
-    mean = float(loss) / n if nonfinite == 0 else None
-    return Evaluation(loss=mean, accuracy=float(right) / n, nonfinite=nonfinite, images=n)
+    correct, n = torch.cat(right), len(split.labels)
+    return Evaluation(
+        loss=float(loss) / n if nonfinite == 0 else None,
+        accuracy=float(correct.sum()) / n,
+        nonfinite=int(nonfinite),
+        images=n,
+        correct=correct,
+    )
 
 
 def poisson(images: Tensor, dataset: DatasetName, level: float, generator: torch.Generator) -> Tensor:

@@ -13,6 +13,7 @@ import pytest
 from qpsearch import load_study
 from qpsearch.cli import evaluate, evaluation_table
 from qpsearch.errors import UserError
+from qpsearch.runner.evaluating import Log
 from qpsearch.study.records import TrialRecord
 from qpsearch.study.trials.evaluations import Evaluated
 from tests.cli.run import qpsearch, reply
@@ -154,11 +155,11 @@ def test_a_study_of_an_earlier_schema_is_read_and_migrated_by_the_first_look(cop
     assert reply(copied, "trials", "small", "0")["trial"]["evaluations"] == []
     assert rows(url_of(copied), "SELECT version_num FROM qpsearch_version") == [("0005",)]
     assert reply(copied, "evaluate", "small", "--trial", "0")["recorded"] is True
-    assert rows(url_of(copied), "SELECT version_num FROM qpsearch_version") == [("0006",)]
+    assert rows(url_of(copied), "SELECT version_num FROM qpsearch_version") == [("0007",)]
 
 
 def test_a_look_that_cannot_be_recorded_is_told_and_ends_nothing() -> None:
-    log = evaluate._Log("sqlite:////proc/nothing/q.db", "small")
+    log = Log("sqlite:////proc/nothing/q.db", "small")
     log.write(0, [])
     assert log.problem is not None
     assert "Not recorded: look 1 of this study at test images. /proc/nothing" in evaluate._said([], log.problem)

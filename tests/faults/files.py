@@ -70,9 +70,7 @@ def replace_database(study: Study, generator: random.Random) -> int | None:
     return _without_database(study, lambda: other.replace(path), "another file is in its place", restore)
 
 
-def _without_database(
-    study: Study, lose: Callable[[], None], says: str, restore: Callable[[str], None]
-) -> int | None:
+def _without_database(study: Study, lose: Callable[[], None], says: str, restore: Callable[[str], None]) -> int | None:
     """Lose the database; assert that every driver says so and ends within an epoch; restore the database.
 
     Returns:

@@ -57,8 +57,8 @@ class _Bases:
         merged: Node | None = None
         for name in given.items if isinstance(given, SequenceNode) else (given,):
             base = self._base(name, folder, above)
-            merged = base if merged is None else _merge(merged, base, SPACE)
-        return own if merged is None else _merge(merged, own, SPACE)
+            merged = base if merged is None else merge(merged, base, SPACE)
+        return own if merged is None else merge(merged, own, SPACE)
 
     def _base(self, name: Node, folder: Path, above: tuple[Path, ...]) -> Node:
         self._files += 1
@@ -85,7 +85,14 @@ class _Bases:
         return self.merged(root, path.parent, (*above, path))
 
 
-def _merge(base: Node, over: Node, field: Field | None) -> Node:
+def merge(base: Node, over: Node, field: Field | None) -> Node:
+    """Return a document with what overrides it.
+
+    Args:
+        base: The document, or a part of it.
+        over: What overrides it.
+        field: What the schema says about that part; None for what is replaced as a whole.
+    """
     if not isinstance(field, SectionField | VariantField) or not isinstance(base, MappingNode):
         return over
     if not isinstance(over, MappingNode):
@@ -94,7 +101,7 @@ def _merge(base: Node, over: Node, field: Field | None) -> Node:
         return over
     inner = field.fields if isinstance(field, SectionField) else field.branches
     entries = [
-        Entry(entry.key, entry.where, entry.node if own is None else _merge(entry.node, own, inner.get(entry.key)))
+        Entry(entry.key, entry.where, entry.node if own is None else merge(entry.node, own, inner.get(entry.key)))
         for entry in base.entries
         for own in [over.get(entry.key)]
     ]

@@ -7,9 +7,11 @@ high) are left to ``qpsearch space check``.
 from typing import Any, Final
 
 from qpsearch.space.expressions.nodes import MAX_LENGTH
+from qpsearch.space.file.arms import ARM
 from qpsearch.space.file.extends import KEY
 from qpsearch.space.schema.fields import (
     REQUIRED,
+    ArmsField,
     ConditionsField,
     Field,
     LeafField,
@@ -33,6 +35,7 @@ TIE: Final = {
     "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
     "description": "Leaves with the same tie share one parameter.",
 }
+ARM_NAME: Final = f"^{ARM.pattern}$"
 BRANCH: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
 
 
@@ -69,6 +72,8 @@ def _schema(field: Field, *, partial: bool = False) -> Schema:
             return _list(field)
         case ConditionsField():
             return _conditions(field)
+        case ArmsField():
+            return _arms(field)
         case SectionField():
             return _section(field, partial=partial)
         case StagesField():
@@ -161,6 +166,12 @@ def _conditions(field: ConditionsField) -> Schema:
         "description": field.doc,
         "anyOf": [{"type": "array", "items": {"anyOf": [text, mapping]}}, {"enum": [None, "none"]}],
     }
+
+
+def _arms(field: ArmsField) -> Schema:
+    arm = {"type": "object"}  # sections, or paths to any of their values
+    named = {"propertyNames": {"pattern": ARM_NAME}, "additionalProperties": arm, "minProperties": 2}
+    return {"description": field.doc, "type": "object", **named}
 
 
 def _stages(field: StagesField) -> Schema:

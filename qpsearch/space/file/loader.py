@@ -1,6 +1,7 @@
 """From a file to a ``Space``: the tree that the reader made, with its fixed parts given their types."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,18 @@ from qpsearch.registry.datasets import DATASETS, Data
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.constraints import Condition, Limit
+from qpsearch.space.file.arms import arms_in
 from qpsearch.space.file.checks import Checks
-from qpsearch.space.file.document import Node, dump, parse_document, read_document, spelled
+from qpsearch.space.file.document import MappingNode, Node, dump, parse_document, read_document, spelled
 from qpsearch.space.file.extends import flatten
 from qpsearch.space.file.leaf_reader import LeafReader
 from qpsearch.space.file.problems import Problems
 from qpsearch.space.file.reader import Reader
 from qpsearch.space.file.shipped import find_space
-from qpsearch.space.file.space_checks import check_space
+from qpsearch.space.file.space_checks import check_arms, check_space
 from qpsearch.space.leaves import Constant, Group, Variant
-from qpsearch.space.schema.settings import SPACE
-from qpsearch.space.space import Budget, Resources, Score, Search, Space, Stop
+from qpsearch.space.schema.settings import COMPARE, SPACE
+from qpsearch.space.space import Budget, Resources, Score, Search, Space, Stop, TunedArms
 from qpsearch.vocabulary import Direction, Metric, ScoreKind
 
 DEFAULT_TRIALS = 100
@@ -65,6 +67,31 @@ def parse_space(text: str, source: str = "space", folder: Path | None = None, *,
 def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...], *, strict: bool = True) -> Space:
     whole = flatten(root, folder, above)
     problems = Problems()
+    arms = arms_in(whole, problems)
+    space = _one(text, root, whole, problems, strict=strict and not arms)  # an arm may use what the file alone does not
+    return replace(space, compare=_tuned_arms(space, whole, arms, problems)) if arms else space
+
+
+def _tuned_arms(space: Space, whole: Node, arms: dict[str, Node], problems: Problems) -> TunedArms:
+    """Return the arms of a comparison, each with a space of its own."""
+    given = whole.get("compare") if isinstance(whole, MappingNode) else None
+    tree = Reader(problems, LeafReader(problems, whole)).section(given, COMPARE, "compare") if given else Group(())
+    problems.raise_if_any()
+    trials = _constant(_group(tree, "tune"), "trials")
+    spaces = {}
+    for name, node in arms.items():
+        arm = _one(dump(spelled(node)), node, node, Problems(), strict=False)
+        budget = arm.search.budget.updated(trials=trials)
+        spaces[name] = arm.with_search(study=f"{space.study}.{name}", budget=budget)
+    retrain = _group(tree, "retrain")
+    found = TunedArms(arms=spaces, trials=trials, top=_constant(retrain, "top"), seeds=_constant(retrain, "seeds"))
+    check_arms(space, found, whole, problems)
+    problems.raise_if_any()
+    return found
+
+
+def _one(text: str, root: Node, whole: Node, problems: Problems, *, strict: bool) -> Space:
+    """Return the space of a document, its arms apart."""
     leaves = LeafReader(problems, whole)
     tree = Reader(problems, leaves).section(whole, SPACE, "")
     network, training = tree.get("network"), tree.get("training")

@@ -9,6 +9,7 @@ from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.leaves import Constant, Group, Items, Tree, Variant
 from qpsearch.space.schema.fields import (
     REQUIRED,
+    ArmsField,
     ConditionsField,
     Field,
     LeafField,
@@ -77,6 +78,8 @@ class Reader:
                 return self._leaves.listed(node, field, name, path)
             case ConditionsField():
                 return Constant(())  # read when all paths are known
+            case ArmsField():
+                return Constant(())  # each is read as a space of its own
             case SectionField():
                 return self.section(node, field, path, inherit=inherit)
             case StagesField():
@@ -192,7 +195,7 @@ def _default(field: Field, name: str) -> Tree:
             return Constant(type_.parse(default, name))  # type: ignore[arg-type]  # the schema's own scalar
         case ListField(default=default):
             return Constant(default)
-        case ConditionsField():
+        case ConditionsField() | ArmsField():
             return Constant(())
         case SectionField(fields=fields):
             return Group(tuple((key, _default(inner, key)) for key, inner in fields.items()))

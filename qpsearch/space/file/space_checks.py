@@ -6,10 +6,10 @@ from qpsearch.registry.augmentations import Augmentation, Padding
 from qpsearch.registry.datasets import DATASETS
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.space.file.checks import where_is
-from qpsearch.space.file.document import Node
+from qpsearch.space.file.document import MappingNode, Node
 from qpsearch.space.file.problems import Problems
 from qpsearch.space.leaves import Derived
-from qpsearch.space.space import Space
+from qpsearch.space.space import Space, TunedArms
 
 
 def check_space(space: Space, root: Node, problems: Problems) -> None:
@@ -17,6 +17,35 @@ def check_space(space: Space, root: Node, problems: Problems) -> None:
     for check in (_validation, _images, _priors, _epochs, _score, _objectives):
         for path, text in check(space):
             problems.wrong(where_is(root, *path.split(".")), path, text)
+
+
+def check_arms(space: Space, compare: TunedArms, root: Node, problems: Problems) -> None:
+    """Note what is wrong with a comparison; ``root`` is its document, which gives the places."""
+    search = root.get("search") if isinstance(root, MappingNode) else None
+    if isinstance(search, MappingNode) and "trials" in search:
+        text = "each arm is searched in compare.tune.trials trials. Write their number there."
+        problems.wrong(where_is(root, "search", "trials"), "search.trials", text)
+    for path, text in _arms(space, compare):
+        problems.wrong(where_is(root, *path.split(".")), path, text)
+
+
+def _arms(space: Space, compare: TunedArms) -> Iterator[tuple[str, str]]:
+    if len(space.search.objectives) > 1:
+        yield "search.objective", "a comparison has a single objective. Leave the costs to its table, which has them."
+    if space.search.is_grid:
+        yield "search.sampler", "a grid does not tune. Write sampler: tpe, or leave out compare and compare the points."
+    data = {"dataset": space.data.dataset, "validation": space.data.validation}
+    for name, arm in compare.arms.items():
+        path = f"compare.arms.{name}"
+        for key, value in data.items():
+            if getattr(arm.data, key) != value:
+                yield path, f"changes data.{key} from {value} to {getattr(arm.data, key)}. All arms share their images."
+        if not arm.searched:
+            yield (
+                path,
+                "has nothing to tune: every setting is a constant. Give it a domain, such as "
+                "training.optimizer.sgd.lr: {log: [0.01, 0.3]}; or compare the points of a grid with replicates.",
+            )
 
 
 def _validation(space: Space) -> Iterator[tuple[str, str]]:

@@ -50,6 +50,13 @@ class ConditionsField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArmsField:
+    """A mapping of names to what each arm of a comparison changes: sections of the file, or dotted paths."""
+
+    doc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SectionField:
     """A mapping with known keys.
 
@@ -84,4 +91,4 @@ class VariantField:
     fixed: bool = False
 
 
-Field = LeafField | ListField | ConditionsField | SectionField | StagesField | VariantField
+Field = LeafField | ListField | ConditionsField | ArmsField | SectionField | StagesField | VariantField

@@ -13,6 +13,7 @@ from qpsearch.registry.datasets import DatasetName, Normalisation
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.schema.fields import (
+    ArmsField,
     ConditionsField,
     Field,
     LeafField,
@@ -231,6 +232,40 @@ SEARCH: Final = SectionField(
     },
 )
 
+COMPARE: Final = SectionField(
+    doc="Arms to compare, each tuned alike and then trained again on fresh seeds.",
+    fields={
+        "arms": ArmsField(
+            doc="Two arms or more, each with what it changes: sections of the file, or dotted paths such as "
+            "network.stages.*.block, of network, training and data. Each arm is searched in a study of its own, with "
+            "the sampler, pruner and seed of search, so that arms are never pruned against each other."
+        ),
+        "tune": SectionField(
+            fields={
+                "trials": LeafField(
+                    type=Integer(2, 10_000_000), default=20, doc="Trials of each arm's own search.", fixed=True
+                )
+            }
+        ),
+        "retrain": SectionField(
+            fields={
+                "top": LeafField(
+                    type=Integer(2, 1000),
+                    default=5,
+                    doc="Best configurations of each arm that are trained again.",
+                    fixed=True,
+                ),
+                "seeds": LeafField(
+                    type=Integer(1, 1000),
+                    default=1,
+                    doc="Fresh seeds of each of them, the same for all arms.",
+                    fixed=True,
+                ),
+            }
+        ),
+    },
+)
+
 RESOURCES: Final = SectionField(
     doc="Cores and GPUs of a trial.",
     fields={
@@ -264,6 +299,7 @@ SPACE: Final = SectionField(
         "network": NETWORK,
         "training": TRAINING,
         "search": SEARCH,
+        "compare": COMPARE,
         "resources": RESOURCES,
     },
 )

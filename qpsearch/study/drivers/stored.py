@@ -12,9 +12,13 @@ from qpsearch.space import Space, parse_space
 from qpsearch.space.space import Resources
 from qpsearch.study.drivers.budget import budget_of
 from qpsearch.study.storage.optuna_tables import study_id
-from qpsearch.study.storage.tables import studies, study_attrs, study_facts
+from qpsearch.study.storage.tables import studies, study_attrs, study_facts, trials, user_attrs
 
-CONFIRMS: Final = "qpsearch:confirms"  # a study's attribute: the uid of the study whose configurations it trains again
+# Attributes of a study, each the uid of another one: whose best configurations it trains again, and of whose arms it
+# searches one.
+CONFIRMS: Final = "qpsearch:confirms"
+ARM_OF: Final = "qpsearch:arm_of"
+ARM: Final = "arm"  # a user attribute of a trial of a comparison: the arm to which it belongs
 
 
 def find_study(connection: Connection, name: str) -> int:
@@ -53,20 +57,59 @@ def confirmation_of(connection: Connection, uid: str) -> int | None:
     return connection.execute(select(study_attrs.c.study_id).where(own)).scalar()
 
 
+def beside(connection: Connection, uid: str) -> list[int]:
+    """Return the ids of the studies that belong to a study, in order of creation: what confirms it, and its arms."""
+    own = study_attrs.c.key.in_((CONFIRMS, ARM_OF)) & (study_attrs.c.value_json == json.dumps(uid))
+    return list(
+        connection.execute(select(study_attrs.c.study_id).where(own).order_by(study_attrs.c.study_id)).scalars()
+    )
+
+
+def arms_beside(connection: Connection, uid: str) -> list[int]:
+    """Return the ids of the studies that search the arms of a comparison, in order; none for another study."""
+    own = (study_attrs.c.key == ARM_OF) & (study_attrs.c.value_json == json.dumps(uid))
+    return list(
+        connection.execute(select(study_attrs.c.study_id).where(own).order_by(study_attrs.c.study_id)).scalars()
+    )
+
+
+def arms_of_trials(connection: Connection, study: int) -> dict[int, str]:
+    """Return to which arm each trial of a comparison belongs, by the trial's id."""
+    rows = (
+        select(user_attrs.c.trial_id, user_attrs.c.value_json)
+        .join(trials, trials.c.trial_id == user_attrs.c.trial_id)
+        .where(trials.c.study_id == study, user_attrs.c.key == ARM)
+    )
+    return {row.trial_id: json.loads(row.value_json) for row in connection.execute(rows)}
+
+
 def together(connection: Connection, study: int) -> list[int]:
-    """Return the ids of a study, of the study that confirms it, and of the study that it confirms."""
-    confirmed = select(study_attrs.c.value_json).where(study_attrs.c.key == CONFIRMS, study_attrs.c.study_id == study)
-    uids = [json.loads(text) for text in connection.execute(confirmed).scalars()]
-    own = (study_facts.c.study_id == study) | study_facts.c.uid.in_(uids)
-    rows = connection.execute(select(study_facts.c.study_id, study_facts.c.uid).where(own)).all()
-    beside = [confirmation_of(connection, row.uid) for row in rows]
-    return sorted({row.study_id for row in rows} | {found for found in beside if found is not None})
+    """Return the ids of a study and of all that belong to it, to what it belongs to, and so on."""
+    found, waiting = set[int](), [study]
+    while waiting:
+        own = waiting.pop()
+        if own not in found:
+            found.add(own)
+            uids = select(study_facts.c.uid).where(study_facts.c.study_id == own)
+            waiting += [each for uid in connection.execute(uids).scalars() for each in beside(connection, uid)]
+            waiting += _above(connection, own)
+    return sorted(found)
+
+
+def _above(connection: Connection, study: int) -> list[int]:
+    """Return the id of the study to which a study belongs, if any."""
+    link = study_attrs.c.key.in_((CONFIRMS, ARM_OF)) & (study_attrs.c.study_id == study)
+    uids = [json.loads(text) for text in connection.execute(select(study_attrs.c.value_json).where(link)).scalars()]
+    return list(connection.execute(select(study_facts.c.study_id).where(study_facts.c.uid.in_(uids))).scalars())
 
 
 def is_confirmation(connection: Connection, study: int) -> bool:
-    """Whether a study trains configurations of another one again, and does not search."""
+    """Whether a study trains what others have chosen, on fresh seeds, and does not search."""
     own = (study_attrs.c.key == CONFIRMS) & (study_attrs.c.study_id == study)
-    return connection.execute(select(study_attrs.c.study_id).where(own)).first() is not None
+    if connection.execute(select(study_attrs.c.study_id).where(own)).first() is not None:
+        return True
+    facts = select(study_facts.c.uid).where(study_facts.c.study_id == study)
+    return any(arms_beside(connection, uid) for uid in connection.execute(facts).scalars())
 
 
 def stored_space(facts: Row[Any], name: str) -> Space:

@@ -1,7 +1,8 @@
 """Reading a study: records for tables and figures. Does not take a lock that a driver could wait for."""
 
-from qpsearch.study.queries.best import best_configurations, top_configurations
-from qpsearch.study.queries.confirmed import confirmation_name, confirms
+from qpsearch.study.queries.best import best_configurations, configurations_of, top_configurations
+from qpsearch.study.queries.confirmed import confirmation_name, confirms, trials_of_arms
+from qpsearch.study.queries.results import RunResult, run_results
 from qpsearch.study.queries.summaries import count_complete, summary
 from qpsearch.study.queries.trials import (
     KeptRun,
@@ -23,8 +24,10 @@ from qpsearch.study.queries.winner import FreshRun, fresh_runs, trained_run
 __all__ = [
     "FreshRun",
     "KeptRun",
+    "RunResult",
     "artifacts_of",
     "best_configurations",
+    "configurations_of",
     "confirmation_name",
     "confirms",
     "count_complete",
@@ -33,6 +36,7 @@ __all__ = [
     "frozen_trials",
     "kept_runs",
     "looks",
+    "run_results",
     "running_records",
     "space_of",
     "state_counts",
@@ -43,4 +47,5 @@ __all__ = [
     "trial_count",
     "trial_detail",
     "trial_records",
+    "trials_of_arms",
 ]

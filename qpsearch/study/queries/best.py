@@ -11,6 +11,7 @@ from typing import Any, Final
 from optuna.trial import TrialState
 from sqlalchemy import Connection, Row, case, func, select
 
+from qpsearch.errors import UserError
 from qpsearch.space.space import Objective
 from qpsearch.study.drivers.stored import find_study, is_confirmation, stored_space
 from qpsearch.study.queries.confirmed import confirmation, fresh_seeds
@@ -62,6 +63,35 @@ def top_configurations(database: Database, name: str, count: int) -> list[Config
         study = find_study(connection, name)
         objectives = stored_space(facts_of(connection, study), name).search.objectives
         return front_of(connection, study, objectives, top=count)[:count]
+
+    return database.read(query)
+
+
+def configurations_of(database: Database, name: str, numbers: Sequence[int]) -> list[ConfigurationRecord]:
+    """Return the configurations of some trials, each once, in the order of the numbers.
+
+    Raises:
+        StudyNotFound: There is no such study.
+        UserError: One of the numbers is not that of a complete trial.
+    """
+
+    def query(connection: Connection) -> list[ConfigurationRecord]:
+        study = find_study(connection, name)
+        rows = connection.execute(
+            select(trials.c.number, configs.c.config_json)
+            .join(configs, configs.c.trial_id == trials.c.trial_id)
+            .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE)
+            .order_by(trials.c.number)
+        ).all()
+        text_of = {row.number: row.config_json for row in rows}
+        first = {row.config_json: row.number for row in reversed(rows)}
+        missing = [number for number in numbers if number not in text_of]
+        if missing:
+            raise UserError(
+                f"study {name!r} does not have a complete trial {missing[0]}. List its trials: qpsearch trials {name}."
+            )
+        sign = stored_space(facts_of(connection, study), name).search.objective.sign
+        return _records(connection, study, list(dict.fromkeys(first[text_of[number]] for number in numbers)), sign)
 
     return database.read(query)
 

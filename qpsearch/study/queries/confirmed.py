@@ -7,7 +7,7 @@ from typing import Any
 from optuna.trial import TrialState
 from sqlalchemy import Connection, select
 
-from qpsearch.study.drivers.stored import confirmation_of, find_study, is_confirmation
+from qpsearch.study.drivers.stored import arms_of_trials, confirmation_of, find_study, is_confirmation
 from qpsearch.study.records import Confirmation
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.tables import configs, runs, studies, study_facts, trials
@@ -20,6 +20,18 @@ def confirmation_name(database: Database, name: str) -> str | None:
         uid = select(study_facts.c.uid).where(study_facts.c.study_id == find_study(connection, name))
         own = confirmation_of(connection, connection.execute(uid).scalar_one())
         return connection.execute(select(studies.c.study_name).where(studies.c.study_id == own)).scalar()
+
+    return database.read(query)
+
+
+def trials_of_arms(database: Database, name: str) -> dict[int, str]:
+    """Return to which arm each trial of a comparison belongs, by the trial's number; raises StudyNotFound."""
+
+    def query(connection: Connection) -> dict[int, str]:
+        study = find_study(connection, name)
+        rows = select(trials.c.trial_id, trials.c.number).where(trials.c.study_id == study)
+        arms = arms_of_trials(connection, study)
+        return {row.number: arms[row.trial_id] for row in connection.execute(rows) if row.trial_id in arms}
 
     return database.read(query)
 

@@ -24,5 +24,5 @@ class Grid:
         random.Random(derive_seed(space.search.seed, "grid")).shuffle(self._points)
 
     def guess(self, number: int, draw: int) -> dict[str, Scalar]:
-        """Return the point of a trial; after the last point the grid begins again, with other seeds."""
+        """Return the point of a trial; budgets end at the last point."""
         return self._points[number % len(self._points)] if self._points else {}

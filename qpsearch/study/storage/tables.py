@@ -7,7 +7,7 @@ rest. Times are Unix seconds. Rows are deleted with their study or trial, whatev
 from typing import Final
 
 from optuna.storages._rdb import models as optuna_models
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
 
 VERSION_TABLE: Final = "qpsearch_version"  # where Alembic keeps the revision; Optuna has its own table
 
@@ -156,6 +156,9 @@ evaluations: Final = Table(
     Column("loss", Float, comment="null where logits were not finite"),
     Column("nonfinite", Integer, nullable=False),
     Column("evaluated", Float, nullable=False, comment="when; the same for all rows of one look"),
+    Column(
+        "correct", LargeBinary, comment="a bit for each image, in their order; null for a look of an earlier version"
+    ),
 )
 
 infeasible: Final = Table(

@@ -21,6 +21,8 @@ class Evaluated:
         accuracy: Share of the images that were classified correctly.
         loss: Mean cross entropy; None where some logits were not finite.
         nonfinite: Images whose logits were not finite.
+        correct: A bit for each image, 1 where it was classified correctly, in the order of the test split, the first
+            image in the highest bit of the first byte; None for a look of an earlier version.
     """
 
     replicate: int
@@ -30,6 +32,7 @@ class Evaluated:
     accuracy: float
     loss: float | None
     nonfinite: int
+    correct: bytes | None = None
 
 
 def insert_evaluations(connection: Connection, trial_id: int, found: Sequence[Evaluated], now: float) -> None:
@@ -38,8 +41,12 @@ def insert_evaluations(connection: Connection, trial_id: int, found: Sequence[Ev
 
 
 def read_evaluations(connection: Connection, trial_ids: Select[Any]) -> list[dict[str, Any]]:
-    """Return the rows of some trials, in order; none from a database of a schema that does not have the table."""
+    """Return the rows of some trials, in order, without the bits of single images.
+
+    A database of a schema that does not have the table does not have rows.
+    """
     if not inspect(connection).has_table(evaluations.name):
         return []
-    query = select(evaluations).where(evaluations.c.trial_id.in_(trial_ids)).order_by(evaluations.c.evaluation_id)
+    told = [each for each in evaluations.c if each.name != "correct"]
+    query = select(*told).where(evaluations.c.trial_id.in_(trial_ids)).order_by(evaluations.c.evaluation_id)
     return [dict(row) for row in connection.execute(query).mappings()]

@@ -53,8 +53,9 @@ def insert_new_trial(
         insert_infeasible(connection, study, number, drawn, reason, revision)
     trial_id = insert_trial(connection, study, number, proposal.frozen, now)
     insert_config(connection, trial_id, proposal.config, revision)
+    draw = "grid" if search.is_grid else number  # points of a grid share their seeds, for comparisons in pairs
     own = [
-        Run(replicate=replicate, seed=derive_seed(search.seed, "run", number, replicate))
+        Run(replicate=replicate, seed=derive_seed(search.seed, "run", draw, replicate))
         for replicate in range(search.replicates)
     ]
     insert_runs(connection, trial_id, own)

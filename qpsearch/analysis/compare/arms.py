@@ -1,0 +1,318 @@
+"""The arms of a comparison: which trials of a study belong to each, and which of their runs differ by chance alone."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Final
+
+from qpsearch.analysis.compare.origin import Origin
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.errors import UserError, nearest
+from qpsearch.space import Space
+from qpsearch.space.domains import text_of
+from qpsearch.space.space import TunedArms
+from qpsearch.study import queries
+from qpsearch.study.queries import RunResult
+from qpsearch.study.records import TrialRecord
+from qpsearch.study.storage.database import Database
+from qpsearch.vocabulary import FailReason, Scalar, WithWords
+
+MOST_ARMS: Final = 12  # that are compared without being asked for: 66 pairs
+
+Point = tuple[tuple[str, Scalar], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One side of a comparison.
+
+    Attributes:
+        name: Its name.
+        trials: Its trials, also those that failed.
+        points: Its trials by what tells them apart within the arm: the other parameters of a grid, or the configuration
+            of an arm that was tuned.
+        tuning: The trials of its own search; empty where it does not have one.
+    """
+
+    name: str
+    trials: tuple[TrialRecord, ...]
+    points: Mapping[Point, tuple[TrialRecord, ...]]
+    tuning: tuple[TrialRecord, ...] = ()
+
+    @property
+    def complete(self) -> list[TrialRecord]:
+        """Its complete trials."""
+        return [trial for trial in self.trials if trial.state == "COMPLETE"]
+
+    @property
+    def every(self) -> tuple[TrialRecord, ...]:
+        """All trials that were trained for it."""
+        return (*self.tuning, *self.trials)
+
+    @cached_property
+    def configs(self) -> list[TrialConfig]:
+        """Its configurations, each once."""
+        return [TrialConfig.from_json(text) for text in dict.fromkeys(trial.config_json for trial in self.trials)]
+
+    @property
+    def cost_s(self) -> float:
+        """Seconds that its trials held their slots, those of its search included."""
+        return sum(trial.seconds for trial in self.every)
+
+    @property
+    def epoch_s(self) -> float | None:
+        """Seconds of training an epoch."""
+        epochs = sum(trial.epochs for trial in self.trials)
+        return sum(trial.duration_s for trial in self.trials) / epochs if epochs else None
+
+    @property
+    def diverged(self) -> float | None:
+        """Share of its ended trials that diverged."""
+        ended = [trial for trial in self.every if trial.state != "RUNNING"]
+        return sum(trial.reason == FailReason.DIVERGED for trial in ended) / len(ended) if ended else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arms(WithWords):
+    """All sides of a comparison.
+
+    Attributes:
+        study: The study that has their trials.
+        space: Its space.
+        arms: The arms, in the order of the table.
+        design: How they came about.
+        chosen: The settings that are compared: differences in them are not confounds.
+        notes: What the reader must know about how the arms were made, a sentence each.
+        results: What each run of their complete trials gave.
+    """
+
+    study: str
+    space: Space
+    arms: tuple[Arm, ...]
+    design: Origin
+    chosen: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    results: Sequence[RunResult] = field(repr=False)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the complete trials that are compared."""
+        return [trial.number for arm in self.arms for trial in arm.complete]
+
+    @property
+    def runs(self) -> dict[int, list[RunResult]]:
+        """The runs by the number of their trial."""
+        found: dict[int, list[RunResult]] = defaultdict(list)
+        for run in self.results:
+            found[run.trial].append(run)
+        return found
+
+
+def arms_of(database: Database, study: str, *, by: Sequence[str] = (), trials: Sequence[int] = ()) -> Arms:
+    """Return the arms of a comparison.
+
+    Args:
+        database: The study database.
+        study: A grid, a study of fresh seeds, or a comparison of tuned arms; of a search, only what can be said.
+        by: Parameters, or patterns such as ``network.stages.*.block``, whose values are the arms.
+        trials: Numbers of trials whose configurations are the arms; of a search, they must have been confirmed.
+
+    Raises:
+        StudyNotFound: There is no such study.
+        UserError: The study cannot be compared so, with what would help.
+    """
+    if by and trials:
+        raise UserError("compare: give trial numbers or --by, not both.")
+    space = queries.space_of(database, study)
+    if trials:
+        return _of_trials(database, study, space, trials)
+    if space.compare is not None and not by:
+        return _tuned(database, study, space, space.compare)
+    records = queries.trial_records(database, study)
+    if not any(record.state == "COMPLETE" for record in records):
+        raise UserError(
+            f"study {study!r} does not have a complete trial yet. Show its progress: qpsearch status {study}."
+        )
+    if by:
+        return _by(database, study, space, records, by)
+    if not (space.search.is_grid or queries.confirms(database, study)):
+        raise UserError(
+            f"study {study!r} searches: name what to compare, --by network.stages.*.block, or two trials that "
+            f"qpsearch confirm {study} has trained on fresh seeds."
+        )
+    return _configurations(database, study, space, records)
+
+
+def _tuned(database: Database, study: str, space: Space, compare: TunedArms) -> Arms:
+    """Return the arms of a comparison that were tuned alike, each with its configurations as points."""
+    records, of_trial = queries.trial_records(database, study), queries.trials_of_arms(database, study)
+    arms = []
+    for name, own in compare.arms.items():
+        points: dict[Point, list[TrialRecord]] = defaultdict(list)
+        for record in records:
+            if of_trial.get(record.number) == name:
+                points[("configuration", record.config_json),].append(record)
+        arms.append(
+            Arm(
+                name=name,
+                trials=tuple(record for group in points.values() for record in group),
+                points={key: tuple(group) for key, group in points.items()},
+                tuning=tuple(queries.trial_records(database, own.study)),
+            )
+        )
+    if not any(arm.complete for arm in arms):
+        raise UserError(
+            f"study {study!r} has not trained the best configurations of its arms yet. Go on with it: "
+            f"qpsearch resume {study}."
+        )
+    return Arms(
+        study=study,
+        space=space,
+        arms=tuple(arms),
+        design=Origin.TUNED,
+        chosen=_changed([own.meaning() for own in compare.arms.values()]),
+        results=queries.run_results(database, study),
+    )
+
+
+def _changed(meanings: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """Return the paths whose settings the arms change."""
+    paths = dict.fromkeys(path for meaning in meanings for path in meaning)
+    return tuple(path for path in paths if len({meaning.get(path) for meaning in meanings}) > 1)
+
+
+def _of_trials(database: Database, study: str, space: Space, numbers: Sequence[int]) -> Arms:
+    """Return an arm for each named configuration, with runs that did not choose it."""
+    known = {record.number: record for record in queries.trial_records(database, study)}
+    missing = [number for number in numbers if number not in known]
+    if missing:
+        there = f"It has trials 0 to {max(known)}." if known else "It does not have trials yet."
+        raise UserError(f"study {study!r} does not have trial {missing[0]}. {there}")
+    wanted = {known[number].config_json: number for number in numbers}
+    if len(wanted) < 2:
+        raise UserError("compare: name at least two trials with different configurations.")
+    source, records = study, list(known.values())
+    if not (space.search.is_grid or queries.confirms(database, study)):
+        source = queries.confirmation_name(database, study) or ""
+        records = queries.trial_records(database, source) if source else []
+        fresh = {record.config_json for record in records}
+        bare = [number for text, number in wanted.items() if text not in fresh]
+        if bare:
+            named = " ".join(f"--trial {number}" for number in wanted.values())
+            raise UserError(
+                f"trial {bare[0]} was chosen by the score that it has, so that score cannot be compared. Train it on "
+                f"fresh seeds first: qpsearch confirm {study} {named} --seeds 5."
+            )
+    return Arms(
+        study=source,
+        space=space,
+        arms=tuple(
+            _arm(f"trial {number}", [record for record in records if record.config_json == text])
+            for text, number in wanted.items()
+        ),
+        design=Origin.CONFIGURATIONS,
+        results=queries.run_results(database, source),
+    )
+
+
+def _configurations(database: Database, study: str, space: Space, records: Sequence[TrialRecord]) -> Arms:
+    """Return an arm for each configuration, named by the parameters that tell them apart."""
+    alike: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in records:
+        alike[record.config_json].append(record)
+    if len(alike) > MOST_ARMS:
+        known, pairs = ", ".join(list(space.searched)[:3]), len(alike) * (len(alike) - 1) // 2
+        raise UserError(
+            f"study {study!r} has {len(alike)} configurations, which make {pairs:,} pairs. "
+            f"Name what to compare: --by PARAMETER, such as {known}; or some trials: qpsearch compare {study} 0 1."
+        )
+    firsts = [each[0] for each in alike.values()]
+    telling = [name for name in space.searched if len({_value(first, name) for first in firsts}) > 1]
+    names = _unique([", ".join(_words(first, telling)) or f"trial {first.number}" for first in firsts], firsts)
+    return Arms(
+        study=study,
+        space=space,
+        arms=tuple(_arm(name, group) for name, group in zip(names, alike.values(), strict=True)),
+        design=Origin.CONFIGURATIONS,
+        chosen=tuple(telling),
+        results=queries.run_results(database, study),
+    )
+
+
+def _by(database: Database, study: str, space: Space, records: Sequence[TrialRecord], by: Sequence[str]) -> Arms:
+    """Return an arm for each value of some parameters, whose points are the values of all others."""
+    patterns = _named(space, by)
+    chosen = list(dict.fromkeys(name for names in patterns for name in names))
+    others = [name for name in space.searched if name not in chosen]
+    groups: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in sorted(records, key=lambda record: _place(record, space, chosen)):
+        words = [_words(record, each) for each in patterns]
+        said = ", ".join(each[0] if len(set(each)) == 1 else "/".join(each) for each in words if each)
+        groups[said].append(record)
+    if len(groups) < 2:
+        raise UserError(f"all trials of study {study!r} have the same {' and '.join(chosen)}: nothing can be compared.")
+    arms = []
+    for arm, group in groups.items():
+        points: dict[Point, list[TrialRecord]] = defaultdict(list)
+        for record in group:
+            points[tuple((other, record.params[other]) for other in others if other in record.params)].append(record)
+        arms.append(Arm(name=arm, trials=tuple(group), points={key: tuple(each) for key, each in points.items()}))
+    is_grid = space.search.is_grid
+    return Arms(
+        study=study,
+        space=space,
+        arms=tuple(arms),
+        design=Origin.CONFIGURATIONS if is_grid else Origin.SEARCHED,
+        chosen=tuple(chosen),
+        results=queries.run_results(database, study),
+    )
+
+
+def _arm(name: str, trials: Iterable[TrialRecord]) -> Arm:
+    own = tuple(trials)
+    return Arm(name=name, trials=own, points={(): own})
+
+
+def _named(space: Space, by: Sequence[str]) -> list[list[str]]:
+    """Return the parameters that each name or pattern means; a path means the tie to which its leaf belongs."""
+    searched = list(space.searched)
+    paths = {site.path: site.parameter for site in space.sites if site.parameter in searched} | {
+        name: name for name in searched
+    }
+    found: list[list[str]] = []
+    for pattern in by:
+        fitting = [parameter for path, parameter in paths.items() if fnmatchcase(path, pattern)]
+        fitting = fitting or [parameter for path, parameter in paths.items() if fnmatchcase(path, f"*.{pattern}")]
+        if not fitting:
+            known = nearest(pattern, searched) if searched else "It does not search anything."
+            raise UserError(f"--by {pattern}: refers to no parameter of study {space.study!r}. {known}")
+        found.append(list(dict.fromkeys(fitting)))
+    return found
+
+
+def _place(record: TrialRecord, space: Space, chosen: Sequence[str]) -> list[tuple[int, str]]:
+    """Return where a trial stands in the order of the space's values."""
+    domains = {site.parameter: site.domain for site in space.sites if site.domain is not None}
+    place = []
+    for name in chosen:
+        values, value = list(domains[name].values or ()), _value(record, name)
+        place.append((values.index(value) if value in values else len(values), str(value)))
+    return place
+
+
+def _value(record: TrialRecord, name: str) -> Scalar | str:
+    return record.params.get(name, "-")
+
+
+def _words(record: TrialRecord, names: Sequence[str]) -> list[str]:
+    """Return the values of some parameters in words; a parameter that the trial did not draw is left out."""
+    return [text_of(record.params[name]) for name in names if name in record.params]
+
+
+def _unique(names: Sequence[str], firsts: Sequence[TrialRecord]) -> list[str]:
+    return [
+        f"{name} (trial {first.number})" if names.count(name) > 1 else name
+        for name, first in zip(names, firsts, strict=True)
+    ]

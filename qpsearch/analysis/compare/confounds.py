@@ -1,0 +1,100 @@
+"""In which settings arms differ, besides those that are compared: a difference in results may be theirs."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from qpsearch.analysis.compare.arms import Arms
+from qpsearch.analysis.compare.origin import Origin
+from qpsearch.space import Space
+from qpsearch.space.domains import text_of
+
+OF_A_BLOCK: Final = frozenset({"block", "quotient", "product_unit", "own"})  # what comes with a kind of block
+STAGES: Final = "network.stages."
+RULES: Final = "network.rules."
+MOST: Final = 6  # settings that are named
+
+
+def confounds(arms: Arms, varied: Sequence[Space] = ()) -> list[str]:
+    """Say in which settings the arms differ besides those that are compared, a line each.
+
+    Args:
+        arms: The arms.
+        varied: Spaces that were searched for each arm: what each of them varies is tuned, and does not count.
+    """
+    apart = _apart(arms, _chosen(arms, varied))
+    lines = [f"{path}: {_by_value(values)}" for path, values in apart.items()]
+    return [*lines[:MOST], f"and {len(lines) - MOST} other settings"] if len(lines) > MOST else lines
+
+
+def _by_value(values: Mapping[str, str]) -> str:
+    """Return ``zero_last_norm (additive), framework (quotient)``."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for name, value in values.items():
+        names[value].append(name)
+    return ", ".join(f"{value} ({'; '.join(each)})" for value, each in names.items())
+
+
+def _apart(arms: Arms, chosen: set[str]) -> dict[str, dict[str, str]]:
+    """Return, by path, the values that each arm has, where some arm does not have those of the others."""
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: {arm.name: set() for arm in arms.arms})
+    for arm in arms.arms:
+        for config in arm.configs:
+            for path, value in _leaves("", _as_a_space(json.loads(config.to_json()))):
+                if path not in chosen and not _of_a_block(path):
+                    found[_for_all_stages(path)][arm.name].add(text_of(value))
+    return {
+        path: {name: " or ".join(sorted(each)) or "none" for name, each in values.items()}
+        for path, values in sorted(found.items())
+        if len({frozenset(each) for each in values.values()}) > 1
+    }
+
+
+def _chosen(arms: Arms, varied: Sequence[Space]) -> set[str]:
+    """Return the paths of a configuration that the comparison is about, or that every arm's search varied."""
+    paths = {site.path for site in arms.space.sites if site.parameter in arms.chosen} | set(arms.chosen)
+    if arms.design is Origin.CONFIGURATIONS and arms.chosen:
+        paths |= set(_paths(arms.space)) & {site.path for site in arms.space.sites if site.domain is not None}
+    if varied:
+        paths |= set.intersection(*(set(_paths(space)) for space in varied))
+    stages = max((len(config.network.stages) for arm in arms.arms for config in arm.configs), default=0)
+    shared = [path.removeprefix(RULES) for path in paths if path.startswith(RULES)]
+    return paths | {f"{STAGES}{index}.{rule}" for rule in shared for index in range(stages)}
+
+
+def _paths(space: Space) -> Iterator[str]:
+    """Yield the paths of the settings that a space varies."""
+    yield from (site.path for site in space.sites if site.domain is not None)
+
+
+def _as_a_space(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a configuration under the names that a space file has for them."""
+    recipe = config["recipe"]
+    optimizer = {key: value for key, value in recipe["optimizer"].items() if key != "kind"}
+    training = recipe | {"optimizer": {recipe["optimizer"]["kind"]: optimizer}}
+    return {"data": config["data"], "network": config["network"], "training": training}
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield settings with their dotted paths."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(f"{path}.{key}".strip("."), inner)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for index, inner in enumerate(value):
+            yield from _leaves(f"{path}.{index}", inner)
+    else:
+        yield path, tuple(value) if isinstance(value, list) else value
+
+
+def _of_a_block(path: str) -> bool:
+    parts = path.split(".")
+    return path.startswith(STAGES) and parts[3] in OF_A_BLOCK
+
+
+def _for_all_stages(path: str) -> str:
+    """Return a stage's path without its index."""
+    if not path.startswith(STAGES):
+        return path
+    return f"{STAGES}*.{path.removeprefix(STAGES).partition('.')[2]}"

@@ -1,0 +1,148 @@
+"""What a comparison means, in sentences for a reader who does not know the method."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from qpsearch.analysis.compare.contrast import LEVEL
+from qpsearch.analysis.compare.origin import Origin
+from qpsearch.vocabulary import Direction, SplitName
+
+if TYPE_CHECKING:
+    from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow
+
+POINT: Final = 0.01  # of accuracy
+FEW: Final = 3  # runs below which the test's p values are too small
+
+
+def sentences(found: "Comparison", apart: Sequence[str], left_out: int, notes: Sequence[str]) -> Iterator[str]:
+    """Yield what a reader must know, the answer first.
+
+    Args:
+        found: The comparison, without sentences.
+        apart: In which other settings the arms differ, a line each.
+        left_out: How many points of single arms are not in the means.
+        notes: What is to be said about how the arms were made.
+    """
+    if found.design is Origin.SEARCHED:
+        yield from _of_a_search(found)
+    else:
+        yield from (_of_a_pair(found, pair) for pair in found.pairs)
+        yield from _power(found)
+        yield from _basis(found)
+    yield from _gaps(found)
+    yield from (f"The arms also differ in {line}. The difference may be due to that." for line in apart)
+    if left_out:
+        yield f"Means are over the points that all arms have; {left_out} points of single arms are left out."
+    yield from notes
+
+
+def better(found: "Comparison", pair: "PairRow") -> tuple[str, str]:
+    """Return the arm of a pair with the better mean, and the other one."""
+    is_b = (pair.difference > 0) == (found.direction is Direction.MAXIMIZE)
+    return (pair.b, pair.a) if is_b else (pair.a, pair.b)
+
+
+def difference(found: "Comparison", value: float, *, signed: bool = False) -> str:
+    """Return a difference in its unit: points of accuracy, or the metric's own."""
+    if found.is_accuracy:
+        return f"{value / POINT:{'+' if signed else ''}.2f}"
+    return f"{value:{'+' if signed else ''}.4g}"
+
+
+def p_value(p: float) -> str:
+    """Return ``p = 0.031``, or ``p < 0.001``."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def _of_a_pair(found: "Comparison", pair: "PairRow") -> str:
+    if pair.p is None or pair.p_adjusted is None or pair.low is None or pair.high is None:
+        return f"{pair.a} and {pair.b} cannot be told apart or called alike: one of them has a single run."
+    winner, loser = better(found, pair)
+    unit = f" points of {_metric(found)}" if found.is_accuracy else f" in {found.metric}"
+    ends = sorted((abs(pair.low), abs(pair.high))) if pair.low * pair.high > 0 else None
+    adjusted = f", {p_value(pair.p_adjusted)} after Holm's correction for {len(found.pairs)} pairs"
+    ps = f"{p_value(pair.p)}{adjusted if len(found.pairs) > 1 else ''}"
+    size = difference(found, abs(pair.difference))
+    if pair.p_adjusted < LEVEL and ends:
+        interval = " to ".join(difference(found, end) for end in ends)
+        return f"{winner} is better than {loser} by {size}{unit} (95% interval {interval}; {ps})."
+    bounds = " to ".join(difference(found, end, signed=True) for end in (pair.low, pair.high))
+    return (
+        f"No difference between {pair.a} and {pair.b} is shown: {pair.b} minus {pair.a} is "
+        f"{difference(found, pair.difference, signed=True)}{unit} (95% interval {bounds}; {ps})."
+    )
+
+
+def _power(found: "Comparison") -> Iterator[str]:
+    """Say with which chance true differences would have been found between arms that are not told apart."""
+    open_ = [pair for pair in found.pairs if pair.p_adjusted is not None and pair.p_adjusted >= LEVEL]
+    said = {
+        f"{pair.a} and {pair.b}": ", ".join(
+            f"of {size} points in {100 * each:.0f}" for size, each in pair.power.items()
+        )
+        for pair in open_
+        if pair.power is not None
+    }
+    if len(set(said.values())) == 1:
+        yield f"Of 100 such comparisons, a true difference would be found: {next(iter(said.values()))}."
+    else:
+        yield from (
+            f"Of 100 comparisons such as that of {pair}, a true difference would be found: {text}."
+            for pair, text in said.items()
+        )
+
+
+def _metric(found: "Comparison") -> str:
+    return "test accuracy" if found.split is SplitName.TEST else "validation accuracy"
+
+
+def _basis(found: "Comparison") -> Iterator[str]:
+    """Say what the test takes into account, and what it does not."""
+    runs = "configurations, each the mean over its seeds" if found.design is Origin.TUNED else "seeds"
+    if found.design is Origin.TUNED:
+        tuned = {row.tuned for row in found.arms}
+        trials = f"{next(iter(tuned))}" if len(tuned) == 1 else f"{min(tuned)} to {max(tuned)}"
+        yield (
+            f"Each arm was tuned alike ({trials} trials); its best configurations were trained again on fresh seeds. "
+            "The test asks whether good configurations of the arms differ, not whether the best one of each does: one "
+            "tuning of each arm cannot tell that."
+        )
+    if found.has_images:
+        images = f"{found.images:,} {found.split} images"
+        yield f"Welch's t test over {runs}, with the chance in the choice of {images} added."
+    else:
+        yield (
+            f"Welch's t test over {runs}. Which single images were told right is not known, so it holds for these "
+            f"{found.split} images; on others the difference may be another."
+        )
+    if any(1 < row.n / max(row.points, 1) < FEW for row in found.arms):
+        yield "Two runs of an arm are few: p values are then too small (6 to 9% false alarms). Train three or more."
+    if found.split is SplitName.VALIDATION and found.design is Origin.TUNED:
+        yield "Validation images took part in the tuning, so means are optimistic."
+
+
+def _of_a_search(found: "Comparison") -> Iterator[str]:
+    yield (
+        f"No p value is given: trials of the search {found.study} differ in more than what is compared, and a sampler "
+        "that adapts pairs each arm with the settings that it expects to suit."
+    )
+    yield f"Estimates from all its trials: qpsearch effects {found.study}."
+    yield (
+        "For a fair comparison, give a space file arms that are tuned alike (compare: {arms: ...}), or run a grid with "
+        "replicates."
+    )
+
+
+def _gaps(found: "Comparison") -> Iterator[str]:
+    """Say which arms have no score, or do not have it of all their trials."""
+    for row in found.arms:
+        why = _missing(row)
+        if row.mean is None:
+            yield f"{row.name} is not compared: {why or 'none of its trials is complete'}."
+        elif why:
+            yield f"{row.name}: {why}; its mean leaves them out."
+
+
+def _missing(row: "ArmRow") -> str:
+    failed = f"{row.failed} of its trials failed" if row.failed else ""
+    return " and ".join(part for part in (failed, f"{row.open} have not ended" if row.open else "") if part)

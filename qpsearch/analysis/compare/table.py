@@ -1,0 +1,315 @@
+"""The table of a comparison: each arm, each pair, and what they mean in sentences."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+from typing import Any, Final
+
+import numpy as np
+
+from qpsearch.analysis.compare.arms import Arm, Arms, Point, arms_of
+from qpsearch.analysis.compare.confounds import confounds
+from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm
+from qpsearch.analysis.compare.origin import Origin
+from qpsearch.analysis.compare.sentences import sentences
+from qpsearch.architecture.cost import cost
+from qpsearch.errors import ArtifactError, DataError
+from qpsearch.space import Space
+from qpsearch.study.queries import RunResult
+from qpsearch.study.storage.database import Database
+from qpsearch.vocabulary import Direction, Metric, SplitName, WithWords
+
+EFFECTS: Final = {"0.3": 0.003, "0.6": 0.006}  # true differences in points of accuracy, whose power is told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmRow:
+    """One arm.
+
+    Attributes:
+        name: Its name.
+        mean: The mean score; None, here and below, where no run gave one.
+        sd: The standard deviation of its runs: of the seeds of a configuration (of several points, pooled over them),
+            or of the configurations of a tuned arm; None for a single run.
+        n: How many runs, or configurations.
+        points: Over how many points of a grid the mean is taken.
+        cost_s: Seconds that all its trials held their slots, a search included.
+        parameters: Learned parameters of its networks, the mean over configurations.
+        macs: Multiply-accumulates of an image, likewise.
+        epoch_s: Seconds of training an epoch.
+        diverged: Share of its ended trials that diverged.
+        failed: How many of the compared trials failed, for whatever reason.
+        open: How many have not ended.
+        tuned: Trials of its own search; 0 without one.
+    """
+
+    name: str
+    mean: float | None
+    sd: float | None
+    n: int
+    points: int
+    cost_s: float
+    parameters: float | None
+    macs: float | None
+    epoch_s: float | None
+    diverged: float | None
+    failed: int
+    open: int
+    tuned: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRow:
+    """Two arms.
+
+    Attributes:
+        a: The one.
+        b: The other.
+        difference: The mean of b minus the mean of a.
+        low: Lower end of its 95% interval; None, here and below, where no test can be made.
+        high: Upper end.
+        p: The two-sided p value of no difference.
+        p_adjusted: It, adjusted by Holm's method for all pairs of the table.
+        effect_size: The difference in standard deviations between runs.
+        power: The chance that such a comparison finds a true difference of 0.3 and of 0.6 points, before adjustment.
+        runs_needed: How many runs of each arm would find it in 80 of 100 comparisons; None where not even 1,000 would.
+    """
+
+    a: str
+    b: str
+    difference: float
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    effect_size: float | None = None
+    power: dict[str, float] | None = None
+    runs_needed: dict[str, int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison(WithWords):
+    """A comparison with everything needed to read it.
+
+    Attributes:
+        study: The study.
+        design: ``configurations``, ``tuned`` or ``searched``; see ``arms.Origin``.
+        split: The images on which runs are compared.
+        metric: What is compared.
+        direction: Whether more or less of it is better.
+        images: How many images there are; None where that is not known.
+        has_images: Whether the chance in the images is part of intervals and p values.
+        arms: The arms.
+        pairs: Each pair of arms with a score.
+        sentences: What it means, for a reader.
+    """
+
+    study: str
+    design: Origin
+    split: SplitName
+    metric: str
+    direction: Direction
+    images: int | None
+    has_images: bool
+    arms: tuple[ArmRow, ...]
+    pairs: tuple[PairRow, ...]
+    sentences: tuple[str, ...] = ()
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether scores are accuracies, of which a point is 0.01."""
+        return self.metric in (Metric.VAL_ACCURACY, TEST_ACCURACY)
+
+    @property
+    def title(self) -> str:
+        """One line that says what is compared."""
+        images = f", {self.images:,} images" if self.images else ""
+        return f"{self.study}: {self.metric} of {len(self.arms)} arms{images}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table as ``--json`` prints it."""
+        return asdict(self)
+
+
+TEST_ACCURACY: Final = "test_accuracy"
+
+
+def compared(
+    database: Database,
+    study: str,
+    *,
+    by: Sequence[str] = (),
+    trials: Sequence[int] = (),
+    split: SplitName = SplitName.TEST,
+    read: Callable[[str, Sequence[int]], None],
+) -> Comparison:
+    """Compare arms of a study; where test images cannot be read any more, on validation images.
+
+    Args:
+        database: The study database.
+        study: The study.
+        by: Parameters whose values are the arms; see ``arms_of``.
+        trials: Numbers of trials whose configurations are the arms.
+        split: On which images.
+        read: Reads the test images of the runs of some trials of a study, and records it.
+
+    Raises:
+        StudyNotFound: There is no such study.
+        UserError: The study cannot be compared so.
+    """
+    arms = arms_of(database, study, by=by, trials=trials)
+    if split is SplitName.VALIDATION or arms.design is Origin.SEARCHED:
+        return compare(arms, SplitName.VALIDATION)
+    try:
+        read(arms.study, arms.numbers)
+    except (ArtifactError, DataError) as error:
+        why = f"The test images cannot be read: {str(error).rstrip('.')}. Scores are those of the training."
+        return compare(replace(arms, notes=(*arms.notes, why)), SplitName.VALIDATION)
+    arms = arms_of(database, study, by=by, trials=trials)
+    runs, tuned = arms.runs, arms.space.compare
+    if any(run.accuracy is None for number in arms.numbers for run in runs[number]):
+        why = "Some trials were imported without weights, so scores are those that they came with."
+        return compare(replace(arms, notes=(*arms.notes, why)), SplitName.VALIDATION)
+    return compare(arms, split, varied=() if tuned is None else tuple(tuned.arms.values()))
+
+
+def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Comparison:
+    """Compare arms.
+
+    Args:
+        arms: The arms; for the test split, every run of their complete trials must have been evaluated.
+        split: On which images.
+        varied: The spaces that were searched for each arm.
+    """
+    objective, runs = arms.space.search.objective, arms.runs
+    shared = _shared(arms)
+    cells = {arm.name: _cells(arm, arms.design, runs, shared, split) for arm in arms.arms}
+    rows = tuple(_row(arm, cells[arm.name], arms.design) for arm in arms.arms)
+    known = [cell for each in cells.values() for cell in each]
+    images = (
+        {run.images for number in arms.numbers for run in runs[number] if run.images}
+        if split is SplitName.TEST
+        else set()
+    )
+    is_test = split is SplitName.TEST
+    found = Comparison(
+        study=arms.study,
+        design=arms.design,
+        split=split,
+        metric=TEST_ACCURACY if is_test else objective.metric.value,
+        direction=Direction.MAXIMIZE if is_test else objective.direction,
+        images=next(iter(images)) if len(images) == 1 else None,
+        has_images=bool(known) and all(cell.right is not None for cell in known),
+        arms=rows,
+        pairs=(),
+    )
+    pairs = _pairs(found, cells)
+    apart = confounds(arms, varied)
+    whole = _replaced(found, pairs)
+    left_out = sum(len(arm.points) for arm in arms.arms) - sum(row.points for row in rows) if shared else 0
+    return _replaced(whole, pairs, tuple(sentences(whole, apart, left_out, arms.notes)))
+
+
+def _replaced(found: Comparison, pairs: Sequence[PairRow], said: tuple[str, ...] = ()) -> Comparison:
+    return replace(found, pairs=tuple(pairs), sentences=said)
+
+
+def _shared(arms: Arms) -> set[Point]:
+    """Return the points that every arm with a complete trial has; tuned arms do not share any."""
+    if arms.design is Origin.TUNED:
+        return set()
+    own = [
+        {point for point, trials in arm.points.items() if any(trial.state == "COMPLETE" for trial in trials)}
+        for arm in arms.arms
+        if arm.complete
+    ]
+    return set.intersection(*own) if own else set()
+
+
+def _cells(
+    arm: Arm, design: Origin, runs: dict[int, list[RunResult]], shared: set[Point], split: SplitName
+) -> list[Replicates]:
+    """Return the runs of an arm that differ by chance alone, point by point."""
+    points = [trials for point, trials in arm.points.items() if not shared or point in shared]
+    of_points = [[runs[trial.number] for trial in trials if trial.number in runs] for trials in points]
+    if design is Origin.CONFIGURATIONS:
+        each = [[run for own in trials for run in own] for trials in of_points]
+        return [_cell([[run] for run in point], split) for point in each if point]
+    units = (
+        [[run for own in trials for run in own] for trials in of_points]
+        if design is Origin.TUNED
+        else [own for trials in of_points for own in trials]
+    )
+    units = [unit for unit in units if unit]
+    return [_cell(units, split)] if units else []
+
+
+def _cell(units: Sequence[Sequence[RunResult]], split: SplitName) -> Replicates:
+    """Return a cell of which each unit is the mean of some runs."""
+    if split is SplitName.VALIDATION:
+        return Replicates(np.array([np.mean([run.score for run in unit]) for unit in units], float))
+    scores = np.array([np.mean([run.accuracy for run in unit]) for unit in units], float)
+    if any(run.correct is None for unit in units for run in unit):
+        return Replicates(scores)
+    return Replicates(scores, np.stack([np.mean([_bits(run) for run in unit], 0, dtype=np.float32) for unit in units]))
+
+
+def _bits(run: RunResult) -> Any:
+    assert run.correct is not None
+    return np.unpackbits(np.frombuffer(run.correct, np.uint8), count=run.images)
+
+
+def _row(arm: Arm, cells: Sequence[Replicates], design: Origin) -> ArmRow:
+    costs = [cost(config.network) for config in arm.configs]
+    variances = [cell.variance for cell in cells if len(cell.scores) > 1]
+    return ArmRow(
+        name=arm.name,
+        mean=statistics.fmean(float(cell.scores.mean()) for cell in cells) if cells else None,
+        sd=statistics.fmean(variances) ** 0.5 if variances else None,
+        n=sum(len(cell.scores) for cell in cells),
+        points=len(cells),
+        cost_s=arm.cost_s,
+        parameters=statistics.fmean(each.parameters for each in costs) if costs else None,
+        macs=statistics.fmean(each.macs for each in costs) if costs else None,
+        epoch_s=arm.epoch_s,
+        diverged=arm.diverged,
+        failed=sum(trial.state == "FAIL" for trial in arm.trials),
+        open=sum(trial.state == "RUNNING" for trial in arm.trials),
+        tuned=len(arm.tuning),
+    )
+
+
+def _pairs(found: Comparison, cells: dict[str, list[Replicates]]) -> list[PairRow]:
+    """Return the pairs of arms with a score; p values are adjusted over all pairs that have one."""
+    rows = []
+    for one, two in combinations([row for row in found.arms if row.mean is not None], 2):
+        assert one.mean is not None
+        assert two.mean is not None
+        test = None if found.design is Origin.SEARCHED else contrast(cells[one.name], cells[two.name])
+        shared: dict[str, Any] = {"a": one.name, "b": two.name, "difference": two.mean - one.mean}
+        rows.append((shared, test, _size(one, two)))
+    adjusted = iter(holm([test.p for _, test, _ in rows if test is not None]))
+    return [
+        PairRow(**shared)
+        if test is None
+        else PairRow(**shared, **_told(test, found), p_adjusted=next(adjusted), effect_size=size)
+        for shared, test, size in rows
+    ]
+
+
+def _size(one: ArmRow, two: ArmRow) -> float | None:
+    """Return the difference of two arms in standard deviations between runs, the root of the mean variance."""
+    if one.sd is None or two.sd is None or one.mean is None or two.mean is None:
+        return None
+    spread = ((one.sd**2 + two.sd**2) / 2) ** 0.5
+    return (two.mean - one.mean) / spread if spread else None
+
+
+def _told(test: Contrast, found: Comparison) -> dict[str, Any]:
+    low, high = test.interval
+    told: dict[str, Any] = {"low": low, "high": high, "p": test.p}
+    if found.is_accuracy:
+        told["power"] = {points: test.power(effect) for points, effect in EFFECTS.items()}
+        told["runs_needed"] = {points: test.runs_needed(effect) for points, effect in EFFECTS.items()}
+    return told

@@ -1,0 +1,231 @@
+"""Running and resuming what a space file asks for: one study, or a comparison, which is several.
+
+A comparison searches its arms one after another, each in a study of its own. Then the best configurations of all arms
+are the trials of the comparison's own study, on fresh seeds, and the test images are read once. Every step is in the
+database before the next begins, so that the same call goes on after a crash, and several drivers may work on it.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from qpsearch.architecture.candidates import check_feasible, lost_priors
+from qpsearch.artifacts import check_store, parse_root
+from qpsearch.errors import StudyExists, UserError
+from qpsearch.runner import driving
+from qpsearch.runner.driving import Outcome, Overrides, Placement
+from qpsearch.runner.evaluating import read_test_images
+from qpsearch.runner.machine import data_folder, prepare_data
+from qpsearch.space import Space, load_space
+from qpsearch.study import opening, planning, queries
+from qpsearch.study.ledger import Listener
+from qpsearch.study.storage.database import Database
+from qpsearch.study.trials.events import Noted
+from qpsearch.vocabulary import FailReason
+
+NOTHING: Final = Overrides()
+HERE: Final = Placement()
+LOOK_S: Final = 2.0  # how often the trials of other drivers are looked for
+
+
+def run(
+    space: Space,
+    *,
+    storage: str,
+    source: str = "",
+    overrides: Overrides = NOTHING,
+    placement: Placement = HERE,
+    artifacts: str | None = None,
+    sinks: Sequence[str] = (),
+    join: bool = False,
+    listen: Listener = lambda event: None,
+) -> Outcome:
+    """Make the study of a space, or the studies of a comparison, and run until all is done or the user stops it.
+
+    Arguments and errors are those of ``driving.run``; of a comparison, the budget is that of each arm's search.
+    """
+    if space.compare is None:
+        return driving.run(
+            space,
+            storage=storage,
+            source=source,
+            overrides=overrides,
+            placement=placement,
+            artifacts=artifacts,
+            sinks=sinks,
+            join=join,
+            listen=listen,
+        )
+    for name, arm in space.compare.arms.items():
+        check_feasible(arm)
+        for text in lost_priors(arm):
+            listen(Noted(text=f"arm {name}: {text}"))
+    root = None if artifacts is None else parse_root(artifacts)
+    if root is not None:
+        check_store(root)
+    if space.study in driving.existing_studies(storage) and not join:
+        raise StudyExists(opening.exists_message(space.study))
+    prepare_data(space.data.dataset, data_folder(space.data.dataset))
+    database = Database.create(storage)
+    try:
+        whole = replace(space, resources=overrides.resources(space.resources))
+        planning.begin_comparison(database, whole, source=source, artifacts=root)
+    except StudyExists:
+        if not join:
+            raise
+        driving.refuse_other(database, space)
+    finally:
+        database.close()
+    return _compare(space.study, storage, overrides, placement, sinks=sinks, listen=listen)
+
+
+def resume(
+    name: str,
+    *,
+    storage: str,
+    space: Space | str | Path | None = None,
+    overrides: Overrides = NOTHING,
+    placement: Placement = HERE,
+    sinks: Sequence[str] = (),
+    take_over: bool = False,
+    retry: Collection[FailReason] = (),
+    ignore_stop: bool = False,
+    listen: Listener = lambda event: None,
+) -> Outcome:
+    """Resume a study or a comparison, or join the drivers that work on it.
+
+    Arguments and errors are those of ``driving.resume``; of a comparison, the budget is that of each arm's search.
+
+    Raises:
+        UserError: Besides, a larger budget is asked for a comparison whose test images have been read.
+    """
+    if not driving.is_comparison(storage, name):
+        return driving.resume(
+            name,
+            storage=storage,
+            space=space,
+            overrides=overrides,
+            placement=placement,
+            sinks=sinks,
+            take_over=take_over,
+            retry=retry,
+            ignore_stop=ignore_stop,
+            listen=listen,
+        )
+    reader = Database.open(storage)
+    try:
+        if space is not None:
+            given = space if isinstance(space, Space) else load_space(space)
+            driving.refuse_other(reader, given.with_search(study=name))
+        if overrides.has_budget and queries.looks(reader, name):
+            raise UserError(
+                f"study {name!r} is decided: its test images have been read. A larger budget now would be chosen by "
+                "what they showed. Start a new comparison: qpsearch run FILE --study NAME."
+            )
+    finally:
+        reader.close()
+    return _compare(
+        name,
+        storage,
+        overrides,
+        placement,
+        sinks=sinks,
+        take_over=take_over,
+        retry=retry,
+        ignore_stop=ignore_stop,
+        listen=listen,
+    )
+
+
+def _compare(
+    name: str,
+    storage: str,
+    overrides: Overrides,
+    placement: Placement,
+    *,
+    sinks: Sequence[str],
+    listen: Listener,
+    take_over: bool = False,
+    retry: Collection[FailReason] = (),
+    ignore_stop: bool = False,
+) -> Outcome:
+    """Do what is left of a comparison."""
+
+    def work_on(study: str, given: Overrides) -> Outcome:
+        if not given.has_budget and not retry and _is_over(storage, study):
+            return Outcome(name=study, is_finished=True, elsewhere=0, spent=None, stopped=None)
+        outcome = driving.resume(
+            study,
+            storage=storage,
+            overrides=given,
+            placement=placement,
+            sinks=sinks,
+            take_over=take_over,
+            retry=retry,
+            ignore_stop=ignore_stop,
+            listen=listen,
+        )
+        while outcome.is_finished and not _wait(storage, study, listen):
+            outcome = driving.resume(study, storage=storage, placement=placement, sinks=sinks, listen=listen)
+        return outcome
+
+    compare = _space(storage, name).compare
+    assert compare is not None
+    for arm, space in compare.arms.items():
+        listen(Noted(text=f"arm {arm}"))
+        outcome = work_on(space.study, overrides)
+        if not outcome.is_finished:
+            return replace(outcome, name=name)
+    database = Database.create(storage)
+    best = {
+        arm: [each.number for each in queries.top_configurations(database, space.study, compare.top)]
+        for arm, space in compare.arms.items()
+    }
+    planning.plan_retraining(database, name, best)
+    database.close()
+    seeds = "a fresh seed" if compare.seeds == 1 else f"{compare.seeds} fresh seeds"
+    listen(Noted(text=f"the best {compare.top} of each arm, on {seeds}"))
+    outcome = work_on(name, overrides.without_budget())
+    if outcome.is_finished:
+        reader = Database.open(storage)
+        complete = [each.number for each in queries.trial_records(reader, name, states=["COMPLETE"])]
+        reader.close()
+        read_test_images(storage, name, complete, lambda text: listen(Noted(text=text)))
+    return outcome
+
+
+def _space(storage: str, name: str) -> Space:
+    reader = Database.open(storage)
+    try:
+        return queries.space_of(reader, name)
+    finally:
+        reader.close()
+
+
+def _is_over(storage: str, name: str) -> bool:
+    """Whether a study has ended all trials of its budget."""
+    reader = Database.open(storage)
+    try:
+        found = queries.summary(reader, name)
+    finally:
+        reader.close()
+    return not found.counts.get("RUNNING") and 0 < found.budget.trials <= sum(found.counts.values())
+
+
+def _wait(storage: str, name: str, listen: Listener) -> bool:
+    """Wait for the trials that other drivers run; return False where one of those drivers is gone."""
+    reader = Database.open(storage)
+    try:
+        is_told = False
+        while running := queries.running_records(reader, name):
+            if not all(record.is_held for record in running):
+                return False
+            if not is_told:
+                listen(Noted(text=f"waiting for {len(running)} trials of {name} that other drivers run"))
+                is_told = True
+            time.sleep(LOOK_S)
+        return True
+    finally:
+        reader.close()

@@ -1,0 +1,120 @@
+"""``compare.arms``: a file that says, for each arm of a comparison, only what the arm changes.
+
+An arm is the file with its changes in place: sections merge as those of a base that is extended, and a dotted path sets
+what stands there, ``*`` for every stage. So each arm becomes a space of its own, with its own text.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from qpsearch.errors import nearest
+from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where
+from qpsearch.space.file.extends import merge
+from qpsearch.space.file.problems import Problems, kind_of
+from qpsearch.space.schema.settings import SPACE
+
+KEY: Final = "compare"
+ARM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")  # becomes a part of the name of a study
+RESERVED: Final = "confirm"  # the last part of the name of a study of fresh seeds
+CHANGED: Final = ("network", "training", "data")  # what an arm may change
+ANY: Final = "*"
+
+
+def without_arms(root: Node) -> Node:
+    """Return a document without its comparison."""
+    if not isinstance(root, MappingNode):
+        return root
+    return MappingNode(tuple(entry for entry in root.entries if entry.key != KEY), root.where)
+
+
+def arms_in(root: Node, problems: Problems) -> dict[str, Node]:
+    """Return the document of each arm, without ``compare``; empty where nothing is compared.
+
+    Args:
+        root: The whole document, with what it extends.
+        problems: Notes what is wrong.
+    """
+    given = root.get(KEY) if isinstance(root, MappingNode) else None
+    if given is None:
+        return {}
+    arms = given.get("arms") if isinstance(given, MappingNode) else None
+    if not isinstance(arms, MappingNode) or len(arms.entries) < 2:
+        got = (
+            "nothing"
+            if arms is None
+            else "one arm"
+            if isinstance(arms, MappingNode) and arms.entries
+            else kind_of(arms)
+        )
+        where = (arms or given).where
+        problems.wrong(where, f"{KEY}.arms", f"expected two arms or more, each a name with its changes, got {got}.")
+        return {}
+    return {entry.key: _arm(root, entry, problems) for entry in arms.entries if _is_named(entry, problems)}
+
+
+def _is_named(entry: Entry, problems: Problems) -> bool:
+    fits = ARM.fullmatch(entry.key) is not None and entry.key != RESERVED
+    if not fits:
+        expected = f"letters, digits, '_' and '-' (at most 40, beginning with a letter or digit), other than {RESERVED}"
+        problems.wrong(entry.where, f"{KEY}.arms", f"{entry.key!r} cannot name an arm. Expected {expected}.")
+    return fits
+
+
+def _arm(root: Node, arm: Entry, problems: Problems) -> Node:
+    """Return the document with the changes of an arm."""
+    path, node = f"{KEY}.arms.{arm.key}", without_arms(root)
+    changes = arm.node
+    if isinstance(changes, ScalarNode) and changes.value is None:
+        return node  # the file as it stands
+    if not isinstance(changes, MappingNode):
+        problems.wrong(changes.where, path, f"expected what the arm changes, got {kind_of(changes)}.")
+        return node
+    for entry in changes.entries:
+        first, *rest = entry.key.split(".")
+        if first not in CHANGED:
+            hint = "The search, its seed and its data are those of all arms." if first in SPACE.fields else ""
+            text = f"an arm cannot change {entry.key!r}. {hint or nearest(first, list(CHANGED))}"
+            problems.wrong(entry.where, path, text)
+        elif not rest:
+            node = merge(node, MappingNode((entry,), entry.where), SPACE)
+        else:
+            node = _set(node, [first, *rest], entry, path, problems)
+    return node
+
+
+def _set(node: Node, parts: list[str], entry: Entry, path: str, problems: Problems) -> Node:
+    """Return a node with the value of an entry at a path below it."""
+    if not parts:
+        return entry.node
+    first, *rest = parts
+    match node:
+        case MappingNode(entries):
+            own = node.get(first)
+            inner = _set(own or MappingNode((), entry.where), rest, entry, path, problems)
+            changed = Entry(first, entry.where, inner)
+            if own is None:
+                return MappingNode((*entries, changed), node.where)
+            return MappingNode(tuple(changed if each.key == first else each for each in entries), node.where)
+        case SequenceNode(items):
+            wanted = set(_places(first, len(items), entry.where, path, problems))
+            return SequenceNode(
+                tuple(
+                    _set(item, rest, entry, path, problems) if index in wanted else item
+                    for index, item in enumerate(items)
+                ),
+                node.where,
+            )
+        case ScalarNode():
+            text = f"{entry.key}: leads through {node.text or 'nothing'}, which is a constant."
+            problems.wrong(entry.where, path, f"{text} Set a section or a list of the file.")
+            return node
+
+
+def _places(word: str, count: int, where: Where, path: str, problems: Problems) -> Iterator[int]:
+    if word == ANY:
+        yield from range(count)
+    elif word.isdigit() and int(word) < count:
+        yield int(word)
+    else:
+        problems.wrong(where, path, f"has no item {word!r} here. Expected 0 to {count - 1}, or {ANY} for all of them.")

@@ -1,0 +1,160 @@
+"""How often ``qpsearch compare`` tells equal arms apart, and finds true differences, beside what it prints.
+
+``python -m tests.benchmarks.comparisons [--studies N]`` prints the table of docs/results. Each simulated comparison has
+new images. An image is told right by a run if a sum is positive: of the image's ease, of what the arm (and the
+configuration) makes of the image, of the seed's luck, and of chance. Calibrated to CIFAR-10: 93% right, 10,000 images,
+0.25 points between seeds, of which 0.16 are single images that tip over.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from qpsearch.analysis.compare.contrast import Floats, Replicates, contrast
+from qpsearch.seeds import derive_seed
+
+IMAGES, RIGHT = 10_000, 0.93
+EASE, OWN, SETTING = 3.0, 0.75, 0.4  # sd of an image's ease, of what an arm makes of it, and a configuration
+TIPPED = 0.0016  # sd of an accuracy that single images make
+EFFECTS = (0.0, 0.003, 0.006)
+TUNED, SHORT, SEEN = 40, 0.01, 0.0039  # trials of a search, by how much they fall short, sd of their validation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """A kind of comparison.
+
+    Attributes:
+        name: What is compared.
+        cells: Points of a grid over which an arm is averaged.
+        is_arms: Whether runs are the best configurations of a search, not seeds of one configuration.
+        sds: The sd between seeds of each arm.
+    """
+
+    name: str
+    cells: int = 1
+    is_arms: bool = False
+    sds: tuple[float, float] = (0.0025, 0.0025)
+
+
+MODES = (
+    Mode(name="configurations, alike"),
+    Mode(name="configurations, sd of one threefold", sds=(0.0025, 0.0075)),
+    Mode(name="means of 3 points of a grid, alike", cells=3),
+    Mode(name="means of 3 points of a grid, sd of one threefold", cells=3, sds=(0.0025, 0.0075)),
+    Mode(name="arms, the best of 40 trials each, alike", is_arms=True),
+    Mode(name="arms, the best of 40 trials each, sd of one threefold", is_arms=True, sds=(0.0025, 0.0075)),
+)
+
+
+class World:
+    """Draws comparisons.
+
+    Args:
+        seed: Of the draws.
+        images: How many test images there are.
+    """
+
+    def __init__(self, seed: int, images: int = IMAGES) -> None:
+        self._random, self._images = np.random.default_rng(seed), images
+
+    def sides(self, mode: Mode, runs: int, effect: float) -> list[list[Replicates]]:
+        """Return the cells of two arms, of which the second is better by ``effect``."""
+        ease = self._random.normal(0, EASE, self._images)
+        return [self._side(mode, ease, sd, runs, gain) for sd, gain in zip(mode.sds, (0.0, effect), strict=True)]
+
+    def _side(self, mode: Mode, ease: Floats, sd: float, runs: int, gain: float) -> list[Replicates]:
+        arm = ease + self._random.normal(0, OWN, self._images)
+        if not mode.is_arms:
+            return [self._cell(arm, np.full(runs, RIGHT + gain), sd, per_run=0.0) for _ in range(mode.cells)]
+        true = RIGHT + gain - self._random.exponential(SHORT, TUNED)
+        best = np.argsort(-(true + self._random.normal(0, SEEN, TUNED)))[:runs]
+        return [self._cell(arm, true[best], sd, per_run=SETTING)]
+
+    def _cell(self, arm: Floats, accuracy: Floats, sd: float, *, per_run: float) -> Replicates:
+        """Return runs of given expected accuracies; ``per_run`` is the sd of what each makes of an image."""
+        spread = np.sqrt(1 + EASE**2 + OWN**2 + per_run**2)
+        slope = np.exp(-(ndtri(RIGHT) ** 2) / 2) / np.sqrt(2 * np.pi) / spread
+        luck = np.sqrt(max(sd**2 - TIPPED**2, 0)) / slope
+        level = ndtri(accuracy) * np.sqrt(spread**2 + luck**2)  # so that the luck leaves the mean accuracy as it is
+        shift = level + luck * self._random.normal(size=len(accuracy))
+        chance = self._random.standard_normal((len(accuracy), self._images), dtype=np.float32)
+        chance *= np.float32(np.sqrt(1 + per_run**2))
+        right = (chance < (arm + shift[:, None])).astype(np.float32)
+        return Replicates(right.mean(1, dtype=float), right)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What came of many comparisons of one kind.
+
+    Attributes:
+        mode: The kind.
+        runs: Seeds, or configurations, of each arm.
+        found: Share of comparisons that told the arms apart at the 5% level, by true difference.
+        told: The mean of the chances that were printed, by true difference.
+    """
+
+    mode: Mode
+    runs: int
+    found: dict[float, float]
+    told: dict[float, float]
+
+    @property
+    def line(self) -> str:
+        """The row as Markdown."""
+        cells = [f"{100 * self.found[0.0]:.1f}"]
+        cells += [f"{100 * self.found[each]:.0f} ({100 * self.told[each]:.0f})" for each in EFFECTS[1:]]
+        return f"| {self.mode.name} | {self.runs} | {' | '.join(cells)} |"
+
+
+def measured(mode: Mode, runs: int, studies: int, seed: int = 0, images: int = IMAGES) -> Row:
+    """Simulate comparisons of one kind: ``studies`` without a difference, and half as many with each difference."""
+    found, told = {}, {}
+    for effect in EFFECTS:
+        world, marks = World(derive_seed(seed, runs, str(effect)), images), []
+        for _ in range(studies if effect == 0 else studies // 2):
+            result = contrast(*world.sides(mode, runs, effect))
+            assert result is not None
+            marks.append((result.p < 0.05, result.power(effect)))
+        found[effect], told[effect] = (float(each) for each in np.mean(marks, 0))
+    return Row(mode=mode, runs=runs, found=found, told=told)
+
+
+def _measured(task: tuple[int, int, int]) -> Row:
+    place, runs, studies = task
+    return measured(MODES[place], runs, studies, seed=place)
+
+
+def table(studies: int, processes: int) -> Iterator[str]:
+    """Yield the lines of the table."""
+    yield "| what is compared | runs of each | equal arms told apart, % | 0.3 points found, % (printed) | 0.6 points |"
+    yield "|---|---|---|---|---|"
+    tasks = [(place, runs, studies) for place in range(len(MODES)) for runs in (3, 5, 10)]
+    with ProcessPoolExecutor(processes) as pool:
+        yield from (row.line for row in pool.map(_measured, tasks))
+
+
+def main() -> None:
+    """Print the table and how long it took."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--studies", type=int, default=2000, help="simulated comparisons without a difference, a row")
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args()
+    start = time.perf_counter()
+    for line in table(given.studies, given.processes):
+        print(line, flush=True)
+    print(
+        f"{given.studies} comparisons a row, half as many for each difference; {time.perf_counter() - start:.0f} s",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    main()
