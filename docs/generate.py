@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 from typer.main import get_command
 
+from qpsearch.analysis.compare.table import Comparison
 from qpsearch.analysis.effects import EffectTable
 from qpsearch.analysis.importance import ImportanceTable
 from qpsearch.cli.app import make_app
@@ -34,7 +35,7 @@ from qpsearch.space.schema.value_types import Flag, Integer, Number, OneOf, Opti
 
 REFERENCE = Path(__file__).parent / "reference"
 SPACES = Path(__file__).parent.parent / "spaces"
-DOCUMENTS = {"importance": ImportanceTable, "effects": EffectTable}
+DOCUMENTS = {"importance": ImportanceTable, "effects": EffectTable, "compare": Comparison}
 OWN = {  # where no shipped space has the key, and its type does not tell
     "extends": "extends: cifar",
     "training.optimizer": "optimizer: {sgd: {lr: 0.1, momentum: 0.9}}",

@@ -37,6 +37,8 @@ SLOW = {  # each is run by a test of its own, on less
     "qpsearch space plan digits",  # tests/cli/test_spaces.py
     "qpsearch confirm digits --top 2 --seeds 2",  # tests/cli/test_winner.py
     "qpsearch rerun digits 0",  # there, too
+    "qpsearch run tuned.yaml",  # tests/cli/test_compare.py
+    "qpsearch compare tuned-blocks",  # there, too
 }
 
 
@@ -92,7 +94,14 @@ def test_every_command_and_snippet_runs_and_digits_keeps_its_promises(folder: Pa
 def run_command(folder: Path, command: str, page: Path) -> None:
     first, *words = shlex.split(command)
     if first == "qpsearch":
-        is_real = words[0] in ("run", "resume", "confirm", "rerun", "evaluate")  # what Ray and torch do is as it is
+        is_real = words[0] in (
+            "run",
+            "resume",
+            "confirm",
+            "rerun",
+            "evaluate",
+            "compare",
+        )  # what Ray and torch do is as it is
         done = (started if is_real else qpsearch)(folder, *words)
     else:
         place = Path(sys.executable).parent / first

@@ -1,6 +1,5 @@
 """``qpsearch compare``: which of several arms is better, and how surely."""
 
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
@@ -9,6 +8,7 @@ import typer
 
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
 from qpsearch.display.console import Column, open_console, print_line, table_lines
+from qpsearch.display.plain import say
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.vocabulary import SplitName
 
@@ -69,7 +69,9 @@ def compare(
     """
     from qpsearch.analysis.compare.rendering import FORMATS
 
-    found = _compared(study, storage, by=by or [], trials=trials or [], split=on)
+    found = _compared(
+        study, storage, by=by or [], trials=trials or [], split=on, is_quiet=as_json or form is not Form.TABLE
+    )
     if as_json:
         print_json(found.to_dict())
     elif form is Form.TABLE:
@@ -90,13 +92,14 @@ def _compared(
     by: Sequence[str] = (),
     trials: Sequence[int] = (),
     split: SplitName = SplitName.TEST,
+    is_quiet: bool = False,
 ) -> "Comparison":
     from qpsearch.analysis.compare.table import compared
     from qpsearch.runner.evaluating import read_test_images
     from qpsearch.study.storage.database import Database
 
     def read(own: str, numbers: Sequence[int]) -> None:
-        read_test_images(storage, own, numbers, lambda text: print(text, file=sys.stderr))
+        read_test_images(storage, own, numbers, lambda text: None if is_quiet else say(text))
 
     return compared(Database.open(storage), study, by=by, trials=trials, split=split, read=read)
 

@@ -54,7 +54,7 @@ def _apart(arms: Arms, chosen: set[str]) -> dict[str, dict[str, str]]:
 def _chosen(arms: Arms, varied: Sequence[Space]) -> set[str]:
     """Return the paths of a configuration that the comparison is about, or that every arm's search varied."""
     paths = {site.path for site in arms.space.sites if site.parameter in arms.chosen} | set(arms.chosen)
-    if arms.design is Origin.CONFIGURATIONS and arms.chosen:
+    if arms.origin is Origin.CONFIGURATIONS and arms.chosen:
         paths |= set(_paths(arms.space)) & {site.path for site in arms.space.sites if site.domain is not None}
     if varied:
         paths |= set.intersection(*(set(_paths(space)) for space in varied))

@@ -1,0 +1,174 @@
+"""The test behind ``compare``: against SciPy, and on simulated comparisons whose truth is known."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from qpsearch.analysis.compare import rendering
+from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm
+from qpsearch.analysis.compare.origin import Origin
+from qpsearch.analysis.compare.sentences import sentences
+from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow
+from qpsearch.vocabulary import Direction, SplitName
+from tests.benchmarks.comparisons import MODES, World, measured
+
+ALIKE, UNLIKE = MODES[0], MODES[1]
+
+
+def drawn(seed: int, *counts: int) -> list[Replicates]:
+    random = np.random.default_rng(seed)
+    return [Replicates(random.normal(0.9, 0.01 * place, count)) for place, count in enumerate(counts, 1)]
+
+
+@pytest.mark.parametrize("counts", [(3, 3), (5, 2), (10, 4)])
+def test_without_images_it_is_welchs_test(counts: tuple[int, int]) -> None:
+    first, second = drawn(1, *counts)
+    found = contrast([first], [second])
+    expected = stats.ttest_ind(second.scores, first.scores, equal_var=False)
+    assert found is not None
+    assert found.p == pytest.approx(expected.pvalue, rel=1e-9)
+    assert found.interval == pytest.approx(expected.confidence_interval(), rel=1e-9)
+    assert found.df == pytest.approx(expected.df, rel=1e-9)
+
+
+def test_the_mean_of_points_has_the_variance_of_a_mean() -> None:
+    first, second, third, fourth = drawn(2, 4, 4, 6, 6)
+    found = contrast([first, second], [third, fourth])
+    assert found is not None
+    assert found.difference == pytest.approx(
+        (third.scores.mean() + fourth.scores.mean() - first.scores.mean() - second.scores.mean()) / 2
+    )
+    cells = (first, second, third, fourth)
+    assert found.se**2 == pytest.approx(sum(np.var(cell.scores, ddof=1) / len(cell.scores) for cell in cells) / 4)
+
+
+def test_a_single_run_cannot_be_tested() -> None:
+    assert contrast([drawn(1, 1)[0]], [drawn(2, 5)[0]]) is None
+
+
+def test_images_that_every_run_tells_alike_are_all_of_the_chance() -> None:
+    """Without chance between runs, the difference of two networks is that of paired images: a z test."""
+    random = np.random.default_rng(3)
+    right = [np.repeat((random.random((1, 400)) < rate).astype(np.float32), 3, axis=0) for rate in (0.8, 0.9)]
+    found = contrast(*([Replicates(each.mean(1), each)] for each in right))
+    gap = right[1][0] - right[0][0]
+    assert found is not None
+    assert found.se == pytest.approx(gap.std(ddof=1) / 20, rel=1e-6)
+    assert found.p == pytest.approx(2 * stats.norm.sf(abs(gap.mean()) / found.se), rel=1e-3)
+
+
+@pytest.mark.parametrize(("mode", "runs"), [(ALIKE, 10), (UNLIKE, 3)], ids=["alike", "unlike"])
+def test_equal_arms_are_told_apart_as_often_as_promised_and_power_is_as_told(mode: type(ALIKE), runs: int) -> None:  # type: ignore[valid-type]  # a class of the benchmark
+    """On new images; of the 600 comparisons 30 are expected, and 14 to 50 in 999 of 1,000 such tests."""
+    row = measured(mode, runs, 600, seed=11, images=1000)
+    assert 14 / 600 <= row.found[0.0] <= 50 / 600
+    for effect in (0.003, 0.006):
+        assert row.told[effect] == pytest.approx(row.found[effect], abs=0.08)
+
+
+def test_leaving_the_images_out_raises_false_alarms() -> None:
+    world, alarms = World(5, images=1000), 0
+    for _ in range(200):
+        sides = [[Replicates(cell.scores) for cell in side] for side in world.sides(ALIKE, 10, 0.0)]
+        found = contrast(*sides)
+        alarms += found is not None and found.p < 0.05
+    assert alarms > 30  # of 200, where 10 are meant
+
+
+def test_holm_adjusts_as_the_textbook_does() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.5]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+
+
+def made(images: float, parts: float = 4e-6, freedom: float = 4.0) -> Contrast:
+    return Contrast(difference=0.0, parts=np.full(2, parts), freedom=np.full(2, freedom), images=images)
+
+
+def test_power_rises_with_the_effect_and_the_runs_and_is_bounded_by_the_images() -> None:
+    found = made(1e-6)
+    powers = [found.power(effect) for effect in (0.0, 0.001, 0.003, 0.006, 0.02)]
+    assert powers == sorted(powers)
+    assert powers[0] == pytest.approx(0.05, abs=1e-6)
+    assert powers[-1] > 0.999
+    needed = found.runs_needed(0.006)
+    assert needed is not None
+    assert found.power(0.006, needed / 5) >= 0.8 > found.power(0.006, (needed - 1) / 5)
+    assert made(images=0.01**2).runs_needed(0.003) is None  # no number of seeds makes up for few images
+
+
+def test_scores_that_do_not_vary_give_no_nonsense() -> None:
+    same = contrast([Replicates(np.full(3, 0.5))], [Replicates(np.full(3, 0.5))])
+    apart = contrast([Replicates(np.full(3, 0.5))], [Replicates(np.full(3, 0.25))])
+    assert same is not None
+    assert apart is not None
+    assert (same.p, apart.p) == (1.0, 0.0)
+    assert same.power(0.003) == 1.0
+
+
+def row(name: str, mean: float | None = 0.9, **fields: object) -> ArmRow:
+    whole = {"sd": 0.01, "n": 5, "points": 1, "cost_s": 61.0, "parameters": 1e4, "macs": 1e6, "epoch_s": 0.5}
+    rest = {"diverged": 0.2, "failed": 0, "open": 0, "tuned": 0}
+    return ArmRow(name=name, mean=mean, **(whole | rest | fields))  # type: ignore[arg-type]  # made from plain fields
+
+
+def table(*pairs: PairRow, origin: Origin = Origin.CONFIGURATIONS, arms: tuple[ArmRow, ...] = ()) -> Comparison:
+    return Comparison(
+        study="s", origin=origin, split=SplitName.TEST, metric="test_accuracy", direction=Direction.MAXIMIZE,
+        images=10_000, has_images=True, arms=arms or (row("a_1"), row("b|<i>", 0.91)), pairs=pairs,
+    )  # fmt: skip
+
+
+SURE = PairRow(a="a_1", b="b|<i>", difference=0.01, low=0.004, high=0.016, p=0.002, p_adjusted=0.004, effect_size=1.0,
+               power={"0.3": 0.2, "0.6": 0.55}, runs_needed={"0.3": 40, "0.6": None})  # fmt: skip
+OPEN = replace(SURE, low=-0.002, high=0.022, p=0.08, p_adjusted=0.16)
+
+
+def test_sentences_name_the_better_arm_or_say_that_nothing_is_shown() -> None:
+    said = list(sentences(table(SURE), [], 0, []))
+    assert said[0] == "b|<i> is better than a_1 by 1.00 points of test accuracy (95% interval 0.40 to 1.60; p = 0.002)."
+    said = list(sentences(table(SURE, OPEN), ["x: 1 (a), 2 (b)"], 3, ["Noted."]))
+    assert said[1].startswith("No difference between a_1 and b|<i> is shown: b|<i> minus a_1 is +1.00 points")
+    assert "p = 0.080, p = 0.160 after Holm's correction for 2 pairs" in said[1]
+    assert (
+        said[2]
+        == "Of 100 such comparisons, a true difference would be found: of 0.3 points in 20, of 0.6 points in 55."
+    )
+    assert "The arms also differ in x: 1 (a), 2 (b). The difference may be due to that." in said
+    assert said[-2:] == [
+        "Means are over the points that all arms have; 3 points of single arms are left out.",
+        "Noted.",
+    ]
+
+
+def test_a_search_gets_no_p_and_one_tuning_makes_no_claim_about_the_best() -> None:
+    bare = PairRow(a="a_1", b="b|<i>", difference=0.01)
+    said = " ".join(sentences(table(bare, origin=Origin.SEARCHED), [], 0, []))
+    assert "No p value is given" in said
+    assert "qpsearch effects s" in said
+    tuned = table(OPEN, origin=Origin.TUNED, arms=(row("a_1", tuned=20), row("b|<i>", tuned=20)))
+    assert "one tuning of each arm cannot tell that" in " ".join(sentences(tuned, [], 0, []))
+
+
+def test_arms_without_a_score_and_few_runs_are_told() -> None:
+    arms = (row("a", None, n=0, failed=5), row("b", n=2), row("c", failed=1))
+    said = " ".join(sentences(table(arms=arms), [], 0, []))
+    assert "a is not compared: 5 of its trials failed." in said
+    assert "c: 1 of its trials failed; its mean leaves them out." in said
+    assert "Two runs of an arm are few" in said
+
+
+def test_markdown_and_latex_have_every_cell_and_break_nothing() -> None:
+    found = replace(table(SURE), sentences=("It is so.",))
+    text = rendering.markdown(found)
+    assert r"| a\_1 | 0.9000 | 0.0100 | 5 |" in text
+    assert r"b\|\<i> - a\_1 | +1.00 | +0.40 to +1.60 | 0.002 | 0.004 | +1.0 | 0.20/0.55 | 40/>1000 |" in text
+    latex = rendering.latex(found)
+    assert r"a\_1 & 0.9000 & 0.0100 & 5 &" in latex
+    assert r"20\% & 61.0 s \\" in latex
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 2
+    widths = [line.count(" & ") for line in latex.splitlines() if line.endswith(r"\\")]
+    assert [len(set(group)) for _, group in itertools.groupby(widths)] == [1, 1]

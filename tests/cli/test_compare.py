@@ -1,0 +1,237 @@
+"""``qpsearch compare``: a grid with replicates, confirmed trials, and arms that are tuned alike."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+import qpsearch as package
+from qpsearch.analysis.compare.table import Comparison
+from qpsearch.errors import StorageError
+from qpsearch.space import load_space
+from tests.cli.run import ROOT, qpsearch, reply
+from tests.helpers import rows
+
+BASE = """\
+data: {dataset: digits, validation: 300}
+network:
+  stem: {width: 4}
+  stages: [{width: 4, stride: 2, depth: 1, block: %s}]
+training: {epochs: 1, batch_size: 64, optimizer: {sgd: {lr: %s}}}
+"""
+GRID = f"study: grid\n{BASE % ('{choice: [additive, quotient]}', '{choice: [0.1, 0.2]}')}" + (
+    "search: {sampler: grid, replicates: 3}\n"
+)
+ARMS = (
+    f"study: tuned\n{BASE % ('additive', '{log: [0.05, 0.5]}')}"
+    + """\
+search: {sampler: random, pruner: none}
+compare:
+  arms:
+    plain:
+    quotient: {network.stages.*.block: quotient}
+  tune: {trials: 2}
+  retrain: {top: 2, seeds: 2}
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A grid of four points with three seeds each, and a comparison of two arms."""
+    folder = tmp_path_factory.mktemp("compare")
+    for name, text in (("grid", GRID), ("tuned", ARMS)):
+        (folder / f"{name}.yaml").write_text(text)
+        done = qpsearch(folder, "run", f"{name}.yaml", "--dispatch", "inline")
+        assert done.returncode == 0, done.stderr
+        (folder / f"{name}.out").write_text(done.stdout)
+    return folder
+
+
+@pytest.fixture
+def copied(studies: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(studies, tmp_path / "copied"))
+
+
+def url_of(folder: Path) -> str:
+    return f"sqlite:///{folder}/studies/qpsearch.db"
+
+
+ACCURACIES = (
+    "SELECT number, replicate, accuracy, correct FROM qpsearch_evaluations JOIN trials USING (trial_id) "
+    "JOIN studies USING (study_id) WHERE study_name = :name ORDER BY 1, 2"
+)
+
+
+def test_a_grid_is_compared_by_a_parameter_over_the_points_of_the_others(copied: Path) -> None:
+    found = reply(copied, "compare", "grid", "--by", "network.stages.*.block")
+    schema = TypeAdapter(Comparison).json_schema(mode="serialization")
+    assert json.dumps(schema, indent=1) in (ROOT / "docs" / "reference" / "json.md").read_text()
+    jsonschema.validate(found, schema | {"additionalProperties": False})
+    assert [(arm["name"], arm["n"], arm["points"]) for arm in found["arms"]] == [("additive", 6, 2), ("quotient", 6, 2)]
+    params = {trial["number"]: trial["params"] for trial in reply(copied, "trials", "grid")["trials"]}
+    by_point: dict[tuple[Any, ...], list[float]] = {}
+    for number, _, accuracy, bits in rows(url_of(copied), ACCURACIES, name="grid"):
+        by_point.setdefault(tuple(params[number].values()), []).append(accuracy)
+        assert np.unpackbits(np.frombuffer(bits, np.uint8), count=300).sum() == round(300 * accuracy)
+    assert all(len(runs) == 3 for runs in by_point.values())
+    for arm in found["arms"]:
+        own = [runs for point, runs in by_point.items() if arm["name"] in point]
+        assert arm["mean"] == pytest.approx(fmean(map(fmean, own)))
+        assert arm["sd"] == pytest.approx(fmean(stdev(runs) ** 2 for runs in own) ** 0.5)
+        assert arm["cost_s"] > 0
+    (pair,) = found["pairs"]
+    assert (pair["a"], pair["b"]) == ("additive", "quotient")
+    assert pair["difference"] == pytest.approx(found["arms"][1]["mean"] - found["arms"][0]["mean"])
+    assert pair["low"] < pair["difference"] < pair["high"]
+    assert pair["p"] == pair["p_adjusted"]
+    assert found["has_images"]
+    assert found["images"] == 300
+    assert any("network.stages.*.init" in said for said in found["sentences"])  # auto is another init for each block
+    assert reply(copied, "compare", "grid", "--by", "block") == found  # the images are not read twice
+    assert len(rows(url_of(copied), ACCURACIES, name="grid")) == 12
+
+
+def test_points_of_a_small_grid_and_named_trials_are_arms(copied: Path) -> None:
+    found = reply(copied, "compare", "grid")
+    assert {arm["name"] for arm in found["arms"]} == {f"{a}, {b}" for a in ("additive", "quotient") for b in (0.1, 0.2)}
+    assert len(found["pairs"]) == 6
+    assert all(pair["p"] <= pair["p_adjusted"] for pair in found["pairs"])
+    named = reply(copied, "compare", "grid", "0", "2")
+    assert [arm["name"] for arm in named["arms"]] == ["trial 0", "trial 2"]
+    seeds = {tuple(trial["seeds"]) for trial in reply(copied, "trials", "grid")["trials"]}
+    assert len(seeds) == 1  # the points of a grid share their seeds
+
+
+def test_validation_scores_are_compared_without_reading_anything(copied: Path) -> None:
+    found = reply(copied, "compare", "grid", "--by", "block", "--on", "validation")
+    assert (found["metric"], found["has_images"]) == ("val_accuracy", False)
+    assert rows(url_of(copied), ACCURACIES, name="grid") == []
+    shutil.rmtree(copied / "studies" / "checkpoints")
+    found = reply(copied, "compare", "grid", "--by", "block")
+    assert found["metric"] == "val_accuracy"
+    assert any("The test images cannot be read" in said for said in found["sentences"])
+
+
+def test_what_is_printed_is_markdown_latex_or_tables(copied: Path) -> None:
+    shown = qpsearch(copied, "compare", "grid", "--by", "block", COLUMNS="80")
+    assert "quotient - additive" in shown.stdout
+    assert shown.stdout.startswith("reading the test images: 12 runs\n")
+    tables = shown.stdout.split("\n\n")[:2]
+    assert max(len(line) for table in tables for line in table.splitlines()) <= 80
+    assert qpsearch(copied, "compare", "grid", "--by", "block", "--format", "markdown").stdout.startswith("**grid: ")
+    assert r"\toprule" in qpsearch(copied, "compare", "grid", "--by", "block", "--format", "latex").stdout
+
+
+def test_arms_are_tuned_alike_and_their_best_trained_again_on_the_same_fresh_seeds(studies: Path) -> None:
+    names = [row["name"] for row in reply(studies, "studies")["studies"]]
+    assert [name for name in names if name.startswith("tuned")] == ["tuned", "tuned.plain", "tuned.quotient"]
+    trials = reply(studies, "trials", "tuned")["trials"]
+    assert [trial["state"] for trial in trials] == ["COMPLETE"] * 8
+    seeds = {trial["seeds"][0] for trial in trials}
+    assert len(seeds) == 2
+    searched = [reply(studies, "trials", f"tuned.{arm}")["trials"] for arm in ("plain", "quotient")]
+    assert [len(each) for each in searched] == [2, 2]
+    assert [trial["seeds"] for trial in searched[0]] == [trial["seeds"] for trial in searched[1]]
+    assert not seeds & {seed for each in searched for trial in each for seed in trial["seeds"]}
+    found = reply(studies, "compare", "tuned")
+    assert [(arm["name"], arm["n"], arm["tuned"]) for arm in found["arms"]] == [("plain", 2, 2), ("quotient", 2, 2)]
+    held = sum(trial["seconds"] for each in (trials, *searched) for trial in each)
+    assert sum(arm["cost_s"] for arm in found["arms"]) == pytest.approx(held)
+    printed = (studies / "tuned.out").read_text()
+    assert "tuned: test_accuracy of 2 arms, 300 images" in printed
+    assert found["sentences"][0] in printed
+    assert len(rows(url_of(studies), ACCURACIES, name="tuned")) == 8
+
+
+def test_a_comparison_goes_on_where_it_was_and_its_studies_stay_together(copied: Path) -> None:
+    again = qpsearch(copied, "resume", "tuned", "--dispatch", "inline")
+    assert again.returncode == 0, again.stderr
+    assert "COMPLETE" not in again.stdout
+    larger = qpsearch(copied, "resume", "tuned", "--trials", "4", "--dispatch", "inline")
+    assert (larger.returncode, "its test images have been read" in larger.stderr) == (2, True)
+    assert qpsearch(copied, "studies", "copy", "tuned", "--as", "twin").returncode == 0
+    assert reply(copied, "compare", "twin")["arms"] == reply(copied, "compare", "tuned")["arms"]
+    assert qpsearch(copied, "studies", "rename", "twin", "other").returncode == 0
+    assert reply(copied, "compare", "other")["pairs"] == reply(copied, "compare", "tuned")["pairs"]
+    assert qpsearch(copied, "studies", "delete", "other", "--yes").returncode == 0
+    left = [row["name"] for row in reply(copied, "studies")["studies"]]
+    assert left == ["grid", "tuned", "tuned.plain", "tuned.quotient"]
+
+
+EPOCHS = "SELECT COUNT(*) FROM qpsearch_epochs"
+
+
+def test_a_comparison_whose_driver_is_killed_trains_each_epoch_once(studies: Path, tmp_path: Path) -> None:
+    shutil.copy(studies / "tuned.yaml", tmp_path)
+    words = [sys.executable, "-m", "qpsearch", "run", "tuned.yaml", "--dispatch", "inline"]
+    with (tmp_path / "out").open("wb") as out, subprocess.Popen(words, cwd=tmp_path, stdout=out, stderr=out) as driver:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and driver.poll() is None and _epochs(tmp_path) < 3:
+            time.sleep(0.02)
+        driver.kill()
+    assert 3 <= _epochs(tmp_path) < 12
+    done = qpsearch(tmp_path, "resume", "tuned", "--dispatch", "inline")
+    assert done.returncode == 0, done.stderr
+    assert _epochs(tmp_path) == 2 * 2 + 2 * 2 * 2
+    mine, theirs = ([row[:3] for row in rows(url_of(each), ACCURACIES, name="tuned")] for each in (tmp_path, studies))
+    assert mine == theirs  # to the bit, as without the kill
+
+
+def _epochs(folder: Path) -> int:
+    if not (folder / "studies" / "qpsearch.db").exists():
+        return 0
+    try:
+        ((count,),) = rows(url_of(folder), EPOCHS)
+    except StorageError:  # whose tables are being made
+        return 0
+    return int(count)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("grid", "--by", "blok"), "--by blok: refers to no parameter of study 'grid'. Known: network.stages.0.block"),
+        (("grid", "7", "0"), "study 'grid' does not have trial 7. It has trials 0 to 3."),
+        (("grid", "0"), "name at least two trials with different configurations"),
+        (("grid", "0", "1", "--by", "block"), "give trial numbers or --by, not both"),
+        (("tuned.plain",), "study 'tuned.plain' searches: name what to compare"),
+        (("tuned.plain", "0", "1"), "qpsearch confirm tuned.plain --trial 0 --trial 1 --seeds 5"),
+        (("nothing",), "no study 'nothing'"),
+    ],
+)
+def test_what_cannot_be_compared_is_told_with_what_would_help(studies: Path, words: tuple[str, ...], says: str) -> None:
+    done = qpsearch(studies, "compare", *words)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_search_is_told_apart_from_a_comparison(studies: Path) -> None:
+    found = reply(studies, "compare", "tuned.plain", "--by", "lr")
+    assert found["origin"] == "searched"
+    assert all(pair["p"] is None for pair in found["pairs"])
+    assert any("No p value is given" in said for said in found["sentences"])
+
+
+def test_arms_are_part_of_what_a_space_means(studies: Path) -> None:
+    space = load_space(studies / "tuned.yaml")
+    other = studies / "other.yaml"
+    other.write_text(
+        ARMS.replace("quotient: {network.stages.*.block: quotient}", "quotient: {network.stages.0.block: product_unit}")
+    )
+    assert package.space.diff(space, load_space(other)) == [
+        "compare.arms.quotient.network.stages.0.block: quotient -> product_unit"
+    ]
+    done = qpsearch(studies, "resume", "tuned", "--space", "other.yaml")
+    assert done.returncode == 2
+    assert "was made from another space" in done.stderr
