@@ -2,6 +2,7 @@
 
 from qpsearch.architecture.candidates import check_feasible, lost_priors, on_the_grid
 from qpsearch.display.plain import say
+from qpsearch.space import Space
 from qpsearch.space.file.loader import load_space
 
 
@@ -12,7 +13,26 @@ def check(path: str) -> None:
         SpaceError: The space is not valid, with a line for each problem; or no point of the space can be trained.
     """
     space = load_space(path)
-    check_feasible(space)
+    if space.compare is None:
+        check_feasible(space)
+        _say(f"{path}: fine. Study", space)
+    else:
+        for arm in space.compare.arms.values():
+            check_feasible(arm)
+        again = space.compare.top * space.compare.seeds
+        say(
+            f"{path}: fine. Comparison {space.study}, {len(space.compare.arms)} arms, each searched and then {again} "
+            f"trials on fresh seeds:"
+        )
+        for arm in space.compare.arms.values():
+            _say("Study", arm)
+    conditions = len(space.search.limits) + len(space.search.conditions)
+    if conditions:
+        say(f"{conditions} conditions; see what they allow: qpsearch space plan {path}")
+
+
+def _say(head: str, space: Space) -> None:
+    """Say what a study searches."""
     found = space.searched
     what = (
         f"{len(found)} parameters:"
@@ -20,12 +40,9 @@ def check(path: str) -> None:
         else "nothing is searched: all trials train one network, each with its own seed."
     )
     trials = on_the_grid(space, space.search.budget).trials
-    say(f"{path}: fine. Study {space.study}, {trials} trials, {what}")
+    say(f"{head} {space.study}, {trials} trials, {what}")
     width = max((len(name) for name in found), default=0)
     for name, text in found.items():
         say(f"  {name:<{width}}  {text}")
     for text in lost_priors(space):
         say(f"note: {text}")
-    conditions = len(space.search.limits) + len(space.search.conditions)
-    if conditions:
-        say(f"{conditions} conditions; see what they allow: qpsearch space plan {path}")

@@ -26,13 +26,35 @@ from qpsearch.space.schema.settings import field_at
 
 
 def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
-    """Print a search's plan, after timing three of its networks if ``measure`` is set."""
+    """Print the plan of a search, or of each search of a comparison, after timing networks if ``measure`` is set."""
+    if loaded.compare is None:
+        if as_json:
+            print_json(_planned(loaded, measure=measure))
+        else:
+            _show(loaded, measure=measure)
+        return
+    arms = loaded.compare.arms
+    again = {"top": loaded.compare.top, "seeds": loaded.compare.seeds}
+    if as_json:
+        plans = {name: _planned(arm, measure=measure) for name, arm in arms.items()}
+        print_json({"study": loaded.study, "arms": plans, "retrained": again})
+        return
+    for name, arm in arms.items():
+        say(f"arm {name}")
+        _show(arm, measure=measure)
+    trials = len(arms) * loaded.compare.top * loaded.compare.seeds
+    say(f"after the searches: {trials} trials on fresh seeds, without pruning")
+
+
+def _planned(loaded: Space, *, measure: bool) -> dict[str, Any]:
+    made = make_plan(loaded)
+    measured, device = _measured(loaded, made.timed) if measure else ([], "")
+    return _document(loaded, made, measured, device) | {"notes": lost_priors(loaded)}
+
+
+def _show(loaded: Space, *, measure: bool) -> None:
     console = open_console()
     made = make_plan(loaded)
-    if as_json:
-        measured, device = _measured(loaded, made.timed) if measure else ([], "")
-        print_json(_document(loaded, made, measured, device) | {"notes": lost_priors(loaded)})
-        return
     _print_tree(console, loaded)
     _print_networks(console, loaded, made)
     for text in lost_priors(loaded):

@@ -32,12 +32,14 @@ def check(space: SpaceArgument, as_json: Json = False) -> None:
         return
     try:
         loaded = load_space(space)
-        check_feasible(loaded)
+        for each in (loaded,) if loaded.compare is None else loaded.compare.arms.values():
+            check_feasible(each)
     except SpaceError as error:
         print_json({"valid": False, "problems": error.problems})
         raise typer.Exit(error.exit_code) from None
     found = {"study": loaded.study, "fingerprint": loaded.fingerprint, "parameters": list(loaded.searched)}
-    print_json({"valid": True} | found | {"notes": lost_priors(loaded)})
+    arms = {} if loaded.compare is None else {name: list(arm.searched) for name, arm in loaded.compare.arms.items()}
+    print_json({"valid": True} | found | ({"arms": arms} if arms else {}) | {"notes": lost_priors(loaded)})
 
 
 @app.command("plan")
