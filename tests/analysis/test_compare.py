@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from qpsearch.analysis.compare import rendering
+from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm
-from qpsearch.analysis.compare.origin import Origin
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow
 from qpsearch.vocabulary import Direction, SplitName
@@ -115,9 +115,9 @@ def row(name: str, mean: float | None = 0.9, **fields: object) -> ArmRow:
     return ArmRow(name=name, mean=mean, **(whole | rest | fields))  # type: ignore[arg-type]  # made from plain fields
 
 
-def table(*pairs: PairRow, origin: Origin = Origin.CONFIGURATIONS, arms: tuple[ArmRow, ...] = ()) -> Comparison:
+def table(*pairs: PairRow, basis: Basis = Basis.CONFIGURATIONS, arms: tuple[ArmRow, ...] = ()) -> Comparison:
     return Comparison(
-        study="s", origin=origin, split=SplitName.TEST, metric="test_accuracy", direction=Direction.MAXIMIZE,
+        study="s", basis=origin, split=SplitName.TEST, metric="test_accuracy", direction=Direction.MAXIMIZE,
         images=10_000, has_images=True, arms=arms or (row("a_1"), row("b|<i>", 0.91)), pairs=pairs,
     )  # fmt: skip
 
@@ -146,10 +146,10 @@ def test_sentences_name_the_better_arm_or_say_that_nothing_is_shown() -> None:
 
 def test_a_search_gets_no_p_and_one_tuning_makes_no_claim_about_the_best() -> None:
     bare = PairRow(a="a_1", b="b|<i>", difference=0.01)
-    said = " ".join(sentences(table(bare, origin=Origin.SEARCHED), [], 0, []))
+    said = " ".join(sentences(table(bare, basis=Basis.SEARCHED), [], 0, []))
     assert "No p value is given" in said
     assert "qpsearch effects s" in said
-    tuned = table(OPEN, origin=Origin.TUNED, arms=(row("a_1", tuned=20), row("b|<i>", tuned=20)))
+    tuned = table(OPEN, basis=Basis.TUNED, arms=(row("a_1", tuned=20), row("b|<i>", tuned=20)))
     assert "one tuning of each arm cannot tell that" in " ".join(sentences(tuned, [], 0, []))
 
 

@@ -218,7 +218,7 @@ def test_what_cannot_be_compared_is_told_with_what_would_help(studies: Path, wor
 
 def test_a_search_is_told_apart_from_a_comparison(studies: Path) -> None:
     found = reply(studies, "compare", "tuned.plain", "--by", "lr")
-    assert found["origin"] == "searched"
+    assert found["basis"] == "searched"
     assert all(pair["p"] is None for pair in found["pairs"])
     assert any("No p value is given" in said for said in found["sentences"])
 

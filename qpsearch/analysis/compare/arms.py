@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Final
 
-from qpsearch.analysis.compare.origin import Origin
+from qpsearch.analysis.compare.basis import Basis
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import UserError, nearest
 from qpsearch.space import Space
@@ -82,7 +82,7 @@ class Arms(WithWords):
         study: The study that has their trials.
         space: Its space.
         arms: The arms, in the order of the table.
-        origin: How they came about.
+        basis: How they came about.
         chosen: The settings that are compared: differences in them are not confounds.
         notes: What the reader must know about how the arms were made, a sentence each.
         results: What each run of their complete trials gave.
@@ -91,7 +91,7 @@ class Arms(WithWords):
     study: str
     space: Space
     arms: tuple[Arm, ...]
-    origin: Origin
+    basis: Basis
     chosen: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     results: Sequence[RunResult] = field(repr=False)
@@ -171,7 +171,7 @@ def _tuned(database: Database, study: str, space: Space, compare: TunedArms) -> 
         study=study,
         space=space,
         arms=tuple(arms),
-        origin=Origin.TUNED,
+        basis=Basis.TUNED,
         chosen=_changed([own.meaning() for own in compare.arms.values()]),
         results=queries.run_results(database, study),
     )
@@ -212,7 +212,7 @@ def _of_trials(database: Database, study: str, space: Space, numbers: Sequence[i
             _arm(f"trial {number}", [record for record in records if record.config_json == text])
             for text, number in wanted.items()
         ),
-        origin=Origin.CONFIGURATIONS,
+        basis=Basis.CONFIGURATIONS,
         results=queries.run_results(database, source),
     )
 
@@ -235,7 +235,7 @@ def _configurations(database: Database, study: str, space: Space, records: Seque
         study=study,
         space=space,
         arms=tuple(_arm(name, group) for name, group in zip(names, alike.values(), strict=True)),
-        origin=Origin.CONFIGURATIONS,
+        basis=Basis.CONFIGURATIONS,
         chosen=tuple(telling),
         results=queries.run_results(database, study),
     )
@@ -264,7 +264,7 @@ def _by(database: Database, study: str, space: Space, records: Sequence[TrialRec
         study=study,
         space=space,
         arms=tuple(arms),
-        origin=Origin.CONFIGURATIONS if is_grid else Origin.SEARCHED,
+        basis=Basis.CONFIGURATIONS if is_grid else Basis.SEARCHED,
         chosen=tuple(chosen),
         results=queries.run_results(database, study),
     )

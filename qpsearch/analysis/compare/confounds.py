@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from qpsearch.analysis.compare.arms import Arms
-from qpsearch.analysis.compare.origin import Origin
+from qpsearch.analysis.compare.basis import Basis
 from qpsearch.space import Space
 from qpsearch.space.domains import text_of
 
@@ -54,7 +54,7 @@ def _apart(arms: Arms, chosen: set[str]) -> dict[str, dict[str, str]]:
 def _chosen(arms: Arms, varied: Sequence[Space]) -> set[str]:
     """Return the paths of a configuration that the comparison is about, or that every arm's search varied."""
     paths = {site.path for site in arms.space.sites if site.parameter in arms.chosen} | set(arms.chosen)
-    if arms.origin is Origin.CONFIGURATIONS and arms.chosen:
+    if arms.basis is Basis.CONFIGURATIONS and arms.chosen:
         paths |= set(_paths(arms.space)) & {site.path for site in arms.space.sites if site.domain is not None}
     if varied:
         paths |= set.intersection(*(set(_paths(space)) for space in varied))

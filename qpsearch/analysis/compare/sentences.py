@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import LEVEL
-from qpsearch.analysis.compare.origin import Origin
 from qpsearch.vocabulary import Direction, SplitName
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def sentences(found: "Comparison", apart: Sequence[str], left_out: int, notes: S
         left_out: How many points of single arms are not in the means.
         notes: What is to be said about how the arms were made.
     """
-    if found.origin is Origin.SEARCHED:
+    if found.basis is Basis.SEARCHED:
         yield from _of_a_search(found)
     else:
         yield from (_of_a_pair(found, pair) for pair in found.pairs)
@@ -98,8 +98,8 @@ def _metric(found: "Comparison") -> str:
 
 def _basis(found: "Comparison") -> Iterator[str]:
     """Say what the test takes into account, and what it does not."""
-    runs = "configurations, each the mean over its seeds" if found.origin is Origin.TUNED else "seeds"
-    if found.origin is Origin.TUNED:
+    runs = "configurations, each the mean over its seeds" if found.basis is Basis.TUNED else "seeds"
+    if found.basis is Basis.TUNED:
         tuned = {row.tuned for row in found.arms}
         trials = f"{next(iter(tuned))}" if len(tuned) == 1 else f"{min(tuned)} to {max(tuned)}"
         yield (
@@ -117,7 +117,7 @@ def _basis(found: "Comparison") -> Iterator[str]:
         )
     if any(1 < row.n / max(row.points, 1) < FEW for row in found.arms):
         yield "Two runs of an arm are few: p values are then too small (6 to 9% false alarms). Train three or more."
-    if found.split is SplitName.VALIDATION and found.origin is Origin.TUNED:
+    if found.split is SplitName.VALIDATION and found.basis is Basis.TUNED:
         yield "Validation images took part in the tuning, so means are optimistic."
 
 

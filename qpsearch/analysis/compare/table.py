@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 
 from qpsearch.analysis.compare.arms import Arm, Arms, Point, arms_of
+from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.confounds import confounds
 from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm
-from qpsearch.analysis.compare.origin import Origin
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.architecture.cost import cost
 from qpsearch.errors import ArtifactError, DataError
@@ -94,7 +94,7 @@ class Comparison(WithWords):
 
     Attributes:
         study: The study.
-        origin: ``configurations``, ``tuned`` or ``searched``; see ``arms.Origin``.
+        basis: ``configurations``, ``tuned`` or ``searched``; see ``arms.Basis``.
         split: The images on which runs are compared.
         metric: What is compared.
         direction: Whether more or less of it is better.
@@ -106,7 +106,7 @@ class Comparison(WithWords):
     """
 
     study: str
-    origin: Origin
+    basis: Basis
     split: SplitName
     metric: str
     direction: Direction
@@ -159,7 +159,7 @@ def compared(
         UserError: The study cannot be compared so.
     """
     arms = arms_of(database, study, by=by, trials=trials)
-    if split is SplitName.VALIDATION or arms.origin is Origin.SEARCHED:
+    if split is SplitName.VALIDATION or arms.basis is Basis.SEARCHED:
         return compare(arms, SplitName.VALIDATION)
     try:
         read(arms.study, arms.numbers)
@@ -184,8 +184,8 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     """
     objective, runs = arms.space.search.objective, arms.runs
     shared = _shared(arms)
-    cells = {arm.name: _cells(arm, arms.origin, runs, shared, split) for arm in arms.arms}
-    rows = tuple(_row(arm, cells[arm.name], arms.origin) for arm in arms.arms)
+    cells = {arm.name: _cells(arm, arms.basis, runs, shared, split) for arm in arms.arms}
+    rows = tuple(_row(arm, cells[arm.name], arms.basis) for arm in arms.arms)
     known = [cell for each in cells.values() for cell in each]
     images = (
         {run.images for number in arms.numbers for run in runs[number] if run.images}
@@ -195,7 +195,7 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     is_test = split is SplitName.TEST
     found = Comparison(
         study=arms.study,
-        origin=arms.origin,
+        basis=arms.basis,
         split=split,
         metric=TEST_ACCURACY if is_test else objective.metric.value,
         direction=Direction.MAXIMIZE if is_test else objective.direction,
@@ -217,7 +217,7 @@ def _replaced(found: Comparison, pairs: Sequence[PairRow], said: tuple[str, ...]
 
 def _shared(arms: Arms) -> set[Point]:
     """Return the points that every arm with a complete trial has; tuned arms do not share any."""
-    if arms.origin is Origin.TUNED:
+    if arms.basis is Basis.TUNED:
         return set()
     own = [
         {point for point, trials in arm.points.items() if any(trial.state == "COMPLETE" for trial in trials)}
@@ -228,17 +228,17 @@ def _shared(arms: Arms) -> set[Point]:
 
 
 def _cells(
-    arm: Arm, origin: Origin, runs: dict[int, list[RunResult]], shared: set[Point], split: SplitName
+    arm: Arm, basis: Basis, runs: dict[int, list[RunResult]], shared: set[Point], split: SplitName
 ) -> list[Replicates]:
     """Return the runs of an arm that differ by chance alone, point by point."""
     points = [trials for point, trials in arm.points.items() if not shared or point in shared]
     of_points = [[runs[trial.number] for trial in trials if trial.number in runs] for trials in points]
-    if origin is Origin.CONFIGURATIONS:
+    if basis is Basis.CONFIGURATIONS:
         each = [[run for own in trials for run in own] for trials in of_points]
         return [_cell([[run] for run in point], split) for point in each if point]
     units = (
         [[run for own in trials for run in own] for trials in of_points]
-        if origin is Origin.TUNED
+        if basis is Basis.TUNED
         else [own for trials in of_points for own in trials]
     )
     units = [unit for unit in units if unit]
@@ -260,7 +260,7 @@ def _bits(run: RunResult) -> Any:
     return np.unpackbits(np.frombuffer(run.correct, np.uint8), count=run.images)
 
 
-def _row(arm: Arm, cells: Sequence[Replicates], origin: Origin) -> ArmRow:
+def _row(arm: Arm, cells: Sequence[Replicates], basis: Basis) -> ArmRow:
     costs = [cost(config.network) for config in arm.configs]
     variances = [cell.variance for cell in cells if len(cell.scores) > 1]
     return ArmRow(
@@ -286,7 +286,7 @@ def _pairs(found: Comparison, cells: dict[str, list[Replicates]]) -> list[PairRo
     for one, two in combinations([row for row in found.arms if row.mean is not None], 2):
         assert one.mean is not None
         assert two.mean is not None
-        test = None if found.origin is Origin.SEARCHED else contrast(cells[one.name], cells[two.name])
+        test = None if found.basis is Basis.SEARCHED else contrast(cells[one.name], cells[two.name])
         shared: dict[str, Any] = {"a": one.name, "b": two.name, "difference": two.mean - one.mean}
         rows.append((shared, test, _size(one, two)))
     adjusted = iter(holm([test.p for _, test, _ in rows if test is not None]))

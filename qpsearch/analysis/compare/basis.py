@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Origin(StrEnum):
+class Basis(StrEnum):
     """How the arms of a comparison came about, which decides what can be said about them."""
 
     CONFIGURATIONS = "configurations"  # trained as they were named: seeds are all that differs by chance
