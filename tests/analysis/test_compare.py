@@ -117,7 +117,7 @@ def row(name: str, mean: float | None = 0.9, **fields: object) -> ArmRow:
 
 def table(*pairs: PairRow, basis: Basis = Basis.CONFIGURATIONS, arms: tuple[ArmRow, ...] = ()) -> Comparison:
     return Comparison(
-        study="s", basis=origin, split=SplitName.TEST, metric="test_accuracy", direction=Direction.MAXIMIZE,
+        study="s", basis=basis, split=SplitName.TEST, metric="test_accuracy", direction=Direction.MAXIMIZE,
         images=10_000, has_images=True, arms=arms or (row("a_1"), row("b|<i>", 0.91)), pairs=pairs,
     )  # fmt: skip
 
