@@ -6,10 +6,13 @@ from collections.abc import Iterator
 import pytest
 import ray
 
+from qpsearch.dispatch.cluster import set_switches
+
 
 @pytest.fixture(scope="module")
 def local_ray() -> Iterator[str]:
     """A local Ray; gives its session folder."""
+    set_switches()
     ray.init(
         address="local",
         num_cpus=8,
