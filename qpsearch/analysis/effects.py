@@ -18,12 +18,10 @@ from qpsearch.analysis.anova.parameters import Floats, Parameter
 from qpsearch.analysis.anova.shares import Estimate
 from qpsearch.analysis.importance import Nothing, analysis_of, nothing_of
 from qpsearch.analysis.subject import Goal, Subject
-from qpsearch.registry.samplers import SamplerKind
 from qpsearch.vocabulary import BlockKind, Direction, Scalar
 
 SURE: Final = 0.005  # a pair whose share may be smaller is not told as an interaction
 PLACES: Final = (0.1, 0.5, 0.9)  # of a number's range, at which an interaction with it is told
-EVEN: Final = frozenset({SamplerKind.RANDOM, SamplerKind.GRID})  # samplers that do not look at results
 BLOCK: Final = "block"  # last word of the name of a parameter that chooses a stage's block
 
 
@@ -148,7 +146,7 @@ def effects_of(subject: Subject, analysis: Analysis) -> EffectTable:
         effects=tuple(row for each in choices for row in _effects(analysis, each)),
         across=tuple(_across(analysis, [each for each in choices if each.name.split(".")[-1] == BLOCK])),
         interactions=tuple(_interactions(analysis, choices)) if analysis.nothing < ALARM else (),
-        design=_design(subject),
+        design=subject.design,
         nothing=nothing_of(analysis.nothing),
         doubts=analysis.doubts,
     )
@@ -259,12 +257,3 @@ def _value(parameter: Parameter, code: float) -> Scalar:
 def _interval(draws: Floats) -> dict[str, float]:
     found = Estimate.of(draws)
     return {"effect": found.mean, "low": found.low, "high": found.high}
-
-
-def _design(subject: Subject) -> str:
-    if subject.space is None:
-        return "How the points were chosen is not known; effects are the model's, not means of trials."
-    sampler = subject.space.search.sampler
-    if sampler in EVEN:
-        return f"The sampler, {sampler}, chose the points without looking at results."
-    return f"The sampler, {sampler}, chose points by earlier results; effects are the model's, not means of trials."

@@ -90,6 +90,7 @@ class ImportanceTable(WithWords):
         nothing: Whether anything is there at all; None with Optuna's evaluators.
         left_out: Why other parameters are not in ``importances``, a sentence each.
         doubts: What speaks against reading the shares as they stand, a sentence each.
+        design: How the points were chosen, a sentence.
     """
 
     study: str
@@ -98,6 +99,7 @@ class ImportanceTable(WithWords):
     n: int
     pruned: int
     total: int
+    design: str
     importances: tuple[Importance, ...]
     pairs: tuple[Pair, ...] = ()
     unexplained: Estimate | None = None
@@ -123,6 +125,7 @@ class ImportanceTable(WithWords):
             f"Importances are {QUESTIONS[self.evaluator]}.",
             *((f"Not used: {unused} of {self.total} trials ({kinds}).",) if unused else ()),
             *(f"Left out: {reason}." for reason in self.left_out),
+            self.design,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -237,6 +240,7 @@ def _facts(subject: Subject) -> dict[str, Any]:
         "study": subject.study,
         "objective": subject.objective,
         "total": len(subject.trials),
+        "design": subject.design,
     }
 
 

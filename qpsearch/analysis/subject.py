@@ -13,6 +13,7 @@ from qpsearch.analysis.anova.observations import is_complete, stopped_at
 from qpsearch.analysis.anova.parameters import Searched, searched_of
 from qpsearch.analysis.anova.rules import learned_rules, stated_rules
 from qpsearch.errors import StorageError, StudyNotFound, UserError
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space
 from qpsearch.study import queries
 from qpsearch.study.optuna_import.foreign import read_foreign
@@ -101,6 +102,19 @@ class Subject:
             return {name: each for trial in self.trials for name, each in trial.distributions.items()}
         found = {site.parameter: site.domain for site in self.space.sites if site.domain is not None}
         return {name: found[name].distribution() for name in self.space.searched}
+
+    @property
+    def design(self) -> str:
+        """How the points were chosen, a sentence."""
+        if self.space is None:
+            return "How the points were chosen is not known; the answer is the model's, not means of trials."
+        sampler = self.space.search.sampler
+        if sampler.is_designed or sampler is SamplerKind.RANDOM:
+            return f"The study has {sampler.design}, chosen without looking at results."
+        return (
+            f"The study has {sampler.design}: points were chosen by earlier results, so the answer is the model's, "
+            "not means of trials."
+        )
 
     @cached_property
     def searched(self) -> Searched:

@@ -39,8 +39,8 @@ def _say(head: str, space: Space) -> None:
         if found
         else "nothing is searched: all trials train one network, each with its own seed."
     )
-    trials = on_the_grid(space, space.search.budget).trials
-    say(f"{head} {space.study}, {trials} trials, {what}")
+    trials, sampler = on_the_grid(space, space.search.budget).trials, space.search.sampler
+    say(f"{head} {space.study}, {trials} {sampler.design if sampler.is_designed else 'trials'}, {what}")
     width = max((len(name) for name in found), default=0)
     for name, text in found.items():
         say(f"  {name:<{width}}  {text}")

@@ -16,12 +16,29 @@ _WARNINGS = threading.Lock()
 
 
 class SamplerKind(StrEnum):
-    """Optuna samplers that a space file may name; ``grid`` tries every point of a finite space once."""
+    """Samplers that a space file may name.
+
+    Optuna's; ``grid``, which tries every point of a finite space once; and ``factorial``, a design for effects, which
+    takes the values of each parameter equally often, and pairs of values about equally often.
+    """
 
     TPE = "tpe"
     RANDOM = "random"
     GP = "gp"
     GRID = "grid"
+    FACTORIAL = "factorial"
+
+    @property
+    def is_designed(self) -> bool:
+        """Whether all points are known before the first trial, whatever the results."""
+        return self in (SamplerKind.GRID, SamplerKind.FACTORIAL)
+
+    @property
+    def design(self) -> str:
+        """What a study of the sampler has, in words."""
+        if self.is_designed:
+            return f"designed trials ({self})"
+        return "random trials" if self is SamplerKind.RANDOM else f"trials of an adaptive sampler ({self})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,4 +90,5 @@ SAMPLERS: Final[dict[SamplerKind, Sampler]] = {
     SamplerKind.RANDOM: Sampler(build=_random, startup=math.inf),
     SamplerKind.GP: Sampler(build=_gp, startup=10),
     SamplerKind.GRID: Sampler(build=_random, startup=0),  # never draws: the grid sets every parameter
+    SamplerKind.FACTORIAL: Sampler(build=_random, startup=0),  # draws only where no point of the design was found
 }

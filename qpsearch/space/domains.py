@@ -245,9 +245,13 @@ class FloatRange(_Continuous):
             raise ValueError(f"a range needs low < high, both finite, got [{self.low!r}, {self.high!r}]")
         _check_prior(self)
 
+    def at(self, share: float) -> float:
+        """Return the value at a share of the range, from 0 (its low end) to 1."""
+        return min(max(self.low + (self.high - self.low) * share, self.low), self.high)
+
     def draw(self, generator: random.Random) -> Scalar:
         """Return a value, evenly."""
-        return generator.uniform(self.low, self.high)
+        return self.at(generator.random())
 
     def near_prior(self, generator: random.Random) -> Scalar:
         """Return a normal draw around the prior, cut off at the ends."""
@@ -285,10 +289,14 @@ class LogRange(_Continuous):
             raise ValueError(f"a log range needs 0 < low < high, got [{self.low!r}, {self.high!r}]")
         _check_prior(self)
 
+    def at(self, share: float) -> float:
+        """Return the value at a share of the range in log scale, from 0 (its low end) to 1."""
+        value: float = self.low * (self.high / self.low) ** share
+        return min(max(value, self.low), self.high)
+
     def draw(self, generator: random.Random) -> Scalar:
         """Return a value, evenly in log scale."""
-        value: float = self.low * (self.high / self.low) ** generator.random()
-        return min(max(value, self.low), self.high)
+        return self.at(generator.random())
 
     def near_prior(self, generator: random.Random) -> Scalar:
         """Return a normal draw around the prior in log scale, cut off at the ends."""

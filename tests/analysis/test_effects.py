@@ -10,8 +10,9 @@ import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, create_trial
 
-from qpsearch.analysis.effects import EffectTable, _design, effects
+from qpsearch.analysis.effects import EffectTable, effects
 from qpsearch.analysis.figures import effect_forest
+from qpsearch.analysis.importance import importance
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.errors import StudyNotFound
 from qpsearch.space import load_space
@@ -83,11 +84,20 @@ def test_where_nothing_is_shown_nothing_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("space", "words"),
-    [("digits", "tpe, chose points by earlier results"), ("quotient-table", "grid, chose the points")],
+    [
+        ("digits", "trials of an adaptive sampler (tpe): points were chosen by earlier results"),
+        ("quotient-table", "designed trials (grid), chosen without looking"),
+        ("smoke", "random trials, chosen without looking"),
+    ],
 )
 def test_the_design_is_named(space: str, words: str) -> None:
-    assert words in _design(replace(subject([]), space=load_space(space)))
-    assert "is not known" in _design(subject([]))
+    assert words in replace(subject([]), space=load_space(space)).design
+
+
+def test_a_study_of_another_program_has_points_of_unknown_origin() -> None:
+    assert "is not known" in subject([]).design
+    shown = effects(subject(interacting(20))), importance(subject(interacting(20)))
+    assert [each.notes[-1] for each in shown] == [subject([]).design] * 2
 
 
 def test_the_figure_shows_every_effect_and_a_map_of_blocks(table: EffectTable) -> None:

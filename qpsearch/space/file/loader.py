@@ -150,7 +150,7 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
     grid = checks.grid_points() if sampler is SamplerKind.GRID else None
     pruner, trials = _constant(search, "pruner"), _constant(search, "trials")
     if pruner is None:
-        pruner = PrunerKind.HYPERBAND if len(objectives) == 1 and grid is None else PrunerKind.NONE
+        pruner = PrunerKind.HYPERBAND if len(objectives) == 1 and not sampler.is_designed else PrunerKind.NONE
     if trials is None:
         trials = grid or DEFAULT_TRIALS
     limits = _group(search, "limits")

@@ -84,6 +84,8 @@ def _priors(space: Space) -> Iterator[tuple[str, str]]:
     guessed = [site.path for site in space.sites if site.domain is not None and site.domain.prior is not None]
     if space.search.is_grid and guessed:
         yield guessed[0], "a grid tries every point, so a prior has no effect. Remove it."
+    elif space.search.sampler.is_designed and guessed:
+        yield guessed[0], "a factorial design takes all values equally often, so a prior has no effect. Remove it."
 
 
 def _epochs(space: Space) -> Iterator[tuple[str, str]]:

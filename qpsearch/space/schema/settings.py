@@ -151,13 +151,15 @@ SEARCH: Final = SectionField(
         "sampler": LeafField(
             type=OneOf(SamplerKind),
             default="tpe",
-            doc="Sampler that proposes configurations; grid tries every point of a finite space once.",
+            doc="Sampler that proposes configurations; grid tries every point of a finite space once, factorial takes "
+            "all values, and all pairs of values, about equally often, for effects.",
             fixed=True,
         ),
         "pruner": LeafField(
             type=Optional(AUTO, OneOf(PrunerKind)),
             default=AUTO,
-            doc="Pruner that stops weak trials early; auto is hyperband, or none with several objectives or a grid.",
+            doc="Pruner that stops weak trials early; auto is hyperband, or none with several objectives, a grid or a "
+            "factorial design.",
             fixed=True,
         ),
         "trials": LeafField(
