@@ -26,6 +26,7 @@ def dashboard(
         qpsearch dashboard --port 8081 --storage other.db
     """
     from qpsearch.cli.dashboard_app import DashboardApp, serve
+    from qpsearch.study.queries.dashboard import ShownStorage
     from qpsearch.study.storage.database import Database
 
     database = Database.open(storage)
@@ -35,7 +36,7 @@ def dashboard(
         raise UserError("the dashboard is missing. pip install 'qpsearch[dashboard]'.") from None
     _check_free(host, port)
     say(f"dashboard of {database.shown}: http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
-    serve(DashboardApp(storage, optuna_dashboard.wsgi(database.optuna_storage())), host, port)
+    serve(DashboardApp(storage, optuna_dashboard.wsgi(ShownStorage.of(database))), host, port)
 
 
 def _check_free(host: str, port: int) -> None:

@@ -39,8 +39,8 @@ from qpsearch.study.search.grid import Grid
 from qpsearch.study.search.priors import Priors
 from qpsearch.study.search.replica import Guesses, Replica
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.optuna_tables import insert_study, next_number, read_trials, study_id
-from qpsearch.study.storage.tables import attempts, configs, leases, study_facts, trials
+from qpsearch.study.storage.optuna_tables import METRIC_NAMES, insert_study, next_number, read_trials, study_id
+from qpsearch.study.storage.tables import attempts, configs, leases, study_attrs, study_facts, trials
 from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, root_of, stored_root, study_folder
 from qpsearch.study.trials.failures import failed_trials, reopen
 from qpsearch.study.trials.open_trial import OpenTrial
@@ -168,8 +168,9 @@ def insert_facts(
     checkpoint_root: str | None,
     now: float,
 ) -> None:
-    """Write qpsearch's row about a study."""
-    budget = space.search.budget
+    """Write qpsearch's row about a study, and the names of its objectives for Optuna's tools."""
+    budget, names = space.search.budget, [each.metric.value for each in space.search.objectives]
+    connection.execute(insert(study_attrs).values(study_id=study, key=METRIC_NAMES, value_json=json.dumps(names)))
     connection.execute(
         insert(study_facts).values(
             study_id=study,

@@ -9,11 +9,17 @@ from typing import Any
 
 import optuna
 import pytest
+from sqlalchemy import text
 
+from qpsearch.architecture.cost import cost
 from qpsearch.cli.dashboard_app import DashboardApp
 from qpsearch.errors import Superseded
+from qpsearch.protocol import Failed
 from qpsearch.space import Space
+from qpsearch.study import queries
+from qpsearch.study.queries.dashboard import ShownStorage
 from qpsearch.study.storage.database import Database
+from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, progress, ready_database, release, resumed_ledger, rows, train_all
 
 optuna_dashboard = pytest.importorskip("optuna_dashboard")  # an extra, which the tests have
@@ -31,7 +37,7 @@ def folder(sqlite_url: str, space: Space) -> Path:
 @pytest.fixture
 def app(sqlite_url: str, folder: Path) -> Iterator[DashboardApp]:
     with closing(Database.open(sqlite_url)) as database:
-        storage = database.optuna_storage()
+        storage = ShownStorage.of(database)
         app = DashboardApp(sqlite_url, optuna_dashboard.wsgi(storage))
         yield app
         app._database.close()
@@ -77,6 +83,40 @@ def test_the_bin_takes_the_checkpoints_too(app: DashboardApp, sqlite_url: str, f
     assert ask(app, "DELETE", "/api/studies/1")[0] == 204
     assert not folder.exists()
     assert rows(sqlite_url, "SELECT count(*) FROM studies") == [(0,)]
+
+
+def test_objectives_have_names_and_trials_say_what_they_are(app: DashboardApp, sqlite_url: str) -> None:
+    """Names also of a study that was made before they were stored; and nothing is written."""
+    before = rows(sqlite_url, "SELECT * FROM study_system_attributes")
+    assert [row.value_json for row in before] == ['["val_accuracy"]']
+    assert optuna.load_study(study_name="scripted", storage=sqlite_url).metric_names == ["val_accuracy"]
+    for _ in range(2):
+        study = ask(app, "GET", "/api/studies/1")[1]
+        assert study["objective_names"] == ["val_accuracy"]
+        with closing(ready_database(sqlite_url)) as database:
+            database.write(lambda c: c.execute(text("DELETE FROM study_system_attributes")))
+    shown = [{each["key"]: each["value"] for each in trial["user_attrs"]} for trial in study["trials"]]
+    with closing(ready_database(sqlite_url)) as database:
+        records = queries.trial_records(database, "scripted")
+    for facts, record in zip(shown, records, strict=True):
+        total = cost(record.config.network)
+        assert facts["blocks"] == " / ".join(record.stages)
+        assert facts["seeds"] == str(record.seeds[0])
+        assert (facts["parameters"], facts["MACs"]) == (str(total.parameters), str(total.macs))
+    assert {each["key"] for each in study["union_user_attrs"] if each["sortable"]} == {"parameters", "MACs"}
+    assert rows(sqlite_url, "SELECT count(*) FROM trial_user_attributes") == [(0,)]
+
+
+def test_why_a_trial_failed_is_shown(sqlite_url: str, space: Space) -> None:
+    with new_ledger(sqlite_url, space) as ledger:
+        assignment = ledger.ask()
+        assert assignment is not None
+        ledger.fail(assignment.trial, assignment.attempt, Failed(reason=FailReason.ERROR, detail="<b>too</b> much"))
+    with closing(Database.open(sqlite_url)) as database:
+        storage = ShownStorage.of(database)
+        (trial,) = storage.get_all_trials(1)
+        release(storage)
+    assert (trial.user_attrs["reason"], trial.user_attrs["detail"]) == ("error", "<b>too</b> much")
 
 
 def test_a_study_that_runs_is_neither_deleted_nor_renamed_nor_its_trials_told(

@@ -133,10 +133,16 @@ class Database:
         """Run queries on one snapshot, without a write lock; raises as ``write`` does."""
         return self._look_for_damage(lambda: self._run(query, writing=False))
 
-    def optuna_storage(self) -> optuna.storages.RDBStorage:
-        """Return Optuna's own view of the database; Optuna's tables are made if they are missing."""
+    def optuna_storage(
+        self, kind: type[optuna.storages.RDBStorage] = optuna.storages.RDBStorage
+    ) -> optuna.storages.RDBStorage:
+        """Return Optuna's own view of the database; Optuna's tables are made if they are missing.
+
+        Args:
+            kind: Optuna's storage, or one made from it.
+        """
         connect_args = {"timeout": BUSY_S} if self.file is not None else connect_args_of(self._url)
-        return optuna.storages.RDBStorage(
+        return kind(
             self._url.render_as_string(hide_password=False),
             engine_kwargs={"connect_args": connect_args, "poolclass": NullPool},
             skip_compatibility_check=True,

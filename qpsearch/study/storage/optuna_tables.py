@@ -8,7 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import optuna
 from optuna.distributions import distribution_to_json, json_to_distribution
@@ -41,6 +41,8 @@ CLOSE = (
 )
 TAKE_STUDY = select(studies.c.study_id).where(studies.c.study_id == bindparam("of_study")).with_for_update()
 LAST_NUMBER = select(func.max(trials.c.number)).where(trials.c.study_id == bindparam("of_study"))
+
+METRIC_NAMES: Final = "study:metric_names"  # a study's attribute, as Optuna's set_metric_names writes it
 
 TrialRows = dict[Table, list[dict[str, Any]]]  # of one trial, by table
 
