@@ -19,6 +19,7 @@ from qpsearch.analysis.effects import EffectTable
 from qpsearch.analysis.importance import ImportanceTable
 from qpsearch.cli.app import make_app
 from qpsearch.cli.rules_table import markdown
+from qpsearch.runner.documents import BestDocument, ConfirmDocument, EvaluateDocument, ExportDocument, RerunDocument
 from qpsearch.space.schema.fields import (
     REQUIRED,
     ArmsField,
@@ -35,7 +36,16 @@ from qpsearch.space.schema.value_types import Flag, Integer, Number, OneOf, Opti
 
 REFERENCE = Path(__file__).parent / "reference"
 SPACES = Path(__file__).parent.parent / "spaces"
-DOCUMENTS = {"importance": ImportanceTable, "effects": EffectTable, "compare": Comparison}
+DOCUMENTS = {
+    "importance": ImportanceTable,
+    "effects": EffectTable,
+    "compare": Comparison,
+    "best": BestDocument,
+    "confirm": ConfirmDocument,
+    "rerun": RerunDocument,
+    "evaluate": EvaluateDocument,
+    "model export": ExportDocument,
+}
 OWN = {  # where no shipped space has the key, and its type does not tell
     "extends": "extends: cifar",
     "training.optimizer": "optimizer: {sgd: {lr: 0.1, momentum: 0.9}}",
@@ -118,8 +128,9 @@ def json_page() -> str:
     lines = [
         "# What `--json` prints",
         "",
-        "The documents of the commands that analyse a study, as [JSON Schema](https://json-schema.org). Each has one",
-        "more key, `page`: where the HTML page was written.",
+        "The documents of the commands that analyse a study or work with its winner, as",
+        "[JSON Schema](https://json-schema.org). `importance` and `effects` have one more key, `page`: where the HTML",
+        "page was written. A number that is not finite is null.",
         "",
     ]
     for command, table in DOCUMENTS.items():

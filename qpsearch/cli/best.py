@@ -1,8 +1,7 @@
 """``qpsearch best``: the best configuration, its weights, and a space file that trains it again."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -11,6 +10,7 @@ from qpsearch.display.console import Column, open_console, print_rows
 from qpsearch.display.plain import say
 from qpsearch.display.shown import cost_title, from_here, in_words, numbers_of, scalar, score, short_number, standing
 from qpsearch.errors import ArtifactError, UserError
+from qpsearch.runner.documents import BestConfiguration, BestDocument
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.space import Objective, Space
 from qpsearch.study.records import ConfigurationRecord, TrialRecord
@@ -58,12 +58,14 @@ def best(
     found = next(iter(best_ones), None)
     front = best_ones if len(objectives) > 1 else []
     if as_json:
-        document = {"study": study, "objective": asdict(objective), "best": _document(database, study, found)}
-        several = {
-            "objectives": list(map(asdict, objectives)),
-            "front": [_document(database, study, record) for record in front],
-        }
-        print_json(document | (several if front else {}))
+        document = BestDocument(
+            study=study,
+            objective=objective,
+            objectives=objectives,
+            best=None if found is None else _printed(database, study, found),
+            front=tuple(_printed(database, study, record) for record in front),
+        )
+        print_json(document.to_dict())
         return
     if found is None:
         raise UserError(
@@ -91,11 +93,8 @@ def best(
         say(f"  {name:<{width}}  {scalar(value)}")
 
 
-def _document(database: "Database", study: str, found: ConfigurationRecord | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    checkpoints, problem = _checkpoints(database, study, found)
-    return found.to_dict() | {"checkpoints": checkpoints} | ({"checkpoints_problem": problem} if problem else {})
+def _printed(database: "Database", study: str, found: ConfigurationRecord) -> BestConfiguration:
+    return BestConfiguration.of(found, *_checkpoints(database, study, found))
 
 
 def _checkpoints(database: "Database", study: str, found: ConfigurationRecord) -> tuple[list[str], str | None]:

@@ -2,7 +2,7 @@
 
 import math
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from qpsearch.cli.run import Address, Concurrent, Cpus, DispatchOption, Gpus, Si
 from qpsearch.display.console import Cell, Column, open_console, print_rows
 from qpsearch.display.shown import numbers_of, score
 from qpsearch.display.steady import open_display
+from qpsearch.runner.documents import ConfirmDocument
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.vocabulary import Dispatcher
@@ -64,28 +65,13 @@ def confirm(
             listen=(lambda event: None) if display is None else display.see,
         )
     if as_json:
-        print_json(_document(study, confirmed))
+        print_json(ConfirmDocument.of(study, confirmed).to_dict())
     else:
         _print(confirmed)
     if not confirmed.outcome.is_finished:
         raise typer.Exit(INTERRUPTED)
-    if not any(each.confirmed is not None and each.confirmed.n for each in confirmed.configurations):
+    if not confirmed.is_any:
         raise typer.Exit(1)
-
-
-def _document(study: str, confirmed: "Confirmed") -> dict[str, Any]:
-    rows = [
-        {"trial": each.number, "trials": each.trials, "params": dict(each.params), "config": each.to_dict()["config"]}
-        | {"search": {"value": each.value, "sd": each.sd, "n": each.n}}
-        | {"confirmed": None if each.confirmed is None else each.confirmed.to_dict()}
-        for each in confirmed.configurations
-    ]
-    return {
-        "study": study,
-        "confirmation": confirmed.study,
-        "finished": confirmed.outcome.is_finished,
-        "configurations": rows,
-    }
 
 
 def _print(confirmed: "Confirmed") -> None:

@@ -19,6 +19,7 @@ from qpsearch.cli.options import (
 from qpsearch.display.plain import say
 from qpsearch.display.shown import WORDS, moment, scalar, standing, state_of
 from qpsearch.errors import UserError
+from qpsearch.runner.documents import EvaluateDocument, FreshSeeds, NotTested
 from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder, prepare_data
 from qpsearch.space.space import Space
 from qpsearch.study.records import ConfigurationRecord, TrialRecord
@@ -96,9 +97,18 @@ def evaluate(
     left_out = _not_tested(every) if is_grid and not trial else []
     untried = max(space.search.budget.trials - len(every), 0) if is_grid and not trial else 0
     if as_json:
-        head = {"study": study, "dataset": space.data.dataset, "target": target, "looks_before": looks}
-        rows = {"trials": [row(each, levels) for each in tested], "not_tested": left_out, "not_trained": untried}
-        print_json(head | {"recorded": log.problem is None} | rows | _confirmed(best))
+        document = EvaluateDocument(
+            study=study,
+            dataset=space.data.dataset,
+            target=target,
+            looks_before=looks,
+            recorded=log.problem is None,
+            trials=tuple(row(each, levels) for each in tested),
+            not_tested=tuple(left_out),
+            not_trained=untried,
+            confirmed=None if best is None else FreshSeeds.of(best.confirmed),
+        )
+        print_json(document.to_dict())
         return
     say(f"study {study}: accuracy on test images, mean (sd over runs)")
     print_table(tested, levels, target, is_grid=is_grid)
@@ -109,11 +119,6 @@ def evaluate(
     if best is not None:
         say(f"{space.search.objective.metric} {best.value:.4f} (n = {best.n}), {standing(best)}")
     say(_said(looks, log.problem))
-
-
-def _confirmed(best: ConfigurationRecord | None) -> dict[str, Any]:
-    """Return what fresh seeds gave the configuration that was tested because it is the best."""
-    return {"confirmed": best.confirmed.to_dict() if best is not None and best.confirmed is not None else None}
 
 
 def _points(records: Iterable[TrialRecord], space: Space) -> list[int]:
@@ -148,20 +153,20 @@ def _check(study: str, numbers: list[int], records: Mapping[int, TrialRecord]) -
         )
 
 
-def _not_tested(records: list[TrialRecord]) -> list[dict[str, Any]]:
+def _not_tested(records: list[TrialRecord]) -> list[NotTested]:
     """Return the trials of a grid that have no network to test, and why."""
     return [
-        {"trial": record.number, "state": state_of(record), "reason": record.reason, "params": dict(record.params)}
+        NotTested(trial=record.number, state=state_of(record), reason=record.reason, params=dict(record.params))
         for record in records
         if record.state != "COMPLETE" or record.epochs == 0
     ]
 
 
-def _why(left: dict[str, Any]) -> str:
-    point = ", ".join(f"{name} {scalar(value)}" for name, value in left["params"].items())
-    how = "imported" if left["state"] == "COMPLETE" else WORDS[left["state"]][0]
-    reason = f" ({left['reason']})" if left["reason"] else ""
-    return f"not tested: trial {left['trial']}, {how}{reason}: {point}"
+def _why(left: NotTested) -> str:
+    point = ", ".join(f"{name} {scalar(value)}" for name, value in left.params.items())
+    how = "imported" if left.state == "COMPLETE" else WORDS[left.state][0]
+    reason = f" ({left.reason})" if left.reason else ""
+    return f"not tested: trial {left.trial}, {how}{reason}: {point}"
 
 
 def _said(looks: list[float], problem: str | None) -> str:

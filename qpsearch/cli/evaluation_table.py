@@ -3,12 +3,13 @@
 import math
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
 from qpsearch.display.console import Cell, Column, open_console, print_line, table_lines
 from qpsearch.display.shown import BlockNames, in_words, numbers_of, scalar
+from qpsearch.runner.documents import Accuracies, TestedConfiguration
 from qpsearch.study.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -60,27 +61,27 @@ def together(parts: list[Tested], value: float | None) -> Tested:
     )
 
 
-def row(tested: Tested, levels: list[float]) -> dict[str, Any]:
+def row(tested: Tested, levels: list[float]) -> TestedConfiguration:
     """Return a trial's results as ``--json`` prints them."""
-    return {
-        "trial": tested.record.number,
-        "trials": tested.trials,
-        "blocks": " ".join(tested.record.stages),
-        "params": dict(tested.record.params),
-        "value": tested.value,
-        "seeds": tested.seeds,
-        "accuracies": [
-            {
-                "noise": f"poisson:{level:g}" if level else None,
-                "mean": statistics.mean(tested.accuracies(level)),
-                "sd": _sd(tested.accuracies(level)),
-                "runs": tested.accuracies(level),
-                "nonfinite": [each.nonfinite for each in tested.evaluated if each.noise == level],
-            }
+    return TestedConfiguration(
+        trial=tested.record.number,
+        trials=tested.trials,
+        blocks=" ".join(tested.record.stages),
+        params=dict(tested.record.params),
+        value=tested.value,
+        seeds=tested.seeds,
+        accuracies=tuple(
+            Accuracies(
+                noise=f"poisson:{level:g}" if level else None,
+                mean=statistics.mean(tested.accuracies(level)),
+                sd=_sd(tested.accuracies(level)),
+                runs=tuple(tested.accuracies(level)),
+                nonfinite=tuple(each.nonfinite for each in tested.evaluated if each.noise == level),
+            )
             for level in levels
-        ],
-        "epochs_to_target": tested.to_target,
-    }
+        ),
+        epochs_to_target=tested.to_target,
+    )
 
 
 def print_table(tested: list[Tested], levels: list[float], target: float | None, *, is_grid: bool) -> None:

@@ -1,10 +1,7 @@
 """``qpsearch rerun``: a stored trial trained again, beside its record."""
 
 import math
-import socket
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Final
 
 import typer
@@ -13,12 +10,12 @@ from rich.progress import Progress
 
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
 from qpsearch.display.plain import say
-from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder, has_gpu, prepare_data
-from qpsearch.runner.rerunning import Conditions, Repeated, changes, chosen_runs, recorded_conditions, repeat
-from qpsearch.study.records import TrialDetail
+from qpsearch.runner.documents import RerunDocument
+from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.runner.rerunning import Repeated, Rerun
+from qpsearch.runner.rerunning import rerun as again
 
 DIFFERS: Final = 1
-Changes = Mapping[str, tuple[Any, Any]]
 
 
 def rerun(
@@ -39,95 +36,37 @@ def rerun(
         qpsearch rerun digits 9
         qpsearch rerun digits 9 --replicate 0 --json
     """
-    from qpsearch.study import queries
-    from qpsearch.study.opening import environment
     from qpsearch.study.storage.database import Database
 
     database = Database.open(storage)
-    detail = queries.trial_detail(database, study, number)
-    recorded = recorded_conditions(detail)
-    chosen = chosen_runs(detail, replicate)
-    there = queries.summary(database, study).environment
-    dataset = detail.record.config.data.dataset
-    folder = data_folder(dataset)
-    prepare_data(dataset, folder)
-    here = replace(recorded, device=_device(recorded))
-    differing = changes(_world(there, detail, recorded), _world(environment(), None, here))
-    planned = len([row for row in detail.epochs if row["replicate"] in {run.replicate for run in chosen}])
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("epochs", total=planned)
-        found = list(repeat(detail, chosen, here, folder, lambda: bar.advance(task)))
-    matches = all(run.matches for run in found)
+        task = bar.add_task("epochs", total=None)
+        found = again(
+            database,
+            study,
+            number,
+            replicate=replicate,
+            seen=lambda done, planned: bar.update(task, completed=done, total=planned),
+        )
     if as_json:
-        print_json(_document(study, number, found, recorded, here, differing, matches=matches))
+        print_json(RerunDocument.of(found).to_dict())
     else:
-        _print(study, number, found, here, differing, matches=matches)
-    if not matches:
+        _print(found)
+    if not found.matches:
         raise typer.Exit(DIFFERS)
 
 
-def _device(recorded: Conditions) -> str:
-    """Return the device to train on: the recorded kind, or the CPU where there is no GPU."""
-    import torch
-
-    return "cuda" if recorded.device != "cpu" and has_gpu() and torch.cuda.is_available() else "cpu"
-
-
-def _world(environment: Mapping[str, Any], detail: TrialDetail | None, conditions: Conditions) -> dict[str, Any]:
-    """Return versions, machine and host, of the record or of this process (without a record)."""
-    first = next((each.place for each in detail.attempts if each.place), None) if detail is not None else None
-    host = socket.gethostname() if detail is None else (first or "").split()[0]
-    known = {name: environment.get(name, {}) for name in ("versions", "machine")}
-    return {**known, "host": host, "device": conditions.device}
-
-
-def _document(
-    study: str,
-    number: int,
-    found: list[Repeated],
-    recorded: Conditions,
-    here: Conditions,
-    differing: Changes,
-    *,
-    matches: bool,
-) -> dict[str, Any]:
-    return {
-        "study": study,
-        "trial": number,
-        "matches": matches,
-        "device": here.device,
-        "threads": recorded.threads,
-        "memory_format": recorded.memory_format,
-        "runs": [
-            {
-                "replicate": run.replicate,
-                "seed": run.seed,
-                "epochs": run.epochs,
-                "matches": run.matches,
-                "differs_from_epoch": run.first,
-                "largest_difference": run.differences,
-                "failed_then": run.then,
-                "failed_now": run.now,
-                "detail": run.detail or None,
-            }
-            for run in found
-        ],
-        "environment": [{"what": name, "then": then, "now": now} for name, (then, now) in differing.items()],
-    }
-
-
-def _print(
-    study: str, number: int, found: list[Repeated], here: Conditions, differing: Changes, *, matches: bool
-) -> None:
-    threads = f"{here.threads} thread{'s' * (here.threads != 1)}"
-    say(f"trial {number} of study {study}, trained again on {here.device} with {threads}, {here.memory_format}")
-    for run in found:
+def _print(found: Rerun) -> None:
+    here = found.conditions
+    how = f"{here.device} with {here.threads} thread{'s' * (here.threads != 1)}, {here.memory_format}"
+    say(f"trial {found.trial} of study {found.study}, trained again on {how}")
+    for run in found.runs:
         say(f"run {run.replicate}, seed {run.seed}: {_said(run)}")
-    for name, (then, now) in differing.items():
+    for name, (then, now) in found.changes.items():
         say(f"differs from the record: {name.rpartition('.')[2]}: {_or_none(then)} then, {_or_none(now)} now")
-    if not differing:
+    if not found.changes:
         say("versions, machine and host are those of the record")
-    say("it matches the record to the bit" if matches else "it does not match the record to the bit")
+    say("it matches the record to the bit" if found.matches else "it does not match the record to the bit")
 
 
 def _said(run: Repeated) -> str:

@@ -25,6 +25,11 @@ class Confirmed:
     outcome: Outcome
     configurations: list[ConfigurationRecord]
 
+    @property
+    def is_any(self) -> bool:
+        """Whether a fresh seed of any of the configurations is complete."""
+        return any(each.confirmed is not None and each.confirmed.n for each in self.configurations)
+
 
 def confirm(
     name: str,

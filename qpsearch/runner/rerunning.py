@@ -5,17 +5,23 @@ versions on the same kind of machine. On a GPU, some sums are added up in whatev
 """
 
 import math
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import OutOfMemory, QpsearchError, TrainingDiverged, UserError
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.runner import trainer
+from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
 from qpsearch.study.records import AttemptRecord, RunRecord, TrialDetail
 from qpsearch.vocabulary import FailReason, WithWords
+
+if TYPE_CHECKING:
+    from qpsearch.study.storage.database import Database
 
 COMPARED: Final = ("train_loss", "val_loss", "val_accuracy", "val_nonfinite", "lr")  # time and memory are not repeated
 OWN_FAULT: Final = (FailReason.DIVERGED, FailReason.OUT_OF_MEMORY, FailReason.ERROR)  # others are the machine's
@@ -79,6 +85,73 @@ class Repeated(WithWords):
                 self.differences[name] = max(self.differences.get(name, 0.0), gap)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerun:
+    """A stored trial that was trained again, beside its record.
+
+    Attributes:
+        study: The study.
+        trial: The trial.
+        conditions: Where and how it was trained again.
+        runs: Its runs that were trained again.
+        changes: Versions, machine, host and device where they are not as recorded: by dotted name, then and now.
+    """
+
+    study: str
+    trial: int
+    conditions: Conditions
+    runs: tuple[Repeated, ...]
+    changes: Mapping[str, tuple[Any, Any]]
+
+    @property
+    def matches(self) -> bool:
+        """Whether every run matches its record to the bit."""
+        return all(run.matches for run in self.runs)
+
+
+def rerun(
+    database: "Database",
+    study: str,
+    number: int,
+    *,
+    replicate: int | None = None,
+    seen: Callable[[int, int], None] = lambda done, planned: None,
+) -> Rerun:
+    """Train a stored trial again and compare each epoch with its record. The study is only read.
+
+    Args:
+        database: The study database.
+        study: The study.
+        number: The trial.
+        replicate: One of its runs, from 0; None for all.
+        seen: Called with the number of epochs that are done, and that are planned.
+
+    Raises:
+        UserError: There is no such trial or run, or nothing of it was trained here.
+        DataError: The data set cannot be had.
+    """
+    from qpsearch.study import queries
+    from qpsearch.study.opening import environment
+
+    detail = queries.trial_detail(database, study, number)
+    recorded = recorded_conditions(detail)
+    chosen = chosen_runs(detail, replicate)
+    there = queries.summary(database, study).environment
+    dataset = detail.record.config.data.dataset
+    folder = data_folder(dataset)
+    prepare_data(dataset, folder)
+    here = replace(recorded, device=_device_here(recorded))
+    planned = len([row for row in detail.epochs if row["replicate"] in {run.replicate for run in chosen}])
+    done = count(1)
+    return Rerun(
+        study=study,
+        trial=number,
+        conditions=here,
+        runs=tuple(repeat(detail, chosen, here, folder, lambda: seen(next(done), planned))),
+        changes=changes(_world(there, detail, recorded), _world(environment(), None, here)),
+    )
+
+
 def recorded_conditions(detail: TrialDetail) -> Conditions:
     """Return the conditions of a trial's first attempt that reported.
 
@@ -104,11 +177,11 @@ def chosen_runs(detail: TrialDetail, replicate: int | None) -> list[RunRecord]:
     if replicate is None:
         return [run for run in detail.runs if run.replicate in began]
     last, number = len(detail.runs) - 1, detail.record.number
-    if replicate > last:
+    if not 0 <= replicate <= last:
         there = "run 0 alone" if last == 0 else f"runs 0 to {last}"
-        raise UserError(f"--replicate {replicate}: trial {number} has {there}.")
+        raise UserError(f"replicate {replicate}: trial {number} has {there}.")
     if replicate not in began:
-        raise UserError(f"--replicate {replicate}: this run of trial {number} has no recorded epoch to compare with.")
+        raise UserError(f"replicate {replicate}: this run of trial {number} has no recorded epoch to compare with.")
     return [detail.runs[replicate]]
 
 
@@ -174,6 +247,21 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any], above: str = "") ->
         elif old != new:
             found[f"{above}{name}"] = (old, new)
     return found
+
+
+def _device_here(recorded: Conditions) -> str:
+    """Return the device to train on: the recorded kind, or the CPU where there is no GPU."""
+    import torch
+
+    return "cuda" if recorded.device != "cpu" and has_gpu() and torch.cuda.is_available() else "cpu"
+
+
+def _world(environment: Mapping[str, Any], detail: TrialDetail | None, conditions: Conditions) -> dict[str, Any]:
+    """Return versions, machine and host, of the record or of this process (without a record)."""
+    first = next((each.place for each in detail.attempts if each.place), None) if detail is not None else None
+    host = socket.gethostname() if detail is None else (first or "").split()[0]
+    known = {name: environment.get(name, {}) for name in ("versions", "machine")}
+    return {**known, "host": host, "device": conditions.device}
 
 
 def _failed_run(detail: TrialDetail) -> int | None:

@@ -15,6 +15,7 @@ from qpsearch.architecture.blocks import BLOCKS, custom_blocks
 from qpsearch.architecture.cost import cost
 from qpsearch.architecture.plugins import imports
 from qpsearch.errors import UserError
+from qpsearch.runner.documents import ExportDocument
 from qpsearch.runner.machine import data_folder, prepare_data
 from qpsearch.runner.model_card import card, loader
 
@@ -45,9 +46,15 @@ class Export:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the export as ``--json`` prints it."""
-        told = ("study", "trial", "replicate", "input", "output", "results", "checks")
-        own = {"folder": str(self.folder), "files": list(self.files), "problems": dict(self.problems)}
-        return own | {name: self.info[name] for name in told}
+        told = {name: self.info[name] for name in ("study", "trial", "replicate", "input", "output", "results")}
+        document = ExportDocument(
+            folder=str(self.folder),
+            files=self.files,
+            problems=dict(self.problems),
+            checks=tuple(self.info["checks"]),
+            **told,
+        )
+        return document.to_dict()
 
 
 def export_model(

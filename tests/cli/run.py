@@ -12,7 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+from pydantic import TypeAdapter
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 250
@@ -54,6 +56,16 @@ def reply(folder: Path, *arguments: str) -> dict[str, Any]:
     document = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert isinstance(document, dict)
     return document
+
+
+def documented(kind: type, document: dict[str, Any]) -> None:
+    """Check a document against its JSON Schema, which the reference shows; it has no other keys."""
+    schema = TypeAdapter(kind).json_schema(mode="serialization")
+    for part in (schema, *schema.get("$defs", {}).values()):
+        if "properties" in part:
+            part["additionalProperties"] = False
+            part["required"] = list(part["properties"])
+    jsonschema.validate(document, schema)
 
 
 class Warm:

@@ -13,10 +13,11 @@ import pytest
 from qpsearch import load_study
 from qpsearch.cli import evaluate, evaluation_table
 from qpsearch.errors import UserError
+from qpsearch.runner.documents import EvaluateDocument
 from qpsearch.runner.evaluating import Log
 from qpsearch.study.records import TrialRecord
 from qpsearch.study.trials.evaluations import Evaluated
-from tests.cli.run import qpsearch, reply
+from tests.cli.run import documented, qpsearch, reply
 from tests.helpers import rows
 
 SPACE = """\
@@ -94,6 +95,7 @@ def url_of(folder: Path) -> str:
 
 def test_a_grid_is_tested_point_by_point_and_every_look_is_recorded(copied: Path) -> None:
     first = reply(copied, "evaluate", "small")
+    documented(EvaluateDocument, first)
     blocks = [row["params"]["network.stages.0.block"] for row in first["trials"]]
     assert blocks == ["additive", "product_unit"]  # in the order of the space, whatever the order of training
     assert (first["looks_before"], first["recorded"], first["not_tested"], first["not_trained"]) == ([], True, [], 0)
@@ -136,6 +138,7 @@ def test_points_of_a_grid_that_cannot_be_tested_are_named(copied: Path) -> None:
         "UPDATE qpsearch_studies SET asked = 5",
     )
     document = reply(copied, "evaluate", "small")
+    documented(EvaluateDocument, document)
     (left,) = document["not_tested"]
     assert (left["trial"], left["state"], left["reason"]) == (1, "FAIL", "diverged")
     assert (len(document["trials"]), document["not_trained"]) == (1, 3)

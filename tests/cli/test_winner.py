@@ -10,8 +10,9 @@ import pytest
 
 from qpsearch.cli.best import best
 from qpsearch.errors import ArtifactError
+from qpsearch.runner.documents import BestDocument, ConfirmDocument, RerunDocument
 from qpsearch.study import queries
-from tests.cli.run import qpsearch, reply
+from tests.cli.run import documented, qpsearch, reply
 from tests.scripted import Behaviour, space_text
 
 
@@ -26,7 +27,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_best_names_the_checkpoints_that_were_kept(study: Path) -> None:
-    found = reply(study, "best", "scripted")["best"]
+    document = reply(study, "best", "scripted")
+    documented(BestDocument, document)
+    found = document["best"]
     assert len(found["checkpoints"]) == len(found["seeds"]) == 2
     assert all(Path(path).is_file() for path in found["checkpoints"])
     assert [Path(path).name[:5] for path in found["checkpoints"]] == ["r0-a1", "r1-a1"]
@@ -128,6 +131,7 @@ def test_what_does_not_match_is_told_by_how_much_and_from_which_epoch_on(study: 
     assert done.stdout.endswith("it does not match the record to the bit\n")
     first = qpsearch(tmp_path, "rerun", "scripted", "2", "--replicate", "0", "--json", scripted=True)
     document = json.loads(first.stdout)
+    documented(RerunDocument, document)
     assert (first.returncode, document["matches"], [run["replicate"] for run in document["runs"]]) == (0, True, [0])
     assert [each["what"] for each in document["environment"]] == ["versions.torch", "machine.cores", "host", "device"]
     second = qpsearch(tmp_path, "rerun", "scripted", "2", "--replicate", "1", "--json", scripted=True)
@@ -173,6 +177,8 @@ def test_the_best_are_confirmed_and_every_command_says_so(study: Path, tmp_path:
     assert "trained on fresh seeds" in qpsearch(tmp_path, "best", "scripted.confirm").stdout
     again = qpsearch(tmp_path, *asked, "--json", scripted=True)  # nothing is left to train
     document = json.loads(again.stdout)
+    documented(ConfirmDocument, document)
+    documented(BestDocument, reply(tmp_path, "best", "scripted"))
     assert (again.returncode, document["finished"], document["confirmation"]) == (0, True, "scripted.confirm")
     assert [each["confirmed"]["n"] for each in document["configurations"]] == [2, 2]
     assert document["configurations"][0]["confirmed"] == fresh
@@ -192,7 +198,7 @@ def test_the_best_are_confirmed_and_every_command_says_so(study: Path, tmp_path:
         ("best scripted --as-space no/such.yaml", "no/such.yaml: cannot be written (No such file or directory)."),
         ("best scripted --as-space --json", "Leave --json or --as-space out."),
         ("rerun scripted 77", "study 'scripted' does not have trial 77. It has trials 0 to 7."),
-        ("rerun scripted 0 --replicate 2", "--replicate 2: trial 0 has runs 0 to 1."),
+        ("rerun scripted 0 --replicate 2", "replicate 2: trial 0 has runs 0 to 1."),
         ("rerun nosuch 0", "nosuch"),
         ("confirm nosuch", "nosuch"),
     ],

@@ -20,12 +20,13 @@ import qpsearch
 from qpsearch.api.study import Study
 from qpsearch.cli import models
 from qpsearch.errors import UserError
+from qpsearch.runner.documents import ExportDocument
 from qpsearch.runner.winner import Export
 from qpsearch.study import manage
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.evaluations import Evaluated
 from qpsearch.training import export, exported
-from tests.cli.run import ROOT
+from tests.cli.run import ROOT, documented
 from tests.cli.run import qpsearch as command
 
 FILES = ("config.json", "model.safetensors", "model.pt2", "model.onnx", "load.py", "README.md")
@@ -84,6 +85,7 @@ def test_an_export_is_the_network_in_every_form_and_names_the_input(study: Study
     place = Path("studies/export/first-0-1")
     assert sorted(path.name for path in place.iterdir()) == sorted(FILES)
     document = json.loads(Path("done.json").read_text())
+    documented(ExportDocument, document)
     assert set(document) == {
         "folder", "files", "problems", "study", "trial", "replicate", "input", "output", "results", "checks"
     }  # fmt: skip
