@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qpsearch.errors import UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE
@@ -11,7 +11,7 @@ from qpsearch.space import Space
 from qpsearch.study import queries
 from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialRecord
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import Evaluator, Variable
+from qpsearch.vocabulary import Dispatcher, Evaluator, Variable, as_member
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
     from qpsearch.analysis.importance import ImportanceTable
     from qpsearch.models import ResidualNetwork
+    from qpsearch.runner.confirming import Confirmed
+    from qpsearch.runner.rerunning import Rerun
     from qpsearch.runner.winner import Export
+
+MOST_CONFIRMED: Final = 1000  # configurations, and seeds of each
 
 
 class Study:
@@ -248,6 +252,94 @@ class Study:
 
         place = None if folder is None else Path(folder)
         return export_model(self._database, self.name, place, trial=trial, replicate=replicate, overwrite=overwrite)
+
+    def confirm(
+        self,
+        *,
+        top: int = 3,
+        seeds: int = 5,
+        dispatch: str = Dispatcher.TUNE,
+        address: str | None = None,
+        concurrent: int | None = None,
+        gpus: float | None = None,
+        cpus: int | None = None,
+        sinks: tuple[str, ...] = (),
+        progress: bool = True,
+    ) -> Confirmed:
+        """Train the best configurations again on fresh seeds, as ``qpsearch confirm`` does.
+
+        Each seed is a trial of a study beside this one, which the search does not see. The same call goes on after an
+        interruption; with more seeds or configurations it adds to what is there. Afterwards ``best.confirmed`` has what
+        the seeds gave.
+
+        Args:
+            top: How many of the best configurations, from 1.
+            seeds: Fresh seeds for each of them, from 1.
+            dispatch: ``tune`` for Ray Tune, ``inline`` for one trial at a time without Ray.
+            address: A running Ray cluster: ``auto``, or ``host:port``.
+            concurrent: Trials at once; None fills the machine.
+            gpus: GPUs per trial; 0.5 shares one between two.
+            cpus: Cores per trial.
+            sinks: Where curves are also shown: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
+            progress: Whether to show the progress.
+
+        Returns:
+            The name of the ``study`` beside this one, and the ``configurations``, best first, each with ``confirmed``:
+            its ``mean`` and ``sd`` over ``n`` fresh seeds, and the ``drop`` from the value of the search.
+
+        Raises:
+            UserError: No trial is complete yet, or this study's trials are on fresh seeds already.
+
+        Example:
+            >>> import qpsearch
+            >>> found = qpsearch.load_study("smoke").confirm(top=1, seeds=2, dispatch="inline", progress=False)
+            >>> found.study, found.configurations[0].confirmed.n
+            ('smoke.confirm', 2)
+        """
+        from qpsearch.display.steady import open_display
+        from qpsearch.runner.confirming import confirm
+        from qpsearch.runner.driving import Overrides, Placement
+
+        for name, number in (("top", top), ("seeds", seeds)):
+            if not 1 <= number <= MOST_CONFIRMED:
+                raise UserError(f"{name}: {number} is not a number from 1 to {MOST_CONFIRMED}.")
+        with open_display(quiet=not progress) as display:
+            return confirm(
+                self.name,
+                storage=self.storage,
+                top=top,
+                seeds=seeds,
+                overrides=Overrides(concurrent=concurrent, gpus=gpus, cpus=cpus),
+                placement=Placement(dispatcher=as_member(Dispatcher, dispatch, "dispatch"), address=address),
+                sinks=sinks,
+                listen=display.see,
+            )
+
+    def rerun(self, trial: int, *, replicate: int | None = None) -> Rerun:
+        """Train a stored trial again and compare each epoch with its record, as ``qpsearch rerun`` does.
+
+        The study is only read. A pruned trial is trained as far as it came, a failed one until it fails.
+
+        Args:
+            trial: Number of the trial.
+            replicate: One of its runs, from 0; None for all of them.
+
+        Returns:
+            Whether it ``matches`` to the bit; its ``runs``, each with the ``first`` epoch that differs and the largest
+            ``differences``; and ``changes``: what was another version or machine then.
+
+        Raises:
+            UserError: There is no such trial or run, or nothing of it was trained here.
+
+        Example:
+            >>> import qpsearch
+            >>> again = qpsearch.load_study("smoke").rerun(0)
+            >>> again.trial, [run.epochs for run in again.runs]
+            (0, [2])
+        """
+        from qpsearch.runner.rerunning import rerun
+
+        return rerun(self._database, self.name, trial, replicate=replicate)
 
     def preprocess(self, images: Tensor) -> Tensor:
         """Turn images as the data set stores them into inputs of the study's networks.

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from qpsearch import load_study
 from qpsearch.cli.best import best
-from qpsearch.errors import ArtifactError
+from qpsearch.errors import ArtifactError, UserError
+from qpsearch.runner import trainer
 from qpsearch.runner.documents import BestDocument, ConfirmDocument, RerunDocument
 from qpsearch.study import queries
+from tests import scripted
 from tests.cli.run import documented, qpsearch, reply
 from tests.scripted import Behaviour, space_text
 
@@ -185,6 +188,33 @@ def test_the_best_are_confirmed_and_every_command_says_so(study: Path, tmp_path:
     assert len(reply(tmp_path, "trials", "scripted.confirm")["trials"]) == 4
     refused = qpsearch(tmp_path, "confirm", "scripted.confirm")
     assert (refused.returncode, "study 'scripted.confirm' does not search" in refused.stderr) == (2, True)
+
+
+def test_python_confirms_and_reruns_as_the_command_line_does(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the scripted trainer, in this process."""
+    shutil.copytree(study, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(trainer, "train", scripted.train)
+    found = load_study("scripted")
+    again = found.rerun(2, replicate=1)
+    assert (again.trial, again.matches, [run.replicate for run in again.runs]) == (2, True, [1])
+    assert again.changes == {}
+    assert RerunDocument.of(again).to_dict()["runs"][0]["seed"] == found.trials[2].seeds[1]
+    with pytest.raises(UserError, match="replicate -1: trial 2 has runs 0 to 1"):
+        found.rerun(2, replicate=-1)
+    confirmed = found.confirm(top=2, seeds=2, dispatch="inline", progress=False)
+    assert (confirmed.study, confirmed.outcome.is_finished) == ("scripted.confirm", True)
+    assert [each.confirmed.n for each in confirmed.configurations if each.confirmed is not None] == [2, 2]
+    assert found.best.confirmed == confirmed.configurations[0].confirmed
+    assert reply(tmp_path, "confirm", "scripted", "--top", "2", "--seeds", "2", "--dispatch", "inline") == json.loads(
+        json.dumps(ConfirmDocument.of("scripted", confirmed).to_dict())
+    )
+    with pytest.raises(UserError, match="seeds: 0 is not a number from 1 to 1000"):
+        found.confirm(seeds=0)
+    with pytest.raises(UserError, match="does not search"):
+        load_study("scripted.confirm").confirm(dispatch="inline", progress=False)
 
 
 @pytest.mark.parametrize(
