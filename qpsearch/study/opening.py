@@ -34,10 +34,8 @@ from qpsearch.study.drivers.leftovers import sweep
 from qpsearch.study.drivers.peers import supersede
 from qpsearch.study.drivers.stored import find_study, stored_space
 from qpsearch.study.drivers.transactions import move_revision
-from qpsearch.study.search.factorial import Factorial
-from qpsearch.study.search.grid import Grid
-from qpsearch.study.search.priors import Priors
-from qpsearch.study.search.replica import Guesses, Replica
+from qpsearch.study.search.guesses import guesses_of
+from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import METRIC_NAMES, insert_study, next_number, read_trials, study_id
 from qpsearch.study.storage.tables import attempts, configs, leases, study_attrs, study_facts, trials
@@ -375,9 +373,7 @@ def _rebuild(
 def _replica(space: Space, first_name: str) -> Replica:
     search = space.search
     ways = [each.direction for each in search.objectives]
-    guesses: Guesses | None = Priors.of(space)
-    if search.sampler.is_designed:
-        guesses = Grid(space) if search.is_grid else Factorial(space)
+    guesses = guesses_of(space)
     return Replica(first_name, ways, search.sampler, search.pruner, search.seed, space.most_epochs, guesses)
 
 
