@@ -13,9 +13,9 @@ from typing import Any, Final
 from optuna.storages._rdb import models
 from sqlalchemy import Connection, Row, Table, insert, inspect, select, update
 
-from qpsearch.errors import ArtifactError, StorageConflict, StudyBusy, StudyExists
+from qpsearch.errors import ArtifactError, StorageConflict, StudyExists
 from qpsearch.study.drivers import lease, leftovers
-from qpsearch.study.drivers.lease import Driver
+from qpsearch.study.drivers.holders import refuse_busy
 from qpsearch.study.drivers.stored import ARM_OF, CONFIRMS, beside, find_study
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.storage.database import Database
@@ -83,7 +83,7 @@ def rename(database: Database, name: str, new: str) -> None:
         family = _family(connection, find_study(connection, name))
         names = {study: f"{new}{old.removeprefix(name)}" for study, old in family.items()}
         for study, old in family.items():
-            _refuse_busy(connection, study, old)
+            refuse_busy(database, connection, study, old)
             if study_id(connection, names[study]) not in (None, *family):
                 raise StudyExists(
                     f"study {names[study]!r} already exists. Choose another name, or rename that study first."
@@ -126,7 +126,7 @@ def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> 
         study = find_study(connection, name)
         facts = _facts(connection, study)
         move_revision(connection, study, facts.uid)  # no driver can join meanwhile
-        _refuse_busy(connection, study, name)
+        refuse_busy(database, connection, study, name)
         delete_rows(connection, study)
         if keep_checkpoints:
             leftovers.take_back(connection, facts.uid)
@@ -213,16 +213,6 @@ def record_evaluations(database: Database, name: str, number: int, found: Sequen
             insert_evaluations(connection, trial_id, found, now)
 
     database.write(step)
-
-
-def _refuse_busy(connection: Connection, study: int, name: str) -> None:
-    here = Driver.this()
-    for holder in lease.standing(connection, study):
-        if not holder.expired_on(here):
-            raise StudyBusy(
-                f"study {name!r} is being run by {holder.driver}. Stop that process first. If that host is gone for "
-                f"good: qpsearch resume {name} --take-over."
-            )
 
 
 def _names_beside(connection: Connection, uid: str) -> list[str]:

@@ -1,17 +1,23 @@
 """Checkpoints belong to one study of one database: what is anyone else's is neither written to nor removed."""
 
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
 
-from qpsearch.errors import ArtifactError
+from qpsearch.errors import ArtifactError, StudyBusy
 from qpsearch.space import Space
 from qpsearch.study import manage, opening
 from qpsearch.study.drivers import leftovers
+from qpsearch.study.drivers.lease import Driver, _started
 from qpsearch.study.ledger import Ledger
+from qpsearch.study.storage import sqlite_file
 from qpsearch.study.trials.owner import MARKER
 from tests.helpers import abandon, new_ledger, progress, ready_database, resumed_ledger, rows
 from tests.postgres import Postgres
@@ -89,6 +95,48 @@ def test_a_copied_database_neither_deletes_nor_resumes_into_the_originals_checkp
     assert kept(folder) == WHOLE
     with resumed_ledger(url) as ledger:
         assert ledger.ask() is not None
+
+
+@pytest.fixture
+def other_process() -> Iterator[Driver]:
+    """A process that lives and does not have anything open."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield replace(Driver.this(), pid=process.pid, process_started=_started(process.pid))
+        process.kill()
+
+
+def test_a_copy_is_not_held_by_the_driver_of_the_original(
+    sqlite_url: str, space: Space, tmp_path: Path, other_process: Driver
+) -> None:
+    """Neither beside the original, nor elsewhere without checkpoints; the original itself is held."""
+    with new_ledger(sqlite_url, space):
+        taken = "UPDATE qpsearch_leases SET pid = :pid, process_started = :process_started"
+        changed(sqlite_url, taken, pid=other_process.pid, process_started=other_process.process_started)
+        with pytest.raises(StudyBusy, match=f"is being run by process {other_process.pid}"):
+            deleted(sqlite_url, keep_checkpoints=True)
+        (tmp_path / "away").mkdir()
+        for place in (Path(make_url(sqlite_url).database or "").with_name("copy.db"), tmp_path / "away" / "q.db"):
+            with closing(ready_database(sqlite_url)) as database:
+                database.backup(place)
+            with closing(ready_database(f"sqlite:///{place}")) as database:
+                manage.rename(database, "scripted", "other")
+            assert deleted(f"sqlite:///{place}", "other", keep_checkpoints=True) == []
+
+
+@pytest.mark.parametrize("marker", ["another's", "none"])
+def test_a_driver_that_has_the_copy_open_holds_it(
+    sqlite_url: str, space: Space, monkeypatch: pytest.MonkeyPatch, marker: str
+) -> None:
+    with new_ledger(sqlite_url, space) as ledger:
+        path = Path(ledger.checkpoints.root) / MARKER
+        Path(make_url(sqlite_url).database or "").with_name("another.db").touch()
+        path.write_text(path.read_text().replace("q.db", "another.db")) if marker == "another's" else path.unlink()
+        with pytest.raises(StudyBusy), closing(ready_database(sqlite_url)) as database:
+            manage.rename(database, "scripted", "other")
+        if marker == "none":  # and where the system does not tell what the process has open
+            monkeypatch.setattr(sqlite_file, "PROCESSES", Path("/nowhere"))
+            with pytest.raises(StudyBusy), closing(ready_database(sqlite_url)) as database:
+                manage.rename(database, "scripted", "other")
 
 
 def test_who_takes_over_takes_the_checkpoints_too(url: str, copied: tuple[Path, str]) -> None:

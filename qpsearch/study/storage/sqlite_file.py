@@ -18,7 +18,8 @@ from qpsearch.errors import StorageError
 
 CHECKPOINT_S: Final = 2.0  # how often rows move from the log into the file, so that a copy of the file alone has them
 IDLE_S: Final = 5.0  # how long to wait for another thread's step
-DESCRIPTORS: Final = Path("/proc/self/fd")
+PROCESSES: Final = Path("/proc")
+DESCRIPTORS: Final = PROCESSES / "self" / "fd"
 
 
 class SqliteFile:
@@ -135,6 +136,19 @@ class SqliteFile:
                 return False
             time.sleep(0.01)
         return True
+
+
+def is_open_in(pid: int, path: Path) -> bool | None:
+    """Return whether a process of this machine has a file open; None where the system does not tell."""
+    wanted, found = identity_of(path), False
+    try:
+        for descriptor in (PROCESSES / str(pid) / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                status = descriptor.stat()
+                found = found or (status.st_dev, status.st_ino) == wanted
+    except OSError:
+        return None
+    return found
 
 
 def identity_of(path: Path) -> tuple[int, int] | None:
