@@ -22,7 +22,7 @@ from qpsearch.vocabulary import Scalar
 QUARTERS: Final = 4  # groups of a range and of a long list of numbers
 SHORT: Final = 5  # numbers whose pairs are counted one by one
 REFUSED: Final = 8  # times in a row after which a group is taken to be ruled out by the space
-UNEVEN: Final = 10**6  # what one use too many of a value weighs; the pairs of a study of 10,000 trials weigh less
+UNEVEN: Final = 10**6  # what one use too many of a value weighs: more than pairs do in a study that can be run
 GATE: Final = 4  # what a parameter on which others depend weighs more than one that can be improved alone
 LAG: Final = 2  # uses by which a value is behind at most, as far as costs go: the space may rule it out
 
