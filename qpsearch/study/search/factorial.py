@@ -86,8 +86,7 @@ class _Fraction:
         """Return a point that can be trained and keeps the design even; empty where none was found."""
         excess = self._balance.excess()
         due = {factor: factor.due() for _, factor in self._balance.sites}
-        walks = [self._walk(excess, due) for _ in range(WALKS)]
-        walks.sort(key=lambda walk: int(excess[np.ix_(walk[1], walk[1])].sum()))
+        walks = sorted((self._walk(excess, due) for _ in range(WALKS)), key=lambda walk: walk[1])
         for params, _ in walks[: self._tries]:
             try:
                 found = candidate(self._space, StoredChooser(params)).draw.params
@@ -100,7 +99,7 @@ class _Fraction:
         self._tries = max(self._tries - 1, 1)
         return self._from_pool(excess, due)
 
-    def _walk(self, excess: Counts, due: dict[Factor, list[int]]) -> tuple[Params, list[int]]:
+    def _walk(self, excess: Counts, due: dict[Factor, list[int]]) -> tuple[Params, int]:
         """Choose a due value of each parameter in turn, then improve those on which no other parameter depends.
 
         Args:
@@ -108,21 +107,24 @@ class _Fraction:
             due: The groups from which each parameter may take a value.
 
         Returns:
-            The point and the rows of its groups.
+            The point, and by how much its pairs were together too often.
         """
         params: Params = {}
         rows: dict[Factor, int] = {}
+        sums = np.zeros(len(excess), dtype=np.int64)  # of the chosen rows of ``excess``
         for site, factor in self._balance.sites:
             if factor not in rows and site.is_active(params):
-                rows[factor] = self._least(excess, factor, due[factor], list(rows.values()))
-                params[factor.name] = factor.value(rows[factor] - factor.first, self._random)
+                rows[factor] = row = self._least(sums, factor, due[factor])
+                sums += excess[row]
+                params[factor.name] = factor.value(row - factor.first, self._random)
         for _ in range(SWEEPS):
-            for factor in [each for each in rows if each in self._balance.free and len(due[each]) > 1]:
-                row = self._least(excess, factor, due[factor], list(rows.values()))
-                if row != rows[factor]:
+            for factor in [each for each in self._balance.free if each in rows and len(due[each]) > 1]:
+                row, old = self._least(sums, factor, due[factor]), rows[factor]
+                if row != old:
                     rows[factor] = row
+                    sums += excess[row] - excess[old]
                     params[factor.name] = factor.value(row - factor.first, self._random)
-        return params, list(rows.values())
+        return params, int(sums[list(rows.values())].sum())
 
     def _improved(self, params: Params, excess: Counts, due: dict[Factor, list[int]]) -> Params:
         """Give due values to as many parameters on which no other depends as the space allows."""
@@ -130,7 +132,7 @@ class _Fraction:
         for factor in self._balance.free:
             if factor.name in wanted and factor.row(wanted[factor.name]) - factor.first not in due[factor]:
                 others = self._balance.rows({name: value for name, value in wanted.items() if name != factor.name})
-                row = self._least(excess, factor, due[factor], others)
+                row = self._least(excess[others].sum(axis=0), factor, due[factor])
                 wanted[factor.name] = factor.value(row - factor.first, self._random)
         changed = [name for name in params if params[name] != wanted[name]]
         parts = [changed]
@@ -144,13 +146,13 @@ class _Fraction:
                 parts += [part[middle:], part[:middle]] if len(part) > 1 else []
         return params
 
-    def _least(self, excess: Counts, factor: Factor, due: Sequence[int], rows: Sequence[int]) -> int:
-        """Return the row of the due group that was together least often with the groups in some rows."""
+    def _least(self, sums: Counts, factor: Factor, due: Sequence[int]) -> int:
+        """Return the row of the due group that was together least often with what was chosen."""
         if len(due) == 1:
             return factor.first + due[0]
-        sums = excess[factor.rows][:, rows].sum(axis=1).tolist()
-        least = min(sums[group] for group in due)
-        return factor.first + self._random.choice([group for group in due if sums[group] == least])
+        own = sums[factor.rows].tolist()
+        least = min(own[group] for group in due)
+        return factor.first + self._random.choice([group for group in due if own[group] == least])
 
     def _from_pool(self, excess: Counts, due: dict[Factor, list[int]]) -> Params:
         """Take the most even one of some random points that can be trained; empty where there is none."""
