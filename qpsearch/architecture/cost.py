@@ -60,14 +60,39 @@ class Cost:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a network: the stem, a stage or the head.
+
+    Attributes:
+        width: Channels of its output; of the head the classes.
+        size: Side of its output images; of the head 1.
+        cost: What it costs for one image.
+    """
+
+    width: int
+    size: int
+    cost: Cost
+
+
 def cost(network: Network) -> Cost:
     """Add up the layers of a network."""
-    total, size, width = _layers(stem_layers(network), network.size), stem_size(network), network.stem_width
-    for stage, width_in, side, stride in _blocks(network):
-        total += _block(stage, width_in, side, stride)
-        size, width = down(side, stride), stage.width
+    return sum((part.cost for part in parts(network)), Cost())
+
+
+def parts(network: Network) -> list[Part]:
+    """Return the stem, each stage and the head, which has what follows the last stage, in order."""
+    size, width = stem_size(network), network.stem_width
+    found = [Part(width=width, size=size, cost=_layers(stem_layers(network), network.size))]
+    for stage in network.stages:
+        own = Cost()
+        for stride in (stage.stride, *(1,) * (stage.depth - 1)):
+            own += _block(stage, width, size, stride)
+            size, width = down(size, stride), stage.width
+        found.append(Part(width=width, size=size, cost=own))
     head = Cost((width + 1) * network.classes, width * network.classes, network.classes * FLOAT_BYTES)
-    return total + _layers(final_layers(network), size) + Cost(activation_bytes=width * FLOAT_BYTES) + head
+    head += _layers(final_layers(network), size) + Cost(activation_bytes=width * FLOAT_BYTES)
+    return [*found, Part(width=network.classes, size=1, cost=head)]
 
 
 def try_custom_blocks(network: Network) -> None:

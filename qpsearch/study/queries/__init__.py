@@ -4,6 +4,7 @@ from qpsearch.study.queries.best import best_configurations, configurations_of, 
 from qpsearch.study.queries.confirmed import confirmation_name, confirms, trials_of_arms
 from qpsearch.study.queries.results import RunResult, run_results
 from qpsearch.study.queries.summaries import count_complete, summary
+from qpsearch.study.queries.timeline import Origin, Span, attempt_spans, origin, state_of_study
 from qpsearch.study.queries.trials import (
     KeptRun,
     artifacts_of,
@@ -24,8 +25,11 @@ from qpsearch.study.queries.winner import FreshRun, fresh_runs, trained_run
 __all__ = [
     "FreshRun",
     "KeptRun",
+    "Origin",
     "RunResult",
+    "Span",
     "artifacts_of",
+    "attempt_spans",
     "best_configurations",
     "configurations_of",
     "confirmation_name",
@@ -36,10 +40,12 @@ __all__ = [
     "frozen_trials",
     "kept_runs",
     "looks",
+    "origin",
     "run_results",
     "running_records",
     "space_of",
     "state_counts",
+    "state_of_study",
     "study_names",
     "summary",
     "top_configurations",

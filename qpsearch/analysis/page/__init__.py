@@ -1,0 +1,32 @@
+"""HTML pages that open offline: plotly's script is inside, and names of studies and choices are text."""
+
+import html
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from qpsearch.analysis.page.document import Page, write
+from qpsearch.analysis.page.markup import Markup, for_plotly, tag
+from qpsearch.analysis.page.parts import Chart, Section, notes
+
+__all__ = ["Chart", "Markup", "Page", "Section", "for_plotly", "tag", "write", "write_page"]
+
+
+def write_page(figure: go.Figure, sentences: tuple[str, ...], path: Path) -> None:
+    """Write a figure with notes below it; the figure's title becomes the page's.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    title = html.unescape(str(figure.layout.title.text))
+    alone = go.Figure(figure)
+    alone.layout.title = None
+    chart = Chart(
+        name="figure",
+        figure=alone,
+        label=title,
+        columns=(("x", "x"), ("y", "y"), ("z", "z"), ("low", "error.low"), ("high", "error.high")),
+        series="series",
+    )
+    lead = Markup.joined([chart.markup(), notes(sentences)])
+    write(Page(title=title, lead=lead, charts=(chart,)), path)

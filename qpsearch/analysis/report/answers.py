@@ -1,0 +1,144 @@
+"""What decides, and what each choice does: the tables of ``importance`` and ``effects``, with their figures."""
+
+from qpsearch.analysis.effects import EffectTable, Interaction
+from qpsearch.analysis.figures import block_map, effect_points, importance_bars
+from qpsearch.analysis.importance import ImportanceTable
+from qpsearch.analysis.page import Chart, Markup, Section, tag
+from qpsearch.analysis.page.parts import Cell, Heading, notes, table
+from qpsearch.analysis.report.material import Material
+from qpsearch.analysis.report.words import scalar, signed
+
+EFFECTS_DRAWN = 60  # choices that the figure of effects shows; the table has all
+
+
+def importance_section(material: Material) -> Section:
+    """Return the section about what decides; where there are too few trials, it says so."""
+    found = material.importances
+    title = "What decides"
+    if found is None:
+        return Section(name="importance", title=title, body=(tag("p", str(material.analysis), class_="warning"),))
+    figure = importance_bars(found, material.names)
+    figure.update_layout(title=None, margin={"t": 40}, height=110 + 28 * max(len(found.importances), 3))
+    chart = Chart(
+        name="importance",
+        figure=figure,
+        label=f"the share of the variance of {found.objective.metric} that each parameter explains, in total and alone, with intervals",
+        columns=(("parameter", "customdata.3"), ("share", "x"), ("low", "customdata.0"), ("high", "customdata.1")),
+        series="share of",
+    )
+    said = (
+        f"How much of the variance of {found.objective.metric}, over even draws of the space, each parameter explains. "
+        "In total, a parameter counts with the pairs of which it is one; the whiskers are a 90% interval."
+    )
+    body = (tag("p", said), chart.markup(), _shares(found), notes(found.notes))
+    return Section(name="importance", title=title, body=body, charts=(chart,))
+
+
+def effects_section(material: Material) -> Section:
+    """Return the section about what each choice does."""
+    found, title = material.effects, "What each choice does"
+    if found is None:
+        return Section(name="effects", title=title, body=(tag("p", str(material.analysis).replace("importance needs", "effects needs"), class_="warning"),))
+    if not found.effects:
+        return Section(name="effects", title=title, body=(tag("p", "Each searched parameter is a number: there are no choices to compare."),))
+    metric = found.objective.metric
+    drawn = EffectTable(**{name: getattr(found, name) for name in found.__slots__} | {"effects": found.effects[:EFFECTS_DRAWN]})
+    charts = [
+        Chart(
+            name="effects",
+            figure=effect_points(drawn, material.names),
+            label=f"the difference in {metric} that each choice makes, with its interval",
+            columns=(("choice", "customdata.0"), ("against", "customdata.1"), ("effect", "x"), ("low", "customdata.2"), ("high", "customdata.3")),
+        )
+    ]
+    body = [tag("p", f"Differences in {metric} to the reference, over even draws of everything else, each with its 90% interval."), charts[0].markup()]
+    if (blocks := block_map(found)) is not None:
+        about = Chart(
+            name="blocks",
+            figure=blocks,
+            label=f"the effect of each block at each stage on {metric}; blue is better, red is worse",
+            columns=(("block", "y"), ("stage", "x"), ("effect", "z")),
+            note="Blue is better and red worse than the reference, whose effect is 0.",
+        )
+        charts.append(about)
+        body += [tag("h3", "Blocks by stages"), about.markup()]
+    body += [_rows(found), *_pairs("The same block at two stages, difference of its effects", found.across)]
+    body += [*_pairs("Effects by another parameter, where both together explain something", found.interactions), notes(found.notes)]
+    return Section(name="effects", title=title, body=tuple(body), charts=tuple(charts))
+
+
+def _shares(found: ImportanceTable) -> Markup:
+    headings = [
+        Heading(title="parameter"),
+        Heading(title="in total", is_number=True),
+        Heading(title="5-95%", is_number=True),
+        Heading(title="alone", is_number=True),
+        Heading(title="trials", is_number=True),
+    ]
+    rows: list[list[object]] = [
+        [each.parameter, _share(each.importance), Cell(shown=_interval(each.low, each.high), value=each.low), _share(each.first), each.trials]
+        for each in found.importances
+    ]
+    rows += [
+        [" x ".join(each.parameters), _share(each.share), Cell(shown=_interval(each.low, each.high), value=each.low), None, None]
+        for each in found.pairs
+    ]
+    if (rest := found.unexplained) is not None:
+        rows.append(["(what no pair explains)", _share(rest.mean), Cell(shown=_interval(rest.low, rest.high), value=rest.low), None, None])
+    return table(headings, rows, caption="Importances of the parameters, and of pairs")
+
+
+def _rows(found: EffectTable) -> Markup:
+    headings = [
+        Heading(title="parameter"),
+        Heading(title="choice"),
+        Heading(title="against"),
+        Heading(title="effect", is_number=True),
+        Heading(title="5-95%", is_number=True),
+        Heading(title="trials", is_number=True),
+    ]
+    rows = [
+        [
+            each.parameter,
+            scalar(each.level),
+            scalar(each.reference),
+            Cell(shown=signed(each.effect), value=each.effect),
+            Cell(shown=f"{signed(each.low)} to {signed(each.high)}", value=each.low),
+            each.trials,
+        ]
+        for each in found.effects
+    ]
+    return table(headings, rows, caption="Effects of the choices")
+
+
+def _pairs(title: str, found: tuple[Interaction, ...]) -> list[Markup]:
+    if not found:
+        return []
+    headings = [
+        Heading(title="parameter"),
+        Heading(title="choice"),
+        Heading(title="against"),
+        Heading(title="where"),
+        Heading(title="effect", is_number=True),
+        Heading(title="5-95%", is_number=True),
+    ]
+    rows = [
+        [
+            each.parameter,
+            scalar(each.level),
+            scalar(each.reference),
+            f"{each.given} {scalar(each.value)}",
+            Cell(shown=signed(each.effect), value=each.effect),
+            Cell(shown=f"{signed(each.low)} to {signed(each.high)}", value=each.low),
+        ]
+        for each in found
+    ]
+    return [tag("h3", title), table(headings, rows, caption=title)]
+
+
+def _share(number: float | None) -> Cell | None:
+    return None if number is None else Cell(shown=f"{number:.3f}", value=number)
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.3f}-{high:.3f}"

@@ -1,0 +1,165 @@
+"""How the search went: its course, the landscape, what it cost, what failed."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+from optuna.trial import TrialState
+
+from qpsearch.analysis.page import Markup, Section, tag
+from qpsearch.analysis.page.parts import Cell, Heading, facts, table
+from qpsearch.analysis.report.landscape import MOST_SLICES, parallel, slices
+from qpsearch.analysis.report.material import Material, Own
+from qpsearch.analysis.report.progress import curves, history
+from qpsearch.analysis.report.words import count, lasted
+from qpsearch.analysis.report.work import spending, timeline
+from qpsearch.study.records import TrialRecord
+
+MOST_OF_LINE = 300  # characters of a failure's message
+WITHOUT_TABLES = "Another program made this study: where and when its trials ran is not recorded."
+
+
+def history_section(material: Material) -> Section:
+    """Return the section about the values of trials in their order."""
+    chart = history(material)
+    if chart is None:
+        return Section(name="history", title="History", body=(tag("p", "No trial has a value yet."),))
+    return Section(name="history", title="History", body=(chart.markup(),), charts=(chart,))
+
+
+def curves_section(material: Material) -> Section:
+    """Return the section with learning curves."""
+    chart = curves(material)
+    if chart is None:
+        return Section(name="curves", title="Learning curves", body=(tag("p", "No trial has reported two epochs yet."),))
+    replicates = material.subject.space.search.replicates if material.subject.space else 1
+    seed = [tag("p", "Of trials with several seeds, the curve is of the first.")] if replicates > 1 else []
+    return Section(name="curves", title="Learning curves", body=(*seed, chart.markup()), charts=(chart,))
+
+
+def landscape_section(material: Material) -> Section:
+    """Return the section with parallel coordinates and slices."""
+    title = "Where the good trials lie"
+    chart = parallel(material)
+    if chart is None:
+        why = "No trial is complete yet." if not material.subject.complete else "The study does not search a parameter."
+        return Section(name="landscape", title=title, body=(tag("p", why),))
+    small = slices(material)
+    left_out = len(material.ranking) - MOST_SLICES
+    said = "The value of complete trials by each parameter, those first that explain most. These are the sampler's trials, not even draws: what a parameter does is said above."
+    more = [tag("p", f"{left_out} further parameters are left out.", class_="quiet")] if left_out > 0 else []
+    legend = _legend(material)
+    body = (
+        tag("p", f"Each line is a complete trial: its parameters from left to right, at the right end its {material.subject.objective.metric}."),
+        chart.markup(),
+        tag("h3", "Parameter by parameter"),
+        tag("p", said),
+        *legend,
+        tag("div", *(each.markup() for each in small), class_="small"),
+        *more,
+    )
+    return Section(name="landscape", title=title, body=body, charts=(chart, *small))
+
+
+def cost_section(material: Material) -> Section:
+    """Return the section about what was spent on what, and when and where."""
+    own, title = material.own, "What it cost"
+    if own is None:
+        return Section(name="cost", title=title, body=(tag("p", WITHOUT_TABLES),))
+    if not own.spans:
+        return Section(name="cost", title=title, body=(tag("p", "No trial has begun yet."),))
+    summary = own.summary
+    rows: list[tuple[str, object]] = [
+        ("wall time with a driver", lasted(summary.wall_s)),
+        ("training recorded", f"{lasted(summary.seconds)}, {count(summary.epochs, 'epoch')}"),
+        ("attempts", f"{len(own.spans):,}, on {count(len({(s.host, s.device) for s in own.spans if s.host}), 'device')}"),
+    ]
+    if summary.gpu_s:
+        rows.append(("GPU time", lasted(summary.gpu_s)))
+    spent, when = spending(summary.accounts), timeline(material)
+    body = [facts(rows)]
+    if spent is not None:
+        body += [tag("h3", "By kinds of block"), spent.markup(), _accounts(own)]
+    if when is not None:
+        body += [tag("h3", "Trials over time"), when.markup()]
+    return Section(name="cost", title=title, body=tuple(body), charts=tuple(filter(None, (spent, when))))
+
+
+def failures_section(material: Material) -> Section | None:
+    """Return the section about failures; None where nothing failed."""
+    own, subject = material.own, material.subject
+    failed = [trial for trial in subject.trials if trial.state is TrialState.FAIL]
+    infeasible = own.summary.infeasible if own else 0
+    if not failed and not infeasible:
+        return None
+    body: list[Markup] = []
+    if infeasible:
+        body.append(tag("p", f"{count(infeasible, 'draw')} could not be built, and did not become trials."))
+    if own is None:
+        body.append(tag("p", f"{len(failed):,} of {count(len(subject.trials), 'trial')} failed; why is not recorded."))
+    elif failed:
+        body += [_failed(own, material.groups.of), _examples(own)]
+    return Section(name="failures", title="Failures", body=tuple(body))
+
+
+def _legend(material: Material) -> list[Markup]:
+    if not material.groups.are_told_apart:
+        return []
+    chips = []
+    for group, look in material.groups.looks.items():
+        chip = tag("span", class_="chip", style=f"background:{look.colour}", aria_hidden="true")
+        chips.append(tag("span", chip, f"{group}\u2003"))
+    return [tag("p", *chips, class_="quiet")]
+
+
+def _accounts(own: Own) -> Markup:
+    words = ("complete", "running", "pruned", "failed", "repeated")
+    headings = [Heading(title="blocks"), Heading(title="trials", is_number=True), *(Heading(title=word, is_number=True) for word in words)]
+    rows = [
+        [each.blocks, each.trials, *(Cell(shown=lasted(spent) if spent else "-", value=spent) for spent in
+         (each.complete_s, each.running_s, each.pruned_s, each.failed_s, each.repeated_s))]
+        for each in own.summary.accounts
+    ]
+    return table(headings, rows, caption="Time by kinds of block and by how trials ended")
+
+
+def _failed(own: Own, groups: Mapping[int, str]) -> Markup:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in own.records:
+        group = groups[record.number]
+        counts[group]["trials"] += 1
+        if record.state == TrialState.FAIL.name:
+            counts[group][record.reason or "not known"] += 1
+    reasons = sorted({reason for each in counts.values() for reason in each} - {"trials"})
+    headings = [
+        Heading(title="blocks"),
+        Heading(title="trials", is_number=True),
+        *(Heading(title=reason.replace("_", " "), is_number=True) for reason in reasons),
+        Heading(title="share failed", is_number=True),
+    ]
+    rows = [
+        [group, each["trials"], *(each[reason] for reason in reasons), _rate(sum(each[reason] for reason in reasons), each["trials"])]
+        for group, each in sorted(counts.items())
+    ]
+    return table(headings, rows, caption="Failed trials by kinds of block and by reason")
+
+
+def _rate(failed: int, trials: int) -> Cell:
+    return Cell(shown=f"{failed / trials:.0%}", value=failed / trials)
+
+
+def _examples(own: Own) -> Markup:
+    """Return the first message of each reason."""
+    first: dict[str, TrialRecord] = {}
+    for record in own.records:
+        if record.state == TrialState.FAIL.name:
+            first.setdefault(record.reason or "not known", record)
+    rows = [
+        [record.number, reason.replace("_", " "), tag("code", _line(record.detail))] for reason, record in sorted(first.items())
+    ]
+    headings = [Heading(title="trial", is_number=True), Heading(title="reason"), Heading(title="message")]
+    return table(headings, rows, caption="The first failure of each kind")
+
+
+def _line(detail: str | None) -> str:
+    lines = (detail or "").strip().splitlines()
+    return lines[-1][:MOST_OF_LINE] if lines else ""

@@ -1,0 +1,216 @@
+"""What a study found, in sentences for a colleague who was not there."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from optuna.trial import TrialState
+
+from qpsearch.analysis.anova.forecast import ALARM
+from qpsearch.analysis.effects import Effect, EffectTable
+from qpsearch.analysis.figures import block_effects
+from qpsearch.analysis.importance import ImportanceTable
+from qpsearch.analysis.page import Markup, tag
+from qpsearch.analysis.page.markup import text
+from qpsearch.analysis.page.parts import paragraphs
+from qpsearch.analysis.report.landscape import front_of
+from qpsearch.analysis.report.material import Material
+from qpsearch.analysis.report.words import count, lasted, listed, moment, scalar, value
+from qpsearch.study.records import ConfigurationRecord
+from qpsearch.vocabulary import Direction
+
+WORDS: Final = (("COMPLETE", "complete"), ("PRUNED", "pruned"), ("FAIL", "failed"), ("RUNNING", "open"), ("WAITING", "waiting"))
+CLAIMS: Final = 3  # effects of blocks that the headline tells
+
+
+def lead(material: Material) -> Markup:
+    """Return the head of a report: what was searched, what came out, how sure that is."""
+    sentences = [searched(material), *found(material), *decided(material)]
+    badge = standing(material)
+    return Markup.joined(
+        [
+            tag("p", badge, *([" ", tag("span", "running", class_="badge info")] if material.is_running else [])),
+            tag("div", paragraphs(sentences), class_="headline"),
+            _tiles(material),
+        ]
+    )
+
+
+def searched(material: Material) -> str:
+    """Say what was searched, on which data."""
+    own, subject = material.own, material.subject
+    counts = Counter(trial.state.name for trial in subject.trials)
+    told = listed([f"{counts[state]:,} {word}" for state, word in WORDS if counts[state]])
+    if own is None or subject.space is None:
+        goals = listed([f"{each.direction} {each.metric}" for each in subject.objectives])
+        size = count(len(subject.distributions), "parameter")
+        trials = f"{count(len(subject.trials), 'trial')} so far: {told}." if subject.trials else "It has no trials yet."
+        return f"An Optuna study that another program made: {goals}, over {size}. {trials}"
+    space = subject.space
+    data = space.data
+    images = f"{data.validation:,} of the training images for validation" if data.validation else "no images for validation"
+    how = "every point of a grid" if space.search.is_grid else f"proposals by {space.search.sampler}"
+    pruner = "" if str(space.search.pruner) == "none" else f", pruned by {space.search.pruner}"
+    seeds = f", each on {space.search.replicates} seeds" if space.search.replicates > 1 else ""
+    parameters = count(len([each for each in subject.distributions.values() if not each.single()]), "searched parameter")
+    what = "Trains configurations of another study again" if own.is_confirmation else "A search of residual networks"
+    first = f"{what} on {data.dataset} ({images}), {parameters}: {how}{pruner}{seeds}."
+    if not subject.trials:
+        return f"{first} It does not have a trial yet."
+    return f"{first} {count(len(subject.trials), 'trial')} so far: {told}."
+
+
+def found(material: Material) -> Iterator[object]:
+    """Say what came out, and how sure that is."""
+    subject, own = material.subject, material.own
+    if not subject.complete:
+        yield _nothing(material)
+        return
+    metric = subject.objective.metric
+    if len(subject.objectives) > 1:
+        front = len(own.front) if own else len(front_of(material))
+        yield (
+            f"With {len(subject.objectives)} objectives there is no single best: {count(front, 'configuration')} "
+            f"{'is' if front == 1 else 'are'} on the Pareto front."
+        )
+    if own is None or not own.front:
+        sign = 1 if subject.objective.direction is Direction.MAXIMIZE else -1
+        best = max(subject.complete, key=lambda trial: sign * trial.values[0])
+        yield _strong(f"The best {metric} is ", value(best.values[0]), f", of trial {best.number}.")
+        yield f"It is the best of {count(len(subject.complete), 'complete trial')}: optimistic until it is trained again on fresh seeds."
+        return
+    yield from _of_configuration(material, own.front[0])
+
+
+def _of_configuration(material: Material, best: ConfigurationRecord) -> Iterator[object]:
+    metric, space = material.subject.objective.metric, material.subject.space
+    where = "validation images" if space and space.search.objective.metric.needs_validation else "training images"
+    blocks = best.stages[0] if len(set(best.stages)) == 1 else ", ".join(best.stages)
+    spread = "" if best.sd is None else f" (sd {value(best.sd)}, n = {best.n} seeds)"
+    yield _strong(
+        f"The best configuration, trial {best.number} ({blocks}), has a {metric} of ", value(best.value), f"{spread} on {where}."
+    )
+    confirmed = best.confirmed
+    if best.is_fresh:
+        yield "Its seeds are fresh: another study had chosen the configuration, so the number is not optimistic."
+    elif confirmed is None or confirmed.mean is None:
+        number = len(material.subject.complete)
+        yield (
+            f"That number is optimistic: it is the best of {count(number, 'complete trial')}, chosen by the images that "
+            f"measured it. It is not confirmed on fresh seeds yet: qpsearch confirm {material.subject.study}."
+        )
+    else:
+        interval = confirmed.interval
+        told = "" if interval is None else f" (95% interval {value(interval[0])} to {value(interval[1])})"
+        sd = "" if confirmed.sd is None else f", sd {value(confirmed.sd)}"
+        yield _strong(
+            "Trained again on fresh seeds, it has ", value(confirmed.mean), f" (n = {confirmed.n}{sd}). "
+            f"The drop from the search is {value(confirmed.drop)}{told}."
+        )
+
+
+def decided(material: Material) -> Iterator[object]:
+    """Say what decides, what blocks do, and how sure that is."""
+    table, effects = material.importances, material.effects
+    if table is None or effects is None:
+        if material.subject.trials:
+            yield "What decides cannot be said yet."
+        return
+    if table.nothing is None or table.nothing.p >= ALARM:
+        yield table.nothing.sentence if table.nothing else ""
+        return
+    first = table.importances[0]
+    yield _strong(
+        f"What decides most of {table.objective.metric} is ", first.parameter,
+        f": {first.importance:.0%} of its variance, with a 90% interval of {first.low or 0:.0%} to {first.high or 0:.0%}. "
+        f"{table.nothing.sentence}",
+    )
+    yield from blocks(effects)
+
+
+def blocks(table: EffectTable) -> Iterator[str]:
+    """Say which blocks are shown to be better or worse than the reference, and where."""
+    rows = block_effects(table)
+    if not rows:
+        return
+    shown = sorted((row for row in rows if row.low > 0 or row.high < 0), key=lambda row: -abs(row.effect))
+    if not shown:
+        reference = scalar(rows[0].reference)
+        yield f"No block is shown to be better or worse than {reference}: each interval of an effect holds 0."
+        return
+    told = listed([_claim(row, table) for row in shown[:CLAIMS]])
+    more = f" {len(shown) - CLAIMS} more are below." if len(shown) > CLAIMS else ""
+    rest = len(rows) - len(shown)
+    others = f" Of {count(rest, 'other effect')} of blocks the interval holds 0." if rest else ""
+    yield f"Blocks: {told} (90% intervals).{more}{others}"
+
+
+def standing(material: Material) -> Markup:
+    """Return a badge: confirmed, optimistic, or without a result."""
+    own = material.own
+    if not material.subject.complete:
+        return tag("span", "no complete trial", class_="badge bad")
+    best = own.front[0] if own and own.front else None
+    if best is not None and best.is_fresh:
+        return tag("span", "on fresh seeds", class_="badge good")
+    if best is not None and best.confirmed is not None and best.confirmed.n:
+        return tag("span", f"confirmed on {count(best.confirmed.n, 'fresh seed')}", class_="badge good")
+    return tag("span", "optimistic, not confirmed", class_="badge warn")
+
+
+def _claim(row: Effect, table: EffectTable) -> str:
+    is_more_better = table.objective.direction is Direction.MAXIMIZE
+    word = "better" if (row.effect > 0) == is_more_better else "worse"
+    ends = sorted((abs(row.low), abs(row.high)))
+    place = row.parameter.removesuffix("block").rstrip(".").removeprefix("network.").replace("stages.", "stage ")
+    at = f" at {place}" if place else ""
+    return f"{scalar(row.level)}{at} is {value(abs(row.effect))} ({value(ends[0])} to {value(ends[1])}) {word} than {scalar(row.reference)}"
+
+
+def _nothing(material: Material) -> str:
+    subject, own = material.subject, material.own
+    states = Counter(trial.state for trial in subject.trials)
+    if not subject.trials:
+        return "Nothing can be said yet."
+    if states[TrialState.FAIL] == len(subject.trials):
+        reasons = Counter(record.reason for record in own.records) if own else Counter()
+        why = listed([f"{number:,} {reason}" for reason, number in reasons.most_common()])
+        return f"All its trials failed{f' ({why})' if why else ''}: nothing can be said about the networks."
+    return "No trial is complete yet, so there is no result."
+
+
+def _strong(before: str, number: object, after: str) -> Markup:
+    return Markup.joined([text(before), tag("strong", number), text(after)])
+
+
+def _tiles(material: Material) -> Markup:
+    subject, own = material.subject, material.own
+    tiles: list[tuple[str, str, str]] = []
+    if subject.complete and own and own.front:
+        best = own.front[0]
+        confirmed = best.confirmed
+        if confirmed is not None and confirmed.mean is not None:
+            sd = "" if confirmed.sd is None else f"sd {value(confirmed.sd)}, "
+            tiles.append((subject.objective.metric, value(confirmed.mean), f"{sd}n = {confirmed.n} fresh seeds"))
+        else:
+            tiles.append((subject.objective.metric, value(best.value), f"n = {best.n}, {'fresh' if best.is_fresh else 'optimistic'}"))
+    elif subject.complete:
+        sign = 1 if subject.objective.direction is Direction.MAXIMIZE else -1
+        top = max(subject.complete, key=lambda trial: sign * trial.values[0])
+        tiles.append((subject.objective.metric, value(top.values[0]), "the best, optimistic"))
+    counts = Counter(trial.state.name for trial in subject.trials)
+    tiles.append(("trials", f"{len(subject.trials):,}", ", ".join(f"{counts[state]:,} {word}" for state, word in WORDS if counts[state])))
+    if own is not None:
+        summary = own.summary
+        tiles.append(("time", lasted(summary.wall_s), f"{lasted(summary.seconds)} of training, {count(summary.epochs, 'epoch')}"))
+        tiles.append(("made", moment(summary.created).split()[0], f"read {moment(material.made)}"))
+    if (table := material.importances) is not None:
+        tiles.append(_decides(table, material))
+    return tag("dl", *(tag("div", tag("dt", name), tag("dd", shown, tag("small", more))) for name, shown, more in tiles), class_="tiles")
+
+
+def _decides(table: ImportanceTable, material: Material) -> tuple[str, str, str]:
+    if table.nothing is None or table.nothing.p >= ALARM:
+        return "what decides", "not shown", f"p = {table.nothing.p:.2f}" if table.nothing else ""
+    first = table.importances[0]
+    return "what decides", material.names[first.parameter], f"{first.importance:.0%} of the variance ({first.low or 0:.0%} to {first.high or 0:.0%})"

@@ -1,0 +1,149 @@
+"""What a report is made of, read once."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from qpsearch.analysis.anova.model import Analysis
+from qpsearch.analysis.effects import EffectTable, effects_of
+from qpsearch.analysis.importance import ImportanceTable, analysis_of, importance_of
+from qpsearch.analysis.report.groups import Groups, groups_of, kinds_of
+from qpsearch.analysis.report.words import short_names
+from qpsearch.analysis.subject import Subject
+from qpsearch.errors import StorageError, StudyNotFound, UserError
+from qpsearch.study import queries
+from qpsearch.study.queries import Origin, Span
+from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialDetail, TrialRecord
+from qpsearch.study.storage.database import Database
+
+
+TOP: Final = 10  # configurations that a report lists
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """What only a study of qpsearch has.
+
+    Attributes:
+        summary: The study at a glance.
+        records: Its trials.
+        spans: The attempts at them.
+        origin: Where it comes from.
+        front: The best configuration; of several objectives the Pareto front.
+        top: The best configurations, or the front, with what fresh seeds gave.
+        best: Everything about the first trial of the best configuration; None while none is complete.
+        is_confirmation: Whether it trains configurations of another study again.
+    """
+
+    summary: StudySummary
+    records: Sequence[TrialRecord]
+    spans: Sequence[Span]
+    origin: Origin
+    front: Sequence[ConfigurationRecord]
+    top: Sequence[ConfigurationRecord]
+    best: TrialDetail | None
+    is_confirmation: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """A study as a report needs it.
+
+    Attributes:
+        subject: Its trials, objectives and space.
+        own: What only a study of qpsearch has; None for a study that another program made.
+        made: When it was read, in Unix seconds.
+    """
+
+    subject: Subject
+    own: Own | None
+    made: float
+
+    @classmethod
+    def at(cls, storage: str, name: str) -> "Material":
+        """Read a study of qpsearch, or one that another program made with Optuna.
+
+        Raises:
+            StudyNotFound: There is no such study.
+            StorageError: The storage cannot be read.
+        """
+        subject = Subject.at(storage, name)
+        return cls(subject=subject, own=_own(storage, name) if subject.space is not None else None, made=time.time())
+
+    @cached_property
+    def groups(self) -> Groups:
+        """The trials by the kinds of block of their networks."""
+        if self.own is None:
+            return groups_of({trial.number: kinds_of(trial) for trial in self.subject.trials})
+        return groups_of({record.number: record.blocks for record in self.own.records})
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """A short name for each parameter."""
+        return short_names(list(self.subject.distributions))
+
+    @cached_property
+    def analysis(self) -> Analysis | str:
+        """The fitted ANOVA, or the sentence that says why there is none."""
+        try:
+            return analysis_of(self.subject, "importance")
+        except UserError as refusal:
+            return str(refusal)
+
+    @cached_property
+    def ranking(self) -> tuple[str, ...]:
+        """The searched parameters, those first that explain most; in their own order where that is not known."""
+        names = [name for name, each in self.subject.distributions.items() if not each.single()]
+        if isinstance(self.analysis, str):
+            return tuple(names)
+        total = self.analysis.shares.total
+        return tuple(sorted(names, key=lambda name: -total[name].mean if name in total else 0.0))
+
+    @cached_property
+    def importances(self) -> ImportanceTable | None:
+        """Importances; None where there is no ANOVA."""
+        return None if isinstance(self.analysis, str) else importance_of(self.subject, self.analysis)
+
+    @cached_property
+    def effects(self) -> EffectTable | None:
+        """Effects; None where there is no ANOVA."""
+        return None if isinstance(self.analysis, str) else effects_of(self.subject, self.analysis)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a driver works on the study now; of another program's study, whether trials are open."""
+        if self.own is not None:
+            return bool(self.own.summary.drivers)
+        return any(not trial.state.is_finished() for trial in self.subject.trials)
+
+
+def state_of(storage: str, name: str) -> tuple[str, bool]:
+    """Return a word that changes with everything that a report shows, and whether the study runs.
+
+    Raises:
+        StudyNotFound: There is no such study.
+        StorageError: The storage cannot be read.
+    """
+    try:
+        return queries.state_of_study(Database.open(storage), name)
+    except (StorageError, StudyNotFound):
+        trials = Subject.at(storage, name).trials
+        values = hash(tuple((trial.state, len(trial.intermediate_values)) for trial in trials))
+        return f"{len(trials)}-{values}", any(not trial.state.is_finished() for trial in trials)
+
+
+def _own(storage: str, name: str) -> Own:
+    database = Database.open(storage)
+    front = queries.best_configurations(database, name)
+    return Own(
+        summary=queries.summary(database, name),
+        records=queries.trial_records(database, name),
+        spans=queries.attempt_spans(database, name),
+        origin=queries.origin(database, name),
+        front=front,
+        top=queries.top_configurations(database, name, TOP),
+        best=queries.trial_detail(database, name, front[0].number) if front else None,
+        is_confirmation=queries.confirms(database, name),
+    )

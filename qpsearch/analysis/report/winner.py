@@ -1,0 +1,157 @@
+"""The best configuration: its numbers, its settings, its network."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import fmean, stdev
+
+from optuna.trial import FrozenTrial
+
+from qpsearch.analysis.page import Markup, Section, tag
+from qpsearch.analysis.page.parts import Cell, Heading, facts, table
+from qpsearch.analysis.report.drawing import drawn, total
+from qpsearch.analysis.report.landscape import front_of, pareto, shown_cost
+from qpsearch.analysis.report.material import Material, Own
+from qpsearch.analysis.report.words import count, moment, scalar, short, value
+from qpsearch.study.records import ConfigurationRecord
+from qpsearch.vocabulary import Direction, Scalar
+
+
+def best_section(material: Material) -> Section:
+    """Return the section about the best configuration; where there is none, it says so."""
+    subject, own = material.subject, material.own
+    if not subject.complete:
+        return Section(name="best", title="The best configuration", body=(tag("p", "No trial is complete yet."),))
+    if own is None or not own.front:
+        sign = 1 if subject.objective.direction is Direction.MAXIMIZE else -1
+        best = max(subject.complete, key=lambda trial: sign * trial.values[0])
+        rows: list[tuple[str, object]] = [
+            ("trial", str(best.number)),
+            *((goal.metric, value(each)) for goal, each in zip(subject.objectives, best.values, strict=True)),
+            ("how sure", "optimistic: the best of many, not trained again"),
+        ]
+        return Section(name="best", title="The best configuration", body=(facts(rows), _settings(material, best.params)))
+    best_one = own.front[0]
+    body = [facts(_numbers(material, best_one)), _settings(material, best_one.params), *_tested(own)]
+    if len(own.top) > 1 and len(subject.objectives) == 1:
+        body += [tag("h3", f"The best {len(own.top)} configurations"), _top(own.top, subject.objective.metric)]
+    return Section(name="best", title="The best configuration", body=tuple(body))
+
+
+def network_section(material: Material) -> Section | None:
+    """Return the section that draws the best network; None for a study of another program, or without a result."""
+    own = material.own
+    if own is None or not own.front:
+        return None
+    network = own.front[0].config.network
+    costs = total(network)
+    size = f"{count(network.layers, 'layer')} with weights" + (
+        f", {costs[0]:,} parameters, {short(costs[1])} multiply-accumulates (MACs) for an image" if costs else ""
+    )
+    legend = (
+        "A box is a branch (F: convolutions, \u03a0: with product units), the arc its shortcut; the circle says whether "
+        "they are added or multiplied. Squares stand for images, the larger the more pixels, stacked by channels."
+    )
+    body = (tag("p", f"Trial {own.front[0].number}: {size}."), drawn(network), tag("p", legend, class_="quiet"))
+    return Section(name="network", title="The winning network", body=body)
+
+
+def pareto_section(material: Material) -> Section | None:
+    """Return the section about several objectives; None for one."""
+    subject, own = material.subject, material.own
+    if len(subject.objectives) < 2:
+        return None
+    chart = pareto(material)
+    if chart is None:
+        return Section(name="pareto", title="Pareto front", body=(tag("p", "No trial is complete yet."),))
+    headings = [Heading(title="trial", is_number=True)]
+    headings += [Heading(title=goal.metric, is_number=True) for goal in subject.objectives]
+    headings.append(Heading(title="blocks" if own else "parameters"))
+    rows = [
+        [trial.number, *(Cell(shown=shown_cost(goal.metric, each), value=each) for goal, each in zip(subject.objectives, values, strict=True)), about]
+        for trial, values, about in _front(material)
+    ]
+    said = f"{count(len(rows), 'configuration')} that no other surpasses in all objectives. Their values are of one search: optimistic until they are trained again."
+    body = (tag("p", said), chart.markup(), table(headings, rows, caption="Configurations on the Pareto front"))
+    return Section(name="pareto", title="Pareto front", body=body, charts=(chart,))
+
+
+def _front(material: Material) -> list[tuple[FrozenTrial, Sequence[float], str]]:
+    if material.own is not None:
+        by_number = {trial.number: trial for trial in material.subject.trials}
+        return [(by_number[each.number], each.values, ", ".join(each.stages)) for each in material.own.front]
+    return [
+        (trial, trial.values, ", ".join(f"{material.names.get(name, name)} {scalar(each)}" for name, each in trial.params.items()))
+        for trial in front_of(material)
+    ]
+
+
+def _numbers(material: Material, best: ConfigurationRecord) -> list[tuple[str, object]]:
+    subject = material.subject
+    spread = "" if best.sd is None else f", sd {value(best.sd)}"
+    rows: list[tuple[str, object]] = [
+        ("trials", ", ".join(map(str, best.trials[:10])) + (f" and {len(best.trials) - 10} more" if len(best.trials) > 10 else "")),
+        (subject.objective.metric, f"{value(best.value)} (n = {best.n}{spread})"),
+        *((goal.metric, shown_cost(goal.metric, each)) for goal, each in zip(subject.objectives[1:], best.values[1:], strict=False)),
+        ("seeds", ", ".join(map(str, best.seeds[:10]))),
+    ]
+    confirmed = best.confirmed
+    if best.is_fresh:
+        rows.append(("how sure", "trained on fresh seeds: another study had chosen it"))
+    elif confirmed is None or confirmed.mean is None:
+        rows.append(("how sure", f"optimistic: the best of {count(len(subject.complete), 'complete trial')}, not trained again on fresh seeds"))
+    else:
+        sd = "" if confirmed.sd is None else f", sd {value(confirmed.sd)}"
+        more = "".join(f", {number} {word}" for number, word in ((confirmed.failed, "failed"), (confirmed.open, "open")) if number)
+        rows.append(("on fresh seeds", f"{value(confirmed.mean)} (n = {confirmed.n}{sd}{more})"))
+        interval = "" if confirmed.interval is None else f", 95% interval {value(confirmed.interval[0])} to {value(confirmed.interval[1])}"
+        rows.append(("drop from the search", f"{value(confirmed.drop)}{interval}"))
+    return rows
+
+
+def _settings(material: Material, params: "dict[str, Scalar] | object") -> Markup:
+    chosen = dict(params) if params else {}  # type: ignore[call-overload]  # a mapping
+    if not chosen:
+        return tag("p", "It does not have searched parameters.")
+    domains = material.subject.space.searched if material.subject.space else {
+        name: str(each) for name, each in material.subject.distributions.items()
+    }
+    rows = [[name, scalar(each), tag("code", domains.get(name, ""))] for name, each in chosen.items()]
+    headings = [Heading(title="parameter"), Heading(title="value"), Heading(title="searched in")]
+    return table(headings, rows, caption="Parameters of the best configuration")
+
+
+def _tested(own: Own) -> list[Markup]:
+    """Return what the test images said of the trial that came first."""
+    rows = own.best.evaluations if own.best else ()
+    if not rows:
+        return [tag("p", "It has not been evaluated on the test images.", class_="quiet")]
+    last = max(row["evaluated"] for row in rows)
+    by_noise: dict[float, list[float]] = defaultdict(list)
+    for row in rows:
+        if row["evaluated"] == last:
+            by_noise[row["noise"]].append(row["accuracy"])
+    looks = len({row["evaluated"] for row in rows})
+    headings = [Heading(title="Poisson noise", is_number=True), Heading(title="accuracy", is_number=True), Heading(title="sd", is_number=True), Heading(title="n", is_number=True)]
+    cells = [
+        [noise, Cell(shown=value(fmean(each)), value=fmean(each)), Cell(shown=value(stdev(each)), value=stdev(each)) if len(each) > 1 else None, len(each)]
+        for noise, each in sorted(by_noise.items())
+    ]
+    said = f"Trial {own.front[0].number} on the test images, {moment(last)}; the test images were looked at {count(looks, 'time')} for it."
+    return [tag("h3", "Test images"), tag("p", said), table(headings, cells, caption="Accuracy on the test images")]
+
+
+def _top(top: Sequence[ConfigurationRecord], metric: str) -> Markup:
+    is_confirmed = any(each.confirmed and each.confirmed.n for each in top)
+    headings = [
+        Heading(title="trial", is_number=True),
+        Heading(title=metric, is_number=True),
+        Heading(title="n", is_number=True),
+        Heading(title="blocks, stage by stage"),
+        *([Heading(title="fresh seeds", is_number=True), Heading(title="n fresh", is_number=True), Heading(title="drop", is_number=True)] if is_confirmed else []),
+    ]
+    rows = []
+    for each in top:
+        again = each.confirmed
+        fresh = [Cell(shown=value(again.mean), value=again.mean), again.n, Cell(shown=value(again.drop), value=again.drop)] if again else [None, None, None]
+        rows.append([each.number, Cell(shown=value(each.value), value=each.value), each.n, ", ".join(each.stages), *(fresh if is_confirmed else [])])
+    return table(headings, rows, caption="The best configurations")

@@ -1,0 +1,84 @@
+"""How numbers and times look in a report."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from qpsearch.vocabulary import Scalar
+
+UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def value(number: float | None) -> str:
+    """Return a value of an objective: four decimals, or three digits where that says nothing."""
+    if number is None or not math.isfinite(number):
+        return "-" if number is None else str(number)
+    if number == 0 or 0.01 <= abs(number) < 10_000:
+        return f"{number:.4f}"
+    return f"{number:.3e}" if abs(number) < 0.01 else short(number)
+
+
+def short(number: float) -> str:
+    """Return a count in three digits: ``292k``, ``1.21M``."""
+    for size, unit in UNITS:
+        if abs(number) >= 0.9995 * size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.4g}"
+
+
+def scalar(given: Scalar) -> str:
+    """Return a parameter's value."""
+    if given is None:
+        return "none"
+    return f"{given:.4g}" if isinstance(given, float) else str(given)
+
+
+def lasted(seconds: float) -> str:
+    """Return ``45 s``, ``3.2 min``, ``2.5 h`` or ``3.1 days``."""
+    if seconds < 1:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
+
+
+def moment(seconds: float) -> str:
+    """Return a time in Unix seconds as date and time of UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 trial``, ``2 trials``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Return ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join((", ".join(parts[:-1]), parts[-1])) if len(parts) > 1 else "".join(parts)
+
+
+def signed(number: float) -> str:
+    """Return a difference with its sign."""
+    return f"{number:+.4f}" if abs(number) >= 0.0001 or number == 0 else f"{number:+.2e}"
+
+
+def short_names(names: Sequence[str], most: int = 30) -> dict[str, str]:
+    """Return the shortest ending of each dotted name that tells it from the others, cut in the middle if it is long."""
+    found: dict[str, str] = {}
+    for name in names:
+        parts = name.split(".")
+        for size in range(1, len(parts) + 1):
+            ending = ".".join(parts[-size:])
+            alone = sum(other == ending or other.endswith(f".{ending}") for other in names) == 1
+            if (alone and not parts[-size].isdigit()) or size == len(parts):
+                found[name] = ending
+                break
+    taken: dict[str, int] = {}
+    for name, ending in found.items():
+        cut = ending if len(ending) <= most else f"{ending[: most // 2 - 1]}...{ending[-(most // 2 - 2) :]}"
+        taken[cut] = taken.get(cut, 0) + 1
+        found[name] = cut if taken[cut] == 1 else f"{cut} ({taken[cut]})"
+    return found
