@@ -133,7 +133,7 @@ def block_map(table: EffectTable) -> go.Figure | None:
     figure = go.Figure(_map(table, blocks))
     levels = len(figure.data[0].y)
     figure.update_layout(
-        height=130 + 52 * levels,
+        height=90 + 58 * levels,
         xaxis={"type": "category", "title": {"text": "stage"}, "showgrid": False},
         yaxis={"type": "category", "automargin": True, "autorange": "reversed", "showgrid": False},
     )
@@ -181,7 +181,9 @@ def _map(table: EffectTable, rows: Sequence[Effect]) -> go.Heatmap:
     found = {(row.parameter, text_of(row.level)): row.effect for row in rows}
     found |= {(stage, level): 0.0 for stage, level in references.items()}
     cells = [[found.get((stage, level)) for stage in stages] for level in levels]
-    widest = max(abs(row.effect) for row in rows) or 1.0
+    shown = {(row.parameter, text_of(row.level)): f"{row.effect:+.3f}<br>({row.low:+.3f} to {row.high:+.3f})" for row in rows}
+    shown |= {(stage, level): "reference" for stage, level in references.items()}
+    widest = max(max(abs(row.low), abs(row.high)) for row in rows) or 1.0  # an effect that may be nothing is pale
     is_more_better = table.objective.direction is Direction.MAXIMIZE
     colours = WORSE_BETTER if is_more_better else [(1 - at, colour) for at, colour in reversed(WORSE_BETTER)]
     return go.Heatmap(
@@ -191,7 +193,8 @@ def _map(table: EffectTable, rows: Sequence[Effect]) -> go.Heatmap:
         zmin=-widest,
         zmax=widest,
         colorscale=[list(each) for each in colours],
-        texttemplate="%{z:+.3f}",
+        text=[[shown.get((stage, level), "") for stage in stages] for level in levels],
+        texttemplate="%{text}",
         colorbar={"thickness": 12},
         xgap=2,
         ygap=2,

@@ -20,6 +20,7 @@ COMMANDS: Final = (
     ("effects", "answers", "effects"),
     ("compare", "compare", "compare"),
     ("plot", "answers", "plot"),
+    ("report", "report", "report"),
     ("evaluate", "evaluate", "evaluate"),
     ("confirm", "confirm", "confirm"),
     ("rerun", "rerun", "rerun"),

@@ -54,7 +54,7 @@ IN_THE_DARK: Final[dict[str, str]] = {
     "#a16207": "#facc15",
     OTHERS: "#7d858d",
     COMPLETE: "#93a8bb",
-    PRUNED: "#4b5763",
+    PRUNED: "#6c7986",
     FAILED: "#ff5f66",
     RUNNING: "#45c9b8",
     REPEATED: "#ffc533",
@@ -64,3 +64,15 @@ IN_THE_DARK: Final[dict[str, str]] = {
     "#67a9cf": "#3a6685",
     "#2166ac": "#4a93dd",
 }
+
+
+def css() -> str:
+    """Return the colours as custom properties of a style sheet, for what is not drawn by plotly."""
+    light = "".join(f"--c{name[1:]}:{name};" for name in IN_THE_DARK)
+    dark = "".join(f"--c{name[1:]}:{there};" for name, there in IN_THE_DARK.items())
+    return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+
+
+def var(colour: str) -> str:
+    """Return how a style names a colour, so that it changes with the ground."""
+    return f"var(--c{colour[1:]})"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from plotly.offline import get_plotlyjs
 
-from qpsearch.analysis.page.colours import IN_THE_DARK
+from qpsearch.analysis.page.colours import IN_THE_DARK, css
 from qpsearch.analysis.page.markup import Markup, tag
 from qpsearch.analysis.page.parts import Chart, Section
 from qpsearch.errors import UserError
@@ -33,6 +33,7 @@ class Page:
         title: Its title and first heading.
         lead: What stands below the title, before the sections.
         sections: Its parts, in order.
+        kicker: What stands above the title.
         foot: The last line.
         charts: Charts in ``lead``.
     """
@@ -40,6 +41,7 @@ class Page:
     title: str
     lead: Markup
     sections: tuple[Section, ...] = ()
+    kicker: str = ""
     foot: str = ""
     charts: tuple[Chart, ...] = field(default=())
 
@@ -64,7 +66,7 @@ class Page:
                 '<meta name="color-scheme" content="light dark">',
                 '<link rel="icon" href="data:,">',
                 tag("title", self.title),
-                f"<style>{_asset('page.css')}</style>",
+                f"<style>{css()}{_asset('page.css')}</style>",
                 "</head><body>",
                 '<a class="skip" href="#content">To the content</a>',
                 f'<div id="page">{self._main()}</div>',
@@ -86,7 +88,7 @@ class Page:
         navigation = tag("nav", contents, aria_label="Contents") if len(links) > 1 else None
         main = tag(
             "main",
-            tag("header", tag("h1", self.title), self.lead),
+            tag("header", tag("p", self.kicker, class_="kicker") if self.kicker else None, tag("h1", self.title), self.lead),
             *(section.markup() for section in self.sections),
             tag("footer", self.foot) if self.foot else None,
             id="content",

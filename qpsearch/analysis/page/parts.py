@@ -43,9 +43,13 @@ class Chart:
             tag("div", id=f"chart-{self.name}", class_="chart", style=f"height:{height}px", role="img", aria_label=self.label),
             style=least,
         )
-        button = tag("button", "CSV", type="button", class_="csv", data_chart=self.name, aria_label=f"Data of the figure as CSV: {self.label}")
-        caption = tag("figcaption", tag("span", self.note or ""), button)
-        return tag("figure", tag("div", box, class_="scroll"), caption, data_figure=self.name)
+        save = [
+            tag("button", word, type="button", class_=word.lower(), data_chart=self.name, aria_label=f"{what}: {self.label}")
+            for word, what in (("PNG", "The figure as a picture"), ("CSV", "The figure's data"))
+        ]
+        caption = tag("figcaption", tag("span", self.note) if self.note else None, tag("span", *save, class_="save"))
+        legend = tag("div", class_="legend", role="group", aria_label="Legend")
+        return tag("figure", legend, tag("div", box, class_="scroll"), caption, data_figure=self.name)
 
     def document(self) -> dict[str, Any]:
         """Return what the page's script draws."""

@@ -49,6 +49,7 @@ def report_of(material: Material, comparisons: Sequence[Section] = ()) -> Page:
     ]
     return Page(
         title=material.subject.study,
+        kicker="Report of a study",
         lead=lead(material),
         sections=tuple(each for each in sections if each is not None),
         foot=f"Made by qpsearch, {moment(material.made)}. {FOOT}",

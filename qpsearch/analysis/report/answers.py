@@ -3,7 +3,7 @@
 from qpsearch.analysis.effects import EffectTable, Interaction
 from qpsearch.analysis.figures import block_map, effect_points, importance_bars
 from qpsearch.analysis.importance import ImportanceTable
-from qpsearch.analysis.page import Chart, Markup, Section, tag
+from qpsearch.analysis.page import Chart, Markup, Section, for_plotly, tag
 from qpsearch.analysis.page.parts import Cell, Heading, notes, table
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.words import scalar, signed
@@ -18,7 +18,7 @@ def importance_section(material: Material) -> Section:
     if found is None:
         return Section(name="importance", title=title, body=(tag("p", str(material.analysis), class_="warning"),))
     figure = importance_bars(found, material.names)
-    figure.update_layout(title=None, margin={"t": 40}, height=110 + 28 * max(len(found.importances), 3))
+    figure.update_layout(title=None, margin={"t": 10, "r": 16}, height=90 + 28 * max(len(found.importances), 3), xaxis_title="share of variance")
     chart = Chart(
         name="importance",
         figure=figure,
@@ -46,7 +46,7 @@ def effects_section(material: Material) -> Section:
     charts = [
         Chart(
             name="effects",
-            figure=effect_points(drawn, material.names),
+            figure=effect_points(drawn, material.names).update_layout(xaxis_title=f"difference in {for_plotly(metric)}"),
             label=f"the difference in {metric} that each choice makes, with its interval",
             columns=(("choice", "customdata.0"), ("against", "customdata.1"), ("effect", "x"), ("low", "customdata.2"), ("high", "customdata.3")),
         )
@@ -58,7 +58,8 @@ def effects_section(material: Material) -> Section:
             figure=blocks,
             label=f"the effect of each block at each stage on {metric}; blue is better, red is worse",
             columns=(("block", "y"), ("stage", "x"), ("effect", "z")),
-            note="Blue is better and red worse than the reference, whose effect is 0.",
+            note="Blue is better and red worse than the reference. The palest have intervals that hold 0 or small effects: the "
+            "scale ends at the widest interval.",
         )
         charts.append(about)
         body += [tag("h3", "Blocks by stages"), about.markup()]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from optuna.trial import TrialState
 
 from qpsearch.analysis.page import Markup, Section, tag
+from qpsearch.analysis.page.colours import var
 from qpsearch.analysis.page.parts import Cell, Heading, facts, table
 from qpsearch.analysis.report.landscape import MOST_SLICES, parallel, slices
 from qpsearch.analysis.report.material import Material, Own
@@ -106,7 +107,7 @@ def _legend(material: Material) -> list[Markup]:
         return []
     chips = []
     for group, look in material.groups.looks.items():
-        chip = tag("span", class_="chip", style=f"background:{look.colour}", aria_hidden="true")
+        chip = tag("span", class_="chip", style=f"background:{var(look.colour)}", aria_hidden="true")
         chips.append(tag("span", chip, f"{group}\u2003"))
     return [tag("p", *chips, class_="quiet")]
 

@@ -4,6 +4,7 @@ import math
 from typing import Final
 
 from qpsearch.analysis.page import Markup, tag
+from qpsearch.analysis.page.colours import var
 from qpsearch.analysis.page.markup import text
 from qpsearch.analysis.report.groups import colours_of
 from qpsearch.analysis.report.words import count, short
@@ -132,8 +133,8 @@ def _block(x: int, stage: Stage, colour: str) -> list[Markup]:
     return [
         tag("path", d=f"M{x - 10} {TOP} h20", class_="wire"),
         tag("path", d=f"M{x} {TOP} C{x} {TOP - 38} {middle} {TOP - 38} {middle} {TOP - 9}", class_="wire"),
-        tag("rect", x=str(x + 10), y=str(TOP - 12), width="28", height="24", rx="4", style=f"fill:{colour}"),
-        tag("text", name, x=str(x + 24), y=str(TOP + 5), text_anchor="middle", style="fill:#fff;font-size:13px;font-weight:600"),
+        tag("rect", x=str(x + 10), y=str(TOP - 12), width="28", height="24", rx="4", style=f"fill:{var(colour)}"),
+        tag("text", name, x=str(x + 24), y=str(TOP + 5), text_anchor="middle", style="fill:var(--ground);font-size:13px;font-weight:700"),
         tag("path", d=f"M{x + 38} {TOP} h9", class_="wire"),
         tag("circle", cx=str(middle), cy=str(TOP), r="9", class_="plane"),
         tag("text", join, x=str(middle), y=str(TOP + 5), text_anchor="middle", style="font-size:15px"),

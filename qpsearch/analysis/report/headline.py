@@ -126,6 +126,10 @@ def decided(material: Material) -> Iterator[object]:
         f"{table.nothing.sentence}",
     )
     yield from blocks(effects)
+    others = [row for row in effects.effects if row not in block_effects(effects) and (row.low > 0 or row.high < 0)]
+    if others:
+        most = max(others, key=lambda row: abs(row.effect))
+        yield f"The largest other effect that is shown: {most.parameter} {_claim(most, effects, placed=False)} (90% interval)."
 
 
 def blocks(table: EffectTable) -> Iterator[str]:
@@ -158,12 +162,12 @@ def standing(material: Material) -> Markup:
     return tag("span", "optimistic, not confirmed", class_="badge warn")
 
 
-def _claim(row: Effect, table: EffectTable) -> str:
+def _claim(row: Effect, table: EffectTable, *, placed: bool = True) -> str:
     is_more_better = table.objective.direction is Direction.MAXIMIZE
     word = "better" if (row.effect > 0) == is_more_better else "worse"
     ends = sorted((abs(row.low), abs(row.high)))
     place = row.parameter.removesuffix("block").rstrip(".").removeprefix("network.").replace("stages.", "stage ")
-    at = f" at {place}" if place else ""
+    at = f" at {place}" if place and placed else ""
     return f"{scalar(row.level)}{at} is {value(abs(row.effect))} ({value(ends[0])} to {value(ends[1])}) {word} than {scalar(row.reference)}"
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import plotly.graph_objects as go
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
 from qpsearch.analysis.page import Chart, for_plotly
 from qpsearch.analysis.page.colours import INK, QUIET
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.thinning import spread, thinned, thinned_note
-from qpsearch.analysis.report.words import scalar, short, value
+from qpsearch.analysis.report.words import count, scalar, short, value
 from qpsearch.vocabulary import Direction, Metric
 
 MOST_LINES: Final = 300
@@ -46,6 +46,10 @@ class Axis:
             step = math.ceil(len(levels) / LEVELS)
             marks = tuple((at / top, scalar(levels[at])) for at in range(0, len(levels), step))
             return cls(title=name, marks=marks, low=0, high=top, levels=levels)
+        if isinstance(distribution, IntDistribution) and not distribution.log:
+            whole = range(distribution.low, distribution.high + 1, distribution.step)
+            if len(whole) <= LEVELS:
+                return cls.of(name, CategoricalDistribution(list(whole)))
         low, high = float(distribution.low), float(distribution.high)  # type: ignore[attr-defined]  # numbers have both
         is_log = bool(getattr(distribution, "log", False))
         marks = ((0.0, scalar(low)), (1.0, scalar(high)))
@@ -84,7 +88,7 @@ def parallel(material: Material) -> Chart | None:
     left_out = len(material.ranking) - len(names)
     notes = (
         thinned_note(len(shown), len(complete), "complete trials"),
-        f"{left_out} parameters that explain less are left out." if left_out > 0 else None,
+        f"{count(left_out, 'parameter')} that explain{'s' if left_out == 1 else ''} less {'is' if left_out == 1 else 'are'} left out." if left_out > 0 else None,
         "Lines below an axis belong to trials that did not draw the parameter."
         if any(name not in trial.params for trial in shown for name in names)
         else None,
@@ -95,7 +99,7 @@ def parallel(material: Material) -> Chart | None:
         label=f"a line for each complete trial through its parameters to its {subject.objective.metric}",
         columns=(("trial", "customdata.0"), ("parameter", "customdata.1"), ("value", "customdata.2")),
         series="blocks",
-        least_width=105 * len(axes),
+        least_width=74 * len(axes),
         note=" ".join(filter(None, notes)) or None,
     )
 
@@ -108,7 +112,9 @@ def slices(material: Material) -> list[Chart]:
         return []
     is_more_better = subject.objective.direction is Direction.MAXIMIZE
     ranked = sorted(complete, key=lambda trial: -trial.values[0] if is_more_better else trial.values[0])
-    heights = spread([trial.values[0] for trial in complete], is_more_better=is_more_better)
+    values = [trial.values[0] for trial in complete]
+    margin = 0.06 * (max(values) - min(values))
+    heights = spread(values, is_more_better=is_more_better) or (min(values) - margin, max(values) + margin)
     names = material.ranking[:MOST_SLICES]
     return [_slice(material, name, index, complete, ranked, heights) for index, name in enumerate(names)]
 
@@ -233,9 +239,9 @@ def _marks(axes: Sequence[Axis]) -> go.Scatter:
         mode="text",
         x=[at for at, _, _ in marks],
         y=[place for _, place, _ in marks],
-        text=[f" {for_plotly(said[:16])}" for _, _, said in marks],
+        text=[f" {for_plotly(said if len(said) < 13 else said[:11] + chr(0x2026))}" for _, _, said in marks],
         textposition="middle right",
-        textfont={"size": 11, "color": INK, "shadow": "auto"},
+        textfont={"size": 10, "color": INK, "shadow": "auto"},
         showlegend=False,
         hoverinfo="skip",
         cliponaxis=False,
@@ -248,13 +254,14 @@ def _add_axes(figure: go.Figure, axes: Sequence[Axis]) -> None:
         figure.add_shape(type="line", x0=at, x1=at, y0=0, y1=1, line={"color": QUIET, "width": 1}, layer="below")
     figure.update_layout(
         height=460,
-        margin={"r": 70, "l": 40, "b": 90},
+        margin={"r": 40, "l": 10, "b": 90, "t": 10},
         xaxis={
             "tickvals": list(range(len(axes))),
             "ticktext": [for_plotly(axis.title) for axis in axes],
             "showgrid": False,
             "zeroline": False,
             "tickangle": 25,
+            "range": [-0.15, len(axes) - 0.6],
             "fixedrange": True,
         },
         yaxis={"visible": False, "range": [MISSING - 0.05, 1.06], "fixedrange": True},
@@ -267,7 +274,7 @@ def _slice(
     index: int,
     complete: Sequence[FrozenTrial],
     ranked: Sequence[FrozenTrial],
-    heights: tuple[float, float] | None,
+    heights: tuple[float, float],
 ) -> Chart:
     subject = material.subject
     axis = Axis.of(material.names[name], subject.distributions[name])
@@ -294,7 +301,7 @@ def _slice(
     figure.update_layout(
         height=250,
         showlegend=False,
-        margin={"t": 34, "r": 10, "b": 34, "l": 50},
+        margin={"t": 36, "r": 10, "b": 42, "l": 50},
         title={"text": f"<b>{for_plotly(axis.title)}</b>", "font": {"size": 13}, "x": 0, "xref": "paper", "y": 0.97, "yanchor": "top"},
         xaxis=_ticks(axis),
         yaxis={"range": heights},
@@ -316,13 +323,26 @@ def _across(axis: Axis, trial: FrozenTrial, name: str) -> float:
     return axis.place(given) * axis.high + 8 * _jitter(trial, name, axis)
 
 
+def _broken(said: str) -> str:
+    """Return a word in lines that fit beside others, cut if it is very long."""
+    cut = said if len(said) < 28 else f"{said[:26]}..."
+    return for_plotly(cut).replace("_", "_<br>") if len(cut) > 9 else for_plotly(cut)
+
+
 def _ticks(axis: Axis) -> dict[str, Any]:
+    if axis.is_log:
+        decades = range(math.floor(math.log10(axis.low)), math.ceil(math.log10(axis.high)) + 1)
+        steps = (1, 3) if axis.high / axis.low < 150 else (1,)
+        marks = [step * 10.0**decade for decade in decades for step in steps]
+        kept = [mark for mark in marks if 0.99 * axis.low <= mark <= 1.01 * axis.high]
+        return {"type": "log", "tickvals": kept, "ticktext": [f"{mark:g}" for mark in kept], "tickangle": 0}
     if axis.levels is None:
-        return {"type": "log" if axis.is_log else "linear", "nticks": 6, "tickangle": 0}
+        return {"type": "linear", "nticks": 6, "tickangle": 0}
     return {
         "type": "linear",
         "tickvals": [place * axis.high for place, _ in axis.marks],
-        "ticktext": [for_plotly(said if len(said) < 18 else f"{said[:16]}...") for _, said in axis.marks],
+        "ticktext": [_broken(said) for _, said in axis.marks],
+        "tickangle": 0,
         "range": [-0.5, len(axis.levels) - 0.5],
         "showgrid": False,
         "zeroline": False,

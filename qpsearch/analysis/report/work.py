@@ -167,7 +167,7 @@ def slots(spans: Sequence[Span], now: float) -> dict[str, list[Span]]:
                 held.append([])
             free[slot] = ended_of(span, now)
             held[slot].append(span)
-        found |= {f"{place} {slot}" if len(held) > 1 else place: each for slot, each in enumerate(held)}
+        found |= {f"{place}, slot {slot}" if len(held) > 1 else place: each for slot, each in enumerate(held)}
     return found
 
 

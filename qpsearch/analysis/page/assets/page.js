@@ -8,10 +8,14 @@
   let charts = new Map();
   let generation = 0;
 
+  // Text as plotly has it, as text.
+  const plain = (value) => typeof value !== "string" ? value
+    : value.replaceAll("<br>", "").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+
   // Colours: figures name those of the light page; each has a counterpart in the dark.
   const recoloured = (value, isDark) => {
     if (typeof value === "string") return isDark && given.dark[value] || value;
-    if (Array.isArray(value)) return typeof value[0] === "number" ? value : value.map((each) => recoloured(each, isDark));
+    if (Array.isArray(value)) return typeof value.at(-1) === "number" ? value : value.map((each) => recoloured(each, isDark));
     if (value && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, recoloured(each, isDark)]));
     }
@@ -21,7 +25,10 @@
   const template = (isDark, isNarrow) => {
     const colour = (light) => isDark && given.dark[light] || light;
     const [ink, quiet, ground, grid] = ["#1f2328", "#6b7280", "#ffffff", "#e3e6ea"].map(colour);
-    const axis = { gridcolor: grid, linecolor: grid, zerolinecolor: grid, tickcolor: grid, automargin: true, title: { standoff: 8 } };
+    const axis = {
+      gridcolor: grid, linecolor: grid, zerolinecolor: grid, automargin: true, title: { standoff: 8 },
+      ticks: "outside", ticklen: 5, tickcolor: "rgba(0,0,0,0)",
+    };
     return {
       layout: {
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -31,13 +38,12 @@
         hoverlabel: { bgcolor: ground, bordercolor: quiet, font: { color: ink }, align: "left" },
         legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", bgcolor: "rgba(0,0,0,0)" },
         colorway: ["#3566a8", "#d55e00", "#009e73", "#7b3fa0"].map(colour),
-        modebar: { bgcolor: "rgba(0,0,0,0)", color: quiet, activecolor: ink },
         hovermode: "closest",
       },
     };
   };
 
-  const settings = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  const settings = { displayModeBar: false, responsive: true };
 
   const draw = (chart, isDark, extra) => {
     const box = document.getElementById(`chart-${chart.name}`);
@@ -45,8 +51,55 @@
     const layout = recoloured(chart.layout, isDark);
     layout.template = template(isDark, box.clientWidth < NARROW);
     layout.autosize = true;
+    layout.showlegend = false; // the page has legends of its own, which wrap
     if (touches.matches) layout.dragmode = false; // else a finger on a figure cannot scroll the page
-    return Plotly.react(box, recoloured(chart.data, isDark), { ...layout, ...extra }, settings);
+    const hidden = new Set(chart.hidden);
+    const data = recoloured(chart.data, isDark).map((trace, at) => hidden.has(at) ? { ...trace, visible: false } : trace);
+    legend(chart, box, data);
+    return Plotly.react(box, data, { ...layout, ...extra }, settings);
+  };
+
+  // A legend whose entries show and hide what they name.
+  const swatch = (trace) => {
+    const mark = document.createElement("i");
+    const isLine = trace.mode?.includes("lines");
+    const colour = (isLine ? trace.line?.color : trace.marker?.color) ?? "currentcolor";
+    const symbol = String(trace.marker?.symbol ?? "");
+    mark.className = isLine ? "line" : trace.type === "bar" ? "square" : symbol.startsWith("x") ? "cross" : symbol.split("-")[0] || "circle";
+    if (isLine && trace.line?.dash && trace.line.dash !== "solid") mark.classList.add("dashed");
+    if (symbol.endsWith("-open")) mark.classList.add("open");
+    mark.style.color = colour;
+    return mark;
+  };
+  const legend = (chart, box, data) => {
+    const place = box.closest("figure").querySelector(".legend");
+    const named = data.map((trace, at) => [trace, at]).filter(([trace]) => trace.name && trace.showlegend !== false);
+    if (!place || named.length < 2 || chart.layout.showlegend === false) return;
+    place.replaceChildren(...named.map(([trace, at]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.trace = String(at);
+      button.setAttribute("aria-pressed", String(trace.visible !== false));
+      button.append(swatch(trace), plain(trace.name));
+      return button;
+    }));
+  };
+  const toggle = (button) => {
+    const chart = charts.get(button.closest("figure").dataset.figure);
+    const at = Number(button.dataset.trace);
+    const hidden = new Set(chart.hidden);
+    hidden.delete(at) || hidden.add(at);
+    chart.hidden = [...hidden];
+    button.setAttribute("aria-pressed", String(!hidden.has(at)));
+    Plotly.restyle(`chart-${chart.name}`, { visible: !hidden.has(at) }, [at]);
+  };
+  const picture = (chart) => {
+    const box = document.getElementById(`chart-${chart.name}`);
+    const ground = getComputedStyle(document.body).backgroundColor;
+    const layout = { ...box.layout, paper_bgcolor: ground, showlegend: chart.layout.showlegend ?? chart.data.length > 1 };
+    Plotly.downloadImage({ data: box.data, layout, config: {} }, {
+      format: "png", filename: chart.name, width: box.clientWidth, height: box.clientHeight + 60, scale: 2,
+    });
   };
 
   // One figure after the other, so that the page answers meanwhile.
@@ -98,8 +151,6 @@
   };
 
   // Data of a figure as CSV, from what the page holds.
-  const plain = (value) => typeof value !== "string" ? value
-    : value.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
   const quoted = (value) => {
     if (value === null || value === undefined) return "";
     if (typeof value === "number") return String(value);
@@ -130,10 +181,9 @@
   const csv = (chart) => {
     const box = document.getElementById(`chart-${chart.name}`);
     const traces = (box?._fullData ?? chart.data).filter((trace) => !trace.meta?.is_decoration);
-    const rows = traces.flatMap((trace) => {
-      const own = trace.transforms ? trace._input : trace;
-      return traceRows(own, chart.columns).map((row) => chart.series ? [trace.name, ...row] : row);
-    });
+    const rows = traces
+      .flatMap((trace) => traceRows(trace, chart.columns).map((row) => chart.series ? [trace.name, ...row] : row))
+      .filter((row, at, all) => !at || row.some((value, column) => value !== all[at - 1][column]));
     const all = [[...(chart.series ? [chart.series] : []), ...chart.columns.map(([title]) => title)], ...rows];
     const used = all[0].map((_, column) => all.slice(1).some((row) => row[column] !== null && row[column] !== undefined));
     return `${all.map((row) => row.filter((_, column) => used[column]).map(quoted).join(",")).join("\n")}\n`;
@@ -148,7 +198,9 @@
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
-    if (button?.dataset.chart) save(button.dataset.chart, csv(charts.get(button.dataset.chart)));
+    if (button?.classList.contains("csv")) save(button.dataset.chart, csv(charts.get(button.dataset.chart)));
+    else if (button?.classList.contains("png")) picture(charts.get(button.dataset.chart));
+    else if (button?.dataset.trace) toggle(button);
     else if (button?.parentNode.matches("th[aria-sort]")) sort(button.parentNode);
   });
   document.addEventListener("toggle", (event) => { // what is folded away cannot be measured, so it is drawn when it opens
