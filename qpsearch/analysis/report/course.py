@@ -16,7 +16,7 @@ from qpsearch.analysis.report.work import spending, timeline
 from qpsearch.study.records import TrialRecord
 
 MOST_OF_LINE = 300  # characters of a failure's message
-WITHOUT_TABLES = "Another program made this study: where and when its trials ran is not recorded."
+WITHOUT_TABLES = "Another program made this study: on what its trials ran is not recorded, nor what they spent."
 
 
 def history_section(material: Material) -> Section:
@@ -65,7 +65,9 @@ def cost_section(material: Material) -> Section:
     """Return the section about what was spent on what, and when and where."""
     own, title = material.own, "What it cost"
     if own is None:
-        return Section(name="cost", title=title, body=(tag("p", WITHOUT_TABLES),))
+        when = timeline(material)
+        body = [tag("p", WITHOUT_TABLES), *([when.markup()] if when else [])]
+        return Section(name="cost", title=title, body=tuple(body), charts=(when,) if when else ())
     if not own.spans:
         return Section(name="cost", title=title, body=(tag("p", "No trial has begun yet."),))
     summary = own.summary

@@ -77,7 +77,7 @@ def found(material: Material) -> Iterator[object]:
         sign = 1 if subject.objective.direction is Direction.MAXIMIZE else -1
         best = max(subject.complete, key=lambda trial: sign * trial.values[0])
         yield _strong(f"The best {metric} is ", value(best.values[0]), f", of trial {best.number}.")
-        yield f"It is the best of {count(len(subject.complete), 'complete trial')}: optimistic until it is trained again on fresh seeds."
+        yield f"It is the best of {material.compared}: optimistic until it is trained again on fresh seeds."
         return
     yield from _of_configuration(material, own.front[0])
 
@@ -94,9 +94,8 @@ def _of_configuration(material: Material, best: ConfigurationRecord) -> Iterator
     if best.is_fresh:
         yield "Its seeds are fresh: another study had chosen the configuration, so the number is not optimistic."
     elif confirmed is None or confirmed.mean is None:
-        number = len(material.subject.complete)
         yield (
-            f"That number is optimistic: it is the best of {count(number, 'complete trial')}, chosen by the images that "
+            f"That number is optimistic: it is the best of {material.compared}, chosen by the images that "
             f"measured it. It is not confirmed on fresh seeds yet: qpsearch confirm {material.subject.study}."
         )
     else:

@@ -6,19 +6,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from optuna.trial import FrozenTrial, TrialState
+
 from qpsearch.analysis.anova.model import Analysis
 from qpsearch.analysis.effects import EffectTable, effects_of
 from qpsearch.analysis.importance import ImportanceTable, analysis_of, importance_of
 from qpsearch.analysis.report.groups import Groups, groups_of, kinds_of
-from qpsearch.analysis.report.words import short_names
+from qpsearch.analysis.report.words import count, short_names
 from qpsearch.analysis.subject import Subject
 from qpsearch.errors import StorageError, StudyNotFound, UserError
 from qpsearch.study import queries
 from qpsearch.study.queries import Origin, Span
 from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialDetail, TrialRecord
 from qpsearch.study.storage.database import Database
+from qpsearch.vocabulary import Ending
 
 
+ENDINGS: Final = {
+    TrialState.COMPLETE: Ending.FINISHED,
+    TrialState.PRUNED: Ending.PRUNED,
+    TrialState.FAIL: Ending.FAILED,
+}
 TOP: Final = 10  # configurations that a report lists
 
 
@@ -73,6 +81,11 @@ class Material:
         return cls(subject=subject, own=_own(storage, name) if subject.space is not None else None, made=time.time())
 
     @cached_property
+    def spans(self) -> Sequence[Span]:
+        """When each attempt at a trial ran; of another program's study, each trial, where its times are known."""
+        return self.own.spans if self.own is not None else [_span(each) for each in self.subject.trials if each.datetime_start]
+
+    @cached_property
     def groups(self) -> Groups:
         """The trials by the kinds of block of their networks."""
         if self.own is None:
@@ -112,6 +125,16 @@ class Material:
         return None if isinstance(self.analysis, str) else effects_of(self.subject, self.analysis)
 
     @property
+    def compared(self) -> str:
+        """Among what the best is the best: ``24 complete trials``, or fewer configurations where some have several."""
+        complete = len(self.subject.complete)
+        if self.own is not None:
+            different = len({record.config_json for record in self.own.records if record.state == TrialState.COMPLETE.name})
+            if different < complete:
+                return f"{count(different, 'configuration')} in {count(complete, 'complete trial')}"
+        return count(complete, "complete trial")
+
+    @property
     def is_running(self) -> bool:
         """Whether a driver works on the study now; of another program's study, whether trials are open."""
         if self.own is not None:
@@ -132,6 +155,22 @@ def state_of(storage: str, name: str) -> tuple[str, bool]:
         trials = Subject.at(storage, name).trials
         values = hash(tuple((trial.state, len(trial.intermediate_values)) for trial in trials))
         return f"{len(trials)}-{values}", any(not trial.state.is_finished() for trial in trials)
+
+
+def _span(trial: FrozenTrial) -> Span:
+    """Return a trial of another program as one attempt, at a place that is not known."""
+    assert trial.datetime_start is not None
+    is_over = trial.state.is_finished()
+    return Span(
+        trial=trial.number,
+        attempt=1,
+        host=None,
+        device=None,
+        began=trial.datetime_start.timestamp(),
+        ended=trial.datetime_complete.timestamp() if trial.datetime_complete else None,
+        ending=ENDINGS.get(trial.state) if is_over else None,
+        is_held=not is_over,
+    )
 
 
 def _own(storage: str, name: str) -> Own:

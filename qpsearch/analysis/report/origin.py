@@ -8,7 +8,7 @@ import qpsearch
 from qpsearch.analysis.page import Section, tag
 from qpsearch.analysis.page.parts import Heading, facts, table
 from qpsearch.analysis.report.material import Material
-from qpsearch.analysis.report.words import listed, moment
+from qpsearch.analysis.report.words import domain, listed, moment
 
 
 def space_section(material: Material) -> Section:
@@ -19,7 +19,7 @@ def space_section(material: Material) -> Section:
         return Section(name="space", title="The space", body=(tag("p", said), tag("pre", tag("code", own.origin.space_text), tabindex="0")))
     if not subject.distributions:
         return Section(name="space", title="The space", body=(tag("p", "No trial has drawn a parameter yet."),))
-    rows = [[name, tag("code", each)] for name, each in subject.distributions.items()]
+    rows = [[name, tag("code", domain(each))] for name, each in subject.distributions.items()]
     body = table([Heading(title="parameter"), Heading(title="drawn from")], rows, caption="Parameters that the study searched")
     return Section(name="space", title="The space", body=(body,))
 

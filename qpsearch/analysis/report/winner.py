@@ -11,7 +11,7 @@ from qpsearch.analysis.page.parts import Cell, Heading, facts, table
 from qpsearch.analysis.report.drawing import drawn, total
 from qpsearch.analysis.report.landscape import front_of, pareto, shown_cost
 from qpsearch.analysis.report.material import Material, Own
-from qpsearch.analysis.report.words import count, moment, scalar, short, value
+from qpsearch.analysis.report.words import count, domain, moment, scalar, short, value
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.vocabulary import Direction, Scalar
 
@@ -98,7 +98,7 @@ def _numbers(material: Material, best: ConfigurationRecord) -> list[tuple[str, o
     if best.is_fresh:
         rows.append(("how sure", "trained on fresh seeds: another study had chosen it"))
     elif confirmed is None or confirmed.mean is None:
-        rows.append(("how sure", f"optimistic: the best of {count(len(subject.complete), 'complete trial')}, not trained again on fresh seeds"))
+        rows.append(("how sure", f"optimistic: the best of {material.compared}, not trained again on fresh seeds"))
     else:
         sd = "" if confirmed.sd is None else f", sd {value(confirmed.sd)}"
         more = "".join(f", {number} {word}" for number, word in ((confirmed.failed, "failed"), (confirmed.open, "open")) if number)
@@ -113,7 +113,7 @@ def _settings(material: Material, params: "dict[str, Scalar] | object") -> Marku
     if not chosen:
         return tag("p", "It does not have searched parameters.")
     domains = material.subject.space.searched if material.subject.space else {
-        name: str(each) for name, each in material.subject.distributions.items()
+        name: domain(each) for name, each in material.subject.distributions.items()
     }
     rows = [[name, scalar(each), tag("code", domains.get(name, ""))] for name, each in chosen.items()]
     headings = [Heading(title="parameter"), Heading(title="value"), Heading(title="searched in")]

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
 from qpsearch.vocabulary import Scalar
 
 UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -48,6 +50,18 @@ def lasted(seconds: float) -> str:
 def moment(seconds: float) -> str:
     """Return a time in Unix seconds as date and time of UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def domain(distribution: BaseDistribution) -> str:
+    """Return what a parameter is drawn from, in the words of a space file."""
+    match distribution:
+        case CategoricalDistribution(choices=choices):
+            return f"{{choice: [{', '.join(map(scalar, choices))}]}}"
+        case IntDistribution(low=low, high=high, log=log):
+            return f"{{{'log_int' if log else 'int'}: [{low}, {high}]}}"
+        case FloatDistribution(low=low, high=high, log=log):
+            return f"{{{'log' if log else 'float'}: [{low:.6g}, {high:.6g}]}}"
+    return str(distribution)
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -39,13 +39,13 @@ SPENT: Final = (
 
 def timeline(material: Material) -> Chart | None:
     """Draw each attempt as a bar on the slot that it held; None where no attempt began."""
-    own = material.own
-    if own is None or not own.spans:
+    all_of_them = material.spans
+    if not all_of_them:
         return None
-    rows = slots(own.spans, material.made)
-    clock = Clock([(span.began, ended_of(span, material.made)) for span in own.spans])
+    rows = slots(all_of_them, material.made)
+    clock = Clock([(span.began, ended_of(span, material.made)) for span in all_of_them])
     labels = list(rows)
-    shown = thinned(own.spans, MOST_SPANS)
+    shown = thinned(all_of_them, MOST_SPANS)
     place = {(span.trial, span.attempt): at for at, label in enumerate(labels) for span in rows[label]}
     size, unit = next((size, unit) for least, size, unit in UNITS if clock.total >= least)
     figure = go.Figure()
@@ -73,7 +73,7 @@ def timeline(material: Material) -> Chart | None:
         },
     )
     notes = (
-        thinned_note(len(shown), len(own.spans), "attempts"),
+        thinned_note(len(shown), len(all_of_them), "attempts"),
         "Pauses, in which nothing ran, are shortened." if clock.pauses else None,
         None if are_named else f"{len(labels)} slots, too many to name; hovering names them.",
     )
@@ -155,7 +155,7 @@ def slots(spans: Sequence[Span], now: float) -> dict[str, list[Span]]:
     """Put attempts that overlap onto slots of their own, by machine and device."""
     places: dict[str, list[Span]] = defaultdict(list)
     for span in sorted(spans, key=lambda each: each.began):
-        places[f"{span.host or 'place not known'} {span.device or ''}".strip()].append(span)
+        places[f"{span.host or 'somewhere'} {span.device or ''}".strip()].append(span)
     found: dict[str, list[Span]] = {}
     for place, own in sorted(places.items()):
         free: list[float] = []
@@ -193,7 +193,7 @@ def _bars(
         ended = ended_of(span, now)
         x += [clock.at(span.began) / size, clock.at(ended) / size, None]
         y += [*[place[span.trial, span.attempt]] * 2, None]
-        where = for_plotly(f"{span.host or 'place not known'} {span.device or ''}")
+        where = for_plotly(f"{span.host or 'somewhere'} {span.device or ''}")
         about: list[object] = [span.trial, where, moment(span.began), lasted(ended - span.began)]
         told += [about, about, None]
     return go.Scatter(
