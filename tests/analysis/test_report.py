@@ -197,7 +197,7 @@ def evil_study(url: str, name: str = EVIL) -> None:
     """A study of another program, whose names and choices would like to be HTML."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        study = optuna.create_study(study_name=name, storage=url, direction="maximize")
+        study = optuna.create_study(study_name=name, storage=url, direction="maximize", load_if_exists=True)
     block, other = CategoricalDistribution([EVIL, "b&<b>c", "</style><img src=x>"]), FloatDistribution(0, 1)
     for number in range(30):
         chosen = block.choices[number % 3]
