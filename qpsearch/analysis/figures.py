@@ -165,8 +165,13 @@ def _points(table: EffectTable, names: Names | None) -> go.Scatter:
             "thickness": 1.2,
         },
         customdata=[
-            [for_plotly(f"{row.parameter}: {text_of(row.level)}"), for_plotly(text_of(row.reference)), row.low, row.high]
-            + [row.trials]
+            [
+                for_plotly(f"{row.parameter}: {text_of(row.level)}"),
+                for_plotly(text_of(row.reference)),
+                row.low,
+                row.high,
+                row.trials,
+            ]
             for row in rows
         ],
         hovertemplate="%{customdata[0]} against %{customdata[1]}<br>"
@@ -179,10 +184,12 @@ def _map(table: EffectTable, rows: Sequence[Effect]) -> go.Heatmap:
     references = {row.parameter: text_of(row.reference) for row in rows}
     levels = list(dict.fromkeys([*references.values(), *(text_of(row.level) for row in rows)]))
     found = {(row.parameter, text_of(row.level)): row.effect for row in rows}
-    found |= {(stage, level): 0.0 for stage, level in references.items()}
+    found |= dict.fromkeys(references.items(), 0.0)
     cells = [[found.get((stage, level)) for stage in stages] for level in levels]
-    shown = {(row.parameter, text_of(row.level)): f"{row.effect:+.3f}<br>({row.low:+.3f} to {row.high:+.3f})" for row in rows}
-    shown |= {(stage, level): "reference" for stage, level in references.items()}
+    shown = {
+        (row.parameter, text_of(row.level)): f"{row.effect:+.3f}<br>({row.low:+.3f} to {row.high:+.3f})" for row in rows
+    }
+    shown |= dict.fromkeys(references.items(), "reference")
     widest = max(max(abs(row.low), abs(row.high)) for row in rows) or 1.0  # an effect that may be nothing is pale
     is_more_better = table.objective.direction is Direction.MAXIMIZE
     colours = WORSE_BETTER if is_more_better else [(1 - at, colour) for at, colour in reversed(WORSE_BETTER)]

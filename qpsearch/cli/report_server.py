@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"
 EVERY_S: Final = 2.0  # between two questions of a page whether the study has moved on
+JSON, TEXT = "application/json", "text/plain; charset=utf-8"
+SAFE: Final = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
 REST: Final = 4.0  # times what making a page took, before it is made again
 
 
@@ -57,10 +64,12 @@ class LiveReport:
         """Return what a page asks for again and again."""
         return {"revision": self.current()[0], "is_running": self._is_running}
 
-    def content(self) -> dict[str, Any]:
-        """Return what a page replaces when the revision has changed."""
+    def content(self) -> str:
+        """Return, as JSON, what a page replaces when the revision has changed."""
+        from qpsearch.analysis.page import embedded
+
         revision, page = self.current()
-        return page.content() | {"revision": revision}
+        return embedded(page.content() | {"revision": revision})
 
     def html(self) -> str:
         """Return the whole page."""
@@ -92,59 +101,57 @@ def address(server: ThreadingHTTPServer) -> str:
     return f"http://{HOST}:{server.server_port}/"
 
 
-def _handler(report: LiveReport) -> type[BaseHTTPRequestHandler]:
-    from qpsearch.analysis.page import embedded
+def _handler(report: LiveReport) -> type["Handler"]:
+    return type("ReportHandler", (Handler,), {"report": report})
 
-    class Handler(BaseHTTPRequestHandler):
-        """Answers GET for the three paths of a report, to this machine alone."""
 
-        server_version, sys_version = "qpsearch", ""
+class Handler(BaseHTTPRequestHandler):
+    """Answers GET for the three paths of a report, to this machine alone.
 
-        def do_GET(self) -> None:
-            paths: dict[str, tuple[str, Callable[[], str]]] = {
-                "/": ("text/html; charset=utf-8", report.html),
-                "/revision": ("application/json", lambda: json.dumps(report.revision())),
-                "/content": ("application/json", lambda: embedded(report.content())),
-            }
-            if not self._is_for_us():
-                self._answer(HTTPStatus.MISDIRECTED_REQUEST, "text/plain", "This address is not served here.\n")
-            elif self.path not in paths:
-                self._answer(HTTPStatus.NOT_FOUND, "text/plain", "There is no such page.\n")
-            else:
-                kind, make = paths[self.path]
-                self._made(kind, make)
+    Attributes:
+        report: What is served.
+    """
 
-        def _made(self, kind: str, make: Callable[[], str]) -> None:
-            try:
-                said = make()
-            except QpsearchError as error:
-                said = json.dumps({"problem": str(error)}) if kind == "application/json" else f"{error}\n"
-                kind = kind if kind == "application/json" else "text/plain; charset=utf-8"
-                self._answer(HTTPStatus.SERVICE_UNAVAILABLE, kind, said)
-                return
-            self._answer(HTTPStatus.OK, kind, said)
+    report: LiveReport
+    server_version, sys_version = "qpsearch", ""
 
-        def _is_for_us(self) -> bool:
-            """Whether the address names this machine: a page of another site may not read through its own name."""
-            port = self.server.server_address[1]
-            return self.headers.get("Host") in {f"{name}:{port}" for name in (HOST, "localhost")}
+    def do_GET(self) -> None:
+        """Answer a request."""
+        if not self._is_for_us():
+            self._answer(HTTPStatus.MISDIRECTED_REQUEST, TEXT, "This address is not served here.\n")
+            return
+        match self.path:
+            case "/":
+                self._made("text/html; charset=utf-8", self.report.html)
+            case "/revision":
+                self._made(JSON, lambda: json.dumps(self.report.revision()))
+            case "/content":
+                self._made(JSON, self.report.content)
+            case _:
+                self._answer(HTTPStatus.NOT_FOUND, TEXT, "There is no such page.\n")
 
-        def _answer(self, status: HTTPStatus, kind: str, said: str) -> None:
-            body = said.encode("utf-8", "backslashreplace")
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.send_header("Cross-Origin-Resource-Policy", "same-origin")
-            self.send_header("X-Frame-Options", "DENY")
-            self.end_headers()
-            try:
-                self.wfile.write(body)
-            except (BrokenPipeError, ConnectionResetError, socket.timeout):
-                self.close_connection = True  # the browser has gone on
+    def log_message(self, *given: object) -> None:
+        """Say nothing: a page asks every few seconds."""
 
-        def log_message(self, *given: object) -> None:
-            """Say nothing: a page asks every few seconds."""
+    def _made(self, kind: str, make: Callable[[], str]) -> None:
+        try:
+            said, status = make(), HTTPStatus.OK
+        except QpsearchError as error:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            said, kind = (json.dumps({"problem": str(error)}), JSON) if kind == JSON else (f"{error}\n", TEXT)
+        self._answer(status, kind, said)
 
-    return Handler
+    def _is_for_us(self) -> bool:
+        """Whether the address names this machine: a page of another site may not read through its own name."""
+        port = self.connection.getsockname()[1]
+        return self.headers.get("Host") in {f"{name}:{port}" for name in (HOST, "localhost")}
+
+    def _answer(self, status: HTTPStatus, kind: str, said: str) -> None:
+        body = said.encode("utf-8", "backslashreplace")
+        self.send_response(status)
+        headers = {"Content-Type": kind, "Content-Length": str(len(body))} | SAFE
+        for name, each in headers.items():
+            self.send_header(name, each)
+        self.end_headers()
+        with suppress(BrokenPipeError, ConnectionResetError, TimeoutError):  # the browser has gone on
+            self.wfile.write(body)

@@ -60,7 +60,9 @@ def material(trials: list[FrozenTrial], name: str = "planted", goals: tuple[Goal
     return Material(subject=Subject(study=name, objectives=goals or (goal,), trials=trials), own=None, made=1e9)
 
 
-def run(url: str, space: Space, *, until: int | None = None, fails: Callable[[int], bool] = lambda number: False) -> None:
+def run(
+    url: str, space: Space, *, until: int | None = None, fails: Callable[[int], bool] = lambda number: False
+) -> None:
     """Train a study, or its first trials and a part of the next one."""
     with new_ledger(url, space) as ledger:
         while (assignment := ledger.ask()) is not None:
@@ -85,7 +87,11 @@ def test_a_planted_study_is_told_with_its_answer(tmp_path: Path) -> None:
     assert {"history", "importance", "effects", "blocks", "curves", "parallel", "timeline", "slice-0"} <= set(found)
     assert found["slice-0"]["columns"][1][0] == "stages.2.block"
     (cells,) = found["blocks"]["data"]
-    effect = {(level, stage): cells["z"][row][at] for row, level in enumerate(cells["y"]) for at, stage in enumerate(cells["x"])}
+    effect = {
+        (level, stage): cells["z"][row][at]
+        for row, level in enumerate(cells["y"])
+        for at, stage in enumerate(cells["x"])
+    }
     assert effect["quotient", "2"] > 0.5
     assert {effect["additive", stage] for stage in "012"} == {0}
     assert max(effect, key=lambda key: effect[key]) == ("quotient", "2")
@@ -165,7 +171,11 @@ def test_where_all_failed_the_page_says_why(sqlite_url: str, tmp_path: Path) -> 
 
 def test_a_grid_with_replicates_counts_its_seeds(sqlite_url: str, tmp_path: Path) -> None:
     text = space_text(Behaviour.IMPROVES, replicates=2, sampler="grid", epochs=2, trials=3)
-    grid = {"training.optimizer": {"sgd": {"lr": 0.1}}, "network.rules.quotient": {"alpha": 2.0}, "network.stages.0.depth": 1}
+    grid = {
+        "training.optimizer": {"sgd": {"lr": 0.1}},
+        "network.rules.quotient": {"alpha": 2.0},
+        "network.stages.0.depth": 1,
+    }
     space = parse_space(edited(text, grid))
     with new_ledger(sqlite_url, space) as ledger:
         while (assignment := ledger.ask()) is not None:
@@ -193,13 +203,13 @@ def test_several_objectives_have_a_front(sqlite_url: str, tmp_path: Path) -> Non
     assert sorted(own["customdata"]) == sorted(each.number for each in front)
 
 
-def evil_study(url: str, name: str = EVIL) -> None:
+def evil_study(url: str, name: str = EVIL, count: int = 30) -> None:
     """A study of another program, whose names and choices would like to be HTML."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         study = optuna.create_study(study_name=name, storage=url, direction="maximize", load_if_exists=True)
     block, other = CategoricalDistribution([EVIL, "b&<b>c", "</style><img src=x>"]), FloatDistribution(0, 1)
-    for number in range(30):
+    for number in range(count):
         chosen = block.choices[number % 3]
         study.add_trial(
             create_trial(
@@ -255,7 +265,7 @@ def test_thousands_of_trials_are_thinned_and_the_page_says_so() -> None:
     many = material(trials)
     many.__dict__["analysis"] = "not asked here"
     page = report_of(many).html()
-    assert len(page.encode()) < MOST_BYTES
+    assert len(page.encode()) < MOST_BYTES - 500_000
     text = shown(page)
     assert "2,000 of 2,600 trials are drawn" in text
     assert "150 of 2,600 curves are drawn" in text

@@ -35,7 +35,9 @@ def test_a_report_on_a_desk_on_a_phone_and_in_the_dark(folder: Path, browser: Br
     page = folder / "report.html"
     names = list(charts(page.read_text()))
     browser.open(page.as_uri())
-    drawn = browser.ask("[...document.querySelectorAll('.chart')].filter((each) => each.querySelector('.main-svg')).length")
+    drawn = browser.ask(
+        "[...document.querySelectorAll('.chart')].filter((each) => each.querySelector('.main-svg')).length"
+    )
     assert drawn == len(names) >= 6
     assert browser.ask("document.querySelectorAll('.chart .point, .chart .lines path').length") > 100
     assert browser.ask("document.querySelector('h1').textContent") == EVIL
@@ -57,7 +59,9 @@ def test_a_report_on_a_desk_on_a_phone_and_in_the_dark(folder: Path, browser: Br
     assert browser.ask("document.documentElement.scrollWidth") <= 360
     assert browser.ask("document.querySelectorAll('.chart .main-svg').length") >= len(names)
     assert not browser.ask(LIGHT)
-    ink = browser.ask("getComputedStyle(document.querySelector('#chart-history .xtick text')).fill.match(/\\d+/g).map(Number)")
+    ink = browser.ask(
+        "getComputedStyle(document.querySelector('#chart-history .xtick text')).fill.match(/\\d+/g).map(Number)"
+    )
     assert min(ink) > 180  # light letters on dark ground
     assert browser.errors == []
     assert {url for url in browser.requests if not url.startswith("data:")} == {page.as_uri()}
@@ -65,15 +69,17 @@ def test_a_report_on_a_desk_on_a_phone_and_in_the_dark(folder: Path, browser: Br
 
 def test_a_served_report_takes_new_trials_without_being_reloaded(folder: Path, browser: Browser) -> None:
     url = f"sqlite:///{folder}/grows.db"
-    evil_study(url, "grows")
-    served = LiveReport(study="grows", state=lambda: state_of(url, "grows"), make=lambda: report_of(Material.at(url, "grows")))
+    evil_study(url, "grows", 4)
+    served = LiveReport(
+        study="grows", state=lambda: state_of(url, "grows"), make=lambda: report_of(Material.at(url, "grows"))
+    )
     with make_server(served, None) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         browser.open(address(server))
         browser.ask("window.stays = true")
-        assert "30 trials so far" in browser.ask("document.querySelector('.headline').textContent")
-        evil_study(url, "grows")
-        browser.wait("document.querySelector('.headline').textContent.includes('60 trials so far')")
+        assert "4 trials so far" in browser.ask("document.querySelector('.headline').textContent")
+        evil_study(url, "grows", 1)
+        browser.wait("document.querySelector('.headline').textContent.includes('5 trials so far')")
         browser.wait("document.documentElement.dataset.drawn !== undefined")
         assert browser.ask("window.stays") is True
         server.shutdown()

@@ -47,7 +47,9 @@ def test_the_page_lies_beside_the_database(folder: Path) -> None:
 
 def test_ctrl_c_ends_a_served_report_with_success(folder: Path) -> None:
     command = [sys.executable, "-m", "qpsearch", "report", "scripted", "--live"]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}) as process:
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    ) as process:
         assert process.stdout is not None
         said = process.stdout.readline()
         assert "http://127.0.0.1:" in said
@@ -94,7 +96,7 @@ def test_a_page_is_made_again_only_when_the_study_has_moved_on() -> None:
     assert served.revision() == first  # asked again too soon
     fake.now = 20
     assert served.revision()["revision"] != first["revision"]
-    assert "page 2" in served.content()["html"]
+    assert "page 2" in json.loads(served.content())["html"]
     assert fake.made == 2
 
 

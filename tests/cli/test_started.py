@@ -28,6 +28,7 @@ CALLS = {
     "importance scripted": "10 complete trials",
     "effects scripted": "effects on val_accuracy",
     "plot history scripted": "page: studies/scripted-history.html",
+    "report scripted": "page: studies/scripted.html",
     "evaluate scripted --trial 77": "does not have a complete trial 77",
     "confirm scripted --top 1 --seeds 1 --dispatch inline": "best on fresh seeds: trial",
     "rerun scripted 0": "it matches the record to the bit",

@@ -1,4 +1,4 @@
-"""A whole HTML page in one file: plotly's script, the styles, the data and the text are inside, and nothing is fetched."""
+"""A whole HTML page in one file: plotly's script, styles, data and text are inside, and nothing is fetched."""
 
 import json
 import math
@@ -70,7 +70,10 @@ class Page:
                 "</head><body>",
                 '<a class="skip" href="#content">To the content</a>',
                 f'<div id="page">{self._main()}</div>',
-                '<noscript><p class="warning">Figures are drawn by a script in this page, which is not allowed to run.</p></noscript>',
+                tag(
+                    "noscript",
+                    tag("p", "Figures are drawn by a script in this page, which may not run.", class_="warning"),
+                ),
                 f'<script type="application/json" id="data">{embedded(data)}</script>',
                 f"<script>{get_plotlyjs()}</script>",
                 f"<script>{_asset('page.js')}</script>",
@@ -88,7 +91,12 @@ class Page:
         navigation = tag("nav", contents, aria_label="Contents") if len(links) > 1 else None
         main = tag(
             "main",
-            tag("header", tag("p", self.kicker, class_="kicker") if self.kicker else None, tag("h1", self.title), self.lead),
+            tag(
+                "header",
+                tag("p", self.kicker, class_="kicker") if self.kicker else None,
+                tag("h1", self.title),
+                self.lead,
+            ),
             *(section.markup() for section in self.sections),
             tag("footer", self.foot) if self.foot else None,
             id="content",
@@ -97,7 +105,7 @@ class Page:
 
 
 def embedded(document: object) -> str:
-    """Return JSON that can stand in a script element whatever its strings hold; numbers that are not finite are null."""
+    """Return JSON that can stand in a script element whatever its strings hold; a number that is not finite is null."""
     said = json.dumps(_rounded(document), separators=(",", ":"), ensure_ascii=False, default=_plain)
     for character in "<>&\u2028\u2029":
         said = said.replace(character, f"\\u{ord(character):04x}")

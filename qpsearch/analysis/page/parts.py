@@ -40,11 +40,25 @@ class Chart:
         least = f"min-width:{self.least_width}px" if self.least_width else None
         box = tag(
             "div",
-            tag("div", id=f"chart-{self.name}", class_="chart", style=f"height:{height}px", role="img", aria_label=self.label),
+            tag(
+                "div",
+                id=f"chart-{self.name}",
+                class_="chart",
+                style=f"height:{height}px",
+                role="img",
+                aria_label=self.label,
+            ),
             style=least,
         )
         save = [
-            tag("button", word, type="button", class_=word.lower(), data_chart=self.name, aria_label=f"{what}: {self.label}")
+            tag(
+                "button",
+                word,
+                type="button",
+                class_=word.lower(),
+                data_chart=self.name,
+                aria_label=f"{what}: {self.label}",
+            )
             for word, what in (("PNG", "The figure as a picture"), ("CSV", "The figure's data"))
         ]
         caption = tag("figcaption", tag("span", self.note) if self.note else None, tag("span", *save, class_="save"))
@@ -83,9 +97,7 @@ class Section:
     def markup(self) -> Markup:
         """Return the section."""
         heading = f"{self.name}-heading"
-        return tag(
-            "section", tag("h2", self.title, id=heading), *self.body, id=self.name, aria_labelledby=heading
-        )
+        return tag("section", tag("h2", self.title, id=heading), *self.body, id=self.name, aria_labelledby=heading)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +135,8 @@ def table(headings: Sequence[Heading], rows: Sequence[Sequence[object]], *, capt
         caption: What the table holds, for readers who hear it.
     """
     head = tag("tr", *(_head(each) for each in headings))
-    lines = [
-        tag("tr", *(_cell(each, head) for each, head in zip(row, headings, strict=True))) for row in rows
-    ]
-    inner = tag(
-        "table", tag("caption", caption), tag("thead", head), tag("tbody", *lines), class_="sortable"
-    )
+    lines = [tag("tr", *(_cell(each, head) for each, head in zip(row, headings, strict=True))) for row in rows]
+    inner = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *lines), class_="sortable")
     return tag("div", inner, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 

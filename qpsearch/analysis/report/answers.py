@@ -1,14 +1,19 @@
 """What decides, and what each choice does: the tables of ``importance`` and ``effects``, with their figures."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
 from qpsearch.analysis.effects import EffectTable, Interaction
 from qpsearch.analysis.figures import block_map, effect_points, importance_bars
 from qpsearch.analysis.importance import ImportanceTable
 from qpsearch.analysis.page import Chart, Markup, Section, for_plotly, tag
 from qpsearch.analysis.page.parts import Cell, Heading, notes, table
 from qpsearch.analysis.report.material import Material
+from qpsearch.analysis.report.thinning import thinned_note
 from qpsearch.analysis.report.words import scalar, signed
 
-EFFECTS_DRAWN = 60  # choices that the figure of effects shows; the table has all
+EFFECTS_DRAWN: Final = 60  # choices that the figure of effects shows; the table has all
 
 
 def importance_section(material: Material) -> Section:
@@ -18,11 +23,16 @@ def importance_section(material: Material) -> Section:
     if found is None:
         return Section(name="importance", title=title, body=(tag("p", str(material.analysis), class_="warning"),))
     figure = importance_bars(found, material.names)
-    figure.update_layout(title=None, margin={"t": 10, "r": 16}, height=90 + 28 * max(len(found.importances), 3), xaxis_title="share of variance")
+    figure.update_layout(
+        title=None,
+        margin={"t": 10, "r": 16},
+        height=90 + 28 * max(len(found.importances), 3),
+        xaxis_title="share of variance",
+    )
     chart = Chart(
         name="importance",
         figure=figure,
-        label=f"the share of the variance of {found.objective.metric} that each parameter explains, in total and alone, with intervals",
+        label=f"the share of the variance of {found.objective.metric} that each parameter explains, with intervals",
         columns=(("parameter", "customdata.3"), ("share", "x"), ("low", "customdata.0"), ("high", "customdata.1")),
         series="share of",
     )
@@ -36,36 +46,57 @@ def importance_section(material: Material) -> Section:
 
 def effects_section(material: Material) -> Section:
     """Return the section about what each choice does."""
-    found, title = material.effects, "What each choice does"
+    found, refusal = material.effects, str(material.analysis).replace("importance needs", "effects needs")
     if found is None:
-        return Section(name="effects", title=title, body=(tag("p", str(material.analysis).replace("importance needs", "effects needs"), class_="warning"),))
+        return _effects(tag("p", refusal, class_="warning"))
     if not found.effects:
-        return Section(name="effects", title=title, body=(tag("p", "Each searched parameter is a number: there are no choices to compare."),))
+        return _effects(tag("p", "Each searched parameter is a number: there are no choices to compare."))
     metric = found.objective.metric
-    drawn = EffectTable(**{name: getattr(found, name) for name in found.__slots__} | {"effects": found.effects[:EFFECTS_DRAWN]})
-    charts = [
-        Chart(
-            name="effects",
-            figure=effect_points(drawn, material.names).update_layout(xaxis_title=f"difference in {for_plotly(metric)}"),
-            label=f"the difference in {metric} that each choice makes, with its interval",
-            columns=(("choice", "customdata.0"), ("against", "customdata.1"), ("effect", "x"), ("low", "customdata.2"), ("high", "customdata.3")),
-        )
-    ]
-    body = [tag("p", f"Differences in {metric} to the reference, over even draws of everything else, each with its 90% interval."), charts[0].markup()]
-    if (blocks := block_map(found)) is not None:
-        about = Chart(
-            name="blocks",
-            figure=blocks,
-            label=f"the effect of each block at each stage on {metric}; blue is better, red is worse",
-            columns=(("block", "y"), ("stage", "x"), ("effect", "z")),
-            note="Blue is better and red worse than the reference. The palest have intervals that hold 0 or small effects: the "
-            "scale ends at the widest interval.",
-        )
-        charts.append(about)
-        body += [tag("h3", "Blocks by stages"), about.markup()]
-    body += [_rows(found), *_pairs("The same block at two stages, difference of its effects", found.across)]
-    body += [*_pairs("Effects by another parameter, where both together explain something", found.interactions), notes(found.notes)]
-    return Section(name="effects", title=title, body=tuple(body), charts=tuple(charts))
+    said = f"Differences in {metric} to the reference, over even draws of everything else, each with its 90% interval."
+    forest, blocks = _forest(found, material.names), _blocks(found)
+    map_of_blocks = [tag("h3", "Blocks by stages"), blocks.markup()] if blocks else []
+    return _effects(
+        tag("p", said),
+        forest.markup(),
+        *map_of_blocks,
+        _rows(found),
+        *_pairs("The same block at two stages, difference of its effects", found.across),
+        *_pairs("Effects by another parameter, where both together explain something", found.interactions),
+        notes(found.notes),
+        charts=(forest, blocks) if blocks else (forest,),
+    )
+
+
+def _effects(*body: Markup, charts: tuple[Chart, ...] = ()) -> Section:
+    return Section(name="effects", title="What each choice does", body=body, charts=charts)
+
+
+def _forest(found: EffectTable, names: Mapping[str, str]) -> Chart:
+    metric = found.objective.metric
+    figure = effect_points(replace(found, effects=found.effects[:EFFECTS_DRAWN]), names)
+    figure.update_layout(xaxis_title=f"difference in {for_plotly(metric)}")
+    columns = ("choice", "against", "low", "high", "trials")
+    return Chart(
+        name="effects",
+        figure=figure,
+        label=f"the difference in {metric} that each choice makes, with its interval",
+        columns=(*((name, f"customdata.{at}") for at, name in enumerate(columns)), ("effect", "x")),
+        note=thinned_note(min(EFFECTS_DRAWN, len(found.effects)), len(found.effects), "choices"),
+    )
+
+
+def _blocks(found: EffectTable) -> Chart | None:
+    figure = block_map(found)
+    if figure is None:
+        return None
+    return Chart(
+        name="blocks",
+        figure=figure,
+        label=f"the effect of each block at each stage on {found.objective.metric}; blue is better, red is worse",
+        columns=(("block", "y"), ("stage", "x"), ("effect", "z")),
+        note="Blue is better and red worse than the reference. The scale ends at the widest interval, so that an "
+        "effect that may be nothing is pale.",
+    )
 
 
 def _shares(found: ImportanceTable) -> Markup:
@@ -77,15 +108,35 @@ def _shares(found: ImportanceTable) -> Markup:
         Heading(title="trials", is_number=True),
     ]
     rows: list[list[object]] = [
-        [each.parameter, _share(each.importance), Cell(shown=_interval(each.low, each.high), value=each.low), _share(each.first), each.trials]
+        [
+            each.parameter,
+            _share(each.importance),
+            Cell(shown=_interval(each.low, each.high), value=each.low),
+            _share(each.first),
+            each.trials,
+        ]
         for each in found.importances
     ]
     rows += [
-        [" x ".join(each.parameters), _share(each.share), Cell(shown=_interval(each.low, each.high), value=each.low), None, None]
+        [
+            " x ".join(each.parameters),
+            _share(each.share),
+            Cell(shown=_interval(each.low, each.high), value=each.low),
+            None,
+            None,
+        ]
         for each in found.pairs
     ]
     if (rest := found.unexplained) is not None:
-        rows.append(["(what no pair explains)", _share(rest.mean), Cell(shown=_interval(rest.low, rest.high), value=rest.low), None, None])
+        rows.append(
+            [
+                "(what no pair explains)",
+                _share(rest.mean),
+                Cell(shown=_interval(rest.low, rest.high), value=rest.low),
+                None,
+                None,
+            ]
+        )
     return table(headings, rows, caption="Importances of the parameters, and of pairs")
 
 

@@ -8,9 +8,10 @@ from optuna.trial import TrialState
 from qpsearch.analysis.page import Markup, Section, tag
 from qpsearch.analysis.page.colours import var
 from qpsearch.analysis.page.parts import Cell, Heading, facts, table
-from qpsearch.analysis.report.landscape import MOST_SLICES, parallel, slices
+from qpsearch.analysis.report.landscape import parallel
 from qpsearch.analysis.report.material import Material, Own
 from qpsearch.analysis.report.progress import curves, history
+from qpsearch.analysis.report.slices import MOST_SLICES, slices
 from qpsearch.analysis.report.words import count, lasted
 from qpsearch.analysis.report.work import spending, timeline
 from qpsearch.study.records import TrialRecord
@@ -31,7 +32,9 @@ def curves_section(material: Material) -> Section:
     """Return the section with learning curves."""
     chart = curves(material)
     if chart is None:
-        return Section(name="curves", title="Learning curves", body=(tag("p", "No trial has reported two epochs yet."),))
+        return Section(
+            name="curves", title="Learning curves", body=(tag("p", "No trial has reported two epochs yet."),)
+        )
     replicates = material.subject.space.search.replicates if material.subject.space else 1
     seed = [tag("p", "Of trials with several seeds, the curve is of the first.")] if replicates > 1 else []
     return Section(name="curves", title="Learning curves", body=(*seed, chart.markup()), charts=(chart,))
@@ -45,12 +48,19 @@ def landscape_section(material: Material) -> Section:
         why = "No trial is complete yet." if not material.subject.complete else "The study does not search a parameter."
         return Section(name="landscape", title=title, body=(tag("p", why),))
     small = slices(material)
+    metric = material.subject.objective.metric
     left_out = len(material.ranking) - MOST_SLICES
-    said = "The value of complete trials by each parameter, those first that explain most. These are the sampler's trials, not even draws: what a parameter does is said above."
+    said = (
+        "The value of complete trials by each parameter, those first that explain most. These are the sampler's "
+        "trials, not even draws: what a parameter does is said above."
+    )
     more = [tag("p", f"{left_out} further parameters are left out.", class_="quiet")] if left_out > 0 else []
     legend = _legend(material)
     body = (
-        tag("p", f"Each line is a complete trial: its parameters from left to right, at the right end its {material.subject.objective.metric}."),
+        tag(
+            "p",
+            f"Each line is a complete trial: its parameters from left to right, then its {metric}.",
+        ),
         chart.markup(),
         tag("h3", "Parameter by parameter"),
         tag("p", said),
@@ -74,7 +84,10 @@ def cost_section(material: Material) -> Section:
     rows: list[tuple[str, object]] = [
         ("wall time with a driver", lasted(summary.wall_s)),
         ("training recorded", f"{lasted(summary.seconds)}, {count(summary.epochs, 'epoch')}"),
-        ("attempts", f"{len(own.spans):,}, on {count(len({(s.host, s.device) for s in own.spans if s.host}), 'device')}"),
+        (
+            "attempts",
+            f"{len(own.spans):,}, on {count(len({(s.host, s.device) for s in own.spans if s.host}), 'device')}",
+        ),
     ]
     if summary.gpu_s:
         rows.append(("GPU time", lasted(summary.gpu_s)))
@@ -116,10 +129,20 @@ def _legend(material: Material) -> list[Markup]:
 
 def _accounts(own: Own) -> Markup:
     words = ("complete", "running", "pruned", "failed", "repeated")
-    headings = [Heading(title="blocks"), Heading(title="trials", is_number=True), *(Heading(title=word, is_number=True) for word in words)]
+    headings = [
+        Heading(title="blocks"),
+        Heading(title="trials", is_number=True),
+        *(Heading(title=word, is_number=True) for word in words),
+    ]
     rows = [
-        [each.blocks, each.trials, *(Cell(shown=lasted(spent) if spent else "-", value=spent) for spent in
-         (each.complete_s, each.running_s, each.pruned_s, each.failed_s, each.repeated_s))]
+        [
+            each.blocks,
+            each.trials,
+            *(
+                Cell(shown=lasted(spent) if spent else "-", value=spent)
+                for spent in (each.complete_s, each.running_s, each.pruned_s, each.failed_s, each.repeated_s)
+            ),
+        ]
         for each in own.summary.accounts
     ]
     return table(headings, rows, caption="Time by kinds of block and by how trials ended")
@@ -140,7 +163,12 @@ def _failed(own: Own, groups: Mapping[int, str]) -> Markup:
         Heading(title="share failed", is_number=True),
     ]
     rows = [
-        [group, each["trials"], *(each[reason] for reason in reasons), _rate(sum(each[reason] for reason in reasons), each["trials"])]
+        [
+            group,
+            each["trials"],
+            *(each[reason] for reason in reasons),
+            _rate(sum(each[reason] for reason in reasons), each["trials"]),
+        ]
         for group, each in sorted(counts.items())
     ]
     return table(headings, rows, caption="Failed trials by kinds of block and by reason")
@@ -157,7 +185,8 @@ def _examples(own: Own) -> Markup:
         if record.state == TrialState.FAIL.name:
             first.setdefault(record.reason or "not known", record)
     rows = [
-        [record.number, reason.replace("_", " "), tag("code", _line(record.detail))] for reason, record in sorted(first.items())
+        [record.number, reason.replace("_", " "), tag("code", _line(record.detail))]
+        for reason, record in sorted(first.items())
     ]
     headings = [Heading(title="trial", is_number=True), Heading(title="reason"), Heading(title="message")]
     return table(headings, rows, caption="The first failure of each kind")

@@ -27,12 +27,18 @@ def drawn(network: Network) -> Markup:
     except UserError:  # a custom block that is not loaded here
         found = None
     colours = colours_of([str(stage.block) for stage in network.stages])
-    rows = [_row(_image(network.channels, network.size, network.size), "Input", [_shape(network.channels, network.size)])]
+    rows = [
+        _row(_image(network.channels, network.size, network.size), "Input", [_shape(network.channels, network.size)])
+    ]
     pool = ", max pooling" if network.stem_pool is StemPool.MAX else ""
     size, costs = stem_size(network), iter(found or [])
     stem = f"{network.stem_kernel}x{network.stem_kernel} convolution, stride {network.stem_stride}{pool}"
     rows.append(
-        _row(_image(network.stem_width, size, network.size), "Stem", [_shape(network.stem_width, size), stem, _cost(costs)])
+        _row(
+            _image(network.stem_width, size, network.size),
+            "Stem",
+            [_shape(network.stem_width, size), stem, _cost(costs)],
+        )
     )
     for index, stage in enumerate(network.stages):
         size = (size - 1) // stage.stride + 1
@@ -95,7 +101,14 @@ def _image(width: int, size: int, largest: int) -> Markup:
     shift = 3.5
     extent = side + shift * (planes - 1) + 2
     squares = [
-        tag("rect", x=f"{1 + shift * at:.1f}", y=f"{1 + shift * (planes - 1 - at):.1f}", width=f"{side:.1f}", height=f"{side:.1f}", class_="plane")
+        tag(
+            "rect",
+            x=f"{1 + shift * at:.1f}",
+            y=f"{1 + shift * (planes - 1 - at):.1f}",
+            width=f"{side:.1f}",
+            height=f"{side:.1f}",
+            class_="plane",
+        )
         for at in reversed(range(planes))
     ]
     return _svg(extent, extent, squares, f"{width} images of {size} x {size} pixels")
@@ -134,7 +147,14 @@ def _block(x: int, stage: Stage, colour: str) -> list[Markup]:
         tag("path", d=f"M{x - 10} {TOP} h20", class_="wire"),
         tag("path", d=f"M{x} {TOP} C{x} {TOP - 38} {middle} {TOP - 38} {middle} {TOP - 9}", class_="wire"),
         tag("rect", x=str(x + 10), y=str(TOP - 12), width="28", height="24", rx="4", style=f"fill:{var(colour)}"),
-        tag("text", name, x=str(x + 24), y=str(TOP + 5), text_anchor="middle", style="fill:var(--ground);font-size:13px;font-weight:700"),
+        tag(
+            "text",
+            name,
+            x=str(x + 24),
+            y=str(TOP + 5),
+            text_anchor="middle",
+            style="fill:var(--ground);font-size:13px;font-weight:700",
+        ),
         tag("path", d=f"M{x + 38} {TOP} h9", class_="wire"),
         tag("circle", cx=str(middle), cy=str(TOP), r="9", class_="plane"),
         tag("text", join, x=str(middle), y=str(TOP + 5), text_anchor="middle", style="font-size:15px"),
@@ -143,5 +163,11 @@ def _block(x: int, stage: Stage, colour: str) -> list[Markup]:
 
 def _svg(width: float, height: float, inside: list[Markup], words: str) -> Markup:
     return tag(
-        "svg", *inside, viewBox=f"0 0 {width:.0f} {height:.0f}", width=f"{width:.0f}", height=f"{height:.0f}", role="img", aria_label=words
+        "svg",
+        *inside,
+        viewBox=f"0 0 {width:.0f} {height:.0f}",
+        width=f"{width:.0f}",
+        height=f"{height:.0f}",
+        role="img",
+        aria_label=words,
     )

@@ -1,7 +1,7 @@
 """Trials by the kinds of block of their networks: one colour, one mark and one dash for each kind in all figures."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +37,15 @@ class Groups:
     of: Mapping[int, str]
     looks: Mapping[str, Look]
     counts: Mapping[str, int]
+
+    def parted(self, trials: Iterable[FrozenTrial]) -> Iterator[tuple[str, Look, list[FrozenTrial]]]:
+        """Return each group that has some of the trials, how it is drawn, and those trials."""
+        own: dict[str, list[FrozenTrial]] = defaultdict(list)
+        for trial in trials:
+            own[self.of[trial.number]].append(trial)
+        for group, look in self.looks.items():
+            if own[group]:
+                yield group, look, own[group]
 
     @property
     def are_told_apart(self) -> bool:

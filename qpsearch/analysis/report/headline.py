@@ -13,13 +13,19 @@ from qpsearch.analysis.importance import ImportanceTable
 from qpsearch.analysis.page import Markup, tag
 from qpsearch.analysis.page.markup import text
 from qpsearch.analysis.page.parts import paragraphs
-from qpsearch.analysis.report.landscape import front_of
+from qpsearch.analysis.report.front import front_of
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.words import count, lasted, listed, moment, scalar, value
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.vocabulary import Direction
 
-WORDS: Final = (("COMPLETE", "complete"), ("PRUNED", "pruned"), ("FAIL", "failed"), ("RUNNING", "open"), ("WAITING", "waiting"))
+WORDS: Final = (
+    ("COMPLETE", "complete"),
+    ("PRUNED", "pruned"),
+    ("FAIL", "failed"),
+    ("RUNNING", "open"),
+    ("WAITING", "waiting"),
+)
 CLAIMS: Final = 3  # effects of blocks that the headline tells
 
 
@@ -39,8 +45,7 @@ def lead(material: Material) -> Markup:
 def searched(material: Material) -> str:
     """Say what was searched, on which data."""
     own, subject = material.own, material.subject
-    counts = Counter(trial.state.name for trial in subject.trials)
-    told = listed([f"{counts[state]:,} {word}" for state, word in WORDS if counts[state]])
+    told = _counts(material)
     if own is None or subject.space is None:
         goals = listed([f"{each.direction} {each.metric}" for each in subject.objectives])
         size = count(len(subject.distributions), "parameter")
@@ -48,11 +53,15 @@ def searched(material: Material) -> str:
         return f"An Optuna study that another program made: {goals}, over {size}. {trials}"
     space = subject.space
     data = space.data
-    images = f"{data.validation:,} of the training images for validation" if data.validation else "no images for validation"
+    images = (
+        f"{data.validation:,} of the training images for validation" if data.validation else "no images for validation"
+    )
     how = "every point of a grid" if space.search.is_grid else f"proposals by {space.search.sampler}"
     pruner = "" if str(space.search.pruner) == "none" else f", pruned by {space.search.pruner}"
     seeds = f", each on {space.search.replicates} seeds" if space.search.replicates > 1 else ""
-    parameters = count(len([each for each in subject.distributions.values() if not each.single()]), "searched parameter")
+    parameters = count(
+        len([each for each in subject.distributions.values() if not each.single()]), "searched parameter"
+    )
     what = "Trains configurations of another study again" if own.is_confirmation else "A search of residual networks"
     first = f"{what} on {data.dataset} ({images}), {parameters}: {how}{pruner}{seeds}."
     if not subject.trials:
@@ -74,8 +83,7 @@ def found(material: Material) -> Iterator[object]:
             f"{'is' if front == 1 else 'are'} on the Pareto front."
         )
     if own is None or not own.front:
-        sign = 1 if subject.objective.direction is Direction.MAXIMIZE else -1
-        best = max(subject.complete, key=lambda trial: sign * trial.values[0])
+        best = material.ranked[0]
         yield _strong(f"The best {metric} is ", value(best.values[0]), f", of trial {best.number}.")
         yield f"It is the best of {material.compared}: optimistic until it is trained again on fresh seeds."
         return
@@ -88,7 +96,9 @@ def _of_configuration(material: Material, best: ConfigurationRecord) -> Iterator
     blocks = best.stages[0] if len(set(best.stages)) == 1 else ", ".join(best.stages)
     spread = "" if best.sd is None else f" (sd {value(best.sd)}, n = {best.n} seeds)"
     yield _strong(
-        f"The best configuration, trial {best.number} ({blocks}), has a {metric} of ", value(best.value), f"{spread} on {where}."
+        f"The best configuration, trial {best.number} ({blocks}), has a {metric} of ",
+        value(best.value),
+        f"{spread} on {where}.",
     )
     confirmed = best.confirmed
     if best.is_fresh:
@@ -103,8 +113,9 @@ def _of_configuration(material: Material, best: ConfigurationRecord) -> Iterator
         told = "" if interval is None else f" (95% interval {value(interval[0])} to {value(interval[1])})"
         sd = "" if confirmed.sd is None else f", sd {value(confirmed.sd)}"
         yield _strong(
-            "Trained again on fresh seeds, it has ", value(confirmed.mean), f" (n = {confirmed.n}{sd}). "
-            f"The drop from the search is {value(confirmed.drop)}{told}."
+            "Trained again on fresh seeds, it has ",
+            value(confirmed.mean),
+            f" (n = {confirmed.n}{sd}). The drop from the search is {value(confirmed.drop)}{told}.",
         )
 
 
@@ -120,15 +131,17 @@ def decided(material: Material) -> Iterator[object]:
         return
     first = table.importances[0]
     yield _strong(
-        f"What decides most of {table.objective.metric} is ", first.parameter,
-        f": {first.importance:.0%} of its variance, with a 90% interval of {first.low or 0:.0%} to {first.high or 0:.0%}. "
+        f"What decides most of {table.objective.metric} is ",
+        first.parameter,
+        f": {first.importance:.0%} of its variance (90% interval {first.low or 0:.0%} to {first.high or 0:.0%}). "
         f"{table.nothing.sentence}",
     )
     yield from blocks(effects)
     others = [row for row in effects.effects if row not in block_effects(effects) and (row.low > 0 or row.high < 0)]
     if others:
         most = max(others, key=lambda row: abs(row.effect))
-        yield f"The largest other effect that is shown: {most.parameter} {_claim(most, effects, placed=False)} (90% interval)."
+        told = _claim(most, effects, placed=False)
+        yield f"The largest other effect that is shown: {most.parameter} {told} (90% interval)."
 
 
 def blocks(table: EffectTable) -> Iterator[str]:
@@ -167,7 +180,8 @@ def _claim(row: Effect, table: EffectTable, *, placed: bool = True) -> str:
     ends = sorted((abs(row.low), abs(row.high)))
     place = row.parameter.removesuffix("block").rstrip(".").removeprefix("network.").replace("stages.", "stage ")
     at = f" at {place}" if place and placed else ""
-    return f"{scalar(row.level)}{at} is {value(abs(row.effect))} ({value(ends[0])} to {value(ends[1])}) {word} than {scalar(row.reference)}"
+    size = f"{value(abs(row.effect))} ({value(ends[0])} to {value(ends[1])})"
+    return f"{scalar(row.level)}{at} is {size} {word} than {scalar(row.reference)}"
 
 
 def _nothing(material: Material) -> str:
@@ -187,33 +201,42 @@ def _strong(before: str, number: object, after: str) -> Markup:
 
 
 def _tiles(material: Material) -> Markup:
-    subject, own = material.subject, material.own
-    tiles: list[tuple[str, str, str]] = []
-    if subject.complete and own and own.front:
-        best = own.front[0]
-        confirmed = best.confirmed
-        if confirmed is not None and confirmed.mean is not None:
-            sd = "" if confirmed.sd is None else f"sd {value(confirmed.sd)}, "
-            tiles.append((subject.objective.metric, value(confirmed.mean), f"{sd}n = {confirmed.n} fresh seeds"))
-        else:
-            tiles.append((subject.objective.metric, value(best.value), f"n = {best.n}, {'fresh' if best.is_fresh else 'optimistic'}"))
-    elif subject.complete:
-        sign = 1 if subject.objective.direction is Direction.MAXIMIZE else -1
-        top = max(subject.complete, key=lambda trial: sign * trial.values[0])
-        tiles.append((subject.objective.metric, value(top.values[0]), "the best, optimistic"))
-    counts = Counter(trial.state.name for trial in subject.trials)
-    tiles.append(("trials", f"{len(subject.trials):,}", ", ".join(f"{counts[state]:,} {word}" for state, word in WORDS if counts[state])))
-    if own is not None:
-        summary = own.summary
-        tiles.append(("time", lasted(summary.wall_s), f"{lasted(summary.seconds)} of training, {count(summary.epochs, 'epoch')}"))
+    tiles = [*_results(material), ("trials", f"{len(material.subject.trials):,}", _counts(material))]
+    if material.own is not None:
+        summary = material.own.summary
+        spent = f"{lasted(summary.seconds)} of training, {count(summary.epochs, 'epoch')}"
+        tiles.append(("time", lasted(summary.wall_s), spent))
         tiles.append(("made", moment(summary.created).split()[0], f"read {moment(material.made)}"))
     if (table := material.importances) is not None:
         tiles.append(_decides(table, material))
-    return tag("dl", *(tag("div", tag("dt", name), tag("dd", shown, tag("small", more))) for name, shown, more in tiles), class_="tiles")
+    shown = [tag("div", tag("dt", name), tag("dd", what, tag("small", more))) for name, what, more in tiles]
+    return tag("dl", *shown, class_="tiles")
+
+
+def _results(material: Material) -> Iterator[tuple[str, str, str]]:
+    metric = material.subject.objective.metric
+    best = material.own.front[0] if material.own and material.own.front else None
+    confirmed = best.confirmed if best else None
+    if confirmed is not None and confirmed.mean is not None:
+        sd = "" if confirmed.sd is None else f"sd {value(confirmed.sd)}, "
+        yield metric, value(confirmed.mean), f"{sd}n = {count(confirmed.n, 'fresh seed')}"
+    elif best is not None:
+        yield metric, value(best.value), f"n = {best.n}, {'fresh' if best.is_fresh else 'optimistic'}"
+    elif material.ranked:
+        yield metric, value(material.ranked[0].values[0]), "the best, optimistic"
+
+
+def _counts(material: Material) -> str:
+    counts = Counter(trial.state.name for trial in material.subject.trials)
+    return listed([f"{counts[state]:,} {word}" for state, word in WORDS if counts[state]])
 
 
 def _decides(table: ImportanceTable, material: Material) -> tuple[str, str, str]:
     if table.nothing is None or table.nothing.p >= ALARM:
         return "what decides", "not shown", f"p = {table.nothing.p:.2f}" if table.nothing else ""
     first = table.importances[0]
-    return "what decides", material.names[first.parameter], f"{first.importance:.0%} of the variance ({first.low or 0:.0%} to {first.high or 0:.0%})"
+    return (
+        "what decides",
+        material.names[first.parameter],
+        f"{first.importance:.0%} of the variance ({first.low or 0:.0%} to {first.high or 0:.0%})",
+    )

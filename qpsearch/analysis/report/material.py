@@ -19,8 +19,7 @@ from qpsearch.study import queries
 from qpsearch.study.queries import Origin, Span
 from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialDetail, TrialRecord
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import Ending
-
+from qpsearch.vocabulary import Direction, Ending
 
 ENDINGS: Final = {
     TrialState.COMPLETE: Ending.FINISHED,
@@ -83,7 +82,11 @@ class Material:
     @cached_property
     def spans(self) -> Sequence[Span]:
         """When each attempt at a trial ran; of another program's study, each trial, where its times are known."""
-        return self.own.spans if self.own is not None else [_span(each) for each in self.subject.trials if each.datetime_start]
+        return (
+            self.own.spans
+            if self.own is not None
+            else [_span(each) for each in self.subject.trials if each.datetime_start]
+        )
 
     @cached_property
     def groups(self) -> Groups:
@@ -125,11 +128,24 @@ class Material:
         return None if isinstance(self.analysis, str) else effects_of(self.subject, self.analysis)
 
     @property
+    def is_more_better(self) -> bool:
+        """Whether more of the first objective is better."""
+        return self.subject.objective.direction is Direction.MAXIMIZE
+
+    @cached_property
+    def ranked(self) -> Sequence[FrozenTrial]:
+        """The complete trials, the best by the first objective first."""
+        sign = -1 if self.is_more_better else 1
+        return sorted(self.subject.complete, key=lambda trial: sign * trial.values[0])
+
+    @property
     def compared(self) -> str:
         """Among what the best is the best: ``24 complete trials``, or fewer configurations where some have several."""
         complete = len(self.subject.complete)
         if self.own is not None:
-            different = len({record.config_json for record in self.own.records if record.state == TrialState.COMPLETE.name})
+            different = len(
+                {record.config_json for record in self.own.records if record.state == TrialState.COMPLETE.name}
+            )
             if different < complete:
                 return f"{count(different, 'configuration')} in {count(complete, 'complete trial')}"
         return count(complete, "complete trial")

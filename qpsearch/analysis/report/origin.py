@@ -16,11 +16,17 @@ def space_section(material: Material) -> Section:
     own, subject = material.own, material.subject
     if own is not None:
         said = f"The file {own.summary.source} as it was given."
-        return Section(name="space", title="The space", body=(tag("p", said), tag("pre", tag("code", own.origin.space_text), tabindex="0")))
+        return Section(
+            name="space",
+            title="The space",
+            body=(tag("p", said), tag("pre", tag("code", own.origin.space_text), tabindex="0")),
+        )
     if not subject.distributions:
         return Section(name="space", title="The space", body=(tag("p", "No trial has drawn a parameter yet."),))
     rows = [[name, tag("code", domain(each))] for name, each in subject.distributions.items()]
-    body = table([Heading(title="parameter"), Heading(title="drawn from")], rows, caption="Parameters that the study searched")
+    body = table(
+        [Heading(title="parameter"), Heading(title="drawn from")], rows, caption="Parameters that the study searched"
+    )
     return Section(name="space", title="The space", body=(body,))
 
 
@@ -29,7 +35,10 @@ def provenance_section(material: Material) -> Section:
     own, subject = material.own, material.subject
     here = f"qpsearch {qpsearch.__version__}, Python {platform.python_version()}, {moment(material.made)}"
     if own is None or subject.space is None:
-        rows: list[tuple[str, object]] = [("made by", f"another program, with Optuna; read by Optuna {optuna.__version__}"), ("report", here)]
+        rows: list[tuple[str, object]] = [
+            ("made by", f"another program, with Optuna; read by Optuna {optuna.__version__}"),
+            ("report", here),
+        ]
         return Section(name="provenance", title="Provenance", body=(facts(rows),))
     summary, environment = own.summary, own.summary.environment
     versions = environment.get("versions", {})
@@ -42,11 +51,17 @@ def provenance_section(material: Material) -> Section:
         ("fingerprint of the space", tag("code", subject.space.fingerprint)),
         ("made", moment(summary.created)),
         ("seed of the search", str(own.origin.seed)),
-        ("seeds of runs", f"a function of the search's seed, the trial's number and the replicate; trials STUDY --json has each"),
+        (
+            "seeds of runs",
+            "a function of the search's seed, the trial's number and the replicate; trials STUDY --json has each",
+        ),
         ("sampler, pruner", f"{summary.sampler}, {summary.pruner}"),
         ("versions", listed([f"{name} {version}" for name, version in versions.items()])),
         ("made on", ", ".join(f"{name} {each}" for name, each in machine.items())),
-        ("trials ran on", "; ".join(places[:12]) + (f" and {len(places) - 12} more" if len(places) > 12 else "") or "-"),
+        (
+            "trials ran on",
+            "; ".join(places[:12]) + (f" and {len(places) - 12} more" if len(places) > 12 else "") or "-",
+        ),
         ("a trial gets", resources or "-"),
         ("own modules", ", ".join(map(str, environment.get("imports") or ())) or "none"),
         ("report", here),

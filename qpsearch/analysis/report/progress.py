@@ -1,7 +1,6 @@
 """How a search went: the value of each trial with the best so far, and learning curves."""
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,18 +13,18 @@ from qpsearch.analysis.page.colours import FAILED, INK, PRUNED
 from qpsearch.analysis.report.groups import Groups
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.thinning import spread, thinned, thinned_note
-from qpsearch.analysis.report.words import count
-from qpsearch.vocabulary import Direction
+from qpsearch.analysis.report.words import count, joined
 
 MOST_POINTS: Final = 2000
 MOST_CURVES: Final = 150
+MOST_STEPS: Final = 60  # of a curve
 BEST_CURVES: Final = 20  # of them, those of the best trials
 
 
 def history(material: Material) -> Chart | None:
     """Draw the value of each trial by its number, and the best so far; None while no trial has a value."""
     subject = material.subject
-    is_more_better = subject.objective.direction is Direction.MAXIMIZE
+    is_more_better = material.is_more_better
     complete = subject.complete
     stopped = [trial for trial in subject.trials if not is_complete(trial) and stopped_at(trial) is not None]
     if not complete and not stopped:
@@ -55,7 +54,7 @@ def history(material: Material) -> Chart | None:
         label=f"{subject.objective.metric} of each trial by its number, with the best so far",
         columns=(("trial", "x"), (subject.objective.metric, "y")),
         series="blocks",
-        note=" ".join(filter(None, notes)) or None,
+        note=joined(*notes),
     )
 
 
@@ -72,21 +71,16 @@ def incumbents(complete: Sequence[FrozenTrial], *, is_more_better: bool) -> list
 def curves(material: Material) -> Chart | None:
     """Draw learning curves in the colours of the kinds of block; None where no trial reported twice."""
     subject, groups = material.subject, material.groups
-    is_more_better = subject.objective.direction is Direction.MAXIMIZE
+    is_more_better = material.is_more_better
     all_of_them = [trial for trial in subject.trials if len(_points(trial)) > 1]
     if not all_of_them:
         return None
-    complete = [trial for trial in all_of_them if is_complete(trial)]
-    best = sorted(complete, key=lambda trial: -trial.values[0] if is_more_better else trial.values[0])
+    best = [trial for trial in material.ranked if len(_points(trial)) > 1]
     shown = thinned(all_of_them, MOST_CURVES, first=best[:BEST_CURVES])
-    by_group: dict[str, list[FrozenTrial]] = defaultdict(list)
-    for trial in shown:
-        by_group[groups.of[trial.number]].append(trial)
     figure = go.Figure()
-    for group, look in groups.looks.items():
-        if by_group[group]:
-            line = {"color": look.colour, "width": 1.2, "dash": look.dash}
-            figure.add_trace(_lines(by_group[group], group, line, 0.75))
+    for group, look, own in groups.parted(shown):
+        line = {"color": look.colour, "width": 1.2, "dash": look.dash}
+        figure.add_trace(_lines(own, group, line, 0.75))
     ends = [trial for trial in shown if trial.state is TrialState.PRUNED]
     if ends:
         figure.add_trace(_ends(ends))
@@ -95,7 +89,10 @@ def curves(material: Material) -> Chart | None:
     figure.update_layout(
         height=460,
         xaxis={"title": {"text": "epoch" if material.own else "step"}},
-        yaxis={"title": {"text": for_plotly(subject.objective.metric)}, "range": _heights(shown, is_more_better=is_more_better)},
+        yaxis={
+            "title": {"text": for_plotly(subject.objective.metric)},
+            "range": _heights(shown, is_more_better=is_more_better),
+        },
     )
     return Chart(
         name="curves",
@@ -103,8 +100,13 @@ def curves(material: Material) -> Chart | None:
         label=f"{subject.objective.metric} by epoch, a line for each trial, coloured by the kinds of block",
         columns=(("trial", "customdata"), ("epoch", "x"), (subject.objective.metric, "y")),
         series="blocks",
-        note=thinned_note(len(shown), len(all_of_them), "curves"),
+        note=joined(thinned_note(len(shown), len(all_of_them), "curves"), _steps_note(shown)),
     )
+
+
+def _steps_note(trials: Sequence[FrozenTrial]) -> str | None:
+    most = max(len(trial.intermediate_values) for trial in trials)
+    return f"Of long curves {MOST_STEPS} points are drawn, of {most:,} at most." if most > MOST_STEPS else None
 
 
 def _heights(trials: Sequence[FrozenTrial], *, is_more_better: bool) -> tuple[float, float] | None:
@@ -112,7 +114,8 @@ def _heights(trials: Sequence[FrozenTrial], *, is_more_better: bool) -> tuple[fl
 
 
 def _points(trial: FrozenTrial) -> list[tuple[int, float]]:
-    return [(step, value) for step, value in sorted(trial.intermediate_values.items()) if math.isfinite(value)]
+    found = [(step, value) for step, value in sorted(trial.intermediate_values.items()) if math.isfinite(value)]
+    return thinned(found, MOST_STEPS, first=[found[0], found[-1]]) if found else []
 
 
 def _lines(trials: Sequence[FrozenTrial], name: str, line: dict[str, object], opacity: float) -> go.Scatter:
@@ -153,22 +156,18 @@ def _ends(trials: Sequence[FrozenTrial]) -> go.Scatter:
 
 
 def _add_groups(figure: go.Figure, trials: Sequence[FrozenTrial], groups: Groups) -> None:
-    by_group: dict[str, list[FrozenTrial]] = defaultdict(list)
-    for trial in trials:
-        by_group[groups.of[trial.number]].append(trial)
-    for group, look in groups.looks.items():
-        if by_group[group]:
-            figure.add_trace(
-                go.Scatter(
-                    mode="markers",
-                    name=for_plotly(group),
-                    x=[trial.number for trial in by_group[group]],
-                    y=[trial.values[0] for trial in by_group[group]],
-                    marker={"color": look.colour, "symbol": look.symbol, "size": 7 if len(trials) < 600 else 5},
-                    opacity=0.85,
-                    hovertemplate="trial %{x}: %{y:.4g}",
-                )
+    for group, look, own in groups.parted(trials):
+        figure.add_trace(
+            go.Scatter(
+                mode="markers",
+                name=for_plotly(group),
+                x=[trial.number for trial in own],
+                y=[trial.values[0] for trial in own],
+                marker={"color": look.colour, "symbol": look.symbol, "size": 7 if len(trials) < 600 else 5},
+                opacity=0.85,
+                hovertemplate="trial %{x}: %{y:.4g}",
             )
+        )
 
 
 def _add_stopped(figure: go.Figure, trials: Sequence[FrozenTrial]) -> None:

@@ -9,11 +9,11 @@ from optuna.trial import FrozenTrial
 from qpsearch.analysis.page import Markup, Section, tag
 from qpsearch.analysis.page.parts import Cell, Heading, facts, table
 from qpsearch.analysis.report.drawing import drawn, total
-from qpsearch.analysis.report.landscape import front_of, pareto, shown_cost
+from qpsearch.analysis.report.front import front_of, pareto, shown_cost
 from qpsearch.analysis.report.material import Material, Own
 from qpsearch.analysis.report.words import count, domain, moment, scalar, short, value
 from qpsearch.study.records import ConfigurationRecord
-from qpsearch.vocabulary import Direction, Scalar
+from qpsearch.vocabulary import Scalar
 
 
 def best_section(material: Material) -> Section:
@@ -22,14 +22,15 @@ def best_section(material: Material) -> Section:
     if not subject.complete:
         return Section(name="best", title="The best configuration", body=(tag("p", "No trial is complete yet."),))
     if own is None or not own.front:
-        sign = 1 if subject.objective.direction is Direction.MAXIMIZE else -1
-        best = max(subject.complete, key=lambda trial: sign * trial.values[0])
+        best = material.ranked[0]
         rows: list[tuple[str, object]] = [
             ("trial", str(best.number)),
             *((goal.metric, value(each)) for goal, each in zip(subject.objectives, best.values, strict=True)),
             ("how sure", "optimistic: the best of many, not trained again"),
         ]
-        return Section(name="best", title="The best configuration", body=(facts(rows), _settings(material, best.params)))
+        return Section(
+            name="best", title="The best configuration", body=(facts(rows), _settings(material, best.params))
+        )
     best_one = own.front[0]
     body = [facts(_numbers(material, best_one)), _settings(material, best_one.params), *_tested(own)]
     if len(own.top) > 1 and len(subject.objectives) == 1:
@@ -48,8 +49,8 @@ def network_section(material: Material) -> Section | None:
         f", {costs[0]:,} parameters, {short(costs[1])} multiply-accumulates (MACs) for an image" if costs else ""
     )
     legend = (
-        "A box is a branch (F: convolutions, \u03a0: with product units), the arc its shortcut; the circle says whether "
-        "they are added or multiplied. Squares stand for images, the larger the more pixels, stacked by channels."
+        "A box is a branch (F: convolutions, \u03a0: product units), the arc its shortcut; the circle "
+        "says whether they are added or multiplied. Squares stand for images, the larger the more pixels, stacked by channels."
     )
     body = (tag("p", f"Trial {own.front[0].number}: {size}."), drawn(network), tag("p", legend, class_="quiet"))
     return Section(name="network", title="The winning network", body=body)
@@ -67,10 +68,20 @@ def pareto_section(material: Material) -> Section | None:
     headings += [Heading(title=goal.metric, is_number=True) for goal in subject.objectives]
     headings.append(Heading(title="blocks" if own else "parameters"))
     rows = [
-        [trial.number, *(Cell(shown=shown_cost(goal.metric, each), value=each) for goal, each in zip(subject.objectives, values, strict=True)), about]
+        [
+            trial.number,
+            *(
+                Cell(shown=shown_cost(goal.metric, each), value=each)
+                for goal, each in zip(subject.objectives, values, strict=True)
+            ),
+            about,
+        ]
         for trial, values, about in _front(material)
     ]
-    said = f"{count(len(rows), 'configuration')} that no other surpasses in all objectives. Their values are of one search: optimistic until they are trained again."
+    said = (
+        f"{count(len(rows), 'configuration')} that no other surpasses in all objectives. Their values are "
+        "of one search: optimistic until they are trained again."
+    )
     body = (tag("p", said), chart.markup(), table(headings, rows, caption="Configurations on the Pareto front"))
     return Section(name="pareto", title="Pareto front", body=body, charts=(chart,))
 
@@ -80,7 +91,11 @@ def _front(material: Material) -> list[tuple[FrozenTrial, Sequence[float], str]]
         by_number = {trial.number: trial for trial in material.subject.trials}
         return [(by_number[each.number], each.values, ", ".join(each.stages)) for each in material.own.front]
     return [
-        (trial, trial.values, ", ".join(f"{material.names.get(name, name)} {scalar(each)}" for name, each in trial.params.items()))
+        (
+            trial,
+            trial.values,
+            ", ".join(f"{material.names.get(name, name)} {scalar(each)}" for name, each in trial.params.items()),
+        )
         for trial in front_of(material)
     ]
 
@@ -89,9 +104,16 @@ def _numbers(material: Material, best: ConfigurationRecord) -> list[tuple[str, o
     subject = material.subject
     spread = "" if best.sd is None else f", sd {value(best.sd)}"
     rows: list[tuple[str, object]] = [
-        ("trials", ", ".join(map(str, best.trials[:10])) + (f" and {len(best.trials) - 10} more" if len(best.trials) > 10 else "")),
+        (
+            "trials",
+            ", ".join(map(str, best.trials[:10]))
+            + (f" and {len(best.trials) - 10} more" if len(best.trials) > 10 else ""),
+        ),
         (subject.objective.metric, f"{value(best.value)} (n = {best.n}{spread})"),
-        *((goal.metric, shown_cost(goal.metric, each)) for goal, each in zip(subject.objectives[1:], best.values[1:], strict=False)),
+        *(
+            (goal.metric, shown_cost(goal.metric, each))
+            for goal, each in zip(subject.objectives[1:], best.values[1:], strict=False)
+        ),
         ("seeds", ", ".join(map(str, best.seeds[:10]))),
     ]
     confirmed = best.confirmed
@@ -101,9 +123,15 @@ def _numbers(material: Material, best: ConfigurationRecord) -> list[tuple[str, o
         rows.append(("how sure", f"optimistic: the best of {material.compared}, not trained again on fresh seeds"))
     else:
         sd = "" if confirmed.sd is None else f", sd {value(confirmed.sd)}"
-        more = "".join(f", {number} {word}" for number, word in ((confirmed.failed, "failed"), (confirmed.open, "open")) if number)
+        more = "".join(
+            f", {number} {word}" for number, word in ((confirmed.failed, "failed"), (confirmed.open, "open")) if number
+        )
         rows.append(("on fresh seeds", f"{value(confirmed.mean)} (n = {confirmed.n}{sd}{more})"))
-        interval = "" if confirmed.interval is None else f", 95% interval {value(confirmed.interval[0])} to {value(confirmed.interval[1])}"
+        interval = (
+            ""
+            if confirmed.interval is None
+            else f", 95% interval {value(confirmed.interval[0])} to {value(confirmed.interval[1])}"
+        )
         rows.append(("drop from the search", f"{value(confirmed.drop)}{interval}"))
     return rows
 
@@ -112,9 +140,11 @@ def _settings(material: Material, params: "dict[str, Scalar] | object") -> Marku
     chosen = dict(params) if params else {}  # type: ignore[call-overload]  # a mapping
     if not chosen:
         return tag("p", "It does not have searched parameters.")
-    domains = material.subject.space.searched if material.subject.space else {
-        name: domain(each) for name, each in material.subject.distributions.items()
-    }
+    domains = (
+        material.subject.space.searched
+        if material.subject.space
+        else {name: domain(each) for name, each in material.subject.distributions.items()}
+    )
     rows = [[name, scalar(each), tag("code", domains.get(name, ""))] for name, each in chosen.items()]
     headings = [Heading(title="parameter"), Heading(title="value"), Heading(title="searched in")]
     return table(headings, rows, caption="Parameters of the best configuration")
@@ -131,12 +161,25 @@ def _tested(own: Own) -> list[Markup]:
         if row["evaluated"] == last:
             by_noise[row["noise"]].append(row["accuracy"])
     looks = len({row["evaluated"] for row in rows})
-    headings = [Heading(title="Poisson noise", is_number=True), Heading(title="accuracy", is_number=True), Heading(title="sd", is_number=True), Heading(title="n", is_number=True)]
+    headings = [
+        Heading(title="Poisson noise", is_number=True),
+        Heading(title="accuracy", is_number=True),
+        Heading(title="sd", is_number=True),
+        Heading(title="n", is_number=True),
+    ]
     cells = [
-        [noise, Cell(shown=value(fmean(each)), value=fmean(each)), Cell(shown=value(stdev(each)), value=stdev(each)) if len(each) > 1 else None, len(each)]
+        [
+            noise,
+            Cell(shown=value(fmean(each)), value=fmean(each)),
+            Cell(shown=value(stdev(each)), value=stdev(each)) if len(each) > 1 else None,
+            len(each),
+        ]
         for noise, each in sorted(by_noise.items())
     ]
-    said = f"Trial {own.front[0].number} on the test images, {moment(last)}; the test images were looked at {count(looks, 'time')} for it."
+    said = (
+        f"Trial {own.front[0].number} on the test images, {moment(last)}. "
+        f"For it, the test images were looked at {count(looks, 'time')}."
+    )
     return [tag("h3", "Test images"), tag("p", said), table(headings, cells, caption="Accuracy on the test images")]
 
 
@@ -147,11 +190,31 @@ def _top(top: Sequence[ConfigurationRecord], metric: str) -> Markup:
         Heading(title=metric, is_number=True),
         Heading(title="n", is_number=True),
         Heading(title="blocks, stage by stage"),
-        *([Heading(title="fresh seeds", is_number=True), Heading(title="n fresh", is_number=True), Heading(title="drop", is_number=True)] if is_confirmed else []),
+        *(
+            [
+                Heading(title="fresh seeds", is_number=True),
+                Heading(title="n fresh", is_number=True),
+                Heading(title="drop", is_number=True),
+            ]
+            if is_confirmed
+            else []
+        ),
     ]
     rows = []
     for each in top:
         again = each.confirmed
-        fresh = [Cell(shown=value(again.mean), value=again.mean), again.n, Cell(shown=value(again.drop), value=again.drop)] if again else [None, None, None]
-        rows.append([each.number, Cell(shown=value(each.value), value=each.value), each.n, ", ".join(each.stages), *(fresh if is_confirmed else [])])
+        fresh = (
+            [Cell(shown=value(again.mean), value=again.mean), again.n, Cell(shown=value(again.drop), value=again.drop)]
+            if again
+            else [None, None, None]
+        )
+        rows.append(
+            [
+                each.number,
+                Cell(shown=value(each.value), value=each.value),
+                each.n,
+                ", ".join(each.stages),
+                *(fresh if is_confirmed else []),
+            ]
+        )
     return table(headings, rows, caption="The best configurations")

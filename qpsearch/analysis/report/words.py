@@ -74,6 +74,11 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join((", ".join(parts[:-1]), parts[-1])) if len(parts) > 1 else "".join(parts)
 
 
+def joined(*sentences: str | None) -> str | None:
+    """Return sentences as one text, without those that are None; None if all are."""
+    return " ".join(each for each in sentences if each) or None
+
+
 def signed(number: float) -> str:
     """Return a difference with its sign."""
     return f"{number:+.4f}" if abs(number) >= 0.0001 or number == 0 else f"{number:+.2e}"

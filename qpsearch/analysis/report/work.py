@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import plotly.graph_objects as go
@@ -10,12 +11,12 @@ from qpsearch.analysis.page import Chart, for_plotly
 from qpsearch.analysis.page.colours import COMPLETE, FAILED, PRUNED, QUIET, REPEATED, RUNNING
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.thinning import thinned, thinned_note
-from qpsearch.analysis.report.words import lasted, moment
+from qpsearch.analysis.report.words import joined, lasted, moment
 from qpsearch.study.queries import Span
 from qpsearch.study.records import Account
 from qpsearch.vocabulary import Ending
 
-MOST_SPANS: Final = 2500
+MOST_SPANS: Final = 1500
 NAMED_ROWS: Final = 40  # above that, rows do not have names
 PAUSE: Final = 0.06  # share of the time that was worked, above which a pause is shortened
 SHORTENED: Final = 0.015  # of the time that was worked
@@ -28,6 +29,7 @@ ENDINGS: Final[dict[str | None, tuple[str, str]]] = {
     Ending.LOST: ("lost with its worker or driver", "#8c510a"),
     None: ("running", RUNNING),
 }
+COLUMNS: Final = tuple((name, f"customdata.{at}") for at, name in enumerate(("trial", "place", "began", "lasted")))
 SPENT: Final = (
     ("complete", "complete_s", COMPLETE),
     ("running", "running_s", RUNNING),
@@ -48,22 +50,49 @@ def timeline(material: Material) -> Chart | None:
     shown = thinned(all_of_them, MOST_SPANS)
     place = {(span.trial, span.attempt): at for at, label in enumerate(labels) for span in rows[label]}
     size, unit = next((size, unit) for least, size, unit in UNITS if clock.total >= least)
-    figure = go.Figure()
     thickness = max(2, min(14, 520 // max(len(labels), 1)))
+    figure = go.Figure()
     for ending, (word, colour) in ENDINGS.items():
-        spans = [span for span in shown if span.ending == ending]
-        if spans:
+        if spans := [span for span in shown if span.ending == ending]:
             figure.add_trace(_bars(spans, word, colour, clock, size, place, material.made, thickness))
+    _add_pauses(figure, clock, size)
+    _add_rows(figure, labels, thickness)
+    figure.update_layout(xaxis={"title": {"text": f"{unit} since {moment(clock.start)}"}, "zeroline": False})
+    notes = (
+        thinned_note(len(shown), len(all_of_them), "attempts"),
+        "Pauses, in which nothing ran, are shortened." if clock.pauses else None,
+        None if len(labels) <= NAMED_ROWS else f"{len(labels)} slots, too many to name; hovering names them.",
+    )
+    return Chart(
+        name="timeline",
+        figure=figure,
+        label="when each attempt at a trial ran, on which machine, device and slot, and how it ended",
+        columns=COLUMNS,
+        series="ending",
+        note=joined(*notes),
+    )
+
+
+def _add_pauses(figure: go.Figure, clock: "Clock", size: float) -> None:
     for at, length in clock.pauses:
         figure.add_vline(x=at / size, line={"color": QUIET, "width": 1, "dash": "dot"})
         figure.add_annotation(
-            x=at / size, y=1, yref="paper", text=f"pause {lasted(length)}", showarrow=False, textangle=-90,
-            xanchor="right", yanchor="top", font={"size": 10, "color": QUIET},
+            x=at / size,
+            y=1,
+            yref="paper",
+            text=f"pause {lasted(length)}",
+            showarrow=False,
+            textangle=-90,
+            xanchor="right",
+            yanchor="top",
+            font={"size": 10, "color": QUIET},
         )
+
+
+def _add_rows(figure: go.Figure, labels: Sequence[str], thickness: int) -> None:
     are_named = len(labels) <= NAMED_ROWS
     figure.update_layout(
         height=130 + min(620, max(60, (thickness + 8) * len(labels))),
-        xaxis={"title": {"text": f"{unit} since {moment(clock.start)}"}, "rangemode": "tozero", "zeroline": False},
         yaxis={
             "tickvals": list(range(len(labels))) if are_named else [],
             "ticktext": [for_plotly(_cut(label)) for label in labels] if are_named else [],
@@ -71,19 +100,6 @@ def timeline(material: Material) -> Chart | None:
             "showgrid": are_named,
             "zeroline": False,
         },
-    )
-    notes = (
-        thinned_note(len(shown), len(all_of_them), "attempts"),
-        "Pauses, in which nothing ran, are shortened." if clock.pauses else None,
-        None if are_named else f"{len(labels)} slots, too many to name; hovering names them.",
-    )
-    return Chart(
-        name="timeline",
-        figure=figure,
-        label="when each attempt at a trial ran, on which machine, device and slot, and how it ended",
-        columns=(("trial", "customdata.0"), ("place", "customdata.1"), ("began", "customdata.2"), ("lasted", "customdata.3")),
-        series="ending",
-        note=" ".join(filter(None, notes)) or None,
     )
 
 
@@ -100,7 +116,11 @@ def spending(accounts: Sequence[Account]) -> Chart | None:
         if any(spent):
             figure.add_trace(
                 go.Bar(
-                    orientation="h", name=word, x=spent, y=names, marker_color=colour,
+                    orientation="h",
+                    name=word,
+                    x=spent,
+                    y=names,
+                    marker_color=colour,
                     hovertemplate=f"%{{y}}: %{{x:.3g}} {unit}",
                 )
             )
@@ -139,7 +159,7 @@ class Clock:
         self._cuts: list[tuple[float, float]] = []  # where a pause ends, and by how much it was shortened
         self.pauses: list[tuple[float, float]] = []
         shortened = SHORTENED * worked
-        for (_, ended), (began, _) in zip(busy, busy[1:], strict=False):
+        for (_, ended), (began, _) in pairwise(busy):
             length = began - ended
             if length > max(PAUSE * worked, 60.0):
                 self.pauses.append((self.at(ended) + shortened / 2, length))
@@ -193,7 +213,7 @@ def _bars(
         ended = ended_of(span, now)
         x += [clock.at(span.began) / size, clock.at(ended) / size, None]
         y += [*[place[span.trial, span.attempt]] * 2, None]
-        where = for_plotly(f"{span.host or 'somewhere'} {span.device or ''}")
+        where = for_plotly(_cut(f"{span.host or 'somewhere'} {span.device or ''}".strip()))
         about: list[object] = [span.trial, where, moment(span.began), lasted(ended - span.began)]
         told += [about, about, None]
     return go.Scatter(
