@@ -195,6 +195,29 @@ class Study:
 
         return importance_bars(self.importance(evaluator))
 
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the study as one HTML page that opens offline, as ``qpsearch report`` does.
+
+        Args:
+            path: The page; None for ``studies/STUDY.html``.
+
+        Returns:
+            The path of the page.
+
+        Raises:
+            UserError: The file cannot be written.
+
+        Example:
+            >>> import qpsearch
+            >>> qpsearch.load_study("smoke").report("smoke.html").name
+            'smoke.html'
+        """
+        from qpsearch.analysis.report import default_path, write_report
+
+        place = default_path(self.name) if path is None else Path(path)
+        write_report(self.storage, self.name, place)
+        return place
+
     def load_model(self, trial: int | None = None, *, replicate: int = 0, device: str = "cpu") -> ResidualNetwork:
         """Return a trained network in eval mode, with the weights of the epoch that gave the run its score.
 

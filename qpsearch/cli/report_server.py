@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qpsearch.errors import QpsearchError, UserError
 
 if TYPE_CHECKING:
-    from qpsearch.analysis.page import Page
+    from qpsearch.analysis.page import HtmlPage
 
 HOST: Final = "127.0.0.1"
 EVERY_S: Final = 2.0  # between two questions of a page whether the study has moved on
@@ -41,14 +41,14 @@ class LiveReport:
 
     study: str
     state: Callable[[], tuple[str, bool]]
-    make: Callable[[], "Page"]
+    make: Callable[[], "HtmlPage"]
     clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _made: "tuple[str, Page] | None" = None
+    _made: "tuple[str, HtmlPage] | None" = None
     _is_running: bool = False
     _next: float = 0.0
 
-    def current(self) -> "tuple[str, Page]":
+    def current(self) -> "tuple[str, HtmlPage]":
         """Return the newest page with its revision; a study that moves fast does not keep the machine busy."""
         with self._lock:
             now = self.clock()

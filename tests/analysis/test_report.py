@@ -20,7 +20,7 @@ from qpsearch.analysis.report import Material, default_path, report_of, write_re
 from qpsearch.analysis.report.groups import groups_of
 from qpsearch.analysis.report.thinning import thinned
 from qpsearch.analysis.report.words import short_names
-from qpsearch.analysis.report.work import Clock, slots
+from qpsearch.analysis.report.work import WorkedTime, slots
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.architecture.cost import cost, parts
 from qpsearch.architecture.named import named_network
@@ -314,7 +314,7 @@ def test_attempts_that_overlap_have_slots_of_their_own_and_pauses_are_shortened(
         "a cpu, slot 1": [1],
         "b cpu": [3],
     }
-    clock = Clock([(each.began, each.ended or 100_010) for each in spans])
+    clock = WorkedTime([(each.began, each.ended or 100_010) for each in spans])
     ((_, length),) = clock.pauses
     assert length == 100_000 - 20
     assert clock.at(15) == 15

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qpsearch.analysis.page import Page, tag
+from qpsearch.analysis.page import HtmlPage, tag
 from qpsearch.cli.report_server import LiveReport, address, make_server
 from qpsearch.errors import StudyNotFound, UserError
 from tests.cli.run import ROOT, qpsearch
@@ -68,9 +68,9 @@ class Fake:
             raise StudyNotFound("the study is gone")
         return self.word, True
 
-    def make(self) -> Page:
+    def make(self) -> HtmlPage:
         self.made += 1
-        return Page(title="t", lead=tag("p", f"page {self.made}"))
+        return HtmlPage(title="t", lead=tag("p", f"page {self.made}"))
 
     def served(self) -> LiveReport:
         return LiveReport(study="s", state=self.state, make=self.make, clock=lambda: self.now)

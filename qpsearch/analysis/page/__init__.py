@@ -5,11 +5,11 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from qpsearch.analysis.page.document import Page, embedded, write
+from qpsearch.analysis.page.document import HtmlPage, embedded, write
 from qpsearch.analysis.page.markup import Markup, for_plotly, tag
 from qpsearch.analysis.page.parts import Chart, Section, notes
 
-__all__ = ["Chart", "Markup", "Page", "Section", "embedded", "for_plotly", "tag", "write", "write_page"]
+__all__ = ["Chart", "Markup", "HtmlPage", "Section", "embedded", "for_plotly", "tag", "write", "write_page"]
 
 
 def write_page(figure: go.Figure, sentences: tuple[str, ...], path: Path) -> None:
@@ -29,4 +29,4 @@ def write_page(figure: go.Figure, sentences: tuple[str, ...], path: Path) -> Non
         series="series",
     )
     lead = Markup.joined([chart.markup(), notes(sentences)])
-    write(Page(title=title, lead=lead, charts=(chart,)), path)
+    write(HtmlPage(title=title, lead=lead, charts=(chart,)), path)

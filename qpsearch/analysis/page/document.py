@@ -26,7 +26,7 @@ DIGITS: Final = 6  # significant digits of embedded numbers
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
+class HtmlPage:
     """A page.
 
     Attributes:
@@ -112,7 +112,7 @@ def embedded(document: object) -> str:
     return said
 
 
-def write(page: Page, path: Path) -> None:
+def write(page: HtmlPage, path: Path) -> None:
     """Write a page into a file.
 
     Raises:

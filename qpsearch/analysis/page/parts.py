@@ -114,7 +114,7 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class TableCell:
     """A cell that is shown in one way and sorted in another.
 
     Attributes:
@@ -131,7 +131,7 @@ def table(headings: Sequence[Heading], rows: Sequence[Sequence[object]], *, capt
 
     Args:
         headings: A heading for each column.
-        rows: Cells: text, numbers, markup, or ``Cell``; None is an empty cell.
+        rows: Cells: text, numbers, markup, or ``TableCell``; None is an empty cell.
         caption: What the table holds, for readers who hear it.
     """
     head = tag("tr", *(_head(each) for each in headings))
@@ -161,7 +161,7 @@ def _head(heading: Heading) -> Markup:
 
 
 def _cell(given: object, heading: Heading) -> Markup:
-    cell = given if isinstance(given, Cell) else Cell(shown=given, value=None)
-    value = cell.value if isinstance(given, Cell) else given if isinstance(given, int | float) else None
+    cell = given if isinstance(given, TableCell) else TableCell(shown=given, value=None)
+    value = cell.value if isinstance(given, TableCell) else given if isinstance(given, int | float) else None
     shown = "" if cell.shown is None else cell.shown
     return tag("td", shown, class_="number" if heading.is_number else None, data_value=value)

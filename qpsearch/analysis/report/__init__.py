@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from qpsearch.analysis.page import Page, Section, write
+from qpsearch.analysis.page import HtmlPage, Section, write
 from qpsearch.analysis.report.answers import effects_section, importance_section
 from qpsearch.analysis.report.course import (
     cost_section,
@@ -25,7 +25,7 @@ __all__ = ["Material", "default_path", "report_of", "state_of", "write_report"]
 FOOT: Final = "Intervals of importances and effects are 5th to 95th percentiles of the posterior."
 
 
-def report_of(material: Material, comparisons: Sequence[Section] = ()) -> Page:
+def report_of(material: Material, comparisons: Sequence[Section] = ()) -> HtmlPage:
     """Return the report of a study.
 
     Args:
@@ -47,7 +47,7 @@ def report_of(material: Material, comparisons: Sequence[Section] = ()) -> Page:
         space_section(material),
         provenance_section(material),
     ]
-    return Page(
+    return HtmlPage(
         title=material.subject.study,
         kicker="Report of a study",
         lead=lead(material),

@@ -8,7 +8,7 @@ from qpsearch.analysis.effects import EffectTable, Interaction
 from qpsearch.analysis.figures import block_map, effect_points, importance_bars
 from qpsearch.analysis.importance import ImportanceTable
 from qpsearch.analysis.page import Chart, Markup, Section, for_plotly, tag
-from qpsearch.analysis.page.parts import Cell, Heading, notes, table
+from qpsearch.analysis.page.parts import Heading, TableCell, notes, table
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.thinning import thinned_note
 from qpsearch.analysis.report.words import scalar, signed
@@ -111,7 +111,7 @@ def _shares(found: ImportanceTable) -> Markup:
         [
             each.parameter,
             _share(each.importance),
-            Cell(shown=_interval(each.low, each.high), value=each.low),
+            TableCell(shown=_interval(each.low, each.high), value=each.low),
             _share(each.first),
             each.trials,
         ]
@@ -121,7 +121,7 @@ def _shares(found: ImportanceTable) -> Markup:
         [
             " x ".join(each.parameters),
             _share(each.share),
-            Cell(shown=_interval(each.low, each.high), value=each.low),
+            TableCell(shown=_interval(each.low, each.high), value=each.low),
             None,
             None,
         ]
@@ -132,7 +132,7 @@ def _shares(found: ImportanceTable) -> Markup:
             [
                 "(what no pair explains)",
                 _share(rest.mean),
-                Cell(shown=_interval(rest.low, rest.high), value=rest.low),
+                TableCell(shown=_interval(rest.low, rest.high), value=rest.low),
                 None,
                 None,
             ]
@@ -154,8 +154,8 @@ def _rows(found: EffectTable) -> Markup:
             each.parameter,
             scalar(each.level),
             scalar(each.reference),
-            Cell(shown=signed(each.effect), value=each.effect),
-            Cell(shown=f"{signed(each.low)} to {signed(each.high)}", value=each.low),
+            TableCell(shown=signed(each.effect), value=each.effect),
+            TableCell(shown=f"{signed(each.low)} to {signed(each.high)}", value=each.low),
             each.trials,
         ]
         for each in found.effects
@@ -180,16 +180,16 @@ def _pairs(title: str, found: tuple[Interaction, ...]) -> list[Markup]:
             scalar(each.level),
             scalar(each.reference),
             f"{each.given} {scalar(each.value)}",
-            Cell(shown=signed(each.effect), value=each.effect),
-            Cell(shown=f"{signed(each.low)} to {signed(each.high)}", value=each.low),
+            TableCell(shown=signed(each.effect), value=each.effect),
+            TableCell(shown=f"{signed(each.low)} to {signed(each.high)}", value=each.low),
         ]
         for each in found
     ]
     return [tag("h3", title), table(headings, rows, caption=title)]
 
 
-def _share(number: float | None) -> Cell | None:
-    return None if number is None else Cell(shown=f"{number:.3f}", value=number)
+def _share(number: float | None) -> TableCell | None:
+    return None if number is None else TableCell(shown=f"{number:.3f}", value=number)
 
 
 def _interval(low: float | None, high: float | None) -> str:

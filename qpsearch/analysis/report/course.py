@@ -7,11 +7,12 @@ from optuna.trial import TrialState
 
 from qpsearch.analysis.page import Markup, Section, tag
 from qpsearch.analysis.page.colours import var
-from qpsearch.analysis.page.parts import Cell, Heading, facts, table
+from qpsearch.analysis.page.parts import Heading, TableCell, facts, table
 from qpsearch.analysis.report.landscape import parallel
 from qpsearch.analysis.report.material import Material, Own
 from qpsearch.analysis.report.progress import curves, history
-from qpsearch.analysis.report.slices import MOST_SLICES, slices
+from qpsearch.analysis.report.slices import MOST_IN_SLICE, MOST_SLICES, slices
+from qpsearch.analysis.report.thinning import thinned_note
 from qpsearch.analysis.report.words import count, lasted
 from qpsearch.analysis.report.work import spending, timeline
 from qpsearch.study.records import TrialRecord
@@ -54,7 +55,10 @@ def landscape_section(material: Material) -> Section:
         "The value of complete trials by each parameter, those first that explain most. These are the sampler's "
         "trials, not even draws: what a parameter does is said above."
     )
-    more = [tag("p", f"{left_out} further parameters are left out.", class_="quiet")] if left_out > 0 else []
+    more = [tag("p", f"{count(left_out, 'further parameter')} left out.", class_="quiet")] if left_out > 0 else []
+    thinner = thinned_note(MOST_IN_SLICE, len(material.ranked), "trials")
+    if thinner:
+        more.append(tag("p", f"At most {thinner}", class_="quiet"))
     legend = _legend(material)
     body = (
         tag(
@@ -94,7 +98,8 @@ def cost_section(material: Material) -> Section:
     spent, when = spending(summary.accounts), timeline(material)
     body = [facts(rows)]
     if spent is not None:
-        body += [tag("h3", "By kinds of block"), spent.markup(), _accounts(own)]
+        said = "Time in which trials held their slots, by the kinds of block of their networks."
+        body += [tag("h3", "By kinds of block"), tag("p", said), spent.markup(), _accounts(own)]
     if when is not None:
         body += [tag("h3", "Trials over time"), when.markup()]
     return Section(name="cost", title=title, body=tuple(body), charts=tuple(filter(None, (spent, when))))
@@ -139,7 +144,7 @@ def _accounts(own: Own) -> Markup:
             each.blocks,
             each.trials,
             *(
-                Cell(shown=lasted(spent) if spent else "-", value=spent)
+                TableCell(shown=lasted(spent) if spent else "-", value=spent)
                 for spent in (each.complete_s, each.running_s, each.pruned_s, each.failed_s, each.repeated_s)
             ),
         ]
@@ -174,8 +179,8 @@ def _failed(own: Own, groups: Mapping[int, str]) -> Markup:
     return table(headings, rows, caption="Failed trials by kinds of block and by reason")
 
 
-def _rate(failed: int, trials: int) -> Cell:
-    return Cell(shown=f"{failed / trials:.0%}", value=failed / trials)
+def _rate(failed: int, trials: int) -> TableCell:
+    return TableCell(shown=f"{failed / trials:.0%}", value=failed / trials)
 
 
 def _examples(own: Own) -> Markup:

@@ -16,7 +16,7 @@ REST: Final = "other mixtures"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Style:
     """How a group of trials is drawn."""
 
     colour: str
@@ -35,10 +35,10 @@ class Groups:
     """
 
     of: Mapping[int, str]
-    looks: Mapping[str, Look]
+    looks: Mapping[str, Style]
     counts: Mapping[str, int]
 
-    def parted(self, trials: Iterable[FrozenTrial]) -> Iterator[tuple[str, Look, list[FrozenTrial]]]:
+    def parted(self, trials: Iterable[FrozenTrial]) -> Iterator[tuple[str, Style, list[FrozenTrial]]]:
         """Return each group that has some of the trials, how it is drawn, and those trials."""
         own: dict[str, list[FrozenTrial]] = defaultdict(list)
         for trial in trials:
@@ -69,14 +69,14 @@ def groups_of(kinds: Mapping[int, tuple[str, ...]]) -> Groups:
     if len(found) < 2:
         name = _named(next(iter(found), ()))
         colour = KINDS.get(next(iter(found), ()), ONLY)
-        look = Look(colour=colour, symbol="circle", dash="solid")
+        look = Style(colour=colour, symbol="circle", dash="solid")
         return Groups(of=dict.fromkeys(kinds, name), looks={name: look}, counts={name: len(kinds)})
     own = sorted(sorted(found, key=lambda each: -found[each])[:MOST], key=lambda each: (len(each), each))
     colours = dict(zip((each for each in own if each not in KINDS), MORE, strict=False))
     looks = {_named(each): _look(each, KINDS.get(each) or colours.get(each, OTHERS)) for each in own}
     of = {number: _named(each) if each in own else REST for number, each in kinds.items()}
     if len(found) > len(own):
-        looks[REST] = Look(colour=OTHERS, symbol="x-thin", dash="dot")
+        looks[REST] = Style(colour=OTHERS, symbol="x-thin", dash="dot")
     return Groups(of=of, looks=looks, counts=Counter(of.values()))
 
 
@@ -90,6 +90,6 @@ def _named(kinds: tuple[str, ...]) -> str:
     return " + ".join(kinds) if kinds else ALL
 
 
-def _look(kinds: tuple[str, ...], colour: str) -> Look:
+def _look(kinds: tuple[str, ...], colour: str) -> Style:
     is_pure = len(kinds) <= 1
-    return Look(colour=colour, symbol="circle" if is_pure else "diamond", dash="solid" if is_pure else "dash")
+    return Style(colour=colour, symbol="circle" if is_pure else "diamond", dash="solid" if is_pure else "dash")

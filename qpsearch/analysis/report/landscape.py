@@ -76,7 +76,7 @@ def parallel(material: Material) -> Chart | None:
     figure = go.Figure()
     for group, look, own in material.groups.parted(shown):
         line = {"color": look.colour, "width": 1.1, "dash": look.dash}
-        figure.add_trace(_through(own, names, axes, group, line, 0.5))
+        figure.add_trace(_through(own, names, axes, group, line, 0.5 if len(shown) < 80 else 0.3))
     best = f"best: trial {ranked[0].number}"
     figure.add_trace(_through(ranked[:1], names, axes, best, {"color": INK, "width": 3}, 1.0))
     figure.add_trace(_marks(axes))

@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 from optuna.trial import FrozenTrial
 
 from qpsearch.analysis.page import Chart, for_plotly
-from qpsearch.analysis.report.groups import Look
+from qpsearch.analysis.report.groups import Style
 from qpsearch.analysis.report.landscape import Axis, jitter, said
 from qpsearch.analysis.report.material import Material
-from qpsearch.analysis.report.thinning import spread, thinned, thinned_note
+from qpsearch.analysis.report.thinning import spread, thinned
 
 MOST_SLICES: Final = 24
 MOST_IN_SLICE: Final = 200
@@ -49,11 +49,10 @@ def _slice(material: Material, name: str, index: int, heights: tuple[float, floa
         label=f"{metric} of complete trials by {name}",
         columns=(("trial", "customdata.0"), (name, "customdata.1"), (metric, "y")),
         series="blocks",
-        note=thinned_note(len(shown), len(having), "trials"),
     )
 
 
-def _points(trials: Sequence[FrozenTrial], name: str, axis: Axis, group: str, look: Look) -> go.Scatter:
+def _points(trials: Sequence[FrozenTrial], name: str, axis: Axis, group: str, look: Style) -> go.Scatter:
     return go.Scatter(
         mode="markers",
         name=for_plotly(group),

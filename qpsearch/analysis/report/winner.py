@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 from optuna.trial import FrozenTrial
 
 from qpsearch.analysis.page import Markup, Section, tag
-from qpsearch.analysis.page.parts import Cell, Heading, facts, table
+from qpsearch.analysis.page.parts import Heading, TableCell, facts, table
 from qpsearch.analysis.report.drawing import drawn, total
 from qpsearch.analysis.report.front import front_of, pareto, shown_cost
 from qpsearch.analysis.report.material import Material, Own
@@ -49,8 +49,8 @@ def network_section(material: Material) -> Section | None:
         f", {costs[0]:,} parameters, {short(costs[1])} multiply-accumulates (MACs) for an image" if costs else ""
     )
     legend = (
-        "A box is a branch (F: convolutions, \u03a0: product units), the arc its shortcut; the circle "
-        "says whether they are added or multiplied. Squares stand for images, the larger the more pixels, stacked by channels."
+        "A box is a branch (F: convolutions, \u03a0: product units), the arc its shortcut; the circle says whether "
+        "they are added or multiplied. Squares stand for images, larger ones for more pixels, stacked by channels."
     )
     body = (tag("p", f"Trial {own.front[0].number}: {size}."), drawn(network), tag("p", legend, class_="quiet"))
     return Section(name="network", title="The winning network", body=body)
@@ -71,7 +71,7 @@ def pareto_section(material: Material) -> Section | None:
         [
             trial.number,
             *(
-                Cell(shown=shown_cost(goal.metric, each), value=each)
+                TableCell(shown=shown_cost(goal.metric, each), value=each)
                 for goal, each in zip(subject.objectives, values, strict=True)
             ),
             about,
@@ -170,8 +170,8 @@ def _tested(own: Own) -> list[Markup]:
     cells = [
         [
             noise,
-            Cell(shown=value(fmean(each)), value=fmean(each)),
-            Cell(shown=value(stdev(each)), value=stdev(each)) if len(each) > 1 else None,
+            TableCell(shown=value(fmean(each)), value=fmean(each)),
+            TableCell(shown=value(stdev(each)), value=stdev(each)) if len(each) > 1 else None,
             len(each),
         ]
         for noise, each in sorted(by_noise.items())
@@ -204,14 +204,18 @@ def _top(top: Sequence[ConfigurationRecord], metric: str) -> Markup:
     for each in top:
         again = each.confirmed
         fresh = (
-            [Cell(shown=value(again.mean), value=again.mean), again.n, Cell(shown=value(again.drop), value=again.drop)]
+            [
+                TableCell(shown=value(again.mean), value=again.mean),
+                again.n,
+                TableCell(shown=value(again.drop), value=again.drop),
+            ]
             if again
             else [None, None, None]
         )
         rows.append(
             [
                 each.number,
-                Cell(shown=value(each.value), value=each.value),
+                TableCell(shown=value(each.value), value=each.value),
                 each.n,
                 ", ".join(each.stages),
                 *(fresh if is_confirmed else []),

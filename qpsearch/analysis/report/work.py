@@ -1,7 +1,8 @@
 """What a study cost: when its trials ran and where, and what the time went into."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -16,7 +17,7 @@ from qpsearch.study.queries import Span
 from qpsearch.study.records import Account
 from qpsearch.vocabulary import Ending
 
-MOST_SPANS: Final = 1500
+MOST_BARS: Final = 1500
 NAMED_ROWS: Final = 40  # above that, rows do not have names
 PAUSE: Final = 0.06  # share of the time that was worked, above which a pause is shortened
 SHORTENED: Final = 0.015  # of the time that was worked
@@ -29,7 +30,7 @@ ENDINGS: Final[dict[str | None, tuple[str, str]]] = {
     Ending.LOST: ("lost with its worker or driver", "#8c510a"),
     None: ("running", RUNNING),
 }
-COLUMNS: Final = tuple((name, f"customdata.{at}") for at, name in enumerate(("trial", "place", "began", "lasted")))
+COLUMNS: Final = tuple((name, f"customdata.{at}") for at, name in enumerate(("trials", "place", "began", "lasted")))
 SPENT: Final = (
     ("complete", "complete_s", COMPLETE),
     ("running", "running_s", RUNNING),
@@ -39,27 +40,49 @@ SPENT: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A bar of the timeline: attempts on one slot that ended alike.
+
+    Attributes:
+        row: Which slot, from the top.
+        place: Its name.
+        ending: ``vocabulary.Ending``; None while it runs.
+        began: When the first attempt began, in Unix seconds.
+        ended: When the last one ended.
+        trials: The numbers of the trials.
+    """
+
+    row: int
+    place: str
+    ending: str | None
+    began: float
+    ended: float
+    trials: tuple[int, ...]
+
+
 def timeline(material: Material) -> Chart | None:
     """Draw each attempt as a bar on the slot that it held; None where no attempt began."""
     all_of_them = material.spans
     if not all_of_them:
         return None
     rows = slots(all_of_them, material.made)
-    clock = Clock([(span.began, ended_of(span, material.made)) for span in all_of_them])
+    clock = WorkedTime([(span.began, ended_of(span, material.made)) for span in all_of_them])
     labels = list(rows)
-    shown = thinned(all_of_them, MOST_SPANS)
-    place = {(span.trial, span.attempt): at for at, label in enumerate(labels) for span in rows[label]}
+    bars = bars_of(rows, clock, material.made)
+    shown = thinned(bars, MOST_BARS)
     size, unit = next((size, unit) for least, size, unit in UNITS if clock.total >= least)
     thickness = max(2, min(14, 520 // max(len(labels), 1)))
     figure = go.Figure()
     for ending, (word, colour) in ENDINGS.items():
-        if spans := [span for span in shown if span.ending == ending]:
-            figure.add_trace(_bars(spans, word, colour, clock, size, place, material.made, thickness))
+        if own := [bar for bar in shown if bar.ending == ending]:
+            figure.add_trace(_drawn(own, word, {"color": colour, "width": thickness}, clock, size))
     _add_pauses(figure, clock, size)
     _add_rows(figure, labels, thickness)
     figure.update_layout(xaxis={"title": {"text": f"{unit} since {moment(clock.start)}"}, "zeroline": False})
     notes = (
-        thinned_note(len(shown), len(all_of_them), "attempts"),
+        "Attempts too short to be seen, one after the other, are one bar." if len(bars) < len(all_of_them) else None,
+        thinned_note(len(shown), len(bars), "bars"),
         "Pauses, in which nothing ran, are shortened." if clock.pauses else None,
         None if len(labels) <= NAMED_ROWS else f"{len(labels)} slots, too many to name; hovering names them.",
     )
@@ -73,7 +96,7 @@ def timeline(material: Material) -> Chart | None:
     )
 
 
-def _add_pauses(figure: go.Figure, clock: "Clock", size: float) -> None:
+def _add_pauses(figure: go.Figure, clock: "WorkedTime", size: float) -> None:
     for at, length in clock.pauses:
         figure.add_vline(x=at / size, line={"color": QUIET, "width": 1, "dash": "dot"})
         figure.add_annotation(
@@ -127,7 +150,7 @@ def spending(accounts: Sequence[Account]) -> Chart | None:
     figure.update_layout(
         barmode="stack",
         height=110 + 30 * max(len(names), 2),
-        xaxis={"title": {"text": f"{unit} in which trials held their slots"}},
+        xaxis={"title": {"text": unit}},
         yaxis={"type": "category", "autorange": "reversed"},
         bargap=0.35,
     )
@@ -140,7 +163,7 @@ def spending(accounts: Sequence[Account]) -> Chart | None:
     )
 
 
-class Clock:
+class WorkedTime:
     """Time since the first attempt, without the long pauses in which nothing ran.
 
     Args:
@@ -196,25 +219,39 @@ def ended_of(span: Span, now: float) -> float:
     return max(span.ended if span.ended is not None else now, span.began)
 
 
-def _bars(
-    spans: Sequence[Span],
-    word: str,
-    colour: str,
-    clock: Clock,
-    size: float,
-    place: dict[tuple[int, int], int],
-    now: float,
-    thickness: int,
-) -> go.Scatter:
+def bars_of(rows: Mapping[str, Sequence[Span]], clock: WorkedTime, now: float) -> list[Bar]:
+    """Return the bars of a timeline: an attempt each, or several that could not be told apart."""
+    smallest = clock.total / MOST_BARS
+    found: list[Bar] = []
+    for row, (label, spans) in enumerate(rows.items()):
+        own: list[Bar] = []
+        for span in spans:
+            bar = Bar(
+                row=row,
+                place=label,
+                ending=span.ending,
+                began=span.began,
+                ended=ended_of(span, now),
+                trials=(span.trial,),
+            )
+            last = own[-1] if own else None
+            if last and last.ending == bar.ending and bar.ended - last.began < smallest:
+                own[-1] = replace(last, ended=bar.ended, trials=(*last.trials, span.trial))
+            else:
+                own.append(bar)
+        found += own
+    return found
+
+
+def _drawn(bars: Sequence[Bar], word: str, line: dict[str, object], clock: WorkedTime, size: float) -> go.Scatter:
     x: list[float | None] = []
     y: list[int | None] = []
     told: list[list[object] | None] = []
-    for span in spans:
-        ended = ended_of(span, now)
-        x += [clock.at(span.began) / size, clock.at(ended) / size, None]
-        y += [*[place[span.trial, span.attempt]] * 2, None]
-        where = for_plotly(_cut(f"{span.host or 'somewhere'} {span.device or ''}".strip()))
-        about: list[object] = [span.trial, where, moment(span.began), lasted(ended - span.began)]
+    for bar in bars:
+        x += [clock.at(bar.began) / size, clock.at(bar.ended) / size, None]
+        y += [bar.row, bar.row, None]
+        trials = str(bar.trials[0]) if len(bar.trials) == 1 else f"{bar.trials[0]} to {bar.trials[-1]}"
+        about: list[object] = [trials, for_plotly(_cut(bar.place)), moment(bar.began), lasted(bar.ended - bar.began)]
         told += [about, about, None]
     return go.Scatter(
         mode="lines",
@@ -222,7 +259,7 @@ def _bars(
         x=x,
         y=y,
         customdata=told,
-        line={"color": colour, "width": thickness},
+        line=line,
         hovertemplate="trial %{customdata[0]} on %{customdata[1]}<br>%{customdata[2]}, %{customdata[3]}",
     )
 
