@@ -272,7 +272,7 @@ def test_thousands_of_trials_are_thinned_and_the_page_says_so() -> None:
     best = max(trials, key=lambda trial: trial.values[0]).number
     points = [number for trace in charts(page)["history"]["data"] for number in trace["x"]]
     assert best in points
-    assert "not asked here" in text
+    assert "Not asked here" in text
 
 
 def test_what_must_stay_stays_when_items_are_thinned() -> None:

@@ -2,12 +2,15 @@
 
 import html
 from pathlib import Path
+from typing import Final
 
 import plotly.graph_objects as go
 
 from qpsearch.analysis.page.document import HtmlPage, embedded, write
 from qpsearch.analysis.page.markup import Markup, for_plotly, tag
 from qpsearch.analysis.page.parts import Chart, Section, notes
+
+HEIGHT: Final = 640  # pixels of a figure that does not say how high it is
 
 __all__ = ["Chart", "Markup", "HtmlPage", "Section", "embedded", "for_plotly", "tag", "write", "write_page"]
 
@@ -20,7 +23,7 @@ def write_page(figure: go.Figure, sentences: tuple[str, ...], path: Path) -> Non
     """
     title = html.unescape(str(figure.layout.title.text))
     alone = go.Figure(figure)
-    alone.layout.title = None
+    alone.update_layout(title=None, margin={"t": 30}, height=figure.layout.height or HEIGHT)
     chart = Chart(
         name="figure",
         figure=alone,

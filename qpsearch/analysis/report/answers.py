@@ -21,7 +21,7 @@ def importance_section(material: Material) -> Section:
     found = material.importances
     title = "What decides"
     if found is None:
-        return Section(name="importance", title=title, body=(tag("p", str(material.analysis), class_="warning"),))
+        return Section(name="importance", title=title, body=(tag("p", material.refusal, class_="warning"),))
     figure = importance_bars(found, material.names)
     figure.update_layout(
         title=None,
@@ -46,7 +46,7 @@ def importance_section(material: Material) -> Section:
 
 def effects_section(material: Material) -> Section:
     """Return the section about what each choice does."""
-    found, refusal = material.effects, str(material.analysis).replace("importance needs", "effects needs")
+    found, refusal = material.effects, material.refusal.replace("importance needs", "effects needs")
     if found is None:
         return _effects(tag("p", refusal, class_="warning"))
     if not found.effects:

@@ -84,14 +84,11 @@ def cost_section(material: Material) -> Section:
         return Section(name="cost", title=title, body=tuple(body), charts=(when,) if when else ())
     if not own.spans:
         return Section(name="cost", title=title, body=(tag("p", "No trial has begun yet."),))
-    summary = own.summary
+    summary, devices = own.summary, {(span.host, span.device) for span in own.spans if span.host}
     rows: list[tuple[str, object]] = [
         ("wall time with a driver", lasted(summary.wall_s)),
         ("training recorded", f"{lasted(summary.seconds)}, {count(summary.epochs, 'epoch')}"),
-        (
-            "attempts",
-            f"{len(own.spans):,}, on {count(len({(s.host, s.device) for s in own.spans if s.host}), 'device')}",
-        ),
+        ("attempts", f"{len(own.spans):,}" + (f", on {count(len(devices), 'device')}" if devices else "")),
     ]
     if summary.gpu_s:
         rows.append(("GPU time", lasted(summary.gpu_s)))

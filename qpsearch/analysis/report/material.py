@@ -108,6 +108,12 @@ class Material:
         except UserError as refusal:
             return str(refusal)
 
+    @property
+    def refusal(self) -> str:
+        """Why there is no ANOVA, as a sentence."""
+        said = str(self.analysis)
+        return said[:1].upper() + said[1:]
+
     @cached_property
     def ranking(self) -> tuple[str, ...]:
         """The searched parameters, those first that explain most; in their own order where that is not known."""

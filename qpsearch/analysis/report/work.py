@@ -64,8 +64,8 @@ class Bar:
 def timeline(material: Material) -> Chart | None:
     """Draw each attempt as a bar on the slot that it held; None where no attempt began."""
     all_of_them = material.spans
-    if not all_of_them:
-        return None
+    if all(ended_of(span, material.made) == span.began for span in all_of_them):
+        return None  # trials that were copied, not run
     rows = slots(all_of_them, material.made)
     clock = WorkedTime([(span.began, ended_of(span, material.made)) for span in all_of_them])
     labels = list(rows)
@@ -198,7 +198,7 @@ def slots(spans: Sequence[Span], now: float) -> dict[str, list[Span]]:
     """Put attempts that overlap onto slots of their own, by machine and device."""
     places: dict[str, list[Span]] = defaultdict(list)
     for span in sorted(spans, key=lambda each: each.began):
-        places[f"{span.host or 'somewhere'} {span.device or ''}".strip()].append(span)
+        places[f"{span.host or 'place not recorded'} {span.device or ''}".strip()].append(span)
     found: dict[str, list[Span]] = {}
     for place, own in sorted(places.items()):
         free: list[float] = []

@@ -22,7 +22,7 @@
     return value;
   };
 
-  const template = (isDark, isNarrow) => {
+  const template = (isDark, isNarrow, isOpaque) => {
     const colour = (light) => isDark && given.dark[light] || light;
     const [ink, quiet, ground, grid] = ["#1f2328", "#6b7280", "#ffffff", "#e3e6ea"].map(colour);
     const axis = {
@@ -31,7 +31,7 @@
     };
     return {
       layout: {
-        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+        paper_bgcolor: isOpaque ? ground : "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
         font: { color: ink, size: isNarrow ? 11 : 12, family: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif" },
         xaxis: axis, yaxis: axis,
         margin: { t: 24, r: 16, b: 44, l: 56 },
@@ -49,7 +49,8 @@
     const box = document.getElementById(`chart-${chart.name}`);
     if (!box) return Promise.resolve();
     const layout = recoloured(chart.layout, isDark);
-    layout.template = template(isDark, box.clientWidth < NARROW);
+    const isOpaque = chart.data.some((trace) => trace.type === "parcoords"); // WebGL is white where it is transparent
+    layout.template = template(isDark, box.clientWidth < NARROW, isOpaque);
     layout.autosize = true;
     layout.showlegend = false; // the page has legends of its own, which wrap
     if (touches.matches) layout.dragmode = false; // else a finger on a figure cannot scroll the page
