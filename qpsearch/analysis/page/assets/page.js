@@ -123,7 +123,10 @@
 
   const PAPER = 680; // pixels of an A4 page between its margins
   addEventListener("beforeprint", () => {
-    for (const chart of charts.values()) draw(chart, false, { width: PAPER, autosize: false });
+    for (const chart of charts.values()) {
+      const box = document.getElementById(`chart-${chart.name}`);
+      draw(chart, false, { width: Math.min(box?.clientWidth ?? PAPER, PAPER), autosize: false });
+    }
   });
   addEventListener("afterprint", drawAll);
 
