@@ -7,6 +7,7 @@ from typing import Final
 
 from qpsearch.analysis.page import HtmlPage, Section, write
 from qpsearch.analysis.report.answers import effects_section, importance_section
+from qpsearch.analysis.report.comparison import comparison_section
 from qpsearch.analysis.report.course import (
     cost_section,
     curves_section,
@@ -30,7 +31,7 @@ def report_of(material: Material, comparisons: Sequence[Section] = ()) -> HtmlPa
 
     Args:
         material: The study.
-        comparisons: Sections that compare arms, which stand after the effects.
+        comparisons: Further sections that compare arms; they stand after the study's own comparison.
     """
     sections = [
         best_section(material),
@@ -39,6 +40,7 @@ def report_of(material: Material, comparisons: Sequence[Section] = ()) -> HtmlPa
         history_section(material),
         importance_section(material),
         effects_section(material),
+        *([comparison_section(material.own.comparison)] if material.own and material.own.comparison else []),
         *comparisons,
         curves_section(material),
         landscape_section(material),

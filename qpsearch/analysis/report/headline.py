@@ -31,7 +31,8 @@ CLAIMS: Final = 3  # effects of blocks that the headline tells
 
 def lead(material: Material) -> Markup:
     """Return the head of a report: what was searched, what came out, how sure that is."""
-    sentences = [searched(material), *found(material), *decided(material)]
+    compared = material.own.comparison.sentences[:1] if material.own and material.own.comparison else ()
+    sentences = [searched(material), *found(material), *compared, *decided(material)]
     badge = standing(material)
     return Markup.joined(
         [
@@ -62,7 +63,10 @@ def searched(material: Material) -> str:
     parameters = count(
         len([each for each in subject.distributions.values() if not each.single()]), "searched parameter"
     )
+    arms = space.compare
     what = "Trains configurations of another study again" if own.is_confirmation else "A search of residual networks"
+    if arms is not None:
+        what = f"A comparison of {len(arms.arms)} arms, tuned alike with {count(arms.trials, 'trial')} each,"
     first = f"{what} on {data.dataset} ({images}), {parameters}: {how}{pruner}{seeds}."
     if not subject.trials:
         return f"{first} It does not have a trial yet."

@@ -9,12 +9,15 @@ from typing import Final
 from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.analysis.anova.model import Analysis
+from qpsearch.analysis.compare.table import Comparison
 from qpsearch.analysis.effects import EffectTable, effects_of
 from qpsearch.analysis.importance import ImportanceTable, analysis_of, importance_of
+from qpsearch.analysis.report.comparison import comparison_of
 from qpsearch.analysis.report.groups import Groups, groups_of, kinds_of
 from qpsearch.analysis.report.words import count, short_names
 from qpsearch.analysis.subject import Subject
 from qpsearch.errors import StorageError, StudyNotFound, UserError
+from qpsearch.space import Space
 from qpsearch.study import queries
 from qpsearch.study.queries import Origin, Span
 from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialDetail, TrialRecord
@@ -41,6 +44,7 @@ class Own:
         front: The best configuration; of several objectives the Pareto front.
         top: The best configurations, or the front, with what fresh seeds gave.
         best: Everything about the first trial of the best configuration; None while none is complete.
+        comparison: The comparison of its arms; None where it does not have arms.
         is_confirmation: Whether it trains configurations of another study again.
     """
 
@@ -51,6 +55,7 @@ class Own:
     front: Sequence[ConfigurationRecord]
     top: Sequence[ConfigurationRecord]
     best: TrialDetail | None
+    comparison: Comparison | None
     is_confirmation: bool
 
 
@@ -77,7 +82,9 @@ class Material:
             StorageError: The storage cannot be read.
         """
         subject = Subject.at(storage, name)
-        return cls(subject=subject, own=_own(storage, name) if subject.space is not None else None, made=time.time())
+        return cls(
+            subject=subject, own=None if subject.space is None else _own(storage, name, subject.space), made=time.time()
+        )
 
     @cached_property
     def spans(self) -> Sequence[Span]:
@@ -195,7 +202,7 @@ def _span(trial: FrozenTrial) -> Span:
     )
 
 
-def _own(storage: str, name: str) -> Own:
+def _own(storage: str, name: str, space: Space) -> Own:
     database = Database.open(storage)
     front = queries.best_configurations(database, name)
     return Own(
@@ -206,5 +213,6 @@ def _own(storage: str, name: str) -> Own:
         front=front,
         top=queries.top_configurations(database, name, TOP),
         best=queries.trial_detail(database, name, front[0].number) if front else None,
+        comparison=comparison_of(database, name, space),
         is_confirmation=queries.confirms(database, name),
     )
