@@ -26,6 +26,14 @@ def with_second_stage(line: str) -> tuple[str, str]:
     return STAGE, f"{STAGE}    - {line}\n"
 
 
+def with_arms(text: str, search: str = "") -> tuple[str, str]:
+    """Compare arms, with what ``search`` says in place of the number of trials."""
+    return f"{TRIALS}, objective: {{maximize: val_accuracy}}}}\n", (
+        f"{search}objective: {{maximize: val_accuracy}}}}\ncompare: {text}\n"
+    )
+
+
+TWO = "a: {network.stages.0.block: additive}, b: "
 MISTAKES: dict[str, tuple[str, str]] = {
     "a block misspelt": ("[additive, quotient]", "[additive, quotent]"),
     "a block that nobody knows": ("[additive, quotient]", "[additive, gated]"),
@@ -234,5 +242,21 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "a base that is not there": ("study: s\n", "study: s\nextends: cifa\n"),
     "a base that is no name": ("study: s\n", "study: s\nextends: {a: 1}\n"),
     "a merge of what is no mapping": ("stem: {width: 16}", "stem: {<<: 3, width: 16}"),
+    "a comparison of one arm": with_arms("{arms: {a: {network.stages.0.block: additive}}}"),
+    "a comparison without arms": with_arms("{tune: {trials: 20}}"),
+    "an arm whose name is no part of a study's": with_arms("{arms: {a: {network.stages.0.block: additive}, b.c: }}"),
+    "an arm that changes the search": with_arms(f"{{arms: {{{TWO}{{search.seed: 3}}}}}}"),
+    "an arm that changes what nobody knows": with_arms(f"{{arms: {{{TWO}{{netwrok.stem.width: 3}}}}}}"),
+    "an arm with a block misspelt": with_arms(f"{{arms: {{{TWO}{{network.stages.*.block: quotent}}}}}}"),
+    "an arm of a stage that is not there": with_arms(f"{{arms: {{{TWO}{{network.stages.3.block: quotient}}}}}}"),
+    "an arm through a constant": with_arms(f"{{arms: {{{TWO}{{training.epochs.most: 3}}}}}}"),
+    "an arm with other images": with_arms(f"{{arms: {{{TWO}{{data.validation: 200}}}}}}"),
+    "an arm that is a word": with_arms(f"{{arms: {{{TWO}quotient}}}}"),
+    "trials of a comparison in the search": with_arms(f"{{arms: {{{TWO}}}}}", "trials: 40, "),
+    "a comparison of several objectives": (
+        "pruner: hyperband, trials: 40, objective: {maximize: val_accuracy}}\n",
+        "pruner: none, objective: {maximize: val_accuracy, minimize: macs}}\ncompare: {arms: {" + TWO + "}}\n",
+    ),
+    "no more trained again than one": with_arms(f"{{arms: {{{TWO}}}, retrain: {{top: 1}}}}"),
     "several mistakes": ("trials: 40", "trials: many, replicates: 0, seeds: 1, seed: x"),
 }

@@ -169,7 +169,7 @@ def _conditions(field: ConditionsField) -> Schema:
 
 
 def _arms(field: ArmsField) -> Schema:
-    arm = {"type": "object"}  # sections, or paths to any of their values
+    arm = {"type": ["object", "null"]}  # sections, or paths to any of their values; nothing for the file as it is
     named = {"propertyNames": {"pattern": ARM_NAME}, "additionalProperties": arm, "minProperties": 2}
     return {"description": field.doc, "type": "object", **named}
 
