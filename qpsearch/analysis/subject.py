@@ -46,12 +46,14 @@ class Subject:
         objectives: What it optimises; importances and effects are of the first.
         trials: All its trials.
         space: The space that it searches; None for a study that another program made.
+        chosen_by: The study whose search chose its configurations, which it trains on fresh seeds; None for a search.
     """
 
     study: str
     objectives: tuple[Goal, ...]
     trials: Sequence[FrozenTrial]
     space: Space | None = None
+    chosen_by: str | None = None
 
     @classmethod
     def of(cls, database: Database, name: str) -> "Subject":
@@ -64,6 +66,7 @@ class Subject:
             ),
             trials=queries.frozen_trials(database, name),
             space=space,
+            chosen_by=_chosen_by(name, space) if queries.confirms(database, name) else None,
         )
 
     @classmethod
@@ -172,6 +175,15 @@ class Subject:
         if counts[TrialState.RUNNING]:
             return f"Trials are still open: qpsearch status {self.study}."
         if self.space.search.is_grid:
-            return f"Its grid has no more points; show what it has: qpsearch trials {self.study}."
+            return f"Its grid has no more points; compare them: qpsearch compare {self.study}."
+        if self.chosen_by is not None:
+            return f"It trains what a search has chosen; ask about that: qpsearch importance {self.chosen_by}."
         more = max(2 * FEWEST, 2 * len(self.trials))
         return f"Run more trials: qpsearch resume {self.study} --trials {more}."
+
+
+def _chosen_by(name: str, space: Space) -> str:
+    """Return the study that searched for a study that trains on fresh seeds; of a comparison the first arm's."""
+    if space.compare is not None:
+        return next(iter(space.compare.arms.values())).study
+    return name.removesuffix(".confirm")

@@ -225,7 +225,7 @@ def test_too_few_trials_are_refused_with_the_way_out() -> None:
         ("digits", ["COMPLETE"] * 2 + ["PRUNED"] * 7, "has 9, 2 of them complete; .* qpsearch resume s --trials 18"),
         ("digits", ["FAIL"] * 9, "has none; .* All its trials failed; why: qpsearch status s"),
         ("digits", ["COMPLETE", "RUNNING"], "Trials are still open: qpsearch status s"),
-        ("quotient-table", ["COMPLETE"] * 6, "Its grid has no more points; show what it has: qpsearch trials s"),
+        ("quotient-table", ["COMPLETE"] * 6, "Its grid has no more points; compare them: qpsearch compare s"),
     ],
 )
 def test_a_study_of_which_too_little_is_known_is_answered_with_what_helps(

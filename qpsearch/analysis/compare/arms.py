@@ -308,7 +308,8 @@ def _value(record: TrialRecord, name: str) -> Scalar | str:
 
 def _words(record: TrialRecord, names: Sequence[str]) -> list[str]:
     """Return the values of some parameters in words; a parameter that the trial did not draw is left out."""
-    return [text_of(record.params[name]) for name in names if name in record.params]
+    values = [record.params[name] for name in names if name in record.params]
+    return [f"{value:.4g}" if isinstance(value, float) else text_of(value) for value in values]
 
 
 def _unique(names: Sequence[str], firsts: Sequence[TrialRecord]) -> list[str]:
