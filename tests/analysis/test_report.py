@@ -131,7 +131,9 @@ def test_a_study_of_qpsearch_says_what_it_was_and_whether_it_is_confirmed(sqlite
     text = shown(page_of(sqlite_url, "scripted", tmp_path))
     assert "confirmed on 2 fresh seeds" in text
     assert "Trained again on fresh seeds, it has 0.4500 (n = 2, sd 0.0707)" in text
-    assert "Its seeds are fresh" in shown(page_of(sqlite_url, "scripted.confirm", tmp_path))
+    assert "Its seeds are fresh: a search on other seeds had chosen the configuration." in shown(
+        page_of(sqlite_url, "scripted.confirm", tmp_path)
+    )
 
 
 def best_of(url: str) -> int:
@@ -188,6 +190,7 @@ def test_a_grid_with_replicates_counts_its_seeds(sqlite_url: str, tmp_path: Path
     assert "0.6500 (sd 0.0707, n = 2 seeds)" in said
     assert "it is the best of 3 complete trials" in said
     assert "Its grid has no more points" in said
+    assert "None of the 3 pairs of arms is shown to differ." in said
     assert "Scores are of the training" in said  # no test image is read for a report
     assert "quotient - additive +40.00" in said
 

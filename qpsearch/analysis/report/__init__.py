@@ -33,14 +33,18 @@ def report_of(material: Material, comparisons: Sequence[Section] = ()) -> HtmlPa
         material: The study.
         comparisons: Further sections that compare arms; they stand after the study's own comparison.
     """
+    own, space = material.own, material.subject.space
+    arms = [comparison_section(own.comparison)] if own is not None and own.comparison is not None else []
+    is_comparison = space is not None and space.compare is not None  # then it is what the study is about
     sections = [
+        *(arms if is_comparison else []),
         best_section(material),
         network_section(material),
         pareto_section(material),
         history_section(material),
         importance_section(material),
         effects_section(material),
-        *([comparison_section(material.own.comparison)] if material.own and material.own.comparison else []),
+        *([] if is_comparison else arms),
         *comparisons,
         curves_section(material),
         landscape_section(material),

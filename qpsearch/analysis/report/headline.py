@@ -7,6 +7,8 @@ from typing import Final
 from optuna.trial import TrialState
 
 from qpsearch.analysis.anova.forecast import ALARM
+from qpsearch.analysis.compare.basis import Basis
+from qpsearch.analysis.compare.contrast import LEVEL
 from qpsearch.analysis.effects import Effect, EffectTable
 from qpsearch.analysis.figures import block_effects
 from qpsearch.analysis.importance import ImportanceTable
@@ -16,6 +18,7 @@ from qpsearch.analysis.page.parts import paragraphs
 from qpsearch.analysis.report.front import front_of
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.words import count, lasted, listed, moment, scalar, value
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.vocabulary import Direction
 
@@ -26,13 +29,13 @@ WORDS: Final = (
     ("RUNNING", "open"),
     ("WAITING", "waiting"),
 )
+DESIGNS: Final = {SamplerKind.GRID: "every point of a grid", SamplerKind.FACTORIAL: "a factorial design"}
 CLAIMS: Final = 3  # effects of blocks that the headline tells
 
 
 def lead(material: Material) -> Markup:
     """Return the head of a report: what was searched, what came out, how sure that is."""
-    compared = material.own.comparison.sentences[:1] if material.own and material.own.comparison else ()
-    sentences = [searched(material), *found(material), *compared, *decided(material)]
+    sentences = [searched(material), *compared(material), *found(material), *decided(material)]
     badge = standing(material)
     return Markup.joined(
         [
@@ -57,7 +60,7 @@ def searched(material: Material) -> str:
     images = (
         f"{data.validation:,} of the training images for validation" if data.validation else "no images for validation"
     )
-    how = "every point of a grid" if space.search.is_grid else f"proposals by {space.search.sampler}"
+    how = DESIGNS.get(space.search.sampler, f"proposals by {space.search.sampler}")
     pruner = "" if str(space.search.pruner) == "none" else f", pruned by {space.search.pruner}"
     seeds = f", each on {space.search.replicates} seeds" if space.search.replicates > 1 else ""
     parameters = count(
@@ -108,7 +111,9 @@ def _of_configuration(material: Material, best: ConfigurationRecord) -> Iterator
     )
     confirmed = best.confirmed
     if best.is_fresh:
-        yield "Its seeds are fresh: another study had chosen the configuration, so the number is not optimistic."
+        fresh = len({record.config_json for record in material.own.records}) if material.own else 1
+        left = f" It is the best of {fresh} such configurations, so a little optimism is left." if fresh > 1 else ""
+        yield f"Its seeds are fresh: a search on other seeds had chosen the configuration.{left}"
     elif confirmed is None or confirmed.mean is None:
         yield (
             f"That number is optimistic: it is the best of {material.compared}, chosen by the images that "
@@ -123,6 +128,22 @@ def _of_configuration(material: Material, best: ConfigurationRecord) -> Iterator
             value(confirmed.mean),
             f" (n = {confirmed.n}{sd}). The drop from the search is {value(confirmed.drop)}{told}.",
         )
+
+
+def compared(material: Material) -> Iterator[str]:
+    """Say which arms are shown to differ, where the study compares arms."""
+    table = material.own.comparison if material.own else None
+    if table is None or not table.pairs:
+        return
+    known = list(zip(table.pairs, table.sentences, strict=False))  # the first sentences are those of the pairs
+    shown = [said for pair, said in known if pair.p_adjusted is not None and pair.p_adjusted < LEVEL]
+    if len(known) == 1 or table.basis is Basis.SEARCHED:
+        yield table.sentences[0]
+    elif shown:
+        yield f"Of {len(known)} pairs of arms, {len(shown)} {'is' if len(shown) == 1 else 'are'} shown to differ."
+        yield from shown[:CLAIMS]
+    else:
+        yield f"None of the {len(known)} pairs of arms is shown to differ."
 
 
 def decided(material: Material) -> Iterator[object]:

@@ -16,9 +16,9 @@ def value(number: float | None) -> str:
     """Return a value of an objective: four decimals, or three digits where that says nothing."""
     if number is None or not math.isfinite(number):
         return "-" if number is None else str(number)
-    if number == 0 or 0.01 <= abs(number) < 10_000:
+    if number == 0 or 0.001 <= abs(number) < 10_000:
         return f"{number:.4f}"
-    return f"{number:.3e}" if abs(number) < 0.01 else short(number)
+    return f"{number:.2e}" if abs(number) < 0.001 else short(number)
 
 
 def short(number: float) -> str:
