@@ -54,21 +54,43 @@ def _score(rows: Floats, values: Floats) -> float:
     rows = rows[:, rows.any(axis=0)]
     count, at = len(values), min(FIRST, len(values) // 2)
     forecasts, outcomes = np.zeros(count), np.zeros(count)
-    first = at
+    first, ridge = at, _Ridge(rows, values)
     while at < count:
         after = min(at + max(5, int(AGAIN * at)), count)
         mean = values[:at].mean()
-        forecasts[at:after] = rows[at:after] @ _ridge(rows[:at], values[:at] - mean)
+        forecasts[at:after] = rows[at:after] @ ridge.weights(at, mean)
         outcomes[at:after] = values[at:after] - mean
         at = after
     products = (forecasts * outcomes)[first:]
     return float(products.sum() / np.sqrt((products**2).sum() + 1e-12))
 
 
-def _ridge(rows: Floats, values: Floats) -> Floats:
-    """Return weights with as much variance expected from the features as from the noise."""
-    count, features = rows.shape
-    penalty = (rows**2).sum() / count
-    if count < features:
-        return np.asarray(rows.T @ np.linalg.solve(rows @ rows.T + penalty * np.eye(count), values))
-    return np.asarray(np.linalg.solve(rows.T @ rows + penalty * np.eye(features), rows.T @ values))
+class _Ridge:
+    """Learns weights from more and more trials, with as much variance expected from the features as from the noise.
+
+    Sums over trials are added to, not made anew: with thousands of trials they are most of the work.
+    """
+
+    def __init__(self, rows: Floats, values: Floats) -> None:
+        features = rows.shape[1]
+        self._rows, self._values, self._summed = rows, values, 0
+        self._squares = np.zeros((features, features))
+        self._products, self._totals = np.zeros(features), np.zeros(features)
+
+    def weights(self, count: int, mean: float) -> Floats:
+        """Return the weights of the first ``count`` trials, whose values have a mean."""
+        features = self._rows.shape[1]
+        rows = self._rows[:count]
+        if count < features:
+            penalty = (rows**2).sum() / count
+            inner = rows @ rows.T + penalty * np.eye(count)
+            return np.asarray(rows.T @ np.linalg.solve(inner, self._values[:count] - mean))
+        new = slice(self._summed, count)
+        self._squares += rows[new].T @ rows[new]
+        self._products += rows[new].T @ self._values[new]
+        self._totals += rows[new].sum(axis=0)
+        self._summed = count
+        penalty = np.trace(self._squares) / count
+        return np.asarray(
+            np.linalg.solve(self._squares + penalty * np.eye(features), self._products - mean * self._totals)
+        )
