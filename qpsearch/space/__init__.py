@@ -1,6 +1,6 @@
 """The space language: from a YAML file to draws."""
 
-from qpsearch.space.domains import Choice, FloatRange, IntRange, LogRange, Prior
+from qpsearch.space.domains import Choice, FloatRange, IntRange, LogIntRange, LogRange, Prior
 from qpsearch.space.file.editing import build_space, edited
 from qpsearch.space.file.json_schema import json_schema
 from qpsearch.space.file.loader import load_space, parse_space
@@ -21,6 +21,7 @@ __all__ = [
     "json_schema",
     "Choice",
     "IntRange",
+    "LogIntRange",
     "FloatRange",
     "LogRange",
     "Prior",

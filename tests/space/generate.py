@@ -58,12 +58,14 @@ def stage(draw: st.DrawFn, index: int, tied: bool, used: set[str]) -> dict[str, 
     block: Any = {"choice": blocks} if len(blocks) > 1 or draw(st.booleans()) else blocks[0]
     if isinstance(block, dict) and draw(st.booleans()):
         block |= {"prior": blocks[0]} | draw(CONFIDENCE)
-    free = st.sampled_from([1, {"int": [1, 3]}, {"int": [1, 5], "step": 2, "prior": 3}, {"choice": [1, 4]}])
+    whole: list[Any] = [{"int": [1, 3]}, {"int": [1, 5], "step": 2, "prior": 3}, {"log_int": [1, 3], "prior": 2}]
+    free = st.sampled_from([1, {"choice": [1, 4]}, *whole])
     depth = {"int": [1, 3], "tie": "depth"} if tied else draw(free)
     made = {"width": draw(widths(first=False)), "stride": 1 + (index == 1), "depth": depth, "block": block}
     made |= draw(st.sampled_from([{}, {"norm": "group"}, {"norm": {"choice": ["batch", "group"]}}]))
     if MULTIPLYING & set(blocks) and draw(st.booleans()):
-        made["quotient"] = {"alpha": {"float": [1.2, 3.0]}, "activation": "sigmoid"}
+        alpha = draw(st.sampled_from([{"float": [1.2, 3.0]}, {"float": [1.2, 3.0], "step": 0.9, "prior": 2.1}]))
+        made["quotient"] = {"alpha": alpha, "activation": "sigmoid"}
     else:
         used |= {"quotient"} if MULTIPLYING & set(blocks) else set()
     used |= {"product_unit"} if WITH_PRODUCT_UNITS & set(blocks) else set()
@@ -73,7 +75,7 @@ def stage(draw: st.DrawFn, index: int, tied: bool, used: set[str]) -> dict[str, 
 @st.composite
 def widths(draw: st.DrawFn, first: bool) -> Any:
     computed = ["2 * network.stem.width", "max(8, network.stem.width)"]
-    ranges = [8, {"choice": [4, 8]}, {"int": [8, 16], "step": 8, "prior": 16}]
+    ranges = [8, {"choice": [4, 8]}, {"int": [8, 16], "step": 8, "prior": 16}, {"log_int": [7, 8], "prior": 8}]
     return draw(st.sampled_from(ranges if first else ranges + computed))
 
 
@@ -99,11 +101,13 @@ def rules(draw: st.DrawFn, used: set[str]) -> dict[str, Any]:
 @st.composite
 def optimizers(draw: st.DrawFn) -> Any:
     sgd = {"lr": {"log": [0.01, 1.0], "prior": 0.1}}
+    stepped = {"momentum": {"float": [0.3, 0.9], "step": 0.3}}
     return draw(
         st.sampled_from(
             [
                 "sgd",
                 {"sgd": sgd},
+                {"sgd": stepped},
                 {"choice": ["sgd", "adamw"]},
                 {"choice": {"sgd": sgd, "adamw": {"lr": {"log": [1e-4, 1e-2]}}}, "prior": "sgd"},
             ]

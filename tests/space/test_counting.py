@@ -29,8 +29,10 @@ def test_a_space_with_a_continuous_leaf_has_no_end_of_points(document: dict[str,
 
 
 def finite(value: Any) -> Any:
-    """Let every range of numbers in a document be a choice of its two ends."""
+    """Let every range of numbers without a step in a document be a choice of its two ends."""
     if isinstance(value, dict):
+        if "step" in value:
+            return value
         ends = value.get("float", value.get("log"))
         return {"choice": ends} if ends else {name: finite(inner) for name, inner in value.items()}
     return [finite(inner) for inner in value] if isinstance(value, list) else value

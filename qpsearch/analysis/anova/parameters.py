@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from qpsearch.space.domains.steps import Steps
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -57,16 +59,30 @@ class Parameter:
         match self.distribution:
             case CategoricalDistribution(choices=choices):
                 return tuple(choices)
-            case IntDistribution(log=False, low=low, high=high, step=step) if (high - low) // step < MOST_LEVELS:
+            case IntDistribution(low=low, high=high, step=step) if (high - low) // step < MOST_LEVELS:
                 return tuple(range(low, high + 1, step))
             case FloatDistribution(low=low, high=high, step=float(step)) if (high - low) / step < MOST_LEVELS:
-                return tuple(low + index * step for index in range(round((high - low) / step) + 1))
+                return tuple(Steps(low, high, step))
         return None
+
+    @cached_property
+    def shares(self) -> Floats:
+        """How often a draw has each level, relative to their mean: 1 but for whole numbers in log scale."""
+        assert self.levels is not None
+        if not self._is_log_int:
+            return np.ones(len(self.levels))
+        widths = np.diff(np.log(np.arange(self.levels[0], self.levels[-1] + 2) - 0.5))
+        return np.asarray(widths / widths.mean())
+
+    @property
+    def _is_log_int(self) -> bool:
+        return isinstance(self.distribution, IntDistribution) and self.distribution.log
 
     def codes(self, draws: Sequence[Mapping[str, Any]]) -> Floats:
         """Return the code of each draw's value: the index of its level, or its place in [0, 1]; NaN without a value.
 
-        The place is on the scale on which the parameter is drawn: logarithmic for a log range.
+        The place is on the scale on which the parameter is drawn: logarithmic for a log range, and for one of whole
+        numbers between the logarithms that are rounded to its ends.
         """
         values = [draw.get(self.name, _ABSENT) for draw in draws]
         there = np.array([value is not _ABSENT for value in values], dtype=bool)
@@ -81,9 +97,8 @@ class Parameter:
         if self.levels is not None:
             steps = np.asarray(self.levels, dtype=float)
             return np.searchsorted((steps[1:] + steps[:-1]) / 2, numbers).astype(float)
-        assert isinstance(self.distribution, FloatDistribution | IntDistribution)
-        low, high = self.distribution.low, self.distribution.high
-        if self.distribution.log:
+        low, high = self._ends
+        if self._is_log:
             numbers, low, high = np.log(numbers), np.log(low), np.log(high)
         return np.asarray(np.clip((numbers - low) / (high - low), 0.0, 1.0))
 
@@ -91,23 +106,43 @@ class Parameter:
         """Return the value of a code."""
         if self.levels is not None:
             return self.levels[int(code)]
+        low, high = self._ends
+        at = low * (high / low) ** code if self._is_log else low + code * (high - low)
+        match self.distribution:
+            case IntDistribution(low=least, high=most):
+                return min(max(round(at), least), most)
+            case FloatDistribution(step=float(step)):
+                return Steps(low, high, step).nearest(at)
+        return at
+
+    @property
+    def _is_log(self) -> bool:
+        assert isinstance(self.distribution, FloatDistribution | IntDistribution)
+        return self.distribution.log
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """The ends of the continuous range from which a number is drawn."""
         assert isinstance(self.distribution, FloatDistribution | IntDistribution)
         low, high = self.distribution.low, self.distribution.high
-        at = low * (high / low) ** code if self.distribution.log else low + code * (high - low)
-        return round(at) if isinstance(self.distribution, IntDistribution) else at
+        return (low - 0.5, high + 0.5) if self._is_log_int else (low, high)
 
     @cached_property
     def table(self) -> Floats | None:
-        """One row for each level, orthonormal columns over equally likely levels; None without levels."""
+        """One row for each level, columns that are orthonormal over draws of the levels; None without levels."""
         if self.levels is None:
             return None
         count = len(self.levels)
         if self.is_category:
             columns = np.column_stack([np.ones(count), np.eye(count)[:, : count - 1]])
         else:
-            columns = np.vander(np.linspace(-1, 1, count), min(count - 1, DEGREE) + 1, increasing=True)
-        ortho, upper = np.linalg.qr(columns)
-        return np.asarray(ortho[:, 1:] * np.sign(np.diag(upper))[1:] * np.sqrt(count))
+            places = np.linspace(-1, 1, count)
+            if self._is_log_int:
+                places = np.interp(np.log(self.levels), np.log([self.levels[0], self.levels[-1]]), [-1, 1])
+            columns = np.vander(places, min(count - 1, DEGREE) + 1, increasing=True)
+        root = np.sqrt(self.shares)[:, None]
+        ortho, upper = np.linalg.qr(columns * root)
+        return np.asarray(ortho[:, 1:] / root * np.sign(np.diag(upper))[1:] * np.sqrt(count))
 
     def columns(self, codes: Floats) -> Floats:
         """Return codes for a tree: a word's levels as 0 or 1, a number as it is; -1 where it is not active."""
@@ -116,9 +151,11 @@ class Parameter:
         return np.where(np.isnan(codes), -1.0, codes)[:, None]
 
     def drawn(self, rng: np.random.Generator, count: int) -> Floats:
-        """Return codes of values drawn evenly."""
+        """Return codes of values drawn as the space draws them."""
         if self.levels is None:
             return rng.random(count)
+        if self._is_log_int:
+            return rng.choice(len(self.levels), count, p=self.shares / len(self.levels)).astype(float)
         return rng.integers(0, len(self.levels), count).astype(float)
 
     @property

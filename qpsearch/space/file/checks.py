@@ -83,7 +83,8 @@ class Checks:
             self._problems.wrong(
                 where,
                 "search.sampler",
-                f"a grid needs finitely many values, but these are continuous: {endless}. Use choice or int.",
+                f"a grid needs finitely many values, but these are continuous: {endless}. Use choice, int, "
+                "or a float with a step.",
             )
             return 1
         if count > MOST_GRID_POINTS:

@@ -13,7 +13,7 @@ from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from qpsearch.errors import SpaceError, nearest
-from qpsearch.space.domains import Choice, FloatRange, IntRange, LogRange
+from qpsearch.space.domains import Choice, FloatRange, IntRange, LogIntRange, LogRange
 from qpsearch.space.file.document import MAX_NESTING, bounded_yaml, dump, parse_document
 from qpsearch.space.file.loader import parse_space
 from qpsearch.space.leaves import Tied
@@ -174,7 +174,7 @@ def _plain(value: Any, level: int = 0) -> Any:
     match value:
         case Mapping():
             return {str(name): _plain(inner, level + 1) for name, inner in value.items()}
-        case Choice() | IntRange() | FloatRange() | LogRange():
+        case Choice() | IntRange() | LogIntRange() | FloatRange() | LogRange():
             return value.document()
         case Tied(name, domain):
             return domain.document() | {"tie": name}

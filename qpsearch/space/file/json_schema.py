@@ -128,8 +128,10 @@ def _domains(type_: ValueType) -> list[Schema]:
     if isinstance(numeric, Integer | Number):
         ends = {"type": "array", "items": numeric.schema, "minItems": 2, "maxItems": 2}
         forms.append(_domain("int", ends, numeric.schema, step={"type": "integer", "minimum": 1}))
+        forms.append(_domain("log_int", ends, numeric.schema))
     if isinstance(numeric, Number):
-        forms += [_domain(word, ends, numeric.schema) for word in ("float", "log")]
+        forms.append(_domain("float", ends, numeric.schema, step={"type": "number", "exclusiveMinimum": 0}))
+        forms.append(_domain("log", ends, numeric.schema))
     forms.append({"type": "object", "properties": {"tie": TIE}, "required": ["tie"], "additionalProperties": False})
     return forms
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from qpsearch import vocabulary
 from qpsearch.errors import nearest
-from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogRange, Prior
+from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogIntRange, LogRange, Prior
 from qpsearch.space.expressions.nodes import FUNCTIONS, RESERVED, ExpressionError
 from qpsearch.space.expressions.parser import parse_expression
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where
@@ -17,7 +17,9 @@ from qpsearch.space.schema.fields import LeafField, ListField
 from qpsearch.space.schema.value_types import NAMES, Integer, Number, OneOf, Optional, ValueType
 from qpsearch.vocabulary import Confidence, Scalar
 
-DOMAINS: Final = ("choice", "int", "float", "log")
+DOMAINS: Final = ("choice", "int", "log_int", "float", "log")
+STEPPED: Final = ("int", "float")
+HUGE: Final = 1e300  # no float can hold a whole number of 400 digits
 BESIDE: Final = ("prior", "confidence", "tie")
 _ENUMS = (type_ for type_ in vars(vocabulary).values() if isinstance(type_, type) and issubclass(type_, StrEnum))
 TAKEN: Final = {*FUNCTIONS, *RESERVED, "true", "false", "none", *(str(word) for type_ in _ENUMS for word in type_)}
@@ -124,7 +126,11 @@ class LeafReader:
             self._no_domain(node, named, tie, path)
             return Constant(None)
         entry = named[0]
-        self.allowed(node, path, entry.key, *(["step"] if entry.key == "int" else []))
+        if entry.key.startswith("log") and node.get("step") is not None:
+            fix = "Leave the step out, or list the values: {choice: [...]}."
+            self._problems.wrong(entry.where, path, f"{{{entry.key}: ...}} is not drawn in steps. {fix}")
+            return Constant(None)
+        self.allowed(node, path, entry.key, *(["step"] if entry.key in STEPPED else []))
         domain = self._range_or_choice(node, entry, type_, name, path)
         if domain is None:
             return Constant(None)
@@ -142,7 +148,7 @@ class LeafReader:
         self._problems.wrong(
             node.where,
             path,
-            f"a domain is {{choice: [...]}}, {{int: [low, high]}}, {{float: ...}} or {{log: ...}}. {hint}",
+            "a domain is {choice: [...]}, {int: [low, high]}, {log_int: ...}, {float: ...} or {log: ...}. " + hint,
         )
 
     def _range_or_choice(
@@ -227,17 +233,35 @@ def _build(word: str, values: list[Scalar], step: Node | None, type_: ValueType,
     low, high = values
     assert isinstance(low, int | float)
     assert isinstance(high, int | float)
-    if word == "int":
+    if word in ("int", "log_int"):
         if not isinstance(numeric, Integer) and not (float(low).is_integer() and float(high).is_integer()):
-            raise ValueError("int takes whole numbers; use float or log")
-        size = 1 if step is None else step.value if isinstance(step, ScalarNode) else kind_of(step)
-        if isinstance(size, bool) or not isinstance(size, int):
-            raise ValueError(f"step must be a whole number, got {size!r}")
+            raise ValueError(f"{word} takes whole numbers; use {'float or log' if word == 'int' else 'log'}")
         guess = None if prior is None else Prior(_as_whole(prior.value), prior.confidence)
-        return IntRange(low=int(low), high=int(high), step=size, prior=guess)
+        if word == "log_int":
+            return LogIntRange(low=int(low), high=int(high), prior=guess)
+        return IntRange(low=int(low), high=int(high), step=_whole_step(step), prior=guess)
     if isinstance(numeric, Integer):
-        raise ValueError(f"this takes whole numbers, so {{{word}: ...}} cannot draw it; use {{int: [low, high]}}")
-    return (FloatRange if word == "float" else LogRange)(low=float(low), high=float(high), prior=prior)
+        fix = "int" if word == "float" else "log_int"
+        raise ValueError(f"this takes whole numbers, so {{{word}: ...}} cannot draw it; use {{{fix}: [low, high]}}")
+    if word == "log":
+        return LogRange(low=float(low), high=float(high), prior=prior)
+    return FloatRange(low=float(low), high=float(high), step=_step(step), prior=prior)
+
+
+def _whole_step(step: Node | None) -> int:
+    size = 1 if step is None else step.value if isinstance(step, ScalarNode) else kind_of(step)
+    if isinstance(size, bool) or not isinstance(size, int):
+        raise ValueError(f"step must be a whole number, got {size!r}")
+    return size
+
+
+def _step(step: Node | None) -> float | None:
+    if step is None:
+        return None
+    size = step.value if isinstance(step, ScalarNode) else kind_of(step)
+    if isinstance(size, bool) or not isinstance(size, int | float) or not 0 < size < HUGE:
+        raise ValueError(f"step must be a number above 0, got {size!r}")
+    return float(size)
 
 
 def _as_whole(value: Scalar) -> Scalar:

@@ -186,7 +186,7 @@ class _Sides:
             elif site.domain is not None and site.domain.options is not None:
                 allowed += site.domain.options
             elif site.domain is not None and (number := _number(text)) is not None and number in site.domain:
-                return number
+                return site.domain.member(number)
         for value in allowed:
             if text_of(value) == text:
                 return stored(value)  # type: ignore[arg-type]  # a constant that is matched is no tuple

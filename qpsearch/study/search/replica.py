@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol, Self
 
 import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.pruners import BasePruner
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -17,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from qpsearch.registry.pruners import PRUNERS, PrunerKind
 from qpsearch.registry.samplers import SAMPLERS, SamplerKind
 from qpsearch.seeds import derive_seed
+from qpsearch.space.domains.steps import Steps
 from qpsearch.study.search.optuna_logging import quiet_optuna
 from qpsearch.study.storage.optuna_tables import DIRECTIONS
 from qpsearch.vocabulary import Direction, Scalar
@@ -63,7 +65,7 @@ class Replica:
         self._name, self._ways, self._sampler, self._seed = name, tuple(ways), sampler, seed
         self._guesses = guesses
         self._pruner = PRUNERS[pruner](epochs)
-        self._storage = InMemoryStorage()
+        self._storage = _Memory()
         self._study = self._new_study(name, self._storage, self._ways)
         self._ids: dict[int, int] = {}
         self._strata: dict[str, _Stratum] = {}
@@ -217,6 +219,19 @@ class _Stratum:
 
     def close(self, number: int, state: TrialState, results: Sequence[float]) -> None:
         self._storage.set_trial_state_values(self._ids[number], state, list(results[:1]) or None)
+
+
+class _Memory(InMemoryStorage):
+    """A storage that keeps what is drawn in steps as a space file spells it: 0.3, where Optuna computes 3 * 0.1."""
+
+    def set_trial_param(
+        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
+    ) -> None:
+        """Keep a value; the database gets it from here."""
+        if isinstance(distribution, FloatDistribution) and distribution.step is not None:
+            steps = Steps(distribution.low, distribution.high, distribution.step)
+            param_value_internal = steps.nearest(param_value_internal)
+        super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
 
 
 class _Own(FrozenTrial):
