@@ -243,9 +243,7 @@ def _difference(analysis: Analysis, index: int, codes: Mapping[str, Floats]) -> 
 def _places(parameter: Parameter) -> list[float]:
     if parameter.is_category:
         return [float(index) for index in range(len(parameter.levels or ()))]
-    if parameter.levels is not None:
-        return sorted({float(round(place * (len(parameter.levels) - 1))) for place in PLACES})
-    return list(PLACES)
+    return sorted({parameter.at(place) for place in PLACES})
 
 
 def _value(parameter: Parameter, code: float) -> Scalar:

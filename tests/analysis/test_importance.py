@@ -10,12 +10,13 @@ import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from qpsearch.analysis.anova.parameters import Parameter
 from qpsearch.analysis.figures import importance_bars
 from qpsearch.analysis.importance import QUESTIONS, TITLES, ImportanceTable, importance
 from qpsearch.analysis.optuna_evaluators import EVALUATORS
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.errors import UserError
-from qpsearch.space import load_space
+from qpsearch.space import FloatRange, IntRange, LogIntRange, load_space
 from qpsearch.vocabulary import Direction, Evaluator
 
 BLOCK = CategoricalDistribution(["additive", "quotient", "product_unit"])
@@ -67,6 +68,32 @@ def judged(trials: list[FrozenTrial], evaluator: Evaluator = Evaluator.ANOVA) ->
 
 def share(trials: list[FrozenTrial], evaluator: Evaluator = Evaluator.ANOVA) -> dict[str, float]:
     return {row.parameter: row.importance for row in judged(trials, evaluator).importances}
+
+
+NUMBERS: list[FloatRange | IntRange | LogIntRange] = [
+    FloatRange(low=0.0, high=1.0, step=0.1),
+    FloatRange(low=0.0, high=10.0, step=0.1),
+    IntRange(low=8, high=64, step=8),
+    LogIntRange(low=1, high=5),
+    LogIntRange(low=1, high=40),
+    LogIntRange(low=8, high=512),
+]
+
+
+@pytest.mark.parametrize("domain", NUMBERS, ids=str)
+def test_numbers_are_analysed_on_the_scale_on_which_they_are_drawn(domain: FloatRange | IntRange | LogIntRange) -> None:
+    """Features are orthonormal over draws of the space; with the draws in another scale they are not."""
+    parameter, generator = Parameter(name="x", distribution=domain.distribution()), random.Random(0)
+    values = list(domain.values or ())
+    codes = parameter.codes([{"x": value} for value in values])
+    assert [parameter.value(code) for code in codes] == values
+    drawn = [domain.draw(generator) for _ in range(4000)]
+    own = parameter.drawn(np.random.default_rng(0), 4000)
+    for found in (parameter.codes([{"x": value} for value in drawn]), own):
+        features = np.column_stack([np.ones(4000), parameter.features(found)])
+        assert features.T @ features / 4000 == pytest.approx(np.eye(4), abs=0.16)  # sampled: sd up to 0.04
+    below = sum(value <= parameter.value(parameter.at(0.5)) for value in drawn) / 4000
+    assert 0.45 < below < 0.7  # the middle of the scale
 
 
 def test_the_registries_agree() -> None:

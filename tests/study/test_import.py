@@ -271,6 +271,24 @@ def test_values_are_matched_by_their_text(
         ]
 
 
+def test_numbers_in_steps_and_in_log_scale_are_taken_over_as_the_space_spells_them(
+    theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str
+) -> None:
+    momentum = "training.optimizer.sgd.momentum"
+    space = SPACE.replace("{sgd: {", "{sgd: {momentum: {float: [0.0, 0.9], step: 0.1}, ")
+    assert space != SPACE
+    space = space.replace("depth: {int: [1, 3]}", "depth: {log_int: [1, 64]}")
+    found = [trial(params=GOOD | {DEPTH: 48, "m": value}) for value in (3 * 0.1, 0.25, 5.0)]
+    assert imported(theirs(found), space, mapped=[f"m={momentum}"], values=[f"m:5={7 * 0.1}"]).splitlines() == [
+        "left out are 1 of 3 trials:",
+        f"  1: {momentum} is not in {{float: [0.0, 0.9], step: 0.1}} (trial 1: 0.25)",
+        "study scripted: 2 trials imported; continue: qpsearch resume scripted",
+    ]
+    with closing(Database.open(sqlite_url)) as database:
+        records = queries.trial_records(database, "scripted")
+    assert [(found.params[DEPTH], found.params[momentum]) for found in records] == [(48, 0.3), (48, 0.7)]
+
+
 def test_nothing_is_written_where_no_trial_fits(
     theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str, tmp_path: Path
 ) -> None:

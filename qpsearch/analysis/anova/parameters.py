@@ -15,7 +15,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 DEGREE: Final = 3  # of the polynomials of one number: a slope, an optimum inside, a shoulder
-MOST_LEVELS: Final = 24  # a range of more whole numbers is taken as continuous
+MOST_LEVELS: Final = 24  # a range of more numbers is taken as continuous
+MOST_LOG_LEVELS: Final = 4096  # likewise in log scale, where the first few numbers are a large part of the draws
 FRESH: Final = 4096  # even draws of the space
 _ABSENT: Final = object()
 
@@ -59,7 +60,9 @@ class Parameter:
         match self.distribution:
             case CategoricalDistribution(choices=choices):
                 return tuple(choices)
-            case IntDistribution(low=low, high=high, step=step) if (high - low) // step < MOST_LEVELS:
+            case IntDistribution(log=True, low=low, high=high) if high - low < MOST_LOG_LEVELS:
+                return tuple(range(low, high + 1))
+            case IntDistribution(log=False, low=low, high=high, step=step) if (high - low) // step < MOST_LEVELS:
                 return tuple(range(low, high + 1, step))
             case FloatDistribution(low=low, high=high, step=float(step)) if (high - low) / step < MOST_LEVELS:
                 return tuple(Steps(low, high, step))
@@ -157,6 +160,14 @@ class Parameter:
         if self._is_log_int:
             return rng.choice(len(self.levels), count, p=self.shares / len(self.levels)).astype(float)
         return rng.integers(0, len(self.levels), count).astype(float)
+
+    def at(self, place: float) -> float:
+        """Return the code at a place of the range: 0.5 for the middle of the scale on which it is drawn."""
+        if self.levels is None:
+            return place
+        if self._is_log_int:
+            return float(np.searchsorted(np.cumsum(self.shares), place * len(self.levels)))
+        return float(round(place * (len(self.levels) - 1)))
 
     @property
     def weights(self) -> Floats:
