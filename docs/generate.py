@@ -78,9 +78,10 @@ def keys_page() -> str:
         "# Every key of a space file",
         "",
         "Below `network` and `training`, a value is a constant or a *domain*: `{choice: [a, b]}`, `{int: [1, 9]}`,",
-        "`{float: [0.0, 0.5]}` or `{log: [1.0e-4, 0.1]}`. Elsewhere it is a constant. Each key is listed with its",
-        "type, its default and an example. [Write a space file](../guides/space-file.md) explains how keys are used,",
-        "and [the rules](rules.md) what the papers chose: Q and P are numbers of rules.",
+        "`{log_int: [8, 512]}`, `{float: [0.0, 0.5]}` or `{log: [1.0e-4, 0.1]}`; `int` and `float` may have a `step`.",
+        "Elsewhere it is a constant. Each key is listed with its type, its default and an example.",
+        "[Write a space file](../guides/space-file.md) explains how keys are used, and [the rules](rules.md) what the",
+        "papers chose: Q and P are numbers of rules.",
         "",
     ]
     for title, path, fields in _sections("", SPACE):
