@@ -67,6 +67,28 @@ def unevenness(found: Sequence[Point], names: Sequence[str]) -> float:
     return float(np.mean([np.var([count[cell] for cell in each]) for count, each in zip(counts, cells, strict=True)]))
 
 
+def test_numbers_in_steps_are_used_equally_often_and_those_in_log_scale_evenly_in_their_logarithm() -> None:
+    text = LARGE.replace("width: {int: [4, 40]}", "width: {log_int: [4, 63]}").replace(
+        "{int: [1, 2]}", "{log_int: [1, 3]}"
+    )
+    found = points(parse_space(text.replace("alpha: {float: [1.3, 2.2]", "alpha: {float: [1.3, 2.2], step: 0.1")), 160)
+    for count in (24, 64, 101, 160):
+        widths = [point["network.stem.width"] for point in found[:count]]
+        octaves = Counter(int(width).bit_length() for width in widths if isinstance(width, int))
+        for bits in range(3, 7):  # 4 to 7, 8 to 15, 16 to 31, 32 to 63
+            share = math.log((2**bits - 0.5) / (2 ** (bits - 1) - 0.5)) / math.log(63.5 / 3.5)
+            assert octaves[bits] == pytest.approx(share * count, abs=3)
+        depths = uses(found[:count], "network.stages.1.depth")
+        for depth in (1, 2, 3):
+            share = math.log((depth + 0.5) / (depth - 0.5)) / math.log(7)
+            assert depths[depth] == pytest.approx(share * count, abs=2)
+        alphas = uses(found[:count], "network.rules.quotient.alpha")
+        often = [alphas[value] for value in (1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0, 2.1, 2.2)]
+        assert sum(often) == alphas.total()
+        assert max(often) - min(often) <= 1
+    assert len(set(widths)) > 45  # of 60
+
+
 @pytest.mark.parametrize("count", [5, 24, 64, 101])
 def test_each_value_is_used_equally_often_up_to_every_trial(count: int) -> None:
     space = parse_space(LARGE)

@@ -105,10 +105,19 @@ class LogIntRange(BaseRange):
         """How many values there are."""
         return len(self.values)
 
+    def at(self, share: float) -> int:
+        """Return the value at a share of the range in log scale, from 0 (its low end) to 1."""
+        low, high = self._edges
+        return self._nearest(low + (high - low) * share)
+
+    def shares(self, value: float) -> tuple[float, float]:
+        """Return between which shares of the range a value lies; ``at`` gives it in between."""
+        low, high = self._edges
+        return (math.log(value - 0.5) - low) / (high - low), (math.log(value + 0.5) - low) / (high - low)
+
     def draw(self, generator: random.Random) -> Scalar:
         """Return a value, evenly in log scale."""
-        low, high = self._edges
-        return self._nearest(low + (high - low) * generator.random())
+        return self.at(generator.random())
 
     def near_prior(self, generator: random.Random) -> Scalar:
         """Return the whole number next to a normal draw around the prior in log scale, cut off at the ends."""

@@ -1,21 +1,23 @@
 """What a designed search keeps even: how often each value was used, and each pair of values together.
 
 Values of a parameter stand in groups: each value of a short list alone, a quarter of a long list of numbers or of a
-range. The values of a parameter are used equally often; pairs are balanced between groups. All counts are whole
-numbers, so that every machine finds the same design.
+range. The values of a parameter are used equally often (whole numbers in log scale as often as the space draws them);
+pairs are balanced between groups. All counts are whole numbers, so that every machine finds the same design.
 """
 
 import bisect
 import math
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qpsearch.space import Space
-from qpsearch.space.domains import Domain, FloatRange, LogRange, text_of
+from qpsearch.space.domains import Domain, FloatRange, LogIntRange, LogRange, text_of
 from qpsearch.space.leaves import NEVER, Site
 from qpsearch.vocabulary import Scalar
 
@@ -33,7 +35,7 @@ class Factor:
     """A parameter of a design.
 
     A place is a value's index, or a share of a range: 0 is its low end and 1 its high end, in log scale for a log
-    range.
+    range. A whole number in log scale has a part of the range; its uses are spread over that part.
 
     Args:
         name: The parameter.
@@ -44,13 +46,15 @@ class Factor:
     def __init__(self, name: str, domain: Domain, first: int) -> None:
         self.name, self.first = name, first
         self._domain = domain
-        self._values = list(domain.values or ())
+        self._values = [] if isinstance(domain, LogIntRange) else list(domain.values or ())
         self._index = {text_of(value): index for index, value in enumerate(self._values)}
         self._uses = [0] * len(self._values)
         self._shares: list[float] = []
+        self._times: Counter[Scalar] = Counter()
+        self._edges = _edges(domain) if isinstance(domain, LogIntRange) else [i / QUARTERS for i in range(QUARTERS + 1)]
         count = len(self._values)
-        if isinstance(domain, FloatRange | LogRange):
-            self._groups: list[list[int]] = [[]] * QUARTERS
+        if not self._values:
+            self._groups: list[list[int]] = [[]] * (len(self._edges) - 1)
         elif domain.bounds is None or count <= SHORT:
             self._groups = [[index] for index in range(count)]
         else:
@@ -71,15 +75,15 @@ class Factor:
         """Return the row of a value's group."""
         place = self._place_of(value)
         if not self._values:
-            return self.first + min(int(place * QUARTERS), QUARTERS - 1)
+            return self.first + min(bisect.bisect_right(self._edges, place), self.size) - 1
         return self.first + next(group for group in range(self.size) if place in self._groups[group])
 
     def due(self) -> list[int]:
         """Return the groups that have a least used value; those that the space seems to rule out are left out."""
         if self._values:
-            used = [min(self._uses[index] for index in group) for group in self._groups]
+            used: list[float] = [min(self._uses[index] for index in group) for group in self._groups]
         else:
-            used = [self._between(group / QUARTERS, (group + 1) / QUARTERS) for group in range(self.size)]
+            used = [self._between(*ends) / ((ends[1] - ends[0]) * self.size) for ends in pairwise(self._edges)]
         possible = [group for group in range(self.size) if self._refused[group] < REFUSED] or list(range(self.size))
         least = min(used[group] for group in possible)
         return [group for group in possible if used[group] == least]
@@ -89,8 +93,8 @@ class Factor:
         if self._values:
             least = min(self._uses[index] for index in self._groups[group])
             return self._values[generator.choice([i for i in self._groups[group] if self._uses[i] == least])]
-        assert isinstance(self._domain, FloatRange | LogRange)
-        low, high = group / QUARTERS, (group + 1) / QUARTERS
+        assert isinstance(self._domain, FloatRange | LogRange | LogIntRange)
+        low, high = self._edges[group : group + 2]
         while self._between(low, high):
             middle = (low + high) / 2
             below, above = self._between(low, middle), self._between(middle, high)
@@ -104,7 +108,8 @@ class Factor:
         if self._values:
             self._uses[int(self._place_of(value))] += 1
         else:
-            bisect.insort(self._shares, self._place_of(value))
+            self._times[value] += 1
+            bisect.insort(self._shares, self._place_of(value, self._times[value]))
 
     def refuse(self, value: Scalar) -> None:
         """Count a value of a due point that cannot be trained."""
@@ -114,10 +119,13 @@ class Factor:
         """Take one refusal back from each group, so that it is tried again now and then."""
         self._refused = [max(count - 1, 0) for count in self._refused]
 
-    def _place_of(self, value: Scalar) -> float:
+    def _place_of(self, value: Scalar, time: int = 1) -> float:
         if self._values:
             return self._index[text_of(value)]
         assert isinstance(value, int | float)
+        if isinstance(self._domain, LogIntRange):
+            start, end = self._domain.shares(value)
+            return start + (end - start) * _halved(time)
         low, high = self._domain.bounds or (0.0, 1.0)
         if isinstance(self._domain, LogRange):
             return math.log(value / low) / math.log(high / low)
@@ -125,6 +133,18 @@ class Factor:
 
     def _between(self, low: float, high: float) -> int:
         return bisect.bisect_left(self._shares, high) - bisect.bisect_left(self._shares, low)
+
+
+def _edges(domain: LogIntRange) -> list[float]:
+    """Return the ends of the groups: those of each number of a short list, else of numbers near the quarters."""
+    count = len(domain.values)
+    inner = domain.values[:-1] if count <= SHORT else {domain.at(each / QUARTERS) for each in range(1, QUARTERS)}
+    return [0.0, *sorted(domain.shares(value)[1] for value in inner if value < domain.high), 1.0]
+
+
+def _halved(time: int) -> float:
+    """Return the n-th of 1/2, 1/4, 3/4, 1/8, 5/8, ...: places that fill the range from 0 to 1 evenly."""
+    return int(f"{time:b}"[::-1], 2) / (1 << time.bit_length())
 
 
 class Balance:
