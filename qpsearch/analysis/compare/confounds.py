@@ -13,6 +13,7 @@ from qpsearch.space.domains import text_of
 OF_A_BLOCK: Final = frozenset({"block", "quotient", "product_unit", "own"})  # what comes with a kind of block
 STAGES: Final = "network.stages."
 RULES: Final = "network.rules."
+STEM: Final = "stem_"
 MOST: Final = 6  # settings that are named
 
 
@@ -73,7 +74,9 @@ def _as_a_space(config: dict[str, Any]) -> dict[str, Any]:
     recipe = config["recipe"]
     optimizer = {key: value for key, value in recipe["optimizer"].items() if key != "kind"}
     training = recipe | {"optimizer": {recipe["optimizer"]["kind"]: optimizer}}
-    return {"data": config["data"], "network": config["network"], "training": training}
+    network = {name: value for name, value in config["network"].items() if not name.startswith(STEM)}
+    stem = {name.removeprefix(STEM): value for name, value in config["network"].items() if name.startswith(STEM)}
+    return {"data": config["data"], "network": network | {"stem": stem}, "training": training}
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:

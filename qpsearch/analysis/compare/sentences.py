@@ -75,21 +75,19 @@ def _of_a_pair(found: "Comparison", pair: "PairRow") -> str:
 
 def _power(found: "Comparison") -> Iterator[str]:
     """Say with which chance true differences would have been found between arms that are not told apart."""
-    open_ = [pair for pair in found.pairs if pair.p_adjusted is not None and pair.p_adjusted >= LEVEL]
-    said = {
-        f"{pair.a} and {pair.b}": ", ".join(
-            f"of {size} points in {100 * each:.0f}" for size, each in pair.power.items()
-        )
-        for pair in open_
-        if pair.power is not None
-    }
-    if len(set(said.values())) == 1:
-        yield f"Of 100 such comparisons, a true difference would be found: {next(iter(said.values()))}."
-    else:
-        yield from (
-            f"Of 100 comparisons such as that of {pair}, a true difference would be found: {text}."
-            for pair, text in said.items()
-        )
+    powers = [
+        pair.power
+        for pair in found.pairs
+        if pair.power is not None and pair.p_adjusted is not None and pair.p_adjusted >= LEVEL
+    ]
+    if powers:
+        chances = {size: sorted({f"{100 * each[size]:.0f}" for each in powers}, key=int) for size in powers[0]}
+        told = [f"of {size} points in {_range(each)}" for size, each in chances.items()]
+        yield f"Of 100 such comparisons, a true difference would be found: {', '.join(told)}."
+
+
+def _range(counts: Sequence[str]) -> str:
+    return counts[0] if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _metric(found: "Comparison") -> str:
