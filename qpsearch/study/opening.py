@@ -43,7 +43,7 @@ from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, 
 from qpsearch.study.trials.failures import failed_trials, reopen
 from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.owner import Owner
-from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial
+from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial, share_seeds
 from qpsearch.vocabulary import FailReason
 
 VERSIONED = ("qpsearch", "optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")
@@ -190,6 +190,8 @@ def insert_facts(
             created=now,
         )
     )
+    if space.search.is_grid:
+        share_seeds(connection, study)
 
 
 def resume(

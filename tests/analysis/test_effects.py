@@ -106,7 +106,8 @@ def test_the_figure_shows_every_effect_and_a_map_of_blocks(table: EffectTable) -
         f"{row.parameter}: {row.level}": row.effect for row in table.effects
     }
     assert list(heat.x) == ["0", "1"]
-    assert list(heat.y) == ["quotient"]
+    assert list(heat.y) == ["additive", "quotient"]  # the reference too, at 0
+    assert not np.array(heat.z[0]).any()
 
 
 def test_a_plain_study_of_optuna_is_read_from_a_database_and_a_journal(tmp_path: Path) -> None:

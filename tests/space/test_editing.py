@@ -73,12 +73,13 @@ def test_a_mistake_in_python_is_answered_as_one_in_a_file() -> None:
 @pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
 def test_editing_keeps_comments_and_everything_else(path: Path) -> None:
     text = path.read_text()
-    changed = edited(text, {"search.trials": 7, "training.batch_size": 32}, folder=path.parent)
+    trials = "search.trials" if load_space(path).compare is None else "compare.tune.trials"
+    changed = edited(text, {trials: 7, "training.batch_size": 32}, folder=path.parent)
     comments = [line.partition("#")[2].strip() for line in text.splitlines() if "#" in line]
     assert comments
     assert all(comment in changed for comment in comments)
     before, after = load_space(path), parse_space(changed, folder=path.parent)
-    assert after.search.budget.trials == 7
+    assert (after.search.budget.trials if after.compare is None else after.compare.trials) == 7
     assert diff(before, after) in ([f"training.batch_size: {before.meaning()['training.batch_size']} -> 32"], [])
 
 

@@ -24,6 +24,15 @@ VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 
 # What only the whole file can tell, or two values together: out of JSON Schema's reach.
 ONLY_THE_READER = {
+    "a comparison of several objectives",
+    "a comparison without arms",
+    "an arm of a stage that is not there",
+    "an arm that changes the search",
+    "an arm that changes what nobody knows",
+    "an arm through a constant",
+    "an arm with other images",
+    "an arm with a block misspelt",
+    "trials of a comparison in the search",
     "an inverted range",
     "a range of one value",
     "a step that misses the end",

@@ -13,7 +13,7 @@ from qpsearch.protocol import EpochReport, Failed, Place, Progress, Run
 from qpsearch.seeds import derive_seed
 from qpsearch.space.space import Objective, Search
 from qpsearch.study.storage.optuna_tables import insert_trial
-from qpsearch.study.storage.tables import attempts, configs, epochs, infeasible, runs
+from qpsearch.study.storage.tables import attempts, configs, epochs, infeasible, runs, study_attrs
 from qpsearch.study.trials.open_trial import History, OpenTrial, Proposal
 from qpsearch.vocabulary import Ending, FailReason
 
@@ -41,6 +41,7 @@ END: Final = CURRENT_ATTEMPT.where(attempts.c.ending.is_(None)).values(  # an at
     detail=bindparam("details"),
 )
 INSERT_EPOCH, INSERT_ATTEMPT, INSERT_CONFIG = insert(epochs), insert(attempts), insert(configs)
+SHARED_SEEDS: Final = "qpsearch:shared_seeds"  # a study's attribute
 REPORTED: Final = tuple(column.name for column in epochs.c if column.name in EpochReport.__slots__)
 
 
@@ -53,7 +54,7 @@ def insert_new_trial(
         insert_infeasible(connection, study, number, drawn, reason, revision)
     trial_id = insert_trial(connection, study, number, proposal.frozen, now)
     insert_config(connection, trial_id, proposal.config, revision)
-    draw = "grid" if search.is_grid else number  # points of a grid share their seeds, for comparisons in pairs
+    draw = "grid" if shares_seeds(connection, study) else number
     own = [
         Run(replicate=replicate, seed=derive_seed(search.seed, "run", draw, replicate))
         for replicate in range(search.replicates)
@@ -61,6 +62,17 @@ def insert_new_trial(
     insert_runs(connection, trial_id, own)
     histories = [History(run=run) for run in own]
     return OpenTrial(number=number, trial_id=trial_id, config=proposal.config, attempt=1, histories=histories)
+
+
+def share_seeds(connection: Connection, study: int) -> None:
+    """Let the trials of a study share the seeds of their replicates, so that they can be compared in pairs."""
+    connection.execute(insert(study_attrs).values(study_id=study, key=SHARED_SEEDS, value_json="true"))
+
+
+def shares_seeds(connection: Connection, study: int) -> bool:
+    """Whether the trials of a study share their seeds: grids do, but for those that earlier versions made."""
+    own = (study_attrs.c.study_id == study) & (study_attrs.c.key == SHARED_SEEDS)
+    return connection.execute(select(study_attrs.c.study_id).where(own)).first() is not None
 
 
 def insert_config(connection: Connection, trial_id: int, config: TrialConfig, revision: int) -> None:
