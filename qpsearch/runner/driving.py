@@ -233,7 +233,13 @@ def resume(
         raise UserError(
             f"--trials {overrides.trials}: study {name} does not search. Plan more seeds: qpsearch confirm."
         )
-    _check_larger(reader, name, overrides)
+    whole = queries.comparison_named(reader, name)
+    if overrides.has_budget and whole is not None:
+        raise UserError(
+            f"study {name!r} is an arm of {whole!r}, whose arms are tuned alike: qpsearch resume {whole} --trials N "
+            "gives all of them a larger budget, until the best configurations of each have been chosen."
+        )
+    check_larger(reader, name, overrides)
     change = _on_the_grid(stored, overrides.budget, listen)
     if space is not None:
         given = space if isinstance(space, Space) else load_space(space)
@@ -320,7 +326,7 @@ def _refuse_other_artifacts(database: Database, study: str, given: str | None) -
         )
 
 
-def _check_larger(database: Database, study: str, overrides: Overrides) -> None:
+def check_larger(database: Database, study: str, overrides: Overrides) -> None:
     """Refuse a budget that is below what was already spent."""
     if overrides.trials is None and overrides.epochs is None:
         return

@@ -99,7 +99,7 @@ def resume(
     Arguments and errors are those of ``driving.resume``; of a comparison, the budget is that of each arm's search.
 
     Raises:
-        UserError: Besides, a larger budget is asked for a comparison whose test images have been read.
+        UserError: Besides, a larger budget is asked for a comparison whose best configurations have been chosen.
     """
     if not driving.is_comparison(storage, name):
         return driving.resume(
@@ -119,11 +119,6 @@ def resume(
         if space is not None:
             given = space if isinstance(space, Space) else load_space(space)
             driving.refuse_other(reader, given.with_search(study=name))
-        if overrides.has_budget and queries.looks(reader, name):
-            raise UserError(
-                f"study {name!r} is decided: its test images have been read. A larger budget now would be chosen by "
-                "what they showed. Start a new comparison: qpsearch run FILE --study NAME."
-            )
     finally:
         reader.close()
     return _compare(
@@ -154,7 +149,7 @@ def _compare(
     """Do what is left of a comparison."""
 
     def work_on(study: str, given: Overrides) -> Outcome:
-        if not given.has_budget and not retry and _is_over(storage, study):
+        if not retry and _is_over(storage, study):
             return Outcome(name=study, is_finished=True, elsewhere=0, spent=None, stopped=None)
         outcome = driving.resume(
             study,
@@ -173,27 +168,54 @@ def _compare(
 
     compare = _space(storage, name).compare
     assert compare is not None
+    if overrides.has_budget:
+        _set_budgets(storage, name, [arm.study for arm in compare.arms.values()], overrides)
+    overrides = overrides.without_budget()
     for arm, space in compare.arms.items():
         listen(Noted(text=f"arm {arm}"))
         outcome = work_on(space.study, overrides)
         if not outcome.is_finished:
             return replace(outcome, name=name)
     database = Database.create(storage)
+    chosen = set(queries.trials_of_arms(database, name).values())  # once: a later search changes nothing
     best = {
         arm: [each.number for each in queries.top_configurations(database, space.study, compare.top)]
         for arm, space in compare.arms.items()
+        if arm not in chosen
     }
     planning.plan_retraining(database, name, best)
     database.close()
     seeds = "a fresh seed" if compare.seeds == 1 else f"{compare.seeds} fresh seeds"
     listen(Noted(text=f"the best {compare.top} of each arm, on {seeds}"))
-    outcome = work_on(name, overrides.without_budget())
+    outcome = work_on(name, overrides)
     if outcome.is_finished:
         reader = Database.open(storage)
         complete = [each.number for each in queries.trial_records(reader, name, states=["COMPLETE"])]
         reader.close()
         read_test_images(storage, name, complete, lambda text: listen(Noted(text=text)))
     return outcome
+
+
+def _set_budgets(storage: str, name: str, arms: Sequence[str], overrides: Overrides) -> None:
+    """Give all arms of a comparison the same budget at once, so that an interruption leaves none of them behind."""
+    database = Database.create(storage)
+    try:
+        if queries.looks(database, name):
+            raise UserError(
+                f"study {name!r} is decided: its test images have been read. A larger budget now would be chosen by "
+                "what they showed. Start a new comparison: qpsearch run FILE --study NAME."
+            )
+        if queries.trial_records(database, name):
+            raise UserError(
+                f"study {name!r} has chosen the best configurations of its arms, and trains them again. A larger "
+                f"budget would choose others. Go on without one: qpsearch resume {name}. Or start a new comparison: "
+                "qpsearch run FILE --study NAME."
+            )
+        for arm in arms:
+            driving.check_larger(database, arm, overrides)
+        planning.set_budgets(database, arms, overrides.budget)
+    finally:
+        database.close()
 
 
 def _space(storage: str, name: str) -> Space:

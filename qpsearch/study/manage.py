@@ -13,10 +13,10 @@ from typing import Any, Final
 from optuna.storages._rdb import models
 from sqlalchemy import Connection, Row, Table, insert, inspect, select, update
 
-from qpsearch.errors import ArtifactError, StorageConflict, StudyExists
+from qpsearch.errors import ArtifactError, StorageConflict, StudyExists, UserError
 from qpsearch.study.drivers import lease, leftovers
 from qpsearch.study.drivers.holders import refuse_busy
-from qpsearch.study.drivers.stored import ARM_OF, CONFIRMS, beside, find_study
+from qpsearch.study.drivers.stored import ARM_OF, CONFIRMS, beside, comparison_of, find_study
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import (
@@ -75,12 +75,15 @@ def rename(database: Database, name: str, new: str) -> None:
 
     Raises:
         StudyNotFound: There is no such study.
+        UserError: It is an arm of a comparison, which finds it by its name.
         StudyExists: A new name is taken.
         StudyBusy: A driver works on one of the studies.
     """
 
     def step(connection: Connection) -> None:
-        family = _family(connection, find_study(connection, name))
+        study = find_study(connection, name)
+        _refuse_arm(connection, study, name, f"Rename them together: qpsearch studies rename {ANY_ARMS} NEW.")
+        family = _family(connection, study)
         names = {study: f"{new}{old.removeprefix(name)}" for study, old in family.items()}
         for study, old in family.items():
             refuse_busy(database, connection, study, old)
@@ -107,12 +110,19 @@ def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> 
 
     Raises:
         StudyNotFound: There is no such study.
+        UserError: It is an arm of a comparison, which cannot be read without it.
         StudyBusy: A driver works on it.
         ArtifactError: The checkpoints belong to the database that this one is a copy of.
     """
+    hint = f"Delete them together: qpsearch studies delete {ANY_ARMS}."
+    database.read(lambda c: _refuse_arm(c, find_study(c, name), name, hint))
+    return _delete(database, name, keep_checkpoints=keep_checkpoints)
+
+
+def _delete(database: Database, name: str, *, keep_checkpoints: bool) -> list[str]:
     found = database.read(lambda c: _facts(c, find_study(c, name)))
     for own in database.read(lambda c: _names_beside(c, found.uid)):
-        delete(database, own, keep_checkpoints=keep_checkpoints)
+        _delete(database, own, keep_checkpoints=keep_checkpoints)
     if not keep_checkpoints:
         checkpoints = checkpoints_of(database, found)
         owner = Owner.read(checkpoints.root)
@@ -161,11 +171,13 @@ def _copy(source: Database, name: str, target: Database, new: str, above: str | 
     facts, rows = source.read(lambda c: _read(c, find_study(c, name)))
     own = facts | {"uid": uid, "checkpoint_root": copied_root(target, facts["checkpoint_root"])}
 
-    if above is not None:
-        rows[study_attrs] = [
-            row | ({"value_json": json.dumps(above)} if row["key"] in (CONFIRMS, ARM_OF) else {})
-            for row in rows[study_attrs]
-        ]
+    # A copy without the study to which the original belongs belongs to none: neither is deleted with the other.
+    links = {CONFIRMS: above or uuid.uuid4().hex, ARM_OF: above}
+    rows[study_attrs] = [
+        row | ({"value_json": json.dumps(links[row["key"]])} if row["key"] in links else {})
+        for row in rows[study_attrs]
+        if links.get(row["key"], "") is not None
+    ]
 
     def step(connection: Connection) -> None:
         refuse_name(connection)
@@ -213,6 +225,13 @@ def record_evaluations(database: Database, name: str, number: int, found: Sequen
             insert_evaluations(connection, trial_id, found, now)
 
     database.write(step)
+
+
+def _refuse_arm(connection: Connection, study: int, name: str, hint: str) -> None:
+    """Raise UserError where a study is an arm of a comparison that is there; ``hint`` says what can be done."""
+    whole = comparison_of(connection, study)
+    if whole is not None:
+        raise UserError(f"study {name!r} is an arm of {whole!r}. {hint.replace(ANY_ARMS, whole)}")
 
 
 def _names_beside(connection: Connection, uid: str) -> list[str]:
@@ -288,4 +307,5 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
         connection.execute(insert(table), [{k: v for k, v in row.items() if k not in made} for row in rows])
 
 
+ANY_ARMS: Final = "COMPARISON"  # stands for the name of a comparison in a hint
 OURS_BY_TRIAL: Final = tuple(table for table in OURS.tables.values() if "trial_id" in table.primary_key.columns)

@@ -8,7 +8,7 @@ the best configurations of all arms as its trials.
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from qpsearch.space import Space, parse_space
 from qpsearch.space.file.document import dump, parse_document, spelled
 from qpsearch.space.space import Budget
 from qpsearch.study.drivers import lease
+from qpsearch.study.drivers.budget import budget_of
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.stored import (
     ARM,
@@ -122,6 +123,28 @@ def begin_comparison(database: Database, space: Space, *, source: str, artifacts
         database.write(step)
     except StorageConflict:  # another driver made them between our look and our commit
         raise StudyExists(exists_message(space.study)) from None
+
+
+def set_budgets(database: Database, names: Sequence[str], change: Callable[[Budget], Budget]) -> None:
+    """Change the budgets of several studies at once.
+
+    Args:
+        database: Opened for writing.
+        names: The studies.
+        change: Returns the new budget for the old one.
+
+    Raises:
+        StudyNotFound: There is no such study.
+    """
+
+    def step(connection: Connection) -> None:
+        for name in names:
+            study = find_study(connection, name)
+            facts = _facts(connection, study)
+            move_revision(connection, study, facts.uid)
+            set_budget(connection, study, change(budget_of(facts)))
+
+    database.write(step)
 
 
 def plan_retraining(database: Database, name: str, chosen: Mapping[str, Sequence[int]]) -> None:

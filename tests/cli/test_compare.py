@@ -235,3 +235,38 @@ def test_arms_are_part_of_what_a_space_means(studies: Path) -> None:
     done = qpsearch(studies, "resume", "tuned", "--space", "other.yaml")
     assert done.returncode == 2
     assert "was made from another space" in done.stderr
+
+
+def test_arms_stay_tuned_alike_after_an_interruption_and_their_best_are_chosen_once(tmp_path: Path) -> None:
+    (tmp_path / "tuned.yaml").write_text(ARMS)
+    words = [sys.executable, "-m", "qpsearch", "run", "tuned.yaml", "--trials", "3", "--dispatch", "inline"]
+    with (tmp_path / "out").open("wb") as out, subprocess.Popen(words, cwd=tmp_path, stdout=out, stderr=out) as driver:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and driver.poll() is None and _epochs(tmp_path) < 1:
+            time.sleep(0.02)
+        driver.kill()
+    assert qpsearch(tmp_path, "resume", "tuned", "--dispatch", "inline").returncode == 0
+    assert [arm["tuned"] for arm in reply(tmp_path, "compare", "tuned")["arms"]] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("resume", "tuned.plain", "--trials", "9"), "'tuned.plain' is an arm of 'tuned', whose arms are tuned alike"),
+        (("run", "tuned.yaml", "--join", "--trials", "9"), "its test images have been read"),
+        (("studies", "rename", "tuned.plain", "other"), "qpsearch studies rename tuned NEW"),
+        (("studies", "delete", "tuned.plain", "--yes"), "qpsearch studies delete tuned."),
+    ],
+)
+def test_no_arm_goes_its_own_way(copied: Path, words: tuple[str, ...], says: str) -> None:
+    done = qpsearch(copied, *words)
+    assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+    assert [arm["tuned"] for arm in reply(copied, "compare", "tuned")["arms"]] == [2, 2]
+
+
+def test_a_copy_of_an_arm_is_a_study_of_its_own(copied: Path) -> None:
+    assert qpsearch(copied, "studies", "copy", "tuned.plain", "--as", "kept").returncode == 0
+    assert qpsearch(copied, "studies", "rename", "tuned", "moved").returncode == 0
+    assert qpsearch(copied, "studies", "delete", "moved", "--yes").returncode == 0
+    assert [row["name"] for row in reply(copied, "studies")["studies"]] == ["grid", "kept"]
+    assert len(reply(copied, "trials", "kept")["trials"]) == 2

@@ -73,6 +73,14 @@ def arms_beside(connection: Connection, uid: str) -> list[int]:
     )
 
 
+def comparison_of(connection: Connection, study: int) -> str | None:
+    """Return the name of the comparison of which a study searches an arm; None if there is none."""
+    link = (study_attrs.c.key == ARM_OF) & (study_attrs.c.study_id == study)
+    uids = [json.loads(text) for text in connection.execute(select(study_attrs.c.value_json).where(link)).scalars()]
+    whole = select(studies.c.study_name).join(study_facts, study_facts.c.study_id == studies.c.study_id)
+    return connection.execute(whole.where(study_facts.c.uid.in_(uids))).scalar()
+
+
 def arms_of_trials(connection: Connection, study: int) -> dict[int, str]:
     """Return to which arm each trial of a comparison belongs, by the trial's id."""
     rows = (

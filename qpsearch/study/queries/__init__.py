@@ -1,7 +1,7 @@
 """Reading a study: records for tables and figures. Does not take a lock that a driver could wait for."""
 
 from qpsearch.study.queries.best import best_configurations, configurations_of, top_configurations
-from qpsearch.study.queries.confirmed import confirmation_name, confirms, trials_of_arms
+from qpsearch.study.queries.confirmed import comparison_named, confirmation_name, confirms, trials_of_arms
 from qpsearch.study.queries.results import RunResult, run_results
 from qpsearch.study.queries.summaries import count_complete, summary
 from qpsearch.study.queries.timeline import Origin, Span, attempt_spans, origin, state_of_study
@@ -31,6 +31,7 @@ __all__ = [
     "artifacts_of",
     "attempt_spans",
     "best_configurations",
+    "comparison_named",
     "configurations_of",
     "confirmation_name",
     "confirms",

@@ -7,7 +7,7 @@ from typing import Any
 from optuna.trial import TrialState
 from sqlalchemy import Connection, select
 
-from qpsearch.study.drivers.stored import arms_of_trials, confirmation_of, find_study, is_confirmation
+from qpsearch.study.drivers.stored import arms_of_trials, comparison_of, confirmation_of, find_study, is_confirmation
 from qpsearch.study.records import Confirmation
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.tables import configs, runs, studies, study_facts, trials
@@ -34,6 +34,11 @@ def trials_of_arms(database: Database, name: str) -> dict[int, str]:
         return {row.number: arms[row.trial_id] for row in connection.execute(rows) if row.trial_id in arms}
 
     return database.read(query)
+
+
+def comparison_named(database: Database, name: str) -> str | None:
+    """Return the name of the comparison of which a study is an arm; None if there is none. Raises StudyNotFound."""
+    return database.read(lambda c: comparison_of(c, find_study(c, name)))
 
 
 def confirms(database: Database, name: str) -> bool:
