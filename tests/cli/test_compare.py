@@ -270,3 +270,66 @@ def test_a_copy_of_an_arm_is_a_study_of_its_own(copied: Path) -> None:
     assert qpsearch(copied, "studies", "delete", "moved", "--yes").returncode == 0
     assert [row["name"] for row in reply(copied, "studies")["studies"]] == ["grid", "kept"]
     assert len(reply(copied, "trials", "kept")["trials"]) == 2
+
+
+CONDITIONAL = GRID.replace("study: grid", "study: odd").replace("[0.1, 0.2]", "[0.1, 0.100004]").replace(
+    "training:", "  rules: {quotient: {alpha: {choice: [1.5, 2.0]}}}\ntraining:"
+).replace("replicates: 3", "replicates: 2")  # fmt: skip
+
+
+def test_values_are_told_apart_and_trials_without_the_parameter_belong_to_no_arm(tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_text(CONDITIONAL)
+    assert qpsearch(tmp_path, "run", "odd.yaml", "--dispatch", "inline").returncode == 0
+    found = reply(tmp_path, "compare", "odd", "--by", "alpha", "--on", "validation")
+    assert [(arm["name"], arm["n"]) for arm in found["arms"]] == [("1.5", 4), ("2", 4)]
+    assert "2 trials do not have network.rules.quotient.alpha: they belong to no arm." in found["sentences"]
+    found = reply(tmp_path, "compare", "odd", "--by", "lr", "--on", "validation")
+    assert [(arm["name"], arm["n"], arm["points"]) for arm in found["arms"]] == [("0.1", 6, 3), ("0.100004", 6, 3)]
+    found = reply(tmp_path, "compare", "odd", "--by", "block", "--on", "validation")
+    assert any(said.startswith("No point of the other parameters") for said in found["sentences"])
+
+
+def test_two_arms_that_mean_the_same_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "twins.yaml").write_text(
+        ARMS.replace("quotient: {network", "twin: {training.epochs: 1}\n    other: {network")
+    )
+    done = qpsearch(tmp_path, "space", "check", "twins.yaml")
+    assert (done.returncode, "compare.arms.twin: means the same as plain" in done.stderr) == (2, True), done.stderr
+
+
+BAD = """
+import torch
+from torch import nn
+from qpsearch.models import build_branch, build_shortcut, custom_block
+
+
+class Bad(nn.Module):
+    def __init__(self, stage, width_in, stride):
+        super().__init__()
+        self.branch, self.shortcut = build_branch(stage, width_in, stride), build_shortcut(stage, width_in, stride)
+
+    def forward(self, x):
+        if self.training and len(x) > 40:
+            raise ValueError("bad block")
+        return torch.relu(self.shortcut(x) + self.branch(x))
+
+
+bad = custom_block("bad", Bad, rules={}, formula="bad")
+"""
+
+
+def test_arms_whose_searches_fail_are_told(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(BAD)
+    one = ARMS.replace("block: quotient", "block: bad")
+    (tmp_path / "one.yaml").write_text(one)
+    (tmp_path / "all.yaml").write_text(
+        one.replace("tuned", "all").replace("plain:", "plain: {network.stages.*.block: bad, training.epochs: 2}")
+    )
+    words = ("--import", "./bad.py", "--dispatch", "inline")
+    done = qpsearch(tmp_path, "run", "one.yaml", *words)
+    assert done.returncode == 0, done.stderr
+    assert "quotient is not compared: no trial of its search is complete." in done.stdout
+    assert "also differ" not in done.stdout
+    done = qpsearch(tmp_path, "run", "all.yaml", *words)
+    assert done.returncode == 2
+    assert "no trial of its arms is complete. Show why: qpsearch trials all.plain." in done.stderr

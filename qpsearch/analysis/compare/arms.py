@@ -163,6 +163,13 @@ def _tuned(database: Database, study: str, space: Space, compare: TunedArms) -> 
             )
         )
     if not any(arm.complete for arm in arms):
+        ended = all(arm.tuning and all(trial.state != "RUNNING" for trial in arm.tuning) for arm in arms)
+        if ended and not any(trial.state == "COMPLETE" for arm in arms for trial in arm.tuning):
+            first = next(iter(compare.arms.values())).study
+            raise UserError(
+                f"study {study!r} cannot be compared: no trial of its arms is complete. Show why: qpsearch trials "
+                f"{first}. Try the failed ones again: qpsearch resume {study} --retry-failed all."
+            )
         raise UserError(
             f"study {study!r} has not trained the best configurations of its arms yet. Go on with it: "
             f"qpsearch resume {study}."
@@ -205,6 +212,8 @@ def _of_trials(database: Database, study: str, space: Space, numbers: Sequence[i
                 f"trial {bare[0]} was chosen by the score that it has, so that score cannot be compared. Train it on "
                 f"fresh seeds first: qpsearch confirm {study} {named} --seeds 5."
             )
+    each = {(record.config_json, tuple(record.seeds), record.state): record for record in reversed(records)}
+    records = list(reversed(each.values()))  # two arms that chose one configuration trained the very same runs
     return Arms(
         study=source,
         space=space,
@@ -246,26 +255,30 @@ def _by(database: Database, study: str, space: Space, records: Sequence[TrialRec
     patterns = _named(space, by)
     chosen = list(dict.fromkeys(name for names in patterns for name in names))
     others = [name for name in space.searched if name not in chosen]
-    groups: dict[str, list[TrialRecord]] = defaultdict(list)
-    for record in sorted(records, key=lambda record: _place(record, space, chosen)):
-        words = [_words(record, each) for each in patterns]
-        said = ", ".join(each[0] if len(set(each)) == 1 else "/".join(each) for each in words if each)
-        groups[said].append(record)
+    drawn = [record for record in records if any(name in record.params for name in chosen)]
+    groups: dict[tuple[Scalar | None, ...], list[TrialRecord]] = defaultdict(list)
+    for record in sorted(drawn, key=lambda record: _place(record, space, chosen)):
+        groups[tuple(record.params.get(name) for name in chosen)].append(record)
     if len(groups) < 2:
         raise UserError(f"all trials of study {study!r} have the same {' and '.join(chosen)}: nothing can be compared.")
+    firsts = [group[0] for group in groups.values()]
+    names = _unique([_named_by(first, patterns) for first in firsts], firsts)
     arms = []
-    for arm, group in groups.items():
+    for arm, group in zip(names, groups.values(), strict=True):
         points: dict[Point, list[TrialRecord]] = defaultdict(list)
         for record in group:
             points[tuple((other, record.params[other]) for other in others if other in record.params)].append(record)
         arms.append(Arm(name=arm, trials=tuple(group), points={key: tuple(each) for key, each in points.items()}))
     is_grid = space.search.is_grid
+    without = len(records) - len(drawn)
+    note = f"{without} trials do not have {' or '.join(chosen)}: they belong to no arm."
     return Arms(
         study=study,
         space=space,
         arms=tuple(arms),
         basis=Basis.CONFIGURATIONS if is_grid else Basis.SEARCHED,
         chosen=tuple(chosen),
+        notes=(note,) if without else (),
         results=queries.run_results(database, study),
     )
 
@@ -309,7 +322,13 @@ def _value(record: TrialRecord, name: str) -> Scalar | str:
 def _words(record: TrialRecord, names: Sequence[str]) -> list[str]:
     """Return the values of some parameters in words; a parameter that the trial did not draw is left out."""
     values = [record.params[name] for name in names if name in record.params]
-    return [f"{value:.4g}" if isinstance(value, float) else text_of(value) for value in values]
+    return [f"{value:.6g}" if isinstance(value, float) else text_of(value) for value in values]
+
+
+def _named_by(record: TrialRecord, patterns: Sequence[Sequence[str]]) -> str:
+    """Return the values of what each pattern means: once where all are the same, ``-`` for one that was not drawn."""
+    words = [["".join(_words(record, [name])) or "-" for name in names] for names in patterns]
+    return ", ".join(each[0] if len(set(each)) == 1 else "/".join(each) for each in words)
 
 
 def _unique(names: Sequence[str], firsts: Sequence[TrialRecord]) -> list[str]:

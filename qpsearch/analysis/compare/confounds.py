@@ -26,7 +26,7 @@ def confounds(arms: Arms, varied: Sequence[Space] = ()) -> list[str]:
     """
     apart = _apart(arms, _chosen(arms, varied))
     lines = [f"{path}: {_by_value(values)}" for path, values in apart.items()]
-    return [*lines[:MOST], f"and {len(lines) - MOST} other settings"] if len(lines) > MOST else lines
+    return [*lines[:MOST], f"{len(lines) - MOST} other settings"] if len(lines) > MOST else lines
 
 
 def _by_value(values: Mapping[str, str]) -> str:
@@ -39,8 +39,9 @@ def _by_value(values: Mapping[str, str]) -> str:
 
 def _apart(arms: Arms, chosen: set[str]) -> dict[str, dict[str, str]]:
     """Return, by path, the values that each arm has, where some arm does not have those of the others."""
-    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: {arm.name: set() for arm in arms.arms})
-    for arm in arms.arms:
+    scored = [arm for arm in arms.arms if arm.complete]
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: {arm.name: set() for arm in scored})
+    for arm in scored:
         for config in arm.configs:
             for path, value in _leaves("", _as_a_space(json.loads(config.to_json()))):
                 if path not in chosen and not _of_a_block(path):

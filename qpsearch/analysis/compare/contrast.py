@@ -69,8 +69,6 @@ class Contrast:
     @property
     def p(self) -> float:
         """The two-sided p value of no difference."""
-        if self.se == 0:
-            return 1.0 if self.difference == 0 else 0.0
         return float(2 * stdtr(self.df, -abs(self.difference) / self.se))
 
     @property
@@ -111,7 +109,7 @@ class Contrast:
 def contrast(first: Sequence[Replicates], second: Sequence[Replicates]) -> Contrast | None:
     """Return the difference of the second side's mean from the first's, each the mean over its cells.
 
-    None where a cell has fewer than two runs: then nothing tells how runs vary.
+    None where a cell has fewer than two runs, or where neither runs nor images differ: chance is then not seen.
     """
     cells = [*first, *second]
     if min(len(cell.scores) for cell in cells) < 2:
@@ -119,12 +117,13 @@ def contrast(first: Sequence[Replicates], second: Sequence[Replicates]) -> Contr
     weights = np.array([-1 / len(first)] * len(first) + [1 / len(second)] * len(second))
     counts = np.array([len(cell.scores) for cell in cells], float)
     means = np.array([cell.scores.mean() for cell in cells])
-    return Contrast(
+    found = Contrast(
         difference=float(weights @ means),
         parts=weights**2 * np.array([cell.variance for cell in cells]) / counts,
         freedom=counts - 1,
         images=_images(weights, cells),
     )
+    return found if found.se else None
 
 
 def holm(ps: Sequence[float]) -> list[float]:

@@ -19,6 +19,9 @@ LATEX: Final = {
     "}": r"\}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"$<$",
+    ">": r"$>$",
+    "|": r"$|$",
 }
 
 Cells = list[list[str]]

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Final
 
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import LEVEL
-from qpsearch.vocabulary import Direction, SplitName
+from qpsearch.vocabulary import Direction, Metric, SplitName
 
 if TYPE_CHECKING:
     from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow
 
+NOT_COMPLETE: Final = "none of its trials is complete"
 POINT: Final = 0.01  # of accuracy
 FEW: Final = 3  # runs below which the test's p values are too small
 
@@ -56,12 +57,19 @@ def p_value(p: float) -> str:
 
 def _of_a_pair(found: "Comparison", pair: "PairRow") -> str:
     if pair.p is None or pair.p_adjusted is None or pair.low is None or pair.high is None:
-        return f"{pair.a} and {pair.b} cannot be told apart or called alike: one of them has a single run."
+        runs = {row.name: row for row in found.arms}
+        known = [runs[name].sd for name in (pair.a, pair.b) if name in runs]
+        why = "their runs all have the same score" if known and not any(known) and None not in known else ""
+        return (
+            f"{pair.a} and {pair.b} cannot be told apart or called alike: "
+            f"{why or 'one of them has a single run'}, so nothing tells how runs vary."
+        )
     winner, loser = better(found, pair)
     unit = f" points of {_metric(found)}" if found.is_accuracy else f" in {found.metric}"
     ends = sorted((abs(pair.low), abs(pair.high))) if pair.low * pair.high > 0 else None
-    adjusted = f", {p_value(pair.p_adjusted)} after Holm's correction for {len(found.pairs)} pairs"
-    ps = f"{p_value(pair.p)}{adjusted if len(found.pairs) > 1 else ''}"
+    tested = sum(each.p is not None for each in found.pairs)
+    adjusted = f", {p_value(pair.p_adjusted)} after Holm's correction for {tested} pairs"
+    ps = f"{p_value(pair.p)}{adjusted if tested > 1 else ''}"
     size = difference(found, abs(pair.difference))
     if pair.p_adjusted < LEVEL and ends:
         interval = " to ".join(difference(found, end) for end in ends)
@@ -94,14 +102,23 @@ def _metric(found: "Comparison") -> str:
     return "test accuracy" if found.split is SplitName.TEST else "validation accuracy"
 
 
+def _images(found: "Comparison") -> str:
+    """Return which images gave the scores."""
+    return "training" if found.metric == Metric.TRAIN_LOSS else str(found.split)
+
+
 def _basis(found: "Comparison") -> Iterator[str]:
     """Say what the test takes into account, and what it does not."""
     runs = "configurations, each the mean over its seeds" if found.basis is Basis.TUNED else "seeds"
     if found.basis is Basis.TUNED:
         tuned = {row.tuned for row in found.arms}
-        trials = f"{next(iter(tuned))}" if len(tuned) == 1 else f"{min(tuned)} to {max(tuned)}"
+        if len(tuned) == 1:
+            how = f"Each arm was tuned alike ({next(iter(tuned))} trials)"
+        else:
+            counts = ", ".join(f"{row.name} {row.tuned}" for row in found.arms)
+            how = f"The arms were tuned in different numbers of trials ({counts}), and more trials find better ones"
         yield (
-            f"Each arm was tuned alike ({trials} trials); its best configurations were trained again on fresh seeds. "
+            f"{how}; the best configurations of each were trained again on fresh seeds. "
             "The test asks whether good configurations of the arms differ, not whether the best one of each does: one "
             "tuning of each arm cannot tell that."
         )
@@ -111,12 +128,12 @@ def _basis(found: "Comparison") -> Iterator[str]:
     else:
         yield (
             f"Welch's t test over {runs}. Which single images were told right is not known, so it holds for these "
-            f"{found.split} images; on others the difference may be another."
+            f"{_images(found)} images; on others the difference may be another."
         )
     if any(1 < row.n / max(row.points, 1) < FEW for row in found.arms):
         yield "Two runs of an arm are few: p values are then too small (6 to 9% false alarms). Train three or more."
     if found.split is SplitName.VALIDATION and found.basis is Basis.TUNED:
-        yield "Validation images took part in the tuning, so means are optimistic."
+        yield f"{_images(found).capitalize()} images took part in the tuning, so means are optimistic."
 
 
 def _of_a_search(found: "Comparison") -> Iterator[str]:
@@ -136,11 +153,12 @@ def _gaps(found: "Comparison") -> Iterator[str]:
     for row in found.arms:
         why = _missing(row)
         if row.mean is None:
-            yield f"{row.name} is not compared: {why or 'none of its trials is complete'}."
+            none = "no trial of its search is complete" if row.tuned and not row.failed else NOT_COMPLETE
+            yield f"{row.name} is not compared: {why or none}."
         elif why:
             yield f"{row.name}: {why}; its mean leaves them out."
 
 
 def _missing(row: "ArmRow") -> str:
-    failed = f"{row.failed} of its trials failed" if row.failed else ""
-    return " and ".join(part for part in (failed, f"{row.open} have not ended" if row.open else "") if part)
+    parts = {"of its trials failed": row.failed, "were pruned": row.pruned, "have not ended": row.open}
+    return " and ".join(f"{count} {what}" for what, count in parts.items() if count)

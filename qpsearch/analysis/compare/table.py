@@ -40,6 +40,7 @@ class ArmRow:
         epoch_s: Seconds of training an epoch.
         diverged: Share of its ended trials that diverged.
         failed: How many of the compared trials failed, for whatever reason.
+        pruned: How many were pruned.
         open: How many have not ended.
         tuned: Trials of its own search; 0 without one.
     """
@@ -55,6 +56,7 @@ class ArmRow:
     epoch_s: float | None
     diverged: float | None
     failed: int
+    pruned: int
     open: int
     tuned: int
 
@@ -132,6 +134,10 @@ class Comparison(WithWords):
         return asdict(self)
 
 
+NO_POINT: Final = (
+    "No point of the other parameters is one that all arms have, so each mean is over the arm's own points: the "
+    "difference may be due to those."
+)
 TEST_ACCURACY: Final = "test_accuracy"
 
 
@@ -208,7 +214,8 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     apart = confounds(arms, varied)
     whole = _replaced(found, pairs)
     left_out = sum(len(arm.points) for arm in arms.arms) - sum(row.points for row in rows) if shared else 0
-    return _replaced(whole, pairs, tuple(sentences(whole, apart, left_out, arms.notes)))
+    notes = (*arms.notes, NO_POINT) if _no_point(arms, shared) else arms.notes
+    return _replaced(whole, pairs, tuple(sentences(whole, apart, left_out, notes)))
 
 
 def _replaced(found: Comparison, pairs: Sequence[PairRow], said: tuple[str, ...] = ()) -> Comparison:
@@ -225,6 +232,11 @@ def _shared(arms: Arms) -> set[Point]:
         if arm.complete
     ]
     return set.intersection(*own) if own else set()
+
+
+def _no_point(arms: Arms, shared: set[Point]) -> bool:
+    """Whether the means of configurations are over points of which no arm has those of all others."""
+    return arms.basis is Basis.CONFIGURATIONS and not shared and sum(bool(arm.complete) for arm in arms.arms) > 1
 
 
 def _cells(
@@ -275,6 +287,7 @@ def _row(arm: Arm, cells: Sequence[Replicates], basis: Basis) -> ArmRow:
         epoch_s=arm.epoch_s,
         diverged=arm.diverged,
         failed=sum(trial.state == "FAIL" for trial in arm.trials),
+        pruned=sum(trial.state == "PRUNED" for trial in arm.trials),
         open=sum(trial.state == "RUNNING" for trial in arm.trials),
         tuned=len(arm.tuning),
     )

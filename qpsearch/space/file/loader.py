@@ -69,10 +69,10 @@ def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...], *, stri
     problems = Problems()
     arms = arms_in(whole, problems)
     space = _one(text, root, whole, problems, strict=strict and not arms)  # an arm may use what the file alone does not
-    return replace(space, compare=_tuned_arms(space, whole, arms, problems)) if arms else space
+    return replace(space, compare=_tuned_arms(space, whole, arms, problems, strict=strict)) if arms else space
 
 
-def _tuned_arms(space: Space, whole: Node, arms: dict[str, Node], problems: Problems) -> TunedArms:
+def _tuned_arms(space: Space, whole: Node, arms: dict[str, Node], problems: Problems, *, strict: bool) -> TunedArms:
     """Return the arms of a comparison, each with a space of its own."""
     given = whole.get("compare") if isinstance(whole, MappingNode) else None
     tree = Reader(problems, LeafReader(problems, whole)).section(given, COMPARE, "compare") if given else Group(())
@@ -85,7 +85,7 @@ def _tuned_arms(space: Space, whole: Node, arms: dict[str, Node], problems: Prob
         spaces[name] = arm.with_search(study=f"{space.study}.{name}", budget=budget)
     retrain = _group(tree, "retrain")
     found = TunedArms(arms=spaces, trials=trials, top=_constant(retrain, "top"), seeds=_constant(retrain, "seeds"))
-    check_arms(space, found, whole, problems)
+    check_arms(space, found, whole, problems, strict=strict)
     problems.raise_if_any()
     return found
 

@@ -19,13 +19,16 @@ def check_space(space: Space, root: Node, problems: Problems) -> None:
             problems.wrong(where_is(root, *path.split(".")), path, text)
 
 
-def check_arms(space: Space, compare: TunedArms, root: Node, problems: Problems) -> None:
-    """Note what is wrong with a comparison; ``root`` is its document, which gives the places."""
+def check_arms(space: Space, compare: TunedArms, root: Node, problems: Problems, *, strict: bool) -> None:
+    """Note what is wrong with a comparison; ``root`` is its document, which gives the places.
+
+    Of the space that a study stores, without ``strict``, arms may mean the same: it was accepted once.
+    """
     search = root.get("search") if isinstance(root, MappingNode) else None
     if isinstance(search, MappingNode) and "trials" in search:
         text = "each arm is searched in compare.tune.trials trials. Write their number there."
         problems.wrong(where_is(root, "search", "trials"), "search.trials", text)
-    for path, text in _arms(space, compare):
+    for path, text in (*_arms(space, compare), *(_twins(compare) if strict else ())):
         problems.wrong(where_is(root, *path.split(".")), path, text)
 
 
@@ -46,6 +49,15 @@ def _arms(space: Space, compare: TunedArms) -> Iterator[tuple[str, str]]:
                 "has nothing to tune: every setting is a constant. Give it a domain, such as "
                 "training.optimizer.sgd.lr: {log: [0.01, 0.3]}; or compare the points of a grid with replicates.",
             )
+
+
+def _twins(compare: TunedArms) -> Iterator[tuple[str, str]]:
+    first: dict[str, str] = {}
+    for name, arm in compare.arms.items():
+        twin = first.setdefault(arm.fingerprint, name)
+        if twin != name:
+            text = f"means the same as {twin}, so nothing is compared. Change a setting, or leave one of them out."
+            yield f"compare.arms.{name}", text
 
 
 def _validation(space: Space) -> Iterator[tuple[str, str]]:
