@@ -143,6 +143,8 @@ def test_arms_are_tuned_alike_and_their_best_trained_again_on_the_same_fresh_see
     assert [len(each) for each in searched] == [2, 2]
     assert [trial["seeds"] for trial in searched[0]] == [trial["seeds"] for trial in searched[1]]
     assert not seeds & {seed for each in searched for trial in each for seed in trial["seeds"]}
+    told = reply(studies, "compare", "tuned", "--on", "validation")["sentences"]
+    assert not any("optimizer.sgd.lr" in said for said in told)  # which every arm tunes
     found = reply(studies, "compare", "tuned")
     assert [(arm["name"], arm["n"], arm["tuned"]) for arm in found["arms"]] == [("plain", 2, 2), ("quotient", 2, 2)]
     held = sum(trial["seconds"] for each in (trials, *searched) for trial in each)

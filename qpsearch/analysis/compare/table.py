@@ -165,19 +165,21 @@ def compared(
         UserError: The study cannot be compared so.
     """
     arms = arms_of(database, study, by=by, trials=trials)
+    tuned = arms.space.compare if arms.basis is Basis.TUNED else None
+    varied = () if tuned is None else tuple(tuned.arms.values())
     if split is SplitName.VALIDATION or arms.basis is Basis.SEARCHED:
-        return compare(arms, SplitName.VALIDATION)
+        return compare(arms, SplitName.VALIDATION, varied=varied)
     try:
         read(arms.study, arms.numbers)
     except (ArtifactError, DataError) as error:
         why = f"The test images cannot be read: {str(error).rstrip('.')}. Scores are those of the training."
-        return compare(replace(arms, notes=(*arms.notes, why)), SplitName.VALIDATION)
+        return compare(replace(arms, notes=(*arms.notes, why)), SplitName.VALIDATION, varied=varied)
     arms = arms_of(database, study, by=by, trials=trials)
-    runs, tuned = arms.runs, arms.space.compare
+    runs = arms.runs
     if any(run.accuracy is None for number in arms.numbers for run in runs[number]):
         why = "Some trials were imported without weights, so scores are those that they came with."
-        return compare(replace(arms, notes=(*arms.notes, why)), SplitName.VALIDATION)
-    return compare(arms, split, varied=() if tuned is None else tuple(tuned.arms.values()))
+        return compare(replace(arms, notes=(*arms.notes, why)), SplitName.VALIDATION, varied=varied)
+    return compare(arms, split, varied=varied)
 
 
 def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Comparison:
