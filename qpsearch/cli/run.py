@@ -165,11 +165,15 @@ def _end(outcome: "Outcome", display: Display, storage: str) -> None:
     """Say how a study ended, and exit accordingly; of a comparison, say what came out."""
     from qpsearch.runner.driving import is_comparison
 
-    if outcome.is_finished and is_comparison(storage, outcome.name):
+    whole = is_comparison(storage, outcome.name)
+    if outcome.is_finished and whole:
         from qpsearch.cli.compare import show
 
         show(outcome.name, storage)
         return
+    if whole:
+        display.say(f"stopped; continue: qpsearch resume {outcome.name}")
+        raise typer.Exit(INTERRUPTED)
     tally, name = display.tally, outcome.name
     counts = ", ".join(f"{count} {state}" for state, count in sorted(tally.states.items())) or "none"
     display.say(

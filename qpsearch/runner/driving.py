@@ -186,6 +186,7 @@ def run(
             if not join:
                 raise
             refuse_other(database, space)
+            _refuse_one_arm(database, space.study, overrides)
             _refuse_other_artifacts(database, space.study, root)
             opened = opening.resume(database, space.study, budget=change, wait=_waiting(listen))
         is_new = not opened.ended and not opened.open and not opened.others
@@ -233,12 +234,7 @@ def resume(
         raise UserError(
             f"--trials {overrides.trials}: study {name} does not search. Plan more seeds: qpsearch confirm."
         )
-    whole = queries.comparison_named(reader, name)
-    if overrides.has_budget and whole is not None:
-        raise UserError(
-            f"study {name!r} is an arm of {whole!r}, whose arms are tuned alike: qpsearch resume {whole} --trials N "
-            "gives all of them a larger budget, until the best configurations of each have been chosen."
-        )
+    _refuse_one_arm(reader, name, overrides)
     check_larger(reader, name, overrides)
     change = _on_the_grid(stored, overrides.budget, listen)
     if space is not None:
@@ -323,6 +319,16 @@ def _refuse_other_artifacts(database: Database, study: str, given: str | None) -
         raise StudyMismatch(
             f"study {study!r} keeps its checkpoints in {stored}, not in {given}. "
             "Join it without --artifacts and QPSEARCH_ARTIFACTS, or with the same."
+        )
+
+
+def _refuse_one_arm(database: Database, study: str, overrides: Overrides) -> None:
+    """Refuse a budget for one arm of a comparison alone."""
+    whole = queries.comparison_named(database, study) if overrides.has_budget else None
+    if whole is not None:
+        raise UserError(
+            f"study {study!r} is an arm of {whole!r}, whose arms are tuned alike: qpsearch resume {whole} --trials N "
+            "gives all of them a larger budget, until the best configurations of each have been chosen."
         )
 
 

@@ -252,6 +252,11 @@ def _configurations(database: Database, study: str, space: Space, records: Seque
 
 def _by(database: Database, study: str, space: Space, records: Sequence[TrialRecord], by: Sequence[str]) -> Arms:
     """Return an arm for each value of some parameters, whose points are the values of all others."""
+    if queries.confirms(database, study):
+        raise UserError(
+            f"study {study!r} trains configurations that a search has chosen, which differ in more than --by names. "
+            f"Compare them as they are: qpsearch compare {study}."
+        )
     patterns = _named(space, by)
     chosen = list(dict.fromkeys(name for names in patterns for name in names))
     others = [name for name in space.searched if name not in chosen]
@@ -259,6 +264,11 @@ def _by(database: Database, study: str, space: Space, records: Sequence[TrialRec
     groups: dict[tuple[Scalar | None, ...], list[TrialRecord]] = defaultdict(list)
     for record in sorted(drawn, key=lambda record: _place(record, space, chosen)):
         groups[tuple(record.params.get(name) for name in chosen)].append(record)
+    if len(groups) > MOST_ARMS:
+        raise UserError(
+            f"--by {' --by '.join(by)} makes {len(groups)} arms. Expected at most {MOST_ARMS}: name a parameter of "
+            f"fewer values, or some trials: qpsearch compare {study} 0 1."
+        )
     if len(groups) < 2:
         raise UserError(f"all trials of study {study!r} have the same {' and '.join(chosen)}: nothing can be compared.")
     firsts = [group[0] for group in groups.values()]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 NOT_COMPLETE: Final = "none of its trials is complete"
 POINT: Final = 0.01  # of accuracy
 FEW: Final = 3  # runs below which the test's p values are too small
+EACH: Final = 3  # pairs that get a sentence each, whether told apart or not
 
 
 def sentences(found: "Comparison", apart: Sequence[str], left_out: int, notes: Sequence[str]) -> Iterator[str]:
@@ -27,7 +28,7 @@ def sentences(found: "Comparison", apart: Sequence[str], left_out: int, notes: S
     if found.basis is Basis.SEARCHED:
         yield from _of_a_search(found)
     else:
-        yield from (_of_a_pair(found, pair) for pair in found.pairs)
+        yield from _of_pairs(found)
         yield from _power(found)
         yield from _basis(found)
     yield from _gaps(found)
@@ -53,6 +54,19 @@ def difference(found: "Comparison", value: float, *, signed: bool = False) -> st
 def p_value(p: float) -> str:
     """Return ``p = 0.031``, or ``p < 0.001``."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def _of_pairs(found: "Comparison") -> Iterator[str]:
+    """Yield a sentence for each pair; of many pairs, those that are not told apart are named together."""
+    if len(found.pairs) <= EACH:
+        yield from (_of_a_pair(found, pair) for pair in found.pairs)
+        return
+    open_ = [pair for pair in found.pairs if pair.p_adjusted is not None and pair.p_adjusted >= LEVEL]
+    yield from (_of_a_pair(found, pair) for pair in found.pairs if pair not in open_)
+    if open_:
+        lowest = min(pair.p_adjusted for pair in open_ if pair.p_adjusted is not None)
+        which = "any pair" if len(open_) == len(found.pairs) else f"the other {len(open_)} pairs"
+        yield f"No difference is shown between {which} (after Holm's correction, the smallest p is {lowest:.3f})."
 
 
 def _of_a_pair(found: "Comparison", pair: "PairRow") -> str:

@@ -37,6 +37,11 @@ def _arms(space: Space, compare: TunedArms) -> Iterator[tuple[str, str]]:
         yield "search.objective", "a comparison has a single objective. Leave the costs to its table, which has them."
     if space.search.is_grid:
         yield "search.sampler", "a grid does not tune. Write sampler: tpe, or leave out compare and compare the points."
+    if compare.top > compare.trials:
+        text = (
+            f"{compare.top} configurations cannot be chosen from {compare.trials} trials. Expected at most that many."
+        )
+        yield "compare.retrain.top", text
     data = {"dataset": space.data.dataset, "validation": space.data.validation}
     for name, arm in compare.arms.items():
         path = f"compare.arms.{name}"
