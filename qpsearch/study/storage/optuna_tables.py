@@ -15,7 +15,7 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, func, insert, select, update
 
 from qpsearch.study.storage.tables import (
     OPTUNA,
@@ -61,10 +61,7 @@ def insert_study(connection: Connection, name: str, ways: Sequence[Direction]) -
 def delete_empty_study(connection: Connection, study: int) -> bool:
     """Delete a study without trials, and qpsearch's rows about it; a study with trials is kept."""
     is_empty = connection.execute(select(trials.c.trial_id).where(trials.c.study_id == study).limit(1)).first() is None
-    if is_empty:
-        connection.execute(delete(directions).where(directions.c.study_id == study))
-        connection.execute(delete(studies).where(studies.c.study_id == study))
-    return is_empty
+    return is_empty and not delete_rows(connection, study)
 
 
 def study_id(connection: Connection, name: str) -> int | None:
