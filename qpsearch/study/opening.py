@@ -4,6 +4,7 @@
 drivers that are gone, and rebuilds the state of a driver from the database alone.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import math
@@ -46,7 +47,7 @@ from qpsearch.study.trials.owner import Owner
 from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial, share_seeds
 from qpsearch.vocabulary import FailReason
 
-VERSIONED = ("qpsearch", "optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")
+VERSIONED = ("optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,9 +315,12 @@ def exists_message(name: str) -> str:
 
 def environment() -> dict[str, Any]:
     """Return versions, machine and the user's own modules, for the record."""
-    versions = {package: importlib.metadata.version(package) for package in VERSIONED if package != "qpsearch"}
+    versions = {"qpsearch": qpsearch.__version__, "python": platform.python_version()}
+    for package in VERSIONED:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # inline dispatch does not need Ray
+            versions[package] = importlib.metadata.version(package)
     return {
-        "versions": {"qpsearch": qpsearch.__version__, "python": platform.python_version(), **versions},
+        "versions": versions,
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
         "imports": imports(),
     }

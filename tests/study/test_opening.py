@@ -1,5 +1,7 @@
 """Resuming a study: who may, when, and with which settings."""
 
+import importlib.metadata
+import json
 import os
 import subprocess
 import sys
@@ -258,3 +260,17 @@ def test_the_study_remembers_its_space_its_seed_and_its_machine(url: str, space:
     (environment,) = rows(url, "SELECT environment_json FROM qpsearch_studies")[0]
     assert all(f'"{package}"' in environment for package in ("optuna", "ray", "torch", "python", "cores"))
     database.close()
+
+
+def test_a_study_is_made_where_ray_is_not_installed(url: str, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(package: str) -> str:
+        if package == "ray":
+            raise importlib.metadata.PackageNotFoundError(package)
+        return "1.0"
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    with new_ledger(url, space):
+        pass
+    (environment,) = rows(url, "SELECT environment_json FROM qpsearch_studies")[0]
+    packages = {"qpsearch", "python", "optuna", "torch", "torchvision", "numpy", "sqlalchemy"}
+    assert set(json.loads(environment)["versions"]) == packages
