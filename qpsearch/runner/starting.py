@@ -19,7 +19,7 @@ from qpsearch.runner.driving import Outcome, Overrides, Placement
 from qpsearch.runner.evaluating import read_test_images
 from qpsearch.runner.machine import data_folder, prepare_data
 from qpsearch.space import Space, load_space
-from qpsearch.study import opening, planning, queries
+from qpsearch.study import manage, opening, planning, queries
 from qpsearch.study.ledger import Listener
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Noted
@@ -192,7 +192,12 @@ def _compare(
         reader = Database.open(storage)
         complete = [each.number for each in queries.trial_records(reader, name, states=["COMPLETE"])]
         reader.close()
-        read_test_images(storage, name, complete, lambda text: listen(Noted(text=text)))
+        database = Database.create(storage)
+        try:
+            with manage.in_turn(database, name):  # several drivers come here at once, and the images are read once
+                read_test_images(storage, name, complete, lambda text: listen(Noted(text=text)))
+        finally:
+            database.close()
     return outcome
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from statistics import fmean, stdev
@@ -18,6 +19,8 @@ import qpsearch as package
 from qpsearch.analysis.compare.table import Comparison
 from qpsearch.errors import StorageError
 from qpsearch.space import load_space
+from qpsearch.study import manage
+from qpsearch.study.storage.database import Database
 from tests.cli.run import ROOT, qpsearch, reply
 from tests.helpers import rows
 
@@ -168,6 +171,24 @@ def test_a_comparison_goes_on_where_it_was_and_its_studies_stay_together(copied:
     assert qpsearch(copied, "studies", "delete", "other", "--yes").returncode == 0
     left = [row["name"] for row in reply(copied, "studies")["studies"]]
     assert left == ["grid", "tuned", "tuned.plain", "tuned.quotient"]
+
+
+def test_drivers_read_the_test_images_in_turn(copied: Path) -> None:
+    database, order = Database.create(url_of(copied)), []
+
+    def second() -> None:
+        with manage.in_turn(Database.create(url_of(copied)), "tuned"):
+            order.append("second")
+
+    with manage.in_turn(database, "tuned"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.5)
+        order.append("first")
+    thread.join(30)
+    assert order == ["first", "second"]
+    assert rows(url_of(copied), "SELECT COUNT(*) FROM qpsearch_leases WHERE state = 'held'") == [(0,)]
+    database.close()
 
 
 EPOCHS = "SELECT COUNT(*) FROM qpsearch_epochs"
