@@ -42,13 +42,15 @@ def test_the_shipped_spaces_are_listed_and_found_by_name_from_any_folder(tmp_pat
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shipped_space_is_fine_and_can_be_planned(name: str, tmp_path: Path) -> None:
     assert f"{name}: fine." in qpsearch(tmp_path, "space", "check", name).stdout
-    plan = reply(tmp_path, "space", "plan", name, "--no-measure")
-    assert plan["allowed"] > 0
-    sizes = [plan["sizes"][size]["parameters"] for size in ("smallest", "median", "largest")]
-    assert sizes == sorted(sizes)
-    assert 0 < plan["kept"] <= 1
-    space = load_space(name)
-    assert plan["trials"] == on_the_grid(space, space.search.budget).trials
+    found, space = reply(tmp_path, "space", "plan", name, "--no-measure"), load_space(name)
+    arms = {"": space} if space.compare is None else space.compare.arms
+    for arm, own in arms.items():
+        plan = found["arms"][arm] if arm else found
+        assert plan["allowed"] > 0
+        sizes = [plan["sizes"][size]["parameters"] for size in ("smallest", "median", "largest")]
+        assert sizes == sorted(sizes)
+        assert 0 < plan["kept"] <= 1
+        assert plan["trials"] == on_the_grid(own, own.search.budget).trials
 
 
 def test_a_copy_is_the_file_and_nothing_is_overwritten(tmp_path: Path) -> None:
