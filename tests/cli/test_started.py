@@ -27,6 +27,7 @@ CALLS = {
     "best scripted": "the best of 10 complete trials",
     "importance scripted": "10 complete trials",
     "effects scripted": "effects on val_accuracy",
+    "compare scripted --by block --on validation": "No p value is given",
     "plot history scripted": "page: studies/scripted-history.html",
     "report scripted": "page: studies/scripted.html",
     "evaluate scripted --trial 77": "does not have a complete trial 77",
