@@ -1,5 +1,6 @@
 """``qpsearch report``: a study as one page for a colleague who was not there."""
 
+import signal
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -57,6 +58,7 @@ def _serve(storage: str, study: str, port: int | None) -> None:
         state=lambda: state_of(storage, study),
         make=lambda: report_of(Material.at(storage, study)),
     )
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores in what it starts with &
     served.current()  # a study that is not there is a message, before anything is served
     with make_server(served, port) as server, suppress(KeyboardInterrupt):
         say(f"report of {study}: {address(server)} (Ctrl-C ends it)", flush=True)
