@@ -194,20 +194,23 @@ def test_drivers_read_the_test_images_in_turn(copied: Path) -> None:
 EPOCHS = "SELECT COUNT(*) FROM qpsearch_epochs"
 
 
-def test_a_comparison_whose_driver_is_killed_trains_each_epoch_once(studies: Path, tmp_path: Path) -> None:
+def test_a_comparison_whose_driver_is_killed_trains_each_epoch_once_and_tunes_arms_alike(
+    studies: Path, tmp_path: Path
+) -> None:
     shutil.copy(studies / "tuned.yaml", tmp_path)
-    words = [sys.executable, "-m", "qpsearch", "run", "tuned.yaml", "--dispatch", "inline"]
+    words = [sys.executable, "-m", "qpsearch", "run", "tuned.yaml", "--trials", "3", "--dispatch", "inline"]
     with (tmp_path / "out").open("wb") as out, subprocess.Popen(words, cwd=tmp_path, stdout=out, stderr=out) as driver:
         deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and driver.poll() is None and _epochs(tmp_path) < 3:
+        while time.monotonic() < deadline and driver.poll() is None and _epochs(tmp_path) < 1:
             time.sleep(0.02)
         driver.kill()
-    assert 3 <= _epochs(tmp_path) < 12
+    assert 1 <= _epochs(tmp_path) < 14
     done = qpsearch(tmp_path, "resume", "tuned", "--dispatch", "inline")
     assert done.returncode == 0, done.stderr
-    assert _epochs(tmp_path) == 2 * 2 + 2 * 2 * 2
-    mine, theirs = ([row[:3] for row in rows(url_of(each), ACCURACIES, name="tuned")] for each in (tmp_path, studies))
-    assert mine == theirs  # to the bit, as without the kill
+    assert _epochs(tmp_path) == 2 * 3 + 2 * 2 * 2
+    assert [arm["tuned"] for arm in reply(tmp_path, "compare", "tuned")["arms"]] == [3, 3]
+    looks = rows(url_of(tmp_path), "SELECT COUNT(*), COUNT(DISTINCT evaluated) FROM qpsearch_evaluations")
+    assert looks == [(8, 1)]  # the test images are read once
 
 
 def _epochs(folder: Path) -> int:
@@ -258,18 +261,6 @@ def test_arms_are_part_of_what_a_space_means(studies: Path) -> None:
     done = qpsearch(studies, "resume", "tuned", "--space", "other.yaml")
     assert done.returncode == 2
     assert "was made from another space" in done.stderr
-
-
-def test_arms_stay_tuned_alike_after_an_interruption_and_their_best_are_chosen_once(tmp_path: Path) -> None:
-    (tmp_path / "tuned.yaml").write_text(ARMS)
-    words = [sys.executable, "-m", "qpsearch", "run", "tuned.yaml", "--trials", "3", "--dispatch", "inline"]
-    with (tmp_path / "out").open("wb") as out, subprocess.Popen(words, cwd=tmp_path, stdout=out, stderr=out) as driver:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and driver.poll() is None and _epochs(tmp_path) < 1:
-            time.sleep(0.02)
-        driver.kill()
-    assert qpsearch(tmp_path, "resume", "tuned", "--dispatch", "inline").returncode == 0
-    assert [arm["tuned"] for arm in reply(tmp_path, "compare", "tuned")["arms"]] == [3, 3]
 
 
 @pytest.mark.parametrize(
@@ -344,15 +335,10 @@ bad = custom_block("bad", Bad, rules={}, formula="bad")
 def test_arms_whose_searches_fail_are_told(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text(BAD)
     one = ARMS.replace("block: quotient", "block: bad")
-    (tmp_path / "one.yaml").write_text(one)
     (tmp_path / "all.yaml").write_text(
         one.replace("tuned", "all").replace("plain:", "plain: {network.stages.*.block: bad, training.epochs: 2}")
     )
     words = ("--import", "./bad.py", "--dispatch", "inline")
-    done = qpsearch(tmp_path, "run", "one.yaml", *words)
-    assert done.returncode == 0, done.stderr
-    assert "quotient is not compared: no trial of its search is complete." in done.stdout
-    assert "also differ" not in done.stdout
     done = qpsearch(tmp_path, "run", "all.yaml", *words)
     assert done.returncode == 2
     assert "no trial of its arms is complete. Show why: qpsearch trials all.plain." in done.stderr
