@@ -1,6 +1,7 @@
 """A network drawn stage by stage: its shapes, its blocks with their shortcuts, what each part costs."""
 
 import math
+from collections.abc import Iterator
 from typing import Final
 
 from qpsearch.analysis.page import Markup, tag
@@ -87,8 +88,8 @@ def _rules(stage: Stage) -> str:
     return ", ".join(rules)
 
 
-def _cost(costs: object) -> str | None:
-    part: Part | None = next(costs, None)  # type: ignore[call-overload]  # an iterator
+def _cost(costs: Iterator[Part]) -> str | None:
+    part = next(costs, None)
     if part is None:
         return None
     return f"{short(part.cost.parameters)} parameters, {short(part.cost.macs)} MACs"

@@ -1,7 +1,7 @@
 """The best configuration: its numbers, its settings, its network."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 
 from optuna.trial import FrozenTrial
@@ -136,8 +136,8 @@ def _numbers(material: Material, best: ConfigurationRecord) -> list[tuple[str, o
     return rows
 
 
-def _settings(material: Material, params: "dict[str, Scalar] | object") -> Markup:
-    chosen = dict(params) if params else {}  # type: ignore[call-overload]  # a mapping
+def _settings(material: Material, params: Mapping[str, Scalar]) -> Markup:
+    chosen = dict(params)
     if not chosen:
         return tag("p", "It does not have searched parameters.")
     domains = (
