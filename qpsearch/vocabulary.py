@@ -343,14 +343,16 @@ class Order(StrEnum):
 class Ending(StrEnum):
     """How one attempt at a trial ended.
 
-    ``finished``, ``pruned`` and ``failed`` end the trial too; after ``interrupted`` (the user stopped
-    the driver, or the budget is spent) and ``lost`` (the driver, the worker or its machine is gone) the
-    trial stays open and its next attempt continues from the last recorded checkpoint.
+    ``finished``, ``pruned`` and ``failed`` end the trial too. After ``paused`` (at a rung of ``asha``) the trial
+    continues only if it is among the best of its rung. After ``interrupted`` (the user stopped the driver, or the
+    budget is spent) and ``lost`` (the driver, the worker or its machine is gone) it stays open, and its next attempt
+    continues from the last recorded checkpoint.
     """
 
     FINISHED = "finished"
     PRUNED = "pruned"
     FAILED = "failed"
+    PAUSED = "paused"
     INTERRUPTED = "interrupted"
     LOST = "lost"
 

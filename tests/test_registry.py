@@ -9,15 +9,16 @@ import torch
 from qpsearch.architecture.blocks import BLOCKS
 from qpsearch.registry.augmentations import AUGMENTATIONS, Augmentation, augment
 from qpsearch.registry.datasets import DATASETS, DatasetName
-from qpsearch.registry.pruners import PRUNERS, PrunerKind
-from qpsearch.registry.samplers import SAMPLERS, SamplerKind
+from qpsearch.registry.options import Option
+from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
+from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
 from qpsearch.vocabulary import BlockKind
 
 TABLES: list[tuple[type[StrEnum], Mapping[str, object]]] = [
     (Augmentation, AUGMENTATIONS),
     (DatasetName, DATASETS),
-    (PrunerKind, PRUNERS),
-    (SamplerKind, SAMPLERS),
+    (PrunerKind, PRUNER_OPTIONS),
+    (SamplerKind, SAMPLER_OPTIONS),
     (BlockKind, BLOCKS),
 ]
 
@@ -25,6 +26,12 @@ TABLES: list[tuple[type[StrEnum], Mapping[str, object]]] = [
 @pytest.mark.parametrize(("names", "table"), TABLES, ids=lambda part: getattr(part, "__name__", ""))
 def test_names_and_tables_agree(names: type[StrEnum], table: Mapping[str, object]) -> None:
     assert list(table) == list(names)
+
+
+@pytest.mark.parametrize("options", [*SAMPLER_OPTIONS.values(), *PRUNER_OPTIONS.values()])
+def test_a_default_is_one_of_the_values(options: Mapping[str, Option]) -> None:
+    for option in options.values():
+        assert option.default is None or option.low <= option.default <= option.high
 
 
 @pytest.mark.parametrize("name", DatasetName)

@@ -32,8 +32,9 @@ from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.space.counting import count_points
 from qpsearch.space.domains import Domain
+from qpsearch.study.search.pruning import Verdict
 from qpsearch.study.search.replica import Replica
-from qpsearch.vocabulary import Direction, Scalar
+from qpsearch.vocabulary import Scalar
 
 DRAWS: Final = 1000
 FEW_DRAWS: Final = 100
@@ -183,29 +184,48 @@ def kept_share(space: Space, points: Sequence[Candidate]) -> float:
     """Simulate how many epochs the pruner leaves of a search.
 
     Up to a hundred trials with the blocks of the given points learn along saturating curves of random height, speed
-    and noise, and the study's own pruner judges them within its strata.
+    and noise, one after another, and the study's own pruner judges them within its strata.
     """
     search = space.search
     if search.pruner is PrunerKind.NONE:
         return 1.0
-    epochs, generator = min(space.most_epochs, SIMULATED_EPOCHS), random.Random(derive_seed(search.seed, "plan"))
-    replica = Replica("plan", [Direction.MAXIMIZE], SamplerKind.RANDOM, search.pruner, search.seed, epochs)
-    trials, spent = min(search.budget.trials, SIMULATED_TRIALS), 0
-    for number in range(trials):
-        replica.accept(replica.ask(number, 0), number, slowest(points[number % len(points)].config.network))
-        left = epochs * (search.replicates - 1)
-        height, speed = generator.gauss(0.8, 0.1), generator.uniform(0.05, 0.4) * epochs
-        state, value = TrialState.COMPLETE, 0.0
-        for epoch in range(1, epochs + 1):
+    epochs, trials = min(space.most_epochs, SIMULATED_EPOCHS), min(search.budget.trials, SIMULATED_TRIALS)
+    replica = Replica("plan", search.using(SamplerKind.RANDOM, search.pruner), epochs, space.sites)
+    curves = _curves(random.Random(derive_seed(search.seed, "plan")), trials, epochs)
+    reached: dict[int, int] = {}  # epochs of the trials that are paused
+    number: int | None = 0
+    begun, spent = 0, 0
+    while number is not None:
+        if number not in reached:
+            replica.accept(replica.ask(number, 0), number, slowest(points[number % len(points)].config.network))
+            begun += 1
+        verdict, epoch = Verdict.CONTINUE, reached.pop(number, 0)
+        while verdict is Verdict.CONTINUE and epoch < epochs:
+            epoch += 1
+            verdict = replica.report(number, epoch, curves[number][epoch - 1]).verdict
             spent += 1
-            value = height * (1 - math.exp(-epoch / speed)) + generator.gauss(0, 0.02)
-            stop, _ = replica.report(number, epoch, value)
-            if stop and epoch < epochs:
-                state, left = TrialState.PRUNED, 0  # the first replicate decides for all
-                break
-        spent += left
-        replica.close(number, state, (value,))
+        if epoch == epochs:
+            spent += epochs * (search.replicates - 1)  # the first replicate decides for all
+            replica.close(number, TrialState.COMPLETE, (curves[number][-1],))
+        elif verdict is Verdict.PAUSE:
+            reached[number] = epoch
+        else:
+            replica.close(number, TrialState.PRUNED, (curves[number][epoch - 1],))
+        number = replica.promotable(reached, is_last=begun == trials)
+        if number is None and begun < trials:
+            number = begun
     return spent / (trials * epochs * search.replicates)
+
+
+def _curves(generator: random.Random, trials: int, epochs: int) -> list[list[float]]:
+    """Return learning curves that saturate, of random height, speed and noise."""
+    found = []
+    for _ in range(trials):
+        height, speed = generator.gauss(0.8, 0.1), generator.uniform(0.05, 0.4) * epochs
+        found.append(
+            [height * (1 - math.exp(-epoch / speed)) + generator.gauss(0, 0.02) for epoch in range(1, epochs + 1)]
+        )
+    return found
 
 
 def _looked_at(space: Space) -> tuple[list[Candidate], Refusals]:

@@ -114,10 +114,10 @@ def _ended(summary: StudySummary) -> int:
 
 def _now(summary: StudySummary) -> Text:
     """Say whether a study runs: open trials without a driver wait for the next driver."""
-    count = summary.counts.get("RUNNING", 0)
+    count = summary.counts.get("RUNNING", 0) - summary.paused
     if summary.drivers:
         word, key = "running", "RUNNING"
-    elif count:
+    elif count or summary.paused:
         word, key = "waiting", "WAITING"
     elif _ended(summary) >= summary.budget.trials:
         return Text("finished", style=WORDS["COMPLETE"][1])
@@ -140,9 +140,14 @@ def _print_details(console: Console, summary: StudySummary, running: list[TrialR
     _print_accounts(console, summary)
     if summary.failures:
         console.print("failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(summary.failures.items())))
+    if summary.paused:
+        are = "is" if summary.paused == 1 else "are"
+        console.print(
+            f"paused: {summary.paused} {are} at a rung; the best there go on, the others are pruned at the end"
+        )
     if summary.infeasible:
         console.print(f"infeasible draws, not trials: {summary.infeasible}")
-    for record in running:
+    for record in (each for each in running if not each.is_paused):
         epochs = f"{record.epochs} epoch{'s' * (record.epochs != 1)} so far"
         console.print(
             f"trial {record.number} {WORDS[state_of(record)][0]}: {epochs}, {record.place or 'not placed yet'}",
@@ -202,6 +207,7 @@ def _summary_dict(summary: StudySummary) -> dict[str, Any]:
         "spent": {"epochs": summary.epochs, "seconds": summary.wall_s, "gpu_seconds": summary.gpu_s},
         "accounts": [asdict(account) for account in summary.accounts],
         "counts": dict(summary.counts),
+        "paused": summary.paused,
         "failures": dict(summary.failures),
         "infeasible": summary.infeasible,
         "best": summary.best.to_dict() if summary.best else None,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from qpsearch.study.storage.database import Database
 
 STATES: Final = {"complete": "COMPLETE", "pruned": "PRUNED", "fail": "FAIL", "running": "RUNNING"}
-ALIASES: Final = {"failed": "fail", "waiting": "running"}
+ALIASES: Final = {"failed": "fail", "waiting": "running", "paused": "running"}
 BLOCKS_WIDTH: Final = 12  # least width of the column of blocks: product_unit
 
 
@@ -164,6 +164,8 @@ def _summed_up(counts: Mapping[str, int], shown: Sequence[TrialRecord], study: s
     lines = [f"{part}{total}"]
     if counts.get("WAITING"):
         lines.append(f"waiting: no driver runs these now; continue: qpsearch resume {study}")
+    if counts.get("PAUSED"):
+        lines.append("paused: at a rung; the best there go on, the others are pruned at the end of the study")
     if shown:
         lines.append(f"everything about one trial: qpsearch trials {study} {shown[0].number}")
     return "\n".join(lines)
@@ -197,6 +199,8 @@ def _facts(detail: TrialDetail, objectives: Sequence[Objective], study: str) -> 
         found += [("failed with", str(record.reason)), ("detail", (record.detail or "").strip() or "none")]
     if state_of(record) == "WAITING":
         found.append(("waits for", f"a driver: qpsearch resume {study}"))
+    if record.is_paused:
+        found.append(("waits for", "its rung: it goes on if it is among the best there"))
     for objective, value in zip(objectives, record.values, strict=False):
         what = score(value) if objective is objectives[0] else f"{value:,.0f}"
         last = " (last one reported)" if record.state == "PRUNED" else ""

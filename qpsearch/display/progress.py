@@ -22,6 +22,7 @@ from qpsearch.study.trials.events import (
     Event,
     Lost,
     Noted,
+    Paused,
     Reported,
     Started,
     StorageBack,
@@ -72,6 +73,13 @@ def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
     if event.detail and event.state == "FAIL":
         line += f"\n    {last_line(event.detail)}"
     return line
+
+
+def paused_line(event: Paused, trial: Running) -> str:
+    """Return one line about a trial that is paused at a rung."""
+    names = BlockNames([trial.stages], CLOSED_BLOCKS).of(trial.stages)
+    value = score(trial.value)
+    return f"trial {event.number} paused after epoch {event.epoch}: {value}  {names}"
 
 
 class Notes:
@@ -175,8 +183,9 @@ class PlainDisplay:
 
     def see(self, event: Event) -> None:
         """Print the lines that a log should hold."""
+        was_paused = isinstance(event, Started) and event.number in self.tally.paused
         ended = self.tally.see(event)
-        if isinstance(event, Started) and event.attempt > 1:
+        if isinstance(event, Started) and event.attempt > 1 and not was_paused:
             self.say(f"trial {event.number} continues after epoch {event.resumed_at} (attempt {event.attempt})")
         if isinstance(event, Waiting) and round(event.left_s) % 10 == 0:
             self.say(self.tally.phase)
@@ -184,6 +193,8 @@ class PlainDisplay:
             self.say(text)
         if isinstance(event, Closed) and ended is not None:
             self.say(closed_line(event, ended, self.tally))
+        if isinstance(event, Paused) and ended is not None:
+            self.say(paused_line(event, ended))
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -245,7 +256,8 @@ class LiveDisplay:
 
     def _head(self, columns: int) -> Iterator[Text]:
         tally = self.tally
-        counts = ", ".join(f"{count} {WORDS[state][0]}" for state, count in sorted(tally.states.copy().items()))
+        states = tally.states | ({"PAUSED": len(tally.paused)} if tally.paused else {})
+        counts = ", ".join(f"{count} {WORDS[state][0]}" for state, count in sorted(states.items()))
         done = f"{tally.closed}/{tally.asked} trials"
         full = BAR_WIDTH if not tally.asked else round(BAR_WIDTH * min(tally.closed / tally.asked, 1))
         bar = Text("#" * full, style="green").append("." * (BAR_WIDTH - full), style="dim")

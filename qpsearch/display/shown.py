@@ -11,18 +11,21 @@ from qpsearch.vocabulary import Metric, Scalar
 
 UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 NAMED: Final = 10  # trials of one configuration, or seeds, that a line names
-# A state with its word and colour; a trial that is open without a driver waits for the next.
+# A state with its word and colour; a trial that is open without a driver waits for the next, or is paused at a rung.
 WORDS: Final = {
     "COMPLETE": ("complete", "green"),
     "PRUNED": ("pruned", "yellow"),
     "FAIL": ("failed", "red"),
     "RUNNING": ("running", "cyan"),
     "WAITING": ("waiting", "magenta"),
+    "PAUSED": ("paused", "blue"),
 }
 
 
 def state_of(record: TrialRecord) -> str:
     """Return a key of ``WORDS``."""
+    if record.is_paused:
+        return "PAUSED"
     return "WAITING" if record.state == "RUNNING" and not record.is_held else record.state
 
 

@@ -13,6 +13,7 @@ from qpsearch.study.trials.events import (
     Event,
     Interrupted,
     Lost,
+    Paused,
     Preparing,
     Reported,
     Started,
@@ -45,6 +46,7 @@ class Tally:
         self.here = 0
         self.states: dict[str, int] = {}
         self.running: dict[int, Running] = {}
+        self.paused: set[int] = set()
         self.pace = Pace()
         self.began: float | None = None  # with the first trial: start-up does not belong to the search
         self.phase, self.phase_began = "", time.monotonic()
@@ -52,10 +54,11 @@ class Tally:
         self._left, self._gpus = Budget(trials=0), 0.0
 
     def see(self, event: Event) -> Running | None:
-        """Count an event; return the trial that the event ended, if any."""
+        """Count an event; return the trial that the event ended or paused, if any."""
         now = time.monotonic()
         match event:
-            case StudyOpened(space=space, ended=ended, best=best, left=left):
+            case StudyOpened(space=space, ended=ended, best=best, left=left, paused=paused):
+                self.paused = set(paused)
                 search = space.search
                 self.name, self.asked = space.study, search.budget.trials
                 self.objective, self.is_alone = search.objective, len(search.objectives) == 1
@@ -73,6 +76,7 @@ class Tally:
                 self._enter("starting workers", now)
             case Started(number=number, attempt=attempt, blocks=blocks, epochs=epochs, resumed_at=resumed_at):
                 self.began = now if self.began is None else self.began
+                self.paused.discard(number)
                 self.running[number] = Running(attempt, blocks, epochs, resumed_at, now)
                 self.pace.started(number, epochs, resumed_at, now)
             case Reported(number=number, value=value, place=place, report=report):
@@ -81,10 +85,16 @@ class Tally:
                 self.pace.reported(number, report.seconds, now)
                 self.phase = ""
             case Elsewhere(number=number, state=state, value=value):
+                self.paused.discard(number)
                 self._count(number, state, value)
             case Closed(number=number, state=state, value=value):
                 self._count(number, state, value)
+                self.paused.discard(number)
                 self.pace.ended(number, counts=state != "FAIL")
+                return self.running.pop(number, None)
+            case Paused(number=number):
+                self.paused.add(number)
+                self.pace.ended(number, counts=False)
                 return self.running.pop(number)
             case Interrupted(number=number) | Lost(number=number):
                 self.pace.ended(number, counts=False)

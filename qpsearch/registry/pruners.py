@@ -1,50 +1,104 @@
-"""The pruners that a space file may name; a pruner stops weak trials early."""
+"""The pruners that a space file may name; a pruner spends few epochs on weak trials."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from optuna.pruners import BasePruner
+from qpsearch.registry.options import Option
 
 
 class PrunerKind(StrEnum):
-    """Optuna pruners that a space file may name."""
+    """Pruners that a space file may name.
+
+    ``asha`` pauses each trial at a rung and continues the best third; ``asha_stop`` stops the others instead. The rest
+    are Optuna's.
+    """
 
     NONE = "none"
-    MEDIAN = "median"
-    SUCCESSIVE_HALVING = "successive_halving"
+    ASHA = "asha"
+    ASHA_STOP = "asha_stop"
     HYPERBAND = "hyperband"
+    SUCCESSIVE_HALVING = "successive_halving"
+    MEDIAN = "median"
+    PERCENTILE = "percentile"
+    PATIENT = "patient"
+    THRESHOLD = "threshold"
+
+    @property
+    def has_rungs(self) -> bool:
+        """Whether it judges trials at rungs, among those that reached the same rung."""
+        return self in (PrunerKind.ASHA, PrunerKind.ASHA_STOP)
 
 
-def _none(epochs: int) -> "BasePruner":
-    from optuna.pruners import NopPruner
+FACTOR: Final = Option(
+    doc="A rung passes one trial in so many, and the next rung has so many times its epochs.",
+    low=2,
+    high=100,
+    default=3,
+    is_whole=True,
+)
+FIRST: Final = Option(
+    doc="Epoch of the first rung; auto is a fifteenth of the epochs, at least 1.",
+    low=1,
+    high=100_000,
+    default=None,
+    is_whole=True,
+)
+STARTUP: Final = Option(doc="Complete trials before any is pruned.", low=0, high=10_000_000, default=5, is_whole=True)
+WARMUP: Final = Option(
+    doc="Epochs of each trial that are never pruned; auto is a fifth of the epochs.",
+    low=0,
+    high=100_000,
+    default=None,
+    is_whole=True,
+)
 
-    return NopPruner()
-
-
-def _median(epochs: int) -> "BasePruner":
-    from optuna.pruners import MedianPruner
-
-    return MedianPruner(n_startup_trials=5, n_warmup_steps=max(epochs // 5, 1))
-
-
-def _successive_halving(epochs: int) -> "BasePruner":
-    from optuna.pruners import SuccessiveHalvingPruner
-
-    return SuccessiveHalvingPruner(min_resource=1, reduction_factor=3)
-
-
-def _hyperband(epochs: int) -> "BasePruner":
-    from optuna.pruners import HyperbandPruner
-
-    return HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=3)
-
-
-# Built for the largest number of epochs of the study; Optuna's "auto" would depend on one process's state.
-PRUNERS: Final[dict[PrunerKind, Callable[[int], "BasePruner"]]] = {
-    PrunerKind.NONE: _none,
-    PrunerKind.MEDIAN: _median,
-    PrunerKind.SUCCESSIVE_HALVING: _successive_halving,
-    PrunerKind.HYPERBAND: _hyperband,
+PRUNER_OPTIONS: Final[Mapping[PrunerKind, Mapping[str, Option]]] = {
+    PrunerKind.NONE: {},
+    PrunerKind.ASHA: {
+        "factor": FACTOR,
+        "first": FIRST,
+        "complete": Option(
+            doc="Sound trials that are trained to the end at least, of each kind of block that starts at its own pace.",
+            low=1,
+            high=1_000_000,
+            default=1,
+            is_whole=True,
+        ),
+        "paused": Option(
+            doc="Trials that wait at rungs with a checkpoint, at most; beyond it the least promising is pruned.",
+            low=1,
+            high=1_000_000,
+            default=250,
+            is_whole=True,
+        ),
+    },
+    PrunerKind.ASHA_STOP: {"factor": FACTOR, "first": FIRST},
+    PrunerKind.HYPERBAND: {},
+    PrunerKind.SUCCESSIVE_HALVING: {},
+    PrunerKind.MEDIAN: {"startup": STARTUP, "warmup": WARMUP},
+    PrunerKind.PERCENTILE: {
+        "percentile": Option(
+            doc="Trials below this percentile of earlier ones at the same epoch are pruned; 25 keeps the best quarter.",
+            low=0,
+            high=100,
+            default=25,
+        ),
+        "startup": STARTUP,
+        "warmup": WARMUP,
+    },
+    PrunerKind.PATIENT: {
+        "patience": Option(
+            doc="Epochs in a row without a better value of the trial's own.",
+            low=0,
+            high=100_000,
+            default=5,
+            is_whole=True,
+        )
+    },
+    PrunerKind.THRESHOLD: {
+        "lower": Option(doc="Values below it prune; auto for no bound.", low=-1e12, high=1e12, default=None),
+        "upper": Option(doc="Values above it prune; auto for no bound.", low=-1e12, high=1e12, default=None),
+        "warmup": WARMUP,
+    },
 }

@@ -1,30 +1,29 @@
 """The samplers that a space file may name; a sampler proposes configurations."""
 
-import contextlib
 import math
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
+from qpsearch.registry.options import Option
 
-_WARNINGS = threading.Lock()
+STARTUP: Final = 10  # draws at random before results are used
 
 
 class SamplerKind(StrEnum):
     """Samplers that a space file may name.
 
-    Optuna's; ``grid``, which tries every point of a finite space once; and ``factorial``, a design for effects, which
-    takes the values of each parameter equally often, and pairs of values about equally often.
+    ``gp`` learns from a Gaussian process, ``tpe`` from densities of good and bad trials (Optuna's);
+    ``nsga2`` and ``nsga3`` breed the best of several objectives (Optuna's). ``grid`` tries every point of a finite
+    space once; ``factorial`` is a design for effects, which takes the values of each parameter equally often, and pairs
+    of values about equally often.
     """
 
+    GP = "gp"
     TPE = "tpe"
     RANDOM = "random"
-    GP = "gp"
+    NSGA2 = "nsga2"
+    NSGA3 = "nsga3"
     GRID = "grid"
     FACTORIAL = "factorial"
 
@@ -34,61 +33,35 @@ class SamplerKind(StrEnum):
         return self in (SamplerKind.GRID, SamplerKind.FACTORIAL)
 
     @property
+    def is_blind(self) -> bool:
+        """Whether results do not change what it proposes."""
+        return self.is_designed or self is SamplerKind.RANDOM
+
+    @property
+    def startup(self) -> float:
+        """Number of the first trial that is proposed from results; earlier ones lie near the expert's priors."""
+        if self.is_designed:
+            return 0
+        return math.inf if self.is_blind else STARTUP
+
+    @property
     def design(self) -> str:
         """What a study of the sampler has, in words."""
         if self.is_designed:
             return f"designed trials ({self})"
-        return "random trials" if self is SamplerKind.RANDOM else f"trials of an adaptive sampler ({self})"
+        return "random trials" if self.is_blind else f"trials of an adaptive sampler ({self})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampler:
-    """A sampler.
-
-    Attributes:
-        build: Makes Optuna's sampler from a seed.
-        startup: Number of the first trial that the sampler proposes from results; earlier trials are drawn at random,
-            and near the expert's priors.
-    """
-
-    build: Callable[[int], "BaseSampler"]
-    startup: float
+def _random(default: float) -> Option:
+    return Option(doc="Share of draws that are random all the same.", low=0, high=1, default=default)
 
 
-@contextlib.contextmanager
-def _experimental_on_purpose() -> Iterator[None]:
-    """Silence Optuna's warning about experimental arguments; filters are global, so one thread at a time."""
-    from optuna.exceptions import ExperimentalWarning
-
-    with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        yield
-
-
-def _tpe(seed: int) -> "BaseSampler":
-    from optuna.samplers import TPESampler
-
-    with _experimental_on_purpose():
-        return TPESampler(seed=seed, multivariate=True, group=True)  # conditional parameters together
-
-
-def _gp(seed: int) -> "BaseSampler":
-    from optuna.samplers import GPSampler
-
-    with _experimental_on_purpose():
-        return GPSampler(seed=seed)
-
-
-def _random(seed: int) -> "BaseSampler":
-    from optuna.samplers import RandomSampler
-
-    return RandomSampler(seed=seed)
-
-
-SAMPLERS: Final[dict[SamplerKind, Sampler]] = {
-    SamplerKind.TPE: Sampler(build=_tpe, startup=10),
-    SamplerKind.RANDOM: Sampler(build=_random, startup=math.inf),
-    SamplerKind.GP: Sampler(build=_gp, startup=10),
-    SamplerKind.GRID: Sampler(build=_random, startup=0),  # never draws: the grid sets every parameter
-    SamplerKind.FACTORIAL: Sampler(build=_random, startup=0),  # draws only where no point of the design was found
+SAMPLER_OPTIONS: Final[Mapping[SamplerKind, Mapping[str, Option]]] = {
+    SamplerKind.GP: {"random": _random(0.2)},
+    SamplerKind.TPE: {"random": _random(0.0)},
+    SamplerKind.RANDOM: {},
+    SamplerKind.NSGA2: {},
+    SamplerKind.NSGA3: {},
+    SamplerKind.GRID: {},
+    SamplerKind.FACTORIAL: {},
 }

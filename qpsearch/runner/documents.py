@@ -236,6 +236,7 @@ class BestConfiguration:
     duration_s: float
     seconds: float
     is_held: bool
+    is_paused: bool
     place: str | None
     config: Mapping[str, Any]
     trials: tuple[int, ...]

@@ -388,7 +388,9 @@ def _drive(
     with Ledger(opened, tell) as ledger, Interrupt(lambda: listen(Noted(text=STOPPING))) as interrupt:
         ledger.wait_until(lambda: interrupt.expired)
         try:
-            listen(StudyOpened(space=opened.space, ended=ended, best=best, left=opened.spending.left(trials=ended)))
+            paused = tuple(trial.number for trial in opened.open if trial.is_paused)
+            left = opened.spending.left(trials=ended)
+            listen(StudyOpened(space=opened.space, ended=ended, best=best, left=left, paused=paused))
             for other in opened.others:
                 listen(Noted(text=f"joins {other}, which works on this study too"))
             _dispatch(ledger, resources, folder, placement, interrupt, listen)

@@ -8,14 +8,23 @@ from functools import cached_property
 from typing import Final
 
 from qpsearch.registry.datasets import Data
-from qpsearch.registry.pruners import PrunerKind
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.options import Options, defaults
+from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
+from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
 from qpsearch.space.constraints import Condition, Limit
+from qpsearch.space.domains import text_of
 from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Variant, sites
+from qpsearch.space.schema.value_types import AUTO
 from qpsearch.vocabulary import Direction, Metric, ScoreKind, WithWords
 
 # Settings that studies were stored without, with their defaults: such studies keep their fingerprints.
-LATER: Final = {"data.padding": "mean", "data.normalise": "dataset"}
+LATER: Final = {
+    "data.padding": "mean",
+    "data.normalise": "dataset",
+    "search.sampler.random": "0.0",
+    "search.pruner.startup": "5",
+    "search.pruner.warmup": "auto",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +131,9 @@ class Search(WithWords):
     objectives: tuple[Objective, ...]
     score: Score
     sampler: SamplerKind
+    sampler_options: Options
     pruner: PrunerKind
+    pruner_options: Options
     budget: Budget
     stop: Stop
     limits: tuple[Limit, ...]
@@ -139,6 +150,16 @@ class Search(WithWords):
     def is_grid(self) -> bool:
         """Whether every point of the space is tried."""
         return self.sampler is SamplerKind.GRID
+
+    def using(self, sampler: SamplerKind, pruner: PrunerKind) -> "Search":
+        """Return the search with another sampler and pruner; options stay where the names do."""
+        return replace(
+            self,
+            sampler=sampler,
+            sampler_options=self.sampler_options if sampler is self.sampler else defaults(SAMPLER_OPTIONS[sampler]),
+            pruner=pruner,
+            pruner_options=self.pruner_options if pruner is self.pruner else defaults(PRUNER_OPTIONS[pruner]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +261,8 @@ class Space:
             f"search.{name}": _plain(getattr(search, name))
             for name in ("score", "sampler", "pruner", "replicates", "seed")
         }
+        for name, options in (("sampler", search.sampler_options), ("pruner", search.pruner_options)):
+            lines |= {f"search.{name}.{option}": _option(value) for option, value in options.items()}
         lines |= {f"search.limits.{limit.metric}": str(limit) for limit in search.limits}
         lines |= {f"search.{text}": "yes" for text in sorted(map(str, search.conditions))}
         return lines if self.compare is None else lines | self._meaning_of_arms(lines, self.compare)
@@ -294,6 +317,10 @@ def diff(stored: Space, given: Space) -> list[str]:
         for path in paths
         if old.get(path) != new.get(path)
     ]
+
+
+def _option(value: float | None) -> str:
+    return AUTO if value is None else text_of(value)
 
 
 def _plain(value: object) -> str:

@@ -7,7 +7,8 @@ drivers may each have a ledger of one study: ``Transactions`` puts their steps i
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
@@ -26,6 +27,7 @@ from qpsearch.study.drivers.stopping import Stopping
 from qpsearch.study.drivers.transactions import Transactions
 from qpsearch.study.opening import Opened
 from qpsearch.study.search.proposer import Proposer
+from qpsearch.study.search.pruning import Judgement, Verdict
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import (
@@ -44,6 +46,7 @@ from qpsearch.study.trials.events import (
     Interrupted,
     Lost,
     Noted,
+    Paused,
     Reported,
     Started,
     TakenOver,
@@ -112,6 +115,8 @@ class Ledger:
                 if isinstance(error, KeyboardInterrupt):
                     self._transactions.is_over = lambda: True
                 self.interrupt_all()
+                if self.spent is not None or self._is_exhausted:
+                    self._prune(self._peers.paused, only_alone=True)
                 self._transactions.write(self._leave)
         finally:
             if not self.checkpoints.wait(REMOVAL_S):
@@ -162,22 +167,25 @@ class Ledger:
     def finished(self) -> bool:
         """Whether this driver has finished.
 
-        The budget is spent, no trial runs or waits, and every open trial is held by a driver that has
-        given a sign of life since this driver ran out of work.
+        The budget is spent, no trial runs, waits or should continue after a pause, and every open trial is held by a
+        driver that has given a sign of life since this driver ran out of work. While trials are paused, this driver
+        stays for those that results of other drivers may let continue.
         """
         if self._running:
             return False
         if self.is_over:
             return True
         self._look_around()
-        if self._replica.known < self.budget.trials or self._peers.waiting:
+        if not self._is_exhausted:
             self._idle_since = None
+            return False
+        if self._peers.paused and self._peers.holders:
             return False
         self._idle_since = self._idle_since or self._clock.monotonic()
         return all(self._heart.alive(holder, self._idle_since) for holder in self._peers.holders)
 
     def ask(self) -> Assignment | None:
-        """Hand out the next attempt: first the open trials that no driver runs, then new ones.
+        """Hand out the next attempt: first trials that wait for a driver, then the best paused ones, then new ones.
 
         None if no attempt can be handed out now: the budget is spent, though trials may still run, here or elsewhere.
 
@@ -187,7 +195,7 @@ class Ledger:
         self._look_around()
         if self.is_over:
             return None
-        trial = self._claim() or self._make()
+        trial = self._claim(self._peers.waiting) or self._promote() or self._make()
         if trial is None:
             return None
         trial.began = self._clock.monotonic()
@@ -206,20 +214,21 @@ class Ledger:
 
     def prepare(self) -> None:
         """Begin to draw the next new trial in another thread."""
-        if self._replica.known < self.budget.trials:
+        if self._replica.known < self.budget.trials and self._promotable() is None:
             self._proposer.prepare(self._next)
 
     @property
     def ready(self) -> bool:
         """Whether ``ask`` would answer without drawing."""
-        return self._proposer.ready or bool(self._peers.waiting) or self._replica.known >= self.budget.trials
+        has_open = bool(self._peers.waiting) or self._promotable() is not None
+        return self._proposer.ready or has_open or self._replica.known >= self.budget.trials
 
     def report(self, number: int, attempt: int, progress: Progress) -> bool:
         """Record an epoch.
 
         Returns:
-            Whether the attempt should continue: False when its trial has just ended (complete or pruned), and for a
-            message of an attempt that had already ended.
+            Whether the attempt should continue: False when its trial has just ended (complete or pruned) or paused, and
+            for a message of an attempt that had already ended.
         """
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
@@ -228,9 +237,11 @@ class Ledger:
         history = trial.histories[replicate]
         value = report.metric(self._space.search.objective.metric)
         is_new = history.record(report.epoch, value, report.checkpoint)
-        stop, attrs = self._replica.report(number, report.epoch, value) if is_new and replicate == 0 else (False, {})
-        done = trial.is_done()
-        state = TrialState.COMPLETE if done else TrialState.PRUNED if stop else None
+        judgement = (
+            self._judge(trial, report.epoch, value) if is_new and replicate == 0 else Judgement(Verdict.CONTINUE)
+        )
+        done, is_paused = trial.is_done(), judgement.verdict is Verdict.PAUSE
+        state = TrialState.COMPLETE if done else TrialState.PRUNED if judgement.verdict is Verdict.PRUNE else None
         results = trial.results(self._space.search) if done else trial.last_values
         seconds = self._clock.monotonic() - trial.began
 
@@ -242,12 +253,14 @@ class Ledger:
             rows.insert_epoch(connection, trial, progress, is_new, now)
             if is_new and replicate == 0:
                 insert_intermediate(connection, trial.trial_id, report.epoch, value)
-                insert_attrs(connection, system_attrs, trial.trial_id, attrs)
+                insert_attrs(connection, system_attrs, trial.trial_id, judgement.attrs)
             if trial.run_is_done(replicate):
                 rows.set_score(connection, trial.trial_id, replicate, history.score(self._space.search))
             if state is not None:
                 rows.end_attempt(connection, trial, Ending.FINISHED if done else Ending.PRUNED, now, seconds)
                 close_trial(connection, trial.trial_id, state, results, now)
+            elif is_paused:
+                rows.end_attempt(connection, trial, Ending.PAUSED, now, seconds)
 
         self._transactions.write(step)
         trial.take_place(progress.place)
@@ -256,13 +269,15 @@ class Ledger:
         if is_new:
             self._spending.add_epoch()
         ended = None if state is None else self._forget(trial, state, results, None, seconds)
-        if ended is None:
+        if ended is None and not is_paused:
             kept = (*((name,) for name in history.checkpoints), *history.worth_keeping(self._space.search))
             self.checkpoints.keep(number, replicate, kept, report.epoch)
         self._listener(Reported(number=number, replicate=replicate, value=value, report=report, place=progress.place))
         if ended is not None:
             self._listener(ended)
-        return ended is None
+        if is_paused:
+            self._pause(trial, report.epoch, seconds)
+        return ended is None and not is_paused
 
     def fail(self, number: int, attempt: int, failed: Failed) -> None:
         """End a trial as FAIL. A message of an attempt that had already ended is ignored.
@@ -332,9 +347,78 @@ class Ledger:
         rows.end_attempts_of(connection, self._lease_id, self._clock.now(), revision)
         lease.release(connection, self._lease_id, self._heart.seconds, self._clock.now())
 
-    def _claim(self) -> OpenTrial | None:
-        """Take an open trial that no driver runs; None if there is no such trial or other drivers were quicker."""
-        for number in self._peers.waiting:
+    @property
+    def _is_exhausted(self) -> bool:
+        """Whether no attempt could be handed out: no new trial, none that waits, none that should continue."""
+        is_asked = self._replica.known >= self.budget.trials
+        return is_asked and not self._peers.waiting and self._promotable() is None
+
+    def _promotable(self, *more: int) -> int | None:
+        """Return the paused trial that should continue next; ``more`` are taken to be paused, too."""
+        others = self._running.keys() - set(more)
+        is_last = self._replica.known >= self.budget.trials and not (others or self._peers.holders)
+        return self._replica.promotable(self._peers.paused.union(more), is_last=is_last)
+
+    def _judge(self, trial: OpenTrial, epoch: int, value: float) -> Judgement:
+        """Return what becomes of a trial; one that would be continued at once does not pause."""
+        judgement = self._replica.report(trial.number, epoch, value)
+        if judgement.verdict is not Verdict.PAUSE:
+            return judgement
+        if trial.run_is_done(0) or (not self._peers.waiting and self._promotable(trial.number) == trial.number):
+            return replace(judgement, verdict=Verdict.CONTINUE)
+        return judgement
+
+    def _pause(self, trial: OpenTrial, epoch: int, seconds: float) -> None:
+        """Let a trial wait at a rung, after the transaction; one too many is pruned."""
+        self._spending.add_attempt(seconds * self.gpus)
+        del self._running[trial.number]
+        trial.holder, trial.is_paused = None, True
+        self._peers.open[trial.number] = trial
+        self.checkpoints.keep_only(trial.number, trial.worth_keeping(self._space.search))
+        self._listener(Paused(number=trial.number, epoch=epoch))
+        least = self._replica.least_promising(self._peers.paused)
+        if least is not None:
+            self._prune({least})
+
+    def _prune(self, numbers: Collection[int], *, only_alone: bool = False) -> None:
+        """End paused trials as pruned.
+
+        Args:
+            numbers: The trials; those that another driver has continued meanwhile are left out.
+            only_alone: Do nothing while other drivers run trials, whose results may let paused ones continue.
+        """
+
+        def step(connection: Connection, revision: int) -> list[tuple[OpenTrial, float]]:
+            if only_alone and self._peers.holders:
+                return []
+            found = [trial for trial in map(self._peers.open.get, sorted(numbers)) if trial and trial.is_paused]
+            for trial in found:
+                rows.touch(connection, trial.trial_id, revision)
+                close_trial(connection, trial.trial_id, TrialState.PRUNED, trial.last_values, self._clock.now())
+            return [(trial, rows.attempted_s(connection, trial.trial_id)) for trial in found]
+
+        if not numbers:
+            return
+        pruned = self._transactions.write(step)
+        if pruned and only_alone:
+            are = "trial that was paused is" if len(pruned) == 1 else "trials that were paused are"
+            self._listener(Noted(text=f"{len(pruned)} {are} pruned: the budget is spent"))
+        for trial, seconds in pruned:
+            del self._peers.open[trial.number]
+            trial.earlier_s = seconds
+            self._listener(self._end(trial, TrialState.PRUNED, trial.last_values, None, 0.0))
+
+    def _promote(self) -> OpenTrial | None:
+        """Take the paused trial that should continue next; None where none should."""
+        while (number := self._promotable()) is not None:
+            trial = self._claim([number])
+            if trial is not None:
+                return trial
+        return None
+
+    def _claim(self, numbers: Iterable[int]) -> OpenTrial | None:
+        """Take one of some open trials that no driver runs; None where there is none or other drivers were quicker."""
+        for number in numbers:
 
             def step(connection: Connection, revision: int, number: int = number) -> OpenTrial | None:
                 trial = self._peers.open.get(number)  # as followed up to this transaction
@@ -349,6 +433,7 @@ class Ledger:
             if trial is not None:
                 del self._peers.open[number]
                 trial.attempt, trial.placed, trial.holder = trial.attempt + 1, False, self._lease_id
+                trial.is_paused = False
                 return trial
         return None
 
@@ -399,11 +484,17 @@ class Ledger:
     def _forget(
         self, trial: OpenTrial, state: TrialState, results: tuple[float, ...], failed: Failed | None, seconds: float
     ) -> Closed:
-        """Forget an ended trial, after the transaction; return the event for the listener."""
+        """Forget a trial of this driver that has ended, after the transaction; return the event for the listener."""
         self._spending.add_attempt(seconds * self.gpus)
+        del self._running[trial.number]
+        return self._end(trial, state, results, failed, seconds)
+
+    def _end(
+        self, trial: OpenTrial, state: TrialState, results: tuple[float, ...], failed: Failed | None, seconds: float
+    ) -> Closed:
+        """End a trial in memory, and remove checkpoints; ``seconds`` are those of its last attempt."""
         self._replica.close(trial.number, state, results)
         self._stopping.ended(trial.number, state.name, results[0] if results else None)
-        del self._running[trial.number]
         if state is TrialState.COMPLETE:
             self.checkpoints.keep_only(trial.number, trial.worth_keeping(self._space.search))
         else:

@@ -45,7 +45,7 @@ from qpsearch.study.trials.failures import failed_trials, reopen
 from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.owner import Owner
 from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial, share_seeds
-from qpsearch.vocabulary import FailReason
+from qpsearch.vocabulary import Ending, FailReason
 
 VERSIONED = ("optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")
 
@@ -282,8 +282,8 @@ def _driven(space: Space) -> Space:
     """Return a space as a driver takes it: a comparison's own trials are planned, and none of them is stopped early."""
     if space.compare is None:
         return space
-    search = replace(space.search, sampler=SamplerKind.RANDOM, pruner=PrunerKind.NONE, replicates=1, stop=Stop())
-    return replace(space, search=search)
+    search = space.search.using(SamplerKind.RANDOM, PrunerKind.NONE)
+    return replace(space, search=replace(search, replicates=1, stop=Stop()))
 
 
 def _claimed(database: Database, study: int, name: str, *, take_over: bool) -> Callable[[], None]:
@@ -377,22 +377,31 @@ def _rebuild(
 
 
 def _replica(space: Space, first_name: str) -> Replica:
-    search = space.search
-    ways = [each.direction for each in search.objectives]
-    guesses = guesses_of(space)
-    return Replica(first_name, ways, search.sampler, search.pruner, search.seed, space.most_epochs, guesses)
+    return Replica(first_name, space.search, space.most_epochs, space.sites, guesses_of(space))
 
 
 def _tidy(
     connection: Connection, study: int, ended: tuple[FrozenTrial, ...], search: Search, folder: CheckpointFolder
 ) -> None:
-    """Remove unneeded checkpoints of ended trials, where a driver died before it could remove them."""
+    """Remove unneeded checkpoints of ended trials, where a driver died before it could remove them.
+
+    A trial that was pruned while it was paused may have had its last attempt under a driver that left in order.
+    """
     of_dead = (
         select(attempts.c.trial_id)
         .join(leases, leases.c.lease_id == attempts.c.lease_id)
         .where(leases.c.study_id == study, leases.c.state == lease.SUPERSEDED, attempts.c.ending.is_not(None))
     )
     doubtful = set(connection.execute(of_dead).scalars())
+    of_study = select(attempts.c.trial_id).join(trials, trials.c.trial_id == attempts.c.trial_id)
+    paused = of_study.where(trials.c.study_id == study, attempts.c.ending == Ending.PAUSED.value)
+    if was_paused := set(connection.execute(paused).scalars()) - doubtful:
+        there = set(folder.trials())
+        doubtful |= {
+            trial._trial_id
+            for trial in ended
+            if trial._trial_id in was_paused and trial.state is not TrialState.COMPLETE and trial.number in there
+        }
     for trial in ended:
         if trial._trial_id not in doubtful:
             continue

@@ -33,6 +33,7 @@ class TrialRecord:
         duration_s: Recorded seconds of training, over all attempts.
         seconds: Total time of the trial's attempts: training, starting and storing.
         is_held: Whether a live driver runs the trial now; a ``RUNNING`` trial without a driver waits for the next one.
+        is_paused: Whether the trial is paused at a rung, and goes on if it is among the best there; ``RUNNING``, too.
         place: ``host device`` of the latest attempt, where known.
         config_json: The resolved configuration, as stored.
     """
@@ -51,6 +52,7 @@ class TrialRecord:
     duration_s: float
     seconds: float
     is_held: bool
+    is_paused: bool
     place: str | None
     config_json: str
 
@@ -333,7 +335,8 @@ class StudySummary:
         name: The study's name.
         objectives: The study's objectives, the metric of training first; empty where there is a problem.
         budget: The study's budget.
-        counts: Trials by state.
+        counts: Trials by state; paused ones are ``RUNNING``.
+        paused: Trials that are paused at a rung.
         failures: Failed trials by reason.
         infeasible: Draws from which a network cannot be built; such draws are not trials.
         best: The best configuration of the complete trials; None while no trial is complete.
@@ -355,6 +358,7 @@ class StudySummary:
     objectives: tuple[Objective, ...]
     budget: Budget
     counts: Mapping[str, int]
+    paused: int
     failures: Mapping[str, int]
     infeasible: int
     best: ConfigurationRecord | None

@@ -11,6 +11,9 @@ from qpsearch.errors import Superseded
 from qpsearch.protocol import Assignment, Failed
 from qpsearch.space import Space, parse_space
 from qpsearch.study.ledger import Ledger
+from qpsearch.study.search.halving import Halving
+from qpsearch.study.search.optuna_pruning import OptunaPruning
+from qpsearch.study.search.pruning import Pruning
 from qpsearch.study.search.replica import Replica
 from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, progress, resumed_ledger, rows, train_all
@@ -33,17 +36,25 @@ def seen_by(replica: Replica) -> dict[int, tuple[object, ...]]:
     found = {}
     for number, trial_id in replica._ids.items():
         trial = replica._storage.get_trial(trial_id)
-        own = replica._stratum_of[number]
-        twin = own._storage.get_trial(own._ids[number])
-        rungs = {key: value for key, value in twin.system_attrs.items() if key.startswith("completed_rung")}
-        found[number] = (trial.params, trial.state, trial.values, trial.intermediate_values, twin.state, rungs)
+        judged = judged_by(replica._pruning, number)
+        found[number] = (trial.params, trial.state, trial.values, trial.intermediate_values, judged)
     return found
+
+
+def judged_by(pruning: Pruning, number: int) -> object:
+    """What a pruner knows about a trial."""
+    if isinstance(pruning, Halving):
+        return {epoch: rung.loss.get(number) for epoch, rung in pruning._strata[pruning._stratum_of[number]].items()}
+    assert isinstance(pruning, OptunaPruning)
+    own = pruning._stratum_of[number]
+    twin = own._storage.get_trial(own._ids[number])
+    return twin.state, {key: value for key, value in twin.system_attrs.items() if key.startswith("completed_rung")}
 
 
 class Drivers(RuleBasedStateMachine):
     """Up to three drivers ask, report, fail, lose workers, stop, die, join, and are taken over."""
 
-    @initialize(seed=st.integers(0, 100), pruner=st.sampled_from(["none", "hyperband", "median"]))
+    @initialize(seed=st.integers(0, 100), pruner=st.sampled_from(["none", "asha", "hyperband", "median"]))
     def start(self, seed: int, pruner: str) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.url = f"sqlite:///{self.folder.name}/q.db"

@@ -8,22 +8,28 @@ import pytest
 from optuna.trial import TrialState
 
 from qpsearch.protocol import Failed
-from qpsearch.registry.pruners import PRUNERS, PrunerKind
-from qpsearch.registry.samplers import SAMPLERS, SamplerKind
+from qpsearch.registry.options import defaults
+from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
+from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space, draw, parse_space
 from qpsearch.study import queries
+from qpsearch.study.search import replica
 from qpsearch.study.search.chooser import OptunaChooser
-from qpsearch.study.search.replica import Replica
+from qpsearch.study.search.copies import copied
+from qpsearch.study.search.pruners import pruning
+from qpsearch.study.search.samplers import BUILDERS, Samplers
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import FailReason
+from qpsearch.vocabulary import Direction, FailReason
 from tests.helpers import accuracy_of, new_ledger, progress, release, train_all
 from tests.scripted import Behaviour, space_text
 
 
-def test_registries_hold_every_kind() -> None:
-    assert set(SAMPLERS) == set(SamplerKind)
-    assert set(PRUNERS) == set(PrunerKind)
+def test_every_sampler_and_pruner_can_be_made() -> None:
+    assert set(BUILDERS) == set(SAMPLER_OPTIONS) == set(SamplerKind)
+    assert set(PRUNER_OPTIONS) == set(PrunerKind)
+    for kind in PrunerKind:
+        pruning(kind, defaults(PRUNER_OPTIONS[kind]), 9, Direction.MAXIMIZE, "any")
 
 
 @pytest.mark.parametrize("kind", [SamplerKind.TPE, SamplerKind.RANDOM])
@@ -39,8 +45,9 @@ def test_suggestions_are_those_of_plain_optuna_on_the_database(sqlite_url: str, 
     steps = {trial.number: trial.intermediate_values for trial in ours}
     database.close()
     plain = optuna.create_study(storage=f"{sqlite_url}2", study_name="plain", direction="maximize")
+    samplers = Samplers(kind, {}, space.sites)
     for number in range(40):
-        plain.sampler = SAMPLERS[kind].build(derive_seed(0, "sampler", number, 0))
+        plain.sampler = samplers.of_draw(derive_seed(0, "sampler", number, 0))
         trial = plain.ask()
         draw(space, OptunaChooser(trial))
         for step, value in steps[number].items():
@@ -72,10 +79,7 @@ def test_failures_teach_the_sampler(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     seeds = range(4)
     taught = sum(share_of_failing(f"sqlite:///{tmp_path}/taught{seed}.db", seed) for seed in seeds) / 4
 
-    def forget(self: Replica, trial_id: int) -> None:
-        self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
-
-    monkeypatch.setattr(Replica, "_violate", forget)
+    monkeypatch.setattr(replica, "_for_sampler", copied)
     untaught = sum(share_of_failing(f"sqlite:///{tmp_path}/untaught{seed}.db", seed) for seed in seeds) / 4
     assert taught < untaught / 2
 

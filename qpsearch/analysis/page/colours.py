@@ -26,6 +26,7 @@ OTHERS: Final = "#9aa0a6"
 ONLY: Final = ALONE  # of a study whose trials are not told apart
 
 COMPLETE, PRUNED, FAILED, RUNNING, REPEATED = "#5b7083", "#b4bfc9", "#c1121f", "#2a9d8f", "#e0a100"
+PAUSED = "#8fa7bd"
 
 # Red for worse, blue for better, told apart by all kinds of colour vision (ColorBrewer's RdBu).
 WORSE_BETTER: Final = ((0.0, "#b2182b"), (0.25, "#ef8a62"), (0.5, "#f7f7f7"), (0.75, "#67a9cf"), (1.0, "#2166ac"))

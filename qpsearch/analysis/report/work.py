@@ -9,7 +9,7 @@ from typing import Final
 import plotly.graph_objects as go
 
 from qpsearch.analysis.page import Chart, for_plotly
-from qpsearch.analysis.page.colours import COMPLETE, FAILED, PRUNED, QUIET, REPEATED, RUNNING
+from qpsearch.analysis.page.colours import COMPLETE, FAILED, PAUSED, PRUNED, QUIET, REPEATED, RUNNING
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.thinning import thinned, thinned_note
 from qpsearch.analysis.report.words import joined, lasted, moment
@@ -26,6 +26,7 @@ ENDINGS: Final[dict[str | None, tuple[str, str]]] = {
     Ending.FINISHED: ("complete", COMPLETE),
     Ending.PRUNED: ("pruned", PRUNED),
     Ending.FAILED: ("failed", FAILED),
+    Ending.PAUSED: ("paused", PAUSED),
     Ending.INTERRUPTED: ("interrupted", REPEATED),
     Ending.LOST: ("lost with its worker or driver", "#8c510a"),
     None: ("running", RUNNING),

@@ -91,11 +91,16 @@ def check_prior(domain: Any) -> None:
         raise ValueError(f"the prior {text_of(domain.prior.value)} is not in {replace(domain, prior=None)}")
 
 
+def number_of(value: Scalar) -> float:
+    """Return a value of a range of numbers."""
+    assert isinstance(value, int | float)
+    return value
+
+
 def prior_number(prior: Prior | None) -> float:
     """Return the value of a range's prior."""
     assert prior is not None
-    assert isinstance(prior.value, int | float)
-    return prior.value
+    return number_of(prior.value)
 
 
 def prior_document(prior: Prior | None) -> dict[str, Any]:

@@ -55,6 +55,16 @@ class Choice(BaseDomain):
         """The largest number among the options."""
         return max(float(option) for option in self.options if option is not None)
 
+    def at(self, share: float) -> Scalar:
+        """Return the option at a share from 0 to 1 of the list; each option has an equal share."""
+        return self.options[min(int(share * len(self.options)), len(self.options) - 1)]
+
+    def share_of(self, value: Scalar) -> float:
+        """Return the middle of an option's share of the list."""
+        chosen = self.member(value)
+        index = next(index for index, option in enumerate(self.options) if option is chosen)
+        return (index + 0.5) / len(self.options)
+
     def draw(self, generator: random.Random) -> Scalar:
         """Return an option, each as likely as the others."""
         return generator.choice(self.options)

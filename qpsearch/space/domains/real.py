@@ -12,6 +12,7 @@ from qpsearch.space.domains.base import (
     Prior,
     Suggests,
     check_prior,
+    number_of,
     prior_document,
     prior_number,
 )
@@ -55,8 +56,17 @@ class FloatRange(BaseRange):
         return Steps(self.low, self.high, self.step).nearest(value)
 
     def at(self, share: float) -> float:
-        """Return the value at a share of the range, from 0 (its low end) to 1."""
+        """Return the value at a share of the range, from 0 (its low end) to 1; each step has an equal share."""
+        if self.values is not None:
+            return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
         return min(max(self.low + (self.high - self.low) * share, self.low), self.high)
+
+    def share_of(self, value: Scalar) -> float:
+        """Return the share of the range at which a value lies; of a step, the middle of its share."""
+        number = number_of(value)
+        if self.values is not None and self.step is not None:
+            return (round((number - self.low) / self.step) + 0.5) / len(self.values)
+        return (number - self.low) / (self.high - self.low)
 
     def draw(self, generator: random.Random) -> Scalar:
         """Return a value, evenly."""
@@ -120,6 +130,10 @@ class LogRange(BaseRange):
         """Return the value at a share of the range in log scale, from 0 (its low end) to 1."""
         value: float = self.low * (self.high / self.low) ** share
         return min(max(value, self.low), self.high)
+
+    def share_of(self, value: Scalar) -> float:
+        """Return the share of the range, in log scale, at which a value lies."""
+        return math.log(number_of(value) / self.low) / math.log(self.high / self.low)
 
     def draw(self, generator: random.Random) -> Scalar:
         """Return a value, evenly in log scale."""

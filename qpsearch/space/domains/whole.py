@@ -11,6 +11,7 @@ from qpsearch.space.domains.base import (
     Prior,
     Suggests,
     check_prior,
+    number_of,
     prior_document,
     prior_number,
 )
@@ -45,6 +46,14 @@ class IntRange(BaseRange):
     def size(self) -> float:
         """How many values there are."""
         return len(self.values)
+
+    def at(self, share: float) -> int:
+        """Return the value at a share of the range, from 0 (its low end) to 1; each value has an equal share."""
+        return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
+
+    def share_of(self, value: Scalar) -> float:
+        """Return the middle of a value's share of the range."""
+        return ((number_of(value) - self.low) / self.step + 0.5) / len(self.values)
 
     def draw(self, generator: random.Random) -> Scalar:
         """Return a value, each as likely as the others."""
@@ -114,6 +123,10 @@ class LogIntRange(BaseRange):
         """Return between which shares of the range a value lies; ``at`` gives it in between."""
         low, high = self._edges
         return (math.log(value - 0.5) - low) / (high - low), (math.log(value + 0.5) - low) / (high - low)
+
+    def share_of(self, value: Scalar) -> float:
+        """Return the middle of a value's share of the range."""
+        return sum(self.shares(number_of(value))) / 2
 
     def draw(self, generator: random.Random) -> Scalar:
         """Return a value, evenly in log scale."""

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from qpsearch.registry.datasets import DATASETS, Data
-from qpsearch.registry.pruners import PrunerKind
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.options import Options, defaults
+from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
+from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.file.arms import arms_in
 from qpsearch.space.file.checks import Checks
@@ -20,6 +21,7 @@ from qpsearch.space.file.shipped import find_space
 from qpsearch.space.file.space_checks import check_arms, check_space
 from qpsearch.space.leaves import Constant, Group, Variant
 from qpsearch.space.schema.settings import COMPARE, SPACE
+from qpsearch.space.schema.value_types import AUTO
 from qpsearch.space.space import Budget, Resources, Score, Search, Space, Stop, TunedArms
 from qpsearch.vocabulary import Direction, Metric, ScoreKind
 
@@ -69,25 +71,39 @@ def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...], *, stri
     problems = Problems()
     arms = arms_in(whole, problems)
     space = _one(text, root, whole, problems, strict=strict and not arms)  # an arm may use what the file alone does not
-    return replace(space, compare=_tuned_arms(space, whole, arms, problems, strict=strict)) if arms else space
+    return _tuned(space, whole, arms, problems, strict=strict) if arms else space
 
 
-def _tuned_arms(space: Space, whole: Node, arms: dict[str, Node], problems: Problems, *, strict: bool) -> TunedArms:
-    """Return the arms of a comparison, each with a space of its own."""
+def _tuned(space: Space, whole: Node, arms: dict[str, Node], problems: Problems, *, strict: bool) -> Space:
+    """Return a comparison with its arms, each with a space of its own that leaves enough trials complete."""
     given = whole.get("compare") if isinstance(whole, MappingNode) else None
     tree = Reader(problems, LeafReader(problems, whole)).section(given, COMPARE, "compare") if given else Group(())
     problems.raise_if_any()
-    trials = _constant(_group(tree, "tune"), "trials")
+    trials, retrain = _constant(_group(tree, "tune"), "trials"), _group(tree, "retrain")
+    top = _constant(retrain, "top")
+    if space.search.pruner is PrunerKind.ASHA:
+        options = dict(space.search.pruner_options)
+        options["complete"] = max(options["complete"] or 1, top)
+        space = replace(space, search=replace(space.search, pruner_options=options))
     spaces = {}
     for name, node in arms.items():
-        arm = _one(dump(spelled(node)), node, node, Problems(), strict=False)
+        document = spelled(node)
+        document.setdefault("search", {})["pruner"] = _spelled_pruner(space.search)
+        text = dump(document)
+        root = parse_document(text, node.where.source)
+        arm = _one(text, root, root, Problems(), strict=False)
         budget = arm.search.budget.updated(trials=trials)
         spaces[name] = arm.with_search(study=f"{space.study}.{name}", budget=budget)
-    retrain = _group(tree, "retrain")
-    found = TunedArms(arms=spaces, trials=trials, top=_constant(retrain, "top"), seeds=_constant(retrain, "seeds"))
+    found = TunedArms(arms=spaces, trials=trials, top=top, seeds=_constant(retrain, "seeds"))
     check_arms(space, found, whole, problems, strict=strict)
     problems.raise_if_any()
-    return found
+    return replace(space, compare=found)
+
+
+def _spelled_pruner(search: Search) -> Any:
+    """Return the pruner as a file spells it."""
+    options = {name: AUTO if value is None else value for name, value in search.pruner_options.items()}
+    return {search.pruner.value: options} if options else search.pruner.value
 
 
 def _one(text: str, root: Node, whole: Node, problems: Problems, *, strict: bool) -> Space:
@@ -146,11 +162,10 @@ def _data(tree: Group) -> Data:
 def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) -> Search:
     named = _group(search, "objective")
     objectives = checks.objectives({way: _constant(named, way) for way in Direction})
-    sampler = _constant(search, "sampler")
+    sampler, sampler_options = _sampler(search, len(objectives) > 1)
+    pruner, pruner_options = _pruner(search, len(objectives) > 1, sampler)
     grid = checks.grid_points() if sampler is SamplerKind.GRID else None
-    pruner, trials = _constant(search, "pruner"), _constant(search, "trials")
-    if pruner is None:
-        pruner = PrunerKind.HYPERBAND if len(objectives) == 1 and not sampler.is_designed else PrunerKind.NONE
+    trials = _constant(search, "trials")
     if trials is None:
         trials = grid or DEFAULT_TRIALS
     limits = _group(search, "limits")
@@ -158,7 +173,9 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
         objectives=objectives,
         score=_score(search),
         sampler=sampler,
+        sampler_options=sampler_options,
         pruner=pruner,
+        pruner_options=pruner_options,
         budget=_budget(search, trials),
         stop=Stop(**{name: _constant(_group(search, "stop"), name) for name, _ in _group(search, "stop").children}),
         limits=tuple(
@@ -172,12 +189,34 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
     )
 
 
+def _sampler(search: Group, has_several: bool) -> tuple[SamplerKind, Options]:
+    word, options = _chosen(search, "sampler")
+    if word != AUTO:
+        return SamplerKind(word), options
+    kind = SamplerKind.TPE if has_several else SamplerKind.GP
+    return kind, defaults(SAMPLER_OPTIONS[kind])
+
+
+def _pruner(search: Group, has_several: bool, sampler: SamplerKind) -> tuple[PrunerKind, Options]:
+    word, options = _chosen(search, "pruner")
+    if word != AUTO:
+        return PrunerKind(word), options
+    kind = PrunerKind.NONE if has_several or sampler.is_designed else PrunerKind.ASHA
+    return kind, defaults(PRUNER_OPTIONS[kind])
+
+
 def _score(search: Group) -> Score:
-    score = search.get("score")
-    assert isinstance(score, Variant)
-    ((word, settings),) = score.branches
+    word, settings = _chosen(search, "score")
+    return Score(kind=ScoreKind(word), **settings)
+
+
+def _chosen(tree: Group, name: str) -> tuple[str, dict[str, Any]]:
+    """Return the word that a fixed choice of sections names, and the settings of its section."""
+    variant = tree.get(name)
+    assert isinstance(variant, Variant)
+    ((word, settings),) = variant.branches
     assert isinstance(settings, Group)
-    return Score(kind=ScoreKind(word), **{name: _constant(settings, name) for name, _ in settings.children})
+    return word, {key: _constant(settings, key) for key, _ in settings.children}
 
 
 def _budget(search: Group, trials: int) -> Budget:

@@ -4,14 +4,15 @@ The order of keys here is the order in which parameters are drawn, whatever the 
 leaf's ``doc`` is its description for users; ``rule`` names the papers' rules that it implements.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import dropwhile
 from typing import Final
 
 from qpsearch.registry.augmentations import Augmentation, Padding
 from qpsearch.registry.datasets import DatasetName, Normalisation
-from qpsearch.registry.pruners import PrunerKind
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.options import Option
+from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
+from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
 from qpsearch.space.schema.fields import (
     ArmsField,
     ConditionsField,
@@ -36,6 +37,19 @@ from qpsearch.space.schema.value_types import (
     StudyName,
 )
 from qpsearch.vocabulary import Metric, Precision, ScheduleKind, ScoreKind
+
+
+def _options(options: Mapping[str, Option]) -> SectionField:
+    """Return the settings of a sampler or pruner."""
+    return SectionField(fields={name: _option(each) for name, each in options.items()})
+
+
+def _option(option: Option) -> LeafField:
+    number = Integer(int(option.low), int(option.high)) if option.is_whole else Number(option.low, option.high)
+    if option.default is None:
+        return LeafField(type=Optional(AUTO, number), default=AUTO, doc=option.doc, fixed=True)
+    return LeafField(type=number, default=option.default, doc=option.doc, fixed=True)
+
 
 TRAINING: Final = SectionField(
     doc="How networks are trained.",
@@ -148,19 +162,23 @@ SEARCH: Final = SectionField(
                 ),
             },
         ),
-        "sampler": LeafField(
-            type=OneOf(SamplerKind),
-            default="tpe",
-            doc="Sampler that proposes configurations; grid tries every point of a finite space once, factorial takes "
-            "all values, and all pairs of values, about equally often, for effects.",
-            fixed=True,
-        ),
-        "pruner": LeafField(
-            type=Optional(AUTO, OneOf(PrunerKind)),
+        "sampler": VariantField(
+            doc="Sampler that proposes configurations: gp learns from a Gaussian process, tpe from densities of good "
+            "and bad trials; grid tries every point of a finite space once; factorial takes all values, and all pairs "
+            "of values, about equally often, for effects. auto is gp, or tpe with several objectives.",
             default=AUTO,
-            doc="Pruner that stops weak trials early; auto is hyperband, or none with several objectives, a grid or a "
-            "factorial design.",
             fixed=True,
+            branches={AUTO: SectionField(fields={})}
+            | {kind.value: _options(SAMPLER_OPTIONS[kind]) for kind in SamplerKind},
+        ),
+        "pruner": VariantField(
+            doc="Pruner that spends few epochs on weak trials: asha pauses each trial at rungs and continues the best "
+            "third, asha_stop stops the others. auto is asha, or none with several objectives, a grid or a factorial "
+            "design.",
+            default=AUTO,
+            fixed=True,
+            branches={AUTO: SectionField(fields={})}
+            | {kind.value: _options(PRUNER_OPTIONS[kind]) for kind in PrunerKind},
         ),
         "trials": LeafField(
             type=Optional(AUTO, Integer(1, 10_000_000)),

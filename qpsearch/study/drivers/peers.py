@@ -22,7 +22,7 @@ class Peers:
     """Open trials of a study that this driver does not run.
 
     Attributes:
-        open: By number: trials that other drivers run, and trials that wait for any driver to take them.
+        open: By number: trials that other drivers run, trials that wait for any driver to take them, and paused ones.
     """
 
     def __init__(
@@ -39,8 +39,13 @@ class Peers:
 
     @property
     def waiting(self) -> list[int]:
-        """Numbers of the trials that no driver runs."""
-        return sorted(number for number, trial in self.open.items() if trial.holder is None)
+        """Numbers of the trials that wait for a driver."""
+        return sorted(n for n, trial in self.open.items() if trial.holder is None and not trial.is_paused)
+
+    @property
+    def paused(self) -> set[int]:
+        """Numbers of the trials that are paused at a rung."""
+        return {number for number, trial in self.open.items() if trial.is_paused}
 
     @property
     def holders(self) -> set[int]:

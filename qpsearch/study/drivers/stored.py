@@ -8,6 +8,8 @@ from sqlalchemy import Connection, Row, select
 
 from qpsearch.architecture.plugins import imports
 from qpsearch.errors import SpaceError, StudyNotFound, nearest
+from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space, parse_space
 from qpsearch.space.space import Resources
 from qpsearch.study.drivers.budget import budget_of
@@ -135,7 +137,9 @@ def stored_space(facts: Row[Any], name: str) -> Space:
         words = " ".join(f"--import {word}" for word in forgotten)
         raise SpaceError([*error.problems, f"study {name}: was made with {words}. Add that to the command."]) from None
     space = space.with_search(study=name, budget=budget_of(facts), seed=facts.seed)
-    return replace(space, resources=Resources(**json.loads(facts.resources_json)))
+    # what auto stood for when the study was made
+    search = space.search.using(SamplerKind(facts.sampler), PrunerKind(facts.pruner))
+    return replace(space, search=search, resources=Resources(**json.loads(facts.resources_json)))
 
 
 def imports_of(facts: Row[Any]) -> list[str]:

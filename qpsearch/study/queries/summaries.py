@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from optuna.trial import TrialState
-from sqlalchemy import Connection, Row, String, func, select, type_coerce
+from sqlalchemy import Connection, Row, Select, String, func, select, type_coerce
 
 from qpsearch.errors import SpaceError
 from qpsearch.space.space import Objective
@@ -65,6 +65,7 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
         objectives=objectives,
         budget=budget_of(facts),
         counts={state.name: count for state, count in counts},
+        paused=connection.execute(_paused(study)).scalar_one(),
         failures={row.reason: row.number for row in failures},
         infeasible=connection.execute(select(func.count()).where(infeasible.c.study_id == study)).scalar_one(),
         best=next(iter(front_of(connection, study, objectives)), None) if objectives else None,
@@ -80,6 +81,19 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
         created=facts.created,
         environment=json.loads(facts.environment_json),
         problem=problem,
+    )
+
+
+def _paused(study: int) -> Select[int]:
+    """Return a query for the number of trials that are paused: open ones whose last attempt ended so."""
+    last = select(attempts.c.trial_id, func.max(attempts.c.number).label("number")).group_by(attempts.c.trial_id)
+    latest = last.subquery()
+    return (
+        select(func.count())
+        .select_from(trials)
+        .join(latest, latest.c.trial_id == trials.c.trial_id)
+        .join(attempts, (attempts.c.trial_id == latest.c.trial_id) & (attempts.c.number == latest.c.number))
+        .where(trials.c.study_id == study, trials.c.state == TrialState.RUNNING, attempts.c.ending == Ending.PAUSED)
     )
 
 

@@ -36,7 +36,7 @@ from qpsearch.study.storage.tables import (
 )
 from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, root_of, trial_folder
 from qpsearch.study.trials.evaluations import read_evaluations
-from qpsearch.vocabulary import Order
+from qpsearch.vocabulary import Ending, Order
 
 FINITE: Final = TrialValueModel.TrialValueType.FINITE
 NAMED: Final = 10_000  # trials that a query names one by one; SQLite takes 32,766 values
@@ -116,7 +116,10 @@ def _sorted(connection: Connection, study: int, name: str, order: Order) -> Sele
 
 
 def state_counts(database: Database, name: str) -> dict[str, int]:
-    """Return how many trials a study has in each state, ``WAITING`` for those that are open without a driver."""
+    """Return how many trials a study has in each state, ``WAITING`` for those that are open without a driver.
+
+    ``PAUSED`` are those that are paused at a rung.
+    """
     own = select(trials.c.state, func.count()).join(configs, configs.c.trial_id == trials.c.trial_id)
     grouped = own.group_by(trials.c.state)
     counts = database.read(
@@ -126,8 +129,8 @@ def state_counts(database: Database, name: str) -> dict[str, int]:
     )
     if TrialState.RUNNING.name in counts:
         running = running_records(database, name)
-        held = sum(record.is_held for record in running)
-        counts |= {"RUNNING": held, "WAITING": len(running) - held}
+        held, paused = (sum(getattr(record, name) for record in running) for name in ("is_held", "is_paused"))
+        counts |= {"RUNNING": held, "WAITING": len(running) - held - paused, "PAUSED": paused}
     return counts
 
 
@@ -378,6 +381,7 @@ def _record(
         duration_s=work.seconds if work else 0.0,
         seconds=sum(row.seconds for row in tries),
         is_held=trial.state is TrialState.RUNNING and last.ending is None and last.lease_id in living,
+        is_paused=trial.state is TrialState.RUNNING and last.ending == Ending.PAUSED,
         place=_place(last),
         config_json=config_json,
     )

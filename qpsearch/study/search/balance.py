@@ -6,7 +6,6 @@ pairs are balanced between groups. All counts are whole numbers, so that every m
 """
 
 import bisect
-import math
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -126,10 +125,7 @@ class Factor:
         if isinstance(self._domain, LogIntRange):
             start, end = self._domain.shares(value)
             return start + (end - start) * _halved(time)
-        low, high = self._domain.bounds or (0.0, 1.0)
-        if isinstance(self._domain, LogRange):
-            return math.log(value / low) / math.log(high / low)
-        return (value - low) / (high - low)
+        return self._domain.share_of(value)
 
     def _between(self, low: float, high: float) -> int:
         return bisect.bisect_left(self._shares, high) - bisect.bisect_left(self._shares, low)

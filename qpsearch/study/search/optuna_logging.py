@@ -1,9 +1,15 @@
-"""Silencing Optuna, which announces every study that it makes, even internal ones."""
+"""Silencing Optuna, which announces every study that it makes, even internal ones, and warns of experimental parts."""
 
+import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
+
+_FILTERS: Final = threading.Lock()  # of warnings: they are global
 
 
 @contextmanager
@@ -15,3 +21,11 @@ def quiet_optuna() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(verbosity)
+
+
+@contextmanager
+def experimental_on_purpose() -> Iterator[None]:
+    """Silence Optuna's warning about experimental arguments, one thread at a time."""
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield

@@ -2,16 +2,15 @@
 
 Trial 0 takes every prior as it is; the other parameters are drawn until the point can be trained, but at most 20 times,
 since the space may rule the priors out (``candidates.lost_priors`` says so). Afterwards, as long as the sampler would
-draw at random (always with ``random``, for the first ten trials with ``tpe`` and ``gp``), each parameter with a prior
-is drawn near the prior with a probability of 1/4, 1/2 or 3/4, by confidence, and left to the sampler otherwise. Later
-trials do not use the priors. A guess is a function of the search's seed and the trial's number, as every draw is.
+draw at random (always with ``random``, for the first ten trials with a sampler that learns), each parameter with a
+prior is drawn near the prior with a probability of 1/4, 1/2 or 3/4, by confidence, and left to the sampler otherwise.
+Later trials do not use the priors. A guess is a function of the search's seed and the trial's number, as every draw is.
 """
 
 import random
 from collections.abc import Mapping
 from typing import Final, Self
 
-from qpsearch.registry.samplers import SAMPLERS
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.space.domains import Domain
@@ -38,7 +37,7 @@ class Priors:
         """Return the priors of a space; None for a space without priors."""
         drawn = [(site.parameter, site.domain) for site in space.sites if site.domain is not None]
         found = {name: domain for name, domain in drawn if domain.prior is not None}
-        return cls(found, space.search.seed, SAMPLERS[space.search.sampler].startup) if found else None
+        return cls(found, space.search.seed, space.search.sampler.startup) if found else None
 
     def guess(self, number: int, draw: int) -> dict[str, Scalar]:
         """Return values for some parameters of a trial; ``draw`` counts its infeasible draws so far."""

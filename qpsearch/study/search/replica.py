@@ -1,29 +1,30 @@
-"""The replica: a copy of the study in memory, on which Optuna samples and prunes.
+"""The replica: a copy of the study in memory, on which samplers and pruners work.
 
 Sampling on the copy gives the same suggestions as on the database in a fraction of the time. The copy also shows the
 sampler more than the database: failed trials and infeasible draws appear as pruned with a violated constraint, so that
-the sampler learns to avoid them. Pruners see one study for each stratum of block kinds, so that a slow starter competes
-only with other slow starters.
+the sampler learns to avoid them; a trial that has passed a rung appears as pruned at that rung, though it may go on.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol, Self
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
-from optuna.pruners import BasePruner
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from qpsearch.registry.pruners import PRUNERS, PrunerKind
-from qpsearch.registry.samplers import SAMPLERS, SamplerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.space.domains.steps import Steps
+from qpsearch.space.leaves import Site
+from qpsearch.space.space import Search
+from qpsearch.study.search.copies import copied
 from qpsearch.study.search.optuna_logging import quiet_optuna
+from qpsearch.study.search.order import VIOLATED
+from qpsearch.study.search.pruners import pruning
+from qpsearch.study.search.pruning import Judgement
+from qpsearch.study.search.samplers import Samplers
 from qpsearch.study.storage.optuna_tables import DIRECTIONS
-from qpsearch.vocabulary import Direction, Scalar
-
-VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constraint("feasible", 1.0)
+from qpsearch.vocabulary import Scalar
 
 
 class Guesses(Protocol):
@@ -44,32 +45,25 @@ class Replica:
 
     Args:
         name: Name of the study.
-        ways: Direction of each objective, the training metric first; the pruner sees only that metric.
-        sampler: The sampler.
-        pruner: The pruner.
-        seed: Seed of the search.
+        search: Sampler, pruner, seed and objectives; the pruner sees only the metric of training.
         epochs: The largest number of epochs of a trial.
+        sites: The leaves of the space.
         guesses: Gives some or all values of some trials in advance; None leaves all values to the sampler.
     """
 
     def __init__(
-        self,
-        name: str,
-        ways: Sequence[Direction],
-        sampler: SamplerKind,
-        pruner: PrunerKind,
-        seed: int,
-        epochs: int,
-        guesses: Guesses | None = None,
+        self, name: str, search: Search, epochs: int, sites: Sequence[Site], guesses: Guesses | None = None
     ) -> None:
-        self._name, self._ways, self._sampler, self._seed = name, tuple(ways), sampler, seed
-        self._guesses = guesses
-        self._pruner = PRUNERS[pruner](epochs)
+        self._seed, self._guesses = search.seed, guesses
+        self._samplers = Samplers(search.sampler, search.sampler_options, sites)
+        self._pruning = pruning(search.pruner, search.pruner_options, epochs, search.objective.direction, name)
         self._storage = _Memory()
-        self._study = self._new_study(name, self._storage, self._ways)
+        ways = [DIRECTIONS[each.direction] for each in search.objectives]
+        with quiet_optuna():
+            self._study = optuna.create_study(storage=self._storage, study_name=name, directions=ways)
         self._ids: dict[int, int] = {}
-        self._strata: dict[str, _Stratum] = {}
-        self._stratum_of: dict[int, _Stratum] = {}
+        self._over: set[int] = set()
+        self._values: dict[int, dict[int, float]] = {}  # of open trials, by epoch
 
     def ask(self, number: int, draw: int, params: Mapping[str, Scalar] | None = None) -> optuna.Trial:
         """Begin a draw. The sampler's generator is a function of (seed, number, draw) alone.
@@ -79,7 +73,8 @@ class Replica:
             draw: How many infeasible draws the trial has had.
             params: Values that are fixed; None takes the values of ``guesses``.
         """
-        self._study.sampler = SAMPLERS[self._sampler].build(derive_seed(self._seed, "sampler", number, draw))
+        seed = derive_seed(self._seed, "sampler", number, draw)
+        self._study.sampler = self._samplers.of_draw(seed)
         if params is None and self._guesses is not None:
             params = self._guesses.guess(number, draw)
         if params:
@@ -92,7 +87,7 @@ class Replica:
 
     def reject(self, trial: optuna.Trial) -> None:
         """End an infeasible draw."""
-        self._violate(trial._trial_id)
+        self._storage.revise(trial._trial_id, _for_sampler(self.frozen(trial), TrialState.FAIL, None, {}))
 
     def forget(self, trial: optuna.Trial) -> None:
         """End a draw that does not become a trial, so that the sampler ignores it."""
@@ -104,7 +99,7 @@ class Replica:
 
     def is_over(self, number: int) -> bool:
         """Whether the replica has that trial, and the trial has ended."""
-        return number in self._ids and self._storage.get_trial(self._ids[number]).state.is_finished()
+        return number in self._over
 
     @property
     def known(self) -> int:
@@ -113,116 +108,86 @@ class Replica:
 
     def accept(self, trial: optuna.Trial, number: int, stratum: str) -> None:
         """Make a draw the trial of that number."""
-        self._ids[number] = trial._trial_id
-        self._join(number, stratum, create_trial(state=TrialState.RUNNING))
+        self._ids[number], self._values[number] = trial._trial_id, {}
+        self._pruning.follow(number, stratum, create_trial(state=TrialState.RUNNING))
 
     def follow_infeasible(self, drawn: FrozenTrial) -> None:
         """Repeat a rejected draw, from the database."""
-        copy = create_trial(state=TrialState.RUNNING, params=drawn.params, distributions=drawn.distributions)
-        self._violate(self._add(copy))
+        self._add(_for_sampler(drawn, TrialState.FAIL, None, {}))
 
     def follow(self, trial: FrozenTrial, stratum: str) -> None:
-        """Bring a trial up to the state that it has in the database.
+        """Bring a trial up to the state that it has in the database; a failed trial may be open again.
 
         New trials, with infeasible draws between them, come in the order of their drawing.
         """
-        if trial.number not in self._ids:
-            if trial.state.is_finished():  # at once, since a study may have thousands
-                self._ids[trial.number] = self._add(_for_sampler(trial))
-                self._join(trial.number, stratum, _for_pruner(trial))
+        number = trial.number
+        if number in self._over:
+            if trial.state.is_finished():
                 return
-            self._ids[trial.number] = self._add(_as_running(trial))
-            self._join(trial.number, stratum, _as_running(trial))
-        copy = self._storage.get_trial(self._ids[trial.number])
-        if copy.state.is_finished() and not trial.state.is_finished():  # a failed trial is tried again
-            self._ids[trial.number] = self._add(_as_running(trial))
-            self._join(trial.number, stratum, _as_running(trial))
-            copy = self._storage.get_trial(self._ids[trial.number])
-        if copy.state.is_finished():
-            return
-        own = self._stratum_of[trial.number]
-        for step, value in trial.intermediate_values.items():
-            if step not in copy.intermediate_values:
-                self._storage.set_trial_intermediate_value(copy._trial_id, step, value)
-                own.report(trial.number, step, value)
-        own.set_attrs(trial.number, trial.system_attrs)
+            del self._ids[number]  # to the sampler, a trial that is open again is a new one
+            self._over.discard(number)
+        self._values[number] = dict(trial.intermediate_values)
+        self._pruning.follow(number, stratum, trial)
+        self._show(number, trial, trial.state, trial.values, trial.intermediate_values)
         if trial.state.is_finished():
-            self.close(trial.number, trial.state, trial.values or ())
+            del self._values[number]
+            self._over.add(number)
 
-    def report(self, number: int, step: int, value: float) -> tuple[bool, dict[str, Any]]:
-        """Record a value and ask the pruner.
-
-        Returns:
-            Whether the trial should stop, and the attributes that the pruner wrote about the trial, which belong in
-            the database: the pruner compares other trials with them.
-        """
-        self._storage.set_trial_intermediate_value(self._ids[number], step, value)
-        stratum = self._stratum_of[number]
-        stratum.report(number, step, value)
-        return stratum.judge(number, self._pruner)
+    def report(self, number: int, epoch: int, value: float) -> Judgement:
+        """Record a value and ask the pruner what becomes of the trial."""
+        self._values[number][epoch] = value
+        judgement = self._pruning.report(number, epoch, value)
+        if self._pruning.last_rung(epoch) == epoch:
+            self._show(number, self._copy(number), TrialState.RUNNING, None, self._values[number])
+        return judgement
 
     def close(self, number: int, state: TrialState, results: Sequence[float]) -> None:
         """End a trial; a failed one is shown as pruned with a violated constraint."""
-        if state is TrialState.FAIL:
-            self._violate(self._ids[number])
-        else:
-            self._storage.set_trial_state_values(self._ids[number], state, list(results) or None)
-        self._stratum_of[number].close(number, state, results)
+        self._show(number, self._copy(number), state, results, self._values.pop(number))
+        self._pruning.close(number, state, results[0] if results else None)
+        self._over.add(number)
 
-    def _violate(self, trial_id: int) -> None:
-        self._storage.set_trial_system_attr(trial_id, VIOLATED, 1.0)
-        self._storage.set_trial_state_values(trial_id, TrialState.PRUNED)
+    def promotable(self, paused: Collection[int], *, is_last: bool) -> int | None:
+        """Return the paused trial that should continue next; None where none should.
+
+        Args:
+            paused: Numbers of the trials that are paused.
+            is_last: Whether no trial runs, and no new one will come.
+        """
+        return self._pruning.promotable(paused, is_last=is_last)
+
+    def least_promising(self, paused: Collection[int]) -> int | None:
+        """Return the paused trial that should be pruned where too many are paused; None where there is room."""
+        return self._pruning.least_promising(paused)
+
+    def _copy(self, number: int) -> FrozenTrial:
+        return self._storage.get_trial(self._ids[number])
 
     def _add(self, trial: FrozenTrial) -> int:
         return self._storage.create_new_trial(self._study._study_id, template_trial=trial)
 
-    def _join(self, number: int, stratum: str, trial: FrozenTrial) -> None:
-        if stratum not in self._strata:
-            storage = InMemoryStorage()
-            study = self._new_study(f"{self._name}/{stratum}", storage, self._ways[:1])
-            self._strata[stratum] = _Stratum(study, storage)
-        self._stratum_of[number] = self._strata[stratum]
-        self._stratum_of[number].add(number, trial)
-
-    def _new_study(self, name: str, storage: InMemoryStorage, ways: Sequence[Direction]) -> optuna.Study:
-        with quiet_optuna():
-            return optuna.create_study(storage=storage, study_name=name, directions=[DIRECTIONS[way] for way in ways])
-
-
-class _Stratum:
-    """The trials that a pruner compares with each other."""
-
-    def __init__(self, study: optuna.Study, storage: InMemoryStorage) -> None:
-        self._study, self._storage = study, storage
-        self._ids: dict[int, int] = {}
-
-    def add(self, number: int, trial: FrozenTrial) -> None:
-        self._ids[number] = self._storage.create_new_trial(self._study._study_id, template_trial=trial)
-
-    def report(self, number: int, step: int, value: float) -> None:
-        self._storage.set_trial_intermediate_value(self._ids[number], step, value)
-
-    def set_attrs(self, number: int, attrs: dict[str, Any]) -> None:
-        """Copy the attributes that another driver's pruner wrote about a trial, since this pruner needs them too."""
-        trial_id = self._ids[number]
-        known = self._storage.get_trial_system_attrs(trial_id)
-        for key, value in attrs.items():
-            if key not in known:
-                self._storage.set_trial_system_attr(trial_id, key, value)
-
-    def judge(self, number: int, pruner: BasePruner) -> tuple[bool, dict[str, Any]]:
-        trial_id = self._ids[number]
-        before = dict(self._storage.get_trial_system_attrs(trial_id))
-        stop = pruner.prune(self._study, self._storage.get_trial(trial_id))
-        after = self._storage.get_trial_system_attrs(trial_id)
-        return stop, {key: value for key, value in after.items() if key not in before}
-
-    def close(self, number: int, state: TrialState, results: Sequence[float]) -> None:
-        self._storage.set_trial_state_values(self._ids[number], state, list(results[:1]) or None)
+    def _show(
+        self,
+        number: int,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+        reported: Mapping[int, float],
+    ) -> None:
+        """Show a trial to the sampler; of one that runs or is paused what it reported up to its last rung."""
+        if not state.is_finished():
+            rung = self._pruning.last_rung(max(reported, default=0))
+            state = TrialState.PRUNED if rung else TrialState.RUNNING
+            reported = {epoch: value for epoch, value in reported.items() if epoch <= rung}
+        shown = _for_sampler(trial, state, values, reported)
+        if number in self._ids:
+            self._storage.revise(self._ids[number], shown)
+        else:
+            self._ids[number] = self._add(shown)
 
 
 class _Memory(InMemoryStorage):
-    """A storage that keeps what is drawn in steps as a space file spells it: 0.3, where Optuna computes 3 * 0.1."""
+    """A storage whose trials can be revised, and which keeps steps as a space file spells them: 0.3, not 3 * 0.1."""
 
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
@@ -233,51 +198,19 @@ class _Memory(InMemoryStorage):
             param_value_internal = steps.nearest(param_value_internal)
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
 
-
-class _Own(FrozenTrial):
-    """A trial that belongs to the storage that it is given to, which need not copy it."""
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-
-def _as_running(trial: FrozenTrial) -> FrozenTrial:
-    """Return the trial as it was before it reported anything."""
-    return _own(trial, TrialState.RUNNING, None, trial.system_attrs, {})
+    def revise(self, trial_id: int, trial: FrozenTrial) -> None:
+        """Put a trial in the place of another, also of one that has ended."""
+        with self._lock:
+            trial.number, trial._trial_id = self._get_trial(trial_id).number, trial_id
+            self._set_trial(trial_id, trial)
+            self._update_cache(trial_id, self._trial_id_to_study_id_and_number[trial_id][0])
 
 
-def _for_sampler(trial: FrozenTrial) -> FrozenTrial:
-    """Return an ended trial as ``close`` would leave it for the sampler."""
-    reported = dict(trial.intermediate_values)
-    if trial.state is TrialState.FAIL:
-        return _own(trial, TrialState.PRUNED, None, {**trial.system_attrs, VIOLATED: 1.0}, reported)
-    return _own(trial, trial.state, trial.values, trial.system_attrs, reported)
-
-
-def _for_pruner(trial: FrozenTrial) -> FrozenTrial:
-    """Return an ended trial as ``close`` would leave it for the pruner."""
-    values = trial.values[:1] if trial.values and trial.state is not TrialState.FAIL else None
-    return _own(trial, trial.state, values, trial.system_attrs, dict(trial.intermediate_values))
-
-
-def _own(
-    trial: FrozenTrial,
-    state: TrialState,
-    values: Sequence[float] | None,
-    system_attrs: dict[str, Any],
-    reported: dict[int, float],
+def _for_sampler(
+    trial: FrozenTrial, state: TrialState, values: Sequence[float] | None, reported: Mapping[int, float]
 ) -> FrozenTrial:
-    return _Own(
-        number=-1,
-        state=state,
-        value=None,
-        values=values or None,
-        datetime_start=trial.datetime_start,
-        datetime_complete=trial.datetime_complete,
-        params=trial.params,
-        distributions=trial.distributions,
-        user_attrs={},
-        system_attrs=dict(system_attrs),
-        intermediate_values=reported,
-        trial_id=-1,
-    )
+    """Return a trial in another state; a failed one as pruned with a violated constraint."""
+    attrs: dict[str, Any] = {name: attr for name, attr in trial.system_attrs.items() if name != VIOLATED}
+    if state is not TrialState.FAIL:
+        return copied(trial, state, values, reported, attrs)
+    return copied(trial, TrialState.PRUNED, None, reported, attrs | {VIOLATED: 1.0})

@@ -16,12 +16,14 @@ class StudyOpened:
         ended: Trials that have already ended.
         best: Value and number of the best complete trial; None if no trial is complete.
         left: What is left of the budget, in each of its bounds.
+        paused: Numbers of the trials that are paused at a rung.
     """
 
     space: Space
     ended: int
     best: tuple[float, int] | None
     left: Budget
+    paused: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,19 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """A trial has reached a rung: it waits there until it is among the best, or is pruned at the end of the study.
+
+    Attributes:
+        number: The trial's number.
+        epoch: The rung.
+    """
+
+    number: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interrupted:
     """An attempt was released; its trial stays open."""
 
@@ -169,6 +184,7 @@ Event = (
     | Started
     | Reported
     | Closed
+    | Paused
     | Interrupted
     | Lost
     | Elsewhere

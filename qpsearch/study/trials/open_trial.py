@@ -95,7 +95,8 @@ class OpenTrial:
         trial_id: The trial's id in Optuna's table.
         config: The trial's configuration.
         attempt: Number of the current attempt, or of the last one while the trial waits.
-        holder: The lease under which the current attempt runs; None while the trial waits.
+        holder: The lease under which the current attempt runs; None while the trial waits or is paused.
+        is_paused: Whether the trial is paused at a rung: it continues only if it is among the best there.
         histories: The runs' histories, by replicate.
         threads: CPU threads of the first attempt that reported; later attempts use as many.
         memory_format: Memory format of the first attempt that reported; later attempts use the same.
@@ -111,6 +112,7 @@ class OpenTrial:
     attempt: int
     histories: list[History]
     holder: int | None = None
+    is_paused: bool = False
     threads: int | None = None
     memory_format: str | None = None
     placed: bool = False

@@ -240,6 +240,7 @@ def read_open_trial(
         config=config,
         attempt=own[-1].number,
         holder=own[-1].lease_id if own[-1].ending is None else None,
+        is_paused=own[-1].ending == Ending.PAUSED,
         histories=read_histories(connection, trial_id, objective),
         threads=placed.threads if placed else None,
         memory_format=placed.memory_format if placed else None,

@@ -1,0 +1,134 @@
+"""A sampler that learns from all trials at once, whatever rung they reached.
+
+Trials stand in one order: who reached a later epoch is before who did not, the better value there decides between
+equals, and what failed or cannot be trained comes last. A Gaussian process is fitted to normal scores of that order, so
+that values of different epochs, and values that are not finite, need no common scale. Of random points and of
+neighbours of the best, the one with the largest expected improvement is proposed. Points that other workers train at
+the moment count with the value that the model expects of them.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from scipy.special import log_ndtr, ndtri
+
+from qpsearch.study.search.encoding import Encoding, Floats
+from qpsearch.study.search.gaussian_process import GaussianProcess
+from qpsearch.study.search.order import best_first
+from qpsearch.vocabulary import Scalar
+
+BEST: Final = 60  # of the order that the model always sees
+OTHERS: Final = 100  # drawn from the rest
+LEARNED: Final = 100  # of all these, points from which the scales are learned
+EVEN: Final = 400  # candidates drawn evenly
+NEAR: Final = 200  # candidates near one of the best
+PARENTS: Final = 5  # which the best are
+STEPS: Final = (0.03, 0.1, 0.2)  # sd of a step to a neighbour, as shares of a range
+MOVED: Final = 0.6  # chance that a neighbour differs in a parameter
+ANOTHER: Final = 0.3  # chance that it has another word
+
+
+class GPSampler(BaseSampler):
+    """Proposes one configuration.
+
+    Args:
+        encoding: The parameters of the space.
+        seed: Seed of the proposal.
+        startup: Trials that have reported at a rung, or ended, before results are used.
+    """
+
+    def __init__(self, encoding: Encoding, seed: int, startup: int) -> None:
+        self._encoding, self._startup = encoding, startup
+        self._generator = np.random.default_rng(seed)
+        self._even = RandomSampler(seed=seed)
+        self._proposal: dict[str, Scalar] | None = None
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return nothing: the whole proposal is made when the first parameter is asked for."""
+        return {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Return the proposal's value; a random one of a parameter that the proposal does not have."""
+        if self._proposal is None:
+            self._proposal = self._propose(study, trial)
+        if param_name in self._proposal:
+            return self._proposal[param_name]
+        return self._even.sample_independent(study, trial, param_name, param_distribution)
+
+    def _propose(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, Scalar]:
+        known = study._storage.get_all_trials(study._study_id, deepcopy=False)
+        ordered = best_first(known, [way is StudyDirection.MAXIMIZE for way in study.directions])
+        if len(ordered) < self._startup or not self._encoding.size:
+            return {}
+        running = [each for each in known if each.state is TrialState.RUNNING and each.number != trial.number]
+        chosen = self._choose(ordered, running)
+        tried = [each.params for each in known if each.number != trial.number]
+        return next((point for point in map(self._encoding.params, chosen) if point not in tried), {})
+
+    def _choose(self, ordered: Sequence[FrozenTrial], running: Sequence[FrozenTrial]) -> Floats:
+        """Return the best few candidates, as rows, the best first."""
+        scores = ndtri((np.arange(len(ordered)) + 0.5) / len(ordered))  # the best is the lowest
+        kept = self._some(len(ordered), BEST, OTHERS)
+        rows = self._rows([ordered[index] for index in kept])
+        points, values = self._encoding.features(rows), scores[kept]
+        learned = self._some(len(kept), LEARNED // 2, LEARNED // 2)
+        model = GaussianProcess(self._encoding.widths).fit(points[learned], values[learned])
+        model.condition(points, values)
+        if running:
+            others = self._encoding.features(self._rows(running))
+            expected, _ = model.predict(others)
+            model.condition(np.vstack([points, others]), np.concatenate([values, expected]))
+        candidates = self._candidates(rows)
+        mean, sd = model.predict(self._encoding.features(candidates))
+        return candidates[np.argsort(-_log_improvement((values[0] - mean) / sd, sd), kind="stable")]
+
+    def _some(self, count: int, best: int, others: int) -> Any:
+        """Return the first few of ``count`` indices and some of the rest, ascending."""
+        if count <= best + others:
+            return np.arange(count)
+        rest = self._generator.choice(np.arange(best, count), others, replace=False)
+        return np.concatenate([np.arange(best), np.sort(rest)])
+
+    def _rows(self, trials: Sequence[FrozenTrial]) -> Floats:
+        return np.array([self._encoding.row(each.params) for each in trials]).reshape(-1, self._encoding.size)
+
+    def _candidates(self, rows: Floats) -> Floats:
+        """Return even draws, and neighbours of the best rows."""
+        generator, size = self._generator, self._encoding.size
+        even = generator.random((EVEN, size))
+        parents = rows[generator.integers(min(PARENTS, len(rows)), size=NEAR)]
+        drawn = generator.random((NEAR, size))
+        parents = np.where(np.isnan(parents), drawn, parents)  # what the parent does not have, its neighbour may
+        steps = generator.normal(0, 1, (NEAR, size)) * generator.choice(STEPS, (NEAR, 1))
+        moves = generator.random((NEAR, size))
+        near = np.where(moves < MOVED, np.clip(parents + steps, 0, 1), parents)
+        words = self._encoding.is_word
+        near[:, words] = np.where(moves[:, words] < ANOTHER, drawn[:, words], parents[:, words])
+        return self._encoding.points(np.vstack([even, near]))
+
+
+def _log_improvement(ahead: Floats, sd: Floats) -> Floats:
+    """Return the logarithm of the expected improvement, for values that are ``ahead`` standard deviations better.
+
+    The logarithm, since far from the best the improvement itself is too small for a float.
+    """
+    density = -0.5 * ahead**2 - 0.5 * np.log(2 * np.pi)
+    ratio = np.where(ahead < 0, np.exp(np.clip(log_ndtr(ahead) - density, -700, 0)) * ahead, 0.0)
+    behind = density + np.log(np.maximum(1 + ratio, 1e-12))
+    with np.errstate(divide="ignore"):
+        before = np.log(np.maximum(np.exp(density) + ahead * np.exp(log_ndtr(ahead)), 1e-300))
+    return np.asarray(np.where(ahead < 0, behind, before) + np.log(sd))

@@ -1,0 +1,143 @@
+"""Asynchronous successive halving (Li et al., "A system for massively parallel hyperparameter tuning", 2020).
+
+Trials are compared at rungs: the epochs f, f * 3, f * 9, ... below the epochs of a whole training. ``asha`` pauses
+every trial at each rung; a free worker continues the best trial that is among the best third of its rung, and begins a
+new one where there is none. ``asha_stop`` continues a trial that is among the best third of those that were there
+before, and stops it otherwise. Everything is a function of the values at the rungs, which the database holds.
+
+While other trials train or are still to come, a third is rounded down, so that nothing is promoted too early; when all
+are paused it is rounded up, and as many as ``complete`` go on at least, so that each stratum that has a sound trial
+ends with a complete one.
+"""
+
+import bisect
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from optuna.trial import FrozenTrial, TrialState
+
+from qpsearch.registry.options import Options
+from qpsearch.study.search.pruning import Judgement, Verdict
+from qpsearch.vocabulary import Direction
+
+
+def rungs(epochs: int, first: int | None, factor: int) -> tuple[int, ...]:
+    """Return the epochs at which trials are compared; None for ``first`` is a fifteenth of all epochs, at least 1."""
+    rung, found = first or max(1, epochs // 15), []
+    while rung < epochs:
+        found.append(rung)
+        rung *= factor
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class _Rung:
+    """The trials of a stratum that reached an epoch: (loss, number), the best first; failed ones are last."""
+
+    order: list[tuple[float, int]] = field(default_factory=list)
+    loss: dict[int, float] = field(default_factory=dict)
+
+    def put(self, number: int, loss: float) -> None:
+        if number in self.loss:
+            del self.order[bisect.bisect_left(self.order, (self.loss[number], number))]
+        self.loss[number] = loss
+        bisect.insort(self.order, (loss, number))
+
+
+class Halving:
+    """The rungs of a study.
+
+    Args:
+        epochs: The largest number of epochs of a trial.
+        direction: Whether larger values are better.
+        options: ``factor``, ``first`` and, where trials are paused, ``complete`` and ``paused``.
+        pauses: Whether trials pause at rungs; else those outside the best are stopped.
+    """
+
+    def __init__(self, epochs: int, direction: Direction, options: Options, *, pauses: bool) -> None:
+        self._factor = int(options.get("factor") or 3)
+        first, most = options.get("first"), options.get("paused")
+        self._rungs = rungs(epochs, None if first is None else int(first), self._factor)
+        self._complete = int(options.get("complete") or 1)
+        self._most_paused = math.inf if most is None else most
+        self._sign = -1.0 if direction is Direction.MAXIMIZE else 1.0
+        self._pauses = pauses
+        self._strata: dict[str, dict[int, _Rung]] = {}
+        self._stratum_of: dict[int, str] = {}
+
+    def follow(self, number: int, stratum: str, trial: FrozenTrial) -> None:
+        """Take in what a trial has reported so far."""
+        self._stratum_of[number] = stratum
+        self._strata.setdefault(stratum, {rung: _Rung() for rung in self._rungs})
+        for epoch, value in trial.intermediate_values.items():
+            self._put(number, epoch, value)
+        if trial.state is TrialState.FAIL:
+            self.close(number, trial.state, None)
+
+    def report(self, number: int, epoch: int, value: float) -> Judgement:
+        """Take a value in; at a rung the trial pauses, or stops unless it is among the best."""
+        if epoch not in self._rungs:
+            return Judgement(Verdict.CONTINUE)
+        self._put(number, epoch, value)
+        if self._pauses:
+            return Judgement(Verdict.PAUSE)
+        rung = self._strata[self._stratum_of[number]][epoch]
+        place = bisect.bisect_left(rung.order, (rung.loss[number], number))
+        is_among = place < max(math.ceil(len(rung.order) / self._factor), 1)
+        return Judgement(Verdict.CONTINUE if is_among else Verdict.PRUNE)
+
+    def close(self, number: int, state: TrialState, value: float | None) -> None:
+        """Move a failed trial to the end of its rungs."""
+        if state is TrialState.FAIL:
+            for rung in self._strata[self._stratum_of[number]].values():
+                if number in rung.loss:
+                    rung.put(number, math.inf)
+
+    def promotable(self, paused: Collection[int], *, is_last: bool) -> int | None:
+        """Return the best paused trial of the highest rung that is among the best of its rung."""
+        for epoch in reversed(self._rungs):
+            found = []
+            for rungs_of in self._strata.values():
+                rung = rungs_of[epoch]
+                for place in range(self._passing(len(rung.order), is_last=is_last)):
+                    loss, number = rung.order[place]
+                    if number in paused and self._top(number) == epoch and not math.isinf(loss):
+                        found.append((place, number))
+                        break
+            if found:
+                return min(found)[1]
+        return None
+
+    def least_promising(self, paused: Collection[int]) -> int | None:
+        """Return, where too many are paused, the one that is furthest behind at the lowest rung."""
+        if len(paused) <= self._most_paused:
+            return None
+        return max(paused, key=lambda number: (-self._top(number), self._share_ahead(number), number))
+
+    def _passing(self, count: int, *, is_last: bool) -> int:
+        """Return how many of so many trials at a rung go on."""
+        if not is_last:
+            return count // self._factor
+        return min(max(math.ceil(count / self._factor), self._complete), count)
+
+    def last_rung(self, epoch: int) -> int:
+        """Return the last rung up to an epoch; 0 for none."""
+        return max((rung for rung in self._rungs if rung <= epoch), default=0)
+
+    def _put(self, number: int, epoch: int, value: float) -> None:
+        if epoch in self._rungs:
+            loss = self._sign * value
+            self._strata[self._stratum_of[number]][epoch].put(number, math.inf if math.isnan(loss) else loss)
+
+    def _top(self, number: int) -> int:
+        """Return the highest rung that a trial has reached; 0 for none."""
+        own = self._strata[self._stratum_of[number]]
+        return next((epoch for epoch in reversed(self._rungs) if number in own[epoch].loss), 0)
+
+    def _share_ahead(self, number: int) -> float:
+        """Return which share of its highest rung is ahead of a trial."""
+        rung = self._strata[self._stratum_of[number]].get(self._top(number))
+        if rung is None:
+            return 0.0
+        return bisect.bisect_left(rung.order, (rung.loss[number], number)) / len(rung.order)

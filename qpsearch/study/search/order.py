@@ -1,0 +1,61 @@
+"""One order of all trials, whatever rung they reached, so that a model can learn from all of them."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from qpsearch.study.search.encoding import Floats
+
+VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constraint("feasible", 1.0)
+MOST_REFUSED: Final = 0.5  # failed and infeasible draws as a share of the other trials, the latest ones, and ten
+
+
+def best_first(trials: Sequence[FrozenTrial], maximize: Sequence[bool]) -> list[FrozenTrial]:
+    """Return the trials that have a result, the best first.
+
+    Complete trials come first, by their values (by non-domination rank where there are several); then those that were
+    pruned or paused, by the epoch that they reached and by the value there; failed trials and infeasible draws come
+    last. Running trials and those without any value are left out.
+
+    Args:
+        trials: Trials as the replica shows them.
+        maximize: For each objective whether larger is better; values at rungs are of the first.
+    """
+    refused = [trial for trial in trials if trial.state is TrialState.PRUNED and VIOLATED in trial.system_attrs]
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    others = [
+        trial
+        for trial in trials
+        if trial.state is TrialState.PRUNED and trial.intermediate_values and VIOLATED not in trial.system_attrs
+    ]
+    sign = -1.0 if maximize[0] else 1.0
+    losses = np.array([trial.values for trial in complete]).reshape(len(complete), len(maximize))
+    losses = _finite(losses * np.where(maximize, -1.0, 1.0))
+    ranks = losses[:, 0] if len(maximize) == 1 else _fronts(losses)
+    first = [complete[index] for index in np.argsort(ranks, kind="stable")]
+    others.sort(key=lambda trial: _rung(trial, sign))
+    room = math.ceil(MOST_REFUSED * (len(first) + len(others))) + 10
+    return [*first, *others, *refused[-room:]]
+
+
+def _rung(trial: FrozenTrial, sign: float) -> tuple[float, float]:
+    epoch = max(trial.intermediate_values)
+    loss = sign * trial.intermediate_values[epoch]
+    return -epoch, math.inf if math.isnan(loss) else loss
+
+
+def _finite(losses: Floats) -> Floats:
+    return np.nan_to_num(losses, nan=np.inf, posinf=np.inf, neginf=-np.inf)
+
+
+def _fronts(losses: Floats) -> Floats:
+    """Return for each row how many fronts of undominated rows lie before it."""
+    dominated_by = (losses[:, None] >= losses[None]).all(axis=2) & (losses[:, None] > losses[None]).any(axis=2)
+    ranks, left, rank = np.zeros(len(losses)), np.ones(len(losses), dtype=bool), 0
+    while left.any():
+        front = left & ~(dominated_by & left[None]).any(axis=1)
+        ranks[front], rank, left = rank, rank + 1, left & ~front
+    return ranks

@@ -1,0 +1,266 @@
+"""Promotion: trials pause at rungs, the best go on, and everything follows from the database."""
+
+from pathlib import Path
+
+import pytest
+
+from qpsearch.protocol import Assignment, Failed
+from qpsearch.space import Space, parse_space
+from qpsearch.study import queries
+from qpsearch.study.ledger import Ledger
+from qpsearch.study.search.halving import rungs
+from qpsearch.study.storage.database import Database
+from qpsearch.study.trials.events import Closed, Event, Paused
+from qpsearch.vocabulary import FailReason
+from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows
+from tests.scripted import Behaviour, space_text
+
+DIVERGED = Failed(reason=FailReason.DIVERGED, detail="training loss nan in epoch 2")
+
+
+def space(trials: int = 9, epochs: int = 9, pruner: str = "asha", **settings: object) -> Space:
+    text = space_text(Behaviour.IMPROVES, trials=trials, epochs=epochs, pruner=pruner, sampler="random", **settings)  # type: ignore[arg-type]
+    return parse_space(text.replace("choice: [additive, quotient, product_unit]", "choice: [quotient]"))
+
+
+def train(ledger: Ledger, assignment: Assignment, done: dict[int, int], value: float) -> bool:
+    """Report epochs until the attempt is over; return whether its trial is complete."""
+    number, epochs = assignment.trial, assignment.config.recipe.epochs
+    go_on = True
+    while go_on:
+        done[number] = done.get(number, 0) + 1
+        go_on = ledger.report(
+            number,
+            assignment.attempt,
+            progress(done[number], value + done[number] / 1000, checkpoint=f"r0-a1-e{done[number]:03d}-0a.pt"),
+        )
+    return done[number] == epochs
+
+
+def search(ledger: Ledger, values: list[float]) -> dict[int, int]:
+    """Run a study in which each trial has one value all along; return the epochs of each trial."""
+    done: dict[int, int] = {}
+    while (assignment := ledger.ask()) is not None:
+        train(ledger, assignment, done, values[assignment.trial])
+    return done
+
+
+def states(url: str) -> list[str]:
+    return [state for (state,) in rows(url, "SELECT state FROM trials ORDER BY number")]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "first", "factor", "expected"),
+    [
+        (50, None, 3, (3, 9, 27)),
+        (52, None, 3, (3, 9, 27)),
+        (6, None, 3, (1, 3)),
+        (1, None, 3, ()),
+        (30, 5, 2, (5, 10, 20)),
+        (27, 1, 3, (1, 3, 9)),
+    ],
+)
+def test_rungs(epochs: int, first: int | None, factor: int, expected: tuple[int, ...]) -> None:
+    assert rungs(epochs, first, factor) == expected
+
+
+def test_the_best_third_of_each_rung_goes_on(sqlite_url: str) -> None:
+    """Nine trials, each worse than the last: rungs after 1 and 3 epochs of 9."""
+    events: list[Event] = []
+    with new_ledger(sqlite_url, space(), events.append) as ledger:
+        done = search(ledger, [0.9 - 0.1 * number for number in range(9)])
+        assert ledger.finished
+        assert states(sqlite_url) == ["COMPLETE"] + ["RUNNING"] * 8  # paused until the end
+    assert done == {0: 9, 1: 3, 2: 3, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1}
+    assert states(sqlite_url) == ["COMPLETE"] + ["PRUNED"] * 8
+    values = rows(sqlite_url, "SELECT number, value FROM trials JOIN trial_values USING (trial_id) ORDER BY number")
+    assert [value for _, value in values] == pytest.approx([0.9 - 0.1 * n + done[n] / 1000 for n in range(9)])
+    assert sum(isinstance(event, Paused) for event in events) == sum(
+        count for (count,) in rows(sqlite_url, "SELECT count(*) FROM qpsearch_attempts WHERE ending = 'paused'")
+    )
+    assert [event.number for event in events if isinstance(event, Closed)] == list(range(9))
+
+
+def test_a_trial_that_would_go_on_at_once_does_not_pause(sqlite_url: str) -> None:
+    """After two trials the third is the best of three, so that its worker keeps it: one attempt for two rungs."""
+    with new_ledger(sqlite_url, space(trials=3)) as ledger:
+        done = search(ledger, [0.1, 0.2, 0.3])
+    assert done == {0: 1, 1: 1, 2: 9}
+    assert rows(sqlite_url, "SELECT count(*) FROM qpsearch_attempts") == [(3,)]
+
+
+def test_a_study_ends_with_a_complete_trial_though_the_best_fails(sqlite_url: str) -> None:
+    """Two trials are less than a third rounded down; after the last one it is rounded up, and failures stand last."""
+    with new_ledger(sqlite_url, space(trials=2)) as ledger:
+        done: dict[int, int] = {}
+        first, second = ledger.ask(), ledger.ask()
+        assert first is not None
+        assert second is not None
+        assert not train(ledger, first, done, 0.2)
+        ledger.report(1, 1, progress(1, 0.9))  # the best of both, and goes on
+        ledger.fail(1, 1, DIVERGED)
+        again = ledger.ask()
+        assert again is not None
+        assert (again.trial, again.attempt) == (0, 2)
+        assert again.resume_from == ("r0-a1-e001-0a.pt",)
+        assert train(ledger, again, done, 0.2)
+    assert states(sqlite_url) == ["COMPLETE", "FAIL"]
+
+
+def test_a_paused_trial_goes_on_after_a_crash_with_its_number(sqlite_url: str) -> None:
+    ledger, done = new_ledger(sqlite_url, space(trials=4)), dict[int, int]()
+    for value in (0.5, 0.1):
+        assignment = ledger.ask()
+        assert assignment is not None
+        train(ledger, assignment, done, value)
+    abandon(ledger)
+    with resumed_ledger(sqlite_url) as ledger:
+        third = ledger.ask()
+        assert third is not None
+        assert third.trial == 2
+        train(ledger, third, done, 0.2)
+        promoted = ledger.ask()
+        assert promoted is not None
+        assert (promoted.trial, promoted.attempt) == (0, 2)
+        ledger.report(0, 2, progress(2, 0.5, checkpoint="r0-a2-e002-0a.pt"))
+        abandon(ledger)
+    with resumed_ledger(sqlite_url) as ledger:  # it was not at a rung: it waits, and comes before all others
+        again = ledger.ask()
+        assert again is not None
+        assert (again.trial, again.attempt) == (0, 3)
+        assert again.resume_from == ("r0-a2-e002-0a.pt", "r0-a1-e001-0a.pt")
+
+
+def test_two_drivers_do_not_continue_one_trial_twice(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, space(trials=6)) as first, resumed_ledger(sqlite_url) as second:
+        done: dict[int, int] = {}
+        held = [first.ask(), second.ask(), first.ask()]
+        for ledger, assignment, value in zip((first, second, first), held, (0.3, 0.2, 0.1), strict=True):
+            assert assignment is not None
+            train(ledger, assignment, done, value)
+        second._looked = float("-inf")
+        promoted = second.ask()
+        assert promoted is not None
+        assert (promoted.trial, promoted.attempt) == (0, 2)
+        other = first.ask()
+        assert other is not None
+        assert other.trial == 3
+        train(second, promoted, done, 0.3)
+
+
+def test_a_driver_stays_while_another_may_let_a_paused_trial_go_on(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, space(trials=2)) as first, resumed_ledger(sqlite_url) as second:
+        done: dict[int, int] = {}
+        one, two = first.ask(), second.ask()
+        assert one is not None
+        assert two is not None
+        assert not train(first, one, done, 0.1)
+        assert first.ask() is None
+        assert not first.finished
+        assert not train(second, two, done, 0.9)  # as far as it knows, the other still runs
+        best = second.ask()
+        assert best is not None
+        assert best.trial == 1
+        assert train(second, best, done, 0.9)
+        first._looked = float("-inf")
+        assert first.finished
+    assert done == {0: 1, 1: 9}
+    assert states(sqlite_url) == ["PRUNED", "COMPLETE"]
+
+
+def test_the_least_promising_is_pruned_where_too_many_are_paused(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, space(trials=3, pruner="{asha: {paused: 1}}")) as ledger:
+        done: dict[int, int] = {}
+        for value, paused in ((0.3, {0}), (0.2, {0}), (0.1, {0})):
+            assignment = ledger.ask()
+            assert assignment is not None
+            train(ledger, assignment, done, value)
+            assert ledger._peers.paused == paused
+        assert states(sqlite_url) == ["RUNNING", "PRUNED", "PRUNED"]
+        best = ledger.ask()
+        assert best is not None
+        assert best.trial == 0
+        assert train(ledger, best, done, 0.3)
+
+
+def test_all_runs_of_a_trial_are_trained_once_its_first_is_whole(sqlite_url: str) -> None:
+    """Rungs judge the first replicate; the second is trained only in trials that passed all of them."""
+    with new_ledger(sqlite_url, space(trials=3, epochs=4, replicates=2)) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            for run in assignment.runs:
+                last = rows(
+                    sqlite_url,
+                    "SELECT count(*) FROM qpsearch_epochs JOIN trials USING (trial_id) WHERE number = :n AND replicate = :r",
+                    n=assignment.trial,
+                    r=run.replicate,
+                )[0][0]
+                for epoch in range(last + 1, 5):
+                    value = 0.1 * (assignment.trial + 1)
+                    if not ledger.report(assignment.trial, assignment.attempt, progress(epoch, value, run.replicate)):
+                        break
+                else:
+                    continue
+                break
+    counts = rows(
+        sqlite_url,
+        "SELECT number, replicate, count(*) FROM qpsearch_epochs JOIN trials USING (trial_id) "
+        "GROUP BY number, replicate ORDER BY number, replicate",
+    )
+    assert counts == [(0, 0, 1), (1, 0, 1), (2, 0, 4), (2, 1, 4)]
+
+
+def test_at_the_end_of_a_budget_of_epochs_paused_trials_are_pruned(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, space(trials=50)) as ledger:
+        ledger._database.write(lambda c: c.exec_driver_sql("UPDATE qpsearch_studies SET most_epochs = 7"))
+    with resumed_ledger(sqlite_url) as ledger:
+        done: dict[int, int] = {}
+        while (assignment := ledger.ask()) is not None:
+            go_on = True
+            while go_on and not ledger.is_over:
+                done[assignment.trial] = done.get(assignment.trial, 0) + 1
+                epoch = done[assignment.trial]
+                go_on = ledger.report(assignment.trial, assignment.attempt, progress(epoch, 0.1 * assignment.trial))
+    assert sum(done.values()) == 7
+    assert rows(sqlite_url, "SELECT count(*) FROM qpsearch_epochs") == [(7,)]
+    paused = "SELECT count(*) FROM trials JOIN qpsearch_attempts USING (trial_id) WHERE state = 'RUNNING' AND ending = 'paused'"
+    assert rows(sqlite_url, paused) == [(0,)]
+
+
+def test_checkpoints_of_paused_trials_stay_and_go_with_them(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, space(trials=9)) as ledger:
+        done: dict[int, int] = {}
+        while (assignment := ledger.ask()) is not None:
+            folder = Path(ledger.checkpoints.of(assignment.trial))
+            folder.mkdir(parents=True, exist_ok=True)
+            for epoch in range(1, 10):
+                (folder / f"r0-a1-e{epoch:03d}-0a.pt").touch()
+                (folder / f"r0-a1-e{epoch:03d}-0a.pt.partial").touch()
+            train(ledger, assignment, done, 0.9 - 0.1 * assignment.trial)
+        ledger.checkpoints.wait()
+        root = Path(ledger.checkpoints.root)
+        kept = {number: sorted(path.name for path in (root / f"trial-{number:05d}").iterdir()) for number in range(9)}
+        assert kept == {number: [f"r0-a1-e{done[number]:03d}-0a.pt"] for number in range(9)}
+    assert sorted(path.name for path in root.iterdir() if path.is_dir()) == ["trial-00000"]
+
+
+def test_a_listing_tells_paused_from_waiting(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, space(trials=9)) as ledger:
+        done: dict[int, int] = {}
+        for _ in range(2):
+            assignment = ledger.ask()
+            assert assignment is not None
+            train(ledger, assignment, done, 0.5)
+        ledger.ask()
+        database = Database.open(sqlite_url)
+        assert queries.state_counts(database, "scripted") == {"RUNNING": 1, "WAITING": 0, "PAUSED": 2}
+        assert queries.summary(database, "scripted").paused == 2
+        assert [record.is_paused for record in queries.running_records(database, "scripted")] == [True, True, False]
+        database.close()
+
+
+def test_as_many_are_complete_as_are_asked_for(sqlite_url: str) -> None:
+    """The arms of a comparison retrain their best five, so that five must be whole."""
+    with new_ledger(sqlite_url, space(trials=6, pruner="{asha: {complete: 3}}")) as ledger:
+        done = search(ledger, [0.1, 0.6, 0.3, 0.2, 0.5, 0.4])
+    assert [number for number, epochs in done.items() if epochs == 9] == [1, 4, 5]
+    assert sorted(states(sqlite_url)) == ["COMPLETE"] * 3 + ["PRUNED"] * 3
