@@ -37,6 +37,7 @@ from tests.benchmarks.search import catalogue, methods, printing
 from tests.benchmarks.search.running import jobs_of, run_all
 from tests.benchmarks.search.scores import Scores
 from tests.benchmarks.search.simulation import WORKERS
+from tests.benchmarks.search.task import Task
 
 TABLES: Final = "QPSEARCH_TABLES"
 SEEDS, QUICK_SEEDS = 10, 3
@@ -59,7 +60,7 @@ def _measured(given: argparse.Namespace) -> str:
     own = given.methods.split(",") if given.methods else methods.QUICK if given.quick else methods.default()
     compared, seeds = methods.chosen(list(own)), given.seeds or (QUICK_SEEDS if given.quick else SEEDS)
     tasks = [catalogue.load(name, given.tables) for name in names]
-    words = {method: methods.resolved(method, tasks[0]) for method in compared}
+    words = {method: _words(method, tasks) for method in compared}
     jobs = jobs_of(compared, names, seeds, given.workers, given.tables, given.kept)
     runs = run_all(jobs, given.processes)
     found = Scores(tasks, runs, words)
@@ -68,6 +69,11 @@ def _measured(given: argparse.Namespace) -> str:
         return printing.as_table(rows, per_task, hardware())
     settings = {"workers": given.workers, "seeds": seeds, "methods": words, "quick": given.quick}
     return printing.as_json(settings, tasks, rows, per_task, runs, hardware())
+
+
+def _words(method: str, tasks: list[Task]) -> str:
+    """Return a method's name with defaults resolved; they may depend on the task."""
+    return " or ".join(dict.fromkeys(methods.resolved(method, task) for task in tasks))
 
 
 def _given() -> argparse.Namespace:

@@ -55,7 +55,7 @@ class StoppingHalving(RandomSearch):
             return True
         reached = self._rungs[epoch]
         reached.append(loss)
-        return len(reached) == 1 or loss <= np.quantile(reached, 1 / ETA)
+        return len(reached) == 1 or bool(loss <= np.quantile(reached, 1 / ETA))
 
 
 class PromotingHalving(RandomSearch):

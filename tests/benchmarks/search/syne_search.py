@@ -1,11 +1,13 @@
 """Syne Tune's searches, with its defaults but for how often a model is fitted anew.
 
-Syne Tune is not a dependency of the project: pip install syne-tune. A divergence is told as a loss that is far worse than
-the task's median. Its spaces do not have conditions: it draws every parameter, and those that do not apply have no effect.
+Syne Tune is not a dependency of the project: pip install syne-tune huggingface_hub (which its CQR imports). A divergence is
+told as a loss that is far worse than the task's median. Its spaces do not have conditions: it draws every parameter, and
+those that do not apply do not have an effect.
 """
 
 import datetime
-import warnings
+import importlib.util
+import logging
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +19,7 @@ from tests.benchmarks.search.task import Task
 # By word: the class, and after how many more trials its model is fitted anew. By default that is after each, which takes
 # up to 1.7 s a trial.
 SCHEDULERS: Final = {"asha": ("ASHA", 1), "bohb": ("BOHB", 10), "cqr": ("ASHACQR", 20)}
+PACKAGES: Final = ("syne_tune", "huggingface_hub")
 FAR: Final = 10.0  # times the distance from the best to the median
 
 
@@ -81,26 +84,22 @@ class SyneSearch:
 
 
 def is_installed() -> bool:
-    """Whether Syne Tune can be imported."""
-    try:
-        _library()
-    except UserError:
-        return False
-    return True
+    """Whether Syne Tune, and what its CQR imports, can be found."""
+    return all(importlib.util.find_spec(name) for name in PACKAGES)
 
 
 def _library() -> tuple[Any, Any, Any]:
     """Return Syne Tune's schedulers, its module of domains, and its record of a trial."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import syne_tune.config_space as space
-            import syne_tune.optimizer.baselines as baselines
-            from syne_tune.backend.trial_status import Trial
-    except ImportError as error:
+    if not is_installed():
         raise UserError(
-            f"--methods: Syne Tune cannot be imported ({error}). Install it: pip install syne-tune. Or leave its methods out."
-        ) from None
+            "--methods: Syne Tune is not installed. Install it: pip install syne-tune huggingface_hub. Or leave out the "
+            "methods that begin with syne."
+        )
+    import syne_tune.config_space as space
+    import syne_tune.optimizer.baselines as baselines
+    from syne_tune.backend.trial_status import Trial
+
+    logging.getLogger("syne_tune").setLevel(logging.ERROR)
     return baselines, space, Trial
 
 

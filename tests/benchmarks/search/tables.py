@@ -85,8 +85,8 @@ def _one_fidelity(name: str, family: str, file: Path, space: dict[str, Any]) -> 
     parameters = tuple(_of_grid(key, space[key] if space[key] != "same" else space["Op0"]) for key in sorted(space))
     with np.load(file) as table:
         index, values = table["idx"], sign * table["val"].astype(float)
-    rows = {tuple(int(each) for each in row): values[place] for place, row in enumerate(index)}
-    means = values.mean(axis=1)
+    rows = {tuple(map(int, row)): seeds[np.isfinite(seeds)] for row, seeds in zip(index, values, strict=True)}
+    means = np.nanmean(values, axis=1)  # some cells of NAS-Bench-201 have two seeds, the others three
     return Task(
         name=name,
         family=family,
