@@ -16,7 +16,7 @@ from qpsearch.analysis.anova.forecast import ALARM
 from qpsearch.analysis.anova.model import Analysis
 from qpsearch.analysis.anova.parameters import Floats, Parameter
 from qpsearch.analysis.anova.shares import Estimate
-from qpsearch.analysis.importance import Nothing, analysis_of, nothing_of
+from qpsearch.analysis.importance import Nothing, analysis_of, at_sentence, nothing_of, place_of, trials_text
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.vocabulary import BlockKind, Direction, Scalar
 
@@ -74,8 +74,9 @@ class EffectTable:
     Attributes:
         study: The study's name.
         objective: The objective that was analysed, the first.
-        n: Complete trials with a finite value.
-        pruned: Pruned trials that were used.
+        n: Trials with a finite value: complete ones, or those that reached ``at``.
+        pruned: Pruned trials without such a value that were used.
+        at: Where values were compared, since few trials are complete: ``epoch 3``; None for final values.
         total: All trials of the study.
         effects: A row for each choice but the reference, parameter by parameter.
         across: Of each block, the difference between its effects at two stages.
@@ -96,18 +97,20 @@ class EffectTable:
     design: str
     nothing: Nothing
     doubts: tuple[str, ...]
+    at: str | None
 
     @property
     def title(self) -> str:
         """One line that says how the table was computed."""
-        pruned = f" and {self.pruned} pruned" * bool(self.pruned)
-        return f"{self.study}: effects on {self.objective.metric} (Bayesian ANOVA; {self.n} complete{pruned} trials)"
+        basis = trials_text(self.n, self.pruned, self.at)
+        return f"{self.study}: effects on {self.objective.metric} (Bayesian ANOVA; {basis})"
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know, a sentence each."""
         better = "more" if self.objective.direction is Direction.MAXIMIZE else "less"
         return (
+            *((at_sentence(self.objective.metric, self.n, self.at),) if self.at else ()),
             self.nothing.sentence,
             *self.doubts,
             f"Effects are in the unit of {self.objective.metric}, {better} is better. They are shrunk: what the trials "
@@ -149,6 +152,7 @@ def effects_of(subject: Subject, analysis: Analysis) -> EffectTable:
         design=subject.design,
         nothing=nothing_of(analysis.nothing),
         doubts=analysis.doubts,
+        at=place_of(subject, analysis),
     )
 
 

@@ -81,8 +81,9 @@ class ImportanceTable(WithWords):
         study: The study's name.
         objective: The objective that was analysed, the first.
         evaluator: The evaluator.
-        n: Complete trials with a finite value.
-        pruned: Pruned trials that were used; none with Optuna's evaluators.
+        n: Trials with a finite value: complete ones, or those that reached ``at``.
+        pruned: Pruned trials without such a value that were used; none with Optuna's evaluators.
+        at: Where values were compared, since few trials are complete: ``epoch 3``; None for final values.
         total: All trials of the study.
         importances: The parameters, the most important first.
         pairs: The strongest pairs; empty with Optuna's evaluators.
@@ -106,12 +107,12 @@ class ImportanceTable(WithWords):
     nothing: Nothing | None = None
     left_out: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    at: str | None = None
 
     @property
     def title(self) -> str:
         """One line that says how the table was computed."""
-        pruned = f" and {self.pruned} pruned" * bool(self.pruned)
-        basis = f"{TITLES[self.evaluator]}; {self.n} complete{pruned} trials"
+        basis = f"{TITLES[self.evaluator]}; {trials_text(self.n, self.pruned, self.at)}"
         return f"{self.study}: what decides {self.objective.metric} ({basis})"
 
     @property
@@ -120,6 +121,7 @@ class ImportanceTable(WithWords):
         unused = self.total - self.n - self.pruned
         kinds = "failed or still running" if self.evaluator is Evaluator.ANOVA else "pruned, failed or still running"
         return (
+            *((at_sentence(self.objective.metric, self.n, self.at),) if self.at else ()),
             *((self.nothing.sentence,) if self.nothing else ()),
             *self.doubts,
             f"Importances are {QUESTIONS[self.evaluator]}.",
@@ -219,7 +221,26 @@ def importance_of(subject: Subject, analysis: Analysis) -> ImportanceTable:
         nothing=nothing_of(analysis.nothing),
         left_out=tuple(_fixed(subject)),
         doubts=analysis.doubts,
+        at=place_of(subject, analysis),
     )
+
+
+def place_of(subject: Subject, analysis: Analysis) -> str | None:
+    """Return where the values that were analysed were reported: ``epoch 3``; None for final values."""
+    at = analysis.observations.at
+    return None if at is None else f"{'step' if subject.space is None else 'epoch'} {at}"
+
+
+def trials_text(n: int, pruned: int, at: str | None) -> str:
+    """Say which trials an analysis used; arguments as the attributes of ``ImportanceTable``."""
+    if at is not None:
+        return f"{n} trials at {at}, {pruned} that stopped before"
+    return f"{n} complete{f' and {pruned} pruned' * bool(pruned)} trials"
+
+
+def at_sentence(metric: str, n: int, at: str | None) -> str:
+    """Say why an analysis is not about final values."""
+    return f"Few trials are complete, so this is about {metric} after {at}, which {n} trials reached."
 
 
 def nothing_of(p: float) -> Nothing:

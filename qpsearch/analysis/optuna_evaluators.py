@@ -1,31 +1,25 @@
-"""Optuna's own importance evaluators, on complete trials, each under the name that Optuna gives it."""
+"""Optuna's own importance evaluators, on complete trials, each under the name that Optuna gives it.
+
+They are loaded when they are asked for, since what they import (scikit-learn, pandas) takes a second.
+"""
 
 import copy
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 import optuna
-from optuna.importance import (
-    BaseImportanceEvaluator,
-    FanovaImportanceEvaluator,
-    MeanDecreaseImpurityImportanceEvaluator,
-    PedAnovaImportanceEvaluator,
-)
 from optuna.trial import FrozenTrial
 
 from qpsearch.study.search.optuna_logging import quiet_optuna
 from qpsearch.study.storage.optuna_tables import DIRECTIONS
 from qpsearch.vocabulary import Direction, Evaluator
 
+if TYPE_CHECKING:
+    from optuna.importance import BaseImportanceEvaluator
+
 FEWEST: Final = 8  # fewer complete trials are too few for a forest
 NO_SPLIT: Final = "zero total variance"  # the words of Optuna's fANOVA
-
-EVALUATORS: dict[Evaluator, Callable[[int], BaseImportanceEvaluator]] = {
-    Evaluator.FANOVA: lambda seed: FanovaImportanceEvaluator(seed=seed),
-    Evaluator.PED_ANOVA: lambda seed: PedAnovaImportanceEvaluator(),
-    Evaluator.MDI: lambda seed: MeanDecreaseImpurityImportanceEvaluator(seed=seed),
-}
 
 
 def evaluate(
@@ -64,6 +58,19 @@ def evaluate(
     return found, left_out
 
 
+def _evaluator(evaluator: Evaluator, seed: int) -> "BaseImportanceEvaluator":
+    from optuna import importance
+
+    match evaluator:
+        case Evaluator.FANOVA:
+            return importance.FanovaImportanceEvaluator(seed=seed)
+        case Evaluator.PED_ANOVA:
+            return importance.PedAnovaImportanceEvaluator()
+        case Evaluator.MDI:
+            return importance.MeanDecreaseImpurityImportanceEvaluator(seed=seed)
+    raise AssertionError(f"{evaluator} is not Optuna's")
+
+
 def _evaluated(
     evaluator: Evaluator, trials: Sequence[FrozenTrial], names: list[str], direction: Direction, seed: int
 ) -> dict[str, float]:
@@ -73,7 +80,7 @@ def _evaluated(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that PED-ANOVA is experimental, and that it was made for many trials
         try:
-            found = EVALUATORS[evaluator](seed).evaluate(study, params=names)
+            found = _evaluator(evaluator, seed).evaluate(study, params=names)
         except RuntimeError as error:
             if NO_SPLIT not in str(error):
                 raise

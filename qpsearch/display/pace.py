@@ -37,8 +37,8 @@ class Pace:
     networks: int = 0
     _epoch_s: float = 0.0
     _start_s: float = 0.0
-    _ended: int = 0
     _ended_shares: float = 0.0
+    _ended: dict[int, int] = field(default_factory=dict)  # epochs of each trial that ended or paused
     _running: dict[int, _Attempt] = field(default_factory=dict)
 
     def started(self, number: int, epochs: int, done: int, now: float) -> None:
@@ -60,11 +60,11 @@ class Pace:
         self.reports += 1
 
     def ended(self, number: int, *, counts: bool) -> None:
-        """Record that an attempt ended; its share of epochs ``counts`` if the trial was pruned or ran to its end."""
+        """Record that an attempt ended; its epochs ``count`` if the trial was pruned or paused, or ran to its end."""
         attempt = self._running.pop(number, None)
         if attempt is not None and counts:
-            self._ended += 1
-            self._ended_shares += attempt.done / attempt.epochs
+            self._ended_shares += (attempt.done - self._ended.get(number, 0)) / attempt.epochs
+            self._ended[number] = attempt.done
 
     @property
     def is_known(self) -> bool:
@@ -79,7 +79,7 @@ class Pace:
     @property
     def share(self) -> float:
         """Share of a trial's epochs that are trained, from the expected and the observed effect of pruning."""
-        return (TRUST * self.kept + self._ended_shares) / (TRUST + self._ended)
+        return (TRUST * self.kept + self._ended_shares) / (TRUST + len(self._ended))
 
     def left_s(self, trials: int, share: float | None = None) -> float | None:
         """Estimate the seconds until that many trials have ended, running ones included; None before the first epoch.

@@ -94,7 +94,7 @@ class Tally:
                 return self.running.pop(number, None)
             case Paused(number=number):
                 self.paused.add(number)
-                self.pace.ended(number, counts=False)
+                self.pace.ended(number, counts=True)
                 return self.running.pop(number)
             case Interrupted(number=number) | Lost(number=number):
                 self.pace.ended(number, counts=False)
@@ -119,7 +119,8 @@ class Tally:
         Args:
             share: Of the trials' epochs that will be trained; None for the share that pruning leaves.
         """
-        left, epoch_s = self.pace.left_s(self.asked - self.closed, share), self.pace.epoch_s
+        begun = self.closed + len(self.paused)
+        left, epoch_s = self.pace.left_s(self.asked - begun, share), self.pace.epoch_s
         if left is None or epoch_s is None or self.began is None:
             return None
         ran = time.monotonic() - self.began

@@ -7,9 +7,8 @@ drivers may each have a ledger of one study: ``Transactions`` puts their steps i
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -24,9 +23,9 @@ from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.heartbeat import Heartbeat
 from qpsearch.study.drivers.peers import Peers, discard_study, supersede
 from qpsearch.study.drivers.stopping import Stopping
+from qpsearch.study.drivers.supply import Supply
 from qpsearch.study.drivers.transactions import Transactions
 from qpsearch.study.opening import Opened
-from qpsearch.study.search.proposer import Proposer
 from qpsearch.study.search.pruning import Judgement, Verdict
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.database import Database
@@ -34,7 +33,6 @@ from qpsearch.study.storage.optuna_tables import (
     close_trial,
     insert_attrs,
     insert_intermediate,
-    next_number,
 )
 from qpsearch.study.storage.tables import system_attrs, user_attrs
 from qpsearch.study.trials import rows
@@ -52,7 +50,7 @@ from qpsearch.study.trials.events import (
     TakenOver,
 )
 from qpsearch.study.trials.failures import Alike, has_failed, reopen
-from qpsearch.study.trials.open_trial import OpenTrial, Proposal
+from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.vocabulary import Ending
 
 MAX_DEATHS: Final = 3  # of workers in a row, at one epoch, before the trial is held to be the cause
@@ -83,7 +81,6 @@ class Ledger:
         self._space: Space = opened.space
         self._study_id, self._lease_id = opened.study_id, opened.lease_id
         self._replica: Replica = opened.replica
-        self._next = opened.next_number
         self._running: dict[int, OpenTrial] = {}
         self._idle_since: float | None = None
         self._listener, self._clock = listener, opened.clock
@@ -92,11 +89,22 @@ class Ledger:
         self.gpus = 0.0
         self.checkpoints: CheckpointFolder = opened.checkpoints
         self._peers = Peers(opened.study_id, opened.replica, opened.space.search.objective, opened.open, self._hear)
-        self._proposer = Proposer(opened.space, opened.replica)
         held = (self._database, self._study_id, opened.uid, self._lease_id)
         self._heart = Heartbeat(*held, self._clock)
         self._transactions = Transactions(*held, opened.revision, self._follow, listener, self._clock)
         self._spending = opened.spending
+        self._supply = Supply(
+            space=opened.space,
+            study_id=opened.study_id,
+            lease_id=opened.lease_id,
+            next_number=opened.next_number,
+            replica=opened.replica,
+            peers=self._peers,
+            running=self._running.keys(),
+            spending=opened.spending,
+            transactions=self._transactions,
+            clock=opened.clock,
+        )
         self._looked = float("-inf")
         self._is_gone = False
         self._alike = Alike()
@@ -109,13 +117,13 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._heart.stop()
-        self._proposer.stop()
+        self._supply.stop()
         try:
             if not self._is_gone and not isinstance(error, Superseded | StorageError):
                 if isinstance(error, KeyboardInterrupt):
                     self._transactions.is_over = lambda: True
                 self.interrupt_all()
-                if self.spent is not None or self._is_exhausted:
+                if self.spent is not None or self._supply.is_exhausted:
                     self._prune(self._peers.paused, only_alone=True)
                 self._transactions.write(self._leave)
         finally:
@@ -176,7 +184,7 @@ class Ledger:
         if self.is_over:
             return True
         self._look_around()
-        if not self._is_exhausted:
+        if not self._supply.is_exhausted:
             self._idle_since = None
             return False
         if self._peers.paused and self._peers.holders:
@@ -195,7 +203,7 @@ class Ledger:
         self._look_around()
         if self.is_over:
             return None
-        trial = self._claim(self._peers.waiting) or self._promote() or self._make()
+        trial = self._supply.take(self.gpus)
         if trial is None:
             return None
         trial.began = self._clock.monotonic()
@@ -214,14 +222,12 @@ class Ledger:
 
     def prepare(self) -> None:
         """Begin to draw the next new trial in another thread."""
-        if self._replica.known < self.budget.trials and self._promotable() is None:
-            self._proposer.prepare(self._next)
+        self._supply.prepare()
 
     @property
     def ready(self) -> bool:
         """Whether ``ask`` would answer without drawing."""
-        has_open = bool(self._peers.waiting) or self._promotable() is not None
-        return self._proposer.ready or has_open or self._replica.known >= self.budget.trials
+        return self._supply.is_ready
 
     def report(self, number: int, attempt: int, progress: Progress) -> bool:
         """Record an epoch.
@@ -347,24 +353,12 @@ class Ledger:
         rows.end_attempts_of(connection, self._lease_id, self._clock.now(), revision)
         lease.release(connection, self._lease_id, self._heart.seconds, self._clock.now())
 
-    @property
-    def _is_exhausted(self) -> bool:
-        """Whether no attempt could be handed out: no new trial, none that waits, none that should continue."""
-        is_asked = self._replica.known >= self.budget.trials
-        return is_asked and not self._peers.waiting and self._promotable() is None
-
-    def _promotable(self, *more: int) -> int | None:
-        """Return the paused trial that should continue next; ``more`` are taken to be paused, too."""
-        others = self._running.keys() - set(more)
-        is_last = self._replica.known >= self.budget.trials and not (others or self._peers.holders)
-        return self._replica.promotable(self._peers.paused.union(more), is_last=is_last)
-
     def _judge(self, trial: OpenTrial, epoch: int, value: float) -> Judgement:
         """Return what becomes of a trial; one that would be continued at once does not pause."""
         judgement = self._replica.report(trial.number, epoch, value)
         if judgement.verdict is not Verdict.PAUSE:
             return judgement
-        if trial.run_is_done(0) or (not self._peers.waiting and self._promotable(trial.number) == trial.number):
+        if trial.run_is_done(0) or (not self._peers.waiting and self._supply.promotable(trial.number) == trial.number):
             return replace(judgement, verdict=Verdict.CONTINUE)
         return judgement
 
@@ -407,65 +401,6 @@ class Ledger:
             del self._peers.open[trial.number]
             trial.earlier_s = seconds
             self._listener(self._end(trial, TrialState.PRUNED, trial.last_values, None, 0.0))
-
-    def _promote(self) -> OpenTrial | None:
-        """Take the paused trial that should continue next; None where none should."""
-        while (number := self._promotable()) is not None:
-            trial = self._claim([number])
-            if trial is not None:
-                return trial
-        return None
-
-    def _claim(self, numbers: Iterable[int]) -> OpenTrial | None:
-        """Take one of some open trials that no driver runs; None where there is none or other drivers were quicker."""
-        for number in numbers:
-
-            def step(connection: Connection, revision: int, number: int = number) -> OpenTrial | None:
-                trial = self._peers.open.get(number)  # as followed up to this transaction
-                if trial is None or trial.holder is not None:
-                    return None
-                rows.touch(connection, trial.trial_id, revision)
-                trial.earlier_s = rows.attempted_s(connection, trial.trial_id)
-                self._insert_attempt(connection, trial.trial_id, trial.attempt + 1)
-                return trial
-
-            trial = self._transactions.write(step)
-            if trial is not None:
-                del self._peers.open[number]
-                trial.attempt, trial.placed, trial.holder = trial.attempt + 1, False, self._lease_id
-                trial.is_paused = False
-                return trial
-        return None
-
-    def _make(self) -> OpenTrial | None:
-        """Make a new trial; None where the budget is spent."""
-        proposal: Proposal | None = None
-        while self._replica.known < self.budget.trials:
-            rejected = self._proposer.drop(proposal) if proposal is not None else ()
-            proposal = self._proposer.take(self._next, rejected)
-            trial = self._transactions.write(partial(self._insert_trial, proposal))
-            if trial is not None:
-                self._replica.accept(proposal.trial, trial.number, trial.stratum)
-                self._next = trial.number + 1
-                return trial
-        if proposal is not None:
-            self._proposer.drop(proposal)
-        return None
-
-    def _insert_trial(self, proposal: Proposal, connection: Connection, revision: int) -> OpenTrial | None:
-        """Write a proposal; None where another driver took its number, or the last trial of the budget."""
-        self._next = next_number(connection, self._study_id)
-        if self._next != proposal.number or self._replica.known >= self.budget.trials:
-            return None
-        trial = rows.insert_new_trial(
-            connection, self._study_id, proposal, self._space.search, revision, self._clock.now()
-        )
-        self._insert_attempt(connection, trial.trial_id, 1)
-        trial.holder = self._lease_id
-        return trial
-
-    def _insert_attempt(self, connection: Connection, trial_id: int, number: int) -> None:
-        rows.insert_attempt(connection, trial_id, number, self._lease_id, self.gpus, self._clock.now())
 
     def _release(self, trial: OpenTrial, ending: Ending, failed: Failed | None = None) -> None:
         """End an attempt whose trial stays open."""

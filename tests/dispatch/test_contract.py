@@ -93,7 +93,7 @@ def test_every_trial_ends_as_it_must_and_the_sweep_goes_on(kind: str, url: str) 
 def test_a_stopped_trial_is_pruned_and_keeps_its_last_report(kind: str, url: str) -> None:
     """With OptunaSearch and ASHA stopped trials were COMPLETE, and the deciding report was lost."""
     found = run_study(
-        kind, url, space_text(Behaviour.IMPROVES, trials=24, epochs=9, pruner="hyperband", sampler="random")
+        kind, url, space_text(Behaviour.IMPROVES, trials=24, epochs=9, pruner="asha", sampler="random")
     )
     states = Counter(record.state for record in found)
     assert states["PRUNED"] >= 3
@@ -138,7 +138,7 @@ def slow_to_close(config: TrialConfig, run: RunSettings, close_s: float) -> Iter
 
 def test_a_trainer_that_is_slow_to_close_stalls_nothing(kind: str, url: str) -> None:
     """With function trainables a slow `finally` leaked the slot, and the sweep hung."""
-    text = space_text(Behaviour.IMPROVES, trials=8, epochs=9, pruner="successive_halving", sampler="random")
+    text = space_text(Behaviour.IMPROVES, trials=8, epochs=9, pruner="asha", sampler="random")
     trainer = partial(slow_to_close, close_s=2.5 if kind == "tune" else 0.5)
     found = run_study(kind, url, text, trainer=trainer)
     assert Counter(record.state for record in found)["PRUNED"] >= 2

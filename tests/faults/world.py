@@ -80,7 +80,7 @@ class Study:
             Behaviour.IMPROVES,
             trials=TRIALS,
             epochs=EPOCHS,
-            pruner="hyperband",
+            pruner="asha",
             sampler="random",
             seed=seed,
             timeout=f"{TIMEOUT_S}s",
@@ -251,7 +251,8 @@ class Study:
             assert (len(own) == EPOCHS) == (record.state == "COMPLETE")
         endings = Counter(row[0] for row in self.ask("SELECT ending FROM qpsearch_attempts"))
         assert endings[None] == 0, endings
-        assert endings["finished"] + endings["pruned"] == TRIALS, endings
+        assert endings["finished"] == states["COMPLETE"], endings
+        assert endings["paused"] >= states["PRUNED"], endings  # each was pruned while it was paused
         assert endings["failed"] == len(self.timed_out), endings
         assert self.ask(HELD) == []
         self._check_checkpoints(epochs, [record.number for record in found if record.state == "COMPLETE"])

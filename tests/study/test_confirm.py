@@ -138,7 +138,7 @@ def test_the_same_command_goes_on_after_a_kill_and_adds_what_is_new(url: str, sp
     attending = attend(ledger, iter([0.7] * 9))
     assert [next(attending).trial, next(attending).trial] == [0, 1]
     ledger._heart.stop()
-    ledger._proposer.stop()
+    ledger._supply.stop()
     abandon(ledger)  # trial 0 is complete, 1 has begun, 2 and 3 wait
     plan(url, 2, 2)
     with resumed_ledger(url, BESIDE) as again:

@@ -32,7 +32,7 @@ def run_until_it_stops(url: str, space: Space, values: list[float | None]) -> tu
             else:
                 ledger.report(assignment.trial, 1, progress(1, value))
         assert ledger.finished
-        return assignment.trial if assignment else ledger._next, ledger.stopped
+        return assignment.trial if assignment else ledger._supply._next, ledger.stopped
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from optuna.trial import FrozenTrial, TrialState
 from qpsearch.analysis.anova.parameters import Bools, Floats, Parameter
 
 CHECKPOINTS: Final = 8  # of the curves, at most: where trials were stopped
+# Final values are analysed if this many trials have one, or this share of them, or half of a small study; else the
+# values at the last step that as many reached.
+ENOUGH, FEWEST, SHARE, HALF = 20, 8, 0.25, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +23,11 @@ class Observations:
     Attributes:
         numbers: Their numbers.
         codes: The code of each parameter in each trial, NaN where a trial does not have it.
-        along: Values at some steps, and the final one in the last column, (trials, checkpoints); NaN from where a
-            trial was stopped.
+        along: Values at some steps, and the one that is analysed in the last column, (trials, checkpoints); NaN from
+            where a trial was stopped.
         steps: The step of each column but the last.
-        complete: Which trials have a final value.
+        complete: Which trials have the value that is analysed.
+        at: The step whose values are analysed, since too few trials are complete; None for final values.
     """
 
     numbers: tuple[int, ...]
@@ -31,6 +35,7 @@ class Observations:
     along: Floats
     steps: tuple[int, ...]
     complete: Bools
+    at: int | None = None
 
     def count(self, name: str) -> int:
         """Return how many trials have a parameter."""
@@ -38,7 +43,7 @@ class Observations:
 
     @property
     def final(self) -> Floats:
-        """The final values, NaN where a trial was stopped."""
+        """The values that are analysed, NaN where a trial was stopped before."""
         return np.asarray(self.along[:, -1])
 
     @property
@@ -56,7 +61,8 @@ class Observations:
 def observations_of(parameters: Sequence[Parameter], trials: Sequence[FrozenTrial]) -> Observations:
     """Keep complete trials, and pruned ones that reported a value; leave out what is not finite.
 
-    A trial's value at a step is the last one that it reported up to there.
+    A trial's value at a step is the last one that it reported up to there. Where few trials are complete, the values
+    at the last step that enough trials reached are analysed.
     """
     kept = [trial for trial in trials if is_complete(trial) or stopped_at(trial) is not None]
     stops = sorted({at for trial in kept if not is_complete(trial) if (at := stopped_at(trial)) is not None})
@@ -68,14 +74,25 @@ def observations_of(parameters: Sequence[Parameter], trials: Sequence[FrozenTria
         along[row, :-1] = [_at(trial, stop) for stop in stops]
         if is_complete(trial):
             along[row, -1] = trial.values[0]
-    draws = [trial.params for trial in kept]
+    draws, last = [trial.params for trial in kept], _last_with_enough(along)
+    at = None if last == len(stops) else stops[last]
+    along = along[:, : last + 1]
     return Observations(
         numbers=tuple(trial.number for trial in kept),
         codes={each.name: each.codes(draws) for each in parameters},
         along=along,
-        steps=tuple(stops),
+        steps=tuple(stops[:last]),
         complete=~np.isnan(along[:, -1]),
+        at=at,
     )
+
+
+def _last_with_enough(along: Floats) -> int:
+    """Return the last column in which enough trials have a value; the last of all where no column has."""
+    trials, columns = along.shape
+    counts = (~np.isnan(along)).sum(axis=0)
+    enough = min(max(FEWEST, SHARE * trials), ENOUGH, HALF * trials)
+    return next((column for column in reversed(range(columns)) if counts[column] >= enough), columns - 1)
 
 
 def is_complete(trial: FrozenTrial) -> bool:
