@@ -215,6 +215,8 @@ def test_half_of_the_tasks_is_kept_out_and_every_name_is_known() -> None:
         names = catalogue.chosen(group)
         assert len(names) == 2 * len(set(names) & catalogue.CHOICES)
     assert len(catalogue.chosen("lcbench-*")) == 34
+    groups = ("planted-own", "hpobench_car", "lcbench-3945", "lcbench-7593")
+    assert [catalogue.group_of(name) for name in groups] == ["planted", "one fidelity", "choices", "kept out"]
     assert len(catalogue.chosen("one-fidelity")) == 7
     with pytest.raises(UserError, match=r"there is no task 'tasksets'\. Did you mean 'taskset'"):
         catalogue.chosen("tasksets")

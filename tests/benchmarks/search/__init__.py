@@ -5,3 +5,7 @@ say what a task is; ``tables``, ``lcbench`` and ``planted`` are the tasks, ``cat
 ``simulation`` is the event loop; ``baselines``, ``optuna_search``, ``syne_search`` and ``ours`` are the searches,
 ``methods`` their names. ``scores`` and ``printing`` sum the runs up.
 """
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and others are loaded: a run is measured on one core

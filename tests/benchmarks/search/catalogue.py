@@ -91,6 +91,15 @@ def chosen(words: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def group_of(name: str) -> str:
+    """Return under what a task is reported: ``choices`` or ``kept out``, and apart from them tasks of other kinds."""
+    if name in _PLANTED:
+        return "planted"
+    if name in _ONE_FIDELITY:
+        return "one fidelity"
+    return "choices" if name in CHOICES else "kept out"
+
+
 def load(name: str, folder: Path | None) -> Task:
     """Load a task; tables are read once in a process.
 

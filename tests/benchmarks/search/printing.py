@@ -27,7 +27,7 @@ def against_reference(tasks: Sequence[Task], found: Scores) -> list[report.Row]:
 
 def _against(found: Scores, method: str, index: int, task: Task) -> report.Row:
     ratio, low, high = found.share(method, index)
-    half = "choices" if task.name in catalogue.CHOICES else "kept out"
+    group = catalogue.group_of(task.name)
     return report.Row(
         name=f"optuna: {task.name} ({method})",
         alternative="its TPE and Hyperband by ask and tell, in memory, both with defaults but min_resource 1",
@@ -39,7 +39,7 @@ def _against(found: Scores, method: str, index: int, task: Task) -> report.Row:
         spread=(low, high),
         target=TARGET,
         note=(
-            f"{half}; the ratio is the share of {task.trainings:g} full trainings at which our median regret reaches "
+            f"{group}; the ratio is the share of {task.trainings:g} full trainings at which our median regret reaches "
             f"that of the other's end ({scores.NEVER} for never); ours and against are median final regrets"
         ),
     )
@@ -102,7 +102,7 @@ def as_json(
         "tasks": [
             {
                 "name": task.name,
-                "group": "choices" if task.name in catalogue.CHOICES else "kept out",
+                "group": catalogue.group_of(task.name),
                 "epochs": task.epochs,
                 "trainings": task.trainings,
                 **asdict(task.scale),

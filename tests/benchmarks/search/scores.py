@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from tests.benchmarks.search.catalogue import CHOICES
+from tests.benchmarks.search.catalogue import group_of
 from tests.benchmarks.search.methods import RANDOM, REFERENCE
 from tests.benchmarks.search.simulation import POINTS, Run
 from tests.benchmarks.search.task import Floats, Task
@@ -23,6 +23,8 @@ QUARTILES: Final = (25, 75)
 NEVER: Final = 1.25  # the share of a method that does not get there
 CLOSE: Final = 1e-12
 AT: Final = (0.25, 0.5, 1.0)  # shares of the budget at which methods are ranked
+
+GROUPS: Final = ("choices", "kept out", "one fidelity", "planted")
 
 Indices = NDArray[np.int64]
 
@@ -43,7 +45,7 @@ class Row:
     Attributes:
         method: Its name.
         words: Its name with defaults resolved.
-        group: ``choices``, ``kept out`` or ``all``.
+        group: The tasks: one of ``GROUPS``, or ``all`` for both halves of the tasks with curves.
         tasks: How many.
         seeds: Of each task.
         final: Mean regret at the end of the budget.
@@ -93,11 +95,10 @@ class Scores:
 
     def rows(self) -> list[Row]:
         """Return a row for each method and group."""
-        halves = np.array([task.name in CHOICES for task in self._tasks])
-        groups = {"choices": np.flatnonzero(halves), "kept out": np.flatnonzero(~halves)}
-        groups = {name: members for name, members in groups.items() if len(members)}
-        if len(groups) == 2:
-            groups["all"] = np.arange(len(self._tasks))
+        groups = {group: np.flatnonzero(self._are(group)) for group in GROUPS}
+        groups = {group: members for group, members in groups.items() if len(members)}
+        if "choices" in groups and "kept out" in groups:
+            groups["all"] = np.concatenate([groups["choices"], groups["kept out"]])
         return [self._row(method, name, members) for name, members in groups.items() for method in self.methods]
 
     def share(self, method: str, task: int) -> tuple[float, float, float]:
@@ -106,6 +107,9 @@ class Scores:
         value, drawn = self._shares(method, members)
         low, high = np.percentile(drawn, QUARTILES)
         return value, float(low), float(high)
+
+    def _are(self, group: str) -> list[bool]:
+        return [group_of(task.name) == group for task in self._tasks]
 
     @property
     def seeds(self) -> int:
