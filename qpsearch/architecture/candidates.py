@@ -141,6 +141,12 @@ def check_feasible(space: Space) -> None:
         try_custom_blocks(found.config.network)
 
 
+def notes(space: Space) -> list[str]:
+    """Return what a user should know about a space that is valid."""
+    pruner = space.search.pruner.note
+    return [*([pruner] if pruner else []), *lost_priors(space)]
+
+
 def lost_priors(space: Space) -> list[str]:
     """Say which of an expert's guesses the space itself rules out, in sentences; the first trial is then not the guess.
 

@@ -1,6 +1,6 @@
 """What ``qpsearch space check`` does, without the command line's library: an editor runs it at every save."""
 
-from qpsearch.architecture.candidates import check_feasible, lost_priors, on_the_grid
+from qpsearch.architecture.candidates import check_feasible, notes, on_the_grid
 from qpsearch.display.plain import say
 from qpsearch.space import Space
 from qpsearch.space.file.loader import load_space
@@ -44,5 +44,5 @@ def _say(head: str, space: Space) -> None:
     width = max((len(name) for name in found), default=0)
     for name, text in found.items():
         say(f"  {name:<{width}}  {text}")
-    for text in lost_priors(space):
+    for text in notes(space):
         say(f"note: {text}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qpsearch.architecture.candidates import check_feasible, lost_priors
+from qpsearch.architecture.candidates import check_feasible, notes
 from qpsearch.cli.check import check as check_and_print
 from qpsearch.cli.completion import space_names
 from qpsearch.cli.options import Json, SpaceArgument, print_json, write_new
@@ -39,7 +39,7 @@ def check(space: SpaceArgument, as_json: Json = False) -> None:
         raise typer.Exit(error.exit_code) from None
     found = {"study": loaded.study, "fingerprint": loaded.fingerprint, "parameters": list(loaded.searched)}
     arms = {} if loaded.compare is None else {name: list(arm.searched) for name, arm in loaded.compare.arms.items()}
-    print_json({"valid": True} | found | ({"arms": arms} if arms else {}) | {"notes": lost_priors(loaded)})
+    print_json({"valid": True} | found | ({"arms": arms} if arms else {}) | {"notes": notes(loaded)})
 
 
 @app.command("plan")

@@ -29,6 +29,16 @@ class PrunerKind(StrEnum):
         """Whether it judges trials at rungs, among those that reached the same rung."""
         return self in (PrunerKind.ASHA, PrunerKind.ASHA_STOP)
 
+    @property
+    def note(self) -> str | None:
+        """What a user should know before choosing it; None for nothing."""
+        if self not in (PrunerKind.HYPERBAND, PrunerKind.SUCCESSIVE_HALVING):
+            return None
+        return (
+            f"search.pruner {self} did no better than random search without pruning in the search benchmark "
+            "(docs/results); asha, the default, reached the same in less than half of the budget."
+        )
+
 
 FACTOR: Final = Option(
     doc="A rung passes one trial in so many, and the next rung has so many times its epochs.",

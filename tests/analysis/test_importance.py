@@ -309,3 +309,55 @@ def test_the_figure_shows_every_row_of_the_table() -> None:
     assert total == {row.parameter: row.importance for row in table.importances}
     assert alone == {row.parameter: row.first for row in table.importances}
     assert figure.layout.title.text == table.title
+
+
+def halved(trials: list[FrozenTrial], rungs: dict[int, float]) -> list[FrozenTrial]:
+    """Trials that learn in proportion to their value, of which at each rung the best share goes on."""
+    found, going = [], trials
+    for epoch, share in rungs.items():
+        going = sorted(going, key=lambda each: -(each.value or 0))
+        last = going[math.ceil(len(going) * share) :]
+        going = going[: math.ceil(len(going) * share)]
+        for trial in last:
+            curve = {at: (trial.value or 0) * at / 9 for at in rungs if at <= epoch}
+            stopped = create_trial(
+                state=TrialState.PRUNED,
+                params=trial.params,
+                distributions=trial.distributions,
+                intermediate_values=curve,
+            )
+            stopped.number = trial.number
+            found.append(stopped)
+    for trial in going:
+        curve = {at: (trial.value or 0) * at / 9 for at in rungs}
+        whole = create_trial(
+            state=TrialState.COMPLETE,
+            value=trial.value,
+            params=trial.params,
+            distributions=trial.distributions,
+            intermediate_values=curve,
+        )
+        whole.number = trial.number
+        found.append(whole)
+    return sorted(found, key=lambda each: each.number)
+
+
+def test_where_few_trials_are_complete_the_last_step_with_enough_is_analysed() -> None:
+    """After halving 60 trials to 7, those at the second rung say that the block decides; seven would say nothing."""
+    trials = halved(planted(60, seed=0), {1: 0.5, 3: 1 / 3, 6: 2 / 3})
+    table = judged(trials)
+    assert sum(trial.state is TrialState.COMPLETE for trial in trials) == 7
+    assert (table.at, table.n, table.pruned) == ("step 3", 30, 30)
+    assert table.importances[0].parameter == "block"
+    assert table.importances[0].low is not None
+    assert table.importances[0].low > 0.3
+    assert table.title == "s: what decides val_accuracy (Bayesian ANOVA; 30 trials at step 3, 30 that stopped before)"
+    assert table.notes[0] == (
+        "Few trials are complete, so this is about val_accuracy after step 3, which 30 trials reached."
+    )
+
+
+def test_final_values_are_analysed_where_enough_trials_have_one() -> None:
+    assert judged(halved(planted(60, seed=0), {1: 0.5, 3: 0.5, 6: 1.0})).at is None  # 15 of 60 are complete
+    assert judged(halved(planted(12, seed=0), {1: 0.5})).at is None  # half of a small study
+    assert judged(halved(planted(400, seed=0), {1: 1 / 3, 3: 1 / 3, 6: 1 / 2})).at is None  # 23 are enough

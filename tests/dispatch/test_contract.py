@@ -92,9 +92,7 @@ def test_every_trial_ends_as_it_must_and_the_sweep_goes_on(kind: str, url: str) 
 
 def test_a_stopped_trial_is_pruned_and_keeps_its_last_report(kind: str, url: str) -> None:
     """With OptunaSearch and ASHA stopped trials were COMPLETE, and the deciding report was lost."""
-    found = run_study(
-        kind, url, space_text(Behaviour.IMPROVES, trials=24, epochs=9, pruner="asha", sampler="random")
-    )
+    found = run_study(kind, url, space_text(Behaviour.IMPROVES, trials=24, epochs=9, pruner="asha", sampler="random"))
     states = Counter(record.state for record in found)
     assert states["PRUNED"] >= 3
     assert states["COMPLETE"] >= 3

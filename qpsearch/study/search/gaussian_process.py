@@ -11,13 +11,15 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
 
-from qpsearch.study.search.encoding import Floats
+from qpsearch.study.search.encoding import Array
 
 STEPS: Final = 12  # of L-BFGS; more change little
 JITTER: Final = 1e-6
 # Of the logarithms of length scale, noise and amplitude: prior mean and standard deviation, and bounds of the search.
 LENGTH: Final = (math.log(0.7), 1.0)
-NOISE: Final = (math.log(0.3), 1.0)
+import os
+
+NOISE: Final = (math.log(float(os.environ.get("NOI", ".3"))), 1.0)
 AMPLITUDE: Final = (0.0, 0.7)
 BOUNDS: Final = ((math.log(0.05), math.log(20)), (math.log(0.01), math.log(1.5)), (-3.0, 3.0))
 
@@ -38,7 +40,7 @@ class GaussianProcess:
         self._bounds = [BOUNDS[0]] * columns + [BOUNDS[1], BOUNDS[2]]
         self._theta = self._prior[0]
 
-    def fit(self, points: Floats, values: Floats) -> Self:
+    def fit(self, points: Array, values: Array) -> Self:
         """Find the scales of some values, (points,), at points, (points, features), and condition on the values."""
         apart = (points[:, None] - points[None]) ** 2
         squared = np.stack([apart[:, :, self._of == column].sum(axis=2) for column in range(len(self._prior[0]) - 2)])
@@ -54,7 +56,7 @@ class GaussianProcess:
         self._theta = found.x
         return self.condition(points, values)
 
-    def condition(self, points: Floats, values: Floats) -> Self:
+    def condition(self, points: Array, values: Array) -> Self:
         """Condition on values at points, with the scales as they are."""
         self._points = points
         noise, amplitude = np.exp(2 * self._theta[-2]), np.exp(self._theta[-1])
@@ -63,21 +65,21 @@ class GaussianProcess:
         self._weights = cho_solve((self._factor, True), values)
         return self
 
-    def predict(self, points: Floats) -> tuple[Floats, Floats]:
+    def predict(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of the function at points."""
         amplitude = np.exp(self._theta[-1])
         kernel = self._kernel(points, self._points) * amplitude
         part = solve_triangular(self._factor, kernel.T, lower=True)
         return kernel @ self._weights, np.sqrt(np.maximum(amplitude - (part**2).sum(axis=0), 1e-9))
 
-    def _kernel(self, left: Floats, right: Floats) -> Floats:
+    def _kernel(self, left: Array, right: Array) -> Array:
         scales = np.exp(self._theta[:-2])[self._of]
         one, two = left / scales, right / scales
         squared = (one**2).sum(axis=1)[:, None] + (two**2).sum(axis=1)[None] - 2 * one @ two.T
         root = np.sqrt(5 * np.maximum(squared, 0))
         return np.asarray((1 + root + root**2 / 3) * np.exp(-root))
 
-    def _loss(self, theta: Floats, squared: Floats, values: Floats) -> tuple[float, Floats]:
+    def _loss(self, theta: Array, squared: Array, values: Array) -> tuple[float, Array]:
         """Return the negative logarithm of the posterior density of the scales, and its gradient."""
         inverse_squares = np.exp(-2 * theta[:-2])
         noise, amplitude = np.exp(2 * theta[-2]), np.exp(theta[-1])

@@ -7,6 +7,7 @@ neighbours of the best, the one with the largest expected improvement is propose
 the moment count with the value that the model expects of them.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import log_ndtr, ndtri
 
-from qpsearch.study.search.encoding import Encoding, Floats
+from qpsearch.study.search.encoding import Array, Encoding
 from qpsearch.study.search.gaussian_process import GaussianProcess
 from qpsearch.study.search.order import best_first
 from qpsearch.vocabulary import Scalar
@@ -27,10 +28,10 @@ BEST: Final = 60  # of the order that the model always sees
 OTHERS: Final = 100  # drawn from the rest
 LEARNED: Final = 100  # of all these, points from which the scales are learned
 EVEN: Final = 400  # candidates drawn evenly
-NEAR: Final = 200  # candidates near one of the best
+NEAR: Final = int(os.environ.get("NEAR", "200"))  # candidates near one of the best
 PARENTS: Final = 5  # which the best are
-STEPS: Final = (0.03, 0.1, 0.2)  # sd of a step to a neighbour, as shares of a range
-MOVED: Final = 0.6  # chance that a neighbour differs in a parameter
+STEPS: Final = eval(os.environ.get("STEPS", "(0.03, 0.1, 0.2)"))  # sd of a step to a neighbour, as shares of a range
+MOVED: Final = float(os.environ.get("MOVED", ".6"))  # chance that a neighbour differs in a parameter
 ANOTHER: Final = 0.3  # chance that it has another word
 
 
@@ -79,9 +80,9 @@ class GPSampler(BaseSampler):
         tried = [each.params for each in known if each.number != trial.number]
         return next((point for point in map(self._encoding.params, chosen) if point not in tried), {})
 
-    def _choose(self, ordered: Sequence[FrozenTrial], running: Sequence[FrozenTrial]) -> Floats:
+    def _choose(self, ordered: Sequence[FrozenTrial], running: Sequence[FrozenTrial]) -> Array:
         """Return the best few candidates, as rows, the best first."""
-        scores = ndtri((np.arange(len(ordered)) + 0.5) / len(ordered))  # the best is the lowest
+        scores = _scores(len(ordered))
         kept = self._some(len(ordered), BEST, OTHERS)
         rows = self._rows([ordered[index] for index in kept])
         points, values = self._encoding.features(rows), scores[kept]
@@ -103,10 +104,10 @@ class GPSampler(BaseSampler):
         rest = self._generator.choice(np.arange(best, count), others, replace=False)
         return np.concatenate([np.arange(best), np.sort(rest)])
 
-    def _rows(self, trials: Sequence[FrozenTrial]) -> Floats:
+    def _rows(self, trials: Sequence[FrozenTrial]) -> Array:
         return np.array([self._encoding.row(each.params) for each in trials]).reshape(-1, self._encoding.size)
 
-    def _candidates(self, rows: Floats) -> Floats:
+    def _candidates(self, rows: Array) -> Array:
         """Return even draws, and neighbours of the best rows."""
         generator, size = self._generator, self._encoding.size
         even = generator.random((EVEN, size))
@@ -121,13 +122,25 @@ class GPSampler(BaseSampler):
         return self._encoding.points(np.vstack([even, near]))
 
 
-def _log_improvement(ahead: Floats, sd: Floats) -> Floats:
+import os
+
+
+def _scores(n):
+    how = os.environ.get("SCORES", "normal")
+    u = (np.arange(n) + 0.5) / n
+    if how == "normal":
+        return ndtri(u)
+    y = u ** float(how)
+    return (y - y.mean()) / y.std()
+
+
+def _log_improvement(ahead: Array, sd: Array) -> Array:
     """Return the logarithm of the expected improvement, for values that are ``ahead`` standard deviations better.
 
     The logarithm, since far from the best the improvement itself is too small for a float.
     """
     density = -0.5 * ahead**2 - 0.5 * np.log(2 * np.pi)
-    ratio = np.where(ahead < 0, np.exp(np.clip(log_ndtr(ahead) - density, -700, 0)) * ahead, 0.0)
+    ratio = np.where(ahead < 0, np.exp(np.clip(log_ndtr(ahead) - density, -700, 1)) * ahead, 0.0)
     behind = density + np.log(np.maximum(1 + ratio, 1e-12))
     with np.errstate(divide="ignore"):
         before = np.log(np.maximum(np.exp(density) + ahead * np.exp(log_ndtr(ahead)), 1e-300))

@@ -37,7 +37,8 @@ def chosen(words: list[str]) -> tuple[str, ...]:
         if word not in OTHERS and word != OURS and not _is_ours(word):
             raise UserError(
                 f"--methods: there is no method {word!r}. {nearest(word, [*OTHERS, OURS])} Ours with other words of a "
-                "space file: ours:SAMPLER+PRUNER, such as ours:gp+none; a word that is left out is the default."
+                "space file: ours:SAMPLER+PRUNER, such as ours:gp+none; a word that is left out is the default. With "
+                "priors: ours:++good, ours:++bad."
             )
     return tuple(dict.fromkeys([RANDOM, REFERENCE, *words]))
 
@@ -60,20 +61,26 @@ def build(method: str, task: Task, seed: int, timeline: Timeline, folder: Path) 
     """
     if method in OTHERS:
         return OTHERS[method](task, seed)
-    sampler, pruner = _parts(method)
-    return ours.OurSearch(task, seed, timeline, folder, sampler=sampler, pruner=pruner)
+    sampler, pruner, prior = _parts(method)
+    return ours.OurSearch(task, seed, timeline, folder, sampler=sampler, pruner=pruner, prior=prior)
 
 
 def resolved(method: str, task: Task) -> str:
     """Return a method's name with its defaults filled in, by which its runs are kept: ``ours:tpe+hyperband``."""
-    return method if method in OTHERS else f"{OURS}:{ours.words(*_parts(method), task)}"
+    return method if method in OTHERS else _resolved(*_parts(method), task)
+
+
+def _resolved(sampler: str, pruner: str, prior: str, task: Task) -> str:
+    return f"{OURS}:{ours.words(sampler, pruner, task)}{f'+{prior}' * bool(prior)}"
 
 
 def _is_ours(word: str) -> bool:
     return word.startswith(f"{OURS}:") and "+" in word
 
 
-def _parts(method: str) -> tuple[str, str]:
-    """Return the words of sampler and pruner; empty ones are defaults."""
-    sampler, _, pruner = method.removeprefix(OURS).removeprefix(":").rpartition("+")
-    return sampler, pruner
+def _parts(method: str) -> tuple[str, str, str]:
+    """Return the words of sampler, pruner and prior; empty ones are defaults."""
+    given = method.removeprefix(OURS).removeprefix(":")
+    prior = next((word for word in ours.PRIORS if given.endswith(f"+{word}")), "")
+    sampler, _, pruner = given.removesuffix(f"+{prior}" if prior else "").rpartition("+")
+    return sampler, pruner, prior

@@ -8,9 +8,11 @@ Checkpoints are not written: a trial that is handed out again goes on after its 
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 from qpsearch.architecture.blocks import BLOCKS, Block
 from qpsearch.architecture.layout import sum_layout
@@ -26,11 +28,14 @@ from qpsearch.study import opening
 from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import FailReason
-from tests.benchmarks.search.parameters import BLOCK, Config, Kind, Parameter
+from qpsearch.vocabulary import FailReason, Scalar
+from tests.benchmarks.search.parameters import BLOCK, Config, Kind, Parameter, draw
 from tests.benchmarks.search.simulation import Timeline
 from tests.benchmarks.search.task import Task
 
+PRIORS: Final = ("good", "bad")
+GUESSED: Final = 25  # random configurations of which a good guess is the best, a bad one the worst
+NO_GUESS: Final[Mapping[str, Scalar]] = {}
 TRIALS: Final = 100_000  # more than any budget allows: the simulated time ends the search
 BEGINNING_S: Final = 1_700_000_000.0  # what the simulated clock says at its start, in Unix seconds
 HERE: Final = Place(host="simulated", device="cpu", threads=1, memory_format="contiguous")
@@ -47,19 +52,28 @@ class OurSearch:
         folder: For databases; studies of other runs may be there too.
         sampler: As a space file spells it; empty for the default.
         pruner: Likewise.
+        prior: ``good`` or ``bad`` guesses of every parameter; empty for none.
 
     Attributes:
         ledger: The study's ledger.
     """
 
     def __init__(
-        self, task: Task, seed: int, timeline: Timeline, folder: Path, *, sampler: str = "", pruner: str = ""
+        self,
+        task: Task,
+        seed: int,
+        timeline: Timeline,
+        folder: Path,
+        *,
+        sampler: str = "",
+        pruner: str = "",
+        prior: str = "",
     ) -> None:
         self._task, self._open = task, contextlib.ExitStack()
         self._attempts: dict[int, int] = {}
         with contextlib.ExitStack() as stack:
             stack.enter_context(blocks_of(task))
-            space = space_of(task, seed, sampler=sampler, pruner=pruner)
+            space = space_of(task, seed, sampler=sampler, pruner=pruner, guess=_guess(task, seed, prior))
             own = stack.enter_context(tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True))
             shutil.copyfile(_empty(folder), Path(own) / "q.db")
             database = Database.open(f"sqlite:///{own}/q.db")
@@ -105,8 +119,10 @@ def words(sampler: str, pruner: str, task: Task) -> str:
     return f"{search.sampler}+{search.pruner}"
 
 
-def space_of(task: Task, seed: int, *, sampler: str = "", pruner: str = "") -> Space:
-    """Read the task's space; its blocks must be registered.
+def space_of(
+    task: Task, seed: int, *, sampler: str = "", pruner: str = "", guess: Mapping[str, Scalar] = NO_GUESS
+) -> Space:
+    """Read the task's space; its blocks must be registered. ``guess`` holds priors by parameter.
 
     Raises:
         SpaceError: A word is unknown, or does not suit the space.
@@ -119,7 +135,7 @@ def space_of(task: Task, seed: int, *, sampler: str = "", pruner: str = "") -> S
         "network:\n"
         "  stem: {width: 1}\n"
         f"  stages: [{{width: 1, depth: 1, block: {_blocks_text(task)}}}]\n"
-        f"  rules: {{{', '.join(f'{block}: {_rules_text(task, block)}' for block in _names(task))}}}\n"
+        f"  rules: {{{', '.join(f'{block}: {_rules_text(task, block, guess)}' for block in _names(task))}}}\n"
         f"training: {{epochs: {task.epochs}}}\n"
         f"search: {{objective: {{minimize: val_loss}}, {search}trials: {TRIALS}, seed: {seed}}}\n",
         f"space of {task.name}",
@@ -170,13 +186,26 @@ def _blocks_text(task: Task) -> str:
     return names[0] if len(names) == 1 else f"{{choice: [{', '.join(names)}]}}"
 
 
-def _rules_text(task: Task, block: str) -> str:
-    return f"{{{', '.join(f'{each.name}: {_domain_text(task, each)}' for each in _rules(task, block))}}}"
+def _rules_text(task: Task, block: str, guess: Mapping[str, Scalar]) -> str:
+    return f"{{{', '.join(f'{each.name}: {_domain_text(task, each, guess)}' for each in _rules(task, block))}}}"
 
 
-def _domain_text(task: Task, parameter: Parameter) -> str:
+def _guess(task: Task, seed: int, prior: str) -> Mapping[str, Scalar]:
+    """Return the best or the worst of some random configurations, as an expert's guess."""
+    if not prior:
+        return NO_GUESS
+    generator = np.random.default_rng(seed)
+    drawn = [draw(task.parameters, generator) for _ in range(GUESSED)]
+    ranked = sorted(drawn, key=lambda config: task.curve(config, seed).best)
+    return ranked[0 if prior == "good" else -1]
+
+
+def _domain_text(task: Task, parameter: Parameter, guess: Mapping[str, Scalar]) -> str:
     """Spell a domain; several blocks have a common parameter by a tie."""
     tie = f", tie: {parameter.name}" if _choice(task) is not None and not parameter.block else ""
+    if parameter.key in guess:
+        value = guess[parameter.key]
+        tie += f", prior: {_number(value) if isinstance(value, float) else value}"
     if parameter.kind is Kind.CHOICE:
         return f"{{choice: [{', '.join(parameter.options)}]{tie}}}"
     ends = (int(parameter.low), int(parameter.high)) if parameter.is_whole else (parameter.low, parameter.high)

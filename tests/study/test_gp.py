@@ -1,0 +1,182 @@
+"""The Gaussian process that proposes trials: what it sees, what it learns, and that it finds what it should."""
+
+import math
+import random
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from scipy.optimize import check_grad
+
+from qpsearch.space import RandomChooser, Space, draw, parse_space
+from qpsearch.study.search.encoding import Encoding
+from qpsearch.study.search.gaussian_process import GaussianProcess
+from qpsearch.study.search.gp_sampler import GPSampler, _log_improvement
+from qpsearch.study.search.order import VIOLATED, best_first
+from tests.scripted import Behaviour, space_text
+
+
+@pytest.fixture(scope="module")
+def conditional() -> Space:
+    """Alpha is there only with a quotient block."""
+    return parse_space(space_text(Behaviour.IMPROVES, Behaviour.STALLS))
+
+
+def test_points_become_rows_and_back(conditional: Space) -> None:
+    encoding = Encoding(conditional.sites)
+    assert encoding.is_conditional
+    for seed in range(50):
+        params = draw(conditional, RandomChooser(seed)).params
+        row = encoding.row(params)
+        again = encoding.params(row)
+        assert again.keys() == params.keys()
+        assert all(again[name] == pytest.approx(value) for name, value in params.items())
+        assert np.isnan(row).sum() == encoding.size - len(params)
+
+
+def test_even_shares_are_even_draws_of_the_space(conditional: Space) -> None:
+    """As many quotients, and alphas exactly with them."""
+    encoding = Encoding(conditional.sites)
+    rows = encoding.points(np.random.default_rng(0).random((3000, encoding.size)))
+    points = [encoding.params(row) for row in rows]
+    quotients = [point for point in points if point["network.stages.0.block"] == "quotient"]
+    assert len(quotients) == pytest.approx(1000, abs=90)
+    assert [("network.rules.quotient.alpha" in point) for point in points] == [
+        point["network.stages.0.block"] == "quotient" for point in points
+    ]
+    assert {point["network.stages.0.depth"] for point in points} == {1, 2, 3}
+    rates = [math.log(float(point["training.optimizer.sgd.lr"])) for point in points]  # type: ignore[arg-type]
+    assert np.mean(rates) == pytest.approx((math.log(0.01) + math.log(0.5)) / 2, abs=0.1)
+
+
+def test_features_tell_words_and_numbers_apart(conditional: Space) -> None:
+    encoding = Encoding(conditional.sites)
+    features = encoding.features(encoding.points(np.random.default_rng(1).random((20, encoding.size))))
+    assert features.shape == (20, sum(encoding.widths))
+    assert max(encoding.widths) == 3  # kinds of block
+    assert not np.isnan(features).any()
+
+
+def test_the_gradient_of_the_scales_is_that_of_their_density() -> None:
+    generator = np.random.default_rng(0)
+    points, values = generator.random((20, 4)), generator.normal(size=20)
+    model = GaussianProcess((1, 2, 1))
+    squared = np.stack([((points[:, None, own] - points[None, :, own]) ** 2).sum(axis=2) for own in ([0], [1, 2], [3])])
+    at = model._theta + 0.2
+    error = check_grad(lambda t: model._loss(t, squared, values)[0], lambda t: model._loss(t, squared, values)[1], at)
+    assert error < 1e-4
+
+
+def test_a_fitted_process_predicts_and_knows_where_it_does_not() -> None:
+    generator = np.random.default_rng(0)
+    points = generator.random((60, 3))
+    values = np.sin(5 * points[:, 0])
+    model = GaussianProcess((1, 1, 1)).fit(points, values)
+    new = generator.random((200, 3))
+    mean, sd = model.predict(new)
+    assert np.abs(mean - np.sin(5 * new[:, 0])).max() < 0.1
+    _, far = model.predict(np.array([[5.0, 5.0, 5.0]]))
+    assert far[0] > 5 * sd.mean()
+
+
+def test_the_improvement_is_that_of_a_normal_variable() -> None:
+    ahead = np.array([-30.0, -2.0, 0.0, 1.5])
+    drawn = np.random.default_rng(0).normal(size=4_000_000)
+    found = np.exp(_log_improvement(ahead, np.ones(4)))
+    assert found[1:] == pytest.approx([np.maximum(each + drawn, 0).mean() for each in ahead[1:]], rel=0.01)
+    assert np.isfinite(_log_improvement(ahead, np.ones(4))).all()
+
+
+def trial(
+    state: TrialState, value: float | None = None, curve: tuple[float, ...] = (), violated: bool = False
+) -> FrozenTrial:
+    return create_trial(
+        state=state,
+        value=value,
+        intermediate_values=dict(enumerate(curve, 1)),
+        system_attrs={VIOLATED: 1.0} if violated else {},
+    )
+
+
+def test_who_got_further_is_better_and_failures_are_last() -> None:
+    pruned = TrialState.PRUNED
+    trials = [
+        trial(pruned, curve=(0.9,)),
+        trial(pruned, violated=True),
+        trial(TrialState.COMPLETE, 0.2),
+        trial(pruned, curve=(0.1, 0.3)),
+        trial(TrialState.RUNNING),
+        trial(pruned, curve=(0.1, math.nan)),
+        trial(TrialState.COMPLETE, 0.7),
+        trial(pruned, curve=(0.1, 0.4)),
+        trial(pruned),
+    ]
+    found = best_first(trials, [True])
+    assert [trials.index(each) for each in found] == [6, 2, 7, 3, 5, 0, 1]
+    assert [trials.index(each) for each in best_first(trials, [False])][:2] == [2, 6]
+
+
+def test_of_several_objectives_the_front_comes_first() -> None:
+    values = [(0.5, 9.0), (0.6, 5.0), (0.4, 4.0), (0.3, 6.0)]
+    trials = [create_trial(state=TrialState.COMPLETE, values=list(each)) for each in values]
+    assert [trials.index(each) for each in best_first(trials, [True, False])] == [1, 2, 0, 3]
+
+
+PLAIN = """
+study: plain
+data: {dataset: digits, validation: 300}
+network: {stem: {width: 4}, stages: [{width: 4, depth: {int: [1, 9]}, block: additive}]}
+training:
+  epochs: 1
+  optimizer: {sgd: {lr: {log: [0.001, 1.0]}, momentum: {float: [0.0, 0.9]}, weight_decay: {log: [1.0e-6, 0.1]}}}
+"""
+
+
+def best_of(sampler: str, seed: int, trials: int = 30) -> float:
+    """The distance of the best trial from an optimum inside the space."""
+    space = parse_space(PLAIN)
+    encoding, study = Encoding(space.sites), optuna.create_study()
+    best = math.inf
+    for number in range(trials):
+        random_sampler = optuna.samplers.RandomSampler(seed=1000 * seed + number)
+        study.sampler = GPSampler(encoding, 1000 * seed + number, 8) if sampler == "gp" else random_sampler
+        asked = study.ask()
+        row = encoding.row({name: domain_value(space, asked, name) for name in space.searched})
+        loss = float(((row - 0.3) ** 2).sum())
+        study.tell(asked, loss)
+        best = min(best, loss)
+    return best
+
+
+def domain_value(space: Space, asked: optuna.Trial, name: str) -> object:
+    domain = next(site.domain for site in space.sites if site.parameter == name)
+    assert domain is not None
+    return domain.suggest(name, asked)
+
+
+def test_it_finds_an_optimum_that_random_draws_miss() -> None:
+    found = {kind: [best_of(kind, seed) for seed in range(4)] for kind in ("gp", "random")}
+    assert np.mean(found["gp"]) < np.mean(found["random"]) / 4
+
+
+def test_a_proposal_is_a_function_of_the_seed_and_repeats_no_point() -> None:
+    space = parse_space(space_text(Behaviour.IMPROVES))
+    encoding = Encoding(space.sites)
+    generator, study = random.Random(0), optuna.create_study()
+    for number in range(12):
+        study.add_trial(
+            create_trial(
+                params=draw(space, RandomChooser(number)).params,
+                distributions={
+                    s.parameter: s.domain.distribution()
+                    for s in space.sites
+                    if s.domain and s.parameter in draw(space, RandomChooser(number)).params
+                },
+                value=generator.random(),
+            )
+        )
+    asked = study.ask()
+    proposals = [GPSampler(encoding, seed, 8)._propose(study, asked._get_latest_trial()) for seed in (1, 1, 2)]
+    assert proposals[0] == proposals[1] != proposals[2]
+    assert all(proposal not in [each.params for each in study.trials] for proposal in proposals)
