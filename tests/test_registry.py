@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from qpsearch.architecture.blocks import BLOCKS
+from qpsearch.architecture.candidates import notes
 from qpsearch.registry.augmentations import AUGMENTATIONS, Augmentation, augment
 from qpsearch.registry.datasets import DATASETS, DatasetName
 from qpsearch.registry.options import Option
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
 from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
+from qpsearch.space import edited, load_space, parse_space
 from qpsearch.vocabulary import BlockKind
 
 TABLES: list[tuple[type[StrEnum], Mapping[str, object]]] = [
@@ -32,6 +34,13 @@ def test_names_and_tables_agree(names: type[StrEnum], table: Mapping[str, object
 def test_a_default_is_one_of_the_values(options: Mapping[str, Option]) -> None:
     for option in options.values():
         assert option.default is None or option.low <= option.default <= option.high
+
+
+def test_a_pruner_that_did_no_better_than_random_search_is_told() -> None:
+    text = load_space("digits").source
+    said = {kind: notes(parse_space(edited(text, {"search.pruner": kind.value}))) for kind in PrunerKind}
+    assert {kind for kind, found in said.items() if found} == {PrunerKind.HYPERBAND, PrunerKind.SUCCESSIVE_HALVING}
+    assert said[PrunerKind.HYPERBAND][0].startswith("search.pruner hyperband did no better than random search")
 
 
 @pytest.mark.parametrize("name", DatasetName)
