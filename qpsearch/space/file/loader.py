@@ -89,9 +89,8 @@ def _tuned(space: Space, whole: Node, arms: dict[str, Node], problems: Problems,
     for name, node in arms.items():
         document = spelled(node)
         document.setdefault("search", {})["pruner"] = _spelled_pruner(space.search)
-        text = dump(document)
-        root = parse_document(text, node.where.source)
-        arm = _one(text, root, root, Problems(), strict=False)
+        arm = _one(dump(document), node, node, Problems(), strict=False)
+        arm = replace(arm, search=replace(arm.search, pruner_options=space.search.pruner_options))
         budget = arm.search.budget.updated(trials=trials)
         spaces[name] = arm.with_search(study=f"{space.study}.{name}", budget=budget)
     found = TunedArms(arms=spaces, trials=trials, top=top, seeds=_constant(retrain, "seeds"))

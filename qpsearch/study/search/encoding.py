@@ -15,7 +15,7 @@ from qpsearch.space.domains import Choice, Domain, LogIntRange, stored
 from qpsearch.space.leaves import NEVER, Requirement, Site
 from qpsearch.vocabulary import Scalar
 
-Array = NDArray[np.float64]
+Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 ABSENT: Final = 0.5  # the feature of a number that a point does not have: the parameter that decides it differs anyway
@@ -40,7 +40,7 @@ class _Column:
         """Whether every point has it."""
         return [] in self.when
 
-    def rounded(self, shares: Array) -> Array:
+    def rounded(self, shares: Matrix) -> Matrix:
         """Return the shares of the values next to some shares."""
         if self.domain.values is None:
             return shares
@@ -79,14 +79,14 @@ class Encoding:
         self.is_word = np.array([bool(column.options) for column in self._columns], dtype=bool)
         """Which columns hold words, which have no neighbours."""
 
-    def row(self, params: Mapping[str, Scalar]) -> Array:
+    def row(self, params: Mapping[str, Scalar]) -> Matrix:
         """Return a point's row."""
         shares = [
             column.domain.share_of(params[column.name]) if column.name in params else np.nan for column in self._columns
         ]
         return np.array(shares, dtype=float)
 
-    def params(self, row: Array) -> dict[str, Scalar]:
+    def params(self, row: Matrix) -> dict[str, Scalar]:
         """Return the point of a row."""
         return {
             column.name: stored(column.domain.at(float(share)))
@@ -94,7 +94,7 @@ class Encoding:
             if not np.isnan(share)
         }
 
-    def points(self, shares: Array) -> Array:
+    def points(self, shares: Matrix) -> Matrix:
         """Return rows of points for any shares, (rows, columns): values are rounded to the domain's own.
 
         What a point does not have becomes NaN.
@@ -106,7 +106,7 @@ class Encoding:
             rows[:, index] = column.rounded(rows[:, index])
         return rows
 
-    def features(self, rows: Array) -> Array:
+    def features(self, rows: Matrix) -> Matrix:
         """Return what a kernel compares, (rows, features): a number as its share, a word as one feature an option."""
         found = []
         for index, column in enumerate(self._columns):
@@ -123,7 +123,7 @@ class Encoding:
         assert isinstance(column.domain, Choice)
         return self._index[test.parameter], np.array([option in test.values for option in column.domain.options])
 
-    def _has(self, rows: Array, column: _Column) -> Mask:
+    def _has(self, rows: Matrix, column: _Column) -> Mask:
         """Return which rows have a parameter."""
         found = np.zeros(len(rows), dtype=bool)
         for tests in column.when:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
 
-from qpsearch.study.search.encoding import Array
+from qpsearch.study.search.encoding import Matrix
 
 STEPS: Final = 12  # of L-BFGS; more change little
 JITTER: Final = 1e-6
@@ -40,7 +40,7 @@ class GaussianProcess:
         self._bounds = [BOUNDS[0]] * columns + [BOUNDS[1], BOUNDS[2]]
         self._theta = self._prior[0]
 
-    def fit(self, points: Array, values: Array) -> Self:
+    def fit(self, points: Matrix, values: Matrix) -> Self:
         """Find the scales of some values, (points,), at points, (points, features), and condition on the values."""
         apart = (points[:, None] - points[None]) ** 2
         squared = np.stack([apart[:, :, self._of == column].sum(axis=2) for column in range(len(self._prior[0]) - 2)])
@@ -56,7 +56,7 @@ class GaussianProcess:
         self._theta = found.x
         return self.condition(points, values)
 
-    def condition(self, points: Array, values: Array) -> Self:
+    def condition(self, points: Matrix, values: Matrix) -> Self:
         """Condition on values at points, with the scales as they are."""
         self._points = points
         noise, amplitude = np.exp(2 * self._theta[-2]), np.exp(self._theta[-1])
@@ -65,21 +65,21 @@ class GaussianProcess:
         self._weights = cho_solve((self._factor, True), values)
         return self
 
-    def predict(self, points: Array) -> tuple[Array, Array]:
+    def predict(self, points: Matrix) -> tuple[Matrix, Matrix]:
         """Return mean and standard deviation of the function at points."""
         amplitude = np.exp(self._theta[-1])
         kernel = self._kernel(points, self._points) * amplitude
         part = solve_triangular(self._factor, kernel.T, lower=True)
         return kernel @ self._weights, np.sqrt(np.maximum(amplitude - (part**2).sum(axis=0), 1e-9))
 
-    def _kernel(self, left: Array, right: Array) -> Array:
+    def _kernel(self, left: Matrix, right: Matrix) -> Matrix:
         scales = np.exp(self._theta[:-2])[self._of]
         one, two = left / scales, right / scales
         squared = (one**2).sum(axis=1)[:, None] + (two**2).sum(axis=1)[None] - 2 * one @ two.T
         root = np.sqrt(5 * np.maximum(squared, 0))
         return np.asarray((1 + root + root**2 / 3) * np.exp(-root))
 
-    def _loss(self, theta: Array, squared: Array, values: Array) -> tuple[float, Array]:
+    def _loss(self, theta: Matrix, squared: Matrix, values: Matrix) -> tuple[float, Matrix]:
         """Return the negative logarithm of the posterior density of the scales, and its gradient."""
         inverse_squares = np.exp(-2 * theta[:-2])
         noise, amplitude = np.exp(2 * theta[-2]), np.exp(theta[-1])

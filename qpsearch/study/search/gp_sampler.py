@@ -19,7 +19,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import log_ndtr, ndtri
 
-from qpsearch.study.search.encoding import Array, Encoding
+from qpsearch.study.search.encoding import Matrix, Encoding
 from qpsearch.study.search.gaussian_process import GaussianProcess
 from qpsearch.study.search.order import best_first
 from qpsearch.vocabulary import Scalar
@@ -80,7 +80,7 @@ class GPSampler(BaseSampler):
         tried = [each.params for each in known if each.number != trial.number]
         return next((point for point in map(self._encoding.params, chosen) if point not in tried), {})
 
-    def _choose(self, ordered: Sequence[FrozenTrial], running: Sequence[FrozenTrial]) -> Array:
+    def _choose(self, ordered: Sequence[FrozenTrial], running: Sequence[FrozenTrial]) -> Matrix:
         """Return the best few candidates, as rows, the best first."""
         scores = _scores(len(ordered))
         kept = self._some(len(ordered), BEST, OTHERS)
@@ -104,10 +104,10 @@ class GPSampler(BaseSampler):
         rest = self._generator.choice(np.arange(best, count), others, replace=False)
         return np.concatenate([np.arange(best), np.sort(rest)])
 
-    def _rows(self, trials: Sequence[FrozenTrial]) -> Array:
+    def _rows(self, trials: Sequence[FrozenTrial]) -> Matrix:
         return np.array([self._encoding.row(each.params) for each in trials]).reshape(-1, self._encoding.size)
 
-    def _candidates(self, rows: Array) -> Array:
+    def _candidates(self, rows: Matrix) -> Matrix:
         """Return even draws, and neighbours of the best rows."""
         generator, size = self._generator, self._encoding.size
         even = generator.random((EVEN, size))
@@ -134,7 +134,7 @@ def _scores(n):
     return (y - y.mean()) / y.std()
 
 
-def _log_improvement(ahead: Array, sd: Array) -> Array:
+def _log_improvement(ahead: Matrix, sd: Matrix) -> Matrix:
     """Return the logarithm of the expected improvement, for values that are ``ahead`` standard deviations better.
 
     The logarithm, since far from the best the improvement itself is too small for a float.

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from qpsearch.study.search.encoding import Array
+from qpsearch.study.search.encoding import Matrix
 
 VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constraint("feasible", 1.0)
 MOST_REFUSED: Final = 0.5  # failed and infeasible draws as a share of the other trials, the latest ones, and ten
@@ -47,11 +47,11 @@ def _rung(trial: FrozenTrial, sign: float) -> tuple[float, float]:
     return -epoch, math.inf if math.isnan(loss) else loss
 
 
-def _finite(losses: Array) -> Array:
+def _finite(losses: Matrix) -> Matrix:
     return np.nan_to_num(losses, nan=np.inf, posinf=np.inf, neginf=-np.inf)
 
 
-def _fronts(losses: Array) -> Array:
+def _fronts(losses: Matrix) -> Matrix:
     """Return for each row how many fronts of undominated rows lie before it."""
     dominated_by = (losses[:, None] >= losses[None]).all(axis=2) & (losses[:, None] > losses[None]).any(axis=2)
     ranks, left, rank = np.zeros(len(losses)), np.ones(len(losses), dtype=bool), 0
