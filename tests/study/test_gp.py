@@ -133,7 +133,7 @@ training:
 """
 
 
-def best_of(sampler: str, seed: int, trials: int = 30) -> float:
+def best_of(sampler: str, seed: int, trials: int = 60) -> float:
     """The distance of the best trial from an optimum inside the space."""
     space = parse_space(PLAIN)
     encoding, study = Encoding(space.sites), optuna.create_study()

@@ -17,9 +17,8 @@ STEPS: Final = 12  # of L-BFGS; more change little
 JITTER: Final = 1e-6
 # Of the logarithms of length scale, noise and amplitude: prior mean and standard deviation, and bounds of the search.
 LENGTH: Final = (math.log(0.7), 1.0)
-import os
 
-NOISE: Final = (math.log(float(os.environ.get("NOI", ".3"))), 1.0)
+NOISE: Final = (math.log(0.3), 1.0)
 AMPLITUDE: Final = (0.0, 0.7)
 BOUNDS: Final = ((math.log(0.05), math.log(20)), (math.log(0.01), math.log(1.5)), (-3.0, 3.0))
 

@@ -7,7 +7,6 @@ neighbours of the best, the one with the largest expected improvement is propose
 the moment count with the value that the model expects of them.
 """
 
-import os
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,8 +17,9 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import log_ndtr, ndtri
+from threadpoolctl import threadpool_limits
 
-from qpsearch.study.search.encoding import Matrix, Encoding
+from qpsearch.study.search.encoding import Encoding, Matrix
 from qpsearch.study.search.gaussian_process import GaussianProcess
 from qpsearch.study.search.order import best_first
 from qpsearch.vocabulary import Scalar
@@ -28,10 +28,10 @@ BEST: Final = 60  # of the order that the model always sees
 OTHERS: Final = 100  # drawn from the rest
 LEARNED: Final = 100  # of all these, points from which the scales are learned
 EVEN: Final = 400  # candidates drawn evenly
-NEAR: Final = int(os.environ.get("NEAR", "200"))  # candidates near one of the best
+NEAR: Final = 200  # candidates near one of the best
 PARENTS: Final = 5  # which the best are
-STEPS: Final = eval(os.environ.get("STEPS", "(0.03, 0.1, 0.2)"))  # sd of a step to a neighbour, as shares of a range
-MOVED: Final = float(os.environ.get("MOVED", ".6"))  # chance that a neighbour differs in a parameter
+STEPS: Final = (0.03, 0.1, 0.2)  # sd of a step to a neighbour, as shares of a range
+MOVED: Final = 0.6  # chance that a neighbour differs in a parameter
 ANOTHER: Final = 0.3  # chance that it has another word
 
 
@@ -80,9 +80,10 @@ class GPSampler(BaseSampler):
         tried = [each.params for each in known if each.number != trial.number]
         return next((point for point in map(self._encoding.params, chosen) if point not in tried), {})
 
+    @threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]  # matrices are small
     def _choose(self, ordered: Sequence[FrozenTrial], running: Sequence[FrozenTrial]) -> Matrix:
         """Return the best few candidates, as rows, the best first."""
-        scores = _scores(len(ordered))
+        scores = ndtri((np.arange(len(ordered)) + 0.5) / len(ordered))  # the best is the lowest
         kept = self._some(len(ordered), BEST, OTHERS)
         rows = self._rows([ordered[index] for index in kept])
         points, values = self._encoding.features(rows), scores[kept]
@@ -120,18 +121,6 @@ class GPSampler(BaseSampler):
         words = self._encoding.is_word
         near[:, words] = np.where(moves[:, words] < ANOTHER, drawn[:, words], parents[:, words])
         return self._encoding.points(np.vstack([even, near]))
-
-
-import os
-
-
-def _scores(n):
-    how = os.environ.get("SCORES", "normal")
-    u = (np.arange(n) + 0.5) / n
-    if how == "normal":
-        return ndtri(u)
-    y = u ** float(how)
-    return (y - y.mean()) / y.std()
 
 
 def _log_improvement(ahead: Matrix, sd: Matrix) -> Matrix:
