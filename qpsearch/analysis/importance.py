@@ -234,7 +234,7 @@ def place_of(subject: Subject, analysis: Analysis) -> str | None:
 def trials_text(n: int, pruned: int, at: str | None) -> str:
     """Say which trials an analysis used; arguments as the attributes of ``ImportanceTable``."""
     if at is not None:
-        return f"{n} trials at {at}, {pruned} that stopped before"
+        return f"{n} trials at {at}{f', {pruned} that stopped before' * bool(pruned)}"
     return f"{n} complete{f' and {pruned} pruned' * bool(pruned)} trials"
 
 

@@ -358,6 +358,6 @@ def test_where_few_trials_are_complete_the_last_step_with_enough_is_analysed() -
 
 
 def test_final_values_are_analysed_where_enough_trials_have_one() -> None:
-    assert judged(halved(planted(60, seed=0), {1: 0.5, 3: 0.5, 6: 1.0})).at is None  # 15 of 60 are complete
+    assert judged(halved(planted(60, seed=0), {1: 0.5, 3: 0.8, 6: 1.0})).at is None  # 24 of 60 are complete
     assert judged(halved(planted(12, seed=0), {1: 0.5})).at is None  # half of a small study
     assert judged(halved(planted(400, seed=0), {1: 1 / 3, 3: 1 / 3, 6: 1 / 2})).at is None  # 23 are enough

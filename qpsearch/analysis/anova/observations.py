@@ -11,9 +11,9 @@ from optuna.trial import FrozenTrial, TrialState
 from qpsearch.analysis.anova.parameters import Bools, Floats, Parameter
 
 CHECKPOINTS: Final = 8  # of the curves, at most: where trials were stopped
-# Final values are analysed if this many trials have one, or this share of them, or half of a small study; else the
-# values at the last step that as many reached.
-ENOUGH, FEWEST, SHARE, HALF = 20, 8, 0.25, 0.5
+# Final values are analysed where enough trials have one: three for each parameter and at least 20, or this share of the
+# trials and at least 8, or half of a small study. Else the values at the last step that as many reached are analysed.
+PER_PARAMETER, MANY, SHARE, FEWEST, HALF = 3, 20, 0.4, 8, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ def observations_of(parameters: Sequence[Parameter], trials: Sequence[FrozenTria
         along[row, :-1] = [_at(trial, stop) for stop in stops]
         if is_complete(trial):
             along[row, -1] = trial.values[0]
-    draws, last = [trial.params for trial in kept], _last_with_enough(along)
+    draws, last = [trial.params for trial in kept], _last_with_enough(along, len(parameters))
     at = None if last == len(stops) else stops[last]
     along = along[:, : last + 1]
     return Observations(
@@ -87,11 +87,11 @@ def observations_of(parameters: Sequence[Parameter], trials: Sequence[FrozenTria
     )
 
 
-def _last_with_enough(along: Floats) -> int:
+def _last_with_enough(along: Floats, parameters: int) -> int:
     """Return the last column in which enough trials have a value; the last of all where no column has."""
     trials, columns = along.shape
     counts = (~np.isnan(along)).sum(axis=0)
-    enough = min(max(FEWEST, SHARE * trials), ENOUGH, HALF * trials)
+    enough = min(max(MANY, PER_PARAMETER * parameters), max(FEWEST, SHARE * trials), HALF * trials)
     return next((column for column in reversed(range(columns)) if counts[column] >= enough), columns - 1)
 
 
