@@ -258,8 +258,9 @@ class LiveDisplay:
         tally = self.tally
         states = tally.states | ({"PAUSED": len(tally.paused)} if tally.paused else {})
         counts = ", ".join(f"{count} {WORDS[state][0]}" for state, count in sorted(states.items()))
-        done = f"{tally.closed}/{tally.asked} trials"
-        full = BAR_WIDTH if not tally.asked else round(BAR_WIDTH * min(tally.closed / tally.asked, 1))
+        begun = tally.closed + len(tally.paused)
+        done = f"{begun}/{tally.asked} trials"
+        full = BAR_WIDTH if not tally.asked else round(BAR_WIDTH * min(begun / tally.asked, 1))
         bar = Text("#" * full, style="green").append("." * (BAR_WIDTH - full), style="dim")
         name = Text(tally.name, style="bold")
         name.truncate(max(columns - BAR_WIDTH - len(done) - len(counts) - 6, 8), overflow="ellipsis")

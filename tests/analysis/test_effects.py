@@ -85,7 +85,7 @@ def test_where_nothing_is_shown_nothing_is_told() -> None:
 @pytest.mark.parametrize(
     ("space", "words"),
     [
-        ("digits", "trials of an adaptive sampler (tpe): points were chosen by earlier results"),
+        ("digits", "trials of an adaptive sampler (gp): points were chosen by earlier results"),
         ("quotient-table", "designed trials (grid), chosen without looking"),
         ("smoke", "random trials, chosen without looking"),
     ],
