@@ -1,9 +1,13 @@
 """Optimisers and learning-rate schedules."""
 
+import inspect
 import math
+from typing import TypeVar, cast
 
 import torch
 from torch import nn
+from torch.optim import SGD, Optimizer
+from torch.optim import AdamW as TorchAdamW
 
 from qpsearch.architecture.config import AdamW, Recipe, Sgd
 from qpsearch.vocabulary import ScheduleKind
@@ -15,7 +19,24 @@ DROPS = {
 }
 
 
-def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+KindT = TypeVar("KindT", bound=Optimizer)
+
+
+def _uncompiled(kind: type[KindT]) -> type[KindT]:
+    """Derive an optimiser that does not load torch's compiler: 850 modules, for which a worker's first step would wait.
+
+    torch decorates these methods so that code that it compiles breaks off before them. Our training is not compiled.
+    """
+    names = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
+    plain = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    step = torch.no_grad()(inspect.unwrap(kind.step))
+    return cast("type[KindT]", type(kind.__name__, (kind,), plain | {"step": step}))
+
+
+_SGD, _ADAMW = _uncompiled(SGD), _uncompiled(TorchAdamW)
+
+
+def build_optimizer(model: nn.Module, recipe: Recipe) -> Optimizer:
     """Build the recipe's optimiser over all parameters; weight decay applies to all of them, as in both papers.
 
     ``foreach`` updates all parameters at once, which takes two thirds of the time in a network of many small
@@ -24,9 +45,9 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """
     match recipe.optimizer:
         case Sgd(lr=lr, momentum=momentum, weight_decay=weight_decay):
-            return torch.optim.SGD(model.parameters(), lr, momentum, weight_decay=weight_decay, foreach=True)
+            return _SGD(model.parameters(), lr, momentum, weight_decay=weight_decay, foreach=True)
         case AdamW(lr=lr, weight_decay=weight_decay):
-            return torch.optim.AdamW(model.parameters(), lr, weight_decay=weight_decay, foreach=True)
+            return _ADAMW(model.parameters(), lr, weight_decay=weight_decay, foreach=True)
 
 
 def lr_at(recipe: Recipe, progress: float) -> float:

@@ -1,6 +1,8 @@
 """The loop: real digits, resumed runs bit for bit, endings."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from qpsearch.vocabulary import BlockKind, Precision, QuotientKind, ScheduleKind
 from tests.models.settings import stage
 from tests.training.configs import digits
 
+ROOT = Path(__file__).parents[2]
 ALL = tuple(BlockKind)
 
 
@@ -46,6 +49,29 @@ def test_a_continued_run_repeats_the_uninterrupted_one_to_the_bit(
             break
     second = replace(first, checkpoint_stem="r0-a2", resume_from=(str(tmp_path / begun[-1].checkpoint),))
     assert curve(begun + list(train(config, second))) == curve(whole)
+
+
+ALONE = """
+import sys
+from dataclasses import replace
+from qpsearch.protocol import RunSettings
+from qpsearch.training import train
+from tests.training.configs import digits
+for adamw in (False, True):
+    config = digits("additive", epochs=2, adamw=adamw)
+    run = RunSettings(seed=5, checkpoint_folder=sys.argv[1], checkpoint_stem=f"{adamw}-1")
+    begun = next(iter(train(config, run)))
+    again = replace(run, checkpoint_stem=f"{adamw}-2", resume_from=(f"{sys.argv[1]}/{begun.checkpoint}",))
+    assert [report.epoch for report in train(config, again)] == [2]
+print(*sys.modules)
+"""
+
+
+def test_training_does_not_wait_for_torchs_compiler_to_load(tmp_path: Path) -> None:
+    """Its 850 modules take a new worker longer than its first epochs of digits."""
+    done = subprocess.run([sys.executable, "-c", ALONE, tmp_path], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "torch.optim.sgd" in done.stdout.split()
+    assert "torch._dynamo" not in done.stdout.split()
 
 
 @pytest.mark.parametrize("precision", [Precision.BFLOAT16, Precision.FLOAT16])
