@@ -1,13 +1,14 @@
 """A process that has imported everything and forks a child for each command: ``python -m tests.cli.warm``.
 
-A command takes half a second to import its libraries, two with torch; a fork of this process has them already. It is a
-process of its own all the same: no state of one command reaches the next, or the test. Ray is not imported here: it
-starts threads, which a fork does not keep.
+A command takes half a second to import its libraries, two with torch; a fork of this process has them already, and so
+has the worker that it starts. It is a process of its own all the same: no state of one command reaches the next, or the
+test. Ray is not imported here: it starts threads, which a fork does not keep.
 """
 
 import atexit
 import gc
 import json
+import multiprocessing
 import os
 import pkgutil
 import runpy
@@ -18,7 +19,11 @@ from importlib import import_module
 from typing import Any
 
 WITH_RAY = ("qpsearch.dispatch.tune", "qpsearch.dispatch.cluster", "qpsearch.dispatch.packing")
-LIBRARIES = ("alembic.command", "optuna", "plotly.graph_objects", "psycopg", "pyarrow.parquet", "sklearn.ensemble")
+LIBRARIES = (
+    *("alembic.command", "alembic.config", "alembic.migration", "optuna", "psycopg", "sqlalchemy.dialects.sqlite"),
+    *("plotly.graph_objects", "pyarrow.parquet", "sklearn.datasets", "sklearn.ensemble"),
+    *("pydantic.dataclasses", "rich.markdown", "torch._dynamo", "typer._adapters", "typer._click.decorators", "typer.rich_utils"),
+)  # fmt: skip
 
 
 def import_everything() -> None:
@@ -30,6 +35,7 @@ def import_everything() -> None:
     for module in pkgutil.walk_packages(qpsearch.__path__, "qpsearch."):
         if module.name not in WITH_RAY and "migrations" not in module.name:
             import_module(module.name)
+    sys.modules["plotly.graph_objects"].Figure(layout_template="plotly_white").to_json()  # imports what a figure needs
     assert "ray" not in sys.modules
     gc.collect()
     gc.freeze()  # what no child collects needs no copy
@@ -56,6 +62,7 @@ def _run(command: dict[str, Any]) -> None:
         opened = os.open(path, flags)
         os.dup2(opened, number)
         os.close(opened)
+    _fork_workers()
     os.environ.clear()
     os.environ.update(command["environment"])
     os.chdir(command["folder"])
@@ -66,6 +73,16 @@ def _run(command: dict[str, Any]) -> None:
         if not stream.closed:
             stream.flush()
     os._exit(code)
+
+
+def _fork_workers() -> None:
+    """Let a worker, too, be a fork that has its libraries: it takes two seconds to import torch.
+
+    What a fork could hide, such as a worker that cannot be sent what it needs, shows where workers are spawned: tests of
+    ``started`` commands and of dispatchers.
+    """
+    spawning: Any = multiprocessing.get_context("spawn")
+    spawning.Process = multiprocessing.get_context("fork").Process
 
 
 def _exit_code(module: str) -> int:
