@@ -24,7 +24,7 @@ from qpsearch.architecture.candidates import (
     survey,
 )
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.architecture.cost import Cost, cost, training_bytes
+from qpsearch.architecture.cost import Cost, cost
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
@@ -261,5 +261,5 @@ def _corners(space: Space) -> Iterator[Candidate]:
 
 
 def _size(config: TrialConfig) -> Size:
-    kept = training_bytes(config.network, config.recipe.batch_size)
-    return Size(config=config, cost=cost(config.network), training_bytes=kept)
+    found = cost(config.network)
+    return Size(config=config, cost=found, training_bytes=found.training_bytes(config.recipe.batch_size))

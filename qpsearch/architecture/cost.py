@@ -59,6 +59,13 @@ class Cost:
             self.activation_bytes + other.activation_bytes,
         )
 
+    def __mul__(self, count: int) -> "Cost":
+        return Cost(self.parameters * count, self.macs * count, self.activation_bytes * count)
+
+    def training_bytes(self, batch_size: int) -> int:
+        """Estimate what training keeps: the activations of a batch, and weights, gradients and two moments."""
+        return self.activation_bytes * batch_size + 4 * FLOAT_BYTES * self.parameters
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
@@ -85,10 +92,10 @@ def parts(network: Network) -> list[Part]:
     size, width = stem_size(network), network.stem_width
     found = [Part(width=width, size=size, cost=_layers(stem_layers(network), network.size))]
     for stage in network.stages:
-        own = Cost()
-        for stride in (stage.stride, *(1,) * (stage.depth - 1)):
-            own += _block(stage, width, size, stride)
-            size, width = down(size, stride), stage.width
+        own = _block(stage, width, size, stage.stride)
+        size, width = down(size, stage.stride), stage.width
+        if stage.depth > 1:
+            own += _block(stage, width, size, 1) * (stage.depth - 1)  # which are all alike
         found.append(Part(width=width, size=size, cost=own))
     head = Cost((width + 1) * network.classes, width * network.classes, network.classes * FLOAT_BYTES)
     head += _layers(final_layers(network), size) + Cost(activation_bytes=width * FLOAT_BYTES)
@@ -106,12 +113,6 @@ def try_custom_blocks(network: Network) -> None:
         layout = layout_of(stage, width_in, stride)
         if isinstance(layout, Custom):
             layout.attempt(stage, width_in, size, stride)
-
-
-def training_bytes(network: Network, batch_size: int) -> int:
-    """Estimate what training keeps: the activations of a batch, and weights, gradients and two moments."""
-    total = cost(network)
-    return total.activation_bytes * batch_size + 4 * FLOAT_BYTES * total.parameters
 
 
 def _blocks(network: Network) -> Iterator[tuple[Stage, int, int, int]]:

@@ -16,7 +16,7 @@ from ray.exceptions import RayError
 
 from qpsearch.architecture.candidates import sample
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.architecture.cost import CUDA_CONTEXT_BYTES, training_bytes
+from qpsearch.architecture.cost import CUDA_CONTEXT_BYTES, cost
 from qpsearch.dispatch.cluster import Cluster
 from qpsearch.dispatch.worker import WorkerSetup
 from qpsearch.protocol import RunSettings
@@ -50,7 +50,7 @@ def heaviest(space: Space) -> TrialConfig:
     drawn = sample(space, SAMPLE, derive_seed(space.search.seed, "packing"))
     return max(
         (found.config for found in drawn),
-        key=lambda config: training_bytes(config.network, config.recipe.batch_size),
+        key=lambda config: cost(config.network).training_bytes(config.recipe.batch_size),
     )
 
 
