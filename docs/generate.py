@@ -27,6 +27,7 @@ from qpsearch.space.schema.fields import (
     Field,
     LeafField,
     ListField,
+    PointsField,
     SectionField,
     StagesField,
     VariantField,
@@ -53,6 +54,7 @@ OWN = {  # where no shipped space has the key, and its type does not tell
     "search.budget.epochs": "epochs: 2000",
     "search.budget.time": "time: 12h",
     "search.limits.activation_bytes": 'activation_bytes: "<= 4MiB"',
+    "search.first": "first: [{network.stages.*.block: additive, training.optimizer.sgd.lr: 0.1}]",
     "search.forbid": "forbid: [{network.stages.0.block: product_unit, network.rules.norm: group}]",
     "search.require": 'require: ["network.stages.0.depth <= 4 or macs < 100M"]',
     "compare.arms": "arms: {plain: {network.stages.*.block: additive}, quotient: {network.stages.*.block: quotient}}",
@@ -196,6 +198,8 @@ def _row(path: str, field: Field) -> tuple[str, ...]:
             return name, expected, f"`{default}`", doc, f"`{example(path, field)}`"
         case ArmsField(doc=doc):
             return name, "two names or more, each with what the arm changes", "none", doc, f"`{example(path, field)}`"
+        case PointsField(doc=doc):
+            return name, "a list of configurations", "`[]`", doc, f"`{example(path, field)}`"
         case ConditionsField(doc=doc):
             return name, "a list of conditions", "`[]`", doc, f"`{example(path, field)}`"
     raise AssertionError(path)

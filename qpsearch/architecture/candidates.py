@@ -144,7 +144,17 @@ def check_feasible(space: Space) -> None:
 def notes(space: Space) -> list[str]:
     """Return what a user should know about a space that is valid."""
     pruner = space.search.pruner.note
-    return [*([pruner] if pruner else []), *lost_priors(space)]
+    return [*([pruner] if pruner else []), *lost_guesses(space)]
+
+
+def lost_guesses(space: Space) -> list[str]:
+    """Say which configurations of ``search.first``, and which priors, the space itself rules out, in sentences."""
+    lost = [
+        f"search.first.{index}: no trial can have these values. Refused by: {refusals}."
+        for index, point in enumerate(space.search.first)
+        if (refusals := _excluded(space, point)) is not None
+    ]
+    return [*lost, *lost_priors(space)]
 
 
 def lost_priors(space: Space) -> list[str]:

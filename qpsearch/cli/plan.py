@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from qpsearch.analysis.plan import Plan, make_plan, mean_seconds
-from qpsearch.architecture.candidates import lost_priors
+from qpsearch.architecture.candidates import lost_guesses
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.cli.options import print_json
 from qpsearch.display.console import Cell, Column, open_console, open_table, print_rows
@@ -49,7 +49,7 @@ def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
 def _planned(loaded: Space, *, measure: bool) -> dict[str, Any]:
     made = make_plan(loaded)
     measured, device = _measured(loaded, made.timed) if measure else ([], "")
-    return _document(loaded, made, measured, device) | {"notes": lost_priors(loaded)}
+    return _document(loaded, made, measured, device) | {"notes": lost_guesses(loaded)}
 
 
 def _show(loaded: Space, *, measure: bool) -> None:
@@ -57,7 +57,7 @@ def _show(loaded: Space, *, measure: bool) -> None:
     made = make_plan(loaded)
     _print_tree(console, loaded)
     _print_networks(console, loaded, made)
-    for text in lost_priors(loaded):
+    for text in lost_guesses(loaded):
         console.print(f"note: {text}")
     with console.status("training three networks for some seconds each"):
         measured, device = _measured(loaded, made.timed) if measure else ([], "")

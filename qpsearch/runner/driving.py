@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from qpsearch.architecture.candidates import check_feasible, lost_priors, on_the_grid
+from qpsearch.architecture.candidates import check_feasible, lost_guesses, on_the_grid
 from qpsearch.artifacts import check_store, parse_root
 from qpsearch.dispatch import inline
 from qpsearch.dispatch.interrupt import Interrupt
@@ -165,7 +165,7 @@ def run(
         UserError: The space, the machine or the database cannot do what was asked.
     """
     check_feasible(space)
-    for text in lost_priors(space):
+    for text in lost_guesses(space):
         listen(Noted(text=text))
     change = _on_the_grid(space, overrides.budget, listen)
     space = replace(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from qpsearch.architecture.candidates import check_feasible, lost_priors
+from qpsearch.architecture.candidates import check_feasible, lost_guesses
 from qpsearch.artifacts import check_store, parse_root
 from qpsearch.errors import StudyExists, UserError
 from qpsearch.runner import driving
@@ -60,7 +60,7 @@ def run(
         )
     for name, arm in space.compare.arms.items():
         check_feasible(arm)
-        for text in lost_priors(arm):
+        for text in lost_guesses(arm):
             listen(Noted(text=f"arm {name}: {text}"))
     root = None if artifacts is None else parse_root(artifacts)
     if root is not None:

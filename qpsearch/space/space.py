@@ -15,7 +15,7 @@ from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.domains import text_of
 from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Variant, sites
 from qpsearch.space.schema.value_types import AUTO
-from qpsearch.vocabulary import Direction, Metric, ScoreKind, WithWords
+from qpsearch.vocabulary import Direction, Metric, Scalar, ScoreKind, WithWords
 
 # Settings that studies were stored without, with their defaults: such studies keep their fingerprints.
 LATER: Final = {
@@ -125,6 +125,7 @@ class Search(WithWords):
 
     Attributes:
         objectives: What is optimised: a metric of training first, costs after it.
+        first: Values of some parameters for the first trials, a mapping for each.
         conditions: The conditions of ``forbid`` and ``require``.
     """
 
@@ -134,6 +135,7 @@ class Search(WithWords):
     sampler_options: Options
     pruner: PrunerKind
     pruner_options: Options
+    first: tuple[Mapping[str, Scalar], ...]
     budget: Budget
     stop: Stop
     limits: tuple[Limit, ...]
@@ -263,6 +265,8 @@ class Space:
         }
         for name, options in (("sampler", search.sampler_options), ("pruner", search.pruner_options)):
             lines |= {f"search.{name}.{option}": _option(value) for option, value in options.items()}
+        for index, point in enumerate(search.first):
+            lines |= {f"search.first.{index}.{name}": text_of(value) for name, value in point.items()}
         lines |= {f"search.limits.{limit.metric}": str(limit) for limit in search.limits}
         lines |= {f"search.{text}": "yes" for text in sorted(map(str, search.conditions))}
         return lines if self.compare is None else lines | self._meaning_of_arms(lines, self.compare)

@@ -243,6 +243,18 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "optimizer: {sgd: {lr: {log: [0.01, 0.3]}}}\nsearch: {sampler: tpe, pruner: hyperband,",
         "optimizer: {sgd: {lr: {choice: [0.01, 0.3], prior: 0.01}}}\nsearch: {sampler: grid, pruner: none,",
     ),
+    "a first configuration with a path misspelt": (TRIALS, f"{TRIALS}, first: [{{network.stages.0.blok: additive}}]"),
+    "a first configuration with a value that never comes": (
+        TRIALS,
+        f"{TRIALS}, first: [{{network.stages.*.block: additive}}, {{network.stages.0.depth: 7}}]",
+    ),
+    "a first configuration of nothing": (TRIALS, f"{TRIALS}, first: [{{}}]"),
+    "first configurations that are no list": (TRIALS, f"{TRIALS}, first: {{network.stages.0.block: additive}}"),
+    "a first configuration with a list": (TRIALS, f"{TRIALS}, first: [{{network.stages.0.depth: [1, 2]}}]"),
+    "a first configuration in a factorial design": (
+        "search: {sampler: tpe, pruner: hyperband,",
+        "search: {sampler: factorial, pruner: none, first: [{network.stages.0.block: additive}],",
+    ),
     "computed epochs and a pruner": ("epochs: 12", "epochs: '6 * network.stages.0.depth'"),
     "a tag that runs code": ("study: s", "study: !!python/object:os.system s"),
     "mistakes of every sort at once": (

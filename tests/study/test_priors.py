@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qpsearch.architecture.candidates import lost_priors
+from qpsearch.architecture.candidates import lost_priors, notes
 from qpsearch.space import (
     Choice,
     IntRange,
@@ -154,6 +154,52 @@ def test_guesses_fade(number: int, share: float) -> None:
 
 def test_a_space_without_priors_has_no_guesses() -> None:
     assert Priors.of(build_space(_without_priors())) is None
+
+
+LISTED = """
+study: scripted
+data: {dataset: digits, validation: 300}
+network:
+  stem: {width: 4}
+  stages:
+    - {width: 4, depth: {int: [1, 9]}, block: {choice: [additive, quotient]}}
+    - {width: 4, depth: {int: [1, 9], prior: 5}, block: {choice: [additive, quotient]}}
+training: {epochs: 1, optimizer: {sgd: {lr: {log: [1.0e-4, 1.0]}}}}
+search:
+  sampler: random
+  trials: 4
+  first:
+    - {network.stages.*.block: quotient, training.optimizer.sgd.lr: 0.1}
+    - {network.stages.0.depth: 9, network.stages.1.depth: 1}
+"""
+
+
+def test_listed_configurations_come_first_and_guesses_after_them(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, parse_space(LISTED)) as ledger:
+        for _ in range(2):
+            assert ledger.ask() is not None
+    with resumed_ledger(sqlite_url) as ledger:  # the first two wait, and are not asked again
+        for _ in range(4):
+            assert ledger.ask() is not None
+    first, second, third, _ = [record.params for record in queries.trial_records(Database.open(sqlite_url), "scripted")]
+    assert [first[f"network.stages.{stage}.block"] for stage in (0, 1)] == ["quotient", "quotient"]
+    assert first["training.optimizer.sgd.lr"] == 0.1
+    assert [second[f"network.stages.{stage}.depth"] for stage in (0, 1)] == [9, 1]
+    assert third["network.stages.1.depth"] == 5  # the prior
+
+
+def test_a_listed_configuration_that_the_space_rules_out_is_told() -> None:
+    text = edited(LISTED, {"search.forbid": ["network.stages.0.depth > 8"]})
+    (said,) = notes(parse_space(text))
+    assert said.startswith(
+        "search.first.1: no trial can have these values. Refused by: forbid network.stages.0.depth > 8"
+    )
+
+
+def test_a_listed_configuration_is_part_of_the_meaning() -> None:
+    one, other = parse_space(LISTED), parse_space(LISTED.replace("lr: 0.1}", "lr: 0.2}"))
+    assert one.fingerprint != other.fingerprint
+    assert one.meaning()["search.first.0.network.stages.1.block"] == "quotient"
 
 
 def test_a_restart_asks_the_same(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from qpsearch.space.schema.fields import (
     Field,
     LeafField,
     ListField,
+    PointsField,
     SectionField,
     StagesField,
     VariantField,
@@ -72,6 +73,8 @@ def _schema(field: Field, *, partial: bool = False) -> Schema:
             return _list(field)
         case ConditionsField():
             return _conditions(field)
+        case PointsField():
+            return _points(field)
         case ArmsField():
             return _arms(field)
         case SectionField():
@@ -168,6 +171,11 @@ def _conditions(field: ConditionsField) -> Schema:
         "description": field.doc,
         "anyOf": [{"type": "array", "items": {"anyOf": [text, mapping]}}, {"enum": [None, "none"]}],
     }
+
+
+def _points(field: PointsField) -> Schema:
+    point = {"type": "object", "additionalProperties": SCALAR, "minProperties": 1}
+    return {"description": field.doc, "anyOf": [{"type": "array", "items": point}, {"enum": [None, "none"]}]}
 
 
 def _arms(field: ArmsField) -> Schema:

@@ -14,6 +14,7 @@ from qpsearch.space.schema.fields import (
     Field,
     LeafField,
     ListField,
+    PointsField,
     SectionField,
     StagesField,
     VariantField,
@@ -76,7 +77,7 @@ class Reader:
                 return self._leaves.leaf(node, field, name, path)
             case ListField():
                 return self._leaves.listed(node, field, name, path)
-            case ConditionsField():
+            case ConditionsField() | PointsField():
                 return Constant(())  # read when all paths are known
             case ArmsField():
                 return Constant(())  # each is read as a space of its own
@@ -195,7 +196,7 @@ def _default(field: Field, name: str) -> Tree:
             return Constant(type_.parse(default, name))  # type: ignore[arg-type]  # the schema's own scalar
         case ListField(default=default):
             return Constant(default)
-        case ConditionsField() | ArmsField():
+        case ConditionsField() | PointsField() | ArmsField():
             return Constant(())
         case SectionField(fields=fields):
             return Group(tuple((key, _default(inner, key)) for key, inner in fields.items()))

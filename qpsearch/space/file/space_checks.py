@@ -14,7 +14,7 @@ from qpsearch.space.space import Space, TunedArms
 
 def check_space(space: Space, root: Node, problems: Problems) -> None:
     """Note what is wrong with a space as a whole; ``root`` is its document, which gives the places."""
-    for check in (_validation, _images, _priors, _epochs, _score, _objectives):
+    for check in (_validation, _images, _priors, _first, _epochs, _score, _objectives):
         for path, text in check(space):
             problems.wrong(where_is(root, *path.split(".")), path, text)
 
@@ -103,6 +103,12 @@ def _priors(space: Space) -> Iterator[tuple[str, str]]:
         yield guessed[0], "a grid tries every point, so a prior has no effect. Remove it."
     elif space.search.sampler.is_designed and guessed:
         yield guessed[0], "a factorial design takes all values equally often, so a prior has no effect. Remove it."
+
+
+def _first(space: Space) -> Iterator[tuple[str, str]]:
+    if space.search.first and space.search.sampler.is_designed:
+        design = "grid" if space.search.is_grid else "factorial design"
+        yield "search.first", f"the points of a {design} are known before the first trial. Remove it."
 
 
 def _epochs(space: Space) -> Iterator[tuple[str, str]]:

@@ -50,6 +50,13 @@ class ConditionsField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PointsField:
+    """A list of configurations: mappings of parameters, by their paths or ties, to values."""
+
+    doc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArmsField:
     """A mapping of names to what each arm of a comparison changes: sections of the file, or dotted paths."""
 
@@ -91,4 +98,4 @@ class VariantField:
     fixed: bool = False
 
 
-Field = LeafField | ListField | ConditionsField | ArmsField | SectionField | StagesField | VariantField
+Field = LeafField | ListField | ConditionsField | PointsField | ArmsField | SectionField | StagesField | VariantField

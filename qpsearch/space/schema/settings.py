@@ -19,6 +19,7 @@ from qpsearch.space.schema.fields import (
     Field,
     LeafField,
     ListField,
+    PointsField,
     SectionField,
     StagesField,
     VariantField,
@@ -179,6 +180,10 @@ SEARCH: Final = SectionField(
             fixed=True,
             branches={AUTO: SectionField(fields={})}
             | {kind.value: _options(PRUNER_OPTIONS[kind]) for kind in PrunerKind},
+        ),
+        "first": PointsField(
+            doc="Configurations that are tried before all others: a list of mappings of parameters, by their paths or "
+            "ties, to values; network.stages.*.block stands for all stages. What one leaves open is drawn."
         ),
         "trials": LeafField(
             type=Optional(AUTO, Integer(1, 10_000_000)),
