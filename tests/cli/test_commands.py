@@ -102,19 +102,21 @@ def test_importance_names_its_evaluator_and_what_it_left_out(study: Path, evalua
     page = tmp_path / "page.html"
     document = reply(study, "importance", "scripted", "--evaluator", evaluator, "--output", str(page))
     assert document["evaluator"] == evaluator
-    assert document["n"] == reply(study, "status", "scripted")["studies"][0]["counts"]["COMPLETE"]  # type: ignore[index]
+    complete = reply(study, "status", "scripted")["studies"][0]["counts"]["COMPLETE"]  # type: ignore[index]
+    assert (document["n"] == complete) == (document["at"] is None)
+    basis = f"{document['n']} complete" if evaluator != "anova" else f"{document['n']} trials at {document['at']}"
     rows = document["importances"]
     assert isinstance(rows, list)
     assert rows
     assert all((row["low"] is None) == (evaluator != "anova") for row in rows)
     text = qpsearch(study, "importance", "scripted", "--evaluator", evaluator, "--output", str(page)).stdout
-    assert f"{document['n']} complete" in text
+    assert basis in text
     if evaluator in ("fanova", "mdi"):
         assert "Left out: network.rules.quotient.alpha: this evaluator cannot judge conditional parameters" in text
     html = page.read_text()
     assert "plotly" in html
     assert "cdn.plot.ly" not in html.split("<body>")[0]
-    assert f"{document['n']} complete" in html
+    assert basis in html
 
 
 @pytest.mark.parametrize(("command", "table"), [("importance", ImportanceTable), ("effects", EffectTable)])
