@@ -162,7 +162,8 @@ def _compare(
             ignore_stop=ignore_stop,
             listen=listen,
         )
-        while outcome.is_finished and not _wait(storage, study, listen):
+        is_over = outcome.spent is not None or outcome.stopped is not None  # what is open then stays open
+        while outcome.is_finished and not is_over and not _wait(storage, study, listen):
             outcome = driving.resume(study, storage=storage, placement=placement, sinks=sinks, listen=listen)
         return outcome
 

@@ -123,7 +123,7 @@ class Ledger:
                 if isinstance(error, KeyboardInterrupt):
                     self._transactions.is_over = lambda: True
                 self.interrupt_all()
-                if self.spent is not None or self._supply.is_exhausted:
+                if self.is_over or self._supply.is_exhausted:
                     self._prune(self._peers.paused, only_alone=True)
                 self._transactions.write(self._leave)
         finally:
@@ -396,7 +396,7 @@ class Ledger:
         pruned = self._transactions.write(step)
         if pruned and only_alone:
             are = "trial that was paused is" if len(pruned) == 1 else "trials that were paused are"
-            self._listener(Noted(text=f"{len(pruned)} {are} pruned: the budget is spent"))
+            self._listener(Noted(text=f"{len(pruned)} {are} pruned: the study is over"))
         for trial, seconds in pruned:
             del self._peers.open[trial.number]
             trial.earlier_s = seconds

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qpsearch.protocol import Assignment, Failed
-from qpsearch.space import Space, parse_space
+from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.search.halving import rungs
@@ -264,3 +264,13 @@ def test_as_many_are_complete_as_are_asked_for(sqlite_url: str) -> None:
         done = search(ledger, [0.1, 0.6, 0.3, 0.2, 0.5, 0.4])
     assert [number for number, epochs in done.items() if epochs == 9] == [1, 4, 5]
     assert sorted(states(sqlite_url)) == ["COMPLETE"] * 3 + ["PRUNED"] * 3
+
+
+def test_a_rule_that_stops_a_study_prunes_what_is_paused(sqlite_url: str) -> None:
+    """Else the arm of a comparison would never be over."""
+    text = space_text(Behaviour.IMPROVES, trials=9, epochs=9, pruner="asha", sampler="random")
+    with new_ledger(sqlite_url, parse_space(edited(text, {"search.stop.target": 0.5}))) as ledger:
+        done = search(ledger, [0.1, 0.2, 0.6, *[0.1] * 6])
+        assert ledger.stopped is not None
+    assert 9 in done.values()
+    assert set(states(sqlite_url)) == {"COMPLETE", "PRUNED"}
