@@ -176,7 +176,7 @@ def test_a_plan_shows_parameters_sizes_and_cost(tmp_path: Path) -> None:
     shown = qpsearch(tmp_path, "space", "plan", "digits").stdout
     for text in ("a stage is quotient", "Q3, Q4, Q5", "smallest", "median", "largest", "epoch on cpu, batches of"):
         assert text in shown
-    assert re.search(r"search: 60 trials, 900 epochs without pruning, about \d+ with median \(simulated\)", shown)
+    assert re.search(r"search: 60 trials, 900 epochs without pruning, about \d+ with asha \(simulated\)", shown)
     assert re.search(
         r"time: about .* without pruning, about .* with pruning\n *\(estimated for one trial at a time", shown
     )
