@@ -149,12 +149,33 @@ def notes(space: Space) -> list[str]:
 
 def lost_guesses(space: Space) -> list[str]:
     """Say which configurations of ``search.first``, and which priors, the space itself rules out, in sentences."""
-    lost = [
-        f"search.first.{index}: no trial can have these values. Refused by: {refusals}."
-        for index, point in enumerate(space.search.first)
-        if (refusals := _excluded(space, point)) is not None
-    ]
+    points = space.search.first
+    lost = [f"search.first.{index}: {why}" for index, point in enumerate(points) if (why := _lost(space, point))]
+    if len(points) > space.search.budget.trials:
+        lost.append(
+            f"search.first lists {len(points)} configurations, more than the {space.search.budget.trials} trials."
+        )
     return [*lost, *lost_priors(space)]
+
+
+def _lost(space: Space, point: Mapping[str, Scalar]) -> str | None:
+    """Say why no draw of 200 has all values of a configuration; None where one has."""
+    refusals, ever = Refusals(), set[str]()
+    for attempt in range(TRIED_PRIORS):
+        chooser = _Guesser(point, derive_seed(space.search.seed, "first", attempt))
+        try:
+            candidate(space, chooser)
+        except Infeasible as refused:
+            refusals.draws += 1
+            refusals.add(refused)
+        else:
+            ever |= chooser.guessed
+            if chooser.guessed == point.keys():
+                return None
+    if refusals.draws == TRIED_PRIORS:
+        return f"no trial can have these values. Refused by: {refusals}."
+    unused = ", ".join(name for name in point if name not in ever) or "some of them"
+    return f"these values are never used together. Without effect: {unused}."
 
 
 def lost_priors(space: Space) -> list[str]:
@@ -185,10 +206,10 @@ def _excluded(space: Space, guesses: Mapping[str, Scalar]) -> Refusals | None:
         chooser = _Guesser(guesses, derive_seed(space.search.seed, "prior", attempt))
         try:
             candidate(space, chooser)
-            if chooser.has_guessed:
+            if chooser.guessed:
                 return None
         except Infeasible as refused:
-            if chooser.has_guessed:
+            if chooser.guessed:
                 refusals.draws += 1
                 refusals.add(refused)
     return refusals if refusals.draws else None
@@ -198,14 +219,14 @@ class _Guesser:
     """Takes guesses where there are any, and draws other values evenly."""
 
     def __init__(self, guesses: Mapping[str, Scalar], seed: int) -> None:
-        self.has_guessed = False
+        self.guessed: set[str] = set()
         self._guesses, self._others = guesses, RandomChooser(seed)
 
     def choose(self, name: str, domain: Domain) -> Scalar:
         """Return the guess, or a value of the domain."""
         if name not in self._guesses:
             return self._others.choose(name, domain)
-        self.has_guessed = True
+        self.guessed.add(name)
         return domain.member(self._guesses[name])
 
 

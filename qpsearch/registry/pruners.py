@@ -54,7 +54,13 @@ FIRST: Final = Option(
     default=None,
     is_whole=True,
 )
-STARTUP: Final = Option(doc="Complete trials before any is pruned.", low=0, high=10_000_000, default=5, is_whole=True)
+STARTUP: Final = Option(
+    doc="Complete trials of the same kind of block before any is pruned.",
+    low=0,
+    high=10_000_000,
+    default=5,
+    is_whole=True,
+)
 WARMUP: Final = Option(
     doc="Epochs of each trial that are never pruned; auto is a fifth of the epochs.",
     low=0,
@@ -89,7 +95,7 @@ PRUNER_OPTIONS: Final[Mapping[PrunerKind, Mapping[str, Option]]] = {
     PrunerKind.MEDIAN: {"startup": STARTUP, "warmup": WARMUP},
     PrunerKind.PERCENTILE: {
         "percentile": Option(
-            doc="Trials below this percentile of earlier ones at the same epoch are pruned; 25 keeps the best quarter.",
+            doc="How many percent of the trials at an epoch go on, the best ones; the others are pruned.",
             low=0,
             high=100,
             default=25,

@@ -84,7 +84,8 @@ class Ledger:
         self._running: dict[int, OpenTrial] = {}
         self._idle_since: float | None = None
         self._listener, self._clock = listener, opened.clock
-        self._stopping = Stopping(opened.space.search, opened.ended)
+        paused = [trial.number for trial in opened.open if trial.is_paused]
+        self._stopping = Stopping(opened.space.search, opened.ended, paused)
         self.name: str = opened.name
         self.gpus = 0.0
         self.checkpoints: CheckpointFolder = opened.checkpoints
@@ -368,10 +369,11 @@ class Ledger:
         del self._running[trial.number]
         trial.holder, trial.is_paused = None, True
         self._peers.open[trial.number] = trial
-        self.checkpoints.keep_only(trial.number, trial.worth_keeping(self._space.search))
+        self._stopping.paused(trial.number)
+        # only up to this epoch: the removal may come late, when the trial has gone on
+        self.checkpoints.keep(trial.number, 0, trial.histories[0].worth_keeping(self._space.search), epoch)
         self._listener(Paused(number=trial.number, epoch=epoch))
-        least = self._replica.least_promising(self._peers.paused)
-        if least is not None:
+        while (least := self._replica.least_promising(self._peers.paused)) is not None:
             self._prune({least})
 
     def _prune(self, numbers: Collection[int], *, only_alone: bool = False) -> None:

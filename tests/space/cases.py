@@ -243,6 +243,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "optimizer: {sgd: {lr: {log: [0.01, 0.3]}}}\nsearch: {sampler: tpe, pruner: hyperband,",
         "optimizer: {sgd: {lr: {choice: [0.01, 0.3], prior: 0.01}}}\nsearch: {sampler: grid, pruner: none,",
     ),
+    "a rung after the last epoch": ("pruner: hyperband", "pruner: {asha: {first: 12}}"),
     "a first configuration with a path misspelt": (TRIALS, f"{TRIALS}, first: [{{network.stages.0.blok: additive}}]"),
     "a first configuration with a value that never comes": (
         TRIALS,

@@ -74,6 +74,7 @@ ONLY_THE_READER = {
     "arithmetic in a circle",
     "arithmetic with the unit of something else",
     "arithmetic that runs code",
+    "a rung after the last epoch",
     "a first configuration with a path misspelt",
     "a first configuration with a value that never comes",
     "a first configuration in a factorial design",

@@ -196,6 +196,16 @@ def test_a_listed_configuration_that_the_space_rules_out_is_told() -> None:
     )
 
 
+def test_listed_values_that_are_never_used_together_are_told() -> None:
+    text = LISTED.replace("{choice: [additive, quotient]}}", "additive}", 1)
+    text = text.replace("training:", "  rules: {quotient: {alpha: {float: [1.5, 2.0]}}}\ntraining:")
+    text = edited(text, {"search.first": [{"network.stages.1.block": "additive", "network.rules.quotient.alpha": 1.7}]})
+    (said,) = notes(parse_space(text))
+    assert said == (
+        "search.first.0: these values are never used together. Without effect: network.rules.quotient.alpha."
+    )
+
+
 def test_a_listed_configuration_is_part_of_the_meaning() -> None:
     one, other = parse_space(LISTED), parse_space(LISTED.replace("lr: 0.1}", "lr: 0.2}"))
     assert one.fingerprint != other.fingerprint

@@ -232,15 +232,61 @@ def test_checkpoints_of_paused_trials_stay_and_go_with_them(sqlite_url: str) -> 
         while (assignment := ledger.ask()) is not None:
             folder = Path(ledger.checkpoints.of(assignment.trial))
             folder.mkdir(parents=True, exist_ok=True)
-            for epoch in range(1, 10):
-                (folder / f"r0-a1-e{epoch:03d}-0a.pt").touch()
-                (folder / f"r0-a1-e{epoch:03d}-0a.pt.partial").touch()
-            train(ledger, assignment, done, 0.9 - 0.1 * assignment.trial)
+            go_on = True
+            while go_on:
+                epoch = done[assignment.trial] = done.get(assignment.trial, 0) + 1
+                name = f"r0-a1-e{epoch:03d}-0a.pt"
+                (folder / name).touch()
+                value = 0.9 - 0.1 * assignment.trial + epoch / 1000
+                go_on = ledger.report(assignment.trial, assignment.attempt, progress(epoch, value, checkpoint=name))
         ledger.checkpoints.wait()
         root = Path(ledger.checkpoints.root)
         kept = {number: sorted(path.name for path in (root / f"trial-{number:05d}").iterdir()) for number in range(9)}
         assert kept == {number: [f"r0-a1-e{done[number]:03d}-0a.pt"] for number in range(9)}
     assert sorted(path.name for path in root.iterdir() if path.is_dir()) == ["trial-00000"]
+
+
+def test_a_late_removal_leaves_the_checkpoints_of_a_trial_that_has_gone_on(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, space(trials=3)) as ledger:
+        first = ledger.ask()
+        assert first is not None
+        folder = Path(ledger.checkpoints.of(0))
+        folder.mkdir(parents=True)
+        (folder / "r0-a1-e001-0a.pt").touch()
+        (folder / "r0-a2-e002-0a.pt").touch()  # of the next attempt, written before the removal comes to its turn
+        assert not ledger.report(0, 1, progress(1, 0.5, checkpoint="r0-a1-e001-0a.pt"))
+        ledger.checkpoints.wait()
+        assert sorted(path.name for path in folder.iterdir()) == ["r0-a1-e001-0a.pt", "r0-a2-e002-0a.pt"]
+
+
+def test_after_a_larger_budget_a_sound_trial_is_complete_though_better_ones_were_pruned(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, space(trials=2)) as ledger:
+        ledger._database.write(lambda c: c.exec_driver_sql("UPDATE qpsearch_studies SET most_epochs = 2"))
+    with resumed_ledger(sqlite_url) as ledger:
+        for value in (0.9, 0.8):
+            assignment = ledger.ask()
+            assert assignment is not None
+            ledger.report(assignment.trial, 1, progress(1, value))
+    assert states(sqlite_url) == ["PRUNED", "PRUNED"]
+    with resumed_ledger(sqlite_url, asked=4, epochs=100) as ledger:
+        done: dict[int, int] = {}
+        while (assignment := ledger.ask()) is not None:
+            train(ledger, assignment, done, 0.1 * assignment.trial)
+    assert states(sqlite_url) == ["PRUNED", "PRUNED", "PRUNED", "COMPLETE"]
+
+
+def test_patience_counts_a_trial_once_when_it_first_pauses(sqlite_url: str) -> None:
+    text = edited(space(trials=20).source, {"search.stop.patience": 5})
+    done: dict[int, int] = {}
+    with new_ledger(sqlite_url, parse_space(text)) as ledger:
+        values = [0.9, *[0.1] * 19]
+        while (assignment := ledger.ask()) is not None:
+            train(ledger, assignment, done, values[assignment.trial])
+        assert ledger.stopped == "search.stop.patience: 5 trials have ended without a better one than trial 0"
+    assert done[0] == 9
+    assert 9 + 5 <= len(done) < 20
+    with resumed_ledger(sqlite_url) as ledger:
+        assert ledger.stopped is not None
 
 
 def test_a_listing_tells_paused_from_waiting(sqlite_url: str) -> None:

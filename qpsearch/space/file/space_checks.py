@@ -14,7 +14,7 @@ from qpsearch.space.space import Space, TunedArms
 
 def check_space(space: Space, root: Node, problems: Problems) -> None:
     """Note what is wrong with a space as a whole; ``root`` is its document, which gives the places."""
-    for check in (_validation, _images, _priors, _first, _epochs, _score, _objectives):
+    for check in (_validation, _images, _priors, _rungs, _first, _epochs, _score, _objectives):
         for path, text in check(space):
             problems.wrong(where_is(root, *path.split(".")), path, text)
 
@@ -36,7 +36,7 @@ def _arms(space: Space, compare: TunedArms) -> Iterator[tuple[str, str]]:
     if len(space.search.objectives) > 1:
         yield "search.objective", "a comparison has a single objective. Leave the costs to its table, which has them."
     if space.search.is_grid:
-        yield "search.sampler", "a grid does not tune. Write sampler: tpe, or leave out compare and compare the points."
+        yield "search.sampler", "a grid does not tune. Write sampler: gp, or leave out compare and compare the points."
     if compare.top > compare.trials:
         text = (
             f"{compare.top} configurations cannot be chosen from {compare.trials} trials. Expected at most that many."
@@ -103,6 +103,16 @@ def _priors(space: Space) -> Iterator[tuple[str, str]]:
         yield guessed[0], "a grid tries every point, so a prior has no effect. Remove it."
     elif space.search.sampler.is_designed and guessed:
         yield guessed[0], "a factorial design takes all values equally often, so a prior has no effect. Remove it."
+
+
+def _rungs(space: Space) -> Iterator[tuple[str, str]]:
+    first = space.search.pruner_options.get("first")
+    if first is not None and first >= space.most_epochs:
+        yield (
+            f"search.pruner.{space.search.pruner}.first",
+            f"a trial of {space.most_epochs} epochs has no rung at epoch {first}, so nothing would be pruned. Expected "
+            f"at most {space.most_epochs - 1}.",
+        )
 
 
 def _first(space: Space) -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from qpsearch.study.search.encoding import Encoding, Matrix
 from qpsearch.study.search.gaussian_process import GaussianProcess
-from qpsearch.study.search.order import best_first
+from qpsearch.study.search.order import VIOLATED, best_first
 from qpsearch.vocabulary import Scalar
 
 BEST: Final = 60  # of the order that the model always sees
@@ -73,7 +73,7 @@ class GPSampler(BaseSampler):
     def _propose(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, Scalar]:
         known = study._storage.get_all_trials(study._study_id, deepcopy=False)
         ordered = best_first(known, [way is StudyDirection.MAXIMIZE for way in study.directions])
-        if len(ordered) < self._startup or not self._encoding.size:
+        if sum(VIOLATED not in each.system_attrs for each in ordered) < self._startup or not self._encoding.size:
             return {}
         running = [each for each in known if each.state is TrialState.RUNNING and each.number != trial.number]
         chosen = self._choose(ordered, running)

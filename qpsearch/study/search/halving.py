@@ -13,7 +13,7 @@ up, and at least ``complete`` trials go on, so that each stratum that has a soun
 
 import bisect
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -67,7 +67,7 @@ class Halving:
         self._pauses = pauses
         self._strata: dict[str, dict[int, _Rung]] = {}
         self._stratum_of: dict[int, str] = {}
-        self._stopped: Counter[tuple[str, int]] = Counter()  # trials that were pruned at each rung
+        self._stopped: dict[tuple[str, int], set[int]] = defaultdict(set)  # trials that were pruned at each rung
 
     def follow(self, number: int, stratum: str, trial: FrozenTrial) -> None:
         """Take in what a trial has reported so far."""
@@ -93,7 +93,7 @@ class Halving:
     def close(self, number: int, state: TrialState, value: float | None) -> None:
         """Move a failed trial to the end of its rungs; note where a pruned one stopped."""
         if state is TrialState.PRUNED:
-            self._stopped[self._stratum_of[number], self._top(number)] += 1
+            self._stopped[self._stratum_of[number], self._top(number)].add(number)
         if state is TrialState.FAIL:
             for rung in self._strata[self._stratum_of[number]].values():
                 if number in rung.loss:
@@ -118,14 +118,18 @@ class Halving:
         self, stratum: str, rung: "_Rung", epoch: int, waiting: set[int], *, is_last: bool
     ) -> tuple[int, int] | None:
         """Return place and number of the trial that should go on from a rung; None where none should."""
-        count = len(rung.order)
+        count, stopped = len(rung.order), self._stopped[stratum, epoch]
         if not is_last:
             passing = count // self._factor
-            if count - len(waiting) - self._stopped[stratum, epoch] >= passing:
+            if count - len(waiting) - len(stopped) >= passing:
                 return None
-        else:
-            passing = min(max(math.ceil(count / self._factor), self._complete), count)
-        for place, (loss, number) in enumerate(rung.order[:passing]):
+            best = rung.order[:passing]
+        else:  # in place of what can no longer go on, the next ones do
+            every = [each for own in self._strata[stratum].values() for each in own.order]
+            lost = stopped | {number for loss, number in every if math.isinf(loss)}
+            left = [each for each in rung.order if each[1] not in lost]
+            best = left[: max(math.ceil(len(left) / self._factor), self._complete)]
+        for place, (loss, number) in enumerate(best):
             if number in waiting and not math.isinf(loss):
                 return place, number
         return None

@@ -90,7 +90,9 @@ def _whole(options: Options, name: str, default: int) -> int:
 
 
 def _warmup(options: Options, epochs: int) -> int:
-    return _whole(options, "warmup", max(epochs // 5, 1))
+    """Return the first step that Optuna may prune at: after so many epochs; a fifth of them by default."""
+    warmup = options.get("warmup")
+    return max(epochs // 5, 1) if warmup is None else int(warmup) + 1
 
 
 OPTUNAS: Final[Mapping[PrunerKind, Callable[[int, Options], "BasePruner"]]] = {
