@@ -28,7 +28,8 @@ from qpsearch.runner import trainer
 from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, no_gpu, prepare_data
 from qpsearch.runner.sink_process import Sinks, open_sinks
 from qpsearch.space import Space, diff, load_space
-from qpsearch.space.schema.value_types import Duration
+from qpsearch.space.file.document import parse_document, plain
+from qpsearch.space.schema.value_types import AUTO, Duration
 from qpsearch.space.space import Budget, Resources
 from qpsearch.study import opening, queries
 from qpsearch.study.ledger import Ledger, Listener
@@ -302,7 +303,7 @@ def existing_studies(storage: str) -> list[str]:
 def refuse_other(database: Database, given: Space) -> None:
     """Raise StudyMismatch if a space does not mean the same as the stored study's."""
     stored = queries.space_of(database, given.study)
-    changes = diff(stored, given)
+    changes = diff(stored, _with_words_of(stored, given))
     if changes:
         raise StudyMismatch(
             f"study {stored.study!r} was made from another space:\n  "
@@ -310,6 +311,13 @@ def refuse_other(database: Database, given: Space) -> None:
             + f"\nContinue it with its own space: qpsearch resume {stored.study}. "
             "Or start a new study of this space: qpsearch run FILE --study NAME."
         )
+
+
+def _with_words_of(stored: Space, given: Space) -> Space:
+    """Return a space with the stored sampler and pruner where its file says auto, which meant others once."""
+    said = plain(parse_document(given.source, given.study)).get("search") or {}
+    search = {name: stored.search if said.get(name, AUTO) == AUTO else given.search for name in ("sampler", "pruner")}
+    return replace(given, search=given.search.using(search["sampler"].sampler, search["pruner"].pruner))
 
 
 def _refuse_other_artifacts(database: Database, study: str, given: str | None) -> None:
