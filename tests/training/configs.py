@@ -15,13 +15,14 @@ def digits(
     schedule: ScheduleKind = ScheduleKind.COSINE,
     placement: NormPlacement = NormPlacement.POST,
     width: int = 8,
+    held: int = 300,
 ) -> TrialConfig:
     stages = tuple(
         stage(block, placement=placement, width=width * 2**index, stride=1 + (index > 0))
         for index, block in enumerate(blocks)
     )
     return TrialConfig(
-        data=Data(dataset=DatasetName.DIGITS, validation=300, augment=(Augmentation.FLIP, Augmentation.CROP)),
+        data=Data(dataset=DatasetName.DIGITS, validation=held, augment=(Augmentation.FLIP, Augmentation.CROP)),
         network=Network(channels=1, size=8, classes=10, stem_width=width, stages=stages),
         recipe=Recipe(
             epochs=epochs,

@@ -34,21 +34,22 @@ def curve(reports: list[EpochReport]) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
 @pytest.mark.parametrize("adamw", [False, True], ids=["sgd", "adamw"])
-@pytest.mark.parametrize("stopped_after", [1, 3])
 def test_a_continued_run_repeats_the_uninterrupted_one_to_the_bit(
-    tmp_path: Path, stopped_after: int, adamw: bool, memory_format: str
+    tmp_path: Path, adamw: bool, memory_format: str
 ) -> None:
-    config = digits(*ALL, epochs=4, adamw=adamw)
+    config = digits(*ALL, epochs=3, adamw=adamw, held=900)
     settings = RunSettings(seed=5, memory_format=memory_format)
     whole = list(train(config, settings))
-    first = replace(settings, checkpoint_folder=str(tmp_path), checkpoint_stem="r0-a1")
-    begun = []
-    for report in train(config, first):
-        begun.append(report)
-        if report.epoch == stopped_after:
-            break
-    second = replace(first, checkpoint_stem="r0-a2", resume_from=(str(tmp_path / begun[-1].checkpoint),))
-    assert curve(begun + list(train(config, second))) == curve(whole)
+    for stopped_after in (1, 2):
+        first = replace(settings, checkpoint_folder=str(tmp_path), checkpoint_stem=f"r0-a{2 * stopped_after}")
+        begun = []
+        for report in train(config, first):
+            begun.append(report)
+            if report.epoch == stopped_after:
+                break
+        resume_from = (str(tmp_path / begun[-1].checkpoint),)
+        second = replace(first, checkpoint_stem=f"r0-a{2 * stopped_after + 1}", resume_from=resume_from)
+        assert curve(begun + list(train(config, second))) == curve(whole)
 
 
 ALONE = """
@@ -77,7 +78,7 @@ def test_training_does_not_wait_for_torchs_compiler_to_load(tmp_path: Path) -> N
 @pytest.mark.parametrize("precision", [Precision.BFLOAT16, Precision.FLOAT16])
 def test_half_precision_learns_and_continues_to_the_bit(tmp_path: Path, precision: Precision) -> None:
     """Rule P19; what scales float16's gradients is part of a checkpoint."""
-    config = digits(BlockKind.ADDITIVE, BlockKind.PRODUCT_UNIT, epochs=4)
+    config = digits(BlockKind.ADDITIVE, BlockKind.PRODUCT_UNIT, epochs=3)
     config = replace(config, recipe=replace(config.recipe, precision=precision))
     settings = RunSettings(seed=5, checkpoint_folder=str(tmp_path))
     whole = list(train(config, settings))
@@ -85,7 +86,7 @@ def test_half_precision_learns_and_continues_to_the_bit(tmp_path: Path, precisio
     resumed = replace(settings, checkpoint_stem="r0-a2", resume_from=(str(tmp_path / whole[1].checkpoint),))
     assert curve(whole[:2] + list(train(config, resumed))) == curve(whole)
     full = replace(config, recipe=replace(config.recipe, precision=Precision.FLOAT32))
-    assert curve(list(train(full, RunSettings(seed=5)))) != curve(whole)
+    assert curve([next(train(full, RunSettings(seed=5)))]) != curve(whole[:1])
 
 
 def test_noise_has_the_mean_and_variance_of_its_level() -> None:
@@ -166,9 +167,9 @@ def test_an_epoch_of_single_images_is_not_timed_as_one_of_pairs(monkeypatch: pyt
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
-    config, settings = digits(*ALL, epochs=4), RunSettings(seed=5, checkpoint_folder=str(tmp_path))
+    config, settings = digits(*ALL, epochs=3, held=900), RunSettings(seed=5, checkpoint_folder=str(tmp_path))
     whole = list(train(config, settings))
-    newest, before = tmp_path / whole[2].checkpoint, tmp_path / whole[1].checkpoint
+    newest, before = tmp_path / whole[1].checkpoint, tmp_path / whole[0].checkpoint
     content = newest.read_bytes()
     flipped = content[:3000] + bytes([content[3000] ^ 1]) + content[3001:]  # one bit, which torch would load
     for damage in (content[:-500], b"", flipped, None):
@@ -176,7 +177,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) 
         resumed = list(
             train(config, replace(settings, checkpoint_stem="r0-a2", resume_from=(str(newest), str(before))))
         )
-        assert curve(resumed) == curve(whole[2:])
+        assert curve(resumed) == curve(whole[1:])
 
 
 def test_a_run_without_validation_images_reports_its_training_alone(tmp_path: Path) -> None:
