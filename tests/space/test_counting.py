@@ -45,7 +45,7 @@ def test_the_count_is_that_of_the_points(document: dict[str, Any]) -> None:
     space = build_space(document)
     assert not continuous_leaves(space.network, space.training)
     count = count_points(space.network, space.training)
-    assume(count <= 3000)
+    assume(count <= 1000)
     found = list(every_candidate(space))
     assert len(found) == count
     drawn = [tuple(point.draw.params.items()) for point in found if isinstance(point, Candidate)]

@@ -22,9 +22,9 @@ from tests.space.enough import enough
 from tests.space.generate import documents
 
 
-@enough(200)
+@enough(100)
 @given(document=documents(), seed=st.integers(0, 2**32))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_draw_can_be_repeated_and_stored(document: dict[str, Any], seed: int) -> None:
     space = build_space(document)
     try:
@@ -38,9 +38,9 @@ def test_a_draw_can_be_repeated_and_stored(document: dict[str, Any], seed: int) 
     assert TrialConfig.from_json(config.to_json()) == config
 
 
-@enough(200)
+@enough(100)
 @given(document=documents(), seed=st.integers(0, 2**32))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_point_satisfies_every_condition(document: dict[str, Any], seed: int) -> None:
     """Checked anew here, on the resolved configuration."""
     space = build_space(document)
@@ -62,7 +62,7 @@ def test_a_point_satisfies_every_condition(document: dict[str, Any], seed: int) 
 
 
 @given(document=documents(), seed=st.integers(0, 2**32))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_rule_is_drawn_exactly_when_a_block_uses_it(document: dict[str, Any], seed: int) -> None:
     drawn = draw(build_space(document), RandomChooser(seed))
     stages = drawn.values["network"]["stages"]
