@@ -1,4 +1,4 @@
-"""One Ray for all tests of a module, told that it has eight cores and four GPUs."""
+"""One Ray for all tests of a module, told that it has four cores and two GPUs: it starts a process for each core."""
 
 import logging
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ def local_ray() -> Iterator[str]:
     set_switches()
     ray.init(
         address="local",
-        num_cpus=8,
-        num_gpus=4,
+        num_cpus=4,
+        num_gpus=2,
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.CRITICAL,

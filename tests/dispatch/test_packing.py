@@ -1,18 +1,11 @@
-"""``gpus: auto``: shares follow from what the heaviest network took."""
+"""``gpus: auto``: shares follow from what the heaviest network took, which ``test_tune.py`` measures."""
 
 import pytest
 
-from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
-from qpsearch.dispatch import packing
-from qpsearch.dispatch.cluster import Cluster
-from qpsearch.dispatch.packing import Peak, heaviest, pack, trials_a_gpu
-from qpsearch.dispatch.worker import WorkerSetup
-from qpsearch.errors import OutOfMemory
-from qpsearch.protocol import RunSettings
+from qpsearch.dispatch.packing import Peak, heaviest, trials_a_gpu
 from qpsearch.space import parse_space
 from qpsearch.training.memory import memory_fraction
-from tests import scripted
 from tests.scripted import Behaviour, space_text
 
 GIB = 2**30
@@ -47,32 +40,3 @@ def test_the_heaviest_network_of_the_sample_is_measured() -> None:
     assert found.network.stages[0].depth > 50
     assert cost(found.network).activation_bytes > 0
     assert heaviest(space) == found
-
-
-def ten_of_eighty(config: TrialConfig, run: RunSettings) -> Peak:
-    assert run.device == "cuda"
-    return Peak(10 * GIB, 80 * GIB)
-
-
-def does_not_fit(config: TrialConfig, run: RunSettings) -> Peak:
-    raise OutOfMemory("CUDA out of memory")
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("local_ray")
-@pytest.mark.parametrize(("measure", "slots", "share"), [(ten_of_eighty, 8, 0.5), (does_not_fit, 4, 1.0)])
-def test_a_study_is_packed_by_what_was_measured_on_a_gpu(measure: packing.Measure, slots: int, share: float) -> None:
-    """The Ray of the tests declares four GPUs and eight cores: two cores a GPU bound the rest."""
-    setup = WorkerSetup(
-        trainer=scripted.train,
-        checkpoints="none",
-        data_folder=None,
-        device="cuda",
-        threads=1,
-        report_timeout_s=None,
-    )
-    whole = Cluster(cpus=1, gpus=1, slots=4, nodes=1)
-    packed, said = pack(whole, parse_space(space_text(Behaviour.IMPROVES)), setup, measure)
-    assert (packed.slots, packed.gpus) == (slots, share)
-    assert ("10.0 of 80 GiB: 2 trials per GPU" in said) is (share == 0.5)
-    assert ("CUDA out of memory" in said) is (share == 1.0)

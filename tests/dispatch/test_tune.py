@@ -13,12 +13,14 @@ import pytest
 import ray
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.dispatch import cluster, tune
-from qpsearch.errors import DispatchError
+from qpsearch.dispatch import cluster, packing, tune
+from qpsearch.dispatch.worker import WorkerSetup
+from qpsearch.errors import DispatchError, OutOfMemory
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.space import parse_space
 from qpsearch.space.space import Resources
 from qpsearch.study.search.replica import Replica
+from tests import scripted
 from tests.dispatch.study import dispatch, run_study
 from tests.helpers import new_ledger, rows
 from tests.scripted import Behaviour, space_text
@@ -51,7 +53,7 @@ def together(config: TrialConfig, run: RunSettings, folder: str, count: int) -> 
 
 def test_fractional_gpus_pack_trials_each_on_its_own_device(sqlite_url: str, tmp_path: Path) -> None:
     """Without a limit a searcher runs one trial at a time."""
-    share, at_once = 0.5, 8
+    share, at_once = 0.5, 4
     text = space_text(Behaviour.IMPROVES, trials=at_once, epochs=12)
     size = cluster._size(
         Resources(gpus=share, cpus=1, concurrent=None, report_timeout_s=None), ray.cluster_resources(), ray.nodes()
@@ -62,10 +64,37 @@ def test_fractional_gpus_pack_trials_each_on_its_own_device(sqlite_url: str, tmp
     assert [record.state for record in found] == ["COMPLETE"] * at_once
     assert max(len(moment) for moment in overlapping(sqlite_url)) == at_once
     devices = [row[0] for row in rows(sqlite_url, "SELECT device FROM qpsearch_attempts")]
-    assert set(devices) == {f"cuda {index}" for index in range(4)}
+    assert set(devices) == {"cuda 0", "cuda 1"}
     for moment in overlapping(sqlite_url):
         names = sorted(name.split("/")[0] for name in moment)
         assert max(names.count(name) for name in names) <= round(1 / share)
+
+
+def ten_of_eighty(config: TrialConfig, run: RunSettings) -> packing.Peak:
+    assert run.device == "cuda"
+    return packing.Peak(10 * 2**30, 80 * 2**30)
+
+
+def does_not_fit(config: TrialConfig, run: RunSettings) -> packing.Peak:
+    raise OutOfMemory("CUDA out of memory")
+
+
+@pytest.mark.parametrize(("measure", "slots", "share"), [(ten_of_eighty, 4, 0.5), (does_not_fit, 2, 1.0)])
+def test_a_study_is_packed_by_what_was_measured_on_a_gpu(measure: packing.Measure, slots: int, share: float) -> None:
+    """The Ray of the tests declares two GPUs and four cores: two cores a GPU bound the rest."""
+    setup = WorkerSetup(
+        trainer=scripted.train,
+        checkpoints="none",
+        data_folder=None,
+        device="cuda",
+        threads=1,
+        report_timeout_s=None,
+    )
+    whole = cluster.Cluster(cpus=1, gpus=1, slots=2, nodes=1)
+    packed, said = packing.pack(whole, parse_space(space_text(Behaviour.IMPROVES)), setup, measure)
+    assert (packed.slots, packed.gpus) == (slots, share)
+    assert ("10.0 of 80 GiB: 2 trials per GPU" in said) is (share == 0.5)
+    assert ("CUDA out of memory" in said) is (share == 1.0)
 
 
 def test_a_study_on_cpus_sees_no_gpu(sqlite_url: str) -> None:
