@@ -199,7 +199,7 @@ def test_nothing_is_pruned_unless_asked_and_a_prior_is_refused() -> None:
     assert parse_space(LARGE.replace("seed: 3", "pruner: median")).search.pruner is PrunerKind.MEDIAN
     with pytest.raises(SpaceError, match="a factorial design takes all values equally often, so a prior has no effect"):
         parse_space(LARGE.replace("{choice: [batch, group]}", "{choice: [batch, group], prior: group}"))
-    assert load_space("digits").search.sampler.design == "trials of an adaptive sampler (tpe)"
+    assert load_space("digits").search.sampler.design == "trials of an adaptive sampler (gp)"
 
 
 def test_effects_of_designed_trials_are_nearer_to_an_additive_truth() -> None:

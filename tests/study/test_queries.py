@@ -30,7 +30,13 @@ def test_the_first_trials_of_an_order_are_read_without_the_others(url: str) -> N
                 ledger.report(number, 1, progress(2, value))
         assert ledger.ask() is not None
         with closing(ready_database(url)) as database:
-            assert queries.state_counts(database, "scripted") == {"COMPLETE": 5, "FAIL": 1, "RUNNING": 1, "WAITING": 0}
+            assert queries.state_counts(database, "scripted") == {
+                "COMPLETE": 5,
+                "FAIL": 1,
+                "RUNNING": 1,
+                "WAITING": 0,
+                "PAUSED": 0,
+            }
     with closing(ready_database(url)) as database:
         assert queries.state_counts(database, "scripted") == {"COMPLETE": 5, "FAIL": 1, "RUNNING": 0, "WAITING": 1}
         database.write(lambda c: c.execute(text("UPDATE qpsearch_attempts SET seconds = (trial_id * 3) % 7")))

@@ -86,14 +86,14 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
 
 def _paused(study: int) -> Select[int]:
     """Return a query for the number of trials that are paused: open ones whose last attempt ended so."""
-    last = select(attempts.c.trial_id, func.max(attempts.c.number).label("number")).group_by(attempts.c.trial_id)
-    latest = last.subquery()
+    others = attempts.alias()
+    last = select(func.max(others.c.number)).where(others.c.trial_id == trials.c.trial_id).scalar_subquery()
     return (
         select(func.count())
         .select_from(trials)
-        .join(latest, latest.c.trial_id == trials.c.trial_id)
-        .join(attempts, (attempts.c.trial_id == latest.c.trial_id) & (attempts.c.number == latest.c.number))
-        .where(trials.c.study_id == study, trials.c.state == TrialState.RUNNING, attempts.c.ending == Ending.PAUSED)
+        .join(attempts, attempts.c.trial_id == trials.c.trial_id)
+        .where(trials.c.study_id == study, trials.c.state == TrialState.RUNNING)
+        .where(attempts.c.ending == Ending.PAUSED, attempts.c.number == last)
     )
 
 
