@@ -1,5 +1,6 @@
 """The samplers that a space file may name; a sampler proposes configurations."""
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
@@ -35,6 +36,13 @@ class SamplerKind(StrEnum):
     def is_blind(self) -> bool:
         """Whether results do not change what it proposes."""
         return self.is_designed or self is SamplerKind.RANDOM
+
+    @property
+    def startup(self) -> float:
+        """Number of the first trial that is proposed from results; earlier ones lie near the expert's priors."""
+        if self.is_designed:
+            return 0
+        return math.inf if self.is_blind else STARTUP
 
     @property
     def design(self) -> str:

@@ -38,7 +38,13 @@ def test_the_first_trials_of_an_order_are_read_without_the_others(url: str) -> N
                 "PAUSED": 0,
             }
     with closing(ready_database(url)) as database:
-        assert queries.state_counts(database, "scripted") == {"COMPLETE": 5, "FAIL": 1, "RUNNING": 0, "WAITING": 1}
+        assert queries.state_counts(database, "scripted") == {
+            "COMPLETE": 5,
+            "FAIL": 1,
+            "RUNNING": 0,
+            "WAITING": 1,
+            "PAUSED": 0,
+        }
         database.write(lambda c: c.execute(text("UPDATE qpsearch_attempts SET seconds = (trial_id * 3) % 7")))
 
         def numbers(order: Order, top: int | None = None, states: tuple[str, ...] = ()) -> list[int]:
