@@ -32,7 +32,7 @@ class PrunerKind(StrEnum):
     @property
     def note(self) -> str | None:
         """What a user should know before choosing it; None for nothing."""
-        if self not in (PrunerKind.HYPERBAND, PrunerKind.SUCCESSIVE_HALVING):
+        if self is not PrunerKind.HYPERBAND:
             return None
         return (
             f"search.pruner {self} did no better than random search without pruning in the search benchmark "
