@@ -25,7 +25,6 @@ def conditional() -> Space:
 
 def test_points_become_rows_and_back(conditional: Space) -> None:
     encoding = Encoding(conditional.sites)
-    assert encoding.is_conditional
     for seed in range(50):
         params = draw(conditional, RandomChooser(seed)).params
         row = encoding.row(params)

@@ -28,7 +28,6 @@ WORDS: Final = (
     ("FAIL", "failed"),
     ("RUNNING", "open"),
     ("WAITING", "waiting"),
-    ("PAUSED", "paused"),
 )
 DESIGNS: Final = {SamplerKind.GRID: "every point of a grid", SamplerKind.FACTORIAL: "a factorial design"}
 CLAIMS: Final = 3  # effects of blocks that the headline tells

@@ -72,8 +72,6 @@ class Encoding:
             column.when.extend([self._allowed(test) for test in tests] for tests in site.when)
         self.size = len(self._columns)
         """How many columns there are."""
-        self.is_conditional = any(not column.is_always for column in self._columns)
-        """Whether there are points that lack a parameter."""
         self.widths = tuple(max(column.options, 1) for column in self._columns)
         """How many features each column has."""
         self.is_word = np.array([bool(column.options) for column in self._columns], dtype=bool)
