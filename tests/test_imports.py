@@ -43,7 +43,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("protocol", CONFIG),
     ("models", CONFIG | {"torch", "numpy"}),
     ("layers", CONFIG | {"torch", "numpy"}),
-    ("training", CONFIG | LEARNING | {"torch", "torchvision"}),
+    ("training", CONFIG | LEARNING - {"sklearn"} | {"torch", "torchvision"}),
     ("study", CONFIG | DATABASE),
     ("dispatch", CONFIG),
     ("analysis", CONFIG | DATABASE | LEARNING | {"plotly"}),

@@ -7,11 +7,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import DataError
 from qpsearch.registry.augmentations import Augmentation, Padding
+from qpsearch.registry.splits import stratified
 from qpsearch.vocabulary import WithWords
 
 if TYPE_CHECKING:
@@ -150,17 +152,19 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def _digits(folder: Path) -> Arrays:
     """1,797 handwritten digits, 8x8, 17 grey levels; 300 of them, stratified, are the test split."""
     import numpy as np
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
 
-    bunch = load_digits()
-    images = bunch.images.astype(np.uint8)[..., None]
-    labels = bunch.target.astype(np.uint8)
-    test = DATASETS[DatasetName.DIGITS].test_images
-    train_images, test_images, train_labels, test_labels = train_test_split(
-        images, labels, test_size=test, stratify=labels, random_state=SPLIT_SEED
-    )
-    return Arrays(train_images, train_labels, test_images, test_labels)
+    rows = np.loadtxt(_file_of_digits(), np.uint8, delimiter=",")  # 64 grey levels and the label
+    images, labels = rows[:, :-1].reshape(-1, 8, 8, 1), rows[:, -1]
+    train, test = stratified(labels, DATASETS[DatasetName.DIGITS].test_images, SPLIT_SEED)
+    return Arrays(images[train], labels[train], images[test], labels[test])
+
+
+def _file_of_digits() -> Path:
+    """Return scikit-learn's file of digits, without importing scikit-learn: a worker would wait for a second or two."""
+    found = find_spec("sklearn")
+    assert found is not None  # it is installed with us
+    assert found.origin is not None
+    return Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz"
 
 
 def _cifar(name: str, folder: Path) -> Arrays:
@@ -187,7 +191,6 @@ def _galaxy10(folder: Path, place: Path) -> None:
     """Galaxy10 DECaLS does not define a test split: we take a tenth, stratified, always the same images."""
     import numpy as np
     from rich.progress import track
-    from sklearn.model_selection import train_test_split
     from torch.hub import download_url_to_file
 
     try:
@@ -204,7 +207,7 @@ def _galaxy10(folder: Path, place: Path) -> None:
     with opened as file:
         labels = np.asarray(file["ans"], np.uint8)
         test_images = DATASETS[DatasetName.GALAXY10].test_images
-        rows = train_test_split(np.arange(len(labels)), test_size=test_images, stratify=labels, random_state=SPLIT_SEED)
+        rows = stratified(labels, test_images, SPLIT_SEED)
         for split, own in zip(("train", "test"), map(np.sort, rows), strict=True):
             images = _new_array(place, split, (len(own), *file["images"].shape[1:]))
             for index, row in enumerate(track(own, description=f"galaxy10 {split}")):

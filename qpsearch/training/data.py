@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from qpsearch.errors import DataError
 from qpsearch.registry.augmentations import Padding, augment
 from qpsearch.registry.datasets import DATASETS, SPLIT_SEED, Arrays, Data, DatasetName
+from qpsearch.registry.splits import stratified
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -95,18 +95,11 @@ def train_and_validation(data: Data, folder: Path | None, device: torch.device) 
     Where none are held out, the second part is None.
     """
     arrays = load_arrays(data.dataset, folder)
-    every = np.arange(len(arrays.train_labels))
     if data.validation == 0:
+        every = np.arange(len(arrays.train_labels))
         return _split(arrays.train_images, arrays.train_labels, every, device), None
-    kept, held = train_test_split(
-        every,
-        test_size=data.validation,
-        stratify=arrays.train_labels,
-        random_state=SPLIT_SEED,
-    )
-    train, validation = (
-        _split(arrays.train_images, arrays.train_labels, index, device) for index in (np.sort(kept), np.sort(held))
-    )
+    parts = stratified(arrays.train_labels, data.validation, SPLIT_SEED)
+    train, validation = (_split(arrays.train_images, arrays.train_labels, np.sort(index), device) for index in parts)
     return train, validation
 
 

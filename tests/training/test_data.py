@@ -19,6 +19,8 @@ import torch
 import torchvision
 from PIL import Image
 from scipy.io import savemat
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 from torchvision import transforms
 from torchvision.transforms import functional
 
@@ -34,6 +36,7 @@ from qpsearch.registry.datasets import (
     DatasetName,
     Normalisation,
 )
+from qpsearch.registry.splits import stratified
 from qpsearch.space import load_space, parse_space
 from qpsearch.training import data, prepare
 from qpsearch.training.data import MappedSplit, augmented, load_arrays, normalise, train_and_validation
@@ -64,6 +67,39 @@ def test_the_digits_are_split_by_label_and_always_alike() -> None:
     }
     assert len(test & images) <= 2  # two handwritten digits may be equal pixel by pixel
     assert len(load_arrays(DatasetName.DIGITS, None).test_labels) == DATASETS[DatasetName.DIGITS].test_images
+
+
+def test_the_digits_are_those_of_scikit_learn() -> None:
+    arrays, theirs = load_arrays(DatasetName.DIGITS, None), load_digits()
+    images = np.concatenate((arrays.train_images, arrays.test_images))[..., 0]
+    labels = np.concatenate((arrays.train_labels, arrays.test_labels))
+    assert images.dtype == labels.dtype == np.uint8
+    own, others = (
+        np.unique(np.column_stack((rows.reshape(-1, 64), labels)), axis=0, return_counts=True)
+        for rows, labels in ((images, labels), (theirs.images, theirs.target))
+    )
+    assert np.array_equal(own[0], others[0])
+    assert np.array_equal(own[1], others[1])
+
+
+def test_a_stratified_split_is_the_one_of_scikit_learn() -> None:
+    """Studies of earlier versions, which called it, go on with their split."""
+    rng = np.random.default_rng(0)
+    for seed in range(60):
+        classes = int(rng.integers(2, 12))
+        shares = rng.dirichlet(np.full(classes, rng.choice([1, 100])))  # even, so that remainders tie, and uneven
+        others = rng.choice(classes, size=rng.integers(0, 2000), p=shares)
+        labels = rng.permutation(np.concatenate((np.repeat(np.arange(classes), 2), others))).astype(np.uint8)
+        held = int(rng.integers(classes, len(labels) - classes + 1))
+        theirs = train_test_split(np.arange(len(labels)), test_size=held, stratify=labels, random_state=seed)
+        for own, expected in zip(stratified(labels, held, seed), theirs, strict=True):
+            assert np.array_equal(own, expected)
+
+
+@pytest.mark.parametrize(("labels", "held"), [([0, 0, 1], 1), ([0, 0, 1, 1], 1), ([0, 0, 1, 1], 3)])
+def test_a_split_without_each_label_in_both_parts_is_refused(labels: list[int], held: int) -> None:
+    with pytest.raises(ValueError, match="cannot be held out by label"):
+        stratified(np.array(labels), held, 0)
 
 
 def test_all_images_are_trained_on_where_none_are_held_out() -> None:
