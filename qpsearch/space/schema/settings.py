@@ -4,257 +4,30 @@ The order of keys here is the order in which parameters are drawn, whatever the 
 leaf's ``doc`` is its description for users; ``rule`` names the papers' rules that it implements.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import dropwhile
 from typing import Final
 
-from qpsearch.registry.augmentations import Augmentation, Padding
-from qpsearch.registry.datasets import DatasetName, Normalisation
-from qpsearch.registry.options import Option
-from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
-from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
+from qpsearch.space.schema.data import DATA
 from qpsearch.space.schema.fields import (
     ArmsField,
-    ConditionsField,
     Field,
     LeafField,
-    ListField,
-    PointsField,
     SectionField,
     StagesField,
     VariantField,
 )
 from qpsearch.space.schema.network import NETWORK, SHAPE, STAGE
+from qpsearch.space.schema.search import SEARCH
+from qpsearch.space.schema.training import TRAINING
 from qpsearch.space.schema.value_types import (
     AUTO,
     NONE,
-    Bounds,
-    CountOrShare,
     Duration,
     Integer,
     Number,
-    OneOf,
     Optional,
     StudyName,
-)
-from qpsearch.vocabulary import Metric, Precision, ScheduleKind, ScoreKind
-
-
-def _options(options: Mapping[str, Option]) -> SectionField:
-    """Return the settings of a sampler or pruner."""
-    return SectionField(fields={name: _option(each) for name, each in options.items()})
-
-
-def _option(option: Option) -> LeafField:
-    number = Integer(int(option.low), int(option.high)) if option.is_whole else Number(option.low, option.high)
-    if option.default is None:
-        return LeafField(type=Optional(AUTO, number), default=AUTO, doc=option.doc, fixed=True)
-    return LeafField(type=number, default=option.default, doc=option.doc, fixed=True)
-
-
-TRAINING: Final = SectionField(
-    doc="How networks are trained.",
-    fields={
-        "epochs": LeafField(type=Integer(1, 100_000), doc="Epochs of a trial that is not pruned."),
-        "batch_size": LeafField(
-            type=Integer(1, 1_000_000),
-            default=128,
-            doc="Images in a step; the last batch may be smaller, or one image larger.",
-        ),
-        "optimizer": VariantField(
-            doc="The optimiser with its own settings.",
-            default="sgd",
-            branches={
-                "sgd": SectionField(
-                    fields={
-                        "lr": LeafField(
-                            type=Number(0, 100, above=True), default=0.1, doc="Peak learning rate.", rule="Q18, P18"
-                        ),
-                        "momentum": LeafField(type=Number(0, 0.9999), default=0.9, doc="Momentum.", rule="P17"),
-                        "weight_decay": LeafField(
-                            type=Number(0, 10), default=1e-4, doc="L2 penalty on all parameters.", rule="Q18, P18"
-                        ),
-                    }
-                ),
-                "adamw": SectionField(
-                    fields={
-                        "lr": LeafField(type=Number(0, 100, above=True), default=1e-3, doc="Peak learning rate."),
-                        "weight_decay": LeafField(type=Number(0, 10), default=1e-2, doc="Decoupled decay."),
-                    }
-                ),
-            },
-        ),
-        "schedule": LeafField(
-            type=OneOf(ScheduleKind),
-            default="step",
-            doc="Learning-rate schedule: step divides lr by 10 after 1/2 and after 3/4 of the epochs; step_92_136 "
-            "after 92/182 and after 136/182; cosine lowers lr to zero; constant keeps it.",
-            rule="Q18, P18",
-        ),
-        "precision": LeafField(
-            type=OneOf(Precision),
-            default="float32",
-            doc="Number format in which networks compute during training; product units always use float32.",
-            rule="P19",
-        ),
-    },
-)
-
-DATA: Final = SectionField(
-    doc="The data set and how training sees it.",
-    fields={
-        "dataset": LeafField(type=OneOf(DatasetName, "data set"), doc="Name of the data set.", fixed=True),
-        "validation": LeafField(
-            type=CountOrShare(),
-            doc="Images held out from the training split, stratified by label, on which trials are scored: how many, "
-            "or their share of the split, rounded to the nearest image (halves down). 0 trains on all images; trials "
-            "are then scored by their training loss (objective: {minimize: train_loss}).",
-            fixed=True,
-        ),
-        "augment": ListField(
-            type=OneOf(Augmentation, "augmentation"),
-            doc=f"Random changes of training images: {', '.join(Augmentation)}.",
-        ),
-        "padding": LeafField(
-            type=OneOf(Padding),
-            default="mean",
-            doc="What crops bring in at the edges: mean, by which images are normalised; black, pixels of 0 before "
-            "images are normalised, as torchvision's crops do.",
-            rule="Q18",
-            fixed=True,
-        ),
-        "normalise": LeafField(
-            type=OneOf(Normalisation),
-            default="dataset",
-            doc="Whose mean and standard deviation images are normalised by: the data set's own, or ImageNet's.",
-            rule="Q18",
-            fixed=True,
-        ),
-    },
-)
-
-SEARCH: Final = SectionField(
-    doc="How the space is searched.",
-    fields={
-        "objective": SectionField(
-            doc="What is optimised: one training metric, and any number of costs.",
-            fields={
-                "maximize": ListField(type=OneOf(Metric, "metric"), single=True, doc="Metric to maximise."),
-                "minimize": ListField(type=OneOf(Metric, "metric"), single=True, doc="Metrics to minimise."),
-            },
-        ),
-        "score": VariantField(
-            doc="Epoch whose value is a run's score, and whose weights are evaluated; of equally good epochs the first "
-            "is the best.",
-            default="last",
-            fixed=True,
-            branches={
-                ScoreKind.LAST.value: SectionField(fields={}),
-                ScoreKind.BEST.value: SectionField(
-                    fields={
-                        "from_epoch": LeafField(
-                            type=Integer(1, 100_000),
-                            default=1,
-                            doc="First epoch that may be the best, counted from 1.",
-                            rule="Q18",
-                            fixed=True,
-                        )
-                    }
-                ),
-            },
-        ),
-        "sampler": VariantField(
-            doc="Sampler that proposes configurations: gp learns from a Gaussian process, tpe from densities of good "
-            "and bad trials; grid tries every point of a finite space once; factorial takes all values, and all pairs "
-            "of values, about equally often, for effects. auto is gp, or tpe with several objectives.",
-            default=AUTO,
-            fixed=True,
-            branches={AUTO: SectionField(fields={})}
-            | {kind.value: _options(SAMPLER_OPTIONS[kind]) for kind in SamplerKind},
-        ),
-        "pruner": VariantField(
-            doc="Pruner that spends few epochs on weak trials: asha pauses each trial at rungs and continues the best "
-            "third, asha_stop stops the others. auto is asha, or none with several objectives, a grid or a factorial "
-            "design.",
-            default=AUTO,
-            fixed=True,
-            branches={AUTO: SectionField(fields={})}
-            | {kind.value: _options(PRUNER_OPTIONS[kind]) for kind in PrunerKind},
-        ),
-        "first": PointsField(
-            doc="Configurations that are tried before all others: a list of mappings of parameters, by their paths or "
-            "ties, to values; network.stages.*.block stands for all stages. What one leaves open is drawn."
-        ),
-        "trials": LeafField(
-            type=Optional(AUTO, Integer(1, 10_000_000)),
-            default=AUTO,
-            doc="Number of trials; auto is 100, or the number of points of a grid.",
-            fixed=True,
-        ),
-        "budget": SectionField(
-            doc="Further bounds, over all restarts and drivers; the first bound that is reached ends the study.",
-            fields={
-                "epochs": LeafField(
-                    type=Optional(NONE, Integer(1, 2**53)),
-                    default=NONE,
-                    doc="Epochs of all trials together.",
-                    fixed=True,
-                ),
-                "time": LeafField(
-                    type=Optional(NONE, Duration()), default=NONE, doc="Wall time in which the study runs.", fixed=True
-                ),
-                "gpu_hours": LeafField(
-                    type=Optional(NONE, Number(0, 1e9, above=True)),
-                    default=NONE,
-                    doc="Hours of one GPU; half a GPU for two hours counts as one.",
-                    fixed=True,
-                ),
-            },
-        ),
-        "stop": SectionField(
-            doc="When the study ends before its budget is spent; the first rule that holds ends it.",
-            fields={
-                "target": LeafField(
-                    type=Optional(NONE, Number(-1e12, 1e12)),
-                    default=NONE,
-                    doc="Value of the objective that a complete trial reaches.",
-                    fixed=True,
-                ),
-                "patience": LeafField(
-                    type=Optional(NONE, Integer(1, 10_000_000)),
-                    default=NONE,
-                    doc="Trials that end one after another without a better one.",
-                    fixed=True,
-                ),
-                "failures": LeafField(
-                    type=Optional(NONE, Integer(1, 10_000_000)),
-                    default=NONE,
-                    doc="Trials that fail.",
-                    fixed=True,
-                ),
-            },
-        ),
-        "limits": SectionField(
-            doc="Bounds on costs, checked before anything is trained.",
-            fields={
-                metric.value: LeafField(type=Optional(NONE, Bounds()), default=NONE, doc=doc, fixed=True)
-                for metric, doc in {
-                    Metric.PARAMETERS: "Learned parameters of the network.",
-                    Metric.MACS: "Multiply-accumulates of a forward pass of one image.",
-                    Metric.ACTIVATION_BYTES: "Bytes of the float32 outputs of all layers for one image.",
-                }.items()
-            },
-        ),
-        "forbid": ConditionsField(doc="Conditions on resolved values that no point may satisfy."),
-        "require": ConditionsField(doc="Conditions on resolved values that every point must satisfy."),
-        "replicates": LeafField(
-            type=Integer(1, 1000),
-            default=1,
-            doc="Seeds trained per trial; the objective is the mean over them.",
-            fixed=True,
-        ),
-        "seed": LeafField(type=Integer(0, 2**31 - 1), default=0, doc="Seed of all random draws.", fixed=True),
-    },
 )
 
 COMPARE: Final = SectionField(

@@ -1,0 +1,155 @@
+"""What ``search`` of a space file may say: objective, sampler, pruner, budget, conditions."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from qpsearch.registry.options import Option
+from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
+from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
+from qpsearch.space.schema.fields import (
+    ConditionsField,
+    LeafField,
+    ListField,
+    PointsField,
+    SectionField,
+    VariantField,
+)
+from qpsearch.space.schema.value_types import AUTO, NONE, Bounds, Duration, Integer, Number, OneOf, Optional
+from qpsearch.vocabulary import Metric, ScoreKind
+
+
+def _options(options: Mapping[str, Option]) -> SectionField:
+    """Return the settings of a sampler or pruner."""
+    return SectionField(fields={name: _option(each) for name, each in options.items()})
+
+
+def _option(option: Option) -> LeafField:
+    number = Integer(int(option.low), int(option.high)) if option.is_whole else Number(option.low, option.high)
+    if option.default is None:
+        return LeafField(type=Optional(AUTO, number), default=AUTO, doc=option.doc, fixed=True)
+    return LeafField(type=number, default=option.default, doc=option.doc, fixed=True)
+
+
+SEARCH: Final = SectionField(
+    doc="How the space is searched.",
+    fields={
+        "objective": SectionField(
+            doc="What is optimised: one training metric, and any number of costs.",
+            fields={
+                "maximize": ListField(type=OneOf(Metric, "metric"), single=True, doc="Metric to maximise."),
+                "minimize": ListField(type=OneOf(Metric, "metric"), single=True, doc="Metrics to minimise."),
+            },
+        ),
+        "score": VariantField(
+            doc="Epoch whose value is a run's score, and whose weights are evaluated; of equally good epochs the first "
+            "is the best.",
+            default="last",
+            fixed=True,
+            branches={
+                ScoreKind.LAST.value: SectionField(fields={}),
+                ScoreKind.BEST.value: SectionField(
+                    fields={
+                        "from_epoch": LeafField(
+                            type=Integer(1, 100_000),
+                            default=1,
+                            doc="First epoch that may be the best, counted from 1.",
+                            rule="Q18",
+                            fixed=True,
+                        )
+                    }
+                ),
+            },
+        ),
+        "sampler": VariantField(
+            doc="Sampler that proposes configurations: gp learns from a Gaussian process, tpe from densities of good "
+            "and bad trials; grid tries every point of a finite space once; factorial takes all values, and all pairs "
+            "of values, about equally often, for effects. auto is gp, or tpe with several objectives.",
+            default=AUTO,
+            fixed=True,
+            branches={AUTO: SectionField(fields={})}
+            | {kind.value: _options(SAMPLER_OPTIONS[kind]) for kind in SamplerKind},
+        ),
+        "pruner": VariantField(
+            doc="Pruner that spends few epochs on weak trials: asha pauses each trial at rungs and continues the best "
+            "third, asha_stop stops the others. auto is asha, or none with several objectives, a grid or a factorial "
+            "design.",
+            default=AUTO,
+            fixed=True,
+            branches={AUTO: SectionField(fields={})}
+            | {kind.value: _options(PRUNER_OPTIONS[kind]) for kind in PrunerKind},
+        ),
+        "first": PointsField(
+            doc="Configurations that are tried before all others: a list of mappings of parameters, by their paths or "
+            "ties, to values; network.stages.*.block stands for all stages. What one leaves open is drawn."
+        ),
+        "trials": LeafField(
+            type=Optional(AUTO, Integer(1, 10_000_000)),
+            default=AUTO,
+            doc="Number of trials; auto is 100, or the number of points of a grid.",
+            fixed=True,
+        ),
+        "budget": SectionField(
+            doc="Further bounds, over all restarts and drivers; the first bound that is reached ends the study.",
+            fields={
+                "epochs": LeafField(
+                    type=Optional(NONE, Integer(1, 2**53)),
+                    default=NONE,
+                    doc="Epochs of all trials together.",
+                    fixed=True,
+                ),
+                "time": LeafField(
+                    type=Optional(NONE, Duration()), default=NONE, doc="Wall time in which the study runs.", fixed=True
+                ),
+                "gpu_hours": LeafField(
+                    type=Optional(NONE, Number(0, 1e9, above=True)),
+                    default=NONE,
+                    doc="Hours of one GPU; half a GPU for two hours counts as one.",
+                    fixed=True,
+                ),
+            },
+        ),
+        "stop": SectionField(
+            doc="When the study ends before its budget is spent; the first rule that holds ends it.",
+            fields={
+                "target": LeafField(
+                    type=Optional(NONE, Number(-1e12, 1e12)),
+                    default=NONE,
+                    doc="Value of the objective that a complete trial reaches.",
+                    fixed=True,
+                ),
+                "patience": LeafField(
+                    type=Optional(NONE, Integer(1, 10_000_000)),
+                    default=NONE,
+                    doc="Trials that end one after another without a better one.",
+                    fixed=True,
+                ),
+                "failures": LeafField(
+                    type=Optional(NONE, Integer(1, 10_000_000)),
+                    default=NONE,
+                    doc="Trials that fail.",
+                    fixed=True,
+                ),
+            },
+        ),
+        "limits": SectionField(
+            doc="Bounds on costs, checked before anything is trained.",
+            fields={
+                metric.value: LeafField(type=Optional(NONE, Bounds()), default=NONE, doc=doc, fixed=True)
+                for metric, doc in {
+                    Metric.PARAMETERS: "Learned parameters of the network.",
+                    Metric.MACS: "Multiply-accumulates of a forward pass of one image.",
+                    Metric.ACTIVATION_BYTES: "Bytes of the float32 outputs of all layers for one image.",
+                }.items()
+            },
+        ),
+        "forbid": ConditionsField(doc="Conditions on resolved values that no point may satisfy."),
+        "require": ConditionsField(doc="Conditions on resolved values that every point must satisfy."),
+        "replicates": LeafField(
+            type=Integer(1, 1000),
+            default=1,
+            doc="Seeds trained per trial; the objective is the mean over them.",
+            fixed=True,
+        ),
+        "seed": LeafField(type=Integer(0, 2**31 - 1), default=0, doc="Seed of all random draws.", fixed=True),
+    },
+)
