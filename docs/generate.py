@@ -19,7 +19,14 @@ from qpsearch.analysis.effects import EffectTable
 from qpsearch.analysis.importance import ImportanceTable
 from qpsearch.cli.app import make_app
 from qpsearch.cli.rules_table import markdown
-from qpsearch.runner.documents import BestDocument, ConfirmDocument, EvaluateDocument, ExportDocument, RerunDocument
+from qpsearch.runner.documents import (
+    BestDocument,
+    ConfirmDocument,
+    EnqueueDocument,
+    EvaluateDocument,
+    ExportDocument,
+    RerunDocument,
+)
 from qpsearch.space.schema.fields import (
     REQUIRED,
     ArmsField,
@@ -43,6 +50,7 @@ DOCUMENTS = {
     "compare": Comparison,
     "best": BestDocument,
     "confirm": ConfirmDocument,
+    "enqueue": EnqueueDocument,
     "rerun": RerunDocument,
     "evaluate": EvaluateDocument,
     "model export": ExportDocument,

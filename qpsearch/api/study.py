@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,7 @@ from qpsearch.space import Space
 from qpsearch.study import queries
 from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialRecord
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import Dispatcher, Evaluator, Variable, as_member
+from qpsearch.vocabulary import Dispatcher, Evaluator, Scalar, Variable, as_member
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from qpsearch.runner.confirming import Confirmed
     from qpsearch.runner.rerunning import Rerun
     from qpsearch.runner.winner import Export
+    from qpsearch.study.planning.enqueueing import Enqueued
 
 MOST_CONFIRMED: Final = 1000  # configurations, and seeds of each
 
@@ -109,7 +111,8 @@ class Study:
     def optuna(self) -> OptunaStudy:
         """The study as an Optuna study, for tools that read Optuna's studies, such as ``optuna.visualization``.
 
-        The Optuna study is for reading: trials that are added through it do not belong to qpsearch.
+        The Optuna study is for reading. What its ``enqueue_trial`` adds is trained by the study's next driver; other
+        trials that are added through it do not belong to qpsearch.
 
         Example:
             >>> import optuna
@@ -363,6 +366,29 @@ class Study:
         from qpsearch.runner.rerunning import rerun
 
         return rerun(self._database, self.name, trial, replicate=replicate)
+
+    def enqueue(self, values: Mapping[str, Scalar] | None = None, *, trial: int | None = None) -> Enqueued:
+        """Add a configuration to the study, as ``qpsearch enqueue`` does; the next driver that asks trains it.
+
+        Args:
+            values: Values of some parameters, by path, tie or pattern; the study's sampler draws the others.
+            trial: Number of a trial whose values are taken where no others are given.
+
+        Returns:
+            The trial: its ``number`` and ``params``, and whether the study ``has_driver`` now.
+
+        Raises:
+            UserError: The configuration cannot be trained, or a value is not in its domain.
+
+        Example:
+            >>> import qpsearch
+            >>> study = qpsearch.load_study("many")
+            >>> study.enqueue({"network.stages.*.block": "quotient"}, trial=0).number
+            8
+        """
+        from qpsearch.study.planning.enqueueing import enqueue
+
+        return enqueue(self.storage, self.name, values or {}, like=trial)
 
     def preprocess(self, images: Tensor) -> Tensor:
         """Turn images as the data set stores them into inputs of the study's networks.

@@ -24,6 +24,7 @@ COMMANDS: Final = (
     ("evaluate", "evaluate", "evaluate"),
     ("confirm", "confirm", "confirm"),
     ("rerun", "rerun", "rerun"),
+    ("enqueue", "enqueue", "enqueue"),
     ("export", "studies", "export"),
     ("import", "studies", "import_"),
     ("dashboard", "dashboard", "dashboard"),

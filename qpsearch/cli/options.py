@@ -21,6 +21,10 @@ Storage = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="A value, by its path in a space file; repeatable."),
+]
 StudyArgument = Annotated[
     str, typer.Argument(help="Name of a study in the database.", metavar="STUDY", autocompletion=study_names)
 ]
@@ -38,6 +42,23 @@ def checked_name(study: str | None, given: str = "--study") -> str | None:
         return None if study is None else str(StudyName().parse(study, "study"))
     except ValueError as error:
         raise UserError(f"{given}: {error}") from None
+
+
+def settings_of(given: list[str] | None) -> dict[str, Any]:
+    """Return what ``--set`` gives, by path; a value is spelled as in a space file.
+
+    Raises:
+        UserError: One of them is not of the form PATH=VALUE.
+    """
+    from qpsearch.space.file.document import parse_document, plain
+
+    found = {}
+    for text in given or []:
+        path, is_said, value = text.partition("=")
+        if not is_said or not path.strip():
+            raise UserError(f"--set {text}: expected PATH=VALUE, such as training.optimizer.sgd.lr=0.1.")
+        found[path.strip()] = plain(parse_document(value, f"--set {path.strip()}")) if value.strip() else value
+    return found
 
 
 def write_new(path: Path, text: str) -> None:

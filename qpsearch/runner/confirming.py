@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from qpsearch.errors import UserError
 from qpsearch.runner.driving import Outcome, Overrides, Placement, resume
-from qpsearch.study import planning, queries
+from qpsearch.study import queries
 from qpsearch.study.ledger import Listener
+from qpsearch.study.planning import retraining
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.study.storage.database import Database
 
@@ -72,7 +73,7 @@ def confirm(
             raise UserError(
                 f"study {name!r} does not have a complete trial yet. Show its progress: qpsearch status {name}."
             )
-        beside = planning.plan_confirmation(database, name, [each.number for each in found], seeds)
+        beside = retraining.plan_confirmation(database, name, [each.number for each in found], seeds)
     finally:
         database.close()
     outcome = resume(beside, storage=storage, overrides=overrides, placement=placement, sinks=sinks, listen=listen)

@@ -14,6 +14,7 @@ from qpsearch.vocabulary import FailReason, Scalar, WithWords
 if TYPE_CHECKING:
     from qpsearch.runner.confirming import Confirmed
     from qpsearch.runner.rerunning import Repeated, Rerun
+    from qpsearch.study.planning.enqueueing import Enqueued
 
 
 class _Document:
@@ -24,6 +25,39 @@ class _Document:
     def to_dict(self) -> dict[str, Any]:
         """Return what is printed."""
         return asdict(self)  # type: ignore[call-overload,no-any-return]  # each document is a dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnqueueDocument(_Document):
+    """``qpsearch enqueue --json``: the trial that was added.
+
+    Attributes:
+        study: The study.
+        trial: The trial's number.
+        params: Its parameters, those that were given and those that were drawn.
+        trials: The study's budget of trials.
+        is_extra: Whether the budget was used up, so that it was raised.
+        has_driver: Whether a driver holds the study.
+    """
+
+    study: str
+    trial: int
+    params: Mapping[str, Scalar]
+    trials: int
+    is_extra: bool
+    has_driver: bool
+
+    @classmethod
+    def of(cls, added: "Enqueued") -> Self:
+        """Return what is printed."""
+        return cls(
+            study=added.study,
+            trial=added.number,
+            params=added.params,
+            trials=added.trials,
+            is_extra=added.is_extra,
+            has_driver=added.has_driver,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,9 @@ from qpsearch.runner.driving import Outcome, Overrides, Placement
 from qpsearch.runner.evaluating import read_test_images
 from qpsearch.runner.machine import data_folder, prepare_data
 from qpsearch.space import Space, load_space
-from qpsearch.study import manage, opening, planning, queries
+from qpsearch.study import manage, opening, queries
 from qpsearch.study.ledger import Listener
+from qpsearch.study.planning import retraining
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Noted
 from qpsearch.vocabulary import FailReason
@@ -71,7 +72,7 @@ def run(
     database = Database.create(storage)
     try:
         whole = replace(space, resources=overrides.resources(space.resources))
-        planning.begin_comparison(database, whole, source=source, artifacts=root)
+        retraining.begin_comparison(database, whole, source=source, artifacts=root)
     except StudyExists:
         if not join:
             raise
@@ -184,7 +185,7 @@ def _compare(
         for arm, space in compare.arms.items()
         if arm not in chosen
     }
-    planning.plan_retraining(database, name, best)
+    retraining.plan_retraining(database, name, best)
     database.close()
     seeds = "a fresh seed" if compare.seeds == 1 else f"{compare.seeds} fresh seeds"
     listen(Noted(text=f"the best {compare.top} of each arm, on {seeds}"))
@@ -219,7 +220,7 @@ def _set_budgets(storage: str, name: str, arms: Sequence[str], overrides: Overri
             )
         for arm in arms:
             driving.check_larger(database, arm, overrides)
-        planning.set_budgets(database, arms, overrides.budget)
+        retraining.set_budgets(database, arms, overrides.budget)
     finally:
         database.close()
 

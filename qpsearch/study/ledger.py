@@ -105,6 +105,7 @@ class Ledger:
             spending=opened.spending,
             transactions=self._transactions,
             clock=opened.clock,
+            tell=listener,
         )
         self._looked = float("-inf")
         self._is_gone = False
@@ -471,6 +472,7 @@ class Ledger:
                     trial.holder = None if trial.trial_id in left else trial.holder
                 self._listener(TakenOver(driver=str(holder.driver), trials=len(left)))
         self._transactions.catch_up()
+        self._supply.look()
 
     def _follow(self, connection: Connection, since: int) -> None:
         self._peers.follow(connection, since, self._running)

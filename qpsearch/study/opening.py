@@ -251,7 +251,7 @@ def resume(
         if ignore_stop:
             space = replace(space, search=replace(space.search, stop=Stop()))
         found = read_trials(connection, study)
-        replica, open_trials = _rebuild(connection, study, space, facts.first_name, found)
+        replica, open_trials = rebuild(connection, study, space, facts.first_name, found)
         others = tuple(holder.driver for holder in lease.standing(connection, study))
         lease_id = lease.take(connection, study, here, clock.now())
         return Opened(
@@ -352,10 +352,21 @@ def _is_gone(
     return True
 
 
-def _rebuild(
+def rebuild(
     connection: Connection, study: int, space: Space, first_name: str, found: list[FrozenTrial]
 ) -> tuple[Replica, tuple[OpenTrial, ...]]:
-    """Repeat a study's draws in their original order."""
+    """Repeat a study's draws in their original order.
+
+    Args:
+        connection: To the database.
+        study: The study's id.
+        space: Its space.
+        first_name: The name that it was made under.
+        found: Its trials, by number.
+
+    Returns:
+        The copy of the study that sampler and pruner see, and the trials that have not ended.
+    """
     query = (
         select(configs.c.trial_id, configs.c.config_json)
         .join(trials, trials.c.trial_id == configs.c.trial_id)

@@ -26,7 +26,7 @@ from qpsearch.architecture.cost import cost, parts
 from qpsearch.architecture.named import named_network
 from qpsearch.protocol import Failed
 from qpsearch.space import Space, edited, parse_space
-from qpsearch.study import planning
+from qpsearch.study.planning import retraining
 from qpsearch.study.queries import Span
 from qpsearch.vocabulary import Direction, FailReason
 from tests.helpers import new_ledger, progress, ready_database, resumed_ledger, train_all
@@ -121,7 +121,7 @@ def test_a_study_of_qpsearch_says_what_it_was_and_whether_it_is_confirmed(sqlite
     assert f"ValueError: {EVIL}" in text
     assert {"spending", "timeline"} <= set(charts(page))
     with closing(ready_database(sqlite_url)) as database:
-        planning.plan_confirmation(database, "scripted", [best_of(sqlite_url)], 2)
+        retraining.plan_confirmation(database, "scripted", [best_of(sqlite_url)], 2)
     with resumed_ledger(sqlite_url, "scripted.confirm") as ledger:
         for score in (0.40, 0.50):
             assignment = ledger.ask()

@@ -15,8 +15,9 @@ from qpsearch.protocol import Assignment, Failed
 from qpsearch.runner.driving import Overrides, resume
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space, parse_space
-from qpsearch.study import manage, planning, queries
+from qpsearch.study import manage, queries
 from qpsearch.study.ledger import Ledger
+from qpsearch.study.planning import retraining
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.study.trials.evaluations import Evaluated
 from qpsearch.vocabulary import FailReason
@@ -47,7 +48,7 @@ def search(url: str, space: Space) -> None:
 def plan(url: str, top: int, seeds: int) -> list[ConfigurationRecord]:
     with closing(ready_database(url)) as database:
         found = queries.top_configurations(database, "scripted", top)
-        assert planning.plan_confirmation(database, "scripted", [each.number for each in found], seeds) == BESIDE
+        assert retraining.plan_confirmation(database, "scripted", [each.number for each in found], seeds) == BESIDE
         return found
 
 
@@ -192,7 +193,7 @@ def test_what_confirms_a_study_is_renamed_copied_and_deleted_with_it(sqlite_url:
         closing(ready_database(sqlite_url)) as database,
         pytest.raises(StudyExists, match=r"'twin\.confirm' is another"),
     ):
-        planning.plan_confirmation(database, "twin", [0], 1)
+        retraining.plan_confirmation(database, "twin", [0], 1)
 
 
 def test_looks_at_the_test_images_are_counted_for_both_studies_together(sqlite_url: str, space: Space) -> None:

@@ -5,7 +5,6 @@ import pickle
 import threading
 from pathlib import Path
 
-import optuna
 import pytest
 from sqlalchemy import Connection, text
 
@@ -18,7 +17,7 @@ from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Closed, Event, Noted
 from qpsearch.vocabulary import FailReason
-from tests.helpers import HERE, abandon, new_ledger, progress, release, resumed_ledger, rows, train_all
+from tests.helpers import HERE, abandon, new_ledger, progress, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
 
 DIVERGED = Failed(reason=FailReason.DIVERGED, detail="training loss nan in epoch 2")
@@ -361,22 +360,6 @@ def test_a_study_is_not_finished_while_an_interrupted_trial_waits(url: str, spac
         assert not ledger.finished
         again = asked(ledger)
         assert (again.trial, again.attempt) == (5, 2)
-
-
-def test_trials_that_other_tools_add_are_left_alone(url: str, space: Space) -> None:
-    """Optuna's own tools work on the study; what they add has no configuration, and is no trial of the budget."""
-    with new_ledger(url, space) as ledger:
-        for _ in range(2):
-            train_all(ledger, asked(ledger))
-        study = optuna.load_study(study_name="scripted", storage=url)
-        study.enqueue_trial({"network.stages.0.depth": 1})
-        assert [asked(ledger).trial for _ in range(4)] == [3, 4, 5, 6]
-        assert ledger.ask() is None
-    with resumed_ledger(url) as ledger:
-        assert [asked(ledger).trial for _ in range(4)] == [3, 4, 5, 6]
-        assert ledger.ask() is None
-    assert len(records(url)) == 6
-    release(study._storage)
 
 
 def test_a_loss_that_is_not_finite_is_stored_as_null_and_counts_as_infinite(url: str) -> None:

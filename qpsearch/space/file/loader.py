@@ -14,13 +14,13 @@ from qpsearch.space.file.arms import arms_in
 from qpsearch.space.file.checks import Checks
 from qpsearch.space.file.document import MappingNode, Node, dump, parse_document, read_document, spelled
 from qpsearch.space.file.extends import flatten
-from qpsearch.space.file.first import first_points
 from qpsearch.space.file.leaf_reader import LeafReader
+from qpsearch.space.file.points import domains_of, first_points
 from qpsearch.space.file.problems import Problems
 from qpsearch.space.file.reader import Reader
 from qpsearch.space.file.shipped import find_space
 from qpsearch.space.file.space_checks import check_arms, check_space
-from qpsearch.space.leaves import NEVER, Constant, Group, Variant
+from qpsearch.space.leaves import Constant, Group, Variant
 from qpsearch.space.schema.settings import COMPARE, SPACE
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.space.space import Budget, Resources, Score, Search, Space, Stop, TunedArms
@@ -132,8 +132,7 @@ def _one(text: str, root: Node, whole: Node, problems: Problems, *, strict: bool
         search=search,
         resources=_resources(tree),
     )
-    drawn = {site.parameter: site.domain for site in space.sites if site.domain is not None and site.when != NEVER}
-    space = replace(space, search=replace(search, first=first_points(whole, drawn, problems)))
+    space = replace(space, search=replace(search, first=first_points(whole, domains_of(space), problems)))
     check_space(space, whole, problems)
     problems.raise_if_any()
     return space

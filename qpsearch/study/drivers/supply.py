@@ -1,20 +1,26 @@
 """Where a driver's next attempt comes from: a trial that waits, a paused one that should continue, or a new one."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
+from optuna.trial import TrialState
 from sqlalchemy import Connection
 
+from qpsearch.errors import Infeasible, UserError
 from qpsearch.space import Space
+from qpsearch.space.file.points import checked_values
 from qpsearch.study.drivers.budget import Spending
 from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.drivers.peers import Peers
 from qpsearch.study.drivers.transactions import Transactions
-from qpsearch.study.search.proposer import Proposer
+from qpsearch.study.search.proposer import Proposer, not_enqueued
 from qpsearch.study.search.replica import Replica
-from qpsearch.study.storage.optuna_tables import next_number
+from qpsearch.study.storage.optuna_tables import begin_enqueued, close_trial, enqueued, insert_attrs, next_number
+from qpsearch.study.storage.tables import user_attrs
 from qpsearch.study.trials import rows
+from qpsearch.study.trials.events import Event, Noted
 from qpsearch.study.trials.open_trial import OpenTrial, Proposal
+from qpsearch.vocabulary import Scalar
 
 
 class Supply:
@@ -31,6 +37,7 @@ class Supply:
         spending: The budget.
         transactions: Of this driver.
         clock: The time.
+        tell: Called with an event when what another tool enqueued cannot be trained.
     """
 
     def __init__(
@@ -46,12 +53,15 @@ class Supply:
         spending: Spending,
         transactions: Transactions,
         clock: Clock,
+        tell: Callable[[Event], None],
     ) -> None:
+        self._space, self._tell = space, tell
         self._search, self._study_id, self._lease_id, self._next = space.search, study_id, lease_id, next_number
         self._replica, self._peers, self._running, self._spending = replica, peers, running, spending
         self._transactions, self._clock = transactions, clock
         self._proposer = Proposer(space, replica)
         self._gpus = 0.0
+        self._enqueued: dict[int, tuple[int, dict[str, Scalar]]] = {}  # number and values by id
 
     def take(self, gpus: float) -> OpenTrial | None:
         """Return a trial with a new attempt; None where no attempt can be handed out now.
@@ -63,7 +73,11 @@ class Supply:
             UserError: Thousands of draws in a row cannot be trained.
         """
         self._gpus = gpus
-        return self._claim(self._peers.waiting) or self._promote() or self._make()
+        return self._claim(self._peers.waiting) or self._adopt() or self._promote() or self._make()
+
+    def look(self) -> None:
+        """Look for trials that other tools have enqueued in the study."""
+        self._enqueued = self._transactions.read(lambda connection: enqueued(connection, self._study_id))
 
     def prepare(self) -> None:
         """Begin to draw the next new trial in another thread, unless a paused one comes first."""
@@ -123,6 +137,51 @@ class Supply:
                 trial.is_paused = False
                 return trial
         return None
+
+    def _adopt(self) -> OpenTrial | None:
+        """Begin a trial that another tool has enqueued; None where there is none, or the budget is spent."""
+        while self._enqueued and self._replica.known < self._asked:
+            trial_id, (number, given) = next(iter(self._enqueued.items()))
+            del self._enqueued[trial_id]
+            try:
+                if problem := not_enqueued(self._space):
+                    raise UserError(problem)
+                values = checked_values(self._space, given)
+                proposal = self._proposer.draw_with(number, values, needed=values)
+            except (UserError, Infeasible) as refused:
+                self._refuse(trial_id, number, str(refused))
+                continue
+            trial = self._transactions.write(partial(self._begin_enqueued, trial_id, proposal))
+            if trial is not None:
+                self._replica.accept(proposal.trial, number, trial.stratum)
+                return trial
+            self._proposer.drop(proposal)
+        return None
+
+    def _begin_enqueued(
+        self, trial_id: int, proposal: Proposal, connection: Connection, revision: int
+    ) -> OpenTrial | None:
+        """Write that an enqueued trial begins; None where another driver was quicker."""
+        if trial_id not in enqueued(connection, self._study_id) or self._replica.known >= self._asked:
+            return None
+        begin_enqueued(connection, trial_id, proposal.frozen, self._clock.now())
+        trial = rows.insert_own_rows(connection, self._study_id, trial_id, proposal, self._search, revision)
+        self._insert_attempt(connection, trial_id, 1)
+        trial.holder = self._lease_id
+        return trial
+
+    def _refuse(self, trial_id: int, number: int, why: str) -> None:
+        """End an enqueued trial that cannot be trained; it does not count in the study."""
+
+        def step(connection: Connection, revision: int) -> bool:
+            if trial_id not in enqueued(connection, self._study_id):
+                return False
+            close_trial(connection, trial_id, TrialState.FAIL, (), self._clock.now())
+            insert_attrs(connection, user_attrs, trial_id, {"reason": why})
+            return True
+
+        if self._transactions.write(step):
+            self._tell(Noted(text=f"trial {number}, which another tool enqueued, is refused: {why}"))
 
     def _make(self) -> OpenTrial | None:
         """Make a new trial; None where the budget is spent."""

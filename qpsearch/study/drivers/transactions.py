@@ -95,6 +95,12 @@ class Transactions:
 
         self._patiently(lambda: self._database.read(look))
 
+    def read(self, query: Callable[[Connection], T]) -> T:
+        """Read something that drivers do not write."""
+        found: list[T] = []
+        self._patiently(lambda: found.append(self._database.read(query)))
+        return found[0]
+
     def _once(self, transaction: Callable[[Connection], None], done: list[tuple[int, T]]) -> None:
         try:
             self._database.write(transaction)

@@ -1,5 +1,6 @@
 """Drawing the next trial, in advance if workers must not wait."""
 
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
@@ -8,11 +9,20 @@ from qpsearch.errors import Infeasible, UserError
 from qpsearch.seeds import derive_seed
 from qpsearch.space import RandomChooser, Space
 from qpsearch.study.search.chooser import OptunaChooser
+from qpsearch.study.search.first import TRIED
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.trials.open_trial import Proposal, Rejected
+from qpsearch.vocabulary import Scalar
 
 MAX_INFEASIBLE: Final = 300  # draws of the sampler in a row
 MAX_EVEN: Final = 5000  # draws after that
+
+
+def not_enqueued(space: Space) -> str | None:
+    """Say why configurations of the user's own cannot be added to a search; None where they can."""
+    if not space.search.sampler.is_designed:
+        return None
+    return f"search.sampler is {space.search.sampler}, which has a place for each of its trials. Make another study."
 
 
 class Proposer:
@@ -53,6 +63,37 @@ class Proposer:
                 return proposal
             rejected += self.drop(proposal)
         return self._draw(number, rejected)
+
+    def draw_with(self, number: int, values: Mapping[str, Scalar], *, needed: Collection[str]) -> Proposal:
+        """Return a draw for that number some of whose values are given; a prepared draw stays.
+
+        Args:
+            number: Number of the new trial.
+            values: The values, by parameter.
+            needed: Parameters that the draw must have; the values of others may not apply.
+
+        Raises:
+            Infeasible: Twenty draws in a row cannot be trained.
+            UserError: The draw does not have a parameter that it must have.
+        """
+        if self._prepared is not None:
+            self._prepared.result()
+        refused: Infeasible | None = None
+        for draw in range(TRIED):
+            trial = self._replica.ask(number, draw, values)
+            try:
+                config = candidate(self._space, OptunaChooser(trial)).config
+            except Infeasible as error:
+                self._replica.forget(trial)  # the sampler did not choose the values
+                refused = error
+                continue
+            frozen = self._replica.frozen(trial)
+            if unused := sorted(set(needed) - set(frozen.params)):
+                self._replica.forget(trial)
+                raise UserError(f"{unused[0]} does not apply in this configuration. Leave it out.")
+            return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=())
+        assert refused is not None
+        raise refused
 
     def drop(self, proposal: Proposal) -> Rejected:
         """Forget a draw whose number another driver took; return its infeasible draws, which stay valid."""

@@ -44,6 +44,8 @@ LAST_NUMBER = select(func.max(trials.c.number)).where(trials.c.study_id == bindp
 
 METRIC_NAMES: Final = "study:metric_names"  # a study's attribute, as Optuna's set_metric_names writes it
 
+FIXED: Final = "fixed_params"  # a trial's attribute, as Optuna's enqueue_trial writes it
+
 TrialRows = dict[Table, list[dict[str, Any]]]  # of one trial, by table
 
 DIRECTIONS = {Direction.MAXIMIZE: StudyDirection.MAXIMIZE, Direction.MINIMIZE: StudyDirection.MINIMIZE}
@@ -80,6 +82,34 @@ def insert_trial(connection: Connection, study: int, number: int, trial: FrozenT
         connection.execute(INSERT_PARAMS, rows)
     insert_attrs(connection, system_attrs, trial_id, trial.system_attrs)
     return trial_id
+
+
+def begin_enqueued(connection: Connection, trial_id: int, trial: FrozenTrial, now: float) -> None:
+    """Begin a trial that another tool has enqueued, with all its parameters and system attributes."""
+    own = update(trials).where(trials.c.trial_id == trial_id)
+    connection.execute(own.values(state=TrialState.RUNNING, datetime_start=_utc(now)))
+    rows = [{"trial_id": trial_id, **row} for row in _param_rows(trial)]
+    if rows:
+        connection.execute(INSERT_PARAMS, rows)
+    known = {key: value for key, value in trial.system_attrs.items() if key != FIXED}
+    insert_attrs(connection, system_attrs, trial_id, known)
+
+
+def enqueued(connection: Connection, study: int) -> dict[int, tuple[int, dict[str, Any]]]:
+    """Return the trials that another tool has enqueued and nobody has begun: by id, their number and fixed values."""
+    waiting = (trials.c.study_id == study) & (trials.c.state == TrialState.WAITING)
+    query = (
+        select(trials.c.trial_id, trials.c.number, system_attrs.c.value_json)
+        .join(
+            system_attrs, (system_attrs.c.trial_id == trials.c.trial_id) & (system_attrs.c.key == FIXED), isouter=True
+        )
+        .where(waiting)
+        .order_by(trials.c.number)
+    )
+    return {
+        row.trial_id: (row.number, json.loads(row.value_json) if row.value_json else {})
+        for row in connection.execute(query)
+    }
 
 
 def rows_of(trial: FrozenTrial) -> TrialRows:

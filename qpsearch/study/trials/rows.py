@@ -49,10 +49,17 @@ def insert_new_trial(
     connection: Connection, study: int, proposal: Proposal, search: Search, revision: int, now: float
 ) -> OpenTrial:
     """Write a drawn trial with its configuration and runs, and the infeasible draws before it."""
-    number = proposal.number
     for drawn, reason in proposal.rejected:
-        insert_infeasible(connection, study, number, drawn, reason, revision)
-    trial_id = insert_trial(connection, study, number, proposal.frozen, now)
+        insert_infeasible(connection, study, proposal.number, drawn, reason, revision)
+    trial_id = insert_trial(connection, study, proposal.number, proposal.frozen, now)
+    return insert_own_rows(connection, study, trial_id, proposal, search, revision)
+
+
+def insert_own_rows(
+    connection: Connection, study: int, trial_id: int, proposal: Proposal, search: Search, revision: int
+) -> OpenTrial:
+    """Write the configuration and the runs of a trial that Optuna's tables already have."""
+    number = proposal.number
     insert_config(connection, trial_id, proposal.config, revision)
     draw = "grid" if shares_seeds(connection, study) else number
     own = [

@@ -1,14 +1,16 @@
-"""``search.first``: configurations that are tried before all others, each as paths and values."""
+"""Values of parameters, by paths or ties: the configurations of ``search.first``, and what a user enqueues."""
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
-from qpsearch.errors import nearest
+from qpsearch.errors import UserError, nearest
 from qpsearch.space.domains import Domain, text_of
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode
 from qpsearch.space.file.problems import Problems, kind_of
+from qpsearch.space.leaves import NEVER
 from qpsearch.space.schema.value_types import NONE
+from qpsearch.space.space import Space
 from qpsearch.vocabulary import Scalar
 
 KEY: Final = "search.first"
@@ -40,7 +42,7 @@ def _point(node: Node, path: str, domains: Mapping[str, Domain], problems: Probl
         return {}
     found: dict[str, Scalar] = {}
     for entry in node.entries:
-        names = fnmatch.filter(domains, entry.key.replace("[", "[[]"))
+        names = matching(entry.key, domains)
         if not names:
             problems.wrong(
                 entry.where, path, f"{entry.key} is not a parameter of this space. {nearest(entry.key, list(domains))}"
@@ -55,8 +57,52 @@ def _take(found: dict[str, Scalar], name: str, domain: Domain, entry: Entry, pat
     if not isinstance(node, ScalarNode):
         problems.wrong(node.where, path, f"{name}: expected a value, got {kind_of(node)}.")
         return
-    value = None if node.value == NONE and None in (domain.options or ()) else node.value
-    if value not in domain:
-        problems.wrong(node.where, path, f"{name}: {text_of(value)} is not in {domain}.")
-        return
-    found[name] = domain.member(value)
+    try:
+        found[name] = member_of(name, domain, node.value)
+    except ValueError as error:
+        problems.wrong(node.where, path, str(error))
+
+
+def domains_of(space: Space) -> dict[str, Domain]:
+    """Return the domain of each parameter that the space searches."""
+    return {site.parameter: site.domain for site in space.sites if site.domain is not None and site.when != NEVER}
+
+
+def matching(pattern: str, names: Collection[str]) -> list[str]:
+    """Return the parameters that a path names; ``network.stages.*.block`` stands for all stages."""
+    return fnmatch.filter(names, pattern.replace("[", "[[]"))
+
+
+def member_of(name: str, domain: Domain, value: Scalar) -> Scalar:
+    """Return a value as its domain holds it.
+
+    Raises:
+        ValueError: The domain does not have it.
+    """
+    given = None if value == NONE and None in (domain.options or ()) else value
+    if given not in domain:
+        raise ValueError(f"{name}: {text_of(given)} is not in {domain}.")
+    return domain.member(given)
+
+
+def checked_values(space: Space, given: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Return values by parameter.
+
+    Args:
+        space: The space that is searched.
+        given: Values by path, tie or pattern; of several that name one parameter, the last counts.
+
+    Raises:
+        UserError: A path does not name a parameter, or a value is not in its domain.
+    """
+    domains, found = domains_of(space), dict[str, Scalar]()
+    for pattern, value in given.items():
+        names = matching(pattern, domains)
+        if not names:
+            raise UserError(f"{pattern} is not a parameter of this space. {nearest(pattern, list(domains))}")
+        for name in names:
+            try:
+                found[name] = member_of(name, domains[name], value)
+            except ValueError as error:
+                raise UserError(str(error)) from None
+    return found

@@ -193,8 +193,8 @@ def _plan(
     """
     revision = move_revision(connection, study, _facts(connection, study).uid)
     planned = _planned(connection, study)
-    lease_id = lease.take(connection, study, Driver.this(), now)
     number = next_number(connection, study)
+    written = []
     for seed in seeds:
         for (frozen, config_json), arm in wanted:
             if (config_json, seed, arm) in planned:
@@ -203,14 +203,22 @@ def _plan(
             row = {"trial_id": trial_id, "config_json": config_json, "revision": revision}
             connection.execute(insert(configs).values(row))
             insert_runs(connection, trial_id, [Run(replicate=0, seed=seed)])
-            insert_attempt(connection, trial_id, 0, lease_id, 0.0, now)
+            written.append(trial_id)
             if arm:
                 insert_attrs(connection, user_attrs, trial_id, {ARM: arm})
             number += 1
+    let_wait(connection, study, written, now)
+    set_budget(connection, study, Budget(trials=number))
+
+
+def let_wait(connection: Connection, study: int, trial_ids: Sequence[int], now: float) -> None:
+    """Let new trials wait for a driver, with an attempt 0 that was never begun."""
+    lease_id = lease.take(connection, study, Driver.this(), now)
+    for trial_id in trial_ids:
+        insert_attempt(connection, trial_id, 0, lease_id, 0.0, now)
     ended = {"ended": now, "ending": Ending.INTERRUPTED.value}
     connection.execute(update(attempts).where(attempts.c.lease_id == lease_id).values(ended))
     lease.release(connection, lease_id, 0.0, now)
-    set_budget(connection, study, Budget(trials=number))
 
 
 def _insert_confirmation(connection: Connection, searched: Space, facts: Row[Any], uid: str, now: float) -> int:
