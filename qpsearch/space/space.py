@@ -126,6 +126,7 @@ class Search(WithWords):
     Attributes:
         objectives: What is optimised: a metric of training first, costs after it.
         first: Values of some parameters for the first trials, a mapping for each.
+        warm_start: Names of earlier studies, whose best configurations are tried after those.
         conditions: The conditions of ``forbid`` and ``require``.
     """
 
@@ -136,6 +137,7 @@ class Search(WithWords):
     pruner: PrunerKind
     pruner_options: Options
     first: tuple[Mapping[str, Scalar], ...]
+    warm_start: tuple[str, ...]
     budget: Budget
     stop: Stop
     limits: tuple[Limit, ...]
@@ -267,6 +269,8 @@ class Space:
             lines |= {f"search.{name}.{option}": _option(value) for option, value in options.items()}
         for index, point in enumerate(search.first):
             lines |= {f"search.first.{index}.{name}": text_of(value) for name, value in point.items()}
+        if search.warm_start:
+            lines["search.warm_start"] = ", ".join(search.warm_start)
         lines |= {f"search.limits.{limit.metric}": str(limit) for limit in search.limits}
         lines |= {f"search.{text}": "yes" for text in sorted(map(str, search.conditions))}
         return lines if self.compare is None else lines | self._meaning_of_arms(lines, self.compare)

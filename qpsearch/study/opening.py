@@ -22,7 +22,7 @@ import qpsearch
 from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.plugins import imports
-from qpsearch.errors import StorageConflict, StudyBusy, StudyExists
+from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, StudyNotFound
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space
@@ -33,10 +33,11 @@ from qpsearch.study.drivers.clock import SYSTEM, Clock
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.leftovers import sweep
 from qpsearch.study.drivers.peers import supersede
-from qpsearch.study.drivers.stored import find_study, stored_space
+from qpsearch.study.drivers.stored import WARM, Points, find_study, stored_space, warm_points_of
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.search.guesses import guesses_of
 from qpsearch.study.search.replica import Replica
+from qpsearch.study.search.warm_start import warm_points
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import METRIC_NAMES, insert_study, next_number, read_trials, study_id
 from qpsearch.study.storage.tables import attempts, configs, leases, study_attrs, study_facts, trials
@@ -45,7 +46,7 @@ from qpsearch.study.trials.failures import failed_trials, reopen
 from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.owner import Owner
 from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial, share_seeds
-from qpsearch.vocabulary import Ending, FailReason
+from qpsearch.vocabulary import Ending, FailReason, Scalar
 
 VERSIONED = ("optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")
 
@@ -118,6 +119,7 @@ def create(
 
     Raises:
         StudyExists: A study of that name already exists.
+        StudyNotFound: A study of ``search.warm_start`` is not in the database.
     """
     now, uid = clock.now(), uuid.uuid4().hex
     root = stored_root(database, artifacts)
@@ -125,16 +127,16 @@ def create(
     settle = checkpoints.claim(Owner.of(database, uid, checkpoints.root), copied="")
     sweep(database)
 
-    def step(connection: Connection) -> tuple[int, int, Spending]:
+    def step(connection: Connection) -> tuple[int, int, Spending, Points]:
         if study_id(connection, space.study) is not None:
             raise StudyExists(exists_message(space.study))
         study = insert_study(connection, space.study, [each.direction for each in space.search.objectives])
         insert_facts(connection, study, space, source=source, uid=uid, checkpoint_root=root, now=now)
         lease_id = lease.take(connection, study, Driver.this(), now)
-        return study, lease_id, Spending(connection, study, lease_id)
+        return study, lease_id, Spending(connection, study, lease_id), warm_points_of(connection, study)
 
     try:
-        study, lease_id, spending = database.write(step)
+        study, lease_id, spending, warm = database.write(step)
     except StorageConflict:  # another driver made the study between our look and our commit
         raise StudyExists(exists_message(space.study)) from None
     settle()
@@ -148,7 +150,7 @@ def create(
         space=space,
         spending=spending,
         next_number=0,
-        replica=_replica(space, space.study),
+        replica=_replica(space, space.study, warm),
         open=(),
         ended=(),
         others=(),
@@ -193,6 +195,23 @@ def insert_facts(
     )
     if space.search.is_grid:
         share_seeds(connection, study)
+    _insert_warm_points(connection, study, space)
+
+
+def _insert_warm_points(connection: Connection, study: int, space: Space) -> None:
+    """Keep the best configurations of the studies from which a new one starts: they may change or be deleted."""
+    found: list[dict[str, Scalar]] = []
+    for name in space.search.warm_start:
+        try:
+            earlier = find_study(connection, name)
+        except StudyNotFound as error:
+            raise StudyNotFound(f"search.warm_start: {error}") from None
+        facts = connection.execute(select(study_facts).where(study_facts.c.study_id == earlier)).one()
+        trials_of_it = read_trials(connection, earlier)
+        found += warm_points(space, stored_space(facts, name), trials_of_it, [*space.search.first, *found])
+    if found:
+        row = {"study_id": study, "key": WARM, "value_json": json.dumps(found)}
+        connection.execute(insert(study_attrs).values(row))
 
 
 def resume(
@@ -373,7 +392,7 @@ def rebuild(
         .where(trials.c.study_id == study)
     )
     stored = {row.trial_id: TrialConfig.from_json(row.config_json) for row in connection.execute(query)}
-    replica = _replica(space, first_name)
+    replica = _replica(space, first_name, warm_points_of(connection, study))
     rejected = read_infeasible(connection, study, since=-1)
     for trial in found:
         for drawn in rejected.get(trial.number, []):
@@ -387,8 +406,8 @@ def rebuild(
     return replica, open_trials
 
 
-def _replica(space: Space, first_name: str) -> Replica:
-    return Replica(first_name, space.search, space.most_epochs, space.sites, guesses_of(space))
+def _replica(space: Space, first_name: str, warm: Points) -> Replica:
+    return Replica(first_name, space.search, space.most_epochs, space.sites, guesses_of(space, warm))
 
 
 def _tidy(

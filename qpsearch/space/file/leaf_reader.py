@@ -68,19 +68,18 @@ class LeafReader:
             return Constant(None)
 
     def listed(self, node: Node, field: ListField, name: str, path: str) -> Constant:
-        """Read a list of words; the order of the words does not matter."""
-        order = [str(word) for word in field.type.words]
+        """Read a list; the order of words of a vocabulary does not matter, that of names does."""
+        order = [str(word) for word in field.type.words] if isinstance(field.type, OneOf) else []
         if isinstance(node, ScalarNode) and field.single:
             node = SequenceNode((node,) if node.value not in (None, "none") else (), node.where)
         if not isinstance(node, SequenceNode):
-            self._problems.wrong(
-                node.where, path, f"expected a list such as [{', '.join(order)}], got {kind_of(node)}."
-            )
+            example = f" such as [{', '.join(order)}]" if order else ""
+            self._problems.wrong(node.where, path, f"expected a list{example}, got {kind_of(node)}.")
             return Constant(())
         values = self._values(node, field.type, name, path) or []
         if len(set(values)) != len(values):
             self._problems.wrong(node.where, path, "lists a word more than once.")
-        return Constant(tuple(sorted(values, key=lambda value: order.index(str(value)))))
+        return Constant(tuple(sorted(values, key=lambda value: order.index(str(value)))) if order else tuple(values))
 
     def pick(self, node: MappingNode, options: tuple[str, ...], path: str) -> Constant | Choice | Tied:
         """Read prior and tie beside the branches of a choice, and return the choice of the branches' names."""

@@ -178,6 +178,7 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
         pruner=pruner,
         pruner_options=pruner_options,
         first=(),
+        warm_start=_constant(search, "warm_start"),
         budget=_budget(search, trials),
         stop=Stop(**{name: _constant(_group(search, "stop"), name) for name, _ in _group(search, "stop").children}),
         limits=tuple(

@@ -116,9 +116,10 @@ def _rungs(space: Space) -> Iterator[tuple[str, str]]:
 
 
 def _first(space: Space) -> Iterator[tuple[str, str]]:
-    if space.search.first and space.search.sampler.is_designed:
-        design = "grid" if space.search.is_grid else "factorial design"
-        yield "search.first", f"the points of a {design} are known before the first trial. Remove it."
+    design = "grid" if space.search.is_grid else "factorial design"
+    for name in ("first", "warm_start"):
+        if getattr(space.search, name) and space.search.sampler.is_designed:
+            yield f"search.{name}", f"the points of a {design} are known before the first trial. Remove it."
 
 
 def _epochs(space: Space) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from qpsearch.space.schema.value_types import OneOf, ValueType
+from qpsearch.space.schema.value_types import ValueType
 from qpsearch.vocabulary import Scalar
 
 REQUIRED: Final = object()
@@ -36,7 +36,7 @@ class LeafField:
 class ListField:
     """A list of constants, in any order, each at most once; with ``single``, one value needs no brackets."""
 
-    type: OneOf
+    type: ValueType
     default: tuple[Scalar, ...] = ()
     doc: str
     single: bool = False

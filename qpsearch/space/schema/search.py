@@ -14,7 +14,7 @@ from qpsearch.space.schema.fields import (
     SectionField,
     VariantField,
 )
-from qpsearch.space.schema.value_types import AUTO, NONE, Bounds, Duration, Integer, Number, OneOf, Optional
+from qpsearch.space.schema.value_types import AUTO, NONE, Bounds, Duration, Integer, Number, OneOf, Optional, StudyName
 from qpsearch.vocabulary import Metric, ScoreKind
 
 
@@ -81,6 +81,12 @@ SEARCH: Final = SectionField(
         "first": PointsField(
             doc="Configurations that are tried before all others: a list of mappings of parameters, by their paths or "
             "ties, to values; network.stages.*.block stands for all stages. What one leaves open is drawn."
+        ),
+        "warm_start": ListField(
+            type=StudyName(),
+            single=True,
+            doc="Earlier studies of the same database: the three best configurations of each are tried after those of "
+            "first, as far as this space has their parameters and values.",
         ),
         "trials": LeafField(
             type=Optional(AUTO, Integer(1, 10_000_000)),

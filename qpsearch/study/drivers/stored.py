@@ -1,6 +1,7 @@
 """Finding a study and the space that it was made from: apart from what opens studies, so that readers load little."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,12 +16,24 @@ from qpsearch.space.space import Resources
 from qpsearch.study.drivers.budget import budget_of
 from qpsearch.study.storage.optuna_tables import study_id
 from qpsearch.study.storage.tables import studies, study_attrs, study_facts, trials, user_attrs
+from qpsearch.vocabulary import Scalar
 
 # Attributes of a study, each the uid of another one: whose best configurations it trains again, and of whose arms it
 # searches one.
 CONFIRMS: Final = "qpsearch:confirms"
 ARM_OF: Final = "qpsearch:arm_of"
+WARM: Final = "qpsearch:warm_start"  # configurations of earlier studies, which are tried first
 ARM: Final = "arm"  # a user attribute of a trial of a comparison: the arm to which it belongs
+
+
+Points = Sequence[Mapping[str, Scalar]]
+
+
+def warm_points_of(connection: Connection, study: int) -> Points:
+    """Return the configurations of earlier studies that a study tries first; what it lists itself comes before them."""
+    own = (study_attrs.c.key == WARM) & (study_attrs.c.study_id == study)
+    text = connection.execute(select(study_attrs.c.value_json).where(own)).scalar()
+    return [] if text is None else list(json.loads(text))
 
 
 def find_study(connection: Connection, name: str) -> int:

@@ -1,16 +1,25 @@
 """Which values a study's trials are given in advance, so that its sampler need not draw them."""
 
+from collections.abc import Mapping, Sequence
+
 from qpsearch.space import Space
 from qpsearch.study.search.factorial import Factorial
 from qpsearch.study.search.first import First
 from qpsearch.study.search.grid import Grid
 from qpsearch.study.search.priors import Priors
 from qpsearch.study.search.replica import Guesses
+from qpsearch.vocabulary import Scalar
 
 
-def guesses_of(space: Space) -> Guesses | None:
-    """Return the design of a space, or what an expert wants tried; None where the sampler draws everything."""
+def guesses_of(space: Space, warm: Sequence[Mapping[str, Scalar]]) -> Guesses | None:
+    """Return the design of a space, or what an expert wants tried; None where the sampler draws everything.
+
+    Args:
+        space: The space.
+        warm: Configurations of earlier studies, which are tried after those that the space lists.
+    """
     if space.search.is_grid:
         return Grid(space)
     guesses = Factorial(space) if space.search.sampler.is_designed else Priors.of(space)
-    return First(space.search.first, guesses) if space.search.first else guesses
+    points = (*space.search.first, *warm)
+    return First(points, guesses) if points else guesses

@@ -100,6 +100,13 @@ def group_of(name: str) -> str:
     return "choices" if name in CHOICES else "kept out"
 
 
+def neighbour(name: str) -> str:
+    """Return another task with the same parameters, whose study a search of this task may start from."""
+    start = next(start for start in _LOADERS if name.startswith(start))
+    alike = [each for each in TASKS if each.startswith(start)]
+    return alike[(alike.index(name) + 1) % len(alike)]
+
+
 def load(name: str, folder: Path | None) -> Task:
     """Load a task; tables are read once in a process.
 

@@ -38,7 +38,7 @@ def chosen(words: list[str]) -> tuple[str, ...]:
             raise UserError(
                 f"--methods: there is no method {word!r}. {nearest(word, [*OTHERS, OURS])} Ours with other words of a "
                 "space file: ours:SAMPLER+PRUNER, such as ours:gp+none; a word that is left out is the default. With "
-                "priors: ours:++good, ours:++bad."
+                "priors: ours:++good, ours:++bad; after a study of another task: ours:++warm."
             )
     return tuple(dict.fromkeys([RANDOM, REFERENCE, *words]))
 
@@ -49,7 +49,14 @@ def default() -> tuple[str, ...]:
     return (*(name for name in OTHERS if has_syne or not name.startswith("syne-")), OURS)
 
 
-def build(method: str, task: Task, seed: int, timeline: Timeline, folder: Path) -> Search:
+def starts_warm(method: str) -> bool:
+    """Whether a method starts from the study of another task."""
+    return method not in OTHERS and _parts(method)[2] == ours.WARM
+
+
+def build(
+    method: str, task: Task, seed: int, timeline: Timeline, folder: Path, *, earlier: Task | None = None
+) -> Search:
     """Begin a search.
 
     Args:
@@ -58,11 +65,15 @@ def build(method: str, task: Task, seed: int, timeline: Timeline, folder: Path) 
         seed: Of its draws.
         timeline: The simulated time.
         folder: For databases.
+        earlier: The task that was searched before, where the method starts warm.
     """
     if method in OTHERS:
         return OTHERS[method](task, seed)
     sampler, pruner, prior = _parts(method)
-    return ours.OurSearch(task, seed, timeline, folder, sampler=sampler, pruner=pruner, prior=prior)
+    words = {"sampler": sampler, "pruner": pruner}
+    if earlier is not None:
+        return ours.started_warm(task, seed, timeline, folder, earlier, **words)
+    return ours.OurSearch(task, seed, timeline, folder, **words, prior=prior)
 
 
 def resolved(method: str, task: Task) -> str:
@@ -81,6 +92,6 @@ def _is_ours(word: str) -> bool:
 def _parts(method: str) -> tuple[str, str, str]:
     """Return the words of sampler, pruner and prior; empty ones are defaults."""
     given = method.removeprefix(OURS).removeprefix(":")
-    prior = next((word for word in ours.PRIORS if given.endswith(f"+{word}")), "")
+    prior = next((word for word in (*ours.PRIORS, ours.WARM) if given.endswith(f"+{word}")), "")
     sampler, _, pruner = given.removesuffix(f"+{prior}" if prior else "").rpartition("+")
     return sampler, pruner, prior

@@ -7,6 +7,7 @@ Checkpoints are not written: a trial that is handed out again goes on after its 
 
 import contextlib
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,10 +31,12 @@ from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason, Scalar
 from tests.benchmarks.search.parameters import BLOCK, Config, Kind, Parameter, draw
-from tests.benchmarks.search.simulation import Timeline
+from tests.benchmarks.search.simulation import Timeline, simulate
 from tests.benchmarks.search.task import Task
 
 PRIORS: Final = ("good", "bad")
+WARM: Final = "warm"  # the study of another task is in the database, and the search starts from it
+EARLIER_SEED: Final = 1000  # added to the seed of the search from which another one starts
 GUESSED: Final = 25  # random configurations of which a good guess is the best, a bad one the worst
 NO_GUESS: Final[Mapping[str, Scalar]] = {}
 TRIALS: Final = 100_000  # more than any budget allows: the simulated time ends the search
@@ -53,9 +56,12 @@ class OurSearch:
         sampler: As a space file spells it; empty for the default.
         pruner: Likewise.
         prior: ``good`` or ``bad`` guesses of every parameter; empty for none.
+        database: A file to begin with; None for an empty database.
+        warm_start: The study in it from which the search starts; empty for none.
 
     Attributes:
         ledger: The study's ledger.
+        file: The database.
     """
 
     def __init__(
@@ -68,17 +74,21 @@ class OurSearch:
         sampler: str = "",
         pruner: str = "",
         prior: str = "",
+        database: Path | None = None,
+        warm_start: str = "",
     ) -> None:
         self._task, self._open = task, contextlib.ExitStack()
         self._attempts: dict[int, int] = {}
         with contextlib.ExitStack() as stack:
             stack.enter_context(blocks_of(task))
-            space = space_of(task, seed, sampler=sampler, pruner=pruner, guess=_guess(task, seed, prior))
+            guess = _guess(task, seed, prior)
+            space = space_of(task, seed, sampler=sampler, pruner=pruner, guess=guess, warm_start=warm_start)
             own = stack.enter_context(tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True))
-            shutil.copyfile(_empty(folder), Path(own) / "q.db")
-            database = Database.open(f"sqlite:///{own}/q.db")
+            self.file = Path(own) / "q.db"
+            shutil.copyfile(database or _empty(folder), self.file)
+            opened_database = Database.open(f"sqlite:///{self.file}")
             clock = Clock(lambda: BEGINNING_S + timeline.now, lambda: timeline.now, _never)
-            opened = opening.create(database, space, source="tests.benchmarks.search", clock=clock)
+            opened = opening.create(opened_database, space, source="tests.benchmarks.search", clock=clock)
             self.ledger = stack.enter_context(Ledger(opened))
             self._open = stack.pop_all()
 
@@ -112,6 +122,24 @@ class OurSearch:
         return {BLOCK: stage.block, **found} if _choice(self._task) else found
 
 
+def started_warm(
+    task: Task, seed: int, timeline: Timeline, folder: Path, earlier: Task, *, sampler: str, pruner: str
+) -> OurSearch:
+    """Search another task to the end of its budget, and return a search that starts from that study."""
+    before = Timeline()
+    first = OurSearch(earlier, seed + EARLIER_SEED, before, folder, sampler=sampler, pruner=pruner)
+    simulate(earlier, first, before, seed=seed + EARLIER_SEED)
+    name = first.ledger.name
+    try:
+        with sqlite3.connect(first.file) as source, sqlite3.connect(folder / f"{name}.db") as copy:
+            source.backup(copy)
+    finally:
+        first.close()
+    return OurSearch(
+        task, seed, timeline, folder, sampler=sampler, pruner=pruner, database=folder / f"{name}.db", warm_start=name
+    )
+
+
 def words(sampler: str, pruner: str, task: Task) -> str:
     """Return the names of sampler and pruner that a search of a task has, defaults resolved."""
     with blocks_of(task):
@@ -120,14 +148,28 @@ def words(sampler: str, pruner: str, task: Task) -> str:
 
 
 def space_of(
-    task: Task, seed: int, *, sampler: str = "", pruner: str = "", guess: Mapping[str, Scalar] = NO_GUESS
+    task: Task,
+    seed: int,
+    *,
+    sampler: str = "",
+    pruner: str = "",
+    guess: Mapping[str, Scalar] = NO_GUESS,
+    warm_start: str = "",
 ) -> Space:
-    """Read the task's space; its blocks must be registered. ``guess`` holds priors by parameter.
+    """Read the task's space; its blocks must be registered.
+
+    Args:
+        task: The task.
+        seed: Of the study.
+        sampler: As a space file spells it; empty for the default.
+        pruner: Likewise.
+        guess: Priors, by parameter.
+        warm_start: The study from which the search starts; empty for none.
 
     Raises:
         SpaceError: A word is unknown, or does not suit the space.
     """
-    given = {"sampler": sampler, "pruner": pruner}
+    given = {"sampler": sampler, "pruner": pruner, "warm_start": warm_start}
     search = "".join(f"{key}: {word}, " for key, word in given.items() if word)
     return parse_space(
         f"study: search-{seed}\n"

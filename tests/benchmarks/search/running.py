@@ -55,6 +55,7 @@ def run_job(job: Job) -> list[Run]:
     """Run what is not kept."""
     task = catalogue.load(job.task, job.tables)
     files = [None] * job.seeds if job.kept is None else _files(job, methods.resolved(job.method, task))
+    earlier = catalogue.load(catalogue.neighbour(job.task), job.tables) if methods.starts_warm(job.method) else None
     runs = []
     with scratch() as folder:
         for seed, file in enumerate(files):
@@ -63,7 +64,7 @@ def run_job(job: Job) -> list[Run]:
                 runs.append(Run(**{**known, "best": tuple(known["best"])}))
                 continue
             timeline = Timeline()
-            search = methods.build(job.method, task, seed, timeline, folder)
+            search = methods.build(job.method, task, seed, timeline, folder, earlier=earlier)
             try:
                 run = simulate(task, search, timeline, seed=seed, workers=job.workers)
             finally:
