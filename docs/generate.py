@@ -63,6 +63,7 @@ OWN = {  # where no shipped space has the key, and its type does not tell
     "search.budget.time": "time: 12h",
     "search.limits.activation_bytes": 'activation_bytes: "<= 4MiB"',
     "search.first": "first: [{network.stages.*.block: additive, training.optimizer.sgd.lr: 0.1}]",
+    "search.warm_start": "warm_start: [cifar10-blocks, digits]",
     "search.forbid": "forbid: [{network.stages.0.block: product_unit, network.rules.norm: group}]",
     "search.require": 'require: ["network.stages.0.depth <= 4 or macs < 100M"]',
     "compare.arms": "arms: {plain: {network.stages.*.block: additive}, quotient: {network.stages.*.block: quotient}}",

@@ -11,7 +11,7 @@ import math
 import os
 import platform
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ from qpsearch.study.drivers.clock import SYSTEM, Clock
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.leftovers import sweep
 from qpsearch.study.drivers.peers import supersede
-from qpsearch.study.drivers.stored import WARM, Points, find_study, stored_space, warm_points_of
+from qpsearch.study.drivers.stored import WARM, find_study, stored_space, warm_points_of
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.search.guesses import guesses_of
 from qpsearch.study.search.replica import Replica
@@ -127,7 +127,7 @@ def create(
     settle = checkpoints.claim(Owner.of(database, uid, checkpoints.root), copied="")
     sweep(database)
 
-    def step(connection: Connection) -> tuple[int, int, Spending, Points]:
+    def step(connection: Connection) -> tuple[int, int, Spending, Sequence[Mapping[str, Scalar]]]:
         if study_id(connection, space.study) is not None:
             raise StudyExists(exists_message(space.study))
         study = insert_study(connection, space.study, [each.direction for each in space.search.objectives])
@@ -406,7 +406,7 @@ def rebuild(
     return replica, open_trials
 
 
-def _replica(space: Space, first_name: str, warm: Points) -> Replica:
+def _replica(space: Space, first_name: str, warm: Sequence[Mapping[str, Scalar]]) -> Replica:
     return Replica(first_name, space.search, space.most_epochs, space.sites, guesses_of(space, warm))
 
 

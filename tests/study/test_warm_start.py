@@ -50,7 +50,7 @@ def test_what_the_space_lacks_is_drawn(sqlite_url: str) -> None:
     assert {trial[DEPTH] for trial in earlier} == {1, 3}
     changes = {
         "search.warm_start": "one",
-        BLOCK: "additive",
+        BLOCK: "quotient",
         DEPTH: {"int": [2, 5]},
         LR: {"log": [0.001, 1.0]},
     }

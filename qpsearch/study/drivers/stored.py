@@ -26,10 +26,7 @@ WARM: Final = "qpsearch:warm_start"  # configurations of earlier studies, which 
 ARM: Final = "arm"  # a user attribute of a trial of a comparison: the arm to which it belongs
 
 
-Points = Sequence[Mapping[str, Scalar]]
-
-
-def warm_points_of(connection: Connection, study: int) -> Points:
+def warm_points_of(connection: Connection, study: int) -> Sequence[Mapping[str, Scalar]]:
     """Return the configurations of earlier studies that a study tries first; what it lists itself comes before them."""
     own = (study_attrs.c.key == WARM) & (study_attrs.c.study_id == study)
     text = connection.execute(select(study_attrs.c.value_json).where(own)).scalar()
