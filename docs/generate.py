@@ -26,6 +26,7 @@ from qpsearch.runner.documents import (
     EvaluateDocument,
     ExportDocument,
     RerunDocument,
+    SimulateDocument,
 )
 from qpsearch.space.schema.fields import (
     REQUIRED,
@@ -51,6 +52,7 @@ DOCUMENTS = {
     "best": BestDocument,
     "confirm": ConfirmDocument,
     "enqueue": EnqueueDocument,
+    "simulate": SimulateDocument,
     "rerun": RerunDocument,
     "evaluate": EvaluateDocument,
     "model export": ExportDocument,

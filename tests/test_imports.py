@@ -89,6 +89,8 @@ WITH_DATABASE = {
     "qpsearch.runner.confirming",
     "qpsearch.runner.evaluating",
     "qpsearch.runner.starting",
+    "qpsearch.runner.simulating",
+    "qpsearch.runner.curve_tables",
     "qpsearch.cli.dashboard_app",
 }  # imported when a study is run or shown
 WITH_RAY = {"qpsearch.dispatch.tune", "qpsearch.dispatch.cluster", "qpsearch.dispatch.packing"}

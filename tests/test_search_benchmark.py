@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from qpsearch.architecture.blocks import BLOCKS
+from qpsearch.dispatch.simulated import Timeline
 from qpsearch.errors import UserError
 from qpsearch.space.schema.network import RULES
 from qpsearch.vocabulary import BlockKind
@@ -19,7 +20,7 @@ from tests.benchmarks.search.ours import OurSearch, scratch
 from tests.benchmarks.search.parameters import Config, Kind, Parameter, draw
 from tests.benchmarks.search.running import Job, run_job
 from tests.benchmarks.search.scores import NEVER, Scores
-from tests.benchmarks.search.simulation import POINTS, Run, Timeline, simulate
+from tests.benchmarks.search.simulation import POINTS, Run, simulate
 from tests.benchmarks.search.task import Curve, Floats, Scale, Task
 
 TABLES = Path(os.environ.get("QPSEARCH_TABLES") or Path(__file__).parents[2] / "shared" / "data" / "tabular")

@@ -23,6 +23,7 @@ COMMANDS: Final = (
     ("report", "report", "report"),
     ("evaluate", "evaluate", "evaluate"),
     ("confirm", "confirm", "confirm"),
+    ("simulate", "simulate", "simulate"),
     ("rerun", "rerun", "rerun"),
     ("enqueue", "enqueue", "enqueue"),
     ("export", "studies", "export"),

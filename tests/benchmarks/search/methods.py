@@ -5,11 +5,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from qpsearch.dispatch.simulated import Timeline
 from qpsearch.errors import UserError, nearest
 from tests.benchmarks.search import ours, syne_search
 from tests.benchmarks.search.baselines import PromotingHalving, RandomSearch, StoppingHalving
 from tests.benchmarks.search.optuna_search import HYPERBAND, MEDIAN, OptunaSearch
-from tests.benchmarks.search.simulation import Search, Timeline
+from tests.benchmarks.search.simulation import Search
 from tests.benchmarks.search.syne_search import SCHEDULERS, SyneSearch
 from tests.benchmarks.search.task import Task
 

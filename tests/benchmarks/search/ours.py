@@ -18,6 +18,7 @@ import numpy as np
 from qpsearch.architecture.blocks import BLOCKS, Block
 from qpsearch.architecture.layout import sum_layout
 from qpsearch.architecture.plugins import register
+from qpsearch.dispatch.simulated import Timeline
 from qpsearch.errors import UserError
 from qpsearch.protocol import Assignment, EpochReport, Failed, Place, Progress
 from qpsearch.space import Space, parse_space
@@ -31,7 +32,7 @@ from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason, Scalar
 from tests.benchmarks.search.parameters import BLOCK, Config, Kind, Parameter, draw
-from tests.benchmarks.search.simulation import Timeline, simulate
+from tests.benchmarks.search.simulation import simulate
 from tests.benchmarks.search.task import Task
 
 PRIORS: Final = ("good", "bad")

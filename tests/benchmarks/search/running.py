@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
+from qpsearch.dispatch.simulated import Timeline
 from tests.benchmarks.search import catalogue, methods
 from tests.benchmarks.search.ours import scratch
-from tests.benchmarks.search.simulation import Run, Timeline, simulate
+from tests.benchmarks.search.simulation import Run, simulate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,174 @@
+"""Searches in simulated time on curves that are known: of a study, or of tables in files."""
+
+import contextlib
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qpsearch.errors import UserError
+from qpsearch.runner import curve_tables
+from qpsearch.runner.curve_tables import CurveTable, Point
+from qpsearch.runner.documents import SimulateDocument
+from qpsearch.runner.simulating import Simulation, simulate_searches
+from qpsearch.space import Space, edited, parse_space
+from qpsearch.study.storage.database import Database
+from tests.cli.run import documented, qpsearch
+from tests.helpers import new_ledger, progress
+from tests.scripted import Behaviour, space_text
+
+LR, DEPTH, BLOCK = "training.optimizer.sgd.lr", "network.stages.0.depth", "network.stages.0.block"
+ALPHA = "network.rules.quotient.alpha"
+SPACE = parse_space(space_text(Behaviour.IMPROVES, epochs=9, sampler="random"))
+
+
+def params(lr: float, block: str = "additive", depth: int = 1) -> dict[str, Any]:
+    return {LR: lr, BLOCK: block, DEPTH: depth} | ({ALPHA: 1.8} if block == "quotient" else {})
+
+
+def planted(count: int = 40, epochs: int = 9) -> CurveTable:
+    """Accuracy grows with the learning rate, and every epoch takes 10 seconds."""
+    rates = [0.01 * 50 ** (index / (count - 1)) for index in range(count)]
+    points = [
+        Point(
+            params=params(lr), values=[lr * epoch / epochs for epoch in range(1, epochs + 1)], seconds=[10.0] * epochs
+        )
+        for lr in rates
+    ]
+    return CurveTable("planted", SPACE, points)
+
+
+def searched(table: CurveTable, *methods: str, **given: Any) -> Simulation:
+    return simulate_searches(table, SPACE, methods, **{"seeds": 3, "workers": 2, "trainings": 6, **given})
+
+
+def test_a_configuration_has_the_curve_of_the_nearest() -> None:
+    table = planted()
+    assert (len(table), table.epochs, table.whole, table.full_s) == (40, 9, 40, 90.0)
+    assert table.curve(params(0.0101)).losses[-1] == pytest.approx(-0.01)
+    assert table.curve(params(0.5)).losses[-1] == pytest.approx(-0.5)
+    assert table.curve(params(0.5, "quotient", 3)).seconds == [10.0] * 9
+
+
+def test_a_curve_that_ends_early_goes_on_as_the_others_did_and_one_that_diverged_does_not() -> None:
+    whole = [Point(params=params(0.1), values=[0.1, 0.2, 0.4], seconds=[1.0, 1.0, 1.0])] * 9
+    early = Point(params=params(0.01), values=[0.05, 0.1], seconds=[2.0, 4.0])
+    lost = Point(params=params(0.5), values=[0.3], seconds=[0.0], diverged=True)
+    table = CurveTable("mixed", SPACE, [*whole, early, lost])
+    assert table.whole == 9
+    assert table.curve(params(0.01)).losses == pytest.approx([-0.05, -0.1, -0.3])
+    assert table.curve(params(0.01)).seconds == [2.0, 4.0, 3.0]
+    assert table.curve(params(0.5)).losses == [-0.3, math.inf, math.inf]
+    assert table.curve(params(0.5)).seconds == [1.0, 1.0, 1.0]  # a time of 0 would never end
+
+
+def test_random_search_trains_as_many_as_the_budget_holds_and_promotion_begins_more() -> None:
+    """Six trainings of 90 s by two workers are 270 s, 54 epochs."""
+    simulation = searched(planted(), "random+asha")
+    random, asha = simulation.outcomes
+    assert (random.method, random.trials, random.epochs, random.complete) == ("random+none", 6, 54, 6)
+    assert (asha.epochs, asha.idle) == (54, 0.0)
+    assert asha.trials > 15
+    assert simulation.hours == pytest.approx(270 / 3600)
+    assert asha.at(1.0)[0] > random.at(1.0)[0]  # type: ignore[index]
+    share = simulation.share(asha)
+    assert share is not None
+    assert share < 0.8
+    assert all(len(run) == 40 for run in asha.best)
+    assert asha.best[0][0] is None or asha.best[0][0] < asha.best[0][-1]  # type: ignore[operator]
+
+
+def test_a_simulation_is_repeated_to_the_bit() -> None:
+    table = planted()
+    first, second = (searched(table, "gp+asha", seeds=1, trainings=3).outcomes for _ in range(2))
+    assert first == second
+    assert first[1].trials > 10  # the first that learn from results, too
+
+
+def test_what_would_end_or_begin_a_study_otherwise_is_left_out() -> None:
+    changes = {"search.first": [{LR: 0.5}], "search.warm_start": "gone", "search.stop": {"failures": 1}}
+    space = parse_space(edited(SPACE.source, {**changes, "search.budget": {"epochs": 3}}))
+    found = simulate_searches(planted(), space, [], seeds=1, workers=2, trainings=6)
+    assert found.outcomes[0].epochs == 54
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("gp", r"gp: is not SAMPLER\+PRUNER, such as gp\+asha"),
+        ("gpp+asha", "method gpp.asha:.*'gpp'"),
+        ("gp+{asha: {factor: 1}}", "factor"),
+    ],
+)
+def test_a_method_that_cannot_be(method: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        searched(planted(), method)
+
+
+HEAD = f"{LR},{DEPTH},{BLOCK},{ALPHA},epoch,value,seconds"
+
+
+def table_file(folder: Path, text: str) -> Path:
+    (folder / "curves.csv").write_text(text)
+    return folder
+
+
+def test_a_table_is_read_from_a_file(tmp_path: Path) -> None:
+    lines = [f"{0.01 * n},{n % 3 + 1},quotient,1.{n + 2},{e},{n * e / 100},{n}" for n in range(2, 8) for e in (1, 2)]
+    lines += [f"{0.05 * n},1,additive,,{e},{'nan' if e == 2 else 0.1},7" for n in range(1, 6) for e in (1, 2)]
+    (table,) = curve_tables.of_folder(table_file(tmp_path, "\n".join([HEAD, *lines])), SPACE)
+    assert (len(table), table.epochs, table.whole) == (11, 2, 6)
+    found = table.curve({LR: 0.05, DEPTH: 3, BLOCK: "quotient", ALPHA: 1.7})
+    assert (found.losses, found.seconds) == ([-0.05, -0.1], [5.0, 5.0])
+    assert table.curve(params(0.1)).losses == [-0.1, math.inf]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{HEAD}\n0.1,1,additive,,1,0.5,1", "has 1 learning curves. A simulation needs 10"),
+        (f"{HEAD},colour\n", "column 'colour' is not a parameter of the space"),
+        (f"{LR},epoch,value\n", f"does not have a column '{DEPTH}'"),
+        (f"{HEAD}\n0.1,1,additive,,1,x,1", "curves.csv:2: value is 'x', which is not a number"),
+        (f"{HEAD}\n0.1,9,additive,,1,0.5,1", r"depth: 9 is not in \{int: \[1, 3\]\}"),
+        (f"{HEAD}\n0.1,1,additive,,2,0.5,1", "the epochs of a configuration are not 1, 2, 3"),
+    ],
+)
+def test_a_table_that_cannot_be_used(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        curve_tables.of_folder(table_file(tmp_path, text), SPACE)
+
+
+def test_a_folder_without_tables(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"does not hold a table. Expected files NAME.csv"):
+        curve_tables.of_folder(tmp_path, SPACE)
+
+
+def finished(url: str, trials: int) -> Space:
+    space = parse_space(space_text(Behaviour.IMPROVES, epochs=3, sampler="random", trials=trials))
+    with new_ledger(url, space) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            for epoch in (1, 2, 3):
+                value = assignment.config.recipe.optimizer.lr * epoch
+                message = progress(epoch, value)
+                timed = replace(message, report=replace(message.report, seconds=2.0))
+                ledger.report(assignment.trial, assignment.attempt, timed)
+    return space
+
+
+def test_a_finished_study_is_replayed(sqlite_url: str, tmp_path: Path) -> None:
+    space = finished(sqlite_url, 12)
+    with contextlib.closing(Database.open(sqlite_url)) as database:
+        table = curve_tables.of_study(database, "scripted", space)
+    assert (len(table), table.whole, table.full_s) == (12, 12, 6.0)
+    words = ("simulate", "scripted", "--storage", sqlite_url, "--seeds", "2", "--trainings", "4", "--method")
+    document = SimulateDocument.of([searched(table, "random+asha", seeds=2, workers=4, trainings=4)]).to_dict()
+    documented(SimulateDocument, json.loads(json.dumps(document)))
+    assert [each["method"] for each in document["tables"][0]["methods"]] == ["random+none", "random+asha"]
+    assert document["tables"][0]["methods"][0]["trials"] == 4
+    shown = qpsearch(tmp_path, *words, "random+asha").stdout
+    assert "12 curves, 12 of them to the end; searches of 4 trainings by 4 workers" in shown
+    assert "random+asha" in shown
