@@ -13,7 +13,6 @@ from qpsearch.analysis.anova.observations import is_complete, stopped_at
 from qpsearch.analysis.anova.parameters import Searched, searched_of
 from qpsearch.analysis.anova.rules import learned_rules, stated_rules
 from qpsearch.errors import StorageError, StudyNotFound, UserError
-from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space
 from qpsearch.study import queries
 from qpsearch.study.optuna_import.foreign import read_foreign
@@ -112,7 +111,7 @@ class Subject:
         if self.space is None:
             return "How the points were chosen is not known; the answer is the model's, not means of trials."
         sampler = self.space.search.sampler
-        if sampler.is_designed or sampler is SamplerKind.RANDOM:
+        if sampler.is_blind:
             return f"The study has {sampler.design}, chosen without looking at results."
         return (
             f"The study has {sampler.design}: points were chosen by earlier results, so the answer is the model's, "

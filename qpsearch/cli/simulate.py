@@ -52,14 +52,12 @@ def simulate(
 
     Each search is a real one, with its own database, but its workers read curves in place of training: the curve of a
     configuration is that of the nearest known one. Without --method, the space's own sampler and pruner and the default
-    are compared with random search.
-
-    A table has a row for each epoch of a configuration: a column for each parameter by its path, epoch, value (of the
-    objective) and, if known, seconds.
+    are compared with random search. A table has a row for each epoch of a configuration: a column for each parameter by
+    its path, epoch, value (of the objective) and, if known, seconds.
 
     Examples:
         qpsearch simulate digits --method gp+asha --method tpe+median
-        qpsearch simulate cifar.yaml --tables curves --method "{gp: {random: 0.5}}+asha" --workers 16
+        qpsearch simulate mine.yaml --tables curves --method gp+none --workers 16
     """
     from qpsearch.runner.documents import SimulateDocument
     from qpsearch.runner.simulating import default_method, simulate_searches

@@ -14,7 +14,8 @@ class SamplerKind(StrEnum):
     """Samplers that a space file may name.
 
     ``gp`` learns from a Gaussian process, ``tpe`` from densities of good and bad trials (Optuna's);
-    ``nsga2`` and ``nsga3`` breed the best of several objectives (Optuna's). ``grid`` tries every point of a finite
+    ``nsga2`` and ``nsga3`` breed the best of several objectives (Optuna's). ``random`` draws evenly; ``quasi_random``
+    fills the space more evenly than independent draws. ``grid`` tries every point of a finite
     space once; ``factorial`` is a design for effects, which takes the values of each parameter equally often, and pairs
     of values about equally often.
     """
@@ -22,6 +23,7 @@ class SamplerKind(StrEnum):
     GP = "gp"
     TPE = "tpe"
     RANDOM = "random"
+    QUASI_RANDOM = "quasi_random"
     NSGA2 = "nsga2"
     NSGA3 = "nsga3"
     GRID = "grid"
@@ -35,7 +37,7 @@ class SamplerKind(StrEnum):
     @property
     def is_blind(self) -> bool:
         """Whether results do not change what it proposes."""
-        return self.is_designed or self is SamplerKind.RANDOM
+        return self.is_designed or self in (SamplerKind.RANDOM, SamplerKind.QUASI_RANDOM)
 
     @property
     def startup(self) -> float:
@@ -49,7 +51,9 @@ class SamplerKind(StrEnum):
         """What a study of the sampler has, in words."""
         if self.is_designed:
             return f"designed trials ({self})"
-        return "random trials" if self.is_blind else f"trials of an adaptive sampler ({self})"
+        if self is SamplerKind.QUASI_RANDOM:
+            return "quasi-random trials"
+        return "random trials" if self is SamplerKind.RANDOM else f"trials of an adaptive sampler ({self})"
 
 
 def _random(default: float) -> Option:
@@ -60,6 +64,7 @@ SAMPLER_OPTIONS: Final[Mapping[SamplerKind, Mapping[str, Option]]] = {
     SamplerKind.GP: {"random": _random(0.2)},
     SamplerKind.TPE: {"random": _random(0.0)},
     SamplerKind.RANDOM: {},
+    SamplerKind.QUASI_RANDOM: {},
     SamplerKind.NSGA2: {},
     SamplerKind.NSGA3: {},
     SamplerKind.GRID: {},

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qpsearch.dispatch.simulated import KnownCurve
 from qpsearch.errors import UserError, nearest
@@ -16,18 +15,16 @@ from qpsearch.space import Space
 from qpsearch.space.file.document import parse_document, plain
 from qpsearch.space.file.points import domains_of, member_of
 from qpsearch.study import queries
-from qpsearch.study.search.encoding import Encoding
+from qpsearch.study.search.encoding import Encoding, Matrix
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason, Scalar
-
-Matrix = NDArray[np.float64]
 
 FEWEST: Final = 10  # curves, below which a simulation would say nothing
 EPOCH, VALUE, SECONDS = "epoch", "value", "seconds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class KnownTraining:
     """A configuration with what is known of its training.
 
     Attributes:
@@ -63,7 +60,7 @@ class CurveTable:
         UserError: There are fewer than ten curves.
     """
 
-    def __init__(self, name: str, space: Space, points: Sequence[Point]) -> None:
+    def __init__(self, name: str, space: Space, points: Sequence[KnownTraining]) -> None:
         points = [point for point in points if point.values]
         if len(points) < FEWEST:
             raise UserError(f"{name}: has {len(points)} learning curves. A simulation needs {FEWEST} at least.")
@@ -108,7 +105,7 @@ def of_study(database: Database, name: str, space: Space) -> CurveTable:
             value = row[metric.value]
             values.setdefault(row["number"], []).append((metric.worst if value is None else value, row["seconds"]))
     points = [
-        Point(
+        KnownTraining(
             params=record.params,
             values=[value for value, _ in values[record.number]],
             seconds=[seconds for _, seconds in values[record.number]],
@@ -135,7 +132,7 @@ def of_folder(folder: Path, space: Space) -> list[CurveTable]:
     return [CurveTable(str(file), space, list(_points(file, space))) for file in files]
 
 
-def _points(file: Path, space: Space) -> Iterator[Point]:
+def _points(file: Path, space: Space) -> Iterator[KnownTraining]:
     domains = domains_of(space)
     found: dict[tuple[str, ...], dict[int, tuple[float, float]]] = {}
     try:
@@ -162,7 +159,7 @@ def _points(file: Path, space: Space) -> Iterator[Point]:
         if len(known) != max(epochs):
             raise UserError(f"{file}: the epochs of a configuration are not 1, 2, 3, ...: {dict(params)}.")
         finite = [pair for pair in known if math.isfinite(pair[0])]
-        yield Point(
+        yield KnownTraining(
             params=params,
             values=[value for value, _ in finite],
             seconds=[seconds for _, seconds in finite],

@@ -11,7 +11,7 @@ import pytest
 
 from qpsearch.errors import UserError
 from qpsearch.runner import curve_tables
-from qpsearch.runner.curve_tables import CurveTable, Point
+from qpsearch.runner.curve_tables import CurveTable, KnownTraining
 from qpsearch.runner.documents import SimulateDocument
 from qpsearch.runner.simulating import Simulation, simulate_searches
 from qpsearch.space import Space, edited, parse_space
@@ -33,7 +33,7 @@ def planted(count: int = 40, epochs: int = 9) -> CurveTable:
     """Accuracy grows with the learning rate, and every epoch takes 10 seconds."""
     rates = [0.01 * 50 ** (index / (count - 1)) for index in range(count)]
     points = [
-        Point(
+        KnownTraining(
             params=params(lr), values=[lr * epoch / epochs for epoch in range(1, epochs + 1)], seconds=[10.0] * epochs
         )
         for lr in rates
@@ -54,9 +54,9 @@ def test_a_configuration_has_the_curve_of_the_nearest() -> None:
 
 
 def test_a_curve_that_ends_early_goes_on_as_the_others_did_and_one_that_diverged_does_not() -> None:
-    whole = [Point(params=params(0.1), values=[0.1, 0.2, 0.4], seconds=[1.0, 1.0, 1.0])] * 9
-    early = Point(params=params(0.01), values=[0.05, 0.1], seconds=[2.0, 4.0])
-    lost = Point(params=params(0.5), values=[0.3], seconds=[0.0], diverged=True)
+    whole = [KnownTraining(params=params(0.1), values=[0.1, 0.2, 0.4], seconds=[1.0, 1.0, 1.0])] * 9
+    early = KnownTraining(params=params(0.01), values=[0.05, 0.1], seconds=[2.0, 4.0])
+    lost = KnownTraining(params=params(0.5), values=[0.3], seconds=[0.0], diverged=True)
     table = CurveTable("mixed", SPACE, [*whole, early, lost])
     assert table.whole == 9
     assert table.curve(params(0.01)).losses == pytest.approx([-0.05, -0.1, -0.3])

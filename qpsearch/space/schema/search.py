@@ -62,7 +62,8 @@ SEARCH: Final = SectionField(
         ),
         "sampler": VariantField(
             doc="Sampler that proposes configurations: gp learns from a Gaussian process, tpe from densities of good "
-            "and bad trials; grid tries every point of a finite space once; factorial takes all values, and all pairs "
+            "and bad trials; quasi_random fills the space more evenly than random; grid tries every point of a finite "
+            "space once; factorial takes all values, and all pairs "
             "of values, about equally often, for effects. auto is gp, or tpe with several objectives.",
             default=AUTO,
             fixed=True,

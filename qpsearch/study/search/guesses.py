@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space
 from qpsearch.study.search.factorial import Factorial
 from qpsearch.study.search.first import First
 from qpsearch.study.search.grid import Grid
 from qpsearch.study.search.priors import Priors
+from qpsearch.study.search.quasi_random import QuasiRandom
 from qpsearch.study.search.replica import Guesses
 from qpsearch.vocabulary import Scalar
 
@@ -20,6 +22,8 @@ def guesses_of(space: Space, warm: Sequence[Mapping[str, Scalar]]) -> Guesses | 
     """
     if space.search.is_grid:
         return Grid(space)
-    guesses = Factorial(space) if space.search.sampler.is_designed else Priors.of(space)
+    guesses: Guesses | None = Factorial(space) if space.search.sampler.is_designed else Priors.of(space)
+    if space.search.sampler is SamplerKind.QUASI_RANDOM:
+        guesses = QuasiRandom(space, guesses)
     points = (*space.search.first, *warm)
     return First(points, guesses) if points else guesses

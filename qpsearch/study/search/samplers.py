@@ -76,6 +76,7 @@ BUILDERS: Final[dict[SamplerKind, Callable[[Encoding, int], "BaseSampler"]]] = {
     SamplerKind.GP: _gp,
     SamplerKind.TPE: _tpe,
     SamplerKind.RANDOM: _random,
+    SamplerKind.QUASI_RANDOM: _random,  # draws only where a point of the sequence cannot be trained
     SamplerKind.NSGA2: _nsga2,
     SamplerKind.NSGA3: _nsga3,
     SamplerKind.GRID: _random,  # never draws: the grid sets every parameter
