@@ -48,17 +48,12 @@ def settings_of(given: list[str] | None) -> dict[str, Any]:
     """Return what ``--set`` gives, by path; a value is spelled as in a space file.
 
     Raises:
-        UserError: One of them is not of the form PATH=VALUE.
+        SpaceError: One of them is not of the form PATH=VALUE.
     """
-    from qpsearch.space.file.document import parse_document, plain
+    from qpsearch.space.file.changes import setting
+    from qpsearch.space.file.document import plain
 
-    found = {}
-    for text in given or []:
-        path, is_said, value = text.partition("=")
-        if not is_said or not path.strip():
-            raise UserError(f"--set {text}: expected PATH=VALUE, such as training.optimizer.sgd.lr=0.1.")
-        found[path.strip()] = plain(parse_document(value, f"--set {path.strip()}")) if value.strip() else value
-    return found
+    return {path: plain(node) for path, node in map(setting, given or [])}
 
 
 def write_new(path: Path, text: str) -> None:

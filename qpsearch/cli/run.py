@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qpsearch.cli.main import INTERRUPTED
-from qpsearch.cli.options import SpaceArgument, Storage, StudyArgument, checked_name
+from qpsearch.cli.options import Settings, SpaceArgument, Storage, StudyArgument, checked_name
 from qpsearch.display.progress import Display
 from qpsearch.display.steady import open_display
 from qpsearch.runner.machine import DEFAULT_STORAGE
@@ -61,6 +61,7 @@ def run(
     artifacts: ArtifactsOption = None,
     sink: SinkNames = None,
     join: Annotated[bool, typer.Option("--join", help="If the study already exists, join or resume it.")] = False,
+    settings: Settings = None,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """Start a study. Ctrl-C stops it after the running epochs, and `qpsearch resume` continues it.
@@ -68,7 +69,7 @@ def run(
     Examples:
         qpsearch run digits
         qpsearch run mine.yaml --study second --trials 200 --time 12h
-        qpsearch run smoke --dispatch inline
+        qpsearch run digits --study wide --set network.stem.width=16
     """
     from qpsearch.runner import driving, starting
 
@@ -82,7 +83,7 @@ def run(
         cpus=cpus,
         option="--time",
     )
-    loaded = load_space(space).with_search(study=checked_name(study), seed=seed)
+    loaded = load_space(space, settings or []).with_search(study=checked_name(study), seed=seed)
     with open_display() as display:
         outcome = starting.run(
             loaded,

@@ -10,7 +10,7 @@ import typer
 from qpsearch.architecture.candidates import check_feasible, notes
 from qpsearch.cli.check import check as check_and_print
 from qpsearch.cli.completion import space_names
-from qpsearch.cli.options import Json, SpaceArgument, print_json, write_new
+from qpsearch.cli.options import Json, Settings, SpaceArgument, print_json, write_new
 from qpsearch.display.console import open_console
 from qpsearch.display.plain import say
 from qpsearch.errors import SpaceError
@@ -48,6 +48,7 @@ def plan(
     measure: Annotated[
         bool, typer.Option("--measure/--no-measure", help="Time three networks on this machine, for some seconds.")
     ] = True,
+    settings: Settings = None,
     as_json: Json = False,
 ) -> None:
     """Show a search before it runs: what is searched and when, how large the networks are, what it will cost.
@@ -58,7 +59,7 @@ def plan(
     """
     from qpsearch.cli.plan import show_plan
 
-    show_plan(load_space(space), measure=measure, as_json=as_json)
+    show_plan(load_space(space, settings or []), measure=measure, as_json=as_json)
 
 
 @app.command("sample")
@@ -66,6 +67,7 @@ def sample(
     space: SpaceArgument,
     count: Annotated[int, typer.Option("-n", "--count", min=1, max=100_000, help="How many.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same.")] = 0,
+    settings: Settings = None,
     as_json: Json = False,
 ) -> None:
     """Draw configurations that may be trained, evenly, each resolved with every default.
@@ -76,7 +78,7 @@ def sample(
     from qpsearch.architecture.candidates import sample as draw
     from qpsearch.architecture.cost import cost
 
-    points = draw(load_space(space), count, seed)
+    points = draw(load_space(space, settings or []), count, seed)
     if as_json:
         rows = [
             {"params": point.draw.params, "config": json.loads(point.config.to_json())}

@@ -5,11 +5,11 @@ what stands there, ``*`` for every stage. So each arm becomes a space of its own
 """
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from qpsearch.errors import nearest
-from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where
+from qpsearch.space.file.changes import with_value
+from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode
 from qpsearch.space.file.extends import merge
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.schema.settings import SPACE
@@ -18,7 +18,6 @@ KEY: Final = "compare"
 ARM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")  # becomes a part of the name of a study
 RESERVED: Final = "confirm"  # the last part of the name of a study of fresh seeds
 CHANGED: Final = ("network", "training", "data")  # what an arm may change
-ANY: Final = "*"
 
 
 def without_arms(root: Node) -> Node:
@@ -79,42 +78,5 @@ def _arm(root: Node, arm: Entry, problems: Problems) -> Node:
         elif not rest:
             node = merge(node, MappingNode((entry,), entry.where), SPACE)
         else:
-            node = _set(node, [first, *rest], entry, path, problems)
+            node = with_value(node, [first, *rest], entry, path, problems)
     return node
-
-
-def _set(node: Node, parts: list[str], entry: Entry, path: str, problems: Problems) -> Node:
-    """Return a node with the value of an entry at a path below it."""
-    if not parts:
-        return entry.node
-    first, *rest = parts
-    match node:
-        case MappingNode(entries):
-            own = node.get(first)
-            inner = _set(own or MappingNode((), entry.where), rest, entry, path, problems)
-            changed = Entry(first, entry.where, inner)
-            if own is None:
-                return MappingNode((*entries, changed), node.where)
-            return MappingNode(tuple(changed if each.key == first else each for each in entries), node.where)
-        case SequenceNode(items):
-            wanted = set(_places(first, len(items), entry.where, path, problems))
-            return SequenceNode(
-                tuple(
-                    _set(item, rest, entry, path, problems) if index in wanted else item
-                    for index, item in enumerate(items)
-                ),
-                node.where,
-            )
-        case ScalarNode():
-            text = f"{entry.key}: leads through {node.text or 'nothing'}, which is a constant."
-            problems.wrong(entry.where, path, f"{text} Set a section or a list of the file.")
-            return node
-
-
-def _places(word: str, count: int, where: Where, path: str, problems: Problems) -> Iterator[int]:
-    if word == ANY:
-        yield from range(count)
-    elif word.isdigit() and int(word) < count:
-        yield int(word)
-    else:
-        problems.wrong(where, path, f"has no item {word!r} here. Expected 0 to {count - 1}, or {ANY} for all of them.")

@@ -1,6 +1,7 @@
 """From a file to a ``Space``: the tree that the reader made, with its fixed parts given their types."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
 from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.file.arms import arms_in
+from qpsearch.space.file.changes import with_settings
 from qpsearch.space.file.checks import Checks
 from qpsearch.space.file.document import MappingNode, Node, dump, parse_document, read_document, spelled
 from qpsearch.space.file.extends import flatten
@@ -29,11 +31,13 @@ from qpsearch.vocabulary import Direction, Metric, ScoreKind
 DEFAULT_TRIALS = 100
 
 
-def load_space(name: str | Path) -> Space:
+def load_space(name: str | Path, settings: Sequence[str] = ()) -> Space:
     """Read a space file, given by its path or by the name of a shipped space.
 
     Args:
         name: A path, or a name such as ``digits``.
+        settings: Values in place of the file's, each ``PATH=VALUE`` as ``--set`` takes them:
+            ``"network.stages.*.block=quotient"``.
 
     Raises:
         SpaceError: With one line for each problem of the file.
@@ -48,7 +52,7 @@ def load_space(name: str | Path) -> Space:
     """
     path = find_space(name)
     text, root = read_document(path)
-    return _space(text, root, path.parent, (path,))
+    return _space(text, root, path.parent, (path,), settings)
 
 
 def parse_space(text: str, source: str = "space", folder: Path | None = None, *, strict: bool = True) -> Space:
@@ -67,9 +71,17 @@ def parse_space(text: str, source: str = "space", folder: Path | None = None, *,
     return _space(text, parse_document(text, source), folder or Path(), (), strict=strict)
 
 
-def _space(text: str, root: Node, folder: Path, above: tuple[Path, ...], *, strict: bool = True) -> Space:
-    whole = flatten(root, folder, above)
+def _space(
+    text: str,
+    root: Node,
+    folder: Path,
+    above: tuple[Path, ...],
+    settings: Sequence[str] = (),
+    *,
+    strict: bool = True,
+) -> Space:
     problems = Problems()
+    whole = with_settings(flatten(root, folder, above), settings, problems)
     arms = arms_in(whole, problems)
     space = _one(text, root, whole, problems, strict=strict and not arms)  # an arm may use what the file alone does not
     return _tuned(space, whole, arms, problems, strict=strict) if arms else space

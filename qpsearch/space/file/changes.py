@@ -1,0 +1,85 @@
+"""Values set by dotted path in a document, ``*`` for every stage: the changes of an arm, and ``--set``."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from qpsearch.errors import SpaceError
+from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where, parse_document
+from qpsearch.space.file.problems import Problems
+
+ANY: Final = "*"
+
+
+def with_settings(root: Node, settings: Sequence[str], problems: Problems) -> Node:
+    """Return a document with values of the command line in place.
+
+    Args:
+        root: The whole document.
+        settings: Each ``PATH=VALUE``, the value as a file spells it.
+        problems: Notes what is wrong.
+
+    Raises:
+        SpaceError: A setting is not of that form, or its value is not YAML.
+    """
+    for path, node in map(setting, settings):
+        root = with_value(root, path.split("."), Entry(path, node.where, node), path, problems)
+    return root
+
+
+def setting(text: str) -> tuple[str, Node]:
+    """Return path and value of ``PATH=VALUE``, the value as a file spells it.
+
+    Raises:
+        SpaceError: It is not of that form, or the value is not YAML.
+    """
+    path, is_said, value = (part.strip() for part in text.partition("="))
+    if not is_said or not path or not value:
+        raise SpaceError([f"--set {text}: expected PATH=VALUE, such as training.optimizer.sgd.lr=0.1."])
+    return path, parse_document(value, f"--set {path}")
+
+
+def with_value(node: Node, parts: list[str], entry: Entry, path: str, problems: Problems) -> Node:
+    """Return a node with the value of an entry at a path below it.
+
+    Args:
+        node: The node.
+        parts: The path.
+        entry: Its value is set.
+        path: What messages call the place of the change.
+        problems: Notes what is wrong.
+    """
+    if not parts:
+        return entry.node
+    first, *rest = parts
+    match node:
+        case MappingNode(entries):
+            own, branches = node.get(first), node.get("choice")
+            if own is None and isinstance(branches, MappingNode) and branches.get(first) is not None:
+                return with_value(node, ["choice", *parts], entry, path, problems)  # as parameters are named
+            inner = with_value(own or MappingNode((), entry.where), rest, entry, path, problems)
+            changed = Entry(first, entry.where, inner)
+            if own is None:
+                return MappingNode((*entries, changed), node.where)
+            return MappingNode(tuple(changed if each.key == first else each for each in entries), node.where)
+        case SequenceNode(items):
+            wanted = set(_places(first, len(items), entry.where, path, problems))
+            return SequenceNode(
+                tuple(
+                    with_value(item, rest, entry, path, problems) if index in wanted else item
+                    for index, item in enumerate(items)
+                ),
+                node.where,
+            )
+        case ScalarNode():
+            text = f"{entry.key}: leads through {node.text or 'nothing'}, which is a constant."
+            problems.wrong(entry.where, path, f"{text} Set a section or a list of the file.")
+            return node
+
+
+def _places(word: str, count: int, where: Where, path: str, problems: Problems) -> Iterator[int]:
+    if word == ANY:
+        yield from range(count)
+    elif word.isdigit() and int(word) < count:
+        yield int(word)
+    else:
+        problems.wrong(where, path, f"has no item {word!r} here. Expected 0 to {count - 1}, or {ANY} for all of them.")

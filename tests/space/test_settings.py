@@ -1,0 +1,66 @@
+"""Values of the command line in place of a file's: ``--set PATH=VALUE``."""
+
+from pathlib import Path
+
+import pytest
+
+from qpsearch.errors import SpaceError
+from qpsearch.space import load_space, parse_space
+from tests.cli.run import qpsearch
+
+BRANCHES = """\
+study: s
+extends: {base}
+network: {{stages: [{{width: 8, depth: 1, block: additive}}, {{width: 8, depth: 2, block: quotient}}]}}
+training: {{epochs: 3, optimizer: {{choice: {{sgd: {{lr: {{log: [0.01, 0.1]}}}}, adamw: {{lr: 0.001}}}}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "path", "expected"),
+    [
+        ("training.epochs=7", "training.epochs", "7"),
+        ("search.trials = 3", "", ""),
+        ("network.stages.1.block={choice: [additive, quotient]}", "network.stages.1.block", "{choice: [additive, quotient]}"),
+        ("network.stages.*.depth=4", "network.stages.1.depth", "4"),
+        ("training.optimizer.sgd.lr=0.05", "training.optimizer.sgd.lr", "0.05"),
+        ("network.rules.norm=group", "network.rules.norm", "group"),
+    ],
+)  # fmt: skip
+def test_a_setting_replaces_what_the_file_and_its_base_say(
+    tmp_path: Path, setting: str, path: str, expected: str
+) -> None:
+    (tmp_path / "s.yaml").write_text(BRANCHES.format(base="smoke"))
+    space = load_space(tmp_path / "s.yaml", [setting])
+    if path:
+        assert space.meaning()[path] == expected
+    else:
+        assert space.search.budget.trials == 3
+    assert parse_space(space.source).fingerprint == space.fingerprint  # what a study stores
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("training.epochs", r"--set training.epochs: expected PATH=VALUE, such as"),
+        ("training.epochs=", r"--set training.epochs=: expected PATH=VALUE"),
+        ("training.epoch=3", r"--set training.epoch:1:1: training: unknown key 'epoch'. Did you mean 'epochs'"),
+        ("training.epochs=many", r"--set training.epochs:1:1: training.epochs: 'many' is not a whole number"),
+        ("network.stages.5.block=quotient", r"--set network.stages.5.block:1:1: .*has no item '5' here. Expected 0 to 0"),
+        ("study.name=x", r"--set study.name:1:1: .*leads through smoke, which is a constant"),
+        ("search.trials=[", r"--set search.trials"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named(setting: str, said: str) -> None:
+    with pytest.raises(SpaceError, match=said):
+        load_space("smoke", [setting])
+
+
+def test_run_and_plan_take_settings(tmp_path: Path) -> None:
+    given = ("--set", "search.trials=1", "--set", "training.batch_size=1")
+    done = qpsearch(tmp_path, "run", "smoke", "--dispatch", "inline", *given, scripted=True)
+    assert done.returncode == 0, done.stderr
+    assert "study smoke: 1 of 1 trials ended" in done.stdout
+    wrong = qpsearch(tmp_path, "space", "sample", "smoke", "--set", "training.epochs=0")
+    assert wrong.returncode == 2
+    assert "--set training.epochs:1:1" in wrong.stderr
