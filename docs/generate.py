@@ -22,12 +22,11 @@ from qpsearch.cli.rules_table import markdown
 from qpsearch.runner.documents import (
     BestDocument,
     ConfirmDocument,
-    EnqueueDocument,
     EvaluateDocument,
     ExportDocument,
     RerunDocument,
-    SimulateDocument,
 )
+from qpsearch.runner.tool_documents import DoctorDocument, EnqueueDocument, SimulateDocument
 from qpsearch.space.schema.fields import (
     REQUIRED,
     ArmsField,
@@ -51,6 +50,7 @@ DOCUMENTS = {
     "compare": Comparison,
     "best": BestDocument,
     "confirm": ConfirmDocument,
+    "doctor": DoctorDocument,
     "enqueue": EnqueueDocument,
     "simulate": SimulateDocument,
     "rerun": RerunDocument,

@@ -89,6 +89,7 @@ WITH_DATABASE = {
     "qpsearch.runner.confirming",
     "qpsearch.runner.evaluating",
     "qpsearch.runner.starting",
+    "qpsearch.runner.doctor",
     "qpsearch.runner.simulating",
     "qpsearch.runner.curve_tables",
     "qpsearch.cli.dashboard_app",

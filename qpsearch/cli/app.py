@@ -30,6 +30,7 @@ COMMANDS: Final = (
     ("import", "studies", "import_"),
     ("dashboard", "dashboard", "dashboard"),
     ("studies", "studies", "app"),
+    ("doctor", "doctor", "doctor"),
     ("space", "spaces", "app"),
     ("model", "models", "app"),
 )

@@ -29,7 +29,7 @@ def enqueue(
         qpsearch enqueue digits --set network.stages.*.block=quotient
         qpsearch enqueue digits --trial 12 --set training.optimizer.sgd.lr=0.05
     """
-    from qpsearch.runner.documents import EnqueueDocument
+    from qpsearch.runner.tool_documents import EnqueueDocument
     from qpsearch.study.planning.enqueueing import enqueue as add
 
     values = settings_of(settings)

@@ -59,8 +59,8 @@ def simulate(
         qpsearch simulate digits --method gp+asha --method tpe+median
         qpsearch simulate mine.yaml --tables curves --method gp+none --workers 16
     """
-    from qpsearch.runner.documents import SimulateDocument
     from qpsearch.runner.simulating import default_method, simulate_searches
+    from qpsearch.runner.tool_documents import SimulateDocument
 
     space, found = _tables(source, tables, storage)
     if len(space.search.objectives) > 1:

@@ -14,11 +14,9 @@ from qpsearch.vocabulary import FailReason, Scalar, WithWords
 if TYPE_CHECKING:
     from qpsearch.runner.confirming import Confirmed
     from qpsearch.runner.rerunning import Repeated, Rerun
-    from qpsearch.runner.simulating import Outcomes, Simulation
-    from qpsearch.study.planning.enqueueing import Enqueued
 
 
-class _Document:
+class Document:
     """The base of all documents."""
 
     __slots__ = ()
@@ -26,146 +24,6 @@ class _Document:
     def to_dict(self) -> dict[str, Any]:
         """Return what is printed."""
         return asdict(self)  # type: ignore[call-overload,no-any-return]  # each document is a dataclass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnqueueDocument(_Document):
-    """``qpsearch enqueue --json``: the trial that was added.
-
-    Attributes:
-        study: The study.
-        trial: The trial's number.
-        params: Its parameters, those that were given and those that were drawn.
-        trials: The study's budget of trials.
-        is_extra: Whether the budget was used up, so that it was raised.
-        has_driver: Whether a driver holds the study.
-    """
-
-    study: str
-    trial: int
-    params: Mapping[str, Scalar]
-    trials: int
-    is_extra: bool
-    has_driver: bool
-
-    @classmethod
-    def of(cls, added: "Enqueued") -> Self:
-        """Return what is printed."""
-        return cls(
-            study=added.study,
-            trial=added.number,
-            params=added.params,
-            trials=added.trials,
-            is_extra=added.is_extra,
-            has_driver=added.has_driver,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimulatedMethod:
-    """A sampler and pruner on a table of curves; lists have an entry for a quarter, half and all of the budget.
-
-    Attributes:
-        method: Sampler and pruner.
-        median: Median over seeds of the best value so far; null before the first epoch.
-        low: Lower quartile of the same.
-        high: Upper quartile.
-        share: Share of the budget at which the median is what random search has at the end; null for never.
-        trials: Trials of a search, on average.
-        epochs: Epochs of a search, on average.
-        complete: Trials that were trained to the end, on average.
-        idle: Share of the workers' time without work, on average.
-    """
-
-    method: str
-    median: tuple[float | None, ...]
-    low: tuple[float | None, ...]
-    high: tuple[float | None, ...]
-    share: float | None
-    trials: float
-    epochs: float
-    complete: float
-    idle: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimulatedTable:
-    """A table of curves, and what each method found in it.
-
-    Attributes:
-        table: Its name.
-        curves: How many curves it has.
-        whole: How many of them were known to the end.
-        hours: Simulated hours of a search.
-        methods: Random search first.
-    """
-
-    table: str
-    curves: int
-    whole: int
-    hours: float
-    methods: tuple[SimulatedMethod, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimulateDocument(_Document):
-    """``qpsearch simulate --json``: searches in simulated time.
-
-    Attributes:
-        metric: The objective.
-        direction: ``maximize`` or ``minimize``.
-        workers: How many train at once.
-        trainings: The budget, in whole trainings of mean length.
-        seeds: Searches of each method.
-        tables: What was found in each table.
-    """
-
-    metric: str
-    direction: str
-    workers: int
-    trainings: float
-    seeds: int
-    tables: tuple[SimulatedTable, ...]
-
-    @classmethod
-    def of(cls, found: "Sequence[Simulation]") -> Self:
-        """Return what is printed."""
-        first = found[0]
-        objective = first.space.search.objective
-        return cls(
-            metric=objective.metric.value,
-            direction=objective.direction.value,
-            workers=first.workers,
-            trainings=first.trainings,
-            seeds=len(first.outcomes[0].best),
-            tables=tuple(
-                SimulatedTable(
-                    table=each.table,
-                    curves=each.curves,
-                    whole=each.whole,
-                    hours=each.hours,
-                    methods=tuple(_method(each, outcomes) for outcomes in each.outcomes),
-                )
-                for each in found
-            ),
-        )
-
-
-def _method(simulation: "Simulation", outcomes: "Outcomes") -> SimulatedMethod:
-    from qpsearch.runner.simulating import AT
-
-    at = [outcomes.at(share) or (None, None, None) for share in AT]
-    return SimulatedMethod(
-        method=outcomes.method,
-        median=tuple(middle for middle, _, _ in at),
-        low=tuple(low for _, low, _ in at),
-        high=tuple(high for _, _, high in at),
-        share=simulation.share(outcomes),
-        trials=outcomes.trials,
-        epochs=outcomes.epochs,
-        complete=outcomes.complete,
-        idle=outcomes.idle,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +90,7 @@ class ConfirmedConfiguration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmDocument(_Document):
+class ConfirmDocument(Document):
     """``qpsearch confirm --json``.
 
     Attributes:
@@ -310,7 +168,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RerunDocument(_Document):
+class RerunDocument(Document):
     """``qpsearch rerun --json``.
 
     Attributes:
@@ -397,7 +255,7 @@ class BestConfiguration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BestDocument(_Document):
+class BestDocument(Document):
     """``qpsearch best --json``.
 
     Attributes:
@@ -470,7 +328,7 @@ class NotTested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluateDocument(_Document):
+class EvaluateDocument(Document):
     """``qpsearch evaluate --json``.
 
     Attributes:
@@ -497,7 +355,7 @@ class EvaluateDocument(_Document):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportDocument(_Document):
+class ExportDocument(Document):
     """``qpsearch model export --json``.
 
     Attributes:

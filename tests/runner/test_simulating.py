@@ -12,8 +12,8 @@ import pytest
 from qpsearch.errors import UserError
 from qpsearch.runner import curve_tables
 from qpsearch.runner.curve_tables import CurveTable, KnownTraining
-from qpsearch.runner.documents import SimulateDocument
 from qpsearch.runner.simulating import Simulation, simulate_searches
+from qpsearch.runner.tool_documents import SimulateDocument
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study.storage.database import Database
 from tests.cli.run import documented, qpsearch
