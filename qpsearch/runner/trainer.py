@@ -1,6 +1,8 @@
 """The real trainer, named here so that the driver can pass it on without loading torch."""
 
+import gc
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from qpsearch.architecture.config import TrialConfig
@@ -16,7 +18,17 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     from qpsearch.training import train as real
 
     load_everything()
+    _leave_modules_alone()
     yield from real(config, run)
+
+
+@cache
+def _leave_modules_alone() -> None:
+    """Take what is imported out of garbage collections: it stays as long as the worker, and a trial's end would wait.
+
+    Of 190,000 objects a collection takes 0.15 s.
+    """
+    gc.freeze()
 
 
 def gpu_fault() -> str | None:
