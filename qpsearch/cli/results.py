@@ -22,7 +22,7 @@ from qpsearch.display.shown import (
 )
 from qpsearch.errors import StorageDamaged
 from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.study.records import StudySummary, TrialRecord
+from qpsearch.study.records import AUDIT_MEANS, StudySummary, TrialRecord
 
 ENDINGS = ("COMPLETE", "PRUNED", "FAIL")
 SHOWN_S = 0.5  # a column with fewer seconds is left out
@@ -145,6 +145,10 @@ def _print_details(console: Console, summary: StudySummary, running: list[TrialR
         console.print(
             f"paused: {summary.paused} {are} at a rung; the best there go on, the others are pruned at the end"
         )
+    if summary.audit:
+        console.print(f"audit: {AUDIT_MEANS}", soft_wrap=True)
+    for kind in summary.audit:
+        console.print(f"  {kind}", soft_wrap=True)
     if summary.infeasible:
         console.print(f"infeasible draws, not trials: {summary.infeasible}")
     for record in (each for each in running if not each.is_paused):
@@ -216,4 +220,5 @@ def _summary_dict(summary: StudySummary) -> dict[str, Any]:
         "created": {"at": summary.created, "from": summary.source, **summary.environment},
         "sampler": summary.sampler,
         "pruner": summary.pruner,
+        "audit": [asdict(kind) for kind in summary.audit],
     }

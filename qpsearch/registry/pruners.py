@@ -54,6 +54,12 @@ FIRST: Final = Option(
     default=None,
     is_whole=True,
 )
+AUDIT: Final = Option(
+    doc="Share of the trials that run on whatever their rungs say, so that status tells how often rungs are wrong.",
+    low=0,
+    high=0.5,
+    default=0.0,
+)
 STARTUP: Final = Option(
     doc="Complete trials of the same kind of block before any is pruned.",
     low=0,
@@ -88,8 +94,9 @@ PRUNER_OPTIONS: Final[Mapping[PrunerKind, Mapping[str, Option]]] = {
             default=250,
             is_whole=True,
         ),
+        "audit": AUDIT,
     },
-    PrunerKind.ASHA_STOP: {"factor": FACTOR, "first": FIRST},
+    PrunerKind.ASHA_STOP: {"factor": FACTOR, "first": FIRST, "audit": AUDIT},
     PrunerKind.HYPERBAND: {},
     PrunerKind.SUCCESSIVE_HALVING: {},
     PrunerKind.MEDIAN: {"startup": STARTUP, "warmup": WARMUP},

@@ -24,6 +24,7 @@ LATER: Final = {
     "search.sampler.random": "0.0",
     "search.pruner.startup": "5",
     "search.pruner.warmup": "auto",
+    "search.pruner.audit": "0.0",
 }
 
 

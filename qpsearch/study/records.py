@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import StorageDamaged
@@ -328,6 +328,37 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedKind:
+    """What an audit found about the trials of one kind.
+
+    Attributes:
+        stratum: Their slowest kind of block.
+        audited: Trials that ran on to the end, whatever their rungs said.
+        stopped: Those of them that a rung would have stopped.
+        wrong: Those of these that ended better than half of the trials that went on by merit.
+    """
+
+    stratum: str
+    audited: int
+    stopped: int
+    wrong: int
+
+    def __str__(self) -> str:
+        if not self.stopped:
+            return f"{self.stratum}: {self.audited} ran on, and no rung would have stopped any"
+        share = f"{self.wrong / self.stopped:.0%}"
+        return (
+            f"{self.stratum}: {self.audited} ran on, a rung would have stopped {self.stopped}, of these {self.wrong} "
+            f"wrongly ({share})"
+        )
+
+
+AUDIT_MEANS: Final = (
+    "trials that ran on whatever their rungs said; wrongly: it ended better than half of those that went on by merit"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudySummary:
     """One line about a study.
 
@@ -351,6 +382,7 @@ class StudySummary:
         source: Where its space came from: a file, or the name of a shipped space.
         created: When the study was made, in Unix seconds.
         environment: Versions and machine with which the study was made.
+        audit: How often the pruner was wrong, by kind of block; empty where no trial was audited.
         problem: Why its space cannot be read here, such as an unknown custom block; else None.
     """
 
@@ -373,4 +405,5 @@ class StudySummary:
     source: str
     created: float
     environment: Mapping[str, Any]
+    audit: tuple[AuditedKind, ...] = ()
     problem: str | None = None

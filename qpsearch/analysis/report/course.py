@@ -15,7 +15,7 @@ from qpsearch.analysis.report.slices import MOST_IN_SLICE, MOST_SLICES, slices
 from qpsearch.analysis.report.thinning import thinned_note
 from qpsearch.analysis.report.words import count, lasted
 from qpsearch.analysis.report.work import spending, timeline
-from qpsearch.study.records import TrialRecord
+from qpsearch.study.records import AUDIT_MEANS, TrialRecord
 
 MOST_OF_LINE = 300  # characters of a failure's message
 WITHOUT_TABLES = "Another program made this study: on what its trials ran is not recorded, nor what they spent."
@@ -97,6 +97,9 @@ def cost_section(material: Material) -> Section:
     if spent is not None:
         said = "Time in which trials held their slots, by the kinds of block of their networks."
         body += [tag("h3", "By kinds of block"), tag("p", said), spent.markup(), _accounts(own)]
+    if summary.audit:
+        body += [tag("h3", "Audit of the pruner"), tag("p", f"Counted are {AUDIT_MEANS}.")]
+        body += [tag("p", f"{kind}.") for kind in summary.audit]
     if when is not None:
         body += [tag("h3", "Trials over time"), when.markup()]
     return Section(name="cost", title=title, body=tuple(body), charts=tuple(filter(None, (spent, when))))

@@ -8,9 +8,10 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, Row, Select, String, func, select, type_coerce
 
 from qpsearch.errors import SpaceError
-from qpsearch.space.space import Objective
+from qpsearch.space import Space
 from qpsearch.study.drivers.budget import budget_of, covered, gpu_seconds, lease_intervals
 from qpsearch.study.drivers.stored import find_study, stored_space
+from qpsearch.study.queries.audits import audited_kinds
 from qpsearch.study.queries.best import front_of
 from qpsearch.study.queries.trials import facts_of, living_leases
 from qpsearch.study.records import (
@@ -49,7 +50,8 @@ def count_complete(database: Database, name: str) -> int:
 def _summary(connection: Connection, study: int, name: str) -> StudySummary:
     """Count in the database, since reading thousands of trials only to count them would be slow."""
     facts = facts_of(connection, study)
-    objectives, problem = _objectives(facts, name)
+    space, problem = _space(facts, name)
+    objectives = () if space is None else space.search.objectives
     own = select(trials.c.state, func.count()).join(configs, configs.c.trial_id == trials.c.trial_id)
     counts = connection.execute(own.where(trials.c.study_id == study).group_by(trials.c.state))
     failed = select(attempts.c.reason, func.count().label("number")).join(
@@ -80,6 +82,7 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
         source=facts.space_source,
         created=facts.created,
         environment=json.loads(facts.environment_json),
+        audit=() if space is None else audited_kinds(connection, study, space),
         problem=problem,
     )
 
@@ -97,12 +100,12 @@ def _paused(study: int) -> Select[int]:
     )
 
 
-def _objectives(facts: Row[Any], name: str) -> tuple[tuple[Objective, ...], str | None]:
-    """Return a study's objectives, or why they cannot be read: one bad study must not hide the others of a list."""
+def _space(facts: Row[Any], name: str) -> tuple[Space | None, str | None]:
+    """Return a study's space, or why it cannot be read: one bad study must not hide the others of a list."""
     try:
-        return stored_space(facts, name).search.objectives, None
+        return stored_space(facts, name), None
     except SpaceError as error:
-        return (), error.problems[0]
+        return None, error.problems[0]
 
 
 def _accounts(connection: Connection, study: int) -> tuple[Account, ...]:

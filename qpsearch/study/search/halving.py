@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.registry.options import Options
+from qpsearch.study.search.audit import is_audited
 from qpsearch.study.search.pruning import Judgement, Verdict
 from qpsearch.vocabulary import Direction
 
@@ -53,11 +54,12 @@ class Halving:
     Args:
         epochs: The largest number of epochs of a trial.
         direction: Whether larger values are better.
-        options: ``factor``, ``first`` and, where trials are paused, ``complete`` and ``paused``.
+        options: ``factor``, ``first``, ``audit`` and, where trials are paused, ``complete`` and ``paused``.
         pauses: Whether trials pause at rungs; else those outside the best are stopped.
+        seed: Chooses the trials that are audited: they run on, and the others are compared without them.
     """
 
-    def __init__(self, epochs: int, direction: Direction, options: Options, *, pauses: bool) -> None:
+    def __init__(self, epochs: int, direction: Direction, options: Options, *, pauses: bool, seed: int = 0) -> None:
         self._factor = int(options.get("factor") or 3)
         first, most = options.get("first"), options.get("paused")
         self._rungs = rungs(epochs, None if first is None else int(first), self._factor)
@@ -65,6 +67,7 @@ class Halving:
         self._most_paused = math.inf if most is None else most
         self._sign = -1.0 if direction is Direction.MAXIMIZE else 1.0
         self._pauses = pauses
+        self._seed, self._audit = seed, options.get("audit") or 0.0
         self._strata: dict[str, dict[int, _Rung]] = {}
         self._stratum_of: dict[int, str] = {}
         self._stopped: dict[tuple[str, int], set[int]] = defaultdict(set)  # trials that were pruned at each rung
@@ -80,7 +83,7 @@ class Halving:
 
     def report(self, number: int, epoch: int, value: float) -> Judgement:
         """Take a value in; at a rung the trial pauses, or stops unless it is among the best."""
-        if epoch not in self._rungs:
+        if epoch not in self._rungs or self._is_audited(number):
             return Judgement(Verdict.CONTINUE)
         self._put(number, epoch, value)
         if self._pauses:
@@ -145,9 +148,12 @@ class Halving:
         return max((rung for rung in self._rungs if rung <= epoch), default=0)
 
     def _put(self, number: int, epoch: int, value: float) -> None:
-        if epoch in self._rungs:
+        if epoch in self._rungs and not self._is_audited(number):
             loss = self._sign * value
             self._strata[self._stratum_of[number]][epoch].put(number, math.inf if math.isnan(loss) else loss)
+
+    def _is_audited(self, number: int) -> bool:
+        return is_audited(self._seed, number, self._audit)
 
     def _top(self, number: int) -> int:
         """Return the highest rung that a trial has reached; 0 for none."""

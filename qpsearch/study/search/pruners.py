@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
 
 
-def pruning(kind: PrunerKind, options: Options, epochs: int, direction: Direction, name: str) -> Pruning:
+def pruning(
+    kind: PrunerKind, options: Options, epochs: int, direction: Direction, name: str, *, seed: int = 0
+) -> Pruning:
     """Return what judges the trials of a study.
 
     Args:
@@ -25,9 +27,10 @@ def pruning(kind: PrunerKind, options: Options, epochs: int, direction: Directio
         epochs: The largest number of epochs of a trial; Optuna's "auto" would depend on one process's state.
         direction: Whether larger values are better.
         name: Name of the study, which Hyperband hashes.
+        seed: Of the search, which chooses the trials that are audited.
     """
     if kind.has_rungs:
-        return Halving(epochs, direction, options, pauses=kind is PrunerKind.ASHA)
+        return Halving(epochs, direction, options, pauses=kind is PrunerKind.ASHA, seed=seed)
     return OptunaPruning(name, direction, OPTUNAS[kind](epochs, options))
 
 

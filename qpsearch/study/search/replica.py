@@ -56,7 +56,9 @@ class Replica:
     ) -> None:
         self._seed, self._guesses = search.seed, guesses
         self._samplers = Samplers(search.sampler, search.sampler_options, sites)
-        self._pruning = pruning(search.pruner, search.pruner_options, epochs, search.objective.direction, name)
+        self._pruning = pruning(
+            search.pruner, search.pruner_options, epochs, search.objective.direction, name, seed=search.seed
+        )
         self._storage = _Memory()
         ways = [DIRECTIONS[each.direction] for each in search.objectives]
         with quiet_optuna():

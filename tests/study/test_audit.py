@@ -1,0 +1,99 @@
+"""The audit of a pruner: some trials run on whatever their rungs say."""
+
+import contextlib
+
+import pytest
+
+from qpsearch.analysis.report import report_of
+from qpsearch.analysis.report.material import Material
+from qpsearch.space import Space, edited, parse_space
+from qpsearch.study import queries
+from qpsearch.study.records import AuditedKind
+from qpsearch.study.search.audit import RungCurve, audit, is_audited
+from qpsearch.study.storage.database import Database
+from tests.helpers import new_ledger, resumed_ledger
+from tests.scripted import Behaviour, space_text
+from tests.study.test_promotion import search, train
+
+SHARE, TRIALS = 0.2, 18
+AUDITED = [number for number in range(TRIALS) if is_audited(0, number, SHARE)]
+
+
+def space(**changes: object) -> Space:
+    text = space_text(Behaviour.IMPROVES, trials=TRIALS, epochs=9, sampler="random")
+    text = text.replace("choice: [additive, quotient, product_unit]", "choice: [quotient]")
+    return parse_space(edited(text, {"search.pruner": {"asha": {"audit": SHARE}}, **changes}))
+
+
+def test_audited_trials_are_a_share_told_by_seed_and_number() -> None:
+    assert len(AUDITED) == 3
+    assert [is_audited(0, number, 0.0) for number in range(TRIALS)] == [False] * TRIALS
+    assert abs(sum(is_audited(3, number, 0.05) for number in range(10_000)) - 500) < 80
+
+
+def test_audited_trials_run_on_and_the_others_are_compared_without_them(sqlite_url: str) -> None:
+    """Each trial is worse than the last, so that the rungs of 15 trials pass 5 and then 2."""
+    values = [0.9 - 0.04 * number for number in range(TRIALS)]
+    with new_ledger(sqlite_url, space()) as ledger:
+        done = search(ledger, values)
+    others = [done[number] for number in range(TRIALS) if number not in AUDITED]
+    assert [done[number] for number in AUDITED] == [9] * 3
+    assert others == [9, 9, 3, 3, 3] + [1] * 10
+    with contextlib.closing(Database.open(sqlite_url)) as database:
+        (found,) = queries.summary(database, "scripted").audit
+    assert found == AuditedKind(stratum="quotient", audited=3, stopped=2, wrong=0)
+    assert str(found) == "quotient: 3 ran on, a rung would have stopped 2, of these 0 wrongly (0%)"
+    assert str(found) in report_of(Material.at(sqlite_url, "scripted")).html()
+
+
+def test_an_audited_trial_runs_on_after_a_restart(sqlite_url: str) -> None:
+    number = AUDITED[0]
+    done: dict[int, int] = {}
+    with new_ledger(sqlite_url, space()) as ledger:
+        for _ in range(number):
+            assignment = ledger.ask()
+            assert assignment is not None
+            train(ledger, assignment, done, 0.5)
+        audited = ledger.ask()
+        assert audited is not None
+        assert audited.trial == number
+        ledger.interrupt(number, audited.attempt)
+    with resumed_ledger(sqlite_url) as ledger:
+        again = ledger.ask()
+        assert again is not None
+        assert (again.trial, again.attempt) == (number, 2)
+        assert train(ledger, again, done, 0.1)
+
+
+def test_a_study_made_before_audits_keeps_its_fingerprint() -> None:
+    plain = space(**{"search.pruner": "asha"})
+    assert plain.search.pruner_options["audit"] == 0.0
+    assert plain.fingerprint == space(**{"search.pruner": {"asha": {"audit": 0.0}}}).fingerprint
+    assert plain.fingerprint != space().fingerprint
+
+
+CURVES = [
+    *(RungCurve(number=100 + n, stratum="quotient", losses={1: n, 3: n}, final=float(n)) for n in range(2)),
+    *(RungCurve(number=200 + n, stratum="quotient", losses={1: 10.0 + n}, final=None) for n in range(4)),
+]
+
+
+@pytest.mark.parametrize(
+    ("losses", "final", "expected"),
+    [
+        ({1: 0.5, 3: 0.5}, 0.1, (1, 0, 0)),  # among the best of each rung
+        ({1: 5.0, 3: 0.0}, 0.1, (1, 1, 1)),  # the slow starter that the first rung would have stopped
+        ({1: 5.0, 3: 9.0}, 3.0, (1, 1, 0)),
+        ({1: 5.0}, None, None),  # it has not ended yet
+    ],
+)
+def test_a_rung_is_wrong_where_the_trial_ends_better_than_half_of_the_others(
+    losses: dict[int, float], final: float | None, expected: tuple[int, int, int] | None
+) -> None:
+    """Two trials went on by merit, with losses of 0 and 1; six were at the first rung, of which two pass."""
+    number = next(n for n in range(100) if is_audited(7, n, SHARE))
+    curves = [*(c for c in CURVES if not is_audited(7, c.number, SHARE))]
+    assert len(curves) >= 5
+    own = RungCurve(number=number, stratum="quotient", losses=losses, final=final)
+    found = audit([*curves, own], (1,), {"audit": SHARE, "factor": 3.0}, 7)
+    assert [(each.audited, each.stopped, each.wrong) for each in found] == ([] if expected is None else [expected])
