@@ -8,8 +8,9 @@ from qpsearch.analysis.report import report_of
 from qpsearch.analysis.report.material import Material
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
+from qpsearch.study.queries.audits import RungCurve, audit
 from qpsearch.study.records import AuditedKind
-from qpsearch.study.search.audit import RungCurve, audit, is_audited
+from qpsearch.study.search.audit import is_audited
 from qpsearch.study.storage.database import Database
 from tests.helpers import new_ledger, resumed_ledger
 from tests.scripted import Behaviour, space_text
@@ -41,8 +42,8 @@ def test_audited_trials_run_on_and_the_others_are_compared_without_them(sqlite_u
     assert others == [9, 9, 3, 3, 3] + [1] * 10
     with contextlib.closing(Database.open(sqlite_url)) as database:
         (found,) = queries.summary(database, "scripted").audit
-    assert found == AuditedKind(stratum="quotient", audited=3, stopped=2, wrong=0)
-    assert str(found) == "quotient: 3 ran on, a rung would have stopped 2, of these 0 wrongly (0%)"
+    assert found == AuditedKind(stratum="quotient", audited=3, stopped=3, wrong=0)
+    assert str(found) == "quotient: 3 ran on, a rung would have stopped 3, of these 0 wrongly (0%)"
     assert str(found) in report_of(Material.at(sqlite_url, "scripted")).html()
 
 

@@ -1,13 +1,24 @@
-"""How often a study's pruner was wrong, where some of its trials were audited."""
+"""How often a study's pruner was wrong, where some of its trials were audited.
+
+With ``{asha: {audit: 0.05}}`` a random twentieth of the trials is never paused. Of those that end, a rung *would have
+stopped* one whose value there was outside the best third. That was *wrong* where the trial ended better than at least
+half of the trials of its kind that the rungs let through to the end.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
 
 from optuna.trial import TrialState
 from sqlalchemy import Connection, select
 
 from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.registry.options import Options
 from qpsearch.space import Space
 from qpsearch.study.records import AuditedKind
-from qpsearch.study.search.audit import RungCurve, audit
+from qpsearch.study.search.audit import is_audited
 from qpsearch.study.search.halving import rungs
 from qpsearch.study.storage.optuna_tables import read_trials
 from qpsearch.study.storage.tables import configs, trials
@@ -40,3 +51,56 @@ def audited_kinds(connection: Connection, study: int, space: Space) -> tuple[Aud
     first = options.get("first")
     heights = rungs(space.most_epochs, None if first is None else int(first), int(options.get("factor") or 3))
     return audit(curves, heights, options, search.seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RungCurve:
+    """What an audit reads of a trial.
+
+    Attributes:
+        number: Its number.
+        stratum: Its slowest kind of block, within which trials are compared.
+        losses: Its loss by epoch, smaller is better.
+        final: The loss of a complete trial; None for another one.
+    """
+
+    number: int
+    stratum: str
+    losses: Mapping[int, float]
+    final: float | None
+
+
+def audit(curves: Sequence[RungCurve], rungs: Sequence[int], options: Options, seed: int) -> tuple[AuditedKind, ...]:
+    """Return what the audited trials of a study say about its pruner, by kind of block.
+
+    Args:
+        curves: The study's trials.
+        rungs: The epochs at which they are compared.
+        options: Of the pruner.
+        seed: Of the search.
+    """
+    share, factor = options.get("audit") or 0.0, int(options.get("factor") or 3)
+    kinds: dict[str, list[RungCurve]] = defaultdict(list)
+    for curve in curves:
+        kinds[curve.stratum].append(curve)
+    found = []
+    for stratum, own in sorted(kinds.items()):
+        chosen = {curve.number for curve in own if is_audited(seed, curve.number, share)}
+        others = [curve for curve in own if curve.number not in chosen]
+        merit = [curve.final for curve in others if curve.final is not None]
+        ended = [curve for curve in own if curve.number in chosen and curve.final is not None]
+        stopped = [curve for curve in ended if _would_stop(curve, others, rungs, factor)]
+        wrong = [curve for curve in stopped if merit and curve.final is not None and curve.final < median(merit)]
+        if ended:
+            found.append(AuditedKind(stratum=stratum, audited=len(ended), stopped=len(stopped), wrong=len(wrong)))
+    return tuple(found)
+
+
+def _would_stop(curve: RungCurve, others: Sequence[RungCurve], rungs: Sequence[int], factor: int) -> bool:
+    """Whether a trial's value at some rung is outside the best of those that reached the rung."""
+    for rung in rungs:
+        there = sorted(each.losses[rung] for each in others if rung in each.losses)
+        passing = len(there) // factor
+        if rung in curve.losses and there and (passing == 0 or curve.losses[rung] > there[passing - 1]):
+            return True
+    return False
