@@ -21,7 +21,7 @@ from qpsearch.runner.machine import SAFE_PYTHON, check_gpu, data_folder, has_gpu
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.engine import parse_url, shown_url
-from qpsearch.vocabulary import Variable
+from qpsearch.vocabulary import Variable, WithWords
 
 PACKAGES: Final = ("torch", "torchvision", "optuna", "ray", "sqlalchemy", "plotly")
 GIB: Final = 2**30
@@ -47,7 +47,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(WithWords):
     """One thing that was looked at.
 
     Attributes:
