@@ -60,6 +60,11 @@ DOCUMENTS = {
 OWN = {  # where no shipped space has the key, and its type does not tell
     "extends": "extends: cifar",
     "training.optimizer": "optimizer: {sgd: {lr: 0.1, momentum: 0.9}}",
+    "training.warmup": "warmup: {choice: [0, 0.05]}",
+    "training.label_smoothing": "label_smoothing: {float: [0.0, 0.2]}",
+    "training.grad_clip": "grad_clip: 1.0",
+    "training.gradient_accumulation": "gradient_accumulation: 4",
+    "training.ema": "ema: {choice: [none, 0.999]}",
     "search.budget.gpu_hours": "gpu_hours: 48",
     "search.budget.epochs": "epochs: 2000",
     "search.budget.time": "time: 12h",

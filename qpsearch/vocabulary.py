@@ -227,13 +227,11 @@ class StemPool(StrEnum):
     MAX = "max"
 
 
-class ScheduleKind(StrEnum):
-    """Learning-rate schedules of a recipe."""
+class Decay(StrEnum):
+    """Which parameters weight decay falls on: all, as in both papers, or kernels and matrices alone."""
 
-    STEP = "step"
-    STEP_92_136 = "step_92_136"
-    COSINE = "cosine"
-    CONSTANT = "constant"
+    ALL = "all"
+    WEIGHTS = "weights"
 
 
 class Dispatcher(StrEnum):

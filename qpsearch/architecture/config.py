@@ -7,17 +7,19 @@ database alone. A default here is the value for configurations that were stored 
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from qpsearch.registry.augmentations import Padding
 from qpsearch.registry.datasets import Data, Normalisation
+from qpsearch.registry.optimisers import AnyOptimiser
+from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules, StageRules
 from qpsearch.vocabulary import (
     MULTIPLYING,
     WITH_PRODUCT_UNITS,
+    Decay,
     Precision,
     Scalar,
-    ScheduleKind,
     StemActivation,
     StemPool,
     WithWords,
@@ -27,8 +29,18 @@ from qpsearch.vocabulary import (
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-# Fields of ``Data`` that configurations were stored without: those are written as they were read.
-LATER: Final = {"padding": Padding.MEAN, "normalise": Normalisation.DATASET}
+# Fields that configurations were stored without, by path: where they have these values, they are not written.
+LATER: Final = {
+    "data.padding": Padding.MEAN,
+    "data.normalise": Normalisation.DATASET,
+    "recipe.optimizer.nesterov": False,
+    "recipe.warmup": 0.0,
+    "recipe.label_smoothing": 0.0,
+    "recipe.grad_clip": None,
+    "recipe.gradient_accumulation": 1,
+    "recipe.ema": None,
+    "recipe.decay": Decay.ALL,
+}
 
 
 class _Strict(WithWords):
@@ -112,25 +124,6 @@ class Network(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sgd(_Strict):
-    """Stochastic gradient descent with momentum and an L2 penalty on all parameters."""
-
-    kind: Literal["sgd"] = "sgd"
-    lr: float
-    momentum: float
-    weight_decay: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdamW(_Strict):
-    """Adam with decoupled weight decay."""
-
-    kind: Literal["adamw"] = "adamw"
-    lr: float
-    weight_decay: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe(_Strict):
     """How the network is trained.
 
@@ -140,13 +133,30 @@ class Recipe(_Strict):
         optimizer: The optimiser with its settings.
         schedule: How the learning rate falls.
         precision: The number format in which the network computes (rule P19).
+        warmup: Epochs in which the learning rate rises, or, below 1, their share of all epochs.
+        label_smoothing: Share of each label's weight that is spread evenly over all classes (arXiv 1512.00567).
+        grad_clip: Largest Euclidean norm of all gradients together; larger ones are scaled down. None for no bound.
+        gradient_accumulation: Parts of a batch that are computed one after the other before the step is made.
+        ema: Decay of the averaged weights and buffers, which are evaluated and kept; None for no averages.
+        decay: The parameters that weight decay falls on.
     """
 
     epochs: int
     batch_size: int
-    optimizer: Sgd | AdamW
+    optimizer: AnyOptimiser
     schedule: ScheduleKind
     precision: Precision = Precision.FLOAT32
+    warmup: float = 0.0
+    label_smoothing: float = 0.0
+    grad_clip: float | None = None
+    gradient_accumulation: int = 1
+    ema: float | None = None
+    decay: Decay = Decay.ALL
+
+    @property
+    def warmup_share(self) -> float:
+        """Share of all steps that warm up."""
+        return self.warmup if self.warmup < 1 else self.warmup / self.epochs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +177,7 @@ class TrialConfig(_Strict):
 
     def to_json(self) -> str:
         """Return the configuration as one JSON document, in which a later field has no place at its default."""
-        left_out = {name for name, default in LATER.items() if getattr(self.data, name) == default}
-        return _json().dump_json(self, exclude={"data": left_out}).decode()
+        return _json().dump_json(self, exclude=_left_out(self)).decode()
 
     @classmethod
     def from_json(cls, text: str) -> "TrialConfig":
@@ -178,6 +187,22 @@ class TrialConfig(_Strict):
             ValueError: The text is not such a document.
         """
         return _json().validate_json(text)
+
+
+def _left_out(config: TrialConfig) -> dict[str, Any]:
+    """Return the later fields that have their defaults, nested, as pydantic leaves them out."""
+    left_out: dict[str, Any] = {}
+    for path, default in LATER.items():
+        *above, name = path.split(".")
+        record: Any = config
+        for part in above:
+            record = getattr(record, part)
+        if getattr(record, name, ...) == default:
+            place = left_out
+            for part in above:
+                place = place.setdefault(part, {})
+            place[name] = True
+    return left_out
 
 
 @cache

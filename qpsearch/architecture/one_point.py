@@ -31,6 +31,7 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
         study: The name of the new study.
     """
     network, recipe, data = config.network, config.recipe, config.data
+    training = {name: getattr(recipe, name) for name in type(recipe).__slots__}
     optimizer = {name: getattr(recipe.optimizer, name) for name in type(recipe.optimizer).__slots__ if name != "kind"}
     timeout_s = space.resources.report_timeout_s
     document = {
@@ -44,13 +45,7 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
             },
             **_stages(network.stages),
         },
-        "training": {
-            "epochs": recipe.epochs,
-            "batch_size": recipe.batch_size,
-            "optimizer": {recipe.optimizer.kind: optimizer},
-            "schedule": recipe.schedule,
-            "precision": recipe.precision,
-        },
+        "training": training | {"optimizer": {recipe.optimizer.kind: optimizer}},
         "search": _search(space.search),
         "resources": {
             "gpus": AUTO if space.resources.gpus is None else space.resources.gpus,

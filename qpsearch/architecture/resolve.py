@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any, Final
 
-from qpsearch.architecture.config import AdamW, Network, Recipe, Sgd, Stage, TrialConfig
+from qpsearch.architecture.config import Network, Recipe, Stage, TrialConfig
 from qpsearch.architecture.layout import (
     BOTTLENECK,
     Convolution,
@@ -19,6 +19,7 @@ from qpsearch.architecture.layout import (
 )
 from qpsearch.errors import Infeasible
 from qpsearch.registry.datasets import DATASETS
+from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.space import Draw, Space
 from qpsearch.space.schema.rules import BY_DEPTH, ProductUnitRules, QuotientRules
 from qpsearch.space.schema.value_types import AUTO
@@ -49,7 +50,8 @@ def resolve(space: Space, drawn: Draw) -> TrialConfig:
     """Turn a draw into a configuration.
 
     Raises:
-        Infeasible: The parts do not fit together (``check_shapes``), or batches are too small for their normalisation.
+        Infeasible: The parts do not fit together (``check_shapes``), batches are too small for their normalisation or
+            for the parts that they are computed in, or the warm-up is as long as the training.
     """
     facts = DATASETS[space.data.dataset]
     network = drawn.values["network"]
@@ -144,8 +146,15 @@ def _kinds(stage: Stage) -> list[type[Layer]]:
 
 
 def _recipe(values: Mapping[str, Any]) -> Recipe:
-    optimizer = {"sgd": Sgd, "adamw": AdamW}[values["optimizer"]["kind"]]
-    return Recipe(**{**values, "optimizer": optimizer(**values["optimizer"])})
+    optimizer = OPTIMISERS[values["optimizer"]["kind"]]
+    recipe = Recipe(**{**values, "optimizer": optimizer(**values["optimizer"])})
+    if recipe.warmup_share >= 1:
+        rule = "training.warmup does not end before the last epoch"
+        raise Infeasible(f"{rule} (warmup: {recipe.warmup:g}, epochs: {recipe.epochs})", rule)
+    if recipe.gradient_accumulation > recipe.batch_size:
+        rule = "training.gradient_accumulation is larger than batch_size"
+        raise Infeasible(f"{rule} ({recipe.gradient_accumulation} parts of {recipe.batch_size} images)", rule)
+    return recipe
 
 
 def check_shapes(network: Network) -> None:

@@ -9,6 +9,7 @@ FORMS: Final = {
     "model.pt2": "`torch.export` program, for torch alone",
     "model.onnx": "ONNX program, for onnxruntime and others",
 }
+TOLD: Final = ("epochs", "batch_size", "optimizer", "schedule", "precision")  # of the recipe, in words of their own
 
 
 def loader(info: Mapping[str, Any]) -> str:
@@ -229,10 +230,11 @@ def _training(info: Mapping[str, Any]) -> str:
     optimizer = ", ".join(f"{name} {_word(value)}" for name, value in recipe["optimizer"].items() if name != "kind")
     precision = "" if recipe["precision"] == "float32" else " The programs compute in float32 all the same."
     augment = ", ".join(data["augment"]) or "none"
+    more = "".join(f"{name} {_word(value)}, " for name, value in recipe.items() if name not in TOLD)
     return (
         f"{recipe['epochs']} epochs of `{data['dataset']}`, of which {data['validation']:,} images were held out; "
         f"batches of {recipe['batch_size']}, {recipe['optimizer']['kind']} ({optimizer}), schedule "
-        f"{recipe['schedule']}, augmentation {augment}, {recipe['precision']}.{precision} Seed {info['seed']} "
+        f"{recipe['schedule']}, {more}augmentation {augment}, {recipe['precision']}.{precision} Seed {info['seed']} "
         f"(replicate {info['replicate']}); the weights are those of epoch {info['epoch']}. Exported by qpsearch "
         f"{info['qpsearch']} with torch {info['torch']}. `config.json` has every setting."
     )

@@ -21,6 +21,13 @@ from qpsearch.vocabulary import Direction, Metric, Scalar, ScoreKind, WithWords
 LATER: Final = {
     "data.padding": "mean",
     "data.normalise": "dataset",
+    "training.optimizer.sgd.nesterov": "False",
+    "training.warmup": "0.0",
+    "training.label_smoothing": "0.0",
+    "training.grad_clip": "none",
+    "training.gradient_accumulation": "1",
+    "training.ema": "none",
+    "training.decay": "all",
     "search.sampler.random": "0.0",
     "search.pruner.startup": "5",
     "search.pruner.warmup": "auto",

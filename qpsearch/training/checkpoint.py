@@ -1,6 +1,7 @@
 """Checkpoints: whole or absent, never half written, and verified by a hash of their content.
 
-A file holds weights, optimiser state and the epoch. It does not hold random state, since every epoch's generator is a
+A file holds weights, optimiser state and the epoch; where weights are averaged, it holds both the averaged ones, which
+are those of the run, and those to go on from. It does not hold random state, since every epoch's generator is a
 function of the run's seed and the epoch.
 """
 
@@ -21,17 +22,34 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """State after an epoch."""
+    """State after an epoch.
+
+    Attributes:
+        epoch: The epoch, from 1.
+        model: Weights and buffers of the network, averaged where the recipe averages them.
+        optimizer: State of the optimiser.
+        scaler: What scales float16's gradients.
+        raw: Weights and buffers to go on from; empty where ``model`` holds them.
+    """
 
     epoch: int
     model: dict[str, Any]
     optimizer: dict[str, Any]
     scaler: dict[str, Any]
+    raw: dict[str, Any]
 
 
-def serialise(epoch: int, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> bytes:
+def serialise(
+    epoch: int,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    averaged: nn.Module | None = None,
+) -> bytes:
     """Return the content of a checkpoint, which ``torch.load`` reads."""
     states = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}
+    if averaged is not None:
+        states |= {"model": averaged.state_dict(), "raw": states["model"]}
     buffer = io.BytesIO()
     torch.save({"epoch": epoch} | states, buffer)
     return buffer.getvalue()
@@ -65,15 +83,15 @@ def newest(folder: str | None, names: Iterable[str], device: torch.device) -> Ch
 def _parse(name: str, content: bytes, device: torch.device) -> Checkpoint:
     try:
         state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-        found = Checkpoint(**{"scaler": {}} | state)
+        found = Checkpoint(**{"scaler": {}, "raw": {}} | state)
     except (torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:  # of zip, pickle or torch: a crafted file may raise anything
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ArtifactDamaged(f"{name}: is not a checkpoint ({why.rstrip('.')}).") from None
-    parts = (found.model, found.optimizer, found.scaler)
+    parts = (found.model, found.optimizer, found.scaler, found.raw)
     if not (isinstance(found.epoch, int) and all(isinstance(part, dict) for part in parts)):
         raise ArtifactDamaged(f"{name}: is not a checkpoint (of an epoch, weights and the state of an optimiser).")
-    if not all(map(torch.is_tensor, found.model.values())):
+    if not all(map(torch.is_tensor, (*found.model.values(), *found.raw.values()))):
         raise ArtifactDamaged(f"{name}: is not a checkpoint (its weights are not tensors).")
     return found

@@ -23,6 +23,7 @@ from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.registry.datasets import DATASETS
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
+from qpsearch.training.averaging import Average
 from qpsearch.training.data import Images, Split, augmented, train_and_validation
 from qpsearch.training.evaluate import Evaluation, evaluate
 from qpsearch.training.memory import (
@@ -142,6 +143,7 @@ class _Trainer:
         self._train, self._validation = splits or train_and_validation(config.data, folder, self._device)
         model = build_model(config.network, derive_seed(run.seed, "weights"))
         self._model: nn.Module = model.to(self._device).to(memory_format=self._format)
+        self._average = None if self._recipe.ema is None else Average(self._model, self._recipe.ema)
         self._optimizer = build_optimizer(self._model, self._recipe)
         is_half = self._recipe.precision is Precision.FLOAT16  # whose small gradients would vanish unscaled
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=is_half)
@@ -179,8 +181,8 @@ class _Trainer:
         generator = torch.Generator().manual_seed(0)
         order = torch.arange(len(self._train.labels))
         self._model.train()
-        for index in torch.split(order, self._recipe.batch_size)[:count]:
-            self._step(self._batch(index, generator), self._recipe.optimizer.lr)
+        for step, index in enumerate(torch.split(order, self._recipe.batch_size)[:count]):
+            self._step(step, index, generator, self._recipe.optimizer.lr)
         if evaluates:
             self._evaluate()
 
@@ -188,7 +190,8 @@ class _Trainer:
         """Evaluate on the validation images; None where there are none."""
         if self._validation is None:
             return None
-        return evaluate(self._model, self._validation, self._config.data)
+        model = self._model if self._average is None else self._average.module
+        return evaluate(model, self._validation, self._config.data)
 
     def _train_epoch(self, epoch: int) -> tuple[float, float]:
         """Return the mean training loss and the last learning rate."""
@@ -200,7 +203,7 @@ class _Trainer:
         self._model.train()
         for step, index in enumerate(batches):
             lr = lr_at(self._recipe, (epoch - 1 + step / len(batches)) / self._recipe.epochs)
-            total += self._step(self._batch(index, generator), lr) * len(index)
+            total += self._step((epoch - 1) * len(batches) + step, index, generator, lr) * len(index)
         return float(total) / len(order), lr
 
     def _batch(self, index: Tensor, generator: torch.Generator) -> Split:
@@ -208,17 +211,38 @@ class _Trainer:
         images = augmented(batch.images, data, generator, self._config.network.size)
         return Split(images.contiguous(memory_format=self._format), batch.labels)
 
-    def _step(self, batch: Split, lr: float) -> Tensor:
+    def _step(self, step: int, index: Tensor, generator: torch.Generator, lr: float) -> Tensor:
+        """Make a step, counted from 0 over the whole run, on the images at an index; return their mean loss."""
         for group in self._optimizer.param_groups:
-            group["lr"] = lr
-        precision = self._recipe.precision
-        with torch.autocast(self._device.type, DTYPES[precision], enabled=precision is not Precision.FLOAT32):
-            logits = self._model(batch.images)
-        loss = F.cross_entropy(logits.float(), batch.labels)
+            group["lr"] = lr * group.get("share", 1.0)
         self._optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+        parts = self._recipe.gradient_accumulation
+        loss = self._backward(index, generator) if parts == 1 else self._backward_in_parts(index, generator, parts)
+        if self._recipe.grad_clip is not None:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.grad_clip, foreach=True)
         self._scaler.step(self._optimizer)
         self._scaler.update()
+        if self._average is not None:
+            self._average.update(step)
+        return loss
+
+    def _backward_in_parts(self, index: Tensor, generator: torch.Generator, parts: int) -> Tensor:
+        """Add up the gradients of the parts of a batch, each by its share of the images."""
+        total = torch.zeros((), dtype=torch.float64, device=self._device)
+        for part in batches_of(index, math.ceil(len(index) / parts)):
+            share = len(part) / len(index)
+            total += self._backward(part, generator, share) * share
+        return total
+
+    def _backward(self, index: Tensor, generator: torch.Generator, share: float = 1.0) -> Tensor:
+        """Add the gradients of the mean loss of images, times a share; return that mean loss."""
+        batch, precision = self._batch(index, generator), self._recipe.precision
+        with torch.autocast(self._device.type, DTYPES[precision], enabled=precision is not Precision.FLOAT32):
+            logits = self._model(batch.images)
+        loss = F.cross_entropy(logits.float(), batch.labels, label_smoothing=self._recipe.label_smoothing)
+        scaled = self._scaler.scale(loss if share == 1 else loss * share)
+        scaled.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
         return loss.detach().double()
 
     def _check(self, epoch: int, train_loss: float) -> None:
@@ -228,7 +252,8 @@ class _Trainer:
     def _save(self, epoch: int) -> str:
         if self._run.checkpoint_folder is None:
             return ""
-        content = checkpoint.serialise(epoch, self._model, self._optimizer, self._scaler)
+        averaged = None if self._average is None else self._average.module
+        content = checkpoint.serialise(epoch, self._model, self._optimizer, self._scaler, averaged)
         name = self._run.checkpoint_name(epoch, content)
         open_artifacts(self._run.checkpoint_folder).write(name, content)
         return name
@@ -238,7 +263,9 @@ class _Trainer:
         found = checkpoint.newest(self._run.checkpoint_folder, self._run.resume_from, self._device)
         if found is None:
             return 0
-        self._model.load_state_dict(found.model)
+        self._model.load_state_dict(found.raw or found.model)
+        if self._average is not None:
+            self._average.module.load_state_dict(found.model)
         self._optimizer.load_state_dict(found.optimizer)
         if found.scaler:
             self._scaler.load_state_dict(found.scaler)

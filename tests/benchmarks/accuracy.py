@@ -21,15 +21,17 @@ from pathlib import Path
 
 import torch
 
-from qpsearch.architecture.config import Recipe, Sgd, TrialConfig
+from qpsearch.architecture.config import Recipe, TrialConfig
 from qpsearch.architecture.named import named_network
 from qpsearch.errors import TrainingDiverged
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.registry.augmentations import Augmentation
 from qpsearch.registry.datasets import Data, DatasetName
+from qpsearch.registry.optimisers import Sgd
+from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.training.loop import train
 from qpsearch.training.testing import test_run
-from qpsearch.vocabulary import Precision, ScheduleKind
+from qpsearch.vocabulary import Precision
 from tests.benchmarks.report import hardware
 
 QUOTIENT, PURE = Sgd(lr=0.1, momentum=0.9, weight_decay=1e-4), Sgd(lr=0.01, momentum=0.9, weight_decay=1e-3)

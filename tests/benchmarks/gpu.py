@@ -23,16 +23,18 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from qpsearch.architecture.config import Recipe, Sgd, TrialConfig
+from qpsearch.architecture.config import Recipe, TrialConfig
 from qpsearch.architecture.named import named_network
 from qpsearch.models import build_model
 from qpsearch.models.network import DTYPES
 from qpsearch.protocol import RunSettings
 from qpsearch.registry.augmentations import Augmentation
 from qpsearch.registry.datasets import Data, DatasetName
+from qpsearch.registry.optimisers import Sgd
+from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.training.data import augmented, load_arrays, train_and_validation
 from qpsearch.training.loop import train
-from qpsearch.vocabulary import Precision, ScheduleKind
+from qpsearch.vocabulary import Precision
 from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware, row
 
 NETWORKS = ("resnet20", "quotient20", "pure20", "pure_norelu20")

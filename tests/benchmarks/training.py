@@ -11,11 +11,12 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from qpsearch.architecture.config import Recipe, Sgd, TrialConfig
+from qpsearch.architecture.config import Recipe, TrialConfig
 from qpsearch.architecture.named import named_network
 from qpsearch.protocol import RunSettings
 from qpsearch.registry.datasets import Data, DatasetName
-from qpsearch.vocabulary import ScheduleKind
+from qpsearch.registry.optimisers import Sgd
+from qpsearch.registry.schedules import ScheduleKind
 from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware, row
 
 NETWORKS = (

@@ -4,10 +4,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, BlockKind
 
 BLOCKS = st.lists(st.sampled_from([kind.value for kind in BlockKind]), min_size=1, max_size=3, unique=True)
 AUGMENT: list[dict[str, Any]] = [{}, {"augment": ["crop"]}, {"augment": ["flip", "crop"], "padding": "black"}]
+MODERN: list[dict[str, Any]] = [
+    {},
+    {"warmup": {"choice": [0, 0.1, 1]}, "decay": "weights", "ema": {"choice": ["none", 0.9]}},
+    {"schedule": "one_cycle", "grad_clip": {"log": [0.1, 10.0]}, "label_smoothing": {"float": [0.0, 0.2]}},
+    {"gradient_accumulation": {"int": [1, 4]}},
+]
 CONFIDENCE = st.sampled_from([{}, {"confidence": "low"}, {"confidence": "high"}])
 
 
@@ -30,6 +37,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         network["rules"] = shared
     training: dict[str, Any] = {"epochs": draw(st.sampled_from([3, {"choice": [2, 4]}]))}
     training |= draw(st.sampled_from([{}, {"schedule": {"choice": ["step", "cosine"]}}]))
+    training |= draw(st.sampled_from(MODERN))
     training["optimizer"] = draw(optimizers())
     document = {
         "study": "s",
@@ -109,6 +117,9 @@ def optimizers(draw: st.DrawFn) -> Any:
                 {"sgd": sgd},
                 {"sgd": stepped},
                 {"choice": ["sgd", "adamw"]},
+                {"choice": list(OPTIMISERS)},
+                {"muon": {"adamw_lr": {"log": [1e-4, 1e-2]}}},
+                {"sgd": {"nesterov": {"choice": [False, True]}}},
                 {"choice": {"sgd": sgd, "adamw": {"lr": {"log": [1e-4, 1e-2]}}}, "prior": "sgd"},
             ]
         )

@@ -115,5 +115,7 @@ def test_no_version_of_yaml_makes_a_word_a_truth_value() -> None:
 def test_a_key_without_a_value_has_no_name() -> None:
     with pytest.raises(SpaceError, match=r"space:1:1: study: has no value"):
         parse_space(GOOD.replace("study: s\n", "study:\n"))
-    with pytest.raises(SpaceError, match="expected one of sgd, adamw, with its settings; got nothing"):
+    with pytest.raises(
+        SpaceError, match="expected one of sgd, adamw, adam, rmsprop, lion, muon, with its settings; got nothing"
+    ):
         parse_space(GOOD.replace("optimizer: {sgd: {lr: {log: [0.01, 0.3]}}}", "optimizer:"))

@@ -6,18 +6,18 @@ from dataclasses import replace
 import pytest
 
 from qpsearch.architecture.candidates import Candidate, every_candidate
-from qpsearch.architecture.config import Sgd
 from qpsearch.architecture.cost import cost
 from qpsearch.architecture.named import named_network
 from qpsearch.registry.augmentations import Augmentation, Padding
 from qpsearch.registry.datasets import DatasetName, Normalisation
+from qpsearch.registry.optimisers import Sgd
+from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.space import load_space
 from qpsearch.space.space import Score
 from qpsearch.vocabulary import (
     BlockKind,
     InitKind,
     QuotientKind,
-    ScheduleKind,
     ScoreKind,
     ShortcutKind,
     StemActivation,

@@ -1,9 +1,12 @@
 """Configurations that train in a second."""
 
-from qpsearch.architecture.config import AdamW, Network, Recipe, Sgd, TrialConfig
+from qpsearch.architecture.config import Network, Recipe, TrialConfig
 from qpsearch.registry.augmentations import Augmentation
 from qpsearch.registry.datasets import Data, DatasetName
-from qpsearch.vocabulary import BlockKind, NormPlacement, ScheduleKind
+from qpsearch.registry.optimisers import OPTIMISERS, AdamW, AnyOptimiser, Sgd
+from qpsearch.registry.options import settings_of
+from qpsearch.registry.schedules import ScheduleKind
+from qpsearch.vocabulary import BlockKind, NormPlacement
 from tests.models.settings import stage
 
 
@@ -31,3 +34,9 @@ def digits(
             schedule=schedule,
         ),
     )
+
+
+def by_default(kind: str, **settings: object) -> AnyOptimiser:
+    """Return an optimiser with the settings that a space file gives it."""
+    record = OPTIMISERS[kind]
+    return record(**({name: option.default for name, option in settings_of(record).items()} | settings))

@@ -15,13 +15,15 @@ from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.registry.augmentations import Padding
 from qpsearch.registry.datasets import DatasetName
+from qpsearch.registry.optimisers import OPTIMISERS
+from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.training import loop, train
 from qpsearch.training.evaluate import poisson
 from qpsearch.training.loop import batches_of
 from qpsearch.training.optim import build_optimizer
-from qpsearch.vocabulary import BlockKind, Precision, QuotientKind, ScheduleKind, ShortcutKind
+from qpsearch.vocabulary import BlockKind, Precision, QuotientKind, ShortcutKind
 from tests.models.settings import stage
-from tests.training.configs import digits
+from tests.training.configs import by_default, digits
 
 ROOT = Path(__file__).parents[2]
 ALL = tuple(BlockKind)
@@ -128,10 +130,10 @@ def test_a_run_goes_on_in_another_memory_format(tmp_path: Path) -> None:
     assert last.train_loss == pytest.approx(whole[1].train_loss, rel=1e-3)
 
 
-@pytest.mark.parametrize("adamw", [False, True], ids=["sgd", "adamw"])
-def test_an_optimiser_takes_skipped_steps_and_parameters_without_gradients(adamw: bool) -> None:
+@pytest.mark.parametrize("kind", OPTIMISERS)
+def test_an_optimiser_takes_skipped_steps_and_parameters_without_gradients(kind: str) -> None:
     """The first because float16 overflows now and then, the second because a user's block may skip a branch."""
-    recipe = digits(BlockKind.ADDITIVE, adamw=adamw).recipe
+    recipe = replace(digits(BlockKind.ADDITIVE).recipe, optimizer=by_default(kind))
     model = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
     optimizer = build_optimizer(model, recipe)
     scaler = torch.amp.GradScaler("cpu", init_scale=1e38)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from qpsearch.space.schema.value_types import ValueType
+from qpsearch.registry.options import Option, Switch
+from qpsearch.space.schema.value_types import AUTO, Flag, Integer, Number, Optional, ValueType
 from qpsearch.vocabulary import Scalar
 
 REQUIRED: Final = object()
@@ -96,6 +97,17 @@ class VariantField:
     default: str
     doc: str
     fixed: bool = False
+
+
+def field_of(option: Option | Switch, *, fixed: bool = False) -> LeafField:
+    """Return what a file may say of an option: a constant or, unless ``fixed``, a domain."""
+    if isinstance(option, Switch):
+        return LeafField(type=Flag(), default=option.default, doc=option.doc, fixed=fixed)
+    whole = Integer(int(option.low), int(option.high))
+    number = whole if option.is_whole else Number(option.low, option.high, option.is_above)
+    if option.default is None:
+        return LeafField(type=Optional(AUTO, number), default=AUTO, doc=option.doc, fixed=fixed, rule=option.rule)
+    return LeafField(type=number, default=option.default, doc=option.doc, fixed=fixed, rule=option.rule)
 
 
 Field = LeafField | ListField | ConditionsField | PointsField | ArmsField | SectionField | StagesField | VariantField

@@ -13,6 +13,7 @@ from qpsearch.space.schema.fields import (
     PointsField,
     SectionField,
     VariantField,
+    field_of,
 )
 from qpsearch.space.schema.value_types import AUTO, NONE, Bounds, Duration, Integer, Number, OneOf, Optional, StudyName
 from qpsearch.vocabulary import Metric, ScoreKind
@@ -20,14 +21,7 @@ from qpsearch.vocabulary import Metric, ScoreKind
 
 def _options(options: Mapping[str, Option]) -> SectionField:
     """Return the settings of a sampler or pruner."""
-    return SectionField(fields={name: _option(each) for name, each in options.items()})
-
-
-def _option(option: Option) -> LeafField:
-    number = Integer(int(option.low), int(option.high)) if option.is_whole else Number(option.low, option.high)
-    if option.default is None:
-        return LeafField(type=Optional(AUTO, number), default=AUTO, doc=option.doc, fixed=True)
-    return LeafField(type=number, default=option.default, doc=option.doc, fixed=True)
+    return SectionField(fields={name: field_of(each, fixed=True) for name, each in options.items()})
 
 
 SEARCH: Final = SectionField(

@@ -2,9 +2,12 @@
 
 from typing import Final
 
-from qpsearch.space.schema.fields import LeafField, SectionField, VariantField
-from qpsearch.space.schema.value_types import Integer, Number, OneOf
-from qpsearch.vocabulary import Precision, ScheduleKind
+from qpsearch.registry.optimisers import OPTIMISERS
+from qpsearch.registry.options import settings_of
+from qpsearch.registry.schedules import SCHEDULES, ScheduleKind
+from qpsearch.space.schema.fields import LeafField, SectionField, VariantField, field_of
+from qpsearch.space.schema.value_types import NONE, Integer, Number, OneOf, Optional
+from qpsearch.vocabulary import Decay, Precision
 
 TRAINING: Final = SectionField(
     doc="How networks are trained.",
@@ -19,30 +22,14 @@ TRAINING: Final = SectionField(
             doc="The optimiser with its own settings.",
             default="sgd",
             branches={
-                "sgd": SectionField(
-                    fields={
-                        "lr": LeafField(
-                            type=Number(0, 100, above=True), default=0.1, doc="Peak learning rate.", rule="Q18, P18"
-                        ),
-                        "momentum": LeafField(type=Number(0, 0.9999), default=0.9, doc="Momentum.", rule="P17"),
-                        "weight_decay": LeafField(
-                            type=Number(0, 10), default=1e-4, doc="L2 penalty on all parameters.", rule="Q18, P18"
-                        ),
-                    }
-                ),
-                "adamw": SectionField(
-                    fields={
-                        "lr": LeafField(type=Number(0, 100, above=True), default=1e-3, doc="Peak learning rate."),
-                        "weight_decay": LeafField(type=Number(0, 10), default=1e-2, doc="Decoupled decay."),
-                    }
-                ),
+                name: SectionField(fields={key: field_of(each) for key, each in settings_of(record).items()})
+                for name, record in OPTIMISERS.items()
             },
         ),
         "schedule": LeafField(
             type=OneOf(ScheduleKind),
             default="step",
-            doc="Learning-rate schedule: step divides lr by 10 after 1/2 and after 3/4 of the epochs; step_92_136 "
-            "after 92/182 and after 136/182; cosine lowers lr to zero; constant keeps it.",
+            doc=f"Learning-rate schedule: {'; '.join(f'{kind} {each.doc}' for kind, each in SCHEDULES.items())}.",
             rule="Q18, P18",
         ),
         "precision": LeafField(
@@ -50,6 +37,41 @@ TRAINING: Final = SectionField(
             default="float32",
             doc="Number format in which networks compute during training; product units always use float32.",
             rule="P19",
+        ),
+        "warmup": LeafField(
+            type=Number(0, 100_000),
+            default=0.0,
+            doc="Epochs in which lr rises evenly to its peak, or, below 1, their share of all epochs; a schedule that "
+            "lowers lr steadily begins after them, one that drops it counts them too.",
+        ),
+        "label_smoothing": LeafField(
+            type=Number(0, 0.999),
+            default=0.0,
+            doc="Share of each label's weight that is spread evenly over all classes.",
+        ),
+        "grad_clip": LeafField(
+            type=Optional(NONE, Number(0, 1e6, above=True)),
+            default=NONE,
+            doc="Largest norm of all gradients together; larger gradients are scaled down to it.",
+        ),
+        "gradient_accumulation": LeafField(
+            type=Integer(1, 100_000),
+            default=1,
+            doc="Parts in which each batch is computed, one after the other, before its one step: less memory, the "
+            "same step, except that batch normalisation sees each part alone.",
+        ),
+        "ema": LeafField(
+            type=Optional(NONE, Number(0, 0.999999)),
+            default=NONE,
+            doc="Decay a step of averaged weights and buffers, such as 0.999; the averages are evaluated, kept and "
+            "exported. The decay begins lower, (1 + steps) / (10 + steps).",
+        ),
+        "decay": LeafField(
+            type=OneOf(Decay),
+            default="all",
+            doc="What weight decay falls on: all parameters, or weights: kernels and matrices alone, not norms, "
+            "biases, thresholds and alpha.",
+            rule="Q18",
         ),
     },
 )

@@ -1,0 +1,40 @@
+"""Averages of weights over the steps of a run."""
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+
+class Average:
+    """An exponential moving average of a network's weights and buffers.
+
+    After step t, from 0, ``average <- d * average + (1 - d) * weights`` with ``d = min(decay, (1 + t) / (10 + t))``, as
+    TensorFlow has it: the first steps are soon forgotten. d is a function of the step alone, so that a continued run
+    does not need more than the averages.
+
+    Args:
+        model: The network, before anything that belongs to training alone is attached to it.
+        decay: The largest d.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._model, self._decay = model, decay
+        self.module = deepcopy(model).requires_grad_(False)
+        pairs = list(zip(_state(self.module), _state(model), strict=True))
+        self._numbers = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._counts = [pair for pair in pairs if not pair[0].is_floating_point()]  # batches that a norm has seen
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after a step, counted from 0 over the whole run."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        averages, weights = (list(each) for each in zip(*self._numbers, strict=True))
+        torch._foreach_lerp_(averages, weights, 1 - decay)
+        for average, count in self._counts:
+            average.copy_(count)
+
+
+def _state(model: nn.Module) -> list[Tensor]:
+    """Return parameters and buffers; loading weights changes them in place."""
+    return [each.detach() for each in (*model.parameters(), *model.buffers())]
