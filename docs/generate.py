@@ -64,6 +64,8 @@ OWN = {  # where no shipped space has the key, and its type does not tell
     "training.label_smoothing": "label_smoothing: {float: [0.0, 0.2]}",
     "training.grad_clip": "grad_clip: 1.0",
     "training.gradient_accumulation": "gradient_accumulation: 4",
+    "training.dropout": "dropout: {float: [0.0, 0.5]}",
+    "training.drop_path": "drop_path: {float: [0.0, 0.2]}",
     "training.ema": "ema: {choice: [none, 0.999]}",
     "search.budget.gpu_hours": "gpu_hours: 48",
     "search.budget.epochs": "epochs: 2000",

@@ -40,6 +40,8 @@ LATER: Final = {
     "recipe.gradient_accumulation": 1,
     "recipe.ema": None,
     "recipe.decay": Decay.ALL,
+    "recipe.dropout": 0.0,
+    "recipe.drop_path": 0.0,
 }
 
 
@@ -139,6 +141,8 @@ class Recipe(_Strict):
         gradient_accumulation: Parts of a batch that are computed one after the other before the step is made.
         ema: Decay of the averaged weights and buffers, which are evaluated and kept; None for no averages.
         decay: The parameters that weight decay falls on.
+        dropout: Probability with which a feature before the head is dropped in training.
+        drop_path: Probability with which the last block's branch is dropped in training; it grows evenly with depth.
     """
 
     epochs: int
@@ -152,6 +156,8 @@ class Recipe(_Strict):
     gradient_accumulation: int = 1
     ema: float | None = None
     decay: Decay = Decay.ALL
+    dropout: float = 0.0
+    drop_path: float = 0.0
 
     @property
     def warmup_share(self) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any, Final
 
+from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import Network, Recipe, Stage, TrialConfig
 from qpsearch.architecture.layout import (
     BOTTLENECK,
@@ -51,7 +52,8 @@ def resolve(space: Space, drawn: Draw) -> TrialConfig:
 
     Raises:
         Infeasible: The parts do not fit together (``check_shapes``), batches are too small for their normalisation or
-            for the parts that they are computed in, or the warm-up is as long as the training.
+            for the parts that they are computed in, the warm-up is as long as the training, or branches
+            of custom blocks would have to be dropped.
     """
     facts = DATASETS[space.data.dataset]
     network = drawn.values["network"]
@@ -70,6 +72,9 @@ def resolve(space: Space, drawn: Draw) -> TrialConfig:
     )
     check_shapes(config.network)
     _check_batches(config)
+    if config.recipe.drop_path and (own := custom_blocks(config.network)):
+        rule = f"training.drop_path drops the branches of built-in blocks, but a stage is {own[0]}"
+        raise Infeasible(rule, rule)
     return config
 
 

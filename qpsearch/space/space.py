@@ -28,6 +28,8 @@ LATER: Final = {
     "training.gradient_accumulation": "1",
     "training.ema": "none",
     "training.decay": "all",
+    "training.dropout": "0.0",
+    "training.drop_path": "0.0",
     "search.sampler.random": "0.0",
     "search.pruner.startup": "5",
     "search.pruner.warmup": "auto",

@@ -25,6 +25,7 @@ from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.averaging import Average
 from qpsearch.training.data import Images, Split, augmented, train_and_validation
+from qpsearch.training.dropping import Dropping
 from qpsearch.training.evaluate import Evaluation, evaluate
 from qpsearch.training.memory import (
     give_memory_back,
@@ -144,6 +145,8 @@ class _Trainer:
         model = build_model(config.network, derive_seed(run.seed, "weights"))
         self._model: nn.Module = model.to(self._device).to(memory_format=self._format)
         self._average = None if self._recipe.ema is None else Average(self._model, self._recipe.ema)
+        dropout, drop_path = self._recipe.dropout, self._recipe.drop_path
+        self._dropping = Dropping(model, dropout, drop_path) if dropout or drop_path else None
         self._optimizer = build_optimizer(self._model, self._recipe)
         is_half = self._recipe.precision is Precision.FLOAT16  # whose small gradients would vanish unscaled
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=is_half)
@@ -180,7 +183,7 @@ class _Trainer:
         """Train on the first few batches, and evaluate."""
         generator = torch.Generator().manual_seed(0)
         order = torch.arange(len(self._train.labels))
-        self._model.train()
+        self._begin(generator)
         for step, index in enumerate(torch.split(order, self._recipe.batch_size)[:count]):
             self._step(step, index, generator, self._recipe.optimizer.lr)
         if evaluates:
@@ -200,11 +203,17 @@ class _Trainer:
         batches = batches_of(order, self._recipe.batch_size)
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         lr = self._recipe.optimizer.lr
-        self._model.train()
+        self._begin(generator)
         for step, index in enumerate(batches):
             lr = lr_at(self._recipe, (epoch - 1 + step / len(batches)) / self._recipe.epochs)
             total += self._step((epoch - 1) * len(batches) + step, index, generator, lr) * len(index)
         return float(total) / len(order), lr
+
+    def _begin(self, generator: torch.Generator) -> None:
+        """Begin an epoch, whose random changes of images and networks all come from one generator."""
+        self._model.train()
+        if self._dropping is not None:
+            self._dropping.generator = generator
 
     def _batch(self, index: Tensor, generator: torch.Generator) -> Split:
         data, batch = self._config.data, self._train.batch(index)

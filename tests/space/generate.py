@@ -13,7 +13,7 @@ MODERN: list[dict[str, Any]] = [
     {},
     {"warmup": {"choice": [0, 0.1, 1]}, "decay": "weights", "ema": {"choice": ["none", 0.9]}},
     {"schedule": "one_cycle", "grad_clip": {"log": [0.1, 10.0]}, "label_smoothing": {"float": [0.0, 0.2]}},
-    {"gradient_accumulation": {"int": [1, 4]}},
+    {"gradient_accumulation": {"int": [1, 4]}, "dropout": 0.1, "drop_path": {"float": [0.0, 0.2]}},
 ]
 CONFIDENCE = st.sampled_from([{}, {"confidence": "low"}, {"confidence": "high"}])
 

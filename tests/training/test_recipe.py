@@ -28,7 +28,15 @@ from tests.models.settings import stage
 from tests.training.configs import by_default, digits
 
 CPU = torch.device("cpu")
-MODERN = {"label_smoothing": 0.1, "grad_clip": 1.0, "gradient_accumulation": 2, "ema": 0.9, "decay": Decay.WEIGHTS}
+MODERN = {
+    "label_smoothing": 0.1,
+    "grad_clip": 1.0,
+    "gradient_accumulation": 2,
+    "ema": 0.9,
+    "decay": Decay.WEIGHTS,
+    "dropout": 0.2,
+    "drop_path": 0.2,
+}
 RUNS = list(zip(OPTIMISERS, islice(cycle(SCHEDULES), len(OPTIMISERS)), strict=True))
 
 

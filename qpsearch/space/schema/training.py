@@ -73,5 +73,16 @@ TRAINING: Final = SectionField(
             "biases, thresholds and alpha.",
             rule="Q18",
         ),
+        "dropout": LeafField(
+            type=Number(0, 0.99),
+            default=0.0,
+            doc="Probability with which each feature before the head is dropped in training.",
+        ),
+        "drop_path": LeafField(
+            type=Number(0, 0.99),
+            default=0.0,
+            doc="Stochastic depth: probability with which the last block's branch is dropped in training, for each "
+            "image; it grows evenly from block to block. A block without its branch is its shortcut.",
+        ),
     },
 )
