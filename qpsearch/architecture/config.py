@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 LATER: Final = {
     "data.padding": Padding.MEAN,
     "data.normalise": Normalisation.DATASET,
+    "data.augment_options": (),
     "recipe.optimizer.nesterov": False,
     "recipe.warmup": 0.0,
     "recipe.label_smoothing": 0.0,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from qpsearch.architecture.config import Stage, TrialConfig
+from qpsearch.registry.datasets import Data
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.file.document import dump
 from qpsearch.space.schema.network import SHAPE, RulePath, rule_paths
@@ -36,7 +37,7 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
     timeout_s = space.resources.report_timeout_s
     document = {
         "study": study,
-        "data": {name: getattr(data, name) for name in type(data).__slots__},
+        "data": _data(data),
         "network": {
             "stem": {
                 name.removeprefix("stem_"): getattr(network, name)
@@ -54,6 +55,16 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
         },
     }
     return dump(_spelled(document))
+
+
+def _data(data: Data) -> dict[str, Any]:
+    """Return the settings of the images; options stand with their augmentation."""
+    found = {name: getattr(data, name) for name in type(data).__slots__ if name != "augment_options"}
+    options: dict[str, dict[str, float]] = {}
+    for path, value in data.augment_options:
+        word, _, name = path.partition(".")
+        options.setdefault(word, {})[name] = value
+    return found | {"augment": [{kind: options[kind]} if kind in options else kind for kind in data.augment]}
 
 
 def _stages(stages: tuple[Stage, ...]) -> dict[str, Any]:

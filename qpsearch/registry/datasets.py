@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import DataError
-from qpsearch.registry.augmentations import Augmentation, Padding
+from qpsearch.registry.augmentations import Augmentation, AugmentOptions, Padding
 from qpsearch.registry.splits import stratified
 from qpsearch.vocabulary import WithWords
 
@@ -101,6 +101,7 @@ class Data(WithWords):
         augment: Random changes of training images.
         padding: What crops bring in at the edges.
         normalise: Whose mean and standard deviation images are normalised by.
+        augment_options: Options of the random changes that differ from their defaults.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
@@ -110,6 +111,7 @@ class Data(WithWords):
     augment: tuple[Augmentation, ...] = ()
     padding: Padding = Padding.MEAN
     normalise: Normalisation = Normalisation.DATASET
+    augment_options: AugmentOptions = ()
 
     @property
     def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -229,7 +229,11 @@ def _training(info: Mapping[str, Any]) -> str:
     recipe, data = info["config"]["recipe"], info["config"]["data"]
     optimizer = ", ".join(f"{name} {_word(value)}" for name, value in recipe["optimizer"].items() if name != "kind")
     precision = "" if recipe["precision"] == "float32" else " The programs compute in float32 all the same."
-    augment = ", ".join(data["augment"]) or "none"
+    options: dict[str, list[str]] = {word: [] for word in data["augment"]}
+    for path, value in data.get("augment_options", ()):
+        word, _, name = path.partition(".")
+        options[word].append(f"{name} {value:g}")
+    augment = ", ".join(f"{word} ({', '.join(own)})" if own else word for word, own in options.items()) or "none"
     more = "".join(f"{name} {_word(value)}, " for name, value in recipe.items() if name not in TOLD)
     return (
         f"{recipe['epochs']} epochs of `{data['dataset']}`, of which {data['validation']:,} images were held out; "

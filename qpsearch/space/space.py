@@ -21,6 +21,7 @@ from qpsearch.vocabulary import Direction, Metric, Scalar, ScoreKind, WithWords
 LATER: Final = {
     "data.padding": "mean",
     "data.normalise": "dataset",
+    "data.augment_options": "[]",
     "training.optimizer.sgd.nesterov": "False",
     "training.warmup": "0.0",
     "training.label_smoothing": "0.0",
@@ -342,4 +343,7 @@ def _option(value: float | None) -> str:
 
 
 def _plain(value: object) -> str:
-    return str(Constant(tuple(map(str, value)))) if isinstance(value, tuple) else str(value)
+    if not isinstance(value, tuple):
+        return str(value)
+    items = (f"{each[0]}: {each[1]!r}" if isinstance(each, tuple) else str(each) for each in value)
+    return str(Constant(tuple(items)))

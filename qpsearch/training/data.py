@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from qpsearch.errors import DataError
-from qpsearch.registry.augmentations import Padding, augment
+from qpsearch.registry.augmentations import AUGMENTATIONS, Padding, augment
+from qpsearch.registry.augmentations.base import ImageChange, ImageForm
 from qpsearch.registry.datasets import DATASETS, SPLIT_SEED, Arrays, Data, DatasetName
 from qpsearch.registry.splits import stratified
 
@@ -121,11 +122,28 @@ def normalise(images: Tensor, data: Data) -> Tensor:
 def augmented(images: Tensor, data: Data, generator: torch.Generator, size: int) -> Tensor:
     """Turn uint8 images (N, C, H, W) into normalised ones (N, C, size, size), changed at random as ``data`` says.
 
-    Zeros are padded: black before normalisation, the mean after it.
+    Zeros are padded: black before normalisation, the mean after it. What changes pixels comes right before
+    normalisation, what sets parts of an image to the mean comes last.
     """
     if data.padding is Padding.BLACK:
-        return normalise(augment(images, data.augment, generator, size), data)
-    return augment(normalise(images, data), data.augment, generator, size)
+        images = augment(images, data.augment, generator, size)
+    images = normalise(_recoloured(images, data, generator, size), data)
+    if data.padding is not Padding.BLACK:
+        images = augment(images, data.augment, generator, size)
+    given = data.augment_options
+    return augment(images, data.augment, generator, size, form=ImageForm.NORMALISED, given=given)
+
+
+def _recoloured(images: Tensor, data: Data, generator: torch.Generator, size: int) -> Tensor:
+    """Apply what changes pixels, on a scale of 0 to 255; the result is on the data set's own scale."""
+    forms = {each.form for kind in data.augment if isinstance(each := AUGMENTATIONS[kind], ImageChange)}
+    if ImageForm.PIXELS not in forms:
+        return images
+    peak = DATASETS[data.dataset].peak
+    scaled = images if peak == 255 else (images * (255 / peak)).round().to(torch.uint8)
+    given = data.augment_options
+    changed = augment(scaled, data.augment, generator, size, form=ImageForm.PIXELS, given=given)
+    return changed if peak == 255 else changed * (peak / 255)
 
 
 def _split(images: Array, labels: Array, index: npt.NDArray[np.int64], device: torch.device) -> Images:

@@ -20,6 +20,7 @@ from qpsearch.errors import TrainingDiverged
 from qpsearch.models import build_model
 from qpsearch.models.network import DTYPES
 from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.registry.augmentations import mixed
 from qpsearch.registry.datasets import DATASETS
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
@@ -215,10 +216,12 @@ class _Trainer:
         if self._dropping is not None:
             self._dropping.generator = generator
 
-    def _batch(self, index: Tensor, generator: torch.Generator) -> Split:
+    def _batch(self, index: Tensor, generator: torch.Generator) -> tuple[Split, float]:
+        """Return images and labels at an index, and the share of each image's own label (``mixed``)."""
         data, batch = self._config.data, self._train.batch(index)
         images = augmented(batch.images, data, generator, self._config.network.size)
-        return Split(images.contiguous(memory_format=self._format), batch.labels)
+        images, own = mixed(images, data.augment, generator, data.augment_options)
+        return Split(images.contiguous(memory_format=self._format), batch.labels), own
 
     def _step(self, step: int, index: Tensor, generator: torch.Generator, lr: float) -> Tensor:
         """Make a step, counted from 0 over the whole run, on the images at an index; return their mean loss."""
@@ -246,13 +249,18 @@ class _Trainer:
 
     def _backward(self, index: Tensor, generator: torch.Generator, share: float = 1.0) -> Tensor:
         """Add the gradients of the mean loss of images, times a share; return that mean loss."""
-        batch, precision = self._batch(index, generator), self._recipe.precision
+        (batch, own), precision = self._batch(index, generator), self._recipe.precision
         with torch.autocast(self._device.type, DTYPES[precision], enabled=precision is not Precision.FLOAT32):
             logits = self._model(batch.images)
-        loss = F.cross_entropy(logits.float(), batch.labels, label_smoothing=self._recipe.label_smoothing)
+        loss = self._loss(logits.float(), batch.labels)
+        if own < 1:
+            loss = own * loss + (1 - own) * self._loss(logits.float(), batch.labels.roll(1))
         scaled = self._scaler.scale(loss if share == 1 else loss * share)
         scaled.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
         return loss.detach().double()
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits, labels, label_smoothing=self._recipe.label_smoothing)
 
     def _check(self, epoch: int, train_loss: float) -> None:
         if not train_loss < EXPLODED * math.log(self._config.network.classes):  # also where it is nan

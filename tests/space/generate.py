@@ -8,7 +8,12 @@ from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, BlockKind
 
 BLOCKS = st.lists(st.sampled_from([kind.value for kind in BlockKind]), min_size=1, max_size=3, unique=True)
-AUGMENT: list[dict[str, Any]] = [{}, {"augment": ["crop"]}, {"augment": ["flip", "crop"], "padding": "black"}]
+AUGMENT: list[dict[str, Any]] = [
+    {},
+    {"augment": ["crop"]},
+    {"augment": ["flip", "crop"], "padding": "black"},
+    {"augment": ["trivialaugment", "flip", {"mixup": {"alpha": 0.2}}, {"erase": {"probability": 0.25}}]},
+]
 MODERN: list[dict[str, Any]] = [
     {},
     {"warmup": {"choice": [0, 0.1, 1]}, "decay": "weights", "ema": {"choice": ["none", 0.9]}},

@@ -13,6 +13,7 @@ from qpsearch.architecture.config import Recipe, TrialConfig
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.models import build_model
 from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.registry.augmentations import AUGMENTATIONS
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.registry.schedules import SCHEDULES
 from qpsearch.seeds import derive_seed
@@ -37,7 +38,8 @@ MODERN = {
     "dropout": 0.2,
     "drop_path": 0.2,
 }
-RUNS = list(zip(OPTIMISERS, islice(cycle(SCHEDULES), len(OPTIMISERS)), strict=True))
+KINDS = max(len(OPTIMISERS), len(SCHEDULES), len(AUGMENTATIONS))
+RUNS = list(zip(*(islice(cycle(table), KINDS) for table in (OPTIMISERS, SCHEDULES, AUGMENTATIONS)), strict=True))
 
 
 def tiny(**recipe: object) -> TrialConfig:
@@ -49,14 +51,17 @@ def small(report: EpochReport) -> tuple[object, ...]:
     return report.epoch, report.train_loss, report.val_loss, report.val_accuracy, report.lr
 
 
-def test_each_optimiser_and_schedule_is_among_the_runs() -> None:
-    assert {kind for kind, _ in RUNS} == set(OPTIMISERS)
-    assert {schedule for _, schedule in RUNS} == set(SCHEDULES)
+def test_each_optimiser_schedule_and_augmentation_is_among_the_runs() -> None:
+    for kinds, table in zip(zip(*RUNS, strict=True), (OPTIMISERS, SCHEDULES, AUGMENTATIONS), strict=True):
+        assert set(kinds) == set(table)
 
 
-@pytest.mark.parametrize(("kind", "schedule"), RUNS)
-def test_a_continued_run_repeats_the_uninterrupted_one_to_the_bit(tmp_path: Path, kind: str, schedule: str) -> None:
+@pytest.mark.parametrize(("kind", "schedule", "augmentation"), RUNS)
+def test_a_continued_run_repeats_the_uninterrupted_one_to_the_bit(
+    tmp_path: Path, kind: str, schedule: str, augmentation: str
+) -> None:
     config = tiny(optimizer=by_default(kind), schedule=schedule, warmup=0.75, **MODERN)
+    config = replace(config, data=replace(config.data, augment=(augmentation,)))
     run = RunSettings(seed=5, checkpoint_folder=str(tmp_path))
     first, second = train(config, run)
     again = replace(run, checkpoint_stem="r0-a2", resume_from=(str(tmp_path / first.checkpoint),))

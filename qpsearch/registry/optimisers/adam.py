@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from qpsearch.registry.optimisers.base import Settings, TrainedParameter, groups_of, peak_lr, uncompiled, weight_decay
+from qpsearch.registry.optimisers.base import (
+    OptimiserSettings,
+    TrainedParameter,
+    groups_of,
+    peak_lr,
+    uncompiled,
+    weight_decay,
+)
 from qpsearch.registry.options import setting
 
 if TYPE_CHECKING:
@@ -12,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adam(Settings):
+class Adam(OptimiserSettings):
     """Adam with an L2 penalty, and its authors' betas, 0.9 and 0.999."""
 
     kind: Literal["adam"] = "adam"
@@ -27,7 +34,7 @@ class Adam(Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdamW(Settings):
+class AdamW(OptimiserSettings):
     """Adam with decoupled weight decay, and Adam's betas, 0.9 and 0.999."""
 
     kind: Literal["adamw"] = "adamw"

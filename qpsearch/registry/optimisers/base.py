@@ -29,7 +29,7 @@ def weight_decay(default: float, doc: str = DECOUPLED, rule: str = "") -> Option
     return Option(doc=doc, low=0, high=10, default=default, rule=rule)
 
 
-class Settings(WithWords):
+class OptimiserSettings(WithWords):
     """What the records of optimisers have in common: JSON with unknown fields is refused."""
 
     __slots__ = ()

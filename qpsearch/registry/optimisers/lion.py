@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from qpsearch.registry.optimisers.base import (
+    OptimiserSettings,
     ParameterGroup,
-    Settings,
     TrainedParameter,
     begun,
     groups_of,
@@ -24,7 +24,7 @@ BETAS: Final = (0.9, 0.99)  # the authors': of the direction, and of what is kep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lion(Settings):
+class Lion(OptimiserSettings):
     """Lion with decoupled weight decay.
 
     Its authors take a learning rate 3 to 10 times below AdamW's, and a weight decay 3 to 10 times above.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from qpsearch.registry.optimisers.base import (
+    OptimiserSettings,
     ParameterGroup,
-    Settings,
     TrainedParameter,
     begun,
     groups_of,
@@ -33,7 +33,7 @@ EPSILON: Final = 1e-8  # of AdamW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Muon(Settings):
+class Muon(OptimiserSettings):
     """Muon for hidden kernels and matrices; AdamW for stem, head, norms, biases and scalars, as its authors use it."""
 
     kind: Literal["muon"] = "muon"

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from qpsearch.registry.optimisers.base import Settings, TrainedParameter, groups_of, peak_lr, uncompiled, weight_decay
+from qpsearch.registry.optimisers.base import (
+    OptimiserSettings,
+    TrainedParameter,
+    groups_of,
+    peak_lr,
+    uncompiled,
+    weight_decay,
+)
 from qpsearch.registry.options import Option, setting
 
 if TYPE_CHECKING:
@@ -14,7 +21,7 @@ SMOOTHING = "Share of the average of squared gradients that a step keeps."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RmsProp(Settings):
+class RmsProp(OptimiserSettings):
     """Gradients divided by the root of their running mean square, with momentum and an L2 penalty."""
 
     kind: Literal["rmsprop"] = "rmsprop"

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from qpsearch.registry.optimisers.base import Settings, TrainedParameter, groups_of, peak_lr, uncompiled, weight_decay
+from qpsearch.registry.optimisers.base import (
+    OptimiserSettings,
+    TrainedParameter,
+    groups_of,
+    peak_lr,
+    uncompiled,
+    weight_decay,
+)
 from qpsearch.registry.options import Option, Switch, setting
 
 if TYPE_CHECKING:
@@ -14,7 +21,7 @@ NESTEROV = "Look ahead: the gradient is added to the momentum once more. Without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sgd(Settings):
+class Sgd(OptimiserSettings):
     """Stochastic gradient descent with momentum and an L2 penalty."""
 
     kind: Literal["sgd"] = "sgd"

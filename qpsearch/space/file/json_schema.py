@@ -20,6 +20,7 @@ from qpsearch.space.schema.fields import (
     SectionField,
     StagesField,
     VariantField,
+    field_of,
 )
 from qpsearch.space.schema.network import STAGE
 from qpsearch.space.schema.settings import SPACE
@@ -158,7 +159,15 @@ def _beside(prior: Schema) -> Schema:
 
 
 def _list(field: ListField) -> Schema:
-    listed = {"type": "array", "items": field.type.schema, "uniqueItems": True}
+    options = {
+        word: _section(SectionField(fields={name: field_of(each, fixed=True) for name, each in known.items()}))
+        for word, known in field.options.items()
+        if known
+    }
+    one_word = {"additionalProperties": False, "minProperties": 1, "maxProperties": 1}
+    with_options = {"type": "object", "properties": options, **one_word}
+    item = {"anyOf": [field.type.schema, with_options]} if options else field.type.schema
+    listed = {"type": "array", "items": item, "uniqueItems": True}
     one = [field.type.schema, {"enum": [None, "none"]}] if field.single else []
     return {"description": field.doc, **({"anyOf": [listed, *one]} if one else listed)}
 

@@ -42,6 +42,8 @@ class Reader:
             child = self._child(node, name, inner, f"{path}.{name}" if path else name, inherit)
             if child is not None:
                 children.append((name, child))
+            if isinstance(inner, ListField) and inner.options:
+                children.append((f"{name}_options", self._leaves.options(node.get(name), inner, f"{path}.{name}")))
         return Group(tuple(children))
 
     def _unknown_keys(self, entries: tuple[Entry, ...], known: list[str], path: str) -> set[str]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from qpsearch.registry.augmentations import Augmentation, Padding
+from qpsearch.registry.augmentations import AUGMENTATIONS, Augmentation, Padding
+from qpsearch.registry.augmentations.base import ImageForm
 from qpsearch.registry.datasets import DATASETS
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.space.file.checks import where_is
@@ -84,6 +85,12 @@ def _validation(space: Space) -> Iterator[tuple[str, str]]:
 def _images(space: Space) -> Iterator[tuple[str, str]]:
     data, facts = space.data, DATASETS[space.data.dataset]
     side = facts.stored_size
+    coloured = [kind for kind in data.augment if getattr(AUGMENTATIONS[kind], "form", None) is ImageForm.PIXELS]
+    if coloured and facts.channels not in (1, 3):
+        yield (
+            "data.augment",
+            f"{coloured[0]} changes images of 1 or 3 channels, but {data.dataset} has {facts.channels}.",
+        )
     if data.padding is not Padding.MEAN and Augmentation.CROP not in data.augment:
         yield "data.padding", "only crops pad images. Add crop to augment, or write padding: mean."
     elif data.padding is not Padding.MEAN and side:

@@ -2,10 +2,20 @@
 
 from typing import Final
 
-from qpsearch.registry.augmentations import Augmentation, Padding
+from qpsearch.registry.augmentations import AUGMENTATIONS, Augmentation, Padding
 from qpsearch.registry.datasets import DatasetName, Normalisation
 from qpsearch.space.schema.fields import LeafField, ListField, SectionField
 from qpsearch.space.schema.value_types import CountOrShare, OneOf
+
+
+def _options() -> str:
+    """Name the options of every augmentation, with their defaults."""
+    given = {
+        kind: ", ".join(f"{name} {option.default:g}" for name, option in each.options.items())
+        for kind, each in AUGMENTATIONS.items()
+    }
+    return "; ".join(f"{kind} {options}" for kind, options in given.items() if options)
+
 
 DATA: Final = SectionField(
     doc="The data set and how training sees it.",
@@ -20,7 +30,10 @@ DATA: Final = SectionField(
         ),
         "augment": ListField(
             type=OneOf(Augmentation, "augmentation"),
-            doc=f"Random changes of training images: {', '.join(Augmentation)}.",
+            doc="Random changes of training images, in whatever order they are listed: "
+            f"{'; '.join(f'{kind} {each.doc}' for kind, each in AUGMENTATIONS.items())}. Options stand with their "
+            f"augmentation, as in {{mixup: {{alpha: 0.2}}}}: {_options()}.",
+            options={kind: each.options for kind, each in AUGMENTATIONS.items()},
         ),
         "padding": LeafField(
             type=OneOf(Padding),

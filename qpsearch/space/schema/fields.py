@@ -1,6 +1,7 @@
 """What the table of a space file is made of: values, lists, sections, variants."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from qpsearch.registry.options import Option, Switch
@@ -35,12 +36,16 @@ class LeafField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListField:
-    """A list of constants, in any order, each at most once; with ``single``, one value needs no brackets."""
+    """A list of constants, in any order, each at most once; with ``single``, one value needs no brackets.
+
+    A word with ``options`` may stand with them, as in ``{mixup: {alpha: 0.2}}``.
+    """
 
     type: ValueType
     default: tuple[Scalar, ...] = ()
     doc: str
     single: bool = False
+    options: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,120 @@
+"""The augmentations that a space file may name: random changes of a whole batch at once, on its own device.
+
+A new augmentation is a module here, and its word and its line in the table below.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from qpsearch.registry.augmentations.base import ImageChange, ImageForm, Mixture, OptionValues
+from qpsearch.registry.augmentations.crop import CROP
+from qpsearch.registry.augmentations.cutmix import CUTMIX
+from qpsearch.registry.augmentations.cutout import CUTOUT
+from qpsearch.registry.augmentations.erase import ERASE
+from qpsearch.registry.augmentations.flip import FLIP
+from qpsearch.registry.augmentations.jitter import JITTER
+from qpsearch.registry.augmentations.mixup import MIXUP
+from qpsearch.registry.augmentations.randaugment import RANDAUGMENT
+from qpsearch.registry.augmentations.trivialaugment import TRIVIALAUGMENT
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class Augmentation(StrEnum):
+    """Random changes of training images."""
+
+    FLIP = "flip"
+    CROP = "crop"
+    JITTER = "jitter"
+    RANDAUGMENT = "randaugment"
+    TRIVIALAUGMENT = "trivialaugment"
+    CUTOUT = "cutout"
+    ERASE = "erase"
+    MIXUP = "mixup"
+    CUTMIX = "cutmix"
+
+
+class Padding(StrEnum):
+    """What crops bring in at the edges of an image: the mean by which images are normalised, or black pixels."""
+
+    MEAN = "mean"
+    BLACK = "black"
+
+
+AUGMENTATIONS: Final[dict[Augmentation, ImageChange | Mixture]] = {
+    Augmentation.FLIP: FLIP,
+    Augmentation.CROP: CROP,
+    Augmentation.JITTER: JITTER,
+    Augmentation.RANDAUGMENT: RANDAUGMENT,
+    Augmentation.TRIVIALAUGMENT: TRIVIALAUGMENT,
+    Augmentation.CUTOUT: CUTOUT,
+    Augmentation.ERASE: ERASE,
+    Augmentation.MIXUP: MIXUP,
+    Augmentation.CUTMIX: CUTMIX,
+}
+
+AugmentOptions = tuple[tuple[str, float], ...]
+"""Options that a file sets, by ``augmentation.option``, in the order of the table; others have their defaults."""
+
+
+def settings_for(kind: Augmentation, given: AugmentOptions) -> OptionValues:
+    """Return the value of every option of an augmentation."""
+    own = {name: option.default or 0.0 for name, option in AUGMENTATIONS[kind].options.items()}
+    return own | {name.partition(".")[2]: value for name, value in given if name.partition(".")[0] == kind}
+
+
+def augment(
+    images: "Tensor",
+    kinds: Iterable[Augmentation],
+    generator: "torch.Generator",
+    size: int,
+    *,
+    form: ImageForm = ImageForm.FRAME,
+    given: AugmentOptions = (),
+) -> "Tensor":
+    """Change each image of a batch at random, in the order of the table, by the augmentations of one form of images.
+
+    Args:
+        images: (N, C, H, W). ``crop`` pads them with zeros: the mean where images are normalised, else black. Images
+            that are stored larger than the network sees them are cut at a random place instead, or, without ``crop``,
+            at their centre.
+        kinds: The augmentations to apply; those of other forms are passed over.
+        generator: A generator on the CPU, so that the same seed gives the same images on every device.
+        size: Height and width as the network sees an image.
+        form: What the images are.
+        given: Options that differ from their defaults.
+
+    Returns:
+        (N, C, size, size); of ``ImageForm.PIXELS`` as large as they came.
+    """
+    for kind, each in AUGMENTATIONS.items():
+        if kind in kinds and isinstance(each, ImageChange) and each.form is form:
+            images = each.change(images, generator, settings_for(kind, given), size)
+    return images if form is ImageForm.PIXELS else centre(images, size)
+
+
+def mixed(
+    images: "Tensor", kinds: Iterable[Augmentation], generator: "torch.Generator", given: AugmentOptions = ()
+) -> tuple["Tensor", float]:
+    """Mix each image with the one before it, by one of the mixtures among some augmentations, drawn for the batch.
+
+    Returns:
+        The images, and the share of each one's own label; the rest is the label of the one before it.
+    """
+    import torch
+
+    mixtures = {kind: each for kind, each in AUGMENTATIONS.items() if kind in kinds and isinstance(each, Mixture)}
+    if not mixtures:
+        return images, 1.0
+    names = list(mixtures)
+    drawn = names[int(torch.randint(len(names), (), generator=generator))] if len(names) > 1 else names[0]
+    return mixtures[drawn].mix(images, generator, settings_for(drawn, given))
+
+
+def centre(images: "Tensor", size: int) -> "Tensor":
+    """Return the middle (N, C, size, size) of images that are stored larger, and other images as they are."""
+    margin = (images.shape[-1] - size) // 2
+    return images[:, :, margin : margin + size, margin : margin + size] if margin else images

@@ -1,0 +1,85 @@
+"""What an augmentation is: random changes of a whole batch at once, on its own device.
+
+All draws come from a generator on the CPU, so that the same seed gives the same images on every device.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from qpsearch.registry.options import Option
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+OptionValues = Mapping[str, float]
+"""The value of each option of an augmentation, by name."""
+ChangeImages = Callable[["Tensor", "torch.Generator", OptionValues, int], "Tensor"]
+"""Changes images (N, C, H, W), given the generator, the options, and height and width as the network sees an image."""
+MixImages = Callable[["Tensor", "torch.Generator", OptionValues], tuple["Tensor", float]]
+"""Mixes each image with the one before it in the batch; returns the images, and the share of each one's own label."""
+
+
+class ImageForm(Enum):
+    """What images are when an augmentation changes them."""
+
+    FRAME = "normalised, or uint8 where crops are padded with black"
+    PIXELS = "uint8, from 0 to 255"
+    NORMALISED = "normalised, of the network's size"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageChange:
+    """An augmentation that changes each image for itself.
+
+    Attributes:
+        doc: What it does, for users.
+        form: What images are when it changes them.
+        change: How it changes them.
+        options: What a user may set.
+    """
+
+    doc: str
+    form: ImageForm
+    change: ChangeImages
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture:
+    """An augmentation that mixes images and their labels; of several, each batch takes one at random.
+
+    Attributes:
+        doc: What it does, for users.
+        mix: How it mixes them.
+        options: What a user may set.
+    """
+
+    doc: str
+    mix: MixImages
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+
+def beta(alpha: float, generator: "torch.Generator") -> float:
+    """Draw from the distribution Beta(alpha, alpha)."""
+    import random
+
+    import torch
+
+    return random.Random(int(torch.randint(2**62, (), generator=generator))).betavariate(alpha, alpha)
+
+
+def inside(first: "Tensor", last: "Tensor", length: int) -> "Tensor":
+    """Return a mask (N, length) of the places from ``first`` (N,) up to, but not including, ``last`` (N,)."""
+    import torch
+
+    places = torch.arange(length).view(1, -1)
+    return (places >= first.view(-1, 1)) & (places < last.view(-1, 1))
+
+
+def filled(images: "Tensor", rows: "Tensor", columns: "Tensor") -> "Tensor":
+    """Set a rectangle of each image to 0, given masks of its rows (N, H) and columns (N, W) on the CPU."""
+    erased = (rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
+    return images.masked_fill(erased.to(images.device), 0)

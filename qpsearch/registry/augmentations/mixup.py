@@ -1,0 +1,22 @@
+"""mixup (arXiv 1710.09412): each image is a mean of two."""
+
+from typing import TYPE_CHECKING, Final
+
+from qpsearch.registry.augmentations.base import Mixture, OptionValues, beta
+from qpsearch.registry.options import Option
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+ALPHA: Final = Option(
+    doc="Both parameters of the beta distribution of the shares.", low=0, high=100, default=1.0, is_above=True
+)
+
+
+def _mixup(images: "Tensor", generator: "torch.Generator", settings: OptionValues) -> tuple["Tensor", float]:
+    share = beta(settings["alpha"], generator)
+    return images.roll(1, 0).mul_(1 - share).add_(images, alpha=share), share
+
+
+MIXUP: Final = Mixture(doc="mixes pairs of images, and their labels", mix=_mixup, options={"alpha": ALPHA})
