@@ -35,6 +35,7 @@ from qpsearch.space.schema.fields import (
     LeafField,
     ListField,
     PointsField,
+    RecipeField,
     SectionField,
     StagesField,
     VariantField,
@@ -60,6 +61,7 @@ DOCUMENTS = {
 OWN = {  # where no shipped space has the key, and its type does not tell
     "extends": "extends: cifar",
     "training.optimizer": "optimizer: {sgd: {lr: 0.1, momentum: 0.9}}",
+    "training.recipe": "recipe: modern",
     "training.warmup": "warmup: {choice: [0, 0.05]}",
     "training.label_smoothing": "label_smoothing: {float: [0.0, 0.2]}",
     "training.grad_clip": "grad_clip: 1.0",
@@ -216,6 +218,8 @@ def _row(path: str, field: Field) -> tuple[str, ...]:
             return name, expected, f"`{default}`", doc, f"`{example(path, field)}`"
         case ArmsField(doc=doc):
             return name, "two names or more, each with what the arm changes", "none", doc, f"`{example(path, field)}`"
+        case RecipeField(names=names, doc=doc):
+            return name, f"one of {', '.join(names)}", "none", doc, f"`{example(path, field)}`"
         case PointsField(doc=doc):
             return name, "a list of configurations", "`[]`", doc, f"`{example(path, field)}`"
         case ConditionsField(doc=doc):

@@ -17,6 +17,7 @@ from qpsearch.space.schema.fields import (
     LeafField,
     ListField,
     PointsField,
+    RecipeField,
     SectionField,
     StagesField,
     VariantField,
@@ -50,11 +51,13 @@ def json_schema() -> Schema:
         "anyOf": [name, {"type": "array", "items": name}],
     }
     whole["properties"] = {KEY: extends} | whole["properties"]
+    demanded = _demanded(SPACE)
+    demanded["properties"]["training"] = {"anyOf": [demanded["properties"]["training"], {"required": ["recipe"]}]}
     return {
         "$schema": DIALECT,
         "title": "qpsearch space",
         **whole,
-        "anyOf": [{"required": [KEY]}, _demanded(SPACE)],  # a file that extends another need not repeat anything
+        "anyOf": [{"required": [KEY]}, demanded],  # a file that extends another need not repeat anything
         "$defs": {"stage": _stage()},
     }
 
@@ -78,6 +81,8 @@ def _schema(field: Field, *, partial: bool = False) -> Schema:
             return _points(field)
         case ArmsField():
             return _arms(field)
+        case RecipeField(names=names, doc=doc):
+            return {"description": doc, "enum": list(names)}
         case SectionField():
             return _section(field, partial=partial)
         case StagesField():

@@ -20,6 +20,7 @@ from qpsearch.space.file.leaf_reader import LeafReader
 from qpsearch.space.file.points import domains_of, first_points
 from qpsearch.space.file.problems import Problems
 from qpsearch.space.file.reader import Reader
+from qpsearch.space.file.recipes import with_recipe
 from qpsearch.space.file.shipped import find_space
 from qpsearch.space.file.space_checks import check_arms, check_space
 from qpsearch.space.leaves import Constant, Group, Variant
@@ -118,8 +119,9 @@ def _spelled_pruner(search: Search) -> Any:
     return {search.pruner.value: options} if options else search.pruner.value
 
 
-def _one(text: str, root: Node, whole: Node, problems: Problems, *, strict: bool) -> Space:
-    """Return the space of a document, its arms apart."""
+def _one(text: str, root: Node, flat: Node, problems: Problems, *, strict: bool) -> Space:
+    """Return the space of a document, its arms apart; ``flat`` is the document with what it extends."""
+    whole = with_recipe(flat, problems)
     leaves = LeafReader(problems, whole)
     tree = Reader(problems, leaves).section(whole, SPACE, "")
     network, training = tree.get("network"), tree.get("training")
@@ -131,8 +133,8 @@ def _one(text: str, root: Node, whole: Node, problems: Problems, *, strict: bool
     checks.check_parts(root.where.source if strict else None)
     conditions = (*checks.conditions("forbid"), *checks.conditions("require"))
     problems.raise_if_any()
-    if whole is not root:
-        text = dump(checks.without_unused(spelled(whole)))  # the text that a study stores must need no other file
+    if flat is not root:
+        text = dump(checks.without_unused(spelled(flat)))  # the text that a study stores must need no other file
     network = checks.used(network)
     search = _search(_group(tree, "search"), checks, conditions)
     space = Space(

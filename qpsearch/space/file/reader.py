@@ -15,6 +15,7 @@ from qpsearch.space.schema.fields import (
     LeafField,
     ListField,
     PointsField,
+    RecipeField,
     SectionField,
     StagesField,
     VariantField,
@@ -37,8 +38,8 @@ class Reader:
         meant = self._unknown_keys(node.entries, list(field.fields), path)
         children = []
         for name, inner in field.fields.items():
-            if name in meant:
-                continue  # misspelt, and noted already
+            if name in meant or isinstance(inner, RecipeField):
+                continue  # misspelt, and noted already; or in its place already (``with_recipe``)
             child = self._child(node, name, inner, f"{path}.{name}" if path else name, inherit)
             if child is not None:
                 children.append((name, child))
@@ -79,8 +80,8 @@ class Reader:
                 return self._leaves.leaf(node, field, name, path)
             case ListField():
                 return self._leaves.listed(node, field, name, path)
-            case ConditionsField() | PointsField():
-                return Constant(())  # read when all paths are known
+            case ConditionsField() | PointsField() | RecipeField():
+                return Constant(())  # read when all paths are known, or before
             case ArmsField():
                 return Constant(())  # each is read as a space of its own
             case SectionField():
@@ -198,7 +199,7 @@ def _default(field: Field, name: str) -> Tree:
             return Constant(type_.parse(default, name))  # type: ignore[arg-type]  # the schema's own scalar
         case ListField(default=default):
             return Constant(default)
-        case ConditionsField() | PointsField() | ArmsField():
+        case ConditionsField() | PointsField() | ArmsField() | RecipeField():
             return Constant(())
         case SectionField(fields=fields):
             return Group(tuple((key, _default(inner, key)) for key, inner in fields.items()))

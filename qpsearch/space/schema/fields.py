@@ -70,6 +70,14 @@ class ArmsField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeField:
+    """The name of settings that fill the sections of a file; it is not a setting itself."""
+
+    names: tuple[str, ...]
+    doc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SectionField:
     """A mapping with known keys.
 
@@ -115,4 +123,14 @@ def field_of(option: Option | Switch, *, fixed: bool = False) -> LeafField:
     return LeafField(type=number, default=option.default, doc=option.doc, fixed=fixed, rule=option.rule)
 
 
-Field = LeafField | ListField | ConditionsField | PointsField | ArmsField | SectionField | StagesField | VariantField
+Field = (
+    LeafField
+    | ListField
+    | ConditionsField
+    | PointsField
+    | ArmsField
+    | RecipeField
+    | SectionField
+    | StagesField
+    | VariantField
+)

@@ -4,14 +4,20 @@ from typing import Final
 
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.registry.options import settings_of
+from qpsearch.registry.recipes import RECIPES
 from qpsearch.registry.schedules import SCHEDULES, ScheduleKind
-from qpsearch.space.schema.fields import LeafField, SectionField, VariantField, field_of
+from qpsearch.space.schema.fields import LeafField, RecipeField, SectionField, VariantField, field_of
 from qpsearch.space.schema.value_types import NONE, Integer, Number, OneOf, Optional
 from qpsearch.vocabulary import Decay, Precision
 
 TRAINING: Final = SectionField(
     doc="How networks are trained.",
     fields={
+        "recipe": RecipeField(
+            names=tuple(RECIPES),
+            doc="Settings of training and data by name, which the file's own keys override: "
+            f"{'; '.join(f'{name} is {each.doc}' for name, each in RECIPES.items())}.",
+        ),
         "epochs": LeafField(type=Integer(1, 100_000), doc="Epochs of a trial that is not pruned."),
         "batch_size": LeafField(
             type=Integer(1, 1_000_000),
