@@ -182,9 +182,13 @@ class TrialConfig(_Strict):
     network: Network
     recipe: Recipe
 
-    def to_json(self) -> str:
-        """Return the configuration as one JSON document, in which a later field has no place at its default."""
-        return _json().dump_json(self, exclude=_left_out(self)).decode()
+    def to_json(self, *, complete: bool = False) -> str:
+        """Return the configuration as one JSON document, in which a later field has no place at its default.
+
+        Args:
+            complete: Whether to write such fields all the same, for what compares configurations field by field.
+        """
+        return _json().dump_json(self, exclude=None if complete else _left_out(self)).decode()
 
     @classmethod
     def from_json(cls, text: str) -> "TrialConfig":

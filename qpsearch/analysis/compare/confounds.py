@@ -43,7 +43,7 @@ def _apart(arms: Arms, chosen: set[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: {arm.name: set() for arm in scored})
     for arm in scored:
         for config in arm.configs:
-            for path, value in _leaves("", _as_a_space(json.loads(config.to_json()))):
+            for path, value in _leaves("", _as_a_space(json.loads(config.to_json(complete=True)))):
                 if path not in chosen and not _of_a_block(path):
                     found[_for_all_stages(path)][arm.name].add(text_of(value))
     return {
