@@ -6,9 +6,11 @@ from pathlib import Path
 
 import optuna
 import pytest
+import torch
 
 from qpsearch.models.audit import AuditPlan
-from tests.benchmarks import audit, driver, gpu, load, optuna_import, product_unit, steps, sweeps, training
+from qpsearch.training.data import Split
+from tests.benchmarks import audit, driver, gpu, load, optuna_import, product_unit, recipes, steps, sweeps, training
 from tests.benchmarks.report import Row, alternate, as_json, as_table, row
 
 PREFIXES = ("ray:", "optuna-sqlite:", "optuna-memory:", "driver:", "alone:")
@@ -100,3 +102,21 @@ def test_each_side_runs_at_each_place_in_turn() -> None:
 
     assert alternate(3, *(partial(side, name) for name in "abc")) == [("a", "b", "c")] * 3
     assert "".join(ran) == "abcbcacab"
+
+
+def test_recipes_are_compared_in_pairs_of_seeds() -> None:
+    images = torch.randint(0, 256, (96, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    split = Split(images, torch.arange(96) % 10)
+    found = recipes.measure((split, recipes.part(split, 32)), recipes.RECIPES, ["quotient"], epochs=1, seeds=2)
+    assert [each.recipe for each in found] == list(recipes.RECIPES)
+    assert [len(each.accuracies) for each in found] == [2, 2]
+    given = [
+        recipes.Measured(recipe=recipe, block="quotient", accuracies=accuracies, cpu_s=1.0)
+        for recipe, accuracies in (("quotient", (0.5, 0.6, 0.4)), ("modern", (0.6, 0.7, 0.8)))
+    ]
+    (gain,) = recipes.differences(given)  # 0.1, 0.1, 0.4: t(0.975, 2) = 4.303
+    assert (gain.gain, gain.n) == (pytest.approx(0.2), 3)
+    assert (gain.low, gain.high) == (
+        pytest.approx(0.2 - 4.303 * 0.1, abs=1e-3),
+        pytest.approx(0.2 + 4.303 * 0.1, abs=1e-3),
+    )

@@ -1,8 +1,6 @@
 """Augmentations: each change as torchvision makes it, each augmentation as often as its reference, whatever the images."""
 
 import math
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -255,21 +253,3 @@ def test_a_space_file_gives_options_beside_the_word() -> None:
 def test_a_mistake_in_an_option_is_answered(augment: object, said: str) -> None:
     with pytest.raises(SpaceError, match=said):
         space(augment)
-
-
-ALONE = """
-import sys
-from dataclasses import replace
-from qpsearch.protocol import RunSettings
-from qpsearch.registry.augmentations import Augmentation
-from qpsearch.training import train
-from tests.training.configs import digits
-config = digits("additive", epochs=1, held=1200)
-list(train(replace(config, data=replace(config.data, augment=tuple(Augmentation))), RunSettings(seed=1)))
-print(*{name.split(".")[0] for name in sys.modules})
-"""
-
-
-def test_no_augmentation_loads_torchvision() -> None:
-    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=True)
-    assert not {"torchvision", "PIL"} & set(done.stdout.split())

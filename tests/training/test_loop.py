@@ -35,11 +35,9 @@ def curve(reports: list[EpochReport]) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
-@pytest.mark.parametrize("adamw", [False, True], ids=["sgd", "adamw"])
-def test_a_continued_run_repeats_the_uninterrupted_one_to_the_bit(
-    tmp_path: Path, adamw: bool, memory_format: str
-) -> None:
-    config = digits(*ALL, epochs=3, adamw=adamw, held=900)
+def test_a_continued_run_repeats_the_uninterrupted_one_to_the_bit(tmp_path: Path, memory_format: str) -> None:
+    """With all blocks; with every optimiser, schedule and augmentation: tests/training/test_recipe.py."""
+    config = digits(*ALL, epochs=3, held=900)
     settings = RunSettings(seed=5, memory_format=memory_format)
     whole = list(train(config, settings))
     for stopped_after in (1, 2):
@@ -58,23 +56,30 @@ ALONE = """
 import sys
 from dataclasses import replace
 from qpsearch.protocol import RunSettings
+from qpsearch.registry.augmentations import Augmentation
+from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.training import train
-from tests.training.configs import digits
-for adamw in (False, True):
-    config = digits("additive", epochs=2, adamw=adamw)
-    run = RunSettings(seed=5, checkpoint_folder=sys.argv[1], checkpoint_stem=f"{adamw}-1")
+from tests.training.configs import by_default, digits
+for kind in OPTIMISERS:
+    config = digits("additive", epochs=2, held=1200)
+    config = replace(config, data=replace(config.data, augment=tuple(Augmentation)))
+    config = replace(config, recipe=replace(config.recipe, optimizer=by_default(kind), ema=0.9, grad_clip=1.0))
+    run = RunSettings(seed=5, checkpoint_folder=sys.argv[1], checkpoint_stem=f"{kind}-1")
     begun = next(iter(train(config, run)))
-    again = replace(run, checkpoint_stem=f"{adamw}-2", resume_from=(f"{sys.argv[1]}/{begun.checkpoint}",))
+    again = replace(run, checkpoint_stem=f"{kind}-2", resume_from=(f"{sys.argv[1]}/{begun.checkpoint}",))
     assert [report.epoch for report in train(config, again)] == [2]
 print(*sys.modules)
 """
 
 
-def test_training_does_not_wait_for_torchs_compiler_or_scikit_learn_to_load(tmp_path: Path) -> None:
-    """Either takes a new worker longer than its first epochs of digits."""
+def test_training_does_not_wait_for_what_it_does_not_need(tmp_path: Path) -> None:
+    """torch's compiler and scikit-learn each take a new worker longer than its first epochs of digits.
+
+    Nor does any optimiser or augmentation load torchvision.
+    """
     done = subprocess.run([sys.executable, "-c", ALONE, tmp_path], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "torch.optim.sgd" in done.stdout.split()
-    assert not {"torch._dynamo", "sklearn"} & set(done.stdout.split())
+    assert not {"torch._dynamo", "sklearn", "torchvision", "PIL"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("precision", [Precision.BFLOAT16, Precision.FLOAT16])
