@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from qpsearch.errors import DataError
-from qpsearch.registry.augmentations import AUGMENTATIONS, Padding, augment
-from qpsearch.registry.augmentations.base import ImageChange, ImageForm
+from qpsearch.registry.augmentations import Padding, augment, changes_among
+from qpsearch.registry.augmentations.base import ImageForm
 from qpsearch.registry.datasets import DATASETS, SPLIT_SEED, Arrays, Data, DatasetName
 from qpsearch.registry.splits import stratified
 
@@ -136,8 +136,7 @@ def augmented(images: Tensor, data: Data, generator: torch.Generator, size: int)
 
 def _recoloured(images: Tensor, data: Data, generator: torch.Generator, size: int) -> Tensor:
     """Apply what changes pixels, on a scale of 0 to 255; the result is on the data set's own scale."""
-    forms = {each.form for kind in data.augment if isinstance(each := AUGMENTATIONS[kind], ImageChange)}
-    if ImageForm.PIXELS not in forms:
+    if not changes_among(data.augment, ImageForm.PIXELS):
         return images
     peak = DATASETS[data.dataset].peak
     scaled = images if peak == 255 else (images * (255 / peak)).round().to(torch.uint8)

@@ -113,7 +113,7 @@ def test_a_mixture_is_its_reference_in_distribution(kind: Augmentation) -> None:
 
 def test_of_two_mixtures_a_batch_takes_one() -> None:
     images, generator = torch.stack([torch.zeros(1, 8, 8), torch.ones(1, 8, 8)]), torch.Generator().manual_seed(0)
-    draws = [mixed(images, MIXTURES, generator)[0] for _ in range(400)]
+    draws = [mixed(images, tuple(MIXTURES), generator)[0] for _ in range(400)]
     whole = [set(found.unique().tolist()) <= {0.0, 1.0} for found in draws]  # CutMix's images are patches
     assert sum(whole) / len(whole) == pytest.approx(0.5, abs=0.1)
 

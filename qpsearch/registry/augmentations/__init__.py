@@ -3,8 +3,8 @@
 A new augmentation is a module here, and its word and its line in the table below.
 """
 
-from collections.abc import Iterable
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from qpsearch.registry.augmentations.base import ImageChange, ImageForm, Mixture, OptionValues
@@ -66,9 +66,25 @@ def settings_for(kind: Augmentation, given: AugmentOptions) -> OptionValues:
     return own | {name.partition(".")[2]: value for name, value in given if name.partition(".")[0] == kind}
 
 
+@cache
+def changes_among(kinds: tuple[Augmentation, ...], form: ImageForm) -> tuple[tuple[Augmentation, ImageChange], ...]:
+    """Return those of some augmentations that change images of a form, in the order of the table."""
+    return tuple(
+        (kind, each)
+        for kind, each in AUGMENTATIONS.items()
+        if kind in kinds and isinstance(each, ImageChange) and each.form is form
+    )
+
+
+@cache
+def mixtures_among(kinds: tuple[Augmentation, ...]) -> tuple[tuple[Augmentation, Mixture], ...]:
+    """Return those of some augmentations that mix images, in the order of the table."""
+    return tuple((kind, each) for kind, each in AUGMENTATIONS.items() if kind in kinds and isinstance(each, Mixture))
+
+
 def augment(
     images: "Tensor",
-    kinds: Iterable[Augmentation],
+    kinds: tuple[Augmentation, ...],
     generator: "torch.Generator",
     size: int,
     *,
@@ -90,28 +106,27 @@ def augment(
     Returns:
         (N, C, size, size); of ``ImageForm.PIXELS`` as large as they came.
     """
-    for kind, each in AUGMENTATIONS.items():
-        if kind in kinds and isinstance(each, ImageChange) and each.form is form:
-            images = each.change(images, generator, settings_for(kind, given), size)
+    for kind, each in changes_among(kinds, form):
+        images = each.change(images, generator, settings_for(kind, given), size)
     return images if form is ImageForm.PIXELS else centre(images, size)
 
 
 def mixed(
-    images: "Tensor", kinds: Iterable[Augmentation], generator: "torch.Generator", given: AugmentOptions = ()
+    images: "Tensor", kinds: tuple[Augmentation, ...], generator: "torch.Generator", given: AugmentOptions = ()
 ) -> tuple["Tensor", float]:
     """Mix each image with the one before it, by one of the mixtures among some augmentations, drawn for the batch.
 
     Returns:
         The images, and the share of each one's own label; the rest is the label of the one before it.
     """
-    import torch
-
-    mixtures = {kind: each for kind, each in AUGMENTATIONS.items() if kind in kinds and isinstance(each, Mixture)}
+    mixtures = mixtures_among(kinds)
     if not mixtures:
         return images, 1.0
-    names = list(mixtures)
-    drawn = names[int(torch.randint(len(names), (), generator=generator))] if len(names) > 1 else names[0]
-    return mixtures[drawn].mix(images, generator, settings_for(drawn, given))
+    import torch
+
+    drawn = int(torch.randint(len(mixtures), (), generator=generator)) if len(mixtures) > 1 else 0
+    kind, each = mixtures[drawn]
+    return each.mix(images, generator, settings_for(kind, given))
 
 
 def centre(images: "Tensor", size: int) -> "Tensor":

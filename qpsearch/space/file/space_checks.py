@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from qpsearch.registry.augmentations import AUGMENTATIONS, Augmentation, Padding
+from qpsearch.registry.augmentations import Augmentation, Padding, changes_among
 from qpsearch.registry.augmentations.base import ImageForm
 from qpsearch.registry.datasets import DATASETS
 from qpsearch.registry.pruners import PrunerKind
@@ -85,7 +85,7 @@ def _validation(space: Space) -> Iterator[tuple[str, str]]:
 def _images(space: Space) -> Iterator[tuple[str, str]]:
     data, facts = space.data, DATASETS[space.data.dataset]
     side = facts.stored_size
-    coloured = [kind for kind in data.augment if getattr(AUGMENTATIONS[kind], "form", None) is ImageForm.PIXELS]
+    coloured = [kind for kind, _ in changes_among(data.augment, ImageForm.PIXELS)]
     if coloured and facts.channels not in (1, 3):
         yield (
             "data.augment",
