@@ -69,7 +69,9 @@ FLOORS: dict[str, list[tuple[str, ...]]] = {
         ("blocks",),
         ("plugins",),
         ("cost", "resolve"),
-        ("named", "variations", "candidates", "one_point"),
+        ("named",),
+        ("paper_points",),
+        ("variations", "candidates", "one_point"),
     ],
     "study": [
         ("storage", "records"),

@@ -13,6 +13,7 @@ from typing import Final
 from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import Cost, cost, try_custom_blocks
+from qpsearch.architecture.paper_points import first_points_of
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.seeds import derive_seed
@@ -149,7 +150,7 @@ def notes(space: Space) -> list[str]:
 
 def lost_guesses(space: Space) -> list[str]:
     """Say which configurations of ``search.first``, and which priors, the space itself rules out, in sentences."""
-    points = space.search.first
+    points = first_points_of(space)
     lost = [f"search.first.{index}: {why}" for index, point in enumerate(points) if (why := _lost(space, point))]
     if len(points) > space.search.budget.trials:
         lost.append(

@@ -136,7 +136,8 @@ class Search(WithWords):
 
     Attributes:
         objectives: What is optimised: a metric of training first, costs after it.
-        first: Values of some parameters for the first trials, a mapping for each.
+        papers: Whether the papers' configurations are tried before all others.
+        first: Values of some parameters for the next trials, a mapping for each.
         warm_start: Names of earlier studies, whose best configurations are tried after those.
         conditions: The conditions of ``forbid`` and ``require``.
     """
@@ -147,6 +148,7 @@ class Search(WithWords):
     sampler_options: Options
     pruner: PrunerKind
     pruner_options: Options
+    papers: bool
     first: tuple[Mapping[str, Scalar], ...]
     warm_start: tuple[str, ...]
     budget: Budget
@@ -278,6 +280,8 @@ class Space:
         }
         for name, options in (("sampler", search.sampler_options), ("pruner", search.pruner_options)):
             lines |= {f"search.{name}.{option}": _option(value) for option, value in options.items()}
+        if search.papers:
+            lines["search.first.papers"] = "yes"
         for index, point in enumerate(search.first):
             lines |= {f"search.first.{index}.{name}": text_of(value) for name, value in point.items()}
         if search.warm_start:

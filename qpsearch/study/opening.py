@@ -21,6 +21,7 @@ from sqlalchemy import Connection, insert, select, update
 import qpsearch
 from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.paper_points import first_points_of
 from qpsearch.architecture.plugins import imports
 from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, StudyNotFound
 from qpsearch.registry.pruners import PrunerKind
@@ -208,7 +209,7 @@ def _insert_warm_points(connection: Connection, study: int, space: Space) -> Non
             raise StudyNotFound(f"search.warm_start: {error}") from None
         facts = connection.execute(select(study_facts).where(study_facts.c.study_id == earlier)).one()
         trials_of_it = read_trials(connection, earlier)
-        found += warm_points(space, stored_space(facts, name), trials_of_it, [*space.search.first, *found])
+        found += warm_points(space, stored_space(facts, name), trials_of_it, [*first_points_of(space), *found])
     if found:
         row = {"study_id": study, "key": WARM, "value_json": json.dumps(found)}
         connection.execute(insert(study_attrs).values(row))
@@ -302,7 +303,7 @@ def _driven(space: Space) -> Space:
     if space.compare is None:
         return space
     search = space.search.using(SamplerKind.RANDOM, PrunerKind.NONE)
-    return replace(space, search=replace(search, first=(), replicates=1, stop=Stop()))
+    return replace(space, search=replace(search, papers=False, first=(), replicates=1, stop=Stop()))
 
 
 def _claimed(database: Database, study: int, name: str, *, take_over: bool) -> Callable[[], None]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from qpsearch.space.expressions.nodes import MAX_LENGTH
 from qpsearch.space.file.arms import ARM
 from qpsearch.space.file.extends import KEY
+from qpsearch.space.file.points import FROM_PAPERS
 from qpsearch.space.schema.fields import (
     REQUIRED,
     ArmsField,
@@ -189,7 +190,11 @@ def _conditions(field: ConditionsField) -> Schema:
 
 def _points(field: PointsField) -> Schema:
     point = {"type": "object", "additionalProperties": SCALAR, "minProperties": 1}
-    return {"description": field.doc, "anyOf": [{"type": "array", "items": point}, {"enum": [None, "none"]}]}
+    item = {"anyOf": [point, {"const": FROM_PAPERS}]}
+    return {
+        "description": field.doc,
+        "anyOf": [{"type": "array", "items": item}, {"enum": [None, "none", FROM_PAPERS]}],
+    }
 
 
 def _arms(field: ArmsField) -> Schema:

@@ -146,7 +146,8 @@ def _one(text: str, root: Node, flat: Node, problems: Problems, *, strict: bool)
         search=search,
         resources=_resources(tree),
     )
-    space = replace(space, search=replace(search, first=first_points(whole, domains_of(space), problems)))
+    papers, first = first_points(whole, domains_of(space), problems)
+    space = replace(space, search=replace(search, papers=papers, first=first))
     check_space(space, whole, problems)
     problems.raise_if_any()
     return space
@@ -191,6 +192,7 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
         sampler_options=sampler_options,
         pruner=pruner,
         pruner_options=pruner_options,
+        papers=False,
         first=(),
         warm_start=_constant(search, "warm_start"),
         budget=_budget(search, trials),

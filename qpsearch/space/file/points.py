@@ -14,11 +14,12 @@ from qpsearch.space.space import Space
 from qpsearch.vocabulary import Scalar
 
 KEY: Final = "search.first"
+FROM_PAPERS: Final = "papers"  # in place of a configuration: those of the papers
 Points = tuple[Mapping[str, Scalar], ...]
 
 
-def first_points(root: Node, domains: Mapping[str, Domain], problems: Problems) -> Points:
-    """Return the configurations that a file lists, each as values of some parameters.
+def first_points(root: Node, domains: Mapping[str, Domain], problems: Problems) -> tuple[bool, Points]:
+    """Return whether a file wants the papers' configurations, and those that it lists, as values of some parameters.
 
     Args:
         root: The whole document, with what it extends.
@@ -28,11 +29,16 @@ def first_points(root: Node, domains: Mapping[str, Domain], problems: Problems) 
     search = root.get("search") if isinstance(root, MappingNode) else None
     given = search.get("first") if isinstance(search, MappingNode) else None
     if given is None or (isinstance(given, ScalarNode) and given.value in (None, NONE)):
-        return ()
+        return False, ()
+    if isinstance(given, ScalarNode) and given.value == FROM_PAPERS:
+        return True, ()
     if not isinstance(given, SequenceNode):
-        problems.wrong(given.where, KEY, f"expected a list of configurations, got {kind_of(given)}.")
-        return ()
-    return tuple(_point(item, f"{KEY}.{index}", domains, problems) for index, item in enumerate(given.items))
+        text = f"expected {FROM_PAPERS}, or a list of configurations, got {kind_of(given)}."
+        problems.wrong(given.where, KEY, text)
+        return False, ()
+    named = [isinstance(item, ScalarNode) and item.value == FROM_PAPERS for item in given.items]
+    listed = [item for item, is_named in zip(given.items, named, strict=True) if not is_named]
+    return any(named), tuple(_point(item, f"{KEY}.{index}", domains, problems) for index, item in enumerate(listed))
 
 
 def _point(node: Node, path: str, domains: Mapping[str, Domain], problems: Problems) -> Mapping[str, Scalar]:

@@ -124,8 +124,9 @@ def _rungs(space: Space) -> Iterator[tuple[str, str]]:
 
 def _first(space: Space) -> Iterator[tuple[str, str]]:
     design = "grid" if space.search.is_grid else "factorial design"
-    for name in ("first", "warm_start"):
-        if getattr(space.search, name) and space.search.sampler.is_designed:
+    given = {"first": space.search.papers or space.search.first, "warm_start": space.search.warm_start}
+    for name, is_given in given.items():
+        if is_given and space.search.sampler.is_designed:
             yield f"search.{name}", f"the points of a {design} are known before the first trial. Remove it."
 
 

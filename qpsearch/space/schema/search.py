@@ -74,7 +74,8 @@ SEARCH: Final = SectionField(
             | {kind.value: _options(PRUNER_OPTIONS[kind]) for kind in PrunerKind},
         ),
         "first": PointsField(
-            doc="Configurations that are tried before all others: a list of mappings of parameters, by their paths or "
+            doc="Configurations that are tried before all others: papers, those of both papers as far as the space has "
+            "their values; or a list of mappings of parameters, by their paths or "
             "ties, to values; network.stages.*.block stands for all stages. What one leaves open is drawn."
         ),
         "warm_start": ListField(

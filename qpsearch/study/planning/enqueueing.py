@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from optuna.trial import FrozenTrial
 from sqlalchemy import Connection, func, select
 
+from qpsearch.architecture.paper_points import first_points_of
 from qpsearch.errors import Infeasible, UserError
 from qpsearch.space import Space
 from qpsearch.space.file.points import checked_values
@@ -113,7 +114,7 @@ def _draw(connection: Connection, name: str, values: Mapping[str, Scalar], like:
         raise UserError(f"study {name!r}: {problem}")
     found = read_trials(connection, study)
     number = 1 + max((trial.number for trial in found), default=-1)  # the final one is given when the trial is written
-    if number < len(space.search.first):
+    if number < len(first_points_of(space)):
         raise UserError(f"study {name!r} has not tried all configurations of search.first yet. Enqueue after them.")
     given = checked_values(space, values)
     replica, _ = rebuild(connection, study, space, facts.first_name, found)

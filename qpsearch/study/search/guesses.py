@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from qpsearch.architecture.paper_points import first_points_of
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space
 from qpsearch.study.search.factorial import Factorial
@@ -25,5 +26,5 @@ def guesses_of(space: Space, warm: Sequence[Mapping[str, Scalar]]) -> Guesses | 
     guesses: Guesses | None = Factorial(space) if space.search.sampler.is_designed else Priors.of(space)
     if space.search.sampler is SamplerKind.QUASI_RANDOM:
         guesses = QuasiRandom(space, guesses)
-    points = (*space.search.first, *warm)
+    points = (*first_points_of(space), *warm)
     return First(points, guesses) if points else guesses

@@ -1,0 +1,64 @@
+"""``search.first: papers``: the papers' settings are tried first."""
+
+import pytest
+
+from qpsearch.architecture.candidates import notes
+from qpsearch.architecture.paper_points import first_points_of, paper_points
+from qpsearch.errors import SpaceError
+from qpsearch.space import Space, edited, load_space, parse_space
+from tests.helpers import new_ledger, resumed_ledger, train_all
+from tests.scripted import Behaviour, space_text
+
+TEXT = space_text(Behaviour.IMPROVES, trials=8, sampler="random")
+LR, BLOCK, DEPTH = "training.optimizer.sgd.lr", "network.stages.0.block", "network.stages.0.depth"
+ALPHA = "network.rules.quotient.alpha"
+
+
+def space(first: object = "papers", **changes: object) -> Space:
+    return parse_space(edited(TEXT, {"search.first": first, **changes}))
+
+
+def test_each_kind_of_block_has_its_papers_rules_and_recipe() -> None:
+    assert paper_points(space()) == [
+        {BLOCK: "additive", LR: 0.1},
+        {BLOCK: "quotient", ALPHA: 2.0, LR: 0.1},
+        {BLOCK: "product_unit", LR: 0.01},
+    ]
+
+
+def test_the_papers_points_of_the_cifar_space_can_all_be_trained() -> None:
+    given = load_space("cifar", ["search.first=papers"])
+    points = paper_points(given)
+    assert len(points) == 3
+    assert all(len(point) > 8 for point in points)
+    assert {str(point["network.stages.2.block"]) for point in points} == {"additive", "quotient", "product_unit"}
+    assert not [text for text in notes(given) if "first" in text]
+
+
+def test_values_that_the_space_lacks_are_left_open_and_blocks_that_it_lacks_left_out() -> None:
+    changes = {LR: {"log": [0.05, 0.5]}, BLOCK: {"choice": ["product_unit", "additive"]}}
+    text = edited(TEXT, {"search.first": "papers", "network.rules": {}, **changes})
+    assert paper_points(parse_space(text)) == [{BLOCK: "additive", LR: 0.1}, {BLOCK: "product_unit"}]
+
+
+def test_they_come_before_what_the_file_lists(sqlite_url: str) -> None:
+    given = space([{DEPTH: 2, LR: 0.3}, "papers"])
+    assert [point.get(LR) for point in first_points_of(given)] == [0.1, 0.1, 0.01, 0.3]
+    found = []
+    for open_ledger in (lambda: new_ledger(sqlite_url, given), lambda: resumed_ledger(sqlite_url)):
+        with open_ledger() as ledger:
+            for _ in range(2):
+                assignment = ledger.ask()
+                assert assignment is not None
+                found.append((str(assignment.config.network.stages[0].block), assignment.config.recipe.optimizer.lr))
+                train_all(ledger, assignment)
+    assert found[:3] == [("additive", 0.1), ("quotient", 0.1), ("product_unit", 0.01)]
+    assert found[3][1] == 0.3
+
+
+def test_it_is_part_of_what_a_study_means_and_a_design_does_not_have_it() -> None:
+    assert space().fingerprint != space(None).fingerprint
+    with pytest.raises(SpaceError, match=r"search.first: expected papers, or a list of configurations, got"):
+        space("paper")
+    with pytest.raises(SpaceError, match=r"search.first: the points of a factorial design are known before"):
+        space(**{"search.sampler": "factorial"})
