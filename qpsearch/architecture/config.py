@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 # Fields of ``Data`` that configurations were stored without: those are written as they were read.
-LATER: Final = {"padding": Padding.MEAN, "normalise": Normalisation.DATASET}
+LATER: Final = {"padding": Padding.MEAN, "normalise": Normalisation.DATASET, "own_validation": False, "own": None}
 
 
 class _Strict(WithWords):

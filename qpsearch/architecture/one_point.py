@@ -8,8 +8,10 @@ from enum import StrEnum
 from typing import Any, Final
 
 from qpsearch.architecture.config import Stage, TrialConfig
+from qpsearch.registry.datasets import Data
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.file.document import dump
+from qpsearch.space.schema.data import OWN
 from qpsearch.space.schema.network import SHAPE, RulePath, rule_paths
 from qpsearch.space.schema.value_types import AUTO, NONE
 from qpsearch.space.space import Search, Space
@@ -35,7 +37,7 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
     timeout_s = space.resources.report_timeout_s
     document = {
         "study": study,
-        "data": {name: getattr(data, name) for name in type(data).__slots__},
+        "data": _data(data),
         "network": {
             "stem": {
                 name.removeprefix("stem_"): getattr(network, name)
@@ -59,6 +61,15 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
         },
     }
     return dump(_spelled(document))
+
+
+def _data(data: Data) -> dict[str, Any]:
+    """Return the data as a file names them; images of the user's own with the facts about them."""
+    own = data.own
+    first = {"dataset": data.dataset} if own is None else {own.source.value: own.place}
+    known = {name: getattr(data, name) for name in ("augment", "padding", "normalise")}
+    validation = {"validation": OWN if data.own_validation else data.validation}
+    return first | validation | known | ({} if own is None else {"facts": own.to_text()})
 
 
 def _stages(stages: tuple[Stage, ...]) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from qpsearch.architecture.layout import (
     stem_size,
 )
 from qpsearch.errors import Infeasible
-from qpsearch.registry.datasets import DATASETS
 from qpsearch.space import Draw, Space
 from qpsearch.space.schema.rules import BY_DEPTH, ProductUnitRules, QuotientRules
 from qpsearch.space.schema.value_types import AUTO
@@ -51,7 +50,7 @@ def resolve(space: Space, drawn: Draw) -> TrialConfig:
     Raises:
         Infeasible: The parts do not fit together (``check_shapes``), or batches are too small for their normalisation.
     """
-    facts = DATASETS[space.data.dataset]
+    facts = space.data.facts
     network = drawn.values["network"]
     stem = {f"stem_{name}": value for name, value in network["stem"].items()}
     alpha = alpha_for(_layers(network["stages"]))

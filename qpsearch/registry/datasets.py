@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import DataError
 from qpsearch.registry.augmentations import Augmentation, Padding
-from qpsearch.registry.splits import stratified
-from qpsearch.vocabulary import WithWords
+from qpsearch.registry.class_names import CIFAR10_NAMES, CIFAR100_NAMES, GALAXY10_NAMES, NUMERALS
+from qpsearch.registry.own.record import PEAK, OwnData
+from qpsearch.registry.splits import SPLIT_SEED, stratified
+from qpsearch.vocabulary import WithWords, as_member, coerce_words
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-SPLIT_SEED: Final = 620  # the quotient authors' seed; their split itself depended on a file system's order
 GALAXY10_URL: Final = "https://zenodo.org/records/10845026/files/Galaxy10_DECals.h5"
 GALAXY10_SHA256: Final = "19aefc477c41bb7f77ff07599a6b82a038dc042f889a111b0d4d98bb755c1571"
 LOADERS: Final = min(os.cpu_count() or 1, 16)  # processes that decode ImageNet's JPEG files
@@ -64,6 +65,7 @@ class DatasetFacts:
         stored_size: Height and width of stored images, where larger; training cuts out a random part, else the centre.
         classes: Number of labels.
         train_images: Size of the official training split, from which validation images are taken.
+        validation_images: Size of the validation split that the set comes with; 0 where it comes without one.
         test_images: Size of the test split.
         peak: Largest pixel value; images are divided by it before normalisation.
         mean: Per-channel mean of the training images after division by ``peak``; for GALAXY10 the mean of ImageNet.
@@ -85,6 +87,7 @@ class DatasetFacts:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     stored_size: int = 0
+    validation_images: int = 0
     names: tuple[str, ...] = ()
     read: Callable[[Path], Arrays] | None = None
     write: Callable[[Path, Path], None] | None = None
@@ -93,59 +96,68 @@ class DatasetFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data(WithWords):
-    """The images that a network is trained on, and how many of them are held out for validation.
+    """The images that a network is trained on, and those that it is validated on.
 
     Attributes:
-        dataset: The data set.
-        validation: Number of images held out from the training split, stratified by label.
+        dataset: The data set; of images of the user's own, the name of their folder or archive.
+        validation: Number of images on which trials are scored: held out from the training split, stratified by label,
+            or the size of the set's own validation split.
         augment: Random changes of training images.
         padding: What crops bring in at the edges.
         normalise: Whose mean and standard deviation images are normalised by.
+        own_validation: Whether the validation images are the set's own validation split.
+        own: The facts about images of the user's own; None for a data set of the table.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
 
-    dataset: DatasetName
+    dataset: DatasetName | str
     validation: int
     augment: tuple[Augmentation, ...] = ()
     padding: Padding = Padding.MEAN
     normalise: Normalisation = Normalisation.DATASET
+    own_validation: bool = False
+    own: OwnData | None = None
+
+    def __post_init__(self) -> None:
+        coerce_words(self)
+        if self.own is None:
+            object.__setattr__(self, "dataset", as_member(DatasetName, self.dataset, "Data.dataset"))
+
+    @property
+    def facts(self) -> DatasetFacts:
+        """The facts about the data set, whether it is in the table or the user's own."""
+        own = self.own
+        if own is None:
+            return DATASETS[DatasetName(self.dataset)]
+        return DatasetFacts(
+            channels=own.channels,
+            size=own.size,
+            stored_size=own.stored_size,
+            classes=len(own.classes),
+            train_images=own.train_images,
+            validation_images=own.validation_images,
+            test_images=own.test_images,
+            peak=PEAK,
+            mean=own.mean,
+            std=own.std,
+            names=own.classes,
+        )
+
+    @property
+    def trained_on(self) -> int:
+        """Number of images that networks are trained on."""
+        return self.facts.train_images - (0 if self.own_validation else self.validation)
 
     @property
     def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of each channel, after division by the data set's ``peak``."""
         if self.normalise is Normalisation.IMAGENET:
             return IMAGENET_MEAN, IMAGENET_STD
-        facts = DATASETS[self.dataset]
+        facts = self.facts
         return facts.mean, facts.std
 
 
-NUMERALS: Final = tuple("0123456789")
-CIFAR10_NAMES: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-CIFAR100_NAMES: Final = (
-    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl", "boy",
-    "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle", "chair", "chimpanzee", "clock",
-    "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur", "dolphin", "elephant", "flatfish",
-    "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard", "lamp", "lawn_mower", "leopard", "lion",
-    "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain", "mouse", "mushroom", "oak_tree", "orange",
-    "orchid", "otter", "palm_tree", "pear", "pickup_truck", "pine_tree", "plain", "plate", "poppy", "porcupine",
-    "possum", "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk",
-    "skyscraper", "snail", "snake", "spider", "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank",
-    "telephone", "television", "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale",
-    "willow_tree", "wolf", "woman", "worm",
-)  # fmt: skip
-GALAXY10_NAMES: Final = (
-    "disturbed",
-    "merging",
-    "round smooth",
-    "in-between round smooth",
-    "cigar-shaped smooth",
-    "barred spiral",
-    "unbarred tight spiral",
-    "unbarred loose spiral",
-    "edge-on without bulge",
-    "edge-on with bulge",
-)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 

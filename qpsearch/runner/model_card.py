@@ -229,8 +229,10 @@ def _training(info: Mapping[str, Any]) -> str:
     optimizer = ", ".join(f"{name} {_word(value)}" for name, value in recipe["optimizer"].items() if name != "kind")
     precision = "" if recipe["precision"] == "float32" else " The programs compute in float32 all the same."
     augment = ", ".join(data["augment"]) or "none"
+    count = f"{data['validation']:,} images"
+    held = f"validated on its own split of {count}" if data.get("own_validation") else f"of which {count} were held out"
     return (
-        f"{recipe['epochs']} epochs of `{data['dataset']}`, of which {data['validation']:,} images were held out; "
+        f"{recipe['epochs']} epochs of `{data['dataset']}`, {held}; "
         f"batches of {recipe['batch_size']}, {recipe['optimizer']['kind']} ({optimizer}), schedule "
         f"{recipe['schedule']}, augmentation {augment}, {recipe['precision']}.{precision} Seed {info['seed']} "
         f"(replicate {info['replicate']}); the weights are those of epoch {info['epoch']}. Exported by qpsearch "

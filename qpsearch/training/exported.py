@@ -16,7 +16,7 @@ from qpsearch.architecture.plugins import load_everything
 from qpsearch.errors import ArtifactDamaged, ArtifactError, UserError
 from qpsearch.models import ResidualNetwork, build_model
 from qpsearch.registry.augmentations import centre
-from qpsearch.registry.datasets import DATASETS, Data
+from qpsearch.registry.datasets import Data
 from qpsearch.training.data import normalise
 from qpsearch.vocabulary import Variable
 
@@ -144,12 +144,12 @@ def read_info(folder: Path) -> dict[str, Any] | None:
 
 def inputs_of(images: Tensor, data: Data) -> Tensor:
     """Turn uint8 images as the data set stores them into inputs of its networks, as for validation."""
-    return centre(normalise(images, data), DATASETS[data.dataset].size)
+    return centre(normalise(images, data), data.facts.size)
 
 
 def describe_input(config: TrialConfig) -> dict[str, Any]:
     """Return what an exported program takes, in words that a program in another language can follow."""
-    facts, (mean, std), network = DATASETS[config.data.dataset], config.data.moments, config.network
+    facts, (mean, std), network = config.data.facts, config.data.moments, config.network
     return {
         "name": "images",
         "shape": ["batch", network.channels, network.size, network.size],
@@ -164,7 +164,7 @@ def describe_input(config: TrialConfig) -> dict[str, Any]:
 
 def describe_output(config: TrialConfig) -> dict[str, Any]:
     """Return what an exported program gives."""
-    names = DATASETS[config.data.dataset].names
+    names = config.data.facts.names
     return {
         "name": "logits",
         "shape": ["batch", config.network.classes],

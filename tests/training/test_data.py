@@ -31,15 +31,17 @@ from qpsearch.registry.datasets import (
     DATASETS,
     IMAGENET_MEAN,
     IMAGENET_STD,
+    Arrays,
     Data,
     DatasetFacts,
     DatasetName,
     Normalisation,
 )
+from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.splits import stratified
 from qpsearch.space import load_space, parse_space
 from qpsearch.training import data, prepare
-from qpsearch.training.data import MappedSplit, augmented, load_arrays, normalise, train_and_validation
+from qpsearch.training.data import MappedSplit, augmented, load_split, normalise, train_and_validation
 
 CPU = torch.device("cpu")
 DIGITS = Data(dataset=DatasetName.DIGITS, validation=300)
@@ -47,30 +49,36 @@ DIGITS = Data(dataset=DatasetName.DIGITS, validation=300)
 
 @pytest.fixture(autouse=True)
 def nothing_loaded_before() -> Iterator[None]:
-    load_arrays.cache_clear()
+    load_split.cache_clear()
     yield
-    load_arrays.cache_clear()
+    load_split.cache_clear()
+
+
+def whole(name: DatasetName, folder: Path | None) -> Arrays:
+    """All splits of a prepared data set."""
+    data = Data(dataset=name, validation=0)
+    return Arrays(*load_split(data, folder, Subset.TRAIN), *load_split(data, folder, Subset.TEST))
 
 
 def test_the_digits_are_split_by_label_and_always_alike() -> None:
     train, validation = train_and_validation(DIGITS, None, CPU)
     assert (len(train.labels), len(validation.labels)) == (1197, 300)
     assert torch.bincount(validation.labels).tolist() == pytest.approx([30] * 10, abs=1)
-    load_arrays.cache_clear()
+    load_split.cache_clear()
     again, held = train_and_validation(DIGITS, None, CPU)
     assert torch.equal(train.images, again.images)
     assert torch.equal(validation.images, held.images)
     images = {image.numpy().tobytes() for image in train.images}
     test = {
         np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes()
-        for image in load_arrays(DatasetName.DIGITS, None).test_images
+        for image in whole(DatasetName.DIGITS, None).test_images
     }
     assert len(test & images) <= 2  # two handwritten digits may be equal pixel by pixel
-    assert len(load_arrays(DatasetName.DIGITS, None).test_labels) == DATASETS[DatasetName.DIGITS].test_images
+    assert len(whole(DatasetName.DIGITS, None).test_labels) == DATASETS[DatasetName.DIGITS].test_images
 
 
 def test_the_digits_are_those_of_scikit_learn() -> None:
-    arrays, theirs = load_arrays(DatasetName.DIGITS, None), load_digits()
+    arrays, theirs = whole(DatasetName.DIGITS, None), load_digits()
     images = np.concatenate((arrays.train_images, arrays.test_images))[..., 0]
     labels = np.concatenate((arrays.train_labels, arrays.test_labels))
     assert images.dtype == labels.dtype == np.uint8
@@ -105,7 +113,7 @@ def test_a_split_without_each_label_in_both_parts_is_refused(labels: list[int], 
 def test_all_images_are_trained_on_where_none_are_held_out() -> None:
     train, validation = train_and_validation(replace(DIGITS, validation=0), None, CPU)
     assert validation is None
-    labels = load_arrays(DatasetName.DIGITS, None).train_labels
+    labels = whole(DatasetName.DIGITS, None).train_labels
     assert train.labels.tolist() == labels.tolist()
 
 
@@ -132,7 +140,7 @@ def test_a_share_of_images_is_rounded_to_the_nearest_and_halves_down(dataset: st
 
 
 def test_normalised_digits_have_mean_0_and_deviation_1() -> None:
-    images = torch.from_numpy(load_arrays(DatasetName.DIGITS, None).train_images.transpose(0, 3, 1, 2).copy())
+    images = torch.from_numpy(whole(DatasetName.DIGITS, None).train_images.transpose(0, 3, 1, 2).copy())
     assert images.dtype is torch.uint8
     normalised = normalise(images, DIGITS)
     assert normalised.mean().item() == pytest.approx(0, abs=0.02)
@@ -192,7 +200,7 @@ class Quiet(SimpleHTTPRequestHandler):
 def test_a_download_is_verified_decoded_once_and_kept(served: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     prepare.prepare(DatasetName.CIFAR10, folder)
-    arrays = load_arrays(DatasetName.CIFAR10, folder)
+    arrays = whole(DatasetName.CIFAR10, folder)
     assert arrays.train_images.shape == (100, 32, 32, 3)
     original = pickle.loads((served / "cifar-10-batches-py" / "test_batch").read_bytes())
     np.testing.assert_array_equal(arrays.test_images, original["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
@@ -252,7 +260,7 @@ def test_svhn_is_fetched_and_its_tens_become_zeros(
     monkeypatch.setattr(torchvision.datasets.SVHN, "split_list", listed)
     smaller(monkeypatch, DatasetName.SVHN, train_images=40, test_images=20)
     prepare.prepare(DatasetName.SVHN, tmp_path / "data")
-    arrays = load_arrays(DatasetName.SVHN, tmp_path / "data")
+    arrays = whole(DatasetName.SVHN, tmp_path / "data")
     np.testing.assert_array_equal(arrays.train_images, images.transpose(3, 0, 1, 2))
     np.testing.assert_array_equal(arrays.train_labels, labels % 10)
 
@@ -292,7 +300,7 @@ def test_galaxy10_is_fetched_verified_split_and_mapped(
     known = {image.tobytes(): index % 10 for index, image in enumerate(images)}
     for image, label in zip(batch.images, batch.labels, strict=True):
         assert known[np.ascontiguousarray(image.numpy().transpose(1, 2, 0)).tobytes()] == label
-    test = load_arrays(DatasetName.GALAXY10, tmp_path / "data").test_images
+    test = whole(DatasetName.GALAXY10, tmp_path / "data").test_images
     assert len({image.tobytes() for image in test} & {image.tobytes() for image in images}) == 20
 
 
