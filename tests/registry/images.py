@@ -1,5 +1,6 @@
 """Folders of small images, whose pixels follow from their names."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ def picture(path: Path, size: tuple[int, int] = (8, 8), mode: str = "RGB") -> Pa
 
 
 def class_folders(
-    root: Path, count: int, classes: str = "ab", size: tuple[int, int] = (8, 8), mode: str = "RGB"
+    root: Path, count: int, classes: Iterable[str] = "ab", size: tuple[int, int] = (8, 8), mode: str = "RGB"
 ) -> Path:
     """Make one folder for each class, with images in it."""
     for label in classes:

@@ -25,7 +25,7 @@ from torchvision import transforms
 from torchvision.transforms import functional
 
 from qpsearch.errors import DataError
-from qpsearch.registry import datasets
+from qpsearch.registry import large
 from qpsearch.registry.augmentations import Augmentation, Padding, augment, centre
 from qpsearch.registry.datasets import (
     DATASETS,
@@ -42,6 +42,7 @@ from qpsearch.registry.splits import stratified
 from qpsearch.space import load_space, parse_space
 from qpsearch.training import data, prepare
 from qpsearch.training.data import MappedSplit, augmented, load_split, normalise, train_and_validation
+from tests.registry.images import class_folders
 
 CPU = torch.device("cpu")
 DIGITS = Data(dataset=DatasetName.DIGITS, validation=300)
@@ -270,7 +271,7 @@ def test_a_server_that_sends_nothing_is_given_up(
 ) -> None:
     monkeypatch.setattr(prepare, "SILENT_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setattr(datasets, "GALAXY10_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/Galaxy10.h5")
+        monkeypatch.setattr(large, "GALAXY10_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/Galaxy10.h5")
         try:
             assert prepare.main(["galaxy10", str(tmp_path)]) == DataError.exit_code
         finally:
@@ -286,11 +287,11 @@ def test_galaxy10_is_fetched_verified_split_and_mapped(
     with h5py.File(folder / "Galaxy10_DECals.h5", "w") as file:
         file["images"], file["ans"] = images, np.tile(np.arange(10), 10)
     smaller(monkeypatch, DatasetName.GALAXY10, size=16, train_images=80, test_images=20)
-    monkeypatch.setattr(datasets, "GALAXY10_URL", f"{address}/Galaxy10_DECals.h5")
+    monkeypatch.setattr(large, "GALAXY10_URL", f"{address}/Galaxy10_DECals.h5")
     with pytest.raises(DataError, match="cannot be downloaded"):  # another checksum
         prepare.prepare(DatasetName.GALAXY10, tmp_path / "data")
     digest = hashlib.sha256((folder / "Galaxy10_DECals.h5").read_bytes()).hexdigest()
-    monkeypatch.setattr(datasets, "GALAXY10_SHA256", digest)
+    monkeypatch.setattr(large, "GALAXY10_SHA256", digest)
     prepare.prepare(DatasetName.GALAXY10, tmp_path / "data")
     data = Data(dataset=DatasetName.GALAXY10, validation=20)
     train, validation = train_and_validation(data, tmp_path / "data", CPU)
@@ -306,7 +307,7 @@ def test_galaxy10_is_fetched_verified_split_and_mapped(
 
 def test_imagenet_is_read_from_the_users_own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smaller(monkeypatch, DatasetName.IMAGENET, size=16, stored_size=20, train_images=8, test_images=4, classes=2)
-    monkeypatch.setattr(datasets, "LOADERS", 0)
+    monkeypatch.setattr(large, "LOADERS", 0)
     with pytest.raises(DataError, match=r"its terms forbid that\. Put ILSVRC 2012 .*imagenet-jpeg/train and "):
         prepare.prepare(DatasetName.IMAGENET, tmp_path)
     assert not list(tmp_path.glob("*.partial"))
@@ -323,6 +324,58 @@ def test_imagenet_is_read_from_the_users_own_folders(tmp_path: Path, monkeypatch
     assert whole.images[whole.labels == 0, 0].min() > 240  # red
     assert whole.images[whole.labels == 1, 2].min() > 240  # blue
     assert len(validation.labels) == 2
+
+
+def idx(array: np.ndarray) -> bytes:
+    """An array of bytes in the format of the MNIST database."""
+    return bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4) for size in array.shape) + array.tobytes()
+
+
+@pytest.mark.parametrize("name", [DatasetName.MNIST, DatasetName.FASHION_MNIST])
+def test_mnist_and_fashion_mnist_are_read_in_their_own_format(
+    name: DatasetName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smaller(monkeypatch, name, train_images=40, test_images=20)
+    raw = tmp_path / {DatasetName.MNIST: "MNIST", DatasetName.FASHION_MNIST: "FashionMNIST"}[name] / "raw"
+    raw.mkdir(parents=True)
+    images = np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype=np.uint8)
+    labels = np.tile(np.arange(10, dtype=np.uint8), 4)
+    for split, count in (("train", 40), ("t10k", 20)):
+        (raw / f"{split}-images-idx3-ubyte").write_bytes(idx(images[:count]))
+        (raw / f"{split}-labels-idx1-ubyte").write_bytes(idx(labels[:count]))
+    prepare.prepare(name, tmp_path)
+    arrays = whole(name, tmp_path)
+    assert np.array_equal(arrays.train_images[..., 0], images)
+    assert np.array_equal(arrays.train_labels, labels)
+    assert np.array_equal(arrays.test_images[..., 0], images[:20])
+
+
+def test_stl10_is_read_without_its_unlabelled_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smaller(monkeypatch, DatasetName.STL10, train_images=20, test_images=10)
+    folder = tmp_path / "stl10_binary"
+    folder.mkdir()
+    images = np.random.default_rng(0).integers(0, 256, (20, 3, 96, 96), dtype=np.uint8)
+    labels = np.tile(np.arange(10, dtype=np.uint8), 2)
+    (folder / "class_names.txt").write_text("\n".join(DATASETS[DatasetName.STL10].names))
+    for split, count in (("train", 20), ("test", 10)):
+        (folder / f"{split}_X.bin").write_bytes(images[:count].transpose(0, 1, 3, 2).tobytes())  # columns come first
+        (folder / f"{split}_y.bin").write_bytes((labels[:count] + 1).tobytes())
+    monkeypatch.setattr(torchvision.datasets.STL10, "_check_integrity", lambda self: True)
+    prepare.prepare(DatasetName.STL10, tmp_path)
+    arrays = whole(DatasetName.STL10, tmp_path)
+    assert np.array_equal(arrays.train_images, images.transpose(0, 2, 3, 1))
+    assert np.array_equal(arrays.train_labels, labels)
+
+
+def test_a_tenth_of_eurosat_is_its_test_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smaller(monkeypatch, DatasetName.EUROSAT, train_images=90, test_images=10)
+    root = tmp_path / "eurosat" / "2750"
+    class_folders(root, 10, DATASETS[DatasetName.EUROSAT].names, (64, 64))
+    prepare.prepare(DatasetName.EUROSAT, tmp_path)
+    arrays = whole(DatasetName.EUROSAT, tmp_path)
+    assert np.bincount(arrays.test_labels).tolist() == [1] * 10
+    found = {image.tobytes() for image in (*arrays.train_images, *arrays.test_images)}
+    assert found == {np.asarray(Image.open(path)).tobytes() for path in root.rglob("*.png")}
 
 
 def test_larger_images_are_cut_at_random_in_training_and_at_their_centre_else() -> None:

@@ -4,13 +4,13 @@ The arrays are a folder of .npy files, named by the fingerprint of the images. T
 a machine that has them does not need the images; where the images are there, they must be those of the study.
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import DataError
+from qpsearch.registry.large import LOADERS
 from qpsearch.registry.own.found import Found, listed, shown, split
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.pictures import fitted
@@ -20,7 +20,6 @@ from qpsearch.registry.own.record import OwnData
 if TYPE_CHECKING:
     from qpsearch.registry.own.found import Index
 
-LOADERS: Final = min(os.cpu_count() or 1, 16)  # processes that decode
 MANY: Final = 2000  # images that are worth starting processes for: each takes some tenths of a second
 
 
