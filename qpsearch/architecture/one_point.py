@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from qpsearch.architecture.config import Stage, TrialConfig
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.own.record import Source
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.file.document import dump
 from qpsearch.space.schema.data import OWN
@@ -66,7 +67,8 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
 def _data(data: Data) -> dict[str, Any]:
     """Return the data as a file names them; images of the user's own with the facts about them."""
     own = data.own
-    first = {"dataset": data.dataset} if own is None else {own.source.value: own.place}
+    place = "dataset" if own is None or own.source is Source.CODE else own.source.value
+    first = {place: data.dataset if own is None else own.place}
     known = {name: getattr(data, name) for name in ("augment", "padding", "normalise")}
     validation = {"validation": OWN if data.own_validation else data.validation}
     return first | validation | known | ({} if own is None else {"facts": own.to_text()})

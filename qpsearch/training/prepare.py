@@ -17,10 +17,11 @@ from urllib.error import URLError
 import numpy as np
 from filelock import FileLock
 
+from qpsearch.architecture.plugins import load_everything
 from qpsearch.errors import DataError
 from qpsearch.registry.datasets import DATASETS, Arrays, Data, DatasetName
 from qpsearch.registry.own.decoding import prepare_own
-from qpsearch.registry.own.record import OWN, SAYS, OwnData
+from qpsearch.registry.own.record import OWN, SAYS, OwnData, Source
 from qpsearch.training.data import KEYS, UNREADABLE, archive_of
 
 SILENT_S: Final = 60.0  # after which a server is given up that sends nothing; by default, never
@@ -34,8 +35,10 @@ def prepare_images(data: Data, folder: Path) -> None:
     """
     if data.own is None:
         prepare(DatasetName(data.dataset), folder)
-    else:
-        prepare_own(data.own, folder)
+        return
+    if data.own.source is Source.CODE:
+        load_everything()
+    prepare_own(data.own, folder)
 
 
 def prepare(name: DatasetName, folder: Path) -> None:
@@ -138,7 +141,8 @@ def main(arguments: list[str]) -> int:
     name, folder = arguments
     try:
         if name == OWN:
-            prepare_own(OwnData.from_text(sys.stdin.read()), Path(folder))
+            own = OwnData.from_text(sys.stdin.read())
+            prepare_images(Data(dataset=own.name, validation=0, own=own), Path(folder))
         else:
             prepare(DatasetName(name), Path(folder))
     except DataError as error:

@@ -104,7 +104,7 @@ REFUSED: dict[str, tuple[Callable[[], Arrays], str]] = {
     ),
     "channels": (
         lambda: {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[..., 0], "y_test": LABELS},
-        "its splits have different numbers of channels: 1, 3",
+        "its images have different numbers of channels: 1, 3",
     ),
 }  # fmt: skip
 

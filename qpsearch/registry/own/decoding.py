@@ -14,8 +14,8 @@ from qpsearch.registry.large import LOADERS
 from qpsearch.registry.own.found import Found, listed, shown, split
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.pictures import fitted
-from qpsearch.registry.own.places import check_unchanged, own_folder, scanned
-from qpsearch.registry.own.record import OwnData
+from qpsearch.registry.own.places import check_unchanged, is_there, own_folder, scanned
+from qpsearch.registry.own.record import OwnData, Source
 
 if TYPE_CHECKING:
     from qpsearch.registry.own.found import Index
@@ -42,7 +42,7 @@ def prepare_own(own: OwnData, folder: Path) -> None:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{own.key}.lock"):
-            if not Path(own.place).exists():
+            if not is_there(own.source, Path(own.place)) and not Path(own.place).exists():
                 _check_kept(own, place)
                 return
             scan = scanned(own.source, Path(own.place), cache)
@@ -60,6 +60,8 @@ def is_large(own: OwnData, folder: Path) -> bool:
 
 
 def _check_kept(own: OwnData, place: Path) -> None:
+    if not place.is_dir() and own.source is Source.CODE:
+        scanned(own.source, Path(own.place), None)  # says that its module is missing
     if not place.is_dir():
         raise DataError(
             f"{own.place}: is not there, and its images were not decoded on this machine. Put them there (a link will "

@@ -66,6 +66,15 @@ def pixels_of(content: bytes, channels: int) -> "Pixels":
     return found[..., None] if channels == 1 else found
 
 
+def from_pillow(image: "Image.Image") -> "Pixels":
+    """Return an image of Pillow as (H, W, C): one channel where it is grey, else three."""
+    import numpy as np
+
+    channels = 1 if image.mode in GREY else 3
+    found = np.asarray(_converted(image, channels), np.uint8)
+    return found[..., None] if channels == 1 else found
+
+
 def _opened(content: bytes) -> "Image.Image":
     from PIL import Image, UnidentifiedImageError
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from qpsearch.errors import DataError
 from qpsearch.registry.own.archive import scan_archive
+from qpsearch.registry.own.custom import CUSTOM, scan_custom
 from qpsearch.registry.own.folder import scan_folder
 from qpsearch.registry.own.found import Scan, differences, facts_of, keep, kept_mapping, kept_text
 from qpsearch.registry.own.record import OwnData, Source
@@ -18,6 +19,7 @@ from qpsearch.vocabulary import Variable
 SCANS: Final[dict[Source, Callable[[Path, Path | None], Scan]]] = {
     Source.FOLDER: scan_folder,
     Source.ARCHIVE: scan_archive,
+    Source.CODE: scan_custom,
 }
 
 
@@ -55,8 +57,11 @@ def scanned(source: Source, place: Path, cache: Path | None) -> Scan:
     Raises:
         DataError: With a line for each problem.
     """
-    is_there = place.is_dir() if source is Source.FOLDER else place.is_file()
-    if not is_there:
+    if source is Source.CODE and not is_there(source, place):
+        raise DataError(
+            f"data set {place.name!r}: is not known here. Name the module that defines it: --import MODULE."
+        )
+    if not is_there(source, place):
         what = "folder" if source is Source.FOLDER else "file"
         other = place.exists() and f"is not a {what}. Write data.{'archive' if place.is_file() else 'folder'} for it."
         raise DataError(f"{place}: {other or f'no such {what}. A relative path begins at the space file.'}")
@@ -65,6 +70,13 @@ def scanned(source: Source, place: Path, cache: Path | None) -> Scan:
     if path is not None and not path.exists():
         keep(path, json.dumps(dict(scan.contents)))
     return scan
+
+
+def is_there(source: Source, place: Path) -> bool:
+    """Whether there is such a folder or archive, or code of a data set of that name is loaded."""
+    if source is Source.CODE:
+        return place.name in CUSTOM
+    return place.is_dir() if source is Source.FOLDER else place.is_file()
 
 
 def check_unchanged(own: OwnData, scan: Scan, cache: Path | None) -> None:

@@ -16,10 +16,11 @@ PEAK: Final = 255  # of a pixel, whatever the files hold: all are read as 8 bits
 
 
 class Source(StrEnum):
-    """Where images of the user's own are: a folder of image files, or an archive of arrays."""
+    """Where images of the user's own are: a folder of image files, an archive of arrays, or code that makes them."""
 
     FOLDER = "folder"
     ARCHIVE = "archive"
+    CODE = "code"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class OwnData(WithWords):
 
     Attributes:
         source: What kind of place holds the images.
-        place: Its absolute path.
+        place: Its absolute path; the name of a data set that code makes.
         fingerprint: Hash of the contents of all images, with their labels and splits; the place itself is not in it.
         channels: Image channels, 1 or 3.
         size: Height and width in pixels, as the network sees an image.

@@ -11,6 +11,7 @@ from typing import Any
 
 from qpsearch.errors import DataError
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.own.custom import CUSTOM
 from qpsearch.registry.own.places import own_data
 from qpsearch.registry.own.record import OwnData, Source
 from qpsearch.space.file.checks import where_is
@@ -31,19 +32,22 @@ def with_facts(root: Node, folder: Path, problems: Problems) -> Node:
         problems: Notes what is wrong with the images.
     """
     data = root.get("data") if isinstance(root, MappingNode) else None
-    if not isinstance(root, MappingNode) or not isinstance(data, MappingNode) or "dataset" in data:
+    if not isinstance(root, MappingNode) or not isinstance(data, MappingNode):
         return root
-    given = [entry for entry in data.entries if entry.key in PLACES]
+    given = [entry for entry in data.entries if entry.key in DATA.one_of]
     entry, node = (given[0], given[0].node) if len(given) == 1 else (None, None)
     if entry is None or not isinstance(node, ScalarNode) or not node.text:
         return root  # the reader says what is wrong
-    where, place = node.where, _place(node, folder)
+    if entry.key == "dataset" and (node.text not in CUSTOM or KEY in data):
+        return root
+    source = Source.CODE if entry.key == "dataset" else Source(entry.key)
+    where, place = node.where, Path(node.text) if source is Source.CODE else _place(node, folder)
     if KEY in data and str(place) == node.text:
         return root
     added = []
     if KEY not in data:
         try:
-            text = own_data(Source(entry.key), place, _size(data)).to_text()
+            text = own_data(source, place, _size(data)).to_text()
         except DataError as error:
             for line in str(error).splitlines():
                 problems.wrong(where, f"data.{entry.key}", line)
@@ -81,7 +85,8 @@ def data_of(given: dict[str, Any], root: Node, problems: Problems) -> Data:
     if own is not None and given["size"] not in (None, own.size):
         text = f"the images were looked through for a size of {own.size}. Remove facts, and they are found anew."
         problems.wrong(where_is(root, "data", "size"), "data.size", text)
-    if (own is None) != (given["dataset"] is not None):
+    is_code = own is not None and (own.source, own.place) == (Source.CODE, given["dataset"])
+    if (own is None) != (given["dataset"] is not None) and not is_code:
         problems.wrong(where_is(root, "data", KEY), f"data.{KEY}", "belongs to a folder or archive. Remove it.")
     if len(problems) > before:
         problems.raise_if_any()

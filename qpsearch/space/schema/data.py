@@ -7,7 +7,7 @@ from qpsearch.registry.augmentations import Augmentation, Padding
 from qpsearch.registry.datasets import DatasetName, Normalisation
 from qpsearch.registry.own.record import OwnData
 from qpsearch.space.schema.fields import LeafField, ListField, SectionField
-from qpsearch.space.schema.value_types import CountOrShare, FilePath, Integer, OneOf, OrLeftOut
+from qpsearch.space.schema.value_types import CountOrShare, FilePath, Integer, OneOf, OrLeftOut, Words
 from qpsearch.vocabulary import Scalar
 
 OWN: Final = "own"  # of ``validation``: the set's own split
@@ -37,12 +37,16 @@ class Facts:
         return str(value)
 
 
+DATASET: Final = Words(
+    "data set", [str(name) for name in DatasetName], "Load a data set of your own with --import MODULE."
+)
+
 DATA: Final = SectionField(
     doc="The data set and how training sees it.",
     one_of=("dataset", *PLACES),
     fields={
         "dataset": LeafField(
-            type=OrLeftOut(OneOf(DatasetName, "data set")),
+            type=OrLeftOut(DATASET),
             default=None,
             doc="Name of the data set; or folder or archive.",
             fixed=True,
@@ -104,3 +108,8 @@ DATA: Final = SectionField(
         ),
     },
 )
+
+
+def add_dataset(name: str) -> None:
+    """Let space files use a data set that code of the user's own makes."""
+    DATASET.words.append(name)
