@@ -148,9 +148,18 @@ def _input(info: Mapping[str, Any]) -> str:
         f"The programs take `{given['name']}`, float32 of shape (N, {channels}, {size}, {size}) for any N from 1: "
         f"{order}, already normalised. Of a pixel from 0 to {given['peak']} that is `(pixel / {given['peak']} - "
         f"mean) / std`, with mean {_list(given['mean'])} and std {_list(given['std'])} for the channels in this "
-        f"order; of a larger image the centre. They give `{out['name']}`, float32 of shape (N, {out['shape'][1]}): "
-        f"the largest is the class, and softmax makes them probabilities.{names}"
+        f"order; of a larger image the centre.{_resizing(info)} They give `{out['name']}`, float32 of shape "
+        f"(N, {out['shape'][1]}): the largest is the class, and softmax makes them probabilities.{names}"
     )
+
+
+def _resizing(info: Mapping[str, Any]) -> str:
+    """Say how images of the user's own are made alike, where they were not."""
+    own = info["config"]["data"].get("own")
+    if not own or not own["stored_size"]:
+        return ""
+    side = own["stored_size"]
+    return f" Images of other sizes are first resized, their shorter side to {side} pixels (bilinear, antialiased)."
 
 
 def _class_names(names: list[str]) -> str:

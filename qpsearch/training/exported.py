@@ -150,6 +150,10 @@ def inputs_of(images: Tensor, data: Data) -> Tensor:
 def describe_input(config: TrialConfig) -> dict[str, Any]:
     """Return what an exported program takes, in words that a program in another language can follow."""
     facts, (mean, std), network = config.data.facts, config.data.moments, config.network
+    is_resized = config.data.own is not None and facts.stored_size > 0
+    first = (
+        f"the shorter side resized to {facts.stored_size} pixels, bilinear with antialiasing; " if is_resized else ""
+    )
     return {
         "name": "images",
         "shape": ["batch", network.channels, network.size, network.size],
@@ -158,7 +162,7 @@ def describe_input(config: TrialConfig) -> dict[str, Any]:
         "peak": facts.peak,
         "mean": list(mean),
         "std": list(std),
-        "formula": "(pixel / peak - mean) / std for each channel; of a larger image the centre",
+        "formula": f"{first}(pixel / peak - mean) / std for each channel; of a larger image the centre",
     }
 
 

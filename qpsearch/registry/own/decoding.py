@@ -20,7 +20,7 @@ from qpsearch.registry.own.record import OwnData, Source
 if TYPE_CHECKING:
     from qpsearch.registry.own.found import Index
 
-MANY: Final = 2000  # images that are worth starting processes for: each takes some tenths of a second
+MANY: Final = 40_000_000  # pixels of a split that are worth starting processes for, which load torch
 
 
 def prepare_own(own: OwnData, folder: Path) -> None:
@@ -56,7 +56,7 @@ def prepare_own(own: OwnData, folder: Path) -> None:
 def is_large(own: OwnData, folder: Path) -> bool:
     """Whether images are still to be decoded and are so many that several processes decode them, with torch's help."""
     most = max(own.train_images, own.validation_images, own.test_images)
-    return most >= MANY and LOADERS > 1 and not (own_folder(folder) / own.key).is_dir()
+    return most * own.side**2 >= MANY and LOADERS > 1 and not (own_folder(folder) / own.key).is_dir()
 
 
 def _check_kept(own: OwnData, place: Path) -> None:
@@ -100,6 +100,11 @@ class _Rows:
     def __init__(self, found: Found, origin: Subset, rows: "Index", side: int) -> None:
         self._found, self._origin, self._rows, self._side = found, origin, rows, side
 
+    @property
+    def pixels(self) -> int:
+        """How many pixels all images have."""
+        return len(self._rows) * self._side**2
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -112,7 +117,7 @@ class _Rows:
 
 def _decoded(given: _Rows) -> Iterator[Any]:
     """Yield all images in their order."""
-    if len(given) < MANY or LOADERS < 2:
+    if given.pixels < MANY or LOADERS < 2:
         yield from (given[index] for index in range(len(given)))
         return
     from torch.utils.data import DataLoader

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -53,10 +54,12 @@ def scan_folder(root: Path, cache: Path | None) -> Scan:
         raise listed(problems)
     index = None if cache is None else cache / f"files-{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"
     known = kept_mapping(index)
+    entries = {each.path: entry for each in pictures if (entry := _unchanged(root, each, known.get(each.path)))}
+    others = [each for each in pictures if each.path not in entries]
     with ThreadPoolExecutor(READERS) as pool:
-        seen = list(pool.map(lambda each: _entry(root / each.path, known.get(each.path)), pictures))
+        seen = list(pool.map(lambda each: _seen(root / each.path), others))
     problems = [entry for entry in seen if isinstance(entry, str)]
-    entries = {each.path: entry for each, entry in zip(pictures, seen, strict=True) if not isinstance(entry, str)}
+    entries |= {each.path: entry for each, entry in zip(others, seen, strict=True) if not isinstance(entry, str)}
     if entries != known:
         keep(index, json.dumps(entries))
     if problems:
@@ -68,12 +71,21 @@ def scan_folder(root: Path, cache: Path | None) -> Scan:
     return Scan(fingerprint=digest.hexdigest(), contents=contents, found=partial(_found, root, pictures, entries))
 
 
-def _entry(path: Path, known: object) -> Seen | str:
-    """Return what is known of a file, or what is wrong with it."""
+def _unchanged(root: Path, picture: Picture, known: object) -> Seen | None:
+    """Return what is known of a file, if it has the size and time that it had then."""
+    if not isinstance(known, list) or len(known) != 6:
+        return None
+    try:
+        there = os.stat(f"{root}/{picture.path}")
+    except OSError:
+        return None
+    return known if known[:2] == [there.st_size, there.st_mtime_ns] else None
+
+
+def _seen(path: Path) -> Seen | str:
+    """Read a file; return what is then known of it, or what is wrong with it."""
     try:
         there = path.stat()
-        if isinstance(known, list) and len(known) == 6 and known[:2] == [there.st_size, there.st_mtime_ns]:
-            return known
         content = path.read_bytes()
     except OSError as error:
         return f"{path}: cannot be read ({error.strerror})."

@@ -96,22 +96,22 @@ def _classes(root: Path, folder: Path, part: Subset, problems: list[str]) -> Ite
     for own in folders:
         before, count = len(problems), 0
         for path in _files(own, problems, (os.path.realpath(own),)):
-            yield Picture(path.relative_to(root).as_posix(), part, own.name)
+            yield Picture(path.removeprefix(f"{root}{os.sep}").replace(os.sep, "/"), part, own.name)
             count += 1
         if not count and len(problems) == before:
             problems.append(f"{own}: is a class folder without images. Put images into it, or remove it.")
 
 
-def _files(folder: Path, problems: list[str], above: tuple[str, ...]) -> Iterator[Path]:
+def _files(folder: Path, problems: list[str], above: tuple[str, ...]) -> Iterator[str]:
     """Yield the images of a class, those of folders in it too; links are followed, but not in a circle."""
     for entry in _entries(folder, problems):
-        path = folder / entry.name
+        path = entry.path
         if entry.is_dir():
             real = os.path.realpath(path)
             if real in above:
                 problems.append(f"{path}: is a link to a folder that holds it. Remove the link.")
             else:
-                yield from _files(path, problems, (*above, real))
+                yield from _files(Path(path), problems, (*above, real))
         elif not entry.is_file():
             what = "is a link that leads nowhere" if entry.is_symlink() else "is not a file"
             problems.append(f"{path}: {what}. Remove it, or put the image there.")
