@@ -59,6 +59,15 @@ def test_what_a_study_stores_needs_neither_the_folder_nor_the_file(tmp_path: Pat
     assert moved.fingerprint == space.fingerprint  # the images count, not their place
 
 
+def test_class_names_of_any_letters_are_stored_as_they_are(tmp_path: Path) -> None:
+    names = ["a  b", "it's", '"q"', "x: y #z", "- [1]", "ä漢", "%YAML", "l" * 150]
+    class_folders(tmp_path / "odd", 4, names)
+    space = read(tmp_path, "{folder: odd, validation: 8}")
+    assert space.data.facts.names == tuple(sorted(names))
+    assert parse_space(space.source).data == space.data
+    assert parse_space(edited(space.source, {"training.epochs": 13})).data == space.data
+
+
 def test_a_file_that_extends_another_may_have_other_images(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("extends: smoke\ndata: {folder: pets, validation: 4}\n")
     own = load_space(tmp_path / "s.yaml").data

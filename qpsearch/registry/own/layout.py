@@ -6,7 +6,7 @@ an image nor clearly meant to be passed over is a problem.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -106,13 +106,13 @@ def _files(folder: Path, problems: list[str], above: tuple[str, ...]) -> Iterato
     """Yield the images of a class, those of folders in it too; links are followed, but not in a circle."""
     for entry in _entries(folder, problems):
         path = entry.path
-        if entry.is_dir():
+        if _is(entry.is_dir):
             real = os.path.realpath(path)
             if real in above:
                 problems.append(f"{path}: is a link to a folder that holds it. Remove the link.")
             else:
                 yield from _files(Path(path), problems, (*above, real))
-        elif not entry.is_file():
+        elif not _is(entry.is_file):
             what = "is a link that leads nowhere" if entry.is_symlink() else "is not a file"
             problems.append(f"{path}: {what}. Remove it, or put the image there.")
         elif entry.name.lower().endswith(ENDINGS):
@@ -123,7 +123,12 @@ def _files(folder: Path, problems: list[str], above: tuple[str, ...]) -> Iterato
 
 def _tiny_imagenet(root: Path, annotations: Path, problems: list[str]) -> Iterator[Picture]:
     """Yield the images of ``val/images``, whose labels a file names: the test split, as papers use it."""
-    for number, line in enumerate(annotations.read_text().splitlines(), 1):
+    try:
+        lines = annotations.read_text(errors="replace").splitlines()
+    except OSError as error:
+        problems.append(f"{annotations}: cannot be read ({error.strerror}).")
+        return
+    for number, line in enumerate(lines, 1):
         name, *rest = line.split("\t")
         path = annotations.parent / "images" / name
         if not rest or not path.is_file():
@@ -150,7 +155,7 @@ def _misplaced(root: Path, found: list[Picture]) -> Iterator[str]:
 
 
 def _folders(folder: Path, problems: list[str]) -> list[Path]:
-    return [folder / entry.name for entry in _entries(folder, problems) if entry.is_dir()]
+    return [folder / entry.name for entry in _entries(folder, problems) if _is(entry.is_dir)]
 
 
 def _entries(folder: Path, problems: list[str]) -> list[os.DirEntry[str]]:
@@ -161,4 +166,19 @@ def _entries(folder: Path, problems: list[str]) -> list[os.DirEntry[str]]:
     except OSError as error:
         problems.append(f"{folder}: cannot be read ({error.strerror}).")
         return []
-    return sorted(seen, key=lambda entry: entry.name)
+    for entry in seen:
+        if not _is_text(entry.name):
+            problems.append(f"{entry.path!r}: its name is not UTF-8. Rename it.")
+    return sorted((entry for entry in seen if _is_text(entry.name)), key=lambda entry: entry.name)
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    """Whether an entry of a folder is of a kind; a link to itself is of none."""
+    try:
+        return kind()
+    except OSError:
+        return False
+
+
+def _is_text(name: str) -> bool:
+    return all(not "\ud800" <= letter <= "\udfff" for letter in name)  # what stands for other bytes
