@@ -1,5 +1,6 @@
 """Images of the user's own in training: decoded once, split as stated, mapped where they are many."""
 
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.dispatch.cluster import _prepare
 from qpsearch.errors import DataError
 from qpsearch.protocol import RunSettings
 from qpsearch.registry.datasets import Data
@@ -147,7 +149,10 @@ def test_images_that_have_changed_are_refused_in_the_drivers_words(
     with pytest.raises(DataError, match=r"has changed since the study was made: 1 removed \(a/1\.png\)"):
         decoding.prepare_own(own, kept)
     monkeypatch.setattr("sys.stdin.read", own.to_text)
-    assert main(["own", str(kept)]) == DataError.exit_code
+    try:
+        assert main(["own", str(kept)]) == DataError.exit_code
+    finally:
+        socket.setdefaulttimeout(None)
     assert "x: has changed since" in capsys.readouterr().out
     assert not list(kept.rglob("*.npy"))
 
@@ -177,3 +182,12 @@ def test_a_configuration_is_complete_without_the_images(tmp_path: Path, kept: Pa
     reports = list(train(again, RunSettings(seed=0, data_folder=str(kept))))
     assert [report.epoch for report in reports] == [1, 2]
     assert reports[-1].val_accuracy is not None
+
+
+def test_a_node_of_a_cluster_decodes_the_images_that_it_can_reach(tmp_path: Path, kept: Path) -> None:
+    given = data_of(class_folders(tmp_path / "x", 5, "ab"), validation=2)
+    _prepare(given, str(tmp_path / "node"))
+    here = load_split(given, tmp_path / "node", Subset.TRAIN)
+    prepare_images(given, kept)
+    for own, other in zip(here, load_split(given, kept, Subset.TRAIN), strict=True):
+        assert np.array_equal(own, other)
