@@ -59,6 +59,16 @@ def test_what_a_study_stores_needs_neither_the_folder_nor_the_file(tmp_path: Pat
     assert moved.fingerprint == space.fingerprint  # the images count, not their place
 
 
+def test_a_folder_of_the_command_line_takes_the_place_of_the_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = load_space("smoke", settings=["data.folder=pets", "data.validation=4"]).data
+    assert (data.dataset, data.validation) == ("pets", 4)
+    (tmp_path / "s.yaml").write_text(read(tmp_path, "{folder: pets, validation: 4}").source)
+    assert load_space("s.yaml", settings=["data.dataset=digits", "data.validation=300"]).data.own is None
+
+
 def test_class_names_of_any_letters_are_stored_as_they_are(tmp_path: Path) -> None:
     names = ["a  b", "it's", '"q"', "x: y #z", "- [1]", "ä漢", "%YAML", "l" * 150]
     class_folders(tmp_path / "odd", 4, names)

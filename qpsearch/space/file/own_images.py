@@ -14,6 +14,7 @@ from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.custom import CUSTOM
 from qpsearch.registry.own.places import own_data
 from qpsearch.registry.own.record import OwnData, Source
+from qpsearch.space.file.changes import SET
 from qpsearch.space.file.checks import where_is
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode
 from qpsearch.space.file.problems import Problems
@@ -114,9 +115,10 @@ def _validation(given: Any, data: Data, root: Node, problems: Problems) -> tuple
 
 
 def _place(node: ScalarNode, folder: Path) -> Path:
-    """Return the path that a scalar names; a relative one begins at the file in which it stands."""
+    """Return the path that a scalar names; a relative one begins at the file in which it stands, or here."""
     source = Path(node.where.source)
-    place = (source.parent if source.is_file() else folder) / os.path.expanduser(node.text)
+    above = Path() if node.where.source.startswith(SET) else source.parent if source.is_file() else folder
+    place = above / os.path.expanduser(node.text)
     return place.resolve() if ".." in place.parts else place.absolute()
 
 
