@@ -22,8 +22,7 @@ from qpsearch.errors import DataError
 from qpsearch.registry.augmentations import Padding, augment
 from qpsearch.registry.datasets import DATASETS, Data, DatasetName
 from qpsearch.registry.own.layout import Subset
-from qpsearch.registry.own.places import own_folder
-from qpsearch.registry.own.record import OwnData
+from qpsearch.registry.own.record import OwnData, own_folder
 from qpsearch.registry.splits import SPLIT_SEED, stratified
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files

@@ -14,8 +14,8 @@ from qpsearch.registry.large import LOADERS
 from qpsearch.registry.own.found import Found, listed, shown, split
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.pictures import fitted
-from qpsearch.registry.own.places import check_unchanged, is_there, own_folder, scanned
-from qpsearch.registry.own.record import OwnData, Source
+from qpsearch.registry.own.places import check_unchanged, is_there, scanned
+from qpsearch.registry.own.record import OwnData, Source, own_folder
 
 if TYPE_CHECKING:
     from qpsearch.registry.own.found import Index

@@ -13,7 +13,7 @@ from qpsearch.registry.own.archive import scan_archive
 from qpsearch.registry.own.custom import CUSTOM, scan_custom
 from qpsearch.registry.own.folder import scan_folder
 from qpsearch.registry.own.found import Scan, differences, facts_of, keep, kept_mapping, kept_text
-from qpsearch.registry.own.record import OwnData, Source
+from qpsearch.registry.own.record import OwnData, Source, own_folder
 from qpsearch.vocabulary import Variable
 
 SCANS: Final[dict[Source, Callable[[Path, Path | None], Scan]]] = {
@@ -21,11 +21,6 @@ SCANS: Final[dict[Source, Callable[[Path, Path | None], Scan]]] = {
     Source.ARCHIVE: scan_archive,
     Source.CODE: scan_custom,
 }
-
-
-def own_folder(data: Path) -> Path:
-    """Return where decoded images of the user's own are kept, below the folder of the data sets."""
-    return data / "own"
 
 
 def own_data(source: Source, place: Path, size: int | None) -> OwnData:

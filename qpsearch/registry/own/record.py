@@ -94,6 +94,11 @@ class OwnData(WithWords):
         return cls(**fields)
 
 
+def own_folder(data: Path) -> Path:
+    """Return where decoded images of the user's own are kept, below the folder of the data sets."""
+    return data / "own"
+
+
 def _is_sound(given: Mapping[str, Any]) -> bool:
     """Whether values have the types and ranges of the fields, so that nothing later fails on them."""
     counts = ("channels", "size", "train_images", "test_images", "fewest")
