@@ -59,6 +59,10 @@ DOCUMENTS = {
     "model export": ExportDocument,
 }
 OWN = {  # where no shipped space has the key, and its type does not tell
+    "data.folder": "folder: photos",
+    "data.archive": "archive: images.npz",
+    "data.size": "size: 64",
+    "data.facts": "(written by qpsearch)",
     "extends": "extends: cifar",
     "training.optimizer": "optimizer: {sgd: {lr: 0.1, momentum: 0.9}}",
     "training.recipe": "recipe: modern",
@@ -207,7 +211,7 @@ def _row(path: str, field: Field) -> tuple[str, ...]:
     name = f"`{path.rpartition('.')[2]}`"
     match field:
         case LeafField(type=type_, default=default, doc=doc, rule=rule, blocks=blocks):
-            given = "required" if default is REQUIRED else f"`{_spelled(default)}`"
+            given = {REQUIRED: "required", None: "left out"}.get(default) or f"`{_spelled(default)}`"
             only = f" Only for {' or '.join(sorted(blocks))}." if blocks else ""
             meaning = f"{doc}{only}{f' ({rule})' if rule else ''}"
             return name, type_.expected, given, meaning, f"`{example(path, field)}`"

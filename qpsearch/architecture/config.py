@@ -34,6 +34,8 @@ LATER: Final = {
     "data.padding": Padding.MEAN,
     "data.normalise": Normalisation.DATASET,
     "data.augment_options": (),
+    "data.own_validation": False,
+    "data.own": None,
     "recipe.optimizer.nesterov": False,
     "recipe.warmup": 0.0,
     "recipe.label_smoothing": 0.0,

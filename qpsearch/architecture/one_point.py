@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from qpsearch.architecture.config import Stage, TrialConfig
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.own.record import Source
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.file.document import dump
+from qpsearch.space.schema.data import OWN
 from qpsearch.space.schema.network import SHAPE, RulePath, rule_paths
 from qpsearch.space.schema.value_types import AUTO, NONE
 from qpsearch.space.space import Search, Space
@@ -58,13 +60,21 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
 
 
 def _data(data: Data) -> dict[str, Any]:
-    """Return the settings of the images; options stand with their augmentation."""
-    found = {name: getattr(data, name) for name in type(data).__slots__ if name != "augment_options"}
+    """Return the data as a file names them: options with their augmentation, own images with their facts."""
+    own = data.own
+    place = "dataset" if own is None or own.source is Source.CODE else own.source.value
+    first = {place: data.dataset if own is None else own.place}
     options: dict[str, dict[str, float]] = {}
     for path, value in data.augment_options:
         word, _, name = path.partition(".")
         options.setdefault(word, {})[name] = value
-    return found | {"augment": [{kind: options[kind]} if kind in options else kind for kind in data.augment]}
+    known = {
+        "augment": [{kind: options[kind]} if kind in options else kind for kind in data.augment],
+        "padding": data.padding,
+        "normalise": data.normalise,
+    }
+    validation = {"validation": OWN if data.own_validation else data.validation}
+    return first | validation | known | ({} if own is None else {"facts": own.to_text()})
 
 
 def _stages(stages: tuple[Stage, ...]) -> dict[str, Any]:

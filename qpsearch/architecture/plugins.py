@@ -1,8 +1,9 @@
-"""Custom blocks: where they are found, and how they join the table of blocks.
+"""Custom blocks and data sets: where they are found, and how they join the tables of blocks and data sets.
 
-A space file cannot run code. A block comes from a module that the user names (``--import MODULE``, or
-QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the group ``qpsearch.blocks``).
-From then on, space files can use its name like that of a built-in block, and set its rules in a section of that name.
+A space file cannot run code. A block or data set comes from a module that the user names (``--import MODULE``, or
+QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the groups ``qpsearch.blocks`` and
+``qpsearch.datasets``). From then on, space files can use its name like that of a built-in one, and set the rules of a
+block in a section of that name.
 """
 
 import importlib
@@ -19,12 +20,15 @@ from typing import Any, Final
 
 from qpsearch.architecture.blocks import BLOCKS, Block
 from qpsearch.errors import QpsearchError, UserError
+from qpsearch.registry.own.custom import CUSTOM, CustomDataset
 from qpsearch.space.file.leaf_reader import BESIDE, DOMAINS, IDENTIFIER, TAKEN
+from qpsearch.space.schema.data import DATASET, add_dataset
 from qpsearch.space.schema.fields import REQUIRED, LeafField
 from qpsearch.space.schema.network import STAGE, add_block
 from qpsearch.vocabulary import Variable
 
 GROUP: Final = "qpsearch.blocks"
+DATASETS: Final = "qpsearch.datasets"
 
 
 def register(block: Block) -> None:
@@ -60,6 +64,20 @@ def register(block: Block) -> None:
     add_block(block.name, block.rules)
 
 
+def register_dataset(dataset: CustomDataset) -> None:
+    """Add a data set to those that space files can name; doing so twice has no effect.
+
+    Raises:
+        UserError: The name is taken.
+    """
+    if CUSTOM.get(dataset.name) is dataset:
+        return
+    if dataset.name in DATASET.words:
+        raise UserError(f"data set {dataset.name!r}: there is already a data set of that name. Rename one of them.")
+    CUSTOM[dataset.name] = dataset
+    add_dataset(dataset.name)
+
+
 @contextmanager
 def blamed(block: str) -> Iterator[None]:
     """Name the block, and the place in its code, in any error that custom code raises.
@@ -76,43 +94,54 @@ def blamed(block: str) -> Iterator[None]:
 
 
 def load_modules(given: str) -> None:
-    """Import modules, and register every ``Block`` at their top level.
+    """Import modules, and register every block and data set at their top level.
 
     Args:
         given: Names of modules, or paths of ``.py`` files, separated by commas.
 
     Raises:
-        UserError: A module cannot be imported, or does not define a block.
+        UserError: A module cannot be imported, or does not define a block or data set.
     """
     for word in filter(None, given.split(",")):
         module = _imported(word)
-        found = [value for value in vars(module).values() if isinstance(value, Block)]
+        found = [value for value in vars(module).values() if isinstance(value, Block | CustomDataset)]
         if not found:
             raise UserError(
-                f"{word}: does not define a block. Expected NAME = custom_block(...) at the top level of the module."
+                f"{word}: does not define a block or data set. Expected NAME = custom_block(...) or NAME = "
+                "custom_dataset(...) at the top level of the module."
             )
-        for block in found:
-            register(block)
+        for each in found:
+            _register(each)
+
+
+def _register(found: Block | CustomDataset) -> None:
+    if isinstance(found, Block):
+        register(found)
+    else:
+        register_dataset(found)
 
 
 def load_installed() -> None:
-    """Register the blocks of installed packages.
+    """Register the blocks and data sets of installed packages.
 
     Raises:
-        UserError: A block cannot be imported.
+        UserError: One of them cannot be imported.
     """
-    for point in entry_points(group=GROUP):
-        try:
-            block = point.load()
-        except (Exception, SystemExit) as error:  # a package may raise anything
-            raise UserError(
-                f"block {point.name!r} of an installed package cannot be loaded: {_said(error)}."
-            ) from error
-        if not isinstance(block, Block):
-            raise UserError(
-                f"entry point {point.name!r} of {GROUP} is not a block. Expected the result of custom_block(...)."
-            )
-        register(block)
+    for group, noun, kind, made_by in (
+        (GROUP, "block", Block, "custom_block"),
+        (DATASETS, "data set", CustomDataset, "custom_dataset"),
+    ):
+        for point in entry_points(group=group):
+            try:
+                found = point.load()
+            except (Exception, SystemExit) as error:  # a package may raise anything
+                text = f"{noun} {point.name!r} of an installed package cannot be loaded: {_said(error)}."
+                raise UserError(text) from error
+            if not isinstance(found, kind):
+                raise UserError(
+                    f"entry point {point.name!r} of {group} is not a {noun}. Expected the result of {made_by}(...)."
+                )
+            _register(found)
 
 
 def imports() -> list[str]:
@@ -121,7 +150,7 @@ def imports() -> list[str]:
 
 
 def load_everything() -> None:
-    """Register what a worker or a command may need: installed blocks, and the modules that QPSEARCH_IMPORT names."""
+    """Register what a worker or a command may need: what is installed, and the modules that QPSEARCH_IMPORT names."""
     load_installed()
     load_modules(",".join(imports()))
 

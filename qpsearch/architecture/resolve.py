@@ -19,7 +19,6 @@ from qpsearch.architecture.layout import (
     stem_size,
 )
 from qpsearch.errors import Infeasible
-from qpsearch.registry.datasets import DATASETS
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.space import Draw, Space
 from qpsearch.space.schema.rules import BY_DEPTH, ProductUnitRules, QuotientRules
@@ -55,7 +54,7 @@ def resolve(space: Space, drawn: Draw) -> TrialConfig:
             for the parts that they are computed in, the warm-up is as long as the training, or branches
             of custom blocks would have to be dropped.
     """
-    facts = DATASETS[space.data.dataset]
+    facts = space.data.facts
     network = drawn.values["network"]
     stem = {f"stem_{name}": value for name, value in network["stem"].items()}
     alpha = alpha_for(_layers(network["stages"]))

@@ -125,6 +125,7 @@ def _write_space(found: ConfigurationRecord, space: Space, output: Path | None, 
     """Write the configuration as a space file, or print it."""
     from qpsearch.architecture.blocks import custom_blocks
     from qpsearch.architecture.one_point import point_text
+    from qpsearch.registry.own.record import Source
 
     objective, ending = space.search.objective, "-again"
     name = f"{space.study[: MOST_NAME - len(ending)]}{ending}"
@@ -133,7 +134,11 @@ def _write_space(found: ConfigurationRecord, space: Space, output: Path | None, 
         f"Trial {found.number}, the best of {complete} complete trials: {objective.metric} {score(found.value)} on "
         f"{_images(objective)} (n = {found.n}), {standing(found)}.",
     ]
-    if own := custom_blocks(found.config.network):
+    own = custom_blocks(found.config.network)
+    data = found.config.data.own
+    if data is not None and data.source is Source.CODE:
+        own = [*own, data.place]
+    if own:
         about.append(f"Needs --import, with the module of: {', '.join(own)}.")
     text = "".join(f"# {line}\n" for line in about) + point_text(found.config, space, name)
     if output is None:

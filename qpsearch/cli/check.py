@@ -26,9 +26,24 @@ def check(path: str) -> None:
         )
         for arm in space.compare.arms.values():
             _say("Study", arm)
+    if space.data.own is not None:
+        say(_images(space))
     conditions = len(space.search.limits) + len(space.search.conditions)
     if conditions:
         say(f"{conditions} conditions; see what they allow: qpsearch space plan {path}")
+
+
+def _images(space: Space) -> str:
+    """Say what was found of images of the user's own."""
+    data, facts = space.data, space.data.facts
+    first = ", ".join(facts.names[:5]) + (", ..." if len(facts.names) > 5 else "")
+    kind = "grey" if facts.channels == 1 else "colour"
+    held = "its own split of" if data.own_validation else "held out of them"
+    cut = f", cut from {facts.stored_size}x{facts.stored_size}" if facts.stored_size else ""
+    return (
+        f"images {data.dataset}: {facts.classes} classes ({first}), {facts.size}x{facts.size} {kind}{cut}; "
+        f"{facts.train_images:,} to train, {held} {data.validation:,} to validate, {facts.test_images:,} to test"
+    )
 
 
 def _say(head: str, space: Space) -> None:

@@ -83,8 +83,8 @@ def evaluate(
         groups = [[number for number in best.trials if number in records]] if best else []
     numbers = [number for group in groups for number in group]
     _check(study, numbers, records)
-    folder = data_folder(space.data.dataset)
-    prepare_data(space.data.dataset, folder)
+    folder = data_folder(space.data)
+    prepare_data(space.data, folder)
     runs, looks, log = queries.kept_runs(database, study, numbers), queries.looks(database, study), Log(storage, study)
     tested = []
     for group in track(groups, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()):

@@ -23,7 +23,9 @@ def main() -> None:
             from qpsearch.cli.completion import asked_command
 
             make_app(asked_command())(prog_name=PROGRAM)
-        if Variable.IMPORT.given is not None or entry_points(group="qpsearch.blocks"):
+        if Variable.IMPORT.given is not None or any(
+            entry_points(group=group) for group in ("qpsearch.blocks", "qpsearch.datasets")
+        ):
             from qpsearch.architecture.plugins import load_everything
 
             load_everything()

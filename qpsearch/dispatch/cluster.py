@@ -19,7 +19,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from qpsearch.architecture.plugins import runtime_env
 from qpsearch.dispatch.environment import without_storage
 from qpsearch.errors import DataError, DispatchError
-from qpsearch.registry.datasets import DatasetName
+from qpsearch.registry.datasets import Data
 from qpsearch.space.space import Resources
 
 KNOCK_S = 10.0
@@ -72,7 +72,7 @@ class Cluster:
         share = f"{self.cpus} core{'s' * (self.cpus > 1)}" + (f" and {self.gpus:g} GPU" if self.gpus else "")
         return f"{self.slots} at once on {self.nodes} node{'s' * (self.nodes > 1)}, {share} each"
 
-    def prepare_nodes(self, dataset: DatasetName, folder: Path | None) -> None:
+    def prepare_nodes(self, data: Data, folder: Path | None) -> None:
         """Prepare the data set on the other nodes, before the first trial; this node has it already.
 
         Raises:
@@ -84,9 +84,7 @@ class Cluster:
         others = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["NodeID"] != own]
         task = ray.remote(num_cpus=0)(_prepare)
         tasks = [
-            task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
-                dataset, str(folder)
-            )
+            task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(data, str(folder))
             for node in others
         ]
         try:
@@ -241,10 +239,10 @@ def _fit(node_cpus: float, node_gpus: float, cpus: int, gpus: float) -> int:
     return min(by_cpu, by_gpu)
 
 
-def _prepare(dataset: DatasetName, folder: str) -> None:
-    from qpsearch.training.prepare import prepare  # loads torch, so only on the node that needs it
+def _prepare(data: Data, folder: str) -> None:
+    from qpsearch.training.prepare import prepare_images  # loads torch, so only on the node that needs it
 
-    prepare(dataset, Path(folder))
+    prepare_images(data, Path(folder))
 
 
 def _line(error: BaseException) -> str:

@@ -3,7 +3,6 @@
 The facts are fixed, so that a network can be built without loading a data set.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,19 +10,24 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qpsearch.errors import DataError
 from qpsearch.registry.augmentations import Augmentation, AugmentOptions, Padding
-from qpsearch.registry.splits import stratified
-from qpsearch.vocabulary import WithWords
+from qpsearch.registry.class_names import (
+    CIFAR10_NAMES,
+    CIFAR100_NAMES,
+    EUROSAT_NAMES,
+    FASHION_NAMES,
+    GALAXY10_NAMES,
+    NUMERALS,
+    STL10_NAMES,
+)
+from qpsearch.registry.large import write_galaxy10, write_imagenet
+from qpsearch.registry.own.record import PEAK, OwnData
+from qpsearch.registry.splits import SPLIT_SEED, stratified
+from qpsearch.vocabulary import WithWords, as_member, coerce_words
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-SPLIT_SEED: Final = 620  # the quotient authors' seed; their split itself depended on a file system's order
-GALAXY10_URL: Final = "https://zenodo.org/records/10845026/files/Galaxy10_DECals.h5"
-GALAXY10_SHA256: Final = "19aefc477c41bb7f77ff07599a6b82a038dc042f889a111b0d4d98bb755c1571"
-LOADERS: Final = min(os.cpu_count() or 1, 16)  # processes that decode ImageNet's JPEG files
 
 
 class DatasetName(StrEnum):
@@ -35,6 +39,10 @@ class DatasetName(StrEnum):
     SVHN = "svhn"
     GALAXY10 = "galaxy10"
     IMAGENET = "imagenet"
+    MNIST = "mnist"
+    FASHION_MNIST = "fashion_mnist"
+    STL10 = "stl10"
+    EUROSAT = "eurosat"
 
 
 class Normalisation(StrEnum):
@@ -64,6 +72,7 @@ class DatasetFacts:
         stored_size: Height and width of stored images, where larger; training cuts out a random part, else the centre.
         classes: Number of labels.
         train_images: Size of the official training split, from which validation images are taken.
+        validation_images: Size of the validation split that the set comes with; 0 where it comes without one.
         test_images: Size of the test split.
         peak: Largest pixel value; images are divided by it before normalisation.
         mean: Per-channel mean of the training images after division by ``peak``; for GALAXY10 the mean of ImageNet.
@@ -85,6 +94,7 @@ class DatasetFacts:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     stored_size: int = 0
+    validation_images: int = 0
     names: tuple[str, ...] = ()
     read: Callable[[Path], Arrays] | None = None
     write: Callable[[Path, Path], None] | None = None
@@ -93,61 +103,70 @@ class DatasetFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data(WithWords):
-    """The images that a network is trained on, and how many of them are held out for validation.
+    """The images that a network is trained on, and those that it is validated on.
 
     Attributes:
-        dataset: The data set.
-        validation: Number of images held out from the training split, stratified by label.
+        dataset: The data set; of images of the user's own, the name of their folder or archive.
+        validation: Number of images on which trials are scored: held out from the training split, stratified by label,
+            or the size of the set's own validation split.
         augment: Random changes of training images.
         padding: What crops bring in at the edges.
         normalise: Whose mean and standard deviation images are normalised by.
         augment_options: Options of the random changes that differ from their defaults.
+        own_validation: Whether the validation images are the set's own validation split.
+        own: The facts about images of the user's own; None for a data set of the table.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
 
-    dataset: DatasetName
+    dataset: DatasetName | str
     validation: int
     augment: tuple[Augmentation, ...] = ()
     padding: Padding = Padding.MEAN
     normalise: Normalisation = Normalisation.DATASET
     augment_options: AugmentOptions = ()
+    own_validation: bool = False
+    own: OwnData | None = None
+
+    def __post_init__(self) -> None:
+        coerce_words(self)
+        if self.own is None:
+            object.__setattr__(self, "dataset", as_member(DatasetName, self.dataset, "Data.dataset"))
+
+    @property
+    def facts(self) -> DatasetFacts:
+        """The facts about the data set, whether it is in the table or the user's own."""
+        own = self.own
+        if own is None:
+            return DATASETS[DatasetName(self.dataset)]
+        return DatasetFacts(
+            channels=own.channels,
+            size=own.size,
+            stored_size=own.stored_size,
+            classes=len(own.classes),
+            train_images=own.train_images,
+            validation_images=own.validation_images,
+            test_images=own.test_images,
+            peak=PEAK,
+            mean=own.mean,
+            std=own.std,
+            names=own.classes,
+        )
+
+    @property
+    def trained_on(self) -> int:
+        """Number of images that networks are trained on."""
+        return self.facts.train_images - (0 if self.own_validation else self.validation)
 
     @property
     def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of each channel, after division by the data set's ``peak``."""
         if self.normalise is Normalisation.IMAGENET:
             return IMAGENET_MEAN, IMAGENET_STD
-        facts = DATASETS[self.dataset]
+        facts = self.facts
         return facts.mean, facts.std
 
 
-NUMERALS: Final = tuple("0123456789")
-CIFAR10_NAMES: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-CIFAR100_NAMES: Final = (
-    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl", "boy",
-    "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle", "chair", "chimpanzee", "clock",
-    "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur", "dolphin", "elephant", "flatfish",
-    "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard", "lamp", "lawn_mower", "leopard", "lion",
-    "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain", "mouse", "mushroom", "oak_tree", "orange",
-    "orchid", "otter", "palm_tree", "pear", "pickup_truck", "pine_tree", "plain", "plate", "poppy", "porcupine",
-    "possum", "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk",
-    "skyscraper", "snail", "snake", "spider", "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank",
-    "telephone", "television", "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale",
-    "willow_tree", "wolf", "woman", "worm",
-)  # fmt: skip
-GALAXY10_NAMES: Final = (
-    "disturbed",
-    "merging",
-    "round smooth",
-    "in-between round smooth",
-    "cigar-shaped smooth",
-    "barred spiral",
-    "unbarred tight spiral",
-    "unbarred loose spiral",
-    "edge-on without bulge",
-    "edge-on with bulge",
-)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -178,90 +197,42 @@ def _cifar(name: str, folder: Path) -> Arrays:
     return Arrays(np.asarray(train.data, np.uint8), labels[0], np.asarray(test.data, np.uint8), labels[1])
 
 
-def _svhn(folder: Path) -> Arrays:
-    """The train split of 73,257 images, without the extra images, as the quotient authors use it."""
+def _with_splits(name: str, folder: Path) -> Arrays:
+    """SVHN and STL-10: their train split alone, without extra or unlabelled images."""
     import numpy as np
     from torchvision import datasets
 
-    train, test = (datasets.SVHN(root=str(folder), split=split, download=True) for split in ("train", "test"))
+    train, test = (getattr(datasets, name)(root=str(folder), split=split, download=True) for split in ("train", "test"))
     images = [np.ascontiguousarray(part.data.transpose(0, 2, 3, 1)) for part in (train, test)]
     labels = [np.asarray(part.labels, np.uint8) for part in (train, test)]
     return Arrays(images[0], labels[0], images[1], labels[1])
 
 
-def _galaxy10(folder: Path, place: Path) -> None:
-    """Galaxy10 DECaLS does not define a test split: we take a tenth, stratified, always the same images."""
+def _mnist(name: str, folder: Path) -> Arrays:
     import numpy as np
-    from rich.progress import track
-    from torch.hub import download_url_to_file
+    from torchvision import datasets
 
-    try:
-        import h5py
-    except ImportError:
-        raise DataError("galaxy10: needs h5py. Install it: pip install 'qpsearch[galaxy10]'.") from None
-    source = folder / GALAXY10_URL.rpartition("/")[2]
-    if not source.exists():
-        download_url_to_file(GALAXY10_URL, str(source), hash_prefix=GALAXY10_SHA256)
-    try:
-        opened = h5py.File(source)
-    except OSError as error:
-        raise DataError(f"{source}: cannot be read ({error}). Delete the file to download it again.") from None
-    with opened as file:
-        labels = np.asarray(file["ans"], np.uint8)
-        test_images = DATASETS[DatasetName.GALAXY10].test_images
-        rows = stratified(labels, test_images, SPLIT_SEED)
-        for split, own in zip(("train", "test"), map(np.sort, rows), strict=True):
-            images = _new_array(place, split, (len(own), *file["images"].shape[1:]))
-            for index, row in enumerate(track(own, description=f"galaxy10 {split}")):
-                images[index] = file["images"][row]
-            images.flush()
-            np.save(place / f"{split}_labels.npy", labels[own])
+    parts = [getattr(datasets, name)(root=str(folder), train=train, download=True) for train in (True, False)]
+    images = [np.asarray(part.data, np.uint8)[..., None] for part in parts]
+    labels = [np.asarray(part.targets, np.uint8) for part in parts]
+    return Arrays(images[0], labels[0], images[1], labels[1])
+
+
+def _eurosat(folder: Path) -> Arrays:
+    """EuroSAT does not define a test split: we take a tenth, stratified, always the same images."""
+    import numpy as np
+    from torchvision import datasets
+
+    found = datasets.EuroSAT(root=str(folder), download=True)
+    images = np.stack([np.asarray(found.loader(path), np.uint8) for path, _ in found.samples])
+    labels = np.asarray(found.targets, np.uint8)
+    train, test = map(np.sort, stratified(labels, DATASETS[DatasetName.EUROSAT].test_images, SPLIT_SEED))
+    return Arrays(images[train], labels[train], images[test], labels[test])
 
 
 def _imagenet(folder: Path, place: Path) -> None:
-    """ILSVRC 2012 cannot be downloaded: the user's train and val folders, one folder for each class, are read."""
-    import numpy as np
-    from rich.progress import track
-    from torch.utils.data import DataLoader
-    from torchvision import datasets, transforms
-
-    source = folder / "imagenet-jpeg"
-    missing = [str(source / split) for split in ("train", "val") if not (source / split).is_dir()]
-    if missing:
-        raise DataError(
-            f"imagenet: cannot be downloaded, because its terms forbid that. Put ILSVRC 2012 (or links to its images) "
-            f"at {' and '.join(missing)}, with one folder for each class."
-        )
-    side = DATASETS[DatasetName.IMAGENET].stored_size
-    resized = transforms.Compose([transforms.Resize(side), transforms.CenterCrop(side), transforms.PILToTensor()])
-    found = {name: datasets.ImageFolder(str(source / name), transform=resized) for name in ("train", "val")}
     facts = DATASETS[DatasetName.IMAGENET]
-    for name, count in (("train", facts.train_images), ("val", facts.test_images)):
-        if len(found[name]) != count:
-            raise DataError(f"{source / name}: has {len(found[name]):,} images, but ILSVRC 2012 has {count:,} there.")
-    if found["train"].classes != found["val"].classes:
-        raise DataError(
-            f"{source}: train and val have different class folders. Rename the folders in val to match train."
-        )
-    for split, name in (("train", "train"), ("test", "val")):
-        files = found[name]
-        images = _new_array(place, split, (len(files), side, side, 3))
-        loader = DataLoader(files, batch_size=64, num_workers=LOADERS)
-        done = 0
-        for batch, _ in track(loader, description=f"imagenet {split}"):
-            images[done : done + len(batch)] = batch.permute(0, 2, 3, 1).numpy()
-            done += len(batch)
-        images.flush()
-        np.save(place / f"{split}_labels.npy", np.asarray(files.targets, np.int64))
-
-
-def _new_array(folder: Path, split: str, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":
-    import numpy as np
-
-    made: np.memmap[Any, np.dtype[np.uint8]] = np.lib.format.open_memmap(
-        folder / f"{split}_images.npy", mode="w+", dtype=np.uint8, shape=shape
-    )
-    return made
+    write_imagenet(folder, place, facts.stored_size, {"train": facts.train_images, "val": facts.test_images})
 
 
 DATASETS: Final[dict[DatasetName, DatasetFacts]] = {
@@ -312,7 +283,7 @@ DATASETS: Final[dict[DatasetName, DatasetFacts]] = {
         mean=(0.4377, 0.4438, 0.4728),
         std=(0.1980, 0.2010, 0.1970),
         names=NUMERALS,
-        read=_svhn,
+        read=lambda folder: _with_splits("SVHN", folder),  # as the quotient authors use it
     ),
     DatasetName.GALAXY10: DatasetFacts(
         channels=3,
@@ -324,7 +295,7 @@ DATASETS: Final[dict[DatasetName, DatasetFacts]] = {
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         names=GALAXY10_NAMES,
-        write=_galaxy10,
+        write=lambda folder, place: write_galaxy10(folder, place, DATASETS[DatasetName.GALAXY10].test_images),
     ),
     DatasetName.IMAGENET: DatasetFacts(
         channels=3,
@@ -337,5 +308,53 @@ DATASETS: Final[dict[DatasetName, DatasetFacts]] = {
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         write=_imagenet,
+    ),
+    DatasetName.MNIST: DatasetFacts(
+        channels=1,
+        size=28,
+        classes=10,
+        train_images=60_000,
+        test_images=10_000,
+        peak=255,
+        mean=(0.1307,),
+        std=(0.3081,),
+        names=NUMERALS,
+        read=lambda folder: _mnist("MNIST", folder),
+    ),
+    DatasetName.FASHION_MNIST: DatasetFacts(
+        channels=1,
+        size=28,
+        classes=10,
+        train_images=60_000,
+        test_images=10_000,
+        peak=255,
+        mean=(0.2860,),
+        std=(0.3530,),
+        names=FASHION_NAMES,
+        read=lambda folder: _mnist("FashionMNIST", folder),
+    ),
+    DatasetName.STL10: DatasetFacts(
+        channels=3,
+        size=96,
+        classes=10,
+        train_images=5000,
+        test_images=8000,
+        peak=255,
+        mean=(0.4467, 0.4398, 0.4066),
+        std=(0.2603, 0.2566, 0.2713),
+        names=STL10_NAMES,
+        read=lambda folder: _with_splits("STL10", folder),
+    ),
+    DatasetName.EUROSAT: DatasetFacts(
+        channels=3,
+        size=64,
+        classes=10,
+        train_images=24_300,
+        test_images=2700,
+        peak=255,
+        mean=(0.3444, 0.3803, 0.4078),
+        std=(0.2035, 0.1367, 0.1152),
+        names=EUROSAT_NAMES,
+        read=_eurosat,
     ),
 }

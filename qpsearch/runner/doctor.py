@@ -16,7 +16,7 @@ from typing import Final
 import psutil
 
 from qpsearch.errors import DataError, DispatchError, StorageError, UserError
-from qpsearch.registry.datasets import DATASETS, DatasetName
+from qpsearch.registry.datasets import DATASETS, Data, DatasetName
 from qpsearch.runner.machine import SAFE_PYTHON, check_gpu, data_folder, has_gpu
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
@@ -134,7 +134,7 @@ def _gpus() -> Finding:
 
 def _data() -> Finding:
     try:
-        folder = data_folder(DatasetName.CIFAR10)
+        folder = data_folder(Data(dataset=DatasetName.CIFAR10, validation=0))
     except DataError as error:
         return _broken("data", error)
     assert folder is not None

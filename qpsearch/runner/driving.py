@@ -24,6 +24,7 @@ from qpsearch.errors import (
     UserError,
     nearest,
 )
+from qpsearch.registry.own.places import changes_since
 from qpsearch.runner import trainer
 from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, no_gpu, prepare_data
 from qpsearch.runner.sink_process import Sinks, open_sinks
@@ -172,14 +173,14 @@ def run(
     space = replace(
         space.with_search(budget=change(space.search.budget)), resources=overrides.resources(space.resources)
     )
-    folder = data_folder(space.data.dataset)
+    folder = data_folder(space.data)
     root = None if artifacts is None else parse_root(artifacts)
     if root is not None:
         check_store(root)
     if space.study in existing_studies(storage) and not join:
         raise StudyExists(opening.exists_message(space.study))
     with contextlib.closing(_sinks(sinks, space.study, listen)) as shown:
-        prepare_data(space.data.dataset, folder)
+        prepare_data(space.data, folder)
         database = Database.create(storage)
         try:
             opened = opening.create(database, space, source=source, artifacts=root)
@@ -245,8 +246,8 @@ def resume(
     reader.close()
     if root is not None:
         check_store(root)
-    folder = data_folder(stored.data.dataset)
-    prepare_data(stored.data.dataset, folder)
+    folder = data_folder(stored.data)
+    prepare_data(stored.data, folder)
     with contextlib.closing(_sinks(sinks, name, listen)) as shown:
         opened = opening.resume(
             Database.create(storage),
@@ -304,6 +305,10 @@ def refuse_other(database: Database, given: Space) -> None:
     """Raise StudyMismatch if a space does not mean the same as the stored study's."""
     stored = queries.space_of(database, given.study)
     changes = diff(stored, _with_words_of(stored, given))
+    old, new = stored.data.own, given.data.own
+    if old is not None and new is not None and old.fingerprint != new.fingerprint:
+        others = [change for change in changes if not change.startswith("data.images:")]
+        changes = [f"data.images: {changes_since(old, new)}", *others]
     if changes:
         raise StudyMismatch(
             f"study {stored.study!r} was made from another space:\n  "
@@ -451,7 +456,7 @@ def _dispatch(
         listen(Noted(text=text))
 
     with connected(resources, placement.address) as cluster, watched(ledger.name, note):
-        cluster.prepare_nodes(ledger.space.data.dataset, folder)
+        cluster.prepare_nodes(ledger.space.data, folder)
         if cluster.gpus and (why := cluster.ask_gpu(trainer.gpu_fault)) is not None:
             raise no_gpu(why)
         if resources.gpus is None and cluster.gpus == 1:

@@ -116,9 +116,9 @@ def read_test_images(storage: str, study: str, numbers: Sequence[int], tell: Cal
         return
     again = f", in look {len(looks) + 1} of this study at them" if (looks := queries.looks(database, study)) else ""
     tell(f"reading the test images: {len(runs)} runs{again}")
-    dataset = queries.space_of(database, study).data.dataset
-    folder = data_folder(dataset)
-    prepare_data(dataset, folder)
+    data = queries.space_of(database, study).data
+    folder = data_folder(data)
+    prepare_data(data, folder)
     configs = {record.number: record.config for record in queries.trial_records(database, study)}
     log = Log(storage, study)
     for number in dict.fromkeys(run.trial for run in runs):

@@ -10,7 +10,9 @@ from typing import Final
 from qpsearch.artifacts import local_path
 from qpsearch.dispatch.environment import without_storage
 from qpsearch.errors import DataError, DispatchError
-from qpsearch.registry.datasets import DATASETS, DatasetName
+from qpsearch.registry.datasets import Data
+from qpsearch.registry.own.decoding import is_large, prepare_own
+from qpsearch.registry.own.record import OWN, SAYS
 from qpsearch.vocabulary import Variable
 
 HIDDEN: Final = ("", "-1", "NoDevFiles")  # of CUDA_VISIBLE_DEVICES: no GPU at all
@@ -18,13 +20,13 @@ SAFE_PYTHON: Final = (sys.executable, "-P")  # without -P, a ./torch.py would be
 DEFAULT_STORAGE: Final = "sqlite:///studies/qpsearch.db"  # below the working directory
 
 
-def data_folder(name: DatasetName) -> Path | None:
+def data_folder(data: Data) -> Path | None:
     """Return the folder of archives and downloads; None for a data set that does not need a folder.
 
     Raises:
         DataError: QPSEARCH_DATA names something that is not a folder.
     """
-    if DATASETS[name].bundled:
+    if data.facts.bundled:
         return None
     given = Variable.DATA.given
     if given is None:
@@ -38,21 +40,26 @@ def data_folder(name: DatasetName) -> Path | None:
     )
 
 
-def prepare_data(name: DatasetName, folder: Path | None) -> None:
-    """Fetch missing data in a separate process, since this process must not load torch.
+def prepare_data(data: Data, folder: Path | None) -> None:
+    """Fetch or decode missing data; where that needs torch, in a separate process, since this one must not load it.
 
     Raises:
-        DataError: The data set cannot be fetched or read.
+        DataError: The data set cannot be fetched or read, or the user's own images have changed.
     """
     if folder is None:
         return
-    command = [*SAFE_PYTHON, "-m", "qpsearch.training.prepare", name.value, str(folder)]
-    with without_storage():
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # its progress bar is on stderr
+    if data.own is not None and not is_large(data.own, folder):
+        prepare_own(data.own, folder)
+        return
+    name = data.dataset if data.own is None else OWN
+    facts = "" if data.own is None else data.own.to_text()
+    command = [*SAFE_PYTHON, "-m", "qpsearch.training.prepare", name, str(folder)]
+    with without_storage():  # its progress bar is on stderr
+        done = subprocess.run(command, input=facts, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode == DataError.exit_code:
-        raise DataError(done.stdout.strip().splitlines()[-1])
+        raise DataError(done.stdout.rpartition(SAYS)[2].strip())
     if done.returncode != 0:
-        raise DataError(f"{name}: preparing it in {folder} failed; see above.")
+        raise DataError(f"{data.dataset}: preparing it in {folder} failed; see above.")
 
 
 def has_gpu() -> bool:

@@ -149,9 +149,18 @@ def _input(info: Mapping[str, Any]) -> str:
         f"The programs take `{given['name']}`, float32 of shape (N, {channels}, {size}, {size}) for any N from 1: "
         f"{order}, already normalised. Of a pixel from 0 to {given['peak']} that is `(pixel / {given['peak']} - "
         f"mean) / std`, with mean {_list(given['mean'])} and std {_list(given['std'])} for the channels in this "
-        f"order; of a larger image the centre. They give `{out['name']}`, float32 of shape (N, {out['shape'][1]}): "
-        f"the largest is the class, and softmax makes them probabilities.{names}"
+        f"order; of a larger image the centre.{_resizing(info)} They give `{out['name']}`, float32 of shape "
+        f"(N, {out['shape'][1]}): the largest is the class, and softmax makes them probabilities.{names}"
     )
+
+
+def _resizing(info: Mapping[str, Any]) -> str:
+    """Say how images of the user's own are made alike, where they were not."""
+    own = info["config"]["data"].get("own")
+    if not own or not own["stored_size"]:
+        return ""
+    side = own["stored_size"]
+    return f" Images of other sizes are first resized, their shorter side to {side} pixels (bilinear, antialiased)."
 
 
 def _class_names(names: list[str]) -> str:
@@ -235,8 +244,10 @@ def _training(info: Mapping[str, Any]) -> str:
         options[word].append(f"{name} {value:g}")
     augment = ", ".join(f"{word} ({', '.join(own)})" if own else word for word, own in options.items()) or "none"
     more = "".join(f"{name} {_word(value)}, " for name, value in recipe.items() if name not in TOLD)
+    count = f"{data['validation']:,} images"
+    held = f"validated on its own split of {count}" if data.get("own_validation") else f"of which {count} were held out"
     return (
-        f"{recipe['epochs']} epochs of `{data['dataset']}`, of which {data['validation']:,} images were held out; "
+        f"{recipe['epochs']} epochs of `{data['dataset']}`, {held}; "
         f"batches of {recipe['batch_size']}, {recipe['optimizer']['kind']} ({optimizer}), schedule "
         f"{recipe['schedule']}, {more}augmentation {augment}, {recipe['precision']}.{precision} Seed {info['seed']} "
         f"(replicate {info['replicate']}); the weights are those of epoch {info['epoch']}. Exported by qpsearch "

@@ -137,9 +137,9 @@ def rerun(
     recorded = recorded_conditions(detail)
     chosen = chosen_runs(detail, replicate)
     there = queries.summary(database, study).environment
-    dataset = detail.record.config.data.dataset
-    folder = data_folder(dataset)
-    prepare_data(dataset, folder)
+    data = detail.record.config.data
+    folder = data_folder(data)
+    prepare_data(data, folder)
     here = replace(recorded, device=_device_here(recorded))
     planned = len([row for row in detail.epochs if row["replicate"] in {run.replicate for run in chosen}])
     done = count(1)

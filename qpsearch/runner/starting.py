@@ -68,7 +68,7 @@ def run(
         check_store(root)
     if space.study in driving.existing_studies(storage) and not join:
         raise StudyExists(opening.exists_message(space.study))
-    prepare_data(space.data.dataset, data_folder(space.data.dataset))
+    prepare_data(space.data, data_folder(space.data))
     database = Database.create(storage)
     try:
         whole = replace(space, resources=overrides.resources(space.resources))

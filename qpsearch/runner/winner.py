@@ -92,8 +92,8 @@ def export_model(
     config, number = detail.record.config, detail.record.number
     target = folder or Path("studies", "export", f"{study}-{number}{f'-{replicate}' if replicate else ''}")
     _check_free(target, overwrite)
-    images_folder = data_folder(config.data.dataset)
-    prepare_data(config.data.dataset, images_folder)
+    images_folder = data_folder(config.data)
+    prepare_data(config.data, images_folder)
     network = load_trained(config, run.folder, run.checkpoint, "cpu")
     inputs = real_inputs(config, images_folder)
     try:

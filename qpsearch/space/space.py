@@ -31,6 +31,7 @@ LATER: Final = {
     "training.decay": "all",
     "training.dropout": "0.0",
     "training.drop_path": "0.0",
+    "data.own_validation": "False",
     "search.sampler.random": "0.0",
     "search.pruner.startup": "5",
     "search.pruner.warmup": "auto",
@@ -270,7 +271,10 @@ class Space:
 
         The budget, the machine and the study's name are left out: changing them does not change a trial.
         """
-        lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in Data.__slots__}
+        lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in Data.__slots__ if name != "own"}
+        if self.data.own is not None:  # whose images count, not where they lie
+            own = {"data.dataset": "own images", "data.images": self.data.own.fingerprint}
+            lines |= own | {"data.size": str(self.data.own.size)}
         lines |= {site.path: str(site.leaf) for site in self.sites}
         search = self.search
         lines["search.objective"] = ", ".join(f"{each.direction} {each.metric}" for each in search.objectives)

@@ -2,14 +2,16 @@
 
 An archive is ``FOLDER/NAME.npz`` with train_images, test_images (N, H, W, C) uint8 and train_labels,
 test_labels (N,); ``prepare.py`` makes it. Sets that are too large for memory are a folder ``FOLDER/NAME`` of .npy
-files instead, which are memory-mapped and read batch by batch. The validation split is a function of the data set and
-the split's size alone, never of a trial's seed: all trials of all studies are validated on the same images.
+files instead, which are memory-mapped and read batch by batch. Images of the user's own are a folder of .npy files
+below ``FOLDER/own``, mapped where a split takes more than a gigabyte. The validation split is a function of the data
+set and the split's size alone, never of a trial's seed: all trials of all studies are validated on the same images.
 """
 
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +21,17 @@ from torch import Tensor
 from qpsearch.errors import DataError
 from qpsearch.registry.augmentations import Padding, augment, changes_among
 from qpsearch.registry.augmentations.base import ImageForm
-from qpsearch.registry.datasets import DATASETS, SPLIT_SEED, Arrays, Data, DatasetName
-from qpsearch.registry.splits import stratified
+from qpsearch.registry.datasets import DATASETS, Data, DatasetName
+from qpsearch.registry.own.layout import Subset
+from qpsearch.registry.own.record import OwnData, own_folder
+from qpsearch.registry.splits import SPLIT_SEED, stratified
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
+IN_MEMORY = 2**30  # bytes of a split of the user's own images; a larger one is mapped
 
 Array = npt.NDArray[np.uint8]
+Labelled = tuple[Array, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,46 +74,69 @@ def archive_of(name: DatasetName, folder: Path) -> Path:
     return folder / name.value if DATASETS[name].write is not None else folder / f"{name}.npz"
 
 
-@lru_cache(maxsize=1)
-def load_arrays(name: DatasetName, folder: Path | None) -> Arrays:
-    """Load a prepared data set; a worker that trains trial after trial reads it only once.
+@lru_cache(maxsize=2)
+def load_split(data: Data, folder: Path | None, part: Subset) -> Labelled:
+    """Load images (N, H, W, C) and labels (N,) of one split of a prepared data set; the other splits are not loaded.
+
+    A worker that trains trial after trial reads what it trains on only once.
 
     Raises:
         DataError: The folder does not hold a readable archive of the data set.
     """
-    facts = DATASETS[name]
+    if data.own is not None:
+        return _own_split(data.own, folder, part)
+    return _known_split(DatasetName(data.dataset), folder, part)
+
+
+def _known_split(name: DatasetName, folder: Path | None, part: Subset) -> Labelled:
+    facts, keys = DATASETS[name], [f"{part}_{kind}" for kind in ("images", "labels")]
     if facts.bundled and facts.read is not None:
-        return facts.read(Path())
+        arrays = facts.read(Path())
+        images, labels = (getattr(arrays, key) for key in keys)
+        return images, labels
     if folder is None:
         raise DataError(f"{name}: needs a data folder. Set QPSEARCH_DATA.")
     place = archive_of(name, folder)
     try:
-        if DATASETS[name].write is not None:
-            return Arrays(**{key: np.load(place / f"{key}.npy", mmap_mode="r") for key in KEYS})
-        with np.load(place) as arrays:
-            return Arrays(**{key: arrays[key] for key in KEYS})
+        if facts.write is not None:
+            images, labels = (np.load(place / f"{key}.npy", mmap_mode="r") for key in keys)
+            return images, labels
+        with np.load(place) as archive:
+            return archive[keys[0]], archive[keys[1]]
     except UNREADABLE as error:
         raise DataError(f"{place}: cannot be read ({error}). Delete it to fetch the data again.") from None
 
 
-def train_and_validation(data: Data, folder: Path | None, device: torch.device) -> tuple[Images, Images | None]:
-    """Load the training images and hold out ``data.validation`` of them, stratified by label; return both parts.
+def _own_split(own: OwnData, folder: Path | None, part: Subset) -> Labelled:
+    if folder is None:
+        raise DataError(f"{own.name}: needs a data folder. Set QPSEARCH_DATA.")
+    place = own_folder(folder) / own.key
+    try:
+        images = np.load(place / f"{part}_images.npy", mmap_mode="r")
+        labels = np.load(place / f"{part}_labels.npy")
+    except UNREADABLE as error:
+        raise DataError(f"{place}: cannot be read ({error}). Delete it to decode the images again.") from None
+    return images if images.nbytes > IN_MEMORY else np.array(images), labels
 
-    Where none are held out, the second part is None.
+
+def train_and_validation(data: Data, folder: Path | None, device: torch.device) -> tuple[Images, Images | None]:
+    """Load the images that a network is trained on and those that it is validated on.
+
+    The latter are ``data.validation`` images held out from the training split, stratified by label, or the set's own
+    validation split. Where there are none, the second part is None. The test split is not loaded.
     """
-    arrays = load_arrays(data.dataset, folder)
-    if data.validation == 0:
-        every = np.arange(len(arrays.train_labels))
-        return _split(arrays.train_images, arrays.train_labels, every, device), None
-    parts = stratified(arrays.train_labels, data.validation, SPLIT_SEED)
-    train, validation = (_split(arrays.train_images, arrays.train_labels, np.sort(index), device) for index in parts)
+    images, labels = load_split(data, folder, Subset.TRAIN)
+    if data.own_validation or data.validation == 0:
+        whole = _split(images, labels, np.arange(len(labels)), device)
+        return whole, _whole(data, folder, Subset.VALIDATION, device) if data.own_validation else None
+    parts = stratified(labels, data.validation, SPLIT_SEED)
+    train, validation = (_split(images, labels, np.sort(index), device) for index in parts)
     return train, validation
 
 
-def test_images(name: DatasetName, folder: Path | None, device: torch.device) -> Images:
+def test_images(data: Data, folder: Path | None, device: torch.device) -> Images:
     """Load the test split, which measures a chosen network and never takes part in choosing it."""
-    arrays = load_arrays(name, folder)
-    return _split(arrays.test_images, arrays.test_labels, np.arange(len(arrays.test_labels)), device)
+    return _whole(data, folder, Subset.TEST, device)
 
 
 def normalise(images: Tensor, data: Data) -> Tensor:
@@ -116,7 +145,7 @@ def normalise(images: Tensor, data: Data) -> Tensor:
     With the data set's own moments, each channel has mean 0 and standard deviation 1 over the training images.
     """
     mean, std = (torch.tensor(value, device=images.device).view(1, -1, 1, 1) for value in data.moments)
-    return (images.float() / DATASETS[data.dataset].peak - mean) / std
+    return (images.float() / data.facts.peak - mean) / std
 
 
 def augmented(images: Tensor, data: Data, generator: torch.Generator, size: int) -> Tensor:
@@ -138,11 +167,16 @@ def _recoloured(images: Tensor, data: Data, generator: torch.Generator, size: in
     """Apply what changes pixels, on a scale of 0 to 255; the result is on the data set's own scale."""
     if not changes_among(data.augment, ImageForm.PIXELS):
         return images
-    peak = DATASETS[data.dataset].peak
+    peak = data.facts.peak
     scaled = images if peak == 255 else (images * (255 / peak)).round().to(torch.uint8)
     given = data.augment_options
     changed = augment(scaled, data.augment, generator, size, form=ImageForm.PIXELS, given=given)
     return changed if peak == 255 else changed * (peak / 255)
+
+
+def _whole(data: Data, folder: Path | None, part: Subset, device: torch.device) -> Images:
+    images, labels = load_split(data, folder, part)
+    return _split(images, labels, np.arange(len(labels)), device)
 
 
 def _split(images: Array, labels: Array, index: npt.NDArray[np.int64], device: torch.device) -> Images:

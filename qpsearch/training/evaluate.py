@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qpsearch.registry.augmentations import centre
-from qpsearch.registry.datasets import DATASETS, Data, DatasetName
+from qpsearch.registry.datasets import Data
 from qpsearch.training.data import Images, normalise
 
 BATCH = 1000  # images at once, at most
@@ -47,13 +47,13 @@ def evaluate(model: nn.Module, split: Images, data: Data, noise: float = 0.0, se
     generator = torch.Generator().manual_seed(seed)
     was_training = model.training
     model.eval()
-    size = DATASETS[data.dataset].size
+    size, peak = data.facts.size, data.facts.peak
     loss = torch.zeros((), dtype=torch.float64, device=split.labels.device)
     right, nonfinite = [], torch.zeros_like(loss)
     for index in torch.split(torch.arange(len(split.labels)), max(min(BATCH, PIXELS // size**2), 1)):
         batch = split.batch(index)
         labels = batch.labels
-        images = poisson(batch.images, data.dataset, noise, generator) if noise > 0 else batch.images
+        images = poisson(batch.images, peak, noise, generator) if noise > 0 else batch.images
         logits = model(centre(normalise(images, data), size)).double()
         finite = logits.isfinite().all(1)
         loss += F.cross_entropy(logits[finite], labels[finite], reduction="sum")
@@ -70,7 +70,7 @@ def evaluate(model: nn.Module, split: Images, data: Data, noise: float = 0.0, se
     )
 
 
-def poisson(images: Tensor, dataset: DatasetName, level: float, generator: torch.Generator) -> Tensor:
+def poisson(images: Tensor, peak: int, level: float, generator: torch.Generator) -> Tensor:
     """Return images with Poisson noise, as from a camera that counts few photons (rule P20).
 
     The paper does not give its levels. A pixel of brightness x in [0, 1] becomes ``level * Poisson(x / level)``: its
@@ -79,10 +79,9 @@ def poisson(images: Tensor, dataset: DatasetName, level: float, generator: torch
 
     Args:
         images: (N, C, H, W), uint8.
-        dataset: Gives the pixel value of white.
+        peak: The pixel value of white.
         level: A number above 0.
         generator: A generator on the CPU, so that the noise is the same on every device.
     """
-    peak = DATASETS[dataset].peak
     counts = torch.poisson(images.cpu().double() / (peak * level), generator=generator)
     return (counts * level * peak).float().to(images.device)

@@ -16,7 +16,7 @@ from qpsearch.architecture.plugins import load_everything
 from qpsearch.errors import ArtifactDamaged, ArtifactError, UserError
 from qpsearch.models import ResidualNetwork, build_model
 from qpsearch.registry.augmentations import centre
-from qpsearch.registry.datasets import DATASETS, Data
+from qpsearch.registry.datasets import Data
 from qpsearch.training.data import normalise
 from qpsearch.vocabulary import Variable
 
@@ -144,12 +144,16 @@ def read_info(folder: Path) -> dict[str, Any] | None:
 
 def inputs_of(images: Tensor, data: Data) -> Tensor:
     """Turn uint8 images as the data set stores them into inputs of its networks, as for validation."""
-    return centre(normalise(images, data), DATASETS[data.dataset].size)
+    return centre(normalise(images, data), data.facts.size)
 
 
 def describe_input(config: TrialConfig) -> dict[str, Any]:
     """Return what an exported program takes, in words that a program in another language can follow."""
-    facts, (mean, std), network = DATASETS[config.data.dataset], config.data.moments, config.network
+    facts, (mean, std), network = config.data.facts, config.data.moments, config.network
+    is_resized = config.data.own is not None and facts.stored_size > 0
+    first = (
+        f"the shorter side resized to {facts.stored_size} pixels, bilinear with antialiasing; " if is_resized else ""
+    )
     return {
         "name": "images",
         "shape": ["batch", network.channels, network.size, network.size],
@@ -158,13 +162,13 @@ def describe_input(config: TrialConfig) -> dict[str, Any]:
         "peak": facts.peak,
         "mean": list(mean),
         "std": list(std),
-        "formula": "(pixel / peak - mean) / std for each channel; of a larger image the centre",
+        "formula": f"{first}(pixel / peak - mean) / std for each channel; of a larger image the centre",
     }
 
 
 def describe_output(config: TrialConfig) -> dict[str, Any]:
     """Return what an exported program gives."""
-    names = DATASETS[config.data.dataset].names
+    names = config.data.facts.names
     return {
         "name": "logits",
         "shape": ["batch", config.network.classes],

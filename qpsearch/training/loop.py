@@ -21,7 +21,6 @@ from qpsearch.models import build_model
 from qpsearch.models.network import DTYPES
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.registry.augmentations import mixed
-from qpsearch.registry.datasets import DATASETS
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.averaging import Average
@@ -89,7 +88,7 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
         run: Device, threads and memory format.
         within_s: About how long to measure; a single batch may take longer.
     """
-    device, facts = _prepared(run), DATASETS[config.data.dataset]
+    device, facts = _prepared(run), config.data.facts
     batch = max(2, min(config.recipe.batch_size, MEASURED_BYTES // cost(config.network).activation_bytes))
     side = facts.stored_size or facts.size
     generator = torch.Generator().manual_seed(0)
@@ -113,8 +112,7 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
 
     train_s = timed(lambda: trainer.steps(1, evaluates=False), min(batch, config.recipe.batch_size))
     evaluation_s = timed(lambda: evaluate(trainer.model, noise, config.data), batch)
-    validation = config.data.validation
-    return (facts.train_images - validation) * train_s + validation * evaluation_s
+    return config.data.trained_on * train_s + config.data.validation * evaluation_s
 
 
 def batches_of(order: Tensor, size: int) -> list[Tensor]:

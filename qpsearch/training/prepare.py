@@ -1,8 +1,8 @@
 """Fetching a data set: downloaded once, verified, decoded once, kept as arrays.
 
 Small sets become one archive NAME.npz. Galaxy10 and ImageNet become a folder NAME of one .npy file for each array,
-which workers map instead of reading. Runs as ``python -m qpsearch.training.prepare NAME FOLDER``, so that a driver
-can have data prepared without loading torch.
+which workers map instead of reading. ``prepare_own`` does the same for images of the user's own. Runs as ``python -m
+qpsearch.training.prepare NAME FOLDER``, so that a driver can have data prepared without loading torch.
 """
 
 import contextlib
@@ -17,11 +17,28 @@ from urllib.error import URLError
 import numpy as np
 from filelock import FileLock
 
+from qpsearch.architecture.plugins import load_everything
 from qpsearch.errors import DataError
-from qpsearch.registry.datasets import DATASETS, Arrays, DatasetName
+from qpsearch.registry.datasets import DATASETS, Arrays, Data, DatasetName
+from qpsearch.registry.own.decoding import prepare_own
+from qpsearch.registry.own.record import OWN, SAYS, OwnData, Source
 from qpsearch.training.data import KEYS, UNREADABLE, archive_of
 
 SILENT_S: Final = 60.0  # after which a server is given up that sends nothing; by default, never
+
+
+def prepare_images(data: Data, folder: Path) -> None:
+    """Make sure that the images of a data set can be loaded, whether it is in the table or the user's own.
+
+    Raises:
+        DataError: The images cannot be fetched or read, or are not those that a study was made with.
+    """
+    if data.own is None:
+        prepare(DatasetName(data.dataset), folder)
+        return
+    if data.own.source is Source.CODE:
+        load_everything()
+    prepare_own(data.own, folder)
 
 
 def prepare(name: DatasetName, folder: Path) -> None:
@@ -115,12 +132,21 @@ def _shape(arrays: np.lib.npyio.NpzFile, key: str) -> tuple[int, ...]:
 
 
 def main(arguments: list[str]) -> int:
-    """Prepare one data set; print an error message, if any, and return the exit code."""
+    """Prepare one data set; print an error message, if any, and return the exit code.
+
+    Args:
+        arguments: The set's name, or ``own``, whose facts then come on standard input; the folder.
+    """
     socket.setdefaulttimeout(SILENT_S)
+    name, folder = arguments
     try:
-        prepare(DatasetName(arguments[0]), Path(arguments[1]))
+        if name == OWN:
+            own = OwnData.from_text(sys.stdin.read())
+            prepare_images(Data(dataset=own.name, validation=0, own=own), Path(folder))
+        else:
+            prepare(DatasetName(name), Path(folder))
     except DataError as error:
-        print(error)
+        print(f"{SAYS}{error}")
         return error.exit_code
     return os.EX_OK
 

@@ -33,7 +33,7 @@ def test_run(
         DataError: The data set is missing or damaged.
     """
     model = load_trained(config, folder, name, device)
-    images = test_images(config.data.dataset, data_folder, torch.device(device))
+    images = test_images(config.data, data_folder, torch.device(device))
     return [evaluate(model, images, config.data, level) for level in levels]
 
 

@@ -32,7 +32,7 @@ from qpsearch.registry.augmentations import Augmentation
 from qpsearch.registry.datasets import Data, DatasetName
 from qpsearch.registry.optimisers import Sgd
 from qpsearch.registry.schedules import ScheduleKind
-from qpsearch.training.data import augmented, load_arrays, train_and_validation
+from qpsearch.training.data import augmented, load_split, train_and_validation
 from qpsearch.training.loop import train
 from qpsearch.vocabulary import Precision
 from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware, row
@@ -189,7 +189,7 @@ def rows(
                     note=f"{EPOCH_IMAGES:,} images of 32x32 in batches of {BATCH}, flipped and cropped, from {steps} steps on "
                     f"noise, on {device}",
                 )
-        load_arrays.cache_clear()
+        load_split.cache_clear()
 
 
 def main() -> None:

@@ -25,21 +25,24 @@ from torchvision import transforms
 from torchvision.transforms import functional
 
 from qpsearch.errors import DataError
-from qpsearch.registry import datasets
+from qpsearch.registry import large
 from qpsearch.registry.augmentations import Augmentation, Padding, augment, centre
 from qpsearch.registry.datasets import (
     DATASETS,
     IMAGENET_MEAN,
     IMAGENET_STD,
+    Arrays,
     Data,
     DatasetFacts,
     DatasetName,
     Normalisation,
 )
+from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.splits import stratified
 from qpsearch.space import load_space, parse_space
 from qpsearch.training import data, prepare
-from qpsearch.training.data import MappedSplit, augmented, load_arrays, normalise, train_and_validation
+from qpsearch.training.data import MappedSplit, augmented, load_split, normalise, train_and_validation
+from tests.registry.images import class_folders
 
 CPU = torch.device("cpu")
 DIGITS = Data(dataset=DatasetName.DIGITS, validation=300)
@@ -47,30 +50,36 @@ DIGITS = Data(dataset=DatasetName.DIGITS, validation=300)
 
 @pytest.fixture(autouse=True)
 def nothing_loaded_before() -> Iterator[None]:
-    load_arrays.cache_clear()
+    load_split.cache_clear()
     yield
-    load_arrays.cache_clear()
+    load_split.cache_clear()
+
+
+def whole(name: DatasetName, folder: Path | None) -> Arrays:
+    """All splits of a prepared data set."""
+    data = Data(dataset=name, validation=0)
+    return Arrays(*load_split(data, folder, Subset.TRAIN), *load_split(data, folder, Subset.TEST))
 
 
 def test_the_digits_are_split_by_label_and_always_alike() -> None:
     train, validation = train_and_validation(DIGITS, None, CPU)
     assert (len(train.labels), len(validation.labels)) == (1197, 300)
     assert torch.bincount(validation.labels).tolist() == pytest.approx([30] * 10, abs=1)
-    load_arrays.cache_clear()
+    load_split.cache_clear()
     again, held = train_and_validation(DIGITS, None, CPU)
     assert torch.equal(train.images, again.images)
     assert torch.equal(validation.images, held.images)
     images = {image.numpy().tobytes() for image in train.images}
     test = {
         np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes()
-        for image in load_arrays(DatasetName.DIGITS, None).test_images
+        for image in whole(DatasetName.DIGITS, None).test_images
     }
     assert len(test & images) <= 2  # two handwritten digits may be equal pixel by pixel
-    assert len(load_arrays(DatasetName.DIGITS, None).test_labels) == DATASETS[DatasetName.DIGITS].test_images
+    assert len(whole(DatasetName.DIGITS, None).test_labels) == DATASETS[DatasetName.DIGITS].test_images
 
 
 def test_the_digits_are_those_of_scikit_learn() -> None:
-    arrays, theirs = load_arrays(DatasetName.DIGITS, None), load_digits()
+    arrays, theirs = whole(DatasetName.DIGITS, None), load_digits()
     images = np.concatenate((arrays.train_images, arrays.test_images))[..., 0]
     labels = np.concatenate((arrays.train_labels, arrays.test_labels))
     assert images.dtype == labels.dtype == np.uint8
@@ -105,7 +114,7 @@ def test_a_split_without_each_label_in_both_parts_is_refused(labels: list[int], 
 def test_all_images_are_trained_on_where_none_are_held_out() -> None:
     train, validation = train_and_validation(replace(DIGITS, validation=0), None, CPU)
     assert validation is None
-    labels = load_arrays(DatasetName.DIGITS, None).train_labels
+    labels = whole(DatasetName.DIGITS, None).train_labels
     assert train.labels.tolist() == labels.tolist()
 
 
@@ -132,7 +141,7 @@ def test_a_share_of_images_is_rounded_to_the_nearest_and_halves_down(dataset: st
 
 
 def test_normalised_digits_have_mean_0_and_deviation_1() -> None:
-    images = torch.from_numpy(load_arrays(DatasetName.DIGITS, None).train_images.transpose(0, 3, 1, 2).copy())
+    images = torch.from_numpy(whole(DatasetName.DIGITS, None).train_images.transpose(0, 3, 1, 2).copy())
     assert images.dtype is torch.uint8
     normalised = normalise(images, DIGITS)
     assert normalised.mean().item() == pytest.approx(0, abs=0.02)
@@ -192,7 +201,7 @@ class Quiet(SimpleHTTPRequestHandler):
 def test_a_download_is_verified_decoded_once_and_kept(served: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     prepare.prepare(DatasetName.CIFAR10, folder)
-    arrays = load_arrays(DatasetName.CIFAR10, folder)
+    arrays = whole(DatasetName.CIFAR10, folder)
     assert arrays.train_images.shape == (100, 32, 32, 3)
     original = pickle.loads((served / "cifar-10-batches-py" / "test_batch").read_bytes())
     np.testing.assert_array_equal(arrays.test_images, original["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
@@ -252,7 +261,7 @@ def test_svhn_is_fetched_and_its_tens_become_zeros(
     monkeypatch.setattr(torchvision.datasets.SVHN, "split_list", listed)
     smaller(monkeypatch, DatasetName.SVHN, train_images=40, test_images=20)
     prepare.prepare(DatasetName.SVHN, tmp_path / "data")
-    arrays = load_arrays(DatasetName.SVHN, tmp_path / "data")
+    arrays = whole(DatasetName.SVHN, tmp_path / "data")
     np.testing.assert_array_equal(arrays.train_images, images.transpose(3, 0, 1, 2))
     np.testing.assert_array_equal(arrays.train_labels, labels % 10)
 
@@ -262,7 +271,7 @@ def test_a_server_that_sends_nothing_is_given_up(
 ) -> None:
     monkeypatch.setattr(prepare, "SILENT_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setattr(datasets, "GALAXY10_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/Galaxy10.h5")
+        monkeypatch.setattr(large, "GALAXY10_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/Galaxy10.h5")
         try:
             assert prepare.main(["galaxy10", str(tmp_path)]) == DataError.exit_code
         finally:
@@ -278,11 +287,11 @@ def test_galaxy10_is_fetched_verified_split_and_mapped(
     with h5py.File(folder / "Galaxy10_DECals.h5", "w") as file:
         file["images"], file["ans"] = images, np.tile(np.arange(10), 10)
     smaller(monkeypatch, DatasetName.GALAXY10, size=16, train_images=80, test_images=20)
-    monkeypatch.setattr(datasets, "GALAXY10_URL", f"{address}/Galaxy10_DECals.h5")
+    monkeypatch.setattr(large, "GALAXY10_URL", f"{address}/Galaxy10_DECals.h5")
     with pytest.raises(DataError, match="cannot be downloaded"):  # another checksum
         prepare.prepare(DatasetName.GALAXY10, tmp_path / "data")
     digest = hashlib.sha256((folder / "Galaxy10_DECals.h5").read_bytes()).hexdigest()
-    monkeypatch.setattr(datasets, "GALAXY10_SHA256", digest)
+    monkeypatch.setattr(large, "GALAXY10_SHA256", digest)
     prepare.prepare(DatasetName.GALAXY10, tmp_path / "data")
     data = Data(dataset=DatasetName.GALAXY10, validation=20)
     train, validation = train_and_validation(data, tmp_path / "data", CPU)
@@ -292,13 +301,13 @@ def test_galaxy10_is_fetched_verified_split_and_mapped(
     known = {image.tobytes(): index % 10 for index, image in enumerate(images)}
     for image, label in zip(batch.images, batch.labels, strict=True):
         assert known[np.ascontiguousarray(image.numpy().transpose(1, 2, 0)).tobytes()] == label
-    test = load_arrays(DatasetName.GALAXY10, tmp_path / "data").test_images
+    test = whole(DatasetName.GALAXY10, tmp_path / "data").test_images
     assert len({image.tobytes() for image in test} & {image.tobytes() for image in images}) == 20
 
 
 def test_imagenet_is_read_from_the_users_own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smaller(monkeypatch, DatasetName.IMAGENET, size=16, stored_size=20, train_images=8, test_images=4, classes=2)
-    monkeypatch.setattr(datasets, "LOADERS", 0)
+    monkeypatch.setattr(large, "LOADERS", 0)
     with pytest.raises(DataError, match=r"its terms forbid that\. Put ILSVRC 2012 .*imagenet-jpeg/train and "):
         prepare.prepare(DatasetName.IMAGENET, tmp_path)
     assert not list(tmp_path.glob("*.partial"))
@@ -315,6 +324,58 @@ def test_imagenet_is_read_from_the_users_own_folders(tmp_path: Path, monkeypatch
     assert whole.images[whole.labels == 0, 0].min() > 240  # red
     assert whole.images[whole.labels == 1, 2].min() > 240  # blue
     assert len(validation.labels) == 2
+
+
+def idx(array: np.ndarray) -> bytes:
+    """An array of bytes in the format of the MNIST database."""
+    return bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4) for size in array.shape) + array.tobytes()
+
+
+@pytest.mark.parametrize("name", [DatasetName.MNIST, DatasetName.FASHION_MNIST])
+def test_mnist_and_fashion_mnist_are_read_in_their_own_format(
+    name: DatasetName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smaller(monkeypatch, name, train_images=40, test_images=20)
+    raw = tmp_path / {DatasetName.MNIST: "MNIST", DatasetName.FASHION_MNIST: "FashionMNIST"}[name] / "raw"
+    raw.mkdir(parents=True)
+    images = np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype=np.uint8)
+    labels = np.tile(np.arange(10, dtype=np.uint8), 4)
+    for split, count in (("train", 40), ("t10k", 20)):
+        (raw / f"{split}-images-idx3-ubyte").write_bytes(idx(images[:count]))
+        (raw / f"{split}-labels-idx1-ubyte").write_bytes(idx(labels[:count]))
+    prepare.prepare(name, tmp_path)
+    arrays = whole(name, tmp_path)
+    assert np.array_equal(arrays.train_images[..., 0], images)
+    assert np.array_equal(arrays.train_labels, labels)
+    assert np.array_equal(arrays.test_images[..., 0], images[:20])
+
+
+def test_stl10_is_read_without_its_unlabelled_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smaller(monkeypatch, DatasetName.STL10, train_images=20, test_images=10)
+    folder = tmp_path / "stl10_binary"
+    folder.mkdir()
+    images = np.random.default_rng(0).integers(0, 256, (20, 3, 96, 96), dtype=np.uint8)
+    labels = np.tile(np.arange(10, dtype=np.uint8), 2)
+    (folder / "class_names.txt").write_text("\n".join(DATASETS[DatasetName.STL10].names))
+    for split, count in (("train", 20), ("test", 10)):
+        (folder / f"{split}_X.bin").write_bytes(images[:count].transpose(0, 1, 3, 2).tobytes())  # columns come first
+        (folder / f"{split}_y.bin").write_bytes((labels[:count] + 1).tobytes())
+    monkeypatch.setattr(torchvision.datasets.STL10, "_check_integrity", lambda self: True)
+    prepare.prepare(DatasetName.STL10, tmp_path)
+    arrays = whole(DatasetName.STL10, tmp_path)
+    assert np.array_equal(arrays.train_images, images.transpose(0, 2, 3, 1))
+    assert np.array_equal(arrays.train_labels, labels)
+
+
+def test_a_tenth_of_eurosat_is_its_test_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smaller(monkeypatch, DatasetName.EUROSAT, train_images=90, test_images=10)
+    root = tmp_path / "eurosat" / "2750"
+    class_folders(root, 10, DATASETS[DatasetName.EUROSAT].names, (64, 64))
+    prepare.prepare(DatasetName.EUROSAT, tmp_path)
+    arrays = whole(DatasetName.EUROSAT, tmp_path)
+    assert np.bincount(arrays.test_labels).tolist() == [1] * 10
+    found = {image.tobytes() for image in (*arrays.train_images, *arrays.test_images)}
+    assert found == {np.asarray(Image.open(path)).tobytes() for path in root.rglob("*.png")}
 
 
 def test_larger_images_are_cut_at_random_in_training_and_at_their_centre_else() -> None:

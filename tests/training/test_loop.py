@@ -14,7 +14,6 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.registry.augmentations import Padding
-from qpsearch.registry.datasets import DatasetName
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.training import loop, train
@@ -99,10 +98,10 @@ def test_half_precision_learns_and_continues_to_the_bit(tmp_path: Path, precisio
 def test_noise_has_the_mean_and_variance_of_its_level() -> None:
     """Rule P20: brightness x becomes level * Poisson(x / level), of mean x and variance level * x."""
     images = torch.full((200, 1, 16, 16), 8, dtype=torch.uint8)  # half of white
-    noisy = poisson(images, DatasetName.DIGITS, 0.1, torch.Generator().manual_seed(0)) / 16
+    noisy = poisson(images, 16, 0.1, torch.Generator().manual_seed(0)) / 16
     assert noisy.mean().item() == pytest.approx(0.5, rel=0.01)
     assert noisy.var().item() == pytest.approx(0.1 * 0.5, rel=0.03)
-    again = poisson(images, DatasetName.DIGITS, 0.1, torch.Generator().manual_seed(0)) / 16
+    again = poisson(images, 16, 0.1, torch.Generator().manual_seed(0)) / 16
     assert torch.equal(noisy, again)
 
 

@@ -58,7 +58,10 @@ def searched(material: Material) -> str:
     space = subject.space
     data = space.data
     images = (
-        f"{data.validation:,} of the training images for validation" if data.validation else "no images for validation"
+        f"{data.validation:,} {'images of its own split' if data.own_validation else 'of the training images'} for "
+        "validation"
+        if data.validation
+        else "no images for validation"
     )
     how = DESIGNS.get(space.search.sampler, f"proposals by {space.search.sampler}")
     pruner = "" if str(space.search.pruner) == "none" else f", pruned by {space.search.pruner}"

@@ -6,8 +6,10 @@ from typing import Final
 from qpsearch.errors import SpaceError
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where, parse_document
 from qpsearch.space.file.problems import Problems
+from qpsearch.space.schema.data import DATA
 
 ANY: Final = "*"
+SET: Final = "--set "  # with the path, stands for the file in messages
 
 
 def with_settings(root: Node, settings: Sequence[str], problems: Problems) -> Node:
@@ -23,7 +25,26 @@ def with_settings(root: Node, settings: Sequence[str], problems: Problems) -> No
     """
     for path, node in map(setting, settings):
         root = with_value(root, path.split("."), Entry(path, node.where, node), path, problems)
+        root = _with_one_data_set(root, path)
     return root
+
+
+def _with_one_data_set(root: Node, path: str) -> Node:
+    """Return a document without the data set that a setting of another one takes the place of."""
+    section, _, key = path.partition(".")
+    data = root.get(section) if isinstance(root, MappingNode) else None
+    if (
+        section != "data"
+        or key not in DATA.one_of
+        or not isinstance(root, MappingNode)
+        or not isinstance(data, MappingNode)
+    ):
+        return root
+    others = {*DATA.one_of, "facts"} - {key}
+    one = MappingNode(tuple(entry for entry in data.entries if entry.key not in others), data.where)
+    return MappingNode(
+        tuple(Entry(each.key, each.where, one if each.node is data else each.node) for each in root.entries), root.where
+    )
 
 
 def setting(text: str) -> tuple[str, Node]:
@@ -35,7 +56,7 @@ def setting(text: str) -> tuple[str, Node]:
     path, is_said, value = (part.strip() for part in text.partition("="))
     if not is_said or not path or not value:
         raise SpaceError([f"--set {text}: expected PATH=VALUE, such as training.optimizer.sgd.lr=0.1."])
-    return path, parse_document(value, f"--set {path}")
+    return path, parse_document(value, f"{SET}{path}")
 
 
 def with_value(node: Node, parts: list[str], entry: Entry, path: str, problems: Problems) -> Node:

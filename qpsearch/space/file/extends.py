@@ -1,8 +1,8 @@
 """``extends:``: a space file that says only how it differs from others.
 
 Bases are read first, in their order, and a later base overrides an earlier one; the file itself comes last. Sections
-merge key by key. What is one decision is replaced as a whole: a constant, a domain, a list (such as the stages), and
-one optimiser by another.
+merge key by key. What is one decision is replaced as a whole: a constant, a domain, a list (such as the stages), one
+optimiser by another, and a data set by a folder of images.
 """
 
 from pathlib import Path
@@ -100,9 +100,12 @@ def merge(base: Node, over: Node, field: Field | None) -> Node:
     if isinstance(field, VariantField) and (base.keys() != over.keys() or len(base.keys()) != 1 or "choice" in over):
         return over
     inner = field.fields if isinstance(field, SectionField) else field.branches
+    one_of = field.one_of if isinstance(field, SectionField) else ()
+    replaced = {key for key in one_of if key not in over} if any(key in over for key in one_of) else set()
     entries = [
         Entry(entry.key, entry.where, entry.node if own is None else merge(entry.node, own, inner.get(entry.key)))
         for entry in base.entries
         for own in [over.get(entry.key)]
+        if entry.key not in replaced
     ]
     return MappingNode((*entries, *(entry for entry in over.entries if base.get(entry.key) is None)), over.where)

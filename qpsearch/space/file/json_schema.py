@@ -67,7 +67,11 @@ def _demanded(field: SectionField) -> Schema:
     """Return the schema of the required keys alone, those of a section and of the sections in it."""
     needed = {name: inner for name, inner in field.fields.items() if _is_required(inner)}
     inside = {name: _demanded(inner) for name, inner in needed.items() if isinstance(inner, SectionField)}
-    return {"required": list(needed), "properties": inside}
+    return {"required": list(needed), "properties": inside, **_one_of(field)}
+
+
+def _one_of(field: SectionField) -> Schema:
+    return {"oneOf": [{"required": [key]} for key in field.one_of]} if field.one_of else {}
 
 
 def _schema(field: Field, *, partial: bool = False) -> Schema:
@@ -103,6 +107,8 @@ def _section(field: SectionField, *, partial: bool = False) -> Schema:
     required = [name for name, inner in field.fields.items() if _is_required(inner)]
     if required and not partial:
         schema["required"] = required
+    if not partial:
+        schema |= _one_of(field)
     return schema
 
 
@@ -111,7 +117,7 @@ def _is_required(field: Field) -> bool:
         case LeafField(default=default):
             return default is REQUIRED
         case SectionField(fields=fields):
-            return any(map(_is_required, fields.values()))
+            return bool(field.one_of) or any(map(_is_required, fields.values()))
         case _:
             return isinstance(field, StagesField)
 
@@ -119,7 +125,7 @@ def _is_required(field: Field) -> bool:
 def _leaf(field: LeafField) -> Schema:
     rule = f" Rules {field.rule}." if field.rule else ""
     schema: Schema = {"description": f"{field.doc}{rule} Expected {field.type.expected}."}
-    if field.default is not REQUIRED:
+    if field.default not in (REQUIRED, None):
         schema["default"] = field.default
     if field.fixed:
         return schema | field.type.schema

@@ -15,7 +15,7 @@ from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, S
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.leaves import Constant, Derived, Leaf, Tied
 from qpsearch.space.schema.fields import LeafField, ListField, field_of
-from qpsearch.space.schema.value_types import NAMES, Integer, Number, OneOf, Optional, ValueType
+from qpsearch.space.schema.value_types import NAMES, Integer, Number, OneOf, Optional, OrLeftOut, ValueType
 from qpsearch.vocabulary import Confidence, Scalar
 
 DOMAINS: Final = ("choice", "int", "log_int", "float", "log")
@@ -345,7 +345,7 @@ def _is_arithmetic(text: str, type_: ValueType) -> bool:
 
 def _numeric(type_: ValueType) -> ValueType:
     """Return the type that a range draws from: that of the number in "'none' or a number"."""
-    return type_.type if isinstance(type_, Optional) else type_
+    return type_.type if isinstance(type_, Optional | OrLeftOut) else type_
 
 
 def _spelled_out(items: tuple[Node, ...]) -> str:

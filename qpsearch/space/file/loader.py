@@ -1,12 +1,11 @@
 """From a file to a ``Space``: the tree that the reader made, with its fixed parts given their types."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qpsearch.registry.datasets import DATASETS, Data
+from qpsearch.registry.datasets import Data
 from qpsearch.registry.options import Options, defaults
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
 from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
@@ -17,6 +16,7 @@ from qpsearch.space.file.checks import Checks
 from qpsearch.space.file.document import MappingNode, Node, dump, parse_document, read_document, spelled
 from qpsearch.space.file.extends import flatten
 from qpsearch.space.file.leaf_reader import LeafReader
+from qpsearch.space.file.own_images import data_of, with_facts
 from qpsearch.space.file.points import domains_of, first_points
 from qpsearch.space.file.problems import Problems
 from qpsearch.space.file.reader import Reader
@@ -82,7 +82,8 @@ def _space(
     strict: bool = True,
 ) -> Space:
     problems = Problems()
-    whole = with_settings(flatten(root, folder, above), settings, problems)
+    given = with_settings(flatten(root, folder, above), settings, problems)
+    whole = with_facts(given, folder, problems)
     arms = arms_in(whole, problems)
     space = _one(text, root, whole, problems, strict=strict and not arms)  # an arm may use what the file alone does not
     return _tuned(space, whole, arms, problems, strict=strict) if arms else space
@@ -140,7 +141,7 @@ def _one(text: str, root: Node, flat: Node, problems: Problems, *, strict: bool)
     space = Space(
         source=text,
         study=_constant(tree, "study"),
-        data=_data(tree),
+        data=_data(tree, whole, problems),
         network=network,
         training=training,
         search=search,
@@ -166,13 +167,9 @@ def _constant(tree: Group, name: str) -> Any:
     return leaf.value
 
 
-def _data(tree: Group) -> Data:
+def _data(tree: Group, whole: Node, problems: Problems) -> Data:
     data = _group(tree, "data")
-    given = {name: _constant(data, name) for name, _ in data.children}
-    if isinstance(given["validation"], float):  # a share; 0.1 of 15 images are 1, not 2, and no share is none
-        nearest = math.ceil(given["validation"] * DATASETS[given["dataset"]].train_images - 0.5)
-        given["validation"] = max(nearest, 1)
-    return Data(**given)
+    return data_of({name: _constant(data, name) for name, _ in data.children}, whole, problems)
 
 
 def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) -> Search:

@@ -36,6 +36,7 @@ class Reader:
             self._problems.wrong(node.where, path, f"expected keys ({', '.join(field.fields)}), got {kind_of(node)}.")
             return Group(())
         meant = self._unknown_keys(node.entries, list(field.fields), path)
+        self._one_of(node, field, meant, path)
         children = []
         for name, inner in field.fields.items():
             if name in meant or isinstance(inner, RecipeField):
@@ -46,6 +47,16 @@ class Reader:
             if isinstance(inner, ListField) and inner.options:
                 children.append((f"{name}_options", self._leaves.options(node.get(name), inner, f"{path}.{name}")))
         return Group(tuple(children))
+
+    def _one_of(self, node: MappingNode, field: SectionField, meant: set[str], path: str) -> None:
+        """Note where not exactly one of some keys is given."""
+        given = [entry for entry in node.entries if entry.key in field.one_of]
+        *others, last = field.one_of or ("",)
+        if len(given) > 1:
+            words = " and ".join(entry.key for entry in given)
+            self._problems.wrong(given[1].where, path, f"has {words}. Expected one of them.")
+        elif field.one_of and not given and not meant & set(field.one_of):
+            self._problems.wrong(node.where, path, f"expected one of the keys {', '.join(others)} and {last}.")
 
     def _unknown_keys(self, entries: tuple[Entry, ...], known: list[str], path: str) -> set[str]:
         """Note the keys that are not known; return those that were probably meant."""
@@ -216,7 +227,7 @@ def _only(node: MappingNode, names: set[str]) -> MappingNode:
 
 def _demands(field: SectionField) -> bool:
     """Whether something below must be given, so that the section cannot be left out."""
-    return any(
+    return bool(field.one_of) or any(
         (isinstance(inner, LeafField) and inner.default is REQUIRED)
         or isinstance(inner, StagesField)
         or (isinstance(inner, SectionField) and _demands(inner))

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from qpsearch.registry.augmentations import Augmentation, Padding, changes_among
 from qpsearch.registry.augmentations.base import ImageForm
-from qpsearch.registry.datasets import DATASETS
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.space.file.checks import where_is
 from qpsearch.space.file.document import MappingNode, Node
@@ -43,12 +42,13 @@ def _arms(space: Space, compare: TunedArms) -> Iterator[tuple[str, str]]:
             f"{compare.top} configurations cannot be chosen from {compare.trials} trials. Expected at most that many."
         )
         yield "compare.retrain.top", text
-    data = {"dataset": space.data.dataset, "validation": space.data.validation}
+    data = {name: getattr(space.data, name) for name in ("dataset", "validation", "own_validation", "own")}
     for name, arm in compare.arms.items():
         path = f"compare.arms.{name}"
         for key, value in data.items():
             if getattr(arm.data, key) != value:
-                yield path, f"changes data.{key} from {value} to {getattr(arm.data, key)}. All arms share their images."
+                changed = "" if key == "own" else f"data.{key} from {value} to {getattr(arm.data, key)}"
+                yield path, f"changes {changed or 'the images of data'}. All arms share their images."
         if not arm.searched:
             yield (
                 path,
@@ -67,13 +67,17 @@ def _twins(compare: TunedArms) -> Iterator[tuple[str, str]]:
 
 
 def _validation(space: Space) -> Iterator[tuple[str, str]]:
-    facts, count, metric = DATASETS[space.data.dataset], space.data.validation, space.search.objective.metric
-    if count and not facts.classes <= count <= facts.train_images // 2:
+    data, facts, metric = space.data, space.data.facts, space.search.objective.metric
+    count = data.validation
+    if count and not data.own_validation and not facts.classes <= count <= facts.train_images // 2:
         yield (
             "data.validation",
             f"cannot take {count} of the {facts.train_images} training images of {space.data.dataset}. "
             f"Expected 0 (none), or from {facts.classes} (one for each label) to {facts.train_images // 2} (half).",
         )
+    if count and not data.own_validation and data.own is not None and data.own.fewest < 2:
+        text = "a class has only one training image, so none can be held out. Add images, or write validation: 0."
+        yield "data.validation", text
     if count == 0 and metric.needs_validation:
         yield (
             "data.validation",
@@ -83,7 +87,7 @@ def _validation(space: Space) -> Iterator[tuple[str, str]]:
 
 
 def _images(space: Space) -> Iterator[tuple[str, str]]:
-    data, facts = space.data, DATASETS[space.data.dataset]
+    data, facts = space.data, space.data.facts
     side = facts.stored_size
     coloured = [kind for kind, _ in changes_among(data.augment, ImageForm.PIXELS)]
     if coloured and facts.channels not in (1, 3):

@@ -1,11 +1,45 @@
 """What ``data`` of a space file may say: the images, and how training sees them."""
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from qpsearch.registry.augmentations import AUGMENTATIONS, Augmentation, Padding
 from qpsearch.registry.datasets import DatasetName, Normalisation
+from qpsearch.registry.own.record import OwnData
 from qpsearch.space.schema.fields import LeafField, ListField, SectionField
-from qpsearch.space.schema.value_types import CountOrShare, OneOf
+from qpsearch.space.schema.value_types import CountOrShare, FilePath, Integer, OneOf, OrLeftOut, Words
+from qpsearch.vocabulary import Scalar
+
+OWN: Final = "own"  # of ``validation``: the set's own split
+PLACES: Final = ("folder", "archive")  # of images of the user's own
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The facts about images of the user's own, as one line of JSON."""
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return "the line that qpsearch has written"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"type": "string"}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Check a line of facts."""
+        try:
+            OwnData.from_text(str(value))
+        except ValueError:
+            raise ValueError(f"is not {self.expected}. Remove it: the facts are found anew.") from None
+        return str(value)
+
+
+DATASET: Final = Words(
+    "data set", [str(name) for name in DatasetName], "Load a data set of your own with --import MODULE."
+)
 
 
 def _options() -> str:
@@ -19,13 +53,21 @@ def _options() -> str:
 
 DATA: Final = SectionField(
     doc="The data set and how training sees it.",
+    one_of=("dataset", *PLACES),
     fields={
-        "dataset": LeafField(type=OneOf(DatasetName, "data set"), doc="Name of the data set.", fixed=True),
+        "dataset": LeafField(
+            type=OrLeftOut(DATASET),
+            default=None,
+            doc="Name of the data set; or folder or archive.",
+            fixed=True,
+        ),
         "validation": LeafField(
-            type=CountOrShare(),
+            type=OrLeftOut(CountOrShare(OWN)),
+            default=None,
             doc="Images held out from the training split, stratified by label, on which trials are scored: how many, "
             "or their share of the split, rounded to the nearest image (halves down). 0 trains on all images; trials "
-            "are then scored by their training loss (objective: {minimize: train_loss}).",
+            "are then scored by their training loss (objective: {minimize: train_loss}). own is the set's own "
+            "validation split, and the default where there is one.",
             fixed=True,
         ),
         "augment": ListField(
@@ -50,5 +92,37 @@ DATA: Final = SectionField(
             rule="Q18",
             fixed=True,
         ),
+        "folder": LeafField(
+            type=OrLeftOut(FilePath("a folder with one folder of images for each class")),
+            default=None,
+            doc="In place of dataset: a folder of images of your own, with one folder for each class, or train with "
+            "val or test beside it. A relative path begins at the space file.",
+            fixed=True,
+        ),
+        "archive": LeafField(
+            type=OrLeftOut(FilePath("an .npz archive of images and labels")),
+            default=None,
+            doc="In place of dataset: an .npz archive of arrays of your own, such as train_images and train_labels, "
+            "x_train and y_train, or images and labels.",
+            fixed=True,
+        ),
+        "size": LeafField(
+            type=OrLeftOut(Integer(4, 2048)),
+            default=None,
+            doc="Height and width in pixels as the network sees an image of your own; the default is that of the "
+            "images, where all have the same. Others are resized and cut.",
+            fixed=True,
+        ),
+        "facts": LeafField(
+            type=OrLeftOut(Facts()),
+            default=None,
+            doc="What was found out about images of your own. Written by qpsearch, with each study.",
+            fixed=True,
+        ),
     },
 )
+
+
+def add_dataset(name: str) -> None:
+    """Let space files use a data set that code of the user's own makes."""
+    DATASET.words.append(name)

@@ -82,12 +82,13 @@ class SectionField:
     """A mapping with known keys.
 
     ``blocks`` names the kinds of block that the section's rules belong to; an empty set stands for all kinds. The rules
-    are drawn only where some stage has a block of such a kind.
+    are drawn only where some stage has a block of such a kind. Of the keys in ``one_of``, exactly one must be given.
     """
 
     fields: dict[str, "Field"]
     doc: str = ""
     blocks: frozenset[str] = frozenset()
+    one_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

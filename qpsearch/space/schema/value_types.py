@@ -103,21 +103,25 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class CountOrShare:
-    """A whole number from 0, or a share above 0 and below 1."""
+    """A whole number from 0, or a share above 0 and below 1, or a word."""
+
+    word: str
 
     @property
     def expected(self) -> str:
         """Noun phrase for messages."""
-        return "a whole number from 0, or a share above 0 and below 1"
+        return f"a whole number from 0, a share above 0 and below 1, or {self.word!r}"
 
     @property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the constants."""
         share = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
-        return {"anyOf": [{"type": "integer", "minimum": 0}, share]}
+        return {"anyOf": [{"type": "integer", "minimum": 0}, share, {"enum": [self.word]}]}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
-        """Return an int, or a float in (0, 1); ``3.0`` is taken as 3."""
+        """Return an int, a float in (0, 1), or the word; ``3.0`` is taken as 3."""
+        if value == self.word:
+            return self.word
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{shown(value)} is not {self.expected}.")
         if value >= 0 and float(value).is_integer():
@@ -229,6 +233,50 @@ class Optional:
 
 
 @dataclass(frozen=True, slots=True)
+class OrLeftOut:
+    """A value of another type; None stands for a key that is left out, which a file cannot say in another way."""
+
+    type: ValueType
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return self.type.expected
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return self.type.schema
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Return the other type's value, or None."""
+        return None if value is None else self.type.parse(value, name)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePath:
+    """The path of a file or folder."""
+
+    noun: str
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return f"the path of {self.noun}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"type": ["string", "number", "boolean", "null"]}  # as YAML takes 2024 and null, which may be names
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Check that it is text."""
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise ValueError(f"{shown(value)} is not {self.expected}.")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
 class StudyName:
     """A name that can be a folder: letters, digits, dot, dash, underscore."""
 
@@ -307,7 +355,7 @@ class Bounds:
         return " and ".join(f"{sign} {_plain_number(found[sign])}" for sign in (">=", "<=") if sign in found)
 
 
-NAMES: Final = (StudyName, OneOf, Words)  # what these take is a name, which is its spelling in a file
+NAMES: Final = (StudyName, OneOf, Words, FilePath)  # what these take is a name, which is its spelling in a file
 
 
 def _plain_number(value: float) -> str:

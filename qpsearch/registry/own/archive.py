@@ -1,0 +1,57 @@
+"""An ``.npz`` archive of arrays: images and labels of each split."""
+
+import hashlib
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from qpsearch.errors import DataError
+from qpsearch.registry.own.arrays import in_arrays, pairs_in
+from qpsearch.registry.own.found import Found, Scan
+
+DAMAGED: Final = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises
+
+
+def scan_archive(path: Path, cache: Path | None) -> Scan:
+    """Look through an archive: at the sums of its members, without reading them.
+
+    Args:
+        path: The archive.
+        cache: Not needed.
+
+    Raises:
+        DataError: It is not such an archive.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
+    except DAMAGED as error:
+        fix = "Expected the .npz archive that numpy.savez writes"
+        raise DataError(f"{path}: is not a readable archive ({_line(error)}). {fix}.") from None
+    pairs_in(str(path), list(members))
+    contents = {name: f"{each.file_size}-{each.CRC:08x}" for name, each in sorted(members.items())}
+    fingerprint = hashlib.sha256(repr(sorted(contents.items())).encode()).hexdigest()
+    return Scan(fingerprint=fingerprint, contents=contents, found=partial(_found, path))
+
+
+def _found(path: Path) -> Found:
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as archive:
+        return in_arrays(lambda name: _array(archive, path, name), archive.files, str(path))
+
+
+def _array(archive: Any, path: Path, name: str) -> Any:
+    try:
+        return archive[name]
+    except ValueError as error:
+        if "pickle" in str(error):
+            raise DataError(f"{path}: {name} holds Python objects. Expected an array of numbers.") from None
+        raise DataError(f"{path}: {name} is damaged ({_line(error)}). Write the archive again.") from None
+    except DAMAGED as error:
+        raise DataError(f"{path}: {name} is damaged ({_line(error)}). Write the archive again.") from None
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

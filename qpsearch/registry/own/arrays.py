@@ -1,0 +1,182 @@
+"""Arrays of images and labels, under the names that archives have for them: what they hold, in 8 bits."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from qpsearch.errors import DataError
+from qpsearch.registry.own.found import Found
+from qpsearch.registry.own.layout import Subset
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from qpsearch.registry.own.pictures import Pixels
+
+    Images = npt.NDArray[np.uint8]
+    Labels = npt.NDArray[np.generic]
+
+# Ours, MedMNIST's, Keras's; and of an archive without splits, those of scikit-learn and others.
+PAIRS: Final = (
+    (Subset.TRAIN, (("train_images", "train_labels"), ("x_train", "y_train"), ("X_train", "y_train"))),
+    (
+        Subset.VALIDATION,
+        (
+            ("validation_images", "validation_labels"),
+            ("val_images", "val_labels"),
+            ("x_val", "y_val"),
+            ("X_val", "y_val"),
+        ),
+    ),
+    (Subset.TEST, (("test_images", "test_labels"), ("x_test", "y_test"), ("X_test", "y_test"))),
+    (Subset.TRAIN, (("images", "labels"), ("x", "y"), ("X", "y"), ("data", "target"))),
+)
+CLASS_NAMES: Final = ("class_names", "classes", "names")
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayReader:
+    """Reads the images of arrays, each (H, W, C)."""
+
+    images: "Mapping[Subset, Sequence[Pixels] | Images]"
+
+    def __call__(self, part: Subset, row: int, channels: int) -> "Pixels":
+        """Return an image (H, W, channels)."""
+        image: Pixels = self.images[part][row]
+        return image
+
+
+def pairs_in(where: str, names: list[str]) -> dict[Subset, tuple[str, str]]:
+    """Return the names of images and labels, by split; raises DataError where there are no training images."""
+    found: dict[Subset, tuple[str, str]] = {}
+    for part, pairs in PAIRS:
+        own = next((pair for pair in pairs if pair[0] in names and pair[1] in names), None)
+        if own is not None and part not in found and (part is not Subset.TRAIN or not found):
+            found[part] = own
+    if Subset.TRAIN not in found:
+        raise DataError(
+            f"{where}: does not hold training images with labels. Expected arrays such as train_images and "
+            f"train_labels, x_train and y_train, or images and labels; it has {', '.join(names[:8]) or 'none'}."
+        )
+    return found
+
+
+def in_arrays(read: Callable[[str], Any], names: list[str], where: str) -> Found:
+    """Return the images of arrays.
+
+    Args:
+        read: Returns an array by its name.
+        names: The names of all arrays.
+        where: What messages call the place of the arrays.
+
+    Raises:
+        DataError: The arrays do not hold images and labels.
+    """
+    pairs = pairs_in(where, names)
+    images = {part: _pixels(read(name), f"{where}: {name}") for part, (name, _) in pairs.items()}
+    labels = {part: labels_of(read(name), f"{where}: {name}") for part, (_, name) in pairs.items()}
+    for part, (name, _) in pairs.items():
+        if len(images[part]) != len(labels[part]):
+            raise DataError(f"{where}: {name} has {len(images[part])} images, but {len(labels[part])} labels.")
+    given = next((read(name) for name in CLASS_NAMES if name in names), None)
+    return found_of(images, labels, None if given is None else list(given), where)
+
+
+def found_of(
+    images: "Mapping[Subset, Sequence[Pixels] | Images]",
+    labels: "Mapping[Subset, Labels]",
+    class_names: Sequence[object] | None,
+    where: str,
+) -> Found:
+    """Return images, each (H, W, C) uint8, with their labels; raises DataError where those do not fit together.
+
+    Args:
+        images: The images of each split.
+        labels: Their labels.
+        class_names: The names of the classes, in the order of their labels; else the labels themselves are the names.
+        where: What messages call the place of the images.
+    """
+    import numpy as np
+
+    values, counts = np.unique(labels[Subset.TRAIN], return_counts=True)
+    if len(values) < 2:
+        raise DataError(f"{where}: has only one class, {values[0] if len(counts) else 'none'}. Expected two or more.")
+    for part, own in labels.items():
+        unknown = np.setdiff1d(own, values)
+        if len(unknown):
+            raise DataError(f"{where}: class {unknown[0]} is in the {part} split, but not in the training images.")
+    has_names = class_names is not None and len(class_names) == len(values)
+    names = class_names if has_names and class_names is not None else values
+    shapes = Counter(shape for each in images.values() for shape in _shapes(each))
+    channels = {shape[2] for shape in shapes}
+    if len(channels) > 1:
+        raise DataError(f"{where}: its images have different numbers of channels: {', '.join(map(str, channels))}.")
+    sizes: Counter[tuple[int, int]] = Counter()
+    for (height, width, _), count in shapes.items():
+        sizes[width, height] += count
+    return Found(
+        classes=tuple(map(str, names)),
+        labels={part: np.searchsorted(values, own).astype(np.int64) for part, own in labels.items()},
+        sizes=sizes,
+        channels=channels.pop(),
+        read=ArrayReader(images),
+    )
+
+
+def _shapes(images: "Sequence[Pixels] | Images") -> list[tuple[int, ...]]:
+    shape: tuple[int, ...] | None = getattr(images, "shape", None)
+    return [each.shape for each in images] if shape is None else [shape[1:]] * len(images)
+
+
+def _pixels(given: Any, where: str) -> "Images":
+    """Return images as (N, H, W, C) uint8: grey without channels, channels first, and any type of ``eight_bits``."""
+    if given.ndim == 4 and given.shape[3] not in (1, 2, 3, 4) and given.shape[1] in (1, 3):
+        given = given.transpose(0, 2, 3, 1)
+    if given.ndim == 3:
+        given = given[..., None]
+    if given.ndim != 4 or given.shape[3] not in (1, 3, 4) or not len(given):
+        raise DataError(f"{where} has shape {given.shape}. Expected (N, H, W), or (N, H, W, C) with 1 or 3 channels.")
+    given = given[..., : 1 if given.shape[3] == 1 else 3]  # transparency is dropped
+    found: Images = eight_bits(given, where)
+    return found
+
+
+def eight_bits(given: Any, where: str) -> Any:
+    """Return values as 8 bits: of uint16 the upper ones; fractions and truth values from 0, black, to 1, white."""
+    import numpy as np
+
+    if given.dtype == np.uint16:
+        return (given >> 8).astype(np.uint8)
+    if given.dtype == bool:
+        return given.astype(np.uint8) * np.uint8(255)
+    if given.dtype.kind not in "iuf":
+        raise DataError(f"{where} has values of type {given.dtype}. Expected numbers, best uint8.")
+    low, high = float(given.min()), float(given.max())
+    if given.dtype.kind == "f" and low >= 0 and high <= 1:
+        return np.rint(given * 255).astype(np.uint8)
+    if low >= 0 and high <= 255 and (given.dtype.kind != "f" or not (given % 1).any()):
+        return given.astype(np.uint8)
+    raise DataError(
+        f"{where} has values from {low:g} to {high:g}. Expected 0 to 255, fractions from 0 to 1, or uint16."
+    )
+
+
+def labels_of(given: Any, where: str) -> "Labels":
+    """Return labels as (N,), whole numbers or words; one-hot rows become the number of their one."""
+    import numpy as np
+
+    if given.ndim == 2 and given.shape[1] == 1:
+        given = given[:, 0]
+    if (
+        given.ndim == 2
+        and given.dtype.kind in "iufb"
+        and ((given == 0) | (given == 1)).all()
+        and (given.sum(1) == 1).all()
+    ):
+        given = given.argmax(1)
+    is_whole = given.dtype.kind in "iub" or (given.dtype.kind == "f" and not np.mod(given, 1).any())
+    if given.ndim != 1 or not (is_whole or given.dtype.kind in "US"):
+        raise DataError(f"{where} has shape {given.shape} of {given.dtype}. Expected one whole number an image.")
+    return given.astype(np.int64) if is_whole else given  # type: ignore[no-any-return]  # an array of NumPy's

@@ -1,0 +1,196 @@
+"""Data sets from code of the user's own: a function that returns arrays, or a map-style torch dataset.
+
+A space file cannot run code. A data set comes from a module that the user names (``--import``), or from an installed
+package (entry points of the group ``qpsearch.datasets``); ``architecture.plugins`` finds and registers it. The function
+is called once for each version: after that, what was found is looked up, and the images are those that were kept as
+arrays.
+"""
+
+import hashlib
+import json
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from qpsearch.errors import DataError, QpsearchError, UserError
+from qpsearch.registry.own.arrays import eight_bits, found_of, in_arrays, labels_of
+from qpsearch.registry.own.found import Found, Scan, keep, kept_mapping
+from qpsearch.registry.own.layout import NAMES, Subset
+from qpsearch.registry.own.pictures import from_pillow
+
+if TYPE_CHECKING:
+    from qpsearch.registry.own.pictures import Pixels
+
+WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+EXPECTED: Final = (
+    "Expected a mapping of arrays (train_images, train_labels, ...), a map-style torch dataset of pairs (image, "
+    "label), or a mapping of train, val and test to such datasets"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomDataset:
+    """A data set that space files can name.
+
+    Attributes:
+        name: The word in space files.
+        load: Returns the images and labels.
+        version: What the user changes when the images change.
+    """
+
+    name: str
+    load: Callable[[], Any]
+    version: str
+
+
+CUSTOM: Final[dict[str, CustomDataset]] = {}
+
+
+def custom_dataset(name: str, load: Callable[[], Any], *, version: str | int = 1) -> CustomDataset:
+    """Make a data set that space files can name.
+
+    Define it at the top level of a module that ``--import`` names, or in an entry point of the group
+    ``qpsearch.datasets``. ``load`` is called without arguments when the data set is first used, and after its version
+    has changed. It returns one of:
+
+    - a mapping of arrays as an archive has them: ``train_images``, ``train_labels``, perhaps ``val_images``,
+      ``test_images``, ``class_names``; or ``images`` and ``labels``, of which a tenth becomes the test split;
+    - a map-style torch dataset whose items are pairs of an image (PIL, array (H, W, C), or tensor (C, H, W)) and a
+      label; of it, too, a tenth becomes the test split;
+    - a mapping of ``train``, ``val`` and ``test`` to such datasets.
+
+    Args:
+        name: A word of letters, digits and ``_``.
+        load: Returns the images and labels.
+        version: Change it when the images change.
+
+    Raises:
+        UserError: The name is not such a word, or ``load`` is not callable.
+
+    Example:
+        >>> import numpy as np
+        >>> import qpsearch
+        >>> noise = qpsearch.custom_dataset(
+        ...     "noise",
+        ...     lambda: {"images": np.random.default_rng(0).integers(0, 256, (60, 8, 8)), "labels": np.arange(60) % 2},
+        ... )
+        >>> noise.name
+        'noise'
+    """
+    given: object = load
+    if not isinstance(name, str) or not WORD.fullmatch(name):
+        raise UserError(f"a data set cannot be named {name!r}. Expected a word of letters, digits and '_'.")
+    if not callable(given):
+        raise UserError(f"data set {name!r}: {given!r} is not callable. Expected a function that returns the images.")
+    return CustomDataset(name=name, load=load, version=str(version))
+
+
+def scan_custom(name: Path, cache: Path | None) -> Scan:
+    """Look up what a data set holds; where that is not known of its version yet, load it.
+
+    Args:
+        name: The data set's name.
+        cache: Where what was found is kept; None for nowhere.
+
+    Raises:
+        DataError: It cannot be loaded, or returns something else.
+    """
+    dataset = CUSTOM[str(name)]
+    version = hashlib.sha256(dataset.version.encode()).hexdigest()[:8]
+    path = None if cache is None else cache / f"custom-{dataset.name}-{version}.json"
+    known = {key: str(value) for key, value in kept_mapping(path).items()}
+    if not known:
+        found = _loaded(dataset)
+        known = _contents(found)
+        keep(path, json.dumps(known))
+        return Scan(fingerprint=_hash(known), contents=known, found=lambda: found)
+    return Scan(fingerprint=_hash(known), contents=known, found=lambda: _loaded(dataset))
+
+
+def _hash(contents: Mapping[str, str]) -> str:
+    return hashlib.sha256(repr(sorted(contents.items())).encode()).hexdigest()
+
+
+def _contents(found: Found) -> dict[str, str]:
+    """Return a hash of the images and of the labels of each split."""
+    contents = {"classes": _hash(dict(enumerate(found.classes)))}  # type: ignore[arg-type]  # numbers sort, too
+    for part, labels in found.labels.items():
+        digest = hashlib.sha256()
+        for row in range(len(labels)):
+            pixels = found.read(part, row, found.channels)
+            digest.update(f"{pixels.shape}".encode() + pixels.tobytes())
+        contents |= {
+            f"{part} images": digest.hexdigest(),
+            f"{part} labels": hashlib.sha256(labels.tobytes()).hexdigest(),
+        }
+    return contents
+
+
+def _loaded(dataset: CustomDataset) -> Found:
+    """Call the user's function, and name the place in its code in any error."""
+    where = f"data set {dataset.name!r}"
+    try:
+        return _found(dataset.load(), where)
+    except QpsearchError:
+        raise
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        said = f"{type(error).__name__}: {str(error).rstrip('.')}"
+        raise DataError(f"{where}: {frame.filename}:{frame.lineno}: {said}.") from error
+
+
+def _found(given: Any, where: str) -> Found:
+    import numpy as np
+
+    if isinstance(given, Mapping) and all(isinstance(name, str) for name in given):
+        arrays = {
+            name: value for name, value in given.items() if hasattr(value, "shape") or isinstance(value, list | tuple)
+        }
+        if len(arrays) == len(given):
+            return in_arrays(lambda name: np.asarray(arrays[name]), list(arrays), where)
+    datasets = given if isinstance(given, Mapping) else {"train": given}
+    parts = {NAMES.get(str(name).lower()): value for name, value in datasets.items()}
+    others = [each for each in datasets.values() if not hasattr(each, "__getitem__") or not hasattr(each, "__len__")]
+    if Subset.TRAIN not in parts or None in parts or others:
+        what = type(others[0]).__name__ if others else f"the splits {', '.join(map(str, datasets)) or '(none)'}"
+        raise DataError(f"{where}: returns {what}. {EXPECTED}.")
+    images: dict[Subset, list[Pixels]] = {}
+    labels: dict[Subset, Any] = {}
+    for part, value in parts.items():
+        assert part is not None
+        pairs = [value[index] for index in range(len(value))]
+        images[part] = _same_white([_array(image) for image, _ in pairs], f"{where}: the {part} split")
+        found = np.asarray([label.item() if hasattr(label, "item") else label for _, label in pairs])
+        labels[part] = labels_of(found, f"{where}: the labels of the {part} split")
+    channels = max(image.shape[2] for own in images.values() for image in own)
+    same = {part: [np.repeat(each, channels // each.shape[2], 2) for each in own] for part, own in images.items()}
+    return found_of(same, labels, getattr(parts[Subset.TRAIN], "classes", None), where)
+
+
+def _array(image: Any) -> Any:
+    """Return an image as an array (H, W, C): of a PIL image, a tensor (C, H, W), or an array (H, W, C) or (H, W)."""
+    import numpy as np
+
+    if hasattr(image, "getbands"):
+        return from_pillow(image)
+    is_tensor = hasattr(image, "numpy")
+    array = np.asarray(image.numpy() if is_tensor else image)
+    if is_tensor and array.ndim == 3:
+        array = array.transpose(1, 2, 0)
+    array = array[..., None] if array.ndim == 2 else array
+    return array[..., :3] if array.ndim == 3 else array  # transparency is dropped
+
+
+def _same_white(images: list[Any], where: str) -> "list[Pixels]":
+    """Return images as 8 bits, with one white for all of them: none is taken for another range because it is dark."""
+    import numpy as np
+
+    wrong = next((each.shape for each in images if each.ndim != 3 or each.shape[2] not in (1, 3)), None)
+    if wrong is not None or not images:
+        raise DataError(f"{where} has {f'an image of shape {wrong}' if wrong else 'no images'}. {EXPECTED}.")
+    flat = eight_bits(np.concatenate([each.ravel() for each in images]), where)
+    ends = np.cumsum([each.size for each in images])[:-1]
+    return [part.reshape(each.shape) for part, each in zip(np.split(flat, ends), images, strict=True)]

@@ -1,0 +1,131 @@
+"""Decoding images of the user's own: once, in several processes where there are many, kept as arrays.
+
+The arrays are a folder of .npy files, named by the fingerprint of the images. They are used wherever they are found, so
+a machine that has them does not need the images; where the images are there, they must be those of the study.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from qpsearch.errors import DataError
+from qpsearch.registry.large import LOADERS
+from qpsearch.registry.own.found import Found, listed, shown, split
+from qpsearch.registry.own.layout import Subset
+from qpsearch.registry.own.pictures import fitted
+from qpsearch.registry.own.places import check_unchanged, is_there, scanned
+from qpsearch.registry.own.record import OwnData, Source, own_folder
+
+if TYPE_CHECKING:
+    from qpsearch.registry.own.found import Index
+
+MANY: Final = 40_000_000  # pixels of a split that are worth starting processes for, which load torch
+
+
+def prepare_own(own: OwnData, folder: Path) -> None:
+    """Make sure that images of the user's own can be loaded: compare them with the facts, decode what is missing.
+
+    Any number of processes of one machine may call this at once; one of them works, the others wait.
+
+    Args:
+        own: The facts.
+        folder: The folder of the data sets.
+
+    Raises:
+        DataError: The images are gone, have changed, or cannot be decoded; with a line for each image.
+    """
+    from filelock import FileLock
+
+    cache = own_folder(folder)
+    place = cache / own.key
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f"{own.key}.lock"):
+            if not is_there(own.source, Path(own.place)) and not Path(own.place).exists():
+                _check_kept(own, place)
+                return
+            scan = scanned(own.source, Path(own.place), cache)
+            check_unchanged(own, scan, cache)
+            if not place.is_dir():
+                _write(own, scan.found(), place)
+    except OSError as error:
+        raise DataError(f"{cache}: cannot be written ({error.strerror}). Point QPSEARCH_DATA elsewhere.") from None
+
+
+def is_large(own: OwnData, folder: Path) -> bool:
+    """Whether images are still to be decoded and are so many that several processes decode them, with torch's help."""
+    most = max(own.train_images, own.validation_images, own.test_images)
+    return most * own.side**2 >= MANY and LOADERS > 1 and not (own_folder(folder) / own.key).is_dir()
+
+
+def _check_kept(own: OwnData, place: Path) -> None:
+    if not place.is_dir() and own.source is Source.CODE:
+        scanned(own.source, Path(own.place), None)  # says that its module is missing
+    if not place.is_dir():
+        raise DataError(
+            f"{own.place}: is not there, and its images were not decoded on this machine. Put them there (a link will "
+            f"do), or copy {place} from a machine that has it."
+        )
+
+
+def _write(own: OwnData, found: Found, place: Path) -> None:
+    """Decode all images into a folder that is renamed when it is complete."""
+    import numpy as np
+
+    partial = place.with_name(f"{place.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    problems: list[str] = []
+    for part, (origin, rows) in split(found).items():
+        shape = (len(rows), own.side, own.side, own.channels)
+        images = np.lib.format.open_memmap(partial / f"{part}_images.npy", mode="w+", dtype=np.uint8, shape=shape)
+        given = _Rows(found, origin, rows, own.side)
+        for row, image in zip(shown(range(len(rows)), f"{own.name} {part}"), _decoded(given), strict=True):
+            if isinstance(image, str):
+                problems.append(image)
+            else:
+                images[row] = image
+        images.flush()
+        np.save(partial / f"{part}_labels.npy", found.labels[origin][rows])
+    if problems:
+        shutil.rmtree(partial)
+        raise listed(problems)
+    partial.replace(place)
+
+
+class _Rows:
+    """Images by their place in a split, as torch's DataLoader asks for them: an image, or what is wrong with it."""
+
+    def __init__(self, found: Found, origin: Subset, rows: "Index", side: int) -> None:
+        self._found, self._origin, self._rows, self._side = found, origin, rows, side
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels all images have."""
+        return len(self._rows) * self._side**2
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return fitted(self._found.read(self._origin, int(self._rows[index]), self._found.channels), self._side)
+        except ValueError as error:
+            return str(error)
+
+
+def _decoded(given: _Rows) -> Iterator[Any]:
+    """Yield all images in their order."""
+    if given.pixels < MANY or LOADERS < 2:
+        yield from (given[index] for index in range(len(given)))
+        return
+    from torch.utils.data import DataLoader
+
+    loader: Any = DataLoader(given, batch_size=64, num_workers=LOADERS, collate_fn=_as_they_are)  # type: ignore[arg-type]  # it has what is called
+    for batch in loader:
+        yield from batch
+
+
+def _as_they_are(batch: Sequence[Any]) -> Sequence[Any]:
+    return batch

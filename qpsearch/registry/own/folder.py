@@ -1,0 +1,113 @@
+"""A folder of image files: each is read once for its hash and header; later, its size and time are compared."""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from qpsearch.registry.own.found import Found, Scan, keep, kept_mapping, listed
+from qpsearch.registry.own.layout import Picture, Subset, pictures_in
+from qpsearch.registry.own.pictures import header_of, pixels_of
+
+if TYPE_CHECKING:
+    from qpsearch.registry.own.pictures import Pixels
+
+READERS: Final = 8  # threads that wait for the disk
+Seen = list[object]  # size, time of change (ns), hash, width, height, is grey
+
+
+@dataclass(frozen=True, slots=True)
+class FolderReader:
+    """Reads the images of a folder."""
+
+    root: str
+    paths: dict[Subset, tuple[str, ...]]
+
+    def __call__(self, part: Subset, row: int, channels: int) -> "Pixels":
+        """Return an image (H, W, channels); raises ValueError with its path."""
+        path = Path(self.root, self.paths[part][row])
+        try:
+            return pixels_of(path.read_bytes(), channels)
+        except OSError as error:
+            raise ValueError(f"{path}: cannot be read ({error.strerror}).") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+def scan_folder(root: Path, cache: Path | None) -> Scan:
+    """Look through a folder.
+
+    Args:
+        root: The folder.
+        cache: Where what was found of each file is kept; None for nowhere.
+
+    Raises:
+        DataError: With a line for each problem.
+    """
+    pictures, problems = pictures_in(root)
+    if problems:
+        raise listed(problems)
+    index = None if cache is None else cache / f"files-{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"
+    known = kept_mapping(index)
+    entries = {each.path: entry for each in pictures if (entry := _unchanged(root, each, known.get(each.path)))}
+    others = [each for each in pictures if each.path not in entries]
+    with ThreadPoolExecutor(READERS) as pool:
+        seen = list(pool.map(lambda each: _seen(root / each.path), others))
+    problems = [entry for entry in seen if isinstance(entry, str)]
+    entries |= {each.path: entry for each, entry in zip(others, seen, strict=True) if not isinstance(entry, str)}
+    if entries != known:
+        keep(index, json.dumps(entries))
+    if problems:
+        raise listed(problems)
+    digest = hashlib.sha256()
+    for each in pictures:
+        digest.update(f"{each.part}\0{each.label}\0{each.path}\0{entries[each.path][2]}\n".encode())
+    contents = {each.path: str(entries[each.path][2]) for each in pictures}
+    return Scan(fingerprint=digest.hexdigest(), contents=contents, found=partial(_found, root, pictures, entries))
+
+
+def _unchanged(root: Path, picture: Picture, known: object) -> Seen | None:
+    """Return what is known of a file, if it has the size and time that it had then."""
+    if not isinstance(known, list) or len(known) != 6:
+        return None
+    try:
+        there = os.stat(f"{root}/{picture.path}")
+    except OSError:
+        return None
+    return known if known[:2] == [there.st_size, there.st_mtime_ns] else None
+
+
+def _seen(path: Path) -> Seen | str:
+    """Read a file; return what is then known of it, or what is wrong with it."""
+    try:
+        there = path.stat()
+        content = path.read_bytes()
+    except OSError as error:
+        return f"{path}: cannot be read ({error.strerror})."
+    try:
+        header = header_of(content)
+    except ValueError as error:
+        return f"{path}: {error}"
+    digest = hashlib.sha256(content).hexdigest()[:32]
+    return [there.st_size, there.st_mtime_ns, digest, header.width, header.height, header.is_grey]
+
+
+def _found(root: Path, pictures: list[Picture], entries: dict[str, Seen]) -> Found:
+    import numpy as np
+
+    classes = tuple(sorted({each.label for each in pictures if each.part is Subset.TRAIN}))
+    label_of = {name: label for label, name in enumerate(classes)}
+    parts = {part: [each for each in pictures if each.part is part] for part in Subset}
+    sizes = Counter((int(str(entry[3])), int(str(entry[4]))) for entry in entries.values())
+    return Found(
+        classes=classes,
+        labels={part: np.array([label_of[each.label] for each in own], np.int64) for part, own in parts.items() if own},
+        sizes=sizes,
+        channels=1 if all(entry[5] for entry in entries.values()) else 3,
+        read=FolderReader(str(root), {part: tuple(each.path for each in own) for part, own in parts.items()}),
+    )

@@ -1,0 +1,248 @@
+"""From images that were found to the facts about them, by rules that are the same for folders and archives."""
+
+import json
+import math
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from qpsearch.errors import DataError
+from qpsearch.registry.own.layout import Subset
+from qpsearch.registry.own.pictures import fitted
+from qpsearch.registry.own.record import PEAK, OwnData, Source
+from qpsearch.registry.splits import SPLIT_SEED, stratified
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from qpsearch.registry.own.pictures import Pixels
+
+    Index = npt.NDArray[np.int64]
+
+TEST_SHARE: Final = 0.1  # of the training images: the test split of a set that comes without one, as for Galaxy10
+FEWEST: Final = 3  # images of a class from which a test split is held out: one there, two to train and validate
+MEASURED: Final = 10_000  # images of which mean and deviation are taken; the mean is then right to about 0.002
+MARGIN: Final = 8 / 7  # of 256 to 224 pixels, as for ImageNet: how much larger than seen resized images are kept
+LISTED: Final = 10  # problems that a message lists
+PATIENCE: Final = 1000  # images above which progress is shown
+
+
+class ReadsImages(Protocol):
+    """Reads an image; it can be sent to another process."""
+
+    def __call__(self, part: Subset, row: int, channels: int) -> "Pixels":
+        """Return an image (H, W, channels); raises ValueError with its place and what is wrong with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Images that were found, before any of them is resized or held out.
+
+    Attributes:
+        classes: The names of the classes, by label.
+        labels: The label of each image, by split; ``train`` is always there.
+        sizes: How many images have which width and height.
+        channels: 1 where all images are grey, else 3.
+        read: Reads an image by its split and row.
+    """
+
+    classes: tuple[str, ...]
+    labels: "Mapping[Subset, Index]"
+    sizes: Counter[tuple[int, int]]
+    channels: int
+    read: ReadsImages
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """What is known of a place without decoding an image.
+
+    Attributes:
+        fingerprint: Hash of all contents, with their labels and splits.
+        contents: What is there, by name, and a hash of each; says what has changed.
+        found: Returns the images.
+    """
+
+    fingerprint: str
+    contents: Mapping[str, str]
+    found: Callable[[], Found]
+
+
+def facts_of(found: Found, source: Source, place: Path, fingerprint: str, size: int | None) -> OwnData:
+    """Return the facts about images.
+
+    Args:
+        found: The images.
+        source: Where they are.
+        place: The folder or archive.
+        fingerprint: Hash of their contents.
+        size: Height and width in pixels as the network sees an image; None where the images tell.
+
+    Raises:
+        DataError: With a line for each problem.
+    """
+    import numpy as np
+
+    side, stored = _sizes(found, place, size)
+    _check_counts(found, place)
+    parts = split(found)
+    origin, rows = parts[Subset.TRAIN]
+    fewest = int(np.bincount(found.labels[origin][rows], minlength=len(found.classes)).min())
+    mean, std = _moments(found, stored or side)
+    return OwnData(
+        source=source,
+        place=str(place),
+        fingerprint=fingerprint,
+        channels=found.channels,
+        size=side,
+        stored_size=stored,
+        classes=found.classes,
+        train_images=len(rows),
+        validation_images=len(found.labels.get(Subset.VALIDATION, ())),
+        test_images=len(parts[Subset.TEST][1]),
+        fewest=fewest,
+        mean=mean,
+        std=std,
+    )
+
+
+def split(found: Found) -> "dict[Subset, tuple[Subset, Index]]":
+    """Return of each split from which of the found ones its images come, and their rows there, in ascending order.
+
+    Where there is no test split, a tenth of the training images is one: stratified by label, always the same.
+    """
+    import numpy as np
+
+    parts = {part: (part, np.arange(len(labels))) for part, labels in found.labels.items()}
+    if Subset.TEST not in parts:
+        labels = found.labels[Subset.TRAIN]
+        held = max(math.ceil(TEST_SHARE * len(labels) - 0.5), len(found.classes))
+        rows = stratified(labels, held, SPLIT_SEED)
+        parts |= {
+            part: (Subset.TRAIN, np.sort(own)) for part, own in zip((Subset.TRAIN, Subset.TEST), rows, strict=True)
+        }
+    return parts
+
+
+def listed(problems: Sequence[str]) -> DataError:
+    """Return the error that says what is wrong: a line for each of the first problems, and how many more there are."""
+    more = [f"and {len(problems) - LISTED:,} more problems of this kind."] if len(problems) > LISTED else []
+    return DataError("\n".join([*problems[:LISTED], *more]))
+
+
+def shown(items: Sequence[int], what: str) -> Iterable[int]:
+    """Return items, with a bar on standard error where there are many and somebody looks."""
+    if len(items) < PATIENCE or not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, description=what, console=Console(stderr=True), transient=True)
+
+
+def kept_text(path: Path | None) -> str:
+    """Return what a file holds that was kept for later; empty where there is none."""
+    if path is not None:
+        with suppress(OSError, UnicodeDecodeError):
+            return path.read_text()
+    return ""
+
+
+def kept_mapping(path: Path | None) -> dict[str, list[object]]:
+    """Return the mapping that a file of JSON holds; empty where there is none."""
+    with suppress(ValueError):
+        found = json.loads(kept_text(path))
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def keep(path: Path | None, text: str) -> None:
+    """Write a file whole or not at all; where it cannot be written, the work is done again the next time."""
+    if path is None:
+        return
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text)
+        temporary.replace(path)
+
+
+def _sizes(found: Found, place: Path, size: int | None) -> tuple[int, int]:
+    """Return the side as the network sees an image, and the side of images that are kept larger, else 0."""
+    common = found.sizes.most_common()
+    (width, height), _ = common[0]
+    if size is None and (len(common) > 1 or width != height):
+        kinds = ", ".join(f"{w}x{h} ({count:,})" for (w, h), count in common[:4])
+        more = f" and {len(common) - 4:,} other sizes" if len(common) > 4 else ""
+        one = f"its images are {width}x{height} pixels, and a network sees squares"
+        told = f"its images have several sizes: {kinds}{more}" if len(common) > 1 else one
+        middle = sorted(min(w, h) for (w, h), count in common for _ in range(min(count, 1000)))
+        raise DataError(
+            f"{place}: {told}. Write data.size, the side in pixels to which they are resized and cut, such as size: "
+            f"{middle[len(middle) // 2]}."
+        )
+    side = width if size is None else size
+    return side, 0 if set(found.sizes) == {(side, side)} else round(side * MARGIN)
+
+
+def _check_counts(found: Found, place: Path) -> None:
+    import numpy as np
+
+    counts = np.bincount(found.labels[Subset.TRAIN], minlength=len(found.classes)).tolist()
+    if Subset.TEST in found.labels:
+        return
+    problems = [
+        f"{place}: class {name} has {count} image{'s' * (count != 1)}. Expected at least {FEWEST}, since images of "
+        "each class are held out as the test split; or add a folder test."
+        for name, count in zip(found.classes, counts, strict=True)
+        if count < FEWEST
+    ]
+    if problems:
+        raise listed(problems)
+
+
+def _moments(found: Found, side: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation of each channel over the training images, each a share of white.
+
+    Of more than 10,000 images, 10,000 at even distances are taken.
+    """
+    import numpy as np
+
+    origin, rows = split(found)[Subset.TRAIN]
+    taken = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MEASURED)).round().astype(int))]
+    total, squares, problems = np.zeros(found.channels), np.zeros(found.channels), list[str]()
+    for row in shown(taken.tolist(), "reading images"):
+        try:
+            pixels = fitted(found.read(origin, row, found.channels), side).astype(np.int64)
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        total += pixels.sum((0, 1))
+        squares += (pixels**2).sum((0, 1))
+    if problems:
+        raise listed(problems)
+    count = len(taken) * side**2
+    mean = total / count / PEAK
+    deviation = np.sqrt(np.maximum(squares / count / PEAK**2 - mean**2, 0))
+    std = [round(value, 4) or 1.0 for value in deviation.tolist()]  # 1 where all pixels are equal
+    return tuple(round(value, 4) for value in mean.tolist()), tuple(std)
+
+
+def differences(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[str]:
+    """Yield how two contents differ: what was added, removed, changed, with the first names."""
+    kinds = {
+        "added": [name for name in after if name not in before],
+        "removed": [name for name in before if name not in after],
+        "changed": [name for name in after if name in before and before[name] != after[name]],
+    }
+    for kind, names in kinds.items():
+        if names:
+            more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+            yield f"{len(names):,} {kind} ({', '.join(names[:3])}{more})"

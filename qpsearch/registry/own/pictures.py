@@ -1,0 +1,129 @@
+"""One image file: its header, and its pixels as 8 bits of grey or of red, green, blue. Nothing else is taken.
+
+Grey stays grey where all images of a data set are grey, else it becomes colour. A palette becomes its colours, CMYK
+and the like become RGB. Transparency is dropped, as torchvision's ImageFolder does. Of 16 bits the upper 8 count. Of
+several pictures in a file the first counts. A camera's note of how it was held (EXIF) turns the image.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image
+
+    Pixels = npt.NDArray[np.uint8]
+
+GREY: Final = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
+TURNED: Final = ("JPEG", "MPO", "TIFF", "WEBP")  # formats with a note of how the camera was held
+ORIENTATION: Final = 0x0112  # the number of that note
+SIDEWAYS: Final = range(5, 9)  # its values that swap width and height
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Width and height in pixels, and whether the image is grey."""
+
+    width: int
+    height: int
+    is_grey: bool
+
+
+def header_of(content: bytes) -> Header:
+    """Read the header of an image file.
+
+    Raises:
+        ValueError: It is not an image, or one that cannot be taken; a sentence or two say why and what to do.
+    """
+    with _opened(content) as image:
+        width, height = image.size
+        if image.format in TURNED and image.getexif().get(ORIENTATION) in SIDEWAYS:
+            width, height = height, width
+        return Header(width, height, image.mode in GREY)
+
+
+def pixels_of(content: bytes, channels: int) -> "Pixels":
+    """Decode an image file to (H, W, channels).
+
+    Args:
+        content: The whole file.
+        channels: 1 for grey, 3 for red, green, blue.
+
+    Raises:
+        ValueError: It cannot be decoded to its end; a sentence or two say why and what to do.
+    """
+    import numpy as np
+
+    with _opened(content) as image:
+        try:
+            image.load()
+        except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:  # what Pillow's decoders raise
+            fix = "Replace it by a whole copy, or remove it"
+            raise ValueError(f"is truncated or damaged ({str(error).rstrip('.')}). {fix}.") from None
+        found = np.asarray(_converted(image, channels), np.uint8)
+    return found[..., None] if channels == 1 else found
+
+
+def from_pillow(image: "Image.Image") -> "Pixels":
+    """Return an image of Pillow as (H, W, C): one channel where it is grey, else three."""
+    import numpy as np
+
+    channels = 1 if image.mode in GREY else 3
+    found = np.asarray(_converted(image, channels), np.uint8)
+    return found[..., None] if channels == 1 else found
+
+
+def _opened(content: bytes) -> "Image.Image":
+    from PIL import Image, UnidentifiedImageError
+
+    if not content:
+        raise ValueError("is an empty file. Replace it, or remove it.")
+    try:
+        image = Image.open(io.BytesIO(content))
+    except UnidentifiedImageError:
+        raise ValueError("is not an image of a known format. Replace it, or remove it.") from None
+    except Image.DecompressionBombError:
+        raise ValueError("has more pixels than an honest image. Make it smaller, or remove it.") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise ValueError(f"cannot be read as an image ({str(error).rstrip('.')}). Replace it, or remove it.") from None
+    if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
+        what = "fractions" if image.mode == "F" else "numbers of 32 bits"
+        raise ValueError(f"has {what} as pixels, whose white is not known. Convert it to 8 or 16 bits.")
+    return image
+
+
+def _converted(image: "Image.Image", channels: int) -> "Image.Image":
+    """Return an image upright, as 8 bits, grey or colour."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    if image.format in TURNED:
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("L" if channels == 1 else "RGB")
+
+
+def fitted(pixels: "Pixels", side: int) -> "Pixels":
+    """Resize an image (H, W, C) so that its shorter side is ``side``, and cut out its centre (side, side, C).
+
+    As torchvision's ``Resize`` and ``CenterCrop`` of a PIL image, bilinear with antialiasing; an image of that size
+    stays as it is.
+    """
+    import numpy as np
+    from PIL import Image
+
+    height, width, channels = pixels.shape
+    if (height, width) == (side, side):
+        return pixels
+    given: Any = pixels[..., 0] if channels == 1 else pixels
+    long = int(side * max(height, width) / min(height, width))
+    shape = (side, long) if width <= height else (long, side)
+    resized = Image.fromarray(given).resize(shape, Image.Resampling.BILINEAR)
+    left, top = round((shape[0] - side) / 2), round((shape[1] - side) / 2)
+    cut = np.asarray(resized.crop((left, top, left + side, top + side)))
+    return cut[..., None] if channels == 1 else cut

@@ -1,0 +1,132 @@
+"""Archives of arrays: the names and shapes that others write, and what is refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qpsearch.errors import DataError
+from qpsearch.registry.own.layout import Subset
+from qpsearch.registry.own.places import changes_since, own_data, scanned
+from qpsearch.registry.own.record import Source
+
+RANDOM = np.random.default_rng(0)
+IMAGES, LABELS = RANDOM.integers(0, 256, (30, 8, 8, 3), dtype=np.uint8), np.tile([0, 1, 2], 10)
+Arrays = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def _data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QPSEARCH_DATA", str(tmp_path))
+
+
+def written(folder: Path, arrays: Arrays) -> Path:
+    np.savez(folder / "x.npz", **arrays)
+    return folder / "x.npz"
+
+
+KNOWN: dict[str, tuple[Arrays, tuple[int, int, int]]] = {
+    "ours": ({"train_images": IMAGES, "train_labels": LABELS, "test_images": IMAGES[:9], "test_labels": LABELS[:9]}, (30, 0, 9)),
+    "keras": ({"x_train": IMAGES, "y_train": LABELS[:, None], "x_test": IMAGES[:9], "y_test": LABELS[:9, None]}, (30, 0, 9)),
+    "medmnist": (
+        {f"{part}_{kind}": array[:count] for part, count in (("train", 30), ("val", 12), ("test", 9))
+         for kind, array in (("images", IMAGES), ("labels", LABELS[:, None]))},
+        (30, 12, 9),
+    ),
+    "without splits": ({"images": IMAGES, "labels": LABELS}, (27, 0, 3)),
+    "one-hot": ({"X": IMAGES, "y": np.eye(3)[LABELS]}, (27, 0, 3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_names_of_arrays_that_others_write(tmp_path: Path, name: str) -> None:
+    arrays, counts = KNOWN[name]
+    facts = own_data(Source.ARCHIVE, written(tmp_path, arrays), None)
+    assert (facts.train_images, facts.validation_images, facts.test_images) == counts
+    assert (facts.name, facts.classes, facts.channels, facts.size) == ("x", ("0", "1", "2"), 3, 8)
+    if counts[0] == 30:
+        assert facts.mean == pytest.approx(IMAGES.mean((0, 1, 2)) / 255, abs=6e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (IMAGES[..., 0], IMAGES[..., :1]),
+        (IMAGES.transpose(0, 3, 1, 2), IMAGES),
+        (np.concatenate((IMAGES, IMAGES[..., :1]), 3), IMAGES),
+        (IMAGES.astype(np.uint16) * 256 + 77, IMAGES),
+        (IMAGES.astype(np.int64), IMAGES),
+        (IMAGES / 255, IMAGES),
+        (IMAGES[..., 0] > 127, (IMAGES[..., :1] > 127) * np.uint8(255)),
+    ],
+    ids=["grey", "channels first", "alpha", "16 bits", "wide", "fractions", "truth values"],
+)
+def test_arrays_become_8_bits(tmp_path: Path, given: Any, expected: Any) -> None:
+    found = scanned(Source.ARCHIVE, written(tmp_path, {"x": given, "y": LABELS}), None).found()
+    for row in range(30):
+        assert np.array_equal(found.read(Subset.TRAIN, row, found.channels), expected[row])
+
+
+def test_classes_are_named_by_their_labels_or_by_the_archive(tmp_path: Path) -> None:
+    words = np.array(["cat", "ant", "bee"])[LABELS]
+    found = scanned(Source.ARCHIVE, written(tmp_path, {"x": IMAGES, "y": words}), None).found()
+    assert found.classes == ("ant", "bee", "cat")
+    assert found.labels[Subset.TRAIN][:3].tolist() == [2, 0, 1]
+    named = {"x": IMAGES, "y": LABELS * 5, "class_names": np.array(["p", "q", "r"])}
+    found = scanned(Source.ARCHIVE, written(tmp_path, named), None).found()
+    assert found.classes == ("p", "q", "r")
+    assert found.labels[Subset.TRAIN].tolist() == LABELS.tolist()
+
+
+def test_an_array_that_changed_is_named(tmp_path: Path) -> None:
+    before = own_data(Source.ARCHIVE, written(tmp_path, {"x": IMAGES, "y": LABELS}), None)
+    after = own_data(Source.ARCHIVE, written(tmp_path, {"x": IMAGES, "y": np.roll(LABELS, 1)}), None)
+    assert changes_since(before, after) == "1 changed (y)"
+    again = own_data(Source.ARCHIVE, written(tmp_path, {"x": IMAGES, "y": LABELS}), None)
+    assert again == before
+
+
+REFUSED: dict[str, tuple[Callable[[], Arrays], str]] = {
+    "other names": (lambda: {"pixels": IMAGES, "y": LABELS}, "does not hold training images with labels. .* it has pixels, y"),
+    "two channels": (lambda: {"x": IMAGES[..., :2], "y": LABELS}, r"x has shape \(30, 8, 8, 2\)\. Expected \(N, H, W\)"),
+    "flat": (lambda: {"x": IMAGES.reshape(30, -1), "y": LABELS}, r"x has shape \(30, 192\)"),
+    "counts": (lambda: {"x": IMAGES, "y": LABELS[:9]}, "x has 30 images, but 9 labels"),
+    "range": (lambda: {"x": IMAGES * 3.5, "y": LABELS}, "x has values from 0 to .* Expected 0 to 255"),
+    "words": (lambda: {"x": IMAGES.astype(str), "y": LABELS}, "x has values of type <U3. Expected numbers"),
+    "objects": (lambda: {"x": np.array([1, "a"], object), "y": LABELS}, "x holds Python objects. Expected an array of numbers"),
+    "fractions": (lambda: {"x": IMAGES, "y": LABELS + 0.5}, "y has shape .* Expected one whole number an image"),
+    "one class": (lambda: {"x": IMAGES, "y": LABELS * 0}, "has only one class, 0. Expected two or more"),
+    "test class": (
+        lambda: {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS + 1},
+        "class 3 is in the test split, but not in the training images",
+    ),
+    "channels": (
+        lambda: {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[..., 0], "y_test": LABELS},
+        "its images have different numbers of channels: 1, 3",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_another_archive_is_refused_with_the_array(tmp_path: Path, name: str) -> None:
+    make, said = REFUSED[name]
+    with pytest.raises(DataError, match=rf"x\.npz: {said}"):
+        own_data(Source.ARCHIVE, written(tmp_path, make()), None)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK"])
+def test_what_is_not_an_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"x\.npz: is not a readable archive \(.*\)\. Expected the \.npz archive"):
+        own_data(Source.ARCHIVE, tmp_path / "x.npz", None)
+
+
+def test_an_archive_whose_bytes_were_damaged_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, {"x": IMAGES, "y": LABELS})
+    content = bytearray(path.read_bytes())
+    content[3000] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"x\.npz: x is damaged \(.*CRC.*\)"):
+        own_data(Source.ARCHIVE, path, None)

@@ -1,0 +1,163 @@
+"""Data sets from code: what a function may return, when it is called, and what is said where it fails."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.datasets import FakeData
+from torchvision.transforms import v2
+
+from qpsearch.architecture import plugins
+from qpsearch.errors import DataError, SpaceError, UserError
+from qpsearch.registry.own.custom import CUSTOM, custom_dataset
+from qpsearch.registry.own.layout import Subset
+from qpsearch.registry.own.places import own_data, scanned
+from qpsearch.registry.own.record import OwnData, Source
+from qpsearch.space import load_space
+from qpsearch.space.schema.data import DATASET
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
+LABELS = np.tile([0, 1, 2], 10)
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave behind neither a note nor a data set that space files can name."""
+    monkeypatch.setenv("QPSEARCH_DATA", str(tmp_path))
+    words = list(DATASET.words)
+    yield
+    CUSTOM.clear()
+    DATASET.words[:] = words
+
+
+def facts_of(returned: Any, version: int = 1) -> OwnData:
+    CUSTOM["mine"] = custom_dataset("mine", lambda: returned, version=version)
+    return own_data(Source.CODE, Path("mine"), None)
+
+
+class Pairs:
+    """A map-style dataset."""
+
+    classes = ("ant", "bee", "cat")
+
+    def __init__(self, change: Callable[[Any], Any], count: int = 30) -> None:
+        self.change, self.count = change, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        return self.change(IMAGES[index]), torch.tensor(LABELS[index])
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        {"images": IMAGES, "labels": LABELS},
+        {"images": IMAGES.tolist(), "labels": LABELS.tolist()},
+        Pairs(lambda image: image),
+        Pairs(Image.fromarray),
+        Pairs(lambda image: torch.from_numpy(image.transpose(2, 0, 1).copy())),
+        Pairs(lambda image: v2.functional.to_dtype(v2.functional.to_image(image), torch.float32, scale=True)),
+        {"train": Pairs(lambda image: image)},
+    ],
+    ids=["arrays", "lists", "NumPy", "PIL", "tensors", "fractions", "splits"],
+)
+def test_what_a_function_may_return(returned: Any) -> None:
+    facts = facts_of(returned)
+    assert (facts.train_images, facts.test_images, facts.channels, facts.size) == (27, 3, 3, 8)
+    found = scanned(Source.CODE, Path("mine"), None).found()
+    for row in range(30):
+        assert np.array_equal(found.read(Subset.TRAIN, row, 3), IMAGES[row])
+    assert facts.classes == (
+        ("0", "1", "2") if "images" in (returned if isinstance(returned, dict) else {}) else Pairs.classes
+    )
+
+
+def test_splits_grey_images_and_several_sizes(tmp_path: Path) -> None:
+    grey = Pairs(lambda image: Image.fromarray(image).convert("L"), 9)
+    parts = {"train": Pairs(lambda image: image), "val": grey, "test": Pairs(lambda image: image[:6], 12)}
+    with pytest.raises(DataError, match=r"mine: its images have several sizes: 8x8 \(39\), 8x6 \(12\)"):
+        facts_of(parts)
+    facts = own_data(Source.CODE, Path("mine"), 8)
+    assert (facts.train_images, facts.validation_images, facts.test_images, facts.channels) == (30, 9, 12, 3)
+
+
+def test_a_dark_image_among_fractions_stays_dark() -> None:
+    facts_of(Pairs(lambda image: image / 255 * (0.001 if np.array_equal(image, IMAGES[0]) else 1)))
+    found = scanned(Source.CODE, Path("mine"), None).found()
+    assert found.read(Subset.TRAIN, 0, 3).max() == 0
+
+
+def test_a_torchvision_dataset_as_it_is() -> None:
+    facts = facts_of(FakeData(40, (3, 16, 16), num_classes=2))
+    assert (facts.train_images, facts.test_images, facts.size) == (36, 4, 16)
+
+
+def test_the_function_is_called_once_for_each_version() -> None:
+    calls: list[int] = []
+
+    def load() -> Any:
+        calls.append(1)
+        return {"images": IMAGES, "labels": LABELS}
+
+    for version, expected in ((1, 1), (1, 1), (2, 2)):
+        CUSTOM["mine"] = custom_dataset("mine", load, version=version)
+        facts = own_data(Source.CODE, Path("mine"), None)
+        assert len(calls) == expected
+    assert facts.name == "mine"
+
+
+BAD: dict[str, tuple[Callable[[], Any], str]] = {
+    "nothing": (lambda: None, r"returns NoneType\. Expected a mapping of arrays"),
+    "an unknown split": (lambda: {"trian": Pairs(lambda image: image)}, r"returns the splits trian\. Expected"),
+    "no train": (lambda: {"test": Pairs(lambda image: image)}, r"returns the splits test\. Expected"),
+    "no labels": (lambda: {"images": IMAGES}, "does not hold training images with labels"),
+    "flat": (lambda: Pairs(lambda image: image.ravel()), r"the train split has an image of shape \(192,\)"),
+    "an error": (lambda: 1 / 0, r"test_own_custom\.py:\d+: ZeroDivisionError: division by zero"),
+    "an exit": (lambda: exec("raise SystemExit('enough')"), r"SystemExit: enough"),
+    "normalised": (lambda: Pairs(lambda image: image / 255 - 0.5), "the train split has values from -0.5 to 0.5. Expected 0 to"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_function_that_fails_is_named(name: str) -> None:
+    load, said = BAD[name]
+    CUSTOM["mine"] = custom_dataset("mine", load)
+    with pytest.raises(DataError, match=rf"^data set 'mine': .*{said}"):
+        own_data(Source.CODE, Path("mine"), None)
+
+
+@pytest.mark.parametrize("name", ["two words", "", "1st", 3])
+def test_a_name_must_be_a_word(name: Any) -> None:
+    with pytest.raises(UserError, match="a data set cannot be named"):
+        custom_dataset(name, dict)
+    with pytest.raises(UserError, match="'mine': 3 is not callable"):
+        custom_dataset("mine", 3)  # type: ignore[arg-type]
+
+
+def test_a_space_file_names_it_once_its_module_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "s.yaml").write_text("extends: smoke\ndata: {dataset: shades, validation: 6}\n")
+    with pytest.raises(
+        SpaceError, match=r"unknown data set 'shades'\. .*Load a data set of your own with --import MODULE\."
+    ):
+        load_space(tmp_path / "s.yaml")
+    shades = custom_dataset("shades", lambda: {"images": IMAGES, "labels": LABELS})
+    point = SimpleNamespace(name="shades", load=lambda: shades)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == "qpsearch.datasets" else [])
+    plugins.load_installed()
+    plugins.load_installed()
+    space = load_space(tmp_path / "s.yaml")
+    assert (space.data.dataset, space.data.facts.train_images) == ("shades", 27)
+    with pytest.raises(UserError, match="there is already a data set of that name"):
+        plugins.register_dataset(custom_dataset("shades", dict))
+    with pytest.raises(UserError, match="there is already a data set of that name"):
+        plugins.register_dataset(custom_dataset("digits", dict))
+    point.load = lambda: 3
+    with pytest.raises(UserError, match=r"entry point 'shades' of qpsearch\.datasets is not a data set\."):
+        plugins.load_installed()

@@ -1,0 +1,99 @@
+"""Images of every kind: converted by a stated rule, or refused with the reason."""
+
+import io
+import random
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import v2
+
+from qpsearch.registry.own.pictures import fitted, header_of, pixels_of
+
+
+def saved(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, form, **options)
+    return stream.getvalue()
+
+
+COLOURS = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8))
+GREYS = COLOURS.convert("L")
+ALPHA = Image.merge("RGBA", (*COLOURS.split(), GREYS))
+DEEP = Image.fromarray(np.arange(54, dtype=np.uint16).reshape(6, 9) * 1200)
+
+
+@pytest.mark.parametrize(
+    ("content", "is_grey", "expected"),
+    [
+        (saved(COLOURS), False, COLOURS),
+        (saved(GREYS), True, GREYS),
+        (saved(ALPHA), False, COLOURS),  # transparency is dropped
+        (saved(Image.merge("LA", (GREYS, GREYS))), True, GREYS),
+        (saved(GREYS.convert("P")), False, GREYS.convert("RGB")),
+        (saved(DEEP), True, Image.fromarray((np.asarray(DEEP) >> 8).astype(np.uint8))),
+        (saved(GREYS.convert("1")), True, GREYS.convert("1").convert("L")),
+        (saved(COLOURS.convert("CMYK"), "TIFF"), False, COLOURS),
+        (saved(GREYS, save_all=True, append_images=[Image.new("L", GREYS.size)]), True, GREYS),  # the first of several
+    ],
+    ids=["rgb", "grey", "rgba", "grey and alpha", "palette", "16 bits", "1 bit", "cmyk", "two frames"],
+)
+def test_every_kind_of_image_becomes_8_bits_of_grey_or_colour(
+    content: bytes, is_grey: bool, expected: Image.Image
+) -> None:
+    header = header_of(content)
+    assert (header.width, header.height, header.is_grey) == (9, 6, is_grey)
+    found = pixels_of(content, 1 if is_grey else 3)
+    assert found.dtype == np.uint8
+    assert np.array_equal(found[..., 0] if is_grey else found, np.asarray(expected))
+    if is_grey:  # among images that are not
+        assert np.array_equal(pixels_of(content, 3), np.repeat(found, 3, 2))
+
+
+def test_transparency_of_a_palette_is_dropped() -> None:
+    content = saved(COLOURS.convert("P"), transparency=bytes(range(256)))
+    assert np.array_equal(pixels_of(content, 3), np.asarray(COLOURS.convert("P").convert("RGB")))
+
+
+def test_a_photograph_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # held sideways
+    content = saved(COLOURS, "JPEG", exif=exif, quality=100, subsampling=0)
+    assert (header_of(content).width, header_of(content).height) == (6, 9)
+    turned = pixels_of(content, 3).astype(int)
+    assert turned.shape == (9, 6, 3)
+    assert np.abs(turned - np.rot90(np.asarray(COLOURS), -1)).mean() < 10
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is an empty file"),
+        (b"not an image at all", "is not an image of a known format"),
+        (saved(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), "has fractions as pixels"),
+        (saved(Image.fromarray(np.ones((4, 4), np.int32)), "TIFF"), "has numbers of 32 bits as pixels"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_by_its_header(content: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        header_of(content)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "PPM", "WEBP"])
+def test_a_truncated_image_is_refused_wherever_it_ends(form: str) -> None:
+    content = saved(COLOURS.resize((64, 48)), form)
+    for end in random.Random(0).sample(range(1, len(content) * 9 // 10), 12):
+        with pytest.raises(ValueError, match=r"truncated or damaged|not an image of a known format|cannot be read"):
+            header_of(content[:end])
+            pixels_of(content[:end], 3)
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (61, 32), (32, 32), (16, 50), (9, 7)])
+def test_images_are_resized_and_cut_as_torchvision_does(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    theirs = v2.Compose([v2.Resize(32), v2.CenterCrop(32)])(Image.fromarray(pixels))
+    assert np.array_equal(fitted(pixels, 32), np.asarray(theirs))
+    grey = fitted(pixels[..., :1], 32)
+    assert grey.shape == (32, 32, 1)
+    assert torch.from_numpy(grey.copy()).dtype is torch.uint8

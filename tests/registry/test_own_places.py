@@ -1,0 +1,181 @@
+"""Facts about images of the user's own: found once, kept, and compared with what is there later."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from qpsearch.errors import DataError
+from qpsearch.registry.own import folder, found, pictures
+from qpsearch.registry.own.layout import Subset
+from qpsearch.registry.own.places import changes_since, check_unchanged, own_data, scanned
+from qpsearch.registry.own.record import OwnData, Source
+from tests.registry.images import class_folders, picture
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the data sets."""
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("QPSEARCH_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def test_facts_of_one_folder_of_class_folders(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "pets", 10, "cab")
+    facts = own_data(Source.FOLDER, root, None)
+    assert (facts.name, facts.classes, facts.channels) == ("pets", ("a", "b", "c"), 3)
+    assert (facts.size, facts.stored_size, facts.side) == (8, 0, 8)
+    assert (facts.train_images, facts.validation_images, facts.test_images) == (27, 0, 3)  # a tenth is held out
+    assert facts.fewest == 9
+    parts = found.split(scanned(Source.FOLDER, root, None).found())
+    rows = parts[Subset.TRAIN][1]
+    assert sorted([*rows, *parts[Subset.TEST][1]]) == list(range(30))
+    pixels = np.stack([np.asarray(Image.open(root / "abc"[row // 10] / f"{row % 10}.png")) for row in rows]) / 255
+    assert facts.mean == pytest.approx(pixels.mean((0, 1, 2)), abs=6e-5)
+    assert facts.std == pytest.approx(pixels.std((0, 1, 2)), abs=6e-5)
+
+
+def test_mean_and_deviation_are_those_of_the_training_images_alone(tmp_path: Path) -> None:
+    for split, level in (("train", 51), ("val", 255), ("test", 255)):
+        for label in "ab":
+            picture(tmp_path / "x" / split / label / "1.png")
+            Image.new("L", (8, 8), level).save(tmp_path / "x" / split / label / "1.png")
+    facts = own_data(Source.FOLDER, tmp_path / "x", None)
+    assert (facts.mean, facts.std) == ((0.2,), (1.0,))  # of equal pixels the deviation is taken as 1
+    assert (facts.train_images, facts.validation_images, facts.test_images) == (2, 2, 2)
+
+
+def test_of_many_images_some_at_even_distances_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = class_folders(tmp_path / "x", 20)
+    exact = own_data(Source.FOLDER, root, None)
+    monkeypatch.setattr(found, "MEASURED", 18)
+    some = found.facts_of(scanned(Source.FOLDER, root, None).found(), Source.FOLDER, root, "f", None)
+    assert some.mean != exact.mean
+    assert some.mean == pytest.approx(exact.mean, abs=0.05)
+
+
+def test_grey_stays_grey_unless_one_image_has_colours(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "x", 5, mode="L")
+    assert own_data(Source.FOLDER, root, None).channels == 1
+    picture(root / "a" / "0.png")
+    assert own_data(Source.FOLDER, root, None).channels == 3
+
+
+def test_a_size_is_needed_where_images_differ(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "x", 5)
+    picture(root / "a" / "0.png", (12, 9))
+    with pytest.raises(
+        DataError, match=r"x: its images have several sizes: 8x8 \(9\), 12x9 \(1\)\. Write data\.size, .* size: 8\.$"
+    ):
+        own_data(Source.FOLDER, root, None)
+    facts = own_data(Source.FOLDER, root, 7)
+    assert (facts.size, facts.stored_size) == (7, 8)  # 8/7 of what the network sees, to be cut
+    whole = class_folders(tmp_path / "y", 5, size=(10, 6))
+    with pytest.raises(DataError, match=r"its images are 10x6 pixels, and a network sees squares\. Write data\.size"):
+        own_data(Source.FOLDER, whole, None)
+    assert own_data(Source.FOLDER, class_folders(tmp_path / "z", 5), 8).stored_size == 0
+
+
+def test_every_bad_image_is_named_and_how_many_more_there_are(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "x", 12)
+    for index in range(12):
+        (root / "b" / f"{index}.png").write_bytes(b"nothing")
+    with pytest.raises(DataError) as error:
+        own_data(Source.FOLDER, root, None)
+    *lines, last = str(error.value).splitlines()
+    assert lines[0] == f"{root}/b/0.png: is not an image of a known format. Replace it, or remove it."
+    assert (len(lines), last) == (10, "and 2 more problems of this kind.")
+    class_folders(root, 12)
+    path = root / "a" / "3.png"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError, match=r"a/3\.png: is truncated or damaged \(.*\)\. Replace it by a whole copy"):
+        own_data(Source.FOLDER, root, None)
+
+
+def test_too_few_images_to_hold_out_a_test_split(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "x", 5)
+    class_folders(root, 2, "c")
+    with pytest.raises(
+        DataError, match=r"x: class c has 2 images\. Expected at least 3, since images of each class are held out"
+    ):
+        own_data(Source.FOLDER, root, None)
+
+
+def test_files_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = class_folders(tmp_path / "x", 5)
+    first = own_data(Source.FOLDER, root, None)
+    read: list[bytes] = []
+    monkeypatch.setattr(folder, "header_of", lambda content: read.append(content) or pictures.header_of(content))
+    monkeypatch.setattr(folder, "pixels_of", lambda *given: pytest.fail("decoded again"))
+    assert own_data(Source.FOLDER, root, None) == first
+    assert not read
+    os.utime(root / "a" / "1.png", (1, 1))
+    assert own_data(Source.FOLDER, root, None) == first  # read again, and found equal
+    assert len(read) == 1
+    moved = root.rename(tmp_path / "moved")
+    assert own_data(Source.FOLDER, moved, None) == replace(first, place=str(moved))
+
+
+def test_what_changed_is_told(tmp_path: Path, data: Path) -> None:
+    root = class_folders(tmp_path / "x", 5)
+    before = own_data(Source.FOLDER, root, None)
+    check_unchanged(before, scanned(Source.FOLDER, root, data / "own"), data / "own")
+    (root / "a" / "0.png").unlink()
+    picture(root / "b" / "new.png")
+    picture(root / "b" / "1.png", mode="L")
+    after = own_data(Source.FOLDER, root, None)
+    told = "1 added (b/new.png); 1 removed (a/0.png); 1 changed (b/1.png)"
+    assert changes_since(before, after) == told
+    with pytest.raises(DataError) as error:
+        check_unchanged(before, scanned(Source.FOLDER, root, data / "own"), data / "own")
+    assert f"x: has changed since the study was made: {told}. Put the images back" in str(error.value)
+    (root / "b" / "new.png").rename(root / "a" / "new.png")
+    assert own_data(Source.FOLDER, root, None).fingerprint != after.fingerprint  # another label
+
+
+def test_without_a_folder_for_data_sets_the_facts_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = class_folders(tmp_path / "x", 5)
+    kept = own_data(Source.FOLDER, root, None)
+    monkeypatch.setenv("QPSEARCH_DATA", str(tmp_path / "nowhere"))
+    assert own_data(Source.FOLDER, root, None) == kept
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[]", "null", '{"a/0.png": 3}'])
+def test_a_damaged_note_is_made_anew(tmp_path: Path, data: Path, damage: str) -> None:
+    root = class_folders(tmp_path / "x", 5)
+    facts = own_data(Source.FOLDER, root, None)
+    for path in (data / "own").iterdir():
+        path.write_text(damage)
+    assert own_data(Source.FOLDER, root, None) == facts
+
+
+def test_facts_are_one_line_of_text_and_back(tmp_path: Path) -> None:
+    facts = own_data(Source.FOLDER, class_folders(tmp_path / "ä 'x'", 5), None)
+    assert OwnData.from_text(facts.to_text()) == facts
+    given = json.loads(facts.to_text())
+    for name, wrong in (("size", "8"), ("channels", True), ("classes", ["a"]), ("std", [0.0, 1.0, 1.0]), ("place", "")):
+        with pytest.raises(ValueError, match=r"not the facts|JSON|Expecting"):
+            OwnData.from_text(json.dumps(given | {name: wrong}))
+    for text in ("", "[]", "{}", json.dumps(given | {"more": 1})):
+        with pytest.raises(ValueError, match=r"not the facts|JSON|Expecting"):
+            OwnData.from_text(text)
+
+
+@pytest.mark.parametrize(("source", "said"), [(Source.FOLDER, "no such folder"), (Source.ARCHIVE, "no such file")])
+def test_a_place_that_is_not_there(tmp_path: Path, source: Source, said: str) -> None:
+    with pytest.raises(DataError, match=rf"gone: {said}\. A relative path begins at the space file\."):
+        own_data(source, tmp_path / "gone", None)
+
+
+def test_a_place_of_the_other_kind(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").touch()
+    with pytest.raises(DataError, match=r"x\.npz: is not a folder\. Write data\.archive for it\."):
+        own_data(Source.FOLDER, tmp_path / "x.npz", None)
+    with pytest.raises(DataError, match=r"is not a file\. Write data\.folder for it\."):
+        own_data(Source.ARCHIVE, tmp_path, None)
