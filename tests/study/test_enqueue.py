@@ -84,7 +84,7 @@ def test_what_cannot_be_enqueued(sqlite_url: str, values: dict[str, object], lik
     ("changes", "said"),
     [
         ({"search.sampler": "factorial"}, "search.sampler is factorial, which has a place for each"),
-        ({"search.first": [{DEPTH: 1}]}, "has not tried all configurations of search.first"),
+        ({"search.first": [{DEPTH: 1}]}, "has not tried all configurations of search.first and warm_start"),
         ({"search.limits": {"parameters": "<= 300"}}, "the configuration cannot be trained: .*300"),
     ],
 )

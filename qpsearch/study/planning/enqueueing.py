@@ -13,7 +13,7 @@ from qpsearch.space import Space
 from qpsearch.space.file.points import checked_values
 from qpsearch.study.drivers.clock import SYSTEM, Clock
 from qpsearch.study.drivers.lease import standing
-from qpsearch.study.drivers.stored import find_study, is_confirmation, stored_space
+from qpsearch.study.drivers.stored import find_study, is_confirmation, stored_space, warm_points_of
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.opening import rebuild, set_budget
 from qpsearch.study.planning.retraining import let_wait
@@ -114,8 +114,10 @@ def _draw(connection: Connection, name: str, values: Mapping[str, Scalar], like:
         raise UserError(f"study {name!r}: {problem}")
     found = read_trials(connection, study)
     number = 1 + max((trial.number for trial in found), default=-1)  # the final one is given when the trial is written
-    if number < len(first_points_of(space)):
-        raise UserError(f"study {name!r} has not tried all configurations of search.first yet. Enqueue after them.")
+    if number < len(first_points_of(space)) + len(warm_points_of(connection, study)):
+        raise UserError(
+            f"study {name!r} has not tried all configurations of search.first and warm_start yet. Enqueue after them."
+        )
     given = checked_values(space, values)
     replica, _ = rebuild(connection, study, space, facts.first_name, found)
     proposer = Proposer(space, replica)
