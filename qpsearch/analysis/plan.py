@@ -13,7 +13,6 @@ from typing import Final
 import numpy as np
 from optuna.trial import TrialState
 
-from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.candidates import (
     Candidate,
     Refusals,
@@ -32,8 +31,9 @@ from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.space.counting import count_points
 from qpsearch.space.domains import Domain
-from qpsearch.study.search.pruning import Verdict
+from qpsearch.study.search.pruning import Verdict, traits_of
 from qpsearch.study.search.replica import Replica
+from qpsearch.study.trials.open_trial import costs_of
 from qpsearch.vocabulary import Scalar
 
 DRAWS: Final = 1000
@@ -193,11 +193,15 @@ def kept_share(space: Space, points: Sequence[Candidate]) -> float:
     replica = Replica("plan", search.using(SamplerKind.RANDOM, search.pruner), epochs, space.sites)
     curves = _curves(random.Random(derive_seed(search.seed, "plan")), trials, epochs)
     reached: dict[int, int] = {}  # epochs of the trials that are paused
+
+    def config_of(trial: int) -> TrialConfig:
+        return points[trial % len(points)].config
+
     number: int | None = 0
     begun, spent = 0, 0
     while number is not None:
         if number not in reached:
-            replica.accept(replica.ask(number, 0), number, slowest(points[number % len(points)].config.network))
+            replica.accept(replica.ask(number, 0), number, traits_of(config_of(number), search))
             begun += 1
         verdict, epoch = Verdict.CONTINUE, reached.pop(number, 0)
         while verdict is Verdict.CONTINUE and epoch < epochs:
@@ -206,11 +210,11 @@ def kept_share(space: Space, points: Sequence[Candidate]) -> float:
             spent += 1
         if epoch == epochs:
             spent += epochs * (search.replicates - 1)  # the first replicate decides for all
-            replica.close(number, TrialState.COMPLETE, (curves[number][-1],))
+            replica.close(number, TrialState.COMPLETE, (curves[number][-1], *costs_of(config_of(number), search)))
         elif verdict is Verdict.PAUSE:
             reached[number] = epoch
         else:
-            replica.close(number, TrialState.PRUNED, (curves[number][epoch - 1],))
+            replica.close(number, TrialState.PRUNED, (curves[number][epoch - 1], *costs_of(config_of(number), search)))
         number = replica.promotable(reached, is_last=begun == trials)
         if number is None and begun < trials:
             number = begun

@@ -89,7 +89,7 @@ class Ledger:
         self.name: str = opened.name
         self.gpus = 0.0
         self.checkpoints: CheckpointFolder = opened.checkpoints
-        self._peers = Peers(opened.study_id, opened.replica, opened.space.search.objective, opened.open, self._hear)
+        self._peers = Peers(opened.study_id, opened.replica, opened.space.search, opened.open, self._hear)
         held = (self._database, self._study_id, opened.uid, self._lease_id)
         self._heart = Heartbeat(*held, self._clock)
         self._transactions = Transactions(*held, opened.revision, self._follow, listener, self._clock)
@@ -250,7 +250,7 @@ class Ledger:
         )
         done, is_paused = trial.is_done(), judgement.verdict is Verdict.PAUSE
         state = TrialState.COMPLETE if done else TrialState.PRUNED if judgement.verdict is Verdict.PRUNE else None
-        results = trial.results(self._space.search) if done else trial.last_values
+        results = trial.results(self._space.search) if done else trial.results_so_far(self._space.search)
         seconds = self._clock.monotonic() - trial.began
 
         def step(connection: Connection, revision: int) -> None:
@@ -391,7 +391,13 @@ class Ledger:
             found = [trial for trial in map(self._peers.open.get, sorted(numbers)) if trial and trial.is_paused]
             for trial in found:
                 rows.touch(connection, trial.trial_id, revision)
-                close_trial(connection, trial.trial_id, TrialState.PRUNED, trial.last_values, self._clock.now())
+                close_trial(
+                    connection,
+                    trial.trial_id,
+                    TrialState.PRUNED,
+                    trial.results_so_far(self._space.search),
+                    self._clock.now(),
+                )
             return [(trial, rows.attempted_s(connection, trial.trial_id)) for trial in found]
 
         if not numbers:
@@ -403,7 +409,7 @@ class Ledger:
         for trial, seconds in pruned:
             del self._peers.open[trial.number]
             trial.earlier_s = seconds
-            self._listener(self._end(trial, TrialState.PRUNED, trial.last_values, None, 0.0))
+            self._listener(self._end(trial, TrialState.PRUNED, trial.results_so_far(self._space.search), None, 0.0))
 
     def _release(self, trial: OpenTrial, ending: Ending, failed: Failed | None = None) -> None:
         """End an attempt whose trial stays open."""

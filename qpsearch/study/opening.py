@@ -19,7 +19,6 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, insert, select, update
 
 import qpsearch
-from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.paper_points import first_points_of
 from qpsearch.architecture.plugins import imports
@@ -37,6 +36,7 @@ from qpsearch.study.drivers.peers import supersede
 from qpsearch.study.drivers.stored import WARM, find_study, stored_space, warm_points_of
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.search.guesses import guesses_of
+from qpsearch.study.search.pruning import traits_of
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.search.warm_start import warm_points
 from qpsearch.study.storage.database import Database
@@ -398,7 +398,7 @@ def rebuild(
     for trial in found:
         for drawn in rejected.get(trial.number, []):
             replica.follow_infeasible(drawn)
-        replica.follow(trial, slowest(stored[trial._trial_id].network))
+        replica.follow(trial, traits_of(stored[trial._trial_id], space.search))
     open_trials = tuple(
         read_open_trial(connection, trial._trial_id, trial.number, stored[trial._trial_id], space.search.objective)
         for trial in found

@@ -209,7 +209,8 @@ def _sampler(search: Group, has_several: bool) -> tuple[SamplerKind, Options]:
     word, options = _chosen(search, "sampler")
     if word != AUTO:
         return SamplerKind(word), options
-    kind = SamplerKind.TPE if has_several else SamplerKind.GP
+    learns_from_rungs = not has_several or _chosen(search, "pruner")[0] in (PrunerKind.ASHA, PrunerKind.ASHA_STOP)
+    kind = SamplerKind.GP if learns_from_rungs else SamplerKind.TPE
     return kind, defaults(SAMPLER_OPTIONS[kind])
 
 

@@ -160,9 +160,10 @@ def _score(space: Space) -> Iterator[tuple[str, str]]:
 
 
 def _objectives(space: Space) -> Iterator[tuple[str, str]]:
-    if len(space.search.objectives) > 1 and space.search.pruner is not PrunerKind.NONE:
+    pruner = space.search.pruner
+    if len(space.search.objectives) > 1 and pruner is not PrunerKind.NONE and not pruner.has_rungs:
         yield (
             "search.pruner",
-            "a pruner needs a single objective: with several, a less accurate network may be on the Pareto front "
-            "because it is small. Write pruner: none.",
+            f"{pruner} needs a single objective: with several, a less accurate network may be on the Pareto front "
+            "because it is small. Write pruner: asha, which compares trials in all objectives, or pruner: none.",
         )

@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection
 
 from sqlalchemy import Connection, select, update
 
-from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.space.space import Objective
+from qpsearch.space.space import Search
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Lease
+from qpsearch.study.search.pruning import traits_of
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.optuna_tables import delete_empty_study, first_value, read_trials
 from qpsearch.study.storage.tables import attempts, configs, trials
@@ -29,11 +29,11 @@ class Peers:
         self,
         study_id: int,
         replica: Replica,
-        objective: Objective,
+        search: Search,
         found: Collection[OpenTrial],
         tell: Callable[[Event], None],
     ) -> None:
-        self._study_id, self._replica, self._objective = study_id, replica, objective
+        self._study_id, self._replica, self._search = study_id, replica, search
         self._tell = tell
         self.open: dict[int, OpenTrial] = {trial.number: trial for trial in found}
 
@@ -74,7 +74,7 @@ class Peers:
         ]
         still_open = {
             trial.number: read_open_trial(
-                connection, trial._trial_id, trial.number, changed[trial._trial_id], self._objective
+                connection, trial._trial_id, trial.number, changed[trial._trial_id], self._search.objective
             )
             for trial in found
             if not trial.state.is_finished()
@@ -85,7 +85,7 @@ class Peers:
                 for drawn in rejected.get(trial.number, []):
                     self._replica.follow_infeasible(drawn)
             was_over = self._replica.is_over(trial.number)
-            self._replica.follow(trial, slowest(changed[trial._trial_id].network))
+            self._replica.follow(trial, traits_of(changed[trial._trial_id], self._search))
             if trial.state.is_finished():
                 self.open.pop(trial.number, None)
                 if not was_over:

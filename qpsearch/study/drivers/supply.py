@@ -14,6 +14,7 @@ from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.drivers.peers import Peers
 from qpsearch.study.drivers.transactions import Transactions
 from qpsearch.study.search.proposer import Proposer, not_enqueued
+from qpsearch.study.search.pruning import traits_of
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.optuna_tables import begin_enqueued, close_trial, enqueued, insert_attrs, next_number
 from qpsearch.study.storage.tables import user_attrs
@@ -153,7 +154,7 @@ class Supply:
                 continue
             trial = self._transactions.write(partial(self._begin_enqueued, trial_id, proposal))
             if trial is not None:
-                self._replica.accept(proposal.trial, number, trial.stratum)
+                self._replica.accept(proposal.trial, number, traits_of(trial.config, self._search))
                 return trial
             self._proposer.drop(proposal)
         return None
@@ -191,7 +192,7 @@ class Supply:
             proposal = self._proposer.take(self._next, rejected)
             trial = self._transactions.write(partial(self._insert_trial, proposal))
             if trial is not None:
-                self._replica.accept(proposal.trial, trial.number, trial.stratum)
+                self._replica.accept(proposal.trial, trial.number, traits_of(trial.config, self._search))
                 self._next = trial.number + 1
                 return trial
         if proposal is not None:

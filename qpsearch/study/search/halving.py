@@ -11,17 +11,16 @@ or are still to come, a third is rounded down, so that nothing is promoted too e
 up, and at least ``complete`` trials go on, so that each stratum that has a sound trial ends with a complete one.
 """
 
-import bisect
 import math
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass, field
 
 from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.registry.options import Options
 from qpsearch.study.search.audit import is_audited
-from qpsearch.study.search.pruning import Judgement, Verdict
+from qpsearch.study.search.pruning import Judgement, Traits, Verdict
+from qpsearch.study.search.rung import Rung
 from qpsearch.vocabulary import Direction
 
 
@@ -34,26 +33,13 @@ def rungs(epochs: int, first: int | None, factor: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-@dataclass(slots=True)
-class _Rung:
-    """The trials of a stratum that reached an epoch: (loss, number), the best first; failed ones are last."""
-
-    order: list[tuple[float, int]] = field(default_factory=list)
-    loss: dict[int, float] = field(default_factory=dict)
-
-    def put(self, number: int, loss: float) -> None:
-        if number in self.loss:
-            del self.order[bisect.bisect_left(self.order, (self.loss[number], number))]
-        self.loss[number] = loss
-        bisect.insort(self.order, (loss, number))
-
-
 class Halving:
     """The rungs of a study.
 
     Args:
         epochs: The largest number of epochs of a trial.
-        direction: Whether larger values are better.
+        direction: Whether larger values of the metric of training are better; with several objectives, trials are
+            ordered by all of them.
         options: ``factor``, ``first``, ``audit`` and, where trials are paused, ``complete`` and ``paused``.
         pauses: Whether trials pause at rungs; else those outside the best are stopped.
         seed: Chooses the trials that are audited: they run on, and the others are compared without them.
@@ -68,14 +54,15 @@ class Halving:
         self._sign = -1.0 if direction is Direction.MAXIMIZE else 1.0
         self._pauses = pauses
         self._seed, self._audit = seed, options.get("audit") or 0.0
-        self._strata: dict[str, dict[int, _Rung]] = {}
+        self._strata: dict[str, dict[int, Rung]] = {}
         self._stratum_of: dict[int, str] = {}
+        self._costs: dict[int, tuple[float, ...]] = {}
         self._stopped: dict[tuple[str, int], set[int]] = defaultdict(set)  # trials that were pruned at each rung
 
-    def follow(self, number: int, stratum: str, trial: FrozenTrial) -> None:
+    def follow(self, number: int, traits: Traits, trial: FrozenTrial) -> None:
         """Take in what a trial has reported so far."""
-        self._stratum_of[number] = stratum
-        self._strata.setdefault(stratum, {rung: _Rung() for rung in self._rungs})
+        self._stratum_of[number], self._costs[number] = traits.stratum, traits.costs
+        self._strata.setdefault(traits.stratum, {rung: Rung() for rung in self._rungs})
         for epoch, value in trial.intermediate_values.items():
             self._put(number, epoch, value)
         if trial.state.is_finished():
@@ -89,8 +76,7 @@ class Halving:
         if self._pauses:
             return Judgement(Verdict.PAUSE)
         rung = self._strata[self._stratum_of[number]][epoch]
-        place = bisect.bisect_left(rung.order, (rung.loss[number], number))
-        is_among = place < max(math.ceil(len(rung.order) / self._factor), 1)
+        is_among = rung.place(number) < max(math.ceil(len(rung.order) / self._factor), 1)
         return Judgement(Verdict.CONTINUE if is_among else Verdict.PRUNE)
 
     def close(self, number: int, state: TrialState, value: float | None) -> None:
@@ -100,7 +86,7 @@ class Halving:
         if state is TrialState.FAIL:
             for rung in self._strata[self._stratum_of[number]].values():
                 if number in rung.loss:
-                    rung.put(number, math.inf)
+                    rung.put(number, math.inf, self._costs[number])
 
     def promotable(self, paused: Collection[int], *, is_last: bool) -> int | None:
         """Return the best paused trial of the highest rung that is among the best of its rung."""
@@ -118,7 +104,7 @@ class Halving:
         return None
 
     def _next_up(
-        self, stratum: str, rung: "_Rung", epoch: int, waiting: set[int], *, is_last: bool
+        self, stratum: str, rung: Rung, epoch: int, waiting: set[int], *, is_last: bool
     ) -> tuple[int, int] | None:
         """Return place and number of the trial that should go on from a rung; None where none should."""
         count, stopped = len(rung.order), self._stopped[stratum, epoch]
@@ -150,7 +136,9 @@ class Halving:
     def _put(self, number: int, epoch: int, value: float) -> None:
         if epoch in self._rungs and not self._is_audited(number):
             loss = self._sign * value
-            self._strata[self._stratum_of[number]][epoch].put(number, math.inf if math.isnan(loss) else loss)
+            self._strata[self._stratum_of[number]][epoch].put(
+                number, math.inf if math.isnan(loss) else loss, self._costs[number]
+            )
 
     def _is_audited(self, number: int) -> bool:
         return is_audited(self._seed, number, self._audit)
@@ -165,4 +153,4 @@ class Halving:
         rung = self._strata[self._stratum_of[number]].get(self._top(number))
         if rung is None:
             return 0.0
-        return bisect.bisect_left(rung.order, (rung.loss[number], number)) / len(rung.order)
+        return rung.place(number) / len(rung.order)

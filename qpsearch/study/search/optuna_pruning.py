@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.study.search.copies import copied
 from qpsearch.study.search.optuna_logging import quiet_optuna
-from qpsearch.study.search.pruning import Judgement, Verdict
+from qpsearch.study.search.pruning import Judgement, Traits, Verdict
 from qpsearch.study.storage.optuna_tables import DIRECTIONS
 from qpsearch.vocabulary import Direction
 
@@ -28,8 +28,9 @@ class OptunaPruning:
         self._strata: dict[str, _Stratum] = {}
         self._stratum_of: dict[int, _Stratum] = {}
 
-    def follow(self, number: int, stratum: str, trial: FrozenTrial) -> None:
+    def follow(self, number: int, traits: Traits, trial: FrozenTrial) -> None:
         """Bring a trial up to the state that it has in the database."""
+        stratum = traits.stratum
         if stratum not in self._strata:
             self._strata[stratum] = _Stratum(f"{self._name}/{stratum}", self._direction)
         own = self._stratum_of[number] = self._strata[stratum]

@@ -1,7 +1,8 @@
 """One order of all trials, whatever rung they reached, so that a model can learn from all of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.study.search.encoding import Matrix
 
+COSTS: Final = "qpsearch:costs"  # how the replica tells a sampler the further losses of a trial, smaller is better
 VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constraint("feasible", 1.0)
 MOST_REFUSED: Final = 0.5  # failed and infeasible draws as a share of the other trials, the latest ones, and ten
 
@@ -18,7 +20,8 @@ def best_first(trials: Sequence[FrozenTrial], maximize: Sequence[bool]) -> list[
 
     Complete trials come first, by their values (by non-domination rank where there are several); then those that were
     pruned or paused, by the epoch that they reached and by the value there; failed trials and infeasible draws come
-    last. Running trials and those without any value are left out.
+    last. With several objectives, trials at one epoch come by the front on which they are there. Running trials and
+    those without any value are left out.
 
     Args:
         trials: Trials as the replica shows them.
@@ -37,8 +40,18 @@ def best_first(trials: Sequence[FrozenTrial], maximize: Sequence[bool]) -> list[
     ranks = losses[:, 0] if len(maximize) == 1 else _fronts(losses)
     first = [complete[index] for index in np.argsort(ranks, kind="stable")]
     others.sort(key=lambda trial: _rung(trial, sign))
+    if len(maximize) > 1:
+        rungs = groupby(others, lambda each: _rung(each, sign)[0])
+        others = [trial for _, own in rungs for trial in _ranked(own, sign)]
     room = math.ceil(MOST_REFUSED * (len(first) + len(others))) + 10
     return [*first, *others, *refused[-room:]]
+
+
+def _ranked(trials: Iterable[FrozenTrial], sign: float) -> list[FrozenTrial]:
+    """Return trials of one rung by the front on which they are."""
+    own = list(trials)
+    losses = _finite(np.array([(_rung(each, sign)[1], *each.system_attrs.get(COSTS, ())) for each in own]))
+    return [own[index] for index in np.argsort(_fronts(losses), kind="stable")]
 
 
 def _rung(trial: FrozenTrial, sign: float) -> tuple[float, float]:

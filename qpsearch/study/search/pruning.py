@@ -10,6 +10,11 @@ from typing import Any, Protocol
 
 from optuna.trial import FrozenTrial, TrialState
 
+from qpsearch.architecture.blocks import slowest
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.space.space import Search
+from qpsearch.study.trials.open_trial import costs_of
+
 
 class Verdict(Enum):
     """What becomes of a trial after a report."""
@@ -32,10 +37,30 @@ class Judgement:
     attrs: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What a pruner knows of a trial before it trains.
+
+    Attributes:
+        stratum: Its slowest kind of block; it is compared with its like alone.
+        costs: Its value of each objective that is a cost, smaller is better.
+    """
+
+    stratum: str
+    costs: tuple[float, ...] = ()
+
+
+def traits_of(config: TrialConfig, search: Search) -> Traits:
+    """Return what a pruner knows of a configuration."""
+    signs = [-each.sign for each in search.objectives[1:]]
+    costs = tuple(sign * cost for sign, cost in zip(signs, costs_of(config, search), strict=True))
+    return Traits(stratum=slowest(config.network), costs=costs)
+
+
 class Pruning(Protocol):
     """The trials of a study as its pruner sees them, by number."""
 
-    def follow(self, number: int, stratum: str, trial: FrozenTrial) -> None:
+    def follow(self, number: int, traits: Traits, trial: FrozenTrial) -> None:
         """Bring a trial up to the state that it has in the database; a failed one may be open again."""
 
     def report(self, number: int, epoch: int, value: float) -> Judgement:

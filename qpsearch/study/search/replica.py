@@ -13,15 +13,16 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.space.domains.steps import Steps
 from qpsearch.space.leaves import Site
 from qpsearch.space.space import Search
 from qpsearch.study.search.copies import copied
 from qpsearch.study.search.optuna_logging import quiet_optuna
-from qpsearch.study.search.order import VIOLATED
+from qpsearch.study.search.order import COSTS, VIOLATED
 from qpsearch.study.search.pruners import pruning
-from qpsearch.study.search.pruning import Judgement
+from qpsearch.study.search.pruning import Judgement, Traits
 from qpsearch.study.search.samplers import Samplers
 from qpsearch.study.storage.optuna_tables import DIRECTIONS
 from qpsearch.vocabulary import Scalar
@@ -66,6 +67,8 @@ class Replica:
         self._ids: dict[int, int] = {}
         self._over: set[int] = set()
         self._values: dict[int, dict[int, float]] = {}  # of open trials, by epoch
+        self._costs: dict[int, tuple[float, ...]] = {}
+        self._shows_rungs = len(search.objectives) == 1 or search.sampler is SamplerKind.GP
 
     def ask(self, number: int, draw: int, params: Mapping[str, Scalar] | None = None) -> optuna.Trial:
         """Begin a draw. The sampler's generator is a function of (seed, number, draw) alone.
@@ -108,16 +111,17 @@ class Replica:
         """How many trials of the study the replica has."""
         return len(self._ids)
 
-    def accept(self, trial: optuna.Trial, number: int, stratum: str) -> None:
+    def accept(self, trial: optuna.Trial, number: int, traits: Traits) -> None:
         """Make a draw the trial of that number."""
         self._ids[number], self._values[number] = trial._trial_id, {}
-        self._pruning.follow(number, stratum, create_trial(state=TrialState.RUNNING))
+        self._costs[number] = traits.costs
+        self._pruning.follow(number, traits, create_trial(state=TrialState.RUNNING))
 
     def follow_infeasible(self, drawn: FrozenTrial) -> None:
         """Repeat a rejected draw, from the database."""
         self._add(_for_sampler(drawn, TrialState.FAIL, None, {}))
 
-    def follow(self, trial: FrozenTrial, stratum: str) -> None:
+    def follow(self, trial: FrozenTrial, traits: Traits) -> None:
         """Bring a trial up to the state that it has in the database; a failed trial may be open again.
 
         New trials, with infeasible draws between them, come in the order of their drawing.
@@ -128,8 +132,8 @@ class Replica:
                 return
             del self._ids[number]  # to the sampler, a trial that is open again is a new one
             self._over.discard(number)
-        self._values[number] = dict(trial.intermediate_values)
-        self._pruning.follow(number, stratum, trial)
+        self._values[number], self._costs[number] = dict(trial.intermediate_values), traits.costs
+        self._pruning.follow(number, traits, trial)
         self._show(number, trial, trial.state, trial.values, trial.intermediate_values)
         if trial.state.is_finished():
             del self._values[number]
@@ -181,7 +185,9 @@ class Replica:
             rung = self._pruning.last_rung(max(reported, default=0))
             state = TrialState.PRUNED if rung else TrialState.RUNNING
             reported = {epoch: value for epoch, value in reported.items() if epoch <= rung}
-        shown = _for_sampler(trial, state, values, reported)
+        if state is not TrialState.COMPLETE and not self._shows_rungs:
+            reported, values = {}, None  # Optuna's samplers cannot compare unfinished trials in several objectives
+        shown = _for_sampler(trial, state, values, reported, self._costs[number])
         if number in self._ids:
             self._storage.revise(self._ids[number], shown)
         else:
@@ -209,10 +215,16 @@ class _Memory(InMemoryStorage):
 
 
 def _for_sampler(
-    trial: FrozenTrial, state: TrialState, values: Sequence[float] | None, reported: Mapping[int, float]
+    trial: FrozenTrial,
+    state: TrialState,
+    values: Sequence[float] | None,
+    reported: Mapping[int, float],
+    costs: tuple[float, ...] = (),
 ) -> FrozenTrial:
     """Return a trial in another state; a failed one as pruned with a violated constraint."""
     attrs: dict[str, Any] = {name: attr for name, attr in trial.system_attrs.items() if name != VIOLATED}
+    if costs:
+        attrs[COSTS] = costs
     if state is not TrialState.FAIL:
         return copied(trial, state, values, reported, attrs)
     return copied(trial, TrialState.PRUNED, None, reported, attrs | {VIOLATED: 1.0})

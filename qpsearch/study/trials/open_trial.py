@@ -125,11 +125,13 @@ class OpenTrial:
         """The kind of block among whose trials this one is judged."""
         return slowest(self.config.network)
 
-    @property
-    def last_values(self) -> tuple[float, ...]:
-        """The last value reported for the first replicate, on which pruning is decided; empty before any report."""
+    def results_so_far(self, search: Search) -> tuple[float, ...]:
+        """Return a value for each objective of a trial that is pruned; empty before any report.
+
+        Of the metric it is the last value reported for the first replicate, on which pruning is decided.
+        """
         first = self.histories[0]
-        return (first.values[first.last_epoch],) if first.values else ()
+        return (first.values[first.last_epoch], *costs_of(self.config, search)) if first.values else ()
 
     def run_is_done(self, replicate: int) -> bool:
         """Whether a run has all its epochs."""

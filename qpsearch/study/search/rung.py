@@ -1,0 +1,100 @@
+"""A rung: the trials of a stratum that reached an epoch, the best first.
+
+With one objective, the best is that of the smallest loss. With several, a trial is the better the fewer others dominate
+it (Fonseca and Fleming, 1993): are at least as good in every objective, and better in one. Of those that none
+dominates, the ones whose neighbours are far away come first (crowding distance, as in NSGA-II), so that what goes on
+covers the front: small networks as well as accurate ones.
+"""
+
+import bisect
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Losses = NDArray[np.float64]
+
+
+class Rung:
+    """The trials at a rung.
+
+    Attributes:
+        order: Pairs of a key and a trial's number, the best first; the key is infinite for a trial that failed.
+        loss: The first loss of each trial.
+    """
+
+    def __init__(self) -> None:
+        self.order: list[tuple[float, int]] = []
+        self.loss: dict[int, float] = {}
+        self._costs: dict[int, tuple[float, ...]] = {}
+        self._dominating: dict[int, int] = {}  # how many trials dominate each
+
+    def put(self, number: int, loss: float, costs: Sequence[float] = ()) -> None:
+        """Put a trial in its place, or in another one.
+
+        Args:
+            number: The trial.
+            loss: Its first loss; infinite for a trial that failed.
+            costs: Its further losses, known before it trains.
+        """
+        if costs:
+            self._put_among_several(number, loss, tuple(costs))
+            return
+        if number in self.loss:
+            del self.order[self.place(number)]
+        self.loss[number] = loss
+        bisect.insort(self.order, (loss, number))
+
+    def place(self, number: int) -> int:
+        """Return how many trials are before a trial."""
+        if self._costs:
+            return next(place for place, (_, other) in enumerate(self.order) if other == number)
+        return bisect.bisect_left(self.order, (self.loss[number], number))
+
+    def _put_among_several(self, number: int, loss: float, costs: tuple[float, ...]) -> None:
+        is_new = number not in self.loss
+        self.loss[number], self._costs[number] = loss, costs
+        sound = [each for each in self.loss if not math.isinf(self.loss[each])]
+        points = np.array([(self.loss[each], *self._costs[each]) for each in sound]).reshape(-1, 1 + len(costs))
+        if is_new and number in sound:
+            self._count_in(number, sound, points)
+        else:
+            counts = [int(_dominates(points, point).sum()) for point in points]
+            self._dominating = dict(zip(sound, counts, strict=True))
+        front = [index for index, each in enumerate(sound) if self._dominating[each] == 0]
+        distance = dict(zip((sound[index] for index in front), crowding(points[front]), strict=True))
+        ranked = sorted(sound, key=lambda each: (self._dominating[each], -distance.get(each, 0.0), each))
+        failed = sorted(each for each in self.loss if math.isinf(self.loss[each]))
+        self.order = [(float(place), each) for place, each in enumerate(ranked)] + [(math.inf, each) for each in failed]
+
+    def _count_in(self, number: int, sound: Sequence[int], points: Losses) -> None:
+        """Count which trials a new one dominates, and how many dominate it."""
+        own = points[sound.index(number)]
+        beaten = (own <= points).all(axis=1) & (own < points).any(axis=1)
+        for each in np.flatnonzero(beaten).tolist():
+            self._dominating[sound[each]] += 1
+        self._dominating[number] = int(_dominates(points, own).sum())
+
+
+def _dominates(points: Losses, point: Losses) -> NDArray[np.bool_]:
+    """Return which points dominate a point."""
+    return np.asarray((points <= point).all(axis=1) & (points < point).any(axis=1))
+
+
+def crowding(points: Losses) -> list[float]:
+    """Return how far the neighbours of each point of a front are apart, summed over objectives; ends are infinite.
+
+    Args:
+        points: (points, objectives).
+    """
+    distance = np.zeros(len(points))
+    if not len(points):
+        return []
+    for losses in points.T:
+        order = np.argsort(losses, kind="stable")
+        width = losses[order[-1]] - losses[order[0]]
+        distance[order[[0, -1]]] = np.inf
+        if width > 0:
+            distance[order[1:-1]] += (losses[order[2:]] - losses[order[:-2]]) / width
+    return distance.tolist()
