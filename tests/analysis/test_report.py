@@ -6,9 +6,11 @@ import re
 import warnings
 from collections.abc import Callable
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
@@ -19,6 +21,7 @@ from qpsearch.analysis.page import Section, tag
 from qpsearch.analysis.report import Material, default_path, report_of, write_report
 from qpsearch.analysis.report.groups import groups_of
 from qpsearch.analysis.report.thinning import thinned
+from qpsearch.analysis.report.volume import volumes
 from qpsearch.analysis.report.words import short_names
 from qpsearch.analysis.report.work import WorkedTime, slots
 from qpsearch.analysis.subject import Goal, Subject
@@ -206,6 +209,20 @@ def test_several_objectives_have_a_front(sqlite_url: str, tmp_path: Path) -> Non
     assert f"{len(front)} configuration" in text
     (own,) = [trace for trace in charts(page)["pareto"]["data"] if trace["name"] == "Pareto front"]
     assert sorted(own["customdata"]) == sorted(each.number for each in front)
+    (covered,) = charts(page)["volume"]["data"]
+    assert sorted(covered["customdata"]) == list(range(12))
+    assert all(before <= after for before, after in pairwise(covered["y"]))
+
+
+def test_the_hypervolume_is_the_share_of_the_box_that_the_front_dominates() -> None:
+    """Two ends of a front, a corner that takes a quarter more of the box, and a point that is dominated."""
+    losses = np.array([[0.0, 10.0], [2.0, 5.0], [1.0, 5.0], [1.5, 9.0]])
+    assert volumes(losses) == [0.0, 0.0, 0.5, 0.5]
+    assert volumes(np.array([[3.0, 1.0, 7.0], [1.0, 3.0, 7.0], [2.0, 2.0, 7.0]])) == [
+        0.0,
+        0.0,
+        0.25,
+    ]  # one never differs
 
 
 def evil_study(url: str, name: str = EVIL, count: int = 30) -> None:

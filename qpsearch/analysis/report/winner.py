@@ -11,6 +11,7 @@ from qpsearch.analysis.page.parts import Heading, TableCell, facts, table
 from qpsearch.analysis.report.drawing import drawn, total
 from qpsearch.analysis.report.front import front_of, pareto, shown_cost
 from qpsearch.analysis.report.material import Material, Own
+from qpsearch.analysis.report.volume import volume
 from qpsearch.analysis.report.words import count, domain, moment, scalar, short, value
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.vocabulary import Scalar
@@ -82,8 +83,12 @@ def pareto_section(material: Material) -> Section | None:
         f"{count(len(rows), 'configuration')} that no other surpasses in all objectives. Their values are "
         "of one search: optimistic until they are trained again."
     )
-    body = (tag("p", said), chart.markup(), table(headings, rows, caption="Configurations on the Pareto front"))
-    return Section(name="pareto", title="Pareto front", body=body, charts=(chart,))
+    covered = volume(material)
+    body = [tag("p", said), chart.markup(), table(headings, rows, caption="Configurations on the Pareto front")]
+    if covered is not None:
+        body += [tag("h3", "Hypervolume"), covered.markup()]
+    charts = tuple(filter(None, (chart, covered)))
+    return Section(name="pareto", title="Pareto front", body=tuple(body), charts=charts)
 
 
 def _front(material: Material) -> list[tuple[FrozenTrial, Sequence[float], str]]:
