@@ -91,7 +91,7 @@ def data_of(given: dict[str, Any], root: Node, problems: Problems) -> Data:
         problems.wrong(where_is(root, "data", KEY), f"data.{KEY}", "belongs to a folder or archive. Remove it.")
     if len(problems) > before:
         problems.raise_if_any()
-    known = {name: given[name] for name in ("augment", "padding", "normalise")}
+    known = {name: given[name] for name in Data.__slots__ if name in given and name not in ("dataset", "validation")}
     data = Data(dataset=given["dataset"] if own is None else own.name, validation=0, own=own, **known)
     count, is_own = _validation(given["validation"], data, root, problems)
     return Data(dataset=data.dataset, validation=count, own=own, own_validation=is_own, **known)
