@@ -155,8 +155,8 @@ def _recipe(values: Mapping[str, Any]) -> Recipe:
     if recipe.warmup_share >= 1:
         rule = "training.warmup does not end before the last epoch"
         raise Infeasible(f"{rule} (warmup: {recipe.warmup:g}, epochs: {recipe.epochs})", rule)
-    if recipe.gradient_accumulation > recipe.batch_size:
-        rule = "training.gradient_accumulation is larger than batch_size"
+    if recipe.gradient_accumulation > max(recipe.batch_size // 2, 1):
+        rule = "training.gradient_accumulation leaves less than two images for a part of a batch"
         raise Infeasible(f"{rule} ({recipe.gradient_accumulation} parts of {recipe.batch_size} images)", rule)
     return recipe
 

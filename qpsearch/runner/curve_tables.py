@@ -4,6 +4,7 @@ import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -55,13 +56,14 @@ class CurveTable:
         epochs: Epochs of a whole training: as many as the longest curve has.
         full_s: Mean seconds of a whole training.
         whole: How many curves were known to their end.
+        diverged: How many trainings diverged.
 
     Raises:
         UserError: There are fewer than ten curves.
     """
 
     def __init__(self, name: str, space: Space, points: Sequence[KnownTraining]) -> None:
-        points = [point for point in points if point.values]
+        points = [point for point in points if point.values or point.diverged]
         if len(points) < FEWEST:
             raise UserError(f"{name}: has {len(points)} learning curves. A simulation needs {FEWEST} at least.")
         self.name = name
@@ -70,12 +72,12 @@ class CurveTable:
         sign = -space.search.objective.sign
         losses = np.array([_row([sign * value for value in point.values], self.epochs) for point in points])
         seconds = np.array([_row(point.seconds, self.epochs) for point in points])
-        self._losses = _continued(losses)
-        for row, point in enumerate(points):
-            if point.diverged and len(point.values) < self.epochs:
-                self._losses[row, len(point.values) :] = np.inf
-        typical = np.nanmedian(seconds, axis=1, keepdims=True)
-        seconds = np.where(np.isnan(seconds), typical, seconds)
+        self.diverged = sum(point.diverged for point in points)
+        lost = np.array([len(point.values) if point.diverged else self.epochs for point in points])
+        self._losses = np.where(np.arange(self.epochs) >= lost[:, None], np.inf, _continued(losses))
+        overall = np.nanmedian(seconds)  # of those that diverged in the first epoch no time is known
+        typical = [np.median(point.seconds) if point.seconds else overall for point in points]
+        seconds = np.where(np.isnan(seconds), np.array(typical)[:, None], seconds)
         self._seconds = np.where(seconds > 0, seconds, 1.0)  # imported epochs may not have a time
         self.full_s = float(self._seconds.sum(axis=1).mean())
         self._encoding = Encoding(space.sites)
@@ -107,12 +109,12 @@ def of_study(database: Database, name: str, space: Space) -> CurveTable:
     points = [
         KnownTraining(
             params=record.params,
-            values=[value for value, _ in values[record.number]],
-            seconds=[seconds for _, seconds in values[record.number]],
+            values=[value for value, _ in values.get(record.number, [])],
+            seconds=[seconds for _, seconds in values.get(record.number, [])],
             diverged=record.reason == FailReason.DIVERGED,
         )
         for record in queries.trial_records(database, name)
-        if record.number in values
+        if record.number in values or record.reason == FailReason.DIVERGED
     ]
     return CurveTable(f"study {name!r}", space, points)
 
@@ -136,13 +138,15 @@ def _points(file: Path, space: Space) -> Iterator[KnownTraining]:
     domains = domains_of(space)
     found: dict[tuple[str, ...], dict[int, tuple[float, float]]] = {}
     try:
-        with file.open(newline="") as stream:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
             columns = list(reader.fieldnames or ())
             _check_columns(file, columns, list(domains))
             for row in reader:
                 key = tuple(row[name] or "" for name in domains)
-                epoch = int(_number(file, reader.line_num, row, EPOCH))
+                epoch = _epoch(file, reader.line_num, row)
+                if epoch in found.get(key, {}):
+                    raise UserError(f"{file}:{reader.line_num}: epoch {epoch} of this configuration is there twice.")
                 seconds = _number(file, reader.line_num, row, SECONDS) if SECONDS in columns else 1.0
                 found.setdefault(key, {})[epoch] = (_number(file, reader.line_num, row, VALUE), seconds)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -158,7 +162,7 @@ def _points(file: Path, space: Space) -> Iterator[KnownTraining]:
         known = [epochs[epoch] for epoch in range(1, max(epochs) + 1) if epoch in epochs]
         if len(known) != max(epochs):
             raise UserError(f"{file}: the epochs of a configuration are not 1, 2, 3, ...: {dict(params)}.")
-        finite = [pair for pair in known if math.isfinite(pair[0])]
+        finite = list(takewhile(lambda pair: math.isfinite(pair[0]), known))
         yield KnownTraining(
             params=params,
             values=[value for value, _ in finite],
@@ -175,6 +179,13 @@ def _check_columns(file: Path, columns: list[str], parameters: list[str]) -> Non
     for name in (*parameters, EPOCH, VALUE):
         if name not in columns:
             raise UserError(f"{file}: does not have a column {name!r}. Expected {', '.join(known)}.")
+
+
+def _epoch(file: Path, line: int, row: Mapping[str, str | None]) -> int:
+    epoch = _number(file, line, row, EPOCH)
+    if not (math.isfinite(epoch) and epoch >= 1 and epoch.is_integer()):
+        raise UserError(f"{file}:{line}: {EPOCH} is {row[EPOCH]}. Expected 1, 2, 3, ...")
+    return int(epoch)
 
 
 def _number(file: Path, line: int, row: Mapping[str, str | None], name: str) -> float:

@@ -30,6 +30,7 @@ FULL: Final = 0.95  # share of a disk in use from which on Ray does not start ta
 LITTLE_DISK: Final = 2 * GIB
 LITTLE_MEMORY: Final = 2 * GIB  # a worker with torch takes about half a GiB before it trains
 FEW_FILES: Final = 1024
+GPU_S: Final = 120.0  # how long torch may take to name the GPUs
 QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of CPU, and of which time
 SHM: Final = Path("/dev/shm")
 GPU_CODE: Final = (
@@ -72,7 +73,7 @@ def examine(storage: str) -> Iterator[Finding]:
     for check in (_versions, _cores, _memory, _gpus, _data):
         yield check()
     yield _storage(storage)
-    yield from (_shared_memory(), _disk("disk here", Path()), _disk("temporary disk", Path(tempfile.gettempdir())))
+    yield from (_shared_memory(), _disk("disk here", Path()), _disk("temporary disk", _of_ray()))
     yield _open_files()
 
 
@@ -128,7 +129,7 @@ def _gpus() -> Finding:
         check_gpu()
     except DispatchError as error:
         return _broken("GPUs", error)
-    done = subprocess.run([*SAFE_PYTHON, "-c", GPU_CODE], capture_output=True, text=True, check=False)
+    done = subprocess.run([*SAFE_PYTHON, "-c", GPU_CODE], capture_output=True, text=True, check=False, timeout=GPU_S)
     return Finding(subject="GPUs", health=Health.GOOD, text=done.stdout.strip() or "found")
 
 
@@ -202,6 +203,12 @@ def _disk(subject: str, folder: Path) -> Finding:
         fix = "checkpoints may fill it: make room, or name another place with --artifacts"
         return Finding(subject=subject, health=Health.DOUBTFUL, text=text, fix=fix)
     return Finding(subject=subject, health=Health.GOOD, text=text)
+
+
+def _of_ray() -> Path:
+    """Return where Ray keeps its files."""
+    given = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
+    return given if given.is_dir() else Path(tempfile.gettempdir())
 
 
 def _open_files() -> Finding:

@@ -20,6 +20,7 @@ from qpsearch.protocol import Assignment, EpochReport, Failed, Place, Progress
 from qpsearch.runner.curve_tables import CurveTable
 from qpsearch.space import Space, parse_space
 from qpsearch.space.file.document import dump, parse_document, plain, spelled
+from qpsearch.space.leaves import Constant
 from qpsearch.study import opening, queries
 from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.ledger import Ledger
@@ -172,6 +173,9 @@ def _space_of(space: Space, method: str, epochs: int) -> Space:
     kept = ("objective", "score", "limits", "forbid", "require")
     document["search"] = {key: value for key, value in document.get("search", {}).items() if key in kept}
     document["search"] |= {"sampler": _word(sampler, method), "pruner": _word(pruner, method), "trials": TRIALS}
+    epochs_leaf = space.training.get("epochs")
+    if not isinstance(epochs_leaf, Constant):
+        raise UserError("training.epochs is searched. A simulation needs trainings of one length.")
     document["training"] = {**document["training"], "epochs": epochs}
     document.pop("compare", None)
     return parse_space(dump(document | {"study": STUDY}), f"method {method}", strict=False)

@@ -14,12 +14,20 @@ if TYPE_CHECKING:
 
 
 def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
-    """Train one run (``qpsearch.training.train``); torch is imported in the worker, at the first trial."""
-    from qpsearch.training import train as real
+    """Train one run in a worker, which imports torch at its first trial."""
+    import qpsearch.training
 
     load_everything()
     _leave_modules_alone()
-    yield from real(config, run)
+    yield from qpsearch.training.train(config, run)
+
+
+def train_here(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    """Train one run in the caller's process, which may be a notebook."""
+    import qpsearch.training
+
+    load_everything()
+    yield from qpsearch.training.train(config, run)
 
 
 @cache

@@ -33,6 +33,7 @@ from qpsearch.study.storage.optuna_tables import (
     close_trial,
     insert_attrs,
     insert_intermediate,
+    replace_attrs,
 )
 from qpsearch.study.storage.tables import system_attrs, user_attrs
 from qpsearch.study.trials import rows
@@ -306,7 +307,7 @@ class Ledger:
             rows.end_attempt(connection, trial, Ending.FAILED, self._clock.now(), seconds, failed)
             close_trial(connection, trial.trial_id, TrialState.FAIL, (), self._clock.now())
             # for Optuna's own tools, which do not read the tables of qpsearch
-            insert_attrs(connection, user_attrs, trial.trial_id, {"reason": failed.reason.value})
+            replace_attrs(connection, user_attrs, trial.trial_id, {"reason": failed.reason.value})
 
         self._transactions.write(step)
         self._listener(self._forget(trial, TrialState.FAIL, (), failed, seconds))

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, insert, select, update
 
 import qpsearch
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.architecture.paper_points import first_points_of
+from qpsearch.architecture.paper_points import paper_points
 from qpsearch.architecture.plugins import imports
 from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, StudyNotFound
 from qpsearch.registry.pruners import PrunerKind
@@ -33,7 +33,7 @@ from qpsearch.study.drivers.clock import SYSTEM, Clock
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.leftovers import sweep
 from qpsearch.study.drivers.peers import supersede
-from qpsearch.study.drivers.stored import WARM, find_study, stored_space, warm_points_of
+from qpsearch.study.drivers.stored import PAPERS_POINTS, WARM, find_study, points_tried_first, stored_space
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.search.guesses import guesses_of
 from qpsearch.study.search.pruning import traits_of
@@ -134,10 +134,10 @@ def create(
         study = insert_study(connection, space.study, [each.direction for each in space.search.objectives])
         insert_facts(connection, study, space, source=source, uid=uid, checkpoint_root=root, now=now)
         lease_id = lease.take(connection, study, Driver.this(), now)
-        return study, lease_id, Spending(connection, study, lease_id), warm_points_of(connection, study)
+        return study, lease_id, Spending(connection, study, lease_id), points_tried_first(connection, study, space)
 
     try:
-        study, lease_id, spending, warm = database.write(step)
+        study, lease_id, spending, first = database.write(step)
     except StorageConflict:  # another driver made the study between our look and our commit
         raise StudyExists(exists_message(space.study)) from None
     settle()
@@ -151,7 +151,7 @@ def create(
         space=space,
         spending=spending,
         next_number=0,
-        replica=_replica(space, space.study, warm),
+        replica=_replica(space, space.study, first),
         open=(),
         ended=(),
         others=(),
@@ -196,11 +196,15 @@ def insert_facts(
     )
     if space.search.is_grid:
         share_seeds(connection, study)
-    _insert_warm_points(connection, study, space)
+    _insert_first_points(connection, study, space)
 
 
-def _insert_warm_points(connection: Connection, study: int, space: Space) -> None:
-    """Keep the best configurations of the studies from which a new one starts: they may change or be deleted."""
+def _insert_first_points(connection: Connection, study: int, space: Space) -> None:
+    """Keep what a study tries first and its file does not list: papers' rules and earlier studies may change."""
+    papers = paper_points(space) if space.search.papers else []
+    if papers:
+        row = {"study_id": study, "key": PAPERS_POINTS, "value_json": json.dumps(papers)}
+        connection.execute(insert(study_attrs).values(row))
     found: list[dict[str, Scalar]] = []
     for name in space.search.warm_start:
         try:
@@ -209,7 +213,7 @@ def _insert_warm_points(connection: Connection, study: int, space: Space) -> Non
             raise StudyNotFound(f"search.warm_start: {error}") from None
         facts = connection.execute(select(study_facts).where(study_facts.c.study_id == earlier)).one()
         trials_of_it = read_trials(connection, earlier)
-        found += warm_points(space, stored_space(facts, name), trials_of_it, [*first_points_of(space), *found])
+        found += warm_points(space, stored_space(facts, name), trials_of_it, [*papers, *space.search.first, *found])
     if found:
         row = {"study_id": study, "key": WARM, "value_json": json.dumps(found)}
         connection.execute(insert(study_attrs).values(row))
@@ -393,7 +397,7 @@ def rebuild(
         .where(trials.c.study_id == study)
     )
     stored = {row.trial_id: TrialConfig.from_json(row.config_json) for row in connection.execute(query)}
-    replica = _replica(space, first_name, warm_points_of(connection, study))
+    replica = _replica(space, first_name, points_tried_first(connection, study, space))
     rejected = read_infeasible(connection, study, since=-1)
     for trial in found:
         for drawn in rejected.get(trial.number, []):
@@ -407,8 +411,8 @@ def rebuild(
     return replica, open_trials
 
 
-def _replica(space: Space, first_name: str, warm: Sequence[Mapping[str, Scalar]]) -> Replica:
-    return Replica(first_name, space.search, space.most_epochs, space.sites, guesses_of(space, warm))
+def _replica(space: Space, first_name: str, first: Sequence[Mapping[str, Scalar]]) -> Replica:
+    return Replica(first_name, space.search, space.most_epochs, space.sites, guesses_of(space, first))
 
 
 def _tidy(

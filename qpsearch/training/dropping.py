@@ -64,4 +64,4 @@ def _or_one(quotient: Tensor, kept: Tensor) -> Tensor:
 
 
 def _or_zero(branch: Tensor, kept: Tensor, scale: float) -> Tensor:
-    return branch * (kept * scale).to(branch.dtype)
+    return torch.where(kept, branch * scale, 0.0)  # a branch that overflowed is dropped, too

@@ -240,7 +240,7 @@ class _Trainer:
     def _backward_in_parts(self, index: Tensor, generator: torch.Generator, parts: int) -> Tensor:
         """Add up the gradients of the parts of a batch, each by its share of the images."""
         total = torch.zeros((), dtype=torch.float64, device=self._device)
-        for part in batches_of(index, math.ceil(len(index) / parts)):
+        for part in batches_of(index, max(2, math.ceil(len(index) / parts))):
             share = len(part) / len(index)
             total += self._backward(part, generator, share) * share
         return total

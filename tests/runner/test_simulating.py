@@ -65,6 +65,21 @@ def test_a_curve_that_ends_early_goes_on_as_the_others_did_and_one_that_diverged
     assert table.curve(params(0.5)).seconds == [1.0, 1.0, 1.0]  # a time of 0 would never end
 
 
+def test_what_diverges_in_its_first_epoch_is_known_to() -> None:
+    whole = [KnownTraining(params=params(0.1), values=[0.1, 0.2], seconds=[3.0, 3.0])] * 9
+    lost = KnownTraining(params=params(0.5), values=[], seconds=[], diverged=True)
+    table = CurveTable("mixed", SPACE, [*whole, lost])
+    assert (len(table), table.diverged) == (10, 1)
+    assert table.curve(params(0.5)).losses == [math.inf, math.inf]
+    assert table.curve(params(0.5)).seconds == [3.0, 3.0]
+
+
+def test_searched_epochs_are_refused() -> None:
+    space = parse_space(edited(SPACE.source, {"training.epochs": {"int": [3, 9]}}))
+    with pytest.raises(UserError, match=r"training.epochs is searched. A simulation needs trainings of one length"):
+        simulate_searches(planted(), space, [], seeds=1, workers=2, trainings=6)
+
+
 def test_random_search_trains_as_many_as_the_budget_holds_and_promotion_begins_more() -> None:
     """Six trainings of 90 s by two workers are 270 s, 54 epochs."""
     simulation = searched(planted(), "random+asha")
@@ -135,6 +150,9 @@ def test_a_table_is_read_from_a_file(tmp_path: Path) -> None:
         (f"{HEAD}\n0.1,1,additive,,1,x,1", "curves.csv:2: value is 'x', which is not a number"),
         (f"{HEAD}\n0.1,9,additive,,1,0.5,1", r"depth: 9 is not in \{int: \[1, 3\]\}"),
         (f"{HEAD}\n0.1,1,additive,,2,0.5,1", "the epochs of a configuration are not 1, 2, 3"),
+        (f"{HEAD}\n0.1,1,additive,,0,0.5,1", r"curves.csv:2: epoch is 0. Expected 1, 2, 3, ..."),
+        (f"{HEAD}\n0.1,1,additive,,nan,0.5,1", r"curves.csv:2: epoch is nan. Expected 1, 2, 3, ..."),
+        (f"{HEAD}\n0.1,1,additive,,1,0.5,1\n0.1,1,additive,,1,0.6,1", "curves.csv:3: epoch 1 of this configuration is"),
     ],
 )
 def test_a_table_that_cannot_be_used(tmp_path: Path, text: str, said: str) -> None:

@@ -14,6 +14,17 @@ extends: {base}
 network: {{stages: [{{width: 8, depth: 1, block: additive}}, {{width: 8, depth: 2, block: quotient}}]}}
 training: {{epochs: 3, optimizer: {{choice: {{sgd: {{lr: {{log: [0.01, 0.1]}}}}, adamw: {{lr: 0.001}}}}}}}}
 """
+ARMS = """\
+study: s
+data: {dataset: digits, validation: 300}
+network: {stem: {width: 8}, stages: [{width: 8, depth: 1, block: additive}]}
+training: {epochs: 15, optimizer: {sgd: {lr: {log: [0.01, 0.1]}}}}
+compare:
+  arms:
+    paper: {training.recipe: quotient, training.optimizer.sgd.lr: {log: [0.02, 0.2]}}
+    today: {training: {recipe: modern, optimizer: {muon: {lr: {log: [0.01, 0.1]}}}}}
+  tune: {trials: 10}
+"""
 
 
 @pytest.mark.parametrize(
@@ -37,6 +48,28 @@ def test_a_setting_replaces_what_the_file_and_its_base_say(
     else:
         assert space.search.budget.trials == 3
     assert parse_space(space.source).fingerprint == space.fingerprint  # what a study stores
+
+
+def test_a_recipe_that_is_set_stands_over_the_files_own_but_for_its_epochs() -> None:
+    meaning = load_space("digits", ["training.recipe=modern"]).meaning()
+    assert "training.optimizer.sgd.lr" not in meaning
+    assert meaning["training.optimizer.muon.adamw_lr"] == "0.003"
+    assert (meaning["training.epochs"], meaning["training.schedule"]) == ("15", "cosine")
+    again = load_space("digits", ["training.recipe=modern", "training.optimizer.muon.lr={log: [0.01, 0.1]}"])
+    assert again.meaning()["training.optimizer.muon.lr"] == "{log: [0.01, 0.1]}"
+
+
+def test_a_recipe_of_an_arm_stands_over_the_files_own() -> None:
+    space = parse_space(ARMS)
+    assert space.compare is not None
+    today = space.compare.arms["today"].meaning()
+    assert today["training.ema"] == "0.999"
+    assert today["training.optimizer.muon.lr"] == "{log: [0.01, 0.1]}"
+    assert space.compare.arms["paper"].meaning()["training.epochs"] == "15"
+    assert space.compare.arms["paper"].data.normalise == "dataset"  # the images are grey
+    for arm in space.compare.arms.values():
+        assert parse_space(arm.source, strict=False).fingerprint == arm.with_search(study="s").fingerprint
+    assert space.compare.arms["paper"].meaning()["training.optimizer.sgd.momentum"] == "0.9"
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,23 @@ CURVES = [
         ({1: 5.0}, None, None),  # it has not ended yet
     ],
 )
+def test_the_rule_is_the_pruners_own_and_few_trials_decide_nothing() -> None:
+    """``asha_stop`` lets the best of three go on, and two of five; below three trials no rung has stopped anything."""
+    number = next(n for n in range(100) if is_audited(7, n, SHARE))
+    others = [n for n in range(100, 200) if not is_audited(7, n, SHARE)][:5]
+    five = [RungCurve(number=n, stratum="a", losses={1: float(place)}, final=None) for place, n in enumerate(others)]
+
+    def stopped(loss: float, count: int, *, stops: bool) -> int:
+        own = RungCurve(number=number, stratum="a", losses={1: loss}, final=0.0)
+        (found,) = audit([*five[:count], own], (1,), {"audit": SHARE, "factor": 3.0}, 7, stops=stops)
+        return found.stopped
+
+    assert [stopped(-1.0, 3, stops=stops) for stops in (True, False)] == [0, 0]
+    assert [stopped(0.5, 5, stops=stops) for stops in (True, False)] == [0, 1]
+    assert [stopped(1.5, 5, stops=stops) for stops in (True, False)] == [1, 1]
+    assert [stopped(9.0, 2, stops=stops) for stops in (True, False)] == [0, 0]
+
+
 def test_a_rung_is_wrong_where_the_trial_ends_better_than_half_of_the_others(
     losses: dict[int, float], final: float | None, expected: tuple[int, int, int] | None
 ) -> None:

@@ -6,12 +6,14 @@ import optuna
 import pytest
 
 from qpsearch.errors import UserError
+from qpsearch.protocol import Failed
 from qpsearch.space import edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.planning.enqueueing import enqueue
 from qpsearch.study.records import TrialRecord
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Event, Noted
+from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, release, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
 
@@ -84,7 +86,6 @@ def test_what_cannot_be_enqueued(sqlite_url: str, values: dict[str, object], lik
     ("changes", "said"),
     [
         ({"search.sampler": "factorial"}, "search.sampler is factorial, which has a place for each"),
-        ({"search.first": [{DEPTH: 1}]}, "has not tried all configurations of search.first and warm_start"),
         ({"search.limits": {"parameters": "<= 300"}}, "the configuration cannot be trained: .*300"),
     ],
 )
@@ -116,6 +117,63 @@ def test_what_is_enqueued_with_optuna_is_trained(url: str) -> None:
     with resumed_ledger(url) as ledger:
         assert sorted(ledger.running) == []
         assert sorted(n for n in range(4) if ledger._replica.knows(n)) == [0, 1, 2, 3]
+
+
+def test_what_a_user_adds_does_not_take_the_place_of_what_is_tried_first(sqlite_url: str) -> None:
+    """One trial is enqueued before the study runs, one by Optuna in between, and each listed value is tried."""
+    rates = [0.11, 0.12, 0.13]
+    with new_ledger(sqlite_url, parse_space(edited(SPACE.source, {"search.first": [{LR: rate} for rate in rates]}))):
+        pass
+    enqueue(sqlite_url, "scripted", {LR: 0.4})
+    found = []
+    with resumed_ledger(sqlite_url, asked=6) as ledger:
+        for step in range(5):
+            if step == 2:
+                study = optuna.load_study(study_name="scripted", storage=sqlite_url)
+                study.enqueue_trial({LR: 0.3})
+                release(study._storage)
+                ledger._looked = float("-inf")
+            found.append(ledger.ask().config.recipe.optimizer.lr)  # type: ignore[union-attr]
+    assert found == [0.4, 0.11, 0.3, 0.12, 0.13]
+
+
+def test_a_grid_tries_each_point_once_though_another_tool_takes_a_number(sqlite_url: str) -> None:
+    changes = {
+        LR: {"choice": [0.1, 0.2]},
+        "network.rules.quotient.alpha": 1.8,
+        "search.sampler": "grid",
+        "search.trials": 18,
+    }
+    with new_ledger(sqlite_url, parse_space(edited(SPACE.source, changes))) as ledger:
+        study = optuna.load_study(study_name="scripted", storage=sqlite_url)
+        study.enqueue_trial({LR: 0.1})
+        release(study._storage)
+        ledger._looked = float("-inf")
+        points = []
+        while (assignment := ledger.ask()) is not None:
+            stage = assignment.config.network.stages[0]
+            points.append((str(stage.block), stage.depth, assignment.config.recipe.optimizer.lr))
+            train_all(ledger, assignment)
+    assert len(points) == len(set(points)) == 18
+
+
+def test_a_users_own_reason_does_not_stop_the_driver(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, SPACE) as ledger:
+        study = optuna.load_study(study_name="scripted", storage=sqlite_url)
+        study.enqueue_trial({LR: 3.0}, user_attrs={"reason": "a hunch"})
+        study.enqueue_trial({LR: 0.1}, user_attrs={"reason": "another"})
+        ledger._looked = float("-inf")
+        taken = ledger.ask()
+        assert taken is not None
+        assert taken.trial == 1
+        ledger.fail(1, 1, Failed(reason=FailReason.DIVERGED, detail="nan"))
+        assert [trial.user_attrs["reason"].partition(":")[0] for trial in study.trials] == [LR, "diverged"]
+        release(study._storage)
+    with (
+        contextlib.closing(Database.open(sqlite_url)) as database,
+        pytest.raises(UserError, match=r"trial 0 of study 'scripted' was added by another tool, and is not trained"),
+    ):
+        queries.trial_detail(database, "scripted", 0)
 
 
 def test_what_optuna_enqueued_and_cannot_be_trained_is_refused_with_a_reason(sqlite_url: str) -> None:

@@ -186,7 +186,7 @@ def test_a_configuration_from_before_is_written_as_it_was() -> None:
         ({"training.warmup": 2}, "warmup does not end before the last epoch"),
         (
             {"training.gradient_accumulation": 65, "training.batch_size": 64},
-            "gradient_accumulation is larger than batch_size",
+            "gradient_accumulation leaves less than two images for a part",
         ),
     ],
 )

@@ -4,15 +4,13 @@ import math
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 from optuna._hypervolume import compute_hypervolume
 
 from qpsearch.analysis.page import Chart
 from qpsearch.analysis.page.colours import INK
 from qpsearch.analysis.report.material import Material
+from qpsearch.study.search.rung import Losses
 from qpsearch.vocabulary import Direction
-
-Losses = NDArray[np.float64]
 
 
 def volume(material: Material) -> Chart | None:

@@ -12,6 +12,8 @@ from qpsearch.space.file.changes import with_value
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode
 from qpsearch.space.file.extends import merge
 from qpsearch.space.file.problems import Problems, kind_of
+from qpsearch.space.file.recipes import KEY as RECIPE
+from qpsearch.space.file.recipes import over_the_file
 from qpsearch.space.schema.settings import SPACE
 
 KEY: Final = "compare"
@@ -60,6 +62,13 @@ def _is_named(entry: Entry, problems: Problems) -> bool:
     return fits
 
 
+def _recipe_of(changes: MappingNode) -> Node:
+    """Return the recipe that an arm names, in a section or by its path; an empty document where it does not."""
+    training = changes.get("training")
+    inner = training.get("recipe") if isinstance(training, MappingNode) else None
+    return changes.get(RECIPE) or inner or changes
+
+
 def _arm(root: Node, arm: Entry, problems: Problems) -> Node:
     """Return the document with the changes of an arm."""
     path, node = f"{KEY}.arms.{arm.key}", without_arms(root)
@@ -69,6 +78,7 @@ def _arm(root: Node, arm: Entry, problems: Problems) -> Node:
     if not isinstance(changes, MappingNode):
         problems.wrong(changes.where, path, f"expected what the arm changes, got {kind_of(changes)}.")
         return node
+    node = over_the_file(node, _recipe_of(changes))
     for entry in changes.entries:
         first, *rest = entry.key.split(".")
         if first not in CHANGED:

@@ -6,6 +6,7 @@ from typing import Final
 from qpsearch.errors import SpaceError
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where, parse_document
 from qpsearch.space.file.problems import Problems
+from qpsearch.space.file.recipes import KEY, over_the_file
 from qpsearch.space.schema.data import DATA
 
 ANY: Final = "*"
@@ -24,6 +25,8 @@ def with_settings(root: Node, settings: Sequence[str], problems: Problems) -> No
         SpaceError: A setting is not of that form, or its value is not YAML.
     """
     for path, node in map(setting, settings):
+        if path == KEY:
+            root = over_the_file(root, node)
         root = with_value(root, path.split("."), Entry(path, node.where, node), path, problems)
         root = _with_one_data_set(root, path)
     return root
@@ -100,7 +103,7 @@ def with_value(node: Node, parts: list[str], entry: Entry, path: str, problems: 
 def _places(word: str, count: int, where: Where, path: str, problems: Problems) -> Iterator[int]:
     if word == ANY:
         yield from range(count)
-    elif word.isdigit() and int(word) < count:
+    elif word.isdecimal() and int(word) < count:
         yield int(word)
     else:
         problems.wrong(where, path, f"has no item {word!r} here. Expected 0 to {count - 1}, or {ANY} for all of them.")

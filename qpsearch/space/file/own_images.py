@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from qpsearch.errors import DataError
-from qpsearch.registry.datasets import Data
+from qpsearch.registry.augmentations import Augmentation, Padding
+from qpsearch.registry.datasets import Data, Normalisation
 from qpsearch.registry.own.custom import CUSTOM
 from qpsearch.registry.own.places import own_data
 from qpsearch.registry.own.record import OwnData, Source
@@ -18,6 +19,7 @@ from qpsearch.space.file.changes import SET
 from qpsearch.space.file.checks import where_is
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode
 from qpsearch.space.file.problems import Problems
+from qpsearch.space.file.recipes import recipe_of
 from qpsearch.space.schema.data import DATA, OWN, PLACES
 from qpsearch.space.schema.fields import LeafField
 
@@ -93,8 +95,21 @@ def data_of(given: dict[str, Any], root: Node, problems: Problems) -> Data:
         problems.raise_if_any()
     known = {name: given[name] for name in Data.__slots__ if name in given and name not in ("dataset", "validation")}
     data = Data(dataset=given["dataset"] if own is None else own.name, validation=0, own=own, **known)
+    known |= _not_for(data, root)
     count, is_own = _validation(given["validation"], data, root, problems)
     return Data(dataset=data.dataset, validation=count, own=own, own_validation=is_own, **known)
+
+
+def _not_for(data: Data, root: Node) -> dict[str, Any]:
+    """Return the settings of a recipe that mean nothing for the images, each as if the recipe did not have it."""
+    found: dict[str, Any] = {}
+    if data.facts.channels != len(data.moments[0]):
+        found["normalise"] = Normalisation.DATASET
+    if data.facts.stored_size or Augmentation.CROP not in data.augment:
+        found["padding"] = Padding.MEAN
+    recipe = recipe_of(root)
+    asked = {} if recipe is None else recipe.settings.get("data", {})
+    return {name: value for name, value in found.items() if asked.get(name) == getattr(data, name)}
 
 
 def _validation(given: Any, data: Data, root: Node, problems: Problems) -> tuple[int, bool]:

@@ -3,13 +3,51 @@
 from typing import Final
 
 from qpsearch.errors import nearest
-from qpsearch.registry.recipes import RECIPES
-from qpsearch.space.file.document import MappingNode, Node, ScalarNode, dump, parse_document
+from qpsearch.registry.recipes import RECIPES, NamedRecipe
+from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, dump, parse_document
 from qpsearch.space.file.extends import merge
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.schema.settings import SPACE
 
 KEY: Final = "training.recipe"
+
+
+def recipe_of(root: Node) -> NamedRecipe | None:
+    """Return the recipe that a document names; None where it does not name one that is known."""
+    training = root.get("training") if isinstance(root, MappingNode) else None
+    given = training.get("recipe") if isinstance(training, MappingNode) else None
+    return RECIPES.get(given.text or "") if isinstance(given, ScalarNode) else None
+
+
+def over_the_file(root: Node, name: Node) -> Node:
+    """Return a document in which the settings of a recipe stand in place of its own.
+
+    So an arm, or ``--set``, that names a recipe means that recipe, whatever optimiser the file has. The file's number
+    of epochs stays, so that arms are trained equally long. An unknown name is left to ``with_recipe``.
+
+    Args:
+        root: The whole document.
+        name: The recipe's name.
+    """
+    if not isinstance(name, ScalarNode) or name.text not in RECIPES:
+        return root
+    given, training = _document(name.text), root.get("training") if isinstance(root, MappingNode) else None
+    if isinstance(training, MappingNode) and "epochs" in training:
+        given = without(given, "training", "epochs")
+    return merge(without(root, "training", "optimizer"), given, SPACE)
+
+
+def without(root: Node, *path: str) -> Node:
+    """Return a document without what stands at a path."""
+    if not isinstance(root, MappingNode):
+        return root
+    first, *rest = path
+    kept = tuple(
+        Entry(entry.key, entry.where, without(entry.node, *rest)) if entry.key == first else entry
+        for entry in root.entries
+        if entry.key != first or rest
+    )
+    return MappingNode(kept, root.where)
 
 
 def with_recipe(root: Node, problems: Problems) -> Node:
@@ -30,5 +68,8 @@ def with_recipe(root: Node, problems: Problems) -> Node:
         text = f"unknown recipe {str(given.text)!r}. {nearest(str(given.text), list(RECIPES))}"
         problems.wrong(given.where, KEY, text)
         return root
-    settings = parse_document(dump(dict(RECIPES[given.text].settings)), f"recipe {given.text}")
-    return merge(settings, root, SPACE)
+    return merge(_document(given.text), root, SPACE)
+
+
+def _document(name: str) -> Node:
+    return parse_document(dump(dict(RECIPES[name].settings)), f"recipe {name}")

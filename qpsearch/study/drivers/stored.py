@@ -1,7 +1,7 @@
 """Finding a study and the space that it was made from: apart from what opens studies, so that readers load little."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -22,15 +22,20 @@ from qpsearch.vocabulary import Scalar
 # searches one.
 CONFIRMS: Final = "qpsearch:confirms"
 ARM_OF: Final = "qpsearch:arm_of"
+PAPERS_POINTS: Final = "qpsearch:papers"  # the papers' configurations, as they were when the study was made
 WARM: Final = "qpsearch:warm_start"  # configurations of earlier studies, which are tried first
 ARM: Final = "arm"  # a user attribute of a trial of a comparison: the arm to which it belongs
 
 
-def warm_points_of(connection: Connection, study: int) -> Sequence[Mapping[str, Scalar]]:
-    """Return the configurations of earlier studies that a study tries first; what it lists itself comes before them."""
-    own = (study_attrs.c.key == WARM) & (study_attrs.c.study_id == study)
-    text = connection.execute(select(study_attrs.c.value_json).where(own)).scalar()
-    return [] if text is None else list(json.loads(text))
+def points_tried_first(connection: Connection, study: int, space: Space) -> list[Mapping[str, Scalar]]:
+    """Return the configurations that a study tries before its sampler proposes any.
+
+    Those of the papers come first, then those that the space lists, then those of earlier studies.
+    """
+    own = study_attrs.c.key.in_((PAPERS_POINTS, WARM)) & (study_attrs.c.study_id == study)
+    rows = connection.execute(select(study_attrs.c.key, study_attrs.c.value_json).where(own))
+    stored = {row.key: json.loads(row.value_json) for row in rows}
+    return [*stored.get(PAPERS_POINTS, ()), *space.search.first, *stored.get(WARM, ())]
 
 
 def find_study(connection: Connection, name: str) -> int:

@@ -16,7 +16,7 @@ from qpsearch.study.drivers.transactions import Transactions
 from qpsearch.study.search.proposer import Proposer, not_enqueued
 from qpsearch.study.search.pruning import traits_of
 from qpsearch.study.search.replica import Replica
-from qpsearch.study.storage.optuna_tables import begin_enqueued, close_trial, enqueued, insert_attrs, next_number
+from qpsearch.study.storage.optuna_tables import begin_enqueued, close_trial, enqueued, next_number, replace_attrs
 from qpsearch.study.storage.tables import user_attrs
 from qpsearch.study.trials import rows
 from qpsearch.study.trials.events import Event, Noted
@@ -154,7 +154,7 @@ class Supply:
                 continue
             trial = self._transactions.write(partial(self._begin_enqueued, trial_id, proposal))
             if trial is not None:
-                self._replica.accept(proposal.trial, number, traits_of(trial.config, self._search))
+                self._replica.accept(proposal.trial, number, traits_of(trial.config, self._search), is_enqueued=True)
                 return trial
             self._proposer.drop(proposal)
         return None
@@ -178,7 +178,7 @@ class Supply:
             if trial_id not in enqueued(connection, self._study_id):
                 return False
             close_trial(connection, trial_id, TrialState.FAIL, (), self._clock.now())
-            insert_attrs(connection, user_attrs, trial_id, {"reason": why})
+            replace_attrs(connection, user_attrs, trial_id, {"reason": why})
             return True
 
         if self._transactions.write(step):

@@ -5,22 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from optuna.trial import FrozenTrial
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
-from qpsearch.architecture.paper_points import first_points_of
 from qpsearch.errors import Infeasible, UserError
 from qpsearch.space import Space
 from qpsearch.space.file.points import checked_values
 from qpsearch.study.drivers.clock import SYSTEM, Clock
-from qpsearch.study.drivers.lease import standing
-from qpsearch.study.drivers.stored import find_study, is_confirmation, stored_space, warm_points_of
+from qpsearch.study.drivers.lease import Driver, standing
+from qpsearch.study.drivers.stored import comparison_of, find_study, is_confirmation, stored_space
 from qpsearch.study.drivers.transactions import move_revision
-from qpsearch.study.opening import rebuild, set_budget
+from qpsearch.study.opening import rebuild
 from qpsearch.study.planning.retraining import let_wait
 from qpsearch.study.search.proposer import Proposer, not_enqueued
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.optuna_tables import next_number, read_trials
-from qpsearch.study.storage.tables import configs, study_facts, trials
+from qpsearch.study.storage.optuna_tables import ENQUEUED, insert_attrs, next_number, read_trials
+from qpsearch.study.storage.tables import configs, study_facts, system_attrs, trials
 from qpsearch.study.trials.open_trial import Proposal
 from qpsearch.study.trials.rows import insert_new_trial
 from qpsearch.vocabulary import Scalar
@@ -85,19 +84,21 @@ def _enqueue(database: Database, name: str, values: Mapping[str, Scalar], like: 
         revision = move_revision(connection, study, facts.uid)
         drawn = replace(proposal, number=next_number(connection, study))
         trial = insert_new_trial(connection, study, drawn, space.search, revision, clock.now())
+        insert_attrs(connection, system_attrs, trial.trial_id, {ENQUEUED: True})
         let_wait(connection, study, [trial.trial_id], clock.now())
         ours = select(func.count()).select_from(configs).join(trials, trials.c.trial_id == configs.c.trial_id)
         known = int(connection.execute(ours.where(trials.c.study_id == study)).scalar_one())
-        budget = stored_space(facts, name).search.budget
-        if known > budget.trials:
-            set_budget(connection, study, budget.updated(trials=known))
+        asked = connection.execute(select(study_facts.c.asked).where(study_facts.c.study_id == study)).scalar_one()
+        if known > asked:
+            connection.execute(update(study_facts).where(study_facts.c.study_id == study).values(asked=known))
+        here = Driver.this()
         return Enqueued(
             study=name,
             number=trial.number,
             params=drawn.frozen.params,
-            trials=max(known, budget.trials),
-            is_extra=known > budget.trials,
-            has_driver=bool(standing(connection, study)),
+            trials=max(known, asked),
+            is_extra=known > asked,
+            has_driver=any(not holder.expired_on(here) for holder in standing(connection, study)),
         )
 
     return database.write(step)
@@ -112,12 +113,10 @@ def _draw(connection: Connection, name: str, values: Mapping[str, Scalar], like:
         raise UserError(f"study {name!r} does not search: its trials are chosen. Enqueue in the study that searched.")
     if problem := not_enqueued(space):
         raise UserError(f"study {name!r}: {problem}")
+    if (whole := comparison_of(connection, study)) is not None:
+        raise UserError(f"study {name!r} is an arm of {whole!r}, whose arms are tuned alike. Make a study of your own.")
     found = read_trials(connection, study)
     number = 1 + max((trial.number for trial in found), default=-1)  # the final one is given when the trial is written
-    if number < len(first_points_of(space)) + len(warm_points_of(connection, study)):
-        raise UserError(
-            f"study {name!r} has not tried all configurations of search.first and warm_start yet. Enqueue after them."
-        )
     given = checked_values(space, values)
     replica, _ = rebuild(connection, study, space, facts.first_name, found)
     proposer = Proposer(space, replica)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from optuna.trial import FrozenTrial
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from qpsearch.errors import StorageConflict, StudyExists
 from qpsearch.protocol import Run
@@ -208,7 +208,9 @@ def _plan(
                 insert_attrs(connection, user_attrs, trial_id, {ARM: arm})
             number += 1
     let_wait(connection, study, written, now)
-    set_budget(connection, study, Budget(trials=number))
+    own = select(func.count()).select_from(configs).join(trials, trials.c.trial_id == configs.c.trial_id)
+    planned_now = connection.execute(own.where(trials.c.study_id == study)).scalar_one()
+    set_budget(connection, study, Budget(trials=planned_now))  # of what other tools add, nothing is trained
 
 
 def let_wait(connection: Connection, study: int, trial_ids: Sequence[int], now: float) -> None:

@@ -5,6 +5,7 @@ stopped* one whose value there was outside the best third. That was *wrong* wher
 half of the trials of its kind that the rungs let through to the end.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, select
 from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.registry.options import Options
+from qpsearch.registry.pruners import PrunerKind
 from qpsearch.space import Space
 from qpsearch.study.records import AuditedKind
 from qpsearch.study.search.audit import is_audited
@@ -50,7 +52,8 @@ def audited_kinds(connection: Connection, study: int, space: Space) -> tuple[Aud
     ]
     first = options.get("first")
     heights = rungs(space.most_epochs, None if first is None else int(first), int(options.get("factor") or 3))
-    return audit(curves, heights, options, search.seed)
+    stops = search.pruner is PrunerKind.ASHA_STOP
+    return audit(curves, heights, options, search.seed, stops=stops)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,9 @@ class RungCurve:
     final: float | None
 
 
-def audit(curves: Sequence[RungCurve], rungs: Sequence[int], options: Options, seed: int) -> tuple[AuditedKind, ...]:
+def audit(
+    curves: Sequence[RungCurve], rungs: Sequence[int], options: Options, seed: int, *, stops: bool = False
+) -> tuple[AuditedKind, ...]:
     """Return what the audited trials of a study say about its pruner, by kind of block.
 
     Args:
@@ -78,6 +83,7 @@ def audit(curves: Sequence[RungCurve], rungs: Sequence[int], options: Options, s
         rungs: The epochs at which they are compared.
         options: Of the pruner.
         seed: Of the search.
+        stops: Whether the pruner stops trials at once (``asha_stop``), which lets a larger share go on.
     """
     share, factor = options.get("audit") or 0.0, int(options.get("factor") or 3)
     kinds: dict[str, list[RungCurve]] = defaultdict(list)
@@ -89,18 +95,22 @@ def audit(curves: Sequence[RungCurve], rungs: Sequence[int], options: Options, s
         others = [curve for curve in own if curve.number not in chosen]
         merit = [curve.final for curve in others if curve.final is not None]
         ended = [curve for curve in own if curve.number in chosen and curve.final is not None]
-        stopped = [curve for curve in ended if _would_stop(curve, others, rungs, factor)]
+        stopped = [curve for curve in ended if _would_stop(curve, others, rungs, factor, stops=stops)]
         wrong = [curve for curve in stopped if merit and curve.final is not None and curve.final < median(merit)]
         if ended:
             found.append(AuditedKind(stratum=stratum, audited=len(ended), stopped=len(stopped), wrong=len(wrong)))
     return tuple(found)
 
 
-def _would_stop(curve: RungCurve, others: Sequence[RungCurve], rungs: Sequence[int], factor: int) -> bool:
-    """Whether a trial's value at some rung is outside the best of those that reached the rung."""
+def _would_stop(
+    curve: RungCurve, others: Sequence[RungCurve], rungs: Sequence[int], factor: int, *, stops: bool
+) -> bool:
+    """Whether a trial's value at some rung is outside the best of those that reached the rung; few decide nothing."""
     for rung in rungs:
-        there = sorted(each.losses[rung] for each in others if rung in each.losses)
-        passing = len(there) // factor
-        if rung in curve.losses and there and (passing == 0 or curve.losses[rung] > there[passing - 1]):
+        if rung not in curve.losses:
+            return False
+        there = [each.losses[rung] for each in others if rung in each.losses]
+        passing = math.ceil((len(there) + 1) / factor) if stops else len(there) // factor
+        if len(there) >= factor and sum(loss < curve.losses[rung] for loss in there) >= passing:
             return True
     return False

@@ -1,5 +1,6 @@
 """Reading studies, trials, runs and epochs."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from qpsearch.study.storage.tables import (
     studies,
     study_facts,
     trials,
+    user_attrs,
     values,
 )
 from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, root_of, trial_folder
@@ -156,7 +158,10 @@ def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
             there = f"It has trials 0 to {max(known)}." if known else "The study does not have trials yet."
             raise UserError(f"study {name!r} does not have trial {number}. {there}")
         trial = known[number]
-        (record,) = records_of_study(connection, study, only=[trial])
+        found = records_of_study(connection, study, only=[trial])
+        if not found:
+            raise UserError(f"trial {number} of study {name!r} {_of_another_tool(connection, trial)}")
+        (record,) = found
         own_runs = connection.execute(select(runs).where(runs.c.trial_id == trial).order_by(runs.c.replicate))
         tried = connection.execute(select(attempts).where(attempts.c.trial_id == trial).order_by(attempts.c.number))
         order = (epochs.c.replicate, epochs.c.epoch)
@@ -216,6 +221,13 @@ def running_records(database: Database, name: str) -> list[TrialRecord]:
         )
 
     return database.read(query)
+
+
+def _of_another_tool(connection: Connection, trial: int) -> str:
+    """Say why a trial that another tool added does not have anything to show."""
+    told = (user_attrs.c.trial_id == trial) & (user_attrs.c.key == "reason")
+    reason = connection.execute(select(user_attrs.c.value_json).where(told)).scalar()
+    return f"was added by another tool, and is not trained{f': {json.loads(reason)}' if reason else '.'}"
 
 
 def epoch_rows(database: Database, name: str) -> list[Mapping[str, Any]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from qpsearch.architecture.paper_points import first_points_of
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space
 from qpsearch.study.search.factorial import Factorial
@@ -14,17 +13,16 @@ from qpsearch.study.search.replica import Guesses
 from qpsearch.vocabulary import Scalar
 
 
-def guesses_of(space: Space, warm: Sequence[Mapping[str, Scalar]]) -> Guesses | None:
+def guesses_of(space: Space, first: Sequence[Mapping[str, Scalar]]) -> Guesses | None:
     """Return the design of a space, or what an expert wants tried; None where the sampler draws everything.
 
     Args:
         space: The space.
-        warm: Configurations of earlier studies, which are tried after those that the space lists.
+        first: Configurations that are tried before all others.
     """
     if space.search.is_grid:
         return Grid(space)
     guesses: Guesses | None = Factorial(space) if space.search.sampler.is_designed else Priors.of(space)
     if space.search.sampler is SamplerKind.QUASI_RANDOM:
         guesses = QuasiRandom(space, guesses)
-    points = (*first_points_of(space), *warm)
-    return First(points, guesses) if points else guesses
+    return First(first, guesses) if first else guesses

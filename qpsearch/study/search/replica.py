@@ -24,7 +24,7 @@ from qpsearch.study.search.order import COSTS, VIOLATED
 from qpsearch.study.search.pruners import pruning
 from qpsearch.study.search.pruning import Judgement, Traits
 from qpsearch.study.search.samplers import Samplers
-from qpsearch.study.storage.optuna_tables import DIRECTIONS
+from qpsearch.study.storage.optuna_tables import DIRECTIONS, ENQUEUED
 from qpsearch.vocabulary import Scalar
 
 
@@ -66,6 +66,7 @@ class Replica:
             self._study = optuna.create_study(storage=self._storage, study_name=name, directions=ways)
         self._ids: dict[int, int] = {}
         self._over: set[int] = set()
+        self._enqueued: set[int] = set()
         self._values: dict[int, dict[int, float]] = {}  # of open trials, by epoch
         self._costs: dict[int, tuple[float, ...]] = {}
         self._shows_rungs = len(search.objectives) == 1 or search.sampler is SamplerKind.GP
@@ -81,7 +82,7 @@ class Replica:
         seed = derive_seed(self._seed, "sampler", number, draw)
         self._study.sampler = self._samplers.of_draw(seed)
         if params is None and self._guesses is not None:
-            params = self._guesses.guess(number, draw)
+            params = self._guesses.guess(self._drawn_before(number), draw)
         if params:
             self._study.enqueue_trial(dict(params))
         return self._study.ask()
@@ -111,8 +112,10 @@ class Replica:
         """How many trials of the study the replica has."""
         return len(self._ids)
 
-    def accept(self, trial: optuna.Trial, number: int, traits: Traits) -> None:
-        """Make a draw the trial of that number."""
+    def accept(self, trial: optuna.Trial, number: int, traits: Traits, *, is_enqueued: bool = False) -> None:
+        """Make a draw the trial of that number; one that a user enqueued does not take the place of a guess."""
+        if is_enqueued:
+            self._enqueued.add(number)
         self._ids[number], self._values[number] = trial._trial_id, {}
         self._costs[number] = traits.costs
         self._pruning.follow(number, traits, create_trial(state=TrialState.RUNNING))
@@ -132,6 +135,8 @@ class Replica:
                 return
             del self._ids[number]  # to the sampler, a trial that is open again is a new one
             self._over.discard(number)
+        if ENQUEUED in trial.system_attrs:
+            self._enqueued.add(number)
         self._values[number], self._costs[number] = dict(trial.intermediate_values), traits.costs
         self._pruning.follow(number, traits, trial)
         self._show(number, trial, trial.state, trial.values, trial.intermediate_values)
@@ -165,6 +170,13 @@ class Replica:
     def least_promising(self, paused: Collection[int]) -> int | None:
         """Return the paused trial that should be pruned where too many are paused; None where there is room."""
         return self._pruning.least_promising(paused)
+
+    def _drawn_before(self, number: int) -> int:
+        """Return how many trials before a number were drawn by the study itself; guesses are counted by it.
+
+        Numbers of trials that users enqueued, or that other tools took, do not count.
+        """
+        return sum(other < number and other not in self._enqueued for other in self._ids)
 
     def _copy(self, number: int) -> FrozenTrial:
         return self._storage.get_trial(self._ids[number])

@@ -44,6 +44,7 @@ LAST_NUMBER = select(func.max(trials.c.number)).where(trials.c.study_id == bindp
 
 METRIC_NAMES: Final = "study:metric_names"  # a study's attribute, as Optuna's set_metric_names writes it
 
+ENQUEUED: Final = "qpsearch:enqueued"  # an attribute of a trial that a user added: it does not take a guess's place
 FIXED: Final = "fixed_params"  # a trial's attribute, as Optuna's enqueue_trial writes it
 
 TrialRows = dict[Table, list[dict[str, Any]]]  # of one trial, by table
@@ -88,11 +89,12 @@ def begin_enqueued(connection: Connection, trial_id: int, trial: FrozenTrial, no
     """Begin a trial that another tool has enqueued, with all its parameters and system attributes."""
     own = update(trials).where(trials.c.trial_id == trial_id)
     connection.execute(own.values(state=TrialState.RUNNING, datetime_start=_utc(now)))
+    connection.execute(params.delete().where(params.c.trial_id == trial_id))  # another tool may have written some
     rows = [{"trial_id": trial_id, **row} for row in _param_rows(trial)]
     if rows:
         connection.execute(INSERT_PARAMS, rows)
     known = {key: value for key, value in trial.system_attrs.items() if key != FIXED}
-    insert_attrs(connection, system_attrs, trial_id, known)
+    replace_attrs(connection, system_attrs, trial_id, known | {ENQUEUED: True})
 
 
 def enqueued(connection: Connection, study: int) -> dict[int, tuple[int, dict[str, Any]]]:
@@ -185,6 +187,12 @@ def insert_attrs(connection: Connection, table: Table, trial_id: int, attrs: Map
     if attrs:
         rows = [{"trial_id": trial_id, "key": key, "value_json": json.dumps(value)} for key, value in attrs.items()]
         connection.execute(insert(table), rows)
+
+
+def replace_attrs(connection: Connection, table: Table, trial_id: int, attrs: Mapping[str, Any]) -> None:
+    """Write attributes of a trial, some of which another tool may have written."""
+    connection.execute(table.delete().where(table.c.trial_id == trial_id, table.c.key.in_(list(attrs))))
+    insert_attrs(connection, table, trial_id, attrs)
 
 
 def insert_intermediate(connection: Connection, trial_id: int, step: int, value: float) -> None:
