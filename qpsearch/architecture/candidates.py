@@ -151,7 +151,10 @@ def notes(space: Space) -> list[str]:
 def lost_guesses(space: Space) -> list[str]:
     """Say which configurations of ``search.first``, and which priors, the space itself rules out, in sentences."""
     points = first_points_of(space)
-    lost = [f"search.first.{index}: {why}" for index, point in enumerate(points) if (why := _lost(space, point))]
+    papers = len(points) - len(space.search.first)
+    names = [f"search.first: papers, point {index}" for index in range(papers)]
+    names += [f"search.first.{index}" for index in range(len(space.search.first))]
+    lost = [f"{name}: {why}" for name, point in zip(names, points, strict=True) if (why := _lost(space, point))]
     if len(points) > space.search.budget.trials:
         lost.append(
             f"search.first lists {len(points)} configurations, more than the {space.search.budget.trials} trials."
