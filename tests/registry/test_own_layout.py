@@ -82,6 +82,15 @@ PROBLEMS: dict[str, tuple[Callable[[Path], object], str]] = {
         "class c is in the test split, but not in train",
     ),
     "no train": (lambda root: made(root, "val/a/1.png", "test/a/1.png"), "has test, val, but no folder train"),
+    "a split beside classes": (
+        lambda root: made(root, "a/1.png", "b/1.png", "test/a/2.png", "test/b/2.png"),
+        "has test beside class folders, but no folder train. Move the class folders into train.",
+    ),
+    "another split beside classes": (lambda root: made(root, "a/1.png", "b/1.png", "Val/a/2.png"), "has Val beside class folders"),
+    "splits in a class": (
+        lambda root: made(root, "a/train/1.png", "b/train/1.png", "a/test/2.png", "b/test/2.png"),
+        "b/test: is a split inside the class folder b. Expected test/b: the class folders inside the splits.",
+    ),
     "a split twice": (lambda root: made(root, "train/a/1.png", "val/a/1.png", "valid/a/1.png"), "is a second validation split"),
     "a folder as an image": (lambda root: made(root, "a/1.png", "a/2.png/3.txt"), "3.txt: is not an image file"),
 }  # fmt: skip

@@ -200,7 +200,7 @@ def _check_counts(found: Found, place: Path) -> None:
         return
     problems = [
         f"{place}: class {name} has {count} image{'s' * (count != 1)}. Expected at least {FEWEST}, since images of "
-        "each class are held out as the test split; or add a folder test."
+        "each class are held out as the test split; or put the classes into train and add test beside it."
         for name, count in zip(found.classes, counts, strict=True)
         if count < FEWEST
     ]

@@ -2,7 +2,7 @@
 
 Two layouts: one folder for each class; or ``train`` with ``val`` or ``test`` (or both) beside it, each with one folder
 for each class. Tiny-ImageNet's ``val_annotations.txt`` is known, too. Nothing is left out in silence: what is neither
-an image nor clearly meant to be passed over is a problem.
+an image nor clearly meant to be passed over is a problem; so is a split where it would be taken for a class.
 """
 
 import os
@@ -70,8 +70,8 @@ def _found(root: Path, problems: list[str]) -> Iterator[Picture]:
         elif part is not None:
             splits[part] = folder
     if Subset.TRAIN not in splits:
-        if splits and len(splits) == len(folders):
-            problems.append(f"{root}: has {', '.join(path.name for path in splits.values())}, but no folder train.")
+        if splits:
+            problems.append(_without_train(root, [path.name for path in splits.values()], len(folders)))
             return
         splits = {Subset.TRAIN: root}
     annotations = splits.get(Subset.VALIDATION, root) / ANNOTATIONS
@@ -80,6 +80,13 @@ def _found(root: Path, problems: list[str]) -> Iterator[Picture]:
         splits = {Subset.TRAIN: splits[Subset.TRAIN]}  # its test images have no labels
     for part, folder in splits.items():
         yield from _classes(root, folder, part, problems)
+
+
+def _without_train(root: Path, splits: list[str], folders: int) -> str:
+    names = ", ".join(splits)
+    if len(splits) == folders:
+        return f"{root}: has {names}, but no folder train."
+    return f"{root}: has {names} beside class folders, but no folder train. Move the class folders into train."
 
 
 def _classes(root: Path, folder: Path, part: Subset, problems: list[str]) -> Iterator[Picture]:
@@ -110,6 +117,9 @@ def _files(folder: Path, problems: list[str], above: tuple[str, ...]) -> Iterato
             real = os.path.realpath(path)
             if real in above:
                 problems.append(f"{path}: is a link to a folder that holds it. Remove the link.")
+            elif entry.name.lower() in NAMES:  # else the images of all splits would be trained on
+                text = f"is a split inside the class folder {folder.name}. Expected {entry.name}/{folder.name}"
+                problems.append(f"{path}: {text}: the class folders inside the splits.")
             else:
                 yield from _files(Path(path), problems, (*above, real))
         elif not _is(entry.is_file):
