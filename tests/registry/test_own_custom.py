@@ -1,6 +1,8 @@
 """Data sets from code: what a function may return, when it is called, and what is said where it fails."""
 
+import sys
 from collections.abc import Callable, Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +17,7 @@ from torchvision.transforms import v2
 from qpsearch.architecture import plugins
 from qpsearch.errors import DataError, SpaceError, UserError
 from qpsearch.registry.own.custom import CUSTOM, custom_dataset
+from qpsearch.registry.own.decoding import prepare_own
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.places import own_data, scanned
 from qpsearch.registry.own.record import OwnData, Source
@@ -111,6 +114,41 @@ def test_the_function_is_called_once_for_each_version() -> None:
         facts = own_data(Source.CODE, Path("mine"), None)
         assert len(calls) == expected
     assert facts.name == "mine"
+
+
+def test_data_sets_of_the_same_name_in_two_files_are_told_apart(tmp_path: Path) -> None:
+    for folder, count in (("a", 30), ("b", 40), ("a", 30)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        path = tmp_path / folder / "mine.py"
+        path.write_text(
+            "import qpsearch\nimport numpy as np\n"
+            f"def load(): return {{'images': np.eye(8)[None].repeat({count}, 0), 'labels': np.arange({count}) % 2}}\n"
+            "mine = qpsearch.custom_dataset('mine', load)\n"
+        )
+        spec = spec_from_file_location("mine", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = sys.modules["mine"] = module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        finally:
+            del sys.modules["mine"]
+        CUSTOM["mine"] = module.mine
+        assert own_data(Source.CODE, Path("mine"), None).train_images == count * 9 // 10
+
+
+def test_a_function_that_returns_other_images_when_it_is_called_again_is_refused(tmp_path: Path) -> None:
+    returned = {"images": IMAGES, "labels": LABELS}
+    facts = facts_of(returned)
+    returned["images"] = 255 - IMAGES
+    with pytest.raises(
+        DataError, match=r"^data set 'mine': its function returns other .*: 1 changed \(train images\)\. Make"
+    ):
+        prepare_own(facts, tmp_path)
+    assert not list(tmp_path.rglob("*.npy"))
+    returned["images"] = IMAGES
+    prepare_own(facts, tmp_path)
+    assert len(list(tmp_path.rglob("*.npy"))) == 4
 
 
 BAD: dict[str, tuple[Callable[[], Any], str]] = {

@@ -2,22 +2,26 @@
 
 A space file cannot run code. A data set comes from a module that the user names (``--import``), or from an installed
 package (entry points of the group ``qpsearch.datasets``); ``architecture.plugins`` finds and registers it. The function
-is called once for each version: after that, what was found is looked up, and the images are those that were kept as
-arrays.
+is called once for each version and each content of its module's file: after that, what was found is looked up, and the
+images are those that were kept as arrays. Where it is called again, it must return what it returned then.
 """
 
 import hashlib
+import inspect
 import json
 import re
+import sys
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import DataError, QpsearchError, UserError
 from qpsearch.registry.own.arrays import eight_bits, found_of, in_arrays, labels_of
-from qpsearch.registry.own.found import Found, Scan, keep, kept_mapping
+from qpsearch.registry.own.found import Found, Scan, differences, keep, kept_mapping
 from qpsearch.registry.own.layout import NAMES, Subset
 from qpsearch.registry.own.pictures import from_pillow
 
@@ -39,11 +43,13 @@ class CustomDataset:
         name: The word in space files.
         load: Returns the images and labels.
         version: What the user changes when the images change.
+        code: Hash of the file that defines ``load``, and of its path: functions of the same name are told apart by it.
     """
 
     name: str
     load: Callable[[], Any]
     version: str
+    code: str
 
 
 CUSTOM: Final[dict[str, CustomDataset]] = {}
@@ -54,7 +60,7 @@ def custom_dataset(name: str, load: Callable[[], Any], *, version: str | int = 1
 
     Define it at the top level of a module that ``--import`` names, or in an entry point of the group
     ``qpsearch.datasets``. ``load`` is called without arguments when the data set is first used, and after its version
-    has changed. It returns one of:
+    or the file that defines it has changed. It returns the same images each time, as one of:
 
     - a mapping of arrays as an archive has them: ``train_images``, ``train_labels``, perhaps ``val_images``,
       ``test_images``, ``class_names``; or ``images`` and ``labels``, of which a tenth becomes the test split;
@@ -85,7 +91,7 @@ def custom_dataset(name: str, load: Callable[[], Any], *, version: str | int = 1
         raise UserError(f"a data set cannot be named {name!r}. Expected a word of letters, digits and '_'.")
     if not callable(given):
         raise UserError(f"data set {name!r}: {given!r} is not callable. Expected a function that returns the images.")
-    return CustomDataset(name=name, load=load, version=str(version))
+    return CustomDataset(name=name, load=load, version=str(version), code=_code(load))
 
 
 def scan_custom(name: Path, cache: Path | None) -> Scan:
@@ -99,7 +105,7 @@ def scan_custom(name: Path, cache: Path | None) -> Scan:
         DataError: It cannot be loaded, or returns something else.
     """
     dataset = CUSTOM[str(name)]
-    version = hashlib.sha256(dataset.version.encode()).hexdigest()[:8]
+    version = hashlib.sha256(f"{dataset.version}\0{dataset.code}".encode()).hexdigest()[:16]
     path = None if cache is None else cache / f"custom-{dataset.name}-{version}.json"
     known = {key: str(value) for key, value in kept_mapping(path).items()}
     if not known:
@@ -107,7 +113,32 @@ def scan_custom(name: Path, cache: Path | None) -> Scan:
         known = _contents(found)
         keep(path, json.dumps(known))
         return Scan(fingerprint=_hash(known), contents=known, found=lambda: found)
-    return Scan(fingerprint=_hash(known), contents=known, found=lambda: _loaded(dataset))
+    return Scan(fingerprint=_hash(known), contents=known, found=partial(_loaded_again, dataset, known))
+
+
+def _loaded_again(dataset: CustomDataset, known: Mapping[str, str]) -> Found:
+    """Load a data set whose contents are known; raises DataError where they are others now."""
+    found = _loaded(dataset)
+    told = "; ".join(differences(known, _contents(found)))
+    if told:
+        raise DataError(
+            f"data set {dataset.name!r}: its function returns other images than when it was first called: {told}. Make "
+            "it return the same ones each time; where the images have changed, change the version of custom_dataset."
+        )
+    return found
+
+
+def _code(load: Callable[..., Any]) -> str:
+    """Return a hash of the file that defines a function, and of its path; of a session without a file, of nothing."""
+    given: Any = load
+    while isinstance(given, partial):
+        given = given.func
+    given = inspect.unwrap(given)
+    file = getattr(sys.modules.get(getattr(given, "__module__", None) or ""), "__file__", None) or ""
+    digest = hashlib.sha256(str(Path(file).absolute()).encode(errors="surrogateescape") if file else b"")
+    with suppress(OSError):  # a module in an archive has a path, but no file
+        digest.update(Path(file).read_bytes() if file else b"")
+    return digest.hexdigest()[:16]
 
 
 def _hash(contents: Mapping[str, str]) -> str:
