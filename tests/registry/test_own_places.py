@@ -41,13 +41,20 @@ def test_facts_of_one_folder_of_class_folders(tmp_path: Path) -> None:
 
 
 def test_mean_and_deviation_are_those_of_the_training_images_alone(tmp_path: Path) -> None:
-    for split, level in (("train", 51), ("val", 255), ("test", 255)):
-        for label in "ab":
+    for split, levels in (("train", (51, 102)), ("val", (255, 255)), ("test", (255, 255))):
+        for label, level in zip("ab", levels, strict=True):
             picture(tmp_path / "x" / split / label / "1.png")
             Image.new("L", (8, 8), level).save(tmp_path / "x" / split / label / "1.png")
     facts = own_data(Source.FOLDER, tmp_path / "x", None)
-    assert (facts.mean, facts.std) == ((0.2,), (1.0,))  # of equal pixels the deviation is taken as 1
+    assert (facts.mean, facts.std) == ((0.3,), (0.1,))
     assert (facts.train_images, facts.validation_images, facts.test_images) == (2, 2, 2)
+
+
+def test_images_of_equal_pixels_are_refused(tmp_path: Path) -> None:
+    for path in class_folders(tmp_path / "x", 3).rglob("*.png"):
+        Image.merge("RGB", (*Image.open(path).split()[:2], Image.new("L", (8, 8), 7))).save(path)
+    with pytest.raises(DataError, match=r"x: all pixels of its training images are equal in channel 2, counted from 0"):
+        own_data(Source.FOLDER, tmp_path / "x", None)
 
 
 def test_of_many_images_some_at_even_distances_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qpsearch.errors import DataError
 from qpsearch.registry.own.found import Found
 from qpsearch.registry.own.layout import Subset
+from qpsearch.registry.own.record import PEAK
 
 if TYPE_CHECKING:
     import numpy as np
@@ -148,6 +149,8 @@ def eight_bits(given: Any, where: str) -> Any:
     import numpy as np
 
     if given.dtype == np.uint16:
+        if given.max() <= PEAK:  # the upper bits of all are 0
+            raise DataError(f"{where} has values of type uint16, but only up to {given.max()}. Save them as uint8.")
         return (given >> 8).astype(np.uint8)
     if given.dtype == bool:
         return given.astype(np.uint8) * np.uint8(255)

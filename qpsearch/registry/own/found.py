@@ -94,7 +94,7 @@ def facts_of(found: Found, source: Source, place: Path, fingerprint: str, size: 
     parts = split(found)
     origin, rows = parts[Subset.TRAIN]
     fewest = int(np.bincount(found.labels[origin][rows], minlength=len(found.classes)).min())
-    mean, std = _moments(found, stored or side)
+    mean, std = _moments(found, stored or side, place)
     return OwnData(
         source=source,
         place=str(place),
@@ -208,7 +208,7 @@ def _check_counts(found: Found, place: Path) -> None:
         raise listed(problems)
 
 
-def _moments(found: Found, side: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _moments(found: Found, side: int, place: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and deviation of each channel over the training images, each a share of white.
 
     Of more than 10,000 images, 10,000 at even distances are taken.
@@ -231,7 +231,10 @@ def _moments(found: Found, side: int) -> tuple[tuple[float, ...], tuple[float, .
     count = len(taken) * side**2
     mean = total / count / PEAK
     deviation = np.sqrt(np.maximum(squares / count / PEAK**2 - mean**2, 0))
-    std = [round(value, 4) or 1.0 for value in deviation.tolist()]  # 1 where all pixels are equal
+    std = [round(value, 4) for value in deviation.tolist()]
+    if not all(std):
+        which = "" if found.channels == 1 else f" in channel {std.index(0)}, counted from 0"
+        raise DataError(f"{place}: all pixels of its training images are equal{which}. Expected images that differ.")
     return tuple(round(value, 4) for value in mean.tolist()), tuple(std)
 
 
