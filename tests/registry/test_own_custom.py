@@ -64,12 +64,14 @@ class Pairs:
         {"images": IMAGES, "labels": LABELS},
         {"images": IMAGES.tolist(), "labels": LABELS.tolist()},
         Pairs(lambda image: image),
+        Pairs(lambda image: image.transpose(2, 0, 1)),
+        Pairs(lambda image: np.concatenate((image, image[..., :1]), 2)),
         Pairs(Image.fromarray),
         Pairs(lambda image: torch.from_numpy(image.transpose(2, 0, 1).copy())),
         Pairs(lambda image: v2.functional.to_dtype(v2.functional.to_image(image), torch.float32, scale=True)),
         {"train": Pairs(lambda image: image)},
     ],
-    ids=["arrays", "lists", "NumPy", "PIL", "tensors", "fractions", "splits"],
+    ids=["arrays", "lists", "NumPy", "channels first", "transparency", "PIL", "tensors", "fractions", "splits"],
 )
 def test_what_a_function_may_return(returned: Any) -> None:
     facts = facts_of(returned)
@@ -157,6 +159,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "no train": (lambda: {"test": Pairs(lambda image: image)}, r"returns the splits test\. Expected"),
     "no labels": (lambda: {"images": IMAGES}, "does not hold training images with labels"),
     "flat": (lambda: Pairs(lambda image: image.ravel()), r"the train split has an image of shape \(192,\)"),
+    "five channels": (lambda: Pairs(lambda image: image.repeat(2, 2)[..., :5]), r"the train split has an image of shape \(8, 8, 5\)"),
     "an error": (lambda: 1 / 0, r"test_own_custom\.py:\d+: ZeroDivisionError: division by zero"),
     "an exit": (lambda: exec("raise SystemExit('enough')"), r"SystemExit: enough"),
     "normalised": (lambda: Pairs(lambda image: image / 255 - 0.5), "the train split has values from -0.5 to 0.5. Expected 0 to"),

@@ -133,7 +133,7 @@ def _shapes(images: "Sequence[Pixels] | Images") -> list[tuple[int, ...]]:
 
 def _pixels(given: Any, where: str) -> "Images":
     """Return images as (N, H, W, C) uint8: grey without channels, channels first, and any type of ``eight_bits``."""
-    if given.ndim == 4 and given.shape[3] not in (1, 2, 3, 4) and given.shape[1] in (1, 3):
+    if given.ndim == 4 and is_channels_first(given.shape[1:]):
         given = given.transpose(0, 2, 3, 1)
     if given.ndim == 3:
         given = given[..., None]
@@ -142,6 +142,11 @@ def _pixels(given: Any, where: str) -> "Images":
     given = given[..., : 1 if given.shape[3] == 1 else 3]  # transparency is dropped
     found: Images = eight_bits(given, where)
     return found
+
+
+def is_channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether an image of a shape can only be (C, H, W)."""
+    return shape[2] not in (1, 2, 3, 4) and shape[0] in (1, 3)
 
 
 def eight_bits(given: Any, where: str) -> Any:

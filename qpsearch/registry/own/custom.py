@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import DataError, QpsearchError, UserError
-from qpsearch.registry.own.arrays import eight_bits, found_of, in_arrays, labels_of
+from qpsearch.registry.own.arrays import eight_bits, found_of, in_arrays, is_channels_first, labels_of
 from qpsearch.registry.own.found import Found, Scan, differences, keep, kept_mapping
 from qpsearch.registry.own.layout import NAMES, Subset
 from qpsearch.registry.own.pictures import from_pillow
@@ -202,17 +202,20 @@ def _found(given: Any, where: str) -> Found:
 
 
 def _array(image: Any) -> Any:
-    """Return an image as an array (H, W, C): of a PIL image, a tensor (C, H, W), or an array (H, W, C) or (H, W)."""
+    """Return an image, of PIL, a tensor (C, H, W), or an array (H, W, C), (C, H, W) or (H, W), as an array (H, W, C).
+
+    Of four channels the last is dropped, which is transparency.
+    """
     import numpy as np
 
     if hasattr(image, "getbands"):
         return from_pillow(image)
     is_tensor = hasattr(image, "numpy")
     array = np.asarray(image.numpy() if is_tensor else image)
-    if is_tensor and array.ndim == 3:
+    if array.ndim == 3 and (is_tensor or is_channels_first(array.shape)):
         array = array.transpose(1, 2, 0)
     array = array[..., None] if array.ndim == 2 else array
-    return array[..., :3] if array.ndim == 3 else array  # transparency is dropped
+    return array[..., :3] if array.ndim == 3 and array.shape[2] == 4 else array
 
 
 def _same_white(images: list[Any], where: str) -> "list[Pixels]":
