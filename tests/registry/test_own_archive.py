@@ -132,3 +132,29 @@ def test_an_archive_whose_bytes_were_damaged_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"x\.npz: x is damaged \(.*CRC.*\)"):
         own_data(Source.ARCHIVE, path, None)
+
+
+def test_a_compressed_archive_whose_bytes_were_damaged_is_refused(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "x.npz", x=IMAGES, y=LABELS)
+    content = bytearray((tmp_path / "x.npz").read_bytes())
+    content[60:3000] = b"\xff" * 2940
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"x\.npz: x is damaged \(.*\)\. Write the archive again\."):
+        own_data(Source.ARCHIVE, tmp_path / "x.npz", None)
+
+
+@pytest.mark.parametrize(("at", "value", "said"), [(6, 1, "encrypted"), (8, 99, "compression")])
+def test_an_archive_of_another_kind_of_zip_is_refused(tmp_path: Path, at: int, value: int, said: str) -> None:
+    """Bit 0 of a member's flags says that it is encrypted; 99 is a compression that is not known."""
+    path = written(tmp_path, {"x": IMAGES, "y": LABELS})
+    content = bytearray(path.read_bytes())
+    for start, shift in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):  # of each member, its own header and the directory's
+        position = content.find(start)
+        while position >= 0:
+            content[position + at + shift] |= value
+            position = content.find(start, position + 1)
+    path.write_bytes(content)
+    with pytest.raises(
+        DataError, match=rf"x\.npz: x cannot be read \(.*{said}.*\)\. Write the archive with numpy\.savez"
+    ):
+        own_data(Source.ARCHIVE, path, None)

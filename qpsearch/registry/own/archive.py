@@ -2,6 +2,7 @@
 
 import hashlib
 import zipfile
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,8 @@ from qpsearch.errors import DataError
 from qpsearch.registry.own.arrays import in_arrays, pairs_in
 from qpsearch.registry.own.found import Found, Scan
 
-DAMAGED: Final = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises
+# What np.load raises; of a member that is encrypted RuntimeError, of an unknown compression NotImplementedError.
+DAMAGED: Final = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def scan_archive(path: Path, cache: Path | None) -> Scan:
@@ -48,9 +50,16 @@ def _array(archive: Any, path: Path, name: str) -> Any:
     except ValueError as error:
         if "pickle" in str(error):
             raise DataError(f"{path}: {name} holds Python objects. Expected an array of numbers.") from None
-        raise DataError(f"{path}: {name} is damaged ({_line(error)}). Write the archive again.") from None
+        raise _unreadable(path, name, error) from None
     except DAMAGED as error:
-        raise DataError(f"{path}: {name} is damaged ({_line(error)}). Write the archive again.") from None
+        raise _unreadable(path, name, error) from None
+
+
+def _unreadable(path: Path, name: str, error: Exception) -> DataError:
+    is_strange = isinstance(error, RuntimeError)  # NotImplementedError is one
+    what = "cannot be read" if is_strange else "is damaged"
+    fix = "Write the archive with numpy.savez or numpy.savez_compressed" if is_strange else "Write the archive again"
+    return DataError(f"{path}: {name} {what} ({_line(error)}). {fix}.")
 
 
 def _line(error: BaseException) -> str:
