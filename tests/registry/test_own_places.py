@@ -11,6 +11,7 @@ from PIL import Image
 
 from qpsearch.errors import DataError
 from qpsearch.registry.own import folder, found, pictures
+from qpsearch.registry.own.decoding import prepare_own
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.places import changes_since, check_unchanged, own_data, scanned
 from qpsearch.registry.own.record import OwnData, Source
@@ -186,3 +187,17 @@ def test_a_place_of_the_other_kind(tmp_path: Path) -> None:
         own_data(Source.FOLDER, tmp_path / "x.npz", None)
     with pytest.raises(DataError, match=r"is not a file\. Write data\.folder for it\."):
         own_data(Source.ARCHIVE, tmp_path, None)
+
+
+@pytest.mark.parametrize("source", [Source.FOLDER, Source.ARCHIVE])
+def test_a_place_that_may_not_be_looked_at(tmp_path: Path, data: Path, source: Source) -> None:
+    facts = replace(own_data(Source.FOLDER, class_folders(tmp_path / "x", 5), None), source=source)
+    (tmp_path / "circle").symlink_to("circle")
+    for name, said in (("n" * 300, "File name too long"), ("circle", "Too many levels of symbolic links")):
+        place = tmp_path / name
+        with pytest.raises(DataError, match=rf"^{place}: cannot be looked at \({said}\)\.$"):
+            own_data(source, place, None)
+        with pytest.raises(DataError, match=rf"^{place}: cannot be looked at \({said}\)\.$"):
+            prepare_own(replace(facts, place=str(place)), data)
+    prepare_own(facts := own_data(Source.FOLDER, tmp_path / "x", None), data)
+    prepare_own(replace(facts, source=source, place=str(tmp_path / "circle")), data)  # the arrays are kept

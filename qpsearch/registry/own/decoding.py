@@ -14,7 +14,7 @@ from qpsearch.registry.large import LOADERS
 from qpsearch.registry.own.found import Found, listed, shown, split
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.pictures import fitted
-from qpsearch.registry.own.places import check_unchanged, is_there, scanned
+from qpsearch.registry.own.places import check_unchanged, is_there, mode_of, scanned
 from qpsearch.registry.own.record import OwnData, Source, own_folder
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def prepare_own(own: OwnData, folder: Path) -> None:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{own.key}.lock"):
-            if not is_there(own.source, Path(own.place)) and not Path(own.place).exists():
+            if _is_gone(own, place):
                 _check_kept(own, place)
                 return
             scan = scanned(own.source, Path(own.place), cache)
@@ -57,6 +57,16 @@ def is_large(own: OwnData, folder: Path) -> bool:
     """Whether images are still to be decoded and are so many that several processes decode them, with torch's help."""
     most = max(own.train_images, own.validation_images, own.test_images)
     return most * own.side**2 >= MANY and LOADERS > 1 and not (own_folder(folder) / own.key).is_dir()
+
+
+def _is_gone(own: OwnData, kept: Path) -> bool:
+    """Whether there is nothing where the images were, or, where they are kept as arrays, nothing that can be seen."""
+    try:
+        return not is_there(own.source, Path(own.place)) and (own.source is Source.CODE or not mode_of(Path(own.place)))
+    except DataError:
+        if kept.is_dir():
+            return True
+        raise
 
 
 def _check_kept(own: OwnData, place: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -57,8 +58,10 @@ def scanned(source: Source, place: Path, cache: Path | None) -> Scan:
             f"data set {place.name!r}: is not known here. Name the module that defines it: --import MODULE."
         )
     if not is_there(source, place):
-        what = "folder" if source is Source.FOLDER else "file"
-        other = place.exists() and f"is not a {what}. Write data.{'archive' if place.is_file() else 'folder'} for it."
+        what, other = "folder" if source is Source.FOLDER else "file", ""
+        if mode_of(place):
+            right = "folder" if stat.S_ISDIR(mode_of(place)) else "archive"
+            other = f"is not a {what}. Write data.{right} for it."
         raise DataError(f"{place}: {other or f'no such {what}. A relative path begins at the space file.'}")
     scan = SCANS[source](place, cache)
     path = _contents(cache, scan.fingerprint)
@@ -68,10 +71,30 @@ def scanned(source: Source, place: Path, cache: Path | None) -> Scan:
 
 
 def is_there(source: Source, place: Path) -> bool:
-    """Whether there is such a folder or archive, or code of a data set of that name is loaded."""
+    """Whether there is such a folder or archive, or code of a data set of that name is loaded.
+
+    Raises:
+        DataError: The place may not be looked at.
+    """
     if source is Source.CODE:
         return place.name in CUSTOM
-    return place.is_dir() if source is Source.FOLDER else place.is_file()
+    return (stat.S_ISDIR if source is Source.FOLDER else stat.S_ISREG)(mode_of(place))
+
+
+def mode_of(place: Path) -> int:
+    """Return what the operating system says that a place is (``st_mode``); 0 where there is nothing.
+
+    Raises:
+        DataError: It may not be looked at, or its name is too long.
+    """
+    try:
+        return os.stat(place).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except OSError as error:
+        raise DataError(f"{place}: cannot be looked at ({error.strerror}).") from None
+    except ValueError:  # a zero byte in its name
+        return 0
 
 
 def check_unchanged(own: OwnData, scan: Scan, cache: Path | None) -> None:
