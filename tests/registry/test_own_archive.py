@@ -71,13 +71,15 @@ def test_arrays_become_8_bits(tmp_path: Path, given: Any, expected: Any) -> None
 
 def test_classes_are_named_by_their_labels_or_by_the_archive(tmp_path: Path) -> None:
     words = np.array(["cat", "ant", "bee"])[LABELS]
-    found = scanned(Source.ARCHIVE, written(tmp_path, {"x": IMAGES, "y": words}), None).found()
-    assert found.classes == ("ant", "bee", "cat")
-    assert found.labels[Subset.TRAIN][:3].tolist() == [2, 0, 1]
-    named = {"x": IMAGES, "y": LABELS * 5, "class_names": np.array(["p", "q", "r"])}
-    found = scanned(Source.ARCHIVE, written(tmp_path, named), None).found()
-    assert found.classes == ("p", "q", "r")
-    assert found.labels[Subset.TRAIN].tolist() == LABELS.tolist()
+    for labels in (words, words.astype(bytes)):
+        found = scanned(Source.ARCHIVE, written(tmp_path, {"x": IMAGES, "y": labels}), None).found()
+        assert found.classes == ("ant", "bee", "cat")
+        assert found.labels[Subset.TRAIN][:3].tolist() == [2, 0, 1]
+    for names in (np.array(["p", "q", "r"]), np.array([b"p", b"q", b"r"])):
+        named = {"x": IMAGES, "y": LABELS * 5, "class_names": names}
+        found = scanned(Source.ARCHIVE, written(tmp_path, named), None).found()
+        assert found.classes == ("p", "q", "r")
+        assert found.labels[Subset.TRAIN].tolist() == LABELS.tolist()
 
 
 def test_an_array_that_changed_is_named(tmp_path: Path) -> None:
@@ -86,6 +88,10 @@ def test_an_array_that_changed_is_named(tmp_path: Path) -> None:
     assert changes_since(before, after) == "1 changed (y)"
     again = own_data(Source.ARCHIVE, written(tmp_path, {"x": IMAGES, "y": LABELS}), None)
     assert again == before
+
+
+def named(names: Any) -> Arrays:
+    return {"x": IMAGES, "y": LABELS, "class_names": names}
 
 
 REFUSED: dict[str, tuple[Callable[[], Arrays], str]] = {
@@ -100,6 +106,9 @@ REFUSED: dict[str, tuple[Callable[[], Arrays], str]] = {
     "objects": (lambda: {"x": np.array([1, "a"], object), "y": LABELS}, "x holds Python objects. Expected an array of numbers"),
     "fractions": (lambda: {"x": IMAGES, "y": LABELS + 0.5}, "y has shape .* Expected one whole number an image"),
     "one class": (lambda: {"x": IMAGES, "y": LABELS * 0}, "has only one class, 0. Expected two or more"),
+    "one name": (lambda: named(np.array("p")), r"class_names has shape \(\)\. Expected one name for each class"),
+    "two names": (lambda: named(np.array(["p", "q"])), "class_names has 2 names, but the training labels have 3 classes"),
+    "names of other bytes": (lambda: named(np.array([b"\xff", b"p", b"q"])), "class_names has words that are not UTF-8"),
     "test class": (
         lambda: {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS + 1},
         "class 3 is in the test split, but not in the training images",

@@ -81,8 +81,33 @@ def in_arrays(read: Callable[[str], Any], names: list[str], where: str) -> Found
     for part, (name, _) in pairs.items():
         if len(images[part]) != len(labels[part]):
             raise DataError(f"{where}: {name} has {len(images[part])} images, but {len(labels[part])} labels.")
-    given = next((read(name) for name in CLASS_NAMES if name in names), None)
-    return found_of(images, labels, None if given is None else list(given), where)
+    given = next((name for name in CLASS_NAMES if name in names), None)
+    class_names = None if given is None else _names(read(given), labels[Subset.TRAIN], f"{where}: {given}")
+    return found_of(images, labels, class_names, where)
+
+
+def _names(given: Any, labels: "Labels", where: str) -> list[str]:
+    """Return the names of the classes."""
+    import numpy as np
+
+    if given.ndim != 1:
+        raise DataError(f"{where} has shape {given.shape}. Expected one name for each class.")
+    count = len(np.unique(labels))
+    if len(given) != count:
+        raise DataError(f"{where} has {len(given)} names, but the training labels have {count} classes.")
+    return [str(name) for name in _words(given, where)]
+
+
+def _words(given: Any, where: str) -> Any:
+    """Return an array whose words are text, not bytes."""
+    import numpy as np
+
+    if given.dtype.kind != "S":
+        return given
+    try:
+        return np.char.decode(given, "utf-8")
+    except UnicodeDecodeError:
+        raise DataError(f"{where} has words that are not UTF-8. Save them as text.") from None
 
 
 def found_of(
@@ -187,4 +212,4 @@ def labels_of(given: Any, where: str) -> "Labels":
     is_whole = given.dtype.kind in "iub" or (given.dtype.kind == "f" and not np.mod(given, 1).any())
     if given.ndim != 1 or not (is_whole or given.dtype.kind in "US"):
         raise DataError(f"{where} has shape {given.shape} of {given.dtype}. Expected one whole number an image.")
-    return given.astype(np.int64) if is_whole else given  # type: ignore[no-any-return]  # an array of NumPy's
+    return given.astype(np.int64) if is_whole else _words(given, where)  # type: ignore[no-any-return]  # an array
