@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from qpsearch.errors import SpaceError
+from qpsearch.registry.datasets import Data
 from qpsearch.space import diff, edited, load_space, parse_space
 from qpsearch.space.space import Space
 from tests.registry.images import class_folders, picture
@@ -84,6 +86,38 @@ def test_a_file_that_extends_another_may_have_other_images(tmp_path: Path) -> No
     assert (own.dataset, own.validation) == ("pets", 4)
     (tmp_path / "t.yaml").write_text("extends: s.yaml\ndata: {dataset: digits, validation: 300}\n")
     assert load_space(tmp_path / "t.yaml").data.own is None
+
+
+def other_images(folder: Path, data: str, *, is_set: bool) -> Data:
+    """What becomes of a stored space of ``pets`` at 16 pixels where a file that extends it or settings say other data."""
+    stored = read(folder, "{folder: pets, validation: 4, size: 16}").source
+    (folder / "base.yaml").write_text(stored)
+    if is_set:
+        pairs = (pair.split(": ") for pair in data.strip("{}").split(", "))
+        return load_space(folder / "base.yaml", settings=[f"data.{key}={value}" for key, value in pairs]).data
+    (folder / "t.yaml").write_text(f"extends: base.yaml\nstudy: t\ndata: {data}\n")
+    return load_space(folder / "t.yaml").data
+
+
+@pytest.mark.parametrize("is_set", [False, True], ids=["extends", "set"])
+def test_facts_do_not_outlive_the_images_and_the_size_that_they_are_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_set: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    class_folders(tmp_path / "cars", 20, "abc")
+    cars = other_images(tmp_path, "{folder: cars}", is_set=is_set).own
+    assert cars is not None
+    assert (cars.name, cars.size, len(cars.classes), cars.train_images) == ("cars", 16, 3, 54)
+    random = np.random.default_rng(0)
+    np.savez("x.npz", images=random.integers(0, 256, (30, 8, 8), dtype=np.uint8), labels=np.arange(30) % 3)
+    archive = other_images(tmp_path, "{archive: x.npz}", is_set=is_set).own
+    assert archive is not None
+    assert (archive.name, archive.channels, archive.train_images) == ("x", 1, 27)
+    assert other_images(tmp_path, "{size: 6}", is_set=is_set).facts.size == 6
+    named = other_images(tmp_path, "{dataset: digits, validation: 300}", is_set=is_set)
+    assert (named.own, named.facts.size) == (None, 8)
+    with pytest.raises(SpaceError, match=r"data\.size: only images of your own are resized"):
+        other_images(tmp_path, "{size: 6, dataset: digits}", is_set=is_set)
 
 
 def test_facts_go_with_a_folder_that_has_moved(tmp_path: Path, root: Path) -> None:

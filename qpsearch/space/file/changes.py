@@ -1,13 +1,13 @@
 """Values set by dotted path in a document, ``*`` for every stage: the changes of an arm, and ``--set``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 from qpsearch.errors import SpaceError
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where, parse_document
 from qpsearch.space.file.problems import Problems
-from qpsearch.space.file.recipes import KEY, over_the_file
-from qpsearch.space.schema.data import DATA
+from qpsearch.space.file.recipes import KEY, over_the_file, without
+from qpsearch.space.schema.data import outdated
 
 ANY: Final = "*"
 SET: Final = "--set "  # with the path, stands for the file in messages
@@ -24,30 +24,24 @@ def with_settings(root: Node, settings: Sequence[str], problems: Problems) -> No
     Raises:
         SpaceError: A setting is not of that form, or its value is not YAML.
     """
-    for path, node in map(setting, settings):
+    given = [setting(text) for text in settings]
+    paths = {path for path, _ in given}
+    for path, node in given:
         if path == KEY:
             root = over_the_file(root, node)
         root = with_value(root, path.split("."), Entry(path, node.where, node), path, problems)
-        root = _with_one_data_set(root, path)
+        root = _without_outdated(root, path, node, paths)
     return root
 
 
-def _with_one_data_set(root: Node, path: str) -> Node:
-    """Return a document without the data set that a setting of another one takes the place of."""
+def _without_outdated(root: Node, path: str, node: Node, paths: Set[str]) -> Node:
+    """Return a document without what does not hold any more where a setting names other images or another size."""
     section, _, key = path.partition(".")
-    data = root.get(section) if isinstance(root, MappingNode) else None
-    if (
-        section != "data"
-        or key not in DATA.one_of
-        or not isinstance(root, MappingNode)
-        or not isinstance(data, MappingNode)
-    ):
-        return root
-    others = {*DATA.one_of, "facts"} - {key}
-    one = MappingNode(tuple(entry for entry in data.entries if entry.key not in others), data.where)
-    return MappingNode(
-        tuple(Entry(each.key, each.where, one if each.node is data else each.node) for each in root.entries), root.where
-    )
+    gone = outdated({key: node.value if isinstance(node, ScalarNode) else None}) if section == "data" and key else set()
+    for other in gone:
+        if other != "size" or "data.size" not in paths:  # one that is set is not passed over in silence
+            root = without(root, section, other)
+    return root
 
 
 def setting(text: str) -> tuple[str, Node]:

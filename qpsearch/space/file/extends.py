@@ -2,7 +2,7 @@
 
 Bases are read first, in their order, and a later base overrides an earlier one; the file itself comes last. Sections
 merge key by key. What is one decision is replaced as a whole: a constant, a domain, a list (such as the stages), one
-optimiser by another, and a data set by a folder of images.
+optimiser by another, and a data set by a folder of images, with the facts about it.
 """
 
 from pathlib import Path
@@ -20,6 +20,7 @@ from qpsearch.space.file.document import (
     size,
 )
 from qpsearch.space.file.shipped import find_space
+from qpsearch.space.schema.data import DATA, outdated
 from qpsearch.space.schema.fields import Field, SectionField, VariantField
 from qpsearch.space.schema.settings import SPACE
 
@@ -100,8 +101,8 @@ def merge(base: Node, over: Node, field: Field | None) -> Node:
     if isinstance(field, VariantField) and (base.keys() != over.keys() or len(base.keys()) != 1 or "choice" in over):
         return over
     inner = field.fields if isinstance(field, SectionField) else field.branches
-    one_of = field.one_of if isinstance(field, SectionField) else ()
-    replaced = {key for key in one_of if key not in over} if any(key in over for key in one_of) else set()
+    values = {entry.key: entry.node.value if isinstance(entry.node, ScalarNode) else None for entry in over.entries}
+    replaced = outdated(values) if field is DATA else set()
     entries = [
         Entry(entry.key, entry.where, entry.node if own is None else merge(entry.node, own, inner.get(entry.key)))
         for entry in base.entries

@@ -1,5 +1,6 @@
 """What ``data`` of a space file may say: the images, and how training sees them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -121,6 +122,21 @@ DATA: Final = SectionField(
         ),
     },
 )
+
+
+def outdated(given: Mapping[str, Any]) -> set[str]:
+    """Return which keys of ``data`` do not hold any more where values take the place of others.
+
+    The facts are those of the images that they were found of, at one size; and images of a data set of qpsearch's own
+    are not resized.
+
+    Args:
+        given: The values, by key.
+    """
+    others = {key for key in DATA.one_of if key not in given} if any(key in given for key in DATA.one_of) else set()
+    facts = {"facts"} if others or "size" in given else set()
+    size = {"size"} if given.get("dataset") in list(DatasetName) else set()
+    return (others | facts | size) - set(given)
 
 
 def add_dataset(name: str) -> None:
