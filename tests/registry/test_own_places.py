@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from qpsearch.errors import DataError
-from qpsearch.registry.own import folder, found, pictures
+from qpsearch.registry.own import folder, found, pictures, places, record
 from qpsearch.registry.own.decoding import prepare_own
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.places import changes_since, check_unchanged, own_data, scanned
@@ -201,3 +201,16 @@ def test_a_place_that_may_not_be_looked_at(tmp_path: Path, data: Path, source: S
             prepare_own(replace(facts, place=str(place)), data)
     prepare_own(facts := own_data(Source.FOLDER, tmp_path / "x", None), data)
     prepare_own(replace(facts, source=source, place=str(tmp_path / "circle")), data)  # the arrays are kept
+
+
+def test_what_another_decoder_left_is_not_used(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = class_folders(tmp_path / "x", 5)
+    facts = own_data(Source.FOLDER, root, None)
+    prepare_own(facts, data)
+    before = {path.name for path in data.rglob("*") if path.is_dir() or path.name.startswith("facts-")}
+    for module in (record, places):
+        monkeypatch.setattr(module, "DECODER", 0)
+    prepare_own(own_data(Source.FOLDER, root, None), data)
+    after = {path.name for path in data.rglob("*") if path.is_dir() or path.name.startswith("facts-")}
+    assert len(after - before) == 2
+    assert {name.rpartition("-")[0] for name in after} == {name.rpartition("-")[0] for name in before}

@@ -24,6 +24,7 @@ from qpsearch.registry.own.arrays import eight_bits, found_of, in_arrays, is_cha
 from qpsearch.registry.own.found import Found, Scan, differences, keep, kept_mapping
 from qpsearch.registry.own.layout import NAMES, Subset
 from qpsearch.registry.own.pictures import from_pillow
+from qpsearch.registry.own.record import DECODER
 
 if TYPE_CHECKING:
     from qpsearch.registry.own.pictures import Pixels
@@ -105,7 +106,7 @@ def scan_custom(name: Path, cache: Path | None) -> Scan:
         DataError: It cannot be loaded, or returns something else.
     """
     dataset = CUSTOM[str(name)]
-    version = hashlib.sha256(f"{dataset.version}\0{dataset.code}".encode()).hexdigest()[:16]
+    version = hashlib.sha256(f"{dataset.version}\0{dataset.code}\0{DECODER}".encode()).hexdigest()[:16]
     path = None if cache is None else cache / f"custom-{dataset.name}-{version}.json"
     known = {key: str(value) for key, value in kept_mapping(path).items()}
     if not known:

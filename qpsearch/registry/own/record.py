@@ -12,6 +12,7 @@ from qpsearch.vocabulary import WithWords
 
 OWN: Final = "own"  # what a process that prepares data is told in place of a data set's name; the facts follow
 SAYS: Final = "qpsearch cannot prepare the data:\n"  # what such a process prints before its message
+DECODER: Final = 2  # raised wherever the same contents become other pixels, labels or facts
 PEAK: Final = 255  # of a pixel, whatever the files hold: all are read as 8 bits
 
 
@@ -71,8 +72,11 @@ class OwnData(WithWords):
 
     @property
     def key(self) -> str:
-        """The name under which decoded images are kept: the same for equal images, wherever they lie."""
-        return f"{self.fingerprint[:16]}-{self.side}"
+        """The name under which decoded images are kept: the same for equal images, wherever they lie.
+
+        With ``DECODER``, so that no arrays are used that another version of qpsearch decoded in another way.
+        """
+        return f"{self.fingerprint[:16]}-{self.side}-{DECODER}"
 
     def to_text(self) -> str:
         """Return the facts as one line of JSON, for ``data.facts`` of a space file."""
