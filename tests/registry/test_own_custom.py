@@ -159,7 +159,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "no train": (lambda: {"test": Pairs(lambda image: image)}, r"returns the splits test\. Expected"),
     "no labels": (lambda: {"images": IMAGES}, "does not hold training images with labels"),
     "flat": (lambda: Pairs(lambda image: image.ravel()), r"the train split has an image of shape \(192,\)"),
-    "five channels": (lambda: Pairs(lambda image: image.repeat(2, 2)[..., :5]), r"the train split has an image of shape \(8, 8, 5\)"),
+    "five channels": (lambda: Pairs(lambda image: image.repeat(2, 2)[..., :5]), r"the train split has an image of shape \(8, 8, 5\)\. Expected \(H, W\), or"),
     "an error": (lambda: 1 / 0, r"test_own_custom\.py:\d+: ZeroDivisionError: division by zero"),
     "an exit": (lambda: exec("raise SystemExit('enough')"), r"SystemExit: enough"),
     "normalised": (lambda: Pairs(lambda image: image / 255 - 0.5), "the train split has values from -0.5 to 0.5. Expected 0 to"),

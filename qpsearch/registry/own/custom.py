@@ -224,8 +224,10 @@ def _same_white(images: list[Any], where: str) -> "list[Pixels]":
     import numpy as np
 
     wrong = next((each.shape for each in images if each.ndim != 3 or each.shape[2] not in (1, 3)), None)
-    if wrong is not None or not images:
-        raise DataError(f"{where} has {f'an image of shape {wrong}' if wrong else 'no images'}. {EXPECTED}.")
+    if not images:
+        raise DataError(f"{where} does not have images. {EXPECTED}.")
+    if wrong is not None:
+        raise DataError(f"{where} has an image of shape {wrong}. Expected (H, W), or (H, W, C) with 1 or 3 channels.")
     flat = eight_bits(np.concatenate([each.ravel() for each in images]), where)
     ends = np.cumsum([each.size for each in images])[:-1]
     return [part.reshape(each.shape) for part, each in zip(np.split(flat, ends), images, strict=True)]
