@@ -51,10 +51,14 @@ def test_mean_and_deviation_are_those_of_the_training_images_alone(tmp_path: Pat
     assert (facts.train_images, facts.validation_images, facts.test_images) == (2, 2, 2)
 
 
-def test_images_of_equal_pixels_are_refused(tmp_path: Path) -> None:
+def test_a_colour_that_images_do_not_use_is_left_alone_and_images_of_equal_pixels_are_refused(tmp_path: Path) -> None:
     for path in class_folders(tmp_path / "x", 3).rglob("*.png"):
-        Image.merge("RGB", (*Image.open(path).split()[:2], Image.new("L", (8, 8), 7))).save(path)
-    with pytest.raises(DataError, match=r"x: all pixels of its training images are equal in channel 2, counted from 0"):
+        Image.merge("RGB", (*Image.open(path).split()[:2], Image.new("L", (8, 8), 51))).save(path)
+    facts = own_data(Source.FOLDER, tmp_path / "x", None)
+    assert (facts.mean[2], facts.std[2]) == (0.2, 1.0)
+    for path in (tmp_path / "x").rglob("*.png"):
+        Image.new("RGB", (8, 8), (7, 7, 7)).save(path)
+    with pytest.raises(DataError, match=r"x: all pixels of its training images are equal. Expected images that differ"):
         own_data(Source.FOLDER, tmp_path / "x", None)
 
 

@@ -78,7 +78,8 @@ def test_the_files_own_keys_override_a_recipe_one_by_one() -> None:
 
 
 def test_arms_may_differ_in_their_recipe_alone() -> None:
-    arms = {"as_in_the_paper": {}, "today": {"training.recipe": "modern"}}
+    tuned = {"training.optimizer": {"muon": {"lr": {"log": [0.01, 0.1]}}}}
+    arms = {"as_in_the_paper": {}, "today": {"training.recipe": "modern", **tuned}}
     given = document({"recipe": "quotient", "epochs": 9, "optimizer": {"sgd": {"lr": {"log": [0.01, 0.1]}}}})
     own = document({"recipe": "quotient", "epochs": 9, "batch_size": {"choice": [64, 128]}})
     for each in (given, own):
@@ -89,8 +90,8 @@ def test_arms_may_differ_in_their_recipe_alone() -> None:
         recipes = {name: sample(arm, 1)[0].config.recipe for name, arm in found.items()}
         assert {recipe.epochs for recipe in recipes.values()} == {9}
         assert [recipe.label_smoothing for recipe in recipes.values()] == [0.0, 0.1]
-        kinds = ["sgd", "sgd"] if each is given else ["sgd", "muon"]  # what the file itself says stays
-        assert [recipe.optimizer.kind for recipe in recipes.values()] == kinds
+        assert [recipe.optimizer.kind for recipe in recipes.values()] == ["sgd", "muon"]
+        assert recipes["today"].optimizer.adamw_lr == 0.003  # type: ignore[union-attr]  # what the arm leaves open
 
 
 @pytest.mark.parametrize(

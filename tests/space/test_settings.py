@@ -50,11 +50,12 @@ def test_a_setting_replaces_what_the_file_and_its_base_say(
     assert parse_space(space.source).fingerprint == space.fingerprint  # what a study stores
 
 
-def test_a_recipe_that_is_set_stands_over_the_files_own_but_for_its_epochs() -> None:
+def test_the_optimiser_of_a_recipe_that_is_set_stands_over_the_files_own() -> None:
     meaning = load_space("digits", ["training.recipe=modern"]).meaning()
     assert "training.optimizer.sgd.lr" not in meaning
     assert meaning["training.optimizer.muon.adamw_lr"] == "0.003"
-    assert (meaning["training.epochs"], meaning["training.schedule"]) == ("15", "cosine")
+    assert (meaning["training.epochs"], meaning["training.batch_size"]) == ("15", "64")  # the file's own
+    assert meaning["training.ema"] == "0.999"
     again = load_space("digits", ["training.recipe=modern", "training.optimizer.muon.lr={log: [0.01, 0.1]}"])
     assert again.meaning()["training.optimizer.muon.lr"] == "{log: [0.01, 0.1]}"
 

@@ -232,10 +232,10 @@ def _moments(found: Found, side: int, place: Path) -> tuple[tuple[float, ...], t
     mean = total / count / PEAK
     deviation = np.sqrt(np.maximum(squares / count / PEAK**2 - mean**2, 0))
     std = [round(value, 4) for value in deviation.tolist()]
-    if not all(std):
-        which = "" if found.channels == 1 else f" in channel {std.index(0)}, counted from 0"
-        raise DataError(f"{place}: all pixels of its training images are equal{which}. Expected images that differ.")
-    return tuple(round(value, 4) for value in mean.tolist()), tuple(std)
+    if not any(std):
+        raise DataError(f"{place}: all pixels of its training images are equal. Expected images that differ.")
+    # a channel that two-coloured images do not use is 0 after normalisation, whatever its deviation
+    return tuple(round(value, 4) for value in mean.tolist()), tuple(value or 1.0 for value in std)
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[str]:

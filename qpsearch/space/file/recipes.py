@@ -20,21 +20,17 @@ def recipe_of(root: Node) -> NamedRecipe | None:
 
 
 def over_the_file(root: Node, name: Node) -> Node:
-    """Return a document in which the settings of a recipe stand in place of its own.
+    """Return a document without its own optimiser, in whose place that of a recipe will stand.
 
-    So an arm, or ``--set``, that names a recipe means that recipe, whatever optimiser the file has. The file's number
-    of epochs stays, so that arms are trained equally long. An unknown name is left to ``with_recipe``.
+    An arm, or ``--set``, that names a recipe means the recipe's optimiser, whatever the file has; other keys of the
+    file override the recipe as they do anywhere. An unknown name is left to ``with_recipe``.
 
     Args:
         root: The whole document.
         name: The recipe's name.
     """
-    if not isinstance(name, ScalarNode) or name.text not in RECIPES:
-        return root
-    given, training = _document(name.text), root.get("training") if isinstance(root, MappingNode) else None
-    if isinstance(training, MappingNode) and "epochs" in training:
-        given = without(given, "training", "epochs")
-    return merge(without(root, "training", "optimizer"), given, SPACE)
+    is_known = isinstance(name, ScalarNode) and name.text in RECIPES
+    return without(root, "training", "optimizer") if is_known else root
 
 
 def without(root: Node, *path: str) -> Node:
