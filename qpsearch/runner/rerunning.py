@@ -218,7 +218,7 @@ def repeat(
         most = max(recorded, default=0) + (found.then is not None)
         last = 0
         try:
-            for report in trainer.train_here(detail.record.config, settings):
+            for report in trainer.train(detail.record.config, settings):
                 last = report.epoch
                 if last in recorded:
                     found.compare(recorded[last], report)

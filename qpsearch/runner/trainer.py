@@ -1,8 +1,6 @@
 """The real trainer, named here so that the driver can pass it on without loading torch."""
 
-import gc
 from collections.abc import Iterator
-from functools import cache
 from typing import TYPE_CHECKING
 
 from qpsearch.architecture.config import TrialConfig
@@ -14,29 +12,11 @@ if TYPE_CHECKING:
 
 
 def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
-    """Train one run in a worker, which imports torch at its first trial."""
-    import qpsearch.training
+    """Train one run (``qpsearch.training.train``); torch is imported in the worker, at the first trial."""
+    from qpsearch.training import train as real
 
     load_everything()
-    _leave_modules_alone()
-    yield from qpsearch.training.train(config, run)
-
-
-def train_here(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
-    """Train one run in the caller's process, which may be a notebook."""
-    import qpsearch.training
-
-    load_everything()
-    yield from qpsearch.training.train(config, run)
-
-
-@cache
-def _leave_modules_alone() -> None:
-    """Take what is imported out of garbage collections: it stays as long as the worker, and a trial's end would wait.
-
-    Of 190,000 objects a collection takes 0.15 s.
-    """
-    gc.freeze()
+    yield from real(config, run)
 
 
 def gpu_fault() -> str | None:

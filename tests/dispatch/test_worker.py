@@ -1,0 +1,36 @@
+"""What a worker does before each trial."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.dispatch import worker
+from qpsearch.dispatch.worker import WorkerSetup, messages
+from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.space import parse_space
+from tests.helpers import new_ledger
+from tests.scripted import Behaviour, space_text
+
+
+def test_what_is_alive_between_trials_is_left_out_of_collections(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the trial's own objects exist: those must not stay."""
+    seen: list[str] = []
+
+    def trainer(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+        seen.append("trains")
+        yield EpochReport(epoch=1, train_loss=1.0, val_loss=1.0, val_accuracy=0.5)
+
+    monkeypatch.setattr(worker.gc, "freeze", lambda: seen.append("frozen"))
+    with new_ledger(sqlite_url, parse_space(space_text(Behaviour.IMPROVES, epochs=1))) as ledger:
+        assignment = ledger.ask()
+    assert assignment is not None
+    setup = WorkerSetup(
+        trainer=trainer, checkpoints=str(tmp_path), data_folder=None, device="cpu", threads=1, report_timeout_s=None
+    )
+    for _ in range(2):
+        assert len(list(messages(assignment, setup, "cpu"))) == 1
+    assert seen == ["frozen", "trains"] * 2
