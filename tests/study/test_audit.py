@@ -79,15 +79,6 @@ CURVES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("losses", "final", "expected"),
-    [
-        ({1: 0.5, 3: 0.5}, 0.1, (1, 0, 0)),  # among the best of each rung
-        ({1: 5.0, 3: 0.0}, 0.1, (1, 1, 1)),  # the slow starter that the first rung would have stopped
-        ({1: 5.0, 3: 9.0}, 3.0, (1, 1, 0)),
-        ({1: 5.0}, None, None),  # it has not ended yet
-    ],
-)
 def test_the_rule_is_the_pruners_own_and_few_trials_decide_nothing() -> None:
     """``asha_stop`` lets the best of three go on, and two of five; below three trials no rung has stopped anything."""
     number = next(n for n in range(100) if is_audited(7, n, SHARE))
@@ -105,6 +96,15 @@ def test_the_rule_is_the_pruners_own_and_few_trials_decide_nothing() -> None:
     assert [stopped(9.0, 2, stops=stops) for stops in (True, False)] == [0, 0]
 
 
+@pytest.mark.parametrize(
+    ("losses", "final", "expected"),
+    [
+        ({1: 0.5, 3: 0.5}, 0.1, (1, 0, 0)),  # among the best of each rung
+        ({1: 5.0, 3: 0.0}, 0.1, (1, 1, 1)),  # the slow starter that the first rung would have stopped
+        ({1: 5.0, 3: 9.0}, 3.0, (1, 1, 0)),
+        ({1: 5.0}, None, None),  # it has not ended yet
+    ],
+)
 def test_a_rung_is_wrong_where_the_trial_ends_better_than_half_of_the_others(
     losses: dict[int, float], final: float | None, expected: tuple[int, int, int] | None
 ) -> None:
