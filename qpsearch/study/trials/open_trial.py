@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 import optuna
 from optuna.trial import FrozenTrial
 
-from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
 from qpsearch.protocol import Assignment, Place, Run
@@ -119,11 +118,6 @@ class OpenTrial:
     deaths: int = 0
     began: float = 0.0
     earlier_s: float = 0.0
-
-    @property
-    def stratum(self) -> str:
-        """The kind of block among whose trials this one is judged."""
-        return slowest(self.config.network)
 
     def results_so_far(self, search: Search) -> tuple[float, ...]:
         """Return a value for each objective of a trial that is pruned; empty before any report.
