@@ -12,6 +12,7 @@ from qpsearch.errors import hidden
 from qpsearch.vocabulary import FailReason, Metric, WithWords, coerce_words
 
 MOST_DETAIL: Final = 20_000  # characters of a failure's detail that are kept
+STEPS_EVERY_S: Final = 5.0  # how often a worker says how far its epoch is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,21 @@ class EpochReport:
         """Return the value that a search optimises; a missing one counts as infinitely bad."""
         value: float | None = getattr(self, metric)
         return metric.worst if value is None else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCount:
+    """How far an epoch is.
+
+    Attributes:
+        epoch: Counted from 1.
+        done: The steps that were made.
+        of: The steps of the whole epoch.
+    """
+
+    epoch: int
+    done: int
+    of: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +158,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Underway:
+    """One message of a worker: an epoch of one of the trial's runs goes on. It is told, and not recorded."""
+
+    replicate: int
+    steps: StepCount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(WithWords):
     """A trial cannot continue; it ends in state FAIL.
 
@@ -171,4 +195,4 @@ class Halted:
     detail: str
 
 
-Message = Progress | Failed | Halted
+Message = Progress | Underway | Failed | Halted

@@ -1,8 +1,8 @@
 """The command that says how far studies are: ``status``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -23,6 +23,9 @@ from qpsearch.display.shown import (
 from qpsearch.errors import StorageDamaged
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.study.records import AUDIT_MEANS, StudySummary, TrialRecord
+
+if TYPE_CHECKING:
+    from qpsearch.study.trials.underway import StepsRecord
 
 ENDINGS = ("COMPLETE", "PRUNED", "FAIL")
 SHOWN_S = 0.5  # a column with fewer seconds is left out
@@ -57,26 +60,37 @@ def status(
     if study is not None and damages:
         raise damages[0]
     running = queries.running_records(database, study) if study is not None else []
+    steps = queries.steps_of(database, study, running) if study is not None else {}
     if as_json:
         print_json(
             {
                 "studies": [_summary_dict(summary) for summary in summaries],
-                "running": [record.to_dict() for record in running],
+                "running": [
+                    record.to_dict() | {"steps": asdict(steps[record.number].steps) if record.number in steps else None}
+                    for record in running
+                ],
             }
         )
     else:
-        _print_status(summaries, running, is_one=study is not None, wide=wide)
+        _print_status(summaries, running, steps, is_one=study is not None, wide=wide)
     if damages:
         raise damages[0]
 
 
-def _print_status(summaries: Sequence[StudySummary], running: list[TrialRecord], *, is_one: bool, wide: bool) -> None:
+def _print_status(
+    summaries: Sequence[StudySummary],
+    running: list[TrialRecord],
+    steps: Mapping[int, "StepsRecord"],
+    *,
+    is_one: bool,
+    wide: bool,
+) -> None:
     console = open_console()
     _print_studies(console, summaries, wide=wide)
     for problem in filter(None, (summary.problem for summary in summaries)):
         console.print(problem, soft_wrap=True)
     for summary in summaries if is_one else []:
-        _print_details(console, summary, running)
+        _print_details(console, summary, running, steps)
 
 
 def _print_studies(console: Console, summaries: Sequence[StudySummary], *, wide: bool) -> None:
@@ -126,7 +140,9 @@ def _now(summary: StudySummary) -> Text:
     return Text(f"{count} {word}" if count else word, style=WORDS[key][1])
 
 
-def _print_details(console: Console, summary: StudySummary, running: list[TrialRecord]) -> None:
+def _print_details(
+    console: Console, summary: StudySummary, running: list[TrialRecord], steps: Mapping[int, "StepsRecord"]
+) -> None:
     goals = ", ".join(f"{each.direction} {each.metric}" for each in summary.objectives) or "objective unknown"
     console.print(f"{goals}; sampler {summary.sampler}, pruner {summary.pruner}")
     console.print(f"spent: {_spent(summary)}")
@@ -153,6 +169,8 @@ def _print_details(console: Console, summary: StudySummary, running: list[TrialR
         console.print(f"infeasible draws, not trials: {summary.infeasible}")
     for record in (each for each in running if not each.is_paused):
         epochs = f"{record.epochs} epoch{'s' * (record.epochs != 1)} so far"
+        if (told := steps.get(record.number)) is not None:
+            epochs += f", step {told.steps.done} of {told.steps.of} of the next"
         console.print(
             f"trial {record.number} {WORDS[state_of(record)][0]}: {epochs}, {record.place or 'not placed yet'}",
         )

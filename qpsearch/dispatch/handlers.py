@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.errors import DispatchError
-from qpsearch.protocol import Assignment, Failed, Halted, Message, Progress
+from qpsearch.protocol import Assignment, Failed, Halted, Message, Progress, Underway
 from qpsearch.vocabulary import FailReason
 
 if TYPE_CHECKING:  # a worker imports this file and does not need the database
@@ -26,6 +26,8 @@ def handle_message(ledger: Ledger, assignment: Assignment, message: Message, int
         case Failed():
             ledger.fail(assignment.trial, assignment.attempt, message)
             return False
+        case Underway():
+            return ledger.hear(assignment.trial, assignment.attempt, message)
         case Progress():
             go_on = ledger.report(assignment.trial, assignment.attempt, message)
     if go_on and (interrupt.requested or ledger.is_over):

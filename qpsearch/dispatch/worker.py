@@ -19,11 +19,23 @@ from qpsearch.dispatch.interrupt import Signalled
 from qpsearch.dispatch.private_folder import new_key
 from qpsearch.dispatch.watchdog import Watchdog, hang_file
 from qpsearch.errors import ArtifactError, DataError, OutOfMemory, TrainingDiverged
-from qpsearch.protocol import Assignment, EpochReport, Failed, Halted, Message, Place, Progress, Run, RunSettings
+from qpsearch.protocol import (
+    Assignment,
+    EpochReport,
+    Failed,
+    Halted,
+    Message,
+    Place,
+    Progress,
+    Run,
+    RunSettings,
+    StepCount,
+    Underway,
+)
 from qpsearch.study.trials.checkpoints import trial_folder
 from qpsearch.vocabulary import FailReason
 
-Trainer = Callable[[TrialConfig, RunSettings], Iterator[EpochReport]]
+Trainer = Callable[[TrialConfig, RunSettings], Iterator[EpochReport | StepCount]]
 
 # What a machine, not a trial, does wrong: no space, no permission, a file system that is read-only or away, no handles.
 MACHINE: Final = frozenset(
@@ -102,7 +114,7 @@ def messages(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Ge
         stream = _train(assignment, setup, device_name)
         while (message := _next(stream, setup)) is not None:
             watchdog.stop()
-            if not isinstance(message, Progress):
+            if not isinstance(message, Progress | Underway):
                 break
             yield message
             watchdog.start()
@@ -171,6 +183,9 @@ def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Iter
 def _reports(trainer: Trainer, config: TrialConfig, run: Run, settings: RunSettings, place: Place) -> Iterator[Message]:
     last = 0
     for report in trainer(config, settings):
+        if isinstance(report, StepCount):
+            yield Underway(replicate=run.replicate, steps=report)
+            continue
         last = report.epoch
         if not all(value is None or math.isfinite(value) for value in (report.train_loss, report.val_accuracy)):
             detail = f"training loss {report.train_loss}, validation accuracy {report.val_accuracy} in epoch {last}"

@@ -274,6 +274,8 @@ class LiveDisplay:
 
     def _table(self, running: list[tuple[int, Running]], columns: int) -> list[Text]:
         titles = [Column(title="trial", is_number=True), Column(title="epoch", is_number=True)]
+        has_steps = any(trial.steps is not None for _, trial in running)  # where an epoch takes seconds
+        titles += [Column(title="step", is_number=True, spare=2)] if has_steps else []
         titles += [Column(title=str(self.tally.objective.metric), is_number=True), Column(title="time", is_number=True)]
         titles += [Column(title="blocks"), Column(title="device", spare=1)]
         names = BlockNames([trial.stages for _, trial in running], columns - BESIDE_BLOCKS)
@@ -282,6 +284,7 @@ class LiveDisplay:
             [
                 str(number),
                 f"{trial.done}/{trial.epochs}",
+                *(["{}/{}".format(*trial.steps) if trial.steps else ""] if has_steps else []),
                 "" if trial.value is None else score(trial.value),
                 duration(now - trial.began),
                 names.of(trial.stages),

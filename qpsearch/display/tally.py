@@ -17,6 +17,7 @@ from qpsearch.study.trials.events import (
     Preparing,
     Reported,
     Started,
+    Stepped,
     StudyOpened,
     Waiting,
 )
@@ -34,6 +35,7 @@ class Running:
     began: float
     value: float | None = None
     place: str = ""
+    steps: tuple[int, int] | None = None  # of the epoch that goes on: done, and all
 
 
 class Tally:
@@ -81,9 +83,11 @@ class Tally:
                 self.pace.started(number, epochs, resumed_at, now)
             case Reported(number=number, value=value, place=place, report=report):
                 trial = self.running[number]
-                trial.done, trial.value, trial.place = trial.done + 1, value, place.device
+                trial.done, trial.value, trial.place, trial.steps = trial.done + 1, value, place.device, None
                 self.pace.reported(number, report.seconds, now)
                 self.phase = ""
+            case Stepped(number=number, steps=steps):
+                self.running[number].steps = (steps.done, steps.of)
             case Elsewhere(number=number, state=state, value=value):
                 self.paused.discard(number)
                 self._count(number, state, value)

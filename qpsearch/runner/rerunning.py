@@ -218,7 +218,8 @@ def repeat(
         most = max(recorded, default=0) + (found.then is not None)
         last = 0
         try:
-            for report in trainer.train(detail.record.config, settings):
+            for report in trainer.train(detail.record.config, settings, every_s=math.inf):
+                assert isinstance(report, EpochReport)
                 last = report.epoch
                 if last in recorded:
                     found.compare(recorded[last], report)

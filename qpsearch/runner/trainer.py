@@ -5,18 +5,20 @@ from typing import TYPE_CHECKING
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.plugins import load_everything
-from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.protocol import STEPS_EVERY_S, EpochReport, RunSettings, StepCount
 
 if TYPE_CHECKING:
     from qpsearch.dispatch.packing import Peak
 
 
-def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
-    """Train one run (``qpsearch.training.train``); torch is imported in the worker, at the first trial."""
-    from qpsearch.training import train as real
+def train(
+    config: TrialConfig, run: RunSettings, *, every_s: float = STEPS_EVERY_S
+) -> Iterator[EpochReport | StepCount]:
+    """Train one run (``train_by_steps``); torch is imported in the worker, at the first trial."""
+    from qpsearch.training.loop import train_by_steps
 
     load_everything()
-    yield from real(config, run)
+    yield from train_by_steps(config, run, every_s=every_s)
 
 
 def gpu_fault() -> str | None:

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection
 
 from qpsearch.errors import StorageError, Superseded, SystematicFailure
-from qpsearch.protocol import Assignment, Failed, Progress
+from qpsearch.protocol import Assignment, Failed, Progress, Underway
 from qpsearch.space import Space
 from qpsearch.space.space import Budget
 from qpsearch.study.drivers import lease
@@ -48,10 +48,12 @@ from qpsearch.study.trials.events import (
     Paused,
     Reported,
     Started,
+    Stepped,
     TakenOver,
 )
 from qpsearch.study.trials.failures import Alike, has_failed, reopen
 from qpsearch.study.trials.open_trial import OpenTrial
+from qpsearch.study.trials.underway import StepsRecord
 from qpsearch.vocabulary import Ending
 
 MAX_DEATHS: Final = 3  # of workers in a row, at one epoch, before the trial is held to be the cause
@@ -92,7 +94,7 @@ class Ledger:
         self.checkpoints: CheckpointFolder = opened.checkpoints
         self._peers = Peers(opened.study_id, opened.replica, opened.space.search, opened.open, self._hear)
         held = (self._database, self._study_id, opened.uid, self._lease_id)
-        self._heart = Heartbeat(*held, self._clock)
+        self._heart = Heartbeat(*held, self._clock, self._steps)
         self._transactions = Transactions(*held, opened.revision, self._follow, listener, self._clock)
         self._spending = opened.spending
         self._supply = Supply(
@@ -209,7 +211,7 @@ class Ledger:
         trial = self._supply.take(self.gpus)
         if trial is None:
             return None
-        trial.began = self._clock.monotonic()
+        trial.began, trial.steps = self._clock.monotonic(), None
         self._running[trial.number] = trial
         self._listener(
             Started(
@@ -273,7 +275,7 @@ class Ledger:
 
         self._transactions.write(step)
         trial.take_place(progress.place)
-        trial.deaths = 0
+        trial.deaths, trial.steps = 0, None
         self._alike.reported()
         if is_new:
             self._spending.add_epoch()
@@ -287,6 +289,16 @@ class Ledger:
         if is_paused:
             self._pause(trial, report.epoch, seconds)
         return ended is None and not is_paused
+
+    def hear(self, number: int, attempt: int, underway: Underway) -> bool:
+        """Tell how far an epoch is, without recording it; return whether the attempt should continue."""
+        trial = self._running.get(number)
+        if trial is None or trial.attempt != attempt:
+            return False
+        recorded = sum(history.last_epoch for history in trial.histories)
+        trial.steps = StepsRecord(recorded=recorded, replicate=underway.replicate, steps=underway.steps)
+        self._listener(Stepped(number=number, replicate=underway.replicate, steps=underway.steps))
+        return True
 
     def fail(self, number: int, attempt: int, failed: Failed) -> None:
         """End a trial as FAIL. A message of an attempt that had already ended is ignored.
@@ -350,6 +362,11 @@ class Ledger:
             if not self._transactions.write(lambda c, revision: discard_study(c, self._study_id, self._lease_id)):
                 return
         self._is_gone = True
+
+    def _steps(self) -> dict[int, StepsRecord]:
+        """Return how far the epochs of the running trials are; called from the heartbeat's thread."""
+        running = self._running.copy().values()
+        return {trial.number: steps for trial in running if (steps := trial.steps) is not None}
 
     def _leave(self, connection: Connection, revision: int) -> None:
         """Release the lease; an attempt that an interrupt left half begun must not seem to run forever."""

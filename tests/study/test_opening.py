@@ -94,7 +94,7 @@ def test_drivers_that_resume_at_once_share_the_study_and_no_trial_twice(url: str
 
 
 def held(driver: Driver) -> Lease:
-    return Lease(lease_id=1, driver=driver, beat=0)
+    return Lease(lease_id=1, driver=driver, beat=0, steps=None)
 
 
 def test_a_lease_expires_with_its_process() -> None:

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import OutOfMemory, TrainingDiverged
-from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.protocol import EpochReport, RunSettings, StepCount
 from qpsearch.registry.augmentations import Padding
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.training import loop, train
 from qpsearch.training.evaluate import poisson
-from qpsearch.training.loop import batches_of
+from qpsearch.training.loop import batches_of, train_by_steps
 from qpsearch.training.optim import build_optimizer
 from qpsearch.vocabulary import BlockKind, Precision, QuotientKind, ShortcutKind
 from tests.models.settings import stage
@@ -290,3 +290,13 @@ def test_stopping_means_not_iterating_and_leaves_nothing_half_written(tmp_path: 
         break
     (left,) = tmp_path.iterdir()
     assert re.fullmatch(r"r0-a1-e001-[0-9a-f]{16}\.pt", left.name)
+
+
+def test_steps_are_told_between_the_reports_of_the_same_run() -> None:
+    config, settings = digits("additive", epochs=2, held=1200), RunSettings(seed=5)
+    seen = list(train_by_steps(config, settings, every_s=0))
+    batches = -(-config.data.trained_on // config.recipe.batch_size)
+    steps = [(told.epoch, told.done, told.of) for told in seen if isinstance(told, StepCount)]
+    assert steps == [(epoch, done, batches) for epoch in (1, 2) for done in range(1, batches + 1)]
+    assert isinstance(seen[batches], EpochReport)
+    assert curve([told for told in seen if isinstance(told, EpochReport)]) == curve(list(train(config, settings)))

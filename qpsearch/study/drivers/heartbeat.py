@@ -1,12 +1,16 @@
 """Keeping a lease alive while its driver is busy or waits, and watching the other drivers of the study."""
 
 import threading
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Connection
 
 from qpsearch.errors import StorageError
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.drivers.lease import Driver, Lease
 from qpsearch.study.storage.database import Database
+from qpsearch.study.trials.underway import StepsRecord, to_text
 
 
 class Heartbeat:
@@ -15,11 +19,27 @@ class Heartbeat:
     A driver on this host counts as gone as soon as its process is gone. Any other driver counts as gone when its
     counter has stood still for a lease's length of this thread's own monotonic time, during which the database could
     be read; so neither a jump of a clock nor an outage of the database makes a driver look dead.
+
+    Args:
+        database: The study database.
+        study_id: The study.
+        uid: Its uid.
+        lease_id: The lease.
+        clock: The driver's clock.
+        steps: Returns how far the epochs of this driver's trials are, which is written with the counter.
     """
 
-    def __init__(self, database: Database, study_id: int, uid: str, lease_id: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        study_id: int,
+        uid: str,
+        lease_id: int,
+        clock: Clock,
+        steps: Callable[[], Mapping[int, StepsRecord]],
+    ) -> None:
         self._database, self._study_id, self._uid, self._lease_id = database, study_id, uid, lease_id
-        self._clock = clock
+        self._clock, self._steps = clock, steps
         self._ended: BaseException | None = None
         self._began = self._clock.monotonic()
         self._here = Driver.this()
@@ -61,7 +81,7 @@ class Heartbeat:
     def _run(self) -> None:
         while True:
             try:
-                self._database.write(lambda connection: lease.hold(connection, self._lease_id, self._uid, self.seconds))
+                self._database.write(self._beat)
                 self._look(self._database.read(lambda connection: lease.standing(connection, self._study_id)))
             except StorageError:
                 self._seen = {}  # during an outage, a counter that stands still means nothing
@@ -70,6 +90,9 @@ class Heartbeat:
                 return
             if self._stop.wait(lease.LEASE_S / 4):
                 return
+
+    def _beat(self, connection: Connection) -> None:
+        lease.hold(connection, self._lease_id, self._uid, self.seconds, to_text(self._steps()))
 
     def _look(self, standing: list[Lease]) -> None:
         now = self._clock.monotonic()

@@ -70,6 +70,7 @@ class Lease:
     lease_id: int
     driver: Driver
     beat: int
+    steps: str | None
 
     def expired_on(self, here: Driver) -> bool | None:
         """Return whether the holder is gone; see ``Driver.is_gone``."""
@@ -95,6 +96,7 @@ def standing(connection: Connection, study_id: int) -> list[Lease]:
             lease_id=row.lease_id,
             driver=Driver(host=row.host, boot=row.boot, pid=row.pid, process_started=row.process_started),
             beat=row.beat,
+            steps=row.steps_json,
         )
         for row in rows
     ]
@@ -136,7 +138,7 @@ def deleted() -> Superseded:
     )
 
 
-def hold(connection: Connection, lease_id: int, uid: str, seconds: float) -> None:
+def hold(connection: Connection, lease_id: int, uid: str, seconds: float, steps: str) -> None:
     """Move the counter of a lease, and record how long it has been held.
 
     Args:
@@ -144,13 +146,14 @@ def hold(connection: Connection, lease_id: int, uid: str, seconds: float) -> Non
         lease_id: The lease.
         uid: The uid of the study; after a study is deleted, another study may get its id.
         seconds: How long the lease has been held.
+        steps: How far the epochs of its driver are, as ``underway.to_text`` spells it.
 
     Raises:
         Superseded: Another driver has taken over, or the study was deleted.
     """
     study = select(study_facts.c.study_id).where(study_facts.c.uid == uid).scalar_subquery()
     own = update(leases).where(leases.c.lease_id == lease_id, leases.c.state == HELD, leases.c.study_id == study)
-    if connection.execute(own.values(beat=leases.c.beat + 1, seconds=seconds)).rowcount != 1:
+    if connection.execute(own.values(beat=leases.c.beat + 1, seconds=seconds, steps_json=steps)).rowcount != 1:
         raise taken() if connection.execute(select(study)).scalar() is not None else deleted()
 
 

@@ -38,6 +38,7 @@ from qpsearch.study.storage.tables import (
 )
 from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, root_of, trial_folder
 from qpsearch.study.trials.evaluations import read_evaluations
+from qpsearch.study.trials.underway import StepsRecord, from_text
 from qpsearch.vocabulary import Ending, Order
 
 FINITE: Final = TrialValueModel.TrialValueType.FINITE
@@ -221,6 +222,20 @@ def running_records(database: Database, name: str) -> list[TrialRecord]:
         )
 
     return database.read(query)
+
+
+def steps_of(database: Database, name: str, running: Sequence[TrialRecord]) -> dict[int, StepsRecord]:
+    """Return how far the epochs of running trials are, by number, as far as their drivers have said so lately.
+
+    Args:
+        database: The study database.
+        name: The study.
+        running: Its trials that have not ended, from ``running_records``.
+    """
+    holders = database.read(lambda connection: living_leases(connection, find_study(connection, name)))
+    told = {number: steps for holder in holders for number, steps in from_text(holder.steps).items()}
+    recorded = {record.number: record.epochs for record in running if record.is_held}
+    return {number: steps for number, steps in told.items() if recorded.get(number) == steps.recorded}
 
 
 def _of_another_tool(connection: Connection, trial: int) -> str:

@@ -73,6 +73,7 @@ leases: Final = Table(
     Column("state", String(20), nullable=False, comment="held, released or superseded"),
     Column("began", Float, nullable=False),
     Column("ended", Float),
+    Column("steps_json", Text, comment="how far its epochs were at its last beat, by trial"),
 )
 
 configs: Final = Table(

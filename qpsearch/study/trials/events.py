@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.protocol import EpochReport, Place
+from qpsearch.protocol import EpochReport, Place, StepCount
 from qpsearch.space.space import Budget, Space
 
 
@@ -95,6 +95,15 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stepped:
+    """An epoch of one of a trial's runs goes on; nothing was recorded."""
+
+    number: int
+    replicate: int
+    steps: StepCount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
     """A trial ended.
 
@@ -183,6 +192,7 @@ Event = (
     | Waiting
     | Started
     | Reported
+    | Stepped
     | Closed
     | Paused
     | Interrupted

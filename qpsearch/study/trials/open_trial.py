@@ -10,6 +10,7 @@ from qpsearch.architecture.cost import cost
 from qpsearch.protocol import Assignment, Place, Run
 from qpsearch.space.space import Search
 from qpsearch.study.trials.checkpoints import KEEP, Kept
+from qpsearch.study.trials.underway import StepsRecord
 
 Rejected = tuple[tuple[FrozenTrial, str], ...]
 
@@ -103,6 +104,7 @@ class OpenTrial:
         deaths: Attempts in a row whose worker died before an epoch was recorded.
         began: When the current attempt began, by this driver's monotonic clock.
         earlier_s: Seconds of earlier attempts, as stored in the database when the current attempt began.
+        steps: How far the epoch that goes on is; None until its worker has said so.
     """
 
     number: int
@@ -118,6 +120,7 @@ class OpenTrial:
     deaths: int = 0
     began: float = 0.0
     earlier_s: float = 0.0
+    steps: StepsRecord | None = None
 
     def results_so_far(self, search: Search) -> tuple[float, ...]:
         """Return a value for each objective of a trial that is pruned; empty before any report.
