@@ -26,7 +26,7 @@ from qpsearch.runner.documents import (
     ExportDocument,
     RerunDocument,
 )
-from qpsearch.runner.tool_documents import DoctorDocument, EnqueueDocument, SimulateDocument
+from qpsearch.runner.tool_documents import DoctorDocument, EnqueueDocument, SimulateDocument, TrainDocument
 from qpsearch.space.schema.fields import (
     REQUIRED,
     ArmsField,
@@ -54,6 +54,7 @@ DOCUMENTS = {
     "doctor": DoctorDocument,
     "enqueue": EnqueueDocument,
     "simulate": SimulateDocument,
+    "train": TrainDocument,
     "rerun": RerunDocument,
     "evaluate": EvaluateDocument,
     "model export": ExportDocument,

@@ -82,6 +82,7 @@ class RunSettings:
         resume_from: Names of checkpoints in that folder to continue from, the newest first; an unreadable one is
             skipped.
         memory_share: The share of a GPU's memory that the run may use; beyond it, the run is out of memory.
+        steps_every_s: How many seconds pass at least between two words about the steps of an epoch.
 
     Example:
         >>> import qpsearch
@@ -98,6 +99,7 @@ class RunSettings:
     checkpoint_stem: str = "r0-a1"
     resume_from: tuple[str, ...] = ()
     memory_share: float = 1.0
+    steps_every_s: float = STEPS_EVERY_S
 
     def checkpoint_name(self, epoch: int, content: bytes) -> str:
         """Return the file name of a checkpoint: ``r0-a1-e003-9f86d081884c7d65.pt``.

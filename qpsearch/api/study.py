@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from qpsearch.analysis.importance import ImportanceTable
     from qpsearch.models import ResidualNetwork
     from qpsearch.runner.confirming import Confirmed
+    from qpsearch.runner.exporting import Export
     from qpsearch.runner.rerunning import Rerun
-    from qpsearch.runner.winner import Export
     from qpsearch.study.planning.enqueueing import Enqueued
 
 MOST_CONFIRMED: Final = 1000  # configurations, and seeds of each

@@ -7,7 +7,7 @@ and arithmetic are not there any more: stages stand as they were built, each rul
 from enum import StrEnum
 from typing import Any, Final
 
-from qpsearch.architecture.config import Stage, TrialConfig
+from qpsearch.architecture.config import Network, Stage, TrialConfig
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.record import Source
 from qpsearch.registry.samplers import SamplerKind
@@ -33,22 +33,10 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
         space: The space from which it was drawn.
         study: The name of the new study.
     """
-    network, recipe, data = config.network, config.recipe, config.data
-    training = {name: getattr(recipe, name) for name in type(recipe).__slots__}
-    optimizer = {name: getattr(recipe.optimizer, name) for name in type(recipe.optimizer).__slots__ if name != "kind"}
     timeout_s = space.resources.report_timeout_s
     document = {
         "study": study,
-        "data": _data(data),
-        "network": {
-            "stem": {
-                name.removeprefix("stem_"): getattr(network, name)
-                for name in type(network).__slots__
-                if name.startswith("stem_")
-            },
-            **_stages(network.stages),
-        },
-        "training": training | {"optimizer": {recipe.optimizer.kind: optimizer}},
+        **_sections(config),
         "search": _search(space.search),
         "resources": {
             "gpus": AUTO if space.resources.gpus is None else space.resources.gpus,
@@ -57,6 +45,42 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
         },
     }
     return dump(_spelled(document))
+
+
+def network_text(network: Network, study: str, **sections: Any) -> str:
+    """Return the text of a space file whose only network is the given one.
+
+    Args:
+        network: The network; its channels, size and classes are not said, since they follow from the data.
+        study: The name of the study.
+        **sections: The other sections of the file.
+    """
+    return dump(_spelled({"study": study, **sections, "network": _network(network)}))
+
+
+def config_text(config: TrialConfig, study: str) -> str:
+    """Return the text of a space file whose only point is a configuration, without a search."""
+    return dump(_spelled({"study": study, **_sections(config)}))
+
+
+def _sections(config: TrialConfig) -> dict[str, Any]:
+    recipe = config.recipe
+    training = {name: getattr(recipe, name) for name in type(recipe).__slots__}
+    optimizer = {name: getattr(recipe.optimizer, name) for name in type(recipe.optimizer).__slots__ if name != "kind"}
+    return {
+        "data": _data(config.data),
+        "network": _network(config.network),
+        "training": training | {"optimizer": {recipe.optimizer.kind: optimizer}},
+    }
+
+
+def _network(network: Network) -> dict[str, Any]:
+    stem = {
+        name.removeprefix("stem_"): getattr(network, name)
+        for name in type(network).__slots__
+        if name.startswith("stem_")
+    }
+    return {"stem": stem, **_stages(network.stages)}
 
 
 def _data(data: Data) -> dict[str, Any]:

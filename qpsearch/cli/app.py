@@ -23,6 +23,7 @@ COMMANDS: Final = (
     ("report", "report", "report"),
     ("evaluate", "evaluate", "evaluate"),
     ("confirm", "confirm", "confirm"),
+    ("train", "train", "train"),
     ("simulate", "simulate", "simulate"),
     ("rerun", "rerun", "rerun"),
     ("enqueue", "enqueue", "enqueue"),

@@ -29,7 +29,7 @@ from qpsearch.vocabulary import Precision
 
 if TYPE_CHECKING:
     from qpsearch.models.audit import AuditPlan, Look
-    from qpsearch.runner.winner import Export
+    from qpsearch.runner.exporting import Export
 
 LOOK = "{:<9} {:>7} {:>6}  {:<5}  {:<10}  {:<10}  {:<23}  {:<23}  {:>8}  {}"  # the format of an audit's line
 LOOKED_AT = (

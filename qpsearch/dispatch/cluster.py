@@ -17,7 +17,7 @@ from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.architecture.plugins import runtime_env
-from qpsearch.dispatch.environment import without_storage
+from qpsearch.dispatch.environment import own_cores, without_storage
 from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import Data
 from qpsearch.space.space import Resources
@@ -134,7 +134,7 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
         with without_storage():
             ray.init(
                 address=address or "local",  # None would join a cluster that RAY_ADDRESS names
-                num_cpus=None if address else _own_cores(),
+                num_cpus=None if address else own_cores(),
                 include_dashboard=None if address else False,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
@@ -199,11 +199,6 @@ def _without_code_paths() -> JobConfig:
     job = JobConfig()
     job._runtime_env_has_working_dir = lambda: True  # else ./torch.py would be imported in place of torch
     return job
-
-
-def _own_cores() -> int:
-    """Return the cores that this process may use: a batch system may give a job only a part of a machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _knock(address: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What workers need not know: the URL of the study database, which may hold a password."""
+"""What processes have and inherit: cores; but not the URL of the study database, which may hold a password."""
 
 import os
 from collections.abc import Iterator
@@ -16,3 +16,8 @@ def without_storage() -> Iterator[None]:
     finally:
         if given is not None:
             os.environ[Variable.STORAGE] = given
+
+
+def own_cores() -> int:
+    """Return the cores that this process may use: a batch system may give a job only a part of a machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

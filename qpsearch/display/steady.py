@@ -18,9 +18,7 @@ def open_display(*, quiet: bool = False) -> Display:
     """Return the display that suits the output; a quiet display counts and does not show anything."""
     if quiet:
         return QuietDisplay(Tally())
-    return SteadyDisplay(
-        LiveDisplay(LiveNotebook) if is_notebook() else LiveDisplay() if _is_live() else PlainDisplay()
-    )
+    return SteadyDisplay(LiveDisplay(LiveNotebook) if is_notebook() else LiveDisplay() if is_live() else PlainDisplay())
 
 
 class SteadyDisplay:
@@ -70,7 +68,7 @@ class SteadyDisplay:
                 say(f"the display failed ({why}); the study goes on without it: {status}", out=sys.stderr, flush=True)
 
 
-def _is_live() -> bool:
+def is_live() -> bool:
     """Whether standard output is a terminal whose lines can be redrawn."""
     try:
         return sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")

@@ -15,6 +15,7 @@ from typing import Final
 
 import psutil
 
+from qpsearch.dispatch.environment import own_cores
 from qpsearch.errors import DataError, DispatchError, StorageError, UserError
 from qpsearch.registry.datasets import DATASETS, Data, DatasetName
 from qpsearch.runner.machine import SAFE_PYTHON, check_gpu, data_folder, has_gpu
@@ -91,7 +92,7 @@ def _versions() -> Finding:
 
 
 def _cores() -> Finding:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = own_cores()
     granted = _quota()
     if granted is not None and granted < usable:
         text = f"{usable} cores, but this container may use {granted:g} of them"

@@ -9,6 +9,10 @@ FORMS: Final = {
     "model.pt2": "`torch.export` program, for torch alone",
     "model.onnx": "ONNX program, for onnxruntime and others",
 }
+WITHOUT: Final = (
+    "Install what weights are written with (`pip install 'qpsearch[export]'`), and run the same command with "
+    "`--resume`: then this folder can be loaded with `qpsearch.load_exported`."
+)
 TOLD: Final = ("epochs", "batch_size", "optimizer", "schedule", "precision")  # of the recipe, in words of their own
 
 
@@ -36,7 +40,7 @@ if __name__ == "__main__":
 def card(info: Mapping[str, Any]) -> str:
     """Return the model card."""
     sections = {
-        f"{info['study']}, trial {info['trial']}": _head(info),
+        f"{info['study']}, trial {info['trial']}" if info["study"] else info["name"]: _head(info),
         "How good it is": _numbers(info),
         "Input and output": _input(info),
         "Use it": _use(info),
@@ -52,6 +56,7 @@ def _head(info: Mapping[str, Any]) -> str:
     results, cost = info["results"], info["cost"]
     kinds = ", ".join(dict.fromkeys(stage["block"] for stage in info["config"]["network"]["stages"]))
     verdict = "confirmed on fresh seeds" if results["confirmed"] else "not confirmed on fresh seeds"
+    verdict = verdict if info["study"] else "one seed"
     return (
         f"A classifier of `{info['config']['data']['dataset']}` images into {info['output']['shape'][1]} classes, of "
         f"{kinds} blocks: {cost['parameters']:,} parameters, {cost['macs']:,} multiply-accumulates an image. "
@@ -85,7 +90,8 @@ def _numbers(info: Mapping[str, Any]) -> str:
         lines.append(
             f"| accuracy of this run{noise}, on test images | {row['accuracy']:.4f} | {row['images']:,} images |"
         )
-    return "\n".join(lines) + "\n\n" + "\n".join(f"- {line}" for line in _honest(info))
+    honest = _honest(info) if info["study"] else _honest_alone(info)
+    return "\n".join(lines) + "\n\n" + "\n".join(f"- {line}" for line in honest)
 
 
 def _honest(info: Mapping[str, Any]) -> list[str]:
@@ -137,6 +143,22 @@ def _honest(info: Mapping[str, Any]) -> list[str]:
         )
     else:
         found.append("Nobody has looked at the test images: `qpsearch evaluate` does, once, when all is chosen.")
+    return found
+
+
+def _honest_alone(info: Mapping[str, Any]) -> list[str]:
+    """Return what a reader must know to believe the numbers of a network that was trained outside studies."""
+    results, looks = info["results"], info["results"]["looks_at_test_images"]
+    found = ["It was trained by itself with `qpsearch train`, on one seed: another seed gives another number."]
+    if results["counting_epoch"] != "last":
+        found.append(
+            f"Its weights are those of epoch {info['epoch']}, which the same images chose "
+            f"(`{results['counting_epoch']}`), so the number is optimistic."
+        )
+    times = "once" if looks == 1 else f"{looks} times"
+    found.append(
+        f"The test images were looked at {times} from this folder." if looks else "The test images were not looked at."
+    )
     return found
 
 
@@ -192,11 +214,15 @@ def _use(info: Mapping[str, Any]) -> str:
             f"images = np.zeros((4, {channels}, {size}, {size}), np.float32)\n"
             "print(session.run(None, {'images': images})[0].shape)\n```"
         )
-    return "\n\n".join(parts)
+    return "\n\n".join(parts) or WITHOUT
 
 
 def _files(info: Mapping[str, Any]) -> str:
     checks = info["checks"]
+    if not checks:
+        return (
+            f"The checkpoint `{info['results']['checkpoint']}`, which `torch.load` reads, has the weights in `model`."
+        )
     lines = ["| file | what it is | largest difference of a logit |", "| --- | --- | --- |"]
     for check in checks:
         told = "not written" if check["problem"] else f"{check['difference']:.2g}"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qpsearch.errors import OutOfMemory, QpsearchError, TrainingDiverged, UserError
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.runner import trainer
+from qpsearch.runner.changes import changes
 from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
 from qpsearch.study.records import AttemptRecord, RunRecord, TrialDetail
 from qpsearch.vocabulary import FailReason, WithWords
@@ -218,8 +219,9 @@ def repeat(
         most = max(recorded, default=0) + (found.then is not None)
         last = 0
         try:
-            for report in trainer.train(detail.record.config, settings, every_s=math.inf):
-                assert isinstance(report, EpochReport)
+            for report in trainer.train(detail.record.config, settings):
+                if not isinstance(report, EpochReport):
+                    continue
                 last = report.epoch
                 if last in recorded:
                     found.compare(recorded[last], report)
@@ -236,18 +238,6 @@ def repeat(
         except Exception as error:  # whatever a block of the user's own raises
             found.now, found.detail = FailReason.ERROR, f"{type(error).__name__}: {error}"
         yield found
-
-
-def changes(then: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> dict[str, tuple[Any, Any]]:
-    """Return what differs between two nested records: by dotted name, the value then and now; None for none."""
-    found: dict[str, tuple[Any, Any]] = {}
-    for name in dict.fromkeys([*then, *now]):
-        old, new = then.get(name), now.get(name)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found |= changes(old, new, f"{above}{name}.")
-        elif old != new:
-            found[f"{above}{name}"] = (old, new)
-    return found
 
 
 def _device_here(recorded: Conditions) -> str:

@@ -1,14 +1,16 @@
-"""What ``enqueue``, ``simulate`` and ``doctor`` print with ``--json``; see ``documents``."""
+"""What ``enqueue``, ``simulate``, ``train`` and ``doctor`` print with ``--json``; see ``documents``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 from qpsearch.runner.documents import Document
 from qpsearch.vocabulary import Scalar
 
 if TYPE_CHECKING:
     from qpsearch.runner.doctor import Finding
+    from qpsearch.runner.exporting import Export
+    from qpsearch.runner.one_network import OneNetwork
     from qpsearch.runner.simulating import Outcomes, Simulation
     from qpsearch.study.planning.enqueueing import Enqueued
 
@@ -187,3 +189,48 @@ def _method(simulation: "Simulation", outcomes: "Outcomes") -> SimulatedMethod:
         complete=outcomes.complete,
         idle=outcomes.idle,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainDocument(Document):
+    """``qpsearch train --json``: a network that was trained by itself.
+
+    Attributes:
+        name: What it is called.
+        folder: Where everything is.
+        files: The files of the export.
+        checkpoint: The file of the weights that count.
+        seed: Its seed.
+        epoch: The epoch that counts.
+        epochs: The report of each epoch; ``protocol.EpochReport`` explains the fields.
+        results: The metric by which the epoch counts, its value, and the last look at the test images.
+        drawn: The values that were drawn, where its space has several points.
+        config: The configuration.
+    """
+
+    name: str
+    folder: str
+    files: tuple[str, ...]
+    checkpoint: str
+    seed: int
+    epoch: int
+    epochs: tuple[Mapping[str, float | int | str | None], ...]
+    results: Mapping[str, Any]
+    drawn: Mapping[str, Scalar]
+    config: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, network: "OneNetwork", exported: "Export") -> Self:
+        """Return what is printed."""
+        return cls(
+            name=network.record.name,
+            folder=str(network.folder),
+            files=exported.files,
+            checkpoint=exported.info["results"]["checkpoint"],
+            seed=network.record.seed,
+            epoch=exported.info["epoch"],
+            epochs=tuple(map(asdict, network.reports)),
+            results=exported.info["results"],
+            drawn=network.record.drawn,
+            config=network.record.config,
+        )

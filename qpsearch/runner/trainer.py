@@ -1,24 +1,22 @@
 """The real trainer, named here so that the driver can pass it on without loading torch."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.plugins import load_everything
-from qpsearch.protocol import STEPS_EVERY_S, EpochReport, RunSettings, StepCount
+from qpsearch.protocol import EpochReport, RunSettings, StepCount
 
 if TYPE_CHECKING:
     from qpsearch.dispatch.packing import Peak
 
 
-def train(
-    config: TrialConfig, run: RunSettings, *, every_s: float = STEPS_EVERY_S
-) -> Iterator[EpochReport | StepCount]:
+def train(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
     """Train one run (``train_by_steps``); torch is imported in the worker, at the first trial."""
     from qpsearch.training.loop import train_by_steps
 
     load_everything()
-    yield from train_by_steps(config, run, every_s=every_s)
+    yield from train_by_steps(config, run)
 
 
 def gpu_fault() -> str | None:

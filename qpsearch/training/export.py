@@ -4,7 +4,7 @@ A file is kept only if the network that is read back from it gives the outputs o
 batches of several sizes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from qpsearch.models import ResidualNetwork
 from qpsearch.training.data import train_and_validation
 from qpsearch.training.exported import ONNX, PROGRAM, WEIGHTS, inputs_of, read_weights
 
+FORMS: Final = (WEIGHTS, PROGRAM, ONNX)
 PACKAGES: Final = ("safetensors", "onnx", "onnxruntime", "onnxscript")
 TOLERANCE: Final = (
     1e-3  # of the largest logit; other libraries add numbers in another order, and exp makes more of that
@@ -66,7 +67,9 @@ def real_inputs(config: TrialConfig, data_folder: Path | None) -> Tensor:
     return inputs_of(split.batch(torch.arange(count)).images, config.data)
 
 
-def write_forms(network: ResidualNetwork, config: TrialConfig, inputs: Tensor, folder: Path) -> list[Check]:
+def write_forms(
+    network: ResidualNetwork, config: TrialConfig, inputs: Tensor, folder: Path, names: Sequence[str] = FORMS
+) -> list[Check]:
     """Write weights, ``torch.export`` program and ONNX program, and compare each with the network.
 
     Args:
@@ -74,6 +77,7 @@ def write_forms(network: ResidualNetwork, config: TrialConfig, inputs: Tensor, f
         config: Its configuration.
         inputs: At least 4 inputs (N, C, H, W) on which outputs are compared.
         folder: An existing folder; files of the same names are overwritten.
+        names: The names of the files that are wanted, of ``FORMS``.
 
     Returns:
         A check for each file; a file whose check has a problem is not there.
@@ -83,7 +87,7 @@ def write_forms(network: ResidualNetwork, config: TrialConfig, inputs: Tensor, f
     """
     forms = _Forms(network, config.network, inputs)
     writers = {WEIGHTS: forms.write_weights, PROGRAM: forms.write_program, ONNX: forms.write_onnx}
-    return [forms.check(folder / name, write) for name, write in writers.items()]
+    return [forms.check(folder / name, writers[name]) for name in names]
 
 
 class _Forms:

@@ -183,9 +183,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported."""
+    return find_spec(package) is not None
+
+
 def require(*packages: str) -> None:
     """Raise UserError with the way to install them if packages are missing."""
-    missing = [name for name in packages if find_spec(name) is None]
+    missing = [name for name in packages if not is_installed(name)]
     if missing:
         raise UserError(f"exported networks need {_listed(missing)}. Install: pip install 'qpsearch[export]'.")
 

@@ -62,26 +62,20 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
         >>> [report.epoch for report in qpsearch.train(point.config, qpsearch.RunSettings(seed=0))]
         [1, 2]
     """
-    with closing(train_by_steps(config, run, every_s=math.inf)) as told:
+    with closing(train_by_steps(config, run)) as told:
         for report in told:
             if isinstance(report, EpochReport):
                 yield report
 
 
-def train_by_steps(config: TrialConfig, run: RunSettings, *, every_s: float) -> Generator[EpochReport | StepCount]:
-    """Do as ``train``, and also say between two reports how far the epoch is, for epochs of minutes.
-
-    Args:
-        config: The configuration.
-        run: Where and how it trains.
-        every_s: How many seconds pass at least between two such words.
-    """
+def train_by_steps(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
+    """Do as ``train``, and also say between two reports how far the epoch is, for epochs of minutes."""
     device = _prepared(run)
     if device.type == "cuda":
         limit_gpu_memory(device, run.memory_share)
     try:
         with out_of_memory_named():
-            yield from _Trainer(config, run).epochs(every_s)
+            yield from _Trainer(config, run).epochs()
     finally:
         give_memory_back(device)
 
@@ -168,10 +162,10 @@ class _Trainer:
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
 
-    def epochs(self, steps_every_s: float) -> Iterator[EpochReport | StepCount]:
+    def epochs(self) -> Iterator[EpochReport | StepCount]:
         for epoch in range(self._done + 1, self._recipe.epochs + 1):
             began = time.perf_counter()
-            train_loss, lr = yield from self._train_epoch(epoch, steps_every_s)
+            train_loss, lr = yield from self._train_epoch(epoch)
             trained_s = time.perf_counter() - began
             self._check(epoch, train_loss)
             evaluation = self._evaluate()
@@ -210,7 +204,7 @@ class _Trainer:
         model = self._model if self._average is None else self._average.module
         return evaluate(model, self._validation, self._config.data)
 
-    def _train_epoch(self, epoch: int, steps_every_s: float) -> Generator[StepCount, None, tuple[float, float]]:
+    def _train_epoch(self, epoch: int) -> Generator[StepCount, None, tuple[float, float]]:
         """Say how far it is; return the mean training loss and the last learning rate."""
         generator = torch.Generator().manual_seed(derive_seed(self._run.seed, "epoch", epoch))
         order = torch.randperm(len(self._train.labels), generator=generator)
@@ -222,7 +216,7 @@ class _Trainer:
         for step, index in enumerate(batches):
             lr = lr_at(self._recipe, (epoch - 1 + step / len(batches)) / self._recipe.epochs)
             total += self._step((epoch - 1) * len(batches) + step, index, generator, lr) * len(index)
-            if (now := time.monotonic()) - told >= steps_every_s:
+            if (now := time.monotonic()) - told >= self._run.steps_every_s:
                 told = now
                 yield StepCount(epoch=epoch, done=step + 1, of=len(batches))
         return float(total) / len(order), lr

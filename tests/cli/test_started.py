@@ -34,6 +34,7 @@ CALLS = {
     "confirm scripted --top 1 --seeds 1 --dispatch inline": "best on fresh seeds: trial",
     "rerun scripted 0": "it matches the record to the bit",
     "enqueue scripted --trial 0": "trial 10 of scripted waits; the budget is now 11 trials",
+    "train smoke --set training.epochs=1 --set data.validation=740": "epoch that counts    1 of 1 (last)",
     "simulate scripted --method random+asha --trainings 2 --seeds 1": "10 curves, 10 of them to the end",
     "doctor": "1 study",
     "export scripted --format parquet": "scripted-trials.parquet",

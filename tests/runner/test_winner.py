@@ -21,7 +21,7 @@ from qpsearch.api.study import Study
 from qpsearch.cli import models
 from qpsearch.errors import UserError
 from qpsearch.runner.documents import ExportDocument
-from qpsearch.runner.winner import Export
+from qpsearch.runner.exporting import Export
 from qpsearch.study import manage
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.evaluations import Evaluated

@@ -294,7 +294,7 @@ def test_stopping_means_not_iterating_and_leaves_nothing_half_written(tmp_path: 
 
 def test_steps_are_told_between_the_reports_of_the_same_run() -> None:
     config, settings = digits("additive", epochs=2, held=1200), RunSettings(seed=5)
-    seen = list(train_by_steps(config, settings, every_s=0))
+    seen = list(train_by_steps(config, replace(settings, steps_every_s=0)))
     batches = -(-config.data.trained_on // config.recipe.batch_size)
     steps = [(told.epoch, told.done, told.of) for told in seen if isinstance(told, StepCount)]
     assert steps == [(epoch, done, batches) for epoch in (1, 2) for done in range(1, batches + 1)]

@@ -56,20 +56,28 @@ def load_space(name: str | Path, settings: Sequence[str] = ()) -> Space:
     return _space(text, root, path.parent, (path,), settings)
 
 
-def parse_space(text: str, source: str = "space", folder: Path | None = None, *, strict: bool = True) -> Space:
+def parse_space(
+    text: str,
+    source: str = "space",
+    folder: Path | None = None,
+    settings: Sequence[str] = (),
+    *,
+    strict: bool = True,
+) -> Space:
     """Read a space from text, such as the one stored with a study.
 
     Args:
         text: YAML.
         source: Stands for the file in messages.
         folder: What ``extends`` starts from; None for the working directory.
+        settings: Values in place of the text's, as in ``load_space``.
         strict: Whether a setting that nothing uses is a mistake. False for the space that a study stores: it was
             accepted once, and later versions must still read it.
 
     Raises:
         SpaceError: With one line for each problem of the text.
     """
-    return _space(text, parse_document(text, source), folder or Path(), (), strict=strict)
+    return _space(text, parse_document(text, source), folder or Path(), (), settings, strict=strict)
 
 
 def _space(
