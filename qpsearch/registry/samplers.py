@@ -14,7 +14,8 @@ class SamplerKind(StrEnum):
     """Samplers that a space file may name.
 
     ``gp`` learns from a Gaussian process, ``tpe`` from densities of good and bad trials (Optuna's);
-    ``nsga2`` and ``nsga3`` breed the best of several objectives (Optuna's). ``random`` draws evenly; ``quasi_random``
+    ``cmaes`` moves a normal distribution towards good trials (Optuna's); ``nsga2`` and ``nsga3`` breed the best of
+    several objectives (Optuna's). ``random`` draws evenly; ``quasi_random``
     fills the space more evenly than independent draws. ``grid`` tries every point of a finite
     space once; ``factorial`` is a design for effects, which takes the values of each parameter equally often, and pairs
     of values about equally often.
@@ -22,6 +23,7 @@ class SamplerKind(StrEnum):
 
     GP = "gp"
     TPE = "tpe"
+    CMAES = "cmaes"
     RANDOM = "random"
     QUASI_RANDOM = "quasi_random"
     NSGA2 = "nsga2"
@@ -63,6 +65,7 @@ def _random(default: float) -> Option:
 SAMPLER_OPTIONS: Final[Mapping[SamplerKind, Mapping[str, Option]]] = {
     SamplerKind.GP: {"random": _random(0.2)},
     SamplerKind.TPE: {"random": _random(0.0)},
+    SamplerKind.CMAES: {},
     SamplerKind.RANDOM: {},
     SamplerKind.QUASI_RANDOM: {},
     SamplerKind.NSGA2: {},

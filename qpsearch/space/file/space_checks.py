@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from qpsearch.registry.augmentations import Augmentation, Padding, changes_among
 from qpsearch.registry.augmentations.base import ImageForm
 from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.file.checks import where_is
 from qpsearch.space.file.document import MappingNode, Node
 from qpsearch.space.file.problems import Problems
@@ -161,6 +162,8 @@ def _score(space: Space) -> Iterator[tuple[str, str]]:
 
 def _objectives(space: Space) -> Iterator[tuple[str, str]]:
     pruner = space.search.pruner
+    if len(space.search.objectives) > 1 and space.search.sampler is SamplerKind.CMAES:
+        yield "search.sampler", "cmaes has a single objective. Write sampler: gp, tpe or nsga2."
     if len(space.search.objectives) > 1 and pruner is not PrunerKind.NONE and not pruner.has_rungs:
         yield (
             "search.pruner",

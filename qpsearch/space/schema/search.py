@@ -56,9 +56,9 @@ SEARCH: Final = SectionField(
         ),
         "sampler": VariantField(
             doc="Sampler that proposes configurations: gp learns from a Gaussian process, tpe from densities of good "
-            "and bad trials; quasi_random fills the space more evenly than random; grid tries every point of a finite "
-            "space once; factorial takes all values, and all pairs "
-            "of values, about equally often, for effects. auto is gp, or tpe with several objectives.",
+            "and bad trials, cmaes moves a normal distribution over the numbers of the space; quasi_random fills the "
+            "space more evenly than random; grid tries every point of a finite space once; factorial takes all values, "
+            "and all pairs of values, about equally often, for effects. auto is gp, or tpe with several objectives.",
             default=AUTO,
             fixed=True,
             branches={AUTO: SectionField(fields={})}

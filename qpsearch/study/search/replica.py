@@ -92,8 +92,9 @@ class Replica:
         return self._storage.get_trial(trial._trial_id)
 
     def reject(self, trial: optuna.Trial) -> None:
-        """End an infeasible draw."""
-        self._storage.revise(trial._trial_id, _for_sampler(self.frozen(trial), TrialState.FAIL, None, {}))
+        """End an infeasible draw; as in the database, what the sampler kept about it is gone."""
+        refused = copied(self.frozen(trial), TrialState.FAIL, None, {}, {})
+        self._storage.revise(trial._trial_id, _for_sampler(refused, TrialState.FAIL, None, {}))
 
     def forget(self, trial: optuna.Trial) -> None:
         """End a draw that does not become a trial, so that the sampler ignores it."""

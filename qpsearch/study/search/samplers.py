@@ -53,6 +53,12 @@ def _tpe(encoding: Encoding, seed: int) -> "BaseSampler":
         return TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=STARTUP)
 
 
+def _cmaes(encoding: Encoding, seed: int) -> "BaseSampler":
+    from qpsearch.study.search.cma_sampler import RankedCmaEs
+
+    return RankedCmaEs(seed)
+
+
 def _random(encoding: Encoding, seed: int) -> "BaseSampler":
     from optuna.samplers import RandomSampler
 
@@ -75,6 +81,7 @@ def _nsga3(encoding: Encoding, seed: int) -> "BaseSampler":
 BUILDERS: Final[dict[SamplerKind, Callable[[Encoding, int], "BaseSampler"]]] = {
     SamplerKind.GP: _gp,
     SamplerKind.TPE: _tpe,
+    SamplerKind.CMAES: _cmaes,
     SamplerKind.RANDOM: _random,
     SamplerKind.QUASI_RANDOM: _random,  # draws only where a point of the sequence cannot be trained
     SamplerKind.NSGA2: _nsga2,
