@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qpsearch.models.network import create_model as create_model
     from qpsearch.protocol import RunSettings as RunSettings
     from qpsearch.registry.own.custom import custom_dataset as custom_dataset
+    from qpsearch.registry.own.sampler import custom_sampler as custom_sampler
     from qpsearch.space import Space as Space
     from qpsearch.space import build_space as build_space
     from qpsearch.space import load_space as load_space
@@ -42,6 +43,7 @@ _PLACES = {
     "build_model": "qpsearch.models.network",
     "custom_block": "qpsearch.models.custom_block",
     "custom_dataset": "qpsearch.registry.own.custom",
+    "custom_sampler": "qpsearch.registry.own.sampler",
     "train": "qpsearch.training",
     "load_exported": "qpsearch.training.exported",
     "RunSettings": "qpsearch.protocol",

@@ -1,9 +1,9 @@
-"""Custom blocks and data sets: where they are found, and how they join the tables of blocks and data sets.
+"""Custom blocks, data sets and samplers: where they are found, and how they join the tables of built-in ones.
 
-A space file cannot run code. A block or data set comes from a module that the user names (``--import MODULE``, or
-QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the groups ``qpsearch.blocks`` and
-``qpsearch.datasets``). From then on, space files can use its name like that of a built-in one, and set the rules of a
-block in a section of that name.
+A space file cannot run code. A block, data set or sampler comes from a module that the user names (``--import MODULE``,
+or QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the groups ``qpsearch.blocks``,
+``qpsearch.datasets`` and ``qpsearch.samplers``). From then on, space files can use its name like that of a built-in
+one, and set the rules of a block in a section of that name.
 """
 
 import importlib
@@ -21,14 +21,19 @@ from typing import Any, Final
 from qpsearch.architecture.blocks import BLOCKS, Block
 from qpsearch.errors import QpsearchError, UserError
 from qpsearch.registry.own.custom import CUSTOM, CustomDataset
+from qpsearch.registry.own.sampler import CustomSampler
+from qpsearch.registry.samplers import OWN
 from qpsearch.space.file.leaf_reader import BESIDE, DOMAINS, IDENTIFIER, TAKEN
 from qpsearch.space.schema.data import DATASET, add_dataset
 from qpsearch.space.schema.fields import REQUIRED, LeafField
 from qpsearch.space.schema.network import STAGE, add_block
+from qpsearch.space.schema.search import SAMPLERS as BUILT_IN
+from qpsearch.space.schema.search import add_sampler
 from qpsearch.vocabulary import Variable
 
 GROUP: Final = "qpsearch.blocks"
 DATASETS: Final = "qpsearch.datasets"
+SAMPLERS: Final = "qpsearch.samplers"
 
 
 def register(block: Block) -> None:
@@ -78,6 +83,20 @@ def register_dataset(dataset: CustomDataset) -> None:
     add_dataset(dataset.name)
 
 
+def register_sampler(sampler: CustomSampler) -> None:
+    """Add a sampler to those that space files can name; doing so twice has no effect.
+
+    Raises:
+        UserError: The name is taken.
+    """
+    if OWN.get(sampler.name) is sampler:
+        return
+    if sampler.name in BUILT_IN:
+        raise UserError(f"sampler {sampler.name!r}: there is already a sampler of that name. Rename one of them.")
+    OWN[sampler.name] = sampler
+    add_sampler(sampler.name, sampler.options)
+
+
 @contextmanager
 def blamed(block: str) -> Iterator[None]:
     """Name the block, and the place in its code, in any error that custom code raises.
@@ -94,35 +113,38 @@ def blamed(block: str) -> Iterator[None]:
 
 
 def load_modules(given: str) -> None:
-    """Import modules, and register every block and data set at their top level.
+    """Import modules, and register every block, data set and sampler at their top level.
 
     Args:
         given: Names of modules, or paths of ``.py`` files, separated by commas.
 
     Raises:
-        UserError: A module cannot be imported, or does not define a block or data set.
+        UserError: A module cannot be imported, or does not define a block, data set or sampler.
     """
     for word in filter(None, given.split(",")):
         module = _imported(word)
-        found = [value for value in vars(module).values() if isinstance(value, Block | CustomDataset)]
+        found = [value for value in vars(module).values() if isinstance(value, Block | CustomDataset | CustomSampler)]
         if not found:
             raise UserError(
-                f"{word}: does not define a block or data set. Expected NAME = custom_block(...) or NAME = "
-                "custom_dataset(...) at the top level of the module."
+                f"{word}: does not define a block, data set or sampler. Expected NAME = custom_block(...), NAME = "
+                "custom_dataset(...) or NAME = custom_sampler(...) at the top level of the module."
             )
         for each in found:
             _register(each)
 
 
-def _register(found: Block | CustomDataset) -> None:
-    if isinstance(found, Block):
-        register(found)
-    else:
-        register_dataset(found)
+def _register(found: Block | CustomDataset | CustomSampler) -> None:
+    match found:
+        case Block():
+            register(found)
+        case CustomDataset():
+            register_dataset(found)
+        case CustomSampler():
+            register_sampler(found)
 
 
 def load_installed() -> None:
-    """Register the blocks and data sets of installed packages.
+    """Register the blocks, data sets and samplers of installed packages.
 
     Raises:
         UserError: One of them cannot be imported.
@@ -130,6 +152,7 @@ def load_installed() -> None:
     for group, noun, kind, made_by in (
         (GROUP, "block", Block, "custom_block"),
         (DATASETS, "data set", CustomDataset, "custom_dataset"),
+        (SAMPLERS, "sampler", CustomSampler, "custom_sampler"),
     ):
         for point in entry_points(group=group):
             try:

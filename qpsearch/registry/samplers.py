@@ -3,9 +3,12 @@
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias, Union
 
 from qpsearch.registry.options import Option
+
+if TYPE_CHECKING:
+    from qpsearch.registry.own.sampler import CustomSampler
 
 STARTUP: Final = 10  # draws at random before results are used
 
@@ -73,3 +76,17 @@ SAMPLER_OPTIONS: Final[Mapping[SamplerKind, Mapping[str, Option]]] = {
     SamplerKind.GRID: {},
     SamplerKind.FACTORIAL: {},
 }
+
+OWN: Final[dict[str, "CustomSampler"]] = {}  # samplers of the user's own, by name
+
+Sampler: TypeAlias = Union[SamplerKind, "CustomSampler"]
+
+
+def sampler_of(word: str) -> Sampler:
+    """Return the sampler that a space file or a study names; raises ValueError where there is none."""
+    return OWN[word] if word in OWN else SamplerKind(word)
+
+
+def options_of(sampler: Sampler) -> Mapping[str, Option]:
+    """Return the options of a sampler."""
+    return SAMPLER_OPTIONS[sampler] if isinstance(sampler, SamplerKind) else sampler.options

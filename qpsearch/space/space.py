@@ -9,8 +9,9 @@ from typing import Final
 
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.options import Options, defaults
+from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
-from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
+from qpsearch.registry.samplers import SamplerKind, options_of
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.domains import text_of
 from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Variant, sites
@@ -145,7 +146,7 @@ class Search(WithWords):
 
     objectives: tuple[Objective, ...]
     score: Score
-    sampler: SamplerKind
+    sampler: SamplerKind | CustomSampler
     sampler_options: Options
     pruner: PrunerKind
     pruner_options: Options
@@ -169,12 +170,12 @@ class Search(WithWords):
         """Whether every point of the space is tried."""
         return self.sampler is SamplerKind.GRID
 
-    def using(self, sampler: SamplerKind, pruner: PrunerKind) -> "Search":
+    def using(self, sampler: SamplerKind | CustomSampler, pruner: PrunerKind) -> "Search":
         """Return the search with another sampler and pruner; options stay where the names do."""
         return replace(
             self,
             sampler=sampler,
-            sampler_options=self.sampler_options if sampler is self.sampler else defaults(SAMPLER_OPTIONS[sampler]),
+            sampler_options=self.sampler_options if sampler is self.sampler else defaults(options_of(sampler)),
             pruner=pruner,
             pruner_options=self.pruner_options if pruner is self.pruner else defaults(PRUNER_OPTIONS[pruner]),
         )
@@ -284,6 +285,8 @@ class Space:
         }
         for name, options in (("sampler", search.sampler_options), ("pruner", search.pruner_options)):
             lines |= {f"search.{name}.{option}": _option(value) for option, value in options.items()}
+        if isinstance(search.sampler, CustomSampler):
+            lines["search.sampler.version"] = search.sampler.version
         if search.papers:
             lines["search.first.papers"] = "yes"
         for index, point in enumerate(search.first):

@@ -23,6 +23,7 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.paper_points import paper_points
 from qpsearch.architecture.plugins import imports
 from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, StudyNotFound
+from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space
@@ -33,11 +34,20 @@ from qpsearch.study.drivers.clock import SYSTEM, Clock
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.leftovers import sweep
 from qpsearch.study.drivers.peers import supersede
-from qpsearch.study.drivers.stored import PAPERS_POINTS, WARM, find_study, points_tried_first, stored_space
+from qpsearch.study.drivers.stored import (
+    OWN_SAMPLER,
+    PAPERS_POINTS,
+    WARM,
+    check_own_sampler,
+    find_study,
+    points_tried_first,
+    stored_space,
+)
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.search.guesses import guesses_of
 from qpsearch.study.search.pruning import traits_of
 from qpsearch.study.search.replica import Replica
+from qpsearch.study.search.samplers import Samplers
 from qpsearch.study.search.warm_start import warm_points
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import METRIC_NAMES, insert_study, next_number, read_trials, study_id
@@ -121,7 +131,11 @@ def create(
     Raises:
         StudyExists: A study of that name already exists.
         StudyNotFound: A study of ``search.warm_start`` is not in the database.
+        UserError: A sampler of the user's own cannot be made.
     """
+    if isinstance(space.search.sampler, CustomSampler):
+        search = space.search  # what cannot be made is told before the study is
+        Samplers(search.sampler, search.sampler_options, space.sites).of_draw(search.seed)
     now, uid = clock.now(), uuid.uuid4().hex
     root = stored_root(database, artifacts)
     checkpoints = study_folder(root_of(database, root), space.study, uid)
@@ -196,6 +210,11 @@ def insert_facts(
     )
     if space.search.is_grid:
         share_seeds(connection, study)
+    if isinstance(space.search.sampler, CustomSampler):
+        record = space.search.sampler.record(space.search.sampler_options)
+        connection.execute(
+            insert(study_attrs).values(study_id=study, key=OWN_SAMPLER, value_json=json.dumps(record, sort_keys=True))
+        )
     _insert_first_points(connection, study, space)
 
 
@@ -390,12 +409,16 @@ def rebuild(
 
     Returns:
         The copy of the study that sampler and pruner see, and the trials that have not ended.
+
+    Raises:
+        StudyMismatch: Its sampler, which is the user's own, has another version now.
     """
     query = (
         select(configs.c.trial_id, configs.c.config_json)
         .join(trials, trials.c.trial_id == configs.c.trial_id)
         .where(trials.c.study_id == study)
     )
+    check_own_sampler(connection, study, space)
     stored = {row.trial_id: TrialConfig.from_json(row.config_json) for row in connection.execute(query)}
     replica = _replica(space, first_name, points_tried_first(connection, study, space))
     rejected = read_infeasible(connection, study, since=-1)

@@ -29,7 +29,10 @@ WORDS: Final = (
     ("RUNNING", "open"),
     ("WAITING", "waiting"),
 )
-DESIGNS: Final = {SamplerKind.GRID: "every point of a grid", SamplerKind.FACTORIAL: "a factorial design"}
+DESIGNS: Final[dict[str, str]] = {
+    SamplerKind.GRID: "every point of a grid",
+    SamplerKind.FACTORIAL: "a factorial design",
+}
 CLAIMS: Final = 3  # effects of blocks that the headline tells
 
 
@@ -63,7 +66,7 @@ def searched(material: Material) -> str:
         if data.validation
         else "no images for validation"
     )
-    how = DESIGNS.get(space.search.sampler, f"proposals by {space.search.sampler}")
+    how = DESIGNS.get(space.search.sampler.value, f"proposals by {space.search.sampler}")
     pruner = "" if str(space.search.pruner) == "none" else f", pruned by {space.search.pruner}"
     seeds = f", each on {space.search.replicates} seeds" if space.search.replicates > 1 else ""
     parameters = count(

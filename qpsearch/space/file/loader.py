@@ -8,7 +8,7 @@ from typing import Any
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.options import Options, defaults
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
-from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
+from qpsearch.registry.samplers import SAMPLER_OPTIONS, Sampler, SamplerKind, sampler_of
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.file.arms import arms_in
 from qpsearch.space.file.changes import with_settings
@@ -213,16 +213,16 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
     )
 
 
-def _sampler(search: Group, has_several: bool) -> tuple[SamplerKind, Options]:
+def _sampler(search: Group, has_several: bool) -> tuple[Sampler, Options]:
     word, options = _chosen(search, "sampler")
     if word != AUTO:
-        return SamplerKind(word), options
+        return sampler_of(word), options
     learns_from_rungs = not has_several or _chosen(search, "pruner")[0] in (PrunerKind.ASHA, PrunerKind.ASHA_STOP)
     kind = SamplerKind.GP if learns_from_rungs else SamplerKind.TPE
     return kind, defaults(SAMPLER_OPTIONS[kind])
 
 
-def _pruner(search: Group, has_several: bool, sampler: SamplerKind) -> tuple[PrunerKind, Options]:
+def _pruner(search: Group, has_several: bool, sampler: Sampler) -> tuple[PrunerKind, Options]:
     word, options = _chosen(search, "pruner")
     if word != AUTO:
         return PrunerKind(word), options

@@ -199,7 +199,8 @@ class Reader:
                 )
                 return None
         if word not in field.branches:
-            self._problems.wrong(where, path, f"unknown {name} {word!r}. {nearest(word, list(field.branches))}")
+            answer = " ".join(filter(None, (nearest(word, list(field.branches)), field.hint)))
+            self._problems.wrong(where, path, f"unknown {name} {word!r}. {answer}")
             return None
         return word, self.section(settings, field.branches[word], f"{path}.{word}")
 

@@ -104,13 +104,14 @@ class StagesField:
 class VariantField:
     """One of several named sections: ``sgd``, ``{sgd: {lr: 0.1}}`` or ``{choice: {sgd: ..., adamw: ...}}``.
 
-    ``fixed`` is True where a choice does not make sense, as in ``LeafField``.
+    ``fixed`` is True where a choice does not make sense, as in ``LeafField``. ``hint`` is said of an unknown name.
     """
 
     branches: dict[str, SectionField]
     default: str
     doc: str
     fixed: bool = False
+    hint: str = ""
 
 
 def field_of(option: Option | Switch, *, fixed: bool = False) -> LeafField:

@@ -24,6 +24,16 @@ def _options(options: Mapping[str, Option]) -> SectionField:
     return SectionField(fields={name: field_of(each, fixed=True) for name, each in options.items()})
 
 
+SAMPLERS: Final = {AUTO: SectionField(fields={})} | {
+    kind.value: _options(SAMPLER_OPTIONS[kind]) for kind in SamplerKind
+}
+
+
+def add_sampler(name: str, options: Mapping[str, Option]) -> None:
+    """Let space files use a sampler of the user's own, and set its options."""
+    SAMPLERS[name] = _options(options)
+
+
 SEARCH: Final = SectionField(
     doc="How the space is searched.",
     fields={
@@ -61,8 +71,8 @@ SEARCH: Final = SectionField(
             "and all pairs of values, about equally often, for effects. auto is gp, or tpe with several objectives.",
             default=AUTO,
             fixed=True,
-            branches={AUTO: SectionField(fields={})}
-            | {kind.value: _options(SAMPLER_OPTIONS[kind]) for kind in SamplerKind},
+            branches=SAMPLERS,
+            hint="Load a sampler of your own with --import MODULE.",
         ),
         "pruner": VariantField(
             doc="Pruner that spends few epochs on weak trials: asha pauses each trial at rungs and continues the best "

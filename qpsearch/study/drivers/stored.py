@@ -8,9 +8,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select
 
 from qpsearch.architecture.plugins import imports
-from qpsearch.errors import SpaceError, StudyNotFound, nearest
+from qpsearch.errors import SpaceError, StudyMismatch, StudyNotFound, nearest
+from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.registry.pruners import PrunerKind
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers import sampler_of
 from qpsearch.space import Space, parse_space
 from qpsearch.space.space import Resources
 from qpsearch.study.drivers.budget import budget_of
@@ -24,6 +25,7 @@ CONFIRMS: Final = "qpsearch:confirms"
 ARM_OF: Final = "qpsearch:arm_of"
 PAPERS_POINTS: Final = "qpsearch:papers"  # the papers' configurations, as they were when the study was made
 WARM: Final = "qpsearch:warm_start"  # configurations of earlier studies, which are tried first
+OWN_SAMPLER: Final = "qpsearch:own_sampler"  # what a study has in place of a sampler of qpsearch
 ARM: Final = "arm"  # a user attribute of a trial of a comparison: the arm to which it belongs
 
 
@@ -36,6 +38,30 @@ def points_tried_first(connection: Connection, study: int, space: Space) -> list
     rows = connection.execute(select(study_attrs.c.key, study_attrs.c.value_json).where(own))
     stored = {row.key: json.loads(row.value_json) for row in rows}
     return [*stored.get(PAPERS_POINTS, ()), *space.search.first, *stored.get(WARM, ())]
+
+
+def check_own_sampler(connection: Connection, study: int, space: Space) -> None:
+    """Raise StudyMismatch if a study was made with another version of its sampler, where that is the user's own."""
+    sampler = space.search.sampler
+    if not isinstance(sampler, CustomSampler):
+        return
+    own = (study_attrs.c.key == OWN_SAMPLER) & (study_attrs.c.study_id == study)
+    text = connection.execute(select(study_attrs.c.value_json).where(own)).scalar()
+    stored, given = json.loads(text) if text else {}, sampler.record(space.search.sampler_options)
+    old, new = (
+        {"version": each.get("version"), **{f"{key} (option)": value for key, value in each.get("options", {}).items()}}
+        for each in (stored, given)
+    )
+    changes = [
+        f"{key} {old.get(key, '(absent)')} -> {new.get(key, '(absent)')}"
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key)
+    ]
+    if changes:
+        raise StudyMismatch(
+            f"study {space.study!r} was made with another sampler {sampler.name!r}: {', '.join(changes)}. Import the "
+            "module as it was, or start a new study: qpsearch run FILE --study NAME."
+        )
 
 
 def find_study(connection: Connection, name: str) -> int:
@@ -153,7 +179,7 @@ def stored_space(facts: Row[Any], name: str) -> Space:
         raise SpaceError([*error.problems, f"study {name}: was made with {words}. Add that to the command."]) from None
     space = space.with_search(study=name, budget=budget_of(facts), seed=facts.seed)
     # what auto stood for when the study was made
-    search = space.search.using(SamplerKind(facts.sampler), PrunerKind(facts.pruner))
+    search = space.search.using(sampler_of(facts.sampler), PrunerKind(facts.pruner))
     return replace(space, search=search, resources=Resources(**json.loads(facts.resources_json)))
 
 

@@ -2,10 +2,15 @@
 
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
+import optuna
+
 from qpsearch.architecture.candidates import Refusals, candidate, nothing_feasible
+from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import Infeasible, UserError
+from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.seeds import derive_seed
 from qpsearch.space import RandomChooser, Space
 from qpsearch.study.search.chooser import OptunaChooser
@@ -80,9 +85,9 @@ class Proposer:
             self._prepared.result()
         refused: Infeasible | None = None
         for draw in range(TRIED):
-            trial = self._replica.ask(number, draw, values)
+            trial = self._ask(number, draw, values)
             try:
-                config = candidate(self._space, OptunaChooser(trial)).config
+                config = self._configured(trial)
             except Infeasible as error:
                 self._replica.forget(trial)  # the sampler did not choose the values
                 refused = error
@@ -107,9 +112,9 @@ class Proposer:
     def _draw(self, number: int, before: Rejected) -> Proposal:
         rejected, refusals = list(before), Refusals(draws=MAX_INFEASIBLE)
         while True:
-            trial = self._replica.ask(number, len(rejected))
+            trial = self._ask(number, len(rejected))
             try:
-                config = candidate(self._space, OptunaChooser(trial)).config
+                config = self._configured(trial)
                 frozen = self._replica.frozen(trial)
                 return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=tuple(rejected))
             except Infeasible as refused:
@@ -118,6 +123,19 @@ class Proposer:
                 refusals.add(refused)
             if refusals.counts.total() >= MAX_INFEASIBLE:
                 return self._draw_evenly(number, tuple(rejected), refusals)
+
+    def _ask(self, number: int, draw: int, values: Mapping[str, Scalar] | None = None) -> optuna.Trial:
+        with self._blamed():
+            return self._replica.ask(number, draw, values)
+
+    def _configured(self, trial: optuna.Trial) -> TrialConfig:
+        """Let the sampler choose a configuration; raises Infeasible where it cannot be trained."""
+        with self._blamed():
+            return candidate(self._space, OptunaChooser(trial)).config
+
+    def _blamed(self) -> AbstractContextManager[None]:
+        sampler = self._space.search.sampler
+        return sampler.blamed() if isinstance(sampler, CustomSampler) else nullcontext()
 
     def _draw_evenly(self, number: int, rejected: Rejected, refusals: Refusals) -> Proposal:
         """Look for a point without the sampler, which did not find one: allowed points may be rare."""
@@ -128,8 +146,8 @@ class Proposer:
             except Infeasible as refused:
                 refusals.add(refused)
                 continue
-            trial = self._replica.ask(number, len(rejected), found.draw.params)
-            config = candidate(self._space, OptunaChooser(trial)).config
+            trial = self._ask(number, len(rejected), found.draw.params)
+            config = self._configured(trial)
             frozen = self._replica.frozen(trial)
             return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=rejected)
         refusals.draws += MAX_EVEN

@@ -5,12 +5,14 @@ restart, a study asks the same.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from qpsearch.registry.options import Options
-from qpsearch.registry.samplers import STARTUP, SamplerKind
+from qpsearch.registry.own.sampler import CustomSampler
+from qpsearch.registry.samplers import STARTUP, Sampler, SamplerKind
 from qpsearch.space.leaves import Site
 from qpsearch.study.search.encoding import Encoding
 from qpsearch.study.search.optuna_logging import experimental_on_purpose
@@ -23,14 +25,14 @@ class Samplers:
     """The sampler of a study, draw by draw.
 
     Args:
-        kind: Its name.
+        kind: Its name, or a sampler of the user's own.
         options: Its options.
         sites: The leaves of the space.
     """
 
-    def __init__(self, kind: SamplerKind, options: Options, sites: Sequence[Site]) -> None:
-        self._build = BUILDERS[kind]
-        self._random = options.get("random") or 0.0
+    def __init__(self, kind: Sampler, options: Options, sites: Sequence[Site]) -> None:
+        self._build = partial(_own, kind, options) if isinstance(kind, CustomSampler) else BUILDERS[kind]
+        self._random = 0.0 if isinstance(kind, CustomSampler) else options.get("random") or 0.0
         self._encoding = Encoding(sites)
 
     def of_draw(self, seed: int) -> "BaseSampler":
@@ -38,6 +40,11 @@ class Samplers:
         if self._random and np.random.default_rng(seed).random() < self._random:
             return _random(self._encoding, seed)
         return self._build(self._encoding, seed)
+
+
+def _own(sampler: CustomSampler, options: Options, encoding: Encoding, seed: int) -> "BaseSampler":
+    with experimental_on_purpose():
+        return sampler.sampler(seed, options)
 
 
 def _gp(encoding: Encoding, seed: int) -> "BaseSampler":
