@@ -37,6 +37,7 @@ from qpsearch.space.schema.fields import (
     PointsField,
     RecipeField,
     SectionField,
+    SeedsField,
     StagesField,
     VariantField,
 )
@@ -218,6 +219,8 @@ def _row(path: str, field: Field) -> tuple[str, ...]:
             return name, type_.expected, given, meaning, f"`{example(path, field)}`"
         case ListField(type=type_, default=default, doc=doc):
             return name, f"a list: {type_.expected}", f"`{_spelled(list(default))}`", doc, f"`{example(path, field)}`"
+        case SeedsField(type=type_, default=default, doc=doc):
+            return name, f"{type_.expected}, or a race", f"`{default}`", doc, f"`{name.strip('`')}: {{race: [1, 5]}}`"
         case VariantField(branches=branches, default=default, doc=doc):
             expected = f"one of {', '.join(branches)}, with its settings"
             return name, expected, f"`{default}`", doc, f"`{example(path, field)}`"

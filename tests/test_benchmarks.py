@@ -10,7 +10,19 @@ import torch
 
 from qpsearch.models.audit import AuditPlan
 from qpsearch.training.data import Split
-from tests.benchmarks import audit, driver, gpu, load, optuna_import, product_unit, recipes, steps, sweeps, training
+from tests.benchmarks import (
+    audit,
+    driver,
+    gpu,
+    load,
+    optuna_import,
+    product_unit,
+    racing,
+    recipes,
+    steps,
+    sweeps,
+    training,
+)
 from tests.benchmarks.report import Row, alternate, as_json, as_table, row
 
 PREFIXES = ("ray:", "optuna-sqlite:", "optuna-memory:", "driver:", "alone:")
@@ -120,3 +132,11 @@ def test_recipes_are_compared_in_pairs_of_seeds() -> None:
         pytest.approx(0.2 - 4.303 * 0.1, abs=1e-3),
         pytest.approx(0.2 + 4.303 * 0.1, abs=1e-3),
     )
+
+
+def test_a_race_is_compared_with_fixed_numbers_of_seeds() -> None:
+    one, five = racing.rows(racing.QUICK, seeds=2, runs=10)
+    assert one.ours == five.ours > 0
+    assert (one.n, five.n) == (2, 2)
+    assert one.ratio == pytest.approx(one.ours / one.against)
+    assert five.spread[0] <= five.ratio <= five.spread[1]

@@ -23,6 +23,7 @@ from qpsearch.study.trials.events import (
     Lost,
     Noted,
     Paused,
+    Raced,
     Reported,
     Started,
     StorageBack,
@@ -75,6 +76,12 @@ def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
     return line
 
 
+def raced_line(event: Raced) -> str:
+    """Return one line about a trial that trains another seed."""
+    seeds = f"{event.seeds} seed{'s' * (event.seeds != 1)}"
+    return f"trial {event.number} may be the best: {score(event.value)} over {seeds}; it trains another one"
+
+
 def paused_line(event: Paused, trial: Running) -> str:
     """Return one line about a trial that is paused at a rung."""
     names = BlockNames([trial.stages], CLOSED_BLOCKS).of(trial.stages)
@@ -121,7 +128,7 @@ class Notes:
         from qpsearch.analysis.plan import outlook
 
         search, tally = space.search, self._tally
-        runs = f"{search.replicates} runs of " if search.replicates > 1 else ""
+        runs = f"{search.seeds_text} runs of " if search.most_replicates > 1 else ""
         yield f"study {space.study}: {budget_text(search.budget)} of {runs}at most {space.most_epochs} epochs, {how}"
         yield f"sampler {search.sampler}, pruner {search.pruner}, seed {search.seed}"
         found = outlook(space)
@@ -183,7 +190,7 @@ class PlainDisplay:
 
     def see(self, event: Event) -> None:
         """Print the lines that a log should hold."""
-        was_paused = isinstance(event, Started) and event.number in self.tally.paused
+        was_paused = isinstance(event, Started) and event.number in (*self.tally.paused, *self.tally.raced)
         ended = self.tally.see(event)
         if isinstance(event, Started) and event.attempt > 1 and not was_paused:
             self.say(f"trial {event.number} continues after epoch {event.resumed_at} (attempt {event.attempt})")
@@ -195,6 +202,8 @@ class PlainDisplay:
             self.say(closed_line(event, ended, self.tally))
         if isinstance(event, Paused) and ended is not None:
             self.say(paused_line(event, ended))
+        if isinstance(event, Raced):
+            self.say(raced_line(event))
 
     def say(self, text: str) -> None:
         """Print a line."""

@@ -15,6 +15,7 @@ from qpsearch.study.trials.events import (
     Lost,
     Paused,
     Preparing,
+    Raced,
     Reported,
     Started,
     Stepped,
@@ -49,6 +50,7 @@ class Tally:
         self.states: dict[str, int] = {}
         self.running: dict[int, Running] = {}
         self.paused: set[int] = set()
+        self.raced: set[int] = set()  # trials that wait to train another seed
         self.pace = Pace()
         self.began: float | None = None  # with the first trial: start-up does not belong to the search
         self.phase, self.phase_began = "", time.monotonic()
@@ -79,6 +81,7 @@ class Tally:
             case Started(number=number, attempt=attempt, blocks=blocks, epochs=epochs, resumed_at=resumed_at):
                 self.began = now if self.began is None else self.began
                 self.paused.discard(number)
+                self.raced.discard(number)
                 self.running[number] = Running(attempt, blocks, epochs, resumed_at, now)
                 self.pace.started(number, epochs, resumed_at, now)
             case Reported(number=number, value=value, place=place, report=report):
@@ -98,6 +101,10 @@ class Tally:
                 return self.running.pop(number, None)
             case Paused(number=number):
                 self.paused.add(number)
+                self.pace.ended(number, counts=True)
+                return self.running.pop(number)
+            case Raced(number=number):
+                self.raced.add(number)
                 self.pace.ended(number, counts=True)
                 return self.running.pop(number)
             case Interrupted(number=number) | Lost(number=number):

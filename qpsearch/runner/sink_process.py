@@ -19,7 +19,7 @@ from typing import Any, Final
 from qpsearch.errors import UserError, hidden, nearest
 from qpsearch.runner.machine import SAFE_PYTHON
 from qpsearch.runner.sinks import SINKS
-from qpsearch.study.trials.events import Closed, Event, Interrupted, Lost, Paused, Reported, Started
+from qpsearch.study.trials.events import Closed, Event, Interrupted, Lost, Paused, Raced, Reported, Started
 
 CURVES: Final = ("train_loss", "val_loss", "val_accuracy", "lr", "seconds", "images_per_s", "peak_memory_bytes")
 START_S: Final = 60.0  # until a sink must have started
@@ -192,7 +192,7 @@ class Sinks:
                 self._send("log", number, report.epoch, shown)
             case Closed(number=number, state=state, value=value):
                 self._send("end", number, state, value)
-            case Interrupted(number=number) | Lost(number=number) | Paused(number=number):
+            case Interrupted(number=number) | Lost(number=number) | Paused(number=number) | Raced(number=number):
                 self._send("end", number, "RUNNING", None)
             case _:
                 pass

@@ -142,6 +142,8 @@ class Search(WithWords):
         first: Values of some parameters for the next trials, a mapping for each.
         warm_start: Names of earlier studies, whose best configurations are tried after those.
         conditions: The conditions of ``forbid`` and ``require``.
+        replicates: Seeds that each trial trains, at least.
+        race: Seeds that a trial trains at most, where some train more than others; None where all train as many.
     """
 
     objectives: tuple[Objective, ...]
@@ -158,12 +160,23 @@ class Search(WithWords):
     limits: tuple[Limit, ...]
     conditions: tuple[Condition, ...]
     replicates: int
+    race: int | None
     seed: int
 
     @property
     def objective(self) -> Objective:
         """The metric of training that is optimised."""
         return self.objectives[0]
+
+    @property
+    def most_replicates(self) -> int:
+        """Seeds that a trial trains at most."""
+        return self.race or self.replicates
+
+    @property
+    def seeds_text(self) -> str:
+        """How many seeds a trial trains, in words: ``1 to 5``."""
+        return str(self.replicates) if self.race is None else f"{self.replicates} to {self.race}"
 
     @property
     def is_grid(self) -> bool:
@@ -285,6 +298,8 @@ class Space:
         }
         for name, options in (("sampler", search.sampler_options), ("pruner", search.pruner_options)):
             lines |= {f"search.{name}.{option}": _option(value) for option, value in options.items()}
+        if search.race is not None:
+            lines["search.replicates"] = f"race from {search.replicates} to {search.race}"
         if isinstance(search.sampler, CustomSampler):
             lines["search.sampler.version"] = search.sampler.version
         if search.papers:

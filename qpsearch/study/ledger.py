@@ -16,12 +16,13 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection
 
 from qpsearch.errors import StorageError, Superseded, SystematicFailure
-from qpsearch.protocol import Assignment, Failed, Progress, Underway
+from qpsearch.protocol import Assignment, Failed, Progress, Run, Underway
 from qpsearch.space import Space
 from qpsearch.space.space import Budget
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.heartbeat import Heartbeat
 from qpsearch.study.drivers.peers import Peers, discard_study, supersede
+from qpsearch.study.drivers.racing import Racing
 from qpsearch.study.drivers.stopping import Stopping
 from qpsearch.study.drivers.supply import Supply
 from qpsearch.study.drivers.transactions import Transactions
@@ -46,13 +47,14 @@ from qpsearch.study.trials.events import (
     Lost,
     Noted,
     Paused,
+    Raced,
     Reported,
     Started,
     Stepped,
     TakenOver,
 )
 from qpsearch.study.trials.failures import Alike, has_failed, reopen
-from qpsearch.study.trials.open_trial import OpenTrial
+from qpsearch.study.trials.open_trial import History, OpenTrial
 from qpsearch.study.trials.underway import StepsRecord
 from qpsearch.vocabulary import Ending
 
@@ -89,6 +91,7 @@ class Ledger:
         self._listener, self._clock = listener, opened.clock
         paused = [trial.number for trial in opened.open if trial.is_paused]
         self._stopping = Stopping(opened.space.search, opened.ended, paused)
+        self._racing = Racing(opened.study_id, opened.space.search)
         self.name: str = opened.name
         self.gpus = 0.0
         self.checkpoints: CheckpointFolder = opened.checkpoints
@@ -129,7 +132,8 @@ class Ledger:
                     self._transactions.is_over = lambda: True
                 self.interrupt_all()
                 if self.is_over or self._supply.is_exhausted:
-                    self._prune(self._peers.paused, only_alone=True)
+                    open_still = self._peers.paused | self._racing.stopped(self._peers.open)
+                    self._close_left(open_still, only_alone=True)
                 self._transactions.write(self._leave)
         finally:
             if not self.checkpoints.wait(REMOVAL_S):
@@ -255,6 +259,7 @@ class Ledger:
         state = TrialState.COMPLETE if done else TrialState.PRUNED if judgement.verdict is Verdict.PRUNE else None
         results = trial.results(self._space.search) if done else trial.results_so_far(self._space.search)
         seconds = self._clock.monotonic() - trial.began
+        another: list[Run] = []
 
         def step(connection: Connection, revision: int) -> None:
             now = self._clock.now()
@@ -267,8 +272,10 @@ class Ledger:
                 insert_attrs(connection, system_attrs, trial.trial_id, judgement.attrs)
             if trial.run_is_done(replicate):
                 rows.set_score(connection, trial.trial_id, replicate, history.score(self._space.search))
+            another[:] = filter(None, [self._racing.another(connection, trial) if done else None])
             if state is not None:
                 rows.end_attempt(connection, trial, Ending.FINISHED if done else Ending.PRUNED, now, seconds)
+            if state is not None and not another:
                 close_trial(connection, trial.trial_id, state, results, now)
             elif is_paused:
                 rows.end_attempt(connection, trial, Ending.PAUSED, now, seconds)
@@ -279,7 +286,8 @@ class Ledger:
         self._alike.reported()
         if is_new:
             self._spending.add_epoch()
-        ended = None if state is None else self._forget(trial, state, results, None, seconds)
+        ends = state is not None and not another
+        ended = self._forget(trial, state, results, None, seconds) if state is not None and ends else None
         if ended is None and not is_paused:
             kept = (*((name,) for name in history.checkpoints), *history.worth_keeping(self._space.search))
             self.checkpoints.keep(number, replicate, kept, report.epoch)
@@ -288,7 +296,11 @@ class Ledger:
             self._listener(ended)
         if is_paused:
             self._pause(trial, report.epoch, seconds)
-        return ended is None and not is_paused
+        for run in another:
+            self._wait(trial, seconds)
+            trial.histories.append(History(run=run))
+            self._listener(Raced(number=number, value=results[0], seeds=run.replicate))
+        return ended is None and not is_paused and not another
 
     def hear(self, number: int, attempt: int, underway: Underway) -> bool:
         """Tell how far an epoch is, without recording it; return whether the attempt should continue."""
@@ -393,41 +405,40 @@ class Ledger:
         self.checkpoints.keep(trial.number, 0, trial.histories[0].worth_keeping(self._space.search), epoch)
         self._listener(Paused(number=trial.number, epoch=epoch))
         while (least := self._replica.least_promising(self._peers.paused)) is not None:
-            self._prune({least})
+            self._close_left({least})
 
-    def _prune(self, numbers: Collection[int], *, only_alone: bool = False) -> None:
-        """End paused trials as pruned.
+    def _close_left(self, numbers: Collection[int], *, only_alone: bool = False) -> None:
+        """End trials that no driver runs: paused ones as pruned, those that wait for another seed as complete.
 
         Args:
             numbers: The trials; those that another driver has continued meanwhile are left out.
             only_alone: Do nothing while other drivers run trials, whose results may let paused ones continue.
         """
+        search = self._space.search
 
         def step(connection: Connection, revision: int) -> list[tuple[OpenTrial, float]]:
             if only_alone and self._peers.holders:
                 return []
-            found = [trial for trial in map(self._peers.open.get, sorted(numbers)) if trial and trial.is_paused]
+            found = [trial for trial in map(self._peers.open.get, sorted(numbers)) if trial and trial.holder is None]
             for trial in found:
                 rows.touch(connection, trial.trial_id, revision)
-                close_trial(
-                    connection,
-                    trial.trial_id,
-                    TrialState.PRUNED,
-                    trial.results_so_far(self._space.search),
-                    self._clock.now(),
-                )
+                if not trial.is_paused:
+                    self._racing.give_up(connection, trial)
+                state, results = trial.left_as(search)
+                close_trial(connection, trial.trial_id, state, results, self._clock.now())
             return [(trial, rows.attempted_s(connection, trial.trial_id)) for trial in found]
 
         if not numbers:
             return
-        pruned = self._transactions.write(step)
+        closed = self._transactions.write(step)
+        pruned = sum(trial.is_paused for trial, _ in closed)
         if pruned and only_alone:
-            are = "trial that was paused is" if len(pruned) == 1 else "trials that were paused are"
-            self._listener(Noted(text=f"{len(pruned)} {are} pruned: the study is over"))
-        for trial, seconds in pruned:
+            are = "trial that was paused is" if pruned == 1 else "trials that were paused are"
+            self._listener(Noted(text=f"{pruned} {are} pruned: the study is over"))
+        for trial, seconds in closed:
             del self._peers.open[trial.number]
             trial.earlier_s = seconds
-            self._listener(self._end(trial, TrialState.PRUNED, trial.results_so_far(self._space.search), None, 0.0))
+            self._listener(self._end(trial, *trial.left_as(search), None, 0.0))
 
     def _release(self, trial: OpenTrial, ending: Ending, failed: Failed | None = None) -> None:
         """End an attempt whose trial stays open."""
@@ -438,6 +449,10 @@ class Ledger:
             rows.end_attempt(connection, trial, ending, self._clock.now(), seconds, failed)
 
         self._transactions.write(step)
+        self._wait(trial, seconds)
+
+    def _wait(self, trial: OpenTrial, seconds: float) -> None:
+        """Let a trial wait for the next driver that asks, after the transaction."""
         self._spending.add_attempt(seconds * self.gpus)
         del self._running[trial.number]
         trial.holder = None

@@ -326,7 +326,7 @@ def _driven(space: Space) -> Space:
     if space.compare is None:
         return space
     search = space.search.using(SamplerKind.RANDOM, PrunerKind.NONE)
-    return replace(space, search=replace(search, papers=False, first=(), replicates=1, stop=Stop()))
+    return replace(space, search=replace(search, papers=False, first=(), replicates=1, race=None, stop=Stop()))
 
 
 def _claimed(database: Database, study: int, name: str, *, take_over: bool) -> Callable[[], None]:

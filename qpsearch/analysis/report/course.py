@@ -36,7 +36,7 @@ def curves_section(material: Material) -> Section:
         return Section(
             name="curves", title="Learning curves", body=(tag("p", "No trial has reported two epochs yet."),)
         )
-    replicates = material.subject.space.search.replicates if material.subject.space else 1
+    replicates = material.subject.space.search.most_replicates if material.subject.space else 1
     seed = [tag("p", "Of trials with several seeds, the curve is of the first.")] if replicates > 1 else []
     return Section(name="curves", title="Learning curves", body=(*seed, chart.markup()), charts=(chart,))
 

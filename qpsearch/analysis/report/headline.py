@@ -68,7 +68,7 @@ def searched(material: Material) -> str:
     )
     how = DESIGNS.get(space.search.sampler.value, f"proposals by {space.search.sampler}")
     pruner = "" if str(space.search.pruner) == "none" else f", pruned by {space.search.pruner}"
-    seeds = f", each on {space.search.replicates} seeds" if space.search.replicates > 1 else ""
+    seeds = f", each on {space.search.seeds_text} seeds" if space.search.most_replicates > 1 else ""
     parameters = count(
         len([each for each in subject.distributions.values() if not each.single()]), "searched parameter"
     )

@@ -20,6 +20,7 @@ from qpsearch.space.schema.fields import (
     PointsField,
     RecipeField,
     SectionField,
+    SeedsField,
     StagesField,
     VariantField,
     field_of,
@@ -80,6 +81,8 @@ def _schema(field: Field, *, partial: bool = False) -> Schema:
             return _leaf(field)
         case ListField():
             return _list(field)
+        case SeedsField():
+            return _seeds(field)
         case ConditionsField():
             return _conditions(field)
         case PointsField():
@@ -182,6 +185,13 @@ def _list(field: ListField) -> Schema:
     listed = {"type": "array", "items": item, "uniqueItems": True}
     one = [field.type.schema, {"enum": [None, "none"]}] if field.single else []
     return {"description": field.doc, **({"anyOf": [listed, *one]} if one else listed)}
+
+
+def _seeds(field: SeedsField) -> Schema:
+    number = field.type.schema
+    ends = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
+    race = {"type": "object", "properties": {"race": ends}, "required": ["race"], "additionalProperties": False}
+    return {"description": field.doc, "default": field.default, "anyOf": [number, race]}
 
 
 def _conditions(field: ConditionsField) -> Schema:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from qpsearch import vocabulary
 from qpsearch.errors import nearest
@@ -14,7 +14,7 @@ from qpsearch.space.expressions.parser import parse_expression
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.leaves import Constant, Derived, Leaf, Tied
-from qpsearch.space.schema.fields import LeafField, ListField, field_of
+from qpsearch.space.schema.fields import LeafField, ListField, SeedsField, field_of
 from qpsearch.space.schema.value_types import NAMES, Integer, Number, OneOf, Optional, OrLeftOut, ValueType
 from qpsearch.vocabulary import Confidence, Scalar
 
@@ -82,6 +82,22 @@ class LeafReader:
         if len(set(values)) != len(values):
             self._problems.wrong(node.where, path, "lists a word more than once.")
         return Constant(tuple(sorted(values, key=lambda value: order.index(str(value)))) if order else tuple(values))
+
+    def seeds(self, node: Node, field: SeedsField, name: str, path: str) -> Constant:
+        """Read how many seeds a trial trains, at least and at most."""
+        if isinstance(node, ScalarNode):
+            value: Any = self.constant(node, field.type, name, path).value
+            return Constant((value, value))
+        given = node.get("race") if isinstance(node, MappingNode) and len(node.entries) == 1 else None
+        if given is None:
+            expected = f"{field.type.expected}, or {{race: [1, 5]}}"
+            self._problems.wrong(node.where, path, f"expected {expected}, got {kind_of(node)}.")
+            return Constant((1, 1))
+        values = self._values(given, field.type, name, f"{path}.race") if isinstance(given, SequenceNode) else []
+        if values is not None and (len(values) != 2 or int(values[0]) >= int(values[1])):  # type: ignore[arg-type]  # whole
+            text = "expected the seeds of a trial at least, and a larger number of seeds at most, such as [1, 5]."
+            self._problems.wrong(given.where, f"{path}.race", text)
+        return Constant(tuple(values or (1, 1)))
 
     def options(self, node: Node | None, field: ListField, path: str) -> Constant:
         """Read the options that stand with the words of a list; those at their defaults are left out."""

@@ -190,6 +190,7 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
     if trials is None:
         trials = grid or DEFAULT_TRIALS
     limits = _group(search, "limits")
+    least, most = _constant(search, "replicates")
     return Search(
         objectives=objectives,
         score=_score(search),
@@ -208,7 +209,8 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
             if _constant(limits, name) is not None
         ),
         conditions=conditions,
-        replicates=_constant(search, "replicates"),
+        replicates=least,
+        race=most if most > least else None,
         seed=_constant(search, "seed"),
     )
 

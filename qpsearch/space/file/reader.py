@@ -17,6 +17,7 @@ from qpsearch.space.schema.fields import (
     PointsField,
     RecipeField,
     SectionField,
+    SeedsField,
     StagesField,
     VariantField,
 )
@@ -91,6 +92,8 @@ class Reader:
                 return self._leaves.leaf(node, field, name, path)
             case ListField():
                 return self._leaves.listed(node, field, name, path)
+            case SeedsField():
+                return self._leaves.seeds(node, field, name, path)
             case ConditionsField() | PointsField() | RecipeField():
                 return Constant(())  # read when all paths are known, or before
             case ArmsField():
@@ -211,6 +214,8 @@ def _default(field: Field, name: str) -> Tree:
             return Constant(type_.parse(default, name))  # type: ignore[arg-type]  # the schema's own scalar
         case ListField(default=default):
             return Constant(default)
+        case SeedsField(default=default):
+            return Constant((default, default))
         case ConditionsField() | PointsField() | ArmsField() | RecipeField():
             return Constant(())
         case SectionField(fields=fields):

@@ -15,7 +15,7 @@ from qpsearch.space.space import Space, TunedArms
 
 def check_space(space: Space, root: Node, problems: Problems) -> None:
     """Note what is wrong with a space as a whole; ``root`` is its document, which gives the places."""
-    for check in (_validation, _images, _priors, _rungs, _first, _epochs, _score, _objectives):
+    for check in (_validation, _images, _priors, _rungs, _first, _epochs, _score, _objectives, _race):
         for path, text in check(space):
             problems.wrong(where_is(root, *path.split(".")), path, text)
 
@@ -170,3 +170,16 @@ def _objectives(space: Space) -> Iterator[tuple[str, str]]:
             f"{pruner} needs a single objective: with several, a less accurate network may be on the Pareto front "
             "because it is small. Write pruner: asha, which compares trials in all objectives, or pruner: none.",
         )
+
+
+def _race(space: Space) -> Iterator[tuple[str, str]]:
+    search = space.search
+    if search.race is None:
+        return
+    if len(search.objectives) > 1:
+        text = "a race compares one value, and seeds do not change costs."
+    elif search.sampler.is_designed:
+        text = f"{search.sampler} compares all its points alike, so each needs as many seeds."
+    else:
+        return
+    yield "search.replicates", f"{text} Write replicates: {search.race}."

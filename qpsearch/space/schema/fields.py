@@ -49,6 +49,15 @@ class ListField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeedsField:
+    """How many seeds a trial trains: a number, or ``{race: [LEAST, MOST]}``."""
+
+    type: Integer
+    default: int
+    doc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionsField:
     """A list of conditions: a text such as ``parameters < 2M``, or a mapping of paths to values that must all match."""
 
@@ -128,6 +137,7 @@ def field_of(option: Option | Switch, *, fixed: bool = False) -> LeafField:
 Field = (
     LeafField
     | ListField
+    | SeedsField
     | ConditionsField
     | PointsField
     | ArmsField

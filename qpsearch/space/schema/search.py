@@ -12,6 +12,7 @@ from qpsearch.space.schema.fields import (
     ListField,
     PointsField,
     SectionField,
+    SeedsField,
     VariantField,
     field_of,
 )
@@ -156,11 +157,11 @@ SEARCH: Final = SectionField(
         ),
         "forbid": ConditionsField(doc="Conditions on resolved values that no point may satisfy."),
         "require": ConditionsField(doc="Conditions on resolved values that every point must satisfy."),
-        "replicates": LeafField(
+        "replicates": SeedsField(
             type=Integer(1, 1000),
             default=1,
-            doc="Seeds trained per trial; the objective is the mean over them.",
-            fixed=True,
+            doc="Seeds trained per trial; the objective is the mean over them. {race: [1, 5]} trains one, and up to "
+            "five of a configuration that may be the best.",
         ),
         "seed": LeafField(type=Integer(0, 2**31 - 1), default=0, doc="Seed of all random draws.", fixed=True),
     },

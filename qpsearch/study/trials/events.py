@@ -138,6 +138,21 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Raced:
+    """A trial is too close to the best on its seeds so far: another one is trained in its next attempt.
+
+    Attributes:
+        number: The trial's number.
+        value: The objective's mean over the seeds so far.
+        seeds: How many they are.
+    """
+
+    number: int
+    value: float
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interrupted:
     """An attempt was released; its trial stays open."""
 
@@ -195,6 +210,7 @@ Event = (
     | Stepped
     | Closed
     | Paused
+    | Raced
     | Interrupted
     | Lost
     | Elsewhere

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
@@ -134,6 +134,11 @@ class OpenTrial:
         """Whether a run has all its epochs."""
         return self.histories[replicate].last_epoch >= self.config.recipe.epochs
 
+    @property
+    def runs_done(self) -> int:
+        """How many runs, from the first one on, have all their epochs."""
+        return sum(self.run_is_done(history.run.replicate) for history in self.histories)
+
     def is_done(self) -> bool:
         """Whether every run has all its epochs."""
         return all(self.run_is_done(history.run.replicate) for history in self.histories)
@@ -142,6 +147,12 @@ class OpenTrial:
         """Return a value for each objective: the mean score over all runs, and the network's costs."""
         scores = [history.score(search) for history in self.histories]
         return (sum(scores) / len(scores), *costs_of(self.config, search))
+
+    def left_as(self, search: Search) -> tuple[TrialState, tuple[float, ...]]:
+        """Return how a trial ends that no driver will continue, with a value for each objective."""
+        if self.is_paused:
+            return TrialState.PRUNED, self.results_so_far(search)
+        return TrialState.COMPLETE, self.results(search)
 
     def take_place(self, place: Place) -> None:
         """Record where the current attempt runs, as its first report says."""

@@ -61,7 +61,7 @@ def insert_own_rows(
     """Write the configuration and the runs of a trial that Optuna's tables already have."""
     number = proposal.number
     insert_config(connection, trial_id, proposal.config, revision)
-    draw = "grid" if shares_seeds(connection, study) else number
+    draw = _draw_of_seeds(connection, study, number)
     own = [
         Run(replicate=replicate, seed=derive_seed(search.seed, "run", draw, replicate))
         for replicate in range(search.replicates)
@@ -69,6 +69,15 @@ def insert_own_rows(
     insert_runs(connection, trial_id, own)
     histories = [History(run=run) for run in own]
     return OpenTrial(number=number, trial_id=trial_id, config=proposal.config, attempt=1, histories=histories)
+
+
+def seed_of_run(connection: Connection, study: int, search: Search, trial: OpenTrial, replicate: int) -> int:
+    """Return the seed of a run that a trial does not have yet: what it would be, had the trial begun with it."""
+    return derive_seed(search.seed, "run", _draw_of_seeds(connection, study, trial.number), replicate)
+
+
+def _draw_of_seeds(connection: Connection, study: int, number: int) -> str | int:
+    return "grid" if shares_seeds(connection, study) else number
 
 
 def share_seeds(connection: Connection, study: int) -> None:
@@ -219,7 +228,8 @@ def read_histories(connection: Connection, trial_id: int, objective: Objective) 
     """Return the runs of a trial with their epochs, by replicate."""
     own = connection.execute(select(runs).where(runs.c.trial_id == trial_id).order_by(runs.c.replicate))
     histories = [History(run=Run(replicate=row.replicate, seed=row.seed)) for row in own]
-    for row in connection.execute(select(epochs).where(epochs.c.trial_id == trial_id).order_by(epochs.c.epoch)):
+    kept = (epochs.c.trial_id == trial_id) & (epochs.c.replicate < len(histories))  # of a race a run may be given up
+    for row in connection.execute(select(epochs).where(kept).order_by(epochs.c.epoch)):
         histories[row.replicate].record(row.epoch, value_of(row, objective), row.checkpoint)
     return histories
 
