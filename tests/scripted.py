@@ -38,7 +38,7 @@ def space_text(
     trials: int = 6,
     epochs: int = 4,
     seed: int = 0,
-    replicates: int = 1,
+    replicates: int | str = 1,
     pruner: str = "none",
     sampler: str = "tpe",
     timeout: str = "none",
