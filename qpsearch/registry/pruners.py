@@ -1,17 +1,18 @@
 """The pruners that a space file may name; a pruner spends few epochs on weak trials."""
 
+import itertools
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from qpsearch.registry.options import Option
+from qpsearch.registry.options import Option, Options
 
 
 class PrunerKind(StrEnum):
     """Pruners that a space file may name.
 
     ``asha`` pauses each trial at a rung and continues the best third; ``asha_stop`` stops the others instead. The rest
-    are Optuna's.
+    are Optuna's; ``wilcoxon`` judges between the seeds of a trial, the others within the first one.
     """
 
     NONE = "none"
@@ -23,6 +24,7 @@ class PrunerKind(StrEnum):
     PERCENTILE = "percentile"
     PATIENT = "patient"
     THRESHOLD = "threshold"
+    WILCOXON = "wilcoxon"
 
     @property
     def has_rungs(self) -> bool:
@@ -39,6 +41,8 @@ class PrunerKind(StrEnum):
             "(docs/results); asha, the default, reached the same in less than half of the budget."
         )
 
+
+WILCOXON_P: Final = 0.1
 
 FACTOR: Final = Option(
     doc="A rung passes one trial in so many, and the next rung has so many times its epochs.",
@@ -124,4 +128,20 @@ PRUNER_OPTIONS: Final[Mapping[PrunerKind, Mapping[str, Option]]] = {
         "upper": Option(doc="Values above it prune; auto for no bound.", low=-1e12, high=1e12, default=None),
         "warmup": WARMUP,
     },
+    PrunerKind.WILCOXON: {
+        "p": Option(
+            doc="Probability of the signed-rank test below which a trial is held to be worse than the best.",
+            low=0,
+            high=0.5,
+            default=WILCOXON_P,
+            is_above=True,
+        ),
+        "seeds": Option(doc="Seeds of each trial that are always trained.", low=2, high=1000, default=2, is_whole=True),
+    },
 }
+
+
+def earliest_wilcoxon(options: Options) -> int:
+    """Return after how many seeds the signed-rank test can reject at the earliest: if all are worse."""
+    p, seeds = options.get("p") or WILCOXON_P, int(options.get("seeds") or 2)
+    return next(count for count in itertools.count(seeds) if 0.5**count < p)

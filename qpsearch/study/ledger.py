@@ -255,6 +255,9 @@ class Ledger:
         judgement = (
             self._judge(trial, report.epoch, value) if is_new and replicate == 0 else Judgement(Verdict.CONTINUE)
         )
+        if is_new and trial.run_is_done(replicate):
+            score = history.score(self._space.search)
+            judgement = judgement.followed_by(self._replica.run_ended(number, replicate, score))
         done, is_paused = trial.is_done(), judgement.verdict is Verdict.PAUSE
         state = TrialState.COMPLETE if done else TrialState.PRUNED if judgement.verdict is Verdict.PRUNE else None
         results = trial.results(self._space.search) if done else trial.results_so_far(self._space.search)
@@ -269,6 +272,7 @@ class Ledger:
             rows.insert_epoch(connection, trial, progress, is_new, now)
             if is_new and replicate == 0:
                 insert_intermediate(connection, trial.trial_id, report.epoch, value)
+            if is_new:
                 insert_attrs(connection, system_attrs, trial.trial_id, judgement.attrs)
             if trial.run_is_done(replicate):
                 rows.set_score(connection, trial.trial_id, replicate, history.score(self._space.search))

@@ -208,7 +208,7 @@ def insert_facts(
             created=now,
         )
     )
-    if space.search.is_grid:
+    if space.search.is_grid or space.search.pruner is PrunerKind.WILCOXON:
         share_seeds(connection, study)
     if isinstance(space.search.sampler, CustomSampler):
         record = space.search.sampler.record(space.search.sampler_options)

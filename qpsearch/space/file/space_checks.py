@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from qpsearch.registry.augmentations import Augmentation, Padding, changes_among
 from qpsearch.registry.augmentations.base import ImageForm
-from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.pruners import PrunerKind, earliest_wilcoxon
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.file.checks import where_is
 from qpsearch.space.file.document import MappingNode, Node
@@ -15,7 +15,7 @@ from qpsearch.space.space import Space, TunedArms
 
 def check_space(space: Space, root: Node, problems: Problems) -> None:
     """Note what is wrong with a space as a whole; ``root`` is its document, which gives the places."""
-    for check in (_validation, _images, _priors, _rungs, _first, _epochs, _score, _objectives, _race):
+    for check in (_validation, _images, _priors, _rungs, _first, _epochs, _score, _objectives, _race, _wilcoxon):
         for path, text in check(space):
             problems.wrong(where_is(root, *path.split(".")), path, text)
 
@@ -169,6 +169,22 @@ def _objectives(space: Space) -> Iterator[tuple[str, str]]:
             "search.pruner",
             f"{pruner} needs a single objective: with several, a less accurate network may be on the Pareto front "
             "because it is small. Write pruner: asha, which compares trials in all objectives, or pruner: none.",
+        )
+
+
+def _wilcoxon(space: Space) -> Iterator[tuple[str, str]]:
+    search = space.search
+    if search.pruner is not PrunerKind.WILCOXON:
+        return
+    first = earliest_wilcoxon(search.pruner_options)
+    if search.race is not None:
+        text = "wilcoxon compares trials on the same seeds, of which a race trains more or fewer. Write replicates: "
+        yield "search.pruner", f"{text}{max(search.race, first + 1)}, or another pruner."
+    elif search.replicates <= first:
+        yield (
+            "search.pruner",
+            f"wilcoxon can prune a trial after {first} seeds at the earliest, so with replicates: {search.replicates} "
+            f"nothing would be pruned. Write replicates: {first + 1} or more, or another pruner.",
         )
 
 

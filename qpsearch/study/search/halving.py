@@ -79,6 +79,10 @@ class Halving:
         is_among = rung.place(number) < max(math.ceil(len(rung.order) / self._factor), 1)
         return Judgement(Verdict.CONTINUE if is_among else Verdict.PRUNE)
 
+    def run_ended(self, number: int, replicate: int, score: float) -> Judgement:
+        """Return that the trial continues: its first run has decided."""
+        return Judgement(Verdict.CONTINUE)
+
     def close(self, number: int, state: TrialState, value: float | None) -> None:
         """Move a failed trial to the end of its rungs; note where a pruned one stopped."""
         if state is TrialState.PRUNED:

@@ -40,6 +40,10 @@ class OptunaPruning:
         """Take a value in and ask the pruner."""
         return self._stratum_of[number].judge(number, epoch, value, self._pruner)
 
+    def run_ended(self, number: int, replicate: int, score: float) -> Judgement:
+        """Return that the trial continues: its first run has decided."""
+        return Judgement(Verdict.CONTINUE)
+
     def close(self, number: int, state: TrialState, value: float | None) -> None:
         """End a trial."""
         self._stratum_of[number].close(number, state, value)

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from qpsearch.registry.options import Options
-from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.pruners import WILCOXON_P, PrunerKind
 from qpsearch.study.search.halving import Halving
 from qpsearch.study.search.optuna_logging import experimental_on_purpose
 from qpsearch.study.search.optuna_pruning import OptunaPruning
 from qpsearch.study.search.pruning import Pruning
+from qpsearch.study.search.run_pruning import RunPruning
 from qpsearch.vocabulary import Direction
 
 if TYPE_CHECKING:
@@ -29,9 +30,18 @@ def pruning(
         name: Name of the study, which Hyperband hashes.
         seed: Of the search, which chooses the trials that are audited.
     """
+    if kind is PrunerKind.WILCOXON:
+        return RunPruning(direction, _wilcoxon(options))
     if kind.has_rungs:
         return Halving(epochs, direction, options, pauses=kind is PrunerKind.ASHA, seed=seed)
     return OptunaPruning(name, direction, OPTUNAS[kind](epochs, options))
+
+
+def _wilcoxon(options: Options) -> "BasePruner":
+    from optuna.pruners import WilcoxonPruner
+
+    with experimental_on_purpose():
+        return WilcoxonPruner(p_threshold=options.get("p") or WILCOXON_P, n_startup_steps=_whole(options, "seeds", 2))
 
 
 def _none(epochs: int, options: Options) -> "BasePruner":

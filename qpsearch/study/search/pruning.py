@@ -36,6 +36,11 @@ class Judgement:
     verdict: Verdict
     attrs: Mapping[str, Any] = field(default_factory=dict)
 
+    def followed_by(self, other: "Judgement") -> "Judgement":
+        """Return both judgements in one; the second verdict counts where the first is to continue."""
+        verdict = other.verdict if self.verdict is Verdict.CONTINUE else self.verdict
+        return Judgement(verdict, {**self.attrs, **other.attrs})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
@@ -65,6 +70,9 @@ class Pruning(Protocol):
 
     def report(self, number: int, epoch: int, value: float) -> Judgement:
         """Take a value in and judge the trial."""
+
+    def run_ended(self, number: int, replicate: int, score: float) -> Judgement:
+        """Take the score of a run in that has all its epochs, and judge the trial."""
 
     def close(self, number: int, state: TrialState, value: float | None) -> None:
         """End a trial."""

@@ -153,6 +153,10 @@ class Replica:
             self._show(number, self._copy(number), TrialState.RUNNING, None, self._values[number])
         return judgement
 
+    def run_ended(self, number: int, replicate: int, score: float) -> Judgement:
+        """Record the score of a run and ask the pruner what becomes of the trial."""
+        return self._pruning.run_ended(number, replicate, score)
+
     def close(self, number: int, state: TrialState, results: Sequence[float]) -> None:
         """End a trial; a failed one is shown as pruned with a violated constraint."""
         self._show(number, self._copy(number), state, results, self._values.pop(number))

@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
 from qpsearch.protocol import Assignment, Place, Run
+from qpsearch.registry.pruners import PrunerKind
 from qpsearch.space.space import Search
 from qpsearch.study.trials.checkpoints import KEEP, Kept
 from qpsearch.study.trials.underway import StepsRecord
@@ -125,8 +126,12 @@ class OpenTrial:
     def results_so_far(self, search: Search) -> tuple[float, ...]:
         """Return a value for each objective of a trial that is pruned; empty before any report.
 
-        Of the metric it is the last value reported for the first replicate, on which pruning is decided.
+        Of the metric it is the last value reported for the first replicate, on which pruning is decided; where it is
+        decided on the scores of several, it is their mean.
         """
+        if search.pruner is PrunerKind.WILCOXON and self.runs_done:
+            scores = [history.score(search) for history in self.histories[: self.runs_done]]
+            return (sum(scores) / len(scores), *costs_of(self.config, search))
         first = self.histories[0]
         return (first.values[first.last_epoch], *costs_of(self.config, search)) if first.values else ()
 

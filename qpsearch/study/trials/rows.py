@@ -86,7 +86,10 @@ def share_seeds(connection: Connection, study: int) -> None:
 
 
 def shares_seeds(connection: Connection, study: int) -> bool:
-    """Whether the trials of a study share their seeds: grids do, but for those that earlier versions made."""
+    """Whether the trials of a study share their seeds.
+
+    Those of grids do, but for those that earlier versions made, and those that are compared on the same seeds.
+    """
     own = (study_attrs.c.study_id == study) & (study_attrs.c.key == SHARED_SEEDS)
     return connection.execute(select(study_attrs.c.study_id).where(own)).first() is not None
 
