@@ -203,7 +203,9 @@ def _facts(detail: TrialDetail, objectives: Sequence[Objective], study: str) -> 
         found.append(("waits for", "its rung: it goes on if it is among the best there"))
     for objective, value in zip(objectives, record.values, strict=False):
         what = score(value) if objective is objectives[0] else f"{value:,.0f}"
-        last = " (last one reported)" if record.state == "PRUNED" else ""
+        scored = sum(run.score is not None for run in detail.runs)
+        so_far = "mean of its seeds so far" if scored > 1 else "last one reported"
+        last = f" ({so_far})" if record.state == "PRUNED" else ""
         found.append((str(objective.metric), what + last))
     for run in detail.runs:
         which = f"run {run.replicate}: " if len(detail.runs) > 1 else ""
@@ -211,7 +213,7 @@ def _facts(detail: TrialDetail, objectives: Sequence[Objective], study: str) -> 
         found.append(("seed", f"{which}{run.seed}{result}"))
     for index, stage in enumerate(record.config.network.stages):
         found.append((f"stage {index}", f"{stage.depth} x {stage.block}, width {stage.width}"))
-    found.append(("epochs", f"{record.epochs} of {record.config.recipe.epochs * len(detail.runs)}"))
+    found.append(("epochs", f"{record.epochs} of {record.config.recipe.epochs * detail.begun}"))
     attempts = f" in {record.attempts} attempts" if record.attempts > 1 else ""
     found.append(("time", f"{took(record.seconds)}{attempts}, {took(record.duration_s)} of it in epochs"))
     found.append(("device", record.place or "not known: no epoch was reported"))
@@ -282,7 +284,7 @@ def _print_epochs(console: Console, detail: TrialDetail) -> None:
         return
     console.print(Text("\nepochs", style="bold"))
     columns = [
-        *([Column(title="run", is_number=True)] if len(detail.runs) > 1 else []),
+        *([Column(title="run", is_number=True)] if detail.begun > 1 else []),
         Column(title="epoch", is_number=True),
         *(Column(title=name, is_number=True) for name in ("val_accuracy", "val_loss", "train_loss")),
         Column(title="lr", is_number=True, spare=1),

@@ -292,6 +292,11 @@ class TrialDetail:
     checkpoints: tuple[str, ...]
     evaluations: tuple[Mapping[str, Any], ...]
 
+    @property
+    def begun(self) -> int:
+        """How many runs were begun: of a race, also one that the end of the budget cut short."""
+        return max(len(self.runs), 1 + max((row["replicate"] for row in self.epochs), default=0))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the details as ``--json`` prints them."""
         return self.record.to_dict() | {

@@ -166,6 +166,10 @@ def test_when_the_budget_ends_a_trial_in_the_race_is_complete_with_what_it_has(s
         found = rows(sqlite_url, FOUND.replace("GROUP BY", own.replace("AND", "WHERE")))
         assert [tuple(row) for row in found] == [pytest.approx(each) for each in expected]
     assert rows(sqlite_url, "SELECT count(*) FROM qpsearch_epochs") == [(16,)]  # what was trained stays on record
+    database = Database.open(sqlite_url)
+    detail = queries.trial_detail(database, "race9", 2)
+    database.close()
+    assert (len(detail.runs), detail.begun, len(detail.epochs)) == (1, 2, 3)
     with resumed_ledger(sqlite_url, "race9", epochs=100) as ledger:
         lab.search(ledger)
     assert {trial: len(set(own)) for trial, own in lab.trained.items()} == SEEDS | {2: 2}

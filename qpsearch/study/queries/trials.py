@@ -163,7 +163,7 @@ def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
         if not found:
             raise UserError(f"trial {number} of study {name!r} {_of_another_tool(connection, trial)}")
         (record,) = found
-        own_runs = connection.execute(select(runs).where(runs.c.trial_id == trial).order_by(runs.c.replicate))
+        own_runs = connection.execute(select(runs).where(runs.c.trial_id == trial).order_by(runs.c.replicate)).all()
         tried = connection.execute(select(attempts).where(attempts.c.trial_id == trial).order_by(attempts.c.number))
         order = (epochs.c.replicate, epochs.c.epoch)
         recorded = connection.execute(select(epochs).where(epochs.c.trial_id == trial).order_by(*order)).mappings()
@@ -186,7 +186,13 @@ def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
                 if row.number > 0
             ),
             epochs=history,
-            checkpoints=_checkpoints(database, facts_of(connection, study), name, record, history),
+            checkpoints=_checkpoints(
+                database,
+                facts_of(connection, study),
+                name,
+                record,
+                [row for row in history if row["replicate"] < len(own_runs)],  # of a race a run may be given up
+            ),
             evaluations=tuple(
                 read_evaluations(connection, select(trials.c.trial_id).where(trials.c.trial_id == trial))
             ),
