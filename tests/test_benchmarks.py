@@ -19,6 +19,7 @@ from tests.benchmarks import (
     product_unit,
     racing,
     recipes,
+    startup,
     steps,
     sweeps,
     training,
@@ -140,3 +141,7 @@ def test_a_race_is_compared_with_fixed_numbers_of_seeds() -> None:
     assert (one.n, five.n) == (2, 2)
     assert one.ratio == pytest.approx(one.ours / one.against)
     assert five.spread[0] <= five.ratio <= five.spread[1]
+
+
+def test_a_start_is_compared_with_the_least_that_a_program_must_do(tmp_path: Path) -> None:
+    check(startup.rows(tmp_path, trials=4, repetitions=1), 1)

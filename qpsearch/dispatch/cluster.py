@@ -35,6 +35,7 @@ SHORTER_HINT = "Name a shorter folder for its files: export RAY_TMPDIR=/tmp. Or:
 # Our defaults for Ray's settings; a value that the user sets is kept.
 RAY_SWITCHES = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no reports to anybody
+    "RAY_prestart_worker_first_driver": "0",  # Tune starts its own, so that these would only take their time
     "RAY_worker_niceness": "0",  # as the driver; Ray's own 15 starves trials wherever anything else runs
 }
 
