@@ -1,9 +1,9 @@
-"""Custom blocks and data sets: where they are found, and how they join the tables of blocks and data sets.
+"""Custom blocks, data sets and metrics: where they are found, and how they join the tables of built-in ones.
 
-A space file cannot run code. A block or data set comes from a module that the user names (``--import MODULE``, or
-QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the groups ``qpsearch.blocks`` and
-``qpsearch.datasets``). From then on, space files can use its name like that of a built-in one, and set the rules of a
-block in a section of that name.
+A space file cannot run code. A block, data set or metric comes from a module that the user names (``--import MODULE``,
+or QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the groups ``qpsearch.blocks``,
+``qpsearch.datasets`` and ``qpsearch.metrics``). From then on, space files can use its name like that of a built-in one,
+and set the rules of a block in a section of that name.
 """
 
 import importlib
@@ -20,6 +20,8 @@ from typing import Any, Final
 
 from qpsearch.architecture.blocks import BLOCKS, Block
 from qpsearch.errors import QpsearchError, UserError
+from qpsearch.registry.metrics import METRICS
+from qpsearch.registry.metrics.base import MetricKind
 from qpsearch.registry.own.custom import CUSTOM, CustomDataset
 from qpsearch.space.file.leaf_reader import BESIDE, DOMAINS, IDENTIFIER, TAKEN
 from qpsearch.space.schema.data import DATASET, add_dataset
@@ -29,6 +31,12 @@ from qpsearch.vocabulary import Variable
 
 GROUP: Final = "qpsearch.blocks"
 DATASETS: Final = "qpsearch.datasets"
+OWN_METRICS: Final = "qpsearch.metrics"
+KINDS: Final = (
+    (GROUP, "block", Block, "custom_block"),
+    (DATASETS, "data set", CustomDataset, "custom_dataset"),
+    (OWN_METRICS, "metric", MetricKind, "custom_metric"),
+)
 
 
 def register(block: Block) -> None:
@@ -78,9 +86,22 @@ def register_dataset(dataset: CustomDataset) -> None:
     add_dataset(dataset.name)
 
 
+def register_metric(metric: MetricKind) -> None:
+    """Add a metric to those that space files can name; doing so twice has no effect.
+
+    Raises:
+        UserError: The name is taken.
+    """
+    if METRICS.get(metric.name) is metric:
+        return
+    if metric.name in METRICS or metric.name == "val_nonfinite":  # a column of the table of epochs
+        raise UserError(f"metric {metric.name!r}: there is already a metric of that name. Rename one of them.")
+    METRICS[metric.name] = metric
+
+
 @contextmanager
-def blamed(block: str) -> Iterator[None]:
-    """Name the block, and the place in its code, in any error that custom code raises.
+def blamed(own: str, noun: str = "block") -> Iterator[None]:
+    """Name the block, or what ``noun`` says, and the place in its code, in any error that custom code raises.
 
     Raises:
         UserError: In place of every error that is not a ``QpsearchError``.
@@ -90,47 +111,47 @@ def blamed(block: str) -> Iterator[None]:
     except QpsearchError:
         raise
     except (Exception, SystemExit) as error:  # custom code may raise anything, and call sys.exit
-        raise UserError(f"block {block!r}: {_place(error)}{_said(error)}.") from error
+        raise UserError(f"{noun} {own!r}: {_place(error)}{_said(error)}.") from error
 
 
 def load_modules(given: str) -> None:
-    """Import modules, and register every block and data set at their top level.
+    """Import modules, and register every block, data set and metric at their top level.
 
     Args:
         given: Names of modules, or paths of ``.py`` files, separated by commas.
 
     Raises:
-        UserError: A module cannot be imported, or does not define a block or data set.
+        UserError: A module cannot be imported, or does not define a block, data set or metric.
     """
     for word in filter(None, given.split(",")):
         module = _imported(word)
-        found = [value for value in vars(module).values() if isinstance(value, Block | CustomDataset)]
+        found = [value for value in vars(module).values() if isinstance(value, Block | CustomDataset | MetricKind)]
         if not found:
             raise UserError(
-                f"{word}: does not define a block or data set. Expected NAME = custom_block(...) or NAME = "
-                "custom_dataset(...) at the top level of the module."
+                f"{word}: does not define a block, data set or metric. Expected NAME = custom_block(...), "
+                "custom_dataset(...) or custom_metric(...) at the top level of the module."
             )
         for each in found:
             _register(each)
 
 
-def _register(found: Block | CustomDataset) -> None:
-    if isinstance(found, Block):
-        register(found)
-    else:
-        register_dataset(found)
+def _register(found: Block | CustomDataset | MetricKind) -> None:
+    match found:
+        case Block():
+            register(found)
+        case CustomDataset():
+            register_dataset(found)
+        case MetricKind():
+            register_metric(found)
 
 
 def load_installed() -> None:
-    """Register the blocks and data sets of installed packages.
+    """Register the blocks, data sets and metrics of installed packages.
 
     Raises:
         UserError: One of them cannot be imported.
     """
-    for group, noun, kind, made_by in (
-        (GROUP, "block", Block, "custom_block"),
-        (DATASETS, "data set", CustomDataset, "custom_dataset"),
-    ):
+    for group, noun, kind, made_by in KINDS:
         for point in entry_points(group=group):
             try:
                 found = point.load()

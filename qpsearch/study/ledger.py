@@ -52,6 +52,7 @@ from qpsearch.study.trials.events import (
     TakenOver,
 )
 from qpsearch.study.trials.failures import Alike, has_failed, reopen
+from qpsearch.study.trials.measured import value_of
 from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.underway import StepsRecord
 from qpsearch.vocabulary import Ending
@@ -223,7 +224,7 @@ class Ledger:
                 resumed_at=sum(history.last_epoch for history in trial.histories),
             )
         )
-        return trial.assignment()
+        return trial.assignment(self._space.search.extra)
 
     def prepare(self) -> None:
         """Begin to draw the next new trial in another thread."""
@@ -246,14 +247,16 @@ class Ledger:
             return False
         report, replicate = progress.report, progress.replicate
         history = trial.histories[replicate]
-        value = report.metric(self._space.search.objective.metric)
-        is_new = history.record(report.epoch, value, report.checkpoint)
-        judgement = (
-            self._judge(trial, report.epoch, value) if is_new and replicate == 0 else Judgement(Verdict.CONTINUE)
+        search = self._space.search
+        value, *further = (
+            value_of(report, report.metrics, each.metric) for each in (search.objective, *search.further)
         )
+        is_new = history.record(report.epoch, value, report.checkpoint, tuple(further))
+        is_judged = is_new and replicate == 0
+        judgement = self._judge(trial, report.epoch, value, further) if is_judged else Judgement(Verdict.CONTINUE)
         done, is_paused = trial.is_done(), judgement.verdict is Verdict.PAUSE
         state = TrialState.COMPLETE if done else TrialState.PRUNED if judgement.verdict is Verdict.PRUNE else None
-        results = trial.results(self._space.search) if done else trial.results_so_far(self._space.search)
+        results = trial.results(search) if done else trial.results_so_far(search)
         seconds = self._clock.monotonic() - trial.began
 
         def step(connection: Connection, revision: int) -> None:
@@ -373,9 +376,9 @@ class Ledger:
         rows.end_attempts_of(connection, self._lease_id, self._clock.now(), revision)
         lease.release(connection, self._lease_id, self._heart.seconds, self._clock.now())
 
-    def _judge(self, trial: OpenTrial, epoch: int, value: float) -> Judgement:
+    def _judge(self, trial: OpenTrial, epoch: int, value: float, further: list[float]) -> Judgement:
         """Return what becomes of a trial; one that would be continued at once does not pause."""
-        judgement = self._replica.report(trial.number, epoch, value)
+        judgement = self._replica.report(trial.number, epoch, value, further)
         if judgement.verdict is not Verdict.PAUSE:
             return judgement
         if trial.run_is_done(0) or (not self._peers.waiting and self._supply.promotable(trial.number) == trial.number):

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import LEVEL
-from qpsearch.vocabulary import Direction, Metric, SplitName
+from qpsearch.registry.metrics import Metric
+from qpsearch.vocabulary import Direction, SplitName
 
 if TYPE_CHECKING:
     from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow

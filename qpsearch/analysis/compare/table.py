@@ -15,10 +15,11 @@ from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, h
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.architecture.cost import cost
 from qpsearch.errors import ArtifactError, DataError
+from qpsearch.registry.metrics import Metric
 from qpsearch.space import Space
 from qpsearch.study.queries import RunResult
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import Direction, Metric, SplitName, WithWords
+from qpsearch.vocabulary import Direction, SplitName, WithWords
 
 EFFECTS: Final = {"0.3": 0.003, "0.6": 0.006}  # true differences in points of accuracy, whose power is told
 
