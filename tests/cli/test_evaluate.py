@@ -158,7 +158,7 @@ def test_a_study_of_an_earlier_schema_is_read_and_migrated_by_the_first_look(cop
     assert reply(copied, "trials", "small", "0")["trial"]["evaluations"] == []
     assert rows(url_of(copied), "SELECT version_num FROM qpsearch_version") == [("0005",)]
     assert reply(copied, "evaluate", "small", "--trial", "0")["recorded"] is True
-    assert rows(url_of(copied), "SELECT version_num FROM qpsearch_version") == [("0008",)]
+    assert rows(url_of(copied), "SELECT version_num FROM qpsearch_version") == [("0009",)]
 
 
 def test_a_look_that_cannot_be_recorded_is_told_and_ends_nothing() -> None:

@@ -66,7 +66,7 @@ def test_each_step_down_and_up_again_keeps_the_trials(old_url: str) -> None:
 
         database.write(step)
 
-    move("0007")  # readers take a database of an earlier schema as it is: without metrics that studies ask for
+    move("0008")  # readers take a database of an earlier schema as it is: without metrics that studies ask for
     reader = Database.open(old_url)
     assert {"val_accuracy", "number"} <= set(queries.epoch_rows(reader, "scripted")[0])
     assert queries.trial_detail(reader, "scripted", 0).epochs

@@ -251,29 +251,6 @@ def _of_another_tool(connection: Connection, trial: int) -> str:
     return f"was added by another tool, and is not trained{f': {json.loads(reason)}' if reason else '.'}"
 
 
-def epoch_rows(database: Database, name: str) -> list[Mapping[str, Any]]:
-    """Return every recorded epoch with its trial's number, in the order of trial, replicate, epoch.
-
-    Metrics that the study asked for beyond the columns of every study come after those, by their words.
-    """
-
-    def query(connection: Connection) -> list[Mapping[str, Any]]:
-        study = find_study(connection, name)
-        beyond = read_measured(connection, select(trials.c.trial_id).where(trials.c.study_id == study))
-        rows = (
-            select(trials.c.number, epochs)
-            .join(trials, trials.c.trial_id == epochs.c.trial_id)
-            .where(trials.c.study_id == study)
-            .order_by(trials.c.number, epochs.c.replicate, epochs.c.epoch)
-        )
-        return [
-            dict(row) | dict(beyond.get((row["trial_id"], row["replicate"], row["epoch"]), {}))
-            for row in connection.execute(rows).mappings()
-        ]
-
-    return database.read(query)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptRun:
     """A run of a complete trial with its results.

@@ -1,13 +1,13 @@
 """Metrics beyond the columns of epochs: a row for each epoch of a study that asks for some.
 
-Revision: 0008
+Revision: 0009
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
