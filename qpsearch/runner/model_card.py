@@ -67,7 +67,9 @@ def _head(info: Mapping[str, Any]) -> str:
 def _numbers(info: Mapping[str, Any]) -> str:
     results = info["results"]
     images = (
-        f"{results['validation_images']:,} validation images" if results["validation_images"] else "training images"
+        f"{results['validation_images']:,} validation images"
+        if results["validation_images"]
+        else results["measured_on"]
     )
     spread = "" if results["sd"] is None else f", sd {_value(results['sd'])}"
     lines = [

@@ -82,6 +82,11 @@ class Metric(str):
         return self.kind.source in (ValuesFrom.CLOCK, ValuesFrom.NETWORK)
 
     @property
+    def is_timed(self) -> bool:
+        """Whether it is a time, which depends on the machine and not on images."""
+        return self.kind.source is ValuesFrom.CLOCK or self.kind.unit == "s"
+
+    @property
     def needs_validation(self) -> bool:
         """Whether the metric is measured on validation images."""
         return self.kind.needs_validation
@@ -89,11 +94,9 @@ class Metric(str):
     @property
     def measured_on(self) -> str:
         """Where its values come from, in words."""
-        if self.needs_validation:
-            return "validation images"
-        return {ValuesFrom.REPORT: "training images", ValuesFrom.NETWORK: "the network"}.get(
-            self.kind.source if self != "epoch_seconds" else ValuesFrom.CLOCK, "the machine that trained it"
-        )
+        if self.is_timed:
+            return "the machine that trained it"
+        return "the network" if self.is_cost else "validation images" if self.needs_validation else "training images"
 
     @property
     def on_test(self) -> str:

@@ -1,7 +1,8 @@
 """What a trial drew, and what each run of a study gave, on validation images and, where evaluated, on test images."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.trial import TrialState
@@ -30,6 +31,7 @@ class RunResult:
         accuracy: Their accuracy on the test images.
         images: How many test images there are.
         correct: A bit for each image, 1 where it was classified correctly; None too for a look of an earlier version.
+        metrics: Values of further metrics on the test images, such as ``test_macro_f1``.
     """
 
     trial: int
@@ -40,6 +42,7 @@ class RunResult:
     accuracy: float | None = None
     images: int | None = None
     correct: bytes | None = None
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def params_of(database: Database, name: str, number: int) -> dict[str, Scalar]:
@@ -120,5 +123,6 @@ def _looks(connection: Connection, study: int) -> dict[tuple[int, int], dict[str
     wanted = ("checkpoint", "accuracy", "images", "correct")
     return {
         (row["trial_id"], row["replicate"]): {name: row[name] for name in wanted if name in row}
+        | {"metrics": json.loads(row.get("values_json") or "{}")}
         for row in connection.execute(rows).mappings()
     }
