@@ -152,6 +152,8 @@ def test_a_study_of_an_earlier_schema_is_read_and_migrated_by_the_first_look(cop
         copied,
         "DROP TRIGGER qpsearch_after_trials",
         "DROP TABLE qpsearch_evaluations",
+        "DROP TABLE qpsearch_measured",
+        "ALTER TABLE qpsearch_leases DROP COLUMN steps_json",
         "CREATE TRIGGER qpsearch_after_trials AFTER DELETE ON trials BEGIN SELECT 1; END",
         "UPDATE qpsearch_version SET version_num = '0005'",
     )
