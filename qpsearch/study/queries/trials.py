@@ -238,7 +238,7 @@ def steps_of(database: Database, name: str, running: Sequence[TrialRecord]) -> d
         name: The study.
         running: Its trials that have not ended, from ``running_records``.
     """
-    holders = database.read(lambda connection: living_leases(connection, find_study(connection, name)))
+    holders = database.read(lambda connection: living_leases(connection, find_study(connection, name), with_steps=True))
     told = {number: steps for holder in holders for number, steps in from_text(holder.steps).items()}
     recorded = {record.number: record.epochs for record in running if record.is_held}
     return {number: steps for number, steps in told.items() if recorded.get(number) == steps.recorded}
@@ -339,10 +339,12 @@ def facts_of(connection: Connection, study: int) -> Row[Any]:
     return connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
 
 
-def living_leases(connection: Connection, study: int) -> list[lease.Lease]:
+def living_leases(connection: Connection, study: int, *, with_steps: bool = False) -> list[lease.Lease]:
     """Return the leases of a study that are held, without those of drivers that died on this host."""
     here = Driver.this()
-    return [holder for holder in lease.standing(connection, study) if not holder.expired_on(here)]
+    return [
+        holder for holder in lease.standing(connection, study, with_steps=with_steps) if not holder.expired_on(here)
+    ]
 
 
 def _place(attempt: Row[Any]) -> str | None:
