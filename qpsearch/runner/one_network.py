@@ -28,7 +28,6 @@ from qpsearch.runner.exporting import Export, finite, write_export
 from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
 from qpsearch.runner.wanted import Wanted
 from qpsearch.space import Space
-from qpsearch.study.trials.measured import value_of
 from qpsearch.vocabulary import Scalar
 
 FORMAT: Final = "qpsearch train"
@@ -117,7 +116,7 @@ class OneNetwork:
         if not self.reports:
             return None
         objective = self._search.objective
-        values = {each.epoch: value_of(each, each.metrics, objective.metric) for each in self.reports}
+        values = {each.epoch: objective.metric.of(each, each.metrics) for each in self.reports}
         epoch = self._search.score.epochs(values, objective)[0] if self._search.score.best(values, objective) else 0
         return next((report for report in self.reports if report.epoch == epoch), self.reports[-1])
 
@@ -220,7 +219,7 @@ class OneNetwork:
                 "measured_on": metric.measured_on,
                 "validation_images": self.config.data.validation if metric.needs_validation else 0,
                 "counting_epoch": str(search.score),
-                "score": finite(value_of(report, report.metrics, metric)),
+                "score": finite(metric.of(report, report.metrics)),
                 "n": 1,
                 "sd": None,
                 "confirmed": False,

@@ -52,7 +52,6 @@ from qpsearch.study.trials.events import (
     TakenOver,
 )
 from qpsearch.study.trials.failures import Alike, has_failed, reopen
-from qpsearch.study.trials.measured import value_of
 from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.underway import StepsRecord
 from qpsearch.vocabulary import Ending
@@ -248,9 +247,7 @@ class Ledger:
         report, replicate = progress.report, progress.replicate
         history = trial.histories[replicate]
         search = self._space.search
-        value, *further = (
-            value_of(report, report.metrics, each.metric) for each in (search.objective, *search.further)
-        )
+        value, *further = (each.metric.of(report, report.metrics) for each in (search.objective, *search.further))
         is_new = history.record(report.epoch, value, report.checkpoint, tuple(further))
         is_judged = is_new and replicate == 0
         judgement = self._judge(trial, report.epoch, value, further) if is_judged else Judgement(Verdict.CONTINUE)

@@ -7,7 +7,7 @@ the user's own join the table when they are registered.
 import math
 import pkgutil
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Final, Self
 
@@ -112,6 +112,17 @@ class Metric(str):
     def worst(self) -> float:
         """What a missing value counts as."""
         return -math.inf if self.direction is Direction.MAXIMIZE else math.inf
+
+    def of(self, epoch: object, beyond: Mapping[str, float | None]) -> float:
+        """Return its value of an epoch; a missing one counts as infinitely bad.
+
+        Args:
+            epoch: The epoch's report, or its row in the database.
+            beyond: What was measured beyond the fields of every report, by word.
+        """
+        given = self.kind.field
+        value: float | None = getattr(epoch, given) if given else beyond.get(self)
+        return self.worst if value is None else value
 
     def may_be(self, value: float) -> bool:
         """Whether the metric can have a value: it is in its range.

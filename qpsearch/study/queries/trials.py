@@ -38,7 +38,7 @@ from qpsearch.study.storage.tables import (
 )
 from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, root_of, trial_folder
 from qpsearch.study.trials.evaluations import read_evaluations
-from qpsearch.study.trials.measured import Values, read_measured, value_of
+from qpsearch.study.trials.measured import Values, read_measured
 from qpsearch.study.trials.underway import StepsRecord, from_text
 from qpsearch.vocabulary import Ending, Order
 
@@ -306,7 +306,7 @@ def kept_runs(database: Database, name: str, numbers: Collection[int]) -> list[K
 def _kept(rows: list[Row[Any]], search: Search, beyond: Mapping[tuple[int, int, int], Values], folder: str) -> KeptRun:
     recorded = {row.epoch: row for row in rows}
     values = {
-        epoch: value_of(row, beyond.get((row.trial_id, row.replicate, epoch), {}), search.objective.metric)
+        epoch: search.objective.metric.of(row, beyond.get((row.trial_id, row.replicate, epoch), {}))
         for epoch, row in recorded.items()
     }
     counting = search.score.epochs(values, search.objective)

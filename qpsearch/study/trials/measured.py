@@ -4,10 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, inspect, select
+from sqlalchemy import Connection, Select, inspect, select
 
-from qpsearch.protocol import EpochReport
-from qpsearch.registry.metrics import Metric
 from qpsearch.study.storage.tables import measured
 
 Values = Mapping[str, float | None]
@@ -22,10 +20,3 @@ def read_measured(connection: Connection, trial_ids: Select[Any]) -> dict[tuple[
         return {}
     found = connection.execute(select(measured).where(measured.c.trial_id.in_(trial_ids)))
     return {(row.trial_id, row.replicate, row.epoch): json.loads(row.values_json) for row in found}
-
-
-def value_of(epoch: Row[Any] | EpochReport, beyond: Values, metric: Metric) -> float:
-    """Return a metric's value of an epoch, with what was measured beyond it; a missing one is infinitely bad."""
-    given = metric.kind.field
-    value: float | None = getattr(epoch, given) if given else beyond.get(metric)
-    return metric.worst if value is None else value

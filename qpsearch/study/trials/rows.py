@@ -14,7 +14,7 @@ from qpsearch.seeds import derive_seed
 from qpsearch.space.space import Search
 from qpsearch.study.storage.optuna_tables import insert_trial
 from qpsearch.study.storage.tables import attempts, configs, epochs, infeasible, measured, runs, study_attrs
-from qpsearch.study.trials.measured import read_measured, value_of
+from qpsearch.study.trials.measured import read_measured
 from qpsearch.study.trials.open_trial import History, OpenTrial, Proposal
 from qpsearch.vocabulary import Ending, FailReason
 
@@ -228,8 +228,8 @@ def read_histories(connection: Connection, trial_id: int, search: Search) -> lis
     extra = read_measured(connection, here) if search.extra else {}
     for row in connection.execute(select(epochs).where(epochs.c.trial_id == trial_id).order_by(epochs.c.epoch)):
         beyond = extra.get((trial_id, row.replicate, row.epoch), {})
-        further = tuple(value_of(row, beyond, each.metric) for each in search.further)
-        value = value_of(row, beyond, search.objective.metric)
+        further = tuple(each.metric.of(row, beyond) for each in search.further)
+        value = search.objective.metric.of(row, beyond)
         histories[row.replicate].record(row.epoch, value, row.checkpoint, further)
     return histories
 
