@@ -4,6 +4,7 @@ Keys of a space file come from the schema, commands from the command line, rules
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from io import StringIO
@@ -19,6 +20,9 @@ from qpsearch.analysis.effects import EffectTable
 from qpsearch.analysis.importance import ImportanceTable
 from qpsearch.cli.app import make_app
 from qpsearch.cli.rules_table import markdown
+from qpsearch.registry.metrics import Metric
+from qpsearch.registry.metrics import words as metric_words
+from qpsearch.registry.metrics.base import ValuesFrom
 from qpsearch.runner.documents import (
     BestDocument,
     ConfirmDocument,
@@ -43,7 +47,15 @@ from qpsearch.space.schema.fields import (
 )
 from qpsearch.space.schema.settings import SPACE
 from qpsearch.space.schema.value_types import Flag, Integer, Number, OneOf, Optional, Words
+from qpsearch.vocabulary import Direction
 
+SOURCES = {
+    ValuesFrom.REPORT: "In every report",
+    ValuesFrom.LOGITS: "From the network's outputs",
+    ValuesFrom.TARGET: "From the epochs so far",
+    ValuesFrom.CLOCK: "Timed once a run",
+    ValuesFrom.NETWORK: "Costs, known without training",
+}
 REFERENCE = Path(__file__).parent / "reference"
 SPACES = Path(__file__).parent.parent / "spaces"
 DOCUMENTS = {
@@ -84,6 +96,7 @@ OWN = {  # where no shipped space has the key, and its type does not tell
     "search.forbid": "forbid: [{network.stages.0.block: product_unit, network.rules.norm: group}]",
     "search.require": 'require: ["network.stages.0.depth <= 4 or macs < 100M"]',
     "compare.arms": "arms: {plain: {network.stages.*.block: additive}, quotient: {network.stages.*.block: quotient}}",
+    "search.metrics": "metrics: [val_macro_f1, latency_ms]",
     "resources.report_timeout": "report_timeout: 2h",
     "resources.gpus": "gpus: 0.5",
     "resources.concurrent": "concurrent: 4",
@@ -95,9 +108,31 @@ def pages() -> dict[Path, str]:
     return {
         REFERENCE / "space-file.md": keys_page(),
         REFERENCE / "commands.md": commands_page(),
+        REFERENCE / "metrics.md": metrics_page(),
         REFERENCE / "rules.md": rules_page(),
         REFERENCE / "json.md": json_page(),
     }
+
+
+def metrics_page() -> str:
+    """Return the page of all metrics."""
+    lines = [
+        "# Every metric",
+        "",
+        "What `search.objective` and `search.metrics` can name; [the guide](../guides/metrics.md) says how it is used.",
+        "Values of `val_` are of the validation images; `qpsearch evaluate` gives those of the test images.",
+    ]
+    for source, title in SOURCES.items():
+        lines += ["", f"## {title}", "", "| word | what it is | better | range | defined by |", f"|{'---|' * 5}"]
+        for word in metric_words():
+            kind = Metric(word).kind
+            if kind.source is source:
+                better = "more" if kind.direction is Direction.MAXIMIZE else "less"
+                high = "any" if math.isinf(kind.high) else f"{kind.high:g}"
+                unit = f" {kind.unit}" if kind.unit else ""
+                cells = (f"`{word}`", kind.doc, better, f"{kind.low:g} to {high}{unit}", kind.paper or "-")
+                lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join(lines)
 
 
 def keys_page() -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qpsearch.models.network import build_model as build_model
     from qpsearch.models.network import create_model as create_model
     from qpsearch.protocol import RunSettings as RunSettings
+    from qpsearch.registry.metrics.own import custom_metric as custom_metric
     from qpsearch.registry.own.custom import custom_dataset as custom_dataset
     from qpsearch.registry.own.sampler import custom_sampler as custom_sampler
     from qpsearch.space import Space as Space
@@ -44,6 +45,7 @@ _PLACES = {
     "custom_block": "qpsearch.models.custom_block",
     "custom_dataset": "qpsearch.registry.own.custom",
     "custom_sampler": "qpsearch.registry.own.sampler",
+    "custom_metric": "qpsearch.registry.metrics.own",
     "train": "qpsearch.training",
     "load_exported": "qpsearch.training.exported",
     "RunSettings": "qpsearch.protocol",

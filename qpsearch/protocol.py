@@ -3,13 +3,14 @@
 All records are frozen and hold plain values, or a configuration, so that they pass through Ray and pickles unchanged.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import content_hash
 from qpsearch.errors import hidden
-from qpsearch.vocabulary import FailReason, Metric, WithWords, coerce_words
+from qpsearch.vocabulary import FailReason, WithWords, coerce_words
 
 MOST_DETAIL: Final = 20_000  # characters of a failure's detail that are kept
 STEPS_EVERY_S: Final = 5.0  # how often a worker says how far its epoch is
@@ -32,6 +33,7 @@ class EpochReport:
         images_per_s: Training images a second, evaluation not counted.
         peak_memory_bytes: Peak of the device's allocator on CUDA, of the process on a CPU.
         checkpoint: Name of the checkpoint file written after this epoch; empty where no checkpoint folder was given.
+        metrics: Values of the metrics that were asked for beyond these; None for one that does not have a value.
     """
 
     epoch: int
@@ -44,11 +46,7 @@ class EpochReport:
     images_per_s: float = 0.0
     peak_memory_bytes: int = 0
     checkpoint: str = ""
-
-    def metric(self, metric: Metric) -> float:
-        """Return the value that a search optimises; a missing one counts as infinitely bad."""
-        value: float | None = getattr(self, metric)
-        return metric.worst if value is None else value
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +81,7 @@ class RunSettings:
             skipped.
         memory_share: The share of a GPU's memory that the run may use; beyond it, the run is out of memory.
         steps_every_s: How many seconds pass at least between two words about the steps of an epoch.
+        metrics: Metrics that each epoch computes beyond those that it always reports, such as ``val_macro_f1``.
 
     Example:
         >>> import qpsearch
@@ -100,6 +99,7 @@ class RunSettings:
     resume_from: tuple[str, ...] = ()
     memory_share: float = 1.0
     steps_every_s: float = STEPS_EVERY_S
+    metrics: tuple[str, ...] = ()
 
     def checkpoint_name(self, epoch: int, content: bytes) -> str:
         """Return the file name of a checkpoint: ``r0-a1-e003-9f86d081884c7d65.pt``.
@@ -129,6 +129,7 @@ class Assignment:
         resume_from: Checkpoint names for the first of these runs, the newest first.
         threads: Threads of the first attempt; None where this is the first.
         memory_format: Memory format of the first attempt; None where this is the first.
+        metrics: Metrics that each epoch computes beyond those that it always reports.
     """
 
     trial: int
@@ -138,6 +139,7 @@ class Assignment:
     resume_from: tuple[str, ...] = ()
     threads: int | None = None
     memory_format: str | None = None
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

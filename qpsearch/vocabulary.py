@@ -4,7 +4,6 @@ All other files use these words; this file needs only the standard library. The 
 in a space file and what the study database stores, so it never changes once released.
 """
 
-import math
 import os
 from enum import StrEnum
 from functools import cache
@@ -263,46 +262,6 @@ class Confidence(StrEnum):
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"
-
-
-class Metric(StrEnum):
-    """What a search can optimise: three fields of an epoch report, and three costs known before training."""
-
-    VAL_ACCURACY = "val_accuracy"
-    VAL_LOSS = "val_loss"
-    TRAIN_LOSS = "train_loss"
-    PARAMETERS = "parameters"
-    MACS = "macs"
-    ACTIVATION_BYTES = "activation_bytes"
-
-    @property
-    def is_cost(self) -> bool:
-        """Whether the metric is computed from the configuration, without training."""
-        return self not in (Metric.VAL_ACCURACY, Metric.VAL_LOSS, Metric.TRAIN_LOSS)
-
-    @property
-    def needs_validation(self) -> bool:
-        """Whether the metric is measured on validation images."""
-        return self in (Metric.VAL_ACCURACY, Metric.VAL_LOSS)
-
-    @property
-    def direction(self) -> "Direction":
-        """The direction in which the metric improves."""
-        return Direction.MAXIMIZE if self is Metric.VAL_ACCURACY else Direction.MINIMIZE
-
-    @property
-    def worst(self) -> float:
-        """What a missing value counts as."""
-        return -math.inf if self.direction is Direction.MAXIMIZE else math.inf
-
-    def may_be(self, value: float) -> bool:
-        """Whether the metric can have a value: an accuracy is in [0, 1], all others are at least 0.
-
-        What a missing value counts as is allowed, and so is NaN, which a loss becomes.
-        """
-        if math.isnan(value) or value == self.worst:
-            return True
-        return 0 <= value <= (1 if self is Metric.VAL_ACCURACY else math.inf)
 
 
 class Direction(StrEnum):

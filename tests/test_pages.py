@@ -27,13 +27,14 @@ ORDER = [
     README,
     DOCS / "first-study.md",
     *(DOCS / "guides" / f"{name}.md" for name in (
-        "space-file", "report", "use-the-winner", "continue", "from-optuna-or-wandb", "own-block", "compare", "many-machines", "own-data"
+        "space-file", "report", "use-the-winner", "continue", "from-optuna-or-wandb", "own-block", "compare", "many-machines", "own-data", "metrics"
     )),
 ]  # fmt: skip
 # What a guide tells to save, and the guide; a command runs it.
 FROM_A_FILE = {"gated.py": DOCS / "guides" / "own-block.md", "gates.yaml": DOCS / "guides" / "own-block.md",
                "blocks.yaml": DOCS / "guides" / "compare.md", "make_images.py": DOCS / "guides" / "own-data.md",
                "parity.yaml": DOCS / "guides" / "own-data.md", "bars.py": DOCS / "guides" / "own-data.md",
+               "cost.py": DOCS / "guides" / "metrics.md", "ordered.yaml": DOCS / "guides" / "metrics.md",
                "bars.yaml": DOCS / "guides" / "own-data.md"}  # fmt: skip
 SLOW = {  # each is run by a test of its own, on less
     "qpsearch space plan digits",  # tests/cli/test_spaces.py
@@ -141,8 +142,8 @@ PLACES: dict[str, tuple[str, ...]] = {
 def test_every_space_or_part_of_one_is_read(page: Path) -> None:
     for text in blocks(page, "yaml"):
         given = YAML(typ="safe").load(text)
-        if "gated" in text:
-            continue  # its block is known where its file is: the command above ran it
+        if "gated" in text or "val_distance" in text:
+            continue  # its block or metric is known where its file is: a command runs it
         if re.search(r"(folder|archive): |dataset: bars", text):
             continue  # its images are made by a command
         if "study" in given or "extends" in given:

@@ -17,9 +17,10 @@ from qpsearch.analysis.importance import importance
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.architecture.named import named_network
 from qpsearch.models.ops import product_unit2d
+from qpsearch.registry.metrics import Metric
 from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules
 from qpsearch.space.space import Objective
-from qpsearch.vocabulary import Direction, Metric, NormPlacement, ShortcutKind, WithWords, words_of
+from qpsearch.vocabulary import Direction, NormPlacement, ShortcutKind, WithWords, words_of
 
 
 def modules() -> list[Any]:

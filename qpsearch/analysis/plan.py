@@ -31,6 +31,7 @@ from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.space.counting import count_points
 from qpsearch.space.domains import Domain
+from qpsearch.space.space import Search
 from qpsearch.study.search.pruning import Verdict, traits_of
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.trials.open_trial import costs_of
@@ -206,19 +207,33 @@ def kept_share(space: Space, points: Sequence[Candidate]) -> float:
         verdict, epoch = Verdict.CONTINUE, reached.pop(number, 0)
         while verdict is Verdict.CONTINUE and epoch < epochs:
             epoch += 1
-            verdict = replica.report(number, epoch, curves[number][epoch - 1]).verdict
+            value, *further = _in_all(curves[number][epoch - 1], search)
+            verdict = replica.report(number, epoch, value, further).verdict
             spent += 1
         if epoch == epochs:
             spent += epochs * (search.replicates - 1)  # the first replicate decides for all
-            replica.close(number, TrialState.COMPLETE, (curves[number][-1], *costs_of(config_of(number), search)))
+            replica.close(
+                number,
+                TrialState.COMPLETE,
+                (*_in_all(curves[number][-1], search), *costs_of(config_of(number), search)),
+            )
         elif verdict is Verdict.PAUSE:
             reached[number] = epoch
         else:
-            replica.close(number, TrialState.PRUNED, (curves[number][epoch - 1], *costs_of(config_of(number), search)))
+            replica.close(
+                number,
+                TrialState.PRUNED,
+                (*_in_all(curves[number][epoch - 1], search), *costs_of(config_of(number), search)),
+            )
         number = replica.promotable(reached, is_last=begun == trials)
         if number is None and begun < trials:
             number = begun
     return spent / (trials * epochs * search.replicates)
+
+
+def _in_all(value: float, search: Search) -> tuple[float, ...]:
+    """Return the value of a simulated curve, and the same for each further metric of training, as far as known."""
+    return (value, *(each.sign * value for each in search.further))
 
 
 def _curves(generator: random.Random, trials: int, epochs: int) -> list[list[float]]:

@@ -129,10 +129,11 @@ def _put(place: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 def _search(search: Search) -> dict[str, Any]:
     ways: dict[str, list[str]] = {}
     for each in search.objectives:
-        ways.setdefault(each.direction, []).append(each.metric)
+        ways.setdefault(each.direction, []).append(each.metric.value)
     score = {"from_epoch": search.score.from_epoch} if search.score.kind is ScoreKind.BEST else {}
     return {
         "objective": ways,
+        **({"metrics": [each.value for each in search.metrics]} if search.metrics else {}),
         "score": {search.score.kind: score} if score else search.score.kind,
         "sampler": SamplerKind.GRID,
         "replicates": max(REPLICATES, search.replicates),

@@ -1,9 +1,9 @@
-"""Custom blocks, data sets and samplers: where they are found, and how they join the tables of built-in ones.
+"""Custom blocks, data sets, samplers and metrics: where they are found, and how they join the built-in ones.
 
-A space file cannot run code. A block, data set or sampler comes from a module that the user names (``--import MODULE``,
-or QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the groups ``qpsearch.blocks``,
-``qpsearch.datasets`` and ``qpsearch.samplers``). From then on, space files can use its name like that of a built-in
-one, and set the rules of a block in a section of that name.
+A space file cannot run code. What is custom comes from a module that the user names (``--import MODULE``, or
+QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the groups ``qpsearch.blocks``,
+``qpsearch.datasets``, ``qpsearch.samplers`` and ``qpsearch.metrics``). From then on, space files can use its name like
+that of a built-in one, and set the rules of a block in a section of that name.
 """
 
 import importlib
@@ -20,6 +20,8 @@ from typing import Any, Final
 
 from qpsearch.architecture.blocks import BLOCKS, Block
 from qpsearch.errors import QpsearchError, UserError
+from qpsearch.registry.metrics import METRICS
+from qpsearch.registry.metrics.base import MetricKind
 from qpsearch.registry.own.custom import CUSTOM, CustomDataset
 from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.registry.samplers import OWN
@@ -34,6 +36,13 @@ from qpsearch.vocabulary import Variable
 GROUP: Final = "qpsearch.blocks"
 DATASETS: Final = "qpsearch.datasets"
 SAMPLERS: Final = "qpsearch.samplers"
+OWN_METRICS: Final = "qpsearch.metrics"
+KINDS: Final = (
+    (GROUP, "block", Block, "custom_block"),
+    (DATASETS, "data set", CustomDataset, "custom_dataset"),
+    (SAMPLERS, "sampler", CustomSampler, "custom_sampler"),
+    (OWN_METRICS, "metric", MetricKind, "custom_metric"),
+)
 
 
 def register(block: Block) -> None:
@@ -97,9 +106,22 @@ def register_sampler(sampler: CustomSampler) -> None:
     add_sampler(sampler.name, sampler.options)
 
 
+def register_metric(metric: MetricKind) -> None:
+    """Add a metric to those that space files can name; doing so twice has no effect.
+
+    Raises:
+        UserError: The name is taken.
+    """
+    if METRICS.get(metric.name) is metric:
+        return
+    if metric.name in METRICS or metric.name == "val_nonfinite":  # a column of the table of epochs
+        raise UserError(f"metric {metric.name!r}: there is already a metric of that name. Rename one of them.")
+    METRICS[metric.name] = metric
+
+
 @contextmanager
-def blamed(block: str) -> Iterator[None]:
-    """Name the block, and the place in its code, in any error that custom code raises.
+def blamed(own: str, noun: str = "block") -> Iterator[None]:
+    """Name the block, or what ``noun`` says, and the place in its code, in any error that custom code raises.
 
     Raises:
         UserError: In place of every error that is not a ``QpsearchError``.
@@ -109,31 +131,35 @@ def blamed(block: str) -> Iterator[None]:
     except QpsearchError:
         raise
     except (Exception, SystemExit) as error:  # custom code may raise anything, and call sys.exit
-        raise UserError(f"block {block!r}: {_place(error)}{_said(error)}.") from error
+        raise UserError(f"{noun} {own!r}: {_place(error)}{_said(error)}.") from error
 
 
 def load_modules(given: str) -> None:
-    """Import modules, and register every block, data set and sampler at their top level.
+    """Import modules, and register every block, data set, sampler and metric at their top level.
 
     Args:
         given: Names of modules, or paths of ``.py`` files, separated by commas.
 
     Raises:
-        UserError: A module cannot be imported, or does not define a block, data set or sampler.
+        UserError: A module cannot be imported, or does not define any of these.
     """
     for word in filter(None, given.split(",")):
         module = _imported(word)
-        found = [value for value in vars(module).values() if isinstance(value, Block | CustomDataset | CustomSampler)]
+        found = [
+            value
+            for value in vars(module).values()
+            if isinstance(value, Block | CustomDataset | CustomSampler | MetricKind)
+        ]
         if not found:
             raise UserError(
-                f"{word}: does not define a block, data set or sampler. Expected NAME = custom_block(...), NAME = "
-                "custom_dataset(...) or NAME = custom_sampler(...) at the top level of the module."
+                f"{word}: does not define a block, data set, sampler or metric. Expected NAME = custom_block(...), "
+                "custom_dataset(...), custom_sampler(...) or custom_metric(...) at the top level of the module."
             )
         for each in found:
             _register(each)
 
 
-def _register(found: Block | CustomDataset | CustomSampler) -> None:
+def _register(found: Block | CustomDataset | CustomSampler | MetricKind) -> None:
     match found:
         case Block():
             register(found)
@@ -141,19 +167,17 @@ def _register(found: Block | CustomDataset | CustomSampler) -> None:
             register_dataset(found)
         case CustomSampler():
             register_sampler(found)
+        case MetricKind():
+            register_metric(found)
 
 
 def load_installed() -> None:
-    """Register the blocks, data sets and samplers of installed packages.
+    """Register the blocks, data sets, samplers and metrics of installed packages.
 
     Raises:
         UserError: One of them cannot be imported.
     """
-    for group, noun, kind, made_by in (
-        (GROUP, "block", Block, "custom_block"),
-        (DATASETS, "data set", CustomDataset, "custom_dataset"),
-        (SAMPLERS, "sampler", CustomSampler, "custom_sampler"),
-    ):
+    for group, noun, kind, made_by in KINDS:
         for point in entry_points(group=group):
             try:
                 found = point.load()

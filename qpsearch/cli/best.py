@@ -8,7 +8,7 @@ import typer
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json, write_new
 from qpsearch.display.console import Column, open_console, print_rows
 from qpsearch.display.plain import say
-from qpsearch.display.shown import cost_title, from_here, in_words, numbers_of, scalar, score, short_number, standing
+from qpsearch.display.shown import cost_title, from_here, further_cells, in_words, numbers_of, scalar, score, standing
 from qpsearch.errors import ArtifactError, UserError
 from qpsearch.runner.documents import BestConfiguration, BestDocument
 from qpsearch.runner.machine import DEFAULT_STORAGE
@@ -81,7 +81,7 @@ def best(
     one = len(found.trials) == 1
     spread = "" if found.sd is None else f" (sd {score(found.sd)})"
     named = f"trial{'' if one else 's'} {numbers_of(found.trials)}"
-    say(f"{named}: {objective.metric} {found.value:.4f}{spread} on {_images(objective)},")
+    say(f"{named}: {objective.metric} {found.value:.4f}{spread} on {objective.metric.measured_on},")
     what = "the best" if one else "one configuration, by the mean over its runs the best"
     say(f"{what} of {complete} complete trials, n = {found.n}: {standing(found)}")
     if found.confirmed is None and not found.is_fresh:
@@ -132,7 +132,7 @@ def _write_space(found: ConfigurationRecord, space: Space, output: Path | None, 
     about = [
         f"Trains the best configuration of study {space.study} on fresh seeds.",
         f"Trial {found.number}, the best of {complete} complete trials: {objective.metric} {score(found.value)} on "
-        f"{_images(objective)} (n = {found.n}), {standing(found)}.",
+        f"{objective.metric.measured_on} (n = {found.n}), {standing(found)}.",
     ]
     own = custom_blocks(found.config.network)
     data = found.config.data.own
@@ -146,10 +146,6 @@ def _write_space(found: ConfigurationRecord, space: Space, output: Path | None, 
         return
     write_new(output, text)
     say(f"{output}: written. Train it: qpsearch run {output}")
-
-
-def _images(objective: Objective) -> str:
-    return "validation images" if objective.metric.needs_validation else "training images"
 
 
 def _print_front(
@@ -170,7 +166,7 @@ def _print_front(
         Column(title="what was chosen"),
     ]
     rows = [
-        [numbers_of(each.trials), score(each.value), *map(short_number, each.values[1:]), _choices(each.first)]
+        [numbers_of(each.trials), score(each.value), *further_cells(objectives, each.values), _choices(each.first)]
         for each in front
     ]
     print_rows(console, columns, rows)
@@ -179,7 +175,9 @@ def _print_front(
         if each.confirmed is not None and each.confirmed.n:
             console.print(f"trial {each.number}: {standing(each)}")
     if not all(each.is_fresh or each.confirmed for each in front):
-        console.print(f"Scores are of one search on {_images(first)}: optimistic until trained again on fresh seeds.")
+        console.print(
+            f"Scores are of one search on {first.metric.measured_on}: optimistic until trained again on fresh seeds."
+        )
 
 
 def _choices(record: TrialRecord) -> str:

@@ -91,7 +91,7 @@ def evaluate(
         parts = []
         for number in group:
             own = [run for run in runs if run.trial == number]
-            parts.append(_tested(own, records[number], folder, levels, target))
+            parts.append(_tested(own, records[number], folder, levels, target, space.search.extra))
             log.write(number, parts[-1].evaluated)
         tested.append(together(parts, None if best is None else best.value))
     left_out = _not_tested(every) if is_grid and not trial else []
@@ -187,11 +187,16 @@ def _level(text: str) -> float:
 
 
 def _tested(
-    runs: Sequence["KeptRun"], record: TrialRecord, folder: Any, levels: list[float], target: float | None
+    runs: Sequence["KeptRun"],
+    record: TrialRecord,
+    folder: Any,
+    levels: list[float],
+    target: float | None,
+    metrics: Sequence[str],
 ) -> Tested:
     from qpsearch.runner.evaluating import evaluated
 
-    found = [each for run in runs for each in evaluated(run, record.config, folder, levels)]
+    found = [each for run in runs for each in evaluated(run, record.config, folder, levels, metrics)]
     return Tested(
         record=record,
         trials=(record.number,),

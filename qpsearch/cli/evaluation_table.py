@@ -9,7 +9,7 @@ from rich.text import Text
 
 from qpsearch.display.console import Cell, Column, open_console, print_line, table_lines
 from qpsearch.display.shown import BlockNames, in_words, numbers_of, scalar
-from qpsearch.runner.documents import Accuracies, TestedConfiguration
+from qpsearch.runner.documents import Accuracies, OnTest, TestedConfiguration
 from qpsearch.study.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -42,6 +42,15 @@ class Tested:
     def accuracies(self, level: float) -> list[float]:
         """Return the accuracy of each run at a level of noise."""
         return [each.accuracy for each in self.evaluated if each.noise == level]
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the metrics that the study asks for beyond accuracy and loss."""
+        return list(dict.fromkeys(name for each in self.evaluated for name in each.metrics))
+
+    def values(self, metric: str, level: float) -> list[float | None]:
+        """Return the value of such a metric of each run at a level of noise."""
+        return [each.metrics.get(metric) for each in self.evaluated if each.noise == level]
 
 
 def together(parts: list[Tested], value: float | None) -> Tested:
@@ -81,6 +90,20 @@ def row(tested: Tested, levels: list[float]) -> TestedConfiguration:
             for level in levels
         ),
         epochs_to_target=tested.to_target,
+        metrics=tuple(_on_test(tested, metric, level) for metric in tested.metrics for level in levels),
+    )
+
+
+def _on_test(tested: Tested, metric: str, level: float) -> OnTest:
+    runs = tested.values(metric, level)
+    known = [value for value in runs if value is not None]
+    whole = known if len(known) == len(runs) else []
+    return OnTest(
+        metric=metric,
+        noise=f"poisson:{level:g}" if level else None,
+        mean=statistics.mean(whole) if whole else None,
+        sd=_sd(whole),
+        runs=tuple(runs),
     )
 
 
@@ -104,6 +127,8 @@ def print_table(tested: list[Tested], levels: list[float], target: float | None,
         Column(title="runs"),
     ]
     ends = [] if target is None else [Column(title=f"epochs to {target:g}")]
+    metrics = list(dict.fromkeys(name for each in tested for name in each.metrics))
+    further = [Column(title=name, spare=1 + index) for index, name in enumerate(reversed(metrics))][::-1]
     beside: list[list[Cell]] = []
     below: list[list[Cell]] = []
     for each in tested:
@@ -111,12 +136,14 @@ def print_table(tested: list[Tested], levels: list[float], target: float | None,
         front = [numbers_of(each.trials), names.of(each.record.stages), *point, str(len(each.seeds))]
         cells = [f"{statistics.mean(values):.4f} ({_spread(values)})" for values in map(each.accuracies, levels)]
         reached = [_epochs(each)] if ends else []
-        beside.append([*front, *cells, *reached])
-        below += [[*front, title, cell, *reached] for title, cell in zip(titles, cells, strict=True)]
-    columns = [*head, *(Column(title=title) for title in titles), *ends]
+        others = [[_cell(each.values(name, level)) for name in metrics] for level in levels]
+        beside.append([*front, *cells, *others[0], *reached])
+        rows = zip(titles, cells, others, strict=True)
+        below += [[*front, title, cell, *other, *reached] for title, cell, other in rows]
+    columns = [*head, *(Column(title=title) for title in titles), *further, *ends]
     lines, left_out = table_lines(columns, beside, console.width)
     if left_out or max(line.cell_len for line in lines) > console.width:
-        columns = [*head, Column(title="noise"), Column(title="accuracy"), *ends]
+        columns = [*head, Column(title="noise"), Column(title="accuracy"), *further, *ends]
         lines, left_out = table_lines(columns, below, console.width)
     for line in lines:
         print_line(console, line)
@@ -124,6 +151,8 @@ def print_table(tested: list[Tested], levels: list[float], target: float | None,
         print_line(console, Text(f"blocks: {names.legend}"))
     if left_out:
         console.print(f"not shown: {', '.join(left_out)}; all of it: --json")
+    if metrics and len(levels) > 1 and columns[len(head)].title != "noise":
+        console.print(f"{', '.join(metrics)}: on clean images; under noise: --json")
     if target is not None:
         console.print(f"epochs to {target:g}: until validation accuracy was first that high")
 
@@ -147,6 +176,11 @@ def _ending(name: str, names: list[str]) -> str:
     parts = name.split(".")
     ends = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
     return next(end for end in ends if sum(f".{other}".endswith(f".{end}") for other in names) == 1)
+
+
+def _cell(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{statistics.mean(known):.4f} ({_spread(known)})" if known and len(known) == len(values) else "-"
 
 
 def _sd(values: list[float]) -> float:

@@ -12,7 +12,6 @@ from qpsearch.display.plain import say
 from qpsearch.display.shown import cost_title, duration, from_here, scalar, score, short_number
 from qpsearch.display.steady import is_live
 from qpsearch.errors import TrainingDiverged, UserError
-from qpsearch.vocabulary import Metric
 
 if TYPE_CHECKING:
     from qpsearch.runner.exporting import Export
@@ -143,7 +142,7 @@ def _conclude(network: "OneNetwork", exported: "Export") -> None:
     for look in results["test"]:
         rows.append(("test accuracy", f"{score(look['accuracy'])} of {look['images']:,} images"))
     cost = exported.info["cost"]
-    rows += [(cost_title(Metric(name)), f"{cost[name]:,}") for name in ("parameters", "macs")]
+    rows += [(cost_title(name), f"{cost[name]:,}") for name in ("parameters", "macs")]
     seconds = sum(each.seconds for each in network.reports)
     rows.append(("trained", f"{duration(seconds)}, {report.images_per_s:,.0f} images a second"))
     rows.append(("peak memory", f"{report.peak_memory_bytes / 2**20:,.0f} MiB"))

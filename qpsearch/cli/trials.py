@@ -15,14 +15,15 @@ from qpsearch.display.shown import (
     BlockNames,
     cost_title,
     from_here,
+    further_cells,
     moment,
     scalar,
     score,
-    short_number,
     state_of,
     took,
 )
 from qpsearch.errors import UserError, nearest
+from qpsearch.registry.metrics import Metric
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.space import Objective
 from qpsearch.study.records import TrialDetail, TrialRecord
@@ -113,7 +114,7 @@ def _print_list(
             str(record.number),
             _state(record),
             _value(record),
-            *_cost_cells(record, len(costs), is_whole=wide),
+            *(further_cells(objectives, record.values, is_whole=wide) or ["-"] * len(costs)),
             str(record.epochs),
             took(record.seconds),
         ]
@@ -145,11 +146,6 @@ def _state(record: TrialRecord) -> Text:
 def _value(record: TrialRecord) -> Cell:
     """Return the value of a trial, or why a failed trial failed, as `run` does."""
     return Text(record.reason, style=WORDS["FAIL"][1]) if record.reason is not None else score(record.value)
-
-
-def _cost_cells(record: TrialRecord, count: int, *, is_whole: bool) -> list[Cell]:
-    found = [f"{value:,.0f}" if is_whole else short_number(value) for value in record.values[1:]]
-    return [*found] if found else ["-"] * count
 
 
 def _parameters(record: TrialRecord) -> str:
@@ -202,7 +198,7 @@ def _facts(detail: TrialDetail, objectives: Sequence[Objective], study: str) -> 
     if record.is_paused:
         found.append(("waits for", "its rung: it goes on if it is among the best there"))
     for objective, value in zip(objectives, record.values, strict=False):
-        what = score(value) if objective is objectives[0] else f"{value:,.0f}"
+        what = f"{value:,.0f}" if objective.metric.is_cost else score(value)
         scored = sum(run.score is not None for run in detail.runs)
         so_far = "mean of its seeds so far" if scored > 1 else "last one reported"
         last = f" ({so_far})" if record.state == "PRUNED" else ""
@@ -232,7 +228,8 @@ def _looks(detail: TrialDetail) -> list[tuple[str, str]]:
         if row["evaluated"] == times[-1]:
             which = f"run {row['replicate']}: " if len(detail.runs) > 1 else ""
             noise = f" under poisson:{row['noise']:g}" if row["noise"] else ""
-            found.append(("", f"{which}accuracy {score(row['accuracy'])}{noise}"))
+            further = "".join(f", {name} {score(row[name])}" for name in row if name.startswith("test_"))
+            found.append(("", f"{which}accuracy {score(row['accuracy'])}{further}{noise}"))
     return found
 
 
@@ -287,6 +284,7 @@ def _print_epochs(console: Console, detail: TrialDetail) -> None:
         *([Column(title="run", is_number=True)] if detail.begun > 1 else []),
         Column(title="epoch", is_number=True),
         *(Column(title=name, is_number=True) for name in ("val_accuracy", "val_loss", "train_loss")),
+        *(Column(title=name, is_number=True) for name in _measured(detail)),
         Column(title="lr", is_number=True, spare=1),
         Column(title="seconds", is_number=True, spare=2),
         *([Column(title="attempt", is_number=True, spare=3)] if len(detail.attempts) > 1 else []),
@@ -294,8 +292,20 @@ def _print_epochs(console: Console, detail: TrialDetail) -> None:
     print_rows(console, columns, [_epoch_cells(row, columns) for row in detail.epochs])
 
 
+def _measured(detail: TrialDetail) -> list[str]:
+    """Return the metrics that the study asked for beyond those of every epoch."""
+    return [name for name in dict.fromkeys(key for row in detail.epochs for key in row) if _is_extra(name)]
+
+
+def _is_extra(name: str) -> bool:
+    try:
+        return Metric(name).is_extra
+    except ValueError:  # another column, or a metric of one's own whose module is not loaded here
+        return False
+
+
 def _epoch_cells(row: Any, columns: Sequence[Column]) -> list[Cell]:
-    cells = {
+    cells = {name: score(row[name]) for name in row if _is_extra(name)} | {
         "run": str(row["replicate"]),
         "epoch": str(row["epoch"]),
         "val_accuracy": score(row["val_accuracy"]),

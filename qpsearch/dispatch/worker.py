@@ -175,6 +175,7 @@ def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Iter
             checkpoint_stem=f"r{run.replicate}-a{assignment.attempt}",
             resume_from=resume_from,
             memory_share=setup.memory_share,
+            metrics=assignment.metrics,
         )
         yield from _reports(setup.trainer, config, run, settings, place)
         resume_from = ()  # only the first run was under way

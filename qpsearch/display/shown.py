@@ -6,8 +6,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from qpsearch.space.space import Objective
 from qpsearch.study.records import ConfigurationRecord, TrialRecord
-from qpsearch.vocabulary import Metric, Scalar
+from qpsearch.vocabulary import Scalar
 
 UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 NAMED: Final = 10  # trials of one configuration, or seeds, that a line names
@@ -86,9 +87,23 @@ def scalar(value: Scalar) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def cost_title(metric: Metric) -> str:
-    """Return a heading for a cost."""
-    return {Metric.PARAMETERS: "params", Metric.MACS: "MACs", Metric.ACTIVATION_BYTES: "bytes"}.get(metric, metric)
+def cost_title(metric: str) -> str:
+    """Return a heading for a cost, or another objective."""
+    return {"parameters": "params", "macs": "MACs", "activation_bytes": "bytes"}.get(metric, metric)
+
+
+def further_cells(objectives: Sequence[Objective], values: Sequence[float], *, is_whole: bool = False) -> list[str]:
+    """Return the values of all objectives but the first: costs as counts, metrics of training as scores.
+
+    Args:
+        objectives: The study's.
+        values: A value for each; empty for a trial without values.
+        is_whole: Whether costs are written out.
+    """
+    return [
+        score(value) if not each.metric.is_cost else f"{value:,.0f}" if is_whole else short_number(value)
+        for each, value in zip(objectives[1:], values[1:], strict=False)
+    ]
 
 
 def in_words(stages: Sequence[str], between: str = "/") -> str:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from qpsearch.display.pace import Pace
-from qpsearch.space.space import Budget, Objective
+from qpsearch.space.space import DEFAULT_OBJECTIVE, Budget
 from qpsearch.study.trials.events import (
     Closed,
     Dispatching,
@@ -22,7 +22,6 @@ from qpsearch.study.trials.events import (
     StudyOpened,
     Waiting,
 )
-from qpsearch.vocabulary import Direction, Metric
 
 
 @dataclass(slots=True)
@@ -44,7 +43,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.name, self.asked, self.closed = "", 0, 0
-        self.objective, self.is_alone = Objective(metric=Metric.VAL_ACCURACY, direction=Direction.MAXIMIZE), True
+        self.objective, self.is_alone = DEFAULT_OBJECTIVE, True
         self.best: tuple[float, int] | None = None
         self.here = 0
         self.states: dict[str, int] = {}

@@ -104,7 +104,7 @@ def of_study(database: Database, name: str, space: Space) -> CurveTable:
     metric, values = space.search.objective.metric, dict[int, list[tuple[float, float]]]()
     for row in queries.epoch_rows(database, name):
         if row["replicate"] == 0:
-            value = row[metric.value]
+            value = row.get(metric.kind.field or metric.value)
             values.setdefault(row["number"], []).append((metric.worst if value is None else value, row["seconds"]))
     points = [
         KnownTraining(

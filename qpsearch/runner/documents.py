@@ -293,6 +293,25 @@ class Accuracies:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnTest:
+    """The values of a further metric of runs on the test images at one level of noise.
+
+    Attributes:
+        metric: Its name there, such as ``test_macro_f1``.
+        noise: ``poisson:LEVEL``; None for clean images.
+        mean: Their mean; None where a run does not have a value.
+        sd: Their standard deviation; None for one run, too.
+        runs: The value of each run.
+    """
+
+    metric: str
+    noise: str | None
+    mean: float | None
+    sd: float | None
+    runs: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TestedConfiguration:
     """What a trial, or several trials of one configuration, gave on the test images.
 
@@ -305,6 +324,7 @@ class TestedConfiguration:
         seeds: The seed of each run.
         accuracies: The accuracies at each level of noise.
         epochs_to_target: Epochs that each run took to the target on validation images; None for never.
+        metrics: The values of the metrics that the study asks for beyond accuracy and loss.
     """
 
     trial: int
@@ -315,6 +335,7 @@ class TestedConfiguration:
     seeds: tuple[int, ...]
     accuracies: tuple[Accuracies, ...]
     epochs_to_target: tuple[int | None, ...]
+    metrics: tuple[OnTest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

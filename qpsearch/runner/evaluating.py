@@ -7,6 +7,7 @@ from typing import Protocol
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import StorageError
+from qpsearch.registry.metrics import Metric
 from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
@@ -29,7 +30,9 @@ class Trained(Protocol):
         """The file of its weights."""
 
 
-def evaluated(run: Trained, config: TrialConfig, data: Path | None, levels: Sequence[float]) -> tuple[Evaluated, ...]:
+def evaluated(
+    run: Trained, config: TrialConfig, data: Path | None, levels: Sequence[float], metrics: Sequence[str] = ()
+) -> tuple[Evaluated, ...]:
     """Evaluate a run on the test images, at each level of Poisson noise (0 for none).
 
     Args:
@@ -37,6 +40,7 @@ def evaluated(run: Trained, config: TrialConfig, data: Path | None, levels: Sequ
         config: The configuration that was trained.
         data: Folder of the data sets.
         levels: The levels of noise.
+        metrics: What the study asks for beyond loss and accuracy.
 
     Raises:
         ArtifactError: The checkpoint is missing or damaged.
@@ -48,7 +52,7 @@ def evaluated(run: Trained, config: TrialConfig, data: Path | None, levels: Sequ
     from qpsearch.training.testing import test_run
 
     device = "cuda" if has_gpu() and torch.cuda.is_available() else "cpu"
-    found = test_run(config, run.folder, run.checkpoint, data, levels, device)
+    found = test_run(config, run.folder, run.checkpoint, data, levels, device, metrics)
     return tuple(
         Evaluated(
             replicate=run.replicate,
@@ -59,6 +63,7 @@ def evaluated(run: Trained, config: TrialConfig, data: Path | None, levels: Sequ
             loss=each.loss,
             nonfinite=each.nonfinite,
             correct=np.packbits(each.correct.cpu().numpy()).tobytes(),
+            metrics={Metric(word).on_test: value for word, value in each.metrics.items()},
         )
         for level, each in zip(levels, found, strict=True)
     )
@@ -116,13 +121,16 @@ def read_test_images(storage: str, study: str, numbers: Sequence[int], tell: Cal
         return
     again = f", in look {len(looks) + 1} of this study at them" if (looks := queries.looks(database, study)) else ""
     tell(f"reading the test images: {len(runs)} runs{again}")
-    data = queries.space_of(database, study).data
+    space = queries.space_of(database, study)
+    data = space.data
     folder = data_folder(data)
     prepare_data(data, folder)
     configs = {record.number: record.config for record in queries.trial_records(database, study)}
     log = Log(storage, study)
     for number in dict.fromkeys(run.trial for run in runs):
         own = [run for run in runs if run.trial == number]
-        log.write(number, [each for run in own for each in evaluated(run, configs[number], folder, [0.0])])
+        log.write(
+            number, [each for run in own for each in evaluated(run, configs[number], folder, [0.0], space.search.extra)]
+        )
         if log.problem is not None:
             raise StorageError(f"what is read from the test images must be recorded. {log.problem}")

@@ -66,9 +66,8 @@ def _head(info: Mapping[str, Any]) -> str:
 
 def _numbers(info: Mapping[str, Any]) -> str:
     results = info["results"]
-    images = (
-        f"{results['validation_images']:,} validation images" if results["validation_images"] else "training images"
-    )
+    count = results["validation_images"]
+    images = f"{count:,} validation images" if count else results["measured_on"]
     spread = "" if results["sd"] is None else f", sd {_value(results['sd'])}"
     lines = [
         "| what | value | n |",

@@ -21,6 +21,7 @@ from qpsearch.architecture.cost import cost
 from qpsearch.dispatch.environment import own_cores
 from qpsearch.errors import UserError
 from qpsearch.protocol import STEPS_EVERY_S, EpochReport, RunSettings, StepCount
+from qpsearch.registry.metrics import Metric
 from qpsearch.runner import trainer
 from qpsearch.runner.changes import changes
 from qpsearch.runner.exporting import Export, finite, write_export
@@ -115,7 +116,7 @@ class OneNetwork:
         if not self.reports:
             return None
         objective = self._search.objective
-        values = {report.epoch: report.metric(objective.metric) for report in self.reports}
+        values = {each.epoch: objective.metric.of(each, each.metrics) for each in self.reports}
         epoch = self._search.score.epochs(values, objective)[0] if self._search.score.best(values, objective) else 0
         return next((report for report in self.reports if report.epoch == epoch), self.reports[-1])
 
@@ -143,6 +144,7 @@ class OneNetwork:
                 checkpoint_folder=str(self.folder),
                 checkpoint_stem=STEM,
                 steps_every_s=steps_every_s,
+                metrics=self._search.extra,
                 resume_from=tuple(dict.fromkeys(each.checkpoint for each in self._kept())),
             )
             with contextlib.closing(trainer.train(self.config, settings)) as told:
@@ -163,7 +165,8 @@ class OneNetwork:
         report = self._counting()
         folder = data_folder(self.config.data)
         prepare_data(self.config.data, folder)
-        (found,) = test_run(self.config, str(self.folder), report.checkpoint, folder, (0.0,), self.record.device)
+        trained = (self.config, str(self.folder), report.checkpoint)
+        (found,) = test_run(*trained, folder, (0.0,), self.record.device, self._search.extra)
         look = {
             "noise": 0.0,
             "images": found.images,
@@ -172,6 +175,7 @@ class OneNetwork:
             "nonfinite": found.nonfinite,
             "evaluated": time.time(),
             "epoch": report.epoch,
+            **{Metric(word).on_test: value for word, value in found.metrics.items()},
         }
         self.record = replace(self.record, looks=(*self.record.looks, look))
         self._write(RECORD, self.record.to_text())
@@ -212,9 +216,10 @@ class OneNetwork:
             "results": {
                 "metric": str(metric),
                 "direction": str(search.objective.direction),
+                "measured_on": metric.measured_on,
                 "validation_images": self.config.data.validation if metric.needs_validation else 0,
                 "counting_epoch": str(search.score),
-                "score": finite(report.metric(metric)),
+                "score": finite(metric.of(report, report.metrics)),
                 "n": 1,
                 "sd": None,
                 "confirmed": False,

@@ -25,7 +25,7 @@ from qpsearch.study import opening, queries
 from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import FailReason, Metric, Scalar
+from qpsearch.vocabulary import FailReason, Scalar
 
 BASELINE: Final = "random+none"
 TRIALS: Final = 10_000_000  # the simulated time ends a search, not a number of trials
@@ -232,8 +232,10 @@ class _Trials:
     def report(self, trial: int, epoch: int, loss: float) -> bool:
         value = -self._objective.sign * loss
         self.values[trial, epoch] = value
-        reported: dict[str, Any] = {Metric.TRAIN_LOSS: 0.0, Metric.VAL_LOSS: None, Metric.VAL_ACCURACY: None}
-        report = EpochReport(epoch=epoch, **{**reported, self._objective.metric: value})
+        metric = self._objective.metric
+        reported: dict[str, Any] = {"train_loss": 0.0, "val_loss": None, "val_accuracy": None}
+        own = {metric.kind.field: value} if metric.kind.field else {"metrics": {metric.value: value}}
+        report = EpochReport(epoch=epoch, **reported | own)
         return self._ledger.report(trial, self._attempts[trial], Progress(replicate=0, report=report, place=HERE))
 
     def fail(self, trial: int, epoch: int) -> None:

@@ -186,7 +186,7 @@ class Sinks:
             case Started(number=number, config=config):
                 self._send("begin", number, json.loads(config.to_json()))
             case Reported(number=number, replicate=replicate, report=report):
-                values = {name: getattr(report, name) for name in CURVES}
+                values = {name: getattr(report, name) for name in CURVES} | dict(report.metrics)
                 suffix = f".run{replicate}" if replicate else ""
                 shown = {f"{name}{suffix}": value for name, value in values.items() if value is not None}
                 self._send("log", number, report.epoch, shown)

@@ -8,6 +8,7 @@ from qpsearch.runner.documents import Document
 from qpsearch.vocabulary import Scalar
 
 if TYPE_CHECKING:
+    from qpsearch.protocol import EpochReport
     from qpsearch.runner.doctor import Finding
     from qpsearch.runner.exporting import Export
     from qpsearch.runner.one_network import OneNetwork
@@ -191,6 +192,13 @@ def _method(simulation: "Simulation", outcomes: "Outcomes") -> SimulatedMethod:
     )
 
 
+def _flat(report: "EpochReport") -> dict[str, Any]:
+    """Return the fields of a report, with those metrics beside them that were asked for."""
+    told: dict[str, Any] = asdict(report)
+    metrics: dict[str, Any] = told.pop("metrics")
+    return told | metrics
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainDocument(Document):
     """``qpsearch train --json``: a network that was trained by itself.
@@ -229,7 +237,7 @@ class TrainDocument(Document):
             checkpoint=exported.info["results"]["checkpoint"],
             seed=network.record.seed,
             epoch=exported.info["epoch"],
-            epochs=tuple(map(asdict, network.reports)),
+            epochs=tuple(_flat(report) for report in network.reports),
             results=exported.info["results"],
             drawn=network.record.drawn,
             config=network.record.config,

@@ -89,6 +89,7 @@ def _results(database: "Database", study: str, detail: "TrialDetail", run: "Kept
         "metric": str(search.objective.metric),
         "direction": str(search.objective.direction),
         "objectives": [str(each.metric) for each in search.objectives],
+        "measured_on": search.objective.metric.measured_on,
         "validation_images": data.validation if search.objective.metric.needs_validation else 0,
         "counting_epoch": str(search.score),
         "score": finite(next(each.score for each in detail.runs if each.replicate == run.replicate)),

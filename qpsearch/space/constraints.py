@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from qpsearch.errors import nearest
+from qpsearch.registry.metrics import METRICS, Metric
+from qpsearch.registry.metrics.base import ValuesFrom
 from qpsearch.space.expressions.nodes import (
     COMPARISONS,
     Absent,
@@ -38,17 +40,17 @@ from qpsearch.space.leaves import (
     sites,
 )
 from qpsearch.space.schema.value_types import shown
-from qpsearch.vocabulary import Metric, Scalar, WithWords
+from qpsearch.vocabulary import Scalar
 
 Paths = Mapping[str, list[Leaf]]
 NO_PARAMETER: Final = "refers to no parameter of this space: the condition is always true or always false"
 MOST_COMPARED: Final = 5000  # paths; a file may have a hundred thousand
 MOST_PARTS: Final = 50  # no path has more
-COSTS = tuple(metric.value for metric in Metric if metric.is_cost)
+COSTS = tuple(name for name, kind in METRICS.items() if kind.source is ValuesFrom.NETWORK)
 
 
 @dataclass(frozen=True, slots=True)
-class Limit(WithWords):
+class Limit:
     """Bounds on a cost of the network, both included."""
 
     metric: Metric

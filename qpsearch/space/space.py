@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Final
 
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Options, defaults
 from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
@@ -16,7 +17,7 @@ from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.domains import text_of
 from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Variant, sites
 from qpsearch.space.schema.value_types import AUTO
-from qpsearch.vocabulary import Direction, Metric, Scalar, ScoreKind, WithWords
+from qpsearch.vocabulary import Direction, Scalar, ScoreKind, WithWords, coerce_words
 
 # Settings that studies were stored without, with their defaults: such studies keep their fingerprints.
 LATER: Final = {
@@ -47,10 +48,17 @@ class Objective(WithWords):
     metric: Metric
     direction: Direction
 
+    def __post_init__(self) -> None:
+        coerce_words(self)
+        object.__setattr__(self, "metric", Metric(self.metric))
+
     @property
     def sign(self) -> float:
         """+1 where larger is better, -1 where smaller is."""
         return 1.0 if self.direction is Direction.MAXIMIZE else -1.0
+
+
+DEFAULT_OBJECTIVE: Final = Objective(metric=Metric.VAL_ACCURACY, direction=Direction.MAXIMIZE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +145,8 @@ class Search(WithWords):
     """How the space is searched; ``schema.settings.SEARCH`` explains each field.
 
     Attributes:
-        objectives: What is optimised: a metric of training first, costs after it.
+        objectives: What is optimised: metrics of training first, costs after them.
+        metrics: Further metrics that each epoch records.
         papers: Whether the papers' configurations are tried before all others.
         first: Values of some parameters for the next trials, a mapping for each.
         warm_start: Names of earlier studies, whose best configurations are tried after those.
@@ -147,6 +156,7 @@ class Search(WithWords):
     """
 
     objectives: tuple[Objective, ...]
+    metrics: tuple[Metric, ...] = ()
     score: Score
     sampler: SamplerKind | CustomSampler
     sampler_options: Options
@@ -165,7 +175,7 @@ class Search(WithWords):
 
     @property
     def objective(self) -> Objective:
-        """The metric of training that is optimised."""
+        """The metric of training that is optimised; of several, the first one."""
         return self.objectives[0]
 
     @property
@@ -177,6 +187,17 @@ class Search(WithWords):
     def seeds_text(self) -> str:
         """How many seeds a trial trains, in words: ``1 to 5``."""
         return str(self.replicates) if self.race is None else f"{self.replicates} to {self.race}"
+
+    @property
+    def further(self) -> tuple[Objective, ...]:
+        """The other objectives that are metrics of training; the costs come after them."""
+        return tuple(each for each in self.objectives[1:] if not each.metric.is_cost)
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """The metrics that each epoch computes because this search asks for them."""
+        asked = dict.fromkeys([*(each.metric for each in self.objectives), *self.metrics])
+        return tuple(metric.value for metric in asked if metric.is_extra)
 
     @property
     def is_grid(self) -> bool:
@@ -292,6 +313,8 @@ class Space:
         lines |= {site.path: str(site.leaf) for site in self.sites}
         search = self.search
         lines["search.objective"] = ", ".join(f"{each.direction} {each.metric}" for each in search.objectives)
+        if search.metrics:
+            lines["search.metrics"] = ", ".join(search.metrics)
         lines |= {
             f"search.{name}": _plain(getattr(search, name))
             for name in ("score", "sampler", "pruner", "replicates", "seed")

@@ -227,7 +227,7 @@ class Ledger:
                 resumed_at=sum(history.last_epoch for history in trial.histories),
             )
         )
-        return trial.assignment()
+        return trial.assignment(self._space.search.extra)
 
     def prepare(self) -> None:
         """Begin to draw the next new trial in another thread."""
@@ -250,17 +250,16 @@ class Ledger:
             return False
         report, replicate = progress.report, progress.replicate
         history = trial.histories[replicate]
-        value = report.metric(self._space.search.objective.metric)
-        is_new = history.record(report.epoch, value, report.checkpoint)
-        judgement = (
-            self._judge(trial, report.epoch, value) if is_new and replicate == 0 else Judgement(Verdict.CONTINUE)
-        )
+        search = self._space.search
+        value, *further = (each.metric.of(report, report.metrics) for each in (search.objective, *search.further))
+        is_new = history.record(report.epoch, value, report.checkpoint, tuple(further))
+        is_judged = is_new and replicate == 0
+        judgement = self._judge(trial, report.epoch, value, further) if is_judged else Judgement(Verdict.CONTINUE)
         if is_new and trial.run_is_done(replicate):
-            score = history.score(self._space.search)
-            judgement = judgement.followed_by(self._replica.run_ended(number, replicate, score))
+            judgement = judgement.followed_by(self._replica.run_ended(number, replicate, history.score(search)))
         done, is_paused = trial.is_done(), judgement.verdict is Verdict.PAUSE
         state = TrialState.COMPLETE if done else TrialState.PRUNED if judgement.verdict is Verdict.PRUNE else None
-        results = trial.results(self._space.search) if done else trial.results_so_far(self._space.search)
+        results = trial.results(search) if done else trial.results_so_far(search)
         seconds = self._clock.monotonic() - trial.began
         another: list[Run] = []
 
@@ -389,9 +388,9 @@ class Ledger:
         rows.end_attempts_of(connection, self._lease_id, self._clock.now(), revision)
         lease.release(connection, self._lease_id, self._heart.seconds, self._clock.now())
 
-    def _judge(self, trial: OpenTrial, epoch: int, value: float) -> Judgement:
+    def _judge(self, trial: OpenTrial, epoch: int, value: float, further: list[float]) -> Judgement:
         """Return what becomes of a trial; one that would be continued at once does not pause."""
-        judgement = self._replica.report(trial.number, epoch, value)
+        judgement = self._replica.report(trial.number, epoch, value, further)
         if judgement.verdict is not Verdict.PAUSE:
             return judgement
         if trial.run_is_done(0) or (not self._peers.waiting and self._supply.promotable(trial.number) == trial.number):

@@ -36,6 +36,7 @@ from qpsearch.study.storage.tables import (
     infeasible,
     intermediate,
     leases,
+    measured,
     params,
     runs,
     studies,
@@ -59,7 +60,18 @@ TABLES_OF_STUDIES: Final = (
     study_attrs,
     infeasible,
 )
-TABLES_OF_TRIALS: Final = (params, values, intermediate, system_attrs, user_attrs, configs, runs, epochs, evaluations)
+TABLES_OF_TRIALS: Final = (
+    params,
+    values,
+    intermediate,
+    system_attrs,
+    user_attrs,
+    configs,
+    runs,
+    epochs,
+    measured,
+    evaluations,
+)
 
 
 def name_of(database: Database, study: int) -> str | None:

@@ -427,7 +427,7 @@ def rebuild(
             replica.follow_infeasible(drawn)
         replica.follow(trial, traits_of(stored[trial._trial_id], space.search))
     open_trials = tuple(
-        read_open_trial(connection, trial._trial_id, trial.number, stored[trial._trial_id], space.search.objective)
+        read_open_trial(connection, trial._trial_id, trial.number, stored[trial._trial_id], space.search)
         for trial in found
         if trial.state is TrialState.RUNNING
     )
@@ -466,5 +466,5 @@ def _tidy(
         if trial.state is not TrialState.COMPLETE:
             folder.drop(trial.number)
             continue
-        histories = read_histories(connection, trial._trial_id, search.objective)
+        histories = read_histories(connection, trial._trial_id, search)
         folder.keep_only(trial.number, tuple(names for h in histories for names in h.worth_keeping(search)))

@@ -1,13 +1,13 @@
 """Checkpoints: whole or absent, never half written, and verified by a hash of their content.
 
 A file holds weights, optimiser state and the epoch; where weights are averaged, it holds both the averaged ones, which
-are those of the run, and those to go on from. It does not hold random state, since every epoch's generator is a
-function of the run's seed and the epoch.
+are those of the run, and those to go on from; and metrics that later epochs need. It does not hold random state, since
+every epoch's generator is a function of the run's seed and the epoch.
 """
 
 import io
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ class Checkpoint:
         optimizer: State of the optimiser.
         scaler: What scales float16's gradients.
         raw: Weights and buffers to go on from; empty where ``model`` holds them.
+        measured: Metrics that later epochs of the run need, or repeat.
     """
 
     epoch: int
@@ -37,6 +38,7 @@ class Checkpoint:
     optimizer: dict[str, Any]
     scaler: dict[str, Any]
     raw: dict[str, Any]
+    measured: dict[str, float | None]
 
 
 def serialise(
@@ -45,13 +47,14 @@ def serialise(
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
     averaged: nn.Module | None = None,
+    measured: Mapping[str, float | None] | None = None,
 ) -> bytes:
     """Return the content of a checkpoint, which ``torch.load`` reads."""
     states = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}
     if averaged is not None:
         states |= {"model": averaged.state_dict(), "raw": states["model"]}
     buffer = io.BytesIO()
-    torch.save({"epoch": epoch} | states, buffer)
+    torch.save({"epoch": epoch} | states | ({"measured": dict(measured)} if measured else {}), buffer)
     return buffer.getvalue()
 
 
@@ -83,13 +86,13 @@ def newest(folder: str | None, names: Iterable[str], device: torch.device) -> Ch
 def _parse(name: str, content: bytes, device: torch.device) -> Checkpoint:
     try:
         state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-        found = Checkpoint(**{"scaler": {}, "raw": {}} | state)
+        found = Checkpoint(**{"scaler": {}, "raw": {}, "measured": {}} | state)
     except (torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:  # of zip, pickle or torch: a crafted file may raise anything
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ArtifactDamaged(f"{name}: is not a checkpoint ({why.rstrip('.')}).") from None
-    parts = (found.model, found.optimizer, found.scaler, found.raw)
+    parts = (found.model, found.optimizer, found.scaler, found.raw, found.measured)
     if not (isinstance(found.epoch, int) and all(isinstance(part, dict) for part in parts)):
         raise ArtifactDamaged(f"{name}: is not a checkpoint (of an epoch, weights and the state of an optimiser).")
     if not all(map(torch.is_tensor, (*found.model.values(), *found.raw.values()))):

@@ -1,6 +1,7 @@
-"""Loss and accuracy of a network on a split."""
+"""Loss, accuracy and whatever else is asked for of a network on a split."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from qpsearch.registry.augmentations import centre
 from qpsearch.registry.datasets import Data
 from qpsearch.training.data import Images, normalise
+from qpsearch.training.scoring import Measured, scored
 
 BATCH = 1000  # images at once, at most
 PIXELS = BATCH * 32 * 32  # fewer, where they are larger
@@ -24,6 +26,7 @@ class Evaluation:
         nonfinite: Number of images with non-finite logits.
         images: Number of images.
         correct: (images,) bool: which images were classified correctly, in the order of the split.
+        metrics: Values of the metrics that were asked for; None for one that does not have a value.
     """
 
     loss: float | None
@@ -31,10 +34,13 @@ class Evaluation:
     nonfinite: int
     images: int
     correct: Tensor
+    metrics: Measured = field(default_factory=dict)
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, split: Images, data: Data, noise: float = 0.0, seed: int = 0) -> Evaluation:
+def evaluate(
+    model: nn.Module, split: Images, data: Data, noise: float = 0.0, seed: int = 0, metrics: Sequence[str] = ()
+) -> Evaluation:
     """Evaluate in eval mode; the model's mode is restored.
 
     Args:
@@ -43,6 +49,10 @@ def evaluate(model: nn.Module, split: Images, data: Data, noise: float = 0.0, se
         data: The data set of the split, and how its images are normalised.
         noise: Level of Poisson noise on the images; see ``poisson``.
         seed: Seed of the noise.
+        metrics: Further metrics that are computed from logits; others are left out.
+
+    Raises:
+        UserError: A metric of the user's own raises an error, or returns something else than it should.
     """
     generator = torch.Generator().manual_seed(seed)
     was_training = model.training
@@ -50,11 +60,15 @@ def evaluate(model: nn.Module, split: Images, data: Data, noise: float = 0.0, se
     size, peak = data.facts.size, data.facts.peak
     loss = torch.zeros((), dtype=torch.float64, device=split.labels.device)
     right, nonfinite = [], torch.zeros_like(loss)
+    outputs: list[Tensor] = []
     for index in torch.split(torch.arange(len(split.labels)), max(min(BATCH, PIXELS // size**2), 1)):
         batch = split.batch(index)
         labels = batch.labels
         images = poisson(batch.images, peak, noise, generator) if noise > 0 else batch.images
-        logits = model(centre(normalise(images, data), size)).double()
+        output = model(centre(normalise(images, data), size))
+        if metrics:
+            outputs.append(output)
+        logits = output.double()
         finite = logits.isfinite().all(1)
         loss += F.cross_entropy(logits[finite], labels[finite], reduction="sum")
         right.append((logits.argmax(1) == labels) & finite)
@@ -67,6 +81,7 @@ def evaluate(model: nn.Module, split: Images, data: Data, noise: float = 0.0, se
         nonfinite=int(nonfinite),
         images=n,
         correct=correct,
+        metrics=scored(metrics, outputs, split.labels) if metrics else {},
     )
 
 

@@ -36,6 +36,7 @@ from qpsearch.training.memory import (
     reuse_freed_memory,
 )
 from qpsearch.training.optim import build_optimizer, lr_at
+from qpsearch.training.scoring import Measured, carried, timed
 from qpsearch.vocabulary import Precision
 
 MEASURED_BYTES = 2**30
@@ -158,6 +159,7 @@ class _Trainer:
         self._optimizer = build_optimizer(self._model, self._recipe)
         is_half = self._recipe.precision is Precision.FLOAT16  # whose small gradients would vanish unscaled
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=is_half)
+        self._measured: Measured = {}  # metrics that later epochs need, or repeat
         self._done = self._restore()
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
@@ -169,6 +171,9 @@ class _Trainer:
             trained_s = time.perf_counter() - began
             self._check(epoch, train_loss)
             evaluation = self._evaluate()
+            seconds = time.perf_counter() - began
+            if self._run.metrics:
+                self._measure(epoch, evaluation)
             yield EpochReport(
                 epoch=epoch,
                 train_loss=train_loss,
@@ -176,10 +181,11 @@ class _Trainer:
                 val_accuracy=evaluation.accuracy if evaluation else None,
                 val_nonfinite=evaluation.nonfinite if evaluation else 0,
                 lr=lr,
-                seconds=time.perf_counter() - began,
+                seconds=seconds,
                 images_per_s=len(self._train.labels) / trained_s,
                 peak_memory_bytes=peak_memory_bytes(self._device),
                 checkpoint=self._save(epoch),
+                metrics=(evaluation.metrics if evaluation else {}) | self._measured,
             )
 
     @property
@@ -201,8 +207,20 @@ class _Trainer:
         """Evaluate on the validation images; None where there are none."""
         if self._validation is None:
             return None
-        model = self._model if self._average is None else self._average.module
-        return evaluate(model, self._validation, self._config.data)
+        return evaluate(self._evaluated, self._validation, self._config.data, metrics=self._run.metrics)
+
+    @property
+    def _evaluated(self) -> nn.Module:
+        return self._model if self._average is None else self._average.module
+
+    def _measure(self, epoch: int, evaluation: Evaluation | None) -> None:
+        """Take in the metrics that do not come from logits; what is timed is timed once a run."""
+        accuracy = evaluation.accuracy if evaluation else None
+        self._measured = carried(self._run.metrics, self._config, epoch, accuracy, self._measured)
+        network = self._config.network
+        image = torch.zeros(1, network.channels, network.size, network.size, device=self._device)
+        missing = [word for word in self._run.metrics if word not in self._measured]
+        self._measured |= timed(missing, self._evaluated, image.contiguous(memory_format=self._format))
 
     def _train_epoch(self, epoch: int) -> Generator[StepCount, None, tuple[float, float]]:
         """Say how far it is; return the mean training loss and the last learning rate."""
@@ -281,7 +299,7 @@ class _Trainer:
         if self._run.checkpoint_folder is None:
             return ""
         averaged = None if self._average is None else self._average.module
-        content = checkpoint.serialise(epoch, self._model, self._optimizer, self._scaler, averaged)
+        content = checkpoint.serialise(epoch, self._model, self._optimizer, self._scaler, averaged, self._measured)
         name = self._run.checkpoint_name(epoch, content)
         open_artifacts(self._run.checkpoint_folder).write(name, content)
         return name
@@ -297,4 +315,5 @@ class _Trainer:
         self._optimizer.load_state_dict(found.optimizer)
         if found.scaler:
             self._scaler.load_state_dict(found.scaler)
+        self._measured = dict(found.measured)
         return found.epoch

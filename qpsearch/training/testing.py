@@ -1,4 +1,4 @@
-"""The test accuracy of a trained network, clean and under noise."""
+"""What a trained network gives on the test images, clean and under noise."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,13 @@ from qpsearch.training.evaluate import Evaluation, evaluate
 
 
 def test_run(
-    config: TrialConfig, folder: str, name: str, data_folder: Path | None, levels: Sequence[float], device: str
+    config: TrialConfig,
+    folder: str,
+    name: str,
+    data_folder: Path | None,
+    levels: Sequence[float],
+    device: str,
+    metrics: Sequence[str],
 ) -> list[Evaluation]:
     """Evaluate a trained run on the test split, at each level of Poisson noise (0 for none).
 
@@ -27,6 +33,7 @@ def test_run(
         data_folder: Folder of the data sets.
         levels: Noise levels; see ``qpsearch.training.evaluate.poisson``.
         device: ``cpu`` or ``cuda``.
+        metrics: Metrics beyond loss and accuracy; those that are not computed from logits are left out.
 
     Raises:
         ArtifactError: The checkpoint is missing or damaged.
@@ -34,7 +41,7 @@ def test_run(
     """
     model = load_trained(config, folder, name, device)
     images = test_images(config.data, data_folder, torch.device(device))
-    return [evaluate(model, images, config.data, level) for level in levels]
+    return [evaluate(model, images, config.data, level, metrics=metrics) for level in levels]
 
 
 def load_trained(config: TrialConfig, folder: str, name: str, device: str) -> ResidualNetwork:

@@ -102,7 +102,7 @@ def learn(job: Job) -> Outcome:
         try:
             for report in train(config, run):
                 reports.append(report)
-            found = test_run(config, kept, reports[-1].checkpoint, job.folder, (0.0, *NOISE), job.device)
+            found = test_run(config, kept, reports[-1].checkpoint, job.folder, (0.0, *NOISE), job.device, ())
             test = tuple(each.accuracy for each in found)
         except TrainingDiverged as error:
             diverged = error.epoch

@@ -152,13 +152,15 @@ def test_a_study_of_an_earlier_schema_is_read_and_migrated_by_the_first_look(cop
         copied,
         "DROP TRIGGER qpsearch_after_trials",
         "DROP TABLE qpsearch_evaluations",
+        "DROP TABLE qpsearch_measured",
+        "ALTER TABLE qpsearch_leases DROP COLUMN steps_json",
         "CREATE TRIGGER qpsearch_after_trials AFTER DELETE ON trials BEGIN SELECT 1; END",
         "UPDATE qpsearch_version SET version_num = '0005'",
     )
     assert reply(copied, "trials", "small", "0")["trial"]["evaluations"] == []
     assert rows(url_of(copied), "SELECT version_num FROM qpsearch_version") == [("0005",)]
     assert reply(copied, "evaluate", "small", "--trial", "0")["recorded"] is True
-    assert rows(url_of(copied), "SELECT version_num FROM qpsearch_version") == [("0008",)]
+    assert rows(url_of(copied), "SELECT version_num FROM qpsearch_version") == [("0009",)]
 
 
 def test_a_look_that_cannot_be_recorded_is_told_and_ends_nothing() -> None:

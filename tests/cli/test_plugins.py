@@ -175,7 +175,7 @@ def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
         ("import no_such_thing", "own: cannot be imported: ModuleNotFoundError"),
         ("1 / 0", "own: cannot be imported: ZeroDivisionError: division by zero"),
         ("import sys; sys.exit('done')", "own: cannot be imported: SystemExit: done"),  # a script without its guard
-        ("x = 1", "own: does not define a block, data set or sampler. Expected NAME = custom_block(...)"),
+        ("x = 1", "own: does not define a block, data set, sampler or metric. Expected NAME = custom_block(...)"),
         ("from qpsearch.models import custom_block\nx = custom_block('quotient', print)", "cannot be named 'quotient'"),
         (
             "from qpsearch.models import custom_block\nx = custom_block('two words', print)",

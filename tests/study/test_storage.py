@@ -80,7 +80,7 @@ def test_optunas_own_tables_and_versions_are_untouched(bare_url: str, space: Spa
     assert storage.get_current_version() == storage.get_head_version()
     release(storage)
     Database.create(bare_url).close()  # a second time changes nothing
-    assert rows(bare_url, f"SELECT version_num FROM {VERSION_TABLE}") == [("0008",)]
+    assert rows(bare_url, f"SELECT version_num FROM {VERSION_TABLE}") == [("0009",)]
 
 
 def test_optuna_reads_what_we_wrote(url: str, space: Space) -> None:

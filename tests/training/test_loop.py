@@ -276,7 +276,7 @@ def test_a_network_whose_evaluation_is_not_finite_for_an_epoch_goes_on(monkeypat
     ],
 )
 def test_every_way_of_running_out_of_memory_has_one_name(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*args: object) -> None:
+    def broken(*args: object, **named: object) -> None:
         raise error
 
     monkeypatch.setattr(loop, "evaluate", broken)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import LEVEL
-from qpsearch.vocabulary import Direction, Metric, SplitName
+from qpsearch.vocabulary import Direction, SplitName
 
 if TYPE_CHECKING:
     from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow
@@ -118,7 +118,7 @@ def _metric(found: "Comparison") -> str:
 
 def _images(found: "Comparison") -> str:
     """Return which images gave the scores."""
-    return "training" if found.metric == Metric.TRAIN_LOSS else str(found.split)
+    return "training" if found.metric == "train_loss" else str(found.split)
 
 
 def _basis(found: "Comparison") -> Iterator[str]:
@@ -139,6 +139,10 @@ def _basis(found: "Comparison") -> Iterator[str]:
     if found.has_images:
         images = f"{found.images:,} {found.split} images"
         yield f"Welch's t test over {runs}, with the chance in the choice of {images} added."
+    elif found.is_timed:
+        yield f"Welch's t test over {runs}. It holds for the machines that trained them."
+    elif found.metric.startswith("test_") and not found.is_accuracy:
+        yield f"Welch's t test over {runs}. It holds for these test images; on others the difference may be another."
     else:
         yield (
             f"Welch's t test over {runs}. Which single images were told right is not known, so it holds for these "
@@ -146,7 +150,7 @@ def _basis(found: "Comparison") -> Iterator[str]:
         )
     if any(1 < row.n / max(row.points, 1) < FEW for row in found.arms):
         yield "Two runs of an arm are few: p values are then too small (6 to 9% false alarms). Train three or more."
-    if found.split is SplitName.VALIDATION and found.basis is Basis.TUNED:
+    if found.split is SplitName.VALIDATION and found.basis is Basis.TUNED and not found.is_timed:
         yield f"{_images(found).capitalize()} images took part in the tuning, so means are optimistic."
 
 

@@ -15,10 +15,11 @@ from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, h
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.architecture.cost import cost
 from qpsearch.errors import ArtifactError, DataError
+from qpsearch.registry.metrics import Metric
 from qpsearch.space import Space
 from qpsearch.study.queries import RunResult
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import Direction, Metric, SplitName, WithWords
+from qpsearch.vocabulary import Direction, SplitName, WithWords
 
 EFFECTS: Final = {"0.3": 0.003, "0.6": 0.006}  # true differences in points of accuracy, whose power is told
 
@@ -124,6 +125,11 @@ class Comparison(WithWords):
         return self.metric in (Metric.VAL_ACCURACY, TEST_ACCURACY)
 
     @property
+    def is_timed(self) -> bool:
+        """Whether scores are times, which do not depend on images."""
+        return self.split is SplitName.VALIDATION and Metric(self.metric).is_timed
+
+    @property
     def title(self) -> str:
         """One line that says what is compared."""
         images = f", {self.images:,} images" if self.images else ""
@@ -167,6 +173,9 @@ def compared(
     arms = arms_of(database, study, by=by, trials=trials)
     tuned = arms.space.compare if arms.basis is Basis.TUNED else None
     varied = () if tuned is None else tuple(tuned.arms.values())
+    if arms.space.search.objective.metric.is_timed:
+        why = "Scores are of the training: times are not measured on images."
+        arms, split = replace(arms, notes=(*arms.notes, why)), SplitName.VALIDATION
     if split is SplitName.VALIDATION or arms.basis is Basis.SEARCHED:
         return compare(arms, SplitName.VALIDATION, varied=varied)
     try:
@@ -192,21 +201,20 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     """
     objective, runs = arms.space.search.objective, arms.runs
     shared = _shared(arms)
-    cells = {arm.name: _cells(arm, arms.basis, runs, shared, split) for arm in arms.arms}
+    is_test = split is SplitName.TEST
+    tested = [run for number in arms.numbers for run in runs[number]] if is_test else []
+    own = objective.metric.on_test  # without it, or in looks of an earlier version, accuracies are compared
+    own = own if tested and all(run.metrics.get(own) is not None for run in tested) else ""
+    cells = {arm.name: _cells(arm, arms.basis, runs, shared, _score_of(split, own)) for arm in arms.arms}
     rows = tuple(_row(arm, cells[arm.name], arms.basis) for arm in arms.arms)
     known = [cell for each in cells.values() for cell in each]
-    images = (
-        {run.images for number in arms.numbers for run in runs[number] if run.images}
-        if split is SplitName.TEST
-        else set()
-    )
-    is_test = split is SplitName.TEST
+    images = {run.images for run in tested if run.images}
     found = Comparison(
         study=arms.study,
         basis=arms.basis,
         split=split,
-        metric=TEST_ACCURACY if is_test else objective.metric.value,
-        direction=Direction.MAXIMIZE if is_test else objective.direction,
+        metric=own or (TEST_ACCURACY if is_test else objective.metric.value),
+        direction=Direction.MAXIMIZE if is_test and not own else objective.direction,
         images=next(iter(images)) if len(images) == 1 else None,
         has_images=bool(known) and all(cell.right is not None for cell in known),
         arms=rows,
@@ -242,29 +250,36 @@ def _no_point(arms: Arms, shared: set[Point]) -> bool:
 
 
 def _cells(
-    arm: Arm, basis: Basis, runs: dict[int, list[RunResult]], shared: set[Point], split: SplitName
+    arm: Arm, basis: Basis, runs: dict[int, list[RunResult]], shared: set[Point], score: str
 ) -> list[Replicates]:
     """Return the runs of an arm that differ by chance alone, point by point."""
     points = [trials for point, trials in arm.points.items() if not shared or point in shared]
     of_points = [[runs[trial.number] for trial in trials if trial.number in runs] for trials in points]
     if basis is Basis.CONFIGURATIONS:
         each = [[run for own in trials for run in own] for trials in of_points]
-        return [_cell([[run] for run in point], split) for point in each if point]
+        return [_cell([[run] for run in point], score) for point in each if point]
     units = (
         [[run for own in trials for run in own] for trials in of_points]
         if basis is Basis.TUNED
         else [own for trials in of_points for own in trials]
     )
     units = [unit for unit in units if unit]
-    return [_cell(units, split)] if units else []
+    return [_cell(units, score)] if units else []
 
 
-def _cell(units: Sequence[Sequence[RunResult]], split: SplitName) -> Replicates:
+def _score_of(split: SplitName, own: str) -> str:
+    """Return what of a run is compared: a field of ``RunResult``, or the name of a metric on the test images."""
+    return own or ("score" if split is SplitName.VALIDATION else "accuracy")
+
+
+def _cell(units: Sequence[Sequence[RunResult]], score: str) -> Replicates:
     """Return a cell of which each unit is the mean of some runs."""
-    if split is SplitName.VALIDATION:
-        return Replicates(np.array([np.mean([run.score for run in unit]) for unit in units], float))
-    scores = np.array([np.mean([run.accuracy for run in unit]) for unit in units], float)
-    if any(run.correct is None for unit in units for run in unit):
+
+    def value(run: RunResult) -> Any:
+        return getattr(run, score) if score in ("score", "accuracy") else run.metrics[score]
+
+    scores = np.array([np.mean([value(run) for run in unit]) for unit in units], float)
+    if score != "accuracy" or any(run.correct is None for unit in units for run in unit):
         return Replicates(scores)
     return Replicates(scores, np.stack([np.mean([_bits(run) for run in unit], 0, dtype=np.float32) for unit in units]))
 

@@ -13,7 +13,8 @@ from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.thinning import thinned, thinned_note
 from qpsearch.analysis.report.words import joined, short, value
 from qpsearch.analysis.subject import Goal
-from qpsearch.vocabulary import Direction, Metric
+from qpsearch.space.constraints import COSTS
+from qpsearch.vocabulary import Direction
 
 MOST_POINTS: Final = 1500
 RING: Final = {"color": INK, "symbol": "circle-open", "size": 12, "line": {"width": 2}}
@@ -77,7 +78,7 @@ def shown_cost(metric: str, number: float) -> str:
 
 
 def _is_cost(metric: str) -> bool:
-    return metric in set(Metric) and Metric(metric).is_cost
+    return metric in COSTS
 
 
 def _better(goal: Goal) -> str:

@@ -105,7 +105,7 @@ def found(material: Material) -> Iterator[object]:
 
 def _of_configuration(material: Material, best: ConfigurationRecord) -> Iterator[object]:
     metric, space = material.subject.objective.metric, material.subject.space
-    where = "validation images" if space and space.search.objective.metric.needs_validation else "training images"
+    where = space.search.objective.metric.measured_on if space else "training images"
     several = len(material.subject.objectives) > 1
     which = f"The configuration that is best by {metric} alone" if several else "The best configuration"
     blocks = best.stages[0] if len(set(best.stages)) == 1 else ", ".join(best.stages)

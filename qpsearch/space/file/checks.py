@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from qpsearch.registry.metrics import Metric
 from qpsearch.space.constraints import Condition, bind, check_condition, check_number, known_paths, moving_places
 from qpsearch.space.counting import continuous_leaves, count_points
 from qpsearch.space.expressions.nodes import (
@@ -30,8 +31,8 @@ from qpsearch.space.leaves import STAGES, Constant, Derived, Group, PlacedStage,
 from qpsearch.space.schema.fields import LeafField
 from qpsearch.space.schema.network import rule_paths
 from qpsearch.space.schema.settings import field_at
-from qpsearch.space.space import Objective
-from qpsearch.vocabulary import Direction, Metric
+from qpsearch.space.space import DEFAULT_OBJECTIVE, Objective
+from qpsearch.vocabulary import Direction
 
 MOST_GRID_POINTS = 20_000
 MOST_KEYS = 200  # of a condition: the tree of the whole condition is as deep as it has keys
@@ -48,7 +49,7 @@ class Checks:
         self._moving = moving_places(self._stages)
 
     def objectives(self, named: dict[Direction, tuple[str, ...]]) -> tuple[Objective, ...]:
-        """Return what is optimised, the metric of training first."""
+        """Return what is optimised, the metrics of training first."""
         where = where_is(self._root, "search", "objective")
         found = [Objective(metric=Metric(word), direction=way) for way, words in named.items() for word in words]
         for objective in found:
@@ -58,21 +59,13 @@ class Checks:
                     where, "search.objective", f"cannot {objective.direction} {objective.metric}: {fix}"
                 )
         trained = [objective for objective in found if not objective.metric.is_cost]
-        if len(trained) > 1:
-            self._problems.wrong(
-                where,
-                "search.objective",
-                "has more than one training metric. Keep one; costs (parameters, macs, activation_bytes) may be added "
-                "to it.",
-            )
         if found and not trained:
             self._problems.wrong(
                 where,
                 "search.objective",
                 "has only costs, which are known without training. Add maximize: val_accuracy.",
             )
-        default = Objective(metric=Metric.VAL_ACCURACY, direction=Direction.MAXIMIZE)
-        return (*(trained[:1] or [default]), *(objective for objective in found if objective.metric.is_cost))
+        return (*(trained or [DEFAULT_OBJECTIVE]), *(objective for objective in found if objective.metric.is_cost))
 
     def grid_points(self) -> int:
         """Return how many points a grid has; a continuous space, or one with too many points, is a problem."""

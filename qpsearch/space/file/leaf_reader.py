@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from qpsearch import vocabulary
 from qpsearch.errors import nearest
+from qpsearch.registry.metrics import Metric, in_order
 from qpsearch.registry.options import Option
 from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogIntRange, LogRange, Prior
 from qpsearch.space.expressions.nodes import FUNCTIONS, RESERVED, ExpressionError
@@ -15,7 +16,7 @@ from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, S
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.leaves import Constant, Derived, Leaf, Tied
 from qpsearch.space.schema.fields import LeafField, ListField, SeedsField, field_of
-from qpsearch.space.schema.value_types import NAMES, Integer, Number, OneOf, Optional, OrLeftOut, ValueType
+from qpsearch.space.schema.value_types import NAMES, Integer, MetricWord, Number, OneOf, Optional, OrLeftOut, ValueType
 from qpsearch.vocabulary import Confidence, Scalar
 
 DOMAINS: Final = ("choice", "int", "log_int", "float", "log")
@@ -70,7 +71,7 @@ class LeafReader:
 
     def listed(self, node: Node, field: ListField, name: str, path: str) -> Constant:
         """Read a list; the order of words of a vocabulary does not matter, that of names does."""
-        order = [str(word) for word in field.type.words] if isinstance(field.type, OneOf) else []
+        order = [str(word) for word in field.type.words] if isinstance(field.type, OneOf | MetricWord) else []
         if isinstance(node, ScalarNode) and field.single:
             node = SequenceNode((node,) if node.value not in (None, "none") else (), node.where)
         if not isinstance(node, SequenceNode):
@@ -81,6 +82,8 @@ class LeafReader:
         values = self._values(words, field.type, name, path) or []
         if len(set(values)) != len(values):
             self._problems.wrong(node.where, path, "lists a word more than once.")
+        if isinstance(field.type, MetricWord):
+            return Constant(in_order(Metric(str(value)) for value in values))
         return Constant(tuple(sorted(values, key=lambda value: order.index(str(value)))) if order else tuple(values))
 
     def seeds(self, node: Node, field: SeedsField, name: str, path: str) -> Constant:

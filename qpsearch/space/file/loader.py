@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Options, defaults
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
 from qpsearch.registry.samplers import SAMPLER_OPTIONS, Sampler, SamplerKind, sampler_of
@@ -27,7 +28,7 @@ from qpsearch.space.leaves import Constant, Group, Variant
 from qpsearch.space.schema.settings import COMPARE, SPACE
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.space.space import Budget, Resources, Score, Search, Space, Stop, TunedArms
-from qpsearch.vocabulary import Direction, Metric, ScoreKind
+from qpsearch.vocabulary import Direction, ScoreKind
 
 DEFAULT_TRIALS = 100
 
@@ -193,6 +194,7 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
     least, most = _constant(search, "replicates")
     return Search(
         objectives=objectives,
+        metrics=_constant(search, "metrics"),
         score=_score(search),
         sampler=sampler,
         sampler_options=sampler_options,

@@ -15,7 +15,8 @@ from qpsearch.space.space import Space, TunedArms
 
 def check_space(space: Space, root: Node, problems: Problems) -> None:
     """Note what is wrong with a space as a whole; ``root`` is its document, which gives the places."""
-    for check in (_validation, _images, _priors, _rungs, _first, _epochs, _score, _objectives, _race, _wilcoxon):
+    checks = (_validation, _metrics, _images, _priors, _rungs, _first, _epochs, _score, _objectives, _race, _wilcoxon)
+    for check in checks:
         for path, text in check(space):
             problems.wrong(where_is(root, *path.split(".")), path, text)
 
@@ -68,7 +69,7 @@ def _twins(compare: TunedArms) -> Iterator[tuple[str, str]]:
 
 
 def _validation(space: Space) -> Iterator[tuple[str, str]]:
-    data, facts, metric = space.data, space.data.facts, space.search.objective.metric
+    data, facts, search = space.data, space.data.facts, space.search
     count = data.validation
     if count and not data.own_validation and not facts.classes <= count <= facts.train_images // 2:
         yield (
@@ -79,12 +80,26 @@ def _validation(space: Space) -> Iterator[tuple[str, str]]:
     if count and not data.own_validation and data.own is not None and data.own.fewest < 2:
         text = "a class has only one training image, so none can be held out. Add images, or write validation: 0."
         yield "data.validation", text
-    if count == 0 and metric.needs_validation:
+    needy = next((each.metric for each in search.objectives if each.metric.needs_validation), None)
+    if count == 0 and needy is not None:
         yield (
             "data.validation",
-            f"0 holds out no images, but the objective, {metric}, needs some. Hold out some, or write "
+            f"0 holds out no images, but the objective, {needy}, needs some. Hold out some, or write "
             "search.objective: {minimize: train_loss}, by which trials are then scored and pruned.",
         )
+    elif count == 0 and (recorded := [each for each in search.metrics if each.needs_validation]):
+        yield (
+            "data.validation",
+            f"0 holds out no images, but {recorded[0]} of search.metrics needs some. Hold out some.",
+        )
+
+
+def _metrics(space: Space) -> Iterator[tuple[str, str]]:
+    classes = space.data.facts.classes
+    for metric in dict.fromkeys([*(each.metric for each in space.search.objectives), *space.search.metrics]):
+        if classes < metric.kind.least_classes:
+            text = f"{metric} is the same for every network: {space.data.dataset} has {classes} classes. Leave it out."
+            yield "search.metrics" if metric in space.search.metrics else "search.objective", text
 
 
 def _images(space: Space) -> Iterator[tuple[str, str]]:

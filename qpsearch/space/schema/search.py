@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Option
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
 from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
@@ -16,8 +17,18 @@ from qpsearch.space.schema.fields import (
     VariantField,
     field_of,
 )
-from qpsearch.space.schema.value_types import AUTO, NONE, Bounds, Duration, Integer, Number, OneOf, Optional, StudyName
-from qpsearch.vocabulary import Metric, ScoreKind
+from qpsearch.space.schema.value_types import (
+    AUTO,
+    NONE,
+    Bounds,
+    Duration,
+    Integer,
+    MetricWord,
+    Number,
+    Optional,
+    StudyName,
+)
+from qpsearch.vocabulary import ScoreKind
 
 
 def _options(options: Mapping[str, Option]) -> SectionField:
@@ -39,10 +50,11 @@ SEARCH: Final = SectionField(
     doc="How the space is searched.",
     fields={
         "objective": SectionField(
-            doc="What is optimised: one training metric, and any number of costs.",
+            doc="What is optimised: one metric of training or several, and any number of costs. The first metric of "
+            "training leads: by it the epoch that counts is chosen, and importances and effects are told.",
             fields={
-                "maximize": ListField(type=OneOf(Metric, "metric"), single=True, doc="Metric to maximise."),
-                "minimize": ListField(type=OneOf(Metric, "metric"), single=True, doc="Metrics to minimise."),
+                "maximize": ListField(type=MetricWord(), single=True, doc="Metrics to maximise."),
+                "minimize": ListField(type=MetricWord(), single=True, doc="Metrics to minimise."),
             },
         ),
         "score": VariantField(
@@ -164,5 +176,11 @@ SEARCH: Final = SectionField(
             "five of a configuration that may be the best.",
         ),
         "seed": LeafField(type=Integer(0, 2**31 - 1), default=0, doc="Seed of all random draws.", fixed=True),
+        "metrics": ListField(
+            type=MetricWord(costs=False),
+            single=True,
+            doc="Further metrics that each epoch records; those that only an objective or this list asks for are not "
+            "computed elsewhere.",
+        ),
     },
 )

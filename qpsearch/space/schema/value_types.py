@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from qpsearch.errors import nearest
+from qpsearch.registry.metrics import Metric, words
 from qpsearch.vocabulary import Scalar
 
 NONE = "none"
@@ -185,6 +186,35 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricWord:
+    """A metric, by its word; metrics of the user's own may join while a program starts."""
+
+    costs: bool = True
+
+    @property
+    def words(self) -> list[str]:
+        """The words, that of a target with an example."""
+        return [word for word in words() if self.costs or not Metric(word).is_cost]
+
+    @property
+    def expected(self) -> str:
+        """Noun phrase for messages."""
+        return f"one of {', '.join(sorted(self.words))}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the constants."""
+        return {"anyOf": [{"enum": self.words}, {"type": "string", "pattern": r"^(val|epochs_to)_[A-Za-z0-9_.]+$"}]}
+
+    def parse(self, value: Scalar, name: str) -> Scalar:
+        """Return the metric of a word; answers an unknown one with the nearest known."""
+        metric = Metric(str(value))
+        if metric.is_cost and not self.costs:
+            raise ValueError(f"{str(value)!r} is a cost, which every trial has. Leave it out here.")
+        return metric
+
+
+@dataclass(frozen=True, slots=True)
 class Flag:
     """True or false."""
 
@@ -355,7 +385,13 @@ class Bounds:
         return " and ".join(f"{sign} {_plain_number(found[sign])}" for sign in (">=", "<=") if sign in found)
 
 
-NAMES: Final = (StudyName, OneOf, Words, FilePath)  # what these take is a name, which is its spelling in a file
+NAMES: Final = (
+    StudyName,
+    OneOf,
+    Words,
+    MetricWord,
+    FilePath,
+)  # what these take is a name, which is its spelling in a file
 
 
 def _plain_number(value: float) -> str:

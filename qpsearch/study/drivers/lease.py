@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, inspect, select, update
 
 from qpsearch.errors import Superseded
 from qpsearch.study.drivers.clock import Clock
@@ -88,15 +88,23 @@ def _is_hidden(pid: int) -> bool:
     return False
 
 
-def standing(connection: Connection, study_id: int) -> list[Lease]:
-    """Return the leases of a study that are neither released nor superseded."""
-    rows = connection.execute(select(leases).where(leases.c.study_id == study_id, leases.c.state == HELD))
+def standing(connection: Connection, study_id: int, *, with_steps: bool = False) -> list[Lease]:
+    """Return the leases of a study that are neither released nor superseded.
+
+    Args:
+        connection: To the database, whose schema may be an earlier one.
+        study_id: The study.
+        with_steps: Whether to tell how far the epochs of their drivers are, where the schema has it.
+    """
+    asked = with_steps and "steps_json" in {each["name"] for each in inspect(connection).get_columns(leases.name)}
+    told = [each for each in leases.c if each.name != "steps_json" or asked]
+    rows = connection.execute(select(*told).where(leases.c.study_id == study_id, leases.c.state == HELD))
     return [
         Lease(
             lease_id=row.lease_id,
             driver=Driver(host=row.host, boot=row.boot, pid=row.pid, process_started=row.process_started),
             beat=row.beat,
-            steps=row.steps_json,
+            steps=row.steps_json if asked else None,
         )
         for row in rows
     ]

@@ -74,7 +74,7 @@ class Peers:
         ]
         still_open = {
             trial.number: read_open_trial(
-                connection, trial._trial_id, trial.number, changed[trial._trial_id], self._search.objective
+                connection, trial._trial_id, trial.number, changed[trial._trial_id], self._search
             )
             for trial in found
             if not trial.state.is_finished()

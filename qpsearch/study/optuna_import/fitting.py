@@ -160,8 +160,15 @@ def _results(
     if not trial.values:
         return None
     costs = costs_of(config, space.search)
-    theirs = trial.values[1:] if matching.objective is None else costs
-    for number, (cost, value) in enumerate(zip(costs, theirs, strict=False), 2):
+    further = space.search.further
+    if further and matching.objective is not None:
+        raise UserError(
+            f"--objective: the space has another metric of training, {further[0].metric}, whose values only study "
+            f"{study.name!r} could have. Leave it out of the space's objective, or leave --objective out."
+        )
+    trained = trial.values[1 : 1 + len(further)]
+    theirs = trial.values[1 + len(further) :] if matching.objective is None else costs
+    for number, (cost, value) in enumerate(zip(costs, theirs, strict=False), 2 + len(further)):
         if not math.isclose(cost, value, rel_tol=SAME_COST):
             metric = space.search.objectives[number - 1].metric
             raise UserError(
@@ -169,7 +176,7 @@ def _results(
                 f"network is {cost:g}, so the study did not optimise {metric}. To take over the first objective alone, "
                 f"and compute {metric}: --objective 1."
             )
-    return [trial.values[matching.objective or 0], *costs]
+    return [trial.values[matching.objective or 0], *trained, *costs]
 
 
 def _as_drawn(

@@ -6,20 +6,20 @@ nothing, a parameter that the space lacks, another direction.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from qpsearch.errors import UserError, nearest
+from qpsearch.registry.metrics import Metric
 from qpsearch.space import Space
+from qpsearch.space.constraints import COSTS
 from qpsearch.space.domains import stored, text_of
 from qpsearch.space.leaves import Constant, Site
 from qpsearch.study.optuna_import.foreign import Foreign
 from qpsearch.study.storage.optuna_tables import DIRECTIONS
-from qpsearch.vocabulary import Metric, Scalar
-
-COSTS: Final = [metric.value for metric in Metric if metric.is_cost]
+from qpsearch.vocabulary import Scalar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -229,7 +229,7 @@ def _insert_confirmation(connection: Connection, searched: Space, facts: Row[Any
     if study_id(connection, name) is not None:
         raise StudyExists(f"study {name!r} is another one, and its name is needed. Rename it: qpsearch studies rename.")
     document = spelled(parse_document(searched.source, searched.study))
-    kept = {key: value for key, value in document.get("search", {}).items() if key in ("objective", "score")}
+    kept = {key: value for key, value in document.get("search", {}).items() if key in ("objective", "metrics", "score")}
     document["search"] = kept | {"sampler": SamplerKind.RANDOM.value, "pruner": PrunerKind.NONE.value}
     space = parse_space(dump(document), name, strict=False)
     space = space.with_search(study=name, seed=searched.search.seed)

@@ -1,6 +1,8 @@
 """What a trial drew, and what each run of a study gave, on validation images and, where evaluated, on test images."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.trial import TrialState
@@ -10,7 +12,8 @@ from qpsearch.errors import UserError
 from qpsearch.study.drivers.stored import find_study
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import read_trials
-from qpsearch.study.storage.tables import evaluations, runs, trials
+from qpsearch.study.storage.tables import epochs, evaluations, runs, trials
+from qpsearch.study.trials.measured import read_measured
 from qpsearch.vocabulary import Scalar
 
 
@@ -28,6 +31,7 @@ class RunResult:
         accuracy: Their accuracy on the test images.
         images: How many test images there are.
         correct: A bit for each image, 1 where it was classified correctly; None too for a look of an earlier version.
+        metrics: Values of further metrics on the test images, such as ``test_macro_f1``.
     """
 
     trial: int
@@ -38,6 +42,7 @@ class RunResult:
     accuracy: float | None = None
     images: int | None = None
     correct: bytes | None = None
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def params_of(database: Database, name: str, number: int) -> dict[str, Scalar]:
@@ -50,6 +55,29 @@ def params_of(database: Database, name: str, number: int) -> dict[str, Scalar]:
         if not read:
             raise UserError(f"study {name!r} does not have a trial {number}. Show them: qpsearch trials {name}.")
         return dict(read[0].params)
+
+    return database.read(query)
+
+
+def epoch_rows(database: Database, name: str) -> list[Mapping[str, Any]]:
+    """Return every recorded epoch with its trial's number, in the order of trial, replicate, epoch.
+
+    Metrics that the study asked for beyond the columns of every study come after those, by their words.
+    """
+
+    def query(connection: Connection) -> list[Mapping[str, Any]]:
+        study = find_study(connection, name)
+        beyond = read_measured(connection, select(trials.c.trial_id).where(trials.c.study_id == study))
+        rows = (
+            select(trials.c.number, epochs)
+            .join(trials, trials.c.trial_id == epochs.c.trial_id)
+            .where(trials.c.study_id == study)
+            .order_by(trials.c.number, epochs.c.replicate, epochs.c.epoch)
+        )
+        return [
+            dict(row) | dict(beyond.get((row["trial_id"], row["replicate"], row["epoch"]), {}))
+            for row in connection.execute(rows).mappings()
+        ]
 
     return database.read(query)
 
@@ -95,5 +123,6 @@ def _looks(connection: Connection, study: int) -> dict[tuple[int, int], dict[str
     wanted = ("checkpoint", "accuracy", "images", "correct")
     return {
         (row["trial_id"], row["replicate"]): {name: row[name] for name in wanted if name in row}
+        | {"metrics": json.loads(row.get("values_json") or "{}")}
         for row in connection.execute(rows).mappings()
     }

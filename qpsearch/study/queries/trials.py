@@ -38,6 +38,7 @@ from qpsearch.study.storage.tables import (
 )
 from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, root_of, trial_folder
 from qpsearch.study.trials.evaluations import read_evaluations
+from qpsearch.study.trials.measured import Values, read_measured
 from qpsearch.study.trials.underway import StepsRecord, from_text
 from qpsearch.vocabulary import Ending, Order
 
@@ -167,7 +168,12 @@ def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
         tried = connection.execute(select(attempts).where(attempts.c.trial_id == trial).order_by(attempts.c.number))
         order = (epochs.c.replicate, epochs.c.epoch)
         recorded = connection.execute(select(epochs).where(epochs.c.trial_id == trial).order_by(*order)).mappings()
-        history = tuple({key: value for key, value in row.items() if key != "trial_id"} for row in recorded)
+        beyond = read_measured(connection, select(configs.c.trial_id).where(configs.c.trial_id == trial))
+        history = tuple(
+            {key: value for key, value in row.items() if key != "trial_id"}
+            | dict(beyond.get((trial, row["replicate"], row["epoch"]), {}))
+            for row in recorded
+        )
         return TrialDetail(
             record=record,
             runs=tuple(RunRecord(replicate=row.replicate, seed=row.seed, score=row.score) for row in own_runs),
@@ -238,7 +244,7 @@ def steps_of(database: Database, name: str, running: Sequence[TrialRecord]) -> d
         name: The study.
         running: Its trials that have not ended, from ``running_records``.
     """
-    holders = database.read(lambda connection: living_leases(connection, find_study(connection, name)))
+    holders = database.read(lambda connection: living_leases(connection, find_study(connection, name), with_steps=True))
     told = {number: steps for holder in holders for number, steps in from_text(holder.steps).items()}
     recorded = {record.number: record.epochs for record in running if record.is_held}
     return {number: steps for number, steps in told.items() if recorded.get(number) == steps.recorded}
@@ -249,21 +255,6 @@ def _of_another_tool(connection: Connection, trial: int) -> str:
     told = (user_attrs.c.trial_id == trial) & (user_attrs.c.key == "reason")
     reason = connection.execute(select(user_attrs.c.value_json).where(told)).scalar()
     return f"was added by another tool, and is not trained{f': {json.loads(reason)}' if reason else '.'}"
-
-
-def epoch_rows(database: Database, name: str) -> list[Mapping[str, Any]]:
-    """Return every recorded epoch with its trial's number, in the order of trial, replicate, epoch."""
-
-    def query(connection: Connection) -> list[Mapping[str, Any]]:
-        rows = (
-            select(trials.c.number, epochs)
-            .join(trials, trials.c.trial_id == epochs.c.trial_id)
-            .where(trials.c.study_id == find_study(connection, name))
-            .order_by(trials.c.number, epochs.c.replicate, epochs.c.epoch)
-        )
-        return [dict(row) for row in connection.execute(rows).mappings()]
-
-    return database.read(query)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,7 +287,7 @@ class KeptRun:
 def kept_runs(database: Database, name: str, numbers: Collection[int]) -> list[KeptRun]:
     """Return the runs of some complete trials, by trial and replicate; raises StudyNotFound."""
 
-    def query(connection: Connection) -> tuple[Search, str, list[list[Row[Any]]]]:
+    def query(connection: Connection) -> list[KeptRun]:
         study = find_study(connection, name)
         facts = facts_of(connection, study)
         rows = (
@@ -309,17 +300,21 @@ def kept_runs(database: Database, name: str, numbers: Collection[int]) -> list[K
         found: dict[tuple[int, int], list[Row[Any]]] = defaultdict(list)
         for row in connection.execute(rows):
             found[row.number, row.replicate].append(row)
-        return stored_space(facts, name).search, checkpoints_of(database, facts).root, list(found.values())
+        search = stored_space(facts, name).search
+        own = select(trials.c.trial_id).where(trials.c.study_id == study, trials.c.number.in_(numbers))
+        beyond = read_measured(connection, own) if search.objective.metric.is_extra else {}
+        root = checkpoints_of(database, facts).root
+        return [_kept(rows, search, beyond, trial_folder(root, rows[0].number)) for rows in found.values()]
 
-    search, root, found = database.read(query)
-    return [_kept(rows, search, trial_folder(root, rows[0].number)) for rows in found]
+    return database.read(query)
 
 
-def _kept(rows: list[Row[Any]], search: Search, folder: str) -> KeptRun:
-    from qpsearch.study.trials.rows import value_of  # what writes to a study, which other readers need not wait for
-
+def _kept(rows: list[Row[Any]], search: Search, beyond: Mapping[tuple[int, int, int], Values], folder: str) -> KeptRun:
     recorded = {row.epoch: row for row in rows}
-    values = {epoch: value_of(row, search.objective) for epoch, row in recorded.items()}
+    values = {
+        epoch: search.objective.metric.of(row, beyond.get((row.trial_id, row.replicate, epoch), {}))
+        for epoch, row in recorded.items()
+    }
     counting = search.score.epochs(values, search.objective)
     return KeptRun(
         trial=rows[0].number,
@@ -350,10 +345,12 @@ def facts_of(connection: Connection, study: int) -> Row[Any]:
     return connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
 
 
-def living_leases(connection: Connection, study: int) -> list[lease.Lease]:
+def living_leases(connection: Connection, study: int, *, with_steps: bool = False) -> list[lease.Lease]:
     """Return the leases of a study that are held, without those of drivers that died on this host."""
     here = Driver.this()
-    return [holder for holder in lease.standing(connection, study) if not holder.expired_on(here)]
+    return [
+        holder for holder in lease.standing(connection, study, with_steps=with_steps) if not holder.expired_on(here)
+    ]
 
 
 def _place(attempt: Row[Any]) -> str | None:

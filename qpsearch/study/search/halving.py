@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.registry.options import Options
 from qpsearch.study.search.audit import is_audited
+from qpsearch.study.search.order import FURTHER
 from qpsearch.study.search.pruning import Judgement, Traits, Verdict
 from qpsearch.study.search.rung import Rung
 from qpsearch.vocabulary import Direction
@@ -57,6 +58,7 @@ class Halving:
         self._strata: dict[str, dict[int, Rung]] = {}
         self._stratum_of: dict[int, str] = {}
         self._costs: dict[int, tuple[float, ...]] = {}
+        self._further: dict[tuple[int, int], tuple[float, ...]] = {}  # by trial and rung
         self._stopped: dict[tuple[str, int], set[int]] = defaultdict(set)  # trials that were pruned at each rung
 
     def follow(self, number: int, traits: Traits, trial: FrozenTrial) -> None:
@@ -64,15 +66,16 @@ class Halving:
         self._stratum_of[number], self._costs[number] = traits.stratum, traits.costs
         self._strata.setdefault(traits.stratum, {rung: Rung() for rung in self._rungs})
         for epoch, value in trial.intermediate_values.items():
-            self._put(number, epoch, value)
+            unknown = [math.inf] * traits.further  # of a trial that another tool has trained
+            self._put(number, epoch, value, tuple(trial.system_attrs.get(f"{FURTHER}{epoch}", unknown)))
         if trial.state.is_finished():
             self.close(number, trial.state, None)
 
-    def report(self, number: int, epoch: int, value: float) -> Judgement:
+    def report(self, number: int, epoch: int, value: float, further: tuple[float, ...] = ()) -> Judgement:
         """Take a value in; at a rung the trial pauses, or stops unless it is among the best."""
         if epoch not in self._rungs or self._is_audited(number):
             return Judgement(Verdict.CONTINUE)
-        self._put(number, epoch, value)
+        self._put(number, epoch, value, further)
         if self._pauses:
             return Judgement(Verdict.PAUSE)
         rung = self._strata[self._stratum_of[number]][epoch]
@@ -88,9 +91,9 @@ class Halving:
         if state is TrialState.PRUNED:
             self._stopped[self._stratum_of[number], self._top(number)].add(number)
         if state is TrialState.FAIL:
-            for rung in self._strata[self._stratum_of[number]].values():
+            for epoch, rung in self._strata[self._stratum_of[number]].items():
                 if number in rung.loss:
-                    rung.put(number, math.inf, self._costs[number])
+                    rung.put(number, math.inf, (*self._further.get((number, epoch), ()), *self._costs[number]))
 
     def promotable(self, paused: Collection[int], *, is_last: bool) -> int | None:
         """Return the best paused trial of the highest rung that is among the best of its rung."""
@@ -137,11 +140,13 @@ class Halving:
         """Return the last rung up to an epoch; 0 for none."""
         return max((rung for rung in self._rungs if rung <= epoch), default=0)
 
-    def _put(self, number: int, epoch: int, value: float) -> None:
+    def _put(self, number: int, epoch: int, value: float, further: tuple[float, ...]) -> None:
         if epoch in self._rungs and not self._is_audited(number):
             loss = self._sign * value
+            is_sound = not math.isnan(loss) and all(map(math.isfinite, further))
+            self._further[number, epoch] = further
             self._strata[self._stratum_of[number]][epoch].put(
-                number, math.inf if math.isnan(loss) else loss, self._costs[number]
+                number, loss if is_sound else math.inf, (*further, *self._costs[number])
             )
 
     def _is_audited(self, number: int) -> bool:

@@ -36,8 +36,8 @@ class OptunaPruning:
         own = self._stratum_of[number] = self._strata[stratum]
         own.follow(number, trial)
 
-    def report(self, number: int, epoch: int, value: float) -> Judgement:
-        """Take a value in and ask the pruner."""
+    def report(self, number: int, epoch: int, value: float, further: tuple[float, ...] = ()) -> Judgement:
+        """Take a value in and ask the pruner, which compares one objective."""
         return self._stratum_of[number].judge(number, epoch, value, self._pruner)
 
     def run_ended(self, number: int, replicate: int, score: float) -> Judgement:

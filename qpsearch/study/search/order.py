@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from qpsearch.study.search.encoding import Matrix
 
 COSTS: Final = "qpsearch:costs"  # how the replica tells a sampler the further losses of a trial, smaller is better
+FURTHER: Final = "qpsearch:further:"  # and an epoch: the losses of further metrics of training at that rung
 VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constraint("feasible", 1.0)
 MOST_REFUSED: Final = 0.5  # failed and infeasible draws as a share of the other trials, the latest ones, and ten
 

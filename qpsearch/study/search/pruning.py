@@ -49,17 +49,19 @@ class Traits:
     Attributes:
         stratum: Its slowest kind of block; it is compared with its like alone.
         costs: Its value of each objective that is a cost, smaller is better.
+        further: How many objectives are metrics of training, beyond the first.
     """
 
     stratum: str
     costs: tuple[float, ...] = ()
+    further: int = 0
 
 
 def traits_of(config: TrialConfig, search: Search) -> Traits:
     """Return what a pruner knows of a configuration."""
-    signs = [-each.sign for each in search.objectives[1:]]
+    signs = [-each.sign for each in search.objectives if each.metric.is_cost]
     costs = tuple(sign * cost for sign, cost in zip(signs, costs_of(config, search), strict=True))
-    return Traits(stratum=slowest(config.network), costs=costs)
+    return Traits(stratum=slowest(config.network), costs=costs, further=len(search.further))
 
 
 class Pruning(Protocol):
@@ -68,8 +70,8 @@ class Pruning(Protocol):
     def follow(self, number: int, traits: Traits, trial: FrozenTrial) -> None:
         """Bring a trial up to the state that it has in the database; a failed one may be open again."""
 
-    def report(self, number: int, epoch: int, value: float) -> Judgement:
-        """Take a value in and judge the trial."""
+    def report(self, number: int, epoch: int, value: float, further: tuple[float, ...] = ()) -> Judgement:
+        """Take a value in, with the losses of further metrics, and judge the trial."""
 
     def run_ended(self, number: int, replicate: int, score: float) -> Judgement:
         """Take the score of a run in that has all its epochs, and judge the trial."""

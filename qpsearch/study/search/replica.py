@@ -5,7 +5,9 @@ sampler more than the database: failed trials and infeasible draws appear as pru
 the sampler learns to avoid them; a trial that has passed a rung appears as pruned at that rung, though it may go on.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import optuna
@@ -20,7 +22,7 @@ from qpsearch.space.leaves import Site
 from qpsearch.space.space import Search
 from qpsearch.study.search.copies import copied
 from qpsearch.study.search.optuna_logging import quiet_optuna
-from qpsearch.study.search.order import COSTS, VIOLATED
+from qpsearch.study.search.order import COSTS, FURTHER, VIOLATED
 from qpsearch.study.search.pruners import pruning
 from qpsearch.study.search.pruning import Judgement, Traits
 from qpsearch.study.search.samplers import Samplers
@@ -46,7 +48,7 @@ class Replica:
 
     Args:
         name: Name of the study.
-        search: Sampler, pruner, seed and objectives; the pruner sees only the metric of training.
+        search: Sampler, pruner, seed and objectives; only pruners with rungs see more than the first.
         epochs: The largest number of epochs of a trial.
         sites: The leaves of the space.
         guesses: Gives some or all values of some trials in advance; None leaves all values to the sampler.
@@ -69,6 +71,8 @@ class Replica:
         self._enqueued: set[int] = set()
         self._values: dict[int, dict[int, float]] = {}  # of open trials, by epoch
         self._costs: dict[int, tuple[float, ...]] = {}
+        self._signs = [-each.sign for each in search.further]
+        self._further: dict[int, tuple[float, ...]] = {}  # losses of further metrics at the last rung
         self._shows_rungs = len(search.objectives) == 1 or search.sampler is SamplerKind.GP
 
     def ask(self, number: int, draw: int, params: Mapping[str, Scalar] | None = None) -> optuna.Trial:
@@ -139,17 +143,22 @@ class Replica:
         if ENQUEUED in trial.system_attrs:
             self._enqueued.add(number)
         self._values[number], self._costs[number] = dict(trial.intermediate_values), traits.costs
+        self._take_further(number, trial)
         self._pruning.follow(number, traits, trial)
         self._show(number, trial, trial.state, trial.values, trial.intermediate_values)
         if trial.state.is_finished():
             del self._values[number]
             self._over.add(number)
 
-    def report(self, number: int, epoch: int, value: float) -> Judgement:
-        """Record a value and ask the pruner what becomes of the trial."""
+    def report(self, number: int, epoch: int, value: float, further: Sequence[float] = ()) -> Judgement:
+        """Record a value, with those of further metrics of training, and ask the pruner what becomes of the trial."""
         self._values[number][epoch] = value
-        judgement = self._pruning.report(number, epoch, value)
+        losses = tuple(sign * each for sign, each in zip(self._signs, further, strict=True))
+        judgement = self._pruning.report(number, epoch, value, losses)
         if self._pruning.last_rung(epoch) == epoch:
+            if losses:
+                self._further[number] = losses
+                judgement = replace(judgement, attrs={**judgement.attrs, f"{FURTHER}{epoch}": losses})
             self._show(number, self._copy(number), TrialState.RUNNING, None, self._values[number])
         return judgement
 
@@ -183,6 +192,13 @@ class Replica:
         """
         return sum(other < number and other not in self._enqueued for other in self._ids)
 
+    def _take_further(self, number: int, trial: FrozenTrial) -> None:
+        """Look up the losses of further metrics at the last rung that a trial has reached."""
+        rungs = [name for name in trial.system_attrs if name.startswith(FURTHER)]
+        if rungs:
+            last = max(rungs, key=lambda name: int(name.removeprefix(FURTHER)))
+            self._further[number] = tuple(trial.system_attrs[last])
+
     def _copy(self, number: int) -> FrozenTrial:
         return self._storage.get_trial(self._ids[number])
 
@@ -204,7 +220,8 @@ class Replica:
             reported = {epoch: value for epoch, value in reported.items() if epoch <= rung}
         if state is not TrialState.COMPLETE and not self._shows_rungs:
             reported, values = {}, None  # Optuna's samplers cannot compare unfinished trials in several objectives
-        shown = _for_sampler(trial, state, values, reported, self._costs[number])
+        further = self._further.get(number, (math.inf,) * len(self._signs))
+        shown = _for_sampler(trial, state, values, reported, (*further, *self._costs[number]))
         if number in self._ids:
             self._storage.revise(self._ids[number], shown)
         else:

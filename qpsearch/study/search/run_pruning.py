@@ -54,7 +54,7 @@ class RunPruning:
         if trial.state.is_finished():
             self.close(number, trial.state, trial.values[0] if trial.values else None)
 
-    def report(self, number: int, epoch: int, value: float) -> Judgement:
+    def report(self, number: int, epoch: int, value: float, further: tuple[float, ...] = ()) -> Judgement:
         """Return that the trial continues: epochs are not compared."""
         return Judgement(Verdict.CONTINUE)
 

@@ -36,7 +36,7 @@ class Rung:
         Args:
             number: The trial.
             loss: Its first loss; infinite for a trial that failed.
-            costs: Its further losses, known before it trains.
+            costs: Its further losses.
         """
         if costs:
             self._put_among_several(number, loss, tuple(costs))

@@ -132,6 +132,15 @@ epochs: Final = Table(
     Column("reported", Float, nullable=False),
 )
 
+measured: Final = Table(
+    "qpsearch_measured",
+    OURS,
+    _trial_id(),
+    Column("replicate", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("values_json", Text, nullable=False, comment="metrics that the study asked for beyond those of every epoch"),
+)
+
 leftovers: Final = Table(
     "qpsearch_leftovers",
     OURS,
@@ -160,6 +169,7 @@ evaluations: Final = Table(
     Column(
         "correct", LargeBinary, comment="a bit for each image, in their order; null for a look of an earlier version"
     ),
+    Column("values_json", Text, comment="metrics that the study asked for beyond accuracy and loss; null for none"),
 )
 
 infeasible: Final = Table(

@@ -37,10 +37,11 @@ class Proposal:
 
 @dataclass(slots=True, kw_only=True)
 class History:
-    """One run: its metric and its checkpoints by epoch."""
+    """One run: its metric, its further metrics that are objectives, and its checkpoints by epoch."""
 
     run: Run
     values: dict[int, float] = field(default_factory=dict)
+    further: dict[int, tuple[float, ...]] = field(default_factory=dict)
     files: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -50,7 +51,15 @@ class History:
 
     def score(self, search: Search) -> float:
         """Return the value of the epoch that counts."""
-        return self.values[search.score.epochs(self.values, search.objective)[0]]
+        return self.values[self._counting(search)]
+
+    def scores(self, search: Search) -> tuple[float, ...]:
+        """Return the value of each objective of training at the epoch that counts."""
+        epoch = self._counting(search)
+        return (self.values[epoch], *self.further[epoch])
+
+    def _counting(self, search: Search) -> int:
+        return search.score.epochs(self.values, search.objective)[0]
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
@@ -63,7 +72,7 @@ class History:
         best = tuple(self.files[epoch] for epoch in search.score.best(kept, search.objective))
         return (self.checkpoints[:1], best)
 
-    def record(self, epoch: int, value: float, checkpoint: str) -> bool:
+    def record(self, epoch: int, value: float, checkpoint: str, further: tuple[float, ...] = ()) -> bool:
         """Record an epoch and return whether it is new.
 
         A repeated epoch (its checkpoint was lost) keeps its first value. Later checkpoints were lost too, otherwise
@@ -76,6 +85,7 @@ class History:
         if epoch > last + 1:
             raise ValueError(f"epoch {epoch} was reported after epoch {last}")
         self.values.setdefault(epoch, value)
+        self.further.setdefault(epoch, further)
         self.files = {of: name for of, name in self.files.items() if of < epoch}
         if checkpoint:
             self.files[epoch] = checkpoint
@@ -84,7 +94,7 @@ class History:
 
 def costs_of(config: TrialConfig, search: Search) -> tuple[float, ...]:
     """Return the configuration's value for each objective that is a cost."""
-    return tuple(float(getattr(cost(config.network), each.metric)) for each in search.objectives[1:])
+    return tuple(float(getattr(cost(config.network), each.metric)) for each in search.objectives if each.metric.is_cost)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,14 +136,13 @@ class OpenTrial:
     def results_so_far(self, search: Search) -> tuple[float, ...]:
         """Return a value for each objective of a trial that is pruned; empty before any report.
 
-        Of the metric it is the last value reported for the first replicate, on which pruning is decided; where it is
+        Of metrics it is the last value reported for the first replicate, on which pruning is decided; where it is
         decided on the scores of several, it is their mean.
         """
         if search.pruner is PrunerKind.WILCOXON and self.runs_done:
-            scores = [history.score(search) for history in self.histories[: self.runs_done]]
-            return (sum(scores) / len(scores), *costs_of(self.config, search))
-        first = self.histories[0]
-        return (first.values[first.last_epoch], *costs_of(self.config, search)) if first.values else ()
+            return (*self._means(search, self.runs_done), *costs_of(self.config, search))
+        first, last = self.histories[0], self.histories[0].last_epoch
+        return (first.values[last], *first.further[last], *costs_of(self.config, search)) if first.values else ()
 
     def run_is_done(self, replicate: int) -> bool:
         """Whether a run has all its epochs."""
@@ -149,9 +158,13 @@ class OpenTrial:
         return all(self.run_is_done(history.run.replicate) for history in self.histories)
 
     def results(self, search: Search) -> tuple[float, ...]:
-        """Return a value for each objective: the mean score over all runs, and the network's costs."""
-        scores = [history.score(search) for history in self.histories]
-        return (sum(scores) / len(scores), *costs_of(self.config, search))
+        """Return a value for each objective: the means over all runs, and the network's costs."""
+        return (*self._means(search, len(self.histories)), *costs_of(self.config, search))
+
+    def _means(self, search: Search, runs: int) -> tuple[float, ...]:
+        """Return the mean score of the first runs, for each objective of training."""
+        scores = zip(*(history.scores(search) for history in self.histories[:runs]), strict=True)
+        return tuple(sum(each) / runs for each in scores)
 
     def left_as(self, search: Search) -> tuple[TrialState, tuple[float, ...]]:
         """Return how a trial ends that no driver will continue, with a value for each objective."""
@@ -167,8 +180,8 @@ class OpenTrial:
         """Return the checkpoints that stay when the trial is complete: each run's last and best."""
         return tuple(names for history in self.histories for names in history.worth_keeping(search))
 
-    def assignment(self) -> Assignment:
-        """Return what is left to do, for a worker."""
+    def assignment(self, metrics: tuple[str, ...] = ()) -> Assignment:
+        """Return what is left to do, for a worker; ``metrics`` are those that it computes beyond its reports."""
         left = [history for history in self.histories if not self.run_is_done(history.run.replicate)]
         return Assignment(
             trial=self.number,
@@ -178,4 +191,5 @@ class OpenTrial:
             resume_from=left[0].checkpoints if left else (),
             threads=self.threads,
             memory_format=self.memory_format,
+            metrics=metrics,
         )

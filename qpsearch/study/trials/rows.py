@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import Connection, Float, Integer, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Float, Integer, bindparam, insert, select, update
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.protocol import EpochReport, Failed, Place, Progress, Run
 from qpsearch.seeds import derive_seed
-from qpsearch.space.space import Objective, Search
+from qpsearch.space.space import Search
 from qpsearch.study.storage.optuna_tables import insert_trial
-from qpsearch.study.storage.tables import attempts, configs, epochs, infeasible, runs, study_attrs
+from qpsearch.study.storage.tables import attempts, configs, epochs, infeasible, measured, runs, study_attrs
+from qpsearch.study.trials.measured import read_measured
 from qpsearch.study.trials.open_trial import History, OpenTrial, Proposal
 from qpsearch.vocabulary import Ending, FailReason
 
@@ -41,6 +42,7 @@ END: Final = CURRENT_ATTEMPT.where(attempts.c.ending.is_(None)).values(  # an at
     detail=bindparam("details"),
 )
 INSERT_EPOCH, INSERT_ATTEMPT, INSERT_CONFIG = insert(epochs), insert(attempts), insert(configs)
+INSERT_MEASURED: Final = insert(measured)
 SHARED_SEEDS: Final = "qpsearch:shared_seeds"  # a study's attribute
 REPORTED: Final = tuple(column.name for column in epochs.c if column.name in EpochReport.__slots__)
 
@@ -193,6 +195,9 @@ def insert_epoch(connection: Connection, trial: OpenTrial, progress: Progress, i
         return
     key = {"trial_id": trial.trial_id, "replicate": progress.replicate, "attempt": trial.attempt, "reported": now}
     connection.execute(INSERT_EPOCH, key | {name: getattr(report, name) for name in REPORTED})
+    if report.metrics:
+        row = {"trial_id": trial.trial_id, "replicate": progress.replicate, "epoch": report.epoch}
+        connection.execute(INSERT_MEASURED, row | {"values_json": json.dumps(dict(report.metrics), sort_keys=True)})
 
 
 def insert_infeasible(
@@ -227,24 +232,23 @@ def read_infeasible(connection: Connection, study: int, since: int) -> dict[int,
     return found
 
 
-def read_histories(connection: Connection, trial_id: int, objective: Objective) -> list[History]:
+def read_histories(connection: Connection, trial_id: int, search: Search) -> list[History]:
     """Return the runs of a trial with their epochs, by replicate."""
     own = connection.execute(select(runs).where(runs.c.trial_id == trial_id).order_by(runs.c.replicate))
     histories = [History(run=Run(replicate=row.replicate, seed=row.seed)) for row in own]
+    here = select(runs.c.trial_id).where(runs.c.trial_id == trial_id)
+    extra = read_measured(connection, here) if search.extra else {}
     kept = (epochs.c.trial_id == trial_id) & (epochs.c.replicate < len(histories))  # of a race a run may be given up
     for row in connection.execute(select(epochs).where(kept).order_by(epochs.c.epoch)):
-        histories[row.replicate].record(row.epoch, value_of(row, objective), row.checkpoint)
+        beyond = extra.get((trial_id, row.replicate, row.epoch), {})
+        further = tuple(each.metric.of(row, beyond) for each in search.further)
+        value = search.objective.metric.of(row, beyond)
+        histories[row.replicate].record(row.epoch, value, row.checkpoint, further)
     return histories
 
 
-def value_of(epoch: Row[Any], objective: Objective) -> float:
-    """Return the value that a search optimises, of a row of epochs; a missing one counts as infinitely bad."""
-    value: float | None = getattr(epoch, objective.metric)
-    return objective.metric.worst if value is None else value
-
-
 def read_open_trial(
-    connection: Connection, trial_id: int, number: int, config: TrialConfig, objective: Objective
+    connection: Connection, trial_id: int, number: int, config: TrialConfig, search: Search
 ) -> OpenTrial:
     """Return an open trial as it stands in the database."""
     own = connection.execute(select(attempts).where(attempts.c.trial_id == trial_id).order_by(attempts.c.number)).all()
@@ -261,7 +265,7 @@ def read_open_trial(
         attempt=own[-1].number,
         holder=own[-1].lease_id if own[-1].ending is None else None,
         is_paused=own[-1].ending == Ending.PAUSED,
-        histories=read_histories(connection, trial_id, objective),
+        histories=read_histories(connection, trial_id, search),
         threads=placed.threads if placed else None,
         memory_format=placed.memory_format if placed else None,
         deaths=deaths,
