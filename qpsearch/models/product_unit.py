@@ -92,11 +92,11 @@ class FusedProductUnit(torch.autograd.Function):
         """Return the gradients of x, exponents, theta and bias.
 
         ``at_logs`` is given only when backward is itself differentiated. Otherwise each tensor that the step made is
-        reused, since new memory costs as much time as the arithmetic.
+        reused, since new memory costs as much time as the arithmetic; not under ``vmap``, which does not have ``out``.
         """
         y, logs, exponents, theta = ctx.saved_tensors
         at_exponents = at_bias = None
-        in_place = at_y is not None and not torch.is_grad_enabled()
+        in_place = at_y is not None and not torch.is_grad_enabled() and not torch._C._functorch.is_batchedtensor(y)
         if at_y is not None:
             at_sums = _at_sums(at_y, y, ctx.clip, in_place=in_place)
             through, at_exponents, at_bias = _convolution_backward(ctx, at_sums, logs, exponents)

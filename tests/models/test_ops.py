@@ -210,6 +210,26 @@ def test_the_fused_form_under_vmap_and_functional_call() -> None:
     torch.testing.assert_close(slopes[0], expected)
 
 
+@BY_NAME
+def test_backward_through_vmap_gives_the_gradients_of_a_loop(variant: dict[str, Any]) -> None:
+    """As ensembles train: each network has its own images and parameters, and one loss goes back through all of them."""
+    x, w, theta, rest = split(variant)
+    bias = rest.pop("bias", None)
+    given = [torch.stack([each, each * 0.7]) for each in (x, w, theta, bias) if each is not None]
+
+    def unit(*own: Tensor) -> Tensor:
+        return product_unit2d(*own[:3], bias=own[3] if bias is not None else None, **rest)
+
+    found = []
+    for at_once in (True, False):
+        learned = [each.clone().requires_grad_() for each in given]
+        y = torch.func.vmap(unit)(*learned) if at_once else torch.stack(list(map(unit, *learned)))
+        y.square().mean().backward()
+        found.append([y.detach(), *(each.grad for each in learned)])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
 def test_the_fused_form_takes_a_batch_of_gradients() -> None:
     """As Jacobians by rows ask for it: the tensors that backward uses again may stand for several."""
     x, w, theta = parts()
