@@ -75,7 +75,7 @@ def train_by_steps(config: TrialConfig, run: RunSettings) -> Generator[EpochRepo
         limit_gpu_memory(device, run.memory_share)
     try:
         with out_of_memory_named():
-            yield from _Trainer(config, run).epochs()
+            yield from TrainingRun(config, run).epochs()
     finally:
         give_memory_back(device)
 
@@ -83,7 +83,7 @@ def train_by_steps(config: TrialConfig, run: RunSettings) -> Generator[EpochRepo
 def peak_of_steps(config: TrialConfig, run: RunSettings, steps: int = 3) -> tuple[int, int]:
     """Train a few steps and evaluate; return the peak bytes of the GPU's allocator, and the GPU's whole memory."""
     device = _prepared(run)
-    _Trainer(config, run).steps(steps)
+    TrainingRun(config, run).steps(steps)
     return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
 
 
@@ -106,7 +106,7 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
     )
     labels = torch.randint(0, facts.classes, (batch,), generator=generator)
     noise = Split(images.to(device), labels.to(device))
-    trainer = _Trainer(config, run, (noise, noise))
+    trainer = TrainingRun(config, run, (noise, noise))
 
     def timed(work: Callable[[], object], images: int) -> float:
         """Return the median seconds for an image, without the first run, which warms up, unless it is the only one."""
@@ -139,7 +139,7 @@ def _prepared(run: RunSettings) -> torch.device:
     return torch.device(run.device)
 
 
-class _Trainer:
+class TrainingRun:
     """The state of one run: network, optimiser, data, and the epochs done."""
 
     def __init__(
@@ -163,9 +163,10 @@ class _Trainer:
             torch.cuda.reset_peak_memory_stats(self._device)
 
     def epochs(self) -> Iterator[EpochReport | StepCount]:
+        """Train the epochs that are not done yet, and report each; see ``train_by_steps``."""
         for epoch in range(self._done + 1, self._recipe.epochs + 1):
             began = time.perf_counter()
-            train_loss, lr = yield from self._train_epoch(epoch)
+            train_loss, lr = yield from self.train_epoch(epoch)
             trained_s = time.perf_counter() - began
             self._check(epoch, train_loss)
             evaluation = self._evaluate()
@@ -204,7 +205,7 @@ class _Trainer:
         model = self._model if self._average is None else self._average.module
         return evaluate(model, self._validation, self._config.data)
 
-    def _train_epoch(self, epoch: int) -> Generator[StepCount, None, tuple[float, float]]:
+    def train_epoch(self, epoch: int) -> Generator[StepCount, None, tuple[float, float]]:
         """Say how far it is; return the mean training loss and the last learning rate."""
         generator = torch.Generator().manual_seed(derive_seed(self._run.seed, "epoch", epoch))
         order = torch.randperm(len(self._train.labels), generator=generator)

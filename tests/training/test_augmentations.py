@@ -18,7 +18,7 @@ from qpsearch.registry.augmentations.base import ImageChange, ImageForm, Mixture
 from qpsearch.registry.datasets import Data, DatasetName
 from qpsearch.space import edited, load_space, parse_space
 from qpsearch.training.data import augmented, normalise
-from qpsearch.training.loop import _Trainer
+from qpsearch.training.loop import TrainingRun
 from qpsearch.vocabulary import BlockKind
 from tests.training.configs import digits
 
@@ -215,7 +215,7 @@ def test_options_have_an_effect() -> None:
 def test_the_loss_of_a_mixture_is_the_mixture_of_losses() -> None:
     config = digits(BlockKind.ADDITIVE, held=1200)
     config = replace(config, data=replace(config.data, augment=(Augmentation.MIXUP,)))
-    trainer = _Trainer(config, RunSettings(seed=1))
+    trainer = TrainingRun(config, RunSettings(seed=1))
     index, model = torch.arange(64), trainer.model.train()
     batch, share = trainer._batch(index, torch.Generator().manual_seed(3))
     assert 0 < share < 1
