@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from qpsearch.errors import DataError
-from qpsearch.registry.augmentations import Padding, augment, changes_among
-from qpsearch.registry.augmentations.base import ImageForm
+from qpsearch.registry.augmentations import Padding, changed, changes_among, draw_changes
+from qpsearch.registry.augmentations.base import Draws, ImageForm, constant
 from qpsearch.registry.datasets import DATASETS, Data, DatasetName
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.record import OwnData, own_folder
@@ -41,10 +41,19 @@ class Split:
     images: Tensor
     labels: Tensor
 
-    def batch(self, index: Tensor) -> "Split":
-        """Return the images and labels at an index on the CPU."""
-        own = index.to(self.labels.device)
+    @property
+    def side(self) -> int:
+        """Height and width of the images as they are stored."""
+        return self.images.shape[-1]
+
+    def batch(self, index: Tensor, there: Tensor | None = None) -> "Split":
+        """Return the images and labels at an index on the CPU, which may also be given on the device of the images."""
+        own = index.to(self.labels.device) if there is None else there
         return Split(self.images[own], self.labels[own])
+
+    def part(self, first: int, last: int) -> "Split":
+        """Return the images and labels from one up to, but not including, another."""
+        return Split(self.images[first:last], self.labels[first:last])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,12 @@ class MappedSplit:
     rows: npt.NDArray[np.int64]
     labels: Tensor
 
-    def batch(self, index: Tensor) -> Split:
+    @property
+    def side(self) -> int:
+        """Height and width of the images as they are stored."""
+        return int(self.mapped.shape[1])
+
+    def batch(self, index: Tensor, there: Tensor | None = None) -> Split:
         """Read the images at an index on the CPU; return images and labels on the device of the labels."""
         wanted = self.rows[index.numpy()]
         order = np.argsort(wanted)  # disks read faster in ascending order
@@ -63,7 +77,14 @@ class MappedSplit:
         images[order] = self.mapped[wanted[order]]
         device = self.labels.device
         nchw = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-        return Split(nchw.to(device), self.labels[index.to(device)])
+        if device.type == "cuda":
+            nchw = nchw.pin_memory()  # so that the CPU does not wait for the copy
+        own = index.to(device) if there is None else there
+        return Split(nchw.to(device, non_blocking=True), self.labels[own])
+
+    def part(self, first: int, last: int) -> Split:
+        """Read the images from one up to, but not including, another."""
+        return self.batch(torch.arange(first, last))
 
 
 Images = Split | MappedSplit
@@ -144,7 +165,7 @@ def normalise(images: Tensor, data: Data) -> Tensor:
 
     With the data set's own moments, each channel has mean 0 and standard deviation 1 over the training images.
     """
-    mean, std = (torch.tensor(value, device=images.device).view(1, -1, 1, 1) for value in data.moments)
+    mean, std = (constant(tuple(value), images.device).view(1, -1, 1, 1) for value in data.moments)
     return (images.float() / data.facts.peak - mean) / std
 
 
@@ -154,24 +175,47 @@ def augmented(images: Tensor, data: Data, generator: torch.Generator, size: int)
     Zeros are padded: black before normalisation, the mean after it. What changes pixels comes right before
     normalisation, what sets parts of an image to the mean comes last.
     """
+    draws = draw_augmented(len(images), images.shape[-1], data, generator, size)
+    return augmented_by(images, data, draws, size)
+
+
+def draw_augmented(n: int, side: int, data: Data, generator: torch.Generator, size: int) -> Draws:
+    """Draw what ``augmented`` draws for n images of a side, without the images."""
+    found = []
+    for form in _forms(data):
+        found.append(draw_changes(data.augment, n, side, generator, size, form=form, given=data.augment_options))
+        side = side if form is ImageForm.PIXELS else size
+    return tuple(found)
+
+
+def augmented_by(images: Tensor, data: Data, draws: Draws, size: int) -> Tensor:
+    """Change images as ``augmented`` does, by draws that lie on their device."""
+    own = dict(zip(_forms(data), draws, strict=True))
     if data.padding is Padding.BLACK:
-        images = augment(images, data.augment, generator, size)
-    images = normalise(_recoloured(images, data, generator, size), data)
+        images = changed(images, data.augment, own[ImageForm.FRAME], size)
+    images = normalise(_recoloured(images, data, own[ImageForm.PIXELS], size), data)
     if data.padding is not Padding.BLACK:
-        images = augment(images, data.augment, generator, size)
-    given = data.augment_options
-    return augment(images, data.augment, generator, size, form=ImageForm.NORMALISED, given=given)
+        images = changed(images, data.augment, own[ImageForm.FRAME], size)
+    last, given = own[ImageForm.NORMALISED], data.augment_options
+    return changed(images, data.augment, last, size, form=ImageForm.NORMALISED, given=given)
 
 
-def _recoloured(images: Tensor, data: Data, generator: torch.Generator, size: int) -> Tensor:
+def _forms(data: Data) -> tuple[ImageForm, ...]:
+    """Return the forms that images have, one after the other, when they are changed."""
+    if data.padding is Padding.BLACK:
+        return ImageForm.FRAME, ImageForm.PIXELS, ImageForm.NORMALISED
+    return ImageForm.PIXELS, ImageForm.FRAME, ImageForm.NORMALISED
+
+
+def _recoloured(images: Tensor, data: Data, draws: Draws, size: int) -> Tensor:
     """Apply what changes pixels, on a scale of 0 to 255; the result is on the data set's own scale."""
     if not changes_among(data.augment, ImageForm.PIXELS):
         return images
     peak = data.facts.peak
     scaled = images if peak == 255 else (images * (255 / peak)).round().to(torch.uint8)
     given = data.augment_options
-    changed = augment(scaled, data.augment, generator, size, form=ImageForm.PIXELS, given=given)
-    return changed if peak == 255 else changed * (peak / 255)
+    found = changed(scaled, data.augment, draws, size, form=ImageForm.PIXELS, given=given)
+    return found if peak == 255 else found * (peak / 255)
 
 
 def _whole(data: Data, folder: Path | None, part: Subset, device: torch.device) -> Images:

@@ -19,15 +19,14 @@ from qpsearch.architecture.cost import cost
 from qpsearch.artifacts import open_artifacts
 from qpsearch.errors import TrainingDiverged
 from qpsearch.models import build_model
-from qpsearch.models.network import DTYPES
 from qpsearch.protocol import EpochReport, RunSettings, StepCount
-from qpsearch.registry.augmentations import mixed
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.averaging import Average
-from qpsearch.training.data import Images, Split, augmented, train_and_validation
+from qpsearch.training.data import Images, Split, augmented_by, train_and_validation
+from qpsearch.training.draws import BatchDraws, EpochDraws, StepDraws, batches_of
 from qpsearch.training.dropping import Dropping
-from qpsearch.training.evaluate import Evaluation, evaluate
+from qpsearch.training.evaluate import Evaluation, autocast, evaluate
 from qpsearch.training.memory import (
     give_memory_back,
     limit_gpu_memory,
@@ -124,19 +123,14 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
     return config.data.trained_on * train_s + config.data.validation * evaluation_s
 
 
-def batches_of(order: Tensor, size: int) -> list[Tensor]:
-    """Cut an epoch's order into batches; a single last image, whose variance is undefined, joins the last batch."""
-    batches = list(torch.split(order, size))
-    if len(batches) > 1 and len(batches[-1]) == 1 < size:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
-
-
 def _prepared(run: RunSettings) -> torch.device:
-    """Set threads and memory for the whole process; return the run's device."""
+    """Set threads, memory and the choice of kernels for the whole process; return the run's device."""
     torch.set_num_threads(run.threads)
     reuse_freed_memory()
-    return torch.device(run.device)
+    device = torch.device(run.device)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # shapes stay the same, but for an epoch's last batch
+    return device
 
 
 class TrainingRun:
@@ -155,6 +149,7 @@ class TrainingRun:
         self._average = None if self._recipe.ema is None else Average(self._model, self._recipe.ema)
         dropout, drop_path = self._recipe.dropout, self._recipe.drop_path
         self._dropping = Dropping(model, dropout, drop_path) if dropout or drop_path else None
+        self.draws = EpochDraws(config, self._train.side, self._dropping, self._device)
         self._optimizer = build_optimizer(self._model, self._recipe)
         is_half = self._recipe.precision is Precision.FLOAT16  # whose small gradients would vanish unscaled
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=is_half)
@@ -192,9 +187,10 @@ class TrainingRun:
         """Train on the first few batches, and evaluate."""
         generator = torch.Generator().manual_seed(0)
         order = torch.arange(len(self._train.labels))
-        self._begin(generator)
-        for step, index in enumerate(torch.split(order, self._recipe.batch_size)[:count]):
-            self._step(step, index, generator, self._recipe.optimizer.lr)
+        self._model.train()
+        batches = torch.split(order, self._recipe.batch_size)[:count]
+        for step, draws in enumerate(self.draws.steps(batches, generator)):
+            self.step(step, draws, self._recipe.optimizer.lr)
         if evaluates:
             self._evaluate()
 
@@ -203,7 +199,8 @@ class TrainingRun:
         if self._validation is None:
             return None
         model = self._model if self._average is None else self._average.module
-        return evaluate(model, self._validation, self._config.data)
+        precision = self._recipe.precision if self._device.type == "cuda" else Precision.FLOAT32
+        return evaluate(model, self._validation, self._config.data, precision=precision)
 
     def train_epoch(self, epoch: int) -> Generator[StepCount, None, tuple[float, float]]:
         """Say how far it is; return the mean training loss and the last learning rate."""
@@ -212,36 +209,34 @@ class TrainingRun:
         batches = batches_of(order, self._recipe.batch_size)
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         lr = self._recipe.optimizer.lr
-        self._begin(generator)
+        self._model.train()
         told = time.monotonic()
-        for step, index in enumerate(batches):
+        for step, draws in enumerate(self.draws.steps(batches, generator)):
             lr = lr_at(self._recipe, (epoch - 1 + step / len(batches)) / self._recipe.epochs)
-            total += self._step((epoch - 1) * len(batches) + step, index, generator, lr) * len(index)
+            total += self.step((epoch - 1) * len(batches) + step, draws, lr) * len(batches[step])
             if (now := time.monotonic()) - told >= self._run.steps_every_s:
                 told = now
                 yield StepCount(epoch=epoch, done=step + 1, of=len(batches))
         return float(total) / len(order), lr
 
-    def _begin(self, generator: torch.Generator) -> None:
-        """Begin an epoch, whose random changes of images and networks all come from one generator."""
-        self._model.train()
-        if self._dropping is not None:
-            self._dropping.generator = generator
-
-    def _batch(self, index: Tensor, generator: torch.Generator) -> tuple[Split, float]:
-        """Return images and labels at an index, and the share of each image's own label (``mixed``)."""
-        data, batch = self._config.data, self._train.batch(index)
-        images = augmented(batch.images, data, generator, self._config.network.size)
-        images, own = mixed(images, data.augment, generator, data.augment_options)
+    def batch(self, draws: BatchDraws) -> tuple[Split, float]:
+        """Return the images and labels of a batch, and the share of each image's own label (``DrawnMixture.mix``)."""
+        data, batch = self._config.data, self._train.batch(draws.index, draws.there)
+        images, own = augmented_by(batch.images, data, draws.changes, self._config.network.size), 1.0
+        if draws.mixture is not None:
+            images, own = draws.mixture.mix(images)
         return Split(images.contiguous(memory_format=self._format), batch.labels), own
 
-    def _step(self, step: int, index: Tensor, generator: torch.Generator, lr: float) -> Tensor:
-        """Make a step, counted from 0 over the whole run, on the images at an index; return their mean loss."""
+    def step(self, step: int, draws: StepDraws, lr: float) -> Tensor:
+        """Make a step, counted from 0 over the whole run; return the mean loss of its images.
+
+        On a GPU, nothing waits for it, unless the precision is float16: whether gradients overflowed is asked of the
+        GPU, to skip that step.
+        """
         for group in self._optimizer.param_groups:
             group["lr"] = lr * group.get("share", 1.0)
         self._optimizer.zero_grad(set_to_none=True)
-        parts = self._recipe.gradient_accumulation
-        loss = self._backward(index, generator) if parts == 1 else self._backward_in_parts(index, generator, parts)
+        loss = self._backward(draws[0]) if self._recipe.gradient_accumulation == 1 else self._backward_in_parts(draws)
         if self._recipe.grad_clip is not None:
             self._scaler.unscale_(self._optimizer)
             nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.grad_clip, foreach=True)
@@ -251,18 +246,21 @@ class TrainingRun:
             self._average.update(step)
         return loss
 
-    def _backward_in_parts(self, index: Tensor, generator: torch.Generator, parts: int) -> Tensor:
+    def _backward_in_parts(self, parts: StepDraws) -> Tensor:
         """Add up the gradients of the parts of a batch, each by its share of the images."""
         total = torch.zeros((), dtype=torch.float64, device=self._device)
-        for part in batches_of(index, max(2, math.ceil(len(index) / parts))):
-            share = len(part) / len(index)
-            total += self._backward(part, generator, share) * share
+        images = sum(len(part.index) for part in parts)
+        for part in parts:
+            share = len(part.index) / images
+            total += self._backward(part, share) * share
         return total
 
-    def _backward(self, index: Tensor, generator: torch.Generator, share: float = 1.0) -> Tensor:
+    def _backward(self, draws: BatchDraws, share: float = 1.0) -> Tensor:
         """Add the gradients of the mean loss of images, times a share; return that mean loss."""
-        (batch, own), precision = self._batch(index, generator), self._recipe.precision
-        with torch.autocast(self._device.type, DTYPES[precision], enabled=precision is not Precision.FLOAT32):
+        batch, own = self.batch(draws)
+        if self._dropping is not None:
+            self._dropping.kept = draws.kept
+        with autocast(self._device, self._recipe.precision):
             logits = self._model(batch.images)
         loss = self._loss(logits.float(), batch.labels)
         if own < 1:

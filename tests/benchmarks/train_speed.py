@@ -40,7 +40,8 @@ from qpsearch.registry.optimisers import Sgd
 from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.space import load_space
 from qpsearch.training.data import Split, augmented, train_and_validation
-from qpsearch.training.loop import FORMATS, TrainingRun, batches_of
+from qpsearch.training.draws import batches_of
+from qpsearch.training.loop import FORMATS, TrainingRun
 from qpsearch.training.memory import reuse_freed_memory
 from qpsearch.training.optim import build_optimizer
 from qpsearch.vocabulary import Precision

@@ -217,13 +217,14 @@ def test_the_loss_of_a_mixture_is_the_mixture_of_losses() -> None:
     config = replace(config, data=replace(config.data, augment=(Augmentation.MIXUP,)))
     trainer = TrainingRun(config, RunSettings(seed=1))
     index, model = torch.arange(64), trainer.model.train()
-    batch, share = trainer._batch(index, torch.Generator().manual_seed(3))
+    (draws,) = next(trainer.draws.steps([index], torch.Generator().manual_seed(3)))
+    batch, share = trainer.batch(draws)
     assert 0 < share < 1
     soft = share * nn.functional.one_hot(batch.labels, 10) + (1 - share) * nn.functional.one_hot(
         batch.labels.roll(1), 10
     )
     expected = nn.functional.cross_entropy(model(batch.images), soft)
-    found = trainer._backward(index, torch.Generator().manual_seed(3))
+    found = trainer._backward(draws)
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 

@@ -17,8 +17,9 @@ from qpsearch.registry.augmentations import Padding
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.training import loop, train
+from qpsearch.training.draws import batches_of
 from qpsearch.training.evaluate import poisson
-from qpsearch.training.loop import batches_of, train_by_steps
+from qpsearch.training.loop import train_by_steps
 from qpsearch.training.optim import build_optimizer
 from qpsearch.vocabulary import BlockKind, Precision, QuotientKind, ShortcutKind
 from tests.models.settings import stage
@@ -276,7 +277,7 @@ def test_a_network_whose_evaluation_is_not_finite_for_an_epoch_goes_on(monkeypat
     ],
 )
 def test_every_way_of_running_out_of_memory_has_one_name(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*args: object) -> None:
+    def broken(*args: object, **rest: object) -> None:
         raise error
 
     monkeypatch.setattr(loop, "evaluate", broken)
