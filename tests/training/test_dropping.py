@@ -30,7 +30,7 @@ def dropped(model: ResidualNetwork) -> list[Tensor]:
     found: list[Tensor] = []
 
     def look(block: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        found.append((output == block.act(inputs[0])).flatten(1).all(1))
+        found.append((output == block.act(inputs[0].clone())).flatten(1).all(1))
 
     for block in model.stages[0]:
         block.register_forward_hook(look)
