@@ -8,6 +8,7 @@ set and the split's size alone, never of a trial's seed: all trials of all studi
 """
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -118,10 +119,9 @@ def _known_split(name: DatasetName, folder: Path | None, part: Subset) -> Labell
     if folder is None:
         raise DataError(f"{name}: needs a data folder. Set QPSEARCH_DATA.")
     place = archive_of(name, folder)
+    if facts.write is not None:
+        return _pair(place, keys, f"Delete {place} to fetch the data again.")
     try:
-        if facts.write is not None:
-            images, labels = (np.load(place / f"{key}.npy", mmap_mode="r") for key in keys)
-            return images, labels
         with np.load(place) as archive:
             return archive[keys[0]], archive[keys[1]]
     except UNREADABLE as error:
@@ -132,12 +132,27 @@ def _own_split(own: OwnData, folder: Path | None, part: Subset) -> Labelled:
     if folder is None:
         raise DataError(f"{own.name}: needs a data folder. Set QPSEARCH_DATA.")
     place = own_folder(folder) / own.key
-    try:
-        images = np.load(place / f"{part}_images.npy", mmap_mode="r")
-        labels = np.load(place / f"{part}_labels.npy")
-    except UNREADABLE as error:
-        raise DataError(f"{place}: cannot be read ({error}). Delete it to decode the images again.") from None
+    keys = [f"{part}_{kind}" for kind in ("images", "labels")]
+    images, labels = _pair(place, keys, f"Delete {place} to decode the images again.")
     return images if images.nbytes > IN_MEMORY else np.array(images), labels
+
+
+def _pair(folder: Path, keys: Sequence[str], fix: str) -> Labelled:
+    """Map the images and the labels of a folder of arrays.
+
+    Raises:
+        DataError: A file, which is named, cannot be read, or the two do not have the same length.
+    """
+    found = []
+    for path in (folder / f"{key}.npy" for key in keys):
+        try:
+            found.append(np.load(path, mmap_mode="r"))
+        except UNREADABLE as error:
+            raise DataError(f"{path}: cannot be read ({error}). {fix}") from None
+    images, labels = found
+    if len(images) != len(labels):
+        raise DataError(f"{path}: has {len(labels)} labels, but there are {len(images)} images. {fix}")
+    return images, labels
 
 
 def train_and_validation(data: Data, folder: Path | None, device: torch.device) -> tuple[Images, Images | None]:

@@ -6,8 +6,9 @@ It does not depend on Ray, Optuna or the database. Stopping means that the calle
 import math
 import statistics
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
 from qpsearch.artifacts import open_artifacts
-from qpsearch.errors import TrainingDiverged
+from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.models import build_model
 from qpsearch.protocol import EpochReport, RunSettings, StepCount
 from qpsearch.seeds import derive_seed
@@ -35,6 +36,7 @@ from qpsearch.training.memory import (
     reuse_freed_memory,
 )
 from qpsearch.training.optim import build_optimizer, lr_at
+from qpsearch.training.second_try import at_once, halved, why_not_halved
 from qpsearch.vocabulary import Precision
 
 MEASURED_BYTES = 2**30
@@ -51,7 +53,8 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     Raises:
         TrainingDiverged: The mean training loss of an epoch is not finite, or over 1000 times the loss
             of guessing. Non-finite logits in evaluation do not end a run.
-        OutOfMemory: The run needs more than the device's memory, or more than the run's share of that memory.
+        OutOfMemory: The run needs more than the device's memory, or more than the run's share of that memory, also
+            with half as many images at once, which is tried where it is the same recipe.
         ArtifactError: A checkpoint cannot be written.
         DataError: The data set is missing or damaged.
 
@@ -73,10 +76,37 @@ def train_by_steps(config: TrialConfig, run: RunSettings) -> Generator[EpochRepo
     if device.type == "cuda":
         limit_gpu_memory(device, run.memory_share)
     try:
-        with out_of_memory_named():
-            yield from TrainingRun(config, run).epochs()
+        yield from _with_a_second_try(config, run)
     finally:
         give_memory_back(device)
+
+
+def _with_a_second_try(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
+    """Train; after lack of memory go on from the last epoch, once, with half as many images at once.
+
+    A step is then made of the gradients of twice as many parts: the same but for rounding and for which images the
+    same draws change. Where that is another recipe, or epochs were not kept, the error says so.
+    """
+    why_not, kept = why_not_halved(config), run.resume_from
+    try:
+        with out_of_memory_named(), closing(TrainingRun(config, run).epochs()) as told:
+            for each in told:
+                if isinstance(each, EpochReport):
+                    kept = (each.checkpoint, *kept)
+                    why_not = why_not or ("" if each.checkpoint else "its epochs were not kept")
+                yield each
+        return
+    except OutOfMemory as error:
+        if why_not:
+            raise OutOfMemory(f"{error} Fewer images at once were not tried: {why_not}.") from error
+    give_memory_back(torch.device(run.device))  # the error is gone, and with it what its frames held
+    smaller = halved(config)
+    try:
+        with out_of_memory_named():
+            yield from TrainingRun(smaller, replace(run, resume_from=kept)).epochs()
+    except OutOfMemory as error:
+        tried = f"{at_once(config)} images at once, then {at_once(smaller)}"
+        raise OutOfMemory(f"{error} Tried: {tried}.") from error
 
 
 def peak_of_steps(config: TrialConfig, run: RunSettings, steps: int = 3) -> tuple[int, int]:
@@ -157,13 +187,12 @@ class TrainingRun:
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
 
-    def epochs(self) -> Iterator[EpochReport | StepCount]:
+    def epochs(self) -> Generator[EpochReport | StepCount]:
         """Train the epochs that are not done yet, and report each; see ``train_by_steps``."""
         for epoch in range(self._done + 1, self._recipe.epochs + 1):
             began = time.perf_counter()
             train_loss, lr = yield from self.train_epoch(epoch)
             trained_s = time.perf_counter() - began
-            self._check(epoch, train_loss)
             evaluation = self._evaluate()
             yield EpochReport(
                 epoch=epoch,
@@ -207,17 +236,20 @@ class TrainingRun:
         generator = torch.Generator().manual_seed(derive_seed(self._run.seed, "epoch", epoch))
         order = torch.randperm(len(self._train.labels), generator=generator)
         batches = batches_of(order, self._recipe.batch_size)
-        total = torch.zeros((), dtype=torch.float64, device=self._device)
+        total, losses = torch.zeros((), dtype=torch.float64, device=self._device), []
         lr = self._recipe.optimizer.lr
         self._model.train()
         told = time.monotonic()
         for step, draws in enumerate(self.draws.steps(batches, generator)):
             lr = lr_at(self._recipe, (epoch - 1 + step / len(batches)) / self._recipe.epochs)
-            total += self.step((epoch - 1) * len(batches) + step, draws, lr) * len(batches[step])
+            losses.append(self.step((epoch - 1) * len(batches) + step, draws, lr))
+            total += losses[-1] * len(batches[step])
             if (now := time.monotonic()) - told >= self._run.steps_every_s:
                 told = now
                 yield StepCount(epoch=epoch, done=step + 1, of=len(batches))
-        return float(total) / len(order), lr
+        mean = float(total) / len(order)
+        self._check(epoch, mean, losses)
+        return mean, lr
 
     def batch(self, draws: BatchDraws) -> tuple[Split, float]:
         """Return the images and labels of a batch, and the share of each image's own label (``DrawnMixture.mix``)."""
@@ -272,9 +304,13 @@ class TrainingRun:
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(logits, labels, label_smoothing=self._recipe.label_smoothing)
 
-    def _check(self, epoch: int, train_loss: float) -> None:
-        if not train_loss < EXPLODED * math.log(self._config.network.classes):  # also where it is nan
-            raise TrainingDiverged(epoch, train_loss)
+    def _check(self, epoch: int, mean: float, losses: Sequence[Tensor]) -> None:
+        """Raise TrainingDiverged at the first step beyond the bound, which is looked for only where the mean is."""
+        most = EXPLODED * math.log(self._config.network.classes)
+        if not mean < most:  # also where it is nan
+            found = torch.stack(list(losses)).tolist()
+            first = next(step for step, loss in enumerate(found) if not loss < most)
+            raise TrainingDiverged(epoch, mean, step=first + 1, steps=len(found), loss=found[first])
 
     def _save(self, epoch: int) -> str:
         if self._run.checkpoint_folder is None:
