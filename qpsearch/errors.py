@@ -29,6 +29,7 @@ A message has the shape *where: what is wrong. What was expected. The nearest fi
 passes through ``hidden``.
 """
 
+import math
 import re
 from difflib import get_close_matches
 from typing import ClassVar, Final
@@ -175,15 +176,20 @@ class TrainingDiverged(QpsearchError):
     Attributes:
         epoch: The epoch, counted from 1.
         value: The training loss of that epoch.
+        step: The first step of the epoch whose loss was beyond bounds, counted from 1; 0 where it is not known.
+        steps: The epoch's steps.
+        loss: The loss of that step.
     """
 
-    def __init__(self, epoch: int, value: float) -> None:
-        self.epoch = epoch
-        self.value = value
-        super().__init__(f"training loss {value:.4g} in epoch {epoch}")
+    def __init__(self, epoch: int, value: float, step: int = 0, steps: int = 0, loss: float = math.nan) -> None:
+        self.epoch, self.value = epoch, value
+        self.step, self.steps, self.loss = step, steps, loss
+        where = f", {loss:.4g} at step {step} of {steps}" if step else ""
+        super().__init__(f"training loss {value:.4g} in epoch {epoch}{where}")
 
-    def __reduce__(self) -> tuple[type["TrainingDiverged"], tuple[int, float]]:
-        return type(self), (self.epoch, self.value)  # pickled on the way from worker to driver
+    def __reduce__(self) -> tuple[type["TrainingDiverged"], tuple[int, float, int, int, float]]:
+        # pickled on the way from worker to driver
+        return type(self), (self.epoch, self.value, self.step, self.steps, self.loss)
 
 
 class OutOfMemory(QpsearchError):

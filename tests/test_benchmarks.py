@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from qpsearch.models.audit import AuditPlan
+from qpsearch.protocol import RunSettings
 from qpsearch.training.data import Split
 from tests.benchmarks import (
     audit,
     driver,
-    gpu,
     load,
     optuna_import,
     product_unit,
@@ -22,6 +22,7 @@ from tests.benchmarks import (
     startup,
     steps,
     sweeps,
+    train_speed,
     training,
 )
 from tests.benchmarks.report import Row, alternate, as_json, as_table, row
@@ -79,10 +80,17 @@ def test_training_is_compared_with_the_same_loop_by_torchs_defaults() -> None:
     assert min(found.ours, found.against) > 0
 
 
-def test_training_on_a_gpu_is_compared_with_plain_loops() -> None:
-    found = list(gpu.rows("cpu", 1, ("resnet8",), gpu.PRECISIONS[:1], 1, loads=False))
-    assert [each.name for each in found] == ["contiguous: resnet8, float32", "bare: resnet8, float32"]
-    assert all(min(each.ours, each.against) > 0 for each in found)
+def test_training_is_compared_with_bare_steps_and_with_an_ordinary_loop() -> None:
+    cases = [*train_speed.networks(("resnet8",), RunSettings(seed=0), steps=1, batch=4)]
+    found = list(train_speed.rows(cases, 2, is_apart=False))
+    assert [each.name for each in found] == ["bare: resnet8", "loop: resnet8"]
+    assert all(min(each.ours, each.against) > 0 and each.more_is_better for each in found)
+    told = json.loads(as_json("train_speed", found, "here", train_speed.GPU_ROWS))
+    assert [entry["name"] for entry in told["rows"]] == ["bare: resnet8", "loop: resnet8"]
+    assert set(told["not measured"]) == set(train_speed.GPU_ROWS)
+    table = as_table(found, "here", train_speed.GPU_ROWS)
+    assert table.count("not measured") == len(train_speed.GPU_ROWS) == 12
+    assert table.count(">= ") == 2
 
 
 def test_an_audit_of_families_is_a_page() -> None:

@@ -17,7 +17,7 @@ from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.architecture.plugins import runtime_env
-from qpsearch.dispatch.environment import own_cores, without_storage
+from qpsearch.dispatch.environment import for_workers, own_cores
 from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import Data
 from qpsearch.space.space import Resources
@@ -132,7 +132,7 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
     set_switches()
     try:
         _knock(address)
-        with without_storage():
+        with for_workers():
             ray.init(
                 address=address or "local",  # None would join a cluster that RAY_ADDRESS names
                 num_cpus=None if address else own_cores(),

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from qpsearch.architecture.plugins import safe_path
 from qpsearch.dispatch import private_folder
-from qpsearch.dispatch.environment import without_storage
+from qpsearch.dispatch.environment import for_workers
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import SIGNALS, Interrupt
 from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang
@@ -100,7 +100,7 @@ class _Child:
         self._process: BaseProcess = context.Process(
             target=_serve, args=(theirs, setup, os.environ.get(SAFE_PATH)), daemon=True
         )
-        with _unseen_program(), _safe_imports(), without_storage():
+        with _unseen_program(), _safe_imports(), for_workers():
             # Ctrl-C and a SIGTERM to the group reach the child too; the parent decides, and kills it by SIGKILL.
             resource_tracker.ensure_running()  # its own start would unblock the signals again
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

@@ -124,7 +124,7 @@ class ResidualBlock(nn.Module):
         layout = sum_layout(stage, in_channels, stride)
         self.branch = build_layers(layout.branch)
         self.shortcut = build_layers(layout.shortcut)
-        self.act = build_layers(layout.output)
+        self.act = build_layers(layout.output, after_sum=True)
         init_block(self, stage, blocks)
 
     def forward(self, x: Tensor) -> Tensor:

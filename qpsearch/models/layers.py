@@ -15,6 +15,7 @@ from qpsearch.vocabulary import (
     ExponentInit,
     LogPadding,
     Mixing,
+    NormKind,
     Numbers,
     Positivity,
     QuotientKind,
@@ -269,9 +270,22 @@ class PadShortcut(nn.Module):
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.extra), value=self.fill)
 
 
-def build_layers(layers: Iterable[layout.Layer]) -> nn.Module:
-    """Build layers that follow each other; the identity for an empty list."""
-    modules = [build_layer(layer) for layer in layers]
+def build_layers(layers: Iterable[layout.Layer], *, after_sum: bool = False) -> nn.Module:
+    """Build layers that follow each other; the identity for an empty list.
+
+    A ReLU works in place behind a norm or a sum: their outputs are new tensors that their backward passes do not need.
+
+    Args:
+        layers: The layers.
+        after_sum: Whether the first one's input is a sum of tensors.
+    """
+    modules: list[nn.Module] = []
+    is_free = after_sum
+    for layer in layers:
+        modules.append(build_layer(layer))
+        if isinstance(modules[-1], nn.ReLU):
+            modules[-1].inplace = is_free
+        is_free = isinstance(layer, layout.Norm) and layer.kind is not NormKind.NONE
     return nn.Sequential(*modules) if modules else nn.Identity()
 
 

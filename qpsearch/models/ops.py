@@ -37,12 +37,12 @@ def bounded_quotient(z: Tensor, alpha: float | Tensor, floor: float = 0.0, *, th
     """
     check_range(alpha, floor)
     if not through_one:
-        shifted = z
+        share = torch.sigmoid(z)
     elif isinstance(alpha, Tensor):
-        shifted = z + (math.log(1 - floor) - torch.log(alpha - 1))
+        share = (z + (math.log(1 - floor) - torch.log(alpha - 1))).sigmoid_()  # in place: a sum is not needed again
     else:
-        shifted = z + math.log((1 - floor) / (alpha - 1))
-    above = (alpha - floor) * torch.sigmoid(shifted)
+        share = (z + math.log((1 - floor) / (alpha - 1))).sigmoid_()
+    above = (alpha - floor) * share
     return above if floor == 0 else floor + above
 
 

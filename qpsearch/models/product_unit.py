@@ -13,7 +13,9 @@ differentiated in turn. Forward mode (``torch.func.jvp``) is not supported; the 
 """
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -21,11 +23,35 @@ import torch.nn.functional as F
 from torch import Tensor
 
 THRESHOLD_EPS = 1e-7
+NOTHING: Final = nullcontext()
 
 
 def positive_floor(theta: Tensor) -> Tensor:
     """Return the smallest value that a product unit's input may take: ``softplus(theta) + 1e-7`` (rules P7, P8)."""
     return F.softplus(theta) + THRESHOLD_EPS
+
+
+def true_float32(x: Tensor) -> AbstractContextManager[None]:
+    """Keep a GPU's convolutions from rounding float32 to the 10 bits of TF32, torch's default for them (rule P19).
+
+    A sum of logarithms near 15 would be off by 0.01, and so its power by a hundredth. Code that torch compiles chooses
+    its own kernels, and is left as it is.
+    """
+    return _without_tf32() if _may_round(x) else NOTHING
+
+
+def _may_round(x: Tensor) -> bool:
+    return x.is_cuda and not torch.compiler.is_compiling()
+
+
+@contextmanager
+def _without_tf32() -> Iterator[None]:
+    given = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = given
 
 
 def plain_product_unit2d(
@@ -52,7 +78,8 @@ def plain_product_unit2d(
     """
     tau = positive_floor(theta)
     logs = torch.log(torch.logaddexp(x, tau) if smooth else torch.maximum(x, tau))
-    sums = F.conv2d(logs, exponents, bias, stride, margin, 1, x.shape[1] // exponents.shape[1])
+    with true_float32(x):
+        sums = F.conv2d(logs, exponents, bias, stride, margin, 1, x.shape[1] // exponents.shape[1])
     return torch.exp(sums if clip is None else sums.clamp(-clip, clip))
 
 
@@ -75,7 +102,8 @@ class FusedProductUnit(torch.autograd.Function):
         """Return the output and, for backward alone, the logarithms."""
         tau = positive_floor(theta)
         logs = (torch.logaddexp(x, tau) if smooth else torch.maximum(x, tau)).log_()
-        sums = F.conv2d(logs, exponents, bias, stride, margin, 1, x.shape[1] // exponents.shape[1])
+        with true_float32(x):
+            sums = F.conv2d(logs, exponents, bias, stride, margin, 1, x.shape[1] // exponents.shape[1])
         return (sums if clip is None else F.hardtanh_(sums, -clip, clip)).exp_(), logs  # vmap has it
 
     @staticmethod
@@ -92,11 +120,11 @@ class FusedProductUnit(torch.autograd.Function):
         """Return the gradients of x, exponents, theta and bias.
 
         ``at_logs`` is given only when backward is itself differentiated. Otherwise each tensor that the step made is
-        reused, since new memory costs as much time as the arithmetic.
+        reused, since new memory costs as much time as the arithmetic; not under ``vmap``, which does not have ``out``.
         """
         y, logs, exponents, theta = ctx.saved_tensors
         at_exponents = at_bias = None
-        in_place = at_y is not None and not torch.is_grad_enabled()
+        in_place = at_y is not None and not torch.is_grad_enabled() and not torch._C._functorch.is_batchedtensor(y)
         if at_y is not None:
             at_sums = _at_sums(at_y, y, ctx.clip, in_place=in_place)
             through, at_exponents, at_bias = _convolution_backward(ctx, at_sums, logs, exponents)
@@ -137,17 +165,18 @@ def _convolution_backward(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return the gradients of logarithms, exponents and bias."""
     sizes = [weight.shape[0]] if ctx.has_bias else None
-    found: tuple[Tensor, Tensor, Tensor | None] = torch.ops.aten.convolution_backward(
-        at_sums,
-        logs,
-        weight,
-        sizes,
-        [ctx.stride] * 2,
-        [ctx.margin] * 2,
-        [1, 1],
-        False,
-        [0, 0],
-        ctx.groups,
-        [True, True, ctx.has_bias],
-    )
+    with true_float32(at_sums):
+        found: tuple[Tensor, Tensor, Tensor | None] = torch.ops.aten.convolution_backward(
+            at_sums,
+            logs,
+            weight,
+            sizes,
+            [ctx.stride] * 2,
+            [ctx.margin] * 2,
+            [1, 1],
+            False,
+            [0, 0],
+            ctx.groups,
+            [True, True, ctx.has_bias],
+        )
     return found

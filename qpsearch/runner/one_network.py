@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 import qpsearch
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
-from qpsearch.dispatch.environment import own_cores
+from qpsearch.dispatch.environment import own_cores, yielding
 from qpsearch.errors import UserError
 from qpsearch.protocol import STEPS_EVERY_S, EpochReport, RunSettings, StepCount
 from qpsearch.registry.metrics import Metric
@@ -36,7 +36,6 @@ RECORD: Final = "run.json"
 EPOCHS: Final = "epochs.jsonl"
 LOCK: Final = ".lock"
 MACS_A_THREAD: Final = 10**9
-YIELD: Final = ("OMP_WAIT_POLICY", "PASSIVE")  # else waiting threads spin, many times slower on a busy machine
 STEM: Final = "checkpoint"  # begins the names of checkpoints
 CHANGES: Final = 5  # differences that a message names
 
@@ -131,7 +130,7 @@ class OneNetwork:
             DataError: The data set cannot be had.
             TrainingDiverged, OutOfMemory, ArtifactError: As ``qpsearch.train`` raises them.
         """
-        os.environ.setdefault(*YIELD)  # before torch is loaded
+        os.environ.update(yielding())
         with self._alone():
             images = data_folder(self.config.data)
             prepare_data(self.config.data, images)

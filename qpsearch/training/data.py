@@ -8,6 +8,7 @@ set and the split's size alone, never of a trial's seed: all trials of all studi
 """
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,8 +20,8 @@ import torch
 from torch import Tensor
 
 from qpsearch.errors import DataError
-from qpsearch.registry.augmentations import Padding, augment, changes_among
-from qpsearch.registry.augmentations.base import ImageForm
+from qpsearch.registry.augmentations import Padding, changed, changes_among, draw_changes
+from qpsearch.registry.augmentations.base import Draws, ImageForm, constant
 from qpsearch.registry.datasets import DATASETS, Data, DatasetName
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.record import OwnData, own_folder
@@ -41,10 +42,19 @@ class Split:
     images: Tensor
     labels: Tensor
 
-    def batch(self, index: Tensor) -> "Split":
-        """Return the images and labels at an index on the CPU."""
-        own = index.to(self.labels.device)
+    @property
+    def side(self) -> int:
+        """Height and width of the images as they are stored."""
+        return self.images.shape[-1]
+
+    def batch(self, index: Tensor, there: Tensor | None = None) -> "Split":
+        """Return the images and labels at an index on the CPU, which may also be given on the device of the images."""
+        own = index.to(self.labels.device) if there is None else there
         return Split(self.images[own], self.labels[own])
+
+    def part(self, first: int, last: int) -> "Split":
+        """Return the images and labels from one up to, but not including, another."""
+        return Split(self.images[first:last], self.labels[first:last])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,12 @@ class MappedSplit:
     rows: npt.NDArray[np.int64]
     labels: Tensor
 
-    def batch(self, index: Tensor) -> Split:
+    @property
+    def side(self) -> int:
+        """Height and width of the images as they are stored."""
+        return int(self.mapped.shape[1])
+
+    def batch(self, index: Tensor, there: Tensor | None = None) -> Split:
         """Read the images at an index on the CPU; return images and labels on the device of the labels."""
         wanted = self.rows[index.numpy()]
         order = np.argsort(wanted)  # disks read faster in ascending order
@@ -63,7 +78,14 @@ class MappedSplit:
         images[order] = self.mapped[wanted[order]]
         device = self.labels.device
         nchw = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-        return Split(nchw.to(device), self.labels[index.to(device)])
+        if device.type == "cuda":
+            nchw = nchw.pin_memory()  # so that the CPU does not wait for the copy
+        own = index.to(device) if there is None else there
+        return Split(nchw.to(device, non_blocking=True), self.labels[own])
+
+    def part(self, first: int, last: int) -> Split:
+        """Read the images from one up to, but not including, another."""
+        return self.batch(torch.arange(first, last))
 
 
 Images = Split | MappedSplit
@@ -97,10 +119,9 @@ def _known_split(name: DatasetName, folder: Path | None, part: Subset) -> Labell
     if folder is None:
         raise DataError(f"{name}: needs a data folder. Set QPSEARCH_DATA.")
     place = archive_of(name, folder)
+    if facts.write is not None:
+        return _pair(place, keys, f"Delete {place} to fetch the data again.")
     try:
-        if facts.write is not None:
-            images, labels = (np.load(place / f"{key}.npy", mmap_mode="r") for key in keys)
-            return images, labels
         with np.load(place) as archive:
             return archive[keys[0]], archive[keys[1]]
     except UNREADABLE as error:
@@ -111,12 +132,27 @@ def _own_split(own: OwnData, folder: Path | None, part: Subset) -> Labelled:
     if folder is None:
         raise DataError(f"{own.name}: needs a data folder. Set QPSEARCH_DATA.")
     place = own_folder(folder) / own.key
-    try:
-        images = np.load(place / f"{part}_images.npy", mmap_mode="r")
-        labels = np.load(place / f"{part}_labels.npy")
-    except UNREADABLE as error:
-        raise DataError(f"{place}: cannot be read ({error}). Delete it to decode the images again.") from None
+    keys = [f"{part}_{kind}" for kind in ("images", "labels")]
+    images, labels = _pair(place, keys, f"Delete {place} to decode the images again.")
     return images if images.nbytes > IN_MEMORY else np.array(images), labels
+
+
+def _pair(folder: Path, keys: Sequence[str], fix: str) -> Labelled:
+    """Map the images and the labels of a folder of arrays.
+
+    Raises:
+        DataError: A file, which is named, cannot be read, or the two do not have the same length.
+    """
+    found = []
+    for path in (folder / f"{key}.npy" for key in keys):
+        try:
+            found.append(np.load(path, mmap_mode="r"))
+        except UNREADABLE as error:
+            raise DataError(f"{path}: cannot be read ({error}). {fix}") from None
+    images, labels = found
+    if len(images) != len(labels):
+        raise DataError(f"{path}: has {len(labels)} labels, but there are {len(images)} images. {fix}")
+    return images, labels
 
 
 def train_and_validation(data: Data, folder: Path | None, device: torch.device) -> tuple[Images, Images | None]:
@@ -144,7 +180,7 @@ def normalise(images: Tensor, data: Data) -> Tensor:
 
     With the data set's own moments, each channel has mean 0 and standard deviation 1 over the training images.
     """
-    mean, std = (torch.tensor(value, device=images.device).view(1, -1, 1, 1) for value in data.moments)
+    mean, std = (constant(tuple(value), images.device).view(1, -1, 1, 1) for value in data.moments)
     return (images.float() / data.facts.peak - mean) / std
 
 
@@ -154,24 +190,47 @@ def augmented(images: Tensor, data: Data, generator: torch.Generator, size: int)
     Zeros are padded: black before normalisation, the mean after it. What changes pixels comes right before
     normalisation, what sets parts of an image to the mean comes last.
     """
+    draws = draw_augmented(len(images), images.shape[-1], data, generator, size)
+    return augmented_by(images, data, draws, size)
+
+
+def draw_augmented(n: int, side: int, data: Data, generator: torch.Generator, size: int) -> Draws:
+    """Draw what ``augmented`` draws for n images of a side, without the images."""
+    found = []
+    for form in _forms(data):
+        found.append(draw_changes(data.augment, n, side, generator, size, form=form, given=data.augment_options))
+        side = side if form is ImageForm.PIXELS else size
+    return tuple(found)
+
+
+def augmented_by(images: Tensor, data: Data, draws: Draws, size: int) -> Tensor:
+    """Change images as ``augmented`` does, by draws that lie on their device."""
+    own = dict(zip(_forms(data), draws, strict=True))
     if data.padding is Padding.BLACK:
-        images = augment(images, data.augment, generator, size)
-    images = normalise(_recoloured(images, data, generator, size), data)
+        images = changed(images, data.augment, own[ImageForm.FRAME], size)
+    images = normalise(_recoloured(images, data, own[ImageForm.PIXELS], size), data)
     if data.padding is not Padding.BLACK:
-        images = augment(images, data.augment, generator, size)
-    given = data.augment_options
-    return augment(images, data.augment, generator, size, form=ImageForm.NORMALISED, given=given)
+        images = changed(images, data.augment, own[ImageForm.FRAME], size)
+    last, given = own[ImageForm.NORMALISED], data.augment_options
+    return changed(images, data.augment, last, size, form=ImageForm.NORMALISED, given=given)
 
 
-def _recoloured(images: Tensor, data: Data, generator: torch.Generator, size: int) -> Tensor:
+def _forms(data: Data) -> tuple[ImageForm, ...]:
+    """Return the forms that images have, one after the other, when they are changed."""
+    if data.padding is Padding.BLACK:
+        return ImageForm.FRAME, ImageForm.PIXELS, ImageForm.NORMALISED
+    return ImageForm.PIXELS, ImageForm.FRAME, ImageForm.NORMALISED
+
+
+def _recoloured(images: Tensor, data: Data, draws: Draws, size: int) -> Tensor:
     """Apply what changes pixels, on a scale of 0 to 255; the result is on the data set's own scale."""
     if not changes_among(data.augment, ImageForm.PIXELS):
         return images
     peak = data.facts.peak
     scaled = images if peak == 255 else (images * (255 / peak)).round().to(torch.uint8)
     given = data.augment_options
-    changed = augment(scaled, data.augment, generator, size, form=ImageForm.PIXELS, given=given)
-    return changed if peak == 255 else changed * (peak / 255)
+    found = changed(scaled, data.augment, draws, size, form=ImageForm.PIXELS, given=given)
+    return found if peak == 255 else found * (peak / 255)
 
 
 def _whole(data: Data, folder: Path | None, part: Subset, device: torch.device) -> Images:

@@ -17,13 +17,16 @@ Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]
 
 
 class Dropping:
-    """Drops features before the head, and branches of blocks, by draws from a generator.
+    """Drops features before the head, and branches of blocks: those that ``kept`` says, which ``draw`` draws.
 
     - A feature of an image is set to 0 with probability ``dropout``; the others are divided by 1 - dropout.
     - The branch of block l of L, from 1, is dropped for an image with probability ``drop_path * l / L``, as in
       arXiv 1603.09382, there for whole batches. A sum then is its shortcut, and branches that are kept are divided by
       the probability of being kept, so that evaluation needs no factor. A product is its shortcut times 1. Quotients
       that are kept stay as they are: divided, they would leave their bounds, and 1 is about their mean already (Q6).
+
+    Attributes:
+        kept: What the next forward pass keeps, on its device.
 
     Args:
         model: The network; attached to it for good.
@@ -32,29 +35,33 @@ class Dropping:
     """
 
     def __init__(self, model: ResidualNetwork, dropout: float, drop_path: float) -> None:
-        self.generator = torch.Generator()  # on the CPU, so that the same seed drops the same on every device
+        self.kept: tuple[Tensor, ...] = ()
+        self._dropout, self._features_in = dropout, model.head.in_features
         if dropout:
             model.head.register_forward_pre_hook(
                 lambda head, inputs: self._features(inputs[0], dropout) if head.training else None
             )
         blocks = [module for module in model.stages.modules() if isinstance(module, ResidualBlock | QuotientBlock)]
-        for number, block in enumerate(blocks, 1) if drop_path else ():
-            rate = drop_path * number / len(blocks)
+        self._rates = [drop_path * number / len(blocks) for number in range(1, len(blocks) + 1)] if drop_path else []
+        for place, (block, rate) in enumerate(zip(blocks, self._rates, strict=False)):
             if isinstance(block, QuotientBlock):
-                block.bound.register_forward_hook(self._hook(rate, _or_one))
+                block.bound.register_forward_hook(self._hook(place, _or_one))
             else:
-                block.branch.register_forward_hook(self._hook(rate, partial(_or_zero, scale=1 / (1 - rate))))
+                block.branch.register_forward_hook(self._hook(place, partial(_or_zero, scale=1 / (1 - rate))))
+
+    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Draw what n images keep, in the order of a forward pass: a mask for each block, then one for the head."""
+        masks = [torch.rand((n, 1, 1, 1), generator=generator) >= rate for rate in self._rates]
+        if self._dropout:
+            masks.append(torch.rand((n, self._features_in), generator=generator) >= self._dropout)
+        return tuple(masks)
 
     def _features(self, features: Tensor, rate: float) -> Tensor:
-        kept = torch.rand(features.shape, generator=self.generator) >= rate
-        return features * (kept / (1 - rate)).to(features.device, features.dtype)
+        return features * (self.kept[-1] / (1 - rate)).to(features.dtype)
 
-    def _hook(self, rate: float, apply: Callable[[Tensor, Tensor], Tensor]) -> Hook:
+    def _hook(self, place: int, apply: Callable[[Tensor, Tensor], Tensor]) -> Hook:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-            if not module.training:
-                return None
-            kept = torch.rand((len(output), 1, 1, 1), generator=self.generator) >= rate
-            return apply(output, kept.to(output.device))
+            return apply(output, self.kept[place]) if module.training else None
 
         return hook
 

@@ -1,18 +1,22 @@
 """Loss, accuracy and whatever else is asked for of a network on a split."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from qpsearch.models.network import DTYPES
 from qpsearch.registry.augmentations import centre
 from qpsearch.registry.datasets import Data
 from qpsearch.training.data import Images, normalise
 from qpsearch.training.scoring import Measured, scored
+from qpsearch.vocabulary import Precision
 
 BATCH = 1000  # images at once, at most
+IGNORED = -100  # a label that torch's cross entropy passes over
 PIXELS = BATCH * 32 * 32  # fewer, where they are larger
 
 
@@ -37,11 +41,23 @@ class Evaluation:
     metrics: Measured = field(default_factory=dict)
 
 
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """Let a network compute in a precision."""
+    is_half = precision is not Precision.FLOAT32
+    return torch.autocast(device.type, DTYPES[precision]) if is_half else nullcontext()
+
+
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, split: Images, data: Data, noise: float = 0.0, seed: int = 0, metrics: Sequence[str] = ()
+    model: nn.Module,
+    split: Images,
+    data: Data,
+    noise: float = 0.0,
+    seed: int = 0,
+    precision: Precision = Precision.FLOAT32,
+    metrics: Sequence[str] = (),
 ) -> Evaluation:
-    """Evaluate in eval mode; the model's mode is restored.
+    """Evaluate in eval mode; the model's mode is restored. A GPU is waited for once, at the end.
 
     Args:
         model: Maps images to logits.
@@ -49,6 +65,7 @@ def evaluate(
         data: The data set of the split, and how its images are normalised.
         noise: Level of Poisson noise on the images; see ``poisson``.
         seed: Seed of the noise.
+        precision: In which the network computes; logits and losses are float64.
         metrics: Further metrics that are computed from logits; others are left out.
 
     Raises:
@@ -58,27 +75,29 @@ def evaluate(
     was_training = model.training
     model.eval()
     size, peak = data.facts.size, data.facts.peak
-    loss = torch.zeros((), dtype=torch.float64, device=split.labels.device)
+    device, n, at_once = split.labels.device, len(split.labels), max(min(BATCH, PIXELS // size**2), 1)
+    loss = torch.zeros((), dtype=torch.float64, device=device)
     right, nonfinite = [], torch.zeros_like(loss)
     outputs: list[Tensor] = []
-    for index in torch.split(torch.arange(len(split.labels)), max(min(BATCH, PIXELS // size**2), 1)):
-        batch = split.batch(index)
-        labels = batch.labels
+    for first in range(0, n, at_once):
+        batch = split.part(first, min(first + at_once, n))
         images = poisson(batch.images, peak, noise, generator) if noise > 0 else batch.images
-        output = model(centre(normalise(images, data), size))
+        with autocast(device, precision):
+            output = model(centre(normalise(images, data), size))
         if metrics:
             outputs.append(output)
         logits = output.double()
         finite = logits.isfinite().all(1)
-        loss += F.cross_entropy(logits[finite], labels[finite], reduction="sum")
-        right.append((logits.argmax(1) == labels) & finite)
+        loss += F.cross_entropy(logits, batch.labels.masked_fill(~finite, IGNORED), reduction="sum")
+        right.append((logits.argmax(1) == batch.labels) & finite)
         nonfinite += (~finite).sum()
     model.train(was_training)
-    correct, n = torch.cat(right), len(split.labels)
+    correct = torch.cat(right)
+    total, hits, missed = torch.stack([loss, correct.sum().double(), nonfinite]).tolist()
     return Evaluation(
-        loss=float(loss) / n if nonfinite == 0 else None,
-        accuracy=float(correct.sum()) / n,
-        nonfinite=int(nonfinite),
+        loss=total / n if missed == 0 else None,
+        accuracy=hits / n,
+        nonfinite=int(missed),
         images=n,
         correct=correct,
         metrics=scored(metrics, outputs, split.labels) if metrics else {},

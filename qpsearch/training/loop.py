@@ -6,8 +6,9 @@ It does not depend on Ray, Optuna or the database. Stopping means that the calle
 import math
 import statistics
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,17 +18,16 @@ from torch import Tensor, nn
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
 from qpsearch.artifacts import open_artifacts
-from qpsearch.errors import TrainingDiverged
+from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.models import build_model
-from qpsearch.models.network import DTYPES
 from qpsearch.protocol import EpochReport, RunSettings, StepCount
-from qpsearch.registry.augmentations import mixed
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.averaging import Average
-from qpsearch.training.data import Images, Split, augmented, train_and_validation
+from qpsearch.training.data import Images, Split, augmented_by, train_and_validation
+from qpsearch.training.draws import BatchDraws, EpochDraws, StepDraws, batches_of
 from qpsearch.training.dropping import Dropping
-from qpsearch.training.evaluate import Evaluation, evaluate
+from qpsearch.training.evaluate import Evaluation, autocast, evaluate
 from qpsearch.training.memory import (
     give_memory_back,
     limit_gpu_memory,
@@ -37,6 +37,7 @@ from qpsearch.training.memory import (
 )
 from qpsearch.training.optim import build_optimizer, lr_at
 from qpsearch.training.scoring import Measured, carried, timed
+from qpsearch.training.second_try import at_once, halved, why_not_halved
 from qpsearch.vocabulary import Precision
 
 MEASURED_BYTES = 2**30
@@ -53,7 +54,8 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     Raises:
         TrainingDiverged: The mean training loss of an epoch is not finite, or over 1000 times the loss
             of guessing. Non-finite logits in evaluation do not end a run.
-        OutOfMemory: The run needs more than the device's memory, or more than the run's share of that memory.
+        OutOfMemory: The run needs more than the device's memory, or more than the run's share of that memory, also
+            with half as many images at once, which is tried where it is the same recipe.
         ArtifactError: A checkpoint cannot be written.
         DataError: The data set is missing or damaged.
 
@@ -75,16 +77,43 @@ def train_by_steps(config: TrialConfig, run: RunSettings) -> Generator[EpochRepo
     if device.type == "cuda":
         limit_gpu_memory(device, run.memory_share)
     try:
-        with out_of_memory_named():
-            yield from _Trainer(config, run).epochs()
+        yield from _with_a_second_try(config, run)
     finally:
         give_memory_back(device)
+
+
+def _with_a_second_try(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
+    """Train; after lack of memory go on from the last epoch, once, with half as many images at once.
+
+    A step is then made of the gradients of twice as many parts: the same but for rounding and for which images the
+    same draws change. Where that is another recipe, or epochs were not kept, the error says so.
+    """
+    why_not, kept = why_not_halved(config), run.resume_from
+    try:
+        with out_of_memory_named(), closing(TrainingRun(config, run).epochs()) as told:
+            for each in told:
+                if isinstance(each, EpochReport):
+                    kept = (each.checkpoint, *kept)
+                    why_not = why_not or ("" if each.checkpoint else "its epochs were not kept")
+                yield each
+        return
+    except OutOfMemory as error:
+        if why_not:
+            raise OutOfMemory(f"{error} Fewer images at once were not tried: {why_not}.") from error
+    give_memory_back(torch.device(run.device))  # the error is gone, and with it what its frames held
+    smaller = halved(config)
+    try:
+        with out_of_memory_named():
+            yield from TrainingRun(smaller, replace(run, resume_from=kept)).epochs()
+    except OutOfMemory as error:
+        tried = f"{at_once(config)} images at once, then {at_once(smaller)}"
+        raise OutOfMemory(f"{error} Tried: {tried}.") from error
 
 
 def peak_of_steps(config: TrialConfig, run: RunSettings, steps: int = 3) -> tuple[int, int]:
     """Train a few steps and evaluate; return the peak bytes of the GPU's allocator, and the GPU's whole memory."""
     device = _prepared(run)
-    _Trainer(config, run).steps(steps)
+    TrainingRun(config, run).steps(steps)
     return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
 
 
@@ -107,7 +136,7 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
     )
     labels = torch.randint(0, facts.classes, (batch,), generator=generator)
     noise = Split(images.to(device), labels.to(device))
-    trainer = _Trainer(config, run, (noise, noise))
+    trainer = TrainingRun(config, run, (noise, noise))
 
     def timed(work: Callable[[], object], images: int) -> float:
         """Return the median seconds for an image, without the first run, which warms up, unless it is the only one."""
@@ -125,22 +154,17 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
     return config.data.trained_on * train_s + config.data.validation * evaluation_s
 
 
-def batches_of(order: Tensor, size: int) -> list[Tensor]:
-    """Cut an epoch's order into batches; a single last image, whose variance is undefined, joins the last batch."""
-    batches = list(torch.split(order, size))
-    if len(batches) > 1 and len(batches[-1]) == 1 < size:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
-
-
 def _prepared(run: RunSettings) -> torch.device:
-    """Set threads and memory for the whole process; return the run's device."""
+    """Set threads, memory and the choice of kernels for the whole process; return the run's device."""
     torch.set_num_threads(run.threads)
     reuse_freed_memory()
-    return torch.device(run.device)
+    device = torch.device(run.device)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # shapes stay the same, but for an epoch's last batch
+    return device
 
 
-class _Trainer:
+class TrainingRun:
     """The state of one run: network, optimiser, data, and the epochs done."""
 
     def __init__(
@@ -156,6 +180,7 @@ class _Trainer:
         self._average = None if self._recipe.ema is None else Average(self._model, self._recipe.ema)
         dropout, drop_path = self._recipe.dropout, self._recipe.drop_path
         self._dropping = Dropping(model, dropout, drop_path) if dropout or drop_path else None
+        self.draws = EpochDraws(config, self._train.side, self._dropping, self._device)
         self._optimizer = build_optimizer(self._model, self._recipe)
         is_half = self._recipe.precision is Precision.FLOAT16  # whose small gradients would vanish unscaled
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=is_half)
@@ -164,12 +189,12 @@ class _Trainer:
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
 
-    def epochs(self) -> Iterator[EpochReport | StepCount]:
+    def epochs(self) -> Generator[EpochReport | StepCount]:
+        """Train the epochs that are not done yet, and report each; see ``train_by_steps``."""
         for epoch in range(self._done + 1, self._recipe.epochs + 1):
             began = time.perf_counter()
-            train_loss, lr = yield from self._train_epoch(epoch)
+            train_loss, lr = yield from self.train_epoch(epoch)
             trained_s = time.perf_counter() - began
-            self._check(epoch, train_loss)
             evaluation = self._evaluate()
             seconds = time.perf_counter() - began
             if self._run.metrics:
@@ -197,9 +222,10 @@ class _Trainer:
         """Train on the first few batches, and evaluate."""
         generator = torch.Generator().manual_seed(0)
         order = torch.arange(len(self._train.labels))
-        self._begin(generator)
-        for step, index in enumerate(torch.split(order, self._recipe.batch_size)[:count]):
-            self._step(step, index, generator, self._recipe.optimizer.lr)
+        self._model.train()
+        batches = torch.split(order, self._recipe.batch_size)[:count]
+        for step, draws in enumerate(self.draws.steps(batches, generator)):
+            self.step(step, draws, self._recipe.optimizer.lr)
         if evaluates:
             self._evaluate()
 
@@ -207,7 +233,9 @@ class _Trainer:
         """Evaluate on the validation images; None where there are none."""
         if self._validation is None:
             return None
-        return evaluate(self._evaluated, self._validation, self._config.data, metrics=self._run.metrics)
+        precision = self._recipe.precision if self._device.type == "cuda" else Precision.FLOAT32
+        asked = self._run.metrics
+        return evaluate(self._evaluated, self._validation, self._config.data, precision=precision, metrics=asked)
 
     @property
     def _evaluated(self) -> nn.Module:
@@ -222,43 +250,44 @@ class _Trainer:
         missing = [word for word in self._run.metrics if word not in self._measured]
         self._measured |= timed(missing, self._evaluated, image.contiguous(memory_format=self._format))
 
-    def _train_epoch(self, epoch: int) -> Generator[StepCount, None, tuple[float, float]]:
+    def train_epoch(self, epoch: int) -> Generator[StepCount, None, tuple[float, float]]:
         """Say how far it is; return the mean training loss and the last learning rate."""
         generator = torch.Generator().manual_seed(derive_seed(self._run.seed, "epoch", epoch))
         order = torch.randperm(len(self._train.labels), generator=generator)
         batches = batches_of(order, self._recipe.batch_size)
-        total = torch.zeros((), dtype=torch.float64, device=self._device)
+        total, losses = torch.zeros((), dtype=torch.float64, device=self._device), []
         lr = self._recipe.optimizer.lr
-        self._begin(generator)
+        self._model.train()
         told = time.monotonic()
-        for step, index in enumerate(batches):
+        for step, draws in enumerate(self.draws.steps(batches, generator)):
             lr = lr_at(self._recipe, (epoch - 1 + step / len(batches)) / self._recipe.epochs)
-            total += self._step((epoch - 1) * len(batches) + step, index, generator, lr) * len(index)
+            losses.append(self.step((epoch - 1) * len(batches) + step, draws, lr))
+            total += losses[-1] * len(batches[step])
             if (now := time.monotonic()) - told >= self._run.steps_every_s:
                 told = now
                 yield StepCount(epoch=epoch, done=step + 1, of=len(batches))
-        return float(total) / len(order), lr
+        mean = float(total) / len(order)
+        self._check(epoch, mean, losses)
+        return mean, lr
 
-    def _begin(self, generator: torch.Generator) -> None:
-        """Begin an epoch, whose random changes of images and networks all come from one generator."""
-        self._model.train()
-        if self._dropping is not None:
-            self._dropping.generator = generator
-
-    def _batch(self, index: Tensor, generator: torch.Generator) -> tuple[Split, float]:
-        """Return images and labels at an index, and the share of each image's own label (``mixed``)."""
-        data, batch = self._config.data, self._train.batch(index)
-        images = augmented(batch.images, data, generator, self._config.network.size)
-        images, own = mixed(images, data.augment, generator, data.augment_options)
+    def batch(self, draws: BatchDraws) -> tuple[Split, float]:
+        """Return the images and labels of a batch, and the share of each image's own label (``DrawnMixture.mix``)."""
+        data, batch = self._config.data, self._train.batch(draws.index, draws.there)
+        images, own = augmented_by(batch.images, data, draws.changes, self._config.network.size), 1.0
+        if draws.mixture is not None:
+            images, own = draws.mixture.mix(images)
         return Split(images.contiguous(memory_format=self._format), batch.labels), own
 
-    def _step(self, step: int, index: Tensor, generator: torch.Generator, lr: float) -> Tensor:
-        """Make a step, counted from 0 over the whole run, on the images at an index; return their mean loss."""
+    def step(self, step: int, draws: StepDraws, lr: float) -> Tensor:
+        """Make a step, counted from 0 over the whole run; return the mean loss of its images.
+
+        On a GPU, nothing waits for it, unless the precision is float16: whether gradients overflowed is asked of the
+        GPU, to skip that step.
+        """
         for group in self._optimizer.param_groups:
             group["lr"] = lr * group.get("share", 1.0)
         self._optimizer.zero_grad(set_to_none=True)
-        parts = self._recipe.gradient_accumulation
-        loss = self._backward(index, generator) if parts == 1 else self._backward_in_parts(index, generator, parts)
+        loss = self._backward(draws[0]) if self._recipe.gradient_accumulation == 1 else self._backward_in_parts(draws)
         if self._recipe.grad_clip is not None:
             self._scaler.unscale_(self._optimizer)
             nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.grad_clip, foreach=True)
@@ -268,18 +297,21 @@ class _Trainer:
             self._average.update(step)
         return loss
 
-    def _backward_in_parts(self, index: Tensor, generator: torch.Generator, parts: int) -> Tensor:
+    def _backward_in_parts(self, parts: StepDraws) -> Tensor:
         """Add up the gradients of the parts of a batch, each by its share of the images."""
         total = torch.zeros((), dtype=torch.float64, device=self._device)
-        for part in batches_of(index, max(2, math.ceil(len(index) / parts))):
-            share = len(part) / len(index)
-            total += self._backward(part, generator, share) * share
+        images = sum(len(part.index) for part in parts)
+        for part in parts:
+            share = len(part.index) / images
+            total += self._backward(part, share) * share
         return total
 
-    def _backward(self, index: Tensor, generator: torch.Generator, share: float = 1.0) -> Tensor:
+    def _backward(self, draws: BatchDraws, share: float = 1.0) -> Tensor:
         """Add the gradients of the mean loss of images, times a share; return that mean loss."""
-        (batch, own), precision = self._batch(index, generator), self._recipe.precision
-        with torch.autocast(self._device.type, DTYPES[precision], enabled=precision is not Precision.FLOAT32):
+        batch, own = self.batch(draws)
+        if self._dropping is not None:
+            self._dropping.kept = draws.kept
+        with autocast(self._device, self._recipe.precision):
             logits = self._model(batch.images)
         loss = self._loss(logits.float(), batch.labels)
         if own < 1:
@@ -291,9 +323,13 @@ class _Trainer:
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(logits, labels, label_smoothing=self._recipe.label_smoothing)
 
-    def _check(self, epoch: int, train_loss: float) -> None:
-        if not train_loss < EXPLODED * math.log(self._config.network.classes):  # also where it is nan
-            raise TrainingDiverged(epoch, train_loss)
+    def _check(self, epoch: int, mean: float, losses: Sequence[Tensor]) -> None:
+        """Raise TrainingDiverged at the first step beyond the bound, which is looked for only where the mean is."""
+        most = EXPLODED * math.log(self._config.network.classes)
+        if not mean < most:  # also where it is nan
+            found = torch.stack(list(losses)).tolist()
+            first = next(step for step, loss in enumerate(found) if not loss < most)
+            raise TrainingDiverged(epoch, mean, step=first + 1, steps=len(found), loss=found[first])
 
     def _save(self, epoch: int) -> str:
         if self._run.checkpoint_folder is None:

@@ -24,7 +24,7 @@ from qpsearch.architecture.cost import cost
 from qpsearch.protocol import RunSettings
 from qpsearch.space import build_space
 from qpsearch.training.data import Split, train_and_validation
-from qpsearch.training.loop import _Trainer
+from qpsearch.training.loop import TrainingRun
 from tests.benchmarks.report import hardware
 
 RECIPES = ("quotient", "modern")
@@ -85,7 +85,7 @@ def measure(
         for recipe in recipes:
             config, began, accuracies = configured(recipe, block, epochs), time.process_time(), []
             for seed in range(1, seeds + 1):
-                *_, last = _Trainer(config, RunSettings(seed=seed), splits).epochs()
+                *_, last = TrainingRun(config, RunSettings(seed=seed), splits).epochs()
                 assert last.val_accuracy is not None
                 accuracies.append(last.val_accuracy)
             cpu_s = time.process_time() - began

@@ -24,7 +24,7 @@ SYNCS: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One comparison; below a ratio of 1 ours takes less.
+    """One comparison; below a ratio of 1 ours takes less, or, of rates, does less.
 
     Attributes:
         name: Starts with the library that ours is measured against, and a colon.
@@ -35,8 +35,9 @@ class Row:
         ratio: Median of ours / against over the repetitions.
         n: Repetitions, each of ours beside one of the alternative.
         spread: Lower and upper quartile of the ratio.
-        target: The ratio that we want at most; None where there is none.
+        target: The ratio that we want at most, or, where more is better, at least; None where there is none.
         note: What one repetition is, and what else must be known.
+        more_is_better: Whether both are rates.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Row:
     spread: tuple[float, float]
     target: float | None
     note: str
+    more_is_better: bool = False
 
 
 def alternate(repetitions: int, *sides: Callable[[], T]) -> list[tuple[T, ...]]:
@@ -79,6 +81,7 @@ def row(
     unit: str,
     note: str,
     target: float | None = None,
+    more_is_better: bool = False,
 ) -> Row:
     """Sum up the repetitions of one comparison.
 
@@ -89,6 +92,7 @@ def row(
         unit: See ``Row``.
         note: See ``Row``.
         target: See ``Row``.
+        more_is_better: See ``Row``.
     """
     ratios = [ours / against for ours, against in pairs]
     return Row(
@@ -102,6 +106,7 @@ def row(
         spread=_quartiles(ratios),
         target=target,
         note=note,
+        more_is_better=more_is_better,
     )
 
 
@@ -115,24 +120,26 @@ def hardware() -> str:
     )
 
 
-def as_json(benchmark: str, rows: Sequence[Row], where: str) -> str:
-    """Return one document with an entry for each row."""
+def as_json(benchmark: str, rows: Sequence[Row], where: str, missing: Sequence[str] = ()) -> str:
+    """Return one document with an entry for each row, and the names of the rows that this machine cannot measure."""
     entries = [asdict(row) | {"hardware": where} for row in rows]
-    return json.dumps({"benchmark": benchmark, "rows": entries}, indent=2)
+    named = {"not measured": list(missing)} if missing else {}
+    return json.dumps({"benchmark": benchmark, "rows": entries, **named}, indent=2)
 
 
-def as_table(rows: Sequence[Row], where: str) -> str:
-    """Return a table for people."""
-    width = max(len(row.name) for row in rows)
-    head = f"{'':<{width}}  {'ours':>10} {'against':>10} {'unit':<9} {'ratio':>7}  {'quartiles':<17} {'n':>3}  target"
+def as_table(rows: Sequence[Row], where: str, missing: Sequence[str] = ()) -> str:
+    """Return a table for people; rows that this machine cannot measure say so."""
+    width = max(len(name) for name in (*(row.name for row in rows), *missing))
+    head = f"{'':<{width}}  {'ours':>10} {'against':>10} {'unit':<12} {'ratio':>7}  {'quartiles':<17} {'n':>3}  target"
     lines = [head]
     for row in rows:
         low, high = row.spread
-        target = "" if row.target is None else f"<= {row.target:g}"
+        target = "" if row.target is None else f"{'>=' if row.more_is_better else '<='} {row.target:g}"
         lines.append(
-            f"{row.name:<{width}}  {row.ours:>10.4g} {row.against:>10.4g} {row.unit:<9} {row.ratio:>7.3f}  "
+            f"{row.name:<{width}}  {row.ours:>10.4g} {row.against:>10.4g} {row.unit:<12} {row.ratio:>7.3f}  "
             f"{f'{low:.3f} to {high:.3f}':<17} {row.n:>3}  {target}".rstrip()
         )
+    lines += [f"{name:<{width}}  not measured" for name in missing]
     lines += ["", *_notes(rows), "", where]
     return "\n".join(lines)
 

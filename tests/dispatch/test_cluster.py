@@ -89,13 +89,15 @@ def test_a_folder_whose_name_is_too_long_for_sockets_names_rays_own_variable(mon
         pass
 
 
-def test_workers_of_a_ray_of_our_own_do_not_know_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_of_a_ray_of_our_own_do_not_know_the_database_and_yield(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QPSEARCH_STORAGE", "postgresql+psycopg://user:secret@host/db")
     own = Resources(gpus=0, cpus=1, concurrent=None, report_timeout_s=None)
     with connected(own, None):
         seen = ray.get(ray.remote(num_cpus=0)(lambda: dict(os.environ)).remote())
     assert not [name for name, value in seen.items() if "secret@host" in value]
     assert os.environ["QPSEARCH_STORAGE"].startswith("postgresql")
+    assert seen["OMP_WAIT_POLICY"] == "PASSIVE"  # threads that wait leave their core to others
+    assert "OMP_WAIT_POLICY" not in os.environ
 
 
 @pytest.mark.parametrize("name", ["raylet", "gcs_server"])

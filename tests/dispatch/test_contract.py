@@ -17,6 +17,7 @@ import pytest
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.dispatch import inline
+from qpsearch.dispatch.environment import WAITING, for_workers
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.private_folder import new_key
 from qpsearch.dispatch.worker import Trainer, WorkerSetup
@@ -382,6 +383,7 @@ def test_a_worker_that_cannot_start_stops_the_study(sqlite_url: str, monkeypatch
 
 def knows_nothing(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     assert "QPSEARCH_STORAGE" not in os.environ
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"  # threads that wait leave their core to others
     for epoch in range(1, config.recipe.epochs + 1):
         yield EpochReport(epoch=epoch, train_loss=1, val_loss=1, val_accuracy=0.5)
 
@@ -391,6 +393,16 @@ def test_a_worker_does_not_know_the_database(sqlite_url: str, monkeypatch: pytes
     (record,) = run_study("inline", sqlite_url, space_text(Behaviour.IMPROVES, trials=1), trainer=knows_nothing)
     assert record.state == "COMPLETE", record.detail
     assert os.environ["QPSEARCH_STORAGE"] == sqlite_url
+    assert "OMP_WAIT_POLICY" not in os.environ
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_what_the_user_says_of_waiting_threads_is_kept(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "5")
+    before = dict(os.environ)
+    with for_workers():
+        assert dict(os.environ) == before
+    assert dict(os.environ) == before
 
 
 def test_a_worker_whose_driver_is_gone_before_it_is_ready_ends_without_a_word() -> None:

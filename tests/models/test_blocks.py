@@ -1,5 +1,6 @@
 """Blocks against their formulas, and laws that hold for every setting."""
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from qpsearch.architecture.blocks import BLOCKS
 from qpsearch.architecture.config import Stage
@@ -330,3 +332,34 @@ def test_exponents_start_with_the_spread_they_were_asked_for(mixing: Mixing) -> 
     assert spreads[ExponentInit.KAIMING_FAN_OUT] == pytest.approx((2 / fan) ** 0.5, rel=0.1)
     assert spreads[ExponentInit.FRAMEWORK] == pytest.approx((1 / (3 * fan)) ** 0.5, rel=0.1)
     assert spreads[ExponentInit.SMALL] / spreads[ExponentInit.KAIMING_FAN_OUT] == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize("placement", NormPlacement)
+@pytest.mark.parametrize("norm", NormKind)
+@pytest.mark.parametrize("kind", BlockKind)
+def test_activations_in_place_change_no_bit(kind: BlockKind, norm: NormKind, placement: NormPlacement) -> None:
+    """Not of the outputs, nor of any gradient, nor of the input, also where a shortcut is the identity."""
+    block = perturbed(build(kind, norm, placement, width=8, width_in=8)).train()
+    plain = deepcopy(block)
+    activations = [module for module in plain.modules() if isinstance(module, nn.ReLU)]
+    is_pre_without_norm = norm is NormKind.NONE and placement is NormPlacement.PRE
+    assert not (is_pre_without_norm and any(module.inplace for module in activations))
+    for module in activations:
+        module.inplace = False
+    given = torch.randn(4, 8, 5, 5)
+    found = []
+    for each in (block, plain):
+        x = given.clone().requires_grad_()
+        y = checkpoint(each, x, use_reentrant=False)  # which computes it again
+        y.square().mean().backward()
+        assert torch.equal(x, given)
+        found.append([y, x.grad, *(parameter.grad for parameter in each.parameters())])
+    assert all(map(torch.equal, *found))
+
+
+def test_activations_behind_norms_and_sums_are_in_place() -> None:
+    """In a network of residual blocks, all are."""
+    block = build(BlockKind.ADDITIVE, width=8, width_in=8)
+    assert [module.inplace for module in block.modules() if isinstance(module, nn.ReLU)] == [True, True]
+    quotient = build(BlockKind.QUOTIENT, width=8, width_in=8)
+    assert [module.inplace for module in quotient.modules() if isinstance(module, nn.ReLU)] == [True]

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from qpsearch.models import product_unit
 from qpsearch.models.layers import ProductUnit2d
 from qpsearch.models.ops import bounded_linear, bounded_quotient, product_unit2d
 from qpsearch.models.product_unit import THRESHOLD_EPS, positive_floor
@@ -210,6 +212,26 @@ def test_the_fused_form_under_vmap_and_functional_call() -> None:
     torch.testing.assert_close(slopes[0], expected)
 
 
+@BY_NAME
+def test_backward_through_vmap_gives_the_gradients_of_a_loop(variant: dict[str, Any]) -> None:
+    """As ensembles train: each network has its own images and parameters, and one loss goes back through all of them."""
+    x, w, theta, rest = split(variant)
+    bias = rest.pop("bias", None)
+    given = [torch.stack([each, each * 0.7]) for each in (x, w, theta, bias) if each is not None]
+
+    def unit(*own: Tensor) -> Tensor:
+        return product_unit2d(*own[:3], bias=own[3] if bias is not None else None, **rest)
+
+    found = []
+    for at_once in (True, False):
+        learned = [each.clone().requires_grad_() for each in given]
+        y = torch.func.vmap(unit)(*learned) if at_once else torch.stack(list(map(unit, *learned)))
+        y.square().mean().backward()
+        found.append([y.detach(), *(each.grad for each in learned)])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
 def test_the_fused_form_takes_a_batch_of_gradients() -> None:
     """As Jacobians by rows ask for it: the tensors that backward uses again may stand for several."""
     x, w, theta = parts()
@@ -371,3 +393,25 @@ def test_the_floor_is_positive_for_every_threshold() -> None:
     floors: Tensor = positive_floor(torch.tensor([-200.0, -5.0, 0.0, 5.0]))
     assert (floors >= THRESHOLD_EPS * 0.999).all()
     assert floors[2].item() == pytest.approx(np.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_gpus_convolutions_do_not_round_to_tf32(fused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule P19. In forward and, where backward is ours, there too; afterwards the user's setting holds again."""
+    x, w, theta = parts()
+    seen: list[bool] = []
+    conv = F.conv2d
+
+    def watched(*args: object) -> Tensor:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return conv(*args)
+
+    monkeypatch.setattr(F, "conv2d", watched)
+    monkeypatch.setattr(product_unit, "_may_round", lambda tensor: True)
+    assert torch.backends.cudnn.allow_tf32
+    product_unit2d(x, w, theta, 8.0, fused=fused)
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32
+    with pytest.raises(RuntimeError), product_unit.true_float32(x):
+        raise RuntimeError
+    assert torch.backends.cudnn.allow_tf32

@@ -18,7 +18,7 @@ from qpsearch.registry.augmentations.base import ImageChange, ImageForm, Mixture
 from qpsearch.registry.datasets import Data, DatasetName
 from qpsearch.space import edited, load_space, parse_space
 from qpsearch.training.data import augmented, normalise
-from qpsearch.training.loop import _Trainer
+from qpsearch.training.loop import TrainingRun
 from qpsearch.vocabulary import BlockKind
 from tests.training.configs import digits
 
@@ -215,15 +215,16 @@ def test_options_have_an_effect() -> None:
 def test_the_loss_of_a_mixture_is_the_mixture_of_losses() -> None:
     config = digits(BlockKind.ADDITIVE, held=1200)
     config = replace(config, data=replace(config.data, augment=(Augmentation.MIXUP,)))
-    trainer = _Trainer(config, RunSettings(seed=1))
+    trainer = TrainingRun(config, RunSettings(seed=1))
     index, model = torch.arange(64), trainer.model.train()
-    batch, share = trainer._batch(index, torch.Generator().manual_seed(3))
+    (draws,) = next(trainer.draws.steps([index], torch.Generator().manual_seed(3)))
+    batch, share = trainer.batch(draws)
     assert 0 < share < 1
     soft = share * nn.functional.one_hot(batch.labels, 10) + (1 - share) * nn.functional.one_hot(
         batch.labels.roll(1), 10
     )
     expected = nn.functional.cross_entropy(model(batch.images), soft)
-    found = trainer._backward(index, torch.Generator().manual_seed(3))
+    found = trainer._backward(draws)
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 

@@ -17,8 +17,9 @@ from qpsearch.registry.augmentations import Padding
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.training import loop, train
+from qpsearch.training.draws import batches_of
 from qpsearch.training.evaluate import poisson
-from qpsearch.training.loop import batches_of, train_by_steps
+from qpsearch.training.loop import train_by_steps
 from qpsearch.training.optim import build_optimizer
 from qpsearch.vocabulary import BlockKind, Precision, QuotientKind, ShortcutKind
 from tests.models.settings import stage

@@ -86,7 +86,7 @@ def test_training_does_not_open_the_test_split(tmp_path: Path, kept: Path) -> No
     for path in kept.rglob("test_*.npy"):
         path.unlink()
     train_and_validation(given, kept, CPU)
-    with pytest.raises(DataError, match=r"cannot be read .* Delete it to decode the images again"):
+    with pytest.raises(DataError, match=r"test_images.npy: cannot be read .* Delete .* to decode the images again"):
         data.test_images(given, kept, CPU)
 
 

@@ -22,7 +22,7 @@ from qpsearch.training import checkpoint, train
 from qpsearch.training.averaging import Average
 from qpsearch.training.data import normalise, train_and_validation
 from qpsearch.training.evaluate import evaluate
-from qpsearch.training.loop import _Trainer
+from qpsearch.training.loop import TrainingRun
 from qpsearch.training.testing import load_trained
 from qpsearch.vocabulary import BlockKind, Decay, NormKind
 from tests.models.settings import stage
@@ -108,7 +108,7 @@ def test_averaged_weights_are_evaluated_and_kept(tmp_path: Path) -> None:
 
 def moved(config: TrialConfig, steps: int = 1) -> torch.Tensor:
     """Return how far some steps take all weights, as one vector."""
-    trainer = _Trainer(config, RunSettings(seed=1))
+    trainer = TrainingRun(config, RunSettings(seed=1))
     before = torch.cat([each.detach().flatten() for each in trainer.model.parameters()])
     trainer.steps(steps, evaluates=False)
     return torch.cat([each.detach().flatten() for each in trainer.model.parameters()]) - before

@@ -3,11 +3,12 @@
 A new augmentation is a module here, and its word and its line in the table below.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from qpsearch.registry.augmentations.base import ImageChange, ImageForm, Mixture, OptionValues
+from qpsearch.registry.augmentations.base import Draws, ImageChange, ImageForm, Mixture, OptionValues
 from qpsearch.registry.augmentations.crop import CROP
 from qpsearch.registry.augmentations.cutmix import CUTMIX
 from qpsearch.registry.augmentations.cutout import CUTOUT
@@ -82,6 +83,37 @@ def mixtures_among(kinds: tuple[Augmentation, ...]) -> tuple[tuple[Augmentation,
     return tuple((kind, each) for kind, each in AUGMENTATIONS.items() if kind in kinds and isinstance(each, Mixture))
 
 
+def draw_changes(
+    kinds: tuple[Augmentation, ...],
+    n: int,
+    side: int,
+    generator: "torch.Generator",
+    size: int,
+    *,
+    form: ImageForm = ImageForm.FRAME,
+    given: AugmentOptions = (),
+) -> Draws:
+    """Draw what ``augment`` draws for n images of a side, without the images; one item for each augmentation."""
+    return tuple(
+        each.draw(n, side, generator, settings_for(kind, given), size) for kind, each in changes_among(kinds, form)
+    )
+
+
+def changed(
+    images: "Tensor",
+    kinds: tuple[Augmentation, ...],
+    draws: Draws,
+    size: int,
+    *,
+    form: ImageForm = ImageForm.FRAME,
+    given: AugmentOptions = (),
+) -> "Tensor":
+    """Change images as ``augment`` does, by draws that lie on their device."""
+    for (kind, each), own in zip(changes_among(kinds, form), draws, strict=True):
+        images = each.change(images, own, settings_for(kind, given), size)
+    return images if form is ImageForm.PIXELS else centre(images, size)
+
+
 def augment(
     images: "Tensor",
     kinds: tuple[Augmentation, ...],
@@ -106,9 +138,39 @@ def augment(
     Returns:
         (N, C, size, size); of ``ImageForm.PIXELS`` as large as they came.
     """
-    for kind, each in changes_among(kinds, form):
-        images = each.change(images, generator, settings_for(kind, given), size)
-    return images if form is ImageForm.PIXELS else centre(images, size)
+    draws = draw_changes(kinds, len(images), images.shape[-1], generator, size, form=form, given=given)
+    return changed(images, kinds, draws, size, form=form, given=given)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnMixture:
+    """What is drawn for a batch that is mixed.
+
+    Attributes:
+        mixture: Which of the mixtures.
+        draws: Its own draws.
+    """
+
+    mixture: Mixture
+    draws: tuple[float, ...]
+
+    def mix(self, images: "Tensor") -> tuple["Tensor", float]:
+        """Return the images, and the share of each one's own label; the rest is the label of the one before it."""
+        return self.mixture.mix(images, self.draws)
+
+
+def draw_mixture(
+    kinds: tuple[Augmentation, ...], side: int, generator: "torch.Generator", given: AugmentOptions = ()
+) -> DrawnMixture | None:
+    """Draw what ``mixed`` draws for a batch of images of a side; None where no augmentation mixes images."""
+    mixtures = mixtures_among(kinds)
+    if not mixtures:
+        return None
+    import torch
+
+    drawn = int(torch.randint(len(mixtures), (), generator=generator)) if len(mixtures) > 1 else 0
+    kind, each = mixtures[drawn]
+    return DrawnMixture(each, each.draw(side, generator, settings_for(kind, given)))
 
 
 def mixed(
@@ -119,14 +181,8 @@ def mixed(
     Returns:
         The images, and the share of each one's own label; the rest is the label of the one before it.
     """
-    mixtures = mixtures_among(kinds)
-    if not mixtures:
-        return images, 1.0
-    import torch
-
-    drawn = int(torch.randint(len(mixtures), (), generator=generator)) if len(mixtures) > 1 else 0
-    kind, each = mixtures[drawn]
-    return each.mix(images, generator, settings_for(kind, given))
+    drawn = draw_mixture(kinds, images.shape[-1], generator, given)
+    return (images, 1.0) if drawn is None else drawn.mix(images)
 
 
 def centre(images: "Tensor", size: int) -> "Tensor":

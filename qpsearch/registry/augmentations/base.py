@@ -1,12 +1,15 @@
 """What an augmentation is: random changes of a whole batch at once, on its own device.
 
-All draws come from a generator on the CPU, so that the same seed gives the same images on every device.
+All draws come from a generator on the CPU, so that the same seed gives the same images on every device. What is drawn
+does not depend on the images, so that a GPU can be given the draws of many batches at once: an augmentation draws
+first, and changes images by its draws later.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from qpsearch.registry.options import Option
 
@@ -16,9 +19,15 @@ if TYPE_CHECKING:
 
 OptionValues = Mapping[str, float]
 """The value of each option of an augmentation, by name."""
-ChangeImages = Callable[["Tensor", "torch.Generator", OptionValues, int], "Tensor"]
-"""Changes images (N, C, H, W), given the generator, the options, and height and width as the network sees an image."""
-MixImages = Callable[["Tensor", "torch.Generator", OptionValues], tuple["Tensor", float]]
+Draws = tuple[Any, ...]
+"""What is drawn for a batch: tensors on the CPU, in tuples of tuples; when images are changed, on their device."""
+DrawChanges = Callable[[int, int, "torch.Generator", OptionValues, int], Draws]
+"""Draws for a number of images, given their side, the generator, the options, and the side as the network sees it."""
+ChangeImages = Callable[["Tensor", Draws, OptionValues, int], "Tensor"]
+"""Changes images (N, C, H, W), given the draws, the options, and height and width as the network sees an image."""
+DrawMixture = Callable[[int, "torch.Generator", OptionValues], tuple[float, ...]]
+"""Draws for a batch, given the side of its images, the generator and the options: numbers, not tensors."""
+MixImages = Callable[["Tensor", tuple[float, ...]], tuple["Tensor", float]]
 """Mixes each image with the one before it in the batch; returns the images, and the share of each one's own label."""
 
 
@@ -37,12 +46,14 @@ class ImageChange:
     Attributes:
         doc: What it does, for users.
         form: What images are when it changes them.
+        draw: What it draws; the images do not matter.
         change: How it changes them.
         options: What a user may set.
     """
 
     doc: str
     form: ImageForm
+    draw: DrawChanges
     change: ChangeImages
     options: Mapping[str, Option] = field(default_factory=dict)
 
@@ -53,13 +64,23 @@ class Mixture:
 
     Attributes:
         doc: What it does, for users.
+        draw: What it draws.
         mix: How it mixes them.
         options: What a user may set.
     """
 
     doc: str
+    draw: DrawMixture
     mix: MixImages
     options: Mapping[str, Option] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=64)
+def constant(values: tuple[float, ...], device: "torch.device") -> "Tensor":
+    """Return numbers as a tensor, which is moved to its device once; it must not be changed."""
+    import torch
+
+    return torch.tensor(values, device=device)
 
 
 def beta(alpha: float, generator: "torch.Generator") -> float:
@@ -80,6 +101,5 @@ def inside(first: "Tensor", last: "Tensor", length: int) -> "Tensor":
 
 
 def filled(images: "Tensor", rows: "Tensor", columns: "Tensor") -> "Tensor":
-    """Set a rectangle of each image to 0, given masks of its rows (N, H) and columns (N, W) on the CPU."""
-    erased = (rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
-    return images.masked_fill(erased.to(images.device), 0)
+    """Set a rectangle of each image to 0, given masks of its rows (N, H) and columns (N, W)."""
+    return images.masked_fill((rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1), 0)

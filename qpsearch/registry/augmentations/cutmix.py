@@ -15,21 +15,26 @@ ALPHA: Final = Option(
 )
 
 
-def _cutmix(images: "Tensor", generator: "torch.Generator", settings: OptionValues) -> tuple["Tensor", float]:
-    """Take one rectangle for the batch; what lies outside the image is cut off, and the share follows what is left."""
+def _draw(side: int, generator: "torch.Generator", settings: OptionValues) -> tuple[float, ...]:
+    """Draw one rectangle for the batch; what lies outside the image is cut off, and the share follows what is left."""
     import torch
 
+    half = int(math.sqrt(1 - beta(settings["alpha"], generator)) / 2 * side)
+    row, column = (int(torch.randint(side, (), generator=generator)) for _ in range(2))
+    return max(row - half, 0), min(row + half, side), max(column - half, 0), min(column + half, side)
+
+
+def _cutmix(images: "Tensor", draws: tuple[float, ...]) -> tuple["Tensor", float]:
     *_, height, width = images.shape
-    cut = math.sqrt(1 - beta(settings["alpha"], generator)) / 2
-    row = int(torch.randint(height, (), generator=generator))
-    column = int(torch.randint(width, (), generator=generator))
-    top, bottom = max(row - int(cut * height), 0), min(row + int(cut * height), height)
-    left, right = max(column - int(cut * width), 0), min(column + int(cut * width), width)
+    top, bottom, left, right = map(int, draws)
     mixed = images.clone()
     mixed[..., top:bottom, left:right] = images.roll(1, 0)[..., top:bottom, left:right]
     return mixed, 1 - (bottom - top) * (right - left) / (height * width)
 
 
 CUTMIX: Final = Mixture(
-    doc="puts a rectangle of another image into each, and its label's share", mix=_cutmix, options={"alpha": ALPHA}
+    doc="puts a rectangle of another image into each, and its label's share",
+    draw=_draw,
+    mix=_cutmix,
+    options={"alpha": ALPHA},
 )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from qpsearch.registry.augmentations.base import ImageChange, ImageForm, OptionValues, filled, inside
+from qpsearch.registry.augmentations.base import Draws, ImageChange, ImageForm, OptionValues, filled, inside
 from qpsearch.registry.options import Option
 
 if TYPE_CHECKING:
@@ -14,15 +14,20 @@ SIDE: Final = Option(
 )  # 16 of 32 pixels, as on CIFAR-10
 
 
-def _cutout(images: "Tensor", generator: "torch.Generator", settings: OptionValues, size: int) -> "Tensor":
-    """Set a square around a random pixel to 0; what lies outside the image is cut off, as in the authors' code."""
+def _draw(n: int, side: int, generator: "torch.Generator", settings: OptionValues, size: int) -> Draws:
+    """Draw a square around a random pixel; what lies outside the image is cut off, as in the authors' code."""
     import torch
 
     half = max(round(settings["side"] * size / 2), 1)
-    rows, columns = torch.randint(0, size, (2, len(images)), generator=generator)
-    return filled(images, inside(rows - half, rows + half, size), inside(columns - half, columns + half, size))
+    rows, columns = torch.randint(0, size, (2, n), generator=generator)
+    return inside(rows - half, rows + half, size), inside(columns - half, columns + half, size)
+
+
+def _cutout(images: "Tensor", draws: Draws, settings: OptionValues, size: int) -> "Tensor":
+    rows, columns = draws
+    return filled(images, rows, columns)
 
 
 CUTOUT: Final = ImageChange(
-    doc="sets a square to the mean", form=ImageForm.NORMALISED, change=_cutout, options={"side": SIDE}
+    doc="sets a square to the mean", form=ImageForm.NORMALISED, draw=_draw, change=_cutout, options={"side": SIDE}
 )

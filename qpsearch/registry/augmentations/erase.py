@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Final
 
-from qpsearch.registry.augmentations.base import ImageChange, ImageForm, OptionValues, filled, inside
+from qpsearch.registry.augmentations.base import Draws, ImageChange, ImageForm, OptionValues, filled, inside
 from qpsearch.registry.options import Option
 
 if TYPE_CHECKING:
@@ -16,10 +16,9 @@ RATIO: Final = (0.3, 3.3)  # of height to width
 PROBABILITY: Final = Option(doc="Share of the images that are changed.", low=0, high=1, default=0.5)
 
 
-def _erase(images: "Tensor", generator: "torch.Generator", settings: OptionValues, size: int) -> "Tensor":
+def _draw(n: int, side: int, generator: "torch.Generator", settings: OptionValues, size: int) -> Draws:
     import torch
 
-    n = len(images)
     chosen = torch.rand(n, generator=generator) < settings["probability"]
     area, ratio = torch.rand((2, TRIES, n), generator=generator, dtype=torch.float64)
     area = (AREA[0] + (AREA[1] - AREA[0]) * area) * size**2
@@ -32,12 +31,18 @@ def _erase(images: "Tensor", generator: "torch.Generator", settings: OptionValue
     places = torch.rand((2, n), generator=generator, dtype=torch.float64)
     top, left = (places[0] * (size - height + 1)).floor(), (places[1] * (size - width + 1)).floor()
     rows = inside(top, top + height, size) & (chosen & fits.any(0)).view(-1, 1)
-    return filled(images, rows, inside(left, left + width, size))
+    return rows, inside(left, left + width, size)
+
+
+def _erase(images: "Tensor", draws: Draws, settings: OptionValues, size: int) -> "Tensor":
+    rows, columns = draws
+    return filled(images, rows, columns)
 
 
 ERASE: Final = ImageChange(
     doc="sets a random rectangle to the mean",
     form=ImageForm.NORMALISED,
+    draw=_draw,
     change=_erase,
     options={"probability": PROBABILITY},
 )

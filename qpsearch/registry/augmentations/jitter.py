@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from qpsearch.registry.augmentations import pixels
-from qpsearch.registry.augmentations.base import ImageChange, ImageForm, OptionValues
+from qpsearch.registry.augmentations.base import Draws, ImageChange, ImageForm, OptionValues
 from qpsearch.registry.options import Option
 
 if TYPE_CHECKING:
@@ -32,26 +32,30 @@ CHANGES: Final[dict[str, Callable[["Tensor", "Tensor"], "Tensor"]]] = {
 }
 
 
-def _jitter(images: "Tensor", generator: "torch.Generator", settings: OptionValues, size: int) -> "Tensor":
+def _draw(n: int, side: int, generator: "torch.Generator", settings: OptionValues, size: int) -> Draws:
+    """Draw for each turn and each change the images that have that change in that turn, and its strength for each."""
     import torch
 
-    n = len(images)
     order = torch.rand((n, len(CHANGES)), generator=generator).argsort(1)
     draws = torch.rand((len(CHANGES), n), generator=generator) * 2 - 1
     factors = {name: draw * settings[name] + (name != "hue") for name, draw in zip(CHANGES, draws, strict=True)}
+    owners = [[(turn == number).nonzero().flatten() for number in range(len(CHANGES))] for turn in order.T]
+    return tuple(tuple((own, factors[name][own]) for name, own in zip(CHANGES, turn, strict=True)) for turn in owners)
+
+
+def _jitter(images: "Tensor", draws: Draws, settings: OptionValues, size: int) -> "Tensor":
     images = images.clone()
-    for turn in order.T:
-        for number, (name, change) in enumerate(CHANGES.items()):
-            own = (turn == number).nonzero().flatten()
+    for turn in draws:
+        for (name, change), (own, factors) in zip(CHANGES.items(), turn, strict=True):
             if settings[name] and len(own):
-                there = own.to(images.device)
-                images[there] = change(images[there], factors[name][own].to(images.device))
+                images[own] = change(images[own], factors)
     return images
 
 
 JITTER: Final = ImageChange(
     doc="changes brightness, contrast and saturation, in random order",
     form=ImageForm.PIXELS,
+    draw=_draw,
     change=_jitter,
     options=OPTIONS,
 )

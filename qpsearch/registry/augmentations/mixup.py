@@ -14,9 +14,13 @@ ALPHA: Final = Option(
 )
 
 
-def _mixup(images: "Tensor", generator: "torch.Generator", settings: OptionValues) -> tuple["Tensor", float]:
-    share = beta(settings["alpha"], generator)
+def _draw(side: int, generator: "torch.Generator", settings: OptionValues) -> tuple[float, ...]:
+    return (beta(settings["alpha"], generator),)
+
+
+def _mixup(images: "Tensor", draws: tuple[float, ...]) -> tuple["Tensor", float]:
+    (share,) = draws
     return images.roll(1, 0).mul_(1 - share).add_(images, alpha=share), share
 
 
-MIXUP: Final = Mixture(doc="mixes pairs of images, and their labels", mix=_mixup, options={"alpha": ALPHA})
+MIXUP: Final = Mixture(doc="mixes pairs of images, and their labels", draw=_draw, mix=_mixup, options={"alpha": ALPHA})

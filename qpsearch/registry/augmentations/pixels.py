@@ -6,6 +6,8 @@ change brings in is black. torchvision itself is not loaded: its functions would
 
 from typing import TYPE_CHECKING, Final
 
+from qpsearch.registry.augmentations.base import constant
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -160,7 +162,7 @@ def _affine(images: "Tensor", matrices: "Tensor") -> "Tensor":
     ys = torch.linspace((1 - height) / 2, (height - 1) / 2, height, device=images.device)
     y, x = torch.meshgrid(ys, xs, indexing="ij")
     places = torch.stack([x, y, torch.ones_like(x)], 2).view(1, -1, 3).expand(n, -1, -1)
-    half = torch.tensor([width / 2, height / 2], device=images.device)
+    half = constant((width / 2, height / 2), images.device)
     grid = places.bmm(matrices.transpose(1, 2) / half).view(n, height, width, 2)
     return F.grid_sample(images.float(), grid, mode="nearest", align_corners=False).to(torch.uint8)
 

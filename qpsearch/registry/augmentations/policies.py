@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from qpsearch.registry.augmentations import pixels
+from qpsearch.registry.augmentations.base import Draws
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,12 +56,19 @@ CHANGES: Final[tuple[Apply, ...]] = (
 )
 
 
-def applied(images: "Tensor", kinds: "Tensor", level: "Tensor", sign: "Tensor", most: Strongest) -> "Tensor":
-    """Change each image by its own kind of change; ``kinds``, ``level`` and ``sign`` are (N,) on the CPU."""
+def grouped(kinds: "Tensor", level: "Tensor", sign: "Tensor") -> Draws:
+    """Return for each change but the first, which changes nothing, the images that drew it, their levels and signs.
+
+    ``kinds``, ``level`` and ``sign`` are (N,) on the CPU.
+    """
+    owners = ((kinds == number).nonzero().flatten() for number in range(1, len(CHANGES)))
+    return tuple((own, level[own], sign[own]) for own in owners)
+
+
+def applied(images: "Tensor", groups: Draws, most: Strongest) -> "Tensor":
+    """Change each image by its own kind of change."""
     images = images.clone()
-    for number, change in enumerate(CHANGES):
-        own = (kinds == number).nonzero().flatten()
-        if number and len(own):
-            there = own.to(images.device)
-            images[there] = change(images[there], level[own].to(images.device), sign[own].to(images.device), most)
+    for change, (own, level, sign) in zip(CHANGES[1:], groups, strict=True):
+        if len(own):
+            images[own] = change(images[own], level, sign, most)
     return images

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Final
 
-from qpsearch.registry.augmentations.base import ImageChange, ImageForm, OptionValues
-from qpsearch.registry.augmentations.policies import CHANGES, Strongest, applied
+from qpsearch.registry.augmentations.base import Draws, ImageChange, ImageForm, OptionValues
+from qpsearch.registry.augmentations.policies import CHANGES, Strongest, applied, grouped
 from qpsearch.registry.options import Option
 
 if TYPE_CHECKING:
@@ -18,19 +18,28 @@ OPTIONS: Final = {
 }
 
 
-def _randaugment(images: "Tensor", generator: "torch.Generator", settings: OptionValues, size: int) -> "Tensor":
+def _draw(n: int, side: int, generator: "torch.Generator", settings: OptionValues, size: int) -> Draws:
     import torch
 
-    n = len(images)
-    most = Strongest(shear=0.3, translate=SHIFT * images.shape[-1], degrees=30, colour=0.9, bits=4)
-    level = torch.full((n,), settings["magnitude"] / LEVELS)
+    level, found = torch.full((n,), settings["magnitude"] / LEVELS), []
     for _ in range(int(settings["changes"])):
         kinds = torch.randint(len(CHANGES), (n,), generator=generator)
         sign = torch.randint(2, (n,), generator=generator) * 2 - 1
-        images = applied(images, kinds, level, sign, most)
+        found.append(grouped(kinds, level, sign))
+    return tuple(found)
+
+
+def _randaugment(images: "Tensor", draws: Draws, settings: OptionValues, size: int) -> "Tensor":
+    most = Strongest(shear=0.3, translate=SHIFT * images.shape[-1], degrees=30, colour=0.9, bits=4)
+    for groups in draws:
+        images = applied(images, groups, most)
     return images
 
 
 RANDAUGMENT: Final = ImageChange(
-    doc="makes some of 14 changes, of one strength", form=ImageForm.PIXELS, change=_randaugment, options=OPTIONS
+    doc="makes some of 14 changes, of one strength",
+    form=ImageForm.PIXELS,
+    draw=_draw,
+    change=_randaugment,
+    options=OPTIONS,
 )

@@ -1,0 +1,33 @@
+"""Out of memory: the same recipe with half as many images at once, where it stays the same recipe."""
+
+from dataclasses import replace
+
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.registry.augmentations import mixtures_among
+from qpsearch.vocabulary import BlockKind, NormKind
+
+
+def at_once(config: TrialConfig) -> int:
+    """Return how many images a network sees at once: a batch, or a part of one."""
+    recipe = config.recipe
+    return -(-recipe.batch_size // recipe.gradient_accumulation)
+
+
+def halved(config: TrialConfig) -> TrialConfig:
+    """Return the configuration with twice as many parts of each batch (``gradient_accumulation``) for the same step."""
+    return replace(config, recipe=replace(config.recipe, gradient_accumulation=2 * config.recipe.gradient_accumulation))
+
+
+def why_not_halved(config: TrialConfig) -> str:
+    """Say why half as many images at once would be another recipe, or are too few; empty where neither is so."""
+    count, recipe = at_once(config), config.recipe
+    if recipe.batch_size < 4 * recipe.gradient_accumulation:
+        return f"{count} images at once cannot be halved"
+    if any(stage.norm is NormKind.BATCH for stage in config.network.stages):
+        return f"batch normalisation of {count // 2} images at once is another recipe than of {count}"
+    own = sorted({str(stage.block) for stage in config.network.stages} - set(map(str, BlockKind)))
+    if own:
+        return f"whether the block {own[0]} treats each image for itself is not known"
+    if mixtures_among(config.data.augment):
+        return f"{mixtures_among(config.data.augment)[0][0]} draws anew for each part of a batch"
+    return ""
