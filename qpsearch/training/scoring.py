@@ -15,6 +15,7 @@ from qpsearch.registry.metrics import Metric
 from qpsearch.registry.metrics.base import MetricKind, ValuesFrom
 from qpsearch.registry.metrics.epochs_to import after
 from qpsearch.training.latency import latency_ms
+from qpsearch.vocabulary import Direction
 
 if TYPE_CHECKING:
     from qpsearch.registry.metrics.base import Labels, Logits
@@ -54,12 +55,25 @@ def _value(kind: MetricKind, logits: "Logits", labels: "Labels") -> float | None
     assert kind.compute is not None
     with blamed(kind.name, "metric"):
         given: object = kind.compute(logits, labels)
-        value = float(given)  # type: ignore[arg-type]  # whatever code of the user's own returns
-    if math.isnan(value):
+    value = _number(kind, given)
+    if math.isnan(value) or value == (-math.inf if kind.direction is Direction.MAXIMIZE else math.inf):
         return None
+    if math.isinf(value):  # such a trial would be the best, and yet not have a result
+        raise UserError(f"metric {kind.name!r}: returned {value:g}. Expected a finite number, or NaN for no value.")
     if not kind.low <= value <= kind.high:
         raise UserError(f"metric {kind.name!r}: returned {value:g}, outside of {kind.low:g} to {kind.high:g}.")
     return value
+
+
+def _number(kind: MetricKind, given: object) -> float:
+    """Return a number that code of the user's own gave, of whatever library; a text is none."""
+    try:
+        if isinstance(given, str | bytes):
+            raise TypeError
+        return float(given)  # type: ignore[arg-type]  # may be anything
+    except (TypeError, ValueError):
+        text = f"metric {kind.name!r}: returned {type(given).__name__}. Expected a number, or NaN for no value."
+        raise UserError(text) from None
 
 
 def carried(

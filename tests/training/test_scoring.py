@@ -1,5 +1,6 @@
 """Metrics in training: they change nothing else, cost no wait per batch, and survive a resume."""
 
+import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +106,9 @@ def test_the_metrics_are_those_of_the_outputs() -> None:
     ("given", "message"),
     [
         (lambda logits, labels: 1.5, r"metric 'val_own': returned 1.5, outside of 0 to 1"),
-        (lambda logits, labels: "much", r"metric 'val_own': .*ValueError: could not convert string to float: 'much'"),
+        (lambda logits, labels: "0.5", r"metric 'val_own': returned str\. Expected a number, or NaN for no value"),
+        (lambda logits, labels: None, r"metric 'val_own': returned NoneType\. Expected a number"),
+        (lambda logits, labels: math.inf, r"metric 'val_own': returned inf\. Expected a finite number"),
         (lambda logits, labels: logits.fill(0.0), r"metric 'val_own': .*test_scoring.py:\d+: ValueError: .*read-only"),
         (lambda logits, labels: 1 / 0, r"metric 'val_own': .*test_scoring.py:\d+: ZeroDivisionError: division by zero"),
     ],
@@ -115,6 +118,16 @@ def test_a_metric_of_ones_own_that_fails_is_named(given: Any, message: str, monk
     monkeypatch.setitem(METRICS, "val_own", custom_metric("own", given, direction="maximize", low=0, high=1))
     with pytest.raises(UserError, match=message):
         scoring.scored(["val_own"], [torch.zeros(3, 2)], torch.zeros(3, dtype=torch.long))
+
+
+@pytest.mark.parametrize("given", [math.nan, -math.inf, torch.tensor([math.nan])])
+def test_a_metric_of_ones_own_without_a_value_is_none(given: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def own(logits: Any, labels: Any) -> Any:
+        "As the test says."
+        return given
+
+    monkeypatch.setitem(METRICS, "val_own", custom_metric("own", own, direction="maximize"))
+    assert scoring.scored(["val_own"], [torch.zeros(3, 2)], torch.zeros(3, dtype=torch.long)) == {"val_own": None}
 
 
 def test_latency_is_the_median_of_many_passes_in_eval_mode() -> None:

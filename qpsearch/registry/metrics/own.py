@@ -32,8 +32,8 @@ def custom_metric(
     Args:
         name: A word of letters, digits and ``_``.
         compute: Takes the logits, a NumPy array (N, classes) of float64, and the labels, (N,) of int64, neither of
-            which it may change, and returns a number. NaN counts as no value, which is worse than any value. The first
-            line of its docstring is shown where the metric is.
+            which it may change, and returns a finite number. NaN, or the infinity that is worst, counts as no value,
+            which is worse than any value. The first line of its docstring is shown where the metric is.
         direction: ``maximize`` or ``minimize``.
         low: The smallest number that it returns; another one is an error.
         high: The largest one.
