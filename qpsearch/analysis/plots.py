@@ -30,6 +30,7 @@ PLOTS: Final[dict[str, tuple[str, Callable[..., go.Figure]]]] = {
     "hypervolume": ("volume that the Pareto front dominates, by trial", visualization.plot_hypervolume_history),
 }
 FOR_SEVERAL: Final = {"pareto", "hypervolume"}
+MOST_DRAWN: Final = 3  # axes of Optuna's figure of the front
 WORST: Final = 0.1  # share of the range that the reference point lies beyond the worst values
 
 
@@ -51,6 +52,11 @@ def plot(subject: Subject, kind: str, *, params: Sequence[str] = (), objective: 
     goal = _goal(subject, objective)
     if kind in FOR_SEVERAL and len(subject.objectives) == 1:
         raise UserError(f"{kind} needs several objectives; study {subject.study!r} has one, {goal.metric}.")
+    if kind == "pareto" and len(subject.objectives) > MOST_DRAWN:
+        raise UserError(
+            f"pareto draws {MOST_DRAWN} objectives at most; study {subject.study!r} has {len(subject.objectives)}. "
+            f"Its front as a table: qpsearch best {subject.study}."
+        )
     if not subject.complete:
         raise UserError(f"study {subject.study!r} does not have a complete trial yet.")
     draw = PLOTS[kind][1]
