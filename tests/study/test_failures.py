@@ -1,5 +1,7 @@
 """Failures that are not the trials': a driver stops instead of spending its budget, and failed trials can be retried."""
 
+from dataclasses import replace
+
 import pytest
 
 from qpsearch.errors import DispatchError, SystematicFailure, UserError
@@ -27,6 +29,16 @@ def test_one_error_for_all_trials_stops_the_driver_and_leaves_them_open(url: str
             train_all(ledger, assignment)
     assert rows(url, STATES) == [(number, "COMPLETE") for number in range(6)]
     assert rows(url, "SELECT count(*) FROM trial_user_attributes WHERE key = 'reason'") == [(0,)]
+
+
+def test_a_sentence_of_the_users_code_is_quoted_with_one_full_stop(sqlite_url: str, space: Space) -> None:
+    with (
+        pytest.raises(SystematicFailure, match=r"KeyError: 'x'\. They stay open"),
+        new_ledger(sqlite_url, space) as ledger,
+    ):
+        for number in range(3):
+            assert ledger.ask() is not None
+            ledger.fail(number, 1, replace(OTHER, detail="metric 'val_own': KeyError: 'x'."))
 
 
 def test_who_resumes_a_second_time_takes_the_failures_for_the_trials_own(url: str, space: Space) -> None:
