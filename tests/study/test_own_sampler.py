@@ -135,6 +135,14 @@ def test_what_cannot_be_made_is_told_before_a_study_is(sqlite_url: str, make: An
     assert rows(sqlite_url, "SELECT count(*) FROM studies") == [(0,)]
 
 
+def test_the_place_of_an_error_is_told_whatever_the_users_folder_is_called() -> None:
+    own: dict[str, Any] = {}
+    code = "def make(seed, depth):\n    raise ValueError('no')"
+    exec(compile(code, "/home/me/qpsearch/optuna/hub.py", "exec"), own)
+    with pytest.raises(UserError, match=r"sampler 'deep': /home/me/qpsearch/optuna/hub\.py:2: ValueError: no\.$"):
+        known(own["make"]).sampler(0, {"depth": 2})
+
+
 class Broken(RandomSampler):
     """Fails when it draws."""
 

@@ -5,6 +5,7 @@ package (entry points of the group ``qpsearch.samplers``); ``architecture.plugin
 stores its name, options and version, and is not continued with another version.
 """
 
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -152,7 +153,8 @@ def custom_sampler(
 
 def _is_ours(file: str) -> bool:
     """Whether a file is one of qpsearch or Optuna, which call the user's code and are called by it."""
-    return any(part in ("qpsearch", "optuna") for part in Path(file).parts[:-1])
+    folders = (Path(sys.modules[name].__file__ or "").parent for name in ("qpsearch", "optuna") if name in sys.modules)
+    return any(Path(file).is_relative_to(folder) for folder in folders)
 
 
 def _is_word(name: object) -> bool:
