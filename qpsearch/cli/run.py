@@ -193,7 +193,7 @@ def _end(outcome: "Outcome", display: Display, storage: str) -> None:
     elif tally.closed < tally.asked:
         display.say(f"stopped; continue: qpsearch resume {name}")
     elif tally.best is None:
-        display.say(f"no trial is complete; show why: qpsearch trials {name}")
+        display.say(f"no trial has a result; show why: qpsearch trials {name}")
     else:
         display.say(
             f"the best of many is optimistic until it is trained again on fresh seeds\n"

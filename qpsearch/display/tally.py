@@ -145,7 +145,7 @@ class Tally:
     def best_text(self) -> str:
         """Say the best value so far; with several objectives, name the first one."""
         if self.best is None:
-            return "no complete trial yet"
+            return "no complete trial has a finite value" if self.states.get("COMPLETE") else "no complete trial yet"
         value, number = self.best
         return f"best {value:.4f} (trial {number})" if self.is_alone else f"best {self.objective.metric} {value:.4f}"
 

@@ -178,7 +178,7 @@ def test_a_run_in_which_nothing_completes_fails_with_1(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(space_text(Behaviour.RAISES, trials=2))
     done = qpsearch(tmp_path, "run", "s.yaml", "--dispatch", "inline", scripted=True)
     assert done.returncode == 1
-    assert "no trial is complete; show why: qpsearch trials scripted" in done.stdout
+    assert "no trial has a result; show why: qpsearch trials scripted" in done.stdout
     for command, code in (("best", 2), ("importance", 2), ("status", 0)):
         done = qpsearch(tmp_path, command, "scripted")
         assert done.returncode == code

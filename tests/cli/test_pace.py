@@ -8,7 +8,7 @@ from qpsearch.display.tally import Tally
 from qpsearch.protocol import EpochReport, Place
 from qpsearch.space import parse_space
 from qpsearch.space.space import Budget
-from qpsearch.study.trials.events import Dispatching, Elsewhere, Reported, Started, StudyOpened
+from qpsearch.study.trials.events import Closed, Dispatching, Elsewhere, Reported, Started, StudyOpened
 from tests.scripted import Behaviour, space_text
 
 
@@ -23,6 +23,13 @@ def run_trials(pace: Pace, trials: int, epoch_s: float, epochs: int, start_s: fl
             pace.reported(number, epoch_s, now)
         pace.ended(number, counts=True)
     return now
+
+
+def test_a_complete_trial_without_a_finite_value_is_not_called_incomplete() -> None:
+    tally = Tally()
+    assert tally.best_text() == "no complete trial yet"
+    tally.see(Closed(number=0, state="COMPLETE", value=float("inf"), reason=None, detail=None, seconds=1.0))
+    assert tally.best_text() == "no complete trial has a finite value"
 
 
 def test_nothing_is_known_before_an_epoch() -> None:
