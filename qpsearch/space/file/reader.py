@@ -64,7 +64,8 @@ class Reader:
         meant: set[str] = set()
         for entry in entries:
             if entry.key not in known:
-                answer, place = nearest(entry.key, known), place_of(entry.key)
+                answer = nearest(entry.key, known) if known else "Nothing can be set here."
+                place = place_of(entry.key)
                 if place is not None and not answer.startswith("Did you mean"):
                     answer = f"Did you mean {place}? {answer}"
                 self._problems.wrong(entry.where, path, f"unknown key {entry.key!r}. {answer}")
