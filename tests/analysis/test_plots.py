@@ -57,7 +57,12 @@ def test_another_objective_and_some_parameters_can_be_asked_for() -> None:
         (ONE, "slice", {"params": ["lrr"]}, "does not search 'lrr'. Did you mean 'lr'"),
         (ONE, "history", {"params": ["lr"]}, "history is not a plot of parameters"),
         (TWO, "history", {"objective": "parameter"}, "an objective 'parameter'. Did you mean 'parameters'"),
-        (replace(TWO, objectives=TWO.objectives * 2), "pareto", {}, "3 objectives at most; study 's' has 4. Its front as"),
+        (
+            replace(TWO, objectives=TWO.objectives * 2),
+            "pareto",
+            {},
+            "3 objectives at most; study 's' has 4. Its front as",
+        ),
         (replace(ONE, trials=[]), "history", {}, "does not have a complete trial yet"),
     ],
 )

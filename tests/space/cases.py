@@ -186,6 +186,13 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "arithmetic with the unit of something else": ("{width: 16, depth", "{width: '2kg * 3', depth"),
     "arithmetic that runs code": ("{width: 16, depth", "{width: '__import__(1).x', depth"),
     "arithmetic where nothing is computed": ("trials: 40", "trials: '2 * 20'"),
+    "an option of a sampler that does not have any": ("sampler: tpe", "sampler: {random: {share: 0.2}}"),
+    "epochs to a target, of runs that are not equally long": (
+        GOOD[GOOD.index("epochs: 12") :],
+        GOOD[GOOD.index("epochs: 12") :]
+        .replace("epochs: 12", "epochs: {int: [5, 30]}")
+        .replace("maximize: val_accuracy", "minimize: epochs_to_0.9"),
+    ),
     "a forbid with a path misspelt": (TRIALS, f"{TRIALS}, forbid: [{{network.stages.0.blok: additive}}]"),
     "a forbid with a stage that is not there": (TRIALS, f"{TRIALS}, forbid: ['network.stages.1.depth == 1']"),
     "a forbid of a value that never comes": (TRIALS, f"{TRIALS}, forbid: [{{network.stages.0.block: quotent}}]"),

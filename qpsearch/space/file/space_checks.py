@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from qpsearch.registry.augmentations import Augmentation, Padding, changes_among
 from qpsearch.registry.augmentations.base import ImageForm
+from qpsearch.registry.metrics.base import ValuesFrom
 from qpsearch.registry.pruners import PrunerKind, earliest_wilcoxon
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.file.checks import where_is
@@ -15,7 +16,20 @@ from qpsearch.space.space import Space, TunedArms
 
 def check_space(space: Space, root: Node, problems: Problems) -> None:
     """Note what is wrong with a space as a whole; ``root`` is its document, which gives the places."""
-    checks = (_validation, _metrics, _images, _priors, _rungs, _first, _epochs, _score, _objectives, _race, _wilcoxon)
+    checks = (
+        _validation,
+        _metrics,
+        _images,
+        _priors,
+        _rungs,
+        _first,
+        _epochs,
+        _targets,
+        _score,
+        _objectives,
+        _race,
+        _wilcoxon,
+    )
     for check in checks:
         for path, text in check(space):
             problems.wrong(where_is(root, *path.split(".")), path, text)
@@ -157,6 +171,13 @@ def _epochs(space: Space) -> Iterator[tuple[str, str]]:
             "a pruner must know the largest number of epochs before the search, so epochs cannot be computed. "
             "Write a number or a domain, or pruner: none.",
         )
+
+
+def _targets(space: Space) -> Iterator[tuple[str, str]]:
+    """A run that does not reach a target counts by its own epochs: a short one would beat a long one that does."""
+    aimed = [each.metric for each in space.search.objectives if each.metric.kind.source is ValuesFrom.TARGET]
+    if aimed and space.fewest_epochs != space.most_epochs:
+        yield "training.epochs", f"{aimed[0]} compares runs of equally many epochs. Write a number."
 
 
 def _score(space: Space) -> Iterator[tuple[str, str]]:
