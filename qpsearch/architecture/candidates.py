@@ -16,12 +16,13 @@ from qpsearch.architecture.cost import Cost, cost, try_custom_blocks
 from qpsearch.architecture.paper_points import first_points_of
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible, SpaceError
+from qpsearch.registry.samplers import SamplerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Chooser, Draw, RandomChooser, Space, draw
 from qpsearch.space.constraints import Limit, lookup_in
-from qpsearch.space.domains import Domain, text_of
+from qpsearch.space.domains import Choice, Domain, text_of
 from qpsearch.space.expressions.nodes import ExpressionError
-from qpsearch.space.leaves import NEVER
+from qpsearch.space.leaves import ALWAYS, NEVER
 from qpsearch.space.space import Budget
 from qpsearch.vocabulary import Scalar
 
@@ -145,7 +146,23 @@ def check_feasible(space: Space) -> None:
 def notes(space: Space) -> list[str]:
     """Return what a user should know about a space that is valid."""
     pruner = space.search.pruner.note
-    return [*([pruner] if pruner else []), *lost_guesses(space)]
+    return [*([pruner] if pruner else []), *_too_few_numbers(space), *lost_guesses(space)]
+
+
+def _too_few_numbers(space: Space) -> list[str]:
+    """Say that CMA-ES cannot learn: it needs two numbers that every configuration has, and draws all else evenly."""
+    numbers = {
+        site.parameter
+        for site in space.sites
+        if site.domain is not None and site.when == ALWAYS and not isinstance(site.domain, Choice)
+    }
+    if space.search.sampler is not SamplerKind.CMAES or len(numbers) > 1:
+        return []
+    found = f"has {'one' if numbers else 'none'}"
+    return [
+        "search.sampler cmaes learns about numbers that every configuration has, and needs two of them at least. This "
+        f"space {found}, so that all draws are even. Write sampler: gp."
+    ]
 
 
 def lost_guesses(space: Space) -> list[str]:

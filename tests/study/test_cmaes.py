@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from qpsearch.architecture.candidates import notes
 from qpsearch.errors import SpaceError
 from qpsearch.protocol import Assignment, Failed
 from qpsearch.space import Space, edited, parse_space
@@ -42,6 +43,15 @@ def search(ledger: Ledger, most: int = 1000) -> list[tuple[int, float]]:
 def distance(assignment: Assignment) -> float:
     optimizer = assignment.config.recipe.optimizer
     return math.log(optimizer.lr / 0.3) ** 2 / 4 + (optimizer.momentum - 0.7) ** 2  # type: ignore[union-attr]
+
+
+def test_a_space_in_which_it_cannot_learn_is_told() -> None:
+    """One number that every configuration has; another that only quotients have, and a choice, do not help."""
+    text = space_text(Behaviour.IMPROVES, sampler="cmaes")
+    assert not notes(parse_space(text))  # a depth and a learning rate
+    (said,) = notes(parse_space(edited(text, {"network.stages.0.depth": 1})))
+    assert said.endswith("This space has one, so that all draws are even. Write sampler: gp.")
+    assert not notes(parse_space(edited(text, {"network.stages.0.depth": 1, "search.sampler": "gp"})))
 
 
 @pytest.mark.parametrize("pruner", ["none", "asha"])
