@@ -17,6 +17,7 @@ from typing import Any, Final
 from qpsearch.dispatch.simulated import SimulatedRun, Timeline, simulate
 from qpsearch.errors import UserError
 from qpsearch.protocol import Assignment, EpochReport, Failed, Place, Progress
+from qpsearch.registry.pruners import PrunerKind
 from qpsearch.runner.curve_tables import CurveTable
 from qpsearch.space import Space, parse_space
 from qpsearch.space.file.document import dump, parse_document, plain, spelled
@@ -160,8 +161,12 @@ def simulate_searches(
 
 
 def default_method(space: Space) -> str:
-    """Return the space's own sampler and pruner, as ``simulate_searches`` takes them."""
-    return f"{space.search.sampler}+{space.search.pruner}"
+    """Return the space's own sampler and pruner, as ``simulate_searches`` takes them.
+
+    A trial of a simulation has one seed, so a pruner that compares seeds does not stop any.
+    """
+    pruner = PrunerKind.NONE if space.search.pruner is PrunerKind.WILCOXON else space.search.pruner
+    return f"{space.search.sampler}+{pruner}"
 
 
 def _space_of(space: Space, method: str, epochs: int) -> Space:
@@ -173,6 +178,8 @@ def _space_of(space: Space, method: str, epochs: int) -> Space:
     kept = ("objective", "score", "limits", "forbid", "require")
     document["search"] = {key: value for key, value in document.get("search", {}).items() if key in kept}
     document["search"] |= {"sampler": _word(sampler, method), "pruner": _word(pruner, method), "trials": TRIALS}
+    if pruner.strip(" {").partition(":")[0] == PrunerKind.WILCOXON:
+        raise UserError(f"{method}: wilcoxon compares the seeds of a trial, of which a simulation has only one.")
     epochs_leaf = space.training.get("epochs")
     if not isinstance(epochs_leaf, Constant):
         raise UserError("training.epochs is searched. A simulation needs trainings of one length.")

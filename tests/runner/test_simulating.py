@@ -12,7 +12,7 @@ import pytest
 from qpsearch.errors import UserError
 from qpsearch.runner import curve_tables
 from qpsearch.runner.curve_tables import CurveTable, KnownTraining
-from qpsearch.runner.simulating import Simulation, simulate_searches
+from qpsearch.runner.simulating import Simulation, default_method, simulate_searches
 from qpsearch.runner.tool_documents import SimulateDocument
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study.storage.database import Database
@@ -78,6 +78,14 @@ def test_searched_epochs_are_refused() -> None:
     space = parse_space(edited(SPACE.source, {"training.epochs": {"int": [3, 9]}}))
     with pytest.raises(UserError, match=r"training.epochs is searched. A simulation needs trainings of one length"):
         simulate_searches(planted(), space, [], seeds=1, workers=2, trainings=6)
+
+
+@pytest.mark.parametrize("pruner", ["wilcoxon", "{wilcoxon: {p: 0.2}}"])
+def test_a_pruner_that_compares_seeds_is_refused_and_left_out_of_the_studys_own_method(pruner: str) -> None:
+    space = parse_space(edited(SPACE.source, {"search.replicates": 6, "search.pruner": "wilcoxon"}))
+    assert default_method(space) == "random+none"
+    with pytest.raises(UserError, match=r"wilcoxon compares the seeds of a trial, of which a simulation has only one"):
+        simulate_searches(planted(), space, [f"gp+{pruner}"], seeds=1, workers=2, trainings=6)
 
 
 def test_random_search_trains_as_many_as_the_budget_holds_and_promotion_begins_more() -> None:
