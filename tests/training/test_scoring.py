@@ -16,11 +16,11 @@ from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.registry.metrics import METRICS, words
 from qpsearch.registry.metrics.own import custom_metric
 from qpsearch.training import evaluate as evaluation
-from qpsearch.training import scoring, train
+from qpsearch.training import loop, scoring, train
 from qpsearch.training.data import train_and_validation
 from qpsearch.training.evaluate import evaluate
 from qpsearch.training.latency import PASSES, WARM_UP, latency_ms
-from qpsearch.vocabulary import BlockKind
+from qpsearch.vocabulary import BlockKind, Precision
 from tests.training.configs import digits
 
 EVERY = tuple(
@@ -128,6 +128,20 @@ def test_a_metric_of_ones_own_without_a_value_is_none(given: Any, monkeypatch: p
 
     monkeypatch.setitem(METRICS, "val_own", custom_metric("own", own, direction="maximize"))
     assert scoring.scored(["val_own"], [torch.zeros(3, 2)], torch.zeros(3, dtype=torch.long)) == {"val_own": None}
+
+
+def test_latency_is_that_of_the_precision_of_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def timed(metrics: Any, model: nn.Module, example: torch.Tensor) -> dict[str, float | None]:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return {}
+
+    monkeypatch.setattr(loop, "timed", timed)
+    for precision in (Precision.FLOAT32, Precision.BFLOAT16):
+        monkeypatch.setattr(loop.TrainingRun, "_evaluated_in", precision)  # as on a GPU
+        list(train(digits(BlockKind.ADDITIVE, epochs=1, held=1200), RunSettings(seed=5, metrics=("latency_ms",))))
+    assert seen == [False, True]
 
 
 def test_latency_is_the_median_of_many_passes_in_eval_mode() -> None:
