@@ -90,7 +90,7 @@ def test_a_study_of_a_block_that_is_gone_is_listed_and_can_be_deleted(folder: Pa
     assert listed.returncode == 0, listed.stderr
     assert "\nmine " in listed.stdout
     assert "\nplain " in listed.stdout
-    assert "unknown block 'gated'" in listed.stdout
+    assert "study mine: was made with --import gated. Add that to the command." in listed.stdout
     problems = {each["name"]: each["problem"] for each in reply(folder, "status")["studies"]}
     assert problems["plain"] is None
     assert problems["mine"].startswith("study mine:")

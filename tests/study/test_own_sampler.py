@@ -150,6 +150,20 @@ class Broken(RandomSampler):
         raise KeyError(name)
 
 
+def test_a_list_of_studies_names_the_module_that_one_of_them_needs(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known()
+    monkeypatch.setenv("QPSEARCH_IMPORT", "hub")
+    new_ledger(sqlite_url, space("deep")).__enter__().__exit__(None, None, None)
+    monkeypatch.delenv("QPSEARCH_IMPORT")
+    del OWN["deep"], SAMPLERS["deep"]
+    database = Database.open(sqlite_url)
+    summary = queries.summary(database, "scripted")
+    database.close()
+    assert summary.problem == "study scripted: was made with --import hub. Add that to the command."
+
+
 def test_an_error_while_it_draws_names_it(sqlite_url: str) -> None:
     known(lambda seed, depth: Broken(seed=seed))
     with (

@@ -105,7 +105,7 @@ def _space(facts: Row[Any], name: str) -> tuple[Space | None, str | None]:
     try:
         return stored_space(facts, name), None
     except SpaceError as error:
-        return None, error.problems[0]
+        return None, error.problems[-1]  # which names the module to import, where one is missing
 
 
 def _accounts(connection: Connection, study: int) -> tuple[Account, ...]:
