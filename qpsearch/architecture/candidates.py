@@ -4,6 +4,7 @@ Everything here is arithmetic. Every draw (by a sampler, a seeded generator, or 
 a point that the space rules out is never dispatched.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -146,7 +147,16 @@ def check_feasible(space: Space) -> None:
 def notes(space: Space) -> list[str]:
     """Return what a user should know about a space that is valid."""
     pruner = space.search.pruner.note
-    return [*([pruner] if pruner else []), *_too_few_numbers(space), *lost_guesses(space)]
+    return [*([pruner] if pruner else []), *_too_few_numbers(space), *_no_target(space), *lost_guesses(space)]
+
+
+def _no_target(space: Space) -> list[str]:
+    """Say that ``stop.target`` is outside of the metric's range: 93 for an accuracy of 0.93."""
+    metric, target = space.search.objective.metric, space.search.stop.target
+    if target is None or metric.kind.low <= target <= metric.kind.high:
+        return []
+    most = "" if math.isinf(metric.kind.high) else f" and at most {metric.kind.high:g}"
+    return [f"search.stop.target: {metric} is never {target:g}: it is at least {metric.kind.low:g}{most}."]
 
 
 def _too_few_numbers(space: Space) -> list[str]:

@@ -5,8 +5,9 @@ from contextlib import closing
 
 import pytest
 
+from qpsearch.architecture.candidates import notes
 from qpsearch.protocol import Failed
-from qpsearch.space import Space, parse_space
+from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
 from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, progress, ready_database, resumed_ledger
@@ -55,6 +56,18 @@ def test_the_first_rule_that_holds_ends_the_study(
     url: str, stop: str, values: list[float | None], ended: int, reason: str | None
 ) -> None:
     assert run_until_it_stops(url, space_with(stop), values) == (ended, reason)
+
+
+def test_a_target_that_the_metric_never_has_is_told() -> None:
+    text = space_text(Behaviour.IMPROVES)
+    for target, said in (
+        (0.93, []),
+        (93, ["search.stop.target: val_accuracy is never 93: it is at least 0 and at most 1."]),
+    ):
+        assert notes(parse_space(edited(text, {"search.stop": {"target": target}}))) == said
+    changes = {"search.stop": {"target": 0.5}, "search.objective": {"minimize": "epochs_to_0.5"}}
+    (found,) = notes(parse_space(edited(text, changes)))
+    assert found == "search.stop.target: epochs_to_0.5 is never 0.5: it is at least 1."
 
 
 def test_a_resumed_study_stays_stopped_unless_it_is_told_to_go_on(url: str) -> None:
