@@ -69,7 +69,7 @@ def train(
     asked = wanted(what, settings or [], point)
     folder = output or Path("studies", "trained", f"{asked.name}-{seed or 0}")
     if resume:
-        network = reopen(asked, folder, seed=seed)
+        network = reopen(asked, folder, seed=seed, threads=cpus)
     else:
         network = begin(asked, folder, seed=seed or 0, threads=cpus, overwrite=overwrite)
     if not as_json:

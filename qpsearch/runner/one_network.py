@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from filelock import FileLock, Timeout
-
 import qpsearch
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
@@ -26,17 +24,23 @@ from qpsearch.runner import trainer
 from qpsearch.runner.changes import changes
 from qpsearch.runner.exporting import Export, finite, write_export
 from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
+from qpsearch.runner.training_folder import (
+    EPOCHS,
+    FORMAT,
+    RECORD,
+    STEM,
+    alone,
+    check_replaceable,
+    not_written,
+    remove_training,
+)
 from qpsearch.runner.wanted import Wanted
 from qpsearch.space import Space
 from qpsearch.vocabulary import Scalar
 
-FORMAT: Final = "qpsearch train"
 VERSION: Final = 1
-RECORD: Final = "run.json"
-EPOCHS: Final = "epochs.jsonl"
-LOCK: Final = ".lock"
 MACS_A_THREAD: Final = 10**9
-STEM: Final = "checkpoint"  # begins the names of checkpoints
+UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError)  # what another text than a record's raises
 CHANGES: Final = 5  # differences that a message names
 
 
@@ -130,8 +134,16 @@ class OneNetwork:
             DataError: The data set cannot be had.
             TrainingDiverged, OutOfMemory, ArtifactError: As ``qpsearch.train`` raises them.
         """
+        if self.record.device == "cuda" and not has_gpu():
+            if self.is_finished:
+                return
+            raise UserError(
+                f"{self.folder}: is trained on a GPU, and this machine does not have one. Continue where one is, or "
+                "train on this machine in another folder: --output."
+            )
         os.environ.update(yielding())
-        with self._alone():
+        with alone(self.folder):
+            self._check_unchanged()
             images = data_folder(self.config.data)
             prepare_data(self.config.data, images)
             settings = RunSettings(
@@ -152,6 +164,15 @@ class OneNetwork:
                         self._take(each)
                     yield each
 
+    def _check_unchanged(self) -> None:
+        """Raise UserError if another process wrote into the folder since this one read it."""
+        try:
+            is_same = OneRecord.from_text((self.folder / RECORD).read_text(encoding="utf-8")) == self.record
+        except (OSError, *UNREADABLE):
+            is_same = False
+        if not is_same or _reports(self.folder) != self.reports:
+            raise UserError(f"{self.folder}: another process has just trained there. Name another folder: --output.")
+
     def look_at_test_images(self) -> Mapping[str, Any]:
         """Evaluate the weights that count on the test images, and note it in the record.
 
@@ -165,7 +186,8 @@ class OneNetwork:
         folder = data_folder(self.config.data)
         prepare_data(self.config.data, folder)
         trained = (self.config, str(self.folder), report.checkpoint)
-        (found,) = test_run(*trained, folder, (0.0,), self.record.device, self._search.extra)
+        device = self.record.device if has_gpu() else "cpu"
+        (found,) = test_run(*trained, folder, (0.0,), device, self._search.extra)
         look = {
             "noise": 0.0,
             "images": found.images,
@@ -255,20 +277,7 @@ class OneNetwork:
             partial.write_text(text, encoding="utf-8")
             os.replace(partial, self.folder / name)
         except OSError as error:
-            raise _not_written(self.folder, error) from None
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other processes out of the folder."""
-        lock = FileLock(self.folder / LOCK, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise UserError(f"{self.folder}: another process trains there. Name another folder: --output.") from None
-        try:
-            yield
-        finally:
-            lock.release()
+            raise not_written(self.folder, error) from None
 
 
 def begin(
@@ -286,20 +295,6 @@ def begin(
     Raises:
         UserError: The folder holds something, or cannot be written.
     """
-    try:
-        held = [path for path in folder.iterdir() if path.name != LOCK] if folder.exists() else []
-        if held and not (folder / RECORD).is_file():
-            raise UserError(f"{folder}: is not empty, and nothing was trained there. Name another folder: --output.")
-        if (folder / EPOCHS).exists() and not overwrite:
-            raise UserError(
-                f"{folder}: a network is already trained there. Continue it (--resume), replace it (--overwrite), or "
-                "name another folder: --output."
-            )
-        for path in held:
-            path.unlink()
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _not_written(folder, error) from None
     record = OneRecord(
         name=asked.name,
         config=json.loads(asked.config.to_json()),
@@ -309,7 +304,15 @@ def begin(
         threads=threads or threads_for(asked.config),
     )
     made = OneNetwork(folder, record, asked.space)
-    made._write(RECORD, record.to_text())
+    try:
+        check_replaceable(folder, overwrite=overwrite)
+        folder.mkdir(parents=True, exist_ok=True)
+        with alone(folder):
+            check_replaceable(folder, overwrite=overwrite)  # again: another process may have begun since
+            remove_training(folder)
+            made._write(RECORD, record.to_text())
+    except OSError as error:
+        raise not_written(folder, error) from None
     return made
 
 
@@ -318,13 +321,14 @@ def threads_for(config: TrialConfig) -> int:
     return max(1, min(own_cores(), cost(config.network).macs * config.recipe.batch_size // MACS_A_THREAD))
 
 
-def reopen(asked: Wanted, folder: Path, *, seed: int | None = None) -> OneNetwork:
+def reopen(asked: Wanted, folder: Path, *, seed: int | None = None, threads: int | None = None) -> OneNetwork:
     """Continue what was begun in a folder.
 
     Args:
         asked: The network, which must be the one that is trained there.
         folder: The folder.
         seed: The seed, which must be the one that was used; None for whichever it was.
+        threads: CPU threads, likewise: with others, sums are rounded in another order.
 
     Raises:
         UserError: Nothing was begun there, or it is another network.
@@ -336,11 +340,13 @@ def reopen(asked: Wanted, folder: Path, *, seed: int | None = None) -> OneNetwor
             f"{folder}: nothing was trained there ({error.strerror}). Begin without --resume, or name another folder: "
             "--output."
         ) from None
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except UNREADABLE:
         raise UserError(f"{folder / RECORD}: is damaged, or of another version. Train again: --overwrite.") from None
     differ = changes(record.config, json.loads(asked.config.to_json()))
     if seed is not None and seed != record.seed:
         differ["seed"] = (record.seed, seed)
+    if threads is not None and threads != record.threads:
+        differ["cpus"] = (record.threads, threads)
     if differ:
         said = "; ".join(f"{name}: {then} there, {now} asked for" for name, (then, now) in [*differ.items()][:CHANGES])
         raise UserError(
@@ -357,7 +363,3 @@ def _reports(folder: Path) -> list[EpochReport]:
         return []
     except (OSError, ValueError, TypeError):
         raise UserError(f"{folder / EPOCHS}: is damaged. Train again: --overwrite.") from None
-
-
-def _not_written(folder: Path, error: OSError) -> UserError:
-    return UserError(f"{folder}: cannot be written ({error.strerror or error}). Name another folder: --output.")
