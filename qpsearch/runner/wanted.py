@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from qpsearch.architecture.candidates import sample
+from qpsearch.architecture.candidates import sampled
 from qpsearch.architecture.config import Network, TrialConfig
 from qpsearch.architecture.named import FAMILIES, list_models, named_network
 from qpsearch.architecture.one_point import config_text, network_text
@@ -57,7 +57,7 @@ def wanted(what: str, settings: Sequence[str] = (), point: int = 0) -> Wanted:
     space = _space(what, settings)
     if space.compare is not None:
         raise UserError(f"{what}: compares arms, and `train` takes one network. Leave out its section `compare`.")
-    found = sample(space, point + 1)[point]
+    found = sampled(space, point)
     return Wanted(name=space.study, config=found.config, space=space, drawn=found.draw.params)
 
 
