@@ -233,9 +233,12 @@ class TrainingRun:
         """Evaluate on the validation images; None where there are none."""
         if self._validation is None:
             return None
-        precision = self._recipe.precision if self._device.type == "cuda" else Precision.FLOAT32
-        asked = self._run.metrics
+        precision, asked = self._evaluated_in, self._run.metrics
         return evaluate(self._evaluated, self._validation, self._config.data, precision=precision, metrics=asked)
+
+    @property
+    def _evaluated_in(self) -> Precision:
+        return self._recipe.precision if self._device.type == "cuda" else Precision.FLOAT32
 
     @property
     def _evaluated(self) -> nn.Module:
@@ -248,7 +251,8 @@ class TrainingRun:
         network = self._config.network
         image = torch.zeros(1, network.channels, network.size, network.size, device=self._device)
         missing = [word for word in self._run.metrics if word not in self._measured]
-        self._measured |= timed(missing, self._evaluated, image.contiguous(memory_format=self._format))
+        with autocast(self._device, self._evaluated_in):
+            self._measured |= timed(missing, self._evaluated, image.contiguous(memory_format=self._format))
 
     def train_epoch(self, epoch: int) -> Generator[StepCount, None, tuple[float, float]]:
         """Say how far it is; return the mean training loss and the last learning rate."""
