@@ -228,6 +228,16 @@ def test_a_point_of_a_space_is_that_of_its_samples() -> None:
         assert (found.config, found.drawn) == (point.config, point.draw.params)
 
 
+def test_a_point_may_be_one_of_the_samples_that_were_printed(tmp_path: Path) -> None:
+    points = qpsearch.sample(qpsearch.load_space("smoke", SMALL), 2)
+    samples = [{"params": {}, "config": json.loads(point.config.to_json())} for point in points]
+    (tmp_path / "points.json").write_text(json.dumps({"samples": samples}))
+    for index, point in enumerate(points):
+        assert wanted(str(tmp_path / "points.json"), point=index).config == point.config
+    with pytest.raises(UserError, match=r"--point 2: .*points.json holds 2 points. Expected one from 0 to 1"):
+        wanted(str(tmp_path / "points.json"), point=2)
+
+
 def test_a_late_point_is_drawn_without_those_before_it() -> None:
     assert asked(point=100_000).drawn != asked(point=99_999).drawn  # in a minute and more, one after the other
 
