@@ -9,13 +9,14 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
 import qpsearch
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
+from qpsearch.architecture.one_point import counted_text
 from qpsearch.dispatch.environment import own_cores, yielding
 from qpsearch.errors import UserError
 from qpsearch.protocol import STEPS_EVERY_S, EpochReport, RunSettings, StepCount
@@ -41,6 +42,7 @@ from qpsearch.vocabulary import Scalar
 VERSION: Final = 1
 MACS_A_THREAD: Final = 10**9
 UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError)  # what another text than a record's raises
+LONGEST: Final = 60  # characters of a value in a message
 CHANGES: Final = 5  # differences that a message names
 
 
@@ -58,6 +60,7 @@ class OneRecord:
         memory_format: ``channels_last`` or ``contiguous``.
         version: The version of qpsearch that began it.
         looks: What each look at the test images gave: when, epoch, accuracy, loss, images.
+        search: The keys ``objective``, ``score`` and ``metrics`` of its space; empty where an earlier version began it.
     """
 
     name: str
@@ -69,6 +72,7 @@ class OneRecord:
     memory_format: str = "channels_last"
     version: str = qpsearch.__version__
     looks: tuple[Mapping[str, Any], ...] = ()
+    search: Mapping[str, Any] = field(default_factory=dict)
 
     def to_text(self) -> str:
         """Return the text of ``run.json``."""
@@ -80,7 +84,11 @@ class OneRecord:
         told = json.loads(text)
         if told.pop("format") != FORMAT or told.pop("format_version") != VERSION:
             raise ValueError("is not of this format")
-        return cls(**told | {"looks": tuple(told["looks"])})
+        found = cls(**told | {"looks": tuple(told["looks"])})
+        numbers = (found.seed, found.threads, *(look["epoch"] for look in found.looks))
+        if found.device not in ("cpu", "cuda") or not all(isinstance(number, int) for number in numbers):
+            raise ValueError("was changed by hand")
+        return found
 
 
 class OneNetwork:
@@ -302,6 +310,7 @@ def begin(
         seed=seed,
         device="cuda" if has_gpu() else "cpu",
         threads=threads or threads_for(asked.config),
+        search=counted_text(asked.space.search),
     )
     made = OneNetwork(folder, record, asked.space)
     try:
@@ -342,17 +351,35 @@ def reopen(asked: Wanted, folder: Path, *, seed: int | None = None, threads: int
         ) from None
     except UNREADABLE:
         raise UserError(f"{folder / RECORD}: is damaged, or of another version. Train again: --overwrite.") from None
-    differ = changes(record.config, json.loads(asked.config.to_json()))
-    if seed is not None and seed != record.seed:
-        differ["seed"] = (record.seed, seed)
-    if threads is not None and threads != record.threads:
-        differ["cpus"] = (record.threads, threads)
-    if differ:
-        said = "; ".join(f"{name}: {then} there, {now} asked for" for name, (then, now) in [*differ.items()][:CHANGES])
+    given = {"seed": (record.seed, seed), "cpus": (record.threads, threads)}
+    _check_same(folder, record, asked, {name: each for name, each in given.items() if each[1] not in (None, each[0])})
+    return OneNetwork(folder, record, asked.space, _reports(folder))
+
+
+def _check_same(folder: Path, record: OneRecord, asked: Wanted, differ: dict[str, tuple[Any, Any]]) -> None:
+    """Raise UserError unless a network is the one that is trained in a folder, and nothing else differs."""
+    found = changes(record.config, json.loads(asked.config.to_json()))
+    if "data.own.fingerprint" in found and "data.own.place" not in found:
+        own = asked.config.data.own
+        assert own is not None
+        raise UserError(
+            f"{folder}: is trained on other images than {own.place} has now. Put them back as they were, train with "
+            "today's images in another folder (--output), or replace this training: --overwrite."
+        )
+    if record.search:
+        found |= changes(record.search, counted_text(asked.space.search), "search.")
+    if found := found | differ:
+        first = [(name, *map(_short, values)) for name, values in [*found.items()][:CHANGES]]
+        said = "; ".join(f"{name}: {then} there, {now} asked for" for name, then, now in first)
         raise UserError(
             f"{folder}: another network is trained there ({said}). Ask for that one, or name another folder: --output."
         )
-    return OneNetwork(folder, record, asked.space, _reports(folder))
+
+
+def _short(value: Any) -> str:
+    """Return a value for a message, which does not hold a whole network."""
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _reports(folder: Path) -> list[EpochReport]:

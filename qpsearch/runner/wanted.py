@@ -105,7 +105,10 @@ def _of_configuration(path: Path, settings: Sequence[str], point: int) -> Space:
         StudyName().parse(name, "study")
     except ValueError:
         name = "network"
-    return parse_space(config_text(config, name), str(path), None, settings)
+    search = document.get("search") or {}  # of run.json
+    if not search and not (config.data.validation or config.data.own_validation):
+        search = {"objective": {"minimize": "train_loss"}}  # nothing else can be measured
+    return parse_space(config_text(config, name, search), str(path), None, settings)
 
 
 def _sampled(path: Path, document: Any, point: int) -> Any:

@@ -3,6 +3,8 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -118,8 +120,34 @@ def test_another_network_is_not_mixed_with_the_one_that_is_there(whole: OneNetwo
         reopen(asked(), whole.folder, seed=5)
     with pytest.raises(UserError, match=r"\(cpus: 1 there, 2 asked for\)"):
         reopen(asked(), whole.folder, threads=2)
+    with pytest.raises(UserError, match=r"\(search.score: last there, best asked for\)"):
+        reopen(asked("search.score=best"), whole.folder)  # whose checkpoint may be gone
+    with pytest.raises(UserError, match=r"\(search.metrics: nothing there, \['val_macro_f1'\] asked for\)"):
+        reopen(asked("search.metrics=[val_macro_f1]"), whole.folder)
     with pytest.raises(UserError, match="already trained there"):
         begin(asked(), whole.folder)
+
+
+def test_the_record_continues_the_training_that_it_is_of(tmp_path: Path) -> None:
+    of = ("data.validation=0", "search.objective.minimize=train_loss", "search.score=best")
+    begin(asked(*of), tmp_path / "trained", seed=4)
+    found = wanted(str(tmp_path / "trained" / "run.json"))
+    assert reopen(found, tmp_path / "trained").config == found.config == asked(*of).config
+    (tmp_path / "alone.json").write_text(found.config.to_json())
+    alone = wanted(str(tmp_path / "alone.json")).space.search
+    assert (alone.objective.metric, str(alone.score)) == ("train_loss", "last")
+
+
+def test_images_that_changed_are_not_called_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    want = asked()
+    begin(want, tmp_path / "trained")
+    monkeypatch.setattr(
+        "qpsearch.runner.one_network.changes", lambda *_: {"data.own.fingerprint": ("a", "b"), "data.own.mean": (1, 2)}
+    )
+    own = SimpleNamespace(place="/pictures/pets")
+    changed = SimpleNamespace(to_json=want.config.to_json, data=SimpleNamespace(own=own))
+    with pytest.raises(UserError, match="is trained on other images than /pictures/pets has now"):
+        reopen(SimpleNamespace(config=changed), tmp_path / "trained")  # type: ignore[arg-type]  # it is enough of one
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
@@ -183,6 +211,14 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, text: str) -> None:
     network = begin(asked(), tmp_path / "trained")
     (network.folder / name).write_text(text)
     with pytest.raises(UserError, match=f"{name}: is damaged"):
+        reopen(asked(), network.folder)
+
+
+@pytest.mark.parametrize("change", [{"threads": "two"}, {"device": "tpu"}, {"looks": ({"accuracy": 1},)}])
+def test_a_record_of_other_values_is_damaged(tmp_path: Path, change: dict[str, Any]) -> None:
+    network = begin(asked(), tmp_path / "trained")
+    (network.folder / "run.json").write_text(replace(network.record, **change).to_text())
+    with pytest.raises(UserError, match=r"run\.json: is damaged"):
         reopen(asked(), network.folder)
 
 
