@@ -149,7 +149,12 @@ class OneNetwork:
                 f"{self.folder}: is trained on a GPU, and this machine does not have one. Continue where one is, or "
                 "train on this machine in another folder: --output."
             )
-        os.environ.update(yielding())
+        os.environ.update(yielding())  # before torch is loaded, which the next line may do
+        if self.record.device == "cuda" and (why := trainer.gpu_fault()) is not None:
+            raise UserError(
+                f"torch cannot use the GPU: {why}. Repair its driver, or hide it to train on the CPU: export "
+                "CUDA_VISIBLE_DEVICES="
+            )
         with alone(self.folder):
             self._check_unchanged()
             images = data_folder(self.config.data)
@@ -350,7 +355,9 @@ def reopen(asked: Wanted, folder: Path, *, seed: int | None = None, threads: int
             "--output."
         ) from None
     except UNREADABLE:
-        raise UserError(f"{folder / RECORD}: is damaged, or of another version. Train again: --overwrite.") from None
+        raise UserError(
+            f"{folder / RECORD}: is damaged, or of another version. Train in another folder: --output."
+        ) from None
     given = {"seed": (record.seed, seed), "cpus": (record.threads, threads)}
     _check_same(folder, record, asked, {name: each for name, each in given.items() if each[1] not in (None, each[0])})
     return OneNetwork(folder, record, asked.space, _reports(folder))

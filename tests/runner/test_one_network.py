@@ -206,6 +206,19 @@ def test_a_training_on_a_gpu_does_not_continue_without_one(tmp_path: Path, monke
         next(reopen(asked(), network.folder).train())
 
 
+def test_a_gpu_that_torch_cannot_use_gives_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qpsearch.runner.one_network.has_gpu", lambda: True)
+    monkeypatch.setattr("qpsearch.runner.trainer.gpu_fault", lambda: "Found no driver")
+    network = begin(asked(), tmp_path / "trained")
+    with pytest.raises(
+        UserError, match=r"^torch cannot use the GPU: Found no driver\. .*export CUDA_VISIBLE_DEVICES=$"
+    ):
+        next(network.train())
+    monkeypatch.undo()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert begin(asked(), network.folder).record.device == "cpu"  # as the message says
+
+
 @pytest.mark.parametrize(("name", "text"), [("run.json", "{"), ("run.json", "[]"), ("epochs.jsonl", '{"epoch": 1}\n')])
 def test_damaged_files_are_named(tmp_path: Path, name: str, text: str) -> None:
     network = begin(asked(), tmp_path / "trained")
