@@ -129,7 +129,16 @@ def sample(space: Space, count: int, seed: int = 0) -> list[Candidate]:
         quotient 0.134
         quotient 0.021
     """
-    return [_first_feasible(space, derive_seed(seed, "sample", index)) for index in range(count)]
+    return [sampled(space, index, seed) for index in range(count)]
+
+
+def sampled(space: Space, index: int, seed: int = 0) -> Candidate:
+    """Draw one of the points that ``sample`` returns, by its place from 0, without those before it.
+
+    Raises:
+        SpaceError: A thousand draws in a row are refused.
+    """
+    return _first_feasible(space, derive_seed(seed, "sample", index))
 
 
 def check_feasible(space: Space) -> None:

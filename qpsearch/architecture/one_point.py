@@ -4,6 +4,7 @@ Everything is written as a constant, defaults too, so that the file goes on mean
 and arithmetic are not there any more: stages stand as they were built, each rule with the value that it has in them.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
@@ -58,9 +59,22 @@ def network_text(network: Network, study: str, **sections: Any) -> str:
     return dump(_spelled({"study": study, **sections, "network": _network(network)}))
 
 
-def config_text(config: TrialConfig, study: str) -> str:
-    """Return the text of a space file whose only point is a configuration, without a search."""
-    return dump(_spelled({"study": study, **_sections(config)}))
+def config_text(config: TrialConfig, study: str, search: Mapping[str, Any]) -> str:
+    """Return the text of a space file whose only point is a configuration.
+
+    Args:
+        config: The configuration.
+        study: The name of the study.
+        search: Its section of that name.
+    """
+    return dump(_spelled({"study": study, **_sections(config), **({"search": search} if search else {})}))
+
+
+def counted_text(search: Search) -> dict[str, Any]:
+    """Return the keys of a search that say which epoch of a run counts, and which metrics each epoch has."""
+    score = {"score": search.score.kind} if search.score.from_epoch == 1 else {}
+    found: dict[str, Any] = _spelled(_counted(search) | score)
+    return found
 
 
 def _sections(config: TrialConfig) -> dict[str, Any]:
@@ -127,6 +141,14 @@ def _put(place: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 
 def _search(search: Search) -> dict[str, Any]:
+    return _counted(search) | {
+        "sampler": SamplerKind.GRID,
+        "replicates": max(REPLICATES, search.replicates),
+        "seed": (search.seed + 1) % MOST_SEEDS,
+    }
+
+
+def _counted(search: Search) -> dict[str, Any]:
     ways: dict[str, list[str]] = {}
     for each in search.objectives:
         ways.setdefault(each.direction, []).append(each.metric.value)
@@ -135,9 +157,6 @@ def _search(search: Search) -> dict[str, Any]:
         "objective": ways,
         **({"metrics": [each.value for each in search.metrics]} if search.metrics else {}),
         "score": {search.score.kind: score} if score else search.score.kind,
-        "sampler": SamplerKind.GRID,
-        "replicates": max(REPLICATES, search.replicates),
-        "seed": (search.seed + 1) % MOST_SEEDS,
     }
 
 

@@ -1,5 +1,6 @@
 """``qpsearch train``: one network by itself, outside any study."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -69,7 +70,7 @@ def train(
     asked = wanted(what, settings or [], point)
     folder = output or Path("studies", "trained", f"{asked.name}-{seed or 0}")
     if resume:
-        network = reopen(asked, folder, seed=seed)
+        network = reopen(asked, folder, seed=seed, threads=cpus)
     else:
         network = begin(asked, folder, seed=seed or 0, threads=cpus, overwrite=overwrite)
     if not as_json:
@@ -94,20 +95,19 @@ def _train(network: "OneNetwork", *, quiet: bool) -> None:
     with TrainingDisplay(network.record.name, network.epochs, is_live=is_live() and not quiet, is_quiet=quiet) as shown:
         shown.continues(network.reports)
         try:
-            for told in network.train(STEPS_EVERY_S):
-                if isinstance(told, EpochReport):
-                    shown.reported(told)
+            for each in network.train(STEPS_EVERY_S):
+                if isinstance(each, EpochReport):
+                    shown.reported(each)
                 else:
-                    shown.stepped(told.done, told.of)
+                    shown.stepped(each.done, each.of)
         except KeyboardInterrupt:
-            problem, code = "stopped", INTERRUPTED
+            told, code = f"stopped after epoch {len(network.reports)} of {network.epochs}", INTERRUPTED
+            told += "; to continue, say the same with --resume"
         except TrainingDiverged as error:
-            problem, code = f"diverged: {error}", DIVERGED
+            told, code = f"diverged: {error}. A lower learning rate may help.", DIVERGED
         else:
             return
-    done = len(network.reports)
-    again = "" if code == DIVERGED else "; to continue, say the same with --resume"
-    say(f"{problem} after epoch {done} of {network.epochs}{again}")
+    say(told, out=sys.stderr if quiet else None)  # standard output is for the document alone
     raise typer.Exit(code)
 
 
@@ -139,8 +139,10 @@ def _conclude(network: "OneNetwork", exported: "Export") -> None:
     rows.append(("training loss", score(report.train_loss)))
     if report.val_accuracy is not None:
         rows += [("validation loss", score(report.val_loss)), ("validation accuracy", score(report.val_accuracy))]
+    rows += [(name, score(value)) for name, value in report.metrics.items()]
     for look in results["test"]:
         rows.append(("test accuracy", f"{score(look['accuracy'])} of {look['images']:,} images"))
+        rows += [(name, score(value)) for name, value in look.items() if name.startswith("test_")]
     cost = exported.info["cost"]
     rows += [(cost_title(name), f"{cost[name]:,}") for name in ("parameters", "macs")]
     seconds = sum(each.seconds for each in network.reports)

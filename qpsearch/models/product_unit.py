@@ -46,12 +46,24 @@ def _may_round(x: Tensor) -> bool:
 
 @contextmanager
 def _without_tf32() -> Iterator[None]:
-    given = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
+    place, name, exact = _choice_of_tf32()
+    given = getattr(place, name)
+    setattr(place, name, exact)
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32 = given
+        setattr(place, name, given)
+
+
+def _choice_of_tf32() -> tuple[Any, str, object]:
+    """Return where torch keeps the choice, its name, and the value that switches TF32 off.
+
+    From torch 2.9 on, the older name raises an error where a program has set the newer one, and False there means
+    whatever ``torch.backends.fp32_precision`` says.
+    """
+    cudnn: Any = torch.backends.cudnn
+    newer = getattr(cudnn, "conv", None)
+    return (newer, "fp32_precision", "ieee") if hasattr(newer, "fp32_precision") else (cudnn, "allow_tf32", False)
 
 
 def plain_product_unit2d(

@@ -9,15 +9,14 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
-
-from filelock import FileLock, Timeout
 
 import qpsearch
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
+from qpsearch.architecture.one_point import counted_text
 from qpsearch.dispatch.environment import own_cores, yielding
 from qpsearch.errors import UserError
 from qpsearch.protocol import STEPS_EVERY_S, EpochReport, RunSettings, StepCount
@@ -26,17 +25,24 @@ from qpsearch.runner import trainer
 from qpsearch.runner.changes import changes
 from qpsearch.runner.exporting import Export, finite, write_export
 from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
+from qpsearch.runner.training_folder import (
+    EPOCHS,
+    FORMAT,
+    RECORD,
+    STEM,
+    alone,
+    check_replaceable,
+    not_written,
+    remove_training,
+)
 from qpsearch.runner.wanted import Wanted
 from qpsearch.space import Space
 from qpsearch.vocabulary import Scalar
 
-FORMAT: Final = "qpsearch train"
 VERSION: Final = 1
-RECORD: Final = "run.json"
-EPOCHS: Final = "epochs.jsonl"
-LOCK: Final = ".lock"
 MACS_A_THREAD: Final = 10**9
-STEM: Final = "checkpoint"  # begins the names of checkpoints
+UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError)  # what another text than a record's raises
+LONGEST: Final = 60  # characters of a value in a message
 CHANGES: Final = 5  # differences that a message names
 
 
@@ -54,6 +60,7 @@ class OneRecord:
         memory_format: ``channels_last`` or ``contiguous``.
         version: The version of qpsearch that began it.
         looks: What each look at the test images gave: when, epoch, accuracy, loss, images.
+        search: The keys ``objective``, ``score`` and ``metrics`` of its space; empty where an earlier version began it.
     """
 
     name: str
@@ -65,6 +72,7 @@ class OneRecord:
     memory_format: str = "channels_last"
     version: str = qpsearch.__version__
     looks: tuple[Mapping[str, Any], ...] = ()
+    search: Mapping[str, Any] = field(default_factory=dict)
 
     def to_text(self) -> str:
         """Return the text of ``run.json``."""
@@ -76,7 +84,11 @@ class OneRecord:
         told = json.loads(text)
         if told.pop("format") != FORMAT or told.pop("format_version") != VERSION:
             raise ValueError("is not of this format")
-        return cls(**told | {"looks": tuple(told["looks"])})
+        found = cls(**told | {"looks": tuple(told["looks"])})
+        numbers = (found.seed, found.threads, *(look["epoch"] for look in found.looks))
+        if found.device not in ("cpu", "cuda") or not all(isinstance(number, int) for number in numbers):
+            raise ValueError("was changed by hand")
+        return found
 
 
 class OneNetwork:
@@ -130,8 +142,21 @@ class OneNetwork:
             DataError: The data set cannot be had.
             TrainingDiverged, OutOfMemory, ArtifactError: As ``qpsearch.train`` raises them.
         """
-        os.environ.update(yielding())
-        with self._alone():
+        if self.record.device == "cuda" and not has_gpu():
+            if self.is_finished:
+                return
+            raise UserError(
+                f"{self.folder}: is trained on a GPU, and this machine does not have one. Continue where one is, or "
+                "train on this machine in another folder: --output."
+            )
+        os.environ.update(yielding())  # before torch is loaded, which the next line may do
+        if self.record.device == "cuda" and (why := trainer.gpu_fault()) is not None:
+            raise UserError(
+                f"torch cannot use the GPU: {why}. Repair its driver, or hide it to train on the CPU: export "
+                "CUDA_VISIBLE_DEVICES="
+            )
+        with alone(self.folder):
+            self._check_unchanged()
             images = data_folder(self.config.data)
             prepare_data(self.config.data, images)
             settings = RunSettings(
@@ -152,6 +177,15 @@ class OneNetwork:
                         self._take(each)
                     yield each
 
+    def _check_unchanged(self) -> None:
+        """Raise UserError if another process wrote into the folder since this one read it."""
+        try:
+            is_same = OneRecord.from_text((self.folder / RECORD).read_text(encoding="utf-8")) == self.record
+        except (OSError, *UNREADABLE):
+            is_same = False
+        if not is_same or _reports(self.folder) != self.reports:
+            raise UserError(f"{self.folder}: another process has just trained there. Name another folder: --output.")
+
     def look_at_test_images(self) -> Mapping[str, Any]:
         """Evaluate the weights that count on the test images, and note it in the record.
 
@@ -165,7 +199,8 @@ class OneNetwork:
         folder = data_folder(self.config.data)
         prepare_data(self.config.data, folder)
         trained = (self.config, str(self.folder), report.checkpoint)
-        (found,) = test_run(*trained, folder, (0.0,), self.record.device, self._search.extra)
+        device = self.record.device if has_gpu() else "cpu"
+        (found,) = test_run(*trained, folder, (0.0,), device, self._search.extra)
         look = {
             "noise": 0.0,
             "images": found.images,
@@ -255,20 +290,7 @@ class OneNetwork:
             partial.write_text(text, encoding="utf-8")
             os.replace(partial, self.folder / name)
         except OSError as error:
-            raise _not_written(self.folder, error) from None
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other processes out of the folder."""
-        lock = FileLock(self.folder / LOCK, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise UserError(f"{self.folder}: another process trains there. Name another folder: --output.") from None
-        try:
-            yield
-        finally:
-            lock.release()
+            raise not_written(self.folder, error) from None
 
 
 def begin(
@@ -286,20 +308,6 @@ def begin(
     Raises:
         UserError: The folder holds something, or cannot be written.
     """
-    try:
-        held = [path for path in folder.iterdir() if path.name != LOCK] if folder.exists() else []
-        if held and not (folder / RECORD).is_file():
-            raise UserError(f"{folder}: is not empty, and nothing was trained there. Name another folder: --output.")
-        if (folder / EPOCHS).exists() and not overwrite:
-            raise UserError(
-                f"{folder}: a network is already trained there. Continue it (--resume), replace it (--overwrite), or "
-                "name another folder: --output."
-            )
-        for path in held:
-            path.unlink()
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _not_written(folder, error) from None
     record = OneRecord(
         name=asked.name,
         config=json.loads(asked.config.to_json()),
@@ -307,9 +315,18 @@ def begin(
         seed=seed,
         device="cuda" if has_gpu() else "cpu",
         threads=threads or threads_for(asked.config),
+        search=counted_text(asked.space.search),
     )
     made = OneNetwork(folder, record, asked.space)
-    made._write(RECORD, record.to_text())
+    try:
+        check_replaceable(folder, overwrite=overwrite)
+        folder.mkdir(parents=True, exist_ok=True)
+        with alone(folder):
+            check_replaceable(folder, overwrite=overwrite)  # again: another process may have begun since
+            remove_training(folder)
+            made._write(RECORD, record.to_text())
+    except OSError as error:
+        raise not_written(folder, error) from None
     return made
 
 
@@ -318,13 +335,14 @@ def threads_for(config: TrialConfig) -> int:
     return max(1, min(own_cores(), cost(config.network).macs * config.recipe.batch_size // MACS_A_THREAD))
 
 
-def reopen(asked: Wanted, folder: Path, *, seed: int | None = None) -> OneNetwork:
+def reopen(asked: Wanted, folder: Path, *, seed: int | None = None, threads: int | None = None) -> OneNetwork:
     """Continue what was begun in a folder.
 
     Args:
         asked: The network, which must be the one that is trained there.
         folder: The folder.
         seed: The seed, which must be the one that was used; None for whichever it was.
+        threads: CPU threads, likewise: with others, sums are rounded in another order.
 
     Raises:
         UserError: Nothing was begun there, or it is another network.
@@ -336,17 +354,39 @@ def reopen(asked: Wanted, folder: Path, *, seed: int | None = None) -> OneNetwor
             f"{folder}: nothing was trained there ({error.strerror}). Begin without --resume, or name another folder: "
             "--output."
         ) from None
-    except (ValueError, TypeError, LookupError, AttributeError):
-        raise UserError(f"{folder / RECORD}: is damaged, or of another version. Train again: --overwrite.") from None
-    differ = changes(record.config, json.loads(asked.config.to_json()))
-    if seed is not None and seed != record.seed:
-        differ["seed"] = (record.seed, seed)
-    if differ:
-        said = "; ".join(f"{name}: {then} there, {now} asked for" for name, (then, now) in [*differ.items()][:CHANGES])
+    except UNREADABLE:
+        raise UserError(
+            f"{folder / RECORD}: is damaged, or of another version. Train in another folder: --output."
+        ) from None
+    given = {"seed": (record.seed, seed), "cpus": (record.threads, threads)}
+    _check_same(folder, record, asked, {name: each for name, each in given.items() if each[1] not in (None, each[0])})
+    return OneNetwork(folder, record, asked.space, _reports(folder))
+
+
+def _check_same(folder: Path, record: OneRecord, asked: Wanted, differ: dict[str, tuple[Any, Any]]) -> None:
+    """Raise UserError unless a network is the one that is trained in a folder, and nothing else differs."""
+    found = changes(record.config, json.loads(asked.config.to_json()))
+    if "data.own.fingerprint" in found and "data.own.place" not in found:
+        own = asked.config.data.own
+        assert own is not None
+        raise UserError(
+            f"{folder}: is trained on other images than {own.place} has now. Put them back as they were, train with "
+            "today's images in another folder (--output), or replace this training: --overwrite."
+        )
+    if record.search:
+        found |= changes(record.search, counted_text(asked.space.search), "search.")
+    if found := found | differ:
+        first = [(name, *map(_short, values)) for name, values in [*found.items()][:CHANGES]]
+        said = "; ".join(f"{name}: {then} there, {now} asked for" for name, then, now in first)
         raise UserError(
             f"{folder}: another network is trained there ({said}). Ask for that one, or name another folder: --output."
         )
-    return OneNetwork(folder, record, asked.space, _reports(folder))
+
+
+def _short(value: Any) -> str:
+    """Return a value for a message, which does not hold a whole network."""
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _reports(folder: Path) -> list[EpochReport]:
@@ -357,7 +397,3 @@ def _reports(folder: Path) -> list[EpochReport]:
         return []
     except (OSError, ValueError, TypeError):
         raise UserError(f"{folder / EPOCHS}: is damaged. Train again: --overwrite.") from None
-
-
-def _not_written(folder: Path, error: OSError) -> UserError:
-    return UserError(f"{folder}: cannot be written ({error.strerror or error}). Name another folder: --output.")

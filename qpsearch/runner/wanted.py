@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from qpsearch.architecture.candidates import sample
+from qpsearch.architecture.candidates import sampled
 from qpsearch.architecture.config import Network, TrialConfig
 from qpsearch.architecture.named import FAMILIES, list_models, named_network
 from qpsearch.architecture.one_point import config_text, network_text
@@ -49,22 +49,22 @@ def wanted(what: str, settings: Sequence[str] = (), point: int = 0) -> Wanted:
         what: A space file or the name of a shipped space; a JSON file with a configuration (of ``space sample --json``,
             ``trials STUDY N --json``, an export, or ``train``); or the name of a network, such as ``quotient20``.
         settings: Values in place of the file's, each ``PATH=VALUE``.
-        point: Which of the points that ``space sample`` draws, where the space has several.
+        point: Which of the points that ``space sample`` draws, where the space has several, or of those in its JSON.
 
     Raises:
         UserError: There is no such file or network, or a value cannot be used.
     """
-    space = _space(what, settings)
+    space = _space(what, settings, point)
     if space.compare is not None:
         raise UserError(f"{what}: compares arms, and `train` takes one network. Leave out its section `compare`.")
-    found = sample(space, point + 1)[point]
+    found = sampled(space, point)
     return Wanted(name=space.study, config=found.config, space=space, drawn=found.draw.params)
 
 
-def _space(what: str, settings: Sequence[str]) -> Space:
+def _space(what: str, settings: Sequence[str], point: int) -> Space:
     path = Path(what)
     if path.suffix == ".json":
-        return _of_configuration(path, settings)
+        return _of_configuration(path, settings, point)
     if what in shipped() or path.suffix in (".yaml", ".yml") or path.is_file():
         return load_space(what, [*settings, *UNPRUNED])
     network = _named(what)
@@ -89,22 +89,38 @@ def _named(what: str) -> Network:
         ) from None
 
 
-def _of_configuration(path: Path, settings: Sequence[str]) -> Space:
+def _of_configuration(path: Path, settings: Sequence[str], point: int) -> Space:
     try:
-        document = json.loads(path.read_bytes())
+        document = _sampled(path, json.loads(path.read_bytes()), point)
         config = TrialConfig.from_json(json.dumps(_inner(document)))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}). Expected a JSON file.") from None
     except (ValueError, TypeError, LookupError, RecursionError):
         raise UserError(
-            f"{path}: does not hold a configuration. Expected the JSON of one, as `trials STUDY N --json` prints it."
+            f"{path}: does not hold a configuration. Expected the JSON of one, as `trials STUDY N --json` or `space "
+            "sample --json` prints it."
         ) from None
     name = next((str(document[key]) for key in ("name", "study") if document.get(key)), path.stem)
     try:
         StudyName().parse(name, "study")
     except ValueError:
         name = "network"
-    return parse_space(config_text(config, name), str(path), None, settings)
+    search = document.get("search") or {}  # of run.json
+    if not search and not (config.data.validation or config.data.own_validation):
+        search = {"objective": {"minimize": "train_loss"}}  # nothing else can be measured
+    return parse_space(config_text(config, name, search), str(path), None, settings)
+
+
+def _sampled(path: Path, document: Any, point: int) -> Any:
+    """Return a point of what ``space sample --json`` printed; another document as it is."""
+    points = document.get("samples") if isinstance(document, dict) else None
+    if not points:
+        return document
+    if point >= len(points):
+        raise UserError(
+            f"--point {point}: {path} holds {len(points)} points. Expected one from 0 to {len(points) - 1}."
+        )
+    return points[point]
 
 
 def _inner(document: Any) -> Any:

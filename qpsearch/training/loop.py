@@ -233,10 +233,8 @@ class TrainingRun:
         """Evaluate on the validation images; None where there are none."""
         if self._validation is None:
             return None
-        asked = self._run.metrics
-        return evaluate(
-            self._evaluated, self._validation, self._config.data, precision=self._evaluated_in, metrics=asked
-        )
+        precision, asked = self._evaluated_in, self._run.metrics
+        return evaluate(self._evaluated, self._validation, self._config.data, precision=precision, metrics=asked)
 
     @property
     def _evaluated_in(self) -> Precision:

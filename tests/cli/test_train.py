@@ -18,7 +18,7 @@ SMALL = ("smoke", "--set", "data.validation=740", "--set", "training.epochs=2")
 
 
 def test_one_network_is_trained_tested_and_told(tmp_path: Path) -> None:
-    done = qpsearch(tmp_path, "train", *SMALL, "--test")
+    done = qpsearch(tmp_path, "train", *SMALL, "--test", "--set", "search.metrics=[val_macro_f1]")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].startswith("smoke: ")
@@ -33,6 +33,8 @@ def test_one_network_is_trained_tested_and_told(tmp_path: Path) -> None:
     folder = tmp_path / "studies" / "trained" / "smoke-0"
     loaded = subprocess.run([sys.executable, "load.py"], cwd=folder, capture_output=True, text=True, check=True)
     assert "ResidualNetwork" in loaded.stdout
+    assert 0 <= float(said["val_macro_f1"]) <= 1
+    assert 0 <= float(said["test_macro_f1"]) <= 1
     again = qpsearch(tmp_path, "train", *SMALL)
     assert (again.returncode, again.stdout) == (2, "")
     assert "already trained there. Continue it (--resume), replace it (--overwrite)" in again.stderr
@@ -69,9 +71,12 @@ def test_divergence_is_told_and_exits_with_one(tmp_path: Path) -> None:
     unbounded = ("network.stages.0.block=quotient", "network.rules.quotient.activation=unbounded")
     settings = [word for each in (*unbounded, "training.optimizer.sgd.lr=100") for word in ("--set", each)]
     done = qpsearch(tmp_path, "train", *SMALL, *settings)
-    assert done.returncode == 1
-    assert done.stdout.splitlines()[-1].startswith("diverged: ")
-    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stderr) == (1, "")
+    told = done.stdout.splitlines()[-1]
+    assert told.startswith("diverged: training loss ")
+    assert told.endswith(". A lower learning rate may help.")
+    document = qpsearch(tmp_path, "train", *SMALL, *settings, "--json")
+    assert (document.returncode, document.stdout, document.stderr) == (1, "", f"{told}\n")
 
 
 def report(epoch: int, loss: float, accuracy: float) -> EpochReport:

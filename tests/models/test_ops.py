@@ -399,19 +399,34 @@ def test_the_floor_is_positive_for_every_threshold() -> None:
 def test_a_gpus_convolutions_do_not_round_to_tf32(fused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule P19. In forward and, where backward is ours, there too; afterwards the user's setting holds again."""
     x, w, theta = parts()
-    seen: list[bool] = []
-    conv = F.conv2d
+    place, name, exact = product_unit._choice_of_tf32()
+    given, seen, conv = getattr(place, name), list[object](), F.conv2d
 
     def watched(*args: object) -> Tensor:
-        seen.append(torch.backends.cudnn.allow_tf32)
+        seen.append(getattr(place, name))
         return conv(*args)
 
     monkeypatch.setattr(F, "conv2d", watched)
     monkeypatch.setattr(product_unit, "_may_round", lambda tensor: True)
-    assert torch.backends.cudnn.allow_tf32
+    assert given != exact
     product_unit2d(x, w, theta, 8.0, fused=fused)
-    assert seen == [False]
-    assert torch.backends.cudnn.allow_tf32
+    assert seen == [exact]
     with pytest.raises(RuntimeError), product_unit.true_float32(x):
         raise RuntimeError
-    assert torch.backends.cudnn.allow_tf32
+    assert getattr(place, name) == given
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="torch has the one, older name alone")
+@pytest.mark.parametrize("given", ["ieee", "tf32", "none"])
+def test_a_program_may_choose_tf32_by_its_newer_name(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After which torch does not answer by the older one."""
+    conv: Any = torch.backends.cudnn.conv
+    before = conv.fp32_precision
+    monkeypatch.setattr(product_unit, "_may_round", lambda tensor: True)
+    try:
+        conv.fp32_precision = given
+        with product_unit.true_float32(torch.zeros(1)):
+            assert conv.fp32_precision == "ieee"
+        assert conv.fp32_precision == given
+    finally:
+        conv.fp32_precision = before

@@ -3,6 +3,8 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +16,8 @@ from qpsearch.architecture.named import list_networks, named_network
 from qpsearch.errors import UserError
 from qpsearch.protocol import EpochReport
 from qpsearch.runner.changes import changes
-from qpsearch.runner.one_network import LOCK, OneNetwork, begin, reopen, threads_for
+from qpsearch.runner.one_network import OneNetwork, begin, reopen, threads_for
+from qpsearch.runner.training_folder import LOCK
 from qpsearch.runner.wanted import Wanted, wanted
 from qpsearch.training import exported
 from qpsearch.training.checkpoint import load
@@ -115,8 +118,36 @@ def test_another_network_is_not_mixed_with_the_one_that_is_there(whole: OneNetwo
         reopen(wanted("smoke", ["training.epochs=4", SMALL[1]]), whole.folder)
     with pytest.raises(UserError, match=r"\(seed: 4 there, 5 asked for\)"):
         reopen(asked(), whole.folder, seed=5)
+    with pytest.raises(UserError, match=r"\(cpus: 1 there, 2 asked for\)"):
+        reopen(asked(), whole.folder, threads=2)
+    with pytest.raises(UserError, match=r"\(search.score: last there, best asked for\)"):
+        reopen(asked("search.score=best"), whole.folder)  # whose checkpoint may be gone
+    with pytest.raises(UserError, match=r"\(search.metrics: nothing there, \['val_macro_f1'\] asked for\)"):
+        reopen(asked("search.metrics=[val_macro_f1]"), whole.folder)
     with pytest.raises(UserError, match="already trained there"):
         begin(asked(), whole.folder)
+
+
+def test_the_record_continues_the_training_that_it_is_of(tmp_path: Path) -> None:
+    of = ("data.validation=0", "search.objective.minimize=train_loss", "search.score=best")
+    begin(asked(*of), tmp_path / "trained", seed=4)
+    found = wanted(str(tmp_path / "trained" / "run.json"))
+    assert reopen(found, tmp_path / "trained").config == found.config == asked(*of).config
+    (tmp_path / "alone.json").write_text(found.config.to_json())
+    alone = wanted(str(tmp_path / "alone.json")).space.search
+    assert (alone.objective.metric, str(alone.score)) == ("train_loss", "last")
+
+
+def test_images_that_changed_are_not_called_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    want = asked()
+    begin(want, tmp_path / "trained")
+    monkeypatch.setattr(
+        "qpsearch.runner.one_network.changes", lambda *_: {"data.own.fingerprint": ("a", "b"), "data.own.mean": (1, 2)}
+    )
+    own = SimpleNamespace(place="/pictures/pets")
+    changed = SimpleNamespace(to_json=want.config.to_json, data=SimpleNamespace(own=own))
+    with pytest.raises(UserError, match="is trained on other images than /pictures/pets has now"):
+        reopen(SimpleNamespace(config=changed), tmp_path / "trained")  # type: ignore[arg-type]  # it is enough of one
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
@@ -124,7 +155,23 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     for overwrite in (False, True):
         with pytest.raises(UserError, match="is not empty, and nothing was trained there"):
             begin(asked(), tmp_path, overwrite=overwrite)
+    (tmp_path / "run.json").write_text('{"runs": "of another program"}')
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="is not empty, and nothing was trained there"):
+            begin(asked(), tmp_path, overwrite=overwrite)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.json", "thesis.tex"]
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_training_is_replaced_without_what_a_user_put_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "trained"
+    begin(asked(), folder, seed=1)
+    (folder / "epochs.jsonl").write_text("")
+    (folder / "checkpoint-e001-0123.pt").write_text("")
+    (folder / "notes.txt").write_text("mine")
+    (folder / "plots").mkdir()
+    assert begin(asked(), folder, seed=2, overwrite=True).record.seed == 2
+    assert sorted(path.name for path in folder.iterdir()) == [LOCK, "notes.txt", "plots", "run.json"]
 
 
 def test_what_did_not_begin_is_replaced_and_what_did_only_when_told(tmp_path: Path) -> None:
@@ -138,8 +185,38 @@ def test_what_did_not_begin_is_replaced_and_what_did_only_when_told(tmp_path: Pa
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
     network = begin(asked(), tmp_path / "trained")
-    with FileLock(network.folder / LOCK), pytest.raises(UserError, match="another process trains there"):
+    record = (network.folder / "run.json").read_text()
+    with FileLock(network.folder / LOCK):
+        with pytest.raises(UserError, match="another process trains there"):
+            next(network.train())
+        with pytest.raises(UserError, match="another process trains there"):
+            begin(asked(), network.folder, seed=7)
+    assert (network.folder / "run.json").read_text() == record
+    begin(asked(), network.folder, seed=7)  # between the other one's beginning and its first step
+    with pytest.raises(UserError, match="another process has just trained there"):
         next(network.train())
+
+
+def test_a_training_on_a_gpu_does_not_continue_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    network = begin(asked(), tmp_path / "trained")
+    record = replace(network.record, device="cuda")
+    (network.folder / "run.json").write_text(record.to_text())
+    with pytest.raises(UserError, match="is trained on a GPU, and this machine does not have one"):
+        next(reopen(asked(), network.folder).train())
+
+
+def test_a_gpu_that_torch_cannot_use_gives_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qpsearch.runner.one_network.has_gpu", lambda: True)
+    monkeypatch.setattr("qpsearch.runner.trainer.gpu_fault", lambda: "Found no driver")
+    network = begin(asked(), tmp_path / "trained")
+    with pytest.raises(
+        UserError, match=r"^torch cannot use the GPU: Found no driver\. .*export CUDA_VISIBLE_DEVICES=$"
+    ):
+        next(network.train())
+    monkeypatch.undo()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert begin(asked(), network.folder).record.device == "cpu"  # as the message says
 
 
 @pytest.mark.parametrize(("name", "text"), [("run.json", "{"), ("run.json", "[]"), ("epochs.jsonl", '{"epoch": 1}\n')])
@@ -147,6 +224,14 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, text: str) -> None:
     network = begin(asked(), tmp_path / "trained")
     (network.folder / name).write_text(text)
     with pytest.raises(UserError, match=f"{name}: is damaged"):
+        reopen(asked(), network.folder)
+
+
+@pytest.mark.parametrize("change", [{"threads": "two"}, {"device": "tpu"}, {"looks": ({"accuracy": 1},)}])
+def test_a_record_of_other_values_is_damaged(tmp_path: Path, change: dict[str, Any]) -> None:
+    network = begin(asked(), tmp_path / "trained")
+    (network.folder / "run.json").write_text(replace(network.record, **change).to_text())
+    with pytest.raises(UserError, match=r"run\.json: is damaged"):
         reopen(asked(), network.folder)
 
 
@@ -190,6 +275,20 @@ def test_a_point_of_a_space_is_that_of_its_samples() -> None:
     for index, point in enumerate(points):
         found = asked(point=index)
         assert (found.config, found.drawn) == (point.config, point.draw.params)
+
+
+def test_a_point_may_be_one_of_the_samples_that_were_printed(tmp_path: Path) -> None:
+    points = qpsearch.sample(qpsearch.load_space("smoke", SMALL), 2)
+    samples = [{"params": {}, "config": json.loads(point.config.to_json())} for point in points]
+    (tmp_path / "points.json").write_text(json.dumps({"samples": samples}))
+    for index, point in enumerate(points):
+        assert wanted(str(tmp_path / "points.json"), point=index).config == point.config
+    with pytest.raises(UserError, match=r"--point 2: .*points.json holds 2 points. Expected one from 0 to 1"):
+        wanted(str(tmp_path / "points.json"), point=2)
+
+
+def test_a_late_point_is_drawn_without_those_before_it() -> None:
+    assert asked(point=100_000).drawn != asked(point=99_999).drawn  # in a minute and more, one after the other
 
 
 def test_what_a_space_says_of_pruning_does_not_bind_one_network() -> None:

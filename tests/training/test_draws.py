@@ -155,6 +155,25 @@ def test_of_precisions_float16_alone_asks_whether_gradients_overflowed(precision
     assert len(asked) == 2 * waits
 
 
+@pytest.mark.parametrize("precision", [Precision.BFLOAT16, Precision.FLOAT32])
+def test_a_gpu_is_timed_in_the_precision_in_which_it_evaluates(
+    precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = digits(BlockKind.ADDITIVE)
+    config = replace(config, recipe=replace(config.recipe, precision=precision))
+    seen: list[torch.dtype | None] = []
+
+    def timed(*_: object) -> dict[str, float | None]:
+        seen.append(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None)
+        return {}
+
+    monkeypatch.setattr("qpsearch.training.loop.timed", timed)
+    trainer = TrainingRun(config, RunSettings(seed=3, metrics=("latency_ms",)))
+    monkeypatch.setattr(TrainingRun, "_evaluated_in", precision)  # as on a GPU
+    trainer._measure(1, None)
+    assert seen == [torch.bfloat16 if precision is Precision.BFLOAT16 else None]
+
+
 def test_evaluation_in_bfloat16_is_near_that_in_float32() -> None:
     trainer = TrainingRun(digits(*BlockKind, epochs=1), RunSettings(seed=3))
     *_, report = trainer.epochs()
