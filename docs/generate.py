@@ -128,9 +128,9 @@ def metrics_page() -> str:
             kind = Metric(word).kind
             if kind.source is source:
                 better = "more" if kind.direction is Direction.MAXIMIZE else "less"
-                high = "any" if math.isinf(kind.high) else f"{kind.high:g}"
+                reach = f"from {kind.low:g}" if math.isinf(kind.high) else f"{kind.low:g} to {kind.high:g}"
                 unit = f" {kind.unit}" if kind.unit else ""
-                cells = (f"`{word}`", kind.doc, better, f"{kind.low:g} to {high}{unit}", kind.paper or "-")
+                cells = (f"`{word}`", kind.doc, better, f"{reach}{unit}", kind.paper or "-")
                 lines.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join(lines)
 

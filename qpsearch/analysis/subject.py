@@ -163,7 +163,7 @@ class Subject:
             if used
             else f"study {self.study!r} has none"
         )
-        raise UserError(f"{has}; {needs}. {self._way_out()}")
+        raise UserError(f"{needs}; {has}. {self._way_out()}")
 
     def _way_out(self) -> str:
         if self.space is None:

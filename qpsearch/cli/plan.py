@@ -106,7 +106,8 @@ def _measured(space: Space, configs: Sequence[TrialConfig]) -> tuple[list[float]
 def _print_tree(console: Console, space: Space) -> None:
     rows = parameter_rows(space)
     searched = sum(not row["domain"].startswith(("=", "as ")) for row in rows)
-    console.print(f"study {space.study}, data {space.data.dataset}: {searched} parameters")
+    parameters = "1 parameter" if searched == 1 else f"{searched} parameters"
+    console.print(f"study {space.study}, data {space.data.dataset}: {parameters}")
     table = open_table("parameter", "domain", "rules", "drawn when")
     shown: list[str] = []  # the path at which the last line ends
     for row in rows:

@@ -20,7 +20,7 @@ def for_workers() -> Iterator[None]:
             yield
     finally:
         for name in own:
-            del os.environ[name]
+            os.environ.pop(name, None)
 
 
 def yielding() -> dict[str, str]:

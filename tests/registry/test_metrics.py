@@ -122,6 +122,7 @@ def test_epochs_to_a_target() -> None:
     assert values == pytest.approx([11.7, 11.4, 11.4, 4.0, 4.0, 4.0])
     assert after(1, None, 0.9, 10, None) == pytest.approx(11.9)  # worse than any run that gets there in time
     assert Metric("epochs_to_0.9").target == 0.9
+    assert Metric("epochs_to_0.90") == "epochs_to_0.9"  # one metric, however it is spelled
     assert Metric("epochs_to_.75").target == 0.75
 
 

@@ -174,9 +174,14 @@ def _gaps(found: "Comparison") -> Iterator[str]:
             none = "no trial of its search is complete" if row.tuned and not row.failed else NOT_COMPLETE
             yield f"{row.name} is not compared: {why or none}."
         elif why:
-            yield f"{row.name}: {why}; its mean leaves them out."
+            left = "it" if row.failed + row.pruned + row.open == 1 else "them"
+            yield f"{row.name}: {why}; its mean leaves {left} out."
 
 
 def _missing(row: "ArmRow") -> str:
-    parts = {"of its trials failed": row.failed, "were pruned": row.pruned, "have not ended": row.open}
-    return " and ".join(f"{count} {what}" for what, count in parts.items() if count)
+    parts = [
+        (row.failed, "of its trials failed"),
+        (row.pruned, "was pruned" if row.pruned == 1 else "were pruned"),
+        (row.open, "has not ended" if row.open == 1 else "have not ended"),
+    ]
+    return " and ".join(f"{count} {what}" for count, what in parts if count)

@@ -43,13 +43,14 @@ class Metric(str):
     ACTIVATION_BYTES: ClassVar["Metric"]
 
     def __new__(cls, word: str) -> Self:
-        """Take a word that is in the table, or one of a target such as ``epochs_to_0.9``.
+        """Take a word that is in the table, or one of a target such as ``epochs_to_0.9``, also spelled 0.90.
 
         Raises:
             ValueError: There is no such metric; the message names the nearest one.
         """
-        _kind_of(word)
-        return super().__new__(cls, word)
+        kind = _kind_of(word)
+        is_of_target = kind.source is ValuesFrom.TARGET
+        return super().__new__(cls, f"{kind.name}{float(word.removeprefix(kind.name)):.12g}" if is_of_target else word)
 
     @property
     def kind(self) -> MetricKind:
