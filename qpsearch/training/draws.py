@@ -46,7 +46,7 @@ StepDraws = list[BatchDraws]
 
 
 class EpochDraws:
-    """EpochDraws the steps of an epoch.
+    """Draws the steps of an epoch.
 
     Args:
         config: Says how images change, and how batches are divided.
