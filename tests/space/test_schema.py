@@ -55,6 +55,7 @@ ONLY_THE_READER = {
     "no validation images, and their accuracy",
     "no validation images, and no objective",
     "a training loss to maximise",
+    "epochs to a target, of runs that are not equally long",
     "two training metrics",
     "too few validation images",
     "a score of an epoch that no run reaches",
