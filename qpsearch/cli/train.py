@@ -1,5 +1,6 @@
 """``qpsearch train``: one network by itself, outside any study."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -94,6 +95,11 @@ def _train(network: "OneNetwork", *, quiet: bool) -> None:
 
     with TrainingDisplay(network.record.name, network.epochs, is_live=is_live() and not quiet, is_quiet=quiet) as shown:
         shown.continues(network.reports)
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+        ):  # also where a shell has started this command in the background, which ignores Ctrl-C
+            signal.signal(number, signal.default_int_handler)
         try:
             for each in network.train(STEPS_EVERY_S):
                 if isinstance(each, EpochReport):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -178,9 +179,9 @@ def test_reports_are_taken_while_the_next_trial_is_drawn(sqlite_url: str, monkey
     """A sampler that takes three seconds holds up no running trial: nothing but its own trial waits for it."""
     real = Replica.ask
 
-    def slow(self: Replica, number: int, draw: int) -> optuna.Trial:
+    def slow(self: Replica, *given: Any) -> optuna.Trial:
         time.sleep(3.0)
-        return real(self, number, draw)
+        return real(self, *given)
 
     monkeypatch.setattr(Replica, "ask", slow)
     found = run_study("tune", sqlite_url, space_text(Behaviour.SLOW, trials=3, epochs=12))
