@@ -95,10 +95,7 @@ def _train(network: "OneNetwork", *, quiet: bool) -> None:
 
     with TrainingDisplay(network.record.name, network.epochs, is_live=is_live() and not quiet, is_quiet=quiet) as shown:
         shown.continues(network.reports)
-        for number in (
-            signal.SIGINT,
-            signal.SIGTERM,
-        ):  # also where a shell has started this command in the background, which ignores Ctrl-C
+        for number in (signal.SIGINT, signal.SIGTERM):  # a shell lets what it starts in the background ignore Ctrl-C
             signal.signal(number, signal.default_int_handler)
         try:
             for each in network.train(STEPS_EVERY_S):
