@@ -159,11 +159,11 @@ class Subject:
             return
         needs = f"{what} needs at least {FEWEST} trials with a value, {FEWEST_COMPLETE} of them complete"
         has = (
-            f"study {self.study!r} has {used}, {complete} of them complete"
+            f"study {self.study!r} has {used} trial{'s' * (used != 1)} with a value, {complete} of them complete"
             if used
             else f"study {self.study!r} has none"
         )
-        raise UserError(f"{needs}; {has}. {self._way_out()}")
+        raise UserError(f"{has}; {needs}. {self._way_out()}")
 
     def _way_out(self) -> str:
         if self.space is None:

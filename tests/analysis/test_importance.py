@@ -233,10 +233,10 @@ def test_what_is_not_finite_or_did_not_report_is_not_used_and_this_is_said() -> 
 
 
 def test_too_few_trials_are_refused_with_the_way_out() -> None:
-    wanted = r"importance needs at least 8 trials with a value, 3 of them complete; study 's' has 5, 5 of them complete"
+    wanted = r"study 's' has 5 trials with a value, 5 of them complete; importance needs at least 8 trials with a value, 3 of them complete"
     with pytest.raises(UserError, match=wanted):
         judged(planted(5, 0))
-    with pytest.raises(UserError, match=r"importance needs .* complete; study 's' has none"):
+    with pytest.raises(UserError, match=r"study 's' has none; importance needs"):
         judged([create_trial(state=TrialState.FAIL, params={"lr": 0.1}, distributions={"lr": LR})] * 3)
 
 
@@ -246,11 +246,19 @@ def test_too_few_trials_are_refused_with_the_way_out() -> None:
         (
             "digits",
             [],
-            "importance needs at least 8 trials .* has none. Run more trials: qpsearch resume s --trials 16",
+            "has none; importance needs at least 8 trials .* Run more trials: qpsearch resume s --trials 16",
         ),
-        ("digits", ["COMPLETE"], "has 1, 1 of them complete. .*Run more trials: qpsearch resume s --trials 16"),
-        ("digits", ["COMPLETE"] * 2 + ["PRUNED"] * 7, "has 9, 2 of them complete. .*qpsearch resume s --trials 18"),
-        ("digits", ["FAIL"] * 9, "has none. All its trials failed; why: qpsearch status s"),
+        (
+            "digits",
+            ["COMPLETE"],
+            "has 1 trial with a value, 1 of them complete; .* Run more trials: qpsearch resume s --trials 16",
+        ),
+        (
+            "digits",
+            ["COMPLETE"] * 2 + ["PRUNED"] * 7,
+            "has 9 trials with a value, 2 of them complete; .* qpsearch resume s --trials 18",
+        ),
+        ("digits", ["FAIL"] * 9, "has none; .* All its trials failed; why: qpsearch status s"),
         ("digits", ["COMPLETE", "RUNNING"], "Trials are still open: qpsearch status s"),
         ("quotient-table", ["COMPLETE"] * 6, "Its grid has no more points; compare them: qpsearch compare s"),
     ],
