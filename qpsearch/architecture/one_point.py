@@ -112,7 +112,8 @@ def _data(data: Data) -> dict[str, Any]:
         "normalise": data.normalise,
     }
     validation = {"validation": OWN if data.own_validation else data.validation}
-    return first | validation | known | ({} if own is None else {"facts": own.to_text()})
+    streamed = {"stream": True} if data.stream else {}
+    return first | validation | known | streamed | ({} if own is None else {"facts": own.to_text()})
 
 
 def _stages(stages: tuple[Stage, ...]) -> dict[str, Any]:

@@ -40,9 +40,11 @@ def _images(space: Space) -> str:
     kind = "grey" if facts.channels == 1 else "colour"
     held = "its own split of" if data.own_validation else "held out of them"
     cut = f", cut from {facts.stored_size}x{facts.stored_size}" if facts.stored_size else ""
+    streamed = "; decoded while networks train" if data.stream else ""
     return (
         f"images {data.dataset}: {facts.classes} classes ({first}), {facts.size}x{facts.size} {kind}{cut}; "
         f"{facts.train_images:,} to train, {held} {data.validation:,} to validate, {facts.test_images:,} to test"
+        f"{streamed}"
     )
 
 

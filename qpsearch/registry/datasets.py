@@ -115,6 +115,7 @@ class Data(WithWords):
         augment_options: Options of the random changes that differ from their defaults.
         own_validation: Whether the validation images are the set's own validation split.
         own: The facts about images of the user's own; None for a data set of the table.
+        stream: Whether the images of a folder of the user's own are decoded while a network trains.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
@@ -127,6 +128,7 @@ class Data(WithWords):
     augment_options: AugmentOptions = ()
     own_validation: bool = False
     own: OwnData | None = None
+    stream: bool = False
 
     def __post_init__(self) -> None:
         coerce_words(self)

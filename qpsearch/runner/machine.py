@@ -12,7 +12,7 @@ from qpsearch.dispatch.environment import without_storage
 from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.decoding import is_large, prepare_own
-from qpsearch.registry.own.record import OWN, SAYS
+from qpsearch.registry.own.record import OWN, SAYS, STREAMED
 from qpsearch.vocabulary import Variable
 
 HIDDEN: Final = ("", "-1", "NoDevFiles")  # of CUDA_VISIBLE_DEVICES: no GPU at all
@@ -48,12 +48,12 @@ def prepare_data(data: Data, folder: Path | None) -> None:
     """
     if folder is None:
         return
-    if data.own is not None and not is_large(data.own, folder):
-        prepare_own(data.own, folder)
+    if data.own is not None and not is_large(data.own, folder, streamed=data.stream):
+        prepare_own(data.own, folder, streamed=data.stream)
         return
     name = data.dataset if data.own is None else OWN
     facts = "" if data.own is None else data.own.to_text()
-    command = [*SAFE_PYTHON, "-m", "qpsearch.training.prepare", name, str(folder)]
+    command = [*SAFE_PYTHON, "-m", "qpsearch.training.prepare", name, str(folder), *([STREAMED] if data.stream else [])]
     with without_storage():  # its progress bar is on stderr
         done = subprocess.run(command, input=facts, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode == DataError.exit_code:

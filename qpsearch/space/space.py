@@ -34,6 +34,7 @@ LATER: Final = {
     "training.dropout": "0.0",
     "training.drop_path": "0.0",
     "data.own_validation": "False",
+    "data.stream": "False",
     "search.sampler.random": "0.0",
     "search.pruner.startup": "5",
     "search.pruner.warmup": "auto",

@@ -3,12 +3,15 @@
 An archive is ``FOLDER/NAME.npz`` with train_images, test_images (N, H, W, C) uint8 and train_labels,
 test_labels (N,); ``prepare.py`` makes it. Sets that are too large for memory are a folder ``FOLDER/NAME`` of .npy
 files instead, which are memory-mapped and read batch by batch. Images of the user's own are a folder of .npy files
-below ``FOLDER/own``, mapped where a split takes more than a gigabyte. The validation split is a function of the data
-set and the split's size alone, never of a trial's seed: all trials of all studies are validated on the same images.
+below ``FOLDER/own``, mapped where a split takes more than a gigabyte; or they are decoded while a network trains. The
+validation split is a function of the data set and the split's size alone, never of a trial's seed: all trials of all
+studies are validated on the same images.
 """
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +28,9 @@ from qpsearch.registry.augmentations.base import Draws, ImageForm, constant
 from qpsearch.registry.datasets import DATASETS, Data, DatasetName
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.record import OwnData, own_folder
+from qpsearch.registry.own.streamed import StreamedImages, open_streamed
 from qpsearch.registry.splits import SPLIT_SEED, stratified
+from qpsearch.training.reading import Begin, DecodedImages, MappedImages, OnDisk, ahead, reading
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -33,6 +38,7 @@ IN_MEMORY = 2**30  # bytes of a split of the user's own images; a larger one is 
 
 Array = npt.NDArray[np.uint8]
 Labelled = tuple[Array, npt.NDArray[Any]]
+Opened = tuple[Array | StreamedImages, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Split:
         """Height and width of the images as they are stored."""
         return self.images.shape[-1]
 
-    def batch(self, index: Tensor, there: Tensor | None = None) -> "Split":
+    def batch(self, index: Tensor, there: Tensor | None = None, read: "Future[Tensor] | None" = None) -> "Split":
         """Return the images and labels at an index on the CPU, which may also be given on the device of the images."""
         own = index.to(self.labels.device) if there is None else there
         return Split(self.images[own], self.labels[own])
@@ -58,37 +64,52 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class MappedSplit:
-    """A split whose images stay on disk: ``rows`` of a mapped array (N, H, W, C); labels (n,) int64 on a device."""
+class DiskSplit:
+    """A split whose images stay on disk: ``rows`` of some images there; labels (n,) int64 on a device."""
 
-    mapped: Array
+    files: OnDisk
     rows: npt.NDArray[np.int64]
     labels: Tensor
 
     @property
     def side(self) -> int:
         """Height and width of the images as they are stored."""
-        return int(self.mapped.shape[1])
+        return self.files.shape[-1]
 
-    def batch(self, index: Tensor, there: Tensor | None = None) -> Split:
-        """Read the images at an index on the CPU; return images and labels on the device of the labels."""
-        wanted = self.rows[index.numpy()]
-        order = np.argsort(wanted)  # disks read faster in ascending order
-        images = np.empty((len(wanted), *self.mapped.shape[1:]), np.uint8)
-        images[order] = self.mapped[wanted[order]]
+    def batch(self, index: Tensor, there: Tensor | None = None, read: "Future[Tensor] | None" = None) -> Split:
+        """Return the images and labels at an index on the CPU, on the device of the labels.
+
+        Args:
+            index: Which images.
+            there: The same, on that device.
+            read: The images, which may still be read; None reads them now.
+        """
         device = self.labels.device
-        nchw = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-        if device.type == "cuda":
-            nchw = nchw.pin_memory()  # so that the CPU does not wait for the copy
+        if read is None:
+            with self.reading() as begin:
+                images = begin(index).result()
+        else:
+            images = read.result()
         own = index.to(device) if there is None else there
-        return Split(nchw.to(device, non_blocking=True), self.labels[own])
+        return Split(images.to(device, non_blocking=True), self.labels[own])
 
-    def part(self, first: int, last: int) -> Split:
-        """Read the images from one up to, but not including, another."""
-        return self.batch(torch.arange(first, last))
+    def reading(self) -> AbstractContextManager[Begin]:
+        """Start what reads the images; see ``reading``."""
+        return reading(self.files, self.rows, self.labels.device)
 
 
-Images = Split | MappedSplit
+Images = Split | DiskSplit
+
+
+def in_parts(images: Images, size: int) -> Iterator[Split]:
+    """Yield all images and labels in their order, some at a time; those on disk are read ahead."""
+    parts = torch.split(torch.arange(len(images.labels)), size)
+    if isinstance(images, Split):
+        yield from (images.part(int(part[0]), int(part[-1]) + 1) for part in parts)
+        return
+    with images.reading() as begin:
+        for part, read in ahead(parts, lambda part: (part, begin(part)), images.files.readers):
+            yield images.batch(part, None, read)
 
 
 def archive_of(name: DatasetName, folder: Path) -> Path:
@@ -97,8 +118,10 @@ def archive_of(name: DatasetName, folder: Path) -> Path:
 
 
 @lru_cache(maxsize=2)
-def load_split(data: Data, folder: Path | None, part: Subset) -> Labelled:
+def load_split(data: Data, folder: Path | None, part: Subset) -> Opened:
     """Load images (N, H, W, C) and labels (N,) of one split of a prepared data set; the other splits are not loaded.
+
+    Of a folder that is streamed, no image is decoded yet.
 
     A worker that trains trial after trial reads what it trains on only once.
 
@@ -106,7 +129,7 @@ def load_split(data: Data, folder: Path | None, part: Subset) -> Labelled:
         DataError: The folder does not hold a readable archive of the data set.
     """
     if data.own is not None:
-        return _own_split(data.own, folder, part)
+        return _own_split(data.own, folder, part, streamed=data.stream)
     return _known_split(DatasetName(data.dataset), folder, part)
 
 
@@ -128,9 +151,11 @@ def _known_split(name: DatasetName, folder: Path | None, part: Subset) -> Labell
         raise DataError(f"{place}: cannot be read ({error}). Delete it to fetch the data again.") from None
 
 
-def _own_split(own: OwnData, folder: Path | None, part: Subset) -> Labelled:
+def _own_split(own: OwnData, folder: Path | None, part: Subset, *, streamed: bool) -> Opened:
     if folder is None:
         raise DataError(f"{own.name}: needs a data folder. Set QPSEARCH_DATA.")
+    if streamed:
+        return open_streamed(own, folder, part)
     place = own_folder(folder) / own.key
     keys = [f"{part}_{kind}" for kind in ("images", "labels")]
     images, labels = _pair(place, keys, f"Delete {place} to decode the images again.")
@@ -238,9 +263,13 @@ def _whole(data: Data, folder: Path | None, part: Subset, device: torch.device) 
     return _split(images, labels, np.arange(len(labels)), device)
 
 
-def _split(images: Array, labels: Array, index: npt.NDArray[np.int64], device: torch.device) -> Images:
+def _split(
+    images: Array | StreamedImages, labels: npt.NDArray[Any], index: npt.NDArray[np.int64], device: torch.device
+) -> Images:
     own = torch.from_numpy(labels[index].astype(np.int64)).to(device)
+    if isinstance(images, StreamedImages):
+        return DiskSplit(DecodedImages(images), index, own)
     if isinstance(images, np.memmap):
-        return MappedSplit(images, index, own)
+        return DiskSplit(MappedImages(images), index, own)
     nchw = torch.from_numpy(np.ascontiguousarray(images[index].transpose(0, 3, 1, 2)))
     return Split(nchw.to(device), own)

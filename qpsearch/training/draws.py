@@ -6,7 +6,8 @@ step waits for a copy; of an epoch whose draws take more than 64 MiB, those of a
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,8 +16,9 @@ from torch import Tensor
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.registry.augmentations import DrawnMixture, draw_mixture
-from qpsearch.training.data import draw_augmented
+from qpsearch.training.data import Images, Split, draw_augmented
 from qpsearch.training.dropping import Dropping
+from qpsearch.training.reading import ahead
 from qpsearch.training.uploading import Nested, bytes_of, uploaded
 
 AT_ONCE: Final = 2**26  # bytes
@@ -32,6 +34,7 @@ class BatchDraws:
         changes: Of the augmentations, on that device.
         kept: What ``Dropping`` keeps, on that device.
         mixture: Of the augmentations that mix images; None where none does.
+        read: The images, which may still be read from disk; None for those in memory.
     """
 
     index: Tensor
@@ -39,6 +42,7 @@ class BatchDraws:
     changes: Nested
     kept: Nested
     mixture: DrawnMixture | None
+    read: "Future[Tensor] | None" = None
 
 
 StepDraws = list[BatchDraws]
@@ -98,6 +102,17 @@ class EpochDraws:
                 replace(each, there=index, changes=changes, kept=kept)
                 for each, (index, changes, kept) in zip(step, moved, strict=True)
             ]
+
+
+def reading_ahead(steps: Iterator[StepDraws], images: Images) -> Generator[StepDraws]:
+    """Yield the draws of steps, while the images of later ones are read from disk."""
+    if isinstance(images, Split):
+        yield from steps
+        return
+    with images.reading() as begin:
+        yield from ahead(
+            steps, lambda step: [replace(part, read=begin(part.index)) for part in step], images.files.readers
+        )
 
 
 def batches_of(order: Tensor, size: int) -> list[Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from qpsearch.models.network import DTYPES
 from qpsearch.registry.augmentations import centre
 from qpsearch.registry.datasets import Data
-from qpsearch.training.data import Images, normalise
+from qpsearch.training.data import Images, in_parts, normalise
 from qpsearch.training.scoring import Measured, scored
 from qpsearch.vocabulary import Precision
 
@@ -79,8 +79,7 @@ def evaluate(
     loss = torch.zeros((), dtype=torch.float64, device=device)
     right, nonfinite = [], torch.zeros_like(loss)
     outputs: list[Tensor] = []
-    for first in range(0, n, at_once):
-        batch = split.part(first, min(first + at_once, n))
+    for batch in in_parts(split, at_once):
         images = poisson(batch.images, peak, noise, generator) if noise > 0 else batch.images
         with autocast(device, precision):
             output = model(centre(normalise(images, data), size))

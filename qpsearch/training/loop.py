@@ -25,7 +25,7 @@ from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.averaging import Average
 from qpsearch.training.data import Images, Split, augmented_by, train_and_validation
-from qpsearch.training.draws import BatchDraws, EpochDraws, StepDraws, batches_of
+from qpsearch.training.draws import BatchDraws, EpochDraws, StepDraws, batches_of, reading_ahead
 from qpsearch.training.dropping import Dropping
 from qpsearch.training.evaluate import Evaluation, autocast, evaluate
 from qpsearch.training.memory import (
@@ -263,20 +263,21 @@ class TrainingRun:
         lr = self._recipe.optimizer.lr
         self._model.train()
         told = time.monotonic()
-        for step, draws in enumerate(self.draws.steps(batches, generator)):
-            lr = lr_at(self._recipe, (epoch - 1 + step / len(batches)) / self._recipe.epochs)
-            losses.append(self.step((epoch - 1) * len(batches) + step, draws, lr))
-            total += losses[-1] * len(batches[step])
-            if (now := time.monotonic()) - told >= self._run.steps_every_s:
-                told = now
-                yield StepCount(epoch=epoch, done=step + 1, of=len(batches))
+        with closing(reading_ahead(self.draws.steps(batches, generator), self._train)) as steps:
+            for step, draws in enumerate(steps):
+                lr = lr_at(self._recipe, (epoch - 1 + step / len(batches)) / self._recipe.epochs)
+                losses.append(self.step((epoch - 1) * len(batches) + step, draws, lr))
+                total += losses[-1] * len(batches[step])
+                if (now := time.monotonic()) - told >= self._run.steps_every_s:
+                    told = now
+                    yield StepCount(epoch=epoch, done=step + 1, of=len(batches))
         mean = float(total) / len(order)
         self._check(epoch, mean, losses)
         return mean, lr
 
     def batch(self, draws: BatchDraws) -> tuple[Split, float]:
         """Return the images and labels of a batch, and the share of each image's own label (``DrawnMixture.mix``)."""
-        data, batch = self._config.data, self._train.batch(draws.index, draws.there)
+        data, batch = self._config.data, self._train.batch(draws.index, draws.there, draws.read)
         images, own = augmented_by(batch.images, data, draws.changes, self._config.network.size), 1.0
         if draws.mixture is not None:
             images, own = draws.mixture.mix(images)

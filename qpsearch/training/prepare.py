@@ -21,7 +21,7 @@ from qpsearch.architecture.plugins import load_everything
 from qpsearch.errors import DataError
 from qpsearch.registry.datasets import DATASETS, Arrays, Data, DatasetName
 from qpsearch.registry.own.decoding import prepare_own
-from qpsearch.registry.own.record import OWN, SAYS, OwnData, Source
+from qpsearch.registry.own.record import OWN, SAYS, STREAMED, OwnData, Source
 from qpsearch.training.data import KEYS, UNREADABLE, archive_of
 
 SILENT_S: Final = 60.0  # after which a server is given up that sends nothing; by default, never
@@ -38,7 +38,7 @@ def prepare_images(data: Data, folder: Path) -> None:
         return
     if data.own.source is Source.CODE:
         load_everything()
-    prepare_own(data.own, folder)
+    prepare_own(data.own, folder, streamed=data.stream)
 
 
 def prepare(name: DatasetName, folder: Path) -> None:
@@ -135,14 +135,15 @@ def main(arguments: list[str]) -> int:
     """Prepare one data set; print an error message, if any, and return the exit code.
 
     Args:
-        arguments: The set's name, or ``own``, whose facts then come on standard input; the folder.
+        arguments: The set's name, or ``own``, whose facts then come on standard input; the folder; and ``streamed``
+            for a folder of images of the user's own that is streamed.
     """
     socket.setdefaulttimeout(SILENT_S)
-    name, folder = arguments
+    name, folder, *how = arguments
     try:
         if name == OWN:
             own = OwnData.from_text(sys.stdin.read())
-            prepare_images(Data(dataset=own.name, validation=0, own=own), Path(folder))
+            prepare_images(Data(dataset=own.name, validation=0, own=own, stream=how == [STREAMED]), Path(folder))
         else:
             prepare(DatasetName(name), Path(folder))
     except DataError as error:

@@ -41,7 +41,7 @@ from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.splits import stratified
 from qpsearch.space import load_space, parse_space
 from qpsearch.training import data, prepare
-from qpsearch.training.data import MappedSplit, augmented, load_split, normalise, train_and_validation
+from qpsearch.training.data import DiskSplit, augmented, load_split, normalise, train_and_validation
 from tests.registry.images import class_folders
 
 CPU = torch.device("cpu")
@@ -295,7 +295,7 @@ def test_galaxy10_is_fetched_verified_split_and_mapped(
     prepare.prepare(DatasetName.GALAXY10, tmp_path / "data")
     data = Data(dataset=DatasetName.GALAXY10, validation=20)
     train, validation = train_and_validation(data, tmp_path / "data", CPU)
-    assert isinstance(train, MappedSplit)
+    assert isinstance(train, DiskSplit)
     assert torch.bincount(validation.labels).tolist() == [2] * 10
     batch = train.batch(torch.tensor([5, 0, 59]))
     known = {image.tobytes(): index % 10 for index, image in enumerate(images)}

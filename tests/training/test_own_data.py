@@ -19,7 +19,7 @@ from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.places import own_data
 from qpsearch.registry.own.record import OwnData, Source
 from qpsearch.training import data, train
-from qpsearch.training.data import MappedSplit, Split, load_split, train_and_validation
+from qpsearch.training.data import DiskSplit, Split, load_split, train_and_validation
 from qpsearch.training.prepare import main, prepare_images
 from qpsearch.vocabulary import BlockKind
 from tests.registry.images import class_folders, picture
@@ -47,7 +47,7 @@ def originals(root: Path) -> dict[bytes, str]:
     return {np.asarray(Image.open(path)).tobytes(): str(path.relative_to(root)) for path in root.rglob("*.png")}
 
 
-def paths_of(split: Split | MappedSplit, known: dict[bytes, str]) -> list[str]:
+def paths_of(split: Split | DiskSplit, known: dict[bytes, str]) -> list[str]:
     whole = split.batch(torch.arange(len(split.labels)))
     paths = [known[image.permute(1, 2, 0).numpy().tobytes()] for image in whole.images]
     assert [int("abc".index(Path(path).parent.name)) for path in paths] == whole.labels.tolist()
@@ -118,7 +118,7 @@ def test_a_large_split_is_mapped(tmp_path: Path, kept: Path, monkeypatch: pytest
     large, _ = train_and_validation(given, kept, CPU)
     load_split.cache_clear()
     assert isinstance(small, Split)
-    assert isinstance(large, MappedSplit)
+    assert isinstance(large, DiskSplit)
     order = torch.randperm(21)
     assert torch.equal(small.batch(order).images, large.batch(order).images)
     assert torch.equal(small.batch(order).labels, large.batch(order).labels)

@@ -1,7 +1,8 @@
 """Decoding images of the user's own: once, in several processes where there are many, kept as arrays.
 
 The arrays are a folder of .npy files, named by the fingerprint of the images. They are used wherever they are found, so
-a machine that has them does not need the images; where the images are there, they must be those of the study.
+a machine that has them does not need the images; where the images are there, they must be those of the study. Of a
+folder that is streamed, tables of its files are kept instead, after each image was decoded once to find damaged ones.
 """
 
 import shutil
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import DataError
 from qpsearch.registry.large import LOADERS
-from qpsearch.registry.own.found import Found, listed, shown, split
+from qpsearch.registry.own.found import Found, Scan, listed, shown, split
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.pictures import fitted
 from qpsearch.registry.own.places import check_unchanged, is_there, mode_of, scanned
 from qpsearch.registry.own.record import OwnData, Source, own_folder
+from qpsearch.registry.own.streamed import tables_of, write_table
 
 if TYPE_CHECKING:
     from qpsearch.registry.own.found import Index
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 MANY: Final = 40_000_000  # pixels of a split that are worth starting processes for, which load torch
 
 
-def prepare_own(own: OwnData, folder: Path) -> None:
+def prepare_own(own: OwnData, folder: Path, *, streamed: bool = False) -> None:
     """Make sure that images of the user's own can be loaded: compare them with the facts, decode what is missing.
 
     Any number of processes of one machine may call this at once; one of them works, the others wait.
@@ -31,6 +33,7 @@ def prepare_own(own: OwnData, folder: Path) -> None:
     Args:
         own: The facts.
         folder: The folder of the data sets.
+        streamed: Whether they are decoded while networks train; then only tables of their files are made.
 
     Raises:
         DataError: The images are gone, have changed, or cannot be decoded; with a line for each image.
@@ -38,25 +41,30 @@ def prepare_own(own: OwnData, folder: Path) -> None:
     from filelock import FileLock
 
     cache = own_folder(folder)
-    place = cache / own.key
+    place = kept_at(own, folder, streamed=streamed)
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / f"{own.key}.lock"):
-            if _is_gone(own, place):
+        with FileLock(cache / f"{place.name}.lock"):
+            if not streamed and _is_gone(own, place):
                 _check_kept(own, place)
                 return
             scan = scanned(own.source, Path(own.place), cache)
             check_unchanged(own, scan, cache)
             if not place.is_dir():
-                _write(own, scan.found(), place)
+                _write(own, scan, place, streamed=streamed)
     except OSError as error:
         raise DataError(f"{cache}: cannot be written ({error.strerror}). Point QPSEARCH_DATA elsewhere.") from None
 
 
-def is_large(own: OwnData, folder: Path) -> bool:
+def kept_at(own: OwnData, folder: Path, *, streamed: bool) -> Path:
+    """Return where decoded images, or the tables of a streamed folder, are kept."""
+    return tables_of(own, folder) if streamed else own_folder(folder) / own.key
+
+
+def is_large(own: OwnData, folder: Path, *, streamed: bool = False) -> bool:
     """Whether images are still to be decoded and are so many that several processes decode them, with torch's help."""
     most = max(own.train_images, own.validation_images, own.test_images)
-    return most * own.side**2 >= MANY and LOADERS > 1 and not (own_folder(folder) / own.key).is_dir()
+    return most * own.side**2 >= MANY and LOADERS > 1 and not kept_at(own, folder, streamed=streamed).is_dir()
 
 
 def _is_gone(own: OwnData, kept: Path) -> bool:
@@ -79,29 +87,39 @@ def _check_kept(own: OwnData, place: Path) -> None:
         )
 
 
-def _write(own: OwnData, found: Found, place: Path) -> None:
-    """Decode all images into a folder that is renamed when it is complete."""
+def _write(own: OwnData, scan: Scan, place: Path, *, streamed: bool) -> None:
+    """Decode all images, and keep them, or the tables of their files, in a folder that is renamed when complete."""
     import numpy as np
 
+    found = scan.found()
     partial = place.with_name(f"{place.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     problems: list[str] = []
     for part, (origin, rows) in split(found).items():
-        shape = (len(rows), own.side, own.side, own.channels)
-        images = np.lib.format.open_memmap(partial / f"{part}_images.npy", mode="w+", dtype=np.uint8, shape=shape)
+        if streamed:
+            write_table(partial, part, found, origin, rows, scan.contents)
+        images = None if streamed else _new_array(partial / f"{part}_images.npy", len(rows), own)
         given = _Rows(found, origin, rows, own.side)
         for row, image in zip(shown(range(len(rows)), f"{own.name} {part}"), _decoded(given), strict=True):
             if isinstance(image, str):
                 problems.append(image)
-            else:
+            elif images is not None:
                 images[row] = image
-        images.flush()
+        if images is not None:
+            images.flush()
         np.save(partial / f"{part}_labels.npy", found.labels[origin][rows])
     if problems:
         shutil.rmtree(partial)
         raise listed(problems)
     partial.replace(place)
+
+
+def _new_array(path: Path, count: int, own: OwnData) -> Any:
+    import numpy as np
+
+    shape = (count, own.side, own.side, own.channels)
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
 
 
 class _Rows:

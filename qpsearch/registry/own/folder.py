@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qpsearch.registry.own.pictures import Pixels
 
 READERS: Final = 8  # threads that wait for the disk
+HASH_LETTERS: Final = 32  # of a file's SHA-256
 Seen = list[object]  # size, time of change (ns), hash, width, height, is grey
 
 
@@ -93,7 +94,7 @@ def _seen(path: Path) -> Seen | str:
         header = header_of(content)
     except ValueError as error:
         return f"{path}: {error}"
-    digest = hashlib.sha256(content).hexdigest()[:32]
+    digest = hashlib.sha256(content).hexdigest()[:HASH_LETTERS]
     return [there.st_size, there.st_mtime_ns, digest, header.width, header.height, header.is_grey]
 
 

@@ -88,6 +88,9 @@ def data_of(given: dict[str, Any], root: Node, problems: Problems) -> Data:
     if own is not None and given["size"] not in (None, own.size):
         text = f"the images were looked through for a size of {own.size}. Remove facts, and they are found anew."
         problems.wrong(where_is(root, "data", "size"), "data.size", text)
+    if given["stream"] and given["folder"] is None:
+        text = "only a folder of images can be streamed. Remove it, or write data.folder."
+        problems.wrong(where_is(root, "data", "stream"), "data.stream", text)
     is_code = own is not None and (own.source, own.place) == (Source.CODE, given["dataset"])
     if (own is None) != (given["dataset"] is not None) and not is_code:
         problems.wrong(where_is(root, "data", KEY), f"data.{KEY}", "belongs to a folder or archive. Remove it.")

@@ -8,7 +8,7 @@ from qpsearch.registry.augmentations import AUGMENTATIONS, Augmentation, Padding
 from qpsearch.registry.datasets import DatasetName, Normalisation
 from qpsearch.registry.own.record import OwnData
 from qpsearch.space.schema.fields import LeafField, ListField, SectionField
-from qpsearch.space.schema.value_types import CountOrShare, FilePath, Integer, OneOf, OrLeftOut, Words
+from qpsearch.space.schema.value_types import CountOrShare, FilePath, Flag, Integer, OneOf, OrLeftOut, Words
 from qpsearch.vocabulary import Scalar
 
 OWN: Final = "own"  # of ``validation``: the set's own split
@@ -114,6 +114,13 @@ DATA: Final = SectionField(
             "images, where all have the same. Others are resized and cut.",
             fixed=True,
         ),
+        "stream": LeafField(
+            type=Flag(),
+            default=False,
+            doc="Whether the images of a folder are decoded anew in each epoch, while networks train, by as many "
+            "processes as a trial has CPUs; else they are decoded once and kept as arrays. Results are the same.",
+            fixed=True,
+        ),
         "facts": LeafField(
             type=OrLeftOut(Facts()),
             default=None,
@@ -127,8 +134,8 @@ DATA: Final = SectionField(
 def outdated(given: Mapping[str, Any]) -> set[str]:
     """Return which keys of ``data`` do not hold any more where values take the place of others.
 
-    The facts are those of the images that they were found of, at one size; and images of a data set of qpsearch's own
-    are not resized.
+    The facts are those of the images that they were found of, at one size; images of a data set of qpsearch's own are
+    not resized; and only a folder is streamed.
 
     Args:
         given: The values, by key.
@@ -136,7 +143,8 @@ def outdated(given: Mapping[str, Any]) -> set[str]:
     others = {key for key in DATA.one_of if key not in given} if any(key in given for key in DATA.one_of) else set()
     facts = {"facts"} if others or "size" in given else set()
     size = {"size"} if given.get("dataset") in list(DatasetName) else set()
-    return (others | facts | size) - set(given)
+    stream = {"stream"} if "folder" in others else set()
+    return (others | facts | size | stream) - set(given)
 
 
 def add_dataset(name: str) -> None:
