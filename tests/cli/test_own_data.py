@@ -100,3 +100,25 @@ def test_a_bad_image_is_a_line_of_the_file(tmp_path: Path) -> None:
         f"s.yaml:2:16: data.folder: {tmp_path}/shades/a/1.png: is not an image of a known format. Replace it, or remove it."
     )
     assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_folder_is_streamed_by_run_evaluate_and_train(folder: Path) -> None:
+    (folder / "streamed").mkdir()
+    data = {"QPSEARCH_DATA": str(folder / "streamed")}
+    text = SPACE.replace("study: shades", "study: flowing").replace("validation", "stream: true, validation")
+    (folder / "flowing.yaml").write_text(text)
+    done = qpsearch(folder, "space", "check", "flowing.yaml", **data)
+    assert "12 to test; decoded while networks train" in done.stdout, done.stderr
+    done = qpsearch(folder, "run", "flowing.yaml", "--dispatch", "inline", **data)
+    assert done.returncode == 0, done.stderr
+    trials = [reply(folder, "trials", study)["trials"][:2] for study in ("flowing", "shades")]
+    assert [each["value"] for each in trials[0]] == [each["value"] for each in trials[1]]
+    assert [each["params"] for each in trials[0]] == [each["params"] for each in trials[1]]
+    done = qpsearch(folder, "evaluate", "flowing", "--json", **data)
+    assert '"dataset": "shades"' in done.stdout, done.stderr
+    done = qpsearch(folder, "train", "flowing.yaml", "--set", "training.epochs=1", **data)
+    assert done.returncode == 0, done.stderr
+    done = qpsearch(folder, "resume", "shades", "--space", "flowing.yaml", **data)
+    assert done.returncode == 2
+    assert "data.stream: False -> True" in done.stderr
+    assert not list((folder / "streamed").rglob("*_images.npy"))
