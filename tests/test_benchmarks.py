@@ -21,6 +21,7 @@ from tests.benchmarks import (
     recipes,
     startup,
     steps,
+    streaming,
     sweeps,
     train_speed,
     training,
@@ -91,6 +92,13 @@ def test_training_is_compared_with_bare_steps_and_with_an_ordinary_loop() -> Non
     table = as_table(found, "here", train_speed.GPU_ROWS)
     assert table.count("not measured") == len(train_speed.GPU_ROWS) == 12
     assert table.count(">= ") == 2
+
+
+def test_images_on_disk_are_compared_with_a_loader_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QPSEARCH_DATA", str(tmp_path))
+    found = list(streaming.rows(tmp_path, 24, 1, RunSettings(seed=0), side=8))
+    assert [each.name for each in found] == ["loop: streamed", "loop: mapped", "memory: mapped"]
+    assert all(min(each.ours, each.against) > 0 and each.more_is_better for each in found)
 
 
 def test_an_audit_of_families_is_a_page() -> None:

@@ -10,7 +10,7 @@ import itertools
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,7 @@ from qpsearch.training.optim import build_optimizer
 from qpsearch.training.prepare import prepare_images
 from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware, row
 
-SIDE, BATCH, NETWORK = 64, 128, "resnet20"
+SIDE, BATCH, NETWORK = 32, 128, "resnet8"
 LOOP = "an ordinary loop over a DataLoader of torchvision's ImageFolder, with as many processes that decode"
 MEMORY = "our loop on the same images in memory"
 Rates = Iterator[float]
@@ -113,6 +113,18 @@ def ordinary(config: TrialConfig, run: RunSettings, root: Path) -> Rates:
         yield measured(len(loader.dataset), run.device, epoch)  # type: ignore[arg-type]  # it has a length
 
 
+@contextmanager
+def in_memory(most: int) -> Iterator[None]:
+    """Hold splits of at most so many bytes in memory."""
+    before, loading.IN_MEMORY = loading.IN_MEMORY, most
+    load_split.cache_clear()
+    try:
+        yield
+    finally:
+        loading.IN_MEMORY = before
+        load_split.cache_clear()
+
+
 def rows(folder: Path, images: int, repetitions: int, run: RunSettings, side: int = SIDE) -> Iterator[Row]:
     """Measure all loops in turn, below a folder, and yield the rows."""
     torch.set_num_threads(run.threads)
@@ -128,15 +140,14 @@ def rows(folder: Path, images: int, repetitions: int, run: RunSettings, side: in
     config = TrialConfig(data=data, network=network, recipe=recipe)
     streamed = replace(config, data=replace(data, stream=True))
     found: dict[str, Rates] = {"loop": ordinary(config, run, folder / "photographs")}
-    for name, own_config, in_memory in (
-        ("memory", config, loading.IN_MEMORY),
-        ("mapped", config, 0),
-        ("streamed", streamed, 0),
+    for name, own_config, is_mapped in (
+        ("memory", config, False),
+        ("mapped", config, True),
+        ("streamed", streamed, True),
     ):
         prepare_images(own_config.data, folder)
-        load_split.cache_clear()
-        loading.IN_MEMORY = in_memory
-        split, _ = train_and_validation(own_config.data, folder, torch.device(run.device))
+        with in_memory(0 if is_mapped else loading.IN_MEMORY):
+            split, _ = train_and_validation(own_config.data, folder, torch.device(run.device))
         found[name] = ours(own_config, run, split)
     with ExitStack() as ends:
         for each in found.values():

@@ -109,6 +109,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "dataset: imagenet, validation: 5000, augment: [crop], padding: black",
     ),
     "a padding misspelt": ("augment: [crop]", "augment: [crop], padding: blak"),
+    "a stream of what is not a folder": ("augment: [crop]", "stream: true"),
     "three means for one channel": ("augment: [crop]", "normalise: imagenet"),
     "a normalisation by other programs' name": ("augment: [crop]", "normalize: imagenet"),
     "too many validation images": ("validation: 300", "validation: 1400"),

@@ -116,6 +116,7 @@ def test_facts_do_not_outlive_the_images_and_the_size_that_they_are_of(
     assert other_images(tmp_path, "{size: 6}", is_set=is_set).facts.size == 6
     named = other_images(tmp_path, "{dataset: digits, validation: 300}", is_set=is_set)
     assert (named.own, named.facts.size) == (None, 8)
+    assert not named.stream
     with pytest.raises(SpaceError, match=r"data\.size: only images of your own are resized"):
         other_images(tmp_path, "{size: 6, dataset: digits}", is_set=is_set)
 
@@ -161,6 +162,8 @@ MISTAKES = {
     "{folder: , validation: 4}": "2:8: data.folder: has no value. Expected the path of a folder with one folder of",
     "{foldr: pets, validation: 4}": "2:8: data: unknown key 'foldr'. Did you mean 'folder'?",
     "{dataset: digits, validation: 300, size: 16}": "2:48: data.size: only images of your own are resized. Remove it.",
+    "{dataset: digits, validation: 300, stream: true}": "2:50: data.stream: only a folder of images can be streamed. "
+    "Remove it, or write data.folder.",
     "{folder: pets, validation: 4, size: 3}": "2:43: data.size: 3 is not a whole number from 4 to 2048.",
     "{archive: pets, validation: 4}": "2:17: data.archive: {here}/pets: is not a file. Write data.folder for it.",
     "{dataset: digits, validation: 300, facts: x}": "2:49: data.facts: is not the line that qpsearch has written.",

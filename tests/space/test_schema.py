@@ -47,6 +47,7 @@ ONLY_THE_READER = {
     "an int range for a real number",
     "black padding of nothing",
     "black padding of images that are cut",
+    "a stream of what is not a folder",
     "three means for one channel",
     "too many validation images",
     "too large a share of validation images",
