@@ -259,7 +259,7 @@ class Space:
     Example:
         >>> import qpsearch
         >>> space = qpsearch.load_space("smoke")
-        >>> space.study, space.data.dataset.value, space.search.budget.trials
+        >>> space.study, space.data.dataset, space.search.budget.trials
         ('smoke', 'digits', 3)
     """
 

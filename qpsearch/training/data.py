@@ -22,7 +22,7 @@ from torch import Tensor
 from qpsearch.errors import DataError
 from qpsearch.registry.augmentations import Padding, changed, changes_among, draw_changes
 from qpsearch.registry.augmentations.base import Draws, ImageForm, constant
-from qpsearch.registry.datasets import DATASETS, Data, DatasetName
+from qpsearch.registry.datasets import DATASETS, Data
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.record import OwnData, own_folder
 from qpsearch.registry.splits import SPLIT_SEED, stratified
@@ -91,9 +91,9 @@ class MappedSplit:
 Images = Split | MappedSplit
 
 
-def archive_of(name: DatasetName, folder: Path) -> Path:
+def archive_of(name: str, folder: Path) -> Path:
     """Return the archive of a data set, or its folder of arrays."""
-    return folder / name.value if DATASETS[name].write is not None else folder / f"{name}.npz"
+    return folder / name if DATASETS[name].write is not None else folder / f"{name}.npz"
 
 
 @lru_cache(maxsize=2)
@@ -107,13 +107,13 @@ def load_split(data: Data, folder: Path | None, part: Subset) -> Labelled:
     """
     if data.own is not None:
         return _own_split(data.own, folder, part)
-    return _known_split(DatasetName(data.dataset), folder, part)
+    return _known_split(data.dataset, folder, part)
 
 
-def _known_split(name: DatasetName, folder: Path | None, part: Subset) -> Labelled:
+def _known_split(name: str, folder: Path | None, part: Subset) -> Labelled:
     facts, keys = DATASETS[name], [f"{part}_{kind}" for kind in ("images", "labels")]
     if facts.bundled and facts.read is not None:
-        arrays = facts.read(Path())
+        arrays = facts.read(Path(), facts)
         images, labels = (getattr(arrays, key) for key in keys)
         return images, labels
     if folder is None:

@@ -16,7 +16,17 @@ from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, S
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.leaves import Constant, Derived, Leaf, Tied
 from qpsearch.space.schema.fields import LeafField, ListField, SeedsField, field_of
-from qpsearch.space.schema.value_types import NAMES, Integer, MetricWord, Number, OneOf, Optional, OrLeftOut, ValueType
+from qpsearch.space.schema.value_types import (
+    NAMES,
+    Integer,
+    MetricWord,
+    Number,
+    OneOf,
+    Optional,
+    OrLeftOut,
+    ValueType,
+    Words,
+)
 from qpsearch.vocabulary import Confidence, Scalar
 
 DOMAINS: Final = ("choice", "int", "log_int", "float", "log")
@@ -71,7 +81,7 @@ class LeafReader:
 
     def listed(self, node: Node, field: ListField, name: str, path: str) -> Constant:
         """Read a list; the order of words of a vocabulary does not matter, that of names does."""
-        order = [str(word) for word in field.type.words] if isinstance(field.type, OneOf | MetricWord) else []
+        order = [str(word) for word in field.type.words] if isinstance(field.type, Words | MetricWord) else []
         if isinstance(node, ScalarNode) and field.single:
             node = SequenceNode((node,) if node.value not in (None, "none") else (), node.where)
         if not isinstance(node, SequenceNode):

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from qpsearch.registry.augmentations import AUGMENTATIONS, Augmentation, Padding
-from qpsearch.registry.datasets import DatasetName, Normalisation
+from qpsearch.registry.augmentations import AUGMENTATIONS, Padding
+from qpsearch.registry.datasets import DATASETS, Normalisation
 from qpsearch.registry.own.record import OwnData
 from qpsearch.space.schema.fields import LeafField, ListField, SectionField
 from qpsearch.space.schema.value_types import CountOrShare, FilePath, Integer, OneOf, OrLeftOut, Words
@@ -38,9 +38,7 @@ class Facts:
         return str(value)
 
 
-DATASET: Final = Words(
-    "data set", [str(name) for name in DatasetName], "Load a data set of your own with --import MODULE."
-)
+DATASET: Final = Words("data set", list(DATASETS), "Load a data set of your own with --import MODULE.")
 
 
 def _options() -> str:
@@ -72,7 +70,7 @@ DATA: Final = SectionField(
             fixed=True,
         ),
         "augment": ListField(
-            type=OneOf(Augmentation, "augmentation"),
+            type=Words("augmentation", list(AUGMENTATIONS)),
             doc="Random changes of training images, in whatever order they are listed: "
             f"{'; '.join(f'{kind} {each.doc}' for kind, each in AUGMENTATIONS.items())}. Options stand with their "
             f"augmentation, as in {{mixup: {{alpha: 0.2}}}}: {_options()}.",
@@ -135,7 +133,7 @@ def outdated(given: Mapping[str, Any]) -> set[str]:
     """
     others = {key for key in DATA.one_of if key not in given} if any(key in given for key in DATA.one_of) else set()
     facts = {"facts"} if others or "size" in given else set()
-    size = {"size"} if given.get("dataset") in list(DatasetName) else set()
+    size = {"size"} if given.get("dataset") in DATASETS else set()
     return (others | facts | size) - set(given)
 
 
