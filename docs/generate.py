@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -275,18 +276,24 @@ def example(path: str, field: Field) -> str:
     if path in OWN:
         return OWN[path]
     name = path.rpartition(".")[2]
-    for file in sorted(SPACES.glob("*.yaml")):
-        found = _at(YAML(typ="safe").load(file.read_text()), path.split("."))
+    for tree in _shipped():
+        found = _at(tree, path.split("."))
         if found is not None and not isinstance(found, dict | list):
             continue  # a domain says more than a constant, where some file has one
         if found is not None:
             return f"{name}: {_spelled(found)}"
-    for file in sorted(SPACES.glob("*.yaml")):
-        found = _at(YAML(typ="safe").load(file.read_text()), path.split("."))
+    for tree in _shipped():
+        found = _at(tree, path.split("."))
         if found is not None:
             return f"{name}: {_spelled(found)}"
     assert isinstance(field, LeafField), path
     return f"{name}: {_spelled(_made(field))}"
+
+
+@cache
+def _shipped() -> list[Any]:
+    """Return the shipped spaces as plain data, by their names."""
+    return [YAML(typ="safe").load(file.read_text()) for file in sorted(SPACES.glob("*.yaml"))]
 
 
 def _at(tree: Any, parts: list[str]) -> Any:
