@@ -32,9 +32,11 @@ from qpsearch.runner.documents import (
     RerunDocument,
 )
 from qpsearch.runner.tool_documents import DoctorDocument, EnqueueDocument, SimulateDocument, TrainDocument
+from qpsearch.space.schema.data import USED
 from qpsearch.space.schema.fields import (
     REQUIRED,
     ArmsField,
+    AugmentField,
     ConditionsField,
     Field,
     LeafField,
@@ -224,6 +226,15 @@ def _sections(path: str, field: Field) -> Iterator[tuple[str, str, list[tuple[st
                 for word, branch in branches.items():
                     for title, _, found in _sections(_join(place, word), branch):
                         yield title, f"{doc} These are the settings of `{word}`.", found
+            case AugmentField(branches=branches):
+                options = [
+                    (f"`{word}.{key}`", *_row(_join(_join(place, word), key), each)[1:])
+                    for word, branch in branches.items()
+                    for key, each in branch.fields.items()
+                    if key != USED
+                ]
+                text = f"What may stand with an augmentation. Each has `{USED}`, too: true, false or a choice of both."
+                yield f"`{place}`", text, options
             case _:
                 pass
 
@@ -255,6 +266,9 @@ def _row(path: str, field: Field) -> tuple[str, ...]:
             return name, type_.expected, given, meaning, f"`{example(path, field)}`"
         case ListField(type=type_, default=default, doc=doc):
             return name, f"a list: {type_.expected}", f"`{_spelled(list(default))}`", doc, f"`{example(path, field)}`"
+        case AugmentField(branches=branches, doc=doc):
+            expected = f"a list of {', '.join(branches)}, each with its options, or a choice of lists"
+            return name, expected, "`[]`", doc, f"`{example(path, field)}`"
         case SeedsField(type=type_, default=default, doc=doc):
             return name, f"{type_.expected}, or a race", f"`{default}`", doc, f"`{name.strip('`')}: {{race: [1, 5]}}`"
         case VariantField(branches=branches, default=default, doc=doc):

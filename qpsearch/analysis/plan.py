@@ -31,6 +31,7 @@ from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.space.counting import count_points
 from qpsearch.space.domains import Domain
+from qpsearch.space.leaves import sites
 from qpsearch.space.space import Search
 from qpsearch.study.search.pruning import Verdict, traits_of
 from qpsearch.study.search.replica import Replica
@@ -117,7 +118,7 @@ def make_plan(space: Space) -> Plan:
         SpaceError: None of the points can be trained.
     """
     space = space.with_search(budget=on_the_grid(space, space.search.budget))
-    networks = count_points(space.network, None)
+    networks = count_points(sites(space.network))
     points, refusals = _looked_at(space)
     if not points:
         raise SpaceError([nothing_feasible(space, refusals)])
@@ -125,7 +126,7 @@ def make_plan(space: Space) -> Plan:
     ends = [_size(point.config) for point in _corners(space)] + [sized[0], sized[-1]]
     return Plan(
         networks=networks,
-        shapes=count_points(space.network, None, continuous=1),
+        shapes=count_points(sites(space.network), continuous=1),
         looked_at=refusals.draws,
         allowed=len(points),
         refusals=refusals,
@@ -249,7 +250,7 @@ def _curves(generator: random.Random, trials: int, epochs: int) -> list[list[flo
 
 def _looked_at(space: Space) -> tuple[list[Candidate], Refusals]:
     """Return every point of a small finite space, or the points of a thousand draws."""
-    if count_points(space.network, space.training) > ENUMERATED:
+    if count_points(space.sites) > ENUMERATED:
         return survey(space, DRAWS, derive_seed(space.search.seed, "plan"))
     found, refusals = [], Refusals()
     for each in every_candidate(space):

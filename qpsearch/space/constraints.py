@@ -3,7 +3,7 @@
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,10 +34,10 @@ from qpsearch.space.leaves import (
     Group,
     Leaf,
     PlacedStage,
+    Site,
     Tied,
     counts_stages,
     placed_stages,
-    sites,
 )
 from qpsearch.space.schema.value_types import shown
 from qpsearch.vocabulary import Scalar
@@ -123,10 +123,10 @@ def moving_places(stages: list[PlacedStage]) -> frozenset[int]:
     return frozenset(place for place, own in items.items() if len(own) > 1)
 
 
-def known_paths(network: Group, training: Group) -> dict[str, list[Leaf]]:
+def known_paths(network: Group, every: Iterable[Site]) -> dict[str, list[Leaf]]:
     """Return every path that conditions can name (each exists in some draw), with the leaves it may come from."""
     found: dict[str, list[Leaf]] = defaultdict(list)
-    every, stages = list(sites(network, training)), placed_stages(network)
+    stages = placed_stages(network)
     moving = moving_places(stages)
     for site in every:
         if isinstance(site.leaf, Tied):

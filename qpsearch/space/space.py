@@ -15,7 +15,7 @@ from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
 from qpsearch.registry.samplers import SamplerKind, options_of
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.domains import text_of
-from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Variant, sites
+from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Tree, Variant, sites
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.vocabulary import Direction, Scalar, ScoreKind, WithWords, coerce_words
 
@@ -252,6 +252,8 @@ class Space:
         data: The data set.
         network: Tree of the network's leaves, in drawing order.
         training: Tree of the recipe's leaves, in drawing order.
+        augment: Tree of the augmentations, where some of it is searched; ``data`` then has those that some trial may
+            have. None where ``data`` says it all.
         search: Sampler, pruner, budget.
         resources: Cores and GPUs of a trial.
         compare: The arms of a comparison; None for a space that is searched as a whole.
@@ -268,6 +270,7 @@ class Space:
     data: Data
     network: Group
     training: Group
+    augment: Tree | None = None
     search: Search
     resources: Resources
     compare: TunedArms | None = None
@@ -275,7 +278,7 @@ class Space:
     @cached_property
     def sites(self) -> tuple[Site, ...]:
         """Every leaf in the order of drawing, with when it is drawn."""
-        return tuple(sites(self.network, self.training))
+        return tuple(sites(self.network, self.training, self.augment))
 
     @property
     def searched(self) -> dict[str, str]:
@@ -306,7 +309,8 @@ class Space:
 
         The budget, the machine and the study's name are left out: changing them does not change a trial.
         """
-        lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in Data.__slots__ if name != "own"}
+        apart = {"own"} | ({"augment", "augment_options"} if self.augment is not None else set())
+        lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in Data.__slots__ if name not in apart}
         if self.data.own is not None:  # whose images count, not where they lie
             own = {"data.dataset": "own images", "data.images": self.data.own.fingerprint}
             lines |= own | {"data.size": str(self.data.own.size)}

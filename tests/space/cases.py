@@ -103,6 +103,18 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "an unknown augmentation": ("[crop]", "[crops]"),
     "an augmentation twice": ("[crop]", "[crop, crop]"),
     "an augmentation that is no list": ("[crop]", "crop"),
+    "an option of an augmentation misspelt": ("[crop]", "[crop, {mixup: {alfa: 0.2}}]"),
+    "an option of an augmentation out of range": ("[crop]", "[{cutout: {side: {float: [0.5, 2.0]}}}]"),
+    "an augmentation with a number": ("[crop]", "[crop, {cutout: 0.5}]"),
+    "an augmentation that is used sometimes": ("[crop]", "[crop, {cutout: {used: sometimes}}]"),
+    "a choice among the augmentations of a list": ("[crop]", "[crop, {choice: [cutout, erase]}]"),
+    "lists of augmentations without names": ("[crop]", "{choice: [[crop], [flip, crop]]}"),
+    "lists of augmentations named as one": ("[crop]", "{choice: {none: [], flip: [flip]}}"),
+    "a list of augmentations misspelt": ("[crop]", "{choice: {none: [], some: [flop]}}"),
+    "a condition on an augmentation that is not listed": (
+        "trials: 40,",
+        "trials: 40, forbid: [data.augment.cutout.used == true],",
+    ),
     "black padding of nothing": ("augment: [crop]", "padding: black"),
     "black padding of images that are cut": (
         "dataset: digits, validation: 300, augment: [crop]",

@@ -3,10 +3,11 @@
 A new augmentation is a module here, with its ``MEMBERS``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.registry.augmentations.base import Augmentation, Draws, ImageChange, ImageForm, Mixture, OptionValues
 from qpsearch.registry.members import members
@@ -33,6 +34,22 @@ def settings_for(kind: str, given: AugmentOptions) -> OptionValues:
     """Return the value of every option of an augmentation."""
     own = {name: option.default or 0.0 for name, option in AUGMENTATIONS[kind].options.items()}
     return own | {name.partition(".")[2]: value for name, value in given if name.partition(".")[0] == kind}
+
+
+def chosen(values: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, ...], AugmentOptions]:
+    """Return which augmentations are on, and their options that differ from the defaults.
+
+    Args:
+        values: By augmentation, whether it is ``used``, and the values of some of its options.
+    """
+    words = tuple(word for word in AUGMENTATIONS if word in values and values[word]["used"])
+    options = tuple(
+        (f"{word}.{name}", float(values[word][name]))
+        for word in words
+        for name, option in AUGMENTATIONS[word].options.items()
+        if values[word].get(name, option.default) != option.default
+    )
+    return words, options
 
 
 @cache
