@@ -46,6 +46,7 @@ ONLY_THE_READER = {
     "a log range of whole numbers for a real number",
     "an int range for a real number",
     "black padding of nothing",
+    "a condition on an augmentation that is not listed",
     "black padding of images that are cut",
     "three means for one channel",
     "too many validation images",
