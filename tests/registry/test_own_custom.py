@@ -108,7 +108,7 @@ def test_class_names_that_do_not_fit_the_labels_are_refused() -> None:
     pairs = Pairs(lambda image: image)
     pairs.classes = ("ant", "bee")  # type: ignore[assignment]  # of three classes
     with pytest.raises(
-        DataError, match=r"mine: has 2 class names, but the training labels have 3 classes\. Expected one"
+        DataError, match=r"'mine': has 2 class names, but the training labels have 3 classes\. Expected one"
     ):
         facts_of(pairs)
 
