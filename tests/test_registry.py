@@ -48,3 +48,9 @@ def test_a_data_set_can_be_had_in_one_way(name: str) -> None:
     facts = DATASETS[name]
     assert (facts.read is None) != (facts.write is None)
     assert len(facts.mean) == len(facts.std) == facts.channels
+
+
+def test_augmentations_keep_the_order_in_which_they_draw() -> None:
+    """A stored trial is repeated to the bit only then; a new one may stand anywhere among them."""
+    known = ["flip", "crop", "jitter", "randaugment", "trivialaugment", "cutout", "erase", "mixup", "cutmix"]
+    assert [word for word in AUGMENTATIONS if word in known] == known

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 
-from qpsearch.architecture.candidates import Candidate, check_feasible, every_candidate, survey
+from qpsearch.architecture.candidates import Candidate, check_feasible, every_candidate, sample, survey
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.space import build_space, edited, load_space, parse_space
 from qpsearch.space.counting import continuous_leaves, count_points
@@ -104,3 +104,14 @@ def test_refusals_are_counted_by_what_they_broke() -> None:
 
 def test_every_reason_is_infeasible_and_not_an_error() -> None:
     assert all(isinstance(each, Candidate | Infeasible) for each in every_candidate(shipped("alpha-ablation")))
+
+
+def test_a_condition_asks_for_a_truth_value() -> None:
+    path = "network.rules.quotient.through_one"
+    for value in (True, False):
+        for condition in (f"{path} == {str(value).lower()}", {path: value}):
+            changes = {path: {"choice": [True, False]}, "search.require": [condition]}
+            space = parse_space(edited(load_space("digits").source, changes))
+            drawn = {found.draw.params.get(path) for found in sample(space, 12)}
+            assert drawn <= {value, None}
+            assert value in drawn
