@@ -240,11 +240,11 @@ def test_a_space_file_gives_options_beside_the_word() -> None:
 @pytest.mark.parametrize(
     ("augment", "said"),
     [
-        ([{"mixup": {"alfa": 1}}], "data.augment.mixup: unknown option 'alfa'. Did you mean 'alpha'?"),
+        ([{"mixup": {"alfa": 1}}], "data.augment.mixup: unknown key 'alfa'. Did you mean 'alpha'?"),
         ([{"mixup": {"alpha": 0}}], "data.augment.mixup.alpha: 0 is not a number above 0 and at most 100."),
-        ([{"mixup": {"alpha": {"float": [0, 1]}}}], "data.augment.mixup.alpha: takes one value, got keys"),
-        ([{"mixup": 1}], r"data.augment: expected options of mixup \(alpha\), got 1."),
-        ([{"flip": {"p": 1}}], "data.augment.flip: unknown option 'p'. It does not have options."),
+        ([{"mixup": {"alpha": {"float": [0, 1]}}}], "data.augment.mixup.alpha: 0 is not a number above 0"),
+        ([{"mixup": 1}], r"data.augment.mixup: expected keys \(used, alpha\), got 1."),
+        ([{"flip": {"p": 1}}], "data.augment.flip: unknown key 'p'"),
         ([{"mixap": {"alpha": 1}}], "unknown augmentation 'mixap'. Did you mean 'mixup'?"),
         (["mixup", {"mixup": {"alpha": 1}}], "lists a word more than once"),
     ],

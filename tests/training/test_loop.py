@@ -55,7 +55,7 @@ ALONE = """
 import sys
 from dataclasses import replace
 from qpsearch.protocol import RunSettings
-from qpsearch.registry.augmentations import Augmentation
+from qpsearch.registry.augmentations import AUGMENTATIONS
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.training import train
 from tests.training.configs import by_default, digits
