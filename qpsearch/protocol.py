@@ -11,7 +11,7 @@ from typing import Final
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import content_hash
 from qpsearch.errors import hidden
-from qpsearch.space.fidelity import Fidelity
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.vocabulary import FailReason, WithWords, coerce_words
 
 MOST_DETAIL: Final = 20_000  # characters of a failure's detail that are kept
@@ -117,7 +117,7 @@ class RunSettings:
 
 def epoch_of(checkpoint: str) -> int:
     """Return the epoch that a checkpoint's name tells; 0 for a name that does not."""
-    found = re.search(r"-e(\d+)", checkpoint)
+    found = re.search(r"-e(\d+)(-[0-9a-f]+)?\.pt$", checkpoint)
     return int(found[1]) if found else 0
 
 

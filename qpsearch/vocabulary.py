@@ -278,14 +278,6 @@ class ScoreKind(StrEnum):
     BEST = "best"
 
 
-class FidelityKind(StrEnum):
-    """What grows from level to level of a run."""
-
-    IMAGES = "images"
-    IMAGE_SIZE = "image_size"
-    WIDTH = "width"
-
-
 class FailReason(StrEnum):
     """Why a trial ended in state FAIL."""
 

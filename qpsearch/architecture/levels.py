@@ -9,8 +9,7 @@ from qpsearch.architecture.config import Network, TrialConfig
 from qpsearch.architecture.layout import BOTTLENECK
 from qpsearch.architecture.resolve import check_batches, check_shapes
 from qpsearch.errors import Infeasible
-from qpsearch.space.fidelity import Fidelity
-from qpsearch.vocabulary import FidelityKind
+from qpsearch.registry.fidelity import Fidelity, FidelityKind
 
 MULTIPLE: Final = BOTTLENECK  # of channels, as the narrowest part of a branch needs
 

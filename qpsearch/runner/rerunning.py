@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import OutOfMemory, QpsearchError, TrainingDiverged, UserError
 from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.runner import trainer
 from qpsearch.runner.changes import changes
 from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
-from qpsearch.space.fidelity import Fidelity
 from qpsearch.study.records import AttemptRecord, RunRecord, TrialDetail
 from qpsearch.vocabulary import FailReason, WithWords
 

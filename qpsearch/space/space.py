@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Final
 
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Options, defaults
 from qpsearch.registry.own.sampler import CustomSampler
@@ -15,7 +16,6 @@ from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
 from qpsearch.registry.samplers import SamplerKind, options_of
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.domains import text_of
-from qpsearch.space.fidelity import Fidelity
 from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Variant, sites
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.vocabulary import Direction, Scalar, ScoreKind, WithWords, coerce_words

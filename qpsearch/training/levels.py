@@ -8,7 +8,7 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.levels import at_level
 from qpsearch.errors import TrainingDiverged
 from qpsearch.protocol import EpochReport, RunSettings, StepCount, epoch_of
-from qpsearch.space.fidelity import Fidelity
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.training.loop import train_by_steps
 
 

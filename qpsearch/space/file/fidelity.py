@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from qpsearch.space.fidelity import Fidelity
+from qpsearch.registry.fidelity import Fidelity, FidelityKind
 from qpsearch.space.file.checks import where_is
 from qpsearch.space.file.document import Node
 from qpsearch.space.file.problems import Problems
 from qpsearch.space.leaves import Constant
 from qpsearch.space.space import Space
-from qpsearch.vocabulary import FidelityKind
 
 KEY: Final = "search.fidelity"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.fidelity import FidelityKind
 from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Options, defaults
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
@@ -29,7 +30,7 @@ from qpsearch.space.leaves import Constant, Group, Variant
 from qpsearch.space.schema.settings import COMPARE, SPACE
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.space.space import Budget, Resources, Score, Search, Space, Stop, TunedArms
-from qpsearch.vocabulary import Direction, FidelityKind, ScoreKind
+from qpsearch.vocabulary import Direction, ScoreKind
 
 DEFAULT_TRIALS = 100
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from qpsearch.registry.fidelity import FidelityKind
 from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Option
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
@@ -28,7 +29,7 @@ from qpsearch.space.schema.value_types import (
     Optional,
     StudyName,
 )
-from qpsearch.vocabulary import FidelityKind, ScoreKind
+from qpsearch.vocabulary import ScoreKind
 
 
 def _options(options: Mapping[str, Option]) -> SectionField:

@@ -18,8 +18,8 @@ from collections.abc import Collection
 
 from optuna.trial import FrozenTrial, TrialState
 
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.registry.options import Options
-from qpsearch.space.fidelity import Fidelity
 from qpsearch.study.search.audit import is_audited
 from qpsearch.study.search.order import FURTHER
 from qpsearch.study.search.pruning import Judgement, Traits, Verdict

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.registry.options import Options
 from qpsearch.registry.pruners import WILCOXON_P, PrunerKind
-from qpsearch.space.fidelity import Fidelity
 from qpsearch.study.search.halving import Halving, rungs_of
 from qpsearch.study.search.optuna_logging import experimental_on_purpose
 from qpsearch.study.search.optuna_pruning import OptunaPruning

@@ -8,8 +8,8 @@ from optuna.trial import FrozenTrial, TrialState
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
 from qpsearch.protocol import Assignment, Place, Run
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.registry.pruners import PrunerKind
-from qpsearch.space.fidelity import Fidelity
 from qpsearch.space.space import Search
 from qpsearch.study.trials.checkpoints import KEEP, Kept
 from qpsearch.study.trials.underway import StepsRecord

@@ -9,10 +9,21 @@ same numbers.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
 
-from qpsearch.vocabulary import FidelityKind, WithWords
+from qpsearch.vocabulary import WithWords
 
-COST_POWER = {FidelityKind.IMAGES: 1, FidelityKind.IMAGE_SIZE: 2, FidelityKind.WIDTH: 2}
+
+class FidelityKind(StrEnum):
+    """What grows from level to level of a run."""
+
+    IMAGES = "images"
+    IMAGE_SIZE = "image_size"
+    WIDTH = "width"
+
+
+COST_POWER: Final = {FidelityKind.IMAGES: 1, FidelityKind.IMAGE_SIZE: 2, FidelityKind.WIDTH: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
