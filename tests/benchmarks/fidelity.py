@@ -34,10 +34,11 @@ from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason
 from tests.benchmarks.report import Row, as_json, as_table, hardware
 
-EPOCHS: Final = 12
+EPOCHS: Final = 9
 LEVELS: Final = Fidelity(kind=FidelityKind.IMAGES, levels=(0.1, 0.3, 1.0), epochs=EPOCHS)
 FURTHER_SEEDS: Final = (101, 102)
-BUDGETS: Final = (10, 20, 40)  # whole trainings
+BUDGETS: Final = (5, 10, 20)  # whole trainings
+LEAST: Final = 1e-4  # regret by which ratios are taken: a thirtieth of a validation image
 RESAMPLES: Final = 4000
 HERE: Final = Place(host="simulated", device="cpu", threads=1, memory_format="contiguous")
 MEMORY: Final = Path("/dev/shm")  # a commit to a file there does not wait for a disk
@@ -52,11 +53,11 @@ data: {{dataset: digits, validation: 300, augment: [crop]}}
 network:
   stem: {{width: 8}}
   stages:
-    - {{width: 8, depth: {{int: [1, 2]}}, block: &block {{choice: [additive, quotient, product_unit]}}}}
-    - {{width: 16, stride: 2, depth: {{int: [1, 2]}}, block: *block}}
+    - {{width: 8, depth: 1, block: &block {{choice: [additive, quotient]}}}}
+    - {{width: {{choice: [8, 16]}}, stride: 2, depth: 1, block: *block}}
 training:
   epochs: {EPOCHS}
-  batch_size: {{choice: [32, 128]}}
+  batch_size: {{choice: [64, 256]}}
   optimizer: {{sgd: {{lr: {{log: [0.002, 1.0]}}, weight_decay: {{log: [1.0e-6, 1.0e-2]}}}}}}
   schedule: cosine
 search: {{sampler: random, trials: 100000}}
@@ -164,7 +165,13 @@ def _reported(ledger: Ledger, assignment: Assignment, epoch: int, accuracy: floa
     return ledger.report(assignment.trial, assignment.attempt, Progress(replicate=0, report=report, place=HERE))
 
 
-def rows(points: Sequence[Trained], *, seeds: int, samplers: Sequence[str] = ("random", "gp")) -> list[Row]:
+def rows(
+    points: Sequence[Trained],
+    *,
+    seeds: int,
+    samplers: Sequence[str] = ("random", "gp"),
+    budgets: Sequence[int] = BUDGETS,
+) -> list[Row]:
     """Compare promotion over images with promotion over epochs, and with none."""
     table, found = table_of(points), []
     top = max(point.truth for point in points)
@@ -175,12 +182,12 @@ def rows(points: Sequence[Trained], *, seeds: int, samplers: Sequence[str] = ("r
         for sampler in samplers:
             runs = {
                 method: [
-                    searched(table, space_of(method, sampler, seed), Path(made), BUDGETS[-1] * full_s)
+                    searched(table, space_of(method, sampler, seed), Path(made), budgets[-1] * full_s)
                     for seed in range(seeds)
                 ]
                 for method in METHODS
             }
-            for budget in BUDGETS:
+            for budget in budgets:
                 regret = {name: [top - _at(run, budget * full_s) for run in own] for name, own in runs.items()}
                 found += [_row(sampler, budget, regret["images"], name, regret[name]) for name in ("epochs", "none")]
     return found
@@ -192,7 +199,7 @@ def _at(run: Sequence[tuple[float, float]], time_s: float) -> float:
 
 def _row(sampler: str, budget: int, ours: Sequence[float], name: str, against: Sequence[float]) -> Row:
     """Sum up the searches; the ratio is that of the means, with a 90% interval over searches."""
-    pairs = np.array([ours, against])
+    pairs = np.maximum(np.array([ours, against]), LEAST)
     chosen = np.random.default_rng(0).integers(len(ours), size=(RESAMPLES, len(ours)))
     means = pairs[:, chosen].mean(axis=2)
     low, high = np.quantile(means[0] / means[1], [0.05, 0.95])
