@@ -40,6 +40,7 @@ NONE = 0.003  # and below which there is none
 TOLD = 0.01  # the lower end of an interval above which a parameter is told as an effect
 CLOSE = 0.02  # parameters whose totals differ by less are both first
 OWN = "anova"
+CROWDED = "too close together"  # in a doubt that says what could not be looked for
 
 
 @dataclass
@@ -56,6 +57,7 @@ class Judged:
     told: list[bool] = field(default_factory=list)
     is_something: bool = False
     doubts: int = 0
+    crowded: bool = False
     seconds: float = 0.0
 
 
@@ -105,6 +107,7 @@ def _judge(truth: Truth, cell: str, trials: list[FrozenTrial], *, beside: bool) 
             found.told.append(row.low > TOLD)
     found.is_something = table.nothing is not None and table.nothing.p < 0.05
     found.doubts = len(table.doubts)
+    found.crowded = any(CROWDED in doubt for doubt in table.doubts)
     for effect in effects_of(subject, analysis).effects:
         if effect.parameter in STAGES:
             true = truth.effect(STAGES.index(effect.parameter), BLOCKS.index(str(effect.level)))
@@ -139,8 +142,9 @@ COLUMNS: dict[str, Callable[[list[Judged]], float | None]] = {
     ),
     "null called null": lambda them: share(not each.is_something for each in them if each.truth == "nothing"),
     "something seen": lambda them: share(each.is_something for each in them if _is_plain(each)),
-    "doubt, fitting": lambda them: share(each.doubts > 0 for each in them if TRUTHS[each.truth].fits),
+    "doubt, fitting": lambda them: share(each.doubts > each.crowded for each in them if TRUTHS[each.truth].fits),
     "doubt, not fitting": lambda them: share(each.doubts > 0 for each in them if not TRUTHS[each.truth].fits),
+    "too close together": lambda them: share(each.crowded for each in them),
     "CPU s": lambda them: statistics.mean(each.seconds for each in them),
 }
 

@@ -9,7 +9,12 @@ from tests.planted.truths import TRUTHS
 @pytest.fixture(scope="module")
 def judged() -> list[Judged]:
     searches = [(name, "random", seed) for name in TRUTHS for seed in (0, 1) if name != "crossing"]
-    searches += [("crossing", "random, pruned", 0), ("several", "random, pruned", 0), ("nothing", "random, pruned", 0)]
+    searches += [
+        ("three", "tpe", 0),
+        ("crossing", "random, pruned", 0),
+        ("several", "random, pruned", 0),
+        ("nothing", "random, pruned", 0),
+    ]
     return [found for name, cell, seed in searches for found in judge(name, cell, seed, [60], beside=False)]
 
 
@@ -28,11 +33,13 @@ def test_nothing_is_called_nothing_and_what_does_not_fit_is_doubted(judged: list
     unfitting = [each for each in judged if not TRUTHS[each.truth].fits]
     assert (share(each.doubts > 0 for each in unfitting) or 0) >= 70
     assert (share(each.doubts > 0 for each in judged if TRUTHS[each.truth].fits) or 0) <= 20
+    assert [each.crowded for each in judged if each.cell == "tpe"] == [True]  # there is little besides its best region
+    assert not any(each.crowded for each in judged if each.cell == "random")
 
 
 def test_the_table_has_a_row_for_each_search(judged: list[Judged]) -> None:
     rows = table(judged).splitlines()[2:]
-    assert [row.split(" | ")[0].strip("| ") for row in rows] == ["random", "random, pruned"]
+    assert [row.split(" | ")[0].strip("| ") for row in rows] == ["random", "tpe", "random, pruned"]
 
 
 @pytest.mark.parametrize("name", list(TRUTHS))

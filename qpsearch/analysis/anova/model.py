@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from qpsearch.analysis.anova import curves
 from qpsearch.analysis.anova.check import doubts_of
-from qpsearch.analysis.anova.features import Design, design
+from qpsearch.analysis.anova.curves import Curves
+from qpsearch.analysis.anova.features import Codes, Design, design
 from qpsearch.analysis.anova.forecast import chance_of_nothing
 from qpsearch.analysis.anova.observations import Observations, observations_of
 from qpsearch.analysis.anova.parameters import Parameter, Searched
@@ -26,6 +26,7 @@ class Analysis:
         observations: The trials that were used.
         design: Their features.
         posterior: The posterior, in the unit of the objective.
+        even: Codes of even draws of the space.
         seed: Seed of what is drawn.
     """
 
@@ -33,6 +34,7 @@ class Analysis:
     observations: Observations
     design: Design
     posterior: Posterior
+    even: Codes
     seed: int = 0
 
     @cached_property
@@ -48,9 +50,8 @@ class Analysis:
     @cached_property
     def doubts(self) -> tuple[str, ...]:
         """What speaks against the shares, a sentence each."""
-        total = self.shares.total
-        ranked = sorted(total, key=lambda name: -total[name].mean)
-        return doubts_of(self.design, self.observations, ranked, self.seed)
+        totals = {name: each.mean for name, each in self.shares.total.items()}
+        return doubts_of(self.design, self.observations, self.even, totals, self.seed)
 
 
 def analyse(searched: Searched, trials: Sequence[FrozenTrial], *, seed: int = 0) -> Analysis:
@@ -65,14 +66,15 @@ def analyse(searched: Searched, trials: Sequence[FrozenTrial], *, seed: int = 0)
     seen = observations_of(searched.parameters, trials)
     mean, spread = seen.scale
     along = (seen.along - mean) / spread
-    guessed = curves.completed(along, np.zeros(len(along)), np.random.default_rng(seed))
+    curves = Curves(along)
+    guessed = curves.completed(np.zeros(len(along)), np.random.default_rng(seed))
     features = design(searched, seen.codes, guessed)
-    carried_on = None if seen.complete.all() else partial(curves.completed, along)
-    posterior = sample(features, guessed, seed=seed, completed=carried_on)
+    posterior = sample(features, guessed, seed=seed, completed=None if seen.complete.all() else curves.completed)
     return Analysis(
         parameters=searched.parameters,
         observations=seen,
         design=features,
         posterior=posterior.in_unit(mean, spread),
+        even=searched.even,
         seed=seed,
     )

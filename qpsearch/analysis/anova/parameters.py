@@ -169,6 +169,12 @@ class Parameter:
             return float(np.searchsorted(np.cumsum(self.shares), place * len(self.levels)))
         return float(round(place * (len(self.levels) - 1)))
 
+    def chance_above(self, code: float) -> float:
+        """Return the chance that a value lies above a code, where a draw has the parameter."""
+        if self.levels is None:
+            return 1.0 - code
+        return float(self.shares[int(code) + 1 :].sum() / len(self.levels))
+
     @property
     def weights(self) -> Floats:
         """How much of the parameter's variance each feature is expected to have; sums to 1."""

@@ -22,6 +22,7 @@ SMALLEST, LARGEST = 1e-8, 1e8  # of a variance, relative to the one that is expe
 BURNT: Final = 0.2  # share of the steps that are thrown away
 FEWEST, MOST = 400, 1200  # steps
 OPERATIONS: Final = 4e9  # of the sampler's linear algebra: about a second
+DRAWN: Final = 1000  # operations for the curve of one trial
 
 Completed = Callable[[Floats, np.random.Generator], Floats]  # values of all trials, those of stopped ones drawn anew
 
@@ -60,7 +61,9 @@ class Posterior:
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]  # threads would wait
-def sample(design: Design, values: Floats, *, seed: int = 0, completed: Completed | None = None) -> Posterior:
+def sample(
+    design: Design, values: Floats, *, seed: int = 0, completed: Completed | None = None, most: int = MOST
+) -> Posterior:
     """Sample the posterior.
 
     Args:
@@ -69,26 +72,54 @@ def sample(design: Design, values: Floats, *, seed: int = 0, completed: Complete
             ``completed`` is given, those of stopped trials do not count.
         seed: Seed of the sampler.
         completed: Draws the final values of trials that were stopped, given what the features say of each.
+        most: Steps at most; 400 are enough for means.
     """
     rng = np.random.default_rng(seed)
     state = _State(design, rng)
-    steps = _steps(*design.matrix.shape)
-    current, kept = values.astype(float), []
+    steps = min(_steps(*design.matrix.shape, drawn_anew=completed is not None), most)
+    seen, kept = _Sums.of(design.matrix, values), []
     for step in range(steps):
         if completed is not None:
-            current = completed(state.fitted, rng)
-        state.step(current)
+            seen = _Sums.of(design.matrix, completed(state.fitted, rng))
+        state.step(seen)
         if step >= BURNT * steps:
             kept.append((state.weights, state.noise, state.mean))
     weights, noise, mean = map(np.array, zip(*kept, strict=True))
     return Posterior(design=design, weights=weights, noise=noise, mean=mean)
 
 
-def _steps(trials: int, features: int) -> int:
+def _steps(trials: int, features: int, *, drawn_anew: bool) -> int:
     """Return how many steps the sampler makes: many where they are cheap."""
     small = min(trials, features)
-    cost = small**3 / 3 + 2 * trials * features * (small if trials < features else 2)
+    cost = small**3 / 3 + 2 * small * features
+    if trials < features:
+        cost += 2 * trials * features * small
+    if drawn_anew:
+        cost += trials * (4 * features + DRAWN)
     return int(np.clip(OPERATIONS / cost, FEWEST, MOST))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sums:
+    """The values of trials, and sums over them, of which a step needs no more.
+
+    Attributes:
+        values: The values, (trials,).
+        total: Their sum.
+        squares: The sum of their squares.
+        products: The sum of each feature times the value, (features,).
+    """
+
+    values: Floats
+    total: float
+    squares: float
+    products: Floats
+
+    @classmethod
+    def of(cls, features: Floats, values: Floats) -> "_Sums":
+        return cls(
+            values=values, total=float(values.sum()), squares=float(values @ values), products=features.T @ values
+        )
 
 
 class _State:
@@ -98,43 +129,49 @@ class _State:
         self._x, self._columns, self._share, self._rng = design.matrix, design.columns, design.weights, rng
         self._orders, self._groups = design.orders, len(design.groups)
         self._sizes = np.bincount(design.columns, minlength=self._groups)
-        count, features = design.matrix.shape
-        self._gram = design.matrix.T @ design.matrix if count >= features else None
-        self.weights: Floats = np.zeros(features)
+        self._gram, self._totals = design.matrix.T @ design.matrix, design.matrix.sum(axis=0)
+        self.weights: Floats = np.zeros(design.matrix.shape[1])
         self.mean, self.noise = 0.0, 1.0
-        self.fitted: Floats = np.zeros(count)
         self._local, self._local_aux = np.ones(self._groups), np.ones(self._groups)
         self._overall, self._overall_aux = SCALES**2, 1 / SCALES**2
 
-    def step(self, values: Floats) -> None:
+    @property
+    def fitted(self) -> Floats:
+        """What the features say of each trial."""
+        return np.asarray(self.mean + self._x @ self.weights)
+
+    def step(self, seen: _Sums) -> None:
         """Draw everything once."""
-        rng, count = self._rng, len(values)
-        without = self.fitted - self.mean
-        self.mean = float(rng.normal((values - without).mean(), np.sqrt(self.noise / count)))
-        left = values - self.mean
+        rng, count = self._rng, len(seen.values)
+        centre = (seen.total - self._totals @ self.weights) / count
+        self.mean = float(rng.normal(centre, np.sqrt(self.noise / count)))
+        products = seen.products - self.mean * self._totals
         prior = np.maximum((self._local * self._overall[self._orders])[self._columns] * self._share, 1e-10)
-        self.weights = self._draw_weights(left, prior)
-        explained = self._x @ self.weights
-        self.fitted = self.mean + explained
-        rest = left - explained
+        if count < len(self.weights):
+            self.weights = self._by_trials(seen.values - self.mean, prior)
+        else:
+            self.weights = self._by_features(products, prior)
+        squares = seen.squares - 2 * self.mean * seen.total + count * self.mean**2
+        rest = squares - 2 * self.weights @ products + self.weights @ (self._gram @ self.weights)
         shape, scale = NOISE
-        self.noise = float((scale + 0.5 * rest @ rest) / rng.gamma(shape + 0.5 * count))
+        self.noise = float((scale + 0.5 * max(rest, 0.0)) / rng.gamma(shape + 0.5 * count))
         self._draw_scales()
 
-    def _draw_weights(self, left: Floats, prior: Floats) -> Floats:
-        """Draw all weights at once: by the features' covariance, or by the trials' where there are fewer."""
-        rng, x = self._rng, self._x
-        if self._gram is not None:
-            precision = self._gram / self.noise
-            precision[np.diag_indices_from(precision)] += 1 / prior
-            factor = np.linalg.cholesky(precision)
-            inner = solve_triangular(factor, x.T @ left / self.noise, lower=True) + rng.normal(size=len(prior))
-            return np.asarray(solve_triangular(factor, inner, lower=True, trans=1))
-        scaled = x * prior
+    def _by_features(self, products: Floats, prior: Floats) -> Floats:
+        """Draw all weights at once, by the features' covariance."""
+        precision = self._gram / self.noise
+        precision[np.diag_indices_from(precision)] += 1 / prior
+        factor = np.asarray(np.linalg.cholesky(precision), dtype=float)
+        inner = _solved(factor, products / self.noise) + self._rng.normal(size=len(prior))
+        return _solved(factor, inner, trans=1)
+
+    def _by_trials(self, left: Floats, prior: Floats) -> Floats:
+        """Draw all weights at once, by the covariance of the trials, where these are fewer."""
+        rng, scaled = self._rng, self._x * prior
         start = rng.normal(size=len(prior)) * np.sqrt(prior)
-        covariance = scaled @ x.T
+        covariance = scaled @ self._x.T
         covariance[np.diag_indices_from(covariance)] += self.noise
-        miss = left - x @ start - np.sqrt(self.noise) * rng.normal(size=len(left))
+        miss = left - self._x @ start - np.sqrt(self.noise) * rng.normal(size=len(left))
         return np.asarray(start + scaled.T @ cho_solve(cho_factor(covariance, lower=True), miss))
 
     def _draw_scales(self) -> None:
@@ -149,3 +186,8 @@ class _State:
             spread = 1 / self._overall_aux[order] + (sums[of] / self._local[of]).sum() / 2
             self._overall[order] = np.clip(spread / rng.gamma(0.5 * (self._sizes[of].sum() + 1)), SMALLEST, 1e4)
             self._overall_aux[order] = (1 / SCALES[order] ** 2 + 1 / self._overall[order]) / rng.gamma(1.0)
+
+
+def _solved(factor: Floats, right: Floats, trans: int = 0) -> Floats:
+    """Solve a triangular system; ``trans=1`` for the transposed factor."""
+    return np.asarray(solve_triangular(factor, right, lower=True, trans=trans, check_finite=False))
