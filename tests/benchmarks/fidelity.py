@@ -1,6 +1,6 @@
 """Promotion over shares of the images against promotion over epochs: how good the final choice is, at equal seconds.
 
-``python -m tests.benchmarks.fidelity [--points 60] [--seeds 30] [--table FILE] [--quick] [--json]``. Configurations of
+``python -m tests.benchmarks.fidelity [--points 29] [--seeds 20] [--table FILE] [--quick] [--json]``. Configurations of
 a space of small networks are trained on digits for real: at each level of ``images: [0.1, 0.3, 1]``, and on two further
 seeds. Searches of that table follow, in simulated time with one worker: the seconds are the CPU time of training. The last
 level is the whole training to the bit, so that both methods read the same curves. Ledger, database, sampler and pruner
@@ -220,8 +220,8 @@ def _row(sampler: str, budget: int, ours: Sequence[float], name: str, against: S
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])  # type: ignore[union-attr]  # it has one
-    parser.add_argument("--points", type=int, default=60, help="configurations that are trained")
-    parser.add_argument("--seeds", type=int, default=30, help="searches of each method")
+    parser.add_argument("--points", type=int, default=29, help="configurations that are trained")
+    parser.add_argument("--seeds", type=int, default=20, help="searches of each method")
     parser.add_argument("--table", type=Path, help="where the trainings are kept, and read from another time")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
