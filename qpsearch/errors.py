@@ -31,7 +31,12 @@ passes through ``hidden``.
 
 import math
 import re
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 from typing import ClassVar, Final
 
 # Where user and password of a URL begin: after the ://, or after : or // alone where a known kind of URL is meant. The
@@ -217,3 +222,35 @@ def nearest(word: str, known: list[str]) -> str:
 
 def _bare(word: str) -> str:
     return "".join(letter for letter in word.lower() if letter.isalnum())
+
+
+@contextmanager
+def blamed(noun: str, own: str, raised: type[UserError] = UserError) -> Iterator[None]:
+    """Name code of the user's own, and the place in it, in any error that it raises.
+
+    Args:
+        noun: What the code is, such as ``block``.
+        own: Its name.
+        raised: What is raised in place of every error that is not a ``QpsearchError``.
+    """
+    try:
+        yield
+    except QpsearchError:
+        raise
+    except (Exception, SystemExit) as error:  # the user's code may raise anything, and call sys.exit
+        raise raised(f"{noun} {own!r}: {_place(error)}{said(error)}.") from error
+
+
+def said(error: BaseException) -> str:
+    """Return the kind of an error and what it says, without a full stop."""
+    return f"{type(error).__name__}: {str(error).rstrip('.')}"
+
+
+def _place(error: BaseException) -> str:
+    """Return file and line of the innermost call that is not in qpsearch or a library that calls the user's code."""
+    loaded = (sys.modules.get(name) for name in ("qpsearch", "torch", "optuna"))
+    folders = [Path(module.__file__).parent for module in loaded if module is not None and module.__file__]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith("<") and not any(map(Path(frame.filename).is_relative_to, folders)):
+            return f"{frame.filename}:{frame.lineno}: "
+    return ""

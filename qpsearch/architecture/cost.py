@@ -28,8 +28,7 @@ from qpsearch.architecture.layout import (
     stem_layers,
     stem_size,
 )
-from qpsearch.architecture.plugins import blamed
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, blamed
 from qpsearch.vocabulary import Mixing, Numbers, Sharing
 
 FLOAT_BYTES: Final = 4
@@ -142,7 +141,7 @@ def _counted(own: Custom, size: int) -> Cost:
         UserError: The block does not report three whole numbers.
     """
     name = own.stage.block
-    with blamed(name):
+    with blamed("block", name):
         counted = tuple(own.count(own.stage, own.width_in, size, own.stride))
     if len(counted) != 3 or not all(isinstance(number, int) and number >= 0 for number in counted):
         what = "three whole numbers: parameters, multiply-accumulates and activation bytes"

@@ -10,16 +10,13 @@ import importlib
 import importlib.util
 import os
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
 from qpsearch.architecture.blocks import BLOCKS, Block
-from qpsearch.errors import QpsearchError, UserError
+from qpsearch.errors import UserError, said
 from qpsearch.registry.metrics import METRICS
 from qpsearch.registry.metrics.base import MetricKind
 from qpsearch.registry.own.custom import CUSTOM, CustomDataset
@@ -119,21 +116,6 @@ def register_metric(metric: MetricKind) -> None:
     METRICS[metric.name] = metric
 
 
-@contextmanager
-def blamed(own: str, noun: str = "block") -> Iterator[None]:
-    """Name the block, or what ``noun`` says, and the place in its code, in any error that custom code raises.
-
-    Raises:
-        UserError: In place of every error that is not a ``QpsearchError``.
-    """
-    try:
-        yield
-    except QpsearchError:
-        raise
-    except (Exception, SystemExit) as error:  # custom code may raise anything, and call sys.exit
-        raise UserError(f"{noun} {own!r}: {_place(error)}{_said(error)}.") from error
-
-
 def load_modules(given: str) -> None:
     """Import modules, and register every block, data set, sampler and metric at their top level.
 
@@ -182,7 +164,7 @@ def load_installed() -> None:
             try:
                 found = point.load()
             except (Exception, SystemExit) as error:  # a package may raise anything
-                text = f"{noun} {point.name!r} of an installed package cannot be loaded: {_said(error)}."
+                text = f"{noun} {point.name!r} of an installed package cannot be loaded: {said(error)}."
                 raise UserError(text) from error
             if not isinstance(found, kind):
                 raise UserError(
@@ -241,9 +223,9 @@ def _imported(word: str) -> Any:
                 f"{word}: no such module. Expected a file such as ./blocks.py, or a module that python can import here."
             )
             raise UserError(text) from None
-        raise UserError(f"{word}: cannot be imported: {_said(error)}.") from error
+        raise UserError(f"{word}: cannot be imported: {said(error)}.") from error
     except (Exception, SystemExit) as error:  # the user's module may raise anything
-        raise UserError(f"{word}: cannot be imported: {_said(error)}.") from error
+        raise UserError(f"{word}: cannot be imported: {said(error)}.") from error
     return module
 
 
@@ -259,18 +241,3 @@ def _refuse_taken(word: str, folder: str) -> None:
 
 def _name(word: str) -> str:
     return Path(word).stem if word.endswith(".py") else word
-
-
-def _place(error: BaseException) -> str:
-    """Return file and line of the innermost call outside qpsearch and torch."""
-    libraries = [
-        str(Path(sys.modules[name].__file__ or "").parent) for name in ("qpsearch", "torch") if name in sys.modules
-    ]
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith((*libraries, "<")):
-            return f"{frame.filename}:{frame.lineno}: "
-    return ""
-
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).rstrip('.')}"

@@ -14,7 +14,6 @@ from qpsearch.architecture.config import Network
 from qpsearch.architecture.cost import Cost, cost, try_custom_blocks
 from qpsearch.architecture.named import list_networks, named_network
 from qpsearch.architecture.paper_rules import PAPER_RULES, PaperRule, yaml_text
-from qpsearch.architecture.plugins import blamed
 from qpsearch.architecture.resolve import check_shapes
 from qpsearch.architecture.variations import one_at_a_time
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
@@ -22,7 +21,7 @@ from qpsearch.cli.rules_table import described, markdown, short, values_of
 from qpsearch.display.console import Column, open_console, open_table, print_line, print_rows
 from qpsearch.display.plain import say
 from qpsearch.display.shown import score, short_number
-from qpsearch.errors import Infeasible, UserError, nearest
+from qpsearch.errors import Infeasible, UserError, blamed, nearest
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.schema.fields import REQUIRED
 from qpsearch.vocabulary import Precision
@@ -271,7 +270,7 @@ def _looks(network: Network, plan: "AuditPlan", device: str) -> Iterator["Look"]
     from qpsearch.models.audit import audit as look_at
 
     own = custom_blocks(network)
-    with blamed(", ".join(own)) if own else nullcontext():
+    with blamed("block", ", ".join(own)) if own else nullcontext():
         yield from look_at(network, plan, device)
 
 

@@ -15,9 +15,8 @@ from qpsearch.architecture.blocks import layout_of
 from qpsearch.architecture.config import Stage
 from qpsearch.architecture.layout import Custom, branch_layers, product_layout, shortcut_layers, sum_layout
 from qpsearch.architecture.named import OF_THE_PAPERS
-from qpsearch.architecture.plugins import blamed
 from qpsearch.architecture.resolve import alpha_for, contradictions
-from qpsearch.errors import nearest
+from qpsearch.errors import blamed, nearest
 from qpsearch.models.inits import init_block
 from qpsearch.models.layers import build_layer, build_layers
 from qpsearch.space.schema.network import rule_paths
@@ -294,7 +293,7 @@ def build_block(stage: Stage, width_in: int, stride: int, blocks: int) -> nn.Mod
         return own(width_in, stage.width, stride, blocks=blocks, **_keywords(stage))
     layout = layout_of(stage, width_in, stride)
     assert isinstance(layout, Custom)
-    with blamed(stage.block):
+    with blamed("block", stage.block):
         module: nn.Module = layout.build(stage, width_in, stride)
     init_block(module, stage, blocks)
     return module

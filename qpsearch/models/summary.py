@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from qpsearch.architecture.config import Network, Stage
 from qpsearch.architecture.cost import FLOAT_BYTES, Cost
 from qpsearch.architecture.layout import down
-from qpsearch.architecture.plugins import blamed
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, blamed
 from qpsearch.models.layers import ProductUnit2d
 from qpsearch.models.network import build_model
 from qpsearch.vocabulary import Numbers
@@ -63,7 +62,7 @@ def block_cost(
         UserError: The block cannot be built or run, returns images of another shape than its stage needs, or does not
             pass a gradient to its input.
     """
-    with blamed(stage.block), torch.device("meta"):
+    with blamed("block", stage.block), torch.device("meta"):
         block, images = build(stage, width_in, stride), torch.empty(2, width_in, size, size, requires_grad=True)
         y: Any = block(images.clone())  # a copy: a leaf could not be changed in place
     if not isinstance(block, nn.Module) or not isinstance(y, Tensor):
@@ -77,7 +76,7 @@ def block_cost(
         raise UserError(f"block {stage.block!r} maps {shapes}. Expected {wanted}.")
     if not y.requires_grad:
         raise UserError(f"block {stage.block!r} does not pass a gradient to its input: is something detached?")
-    with blamed(stage.block):
+    with blamed("block", stage.block):
         total = sum((layer.cost for layer in _passed(block, images)), Cost())
     loose = sum(parameter.numel() for parameter in block.parameters()) - total.parameters  # parameters outside layers
     return total.parameters + loose, total.macs, total.activation_bytes

@@ -291,7 +291,7 @@ class Ledger:
             self._spending.add_epoch(report.epoch)
         ends = state is not None and not another
         ended = self._forget(trial, state, results, None, seconds) if state is not None and ends else None
-        if ended is None and not is_paused:
+        if ended is None and not is_paused and report.checkpoint:
             kept = (*((name,) for name in history.checkpoints), *history.worth_keeping(self._space.search))
             self.checkpoints.keep(number, replicate, kept, report.epoch)
         self._listener(Reported(number=number, replicate=replicate, value=value, report=report, place=progress.place))

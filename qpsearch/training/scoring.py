@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.architecture.plugins import blamed
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, blamed
 from qpsearch.registry.metrics import Metric
 from qpsearch.registry.metrics.base import MetricKind, ValuesFrom
 from qpsearch.registry.metrics.epochs_to import after
@@ -53,7 +52,7 @@ def scored(metrics: Sequence[str], outputs: Sequence[Tensor], labels: Tensor) ->
 def _value(kind: MetricKind, logits: "Logits", labels: "Labels") -> float | None:
     """Return a metric's value, checked."""
     assert kind.compute is not None
-    with blamed(kind.name, "metric"):
+    with blamed("metric", kind.name):
         given: object = kind.compute(logits, labels)
     value = _number(kind, given)
     if math.isnan(value) or value == (-math.inf if kind.direction is Direction.MAXIMIZE else math.inf):

@@ -11,7 +11,6 @@ import inspect
 import json
 import re
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qpsearch.errors import DataError, QpsearchError, UserError
+from qpsearch.errors import DataError, UserError, blamed
 from qpsearch.registry.own.arrays import eight_bits, found_of, in_arrays, is_channels_first, labels_of
 from qpsearch.registry.own.found import Found, Scan, differences, keep, kept_mapping
 from qpsearch.registry.own.layout import NAMES, Subset
@@ -163,15 +162,8 @@ def _contents(found: Found) -> dict[str, str]:
 
 def _loaded(dataset: CustomDataset) -> Found:
     """Call the user's function, and name the place in its code in any error."""
-    where = f"data set {dataset.name!r}"
-    try:
-        return _found(dataset.load(), where)
-    except QpsearchError:
-        raise
-    except (Exception, SystemExit) as error:  # the user's code may raise anything
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        said = f"{type(error).__name__}: {str(error).rstrip('.')}"
-        raise DataError(f"{where}: {frame.filename}:{frame.lineno}: {said}.") from error
+    with blamed("data set", dataset.name, DataError):
+        return _found(dataset.load(), f"data set {dataset.name!r}")
 
 
 def _found(given: Any, where: str) -> Found:

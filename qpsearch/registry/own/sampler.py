@@ -5,15 +5,12 @@ package (entry points of the group ``qpsearch.samplers``); ``architecture.plugin
 stores its name, options and version, and is not continued with another version.
 """
 
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qpsearch.errors import QpsearchError, UserError
+from qpsearch.errors import UserError, blamed
 from qpsearch.registry.options import Option, Options
 from qpsearch.registry.samplers import STARTUP
 
@@ -83,22 +80,9 @@ class CustomSampler:
             raise UserError(text)
         return made
 
-    @contextmanager
-    def blamed(self) -> Iterator[None]:
-        """Name the sampler, and the place in its code, in any error that its code raises.
-
-        Raises:
-            UserError: In place of every error that is not a ``QpsearchError``.
-        """
-        try:
-            yield
-        except QpsearchError:
-            raise
-        except (Exception, SystemExit) as error:  # the user's code may raise anything
-            frames = [each for each in traceback.extract_tb(error.__traceback__) if not _is_ours(each.filename)]
-            place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
-            said = f"{type(error).__name__}: {str(error).rstrip('.')}"
-            raise UserError(f"sampler {self.name!r}: {place}{said}.") from error
+    def blamed(self) -> AbstractContextManager[None]:
+        """Name the sampler, and the place in its code, in any error that its code raises; see ``errors.blamed``."""
+        return blamed("sampler", self.name)
 
     def record(self, options: Options) -> dict[str, Any]:
         """Return what a study stores about it."""
@@ -149,12 +133,6 @@ def custom_sampler(
         raise UserError(f"sampler {name!r}: {given!r} is not callable. Expected a function of a seed and the options.")
     known = {key: _option(name, key, value) for key, value in (options or {}).items()}
     return CustomSampler(name=name, make=make, version=str(version), options=known)
-
-
-def _is_ours(file: str) -> bool:
-    """Whether a file is one of qpsearch or Optuna, which call the user's code and are called by it."""
-    folders = (Path(sys.modules[name].__file__ or "").parent for name in ("qpsearch", "optuna") if name in sys.modules)
-    return any(Path(file).is_relative_to(folder) for folder in folders)
 
 
 def _is_word(name: object) -> bool:

@@ -1,0 +1,33 @@
+"""Errors of code that is the user's own: told with the place in it."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qpsearch.errors import DataError, UserError, blamed
+
+
+@pytest.mark.parametrize("raised", [UserError, DataError])
+def test_the_place_in_the_code_of_a_user_is_told_also_beside_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: type[UserError]
+) -> None:
+    """A folder whose name begins as that of the package is the user's."""
+    package = tmp_path / "qpsearch"
+    monkeypatch.setattr(sys.modules["qpsearch"], "__file__", str(package / "__init__.py"))
+    file = tmp_path / "qpsearch-blocks" / "mine.py"
+    code = compile("def broken():\n    raise ValueError('no.')\n", file, "exec")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    with (
+        pytest.raises(raised, match=re.escape(f"block 'mine': {file}:2: ValueError: no.")),
+        blamed("block", "mine", raised),
+    ):
+        names["broken"]()
+
+
+def test_an_error_of_ours_is_not_blamed_on_the_user() -> None:
+    with pytest.raises(DataError, match=r"^data$"), blamed("block", "mine"):
+        raise DataError("data")
