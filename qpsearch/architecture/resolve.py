@@ -73,7 +73,7 @@ def resolve(space: Space, drawn: Draw) -> TrialConfig:
         recipe=_recipe(drawn.values["training"]),
     )
     check_shapes(config.network)
-    _check_batches(config)
+    check_batches(config)
     if config.recipe.drop_path and (own := custom_blocks(config.network)):
         rule = f"training.drop_path drops the branches of built-in blocks, but a stage is {own[0]}"
         raise Infeasible(rule, rule)
@@ -196,8 +196,8 @@ def check_shapes(network: Network) -> None:
         size, width = down(size, stage.stride), stage.width
 
 
-def _check_batches(config: TrialConfig) -> None:
-    """Check that batch normalisation has more than one value a channel to average."""
+def check_batches(config: TrialConfig) -> None:
+    """Check that batch normalisation has more than one value a channel to average; raises Infeasible."""
     network = config.network
     size = stem_size(network)
     for index, stage in enumerate(network.stages):

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from qpsearch.errors import DataError
@@ -25,10 +26,11 @@ from qpsearch.registry.augmentations.base import Draws, ImageForm, constant
 from qpsearch.registry.datasets import DATASETS, Data
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.record import OwnData, own_folder
-from qpsearch.registry.splits import SPLIT_SEED, stratified
+from qpsearch.registry.splits import SPLIT_SEED, nested, stratified
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
+RESIZED_AT_ONCE = 1000  # images, which are float32 meanwhile
 IN_MEMORY = 2**30  # bytes of a split of the user's own images; a larger one is mapped
 
 Array = npt.NDArray[np.uint8]
@@ -88,7 +90,40 @@ class MappedSplit:
         return self.batch(torch.arange(first, last))
 
 
-Images = Split | MappedSplit
+@dataclass(frozen=True, slots=True)
+class ResizedSplit:
+    """A mapped split whose images are resized to a height and width, batch by batch."""
+
+    mapped: MappedSplit
+    side: int
+
+    @property
+    def labels(self) -> Tensor:
+        """Labels (n,) int64 on their device."""
+        return self.mapped.labels
+
+    def batch(self, index: Tensor, there: Tensor | None = None) -> Split:
+        """Read and resize the images at an index on the CPU; return images and labels on the device of the labels."""
+        found = self.mapped.batch(index, there)
+        return Split(resized(found.images, self.side), found.labels)
+
+    def part(self, first: int, last: int) -> Split:
+        """Read and resize the images from one up to, but not including, another."""
+        return self.batch(torch.arange(first, last))
+
+
+Images = Split | MappedSplit | ResizedSplit
+
+
+def resized(images: Tensor, side: int) -> Tensor:
+    """Return uint8 images (N, C, H, W) at another height and width, bilinear with antialiasing."""
+    if images.shape[-1] == side:
+        return images
+    parts = [
+        F.interpolate(part.float(), size=(side, side), mode="bilinear", antialias=True).round().to(torch.uint8)
+        for part in torch.split(images, RESIZED_AT_ONCE)
+    ]
+    return torch.cat(parts)
 
 
 def archive_of(name: str, folder: Path) -> Path:
@@ -159,15 +194,30 @@ def train_and_validation(data: Data, folder: Path | None, device: torch.device) 
     """Load the images that a network is trained on and those that it is validated on.
 
     The latter are ``data.validation`` images held out from the training split, stratified by label, or the set's own
-    validation split. Where there are none, the second part is None. The test split is not loaded.
+    validation split. Where there are none, the second part is None. Where ``data.share`` is below 1, only a part of the
+    others is trained on. The test split is not loaded.
     """
     images, labels = load_split(data, folder, Subset.TRAIN)
     if data.own_validation or data.validation == 0:
-        whole = _split(images, labels, np.arange(len(labels)), device)
+        whole = _split(images, labels, _share(np.arange(len(labels)), labels, data), device)
         return whole, _whole(data, folder, Subset.VALIDATION, device) if data.own_validation else None
-    parts = stratified(labels, data.validation, SPLIT_SEED)
-    train, validation = (_split(images, labels, np.sort(index), device) for index in parts)
-    return train, validation
+    kept, held = map(np.sort, stratified(labels, data.validation, SPLIT_SEED))
+    train = _split(images, labels, _share(kept, labels, data), device)
+    return train, _split(images, labels, held, device)
+
+
+def at_size(images: Images, data: Data, size: int) -> Images:
+    """Return images for a network that sees them at a size: resized by as much as that is below the data set's own."""
+    side = round(images.side * size / data.facts.size)
+    if side == images.side:
+        return images
+    match images:
+        case Split():
+            return Split(resized(images.images, side), images.labels)
+        case MappedSplit():
+            return ResizedSplit(images, side)
+        case ResizedSplit():
+            return ResizedSplit(images.mapped, side)
 
 
 def test_images(data: Data, folder: Path | None, device: torch.device) -> Images:
@@ -231,6 +281,11 @@ def _recoloured(images: Tensor, data: Data, draws: Draws, size: int) -> Tensor:
     given = data.augment_options
     found = changed(scaled, data.augment, draws, size, form=ImageForm.PIXELS, given=given)
     return found if peak == 255 else found * (peak / 255)
+
+
+def _share(rows: npt.NDArray[np.int64], labels: npt.NDArray[Any], data: Data) -> npt.NDArray[np.int64]:
+    """Return those of the training rows that are trained on."""
+    return rows if data.share == 1 else rows[nested(labels[rows], round(data.share * len(rows)), SPLIT_SEED)]
 
 
 def _whole(data: Data, folder: Path | None, part: Subset, device: torch.device) -> Images:

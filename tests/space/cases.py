@@ -33,6 +33,11 @@ def with_arms(text: str, search: str = "") -> tuple[str, str]:
     )
 
 
+def with_levels(text: str) -> tuple[str, str]:
+    """Train at levels of fidelity, with a pruner that judges them."""
+    return "pruner: hyperband", f"fidelity: {{{text}}}, pruner: asha"
+
+
 TWO = "a: {network.stages.0.block: additive}, b: "
 MISTAKES: dict[str, tuple[str, str]] = {
     "a block misspelt": ("[additive, quotient]", "[additive, quotent]"),
@@ -263,6 +268,25 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "optimizer: {sgd: {lr: {choice: [0.01, 0.3], prior: 0.01}}}\nsearch: {sampler: grid, pruner: none,",
     ),
     "a rung after the last epoch": ("pruner: hyperband", "pruner: {asha: {first: 12}}"),
+    "levels of images that do not reach the whole": with_levels("images: [0.1, 0.3]"),
+    "levels of images that do not ascend": with_levels("images: [0.3, 0.1, 1]"),
+    "a single level": with_levels("images: [1]"),
+    "a level of no images": with_levels("images: [0, 1]"),
+    "a level of too few images": with_levels("images: [0.005, 1]"),
+    "levels of images of another size": with_levels("image_size: [8, 16]"),
+    "a level of image size that is a share": with_levels("image_size: [0.5, 8]"),
+    "levels of width that are channels": with_levels("width: [8, 16]"),
+    "levels of two kinds": with_levels("images: [0.5, 1], width: [0.5, 1]"),
+    "levels of epochs": with_levels("epochs: [1, 2]"),
+    "levels without a pruner that judges them": (TRIALS, f"{TRIALS}, fidelity: {{images: [0.1, 1]}}"),
+    "levels and a first rung": (
+        "pruner: hyperband",
+        "fidelity: {images: [0.1, 1]}, pruner: {asha: {first: 2}}",
+    ),
+    "levels and epochs that are searched": (
+        "epochs: 12\n  optimizer: {sgd: {lr: {log: [0.01, 0.3]}}}\nsearch: {sampler: tpe, pruner: hyperband",
+        "epochs: {int: [6, 12]}\nsearch: {fidelity: {width: [0.5, 1]}, pruner: asha",
+    ),
     "a first configuration with a path misspelt": (TRIALS, f"{TRIALS}, first: [{{network.stages.0.blok: additive}}]"),
     "a first configuration with a value that never comes": (
         TRIALS,

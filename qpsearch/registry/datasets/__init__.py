@@ -38,6 +38,7 @@ class Data(WithWords):
         augment_options: Options of the random changes that differ from their defaults.
         own_validation: Whether the validation images are the set's own validation split.
         own: The facts about images of the user's own; None for a data set of the table.
+        share: Share of the training images that are trained on, stratified by label; below 1 at levels of fidelity.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
@@ -50,6 +51,7 @@ class Data(WithWords):
     augment_options: AugmentOptions = ()
     own_validation: bool = False
     own: OwnData | None = None
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         coerce_words(self)
@@ -82,7 +84,8 @@ class Data(WithWords):
     @property
     def trained_on(self) -> int:
         """Number of images that networks are trained on."""
-        return self.facts.train_images - (0 if self.own_validation else self.validation)
+        whole = self.facts.train_images - (0 if self.own_validation else self.validation)
+        return round(self.share * whole)
 
     @property
     def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.fidelity import FidelityKind
 from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Options, defaults
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
@@ -17,6 +18,7 @@ from qpsearch.space.file.changes import with_settings
 from qpsearch.space.file.checks import Checks
 from qpsearch.space.file.document import MappingNode, Node, dump, parse_document, read_document, spelled
 from qpsearch.space.file.extends import flatten
+from qpsearch.space.file.fidelity import fidelity_of
 from qpsearch.space.file.leaf_reader import LeafReader
 from qpsearch.space.file.own_images import data_of, with_facts
 from qpsearch.space.file.points import domains_of, first_points
@@ -121,7 +123,8 @@ def _tuned(space: Space, whole: Node, arms: dict[str, Node], problems: Problems,
     found = TunedArms(arms=spaces, trials=trials, top=top, seeds=_constant(retrain, "seeds"))
     check_arms(space, found, whole, problems, strict=strict)
     problems.raise_if_any()
-    return replace(space, compare=found)
+    again = replace(space.search, fidelity=None)  # on fresh seeds, only whole trainings
+    return replace(space, search=again, compare=found)
 
 
 def _spelled_pruner(search: Search) -> Any:
@@ -162,7 +165,10 @@ def _one(text: str, root: Node, flat: Node, problems: Problems, *, strict: bool)
         resources=_resources(tree),
     )
     papers, first = first_points(whole, domains_of(space), problems)
-    space = replace(space, search=replace(search, papers=papers, first=first))
+    levels = _group(_group(tree, "search"), "fidelity")
+    given = {kind: _constant(levels, kind.value) for kind in FidelityKind}
+    fidelity = fidelity_of(given, space, whole, problems)
+    space = replace(space, search=replace(search, papers=papers, first=first, fidelity=fidelity))
     check_space(space, whole, problems)
     problems.raise_if_any()
     return space
