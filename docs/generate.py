@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,11 @@ from qpsearch.runner.documents import (
     RerunDocument,
 )
 from qpsearch.runner.tool_documents import DoctorDocument, EnqueueDocument, SimulateDocument, TrainDocument
+from qpsearch.space.schema.data import USED
 from qpsearch.space.schema.fields import (
     REQUIRED,
     ArmsField,
+    AugmentField,
     ConditionsField,
     Field,
     LeafField,
@@ -91,6 +94,9 @@ OWN = {  # where no shipped space has the key, and its type does not tell
     "search.budget.epochs": "epochs: 2000",
     "search.budget.time": "time: 12h",
     "search.limits.activation_bytes": 'activation_bytes: "<= 4MiB"',
+    "search.fidelity.images": "images: [0.1, 0.3, 1]",
+    "search.fidelity.image_size": "image_size: [16, 24, 32]",
+    "search.fidelity.width": "width: [0.25, 0.5, 1]",
     "search.first": "first: [{network.stages.*.block: additive, training.optimizer.sgd.lr: 0.1}]",
     "search.warm_start": "warm_start: [cifar10-blocks, digits]",
     "search.forbid": "forbid: [{network.stages.0.block: product_unit, network.rules.norm: group}]",
@@ -223,6 +229,15 @@ def _sections(path: str, field: Field) -> Iterator[tuple[str, str, list[tuple[st
                 for word, branch in branches.items():
                     for title, _, found in _sections(_join(place, word), branch):
                         yield title, f"{doc} These are the settings of `{word}`.", found
+            case AugmentField(branches=branches):
+                options = [
+                    (f"`{word}.{key}`", *_row(_join(_join(place, word), key), each)[1:])
+                    for word, branch in branches.items()
+                    for key, each in branch.fields.items()
+                    if key != USED
+                ]
+                text = f"What may stand with an augmentation. Each has `{USED}`, too: true, false or a choice of both."
+                yield f"`{place}`", text, options
             case _:
                 pass
 
@@ -254,6 +269,9 @@ def _row(path: str, field: Field) -> tuple[str, ...]:
             return name, type_.expected, given, meaning, f"`{example(path, field)}`"
         case ListField(type=type_, default=default, doc=doc):
             return name, f"a list: {type_.expected}", f"`{_spelled(list(default))}`", doc, f"`{example(path, field)}`"
+        case AugmentField(branches=branches, doc=doc):
+            expected = f"a list of {', '.join(branches)}, each with its options, or a choice of lists"
+            return name, expected, "`[]`", doc, f"`{example(path, field)}`"
         case SeedsField(type=type_, default=default, doc=doc):
             return name, f"{type_.expected}, or a race", f"`{default}`", doc, f"`{name.strip('`')}: {{race: [1, 5]}}`"
         case VariantField(branches=branches, default=default, doc=doc):
@@ -275,18 +293,24 @@ def example(path: str, field: Field) -> str:
     if path in OWN:
         return OWN[path]
     name = path.rpartition(".")[2]
-    for file in sorted(SPACES.glob("*.yaml")):
-        found = _at(YAML(typ="safe").load(file.read_text()), path.split("."))
+    for tree in _shipped():
+        found = _at(tree, path.split("."))
         if found is not None and not isinstance(found, dict | list):
             continue  # a domain says more than a constant, where some file has one
         if found is not None:
             return f"{name}: {_spelled(found)}"
-    for file in sorted(SPACES.glob("*.yaml")):
-        found = _at(YAML(typ="safe").load(file.read_text()), path.split("."))
+    for tree in _shipped():
+        found = _at(tree, path.split("."))
         if found is not None:
             return f"{name}: {_spelled(found)}"
     assert isinstance(field, LeafField), path
     return f"{name}: {_spelled(_made(field))}"
+
+
+@cache
+def _shipped() -> list[Any]:
+    """Return the shipped spaces as plain data, by their names."""
+    return [YAML(typ="safe").load(file.read_text()) for file in sorted(SPACES.glob("*.yaml"))]
 
 
 def _at(tree: Any, parts: list[str]) -> Any:

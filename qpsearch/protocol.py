@@ -3,6 +3,7 @@
 All records are frozen and hold plain values, or a configuration, so that they pass through Ray and pickles unchanged.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import content_hash
 from qpsearch.errors import hidden
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.vocabulary import FailReason, WithWords, coerce_words
 
 MOST_DETAIL: Final = 20_000  # characters of a failure's detail that are kept
@@ -82,6 +84,8 @@ class RunSettings:
         memory_share: The share of a GPU's memory that the run may use; beyond it, the run is out of memory.
         steps_every_s: How many seconds pass at least between two words about the steps of an epoch.
         metrics: Metrics that each epoch computes beyond those that it always reports, such as ``val_macro_f1``.
+        fidelity: The levels at which the run trains; None for the whole training alone.
+        epochs_before: Number of the epoch before the first one of this training, of a run that has levels.
 
     Example:
         >>> import qpsearch
@@ -100,13 +104,21 @@ class RunSettings:
     memory_share: float = 1.0
     steps_every_s: float = STEPS_EVERY_S
     metrics: tuple[str, ...] = ()
+    fidelity: Fidelity | None = None
+    epochs_before: int = 0
 
     def checkpoint_name(self, epoch: int, content: bytes) -> str:
         """Return the file name of a checkpoint: ``r0-a1-e003-9f86d081884c7d65.pt``.
 
         The last part is a hash of the content, so that a name in the database identifies exactly these bytes.
         """
-        return f"{self.checkpoint_stem}-e{epoch:03d}-{content_hash(content)}.pt"
+        return f"{self.checkpoint_stem}-e{self.epochs_before + epoch:03d}-{content_hash(content)}.pt"
+
+
+def epoch_of(checkpoint: str) -> int:
+    """Return the epoch that a checkpoint's name tells; 0 for a name that does not."""
+    found = re.search(r"-e(\d+)(-[0-9a-f]+)?\.pt$", checkpoint)
+    return int(found[1]) if found else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +142,7 @@ class Assignment:
         threads: Threads of the first attempt; None where this is the first.
         memory_format: Memory format of the first attempt; None where this is the first.
         metrics: Metrics that each epoch computes beyond those that it always reports.
+        fidelity: The levels at which each run trains; None for the whole training alone.
     """
 
     trial: int
@@ -140,6 +153,12 @@ class Assignment:
     threads: int | None = None
     memory_format: str | None = None
     metrics: tuple[str, ...] = ()
+    fidelity: Fidelity | None = None
+
+    @property
+    def run_epochs(self) -> int:
+        """Epochs of a whole run, over all its levels."""
+        return self.config.recipe.epochs if self.fidelity is None else self.fidelity.whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

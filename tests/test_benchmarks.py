@@ -8,12 +8,15 @@ import optuna
 import pytest
 import torch
 
+from qpsearch.architecture.candidates import sample
 from qpsearch.models.audit import AuditPlan
 from qpsearch.protocol import RunSettings
+from qpsearch.space import parse_space
 from qpsearch.training.data import Split
 from tests.benchmarks import (
     audit,
     driver,
+    fidelity,
     load,
     optuna_import,
     product_unit,
@@ -157,6 +160,25 @@ def test_a_race_is_compared_with_fixed_numbers_of_seeds() -> None:
     assert (one.n, five.n) == (2, 2)
     assert one.ratio == pytest.approx(one.ours / one.against)
     assert five.spread[0] <= five.ratio <= five.spread[1]
+
+
+def test_images_are_compared_with_epochs_at_equal_seconds() -> None:
+    drawn = [point.draw.params for point in sample(parse_space(fidelity.SPACE), 10)]
+    whole, each = fidelity.LEVELS.whole, fidelity.LEVELS.epochs
+    points = [
+        fidelity.Trained(
+            params=dict(params),
+            values=[index / 10] * whole,
+            seconds=[0.1] * each + [0.3] * each + [1.0] * each,
+            truth=index / 10,
+        )
+        for index, params in enumerate(drawn)
+    ]
+    epochs, none = fidelity.rows(points, seeds=1, samplers=["random"], budgets=[4])
+    assert epochs.ours == none.ours < 0.9  # 0.9 would be the regret of no choice
+    assert epochs.ratio == pytest.approx(epochs.ours / epochs.against)
+    assert epochs.spread[0] <= epochs.ratio <= epochs.spread[1]
+    assert (epochs.n, epochs.unit) == (1, "accuracy")
 
 
 def test_a_start_is_compared_with_the_least_that_a_program_must_do(tmp_path: Path) -> None:

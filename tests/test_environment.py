@@ -9,7 +9,7 @@ from qpsearch.api.study import storage_url
 from qpsearch.architecture.plugins import imports
 from qpsearch.cli.main import main
 from qpsearch.display.console import PIPE_WIDTH, open_console
-from qpsearch.registry.datasets import Data, DatasetName
+from qpsearch.registry.datasets import Data
 from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder
 from qpsearch.vocabulary import Variable
 
@@ -25,7 +25,7 @@ def test_an_empty_variable_is_an_unset_one(
     assert [variable.given for variable in Variable] == [None] * len(Variable)
     assert storage_url(None) == DEFAULT_STORAGE
     assert imports() == []
-    assert data_folder(Data(dataset=DatasetName.CIFAR10, validation=0)) == Path.home() / ".cache" / "qpsearch"
+    assert data_folder(Data(dataset="cifar10", validation=0)) == Path.home() / ".cache" / "qpsearch"
     assert open_console().width == PIPE_WIDTH
     monkeypatch.setattr("sys.argv", ["qpsearch", "status"])
     loaded: list[str] = []

@@ -27,7 +27,7 @@ ORDER = [
     README,
     DOCS / "first-study.md",
     *(DOCS / "guides" / f"{name}.md" for name in (
-        "space-file", "report", "use-the-winner", "continue", "from-optuna-or-wandb", "own-block", "compare", "many-machines", "own-data", "metrics", "search"
+        "space-file", "report", "use-the-winner", "continue", "from-optuna-or-wandb", "own-block", "compare", "many-machines", "own-data", "metrics", "search", "recipe"
     )),
 ]  # fmt: skip
 # What a guide tells to save, and the guide; a command runs it.
@@ -136,6 +136,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "pruner": ("search",),
     "search": (),
     "data": (),
+    "training": (),
 }
 
 

@@ -31,6 +31,7 @@ from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.space.counting import count_points
 from qpsearch.space.domains import Domain
+from qpsearch.space.leaves import sites
 from qpsearch.space.space import Search
 from qpsearch.study.search.pruning import Verdict, traits_of
 from qpsearch.study.search.replica import Replica
@@ -73,7 +74,9 @@ class Plan:
         smallest: The smallest network by parameters, of these points and of points in the corners of the space.
         median: The median network of these points.
         largest: The largest network; see ``smallest``.
-        epochs: Mean epochs of an unpruned trial, all its replicates together.
+        epochs: Mean epochs of an unpruned trial, all its replicates together; those of lower levels of fidelity count
+            by their cost.
+        epochs_at_most: The same with as many replicates as a race may train.
         kept: Simulated share of these epochs that pruning leaves; 1 without pruning.
         points: The points drawn, for estimates over the space.
         trials: The budget; at most the number of points for a grid.
@@ -88,6 +91,7 @@ class Plan:
     median: Size
     largest: Size
     epochs: float
+    epochs_at_most: float
     kept: float
     points: Sequence[Candidate]
     trials: int
@@ -117,7 +121,7 @@ def make_plan(space: Space) -> Plan:
         SpaceError: None of the points can be trained.
     """
     space = space.with_search(budget=on_the_grid(space, space.search.budget))
-    networks = count_points(space.network, None)
+    networks = count_points(sites(space.network))
     points, refusals = _looked_at(space)
     if not points:
         raise SpaceError([nothing_feasible(space, refusals)])
@@ -125,14 +129,15 @@ def make_plan(space: Space) -> Plan:
     ends = [_size(point.config) for point in _corners(space)] + [sized[0], sized[-1]]
     return Plan(
         networks=networks,
-        shapes=count_points(space.network, None, continuous=1),
+        shapes=count_points(sites(space.network), continuous=1),
         looked_at=refusals.draws,
         allowed=len(points),
         refusals=refusals,
         smallest=min(ends, key=lambda size: size.cost.parameters),
         median=sized[len(sized) // 2],
         largest=max(ends, key=lambda size: size.cost.parameters),
-        epochs=_mean_epochs(space, points),
+        epochs=_mean_epochs(space, points, space.search.replicates),
+        epochs_at_most=_mean_epochs(space, points, space.search.most_replicates),
         kept=kept_share(space, points),
         points=points,
         trials=space.search.budget.trials,
@@ -156,12 +161,13 @@ def outlook(space: Space) -> Outlook:
     """Look at a few points of a space; if none of them can be trained, the effect of pruning is unknown."""
     points, _ = survey(space, FEW_DRAWS, derive_seed(space.search.seed, "plan"))
     if not points:
-        return Outlook(epochs=space.most_epochs * space.search.replicates, kept=1.0)
-    return Outlook(epochs=_mean_epochs(space, points), kept=kept_share(space, points))
+        return Outlook(epochs=space.search.trial_cost(space.most_epochs, space.search.replicates), kept=1.0)
+    return Outlook(epochs=_mean_epochs(space, points, space.search.replicates), kept=kept_share(space, points))
 
 
-def _mean_epochs(space: Space, points: Sequence[Candidate]) -> float:
-    return float(np.mean([point.config.recipe.epochs for point in points])) * space.search.replicates
+def _mean_epochs(space: Space, points: Sequence[Candidate], seeds: int) -> float:
+    """Return the mean cost of an unpruned trial with a number of seeds, in epochs."""
+    return float(np.mean([space.search.trial_cost(point.config.recipe.epochs, seeds) for point in points]))
 
 
 def mean_seconds(plan: Plan, measured: Sequence[float]) -> float:
@@ -190,8 +196,10 @@ def kept_share(space: Space, points: Sequence[Candidate]) -> float:
     search = space.search
     if search.pruner is PrunerKind.NONE:
         return 1.0
-    epochs, trials = min(space.most_epochs, SIMULATED_EPOCHS), min(search.budget.trials, SIMULATED_TRIALS)
-    replica = Replica("plan", search.using(SamplerKind.RANDOM, search.pruner), epochs, space.sites)
+    trials = min(search.budget.trials, SIMULATED_TRIALS)
+    search, at_each = _shortened(search.using(SamplerKind.RANDOM, search.pruner), space.most_epochs)
+    epochs = search.run_epochs(at_each)
+    replica = Replica("plan", search, epochs, space.sites)
     curves = _curves(random.Random(derive_seed(search.seed, "plan")), trials, epochs)
     reached: dict[int, int] = {}  # epochs of the trials that are paused
 
@@ -199,19 +207,20 @@ def kept_share(space: Space, points: Sequence[Candidate]) -> float:
         return points[trial % len(points)].config
 
     number: int | None = 0
-    begun, spent = 0, 0
+    begun, spent = 0, 0.0
     while number is not None:
         if number not in reached:
             replica.accept(replica.ask(number, 0), number, traits_of(config_of(number), search))
             begun += 1
         verdict, epoch = Verdict.CONTINUE, reached.pop(number, 0)
+        before = search.cost_up_to(epoch)
         while verdict is Verdict.CONTINUE and epoch < epochs:
             epoch += 1
             value, *further = _in_all(curves[number][epoch - 1], search)
             verdict = replica.report(number, epoch, value, further).verdict
-            spent += 1
+        spent += search.cost_up_to(epoch) - before
         if epoch == epochs:
-            spent += epochs * (search.replicates - 1)  # the first replicate decides for all
+            spent += at_each * (search.replicates - 1)  # the first replicate decides for all
             replica.close(
                 number,
                 TrialState.COMPLETE,
@@ -228,7 +237,15 @@ def kept_share(space: Space, points: Sequence[Candidate]) -> float:
         number = replica.promotable(reached, is_last=begun == trials)
         if number is None and begun < trials:
             number = begun
-    return spent / (trials * epochs * search.replicates)
+    return spent / (trials * search.trial_cost(at_each, search.replicates))
+
+
+def _shortened(search: Search, epochs: int) -> tuple[Search, int]:
+    """Return a search of runs that are short enough to simulate, and their epochs, at each level of fidelity."""
+    if search.fidelity is None:
+        return search, min(epochs, SIMULATED_EPOCHS)
+    at_each = min(epochs, max(SIMULATED_EPOCHS // len(search.fidelity.levels), 1))
+    return replace(search, fidelity=replace(search.fidelity, epochs=at_each)), at_each
 
 
 def _in_all(value: float, search: Search) -> tuple[float, ...]:
@@ -249,7 +266,7 @@ def _curves(generator: random.Random, trials: int, epochs: int) -> list[list[flo
 
 def _looked_at(space: Space) -> tuple[list[Candidate], Refusals]:
     """Return every point of a small finite space, or the points of a thousand draws."""
-    if count_points(space.network, space.training) > ENUMERATED:
+    if count_points(space.sites) > ENUMERATED:
         return survey(space, DRAWS, derive_seed(space.search.seed, "plan"))
     found, refusals = [], Refusals()
     for each in every_candidate(space):

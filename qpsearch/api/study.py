@@ -58,7 +58,7 @@ class Study:
 
         Example:
             >>> import qpsearch
-            >>> qpsearch.load_study("smoke").space.data.dataset.value
+            >>> qpsearch.load_study("smoke").space.data.dataset
             'digits'
         """
         return queries.space_of(self._database, self.name)

@@ -14,6 +14,7 @@ from typing import Final
 from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import Cost, cost, try_custom_blocks
+from qpsearch.architecture.levels import check_levels, lower_levels
 from qpsearch.architecture.paper_points import first_points_of
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible, SpaceError
@@ -80,6 +81,7 @@ def candidate(space: Space, chooser: Chooser) -> Candidate:
     """
     drawn = draw(space, chooser)
     config = resolve(space, drawn)
+    check_levels(config, space.search.fidelity)
     check_allowed(space, drawn, config)
     return Candidate(draw=drawn, config=config)
 
@@ -151,6 +153,8 @@ def check_feasible(space: Space) -> None:
     _first_feasible(space, derive_seed(space.search.seed, "feasible"))
     for found in sample(space, TRIED_WITH_CUSTOM if custom_blocks() else 0, space.search.seed):
         try_custom_blocks(found.config.network)
+        for _, lower in lower_levels(found.config, space.search.fidelity):
+            try_custom_blocks(lower.network)
 
 
 def notes(space: Space) -> list[str]:

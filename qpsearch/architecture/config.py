@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from qpsearch.registry.augmentations import Padding
 from qpsearch.registry.datasets import Data, Normalisation
+from qpsearch.registry.members import known
 from qpsearch.registry.optimisers import AnyOptimiser
-from qpsearch.registry.schedules import ScheduleKind
+from qpsearch.registry.schedules import SCHEDULES
 from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules, StageRules
 from qpsearch.vocabulary import (
     MULTIPLYING,
@@ -37,6 +38,7 @@ LATER: Final = {
     "data.own_validation": False,
     "data.own": None,
     "data.stream": False,
+    "data.share": 1.0,
     "recipe.optimizer.nesterov": False,
     "recipe.warmup": 0.0,
     "recipe.label_smoothing": 0.0,
@@ -152,7 +154,7 @@ class Recipe(_Strict):
     epochs: int
     batch_size: int
     optimizer: AnyOptimiser
-    schedule: ScheduleKind
+    schedule: str
     precision: Precision = Precision.FLOAT32
     warmup: float = 0.0
     label_smoothing: float = 0.0
@@ -162,6 +164,10 @@ class Recipe(_Strict):
     decay: Decay = Decay.ALL
     dropout: float = 0.0
     drop_path: float = 0.0
+
+    def __post_init__(self) -> None:
+        coerce_words(self)
+        known(SCHEDULES, self.schedule, "Recipe.schedule")
 
     @property
     def warmup_share(self) -> float:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from qpsearch.architecture.config import Network, Stage, TrialConfig
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.options import settings_of
 from qpsearch.registry.own.record import Source
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.file.document import dump
@@ -80,7 +81,7 @@ def counted_text(search: Search) -> dict[str, Any]:
 def _sections(config: TrialConfig) -> dict[str, Any]:
     recipe = config.recipe
     training = {name: getattr(recipe, name) for name in type(recipe).__slots__}
-    optimizer = {name: getattr(recipe.optimizer, name) for name in type(recipe.optimizer).__slots__ if name != "kind"}
+    optimizer = {name: getattr(recipe.optimizer, name) for name in settings_of(type(recipe.optimizer))}
     return {
         "data": _data(config.data),
         "network": _network(config.network),

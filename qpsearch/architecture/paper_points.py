@@ -10,10 +10,12 @@ from typing import Any, Final
 from qpsearch.architecture.config import Stage
 from qpsearch.architecture.named import OF_THE_PAPERS
 from qpsearch.architecture.resolve import alpha_for
+from qpsearch.registry.augmentations import AUGMENTATIONS
 from qpsearch.registry.recipes import RECIPES
 from qpsearch.space import Space
 from qpsearch.space.file.points import domains_of, member_of
-from qpsearch.space.leaves import STAGES
+from qpsearch.space.leaves import AUGMENT, STAGES
+from qpsearch.space.schema.data import USED
 from qpsearch.space.schema.network import rule_paths
 from qpsearch.vocabulary import BlockKind, BranchKind, Scalar
 
@@ -70,7 +72,9 @@ def _values_of(block: BlockKind) -> dict[str, Any]:
     stage: Stage = OF_THE_PAPERS[block].stage(width=1, stride=1, depth=1, branch=BranchKind.BASIC, alpha=alpha)
     values: dict[str, Any] = {"block": block}
     values |= {".".join(rule.path): rule.value_in(stage) for rule in rule_paths() if rule.belongs_to(block)}
-    return values | _flat("training", RECIPES[RECIPE_OF[block]].settings["training"])
+    recipe = RECIPES[RECIPE_OF[block]].settings
+    values |= {f"{AUGMENT}.{word}.{USED}": word in recipe["data"]["augment"] for word in AUGMENTATIONS}
+    return values | _flat("training", recipe["training"])
 
 
 def _flat(path: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from qpsearch.architecture.layout import (
     stem_size,
 )
 from qpsearch.errors import Infeasible
+from qpsearch.registry.augmentations import Padding, chosen
+from qpsearch.registry.augmentations.crop import CROP
+from qpsearch.registry.datasets import Data
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.space import Draw, Space
 from qpsearch.space.schema.rules import BY_DEPTH, ProductUnitRules, QuotientRules
@@ -59,7 +62,7 @@ def resolve(space: Space, drawn: Draw) -> TrialConfig:
     stem = {f"stem_{name}": value for name, value in network["stem"].items()}
     alpha = alpha_for(_layers(network["stages"]))
     config = TrialConfig(
-        data=space.data,
+        data=space.data if space.augment is None else _augmented(space.data, drawn.values["augment"]),
         network=Network(
             channels=facts.channels,
             size=facts.size,
@@ -70,11 +73,18 @@ def resolve(space: Space, drawn: Draw) -> TrialConfig:
         recipe=_recipe(drawn.values["training"]),
     )
     check_shapes(config.network)
-    _check_batches(config)
+    check_batches(config)
     if config.recipe.drop_path and (own := custom_blocks(config.network)):
         rule = f"training.drop_path drops the branches of built-in blocks, but a stage is {own[0]}"
         raise Infeasible(rule, rule)
     return config
+
+
+def _augmented(data: Data, values: Mapping[str, Any]) -> Data:
+    """Return the data with the augmentations of a draw; without crops nothing is padded."""
+    words, options = chosen(values)
+    padding = data.padding if CROP.name in words else Padding.MEAN
+    return replace(data, augment=words, augment_options=options, padding=padding)
 
 
 def alpha_for(depth: int) -> float:
@@ -186,8 +196,8 @@ def check_shapes(network: Network) -> None:
         size, width = down(size, stage.stride), stage.width
 
 
-def _check_batches(config: TrialConfig) -> None:
-    """Check that batch normalisation has more than one value a channel to average."""
+def check_batches(config: TrialConfig) -> None:
+    """Check that batch normalisation has more than one value a channel to average; raises Infeasible."""
     network = config.network
     size = stem_size(network)
     for index, stage in enumerate(network.stages):

@@ -61,5 +61,7 @@ def _say(head: str, space: Space) -> None:
     width = max((len(name) for name in found), default=0)
     for name, text in found.items():
         say(f"  {name:<{width}}  {text}")
+    if space.search.fidelity is not None:
+        say(f"fidelity {space.search.fidelity.told}")
     for text in notes(space):
         say(f"note: {text}")

@@ -153,8 +153,10 @@ def _costs(space: Space, made: Plan, measured: Sequence[float]) -> Iterator[str]
     epochs = made.trials * made.epochs
     kept = f", about {epochs * made.kept:,.0f} with {search.pruner} (simulated)" if made.kept < 1 else ""
     yield f"search: {made.trials} trials, {epochs:,.0f} epochs without pruning{kept}"
+    if search.fidelity is not None:
+        yield f"fidelity {search.fidelity.told}; epochs are counted by their cost"
     if search.race is not None:
-        most = epochs * search.race / search.replicates
+        most = made.trials * made.epochs_at_most
         seeds = f"{search.replicates} seed{'s' * (search.replicates > 1)} a trial"
         yield f"race: these are at least, with {seeds}; at most, with {search.race}, {most:,.0f} epochs"
     if not measured:
@@ -191,7 +193,7 @@ def _document(space: Space, made: Plan, measured: Sequence[float], device: str) 
         "timed_batch_size": made.batch_size if measured else None,
         "trials": made.trials,
         "epochs": made.trials * made.epochs,
-        "epochs_at_most": made.trials * made.epochs * space.search.most_replicates / space.search.replicates,
+        "epochs_at_most": made.trials * made.epochs_at_most,
         "kept": made.kept,
         "seconds": whole,
         "seconds_with_pruning": None if whole is None else whole * made.kept,

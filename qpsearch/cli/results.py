@@ -181,7 +181,7 @@ def _spent(summary: StudySummary) -> str:
     budget = summary.budget
     bounds = [
         (f"{_ended(summary)}", f"{budget.trials}", "trials"),
-        (f"{summary.epochs}", None if budget.epochs is None else f"{budget.epochs}", "epochs"),
+        (f"{summary.epochs:.10g}", None if budget.epochs is None else f"{budget.epochs}", "epochs"),
         (duration(summary.wall_s), None if budget.seconds is None else duration(budget.seconds), "of wall time"),
         (
             f"{summary.gpu_s / 3600:.2f}",

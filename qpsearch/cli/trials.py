@@ -25,7 +25,7 @@ from qpsearch.display.shown import (
 from qpsearch.errors import UserError, nearest
 from qpsearch.registry.metrics import Metric
 from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.space.space import Objective
+from qpsearch.space.space import Objective, Search
 from qpsearch.study.records import TrialDetail, TrialRecord
 from qpsearch.vocabulary import Order
 
@@ -174,11 +174,11 @@ def _show_one(database: "Database", study: str, number: int, *, as_json: bool) -
     if as_json:
         print_json({"study": study, "trial": detail.to_dict()})
         return
-    objectives = queries.space_of(database, study).search.objectives
+    search = queries.space_of(database, study).search
     console = open_console()
     word, colour = WORDS[state_of(detail.record)]
     console.print(Text(f"trial {number} of study {study}: ").append(word, style=f"bold {colour}"))
-    facts = _facts(detail, objectives, study)
+    facts = _facts(detail, search, study)
     width = max(len(name) for name, _ in facts)
     for name, text in facts:
         _print_fact(console, name, text, width)
@@ -188,7 +188,7 @@ def _show_one(database: "Database", study: str, number: int, *, as_json: bool) -
     _print_epochs(console, detail)
 
 
-def _facts(detail: TrialDetail, objectives: Sequence[Objective], study: str) -> list[tuple[str, str]]:
+def _facts(detail: TrialDetail, search: Search, study: str) -> list[tuple[str, str]]:
     record = detail.record
     found = []
     if record.state == "FAIL":
@@ -197,7 +197,7 @@ def _facts(detail: TrialDetail, objectives: Sequence[Objective], study: str) -> 
         found.append(("waits for", f"a driver: qpsearch resume {study}"))
     if record.is_paused:
         found.append(("waits for", "its rung: it goes on if it is among the best there"))
-    for objective, value in zip(objectives, record.values, strict=False):
+    for objective, value in zip(search.objectives, record.values, strict=False):
         what = f"{value:,.0f}" if objective.metric.is_cost else score(value)
         scored = sum(run.score is not None for run in detail.runs)
         so_far = "mean of its seeds so far" if scored > 1 else "last one reported"
@@ -209,7 +209,8 @@ def _facts(detail: TrialDetail, objectives: Sequence[Objective], study: str) -> 
         found.append(("seed", f"{which}{run.seed}{result}"))
     for index, stage in enumerate(record.config.network.stages):
         found.append((f"stage {index}", f"{stage.depth} x {stage.block}, width {stage.width}"))
-    found.append(("epochs", f"{record.epochs} of {record.config.recipe.epochs * detail.begun}"))
+    each = record.config.recipe.epochs
+    found.append(("epochs", f"{record.epochs} of {search.run_epochs(each) + each * (detail.begun - 1)}"))
     attempts = f" in {record.attempts} attempts" if record.attempts > 1 else ""
     found.append(("time", f"{took(record.seconds)}{attempts}, {took(record.duration_s)} of it in epochs"))
     found.append(("device", record.place or "not known: no epoch was reported"))

@@ -159,7 +159,6 @@ def _of_machine(error: OSError) -> str:
 
 
 def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Iterator[Message]:
-    config = assignment.config
     threads = assignment.threads or setup.threads
     memory_format = assignment.memory_format or setup.memory_format
     place = Place(host=socket.gethostname(), device=device_name, threads=threads, memory_format=memory_format)
@@ -176,14 +175,18 @@ def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Iter
             resume_from=resume_from,
             memory_share=setup.memory_share,
             metrics=assignment.metrics,
+            fidelity=assignment.fidelity,
+            epochs_before=assignment.fidelity.before(run.replicate) if assignment.fidelity else 0,
         )
-        yield from _reports(setup.trainer, config, run, settings, place)
+        yield from _reports(setup.trainer, assignment, run, settings, place)
         resume_from = ()  # only the first run was under way
 
 
-def _reports(trainer: Trainer, config: TrialConfig, run: Run, settings: RunSettings, place: Place) -> Iterator[Message]:
-    last = 0
-    for report in trainer(config, settings):
+def _reports(
+    trainer: Trainer, assignment: Assignment, run: Run, settings: RunSettings, place: Place
+) -> Iterator[Message]:
+    last, epochs = 0, assignment.run_epochs
+    for report in trainer(assignment.config, settings):
         if isinstance(report, StepCount):
             yield Underway(replicate=run.replicate, steps=report)
             continue
@@ -193,6 +196,6 @@ def _reports(trainer: Trainer, config: TrialConfig, run: Run, settings: RunSetti
             yield Failed(reason=FailReason.DIVERGED, detail=detail)
             return
         yield Progress(replicate=run.replicate, report=report, place=place)
-    if last < config.recipe.epochs:
-        detail = f"the trainer ended after epoch {last} of {config.recipe.epochs}"
+    if last < epochs:
+        detail = f"the trainer ended after epoch {last} of {epochs}"
         yield Failed(reason=FailReason.ERROR, detail=detail)

@@ -1,5 +1,7 @@
 """How long a study takes, estimated from the epochs that this driver ran.
 
+Epochs are counted as a budget counts them: those of lower levels of fidelity by their cost.
+
 Epochs are not timed beforehand, since a run must not wait. Start-up (Ray, workers that load torch) is not
 counted: only the time between an attempt's reports is.
 """
@@ -13,8 +15,8 @@ TRUST: Final = 5.0  # how many trials the expected effect of pruning counts for
 @dataclass(slots=True, kw_only=True)
 class _Attempt:
     began: float
-    epochs: int
-    done: int
+    epochs: float
+    done: float
     last: float | None = None
 
 
@@ -26,7 +28,8 @@ class Pace:
         slots: Trials at once.
         epochs: Epochs of an unpruned trial, all its runs together.
         kept: Expected share of the epochs that pruning leaves.
-        reports: Epochs that this driver ran.
+        reports: Epochs that this driver ran, each as one.
+        trained: Epochs that this driver ran.
         networks: Trials to which these epochs belong.
     """
 
@@ -34,19 +37,20 @@ class Pace:
     epochs: float = 1
     kept: float = 1.0
     reports: int = 0
+    trained: float = 0
     networks: int = 0
     _epoch_s: float = 0.0
     _start_s: float = 0.0
     _ended_shares: float = 0.0
-    _ended: dict[int, int] = field(default_factory=dict)  # epochs of each trial that ended or paused
+    _ended: dict[int, float] = field(default_factory=dict)  # epochs of each trial that ended or paused
     _running: dict[int, _Attempt] = field(default_factory=dict)
 
-    def started(self, number: int, epochs: int, done: int, now: float) -> None:
+    def started(self, number: int, epochs: float, done: float, now: float) -> None:
         """Record that an attempt was handed out, and how many of its epochs were done before."""
         self._running[number] = _Attempt(began=now, epochs=epochs, done=done)
 
-    def reported(self, number: int, seconds: float, now: float) -> None:
-        """Record an epoch and its seconds of training."""
+    def reported(self, number: int, seconds: float, now: float, cost: float = 1) -> None:
+        """Record an epoch, its seconds of training, and as how much it counts."""
         attempt = self._running[number]
         if attempt.last is None:
             self.networks += 1
@@ -56,7 +60,8 @@ class Pace:
         else:
             self._epoch_s += now - attempt.last
         attempt.last = now
-        attempt.done += 1
+        attempt.done += cost
+        self.trained += cost
         self.reports += 1
 
     def ended(self, number: int, *, counts: bool) -> None:
@@ -74,7 +79,7 @@ class Pace:
     @property
     def epoch_s(self) -> float | None:
         """Mean seconds per epoch; None before the first epoch."""
-        return self._epoch_s / self.reports if self.reports else None
+        return self._epoch_s / self.trained if self.trained else None
 
     @property
     def share(self) -> float:

@@ -129,7 +129,9 @@ class Notes:
 
         search, tally = space.search, self._tally
         runs = f"{search.seeds_text} runs of " if search.most_replicates > 1 else ""
-        yield f"study {space.study}: {budget_text(search.budget)} of {runs}at most {space.most_epochs} epochs, {how}"
+        yield f"study {space.study}: {budget_text(search.budget)} of {runs}at most {space.run_epochs} epochs, {how}"
+        if search.fidelity is not None:
+            yield f"fidelity {search.fidelity.told}"
         yield f"sampler {search.sampler}, pruner {search.pruner}, seed {search.seed}"
         found = outlook(space)
         tally.pace.epochs, tally.pace.kept = found.epochs, found.kept
@@ -146,7 +148,7 @@ class Notes:
         left, whole = tally.left_s(), tally.left_s(share=1.0)
         unpruned = f", {duration(whole)} without pruning" if pace.kept < 1 and whole is not None else ""
         of = f" of {pace.networks} trials" if pace.networks > 1 else ""
-        basis = f"the first {pace.reports} epochs{of} took {pace.epoch_s or 0:.2g} s each"
+        basis = f"the first {pace.trained:.10g} epochs{of} took {pace.epoch_s or 0:.2g} s each"
         return f"time: about {duration(left or 0)} left{unpruned}\n      ({basis}; trials at once: {pace.slots})"
 
 

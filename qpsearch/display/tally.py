@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from qpsearch.display.pace import Pace
@@ -51,6 +52,7 @@ class Tally:
         self.paused: set[int] = set()
         self.raced: set[int] = set()  # trials that wait to train another seed
         self.pace = Pace()
+        self._cost_up_to: Callable[[int], float] = float
         self.began: float | None = None  # with the first trial: start-up does not belong to the search
         self.phase, self.phase_began = "", time.monotonic()
         self.is_legend_said = False
@@ -66,7 +68,8 @@ class Tally:
                 self.name, self.asked = space.study, search.budget.trials
                 self.objective, self.is_alone = search.objective, len(search.objectives) == 1
                 self.closed, self.best, self._left = ended, best, left
-                self.pace.epochs = space.most_epochs * search.replicates
+                self._cost_up_to = search.cost_up_to
+                self.pace.epochs = search.trial_cost(space.most_epochs, search.replicates)
                 self._enter("preparing", now)
             case Waiting(left_s=left_s):
                 self._enter(
@@ -82,11 +85,12 @@ class Tally:
                 self.paused.discard(number)
                 self.raced.discard(number)
                 self.running[number] = Running(attempt, blocks, epochs, resumed_at, now)
-                self.pace.started(number, epochs, resumed_at, now)
+                self.pace.started(number, self._cost_up_to(epochs), self._cost_up_to(resumed_at), now)
             case Reported(number=number, value=value, place=place, report=report):
                 trial = self.running[number]
                 trial.done, trial.value, trial.place, trial.steps = trial.done + 1, value, place.device, None
-                self.pace.reported(number, report.seconds, now)
+                cost = self._cost_up_to(report.epoch) - self._cost_up_to(report.epoch - 1)
+                self.pace.reported(number, report.seconds, now, cost)
                 self.phase = ""
             case Stepped(number=number, steps=steps):
                 self.running[number].steps = (steps.done, steps.of)
@@ -137,7 +141,7 @@ class Tally:
         if self._left.seconds is not None:
             left = min(left, self._left.seconds - ran)
         if self._left.epochs is not None:
-            left = min(left, (self._left.epochs - self.pace.reports) * epoch_s / self.pace.slots)
+            left = min(left, (self._left.epochs - self.pace.trained) * epoch_s / self.pace.slots)
         if self._left.gpu_seconds is not None and self._gpus:
             left = min(left, self._left.gpu_seconds / self._gpus - ran)
         return max(left, 0.0)

@@ -38,6 +38,21 @@ def stratified(labels: "npt.NDArray[Any]", held: int, seed: int) -> "tuple[Index
     return rng.permutation(np.concatenate(first)), rng.permutation(np.concatenate(second))
 
 
+def nested(labels: "npt.NDArray[Any]", count: int, seed: int) -> "Index":
+    """Return ``count`` rows, in ascending order, of each label its share; fewer rows are a part of more.
+
+    All rows are in one order, of which the first are taken: those of each label are shuffled and spread evenly over it.
+    """
+    import numpy as np
+
+    rng = np.random.RandomState(seed)
+    _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    place = np.empty(len(labels))
+    for code, own in enumerate(counts):
+        place[codes == code] = (rng.permutation(own) + 0.5) / own
+    return np.sort(np.lexsort((codes, place))[:count])
+
+
 def _shares(counts: "Index", drawn: int, rng: "np.random.RandomState") -> "Index":
     """Return how many of each label are drawn: its share rounded down, and one more where most is left over."""
     import numpy as np

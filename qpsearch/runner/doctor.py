@@ -17,7 +17,7 @@ import psutil
 
 from qpsearch.dispatch.environment import own_cores
 from qpsearch.errors import DataError, DispatchError, StorageError, UserError
-from qpsearch.registry.datasets import DATASETS, Data, DatasetName
+from qpsearch.registry.datasets import DATASETS, Data
 from qpsearch.runner.machine import SAFE_PYTHON, check_gpu, data_folder, has_gpu
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
@@ -136,7 +136,7 @@ def _gpus() -> Finding:
 
 def _data() -> Finding:
     try:
-        folder = data_folder(Data(dataset=DatasetName.CIFAR10, validation=0))
+        folder = data_folder(Data(dataset="cifar10", validation=0))
     except DataError as error:
         return _broken("data", error)
     assert folder is not None
@@ -146,8 +146,8 @@ def _data() -> Finding:
     return Finding(subject="data", health=Health.GOOD, text=text)
 
 
-def _is_there(folder: Path, name: DatasetName) -> bool:
-    return (folder / f"{name}.npz").exists() or (folder / name.value).is_dir()
+def _is_there(folder: Path, name: str) -> bool:
+    return (folder / f"{name}.npz").exists() or (folder / name).is_dir()
 
 
 def _storage(url: str) -> Finding:

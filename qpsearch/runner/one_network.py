@@ -108,7 +108,7 @@ class OneNetwork:
 
     def __init__(self, folder: Path, record: OneRecord, space: Space, reports: Sequence[EpochReport] = ()) -> None:
         self.folder, self.record, self.reports = folder, record, list(reports)
-        self._search = space.search
+        self._search = replace(space.search, fidelity=None)  # one network is trained at the last level alone
         self.config = TrialConfig.from_json(json.dumps(record.config))
 
     @property
@@ -126,9 +126,9 @@ class OneNetwork:
         """The epoch that counts, as the space's ``search.score`` says; None before the first."""
         if not self.reports:
             return None
-        objective = self._search.objective
-        values = {each.epoch: objective.metric.of(each, each.metrics) for each in self.reports}
-        epoch = self._search.score.epochs(values, objective)[0] if self._search.score.best(values, objective) else 0
+        metric = self._search.objective.metric
+        values = {each.epoch: metric.of(each, each.metrics) for each in self.reports}
+        epoch = self._search.counting_epochs(values)[0] if self._search.best_epochs(values) else 0
         return next((report for report in self.reports if report.epoch == epoch), self.reports[-1])
 
     def train(self, steps_every_s: float = STEPS_EVERY_S) -> Iterator[EpochReport | StepCount]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import OutOfMemory, QpsearchError, TrainingDiverged, UserError
 from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.runner import trainer
 from qpsearch.runner.changes import changes
 from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
@@ -136,7 +137,8 @@ def rerun(
 
     detail = queries.trial_detail(database, study, number)
     recorded = recorded_conditions(detail)
-    chosen = chosen_runs(detail, replicate)
+    fidelity = queries.space_of(database, study).search.fidelity
+    chosen = chosen_runs(detail, replicate, fidelity)
     there = queries.summary(database, study).environment
     data = detail.record.config.data
     folder = data_folder(data)
@@ -148,7 +150,7 @@ def rerun(
         study=study,
         trial=number,
         conditions=here,
-        runs=tuple(repeat(detail, chosen, here, folder, lambda: seen(next(done), planned))),
+        runs=tuple(repeat(detail, chosen, here, folder, lambda: seen(next(done), planned), fidelity)),
         changes=changes(_world(there, detail, recorded), _world(environment(), None, here)),
     )
 
@@ -168,13 +170,13 @@ def recorded_conditions(detail: TrialDetail) -> Conditions:
     return Conditions(device=_device(first), threads=first.threads, memory_format=first.memory_format)
 
 
-def chosen_runs(detail: TrialDetail, replicate: int | None) -> list[RunRecord]:
+def chosen_runs(detail: TrialDetail, replicate: int | None, fidelity: Fidelity | None = None) -> list[RunRecord]:
     """Return the runs to train again: one of them, or all that began.
 
     Raises:
         UserError: There is no such run, or it did not begin.
     """
-    began = {row["replicate"] for row in detail.epochs} | {_failed_run(detail)}
+    began = {row["replicate"] for row in detail.epochs} | {_failed_run(detail, fidelity)}
     if replicate is None:
         return [run for run in detail.runs if run.replicate in began]
     last, number = len(detail.runs) - 1, detail.record.number
@@ -192,6 +194,7 @@ def repeat(
     conditions: Conditions,
     data_folder: Path | None,
     seen: Callable[[], None] = lambda: None,
+    fidelity: Fidelity | None = None,
 ) -> Iterator[Repeated]:
     """Train runs of a trial again, as far as they are recorded; nothing is written.
 
@@ -203,6 +206,7 @@ def repeat(
         conditions: How to train.
         data_folder: Folder of the data sets.
         seen: Called after each epoch.
+        fidelity: The levels at which the study's runs train; None for the whole training alone.
     """
     for run in own_runs:
         recorded = {row["epoch"]: row for row in detail.epochs if row["replicate"] == run.replicate}
@@ -212,9 +216,11 @@ def repeat(
             threads=conditions.threads,
             memory_format=conditions.memory_format,
             data_folder=None if data_folder is None else str(data_folder),
+            fidelity=fidelity,
+            epochs_before=fidelity.before(run.replicate) if fidelity else 0,
         )
         found = Repeated(replicate=run.replicate, seed=run.seed)
-        if run.replicate == _failed_run(detail):
+        if run.replicate == _failed_run(detail, fidelity):
             found.then = FailReason(str(detail.record.reason))
         most = max(recorded, default=0) + (found.then is not None)
         last = 0
@@ -255,12 +261,12 @@ def _world(environment: Mapping[str, Any], detail: TrialDetail | None, condition
     return {**known, "host": host, "device": conditions.device}
 
 
-def _failed_run(detail: TrialDetail) -> int | None:
+def _failed_run(detail: TrialDetail, fidelity: Fidelity | None) -> int | None:
     """Return the run by whose own fault a trial failed: runs are trained in turn, so the first that is not whole."""
     if detail.record.state != "FAIL" or detail.record.reason not in OWN_FAULT:
         return None
-    done = Counter(row["replicate"] for row in detail.epochs)
-    whole = detail.record.config.recipe.epochs
+    done = Counter({row["replicate"]: row["epoch"] for row in detail.epochs})  # the last ones
+    whole = detail.record.config.recipe.epochs if fidelity is None else fidelity.whole
     return next((run.replicate for run in detail.runs if done[run.replicate] < whole), None)
 
 

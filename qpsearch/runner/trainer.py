@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def train(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
-    """Train one run (``train_by_steps``); torch is imported in the worker, at the first trial."""
-    from qpsearch.training.loop import train_by_steps
+    """Train one run (``train_levels``); torch is imported in the worker, at the first trial."""
+    from qpsearch.training.levels import train_levels
 
     load_everything()
-    yield from train_by_steps(config, run)
+    yield from train_levels(config, run)
 
 
 def gpu_fault() -> str | None:

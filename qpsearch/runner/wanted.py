@@ -13,7 +13,6 @@ from qpsearch.architecture.named import FAMILIES, list_models, named_network
 from qpsearch.architecture.one_point import config_text, network_text
 from qpsearch.architecture.paper_points import RECIPE_OF
 from qpsearch.errors import UserError
-from qpsearch.registry.datasets import DatasetName
 from qpsearch.space import Space, load_space, parse_space
 from qpsearch.space.file.shipped import shipped
 from qpsearch.space.schema.rules import BLOCK
@@ -68,7 +67,7 @@ def _space(what: str, settings: Sequence[str], point: int) -> Space:
     if what in shipped() or path.suffix in (".yaml", ".yml") or path.is_file():
         return load_space(what, [*settings, *UNPRUNED])
     network = _named(what)
-    dataset = DatasetName.CIFAR10 if network.size == SMALL else DatasetName.IMAGENET
+    dataset = "cifar10" if network.size == SMALL else "imagenet"
     block = network.stages[0].block
     recipe = RECIPE_OF[BlockKind(block)] if block in list(BlockKind) else RECIPE_OF[BlockKind.ADDITIVE]
     data = {"dataset": dataset, "validation": HELD_OUT}

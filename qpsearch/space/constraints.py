@@ -3,7 +3,7 @@
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,10 +34,10 @@ from qpsearch.space.leaves import (
     Group,
     Leaf,
     PlacedStage,
+    Site,
     Tied,
     counts_stages,
     placed_stages,
-    sites,
 )
 from qpsearch.space.schema.value_types import shown
 from qpsearch.vocabulary import Scalar
@@ -123,10 +123,10 @@ def moving_places(stages: list[PlacedStage]) -> frozenset[int]:
     return frozenset(place for place, own in items.items() if len(own) > 1)
 
 
-def known_paths(network: Group, training: Group) -> dict[str, list[Leaf]]:
+def known_paths(network: Group, every: Iterable[Site]) -> dict[str, list[Leaf]]:
     """Return every path that conditions can name (each exists in some draw), with the leaves it may come from."""
     found: dict[str, list[Leaf]] = defaultdict(list)
-    every, stages = list(sites(network, training)), placed_stages(network)
+    stages = placed_stages(network)
     moving = moving_places(stages)
     for site in every:
         if isinstance(site.leaf, Tied):
@@ -250,7 +250,7 @@ def _fitting(path: str, value: Scalar, paths: Paths) -> Scalar:
     if isinstance(value, str) and any(_can_be(leaf, number) for leaf in paths[path] for number in _numbers(value)):
         raise ExpressionError(f"{path} is a number, not the text {value!r}. Write {value} without quotes")
     listed = [item for leaf in paths[path] for item in leaf.options or [str(leaf.domain)]]
-    known = list(dict.fromkeys("none" if item is None else str(item) for item in listed))
+    known = list(dict.fromkeys("none" if item is None else _word(item) for item in listed))
     raise ExpressionError(f"{path} is never {'none' if value is None else shown(value)}. {nearest(str(value), known)}")
 
 
@@ -278,7 +278,12 @@ def _can_be(leaf: Leaf, value: object) -> bool:
             return own == value and isinstance(own, bool) == isinstance(value, bool)
     domain = leaf.domain
     assert domain is not None
-    return value in domain and not isinstance(value, bool)
+    truths = any(isinstance(option, bool) for option in leaf.options or ())
+    return value in domain and isinstance(value, bool) == truths
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _can_be_number(leaf: Leaf) -> bool:

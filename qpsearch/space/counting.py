@@ -7,11 +7,11 @@ no condition tests only multiplies the count.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from qpsearch.space.domains import Domain
-from qpsearch.space.leaves import ALWAYS, NEVER, Group, Site, Tied, When, sites
+from qpsearch.space.leaves import ALWAYS, NEVER, Site, Tied, When
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,14 @@ class _State:
     ties: frozenset[str] = frozenset()
 
 
-def count_points(network: Group, training: Group | None, continuous: float = math.inf) -> float:
+def count_points(leaves: Iterable[Site], continuous: float = math.inf) -> float:
     """Return how many points a space has; infinity where it has a continuous domain.
 
     Args:
-        network: The network's leaves.
-        training: The recipe's leaves; None to count networks alone.
+        leaves: The leaves of a space, or of its networks alone, in the order of drawing.
         continuous: The number that stands for a continuous domain's values; 1 leaves such domains out of the count.
     """
-    every = [site for site in sites(network, training) if site.when != NEVER and site.domain is not None]
+    every = [site for site in leaves if site.when != NEVER and site.domain is not None]
     conditions = list(dict.fromkeys(site.when for site in every))
     asked = {test.parameter for when in conditions for tests in when for test in tests}
     last_use = {site.when: place for place, site in enumerate(every)}
@@ -49,12 +48,10 @@ def count_points(network: Group, training: Group | None, continuous: float = mat
     return float(sum(ways.values()))
 
 
-def continuous_leaves(network: Group, training: Group) -> list[str]:
+def continuous_leaves(leaves: Iterable[Site]) -> list[str]:
     """Return the paths of the continuous domains."""
     return [
-        site.path
-        for site in sites(network, training)
-        if site.when != NEVER and site.domain is not None and math.isinf(site.domain.size)
+        site.path for site in leaves if site.when != NEVER and site.domain is not None and math.isinf(site.domain.size)
     ]
 
 

@@ -15,11 +15,13 @@ from typing import Final
 
 from qpsearch.space.domains import Choice, Domain, text_of
 from qpsearch.space.expressions.nodes import Expression, unparse
+from qpsearch.space.schema.data import USED
 from qpsearch.space.schema.network import SHAPE, STAGE, RulePath, rule_paths
 from qpsearch.space.schema.value_types import ValueType
 from qpsearch.vocabulary import Scalar
 
 STAGES: Final = "network.stages"
+AUGMENT: Final = "data.augment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +215,8 @@ class Site:
     Attributes:
         path: Its path in the file: ``network.stages.1.wide.quotient.alpha``.
         leaf: The leaf.
-        keys: Where a draw keeps the leaf's value: from the top for network and training, within the stage for a
-            stage's leaf; empty for a choice of stages.
+        keys: Where a draw keeps the leaf's value: from the top for network, training and augment, within the stage for
+            a stage's leaf; empty for a choice of stages or of augmentations.
         when: When the leaf is drawn.
         stage: The stage that the leaf belongs to; None outside stages, and for rules that stages share.
         rule: The design rule that the leaf sets; None where it is not a design rule.
@@ -254,10 +256,11 @@ class Site:
         )
 
 
-def sites(network: Group, training: Group | None) -> Iterator[Site]:
+def sites(network: Group, training: Group | None = None, augment: Tree | None = None) -> Iterator[Site]:
     """Yield every leaf in the order of drawing, also those that no draw has (``NEVER``).
 
-    Stem and stages come first, then the rules that stages share, then the recipe; a choice comes before its branches.
+    Stem and stages come first, then the rules that stages share, then the recipe, and augmentations where they are
+    searched; a choice comes before its branches.
     """
     if (stem := network.get("stem")) is not None:
         yield from _plain_sites("network.stem", stem, ("network", "stem"), ALWAYS)
@@ -277,6 +280,8 @@ def sites(network: Group, training: Group | None) -> Iterator[Site]:
             yield Site(path, shared, ("network", "rules", *rule.path), _or(users), rule=rule)
     if training is not None:
         yield from _plain_sites("training", training, ("training",), ALWAYS)
+    if augment is not None:
+        yield from _augment_sites(AUGMENT, augment, ALWAYS)
 
 
 def placed_stages(network: Group) -> list[PlacedStage]:
@@ -311,6 +316,25 @@ def _plain_sites(path: str, tree: Tree, keys: tuple[str, ...], when: When) -> It
             raise AssertionError("only stages are numbered")
         case leaf:
             yield Site(path, leaf, keys, when)
+
+
+def _augment_sites(path: str, tree: Tree, when: When) -> Iterator[Site]:
+    """Walk a list of augmentations, or a choice of lists; options are drawn where their augmentation is used."""
+    match tree:
+        case Variant(pick, branches):
+            yield Site(path, pick, (), when)
+            for name, branch in branches:
+                yield from _augment_sites(f"{path}.{name}", branch, _taken(path, pick, name, when))
+        case Group(children):
+            for word, own in children:
+                place, is_used = f"{path}.{word}", when
+                assert isinstance(own, Group)
+                for name, leaf in own.children:
+                    assert not isinstance(leaf, Group | Items | Variant)
+                    yield Site(f"{place}.{name}", leaf, ("augment", word, name), is_used)
+                    if name == USED:
+                        assert isinstance(leaf, Constant | Choice | Tied)
+                        is_used = _taken(f"{place}.{USED}", leaf, True, when)
 
 
 def _stage_sites(
@@ -352,7 +376,7 @@ def _parameter(path: str, leaf: Leaf) -> str:
     return leaf.name if isinstance(leaf, Tied) else path
 
 
-def _taken(path: str, pick: Constant | Choice | Tied, name: str, when: When) -> When:
+def _taken(path: str, pick: Constant | Choice | Tied, name: Scalar, when: When) -> When:
     """When the branch of a choice is taken."""
     if isinstance(pick, Constant):
         return when if pick.value == name else NEVER

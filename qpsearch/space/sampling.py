@@ -32,8 +32,8 @@ class Draw:
 
     Attributes:
         params: What was chosen, by parameter name, in drawing order, as the study database stores it.
-        values: Every setting of network and training, chosen or constant, nested as in a file, each
-            stage with all its rules; words are members of their enums.
+        values: Every setting of network and training, and of augmentation where it is searched, chosen or constant,
+            nested as in a file, each stage with all its rules; words are members of their enums.
         facts: The same values by dotted path, stages numbered as they are built, for conditions to look up.
     """
 
@@ -86,7 +86,7 @@ def draw(space: Space, chooser: Chooser) -> Draw:
             walk.take(site)
     stages = list(walk.stages.values())
     facts = walk.facts | _flat(f"{STAGES}.", enumerate(stages))
-    values = {"network": {**walk.values["network"], "stages": stages}, "training": walk.values["training"]}
+    values = walk.values | {"network": {**walk.values["network"], "stages": stages}}
     arithmetic = _Arithmetic(facts)
     return Draw(
         params={name: stored(value) for name, value in walk.drawn.items()},
@@ -110,7 +110,7 @@ class _Walk:
         self._chooser = chooser
         self.drawn: dict[str, Scalar] = {}
         self.facts: dict[str, Any] = {}
-        self.values: dict[str, Any] = {"network": {}, "training": {}}
+        self.values: dict[str, Any] = {"network": {}, "training": {}, "augment": {}}
         self.stages: dict[PlacedStage, dict[str, Any]] = {}
 
     def take(self, site: Site) -> None:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Final
 
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Options, defaults
 from qpsearch.registry.own.sampler import CustomSampler
@@ -15,7 +16,7 @@ from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
 from qpsearch.registry.samplers import SamplerKind, options_of
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.domains import text_of
-from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Variant, sites
+from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Tree, Variant, sites
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.vocabulary import Direction, Scalar, ScoreKind, WithWords, coerce_words
 
@@ -35,6 +36,7 @@ LATER: Final = {
     "training.drop_path": "0.0",
     "data.own_validation": "False",
     "data.stream": "False",
+    "data.share": "1.0",
     "search.sampler.random": "0.0",
     "search.pruner.startup": "5",
     "search.pruner.warmup": "auto",
@@ -68,7 +70,7 @@ class Score(WithWords):
 
     Attributes:
         kind: The last epoch, or the best.
-        from_epoch: The first epoch that may be the best, counted from 1.
+        from_epoch: The first epoch that may be the best, counted from 1; of levels of fidelity, within the last one.
     """
 
     kind: ScoreKind = ScoreKind.LAST
@@ -85,10 +87,6 @@ class Score(WithWords):
         top = max(gains.values(), default=None)
         return tuple(sorted(epoch for epoch, gain in gains.items() if gain == top))
 
-    def epochs(self, values: Mapping[int, float], objective: Objective) -> tuple[int, ...]:
-        """Return the epoch that counts, and after it those that are exactly as good; arguments as in ``best``."""
-        return (max(values),) if self.kind is ScoreKind.LAST else self.best(values, objective)
-
     def __str__(self) -> str:
         return str(self.kind) if self.from_epoch == 1 else f"{self.kind} from epoch {self.from_epoch}"
 
@@ -99,7 +97,8 @@ class Budget:
 
     Attributes:
         trials: Trials.
-        epochs: Epochs recorded, over all trials; None, here and below, for no bound.
+        epochs: Epochs recorded, over all trials; those of lower levels of fidelity count by their cost. None, here and
+            below, for no bound.
         seconds: Wall time in which at least one driver held the study.
         gpu_seconds: Seconds times GPUs (or shares of one) that attempts held.
     """
@@ -154,6 +153,7 @@ class Search(WithWords):
         conditions: The conditions of ``forbid`` and ``require``.
         replicates: Seeds that each trial trains, at least.
         race: Seeds that a trial trains at most, where some train more than others; None where all train as many.
+        fidelity: The levels at which runs train; None for the whole training alone.
     """
 
     objectives: tuple[Objective, ...]
@@ -173,6 +173,7 @@ class Search(WithWords):
     replicates: int
     race: int | None
     seed: int
+    fidelity: Fidelity | None = None
 
     @property
     def objective(self) -> Objective:
@@ -204,6 +205,37 @@ class Search(WithWords):
     def is_grid(self) -> bool:
         """Whether every point of the space is tried."""
         return self.sampler is SamplerKind.GRID
+
+    def run_epochs(self, epochs: int) -> int:
+        """Return the epochs of a run, over all its levels of fidelity, where ``epochs`` are those of the recipe."""
+        return epochs if self.fidelity is None else self.fidelity.whole
+
+    def trial_cost(self, epochs: int, seeds: int) -> float:
+        """Return what a trial costs that reaches its end, in epochs of the whole training.
+
+        Args:
+            epochs: Those of the recipe.
+            seeds: How many it trains.
+        """
+        return self.cost_up_to(self.run_epochs(epochs)) + epochs * (seeds - 1)
+
+    def cost_up_to(self, epochs: int) -> float:
+        """Return what the first epochs of a trial cost, in epochs of the whole training."""
+        return epochs if self.fidelity is None else self.fidelity.cost_up_to(epochs)
+
+    def best_epochs(self, values: Mapping[int, float]) -> tuple[int, ...]:
+        """Return the best epochs of a run, in order, as ``Score.best`` does; with levels of fidelity, of the last one.
+
+        Args:
+            values: The first objective's value by epoch.
+        """
+        before = 0 if self.fidelity is None else self.fidelity.before_last
+        last = {epoch - before: value for epoch, value in values.items() if epoch > before}
+        return tuple(before + epoch for epoch in self.score.best(last, self.objective))
+
+    def counting_epochs(self, values: Mapping[int, float]) -> tuple[int, ...]:
+        """Return the epoch of a run that counts, and after it those that are exactly as good."""
+        return (max(values),) if self.score.kind is ScoreKind.LAST else self.best_epochs(values)
 
     def using(self, sampler: SamplerKind | CustomSampler, pruner: PrunerKind) -> "Search":
         """Return the search with another sampler and pruner; options stay where the names do."""
@@ -253,6 +285,8 @@ class Space:
         data: The data set.
         network: Tree of the network's leaves, in drawing order.
         training: Tree of the recipe's leaves, in drawing order.
+        augment: Tree of the augmentations, where some of it is searched; ``data`` then has those that some trial may
+            have. None where ``data`` says it all.
         search: Sampler, pruner, budget.
         resources: Cores and GPUs of a trial.
         compare: The arms of a comparison; None for a space that is searched as a whole.
@@ -260,7 +294,7 @@ class Space:
     Example:
         >>> import qpsearch
         >>> space = qpsearch.load_space("smoke")
-        >>> space.study, space.data.dataset.value, space.search.budget.trials
+        >>> space.study, space.data.dataset, space.search.budget.trials
         ('smoke', 'digits', 3)
     """
 
@@ -269,6 +303,7 @@ class Space:
     data: Data
     network: Group
     training: Group
+    augment: Tree | None = None
     search: Search
     resources: Resources
     compare: TunedArms | None = None
@@ -276,7 +311,7 @@ class Space:
     @cached_property
     def sites(self) -> tuple[Site, ...]:
         """Every leaf in the order of drawing, with when it is drawn."""
-        return tuple(sites(self.network, self.training))
+        return tuple(sites(self.network, self.training, self.augment))
 
     @property
     def searched(self) -> dict[str, str]:
@@ -285,11 +320,16 @@ class Space:
 
     @property
     def most_epochs(self) -> int:
-        """The largest number of epochs of any configuration; the pruners' maximum resource."""
+        """The largest number of epochs of any configuration."""
         epochs = self.training.get("epochs")
         assert epochs is not None
         assert not isinstance(epochs, Group | Items | Variant)
         return int(epochs.upper)
+
+    @property
+    def run_epochs(self) -> int:
+        """The largest number of epochs of any run, over all its levels of fidelity; the pruners' maximum resource."""
+        return self.search.run_epochs(self.most_epochs)
 
     @property
     def fewest_epochs(self) -> int | None:
@@ -307,7 +347,8 @@ class Space:
 
         The budget, the machine and the study's name are left out: changing them does not change a trial.
         """
-        lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in Data.__slots__ if name != "own"}
+        apart = {"own"} | ({"augment", "augment_options"} if self.augment is not None else set())
+        lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in Data.__slots__ if name not in apart}
         if self.data.own is not None:  # whose images count, not where they lie
             own = {"data.dataset": "own images", "data.images": self.data.own.fingerprint}
             lines |= own | {"data.size": str(self.data.own.size)}
@@ -326,6 +367,8 @@ class Space:
             lines["search.replicates"] = f"race from {search.replicates} to {search.race}"
         if isinstance(search.sampler, CustomSampler):
             lines["search.sampler.version"] = search.sampler.version
+        if search.fidelity is not None:
+            lines["search.fidelity"] = str(search.fidelity)
         if search.papers:
             lines["search.first.papers"] = "yes"
         for index, point in enumerate(search.first):

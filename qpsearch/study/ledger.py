@@ -54,7 +54,7 @@ from qpsearch.study.trials.events import (
     TakenOver,
 )
 from qpsearch.study.trials.failures import Alike, has_failed, reopen
-from qpsearch.study.trials.open_trial import History, OpenTrial
+from qpsearch.study.trials.open_trial import OpenTrial, begun
 from qpsearch.study.trials.underway import StepsRecord
 from qpsearch.vocabulary import Ending
 
@@ -223,8 +223,8 @@ class Ledger:
                 attempt=trial.attempt,
                 blocks=tuple(stage.block for stage in trial.config.network.stages),
                 config=trial.config,
-                epochs=trial.config.recipe.epochs * len(trial.histories),
-                resumed_at=sum(history.last_epoch for history in trial.histories),
+                epochs=trial.epochs,
+                resumed_at=trial.epochs_done,
             )
         )
         return trial.assignment(self._space.search.extra)
@@ -288,7 +288,7 @@ class Ledger:
         trial.deaths, trial.steps = 0, None
         self._alike.reported()
         if is_new:
-            self._spending.add_epoch()
+            self._spending.add_epoch(report.epoch)
         ends = state is not None and not another
         ended = self._forget(trial, state, results, None, seconds) if state is not None and ends else None
         if ended is None and not is_paused and report.checkpoint:
@@ -301,7 +301,7 @@ class Ledger:
             self._pause(trial, report.epoch, seconds)
         for run in another:
             self._wait(trial, seconds)
-            trial.histories.append(History(run=run))
+            trial.histories.append(begun(run, self._space.search))
             self._listener(Raced(number=number, value=results[0], seeds=run.replicate))
         return ended is None and not is_paused and not another
 
@@ -310,8 +310,7 @@ class Ledger:
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
             return False
-        recorded = sum(history.last_epoch for history in trial.histories)
-        trial.steps = StepsRecord(recorded=recorded, replicate=underway.replicate, steps=underway.steps)
+        trial.steps = StepsRecord(recorded=trial.epochs_done, replicate=underway.replicate, steps=underway.steps)
         self._listener(Stepped(number=number, replicate=underway.replicate, steps=underway.steps))
         return True
 

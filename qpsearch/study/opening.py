@@ -148,7 +148,8 @@ def create(
         study = insert_study(connection, space.study, [each.direction for each in space.search.objectives])
         insert_facts(connection, study, space, source=source, uid=uid, checkpoint_root=root, now=now)
         lease_id = lease.take(connection, study, Driver.this(), now)
-        return study, lease_id, Spending(connection, study, lease_id), points_tried_first(connection, study, space)
+        spending = Spending(connection, study, lease_id, space.search.fidelity)
+        return study, lease_id, spending, points_tried_first(connection, study, space)
 
     try:
         study, lease_id, spending, first = database.write(step)
@@ -305,7 +306,7 @@ def resume(
             lease_id=lease_id,
             revision=revision,
             space=space,
-            spending=Spending(connection, study, lease_id),
+            spending=Spending(connection, study, lease_id, space.search.fidelity),
             next_number=next_number(connection, study),
             replica=replica,
             open=open_trials,
@@ -435,7 +436,7 @@ def rebuild(
 
 
 def _replica(space: Space, first_name: str, first: Sequence[Mapping[str, Scalar]]) -> Replica:
-    return Replica(first_name, space.search, space.most_epochs, space.sites, guesses_of(space, first))
+    return Replica(first_name, space.search, space.run_epochs, space.sites, guesses_of(space, first))
 
 
 def _tidy(

@@ -380,7 +380,7 @@ class StudySummary:
         drivers: The drivers that work on it: ``process N on HOST``.
         sampler: Name of the sampler.
         pruner: Name of the pruner.
-        epochs: Epochs recorded.
+        epochs: Epochs recorded, as a budget counts them: those of lower levels of fidelity by their cost.
         wall_s: Wall time in which drivers held the study.
         gpu_s: Seconds times GPUs.
         accounts: How the time was spent, by kinds of block.
@@ -403,7 +403,7 @@ class StudySummary:
     drivers: tuple[str, ...]
     sampler: str
     pruner: str
-    epochs: int
+    epochs: float
     wall_s: float
     gpu_s: float
     accounts: tuple[Account, ...]

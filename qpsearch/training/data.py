@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from qpsearch.errors import DataError
 from qpsearch.registry.augmentations import Padding, changed, changes_among, draw_changes
 from qpsearch.registry.augmentations.base import Draws, ImageForm, constant
-from qpsearch.registry.datasets import DATASETS, Data, DatasetName
+from qpsearch.registry.datasets import DATASETS, Data
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.record import OwnData, own_folder
 from qpsearch.registry.own.streamed import StreamedImages, open_streamed
-from qpsearch.registry.splits import SPLIT_SEED, stratified
+from qpsearch.registry.splits import SPLIT_SEED, nested, stratified
 from qpsearch.training.reading import Begin, DecodedImages, MappedImages, OnDisk, ahead, reading
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
+RESIZED_AT_ONCE = 1000  # images, which are float32 meanwhile
 IN_MEMORY = 2**30  # bytes of a split of the user's own images; a larger one is mapped
 
 Array = npt.NDArray[np.uint8]
@@ -65,16 +67,15 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class DiskSplit:
-    """A split whose images stay on disk: ``rows`` of some images there; labels (n,) int64 on a device."""
+    """A split whose images stay on disk: ``rows`` of some images there; labels (n,) int64 on a device.
+
+    Its images are resized to a height and width of ``side``, batch by batch, where they are stored with another.
+    """
 
     files: OnDisk
     rows: npt.NDArray[np.int64]
     labels: Tensor
-
-    @property
-    def side(self) -> int:
-        """Height and width of the images as they are stored."""
-        return self.files.shape[-1]
+    side: int
 
     def batch(self, index: Tensor, there: Tensor | None = None, read: "Future[Tensor] | None" = None) -> Split:
         """Return the images and labels at an index on the CPU, on the device of the labels.
@@ -91,7 +92,7 @@ class DiskSplit:
         else:
             images = read.result()
         own = index.to(device) if there is None else there
-        return Split(images.to(device, non_blocking=True), self.labels[own])
+        return Split(resized(images.to(device, non_blocking=True), self.side), self.labels[own])
 
     def reading(self) -> AbstractContextManager[Begin]:
         """Start what reads the images; see ``reading``."""
@@ -112,9 +113,20 @@ def in_parts(images: Images, size: int) -> Iterator[Split]:
             yield images.batch(part, None, read)
 
 
-def archive_of(name: DatasetName, folder: Path) -> Path:
+def resized(images: Tensor, side: int) -> Tensor:
+    """Return uint8 images (N, C, H, W) at another height and width, bilinear with antialiasing."""
+    if images.shape[-1] == side:
+        return images
+    parts = [
+        F.interpolate(part.float(), size=(side, side), mode="bilinear", antialias=True).round().to(torch.uint8)
+        for part in torch.split(images, RESIZED_AT_ONCE)
+    ]
+    return torch.cat(parts)
+
+
+def archive_of(name: str, folder: Path) -> Path:
     """Return the archive of a data set, or its folder of arrays."""
-    return folder / name.value if DATASETS[name].write is not None else folder / f"{name}.npz"
+    return folder / name if DATASETS[name].write is not None else folder / f"{name}.npz"
 
 
 @lru_cache(maxsize=2)
@@ -130,13 +142,13 @@ def load_split(data: Data, folder: Path | None, part: Subset) -> Opened:
     """
     if data.own is not None:
         return _own_split(data.own, folder, part, streamed=data.stream)
-    return _known_split(DatasetName(data.dataset), folder, part)
+    return _known_split(data.dataset, folder, part)
 
 
-def _known_split(name: DatasetName, folder: Path | None, part: Subset) -> Labelled:
+def _known_split(name: str, folder: Path | None, part: Subset) -> Labelled:
     facts, keys = DATASETS[name], [f"{part}_{kind}" for kind in ("images", "labels")]
     if facts.bundled and facts.read is not None:
-        arrays = facts.read(Path())
+        arrays = facts.read(Path(), facts)
         images, labels = (getattr(arrays, key) for key in keys)
         return images, labels
     if folder is None:
@@ -184,15 +196,26 @@ def train_and_validation(data: Data, folder: Path | None, device: torch.device) 
     """Load the images that a network is trained on and those that it is validated on.
 
     The latter are ``data.validation`` images held out from the training split, stratified by label, or the set's own
-    validation split. Where there are none, the second part is None. The test split is not loaded.
+    validation split. Where there are none, the second part is None. Where ``data.share`` is below 1, only a part of the
+    others is trained on. The test split is not loaded.
     """
     images, labels = load_split(data, folder, Subset.TRAIN)
     if data.own_validation or data.validation == 0:
-        whole = _split(images, labels, np.arange(len(labels)), device)
+        whole = _split(images, labels, _share(np.arange(len(labels)), labels, data), device)
         return whole, _whole(data, folder, Subset.VALIDATION, device) if data.own_validation else None
-    parts = stratified(labels, data.validation, SPLIT_SEED)
-    train, validation = (_split(images, labels, np.sort(index), device) for index in parts)
-    return train, validation
+    kept, held = map(np.sort, stratified(labels, data.validation, SPLIT_SEED))
+    train = _split(images, labels, _share(kept, labels, data), device)
+    return train, _split(images, labels, held, device)
+
+
+def at_size(images: Images, data: Data, size: int) -> Images:
+    """Return images for a network that sees them at a size: resized by as much as that is below the data set's own."""
+    side = round(images.side * size / data.facts.size)
+    if side == images.side:
+        return images
+    if isinstance(images, Split):
+        return Split(resized(images.images, side), images.labels)
+    return replace(images, side=side)
 
 
 def test_images(data: Data, folder: Path | None, device: torch.device) -> Images:
@@ -258,6 +281,11 @@ def _recoloured(images: Tensor, data: Data, draws: Draws, size: int) -> Tensor:
     return found if peak == 255 else found * (peak / 255)
 
 
+def _share(rows: npt.NDArray[np.int64], labels: npt.NDArray[Any], data: Data) -> npt.NDArray[np.int64]:
+    """Return those of the training rows that are trained on."""
+    return rows if data.share == 1 else rows[nested(labels[rows], round(data.share * len(rows)), SPLIT_SEED)]
+
+
 def _whole(data: Data, folder: Path | None, part: Subset, device: torch.device) -> Images:
     images, labels = load_split(data, folder, part)
     return _split(images, labels, np.arange(len(labels)), device)
@@ -268,8 +296,8 @@ def _split(
 ) -> Images:
     own = torch.from_numpy(labels[index].astype(np.int64)).to(device)
     if isinstance(images, StreamedImages):
-        return DiskSplit(DecodedImages(images), index, own)
+        return DiskSplit(DecodedImages(images), index, own, images.side)
     if isinstance(images, np.memmap):
-        return DiskSplit(MappedImages(images), index, own)
+        return DiskSplit(MappedImages(images), index, own, images.shape[1])
     nchw = torch.from_numpy(np.ascontiguousarray(images[index].transpose(0, 3, 1, 2)))
     return Split(nchw.to(device), own)

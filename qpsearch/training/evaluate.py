@@ -56,6 +56,7 @@ def evaluate(
     seed: int = 0,
     precision: Precision = Precision.FLOAT32,
     metrics: Sequence[str] = (),
+    size: int | None = None,
 ) -> Evaluation:
     """Evaluate in eval mode; the model's mode is restored. A GPU is waited for once, at the end.
 
@@ -67,6 +68,7 @@ def evaluate(
         seed: Seed of the noise.
         precision: In which the network computes; logits and losses are float64.
         metrics: Further metrics that are computed from logits; others are left out.
+        size: Height and width of images as the network sees them; None for those of the data set.
 
     Raises:
         UserError: A metric of the user's own raises an error, or returns something else than it should.
@@ -74,7 +76,7 @@ def evaluate(
     generator = torch.Generator().manual_seed(seed)
     was_training = model.training
     model.eval()
-    size, peak = data.facts.size, data.facts.peak
+    size, peak = size or data.facts.size, data.facts.peak
     device, n, at_once = split.labels.device, len(split.labels), max(min(BATCH, PIXELS // size**2), 1)
     loss = torch.zeros((), dtype=torch.float64, device=device)
     right, nonfinite = [], torch.zeros_like(loss)

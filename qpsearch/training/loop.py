@@ -24,7 +24,7 @@ from qpsearch.protocol import EpochReport, RunSettings, StepCount
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.averaging import Average
-from qpsearch.training.data import Images, Split, augmented_by, train_and_validation
+from qpsearch.training.data import Images, Split, at_size, augmented_by, train_and_validation
 from qpsearch.training.draws import BatchDraws, EpochDraws, StepDraws, batches_of, reading_ahead
 from qpsearch.training.dropping import Dropping
 from qpsearch.training.evaluate import Evaluation, autocast, evaluate
@@ -174,7 +174,9 @@ class TrainingRun:
         self._device = torch.device(run.device)
         self._format = FORMATS[run.memory_format]
         folder = Path(run.data_folder) if run.data_folder else None
-        self._train, self._validation = splits or train_and_validation(config.data, folder, self._device)
+        train, held = splits or train_and_validation(config.data, folder, self._device)
+        self._train = at_size(train, config.data, config.network.size)
+        self._validation = held and at_size(held, config.data, config.network.size)
         model = build_model(config.network, derive_seed(run.seed, "weights"))
         self._model: nn.Module = model.to(self._device).to(memory_format=self._format)
         self._average = None if self._recipe.ema is None else Average(self._model, self._recipe.ema)
@@ -234,7 +236,8 @@ class TrainingRun:
         if self._validation is None:
             return None
         precision, asked = self._evaluated_in, self._run.metrics
-        return evaluate(self._evaluated, self._validation, self._config.data, precision=precision, metrics=asked)
+        data, size = self._config.data, self._config.network.size
+        return evaluate(self._evaluated, self._validation, data, size=size, precision=precision, metrics=asked)
 
     @property
     def _evaluated_in(self) -> Precision:

@@ -19,7 +19,8 @@ from filelock import FileLock
 
 from qpsearch.architecture.plugins import load_everything
 from qpsearch.errors import DataError
-from qpsearch.registry.datasets import DATASETS, Arrays, Data, DatasetName
+from qpsearch.registry.datasets import DATASETS, Data
+from qpsearch.registry.datasets.base import Arrays
 from qpsearch.registry.own.decoding import prepare_own
 from qpsearch.registry.own.record import OWN, SAYS, STREAMED, OwnData, Source
 from qpsearch.training.data import KEYS, UNREADABLE, archive_of
@@ -34,14 +35,14 @@ def prepare_images(data: Data, folder: Path) -> None:
         DataError: The images cannot be fetched or read, or are not those that a study was made with.
     """
     if data.own is None:
-        prepare(DatasetName(data.dataset), folder)
+        prepare(data.dataset, folder)
         return
     if data.own.source is Source.CODE:
         load_everything()
     prepare_own(data.own, folder, streamed=data.stream)
 
 
-def prepare(name: DatasetName, folder: Path) -> None:
+def prepare(name: str, folder: Path) -> None:
     """Make sure that a data set can be loaded: download, verify, decode and archive what is missing.
 
     Any number of processes of one machine may call this at once; one of them works, the others wait.
@@ -69,7 +70,7 @@ def prepare(name: DatasetName, folder: Path) -> None:
     check_archive(place, name)
 
 
-def check_archive(place: Path, name: DatasetName) -> None:
+def check_archive(place: Path, name: str) -> None:
     """Read the headers of an archive or a folder of arrays and compare them with the data set's facts.
 
     Raises:
@@ -93,15 +94,15 @@ def check_archive(place: Path, name: DatasetName) -> None:
             raise DataError(f"{place}: {key} has shape {found[key]}, but {name} needs {shape}. Wrong folder or file?")
 
 
-def _fetch(name: DatasetName, folder: Path, place: Path) -> None:
+def _fetch(name: str, folder: Path, place: Path) -> None:
     facts = DATASETS[name]
     if facts.read is not None:
-        _archive(facts.read(folder), place)
+        _archive(facts.read(folder, facts), place)
     if facts.write is not None:
         partial = place.with_suffix(".partial")  # renamed when it is complete
         partial.mkdir(exist_ok=True)
         try:
-            facts.write(folder, partial)
+            facts.write(folder, partial, facts)
         except BaseException:
             with contextlib.suppress(OSError):
                 partial.rmdir()  # only where nothing was written
@@ -145,7 +146,7 @@ def main(arguments: list[str]) -> int:
             own = OwnData.from_text(sys.stdin.read())
             prepare_images(Data(dataset=own.name, validation=0, own=own, stream=how == [STREAMED]), Path(folder))
         else:
-            prepare(DatasetName(name), Path(folder))
+            prepare(name, Path(folder))
     except DataError as error:
         print(f"{SAYS}{error}")
         return error.exit_code

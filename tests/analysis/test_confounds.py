@@ -27,3 +27,29 @@ def test_a_later_setting_at_its_default_counts_as_its_value() -> None:
         "training.ema: none (old), 0.9 or none (new)",
         "training.gradient_accumulation: 1 (old), 1 or 4 (new)",
     ]
+
+
+def test_a_switch_stands_for_its_augmentation_and_a_choice_for_all_of_them() -> None:
+    plain, config = digits(BlockKind.ADDITIVE), digits(BlockKind.ADDITIVE).data
+    options = (("cutout.side", 0.4), ("mixup.alpha", 0.2))
+    mixed = replace(plain, data=replace(config, augment=("flip", "cutout", "mixup"), augment_options=options))
+
+    def told(*chosen: str) -> list[str]:
+        arms: Any = SimpleNamespace(
+            arms=[
+                SimpleNamespace(name="old", complete=1, configs=[plain]),
+                SimpleNamespace(name="new", complete=1, configs=[mixed]),
+            ],
+            space=SimpleNamespace(sites=()),
+            chosen=chosen,
+            basis=None,
+        )
+        return confounds(arms)
+
+    crop = ["data.augment.crop.padding: mean (old), none (new)", "data.augment.crop.used: True (old), none (new)"]
+    cutout = ["data.augment.cutout.side: none (old), 0.4 (new)", "data.augment.cutout.used: none (old), True (new)"]
+    mixup = ["data.augment.mixup.alpha: none (old), 0.2 (new)", "data.augment.mixup.used: none (old), True (new)"]
+    assert told() == crop + cutout + mixup
+    assert told("data.augment.cutout.used") == crop + mixup
+    assert told("data.augment.strong.mixup.alpha", "data.augment.crop.used") == [*cutout, mixup[1]]
+    assert told("data.augment") == told("data.augment_options") == []

@@ -25,10 +25,8 @@ from qpsearch.architecture.config import Recipe, TrialConfig
 from qpsearch.architecture.named import named_network
 from qpsearch.errors import TrainingDiverged
 from qpsearch.protocol import EpochReport, RunSettings
-from qpsearch.registry.augmentations import Augmentation
-from qpsearch.registry.datasets import Data, DatasetName
-from qpsearch.registry.optimisers import Sgd
-from qpsearch.registry.schedules import ScheduleKind
+from qpsearch.registry.datasets import Data
+from qpsearch.registry.optimisers.sgd import Sgd
 from qpsearch.training.loop import train
 from qpsearch.training.testing import test_run
 from qpsearch.vocabulary import Precision
@@ -81,13 +79,13 @@ class Outcome:
 def configured(job: Job) -> TrialConfig:
     """Return a network with its paper's recipe, for as many epochs as asked."""
     return TrialConfig(
-        data=Data(dataset=DatasetName.CIFAR10, validation=5000, augment=(Augmentation.FLIP, Augmentation.CROP)),
+        data=Data(dataset="cifar10", validation=5000, augment=("flip", "crop")),
         network=named_network(job.network),
         recipe=Recipe(
             epochs=job.epochs,
             batch_size=128,
             optimizer=NETWORKS[job.network],
-            schedule=ScheduleKind.COSINE,
+            schedule="cosine",
             precision=job.precision,
         ),
     )

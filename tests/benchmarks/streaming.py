@@ -26,12 +26,10 @@ from qpsearch.architecture.config import Recipe, TrialConfig
 from qpsearch.architecture.named import named_network
 from qpsearch.models import build_model
 from qpsearch.protocol import RunSettings
-from qpsearch.registry.augmentations import Augmentation
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.optimisers.sgd import Sgd
 from qpsearch.registry.own.places import own_data
 from qpsearch.registry.own.record import Source
-from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.training import data as loading
 from qpsearch.training.data import Images, load_split, train_and_validation
 from qpsearch.training.loop import TrainingRun
@@ -129,12 +127,12 @@ def rows(folder: Path, images: int, repetitions: int, run: RunSettings, side: in
     """Measure all loops in turn, below a folder, and yield the rows."""
     torch.set_num_threads(run.threads)
     own = own_data(Source.FOLDER, photographs(folder / "photographs", images), side)
-    data = Data(dataset=own.name, validation=0, own=own, augment=(Augmentation.FLIP, Augmentation.CROP))
+    data = Data(dataset=own.name, validation=0, own=own, augment=("flip", "crop"))
     recipe = Recipe(
         epochs=100,
         batch_size=BATCH,
         optimizer=Sgd(lr=1e-4, momentum=0.9, weight_decay=1e-4),
-        schedule=ScheduleKind.CONSTANT,
+        schedule="constant",
     )
     network = replace(named_network(NETWORK), size=side, classes=4)
     config = TrialConfig(data=data, network=network, recipe=recipe)

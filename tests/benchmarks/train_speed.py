@@ -34,10 +34,8 @@ from qpsearch.architecture.named import named_network
 from qpsearch.models import build_model
 from qpsearch.models.network import DTYPES
 from qpsearch.protocol import RunSettings
-from qpsearch.registry.augmentations import Augmentation
-from qpsearch.registry.datasets import Data, DatasetName
-from qpsearch.registry.optimisers import Sgd
-from qpsearch.registry.schedules import ScheduleKind
+from qpsearch.registry.datasets import Data
+from qpsearch.registry.optimisers.sgd import Sgd
 from qpsearch.space import load_space
 from qpsearch.training.data import Split, augmented, train_and_validation
 from qpsearch.training.draws import batches_of
@@ -101,13 +99,13 @@ class Pictures(Dataset[tuple[Tensor, int]]):
         mean, std = config.data.moments
         size = config.network.size
         changes = {
-            Augmentation.CROP: transforms.RandomCrop(size, padding=size // 8),
-            Augmentation.FLIP: transforms.RandomHorizontalFlip(),
+            "crop": transforms.RandomCrop(size, padding=size // 8),
+            "flip": transforms.RandomHorizontalFlip(),
         }
         self._images = split.images.cpu().permute(0, 2, 3, 1).contiguous().numpy()
         self._labels = split.labels.tolist()
         self._change = transforms.Compose([
-            *(changes[Augmentation(kind)] for kind in config.data.augment),
+            *(changes[str(kind)] for kind in config.data.augment),
             transforms.ToTensor(),
             transforms.Normalize(mean, std),
         ])  # fmt: skip
@@ -241,7 +239,7 @@ def rows(cases: Iterable[Case], repetitions: int, *, is_apart: bool = True) -> I
                 next(side)  # the first epoch chooses its kernels
             rates = alternate(repetitions, *(partial(next, side) for side in found.values()))
         for index, side in enumerate(list(found)[1:], start=1):
-            small = case.config.data.dataset == DatasetName.DIGITS
+            small = case.config.data.dataset == "digits"
             yield row(
                 f"{side}: {case.name}",
                 [(each[0], each[index]) for each in rates],
@@ -265,12 +263,12 @@ def networks(
     names: Sequence[str], run: RunSettings, steps: int, batch: int = BATCH, precision: Precision = Precision.FLOAT32
 ) -> Iterator[Case]:
     """Yield the papers' networks on noise of CIFAR-10's shape, at a learning rate at which it does not diverge."""
-    data = Data(dataset=DatasetName.CIFAR10, validation=100, augment=(Augmentation.FLIP, Augmentation.CROP))
+    data = Data(dataset="cifar10", validation=100, augment=("flip", "crop"))
     recipe = Recipe(
         epochs=100,
         batch_size=batch,
         optimizer=Sgd(lr=1e-4, momentum=0.9, weight_decay=1e-4),
-        schedule=ScheduleKind.CONSTANT,
+        schedule="constant",
         precision=precision,
     )
     split = noise(data, 32, steps * batch, run.device)

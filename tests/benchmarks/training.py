@@ -14,9 +14,8 @@ from functools import partial
 from qpsearch.architecture.config import Recipe, TrialConfig
 from qpsearch.architecture.named import named_network
 from qpsearch.protocol import RunSettings
-from qpsearch.registry.datasets import Data, DatasetName
-from qpsearch.registry.optimisers import Sgd
-from qpsearch.registry.schedules import ScheduleKind
+from qpsearch.registry.datasets import Data
+from qpsearch.registry.optimisers.sgd import Sgd
 from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware, row
 
 NETWORKS = (
@@ -35,13 +34,13 @@ def seconds(name: str, batch: int, threads: int, ours: bool, within_s: float) ->
     from qpsearch.training import loop
 
     config = TrialConfig(
-        data=Data(dataset=DatasetName.CIFAR10, validation=5000),
+        data=Data(dataset="cifar10", validation=5000),
         network=named_network(name),
         recipe=Recipe(
             epochs=1,
             batch_size=batch,
             optimizer=Sgd(lr=0.01, momentum=0.9, weight_decay=1e-4),
-            schedule=ScheduleKind.COSINE,
+            schedule="cosine",
         ),
     )
     if ours:

@@ -11,7 +11,7 @@ from qpsearch.architecture.named import named_network
 from qpsearch.architecture.variations import one_at_a_time
 from qpsearch.models.audit import AuditPlan, Look, audit
 from qpsearch.models.network import create_model
-from qpsearch.registry.datasets import Data, DatasetName
+from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.layout import Subset
 from qpsearch.space.schema.network import rule_paths
 from qpsearch.space.schema.value_types import Integer, Number, Optional
@@ -59,8 +59,8 @@ def test_the_papers_product_units_blow_up_in_eval_mode_and_are_reported() -> Non
 )
 def test_the_papers_product_units_on_real_images_before_any_step() -> None:
     """docs/results/index.md, "What the papers' product units do without a clip": 63 of the first 64 test images."""
-    prepare(DatasetName.CIFAR10, Path(os.environ["QPSEARCH_DATA"]))
-    cifar10 = Data(dataset=DatasetName.CIFAR10, validation=0)
+    prepare("cifar10", Path(os.environ["QPSEARCH_DATA"]))
+    cifar10 = Data(dataset="cifar10", validation=0)
     images = load_split(cifar10, Path(os.environ["QPSEARCH_DATA"]), Subset.TEST)[0][:64]
     batch = normalise(torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), cifar10)
     found = {}

@@ -104,6 +104,15 @@ def test_a_torchvision_dataset_as_it_is() -> None:
     assert (facts.train_images, facts.test_images, facts.size) == (36, 4, 16)
 
 
+def test_class_names_that_do_not_fit_the_labels_are_refused() -> None:
+    pairs = Pairs(lambda image: image)
+    pairs.classes = ("ant", "bee")  # type: ignore[assignment]  # of three classes
+    with pytest.raises(
+        DataError, match=r"'mine': has 2 class names, but the training labels have 3 classes\. Expected one"
+    ):
+        facts_of(pairs)
+
+
 def test_the_function_is_called_once_for_each_version() -> None:
     calls: list[int] = []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qpsearch.errors import StudyExists, StudyMismatch, StudyNotFound, UserError
-from qpsearch.registry.datasets import Data, DatasetName
+from qpsearch.registry.datasets import Data
 from qpsearch.runner import driving, machine, trainer
 from qpsearch.runner.driving import Outcome, Overrides, Placement
 from qpsearch.space import Space, parse_space
@@ -109,4 +109,4 @@ def test_a_grid_has_no_more_trials_than_points(sqlite_url: str) -> None:
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QPSEARCH_DATA", "")
-    assert machine.data_folder(Data(dataset=DatasetName.CIFAR10, validation=0)) == Path.home() / ".cache" / "qpsearch"
+    assert machine.data_folder(Data(dataset="cifar10", validation=0)) == Path.home() / ".cache" / "qpsearch"

@@ -33,6 +33,11 @@ def with_arms(text: str, search: str = "") -> tuple[str, str]:
     )
 
 
+def with_levels(text: str) -> tuple[str, str]:
+    """Train at levels of fidelity, with a pruner that judges them."""
+    return "pruner: hyperband", f"fidelity: {{{text}}}, pruner: asha"
+
+
 TWO = "a: {network.stages.0.block: additive}, b: "
 MISTAKES: dict[str, tuple[str, str]] = {
     "a block misspelt": ("[additive, quotient]", "[additive, quotent]"),
@@ -103,6 +108,18 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "an unknown augmentation": ("[crop]", "[crops]"),
     "an augmentation twice": ("[crop]", "[crop, crop]"),
     "an augmentation that is no list": ("[crop]", "crop"),
+    "an option of an augmentation misspelt": ("[crop]", "[crop, {mixup: {alfa: 0.2}}]"),
+    "an option of an augmentation out of range": ("[crop]", "[{cutout: {side: {float: [0.5, 2.0]}}}]"),
+    "an augmentation with a number": ("[crop]", "[crop, {cutout: 0.5}]"),
+    "an augmentation that is used sometimes": ("[crop]", "[crop, {cutout: {used: sometimes}}]"),
+    "a choice among the augmentations of a list": ("[crop]", "[crop, {choice: [cutout, erase]}]"),
+    "lists of augmentations without names": ("[crop]", "{choice: [[crop], [flip, crop]]}"),
+    "lists of augmentations named as one": ("[crop]", "{choice: {none: [], flip: [flip]}}"),
+    "a list of augmentations misspelt": ("[crop]", "{choice: {none: [], some: [flop]}}"),
+    "a condition on an augmentation that is not listed": (
+        "trials: 40,",
+        "trials: 40, forbid: [data.augment.cutout.used == true],",
+    ),
     "black padding of nothing": ("augment: [crop]", "padding: black"),
     "black padding of images that are cut": (
         "dataset: digits, validation: 300, augment: [crop]",
@@ -252,6 +269,25 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "optimizer: {sgd: {lr: {choice: [0.01, 0.3], prior: 0.01}}}\nsearch: {sampler: grid, pruner: none,",
     ),
     "a rung after the last epoch": ("pruner: hyperband", "pruner: {asha: {first: 12}}"),
+    "levels of images that do not reach the whole": with_levels("images: [0.1, 0.3]"),
+    "levels of images that do not ascend": with_levels("images: [0.3, 0.1, 1]"),
+    "a single level": with_levels("images: [1]"),
+    "a level of no images": with_levels("images: [0, 1]"),
+    "a level of too few images": with_levels("images: [0.005, 1]"),
+    "levels of images of another size": with_levels("image_size: [8, 16]"),
+    "a level of image size that is a share": with_levels("image_size: [0.5, 8]"),
+    "levels of width that are channels": with_levels("width: [8, 16]"),
+    "levels of two kinds": with_levels("images: [0.5, 1], width: [0.5, 1]"),
+    "levels of epochs": with_levels("epochs: [1, 2]"),
+    "levels without a pruner that judges them": (TRIALS, f"{TRIALS}, fidelity: {{images: [0.1, 1]}}"),
+    "levels and a first rung": (
+        "pruner: hyperband",
+        "fidelity: {images: [0.1, 1]}, pruner: {asha: {first: 2}}",
+    ),
+    "levels and epochs that are searched": (
+        "epochs: 12\n  optimizer: {sgd: {lr: {log: [0.01, 0.3]}}}\nsearch: {sampler: tpe, pruner: hyperband",
+        "epochs: {int: [6, 12]}\nsearch: {fidelity: {width: [0.5, 1]}, pruner: asha",
+    ),
     "a first configuration with a path misspelt": (TRIALS, f"{TRIALS}, first: [{{network.stages.0.blok: additive}}]"),
     "a first configuration with a value that never comes": (
         TRIALS,

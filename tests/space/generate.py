@@ -13,6 +13,13 @@ AUGMENT: list[dict[str, Any]] = [
     {"augment": ["crop"]},
     {"augment": ["flip", "crop"], "padding": "black"},
     {"augment": ["trivialaugment", "flip", {"mixup": {"alpha": 0.2}}, {"erase": {"probability": 0.25}}]},
+    {"augment": ["crop", {"cutout": {"used": {"choice": [True, False]}, "side": {"float": [0.3, 0.6], "step": 0.1}}}]},
+    {
+        "augment": {
+            "choice": {"none": [], "some": ["flip", {"mixup": {"alpha": {"choice": [0.2, 1.0]}}}]},
+            "prior": "some",
+        }
+    },
 ]
 MODERN: list[dict[str, Any]] = [
     {},

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 
-from qpsearch.architecture.candidates import Candidate, check_feasible, every_candidate, survey
+from qpsearch.architecture.candidates import Candidate, check_feasible, every_candidate, sample, survey
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.space import build_space, edited, load_space, parse_space
 from qpsearch.space.counting import continuous_leaves, count_points
+from qpsearch.space.leaves import sites
 from tests.helpers import SPACES
 from tests.space.enough import enough
 from tests.space.generate import documents
@@ -23,9 +24,9 @@ def shipped(name: str) -> Any:
 @settings(max_examples=100, deadline=None)
 def test_a_space_with_a_continuous_leaf_has_no_end_of_points(document: dict[str, Any]) -> None:
     space = build_space(document)
-    assume(continuous_leaves(space.network, space.training))
-    assume(count_points(space.network, space.training) == float("inf"))
-    assert 1 <= count_points(space.network, space.training, continuous=1) < float("inf")
+    assume(continuous_leaves(space.sites))
+    assume(count_points(space.sites) == float("inf"))
+    assert 1 <= count_points(space.sites, continuous=1) < float("inf")
 
 
 def finite(value: Any) -> Any:
@@ -43,8 +44,8 @@ def finite(value: Any) -> Any:
 @settings(max_examples=25, deadline=None)
 def test_the_count_is_that_of_the_points(document: dict[str, Any]) -> None:
     space = build_space(document)
-    assert not continuous_leaves(space.network, space.training)
-    count = count_points(space.network, space.training)
+    assert not continuous_leaves(space.sites)
+    count = count_points(space.sites)
     assume(count <= 1000)
     found = list(every_candidate(space))
     assert len(found) == count
@@ -75,8 +76,8 @@ def test_cifar_has_that_many_networks() -> None:
     space = shipped("cifar")
     shared = 2 * 2 * 3 * 3
     with_unit, without = 27 - 8, 8  # of the ways to choose three blocks, those with a product unit
-    assert count_points(space.network, None, continuous=1) == 9**3 * shared * (with_unit * 2 * 2 + without)
-    assert count_points(space.network, None) == float("inf")
+    assert count_points(sites(space.network), continuous=1) == 9**3 * shared * (with_unit * 2 * 2 + without)
+    assert count_points(sites(space.network)) == float("inf")
 
 
 def test_a_space_in_which_nothing_is_feasible_is_explained() -> None:
@@ -103,3 +104,14 @@ def test_refusals_are_counted_by_what_they_broke() -> None:
 
 def test_every_reason_is_infeasible_and_not_an_error() -> None:
     assert all(isinstance(each, Candidate | Infeasible) for each in every_candidate(shipped("alpha-ablation")))
+
+
+def test_a_condition_asks_for_a_truth_value() -> None:
+    path = "network.rules.quotient.through_one"
+    for value in (True, False):
+        for condition in (f"{path} == {str(value).lower()}", {path: value}):
+            changes = {path: {"choice": [True, False]}, "search.require": [condition]}
+            space = parse_space(edited(load_space("digits").source, changes))
+            drawn = {found.draw.params.get(path) for found in sample(space, 12)}
+            assert drawn <= {value, None}
+            assert value in drawn

@@ -8,11 +8,11 @@ from jsonschema import Draft202012Validator
 from qpsearch.architecture.candidates import sample
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import SpaceError
-from qpsearch.registry.augmentations import Augmentation, Padding
+from qpsearch.registry.augmentations import Padding
 from qpsearch.registry.datasets import Normalisation
-from qpsearch.registry.optimisers import Muon, Sgd
+from qpsearch.registry.optimisers.muon import Muon
+from qpsearch.registry.optimisers.sgd import Sgd
 from qpsearch.registry.recipes import RECIPES
-from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.space import Space, build_space, load_space, parse_space
 from qpsearch.space.file.json_schema import json_schema
 from qpsearch.vocabulary import Decay
@@ -59,7 +59,7 @@ def test_the_papers_recipes_are_those_of_their_spaces(name: str, paper: str) -> 
 
 def test_the_modern_recipe_does_not_say_how_long() -> None:
     recipe = config({"recipe": "modern", "epochs": 7}).recipe
-    assert (recipe.epochs, recipe.schedule, recipe.decay) == (7, ScheduleKind.COSINE, Decay.WEIGHTS)
+    assert (recipe.epochs, recipe.schedule, recipe.decay) == (7, "cosine", Decay.WEIGHTS)
     assert isinstance(recipe.optimizer, Muon)
     assert recipe.ema is not None
     with pytest.raises(SpaceError, match=r"training\.epochs: is missing"):
@@ -74,7 +74,7 @@ def test_the_files_own_keys_override_a_recipe_one_by_one() -> None:
     assert (found.data.normalise, found.data.padding) == (Normalisation.DATASET, Padding.BLACK)
     other = config({"recipe": "quotient", "optimizer": "adamw"}, {"augment": ["mixup"], "padding": "mean"})
     assert other.recipe.optimizer.kind == "adamw"  # one optimiser by another, as a whole
-    assert other.data.augment == (Augmentation.MIXUP,)
+    assert other.data.augment == ("mixup",)
 
 
 def test_arms_may_differ_in_their_recipe_alone() -> None:
@@ -91,7 +91,7 @@ def test_arms_may_differ_in_their_recipe_alone() -> None:
         assert {recipe.epochs for recipe in recipes.values()} == {9}
         assert [recipe.label_smoothing for recipe in recipes.values()] == [0.0, 0.1]
         assert [recipe.optimizer.kind for recipe in recipes.values()] == ["sgd", "muon"]
-        assert recipes["today"].optimizer.adamw_lr == 0.003  # type: ignore[union-attr]  # what the arm leaves open
+        assert recipes["today"].optimizer.adamw_lr == 0.003  # type: ignore[attr-defined]  # what the arm leaves open
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 """Configurations that train in a second."""
 
 from qpsearch.architecture.config import Network, Recipe, TrialConfig
-from qpsearch.registry.augmentations import Augmentation
-from qpsearch.registry.datasets import Data, DatasetName
-from qpsearch.registry.optimisers import OPTIMISERS, AdamW, AnyOptimiser, Sgd
+from qpsearch.registry.datasets import Data
+from qpsearch.registry.optimisers import OPTIMISERS, AnyOptimiser
+from qpsearch.registry.optimisers.adam import AdamW
+from qpsearch.registry.optimisers.sgd import Sgd
 from qpsearch.registry.options import settings_of
-from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.vocabulary import BlockKind, NormPlacement
 from tests.models.settings import stage
 
@@ -15,7 +15,7 @@ def digits(
     epochs: int = 3,
     lr: float = 0.05,
     adamw: bool = False,
-    schedule: ScheduleKind = ScheduleKind.COSINE,
+    schedule: str = "cosine",
     placement: NormPlacement = NormPlacement.POST,
     width: int = 8,
     held: int = 300,
@@ -25,7 +25,7 @@ def digits(
         for index, block in enumerate(blocks)
     )
     return TrialConfig(
-        data=Data(dataset=DatasetName.DIGITS, validation=held, augment=(Augmentation.FLIP, Augmentation.CROP)),
+        data=Data(dataset="digits", validation=held, augment=("flip", "crop")),
         network=Network(channels=1, size=8, classes=10, stem_width=width, stages=stages),
         recipe=Recipe(
             epochs=epochs,

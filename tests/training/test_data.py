@@ -25,18 +25,9 @@ from torchvision import transforms
 from torchvision.transforms import functional
 
 from qpsearch.errors import DataError
-from qpsearch.registry import large
-from qpsearch.registry.augmentations import Augmentation, Padding, augment, centre
-from qpsearch.registry.datasets import (
-    DATASETS,
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    Arrays,
-    Data,
-    DatasetFacts,
-    DatasetName,
-    Normalisation,
-)
+from qpsearch.registry.augmentations import Padding, augment, centre
+from qpsearch.registry.datasets import DATASETS, Data, Normalisation, galaxy10, imagenet
+from qpsearch.registry.datasets.base import IMAGENET_MEAN, IMAGENET_STD, Arrays, DatasetFacts
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.splits import stratified
 from qpsearch.space import load_space, parse_space
@@ -45,7 +36,7 @@ from qpsearch.training.data import DiskSplit, augmented, load_split, normalise, 
 from tests.registry.images import class_folders
 
 CPU = torch.device("cpu")
-DIGITS = Data(dataset=DatasetName.DIGITS, validation=300)
+DIGITS = Data(dataset="digits", validation=300)
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +46,7 @@ def nothing_loaded_before() -> Iterator[None]:
     load_split.cache_clear()
 
 
-def whole(name: DatasetName, folder: Path | None) -> Arrays:
+def whole(name: str, folder: Path | None) -> Arrays:
     """All splits of a prepared data set."""
     data = Data(dataset=name, validation=0)
     return Arrays(*load_split(data, folder, Subset.TRAIN), *load_split(data, folder, Subset.TEST))
@@ -70,16 +61,13 @@ def test_the_digits_are_split_by_label_and_always_alike() -> None:
     assert torch.equal(train.images, again.images)
     assert torch.equal(validation.images, held.images)
     images = {image.numpy().tobytes() for image in train.images}
-    test = {
-        np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes()
-        for image in whole(DatasetName.DIGITS, None).test_images
-    }
+    test = {np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes() for image in whole("digits", None).test_images}
     assert len(test & images) <= 2  # two handwritten digits may be equal pixel by pixel
-    assert len(whole(DatasetName.DIGITS, None).test_labels) == DATASETS[DatasetName.DIGITS].test_images
+    assert len(whole("digits", None).test_labels) == DATASETS["digits"].test_images
 
 
 def test_the_digits_are_those_of_scikit_learn() -> None:
-    arrays, theirs = whole(DatasetName.DIGITS, None), load_digits()
+    arrays, theirs = whole("digits", None), load_digits()
     images = np.concatenate((arrays.train_images, arrays.test_images))[..., 0]
     labels = np.concatenate((arrays.train_labels, arrays.test_labels))
     assert images.dtype == labels.dtype == np.uint8
@@ -114,7 +102,7 @@ def test_a_split_without_each_label_in_both_parts_is_refused(labels: list[int], 
 def test_all_images_are_trained_on_where_none_are_held_out() -> None:
     train, validation = train_and_validation(replace(DIGITS, validation=0), None, CPU)
     assert validation is None
-    labels = whole(DatasetName.DIGITS, None).train_labels
+    labels = whole("digits", None).train_labels
     assert train.labels.tolist() == labels.tolist()
 
 
@@ -141,7 +129,7 @@ def test_a_share_of_images_is_rounded_to_the_nearest_and_halves_down(dataset: st
 
 
 def test_normalised_digits_have_mean_0_and_deviation_1() -> None:
-    images = torch.from_numpy(whole(DatasetName.DIGITS, None).train_images.transpose(0, 3, 1, 2).copy())
+    images = torch.from_numpy(whole("digits", None).train_images.transpose(0, 3, 1, 2).copy())
     assert images.dtype is torch.uint8
     normalised = normalise(images, DIGITS)
     assert normalised.mean().item() == pytest.approx(0, abs=0.02)
@@ -183,11 +171,11 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     )
     monkeypatch.setattr(dataset, "test_list", [["test_batch", sums["test_batch"]]])
     monkeypatch.setattr(dataset, "meta", {**dataset.meta, "md5": sums["batches.meta"]})
-    facts = DATASETS[DatasetName.CIFAR10]
+    facts = DATASETS["cifar10"]
     small = DatasetFacts(
         **{name: getattr(facts, name) for name in facts.__slots__} | {"train_images": 100, "test_images": 20}
     )
-    monkeypatch.setitem(DATASETS, DatasetName.CIFAR10, small)
+    monkeypatch.setitem(DATASETS, "cifar10", small)
     yield folder
     server.shutdown()
     server.server_close()
@@ -200,8 +188,8 @@ class Quiet(SimpleHTTPRequestHandler):
 
 def test_a_download_is_verified_decoded_once_and_kept(served: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    prepare.prepare(DatasetName.CIFAR10, folder)
-    arrays = whole(DatasetName.CIFAR10, folder)
+    prepare.prepare("cifar10", folder)
+    arrays = whole("cifar10", folder)
     assert arrays.train_images.shape == (100, 32, 32, 3)
     original = pickle.loads((served / "cifar-10-batches-py" / "test_batch").read_bytes())
     np.testing.assert_array_equal(arrays.test_images, original["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
@@ -209,7 +197,7 @@ def test_a_download_is_verified_decoded_once_and_kept(served: Path, tmp_path: Pa
     written = (folder / "cifar10.npz").stat().st_mtime_ns
     for path in served.iterdir():
         path.rename(path.with_suffix(".gone"))
-    prepare.prepare(DatasetName.CIFAR10, folder)  # no server is needed any more
+    prepare.prepare("cifar10", folder)  # no server is needed any more
     assert (folder / "cifar10.npz").stat().st_mtime_ns == written
     assert not list(folder.glob("*.partial"))
 
@@ -219,17 +207,17 @@ def test_a_download_with_another_checksum_is_refused(
 ) -> None:
     monkeypatch.setattr(torchvision.datasets.CIFAR10, "tgz_md5", "0" * 32)
     with pytest.raises(DataError, match="cannot be downloaded"):
-        prepare.prepare(DatasetName.CIFAR10, tmp_path / "data")
+        prepare.prepare("cifar10", tmp_path / "data")
     assert not (tmp_path / "data" / "cifar10.npz").exists()
 
 
 def test_an_unreachable_server_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
     with pytest.raises(DataError, match=r"cifar10: cannot be downloaded into .*put cifar10\.npz there"):
-        prepare.prepare(DatasetName.CIFAR10, tmp_path)
+        prepare.prepare("cifar10", tmp_path)
 
 
-def smaller(monkeypatch: pytest.MonkeyPatch, name: DatasetName, **facts: int) -> None:
+def smaller(monkeypatch: pytest.MonkeyPatch, name: str, **facts: int) -> None:
     known = DATASETS[name]
     values = {field: getattr(known, field) for field in known.__slots__} | facts
     monkeypatch.setitem(DATASETS, name, DatasetFacts(**values))
@@ -259,9 +247,9 @@ def test_svhn_is_fetched_and_its_tens_become_zeros(
         savemat(path, {"X": images[..., :count], "y": labels[:count, None].astype(np.uint8)})
         listed[split] = [f"{address}/{path.name}", path.name, hashlib.md5(path.read_bytes()).hexdigest()]
     monkeypatch.setattr(torchvision.datasets.SVHN, "split_list", listed)
-    smaller(monkeypatch, DatasetName.SVHN, train_images=40, test_images=20)
-    prepare.prepare(DatasetName.SVHN, tmp_path / "data")
-    arrays = whole(DatasetName.SVHN, tmp_path / "data")
+    smaller(monkeypatch, "svhn", train_images=40, test_images=20)
+    prepare.prepare("svhn", tmp_path / "data")
+    arrays = whole("svhn", tmp_path / "data")
     np.testing.assert_array_equal(arrays.train_images, images.transpose(3, 0, 1, 2))
     np.testing.assert_array_equal(arrays.train_labels, labels % 10)
 
@@ -271,7 +259,7 @@ def test_a_server_that_sends_nothing_is_given_up(
 ) -> None:
     monkeypatch.setattr(prepare, "SILENT_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setattr(large, "GALAXY10_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/Galaxy10.h5")
+        monkeypatch.setattr(galaxy10, "URL", f"http://127.0.0.1:{silent.getsockname()[1]}/Galaxy10.h5")
         try:
             assert prepare.main(["galaxy10", str(tmp_path)]) == DataError.exit_code
         finally:
@@ -286,14 +274,14 @@ def test_galaxy10_is_fetched_verified_split_and_mapped(
     images = np.random.default_rng(0).integers(0, 256, (100, 16, 16, 3), dtype=np.uint8)
     with h5py.File(folder / "Galaxy10_DECals.h5", "w") as file:
         file["images"], file["ans"] = images, np.tile(np.arange(10), 10)
-    smaller(monkeypatch, DatasetName.GALAXY10, size=16, train_images=80, test_images=20)
-    monkeypatch.setattr(large, "GALAXY10_URL", f"{address}/Galaxy10_DECals.h5")
+    smaller(monkeypatch, "galaxy10", size=16, train_images=80, test_images=20)
+    monkeypatch.setattr(galaxy10, "URL", f"{address}/Galaxy10_DECals.h5")
     with pytest.raises(DataError, match="cannot be downloaded"):  # another checksum
-        prepare.prepare(DatasetName.GALAXY10, tmp_path / "data")
+        prepare.prepare("galaxy10", tmp_path / "data")
     digest = hashlib.sha256((folder / "Galaxy10_DECals.h5").read_bytes()).hexdigest()
-    monkeypatch.setattr(large, "GALAXY10_SHA256", digest)
-    prepare.prepare(DatasetName.GALAXY10, tmp_path / "data")
-    data = Data(dataset=DatasetName.GALAXY10, validation=20)
+    monkeypatch.setattr(galaxy10, "SHA256", digest)
+    prepare.prepare("galaxy10", tmp_path / "data")
+    data = Data(dataset="galaxy10", validation=20)
     train, validation = train_and_validation(data, tmp_path / "data", CPU)
     assert isinstance(train, DiskSplit)
     assert torch.bincount(validation.labels).tolist() == [2] * 10
@@ -301,15 +289,15 @@ def test_galaxy10_is_fetched_verified_split_and_mapped(
     known = {image.tobytes(): index % 10 for index, image in enumerate(images)}
     for image, label in zip(batch.images, batch.labels, strict=True):
         assert known[np.ascontiguousarray(image.numpy().transpose(1, 2, 0)).tobytes()] == label
-    test = whole(DatasetName.GALAXY10, tmp_path / "data").test_images
+    test = whole("galaxy10", tmp_path / "data").test_images
     assert len({image.tobytes() for image in test} & {image.tobytes() for image in images}) == 20
 
 
 def test_imagenet_is_read_from_the_users_own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    smaller(monkeypatch, DatasetName.IMAGENET, size=16, stored_size=20, train_images=8, test_images=4, classes=2)
-    monkeypatch.setattr(large, "LOADERS", 0)
+    smaller(monkeypatch, "imagenet", size=16, stored_size=20, train_images=8, test_images=4, classes=2)
+    monkeypatch.setattr(imagenet, "LOADERS", 0)
     with pytest.raises(DataError, match=r"its terms forbid that\. Put ILSVRC 2012 .*imagenet-jpeg/train and "):
-        prepare.prepare(DatasetName.IMAGENET, tmp_path)
+        prepare.prepare("imagenet", tmp_path)
     assert not list(tmp_path.glob("*.partial"))
     for split, count in (("train", 4), ("val", 2)):
         for label, colour in enumerate(("red", "blue")):
@@ -317,8 +305,8 @@ def test_imagenet_is_read_from_the_users_own_folders(tmp_path: Path, monkeypatch
             folder.mkdir(parents=True)
             for index in range(count):
                 Image.new("RGB", (60, 40), colour).save(folder / f"{index}.JPEG")
-    prepare.prepare(DatasetName.IMAGENET, tmp_path)
-    train, validation = train_and_validation(Data(dataset=DatasetName.IMAGENET, validation=2), tmp_path, CPU)
+    prepare.prepare("imagenet", tmp_path)
+    train, validation = train_and_validation(Data(dataset="imagenet", validation=2), tmp_path, CPU)
     whole = train.batch(torch.arange(6))
     assert whole.images.shape == (6, 3, 20, 20)
     assert whole.images[whole.labels == 0, 0].min() > 240  # red
@@ -331,12 +319,12 @@ def idx(array: np.ndarray) -> bytes:
     return bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4) for size in array.shape) + array.tobytes()
 
 
-@pytest.mark.parametrize("name", [DatasetName.MNIST, DatasetName.FASHION_MNIST])
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
 def test_mnist_and_fashion_mnist_are_read_in_their_own_format(
-    name: DatasetName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     smaller(monkeypatch, name, train_images=40, test_images=20)
-    raw = tmp_path / {DatasetName.MNIST: "MNIST", DatasetName.FASHION_MNIST: "FashionMNIST"}[name] / "raw"
+    raw = tmp_path / {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name] / "raw"
     raw.mkdir(parents=True)
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype=np.uint8)
     labels = np.tile(np.arange(10, dtype=np.uint8), 4)
@@ -351,28 +339,28 @@ def test_mnist_and_fashion_mnist_are_read_in_their_own_format(
 
 
 def test_stl10_is_read_without_its_unlabelled_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    smaller(monkeypatch, DatasetName.STL10, train_images=20, test_images=10)
+    smaller(monkeypatch, "stl10", train_images=20, test_images=10)
     folder = tmp_path / "stl10_binary"
     folder.mkdir()
     images = np.random.default_rng(0).integers(0, 256, (20, 3, 96, 96), dtype=np.uint8)
     labels = np.tile(np.arange(10, dtype=np.uint8), 2)
-    (folder / "class_names.txt").write_text("\n".join(DATASETS[DatasetName.STL10].names))
+    (folder / "class_names.txt").write_text("\n".join(DATASETS["stl10"].names))
     for split, count in (("train", 20), ("test", 10)):
         (folder / f"{split}_X.bin").write_bytes(images[:count].transpose(0, 1, 3, 2).tobytes())  # columns come first
         (folder / f"{split}_y.bin").write_bytes((labels[:count] + 1).tobytes())
     monkeypatch.setattr(torchvision.datasets.STL10, "_check_integrity", lambda self: True)
-    prepare.prepare(DatasetName.STL10, tmp_path)
-    arrays = whole(DatasetName.STL10, tmp_path)
+    prepare.prepare("stl10", tmp_path)
+    arrays = whole("stl10", tmp_path)
     assert np.array_equal(arrays.train_images, images.transpose(0, 2, 3, 1))
     assert np.array_equal(arrays.train_labels, labels)
 
 
 def test_a_tenth_of_eurosat_is_its_test_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    smaller(monkeypatch, DatasetName.EUROSAT, train_images=90, test_images=10)
+    smaller(monkeypatch, "eurosat", train_images=90, test_images=10)
     root = tmp_path / "eurosat" / "2750"
-    class_folders(root, 10, DATASETS[DatasetName.EUROSAT].names, (64, 64))
-    prepare.prepare(DatasetName.EUROSAT, tmp_path)
-    arrays = whole(DatasetName.EUROSAT, tmp_path)
+    class_folders(root, 10, DATASETS["eurosat"].names, (64, 64))
+    prepare.prepare("eurosat", tmp_path)
+    arrays = whole("eurosat", tmp_path)
     assert np.bincount(arrays.test_labels).tolist() == [1] * 10
     found = {image.tobytes() for image in (*arrays.train_images, *arrays.test_images)}
     assert found == {np.asarray(Image.open(path)).tobytes() for path in root.rglob("*.png")}
@@ -380,7 +368,7 @@ def test_a_tenth_of_eurosat_is_its_test_split(tmp_path: Path, monkeypatch: pytes
 
 def test_larger_images_are_cut_at_random_in_training_and_at_their_centre_else() -> None:
     images = torch.arange(400.0).view(1, 1, 20, 20).expand(300, 1, 20, 20)
-    cut = augment(images, (Augmentation.CROP,), torch.Generator().manual_seed(0), 16)
+    cut = augment(images, ("crop",), torch.Generator().manual_seed(0), 16)
     assert cut.shape == (300, 1, 16, 16)
     corners = set(cut[:, 0, 0, 0].tolist())
     assert corners == {20.0 * row + column for row in range(5) for column in range(5)}
@@ -396,7 +384,7 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path, content: bytes 
     else:
         np.savez(archive, **{key: np.zeros((4, 32, 32, 3), np.uint8) for key in data.KEYS})
     with pytest.raises(DataError, match=r"cifar10\.npz: (is not a readable archive|train_images has shape)"):
-        prepare.prepare(DatasetName.CIFAR10, tmp_path)
+        prepare.prepare("cifar10", tmp_path)
 
 
 @pytest.mark.skipif(
@@ -404,8 +392,8 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path, content: bytes 
 )
 def test_the_real_cifar10_loads() -> None:
     folder = Path(os.environ["QPSEARCH_DATA"])
-    prepare.prepare(DatasetName.CIFAR10, folder)
-    cifar10 = Data(dataset=DatasetName.CIFAR10, validation=5000)
+    prepare.prepare("cifar10", folder)
+    cifar10 = Data(dataset="cifar10", validation=5000)
     train, validation = train_and_validation(cifar10, folder, CPU)
     assert train.images.shape == (45_000, 3, 32, 32)
     assert torch.bincount(validation.labels).tolist() == [500] * 10
@@ -416,7 +404,7 @@ def test_the_real_cifar10_loads() -> None:
 
 def test_flips_mirror_about_half_of_the_images() -> None:
     images = torch.arange(8.0).view(1, 1, 1, 8).expand(1000, 1, 1, 8)
-    changed = augment(images, (Augmentation.FLIP,), torch.Generator().manual_seed(0), 8)
+    changed = augment(images, ("flip",), torch.Generator().manual_seed(0), 8)
     mirrored = (changed[:, 0, 0, 0] == 7).sum().item()
     assert 440 < mirrored < 560
     assert ((changed == images).flatten(1).all(1) | (changed == images.flip(3)).flatten(1).all(1)).all()
@@ -424,7 +412,7 @@ def test_flips_mirror_about_half_of_the_images() -> None:
 
 def test_crops_shift_each_image_by_its_own_offset_and_bring_in_zeros() -> None:
     images = torch.randn(500, 2, 32, 32) + 10
-    changed = augment(images, (Augmentation.CROP,), torch.Generator().manual_seed(0), 32)
+    changed = augment(images, ("crop",), torch.Generator().manual_seed(0), 32)
     seen = set()
     for before, after in zip(images, changed, strict=True):
         padded = torch.nn.functional.pad(before, (4, 4, 4, 4))
@@ -438,9 +426,9 @@ def test_black_padding_and_the_moments_of_imagenet_are_those_of_torchvision() ->
     """The quotient authors' transforms: a crop of the padded PIL image, then ToTensor and Normalize."""
     images = torch.randint(0, 256, (40, 3, 32, 32), dtype=torch.uint8)
     data = Data(
-        dataset=DatasetName.CIFAR10,
+        dataset="cifar10",
         validation=10,
-        augment=(Augmentation.CROP,),
+        augment=("crop",),
         padding=Padding.BLACK,
         normalise=Normalisation.IMAGENET,
     )
@@ -465,7 +453,7 @@ def test_black_padding_and_the_moments_of_imagenet_are_those_of_torchvision() ->
 
 
 def test_augmentation_is_a_function_of_its_generator() -> None:
-    images, kinds = torch.randn(16, 1, 8, 8), (Augmentation.FLIP, Augmentation.CROP)
+    images, kinds = torch.randn(16, 1, 8, 8), ("flip", "crop")
     first, again, other = (augment(images, kinds, torch.Generator().manual_seed(seed), 8) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

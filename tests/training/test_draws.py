@@ -9,7 +9,7 @@ from torch import Tensor
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.protocol import RunSettings
-from qpsearch.registry.augmentations import AUGMENTATIONS, Augmentation, Padding
+from qpsearch.registry.augmentations import AUGMENTATIONS, Padding
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.training import draws
 from qpsearch.training.data import Split
@@ -47,7 +47,7 @@ def everything(padding: Padding = Padding.MEAN) -> TrialConfig:
     config = digits(*BlockKind, epochs=1, held=1200)
     return replace(
         config,
-        data=replace(config.data, augment=tuple(Augmentation), padding=padding),
+        data=replace(config.data, augment=tuple(AUGMENTATIONS), padding=padding),
         recipe=replace(config.recipe, batch_size=59, **MODERN),
     )
 
@@ -82,7 +82,7 @@ CASES = {
     **{f"optimiser {kind}": {"optimizer": by_default(kind)} for kind in OPTIMISERS},
     **{f"augmentation {kind}": {"augment": (kind,)} for kind in AUGMENTATIONS},
     **{f"block {kind}": {"blocks": (kind, kind)} for kind in BlockKind},
-    "black": {"augment": tuple(Augmentation), "padding": Padding.BLACK},
+    "black": {"augment": tuple(AUGMENTATIONS), "padding": Padding.BLACK},
     "modern": MODERN,
 }
 

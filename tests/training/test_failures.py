@@ -18,7 +18,6 @@ from qpsearch.dispatch import worker
 from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, messages
 from qpsearch.errors import DataError, OutOfMemory, TrainingDiverged
 from qpsearch.protocol import Assignment, Failed, Run, RunSettings
-from qpsearch.registry.augmentations import Augmentation
 from qpsearch.training import data, loop, train
 from qpsearch.training.draws import BatchDraws
 from qpsearch.training.loop import TrainingRun
@@ -93,7 +92,7 @@ def test_which_recipes_are_the_same_in_more_parts() -> None:
     assert (at_once(config), at_once(halved(config)), at_once(without_batches(gradient_accumulation=3))) == (64, 32, 22)
     assert why_not_halved(without_batches(gradient_accumulation=16)) == ""
     assert "3 images at once cannot be halved" in why_not_halved(without_batches(batch_size=3))
-    mixes = replace(config, data=replace(config.data, augment=(Augmentation.CUTMIX,)))
+    mixes = replace(config, data=replace(config.data, augment=("cutmix",)))
     assert "cutmix draws anew" in why_not_halved(mixes)
     (own,) = config.network.stages
     mine = replace(config, network=replace(config.network, stages=(replace(own, block="mine"),)))

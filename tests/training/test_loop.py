@@ -15,7 +15,6 @@ from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.protocol import EpochReport, RunSettings, StepCount
 from qpsearch.registry.augmentations import Padding
 from qpsearch.registry.optimisers import OPTIMISERS
-from qpsearch.registry.schedules import ScheduleKind
 from qpsearch.training import loop, train
 from qpsearch.training.draws import batches_of
 from qpsearch.training.evaluate import poisson
@@ -56,13 +55,13 @@ ALONE = """
 import sys
 from dataclasses import replace
 from qpsearch.protocol import RunSettings
-from qpsearch.registry.augmentations import Augmentation
+from qpsearch.registry.augmentations import AUGMENTATIONS
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.training import train
 from tests.training.configs import by_default, digits
 for kind in OPTIMISERS:
     config = digits("additive", epochs=2, held=1200)
-    config = replace(config, data=replace(config.data, augment=tuple(Augmentation)))
+    config = replace(config, data=replace(config.data, augment=tuple(AUGMENTATIONS)))
     config = replace(config, recipe=replace(config.recipe, optimizer=by_default(kind), ema=0.9, grad_clip=1.0))
     run = RunSettings(seed=5, checkpoint_folder=sys.argv[1], checkpoint_stem=f"{kind}-1")
     begun = next(iter(train(config, run)))
@@ -230,7 +229,7 @@ def test_each_block_learns_the_digits(block: BlockKind) -> None:
 
 
 def test_a_step_schedule_drops_at_a_half_and_at_three_quarters() -> None:
-    reports = list(train(digits(BlockKind.ADDITIVE, epochs=4, lr=0.1, schedule=ScheduleKind.STEP), RunSettings(seed=0)))
+    reports = list(train(digits(BlockKind.ADDITIVE, epochs=4, lr=0.1, schedule="step"), RunSettings(seed=0)))
     assert [report.lr for report in reports] == pytest.approx([0.1, 0.1, 0.01, 0.001])
 
 

@@ -19,8 +19,7 @@ from PIL import Image
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import DataError
 from qpsearch.protocol import EpochReport, RunSettings
-from qpsearch.registry.augmentations import Augmentation
-from qpsearch.registry.datasets import Data, DatasetName
+from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.places import own_data
 from qpsearch.registry.own.record import Source
@@ -73,7 +72,7 @@ def photographs(root: Path) -> Path:
 def both(root: Path, kept: Path, size: int = 8, validation: int = 6) -> tuple[Data, Data]:
     """The images of a folder, kept as arrays, and streamed."""
     own = own_data(Source.FOLDER, root, size)
-    whole = Data(dataset=own.name, validation=validation, own=own, augment=(Augmentation.FLIP, Augmentation.CROP))
+    whole = Data(dataset=own.name, validation=validation, own=own, augment=("flip", "crop"))
     streamed = replace(whole, stream=True)
     for each in (whole, streamed):
         prepare_images(each, kept)
@@ -126,9 +125,7 @@ def test_a_streamed_run_repeats_one_in_memory_and_so_does_a_continued_one(tmp_pa
     "QPSEARCH_DATA" not in os.environ, reason="QPSEARCH_DATA names no folder with the real CIFAR-10; CI sets it"
 )
 def test_real_images_are_trained_on_alike(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    images, labels = load_split(
-        Data(dataset=DatasetName.CIFAR10, validation=0), Path(os.environ["QPSEARCH_DATA"]), Subset.TEST
-    )
+    images, labels = load_split(Data(dataset="cifar10", validation=0), Path(os.environ["QPSEARCH_DATA"]), Subset.TEST)
     kept = request.getfixturevalue("kept")
     for index, (image, label) in enumerate(zip(images[:300], labels[:300], strict=True)):
         (tmp_path / "x" / str(label)).mkdir(parents=True, exist_ok=True)
@@ -249,7 +246,7 @@ def test_a_bounded_number_is_begun_ahead() -> None:
 
 def test_mapped_images_are_read_in_the_order_that_is_asked_for() -> None:
     array = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), np.uint8)
-    split = DiskSplit(data.MappedImages(array), np.array([8, 1, 5]), torch.arange(3))
+    split = DiskSplit(data.MappedImages(array), np.array([8, 1, 5]), torch.arange(3), 4)
     found = split.batch(torch.tensor([2, 0, 2]))
     assert np.array_equal(found.images.numpy(), array[[5, 8, 5]].transpose(0, 3, 1, 2))
     assert found.labels.tolist() == [2, 0, 2]

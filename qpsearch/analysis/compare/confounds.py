@@ -7,8 +7,12 @@ from typing import Any, Final
 
 from qpsearch.analysis.compare.arms import Arms
 from qpsearch.analysis.compare.basis import Basis
+from qpsearch.registry.augmentations import AUGMENTATIONS
+from qpsearch.registry.augmentations.crop import CROP
 from qpsearch.space import Space
 from qpsearch.space.domains import text_of
+from qpsearch.space.leaves import AUGMENT
+from qpsearch.space.schema.data import USED
 
 OF_A_BLOCK: Final = frozenset({"block", "quotient", "product_unit", "own"})  # what comes with a kind of block
 STAGES: Final = "network.stages."
@@ -44,7 +48,7 @@ def _apart(arms: Arms, chosen: set[str]) -> dict[str, dict[str, str]]:
     for arm in scored:
         for config in arm.configs:
             for path, value in _leaves("", _as_a_space(json.loads(config.to_json(complete=True)))):
-                if path not in chosen and not _of_a_block(path):
+                if path not in chosen and not _of_a_block(path) and not _of_an_augmentation(path, chosen):
                     found[_for_all_stages(path)][arm.name].add(text_of(value))
     return {
         path: {name: " or ".join(sorted(each)) or "none" for name, each in values.items()}
@@ -60,6 +64,7 @@ def _chosen(arms: Arms, varied: Sequence[Space]) -> set[str]:
         paths |= set(_paths(arms.space)) & {site.path for site in arms.space.sites if site.domain is not None}
     if varied:
         paths |= set.intersection(*(set(_paths(space)) for space in varied))
+    paths = set(map(_without_list, paths))
     stages = max((len(config.network.stages) for arm in arms.arms for config in arm.configs), default=0)
     shared = [path.removeprefix(RULES) for path in paths if path.startswith(RULES)]
     return paths | {f"{STAGES}{index}.{rule}" for rule in shared for index in range(stages)}
@@ -77,7 +82,19 @@ def _as_a_space(config: dict[str, Any]) -> dict[str, Any]:
     training = recipe | {"optimizer": {recipe["optimizer"]["kind"]: optimizer}}
     network = {name: value for name, value in config["network"].items() if not name.startswith(STEM)}
     stem = {name.removeprefix(STEM): value for name, value in config["network"].items() if name.startswith(STEM)}
-    return {"data": config["data"], "network": network | {"stem": stem}, "training": training}
+    return {"data": _data(config["data"]), "network": network | {"stem": stem}, "training": training}
+
+
+def _data(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data with their augmentations by word, each with its options; padding is a matter of crops."""
+    others = {name: value for name, value in data.items() if name not in ("augment", "augment_options", "padding")}
+    augment: dict[str, dict[str, Any]] = {word: {USED: True} for word in data["augment"]}
+    for path, value in data["augment_options"]:
+        word, _, name = path.partition(".")
+        augment[word][name] = value
+    if CROP.name in augment:
+        augment[CROP.name]["padding"] = data["padding"]
+    return others | {"augment": augment}
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -95,6 +112,25 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _of_a_block(path: str) -> bool:
     parts = path.split(".")
     return path.startswith(STAGES) and parts[3] in OF_A_BLOCK
+
+
+def _without_list(path: str) -> str:
+    """Return the path under which a configuration has a setting of augmentation: without the name of a list.
+
+    The switch of an augmentation stands for the whole of it.
+    """
+    if path == f"{AUGMENT}_options":
+        return AUGMENT
+    if not path.startswith(f"{AUGMENT}."):
+        return path
+    parts = path.removeprefix(f"{AUGMENT}.").split(".")
+    named = parts if parts[0] in AUGMENTATIONS else parts[1:]
+    return ".".join((AUGMENT, *(part for part in named if part != USED)))
+
+
+def _of_an_augmentation(path: str, chosen: set[str]) -> bool:
+    """Whether a setting comes with augmentations that are compared."""
+    return path.startswith(AUGMENT) and any(f"{path}.".startswith(f"{each}.") for each in chosen)
 
 
 def _for_all_stages(path: str) -> str:

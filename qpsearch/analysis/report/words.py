@@ -64,9 +64,9 @@ def domain(distribution: BaseDistribution) -> str:
     return str(distribution)
 
 
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Return ``1 trial``, ``2 trials``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+def count(number: float, noun: str, plural: str = "") -> str:
+    """Return ``1 trial``, ``2 trials``, ``2.5 epochs``."""
+    return f"{number:,.10g} {noun if number == 1 else plural or noun + 's'}"
 
 
 def listed(parts: Sequence[str]) -> str:

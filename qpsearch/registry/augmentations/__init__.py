@@ -1,41 +1,20 @@
 """The augmentations that a space file may name: random changes of a whole batch at once, on its own device.
 
-A new augmentation is a module here, and its word and its line in the table below.
+A new augmentation is a module here, with its ``MEMBERS``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from qpsearch.registry.augmentations.base import Draws, ImageChange, ImageForm, Mixture, OptionValues
-from qpsearch.registry.augmentations.crop import CROP
-from qpsearch.registry.augmentations.cutmix import CUTMIX
-from qpsearch.registry.augmentations.cutout import CUTOUT
-from qpsearch.registry.augmentations.erase import ERASE
-from qpsearch.registry.augmentations.flip import FLIP
-from qpsearch.registry.augmentations.jitter import JITTER
-from qpsearch.registry.augmentations.mixup import MIXUP
-from qpsearch.registry.augmentations.randaugment import RANDAUGMENT
-from qpsearch.registry.augmentations.trivialaugment import TRIVIALAUGMENT
+from qpsearch.registry.augmentations.base import Augmentation, Draws, ImageChange, ImageForm, Mixture, OptionValues
+from qpsearch.registry.members import members
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-
-class Augmentation(StrEnum):
-    """Random changes of training images."""
-
-    FLIP = "flip"
-    CROP = "crop"
-    JITTER = "jitter"
-    RANDAUGMENT = "randaugment"
-    TRIVIALAUGMENT = "trivialaugment"
-    CUTOUT = "cutout"
-    ERASE = "erase"
-    MIXUP = "mixup"
-    CUTMIX = "cutmix"
 
 
 class Padding(StrEnum):
@@ -45,30 +24,36 @@ class Padding(StrEnum):
     BLACK = "black"
 
 
-AUGMENTATIONS: Final[dict[Augmentation, ImageChange | Mixture]] = {
-    Augmentation.FLIP: FLIP,
-    Augmentation.CROP: CROP,
-    Augmentation.JITTER: JITTER,
-    Augmentation.RANDAUGMENT: RANDAUGMENT,
-    Augmentation.TRIVIALAUGMENT: TRIVIALAUGMENT,
-    Augmentation.CUTOUT: CUTOUT,
-    Augmentation.ERASE: ERASE,
-    Augmentation.MIXUP: MIXUP,
-    Augmentation.CUTMIX: CUTMIX,
-}
+AUGMENTATIONS: Final = members(__name__, Augmentation)
 
 AugmentOptions = tuple[tuple[str, float], ...]
 """Options that a file sets, by ``augmentation.option``, in the order of the table; others have their defaults."""
 
 
-def settings_for(kind: Augmentation, given: AugmentOptions) -> OptionValues:
+def settings_for(kind: str, given: AugmentOptions) -> OptionValues:
     """Return the value of every option of an augmentation."""
     own = {name: option.default or 0.0 for name, option in AUGMENTATIONS[kind].options.items()}
     return own | {name.partition(".")[2]: value for name, value in given if name.partition(".")[0] == kind}
 
 
+def chosen(values: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, ...], AugmentOptions]:
+    """Return which augmentations are on, and their options that differ from the defaults.
+
+    Args:
+        values: By augmentation, whether it is ``used``, and the values of some of its options.
+    """
+    words = tuple(word for word in AUGMENTATIONS if word in values and values[word]["used"])
+    options = tuple(
+        (f"{word}.{name}", float(values[word][name]))
+        for word in words
+        for name, option in AUGMENTATIONS[word].options.items()
+        if values[word].get(name, option.default) != option.default
+    )
+    return words, options
+
+
 @cache
-def changes_among(kinds: tuple[Augmentation, ...], form: ImageForm) -> tuple[tuple[Augmentation, ImageChange], ...]:
+def changes_among(kinds: tuple[str, ...], form: ImageForm) -> tuple[tuple[str, ImageChange], ...]:
     """Return those of some augmentations that change images of a form, in the order of the table."""
     return tuple(
         (kind, each)
@@ -78,13 +63,13 @@ def changes_among(kinds: tuple[Augmentation, ...], form: ImageForm) -> tuple[tup
 
 
 @cache
-def mixtures_among(kinds: tuple[Augmentation, ...]) -> tuple[tuple[Augmentation, Mixture], ...]:
+def mixtures_among(kinds: tuple[str, ...]) -> tuple[tuple[str, Mixture], ...]:
     """Return those of some augmentations that mix images, in the order of the table."""
     return tuple((kind, each) for kind, each in AUGMENTATIONS.items() if kind in kinds and isinstance(each, Mixture))
 
 
 def draw_changes(
-    kinds: tuple[Augmentation, ...],
+    kinds: tuple[str, ...],
     n: int,
     side: int,
     generator: "torch.Generator",
@@ -101,7 +86,7 @@ def draw_changes(
 
 def changed(
     images: "Tensor",
-    kinds: tuple[Augmentation, ...],
+    kinds: tuple[str, ...],
     draws: Draws,
     size: int,
     *,
@@ -116,7 +101,7 @@ def changed(
 
 def augment(
     images: "Tensor",
-    kinds: tuple[Augmentation, ...],
+    kinds: tuple[str, ...],
     generator: "torch.Generator",
     size: int,
     *,
@@ -160,7 +145,7 @@ class DrawnMixture:
 
 
 def draw_mixture(
-    kinds: tuple[Augmentation, ...], side: int, generator: "torch.Generator", given: AugmentOptions = ()
+    kinds: tuple[str, ...], side: int, generator: "torch.Generator", given: AugmentOptions = ()
 ) -> DrawnMixture | None:
     """Draw what ``mixed`` draws for a batch of images of a side; None where no augmentation mixes images."""
     mixtures = mixtures_among(kinds)
@@ -174,7 +159,7 @@ def draw_mixture(
 
 
 def mixed(
-    images: "Tensor", kinds: tuple[Augmentation, ...], generator: "torch.Generator", given: AugmentOptions = ()
+    images: "Tensor", kinds: tuple[str, ...], generator: "torch.Generator", given: AugmentOptions = ()
 ) -> tuple["Tensor", float]:
     """Mix each image with the one before it, by one of the mixtures among some augmentations, drawn for the batch.
 

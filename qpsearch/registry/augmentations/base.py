@@ -11,6 +11,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from qpsearch.registry.members import LAST
 from qpsearch.registry.options import Option
 
 if TYPE_CHECKING:
@@ -40,39 +41,48 @@ class ImageForm(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageChange:
-    """An augmentation that changes each image for itself.
+class Augmentation:
+    """What all augmentations have.
 
     Attributes:
+        name: The word in space files.
+        order: Its place among all augmentations, in which draws are made and images changed.
         doc: What it does, for users.
-        form: What images are when it changes them.
-        draw: What it draws; the images do not matter.
-        change: How it changes them.
         options: What a user may set.
     """
 
+    name: str
+    order: int = LAST
     doc: str
-    form: ImageForm
-    draw: DrawChanges
-    change: ChangeImages
     options: Mapping[str, Option] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mixture:
+class ImageChange(Augmentation):
+    """An augmentation that changes each image for itself.
+
+    Attributes:
+        form: What images are when it changes them.
+        draw: What it draws; the images do not matter.
+        change: How it changes them.
+    """
+
+    form: ImageForm
+    draw: DrawChanges
+    change: ChangeImages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture(Augmentation):
     """An augmentation that mixes images and their labels; of several, each batch takes one at random.
 
     Attributes:
-        doc: What it does, for users.
         draw: What it draws.
         mix: How it mixes them.
-        options: What a user may set.
     """
 
-    doc: str
     draw: DrawMixture
     mix: MixImages
-    options: Mapping[str, Option] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=64)

@@ -35,5 +35,11 @@ def _crop(images: "Tensor", draws: Draws, settings: OptionValues, size: int) -> 
 
 
 CROP: Final = ImageChange(
-    doc="cuts at random places, padded by an eighth", form=ImageForm.FRAME, draw=_draw, change=_crop
+    name="crop",
+    order=20,
+    doc="cuts at random places, padded by an eighth",
+    form=ImageForm.FRAME,
+    draw=_draw,
+    change=_crop,
 )
+MEMBERS: Final = (CROP,)

@@ -32,9 +32,13 @@ def _cutmix(images: "Tensor", draws: tuple[float, ...]) -> tuple["Tensor", float
     return mixed, 1 - (bottom - top) * (right - left) / (height * width)
 
 
-CUTMIX: Final = Mixture(
-    doc="puts a rectangle of another image into each, and its label's share",
-    draw=_draw,
-    mix=_cutmix,
-    options={"alpha": ALPHA},
+MEMBERS: Final = (
+    Mixture(
+        name="cutmix",
+        order=90,
+        doc="puts a rectangle of another image into each, and its label's share",
+        draw=_draw,
+        mix=_cutmix,
+        options={"alpha": ALPHA},
+    ),
 )

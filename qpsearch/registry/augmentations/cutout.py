@@ -28,6 +28,14 @@ def _cutout(images: "Tensor", draws: Draws, settings: OptionValues, size: int) -
     return filled(images, rows, columns)
 
 
-CUTOUT: Final = ImageChange(
-    doc="sets a square to the mean", form=ImageForm.NORMALISED, draw=_draw, change=_cutout, options={"side": SIDE}
+MEMBERS: Final = (
+    ImageChange(
+        name="cutout",
+        order=60,
+        doc="sets a square to the mean",
+        form=ImageForm.NORMALISED,
+        draw=_draw,
+        change=_cutout,
+        options={"side": SIDE},
+    ),
 )

@@ -39,10 +39,14 @@ def _erase(images: "Tensor", draws: Draws, settings: OptionValues, size: int) ->
     return filled(images, rows, columns)
 
 
-ERASE: Final = ImageChange(
-    doc="sets a random rectangle to the mean",
-    form=ImageForm.NORMALISED,
-    draw=_draw,
-    change=_erase,
-    options={"probability": PROBABILITY},
+MEMBERS: Final = (
+    ImageChange(
+        name="erase",
+        order=70,
+        doc="sets a random rectangle to the mean",
+        form=ImageForm.NORMALISED,
+        draw=_draw,
+        change=_erase,
+        options={"probability": PROBABILITY},
+    ),
 )

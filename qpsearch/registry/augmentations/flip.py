@@ -23,4 +23,8 @@ def _flip(images: "Tensor", draws: Draws, settings: OptionValues, size: int) -> 
     return torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
 
 
-FLIP: Final = ImageChange(doc="mirrors half of the images", form=ImageForm.FRAME, draw=_draw, change=_flip)
+MEMBERS: Final = (
+    ImageChange(
+        name="flip", order=10, doc="mirrors half of the images", form=ImageForm.FRAME, draw=_draw, change=_flip
+    ),
+)

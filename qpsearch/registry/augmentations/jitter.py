@@ -52,10 +52,14 @@ def _jitter(images: "Tensor", draws: Draws, settings: OptionValues, size: int) -
     return images
 
 
-JITTER: Final = ImageChange(
-    doc="changes brightness, contrast and saturation, in random order",
-    form=ImageForm.PIXELS,
-    draw=_draw,
-    change=_jitter,
-    options=OPTIONS,
+MEMBERS: Final = (
+    ImageChange(
+        name="jitter",
+        order=30,
+        doc="changes brightness, contrast and saturation, in random order",
+        form=ImageForm.PIXELS,
+        draw=_draw,
+        change=_jitter,
+        options=OPTIONS,
+    ),
 )

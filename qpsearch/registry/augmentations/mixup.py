@@ -23,4 +23,13 @@ def _mixup(images: "Tensor", draws: tuple[float, ...]) -> tuple["Tensor", float]
     return images.roll(1, 0).mul_(1 - share).add_(images, alpha=share), share
 
 
-MIXUP: Final = Mixture(doc="mixes pairs of images, and their labels", draw=_draw, mix=_mixup, options={"alpha": ALPHA})
+MEMBERS: Final = (
+    Mixture(
+        name="mixup",
+        order=80,
+        doc="mixes pairs of images, and their labels",
+        draw=_draw,
+        mix=_mixup,
+        options={"alpha": ALPHA},
+    ),
+)

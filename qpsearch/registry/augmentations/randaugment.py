@@ -36,10 +36,14 @@ def _randaugment(images: "Tensor", draws: Draws, settings: OptionValues, size: i
     return images
 
 
-RANDAUGMENT: Final = ImageChange(
-    doc="makes some of 14 changes, of one strength",
-    form=ImageForm.PIXELS,
-    draw=_draw,
-    change=_randaugment,
-    options=OPTIONS,
+MEMBERS: Final = (
+    ImageChange(
+        name="randaugment",
+        order=40,
+        doc="makes some of 14 changes, of one strength",
+        form=ImageForm.PIXELS,
+        draw=_draw,
+        change=_randaugment,
+        options=OPTIONS,
+    ),
 )

@@ -28,6 +28,13 @@ def _trivialaugment(images: "Tensor", draws: Draws, settings: OptionValues, size
     return applied(images, draws, most)
 
 
-TRIVIALAUGMENT: Final = ImageChange(
-    doc="makes one of 14 changes, of random strength", form=ImageForm.PIXELS, draw=_draw, change=_trivialaugment
+MEMBERS: Final = (
+    ImageChange(
+        name="trivialaugment",
+        order=50,
+        doc="makes one of 14 changes, of random strength",
+        form=ImageForm.PIXELS,
+        draw=_draw,
+        change=_trivialaugment,
+    ),
 )

@@ -1,17 +1,15 @@
 """The table of metrics: what a search can optimise, and what epochs can record.
 
-Each module of this folder holds one metric as ``METRIC``, or several as ``METRICS``, and is found by itself. Metrics of
-the user's own join the table when they are registered.
+A new metric is a module here, with its ``MEMBERS``. Metrics of the user's own join the table when they are registered.
 """
 
 import math
-import pkgutil
 import re
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from typing import Any, ClassVar, Final, Self
 
 from qpsearch.errors import nearest
+from qpsearch.registry.members import members
 from qpsearch.registry.metrics.base import MetricKind, ValuesFrom
 from qpsearch.vocabulary import Direction
 
@@ -19,14 +17,7 @@ TARGET: Final = re.compile(r"(0?\.\d+|1|1\.0+)")
 HINT: Final = "Load a metric of your own with --import MODULE."
 
 
-def _found() -> list[MetricKind]:
-    names = sorted(each.name for each in pkgutil.iter_modules(__path__))
-    modules = [import_module(f"{__name__}.{name}") for name in names]
-    kinds = [kind for module in modules for kind in getattr(module, "METRICS", [getattr(module, "METRIC", None)])]
-    return sorted((kind for kind in kinds if kind), key=lambda kind: list(ValuesFrom).index(kind.source))
-
-
-METRICS: Final[dict[str, MetricKind]] = {kind.name: kind for kind in _found()}
+METRICS: Final = members(__name__, MetricKind)
 BUILT_IN: Final = tuple(METRICS)
 
 

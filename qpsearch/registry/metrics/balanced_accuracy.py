@@ -22,10 +22,12 @@ def balanced_accuracy(logits: "Logits", labels: "Labels") -> float:
     return float((right[there] / images[there]).mean())
 
 
-METRIC: Final = on_logits(
-    "balanced_accuracy",
-    balanced_accuracy,
-    direction=Direction.MAXIMIZE,
-    needs_finite=False,
-    paper="Brodersen et al. 2010",
+MEMBERS: Final = (
+    on_logits(
+        "balanced_accuracy",
+        balanced_accuracy,
+        direction=Direction.MAXIMIZE,
+        needs_finite=False,
+        paper="Brodersen et al. 2010",
+    ),
 )

@@ -65,6 +65,11 @@ class MetricKind(WithWords):
     least_classes: int = 2
     paper: str = ""
 
+    @property
+    def order(self) -> int:
+        """Its place among all metrics: by their sources."""
+        return list(ValuesFrom).index(self.source)
+
     def __post_init__(self) -> None:
         coerce_words(self)
         assert (self.compute is not None) == (self.source is ValuesFrom.LOGITS)

@@ -26,6 +26,6 @@ def calibration_error(logits: "Logits", labels: "Labels") -> float:
     return float(np.abs(np.bincount(bins, weights=gap, minlength=BINS)).sum() / len(labels))
 
 
-METRIC: Final = on_logits(
-    "calibration_error", calibration_error, direction=Direction.MINIMIZE, paper="arXiv 1706.04599"
+MEMBERS: Final = (
+    on_logits("calibration_error", calibration_error, direction=Direction.MINIMIZE, paper="arXiv 1706.04599"),
 )

@@ -6,15 +6,17 @@ from typing import Final
 from qpsearch.registry.metrics.base import MetricKind, ValuesFrom
 from qpsearch.vocabulary import Direction
 
-METRIC: Final = MetricKind(
-    name="epochs_to_",
-    doc="Epochs until the accuracy on validation images is first that high, such as epochs_to_0.9; of a run that does "
-    "not get there, its epochs, plus one, plus what its best accuracy lacks.",
-    direction=Direction.MINIMIZE,
-    low=1.0,
-    source=ValuesFrom.TARGET,
-    unit="epochs",
-    needs_validation=True,
+MEMBERS: Final = (
+    MetricKind(
+        name="epochs_to_",
+        doc="Epochs until the accuracy on validation images is first that high, such as epochs_to_0.9; of a run that "
+        "does not get there, its epochs, plus one, plus what its best accuracy lacks.",
+        direction=Direction.MINIMIZE,
+        low=1.0,
+        source=ValuesFrom.TARGET,
+        unit="epochs",
+        needs_validation=True,
+    ),
 )
 
 

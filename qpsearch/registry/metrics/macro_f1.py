@@ -24,4 +24,4 @@ def macro_f1(logits: "Logits", labels: "Labels") -> float:
     return float((2 * right[there] / either[there]).mean())
 
 
-METRIC: Final = on_logits("macro_f1", macro_f1, direction=Direction.MAXIMIZE, needs_finite=False)
+MEMBERS: Final = (on_logits("macro_f1", macro_f1, direction=Direction.MAXIMIZE, needs_finite=False),)

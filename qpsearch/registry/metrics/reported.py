@@ -5,7 +5,7 @@ from typing import Final
 from qpsearch.registry.metrics.base import MetricKind, ValuesFrom
 from qpsearch.vocabulary import Direction
 
-METRICS: Final = (
+MEMBERS: Final = (
     MetricKind(
         name="val_accuracy",
         doc="Share of the images that are classified correctly.",

@@ -23,6 +23,6 @@ def top5_accuracy(logits: "Logits", labels: "Labels") -> float:
     return float(((before < 5) & np.isfinite(logits).all(axis=1)).mean())
 
 
-METRIC: Final = on_logits(
-    "top5_accuracy", top5_accuracy, direction=Direction.MAXIMIZE, needs_finite=False, least_classes=6
+MEMBERS: Final = (
+    on_logits("top5_accuracy", top5_accuracy, direction=Direction.MAXIMIZE, needs_finite=False, least_classes=6),
 )

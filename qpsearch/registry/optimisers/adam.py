@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from qpsearch.registry.optimisers.base import (
+    Optimiser,
     OptimiserSettings,
     TrainedParameter,
     groups_of,
@@ -46,3 +47,9 @@ class AdamW(OptimiserSettings):
         from torch.optim import AdamW as TorchAdamW
 
         return uncompiled(TorchAdamW)(groups_of(parameters), self.lr, weight_decay=self.weight_decay, foreach=True)
+
+
+MEMBERS: Final = (
+    Optimiser(name="adamw", order=20, settings=AdamW),
+    Optimiser(name="adam", order=30, settings=Adam),
+)

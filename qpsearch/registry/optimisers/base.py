@@ -1,11 +1,13 @@
 """What all optimisers need: the parameters with the facts about each, and groups of them."""
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from qpsearch.registry.members import LAST
 from qpsearch.registry.options import Option
 from qpsearch.vocabulary import WithWords
 
@@ -29,13 +31,6 @@ def weight_decay(default: float, doc: str = DECOUPLED, rule: str = "") -> Option
     return Option(doc=doc, low=0, high=10, default=default, rule=rule)
 
 
-class OptimiserSettings(WithWords):
-    """What the records of optimisers have in common: JSON with unknown fields is refused."""
-
-    __slots__ = ()
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
-
-
 @dataclass(frozen=True, slots=True)
 class TrainedParameter:
     """A parameter of a network.
@@ -49,6 +44,43 @@ class TrainedParameter:
     tensor: "Tensor"
     is_hidden_matrix: bool
     decays: bool
+
+
+class OptimiserSettings(WithWords, ABC):
+    """What the records of optimisers have in common: JSON with unknown fields is refused.
+
+    Attributes:
+        kind: The word in space files.
+        lr: The peak learning rate.
+    """
+
+    __slots__ = ()
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
+
+    if TYPE_CHECKING:  # each record declares them, as fields
+        kind: Any
+        lr: float
+
+        def __init__(self, **settings: Any) -> None: ...
+
+    @abstractmethod
+    def build(self, parameters: Sequence[TrainedParameter]) -> "Optimizer":
+        """Return torch's optimiser over the parameters of a network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimiser:
+    """An optimiser.
+
+    Attributes:
+        name: The word in space files.
+        order: Its place in lists.
+        settings: The record of its settings, which builds it; its ``kind`` is the word.
+    """
+
+    name: str
+    order: int = LAST
+    settings: type[OptimiserSettings]
 
 
 def groups_of(parameters: Sequence[TrainedParameter], **settings: object) -> list[ParameterGroup]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from qpsearch.registry.optimisers.base import (
+    Optimiser,
     OptimiserSettings,
     ParameterGroup,
     TrainedParameter,
@@ -52,3 +53,6 @@ def lion(
     torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
     torch._foreach_add_(parameters, directions, alpha=-group["lr"])
     torch._foreach_lerp_(averages, gradients, 1 - BETAS[1])
+
+
+MEMBERS: Final = (Optimiser(name="lion", order=50, settings=Lion),)

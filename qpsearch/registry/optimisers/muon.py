@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from qpsearch.registry.optimisers.base import (
+    Optimiser,
     OptimiserSettings,
     ParameterGroup,
     TrainedParameter,
@@ -118,3 +119,6 @@ def _adamw(
     torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
     sizes = [-group["lr"] / (1 - BETAS[0] ** state["step"]) for state in states]
     torch._foreach_addcdiv_(parameters, averages, roots, sizes)
+
+
+MEMBERS: Final = (Optimiser(name="muon", order=60, settings=Muon),)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from qpsearch.registry.optimisers.base import (
+    Optimiser,
     OptimiserSettings,
     TrainedParameter,
     groups_of,
@@ -42,3 +43,6 @@ class RmsProp(OptimiserSettings):
             momentum=self.momentum,
             foreach=True,
         )
+
+
+MEMBERS: Final = (Optimiser(name="rmsprop", order=40, settings=RmsProp),)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from qpsearch.registry.optimisers.base import (
+    Optimiser,
     OptimiserSettings,
     TrainedParameter,
     groups_of,
@@ -49,3 +50,6 @@ class Sgd(OptimiserSettings):
             nesterov=self.nesterov and self.momentum > 0,
             foreach=True,
         )
+
+
+MEMBERS: Final = (Optimiser(name="sgd", order=10, settings=Sgd),)

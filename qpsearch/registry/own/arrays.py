@@ -133,8 +133,10 @@ def found_of(
         unknown = np.setdiff1d(own, values)
         if len(unknown):
             raise DataError(f"{where}: class {unknown[0]} is in the {part} split, but not in the training images.")
-    has_names = class_names is not None and len(class_names) == len(values)
-    names = class_names if has_names and class_names is not None else values
+    if class_names is not None and len(class_names) != len(values):
+        text = f"{len(class_names)} class names, but the training labels have {len(values)} classes"
+        raise DataError(f"{where}: has {text}. Expected one name for each class, in the order of the labels.")
+    names = values if class_names is None else class_names
     shapes = Counter(shape for each in images.values() for shape in _shapes(each))
     channels = {shape[2] for shape in shapes}
     if len(channels) > 1:

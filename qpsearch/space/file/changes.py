@@ -1,9 +1,13 @@
-"""Values set by dotted path in a document, ``*`` for every stage: the changes of an arm, and ``--set``."""
+"""Values set by dotted path in a document: the changes of an arm, and ``--set``.
+
+``*`` stands for every stage; an augmentation is found by its word.
+"""
 
 from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 from qpsearch.errors import SpaceError
+from qpsearch.registry.augmentations import AUGMENTATIONS
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where, parse_document
 from qpsearch.space.file.problems import Problems
 from qpsearch.space.file.recipes import KEY, over_the_file, without
@@ -74,11 +78,21 @@ def with_value(node: Node, parts: list[str], entry: Entry, path: str, problems: 
             own, branches = node.get(first), node.get("choice")
             if own is None and isinstance(branches, MappingNode) and branches.get(first) is not None:
                 return with_value(node, ["choice", *parts], entry, path, problems)  # as parameters are named
+            if own is None and first == "augment" and rest and rest[0] in AUGMENTATIONS:
+                fix = "Set the whole list, such as data.augment=[flip, crop, cutout]."
+                problems.wrong(entry.where, path, f"the file does not list augmentations itself. {fix}")
+                return node
             inner = with_value(own or MappingNode((), entry.where), rest, entry, path, problems)
             changed = Entry(first, entry.where, inner)
             if own is None:
                 return MappingNode((*entries, changed), node.where)
             return MappingNode(tuple(changed if each.key == first else each for each in entries), node.where)
+        case SequenceNode(items) if first in AUGMENTATIONS:
+            old = next((item for item in items if _word(item) == first), None)
+            settings = with_value(_settings(old, entry.where), rest, entry, path, problems)
+            new = MappingNode((Entry(first, entry.where, settings),), entry.where)
+            kept = tuple(new if item is old else item for item in items)
+            return SequenceNode(kept if old is not None else (*items, new), node.where)
         case SequenceNode(items):
             wanted = set(_places(first, len(items), entry.where, path, problems))
             return SequenceNode(
@@ -92,6 +106,19 @@ def with_value(node: Node, parts: list[str], entry: Entry, path: str, problems: 
             text = f"{entry.key}: leads through {node.text or 'nothing'}, which is a constant."
             problems.wrong(entry.where, path, f"{text} Set a section or a list of the file.")
             return node
+
+
+def _word(item: Node) -> str:
+    """Return the augmentation that an item of their list names."""
+    if isinstance(item, MappingNode) and len(item.entries) == 1:
+        return item.entries[0].key
+    return item.text or "" if isinstance(item, ScalarNode) else ""
+
+
+def _settings(item: Node | None, where: Where) -> Node:
+    """Return the options that stand with the augmentation of an item."""
+    given = item.entries[0].node if isinstance(item, MappingNode) else None
+    return given if isinstance(given, MappingNode) else MappingNode((), where)
 
 
 def _places(word: str, count: int, where: Where, path: str, problems: Problems) -> Iterator[int]:

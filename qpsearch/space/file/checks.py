@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -27,7 +27,17 @@ from qpsearch.space.expressions.parser import parse_expression
 from qpsearch.space.file.document import MappingNode, Node, ScalarNode, SequenceNode, Where
 from qpsearch.space.file.leaf_reader import LeafReader
 from qpsearch.space.file.problems import MOST, Problems, kind_of
-from qpsearch.space.leaves import STAGES, Constant, Derived, Group, PlacedStage, Tree, counts_stages, placed_stages
+from qpsearch.space.leaves import (
+    STAGES,
+    Constant,
+    Derived,
+    Group,
+    PlacedStage,
+    Site,
+    Tree,
+    counts_stages,
+    placed_stages,
+)
 from qpsearch.space.schema.fields import LeafField
 from qpsearch.space.schema.network import rule_paths
 from qpsearch.space.schema.settings import field_at
@@ -41,10 +51,21 @@ MOST_KEYS = 200  # of a condition: the tree of the whole condition is as deep as
 class Checks:
     """A file that was read leaf by leaf, checked as a whole."""
 
-    def __init__(self, problems: Problems, root: Node, network: Group, training: Group, leaves: LeafReader) -> None:
+    def __init__(
+        self, problems: Problems, root: Node, network: Group, every: Sequence[Site], leaves: LeafReader
+    ) -> None:
+        """Take the parts of a file.
+
+        Args:
+            problems: Notes what is wrong.
+            root: The document.
+            network: The leaves of the network.
+            every: All leaves, in the order of drawing.
+            leaves: Has read them.
+        """
         self._problems, self._root, self._leaves = problems, root, leaves
-        self._network, self._training = network, training
-        self._paths = known_paths(network, training)
+        self._every = every
+        self._paths = known_paths(network, every)
         self._stages: list[PlacedStage] = placed_stages(network)
         self._moving = moving_places(self._stages)
 
@@ -69,10 +90,10 @@ class Checks:
 
     def grid_points(self) -> int:
         """Return how many points a grid has; a continuous space, or one with too many points, is a problem."""
-        count = count_points(self._network, self._training)
+        count = count_points(self._every)
         where = where_is(self._root, "search", "sampler")
         if math.isinf(count):
-            endless = ", ".join(continuous_leaves(self._network, self._training))
+            endless = ", ".join(continuous_leaves(self._every))
             self._problems.wrong(
                 where,
                 "search.sampler",

@@ -4,6 +4,7 @@ It says what one key may hold. Checks that need the whole file (ties, arithmetic
 high) are left to ``qpsearch space check``.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from qpsearch.space.expressions.nodes import MAX_LENGTH
@@ -13,6 +14,7 @@ from qpsearch.space.file.points import FROM_PAPERS
 from qpsearch.space.schema.fields import (
     REQUIRED,
     ArmsField,
+    AugmentField,
     ConditionsField,
     Field,
     LeafField,
@@ -23,7 +25,6 @@ from qpsearch.space.schema.fields import (
     SeedsField,
     StagesField,
     VariantField,
-    field_of,
 )
 from qpsearch.space.schema.network import STAGE
 from qpsearch.space.schema.settings import SPACE
@@ -81,6 +82,8 @@ def _schema(field: Field, *, partial: bool = False) -> Schema:
             return _leaf(field)
         case ListField():
             return _list(field)
+        case AugmentField():
+            return _augment(field)
         case SeedsField():
             return _seeds(field)
         case ConditionsField():
@@ -174,17 +177,14 @@ def _beside(prior: Schema) -> Schema:
 
 
 def _list(field: ListField) -> Schema:
-    options = {
-        word: _section(SectionField(fields={name: field_of(each, fixed=True) for name, each in known.items()}))
-        for word, known in field.options.items()
-        if known
-    }
-    one_word = {"additionalProperties": False, "minProperties": 1, "maxProperties": 1}
-    with_options = {"type": "object", "properties": options, **one_word}
-    item = {"anyOf": [field.type.schema, with_options]} if options else field.type.schema
-    listed = {"type": "array", "items": item, "uniqueItems": True}
+    listed = {"type": "array", "items": field.type.schema, "uniqueItems": True}
     one = [field.type.schema, {"enum": [None, "none"]}] if field.single else []
     return {"description": field.doc, **({"anyOf": [listed, *one]} if one else listed)}
+
+
+def _augment(field: AugmentField) -> Schema:
+    listed = {"type": "array", "items": {"anyOf": _one_of_sections(field.branches)}, "uniqueItems": True}
+    return {"description": field.doc, "anyOf": [listed, _named_choice(listed, field.branches)]}
 
 
 def _seeds(field: SeedsField) -> Schema:
@@ -222,19 +222,20 @@ def _arms(field: ArmsField) -> Schema:
 def _stages(field: StagesField) -> Schema:
     stages = {"type": "array", "items": {"$ref": "#/$defs/stage"}, "maxItems": field.most}
     several = {**stages, "minItems": 1}
-    return {"description": field.doc, "anyOf": [several, _named_choice(several)]}
+    return {"description": field.doc, "anyOf": [several, _named_choice(several, STAGE.fields)]}
 
 
 def _stage() -> Schema:
     """A stage, or a choice of stages and lists of stages."""
     stage = {"$ref": "#/$defs/stage"}
-    return {"anyOf": [_section(STAGE), _named_choice({"anyOf": [stage, {"type": "array", "items": stage}]})]}
+    one_or_more = {"anyOf": [stage, {"type": "array", "items": stage}]}
+    return {"anyOf": [_section(STAGE), _named_choice(one_or_more, STAGE.fields)]}
 
 
-def _named_choice(branch: Schema) -> Schema:
+def _named_choice(branch: Schema, taken: Iterable[str]) -> Schema:
     branches = {
         "type": "object",
-        "propertyNames": {"pattern": BRANCH, "not": {"enum": list(STAGE.fields)}},
+        "propertyNames": {"pattern": BRANCH, "not": {"enum": list(taken)}},
         "additionalProperties": branch,
         "minProperties": 1,
     }
@@ -242,12 +243,21 @@ def _named_choice(branch: Schema) -> Schema:
 
 
 def _variant(field: VariantField) -> Schema:
-    sections = {name: {"anyOf": [_section(inner), {"type": "null"}]} for name, inner in field.branches.items()}
-    branches = {"type": "object", "properties": sections, "additionalProperties": False, "minProperties": 1}
-    one = {"anyOf": [{"enum": list(field.branches)}, {**branches, "maxProperties": 1}]}
-    chosen = {"anyOf": [branches, {"type": "array", "items": one, "minItems": 1}]}
+    branches, one = _branches(field.branches), _one_of_sections(field.branches)
+    chosen = {"anyOf": [branches, {"type": "array", "items": {"anyOf": one}, "minItems": 1}]}
     searched = [] if field.fixed else [_domain("choice", chosen, {"enum": list(field.branches)})]
-    return {"description": field.doc, "default": field.default, "anyOf": [*one["anyOf"], *searched]}
+    return {"description": field.doc, "default": field.default, "anyOf": [*one, *searched]}
+
+
+def _branches(known: Mapping[str, SectionField]) -> Schema:
+    """Named sections, each with its settings or nothing."""
+    sections = {name: {"anyOf": [_section(inner), {"type": "null"}]} for name, inner in known.items()}
+    return {"type": "object", "properties": sections, "additionalProperties": False, "minProperties": 1}
+
+
+def _one_of_sections(known: Mapping[str, SectionField]) -> list[Schema]:
+    """One of some sections, by its name alone or with its settings."""
+    return [{"enum": list(known)}, {**_branches(known), "maxProperties": 1}]
 
 
 def _numeric(type_: ValueType) -> ValueType:

@@ -1,22 +1,30 @@
 """One leaf of a space file: a constant, arithmetic, or a domain with its prior, confidence and tie."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final
 
 from qpsearch import vocabulary
 from qpsearch.errors import nearest
 from qpsearch.registry.metrics import Metric, in_order
-from qpsearch.registry.options import Option
 from qpsearch.space.domains import Choice, Domain, FloatRange, IntRange, LogIntRange, LogRange, Prior
 from qpsearch.space.expressions.nodes import FUNCTIONS, RESERVED, ExpressionError
 from qpsearch.space.expressions.parser import parse_expression
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.leaves import Constant, Derived, Leaf, Tied
-from qpsearch.space.schema.fields import LeafField, ListField, SeedsField, field_of
-from qpsearch.space.schema.value_types import NAMES, Integer, MetricWord, Number, OneOf, Optional, OrLeftOut, ValueType
+from qpsearch.space.schema.fields import LeafField, ListField, SeedsField
+from qpsearch.space.schema.value_types import (
+    NAMES,
+    Integer,
+    MetricWord,
+    Number,
+    OneOf,
+    Optional,
+    OrLeftOut,
+    ValueType,
+)
 from qpsearch.vocabulary import Confidence, Scalar
 
 DOMAINS: Final = ("choice", "int", "log_int", "float", "log")
@@ -70,21 +78,19 @@ class LeafReader:
             return Constant(None)
 
     def listed(self, node: Node, field: ListField, name: str, path: str) -> Constant:
-        """Read a list; the order of words of a vocabulary does not matter, that of names does."""
-        order = [str(word) for word in field.type.words] if isinstance(field.type, OneOf | MetricWord) else []
+        """Read a list; the order of metrics does not matter, that of names does."""
         if isinstance(node, ScalarNode) and field.single:
             node = SequenceNode((node,) if node.value not in (None, "none") else (), node.where)
         if not isinstance(node, SequenceNode):
-            example = f" such as [{', '.join(order)}]" if order else ""
+            example = f" such as [{', '.join(field.type.words)}]" if isinstance(field.type, MetricWord) else ""
             self._problems.wrong(node.where, path, f"expected a list{example}, got {kind_of(node)}.")
             return Constant(())
-        words = SequenceNode(tuple(_word_of(item) if field.options else item for item in node.items), node.where)
-        values = self._values(words, field.type, name, path) or []
+        values = self._values(node, field.type, name, path) or []
         if len(set(values)) != len(values):
             self._problems.wrong(node.where, path, "lists a word more than once.")
         if isinstance(field.type, MetricWord):
             return Constant(in_order(Metric(str(value)) for value in values))
-        return Constant(tuple(sorted(values, key=lambda value: order.index(str(value)))) if order else tuple(values))
+        return Constant(tuple(values))
 
     def seeds(self, node: Node, field: SeedsField, name: str, path: str) -> Constant:
         """Read how many seeds a trial trains, at least and at most."""
@@ -101,44 +107,6 @@ class LeafReader:
             text = "expected the seeds of a trial at least, and a larger number of seeds at most, such as [1, 5]."
             self._problems.wrong(given.where, f"{path}.race", text)
         return Constant(tuple(values or (1, 1)))
-
-    def options(self, node: Node | None, field: ListField, path: str) -> Constant:
-        """Read the options that stand with the words of a list; those at their defaults are left out."""
-        found: dict[str, Scalar] = {}
-        for item in node.items if isinstance(node, SequenceNode) else ():
-            word = _word_of(item)
-            known = field.options.get(word.text or "") if isinstance(word, ScalarNode) else None
-            if known is None or not isinstance(item, MappingNode):
-                continue
-            given = item.entries[0].node
-            if isinstance(given, ScalarNode) and given.value is None:
-                continue
-            if not isinstance(given, MappingNode):
-                keys = ", ".join(known) or "none"
-                self._problems.wrong(
-                    given.where, path, f"expected options of {item.entries[0].key} ({keys}), got {kind_of(given)}."
-                )
-                continue
-            for entry in given.entries:
-                self._option(entry, known, f"{path}.{item.entries[0].key}", found)
-        order = [f"{word}.{name}" for word, names in field.options.items() for name in names]
-        return Constant(tuple((name, found[name]) for name in order if name in found))  # type: ignore[misc]  # pairs
-
-    def _option(self, entry: Entry, known: Mapping[str, Option], path: str, found: dict[str, Scalar]) -> None:
-        """Read an option into those found, by its word and its own name."""
-        option = known.get(entry.key)
-        if option is None:
-            answer = nearest(entry.key, list(known)) if known else "It does not have options."
-            self._problems.wrong(entry.where, path, f"unknown option {entry.key!r}. {answer}")
-            return
-        type_ = field_of(option, fixed=True).type
-        if not isinstance(entry.node, ScalarNode):
-            text = f"takes one value, got {kind_of(entry.node)}. Expected {type_.expected}."
-            self._problems.wrong(entry.where, f"{path}.{entry.key}", text)
-            return
-        value = self.constant(entry.node, type_, entry.key, f"{path}.{entry.key}").value
-        if value is not None and value != option.default:
-            found[f"{path.rpartition('.')[2]}.{entry.key}"] = float(value)  # type: ignore[arg-type]  # a number
 
     def pick(self, node: MappingNode, options: tuple[str, ...], path: str) -> Constant | Choice | Tied:
         """Read prior and tie beside the branches of a choice, and return the choice of the branches' names."""
@@ -280,14 +248,6 @@ class LeafReader:
         tied = Tied(tie.text, domain)
         self.ties.append((tie.where, path, tied))
         return tied
-
-
-def _word_of(item: Node) -> Node:
-    """Return the word of an item of a list that may stand with options."""
-    if isinstance(item, MappingNode) and len(item.entries) == 1:
-        (entry,) = item.entries
-        return ScalarNode(entry.key, entry.where, entry.key)
-    return item
 
 
 def _build(word: str, values: list[Scalar], step: Node | None, type_: ValueType, prior: Prior | None) -> Domain:

@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.fidelity import FidelityKind
 from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Options, defaults
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
 from qpsearch.registry.samplers import SAMPLER_OPTIONS, Sampler, SamplerKind, sampler_of
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.file.arms import arms_in
+from qpsearch.space.file.augmentations import fixed_augment, possible_augment, searched_augment
 from qpsearch.space.file.changes import with_settings
 from qpsearch.space.file.checks import Checks
 from qpsearch.space.file.document import MappingNode, Node, dump, parse_document, read_document, spelled
 from qpsearch.space.file.extends import flatten
+from qpsearch.space.file.fidelity import fidelity_of
 from qpsearch.space.file.leaf_reader import LeafReader
 from qpsearch.space.file.own_images import data_of, with_facts
 from qpsearch.space.file.points import domains_of, first_points
@@ -24,7 +27,7 @@ from qpsearch.space.file.reader import Reader
 from qpsearch.space.file.recipes import with_recipe
 from qpsearch.space.file.shipped import find_space
 from qpsearch.space.file.space_checks import check_arms, check_space
-from qpsearch.space.leaves import Constant, Group, Variant
+from qpsearch.space.leaves import Constant, Group, Site, Tree, Variant, sites
 from qpsearch.space.schema.settings import COMPARE, SPACE
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.space.space import Budget, Resources, Score, Search, Space, Stop, TunedArms
@@ -120,7 +123,8 @@ def _tuned(space: Space, whole: Node, arms: dict[str, Node], problems: Problems,
     found = TunedArms(arms=spaces, trials=trials, top=top, seeds=_constant(retrain, "seeds"))
     check_arms(space, found, whole, problems, strict=strict)
     problems.raise_if_any()
-    return replace(space, compare=found)
+    again = replace(space.search, fidelity=None)  # on fresh seeds, only whole trainings
+    return replace(space, search=again, compare=found)
 
 
 def _spelled_pruner(search: Search) -> Any:
@@ -139,7 +143,10 @@ def _one(text: str, root: Node, flat: Node, problems: Problems, *, strict: bool)
         problems.raise_if_any()
     assert isinstance(network, Group)
     assert isinstance(training, Group)
-    checks = Checks(problems, whole, network, training, leaves)
+    data = tree.get("data")
+    augment = searched_augment(data) if isinstance(data, Group) else None
+    every = tuple(sites(network, training, augment))
+    checks = Checks(problems, whole, network, every, leaves)
     checks.check_parts(root.where.source if strict else None)
     conditions = (*checks.conditions("forbid"), *checks.conditions("require"))
     problems.raise_if_any()
@@ -150,14 +157,18 @@ def _one(text: str, root: Node, flat: Node, problems: Problems, *, strict: bool)
     space = Space(
         source=text,
         study=_constant(tree, "study"),
-        data=_data(tree, whole, problems),
+        data=_data(_group(tree, "data"), augment, every, whole, problems),
         network=network,
         training=training,
+        augment=augment,
         search=search,
         resources=_resources(tree),
     )
     papers, first = first_points(whole, domains_of(space), problems)
-    space = replace(space, search=replace(search, papers=papers, first=first))
+    levels = _group(_group(tree, "search"), "fidelity")
+    given = {kind: _constant(levels, kind.value) for kind in FidelityKind}
+    fidelity = fidelity_of(given, space, whole, problems)
+    space = replace(space, search=replace(search, papers=papers, first=first, fidelity=fidelity))
     check_space(space, whole, problems)
     problems.raise_if_any()
     return space
@@ -176,9 +187,10 @@ def _constant(tree: Group, name: str) -> Any:
     return leaf.value
 
 
-def _data(tree: Group, whole: Node, problems: Problems) -> Data:
-    data = _group(tree, "data")
-    return data_of({name: _constant(data, name) for name, _ in data.children}, whole, problems)
+def _data(data: Group, augment: Tree | None, every: Sequence[Site], whole: Node, problems: Problems) -> Data:
+    given = {name: _constant(data, name) for name, _ in data.children if name != "augment"}
+    words, options = fixed_augment(data) if augment is None else (possible_augment(every), ())
+    return data_of(given | {"augment": words, "augment_options": options}, whole, problems)
 
 
 def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) -> Search:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from qpsearch.errors import DataError
-from qpsearch.registry.augmentations import Augmentation, Padding
+from qpsearch.registry.augmentations import Padding
+from qpsearch.registry.augmentations.crop import CROP
 from qpsearch.registry.datasets import Data, Normalisation
 from qpsearch.registry.own.custom import CUSTOM
 from qpsearch.registry.own.places import own_data
@@ -108,7 +109,7 @@ def _not_for(data: Data, root: Node) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if data.facts.channels != len(data.moments[0]):
         found["normalise"] = Normalisation.DATASET
-    if data.facts.stored_size or Augmentation.CROP not in data.augment:
+    if data.facts.stored_size or CROP.name not in data.augment:
         found["padding"] = Padding.MEAN
     recipe = recipe_of(root)
     asked = {} if recipe is None else recipe.settings.get("data", {})

@@ -1,5 +1,6 @@
 """From a YAML document to a tree of leaves: every problem of a file is found and reported together."""
 
+from collections.abc import Collection
 from difflib import get_close_matches
 
 from qpsearch.errors import nearest
@@ -7,9 +8,11 @@ from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, S
 from qpsearch.space.file.leaf_reader import IDENTIFIER, LeafReader
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.leaves import Constant, Group, Items, Tree, Variant
+from qpsearch.space.schema.data import USED
 from qpsearch.space.schema.fields import (
     REQUIRED,
     ArmsField,
+    AugmentField,
     ConditionsField,
     Field,
     LeafField,
@@ -45,8 +48,6 @@ class Reader:
             child = self._child(node, name, inner, f"{path}.{name}" if path else name, inherit)
             if child is not None:
                 children.append((name, child))
-            if isinstance(inner, ListField) and inner.options:
-                children.append((f"{name}_options", self._leaves.options(node.get(name), inner, f"{path}.{name}")))
         return Group(tuple(children))
 
     def _one_of(self, node: MappingNode, field: SectionField, meant: set[str], path: str) -> None:
@@ -105,6 +106,8 @@ class Reader:
                 return self._stages(node, field, path)
             case VariantField():
                 return self._variant(node, field, name, path)
+            case AugmentField():
+                return self._augment(node, field, path)
 
     def _stages(self, node: Node, field: StagesField, path: str) -> Tree:
         """Read the list of stages, or a choice of lists."""
@@ -135,31 +138,68 @@ class Reader:
         return Group(own.children + rules.children)
 
     def _choice_of_stages(self, node: MappingNode, field: StagesField, path: str, *, lists_only: bool) -> Tree:
-        self._leaves.allowed(node, path, "choice")
-        given = node.get("choice")
-        assert given is not None
-        if not isinstance(given, MappingNode) or not given.entries:
-            what = "lists of stages" if lists_only else "stages"
-            self._problems.wrong(
-                given.where,
-                path,
-                f"a choice of {what} needs a name for each: {{choice: {{NAME: ...}}}}; got {kind_of(given)}.",
-            )
-            return Items(())
+        what = "lists of stages" if lists_only else "stages"
         branches: list[tuple[str, Tree]] = []
-        for entry in given.entries:
-            if not IDENTIFIER.fullmatch(entry.key) or entry.key in STAGE.fields:
-                self._problems.wrong(
-                    entry.where,
-                    path,
-                    f"{entry.key!r} cannot name a branch. Expected a word that is not a key of a stage.",
-                )
+        for entry in self._named(node, path, what, STAGE.fields, "a key of a stage"):
             inner = f"{path}.{entry.key}"
             if lists_only or isinstance(entry.node, SequenceNode):
                 branches.append((entry.key, self._stage_list(entry.node, field, inner, least=int(lists_only))))
             else:
                 branches.append((entry.key, self._stage(entry.node, field, inner)))
+        if not branches:
+            return Items(())
         return Variant(self._leaves.pick(node, tuple(word for word, _ in branches), path), tuple(branches))
+
+    def _named(
+        self, node: MappingNode, path: str, what: str, taken: Collection[str], taken_by: str
+    ) -> tuple[Entry, ...]:
+        """Return the named branches of a choice; note names that stand for something else."""
+        self._leaves.allowed(node, path, "choice")
+        given = node.get("choice")
+        assert given is not None
+        if not isinstance(given, MappingNode) or not given.entries:
+            form = f"a choice of {what} needs a name for each: {{choice: {{NAME: ...}}}}"
+            self._problems.wrong(given.where, path, f"{form}; got {kind_of(given)}.")
+            return ()
+        for entry in given.entries:
+            if not IDENTIFIER.fullmatch(entry.key) or entry.key in taken:
+                text = f"{entry.key!r} cannot name a branch. Expected a word that is not {taken_by}."
+                self._problems.wrong(entry.where, path, text)
+        return given.entries
+
+    def _augment(self, node: Node, field: AugmentField, path: str) -> Tree:
+        """Read a list of augmentations, or a choice of lists."""
+        if not isinstance(node, MappingNode) or "choice" not in node:
+            return self._augmentations(node, field, path)
+        branches = tuple(
+            (entry.key, self._augmentations(entry.node, field, f"{path}.{entry.key}"))
+            for entry in self._named(node, path, "lists of augmentations", field.branches, "an augmentation")
+        )
+        if not branches:
+            return Group(())
+        return Variant(self._leaves.pick(node, tuple(word for word, _ in branches), path), branches)
+
+    def _augmentations(self, node: Node, field: AugmentField, path: str) -> Group:
+        """Read a list of augmentations, in the order of the schema, each with what the file sets."""
+        if not isinstance(node, SequenceNode):
+            text = f"expected a list such as [{', '.join(field.branches)}], got {kind_of(node)}."
+            self._problems.wrong(node.where, path, text)
+            return Group(())
+        found: dict[str, Group] = {}
+        for item in node.items:
+            if isinstance(item, MappingNode) and "choice" in item:
+                text = "a choice stands for the whole list, {choice: {light: [flip], strong: [flip, crop]}}; of one "
+                fix = "augmentation write {cutout: {used: {choice: [true, false]}}}."
+                self._problems.wrong(item.where, path, text + fix)
+                continue
+            branch = self._branch(item, field, "augmentation", path)
+            if branch is None:
+                continue
+            word, given = branch
+            if word in found:
+                self._problems.wrong(node.where, path, "lists a word more than once.")
+            found[word] = _switched(given, field.branches[word])
+        return Group(tuple((word, found[word]) for word in field.branches if word in found))
 
     def _variant(self, node: Node, field: VariantField, name: str, path: str) -> Variant:
         if isinstance(node, MappingNode) and "choice" in node:
@@ -186,7 +226,7 @@ class Reader:
             return Variant(Constant(None), ())
         return Variant(self._leaves.pick(node, tuple(word for word, _ in branches), path), tuple(branches))
 
-    def _branch(self, node: Node, field: VariantField, name: str, path: str) -> tuple[str, Group] | None:
+    def _branch(self, node: Node, field: VariantField | AugmentField, name: str, path: str) -> tuple[str, Group] | None:
         match node:
             case ScalarNode(_, where, text) if text:
                 word, settings = text, MappingNode((), where)
@@ -206,7 +246,8 @@ class Reader:
             answer = " ".join(filter(None, (nearest(word, list(field.branches)), field.hint)))
             self._problems.wrong(where, path, f"unknown {name} {word!r}. {answer}")
             return None
-        return word, self.section(settings, field.branches[word], f"{path}.{word}")
+        keeps_given = isinstance(field, AugmentField)
+        return word, self.section(settings, field.branches[word], f"{path}.{word}", inherit=keeps_given)
 
 
 def _default(field: Field, name: str) -> Tree:
@@ -215,6 +256,8 @@ def _default(field: Field, name: str) -> Tree:
             return Constant(type_.parse(default, name))  # type: ignore[arg-type]  # the schema's own scalar
         case ListField(default=default):
             return Constant(default)
+        case AugmentField():
+            return Group(())
         case SeedsField(default=default):
             return Constant((default, default))
         case ConditionsField() | PointsField() | ArmsField() | RecipeField():
@@ -226,6 +269,13 @@ def _default(field: Field, name: str) -> Tree:
             return Variant(Constant(default), ((default, branch),))
         case StagesField():
             raise AssertionError("stages have no default")
+
+
+def _switched(given: Group, field: SectionField) -> Group:
+    """Return what a file sets of an augmentation, with its switch first, and without options at their defaults."""
+    defaults = {name: Constant(inner.default) for name, inner in field.fields.items() if isinstance(inner, LeafField)}  # type: ignore[arg-type]  # numbers
+    set_ = (child for child in given.children if child[0] != USED and child[1] != defaults[child[0]])
+    return Group(((USED, given.get(USED) or Constant(True)), *set_))
 
 
 def _only(node: MappingNode, names: set[str]) -> MappingNode:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from qpsearch.registry.augmentations import Augmentation, Padding, changes_among
+from qpsearch.registry.augmentations import Padding, changes_among
 from qpsearch.registry.augmentations.base import ImageForm
+from qpsearch.registry.augmentations.crop import CROP
 from qpsearch.registry.metrics.base import ValuesFrom
 from qpsearch.registry.pruners import PrunerKind, earliest_wilcoxon
 from qpsearch.registry.samplers import SamplerKind
@@ -125,7 +126,7 @@ def _images(space: Space) -> Iterator[tuple[str, str]]:
             "data.augment",
             f"{coloured[0]} changes images of 1 or 3 channels, but {data.dataset} has {facts.channels}.",
         )
-    if data.padding is not Padding.MEAN and Augmentation.CROP not in data.augment:
+    if data.padding is not Padding.MEAN and CROP.name not in data.augment:
         yield "data.padding", "only crops pad images. Add crop to augment, or write padding: mean."
     elif data.padding is not Padding.MEAN and side:
         text = f"crops of {data.dataset} are cut from images of {side}x{side} pixels, so nothing is padded."

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from qpsearch.registry.augmentations import AUGMENTATIONS, Augmentation, Padding
-from qpsearch.registry.datasets import DatasetName, Normalisation
+from qpsearch.registry.augmentations import AUGMENTATIONS, Padding
+from qpsearch.registry.datasets import DATASETS, Normalisation
 from qpsearch.registry.own.record import OwnData
-from qpsearch.space.schema.fields import LeafField, ListField, SectionField
+from qpsearch.space.schema.fields import AugmentField, LeafField, SectionField, field_of
 from qpsearch.space.schema.value_types import CountOrShare, FilePath, Flag, Integer, OneOf, OrLeftOut, Words
 from qpsearch.vocabulary import Scalar
 
 OWN: Final = "own"  # of ``validation``: the set's own split
+USED: Final = "used"  # of an augmentation: whether it is on
 PLACES: Final = ("folder", "archive")  # of images of the user's own
 
 
@@ -38,9 +39,10 @@ class Facts:
         return str(value)
 
 
-DATASET: Final = Words(
-    "data set", [str(name) for name in DatasetName], "Load a data set of your own with --import MODULE."
-)
+DATASET: Final = Words("data set", list(DATASETS), "Load a data set of your own with --import MODULE.")
+
+
+SWITCH: Final = LeafField(type=Flag(), default=True, doc="Whether the augmentation is used.")
 
 
 def _options() -> str:
@@ -71,12 +73,18 @@ DATA: Final = SectionField(
             "validation split, and the default where there is one.",
             fixed=True,
         ),
-        "augment": ListField(
-            type=OneOf(Augmentation, "augmentation"),
+        "augment": AugmentField(
+            branches={
+                kind: SectionField(
+                    fields={USED: SWITCH, **{name: field_of(option) for name, option in each.options.items()}}
+                )
+                for kind, each in AUGMENTATIONS.items()
+            },
             doc="Random changes of training images, in whatever order they are listed: "
             f"{'; '.join(f'{kind} {each.doc}' for kind, each in AUGMENTATIONS.items())}. Options stand with their "
-            f"augmentation, as in {{mixup: {{alpha: 0.2}}}}: {_options()}.",
-            options={kind: each.options for kind, each in AUGMENTATIONS.items()},
+            f"augmentation, as in {{mixup: {{alpha: 0.2}}}}: {_options()}. All of it may be searched: an "
+            "option; whether an augmentation is used, {cutout: {used: {choice: [true, false]}}}; or the whole list, "
+            "{choice: {light: [flip], strong: [flip, crop]}}.",
         ),
         "padding": LeafField(
             type=OneOf(Padding),
@@ -142,7 +150,7 @@ def outdated(given: Mapping[str, Any]) -> set[str]:
     """
     others = {key for key in DATA.one_of if key not in given} if any(key in given for key in DATA.one_of) else set()
     facts = {"facts"} if others or "size" in given else set()
-    size = {"size"} if given.get("dataset") in list(DatasetName) else set()
+    size = {"size"} if given.get("dataset") in DATASETS else set()
     stream = {"stream"} if "folder" in others else set()
     return (others | facts | size | stream) - set(given)
 

@@ -1,7 +1,6 @@
 """What the table of a space file is made of: values, lists, sections, variants."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from qpsearch.registry.options import Option, Switch
@@ -36,16 +35,12 @@ class LeafField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListField:
-    """A list of constants, in any order, each at most once; with ``single``, one value needs no brackets.
-
-    A word with ``options`` may stand with them, as in ``{mixup: {alpha: 0.2}}``.
-    """
+    """A list of constants, in any order, each at most once; with ``single``, one value needs no brackets."""
 
     type: ValueType
     default: tuple[Scalar, ...] = ()
     doc: str
     single: bool = False
-    options: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +96,18 @@ class SectionField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentField:
+    """A list of named sections, ``[flip, {mixup: {alpha: 0.2}}]``, or ``{choice: {NAME: [...]}}`` of such lists.
+
+    A section has a switch, ``used``, and only keeps what a file sets.
+    """
+
+    branches: dict[str, SectionField]
+    doc: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StagesField:
     """A list of sections; the list, or any item, may be ``{choice: {NAME: ...}}`` of lists or of sections."""
 
@@ -137,6 +144,7 @@ def field_of(option: Option | Switch, *, fixed: bool = False) -> LeafField:
 Field = (
     LeafField
     | ListField
+    | AugmentField
     | SeedsField
     | ConditionsField
     | PointsField

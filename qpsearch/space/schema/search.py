@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from qpsearch.registry.fidelity import FidelityKind
 from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Option
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
@@ -95,6 +96,28 @@ SEARCH: Final = SectionField(
             fixed=True,
             branches={AUTO: SectionField(fields={})}
             | {kind.value: _options(PRUNER_OPTIONS[kind]) for kind in PrunerKind},
+        ),
+        "fidelity": SectionField(
+            doc="Cheaper trainings before the whole one, of which one kind is named with its levels, ascending to the "
+            "whole. A trial trains anew at each level, for all its epochs; asha compares trials at the ends of levels, "
+            "and the last level is the score. In a budget, an epoch counts by its cost.",
+            fields={
+                FidelityKind.IMAGES.value: ListField(
+                    type=Number(0, 1, above=True),
+                    doc="Shares of the training images, such as [0.1, 0.3, 1]: stratified, and a smaller part lies in "
+                    "a larger one. An epoch costs its share.",
+                ),
+                FidelityKind.IMAGE_SIZE.value: ListField(
+                    type=Integer(1, 2048),
+                    doc="Sides of the images in pixels, such as [16, 24, 32], to which training and validation images "
+                    "are resized. An epoch costs the square of its share.",
+                ),
+                FidelityKind.WIDTH.value: ListField(
+                    type=Number(0, 1, above=True),
+                    doc="Factors of the widths of stem and stages, such as [0.25, 0.5, 1], rounded to multiples of 4 "
+                    "channels. An epoch costs the square of its factor.",
+                ),
+            },
         ),
         "first": PointsField(
             doc="Configurations that are tried before all others: papers, those of both papers as far as the space has "

@@ -11,6 +11,7 @@ from typing import Final
 from qpsearch.space.schema.data import DATA
 from qpsearch.space.schema.fields import (
     ArmsField,
+    AugmentField,
     Field,
     LeafField,
     SectionField,
@@ -116,6 +117,8 @@ def field_at(path: str) -> LeafField | VariantField | None:
                 field = fields.get(part)
             case VariantField(branches=branches):
                 field = branches.get(part)
+            case AugmentField(branches=branches):
+                field = branches.get(part, field)  # or the name of a list
     return field if parts and isinstance(field, LeafField | VariantField) else None
 
 

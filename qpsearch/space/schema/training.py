@@ -5,9 +5,9 @@ from typing import Final
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.registry.options import settings_of
 from qpsearch.registry.recipes import RECIPES
-from qpsearch.registry.schedules import SCHEDULES, ScheduleKind
+from qpsearch.registry.schedules import SCHEDULES
 from qpsearch.space.schema.fields import LeafField, RecipeField, SectionField, VariantField, field_of
-from qpsearch.space.schema.value_types import NONE, Integer, Number, OneOf, Optional
+from qpsearch.space.schema.value_types import NONE, Integer, Number, OneOf, Optional, Words
 from qpsearch.vocabulary import Decay, Precision
 
 TRAINING: Final = SectionField(
@@ -33,7 +33,7 @@ TRAINING: Final = SectionField(
             },
         ),
         "schedule": LeafField(
-            type=OneOf(ScheduleKind),
+            type=Words("schedule", list(SCHEDULES)),
             default="step",
             doc=f"Learning-rate schedule: {'; '.join(f'{kind} {each.doc}' for kind, each in SCHEDULES.items())}.",
             rule="Q18, P18",

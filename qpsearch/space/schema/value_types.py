@@ -164,7 +164,7 @@ class Words:
 
     noun: str
     words: list[str]
-    hint: str
+    hint: str = ""
 
     @property
     def expected(self) -> str:
@@ -180,7 +180,7 @@ class Words:
         """Check a word; answers an unknown one with the nearest known."""
         if value not in self.words:
             answer = nearest(str(value), self.words)
-            hint = "" if answer.startswith("Did you mean") else f" {self.hint}"
+            hint = f" {self.hint}" if self.hint and not answer.startswith("Did you mean") else ""
             raise ValueError(f"unknown {self.noun} {str(value)!r}. {answer}{hint}")
         return str(value)
 

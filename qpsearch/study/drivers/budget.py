@@ -1,9 +1,13 @@
 """How much of its budget a study has spent, over all its drivers and restarts."""
 
+import math
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.space.space import Budget
 from qpsearch.study.storage.tables import attempts, epochs, leases, study_facts, trials
 
@@ -17,24 +21,29 @@ class Spending:
         connection: To the database.
         study_id: The study.
         lease_id: This driver's lease.
+        fidelity: The levels of the study's runs, whose epochs cost unlike; None where all cost alike.
     """
 
-    def __init__(self, connection: Connection, study_id: int, lease_id: int) -> None:
-        self._study_id, self._lease_id = study_id, lease_id
+    def __init__(self, connection: Connection, study_id: int, lease_id: int, fidelity: Fidelity | None = None) -> None:
+        self._study_id, self._lease_id, self._fidelity = study_id, lease_id, fidelity
         self.follow(connection)
 
     def follow(self, connection: Connection) -> None:
         """Read everything again, since other drivers have written."""
         self.budget = read_budget(connection, self._study_id)
-        self._epochs = count_epochs(connection, self._study_id)
+        self._recorded = recorded_epochs(connection, self._study_id)
         self._gpu_s = gpu_seconds(connection, self._study_id, but_running_under=self._lease_id)
         held = lease_intervals(connection, self._study_id)
         self._began = held.pop(self._lease_id)[0]
         self._others = list(held.values())
 
-    def add_epoch(self) -> None:
-        """Count an epoch that this driver has recorded."""
-        self._epochs += 1
+    def add_epoch(self, epoch: int) -> None:
+        """Count an epoch that this driver has recorded, by its number in its run."""
+        self._recorded[epoch] += 1
+
+    @property
+    def _epochs(self) -> float:
+        return cost_of(self._recorded, self._fidelity)
 
     def add_attempt(self, gpu_s: float) -> None:
         """Count an attempt of this driver that has ended."""
@@ -45,7 +54,7 @@ class Spending:
         budget = self.budget
         return Budget(
             trials=max(budget.trials - trials, 0),
-            epochs=None if budget.epochs is None else max(budget.epochs - self._epochs, 0),
+            epochs=None if budget.epochs is None else max(math.ceil(budget.epochs - self._epochs), 0),
             seconds=None if budget.seconds is None else max(budget.seconds - covered(self._others), 0.0),
             gpu_seconds=None if budget.gpu_seconds is None else max(budget.gpu_seconds - self._gpu_s, 0.0),
         )
@@ -78,10 +87,16 @@ def budget_of(facts: Row[Any]) -> Budget:
     return Budget(trials=facts.asked, epochs=facts.most_epochs, seconds=facts.most_s, gpu_seconds=facts.most_gpu_s)
 
 
-def count_epochs(connection: Connection, study: int) -> int:
-    """Return how many epochs are recorded, over all trials and runs."""
-    query = select(func.count()).select_from(epochs).join(trials, trials.c.trial_id == epochs.c.trial_id)
-    return int(connection.execute(query.where(trials.c.study_id == study)).scalar_one())
+def recorded_epochs(connection: Connection, study: int) -> Counter[int]:
+    """Return how many epochs are recorded over all trials and runs, by their number in their run."""
+    query = select(epochs.c.epoch, func.count()).join(trials, trials.c.trial_id == epochs.c.trial_id)
+    own = connection.execute(query.where(trials.c.study_id == study).group_by(epochs.c.epoch))
+    return Counter({row[0]: row[1] for row in own})
+
+
+def cost_of(recorded: Mapping[int, int], fidelity: Fidelity | None) -> float:
+    """Return what recorded epochs count in a budget: one each, or their cost where runs have levels of fidelity."""
+    return sum(recorded.values()) if fidelity is None else fidelity.cost_of(recorded)
 
 
 def gpu_seconds(connection: Connection, study: int, *, but_running_under: int | None = None) -> float:

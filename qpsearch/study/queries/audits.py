@@ -21,7 +21,7 @@ from qpsearch.registry.pruners import PrunerKind
 from qpsearch.space import Space
 from qpsearch.study.records import AuditedKind
 from qpsearch.study.search.audit import is_audited
-from qpsearch.study.search.halving import rungs
+from qpsearch.study.search.halving import rungs_of
 from qpsearch.study.storage.optuna_tables import read_trials
 from qpsearch.study.storage.tables import configs, trials
 
@@ -50,8 +50,7 @@ def audited_kinds(connection: Connection, study: int, space: Space) -> tuple[Aud
         )
         for trial in read_trials(connection, study)
     ]
-    first = options.get("first")
-    heights = rungs(space.most_epochs, None if first is None else int(first), int(options.get("factor") or 3))
+    heights = rungs_of(options, space.run_epochs, search.fidelity)
     stops = search.pruner is PrunerKind.ASHA_STOP
     return audit(curves, heights, options, search.seed, stops=stops)
 

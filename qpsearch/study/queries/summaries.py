@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, String, func, select, type_coerc
 
 from qpsearch.errors import SpaceError
 from qpsearch.space import Space
-from qpsearch.study.drivers.budget import budget_of, covered, gpu_seconds, lease_intervals
+from qpsearch.study.drivers.budget import budget_of, cost_of, covered, gpu_seconds, lease_intervals, recorded_epochs
 from qpsearch.study.drivers.stored import find_study, stored_space
 from qpsearch.study.queries.audits import audited_kinds
 from qpsearch.study.queries.best import front_of
@@ -60,8 +60,9 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
     failures = connection.execute(
         failed.where(trials.c.study_id == study, attempts.c.ending == Ending.FAILED).group_by(attempts.c.reason)
     )
-    work = select(func.count(), func.sum(epochs.c.seconds)).join(trials, trials.c.trial_id == epochs.c.trial_id)
-    recorded, seconds = connection.execute(work.where(trials.c.study_id == study)).one()
+    work = select(func.sum(epochs.c.seconds)).join(trials, trials.c.trial_id == epochs.c.trial_id)
+    seconds = connection.execute(work.where(trials.c.study_id == study)).scalar_one()
+    fidelity = None if space is None else space.search.fidelity
     return StudySummary(
         name=name,
         objectives=objectives,
@@ -75,7 +76,7 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
         drivers=_drivers(connection, study),
         sampler=facts.sampler,
         pruner=facts.pruner,
-        epochs=recorded,
+        epochs=cost_of(recorded_epochs(connection, study), fidelity),
         wall_s=covered(list(lease_intervals(connection, study).values())),
         gpu_s=gpu_seconds(connection, study),
         accounts=_accounts(connection, study),

@@ -268,7 +268,8 @@ class KeptRun:
         folder: Folder or URI of the trial's checkpoints.
         checkpoint: The file of the epoch that counts, or of a later one that is exactly as good, where an earlier
             version kept that one.
-        accuracies: Accuracies on validation images, by epoch from 1; None where there are no such images.
+        accuracies: Accuracies on validation images, by epoch from 1, of levels of fidelity those of the last one; None
+            where there are no such images.
     """
 
     trial: int
@@ -315,14 +316,15 @@ def _kept(rows: list[Row[Any]], search: Search, beyond: Mapping[tuple[int, int, 
         epoch: search.objective.metric.of(row, beyond.get((row.trial_id, row.replicate, epoch), {}))
         for epoch, row in recorded.items()
     }
-    counting = search.score.epochs(values, search.objective)
+    counting = search.counting_epochs(values)
+    before = 0 if search.fidelity is None else search.fidelity.before_last
     return KeptRun(
         trial=rows[0].number,
         replicate=rows[0].replicate,
         seed=rows[0].seed,
         folder=folder,
         checkpoint=first_there(folder, [recorded[epoch].checkpoint for epoch in counting]),
-        accuracies=tuple(row.val_accuracy for row in rows),
+        accuracies=tuple(row.val_accuracy for row in rows if row.epoch > before),
     )
 
 

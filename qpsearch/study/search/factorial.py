@@ -40,7 +40,7 @@ class Factorial:
     """
 
     def __init__(self, space: Space) -> None:
-        is_small = count_points(space.network, space.training) <= FEW
+        is_small = count_points(space.sites) <= FEW
         self._source: _Rounds | _Fraction = _Rounds(space) if is_small else _Fraction(space)
         self._points: list[Params] = []
 

@@ -1,6 +1,7 @@
 """Asynchronous successive halving (Li et al., "A system for massively parallel hyperparameter tuning", 2020).
 
-Trials are compared at rungs: the epochs f, f * 3, f * 9, ... below the epochs of a whole training. ``asha`` pauses
+Trials are compared at rungs: the epochs f, f * 3, f * 9, ... below the epochs of a whole training, or the ends of the
+levels of fidelity. ``asha`` pauses
 every trial at each rung; a free worker continues the best trial that is among the best third of its rung, and begins a
 new one where there is none. ``asha_stop`` continues a trial that is among the best third of those that were there
 before, and stops it otherwise. Everything is a function of the values at the rungs, which the database holds.
@@ -17,6 +18,7 @@ from collections.abc import Collection
 
 from optuna.trial import FrozenTrial, TrialState
 
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.registry.options import Options
 from qpsearch.study.search.audit import is_audited
 from qpsearch.study.search.order import FURTHER
@@ -25,8 +27,25 @@ from qpsearch.study.search.rung import Rung
 from qpsearch.vocabulary import Direction
 
 
+def rungs_of(options: Options, epochs: int, fidelity: Fidelity | None = None) -> tuple[int, ...]:
+    """Return the epochs at which trials are compared: the ends of levels of fidelity, if there are any, but the last.
+
+    Args:
+        options: Of the pruner.
+        epochs: The largest number of epochs of a trial.
+        fidelity: The levels at which runs train; None for the whole training alone.
+    """
+    first = options.get("first")
+    return fidelity.rungs if fidelity else rungs(epochs, None if first is None else int(first), factor_of(options))
+
+
+def factor_of(options: Options) -> int:
+    """Return of how many trials at a rung one goes on."""
+    return int(options.get("factor") or 3)
+
+
 def rungs(epochs: int, first: int | None, factor: int) -> tuple[int, ...]:
-    """Return the epochs at which trials are compared; None for ``first`` is a fifteenth of all epochs, at least 1."""
+    """Return the epochs f, f * factor, ... of a training; None for f is a fifteenth of all epochs, at least 1."""
     rung, found = first or max(1, epochs // 15), []
     while rung < epochs:
         found.append(rung)
@@ -38,7 +57,7 @@ class Halving:
     """The rungs of a study.
 
     Args:
-        epochs: The largest number of epochs of a trial.
+        rungs: The epochs at which trials are compared, ascending.
         direction: Whether larger values of the metric of training are better; with several objectives, trials are
             ordered by all of them.
         options: ``factor``, ``first``, ``audit`` and, where trials are paused, ``complete`` and ``paused``.
@@ -46,10 +65,11 @@ class Halving:
         seed: Chooses the trials that are audited: they run on, and the others are compared without them.
     """
 
-    def __init__(self, epochs: int, direction: Direction, options: Options, *, pauses: bool, seed: int = 0) -> None:
-        self._factor = int(options.get("factor") or 3)
-        first, most = options.get("first"), options.get("paused")
-        self._rungs = rungs(epochs, None if first is None else int(first), self._factor)
+    def __init__(
+        self, rungs: tuple[int, ...], direction: Direction, options: Options, *, pauses: bool, seed: int = 0
+    ) -> None:
+        self._rungs, self._factor = rungs, factor_of(options)
+        most = options.get("paused")
         self._complete = int(options.get("complete") or 1)
         self._most_paused = math.inf if most is None else most
         self._sign = -1.0 if direction is Direction.MAXIMIZE else 1.0

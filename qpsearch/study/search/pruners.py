@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.registry.options import Options
 from qpsearch.registry.pruners import WILCOXON_P, PrunerKind
-from qpsearch.study.search.halving import Halving
+from qpsearch.study.search.halving import Halving, rungs_of
 from qpsearch.study.search.optuna_logging import experimental_on_purpose
 from qpsearch.study.search.optuna_pruning import OptunaPruning
 from qpsearch.study.search.pruning import Pruning
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 
 
 def pruning(
-    kind: PrunerKind, options: Options, epochs: int, direction: Direction, name: str, *, seed: int = 0
+    kind: PrunerKind,
+    options: Options,
+    epochs: int,
+    direction: Direction,
+    name: str,
+    *,
+    seed: int = 0,
+    fidelity: Fidelity | None = None,
 ) -> Pruning:
     """Return what judges the trials of a study.
 
@@ -29,11 +37,13 @@ def pruning(
         direction: Whether larger values are better.
         name: Name of the study, which Hyperband hashes.
         seed: Of the search, which chooses the trials that are audited.
+        fidelity: The levels at which runs train; None for the whole training alone.
     """
     if kind is PrunerKind.WILCOXON:
         return RunPruning(direction, _wilcoxon(options))
     if kind.has_rungs:
-        return Halving(epochs, direction, options, pauses=kind is PrunerKind.ASHA, seed=seed)
+        rungs = rungs_of(options, epochs, fidelity)
+        return Halving(rungs, direction, options, pauses=kind is PrunerKind.ASHA, seed=seed)
     return OptunaPruning(name, direction, OPTUNAS[kind](epochs, options))
 
 

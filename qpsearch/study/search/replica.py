@@ -60,7 +60,13 @@ class Replica:
         self._seed, self._guesses = search.seed, guesses
         self._samplers = Samplers(search.sampler, search.sampler_options, sites)
         self._pruning = pruning(
-            search.pruner, search.pruner_options, epochs, search.objective.direction, name, seed=search.seed
+            search.pruner,
+            search.pruner_options,
+            epochs,
+            search.objective.direction,
+            name,
+            seed=search.seed,
+            fidelity=search.fidelity,
         )
         self._storage = _Memory()
         ways = [DIRECTIONS[each.direction] for each in search.objectives]

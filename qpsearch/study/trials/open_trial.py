@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
 from qpsearch.protocol import Assignment, Place, Run
+from qpsearch.registry.fidelity import Fidelity
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.space.space import Search
 from qpsearch.study.trials.checkpoints import KEEP, Kept
@@ -37,17 +38,26 @@ class Proposal:
 
 @dataclass(slots=True, kw_only=True)
 class History:
-    """One run: its metric, its further metrics that are objectives, and its checkpoints by epoch."""
+    """One run: its metric, its further metrics that are objectives, and its checkpoints by epoch.
+
+    Attributes:
+        run: The run.
+        before: Number of the epoch before its first one.
+        values: Its metric.
+        further: Its further metrics.
+        files: Its checkpoints.
+    """
 
     run: Run
+    before: int = 0
     values: dict[int, float] = field(default_factory=dict)
     further: dict[int, tuple[float, ...]] = field(default_factory=dict)
     files: dict[int, str] = field(default_factory=dict)
 
     @property
     def last_epoch(self) -> int:
-        """How many epochs are recorded."""
-        return max(self.values, default=0)
+        """Number of the last epoch that is recorded."""
+        return max(self.values, default=self.before)
 
     def score(self, search: Search) -> float:
         """Return the value of the epoch that counts."""
@@ -59,7 +69,7 @@ class History:
         return (self.values[epoch], *self.further[epoch])
 
     def _counting(self, search: Search) -> int:
-        return search.score.epochs(self.values, search.objective)[0]
+        return search.counting_epochs(self.values)[0]
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
@@ -69,7 +79,7 @@ class History:
     def worth_keeping(self, search: Search) -> Kept:
         """Return the checkpoint of the last epoch, and the one of the best."""
         kept = {epoch: self.values[epoch] for epoch in self.files}
-        best = tuple(self.files[epoch] for epoch in search.score.best(kept, search.objective))
+        best = tuple(self.files[epoch] for epoch in search.best_epochs(kept))
         return (self.checkpoints[:1], best)
 
     def record(self, epoch: int, value: float, checkpoint: str, further: tuple[float, ...] = ()) -> bool:
@@ -92,6 +102,11 @@ class History:
         return epoch > last
 
 
+def begun(run: Run, search: Search) -> History:
+    """Return a run without epochs."""
+    return History(run=run, before=0 if search.fidelity is None else search.fidelity.before(run.replicate))
+
+
 def costs_of(config: TrialConfig, search: Search) -> tuple[float, ...]:
     """Return the configuration's value for each objective that is a cost."""
     return tuple(float(getattr(cost(config.network), each.metric)) for each in search.objectives if each.metric.is_cost)
@@ -109,6 +124,7 @@ class OpenTrial:
         holder: The lease under which the current attempt runs; None while the trial waits or is paused.
         is_paused: Whether the trial is paused at a rung: it continues only if it is among the best there.
         histories: The runs' histories, by replicate.
+        fidelity: The levels at which each run trains; None for the whole training alone.
         threads: CPU threads of the first attempt that reported; later attempts use as many.
         memory_format: Memory format of the first attempt that reported; later attempts use the same.
         placed: Whether the current attempt's host and device are recorded.
@@ -123,6 +139,7 @@ class OpenTrial:
     config: TrialConfig
     attempt: int
     histories: list[History]
+    fidelity: Fidelity | None = None
     holder: int | None = None
     is_paused: bool = False
     threads: int | None = None
@@ -146,7 +163,22 @@ class OpenTrial:
 
     def run_is_done(self, replicate: int) -> bool:
         """Whether a run has all its epochs."""
-        return self.histories[replicate].last_epoch >= self.config.recipe.epochs
+        return self.histories[replicate].last_epoch >= self.run_epochs
+
+    @property
+    def run_epochs(self) -> int:
+        """Epochs of a whole run, over all its levels."""
+        return self.config.recipe.epochs if self.fidelity is None else self.fidelity.whole
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all runs together."""
+        return sum(self.run_epochs - history.before for history in self.histories)
+
+    @property
+    def epochs_done(self) -> int:
+        """How many of these epochs are recorded."""
+        return sum(history.last_epoch - history.before for history in self.histories)
 
     @property
     def runs_done(self) -> int:
@@ -192,4 +224,5 @@ class OpenTrial:
             threads=self.threads,
             memory_format=self.memory_format,
             metrics=metrics,
+            fidelity=self.fidelity,
         )

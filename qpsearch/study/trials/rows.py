@@ -15,7 +15,7 @@ from qpsearch.space.space import Search
 from qpsearch.study.storage.optuna_tables import insert_trial
 from qpsearch.study.storage.tables import attempts, configs, epochs, infeasible, measured, runs, study_attrs
 from qpsearch.study.trials.measured import read_measured
-from qpsearch.study.trials.open_trial import History, OpenTrial, Proposal
+from qpsearch.study.trials.open_trial import History, OpenTrial, Proposal, begun
 from qpsearch.vocabulary import Ending, FailReason
 
 # Statements of the steps that every report takes, built once: SQLAlchemy takes longer to build one than SQLite takes to
@@ -69,8 +69,15 @@ def insert_own_rows(
         for replicate in range(search.replicates)
     ]
     insert_runs(connection, trial_id, own)
-    histories = [History(run=run) for run in own]
-    return OpenTrial(number=number, trial_id=trial_id, config=proposal.config, attempt=1, histories=histories)
+    histories = [begun(run, search) for run in own]
+    return OpenTrial(
+        number=number,
+        trial_id=trial_id,
+        config=proposal.config,
+        attempt=1,
+        histories=histories,
+        fidelity=search.fidelity,
+    )
 
 
 def seed_of_run(connection: Connection, study: int, search: Search, trial: OpenTrial, replicate: int) -> int:
@@ -235,7 +242,7 @@ def read_infeasible(connection: Connection, study: int, since: int) -> dict[int,
 def read_histories(connection: Connection, trial_id: int, search: Search) -> list[History]:
     """Return the runs of a trial with their epochs, by replicate."""
     own = connection.execute(select(runs).where(runs.c.trial_id == trial_id).order_by(runs.c.replicate))
-    histories = [History(run=Run(replicate=row.replicate, seed=row.seed)) for row in own]
+    histories = [begun(Run(replicate=row.replicate, seed=row.seed), search) for row in own]
     here = select(runs.c.trial_id).where(runs.c.trial_id == trial_id)
     extra = read_measured(connection, here) if search.extra else {}
     kept = (epochs.c.trial_id == trial_id) & (epochs.c.replicate < len(histories))  # of a race a run may be given up
@@ -266,6 +273,7 @@ def read_open_trial(
         holder=own[-1].lease_id if own[-1].ending is None else None,
         is_paused=own[-1].ending == Ending.PAUSED,
         histories=read_histories(connection, trial_id, search),
+        fidelity=search.fidelity,
         threads=placed.threads if placed else None,
         memory_format=placed.memory_format if placed else None,
         deaths=deaths,

@@ -39,7 +39,7 @@ def chosen(words: list[str]) -> tuple[str, ...]:
             raise UserError(
                 f"--methods: there is no method {word!r}. {nearest(word, [*OTHERS, OURS])} Ours with other words of a "
                 "space file: ours:SAMPLER+PRUNER, such as ours:gp+none; a word that is left out is the default. With "
-                "priors: ours:++good, ours:++bad; after a study of another task: ours:++warm."
+                "priors: ours:++near, ours:++good, ours:++bad; after a study of another task: ours:++warm."
             )
     return tuple(dict.fromkeys([RANDOM, REFERENCE, *words]))
 
@@ -93,6 +93,6 @@ def _is_ours(word: str) -> bool:
 def _parts(method: str) -> tuple[str, str, str]:
     """Return the words of sampler, pruner and prior; empty ones are defaults."""
     given = method.removeprefix(OURS).removeprefix(":")
-    prior = next((word for word in (*ours.PRIORS, ours.WARM) if given.endswith(f"+{word}")), "")
+    prior = next((word for word in (*ours.GUESSED, ours.WARM) if given.endswith(f"+{word}")), "")
     sampler, _, pruner = given.removesuffix(f"+{prior}" if prior else "").rpartition("+")
     return sampler, pruner, prior

@@ -35,10 +35,13 @@ from tests.benchmarks.search.parameters import BLOCK, Config, Kind, Parameter, d
 from tests.benchmarks.search.simulation import simulate
 from tests.benchmarks.search.task import Task
 
-PRIORS: Final = ("good", "bad")
+GUESSED: Final = {
+    "near": 1000,
+    "good": 25,
+    "bad": 25,
+}  # random configurations of which a guess is the best, or the worst
 WARM: Final = "warm"  # the study of another task is in the database, and the search starts from it
 EARLIER_SEED: Final = 1000  # added to the seed of the search from which another one starts
-GUESSED: Final = 25  # random configurations of which a good guess is the best, a bad one the worst
 NO_GUESS: Final[Mapping[str, Scalar]] = {}
 TRIALS: Final = 100_000  # more than any budget allows: the simulated time ends the search
 BEGINNING_S: Final = 1_700_000_000.0  # what the simulated clock says at its start, in Unix seconds
@@ -56,7 +59,7 @@ class OurSearch:
         folder: For databases; studies of other runs may be there too.
         sampler: As a space file spells it; empty for the default.
         pruner: Likewise.
-        prior: ``good`` or ``bad`` guesses of every parameter; empty for none.
+        prior: ``near``, ``good`` or ``bad`` guesses of every parameter; empty for none.
         database: A file to begin with; None for an empty database.
         warm_start: The study in it from which the search starts; empty for none.
 
@@ -238,9 +241,9 @@ def _guess(task: Task, seed: int, prior: str) -> Mapping[str, Scalar]:
     if not prior:
         return NO_GUESS
     generator = np.random.default_rng(seed)
-    drawn = [draw(task.parameters, generator) for _ in range(GUESSED)]
+    drawn = [draw(task.parameters, generator) for _ in range(GUESSED[prior])]
     ranked = sorted(drawn, key=lambda config: task.curve(config, seed).best)
-    return ranked[0 if prior == "good" else -1]
+    return ranked[-1 if prior == "bad" else 0]
 
 
 def _domain_text(task: Task, parameter: Parameter, guess: Mapping[str, Scalar]) -> str:

@@ -1,0 +1,44 @@
+"""A run at several levels of fidelity: one training after another, whose epochs are numbered through."""
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import replace
+
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.levels import at_level
+from qpsearch.errors import TrainingDiverged
+from qpsearch.protocol import EpochReport, RunSettings, StepCount, epoch_of
+from qpsearch.registry.fidelity import Fidelity
+from qpsearch.training.loop import train_by_steps
+
+
+def train_levels(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
+    """Train a run at each of its levels from fresh weights; without levels, as ``train_by_steps`` does.
+
+    Each level is what ``train_by_steps`` makes of the configuration at that level with the run's seed, so the last one
+    is the whole training to the bit. A run continues at the level of its newest checkpoint; where the checkpoints of
+    that level are all damaged, the level begins anew.
+
+    Raises:
+        TrainingDiverged, OutOfMemory, ArtifactError, DataError: As ``train`` does.
+    """
+    if run.fidelity is None:
+        yield from train_by_steps(config, run)
+        return
+    reached = max(map(epoch_of, run.resume_from), default=run.epochs_before)
+    for level in range(run.fidelity.level_of(reached + 1), len(run.fidelity.levels)):
+        yield from _train_level(config, run, run.fidelity, level)
+
+
+def _train_level(
+    config: TrialConfig, run: RunSettings, fidelity: Fidelity, level: int
+) -> Generator[EpochReport | StepCount]:
+    before = level * fidelity.epochs
+    own = tuple(name for name in run.resume_from if epoch_of(name) > before)
+    settings = replace(run, fidelity=None, epochs_before=before, resume_from=own)
+    try:
+        with closing(train_by_steps(at_level(config, fidelity, level), settings)) as told:
+            for each in told:
+                yield replace(each, epoch=before + each.epoch)
+    except TrainingDiverged as error:
+        raise TrainingDiverged(before + error.epoch, error.value, error.step, error.steps, error.loss) from None
