@@ -40,7 +40,7 @@ IN_MEMORY = 2**30  # bytes of a split of the user's own images; a larger one is 
 
 Array = npt.NDArray[np.uint8]
 Labelled = tuple[Array, npt.NDArray[Any]]
-Opened = tuple[Array | StreamedImages, npt.NDArray[Any]]
+WithLabels = tuple[Array | StreamedImages, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def archive_of(name: str, folder: Path) -> Path:
 
 
 @lru_cache(maxsize=2)
-def load_split(data: Data, folder: Path | None, part: Subset) -> Opened:
+def load_split(data: Data, folder: Path | None, part: Subset) -> WithLabels:
     """Load images (N, H, W, C) and labels (N,) of one split of a prepared data set; the other splits are not loaded.
 
     Of a folder that is streamed, no image is decoded yet.
@@ -163,7 +163,7 @@ def _known_split(name: str, folder: Path | None, part: Subset) -> Labelled:
         raise DataError(f"{place}: cannot be read ({error}). Delete it to fetch the data again.") from None
 
 
-def _own_split(own: OwnData, folder: Path | None, part: Subset, *, streamed: bool) -> Opened:
+def _own_split(own: OwnData, folder: Path | None, part: Subset, *, streamed: bool) -> WithLabels:
     if folder is None:
         raise DataError(f"{own.name}: needs a data folder. Set QPSEARCH_DATA.")
     if streamed:

@@ -29,15 +29,14 @@ MORE: Final = 2  # batches that are read ahead beyond one a reader
 PIPE_BYTES: Final = 2**20
 SINGLE: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # of a decoding process
 
-Array = npt.NDArray[np.uint8]
-Rows = npt.NDArray[np.int64]
-Reader = Callable[[Rows, Array], None]
+RowNumbers = npt.NDArray[np.int64]
+DiskReader = Callable[[RowNumbers, npt.NDArray[np.uint8]], None]
 """Writes the images at some rows into an array (n, C, H, W)."""
 
 Begin = Callable[[Tensor], "Future[Tensor]"]
 """Begins to read the images at an index; the result is on the CPU, pinned where they go to a GPU."""
 
-Item = TypeVar("Item")
+Asked = TypeVar("Asked")
 Begun = TypeVar("Begun")
 
 
@@ -52,7 +51,7 @@ class OnDisk(Protocol):
     def readers(self) -> int:
         """How many read at once."""
 
-    def reader(self, stack: ExitStack) -> Reader:
+    def reader(self, stack: ExitStack) -> DiskReader:
         """Return a reader, which ends when a stack is closed."""
 
 
@@ -60,7 +59,7 @@ class OnDisk(Protocol):
 class MappedImages:
     """The images of a mapped array (N, H, W, C)."""
 
-    array: Array
+    array: npt.NDArray[np.uint8]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -73,11 +72,11 @@ class MappedImages:
         """One: it waits for the disk."""
         return 1
 
-    def reader(self, stack: ExitStack) -> Reader:
+    def reader(self, stack: ExitStack) -> DiskReader:
         """Return what copies images out of the array."""
         return self._read
 
-    def _read(self, rows: Rows, place: Array) -> None:
+    def _read(self, rows: RowNumbers, place: npt.NDArray[np.uint8]) -> None:
         order = np.argsort(rows)  # disks read faster in ascending order
         place[order] = self.array[rows[order]].transpose(0, 3, 1, 2)
 
@@ -98,7 +97,7 @@ class DecodedImages:
         """One for each CPU of the trial."""
         return torch.get_num_threads()
 
-    def reader(self, stack: ExitStack) -> Reader:
+    def reader(self, stack: ExitStack) -> DiskReader:
         """Start a process that decodes."""
         command = [sys.executable, "-P", "-m", streamed.__name__]
         process = subprocess.Popen(
@@ -119,7 +118,7 @@ class _Decoder:
     def __init__(self, files: StreamedImages, process: "subprocess.Popen[bytes]") -> None:
         self._files, self._process = files, process
 
-    def __call__(self, rows: Rows, place: Array) -> None:
+    def __call__(self, rows: RowNumbers, place: npt.NDArray[np.uint8]) -> None:
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # the answer will be missing
             self._process.stdin.write(self._files.request(rows))
@@ -148,7 +147,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
-def reading(images: OnDisk, rows: Rows, device: torch.device) -> Generator[Begin]:
+def reading(images: OnDisk, rows: RowNumbers, device: torch.device) -> Generator[Begin]:
     """Start the readers of a split; when this is left, they have ended, whatever they were reading.
 
     Args:
@@ -157,13 +156,13 @@ def reading(images: OnDisk, rows: Rows, device: torch.device) -> Generator[Begin
         device: Where they go.
     """
     with ExitStack() as threads, ExitStack() as processes:
-        free: SimpleQueue[Reader] = SimpleQueue()
+        free: SimpleQueue[DiskReader] = SimpleQueue()
         pool = ThreadPoolExecutor(images.readers, thread_name_prefix="reading")
         threads.callback(pool.shutdown, cancel_futures=True)  # after the processes: their threads then stop waiting
         for _ in range(images.readers):
             free.put(images.reader(processes))
 
-        def read(wanted: Rows, place: Tensor) -> Tensor:
+        def read(wanted: RowNumbers, place: Tensor) -> Tensor:
             reader = free.get()
             try:
                 reader(wanted, place.numpy())
@@ -179,7 +178,7 @@ def reading(images: OnDisk, rows: Rows, device: torch.device) -> Generator[Begin
         yield begin
 
 
-def ahead(items: Iterable[Item], begun: Callable[[Item], Begun], readers: int) -> Iterator[Begun]:
+def ahead(items: Iterable[Asked], begun: Callable[[Asked], Begun], readers: int) -> Iterator[Begun]:
     """Yield what is begun for each item, a bounded number of items later: at most one more than is named here.
 
     Args:

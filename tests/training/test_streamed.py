@@ -24,7 +24,7 @@ from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.places import own_data
 from qpsearch.registry.own.record import Source
 from qpsearch.training import data, train
-from qpsearch.training.data import DiskSplit, Split, in_parts, load_split, train_and_validation
+from qpsearch.training.data import DiskSplit, Split, at_size, in_parts, load_split, train_and_validation
 from qpsearch.training.loop import train_by_steps
 from qpsearch.training.prepare import main, prepare_images
 from qpsearch.training.reading import MORE, ahead
@@ -105,6 +105,8 @@ def test_streamed_images_are_those_that_would_be_kept(tmp_path: Path, kept: Path
         again = list(in_parts(files, 4))
         assert torch.equal(arrays.images, torch.cat([part.images for part in again]))
         assert torch.equal(arrays.labels, torch.cat([part.labels for part in again]))
+    small = [at_size(each, whole, 6) for each in (arrays, files)]
+    assert torch.equal(small[0].batch(order).images, small[1].batch(order).images)
     tests = [next(iter(in_parts(data.test_images(each, kept, CPU), 99))) for each in (whole, streamed)]
     assert torch.equal(tests[0].images, tests[1].images)
 
