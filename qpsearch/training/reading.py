@@ -27,7 +27,12 @@ from qpsearch.registry.own.streamed import LENGTH, StreamedImages
 
 MORE: Final = 2  # batches that are read ahead beyond one a reader
 PIPE_BYTES: Final = 2**20
-SINGLE: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # of a decoding process
+DECODING: Final = {  # the environment of a decoding process: one thread, and memory that glibc keeps for the next image
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+}
 
 RowNumbers = npt.NDArray[np.int64]
 DiskReader = Callable[[RowNumbers, npt.NDArray[np.uint8]], None]
@@ -104,7 +109,7 @@ class DecodedImages:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | dict.fromkeys(SINGLE, "1"),
+            env=os.environ | DECODING,
             pipesize=PIPE_BYTES,
             process_group=0,  # Ctrl-C does not reach it: it ends with its input
         )

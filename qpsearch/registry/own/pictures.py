@@ -100,12 +100,13 @@ def _converted(image: "Image.Image", channels: int) -> "Image.Image":
     from PIL import Image, ImageOps
 
     if image.format in TURNED:
-        image = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
-    return image.convert("L" if channels == 1 else "RGB")
+    mode = "L" if channels == 1 else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def fitted(pixels: "Pixels", side: int) -> "Pixels":
