@@ -1,25 +1,27 @@
 """Training a stored trial again, to compare it with its record. The study is only read.
 
-A run on a CPU is a function of configuration, seed, threads and memory format, so it repeats to the bit with the same
-versions on the same kind of machine. On a GPU, some sums are added up in whatever order their threads come.
+A run on a CPU is a function of configuration, seed, threads, memory format and the runs that were fused with it, so it
+repeats to the bit with the same versions on the same kind of machine; fused runs of a trial that was interrupted are
+equal but for rounding. On a GPU, some sums are added up in whatever order their threads come.
 """
 
 import math
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
+from operator import ge
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import OutOfMemory, QpsearchError, TrainingDiverged, UserError
-from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.protocol import EpochReport, RunSettings, Told
 from qpsearch.runner import trainer
 from qpsearch.runner.changes import changes
 from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
 from qpsearch.study.records import AttemptRecord, RunRecord, TrialDetail
-from qpsearch.vocabulary import FailReason, WithWords
+from qpsearch.vocabulary import FailReason, Fuse, WithWords
 
 if TYPE_CHECKING:
     from qpsearch.study.storage.database import Database
@@ -195,7 +197,8 @@ def repeat(
 ) -> Iterator[Repeated]:
     """Train runs of a trial again, as far as they are recorded; nothing is written.
 
-    A run that failed by its own fault is trained one epoch further, to see whether it fails again.
+    A run that failed by its own fault is trained one epoch further, to see whether it fails again. Runs that were
+    trained as one network are trained as one again.
 
     Args:
         detail: The trial's record.
@@ -204,40 +207,77 @@ def repeat(
         data_folder: Folder of the data sets.
         seen: Called after each epoch.
     """
-    for run in own_runs:
-        recorded = {row["epoch"]: row for row in detail.epochs if row["replicate"] == run.replicate}
-        settings = RunSettings(
+    left = {run.replicate for run in own_runs}
+    while left:
+        replicates = detail.fused_with(min(left))
+        group = [run for run in detail.runs if run.replicate in replicates]
+        yield from _repeat_together(detail, group, left, conditions, data_folder, seen)
+        left -= set(replicates)
+
+
+def _repeat_together(
+    detail: TrialDetail,
+    group: Sequence[RunRecord],
+    wanted: Collection[int],
+    conditions: Conditions,
+    data_folder: Path | None,
+    seen: Callable[[], None],
+) -> Iterator[Repeated]:
+    """Train runs again that were trained as one network, or a single one; see ``repeat``."""
+    config, failed = detail.record.config, _failed_run(detail)
+    recorded = [{row["epoch"]: row for row in detail.epochs if row["replicate"] == run.replicate} for run in group]
+    found = [Repeated(replicate=run.replicate, seed=run.seed) for run in group]
+    for each in found:
+        each.then = FailReason(str(detail.record.reason)) if each.replicate == failed else None
+    most = [max(rows, default=0) + (each.then is not None) for rows, each in zip(recorded, found, strict=True)]
+    last = [0] * len(group)
+
+    def unfinished() -> Repeated:
+        return next(each for each, epoch in zip(found, last, strict=True) if epoch < config.recipe.epochs)
+
+    try:
+        for told in _told(detail, group, conditions, data_folder):
+            if not isinstance(told.report, EpochReport):
+                continue
+            run, epoch = told.run, told.report.epoch
+            last[run] = epoch
+            if epoch in recorded[run]:
+                found[run].compare(recorded[run][epoch], told.report)
+            if group[run].replicate in wanted and epoch <= most[run]:
+                seen()
+            if all(map(ge, last, most)):
+                break
+        for each, epoch, planned in zip(found, last, most, strict=True):
+            each.now = FailReason.ERROR if epoch < planned else None  # the trainer ended early
+    except TrainingDiverged:
+        unfinished().now = FailReason.DIVERGED
+    except OutOfMemory:
+        unfinished().now = FailReason.OUT_OF_MEMORY
+    except QpsearchError:  # no data set, say: not the run's
+        raise
+    except Exception as error:  # whatever a block of the user's own raises
+        each = unfinished()
+        each.now, each.detail = FailReason.ERROR, f"{type(error).__name__}: {error}"
+    yield from (each for each in found if each.replicate in wanted)
+
+
+def _told(
+    detail: TrialDetail, group: Sequence[RunRecord], conditions: Conditions, data_folder: Path | None
+) -> Iterator[Told]:
+    """Train one run by itself, or several as one network."""
+    settings = [
+        RunSettings(
             seed=run.seed,
             device=conditions.device,
             threads=conditions.threads,
             memory_format=conditions.memory_format,
             data_folder=None if data_folder is None else str(data_folder),
         )
-        found = Repeated(replicate=run.replicate, seed=run.seed)
-        if run.replicate == _failed_run(detail):
-            found.then = FailReason(str(detail.record.reason))
-        most = max(recorded, default=0) + (found.then is not None)
-        last = 0
-        try:
-            for report in trainer.train(detail.record.config, settings):
-                if not isinstance(report, EpochReport):
-                    continue
-                last = report.epoch
-                if last in recorded:
-                    found.compare(recorded[last], report)
-                seen()
-                if last >= most:
-                    break
-            found.now = FailReason.ERROR if last < most else None  # the trainer ended early
-        except TrainingDiverged:
-            found.now = FailReason.DIVERGED
-        except OutOfMemory:
-            found.now = FailReason.OUT_OF_MEMORY
-        except QpsearchError:  # no data set, say: not the run's
-            raise
-        except Exception as error:  # whatever a block of the user's own raises
-            found.now, found.detail = FailReason.ERROR, f"{type(error).__name__}: {error}"
-        yield found
+        for run in group
+    ]
+    if len(settings) > 1:
+        return trainer.train_runs(detail.record.config, settings, Fuse.ALWAYS)
+    return (Told(run=0, report=report) for report in trainer.train(detail.record.config, settings[0]))
 
 
 def _device_here(recorded: Conditions) -> str:
@@ -256,7 +296,7 @@ def _world(environment: Mapping[str, Any], detail: TrialDetail | None, condition
 
 
 def _failed_run(detail: TrialDetail) -> int | None:
-    """Return the run by whose own fault a trial failed: runs are trained in turn, so the first that is not whole."""
+    """Return the run by whose own fault a trial failed: the first one that is not whole."""
     if detail.record.state != "FAIL" or detail.record.reason not in OWN_FAULT:
         return None
     done = Counter(row["replicate"] for row in detail.epochs)

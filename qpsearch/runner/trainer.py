@@ -1,11 +1,12 @@
 """The real trainer, named here so that the driver can pass it on without loading torch."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.plugins import load_everything
-from qpsearch.protocol import EpochReport, RunSettings, StepCount
+from qpsearch.protocol import EpochReport, RunSettings, StepCount, Told
+from qpsearch.vocabulary import Fuse
 
 if TYPE_CHECKING:
     from qpsearch.dispatch.packing import Peak
@@ -17,6 +18,14 @@ def train(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | Step
 
     load_everything()
     yield from train_by_steps(config, run)
+
+
+def train_runs(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> Generator[Told]:
+    """Train several runs, as one network where that is asked for (``qpsearch.training.fused.train_runs``)."""
+    from qpsearch.training import fused
+
+    load_everything()
+    yield from fused.train_runs(config, runs, fuse)
 
 
 def gpu_fault() -> str | None:
