@@ -91,8 +91,8 @@ RESOURCES: Final = SectionField(
         "fuse": LeafField(
             type=OneOf(Fuse),
             default=Fuse.NEVER,
-            doc="Whether the seeds of a trial that cannot be pruned are trained as one network, to the same results but "
-            "for rounding: never, always, or with auto where a short measurement says that it takes less time.",
+            doc="Whether seeds of a trial that cannot be pruned are trained as one network, to results that differ "
+            "by rounding alone: never, always, or with auto where a short measurement says that it takes less time.",
             fixed=True,
         ),
     },
