@@ -40,9 +40,9 @@ def gpu_fault() -> str | None:
 
 
 def measure(config: TrialConfig, run: RunSettings) -> "Peak":
-    """Return the GPU memory that a few steps take (``qpsearch.training.loop.peak_of_steps``)."""
+    """Return the GPU memory that a few steps take (``qpsearch.training.timing.peak_of_steps``)."""
     from qpsearch.dispatch.packing import Peak
-    from qpsearch.training.loop import peak_of_steps
+    from qpsearch.training.timing import peak_of_steps
 
     load_everything()
     return Peak(*peak_of_steps(config, run))

@@ -22,9 +22,10 @@ from qpsearch.protocol import EpochReport, RunSettings, StepCount, Told
 from qpsearch.training.draws import BatchDraws, StepDraws
 from qpsearch.training.dropping import Dropping
 from qpsearch.training.evaluate import autocast
-from qpsearch.training.loop import FORMATS, TrainingRun, noise, prepared, shares, train_by_steps
+from qpsearch.training.loop import FORMATS, TrainingRun, prepared, shares, train_by_steps
 from qpsearch.training.memory import give_memory_back, limit_gpu_memory, out_of_memory_named
 from qpsearch.training.optim import lr_at
+from qpsearch.training.timing import noise
 from qpsearch.vocabulary import Fuse
 
 LESS: Final = 0.95  # of the time of runs by themselves, at most, for fused ones to be worth it

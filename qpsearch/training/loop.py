@@ -4,9 +4,8 @@ It does not depend on Ray, Optuna or the database. Stopping means that the calle
 """
 
 import math
-import statistics
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.architecture.cost import cost
 from qpsearch.artifacts import open_artifacts
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.models import build_model
@@ -40,7 +38,6 @@ from qpsearch.training.scoring import Measured, carried, timed
 from qpsearch.training.second_try import at_once, halved, why_not_halved
 from qpsearch.vocabulary import Precision
 
-MEASURED_BYTES = 2**30
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 EXPLODED = 1000.0  # times the loss of guessing: far above any loss from which training recovered
 
@@ -108,54 +105,6 @@ def _with_a_second_try(config: TrialConfig, run: RunSettings) -> Generator[Epoch
     except OutOfMemory as error:
         tried = f"{at_once(config)} images at once, then {at_once(smaller)}"
         raise OutOfMemory(f"{error} Tried: {tried}.") from error
-
-
-def peak_of_steps(config: TrialConfig, run: RunSettings, steps: int = 3) -> tuple[int, int]:
-    """Train a few steps and evaluate; return the peak bytes of the GPU's allocator, and the GPU's whole memory."""
-    device = prepared(run)
-    TrainingRun(config, run).steps(steps)
-    return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
-
-
-def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.0) -> float:
-    """Estimate how long an epoch takes, from a few batches of noise instead of images; the data set is not read.
-
-    Where the activations of a batch of large images would take more than a gigabyte, a smaller batch is timed.
-
-    Args:
-        config: The configuration to estimate.
-        run: Device, threads and memory format.
-        within_s: About how long to measure; a single batch may take longer.
-    """
-    device = prepared(run)
-    batch = max(2, min(config.recipe.batch_size, MEASURED_BYTES // cost(config.network).activation_bytes))
-    split = noise(config, batch, device)
-    trainer = TrainingRun(config, run, (split, split))
-
-    def timed(work: Callable[[], object], images: int) -> float:
-        """Return the median seconds for an image, without the first run, which warms up, unless it is the only one."""
-        taken: list[float] = []
-        while sum(taken) < within_s / 2 and len(taken) < 20:
-            began = time.perf_counter()
-            work()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            taken.append(time.perf_counter() - began)
-        return statistics.median(taken[1:] or taken) / images
-
-    train_s = timed(lambda: trainer.steps(1, evaluates=False), min(batch, config.recipe.batch_size))
-    evaluation_s = timed(lambda: evaluate(trainer.model, split, config.data), batch)
-    return config.data.trained_on * train_s + config.data.validation * evaluation_s
-
-
-def noise(config: TrialConfig, count: int, device: torch.device) -> Split:
-    """Return random images and labels of the shape of a configuration's data set, on a device."""
-    facts, generator = config.data.facts, torch.Generator().manual_seed(0)
-    side = facts.stored_size or facts.size
-    shape = (count, facts.channels, side, side)
-    images = torch.randint(0, facts.peak + 1, shape, generator=generator, dtype=torch.uint8)
-    labels = torch.randint(0, facts.classes, (count,), generator=generator)
-    return Split(images.to(device), labels.to(device))
 
 
 def prepared(run: RunSettings) -> torch.device:

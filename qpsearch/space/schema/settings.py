@@ -90,7 +90,7 @@ RESOURCES: Final = SectionField(
         ),
         "fuse": LeafField(
             type=OneOf(Fuse),
-            default=Fuse.NEVER,
+            default=Fuse.NEVER.value,
             doc="Whether seeds of a trial that cannot be pruned are trained as one network, to results that differ "
             "by rounding alone: never, always, or with auto where a short measurement says that it takes less time.",
             fixed=True,
