@@ -151,7 +151,7 @@ class Assignment:
         config: The trial's configuration.
         runs: The runs still to be trained, in order; several may be under way.
         alone: How many of these runs, from the first on, must be trained one by one, since what they report may end the
-            trial; the others may be trained at once.
+            trial, or since the study optimises their time. The others may be trained at once.
         threads: Threads of the first attempt; None where this is the first.
         memory_format: Memory format of the first attempt; None where this is the first.
         metrics: Metrics that each epoch computes beyond those that it always reports.

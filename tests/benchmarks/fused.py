@@ -87,7 +87,7 @@ def vmapped(case: Case, seeds: int) -> Work:
 
 def rows(cases: Iterable[Case], repetitions: int, seeds: Iterable[int] = SEEDS) -> Iterator[Row]:
     """Measure all sides of each case in turn, and yield rows as they are known."""
-    for case, count in itertools.product(cases, seeds):
+    for count, case in itertools.product(seeds, cases):
         torch.set_num_threads(case.run.threads)
         reuse_freed_memory()  # as every run does
         sides = {"fused": fused(case, count), "unfused": unfused(case, count), "vmap": vmapped(case, count)}
@@ -115,7 +115,7 @@ def rows(cases: Iterable[Case], repetitions: int, seeds: Iterable[int] = SEEDS) 
 def measured(quick: bool, threads: int, only: str) -> Iterator[Row]:
     """Yield the rows of this machine's CPU, and of its GPU if it has one."""
     run = RunSettings(seed=0, threads=threads)
-    cases = [*draws(1 if quick else 4, run), *networks(NETWORKS, run, 1 if quick else STEPS)]
+    cases = [*draws(1 if quick else 2, run), *networks(NETWORKS, run, 1 if quick else STEPS)]
     if torch.cuda.is_available():
         cases += networks(NETWORKS, replace(run, device="cuda"), GPU_STEPS)
     yield from rows((case for case in cases if only in case.name), 3 if quick else 9, SEEDS[:1] if quick else SEEDS)

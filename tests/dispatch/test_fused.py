@@ -75,6 +75,13 @@ def test_what_may_end_a_trial_is_trained_by_itself(sqlite_url: str, pruner: str,
         assert asked(ledger).alone == alone
 
 
+def test_seeds_whose_time_is_optimised_are_trained_by_themselves(sqlite_url: str) -> None:
+    text = space_text(Behaviour.IMPROVES, replicates=5)
+    text = text.replace("search: {", "search: {objective: {minimize: epoch_seconds}, ")
+    with new_ledger(sqlite_url, parse_space(text)) as ledger:
+        assert asked(ledger).alone == 5
+
+
 def scripted(config: TrialConfig, runs: Sequence[RunSettings]) -> Iterator[Told]:
     """Train runs in step, as fused ones are."""
     together = tuple(range(len(runs)))
