@@ -17,6 +17,7 @@ from tests.benchmarks import (
     audit,
     driver,
     fidelity,
+    fused,
     load,
     optuna_import,
     product_unit,
@@ -94,6 +95,13 @@ def test_training_is_compared_with_bare_steps_and_with_an_ordinary_loop() -> Non
     table = as_table(found, "here", train_speed.GPU_ROWS)
     assert table.count("not measured") == len(train_speed.GPU_ROWS) == 12
     assert table.count(">= ") == 2
+
+
+def test_fused_seeds_are_compared_with_the_same_seeds_by_themselves_and_with_vmap() -> None:
+    cases = [*train_speed.networks(("resnet8",), RunSettings(seed=0), steps=1, batch=4)]
+    found = list(fused.rows(cases, 2, (2,)))
+    assert [each.name for each in found] == ["unfused: resnet8, 2 seeds", "vmap: resnet8, 2 seeds"]
+    assert all(min(each.ours, each.against) > 0 for each in found)
 
 
 def test_an_audit_of_families_is_a_page() -> None:
