@@ -105,6 +105,7 @@ OWN = {  # where no shipped space has the key, and its type does not tell
     "search.metrics": "metrics: [val_macro_f1, latency_ms]",
     "resources.report_timeout": "report_timeout: 2h",
     "resources.gpus": "gpus: 0.5",
+    "resources.fuse": "fuse: auto",
     "resources.concurrent": "concurrent: 4",
 }
 

@@ -67,6 +67,23 @@ class StepCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What several runs that are trained at once say.
+
+    Attributes:
+        run: Which of them, from 0.
+        report: What it says.
+        together: Which of them were trained as one network; empty where this one was trained by itself.
+        more: Whether another one's report of the same epoch follows at once.
+    """
+
+    run: int
+    report: EpochReport | StepCount
+    together: tuple[int, ...] = ()
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """Where and how one run (one seed of one configuration) trains; the configuration says what.
 
@@ -123,10 +140,17 @@ def epoch_of(checkpoint: str) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One seed of a trial's configuration."""
+    """One seed of a trial's configuration.
+
+    Attributes:
+        replicate: The run, from 0.
+        seed: Its seed.
+        resume_from: Names of checkpoints to continue from, the newest first; empty where it has not begun.
+    """
 
     replicate: int
     seed: int
+    resume_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +161,9 @@ class Assignment:
         trial: The trial's number in its study.
         attempt: Number of the attempt, from 1; each continuation of an open trial is a new attempt.
         config: The trial's configuration.
-        runs: The runs still to be trained, in order; the first may be under way.
-        resume_from: Checkpoint names for the first of these runs, the newest first.
+        runs: The runs still to be trained, in order; several may be under way.
+        alone: How many of these runs, from the first on, must be trained one by one, since what they report may end the
+            trial, or since the study optimises their time. The others may be trained at once.
         threads: Threads of the first attempt; None where this is the first.
         memory_format: Memory format of the first attempt; None where this is the first.
         metrics: Metrics that each epoch computes beyond those that it always reports.
@@ -149,7 +174,7 @@ class Assignment:
     attempt: int
     config: TrialConfig
     runs: tuple[Run, ...]
-    resume_from: tuple[str, ...] = ()
+    alone: int = 0
     threads: int | None = None
     memory_format: str | None = None
     metrics: tuple[str, ...] = ()
@@ -173,11 +198,22 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """One message of a worker: an epoch of one of the trial's runs is done."""
+    """One message of a worker: an epoch of one of the trial's runs is done.
+
+    Attributes:
+        replicate: The run, from 0.
+        report: The epoch's results.
+        place: Where the attempt runs.
+        fused: The runs that were trained as one network in this epoch, this one included; empty where it was trained by
+            itself.
+        more: Whether the same epoch of another run is done too, and is told next.
+    """
 
     replicate: int
     report: EpochReport
     place: Place
+    fused: tuple[int, ...] = ()
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

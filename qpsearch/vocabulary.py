@@ -240,6 +240,14 @@ class Dispatcher(StrEnum):
     INLINE = "inline"
 
 
+class Fuse(StrEnum):
+    """Whether the seeds of a trial are trained as one network: never, where a measurement says it is faster, always."""
+
+    NEVER = "never"
+    AUTO = "auto"
+    ALWAYS = "always"
+
+
 class Evaluator(StrEnum):
     """How importances are computed; ``anova`` is ours, the others are Optuna's own."""
 

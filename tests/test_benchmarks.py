@@ -17,6 +17,7 @@ from tests.benchmarks import (
     audit,
     driver,
     fidelity,
+    fused,
     load,
     optuna_import,
     product_unit,
@@ -102,6 +103,13 @@ def test_images_on_disk_are_compared_with_a_loader_of_files(tmp_path: Path, monk
     found = list(streaming.rows(tmp_path, 24, 1, RunSettings(seed=0), side=8))
     assert [each.name for each in found] == ["loop: streamed", "loop: mapped", "memory: mapped"]
     assert all(min(each.ours, each.against) > 0 and each.more_is_better for each in found)
+
+
+def test_fused_seeds_are_compared_with_the_same_seeds_by_themselves_and_with_vmap() -> None:
+    cases = [*train_speed.networks(("resnet8",), RunSettings(seed=0), steps=1, batch=4)]
+    found = list(fused.rows(cases, 2, (2,)))
+    assert [each.name for each in found] == ["unfused: resnet8, 2 seeds", "vmap: resnet8, 2 seeds"]
+    assert all(min(each.ours, each.against) > 0 for each in found)
 
 
 def test_an_audit_of_families_is_a_page() -> None:

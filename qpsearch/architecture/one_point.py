@@ -44,6 +44,7 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
             "gpus": AUTO if space.resources.gpus is None else space.resources.gpus,
             "cpus": space.resources.cpus,
             "report_timeout": None if timeout_s is None else f"{timeout_s}s",
+            "fuse": space.resources.fuse,
         },
     }
     return dump(_spelled(document))

@@ -213,6 +213,10 @@ def _facts(detail: TrialDetail, search: Search, study: str) -> list[tuple[str, s
     found.append(("epochs", f"{record.epochs} of {search.run_epochs(each) + each * (detail.begun - 1)}"))
     attempts = f" in {record.attempts} attempts" if record.attempts > 1 else ""
     found.append(("time", f"{took(record.seconds)}{attempts}, {took(record.duration_s)} of it in epochs"))
+    for group in dict.fromkeys(attempt.fused for attempt in detail.attempts if attempt.fused):
+        found.append(("fused", f"runs {', '.join(map(str, group))}, trained as one network"))
+    for group in dict.fromkeys(attempt.fused for attempt in detail.attempts if attempt.fused):
+        found.append(("fused", f"runs {', '.join(map(str, group))}, trained as one network"))
     found.append(("device", record.place or "not known: no epoch was reported"))
     found += [("checkpoint", from_here(path)) for path in detail.checkpoints] or [("checkpoint", "none kept")]
     return found + _looks(detail)

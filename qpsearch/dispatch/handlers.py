@@ -30,6 +30,8 @@ def handle_message(ledger: Ledger, assignment: Assignment, message: Message, int
             return ledger.hear(assignment.trial, assignment.attempt, message)
         case Progress():
             go_on = ledger.report(assignment.trial, assignment.attempt, message)
+            if message.more:  # what is done is recorded
+                return go_on
     if go_on and (interrupt.requested or ledger.is_over):
         ledger.interrupt(assignment.trial, assignment.attempt)
         return False

@@ -10,7 +10,7 @@ import gc
 import math
 import socket
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,12 +30,14 @@ from qpsearch.protocol import (
     Run,
     RunSettings,
     StepCount,
+    Told,
     Underway,
 )
 from qpsearch.study.trials.checkpoints import trial_folder
 from qpsearch.vocabulary import FailReason
 
 Trainer = Callable[[TrialConfig, RunSettings], Iterator[EpochReport | StepCount]]
+RunsTrainer = Callable[[TrialConfig, Sequence[RunSettings]], Iterator[Told]]
 
 # What a machine, not a trial, does wrong: no space, no permission, a file system that is read-only or away, no handles.
 MACHINE: Final = frozenset(
@@ -71,6 +73,7 @@ class WorkerSetup:
         memory_share: The share of its GPU's memory that a trial may use.
         memory_format: ``"channels_last"`` or ``"contiguous"``; a continued trial keeps the format that it began with.
         key: Name of the private folder in which workers leave the stacks of trials that hang.
+        runs_trainer: Trains several runs at once, importable too; None to train all runs one by one.
     """
 
     trainer: Trainer
@@ -82,6 +85,7 @@ class WorkerSetup:
     memory_share: float = 1.0
     memory_format: str = "channels_last"
     key: str = field(default_factory=new_key)
+    runs_trainer: RunsTrainer | None = None
 
 
 class WorkerMustRestart(Exception):
@@ -162,9 +166,8 @@ def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Iter
     threads = assignment.threads or setup.threads
     memory_format = assignment.memory_format or setup.memory_format
     place = Place(host=socket.gethostname(), device=device_name, threads=threads, memory_format=memory_format)
-    resume_from = assignment.resume_from
-    for run in assignment.runs:
-        settings = RunSettings(
+    settings = [
+        RunSettings(
             seed=run.seed,
             device=setup.device,
             threads=threads,
@@ -172,30 +175,41 @@ def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Iter
             data_folder=setup.data_folder,
             checkpoint_folder=trial_folder(setup.checkpoints, assignment.trial),
             checkpoint_stem=f"r{run.replicate}-a{assignment.attempt}",
-            resume_from=resume_from,
+            resume_from=run.resume_from,
             memory_share=setup.memory_share,
             metrics=assignment.metrics,
             fidelity=assignment.fidelity,
             epochs_before=assignment.fidelity.before(run.replicate) if assignment.fidelity else 0,
         )
-        yield from _reports(setup.trainer, assignment, run, settings, place)
-        resume_from = ()  # only the first run was under way
+        for run in assignment.runs
+    ]
+    pairs = list(zip(assignment.runs, settings, strict=True))
+    together = pairs[assignment.alone :] if setup.runs_trainer is not None else []
+    if len(together) < 2:
+        together = []
+    for run, own in pairs[: len(pairs) - len(together)]:
+        told = (Told(run=0, report=report) for report in setup.trainer(assignment.config, own))
+        yield from _reports(told, assignment.run_epochs, (run,), place)
+    if together and setup.runs_trainer is not None:
+        runs, theirs = zip(*together, strict=True)
+        yield from _reports(setup.runs_trainer(assignment.config, theirs), assignment.run_epochs, runs, place)
 
 
-def _reports(
-    trainer: Trainer, assignment: Assignment, run: Run, settings: RunSettings, place: Place
-) -> Iterator[Message]:
-    last, epochs = 0, assignment.run_epochs
-    for report in trainer(assignment.config, settings):
+def _reports(stream: Iterable[Told], epochs: int, runs: Sequence[Run], place: Place) -> Iterator[Message]:
+    """Turn what a trainer says of runs into messages; the last one is a failure where their training is not whole."""
+    last = [0] * len(runs)
+    for told in stream:
+        report, replicate = told.report, runs[told.run].replicate
         if isinstance(report, StepCount):
-            yield Underway(replicate=run.replicate, steps=report)
+            yield Underway(replicate=replicate, steps=report)
             continue
-        last = report.epoch
+        last[told.run] = report.epoch
         if not all(value is None or math.isfinite(value) for value in (report.train_loss, report.val_accuracy)):
-            detail = f"training loss {report.train_loss}, validation accuracy {report.val_accuracy} in epoch {last}"
-            yield Failed(reason=FailReason.DIVERGED, detail=detail)
+            values = f"training loss {report.train_loss}, validation accuracy {report.val_accuracy}"
+            yield Failed(reason=FailReason.DIVERGED, detail=f"{values} in epoch {report.epoch}")
             return
-        yield Progress(replicate=run.replicate, report=report, place=place)
-    if last < epochs:
-        detail = f"the trainer ended after epoch {last} of {epochs}"
+        fused = tuple(runs[index].replicate for index in told.together)
+        yield Progress(replicate=replicate, report=report, place=place, fused=fused, more=told.more)
+    if min(last) < epochs:
+        detail = f"the trainer ended after epoch {min(last)} of {epochs}"
         yield Failed(reason=FailReason.ERROR, detail=detail)

@@ -93,23 +93,30 @@ class BoundedQuotient(nn.Module):
     @property
     def alpha(self) -> float | Tensor:
         """The upper bound, or a tensor of learned bounds, in float32 at least: 1 + 3e-7 is 1 in lower precision."""
-        if self.rho is None:
+        return self._alpha(self.rho)
+
+    def _alpha(self, rho: Tensor | None) -> float | Tensor:
+        if rho is None:
             return self.start
-        rho = self.rho.float() if self.rho.dtype in HALVES else self.rho
-        return 1 + F.softplus(rho.clamp(min=LEAST_RHO))
+        return 1 + F.softplus((rho.float() if rho.dtype in HALVES else rho).clamp(min=LEAST_RHO))
 
     def forward(self, z: Tensor) -> Tensor:
         """Map any shape to the same shape, and any floating type to itself."""
+        return self.bounded(z, self.rho)
+
+    def bounded(self, z: Tensor, rho: Tensor | None) -> Tensor:
+        """Do as ``forward``, with other learned bounds in place of the module's own; they broadcast against z."""
+        alpha = self._alpha(rho)
         match self.activation:
             case QuotientKind.SIGMOID:
-                q = bounded_quotient(z, self.alpha, self.floor, through_one=self.through_one)
+                q = bounded_quotient(z, alpha, self.floor, through_one=self.through_one)
             case QuotientKind.LINEAR:
-                q = bounded_linear(z, self.alpha, self.floor, through_one=self.through_one)
+                q = bounded_linear(z, alpha, self.floor, through_one=self.through_one)
             case QuotientKind.UNBOUNDED:
                 q = bounded_linear(z, math.inf, self.floor, through_one=self.through_one)
             case QuotientKind.RELU:
                 q = F.relu(z)
-        return q.to(z.dtype) if is_half(self.rho) else q
+        return q.to(z.dtype) if is_half(rho) else q
 
     def extra_repr(self) -> str:
         """Show the function in the printed network."""
@@ -235,18 +242,22 @@ class ProductUnit2d(nn.Module):
         """Map (N, C, H, W) to (N, C', ceil(H / s), ceil(W / s)); raises ValueError for other images."""
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError(f"expected images (N, {self.in_channels}, H, W), got {tuple(x.shape)}")
+        return self.powers(x, self.weight, self.theta, self.bias)
+
+    def powers(self, x: Tensor, weight: Tensor, theta: Tensor, bias: Tensor | None) -> Tensor:
+        """Do as ``forward``, with other exponents, thresholds and factors in place of the module's own."""
         y = product_unit2d(
             x,
-            self.weight,
-            self.theta,
+            weight,
+            theta,
             self.exponent_clip,
-            bias=self.bias,
+            bias=bias,
             stride=self.stride,
             positivity=self.positivity,
             padding=self.padding,
             numbers=self.numbers,
         )
-        return y.to(x.dtype) if is_half(self.weight) else y
+        return y.to(x.dtype) if is_half(weight) else y
 
     def extra_repr(self) -> str:
         """Show shape and clip in the printed network."""

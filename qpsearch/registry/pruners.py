@@ -31,6 +31,10 @@ class PrunerKind(StrEnum):
         """Whether it judges trials at rungs, among those that reached the same rung."""
         return self in (PrunerKind.ASHA, PrunerKind.ASHA_STOP)
 
+    def judges(self, replicate: int) -> bool:
+        """Whether what a run of a trial reports may end the trial."""
+        return self is PrunerKind.WILCOXON or (self is not PrunerKind.NONE and replicate == 0)
+
     @property
     def note(self) -> str | None:
         """What a user should know before choosing it; None for nothing."""

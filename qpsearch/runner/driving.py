@@ -7,6 +7,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -37,7 +38,7 @@ from qpsearch.study.ledger import Ledger, Listener
 from qpsearch.study.opening import Opened
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Dispatching, Event, Noted, Preparing, StudyOpened, Waiting
-from qpsearch.vocabulary import Dispatcher, FailReason, WithWords
+from qpsearch.vocabulary import Dispatcher, FailReason, Fuse, WithWords
 
 STOPPING: Final = (
     "stopping: running trials finish their epoch, or are stopped in 30 s\n"
@@ -432,6 +433,7 @@ def _dispatch(
         ledger.gpus = gpus
         return WorkerSetup(
             trainer=trainer.train,
+            runs_trainer=None if resources.fuse is Fuse.NEVER else partial(trainer.train_runs, fuse=resources.fuse),
             checkpoints=ledger.checkpoints.root,
             data_folder=None if folder is None else str(folder),
             device=device,

@@ -1,26 +1,28 @@
 """Training a stored trial again, to compare it with its record. The study is only read.
 
-A run on a CPU is a function of configuration, seed, threads and memory format, so it repeats to the bit with the same
-versions on the same kind of machine. On a GPU, some sums are added up in whatever order their threads come.
+A run on a CPU is a function of configuration, seed, threads, memory format and the runs that were fused with it, so it
+repeats to the bit with the same versions on the same kind of machine; fused runs of a trial that was interrupted are
+equal but for rounding. On a GPU, some sums are added up in whatever order their threads come.
 """
 
 import math
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
+from operator import ge
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import OutOfMemory, QpsearchError, TrainingDiverged, UserError
-from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.protocol import EpochReport, RunSettings, Told
 from qpsearch.registry.fidelity import Fidelity
 from qpsearch.runner import trainer
 from qpsearch.runner.changes import changes
 from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
 from qpsearch.study.records import AttemptRecord, RunRecord, TrialDetail
-from qpsearch.vocabulary import FailReason, WithWords
+from qpsearch.vocabulary import FailReason, Fuse, WithWords
 
 if TYPE_CHECKING:
     from qpsearch.study.storage.database import Database
@@ -198,7 +200,8 @@ def repeat(
 ) -> Iterator[Repeated]:
     """Train runs of a trial again, as far as they are recorded; nothing is written.
 
-    A run that failed by its own fault is trained one epoch further, to see whether it fails again.
+    A run that failed by its own fault is trained one epoch further, to see whether it fails again. Runs that were
+    trained as one network are trained as one again.
 
     Args:
         detail: The trial's record.
@@ -208,42 +211,91 @@ def repeat(
         seen: Called after each epoch.
         fidelity: The levels at which the study's runs train; None for the whole training alone.
     """
-    for run in own_runs:
-        recorded = {row["epoch"]: row for row in detail.epochs if row["replicate"] == run.replicate}
-        settings = RunSettings(
-            seed=run.seed,
-            device=conditions.device,
-            threads=conditions.threads,
-            memory_format=conditions.memory_format,
-            data_folder=None if data_folder is None else str(data_folder),
-            fidelity=fidelity,
-            epochs_before=fidelity.before(run.replicate) if fidelity else 0,
-        )
-        found = Repeated(replicate=run.replicate, seed=run.seed)
-        if run.replicate == _failed_run(detail, fidelity):
-            found.then = FailReason(str(detail.record.reason))
-        most = max(recorded, default=0) + (found.then is not None)
-        last = 0
-        try:
-            for report in trainer.train(detail.record.config, settings):
-                if not isinstance(report, EpochReport):
-                    continue
-                last = report.epoch
-                if last in recorded:
-                    found.compare(recorded[last], report)
+    left = {run.replicate for run in own_runs}
+    while left:
+        replicates = detail.fused_with(min(left))
+        group = [
+            Again(run=run, settings=_settings(run, conditions, data_folder, fidelity))
+            for run in detail.runs
+            if run.replicate in replicates
+        ]
+        yield from _repeat_together(detail, group, left, seen)
+        left -= set(replicates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """A run, and how it is trained again."""
+
+    run: RunRecord
+    settings: RunSettings
+
+
+def _settings(
+    run: RunRecord, conditions: Conditions, data_folder: Path | None, fidelity: Fidelity | None
+) -> RunSettings:
+    return RunSettings(
+        seed=run.seed,
+        device=conditions.device,
+        threads=conditions.threads,
+        memory_format=conditions.memory_format,
+        data_folder=None if data_folder is None else str(data_folder),
+        fidelity=fidelity,
+        epochs_before=fidelity.before(run.replicate) if fidelity else 0,
+    )
+
+
+def _repeat_together(
+    detail: TrialDetail, group: Sequence[Again], wanted: Collection[int], seen: Callable[[], None]
+) -> Iterator[Repeated]:
+    """Train runs again that were trained as one network, or a single one; see ``repeat``."""
+    fidelity = group[0].settings.fidelity
+    failed, whole = _failed_run(detail, fidelity), _whole(detail, fidelity)
+    own = [each.run.replicate for each in group]
+    recorded = [{row["epoch"]: row for row in detail.epochs if row["replicate"] == replicate} for replicate in own]
+    found = [Repeated(replicate=each.run.replicate, seed=each.run.seed) for each in group]
+    for each in found:
+        each.then = FailReason(str(detail.record.reason)) if each.replicate == failed else None
+    most = [
+        max(rows, default=again.settings.epochs_before) + (each.then is not None)
+        for rows, again, each in zip(recorded, group, found, strict=True)
+    ]
+    last = [0] * len(group)
+
+    def unfinished() -> Repeated:
+        return next(each for each, epoch in zip(found, last, strict=True) if epoch < whole)
+
+    try:
+        for told in _told(detail, [each.settings for each in group]):
+            if not isinstance(told.report, EpochReport):
+                continue
+            run, epoch = told.run, told.report.epoch
+            last[run] = epoch
+            if epoch in recorded[run]:
+                found[run].compare(recorded[run][epoch], told.report)
+            if own[run] in wanted and epoch <= most[run]:
                 seen()
-                if last >= most:
-                    break
-            found.now = FailReason.ERROR if last < most else None  # the trainer ended early
-        except TrainingDiverged:
-            found.now = FailReason.DIVERGED
-        except OutOfMemory:
-            found.now = FailReason.OUT_OF_MEMORY
-        except QpsearchError:  # no data set, say: not the run's
-            raise
-        except Exception as error:  # whatever a block of the user's own raises
-            found.now, found.detail = FailReason.ERROR, f"{type(error).__name__}: {error}"
-        yield found
+            if all(map(ge, last, most)):
+                break
+        for each, epoch, planned in zip(found, last, most, strict=True):
+            each.now = FailReason.ERROR if epoch < planned else None  # the trainer ended early
+    except TrainingDiverged:
+        unfinished().now = FailReason.DIVERGED
+    except OutOfMemory:
+        unfinished().now = FailReason.OUT_OF_MEMORY
+    except QpsearchError:  # no data set, say: not the run's
+        raise
+    except Exception as error:  # whatever a block of the user's own raises
+        each = unfinished()
+        each.now, each.detail = FailReason.ERROR, f"{type(error).__name__}: {error}"
+    yield from (each for each in found if each.replicate in wanted)
+
+
+def _told(detail: TrialDetail, settings: Sequence[RunSettings]) -> Iterator[Told]:
+    """Train one run by itself, or several as one network."""
+    if len(settings) > 1:
+        return trainer.train_runs(detail.record.config, settings, Fuse.ALWAYS)
+    return (Told(run=0, report=report) for report in trainer.train(detail.record.config, settings[0]))
 
 
 def _device_here(recorded: Conditions) -> str:
@@ -262,12 +314,17 @@ def _world(environment: Mapping[str, Any], detail: TrialDetail | None, condition
 
 
 def _failed_run(detail: TrialDetail, fidelity: Fidelity | None) -> int | None:
-    """Return the run by whose own fault a trial failed: runs are trained in turn, so the first that is not whole."""
+    """Return the run by whose own fault a trial failed: the first one that is not whole."""
     if detail.record.state != "FAIL" or detail.record.reason not in OWN_FAULT:
         return None
     done = Counter({row["replicate"]: row["epoch"] for row in detail.epochs})  # the last ones
-    whole = detail.record.config.recipe.epochs if fidelity is None else fidelity.whole
+    whole = _whole(detail, fidelity)
     return next((run.replicate for run in detail.runs if done[run.replicate] < whole), None)
+
+
+def _whole(detail: TrialDetail, fidelity: Fidelity | None) -> int:
+    """Return the number of the last epoch of a run."""
+    return detail.record.config.recipe.epochs if fidelity is None else fidelity.whole
 
 
 def _device(attempt: AttemptRecord) -> str:

@@ -1,11 +1,12 @@
 """The real trainer, named here so that the driver can pass it on without loading torch."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.plugins import load_everything
-from qpsearch.protocol import EpochReport, RunSettings, StepCount
+from qpsearch.protocol import EpochReport, RunSettings, StepCount, Told
+from qpsearch.vocabulary import Fuse
 
 if TYPE_CHECKING:
     from qpsearch.dispatch.packing import Peak
@@ -17,6 +18,14 @@ def train(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | Step
 
     load_everything()
     yield from train_levels(config, run)
+
+
+def train_runs(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> Generator[Told]:
+    """Train several runs, as one network where that is asked for (``qpsearch.training.levels.train_runs``)."""
+    from qpsearch.training import levels
+
+    load_everything()
+    yield from levels.train_runs(config, runs, fuse)
 
 
 def gpu_fault() -> str | None:
@@ -31,9 +40,9 @@ def gpu_fault() -> str | None:
 
 
 def measure(config: TrialConfig, run: RunSettings) -> "Peak":
-    """Return the GPU memory that a few steps take (``qpsearch.training.loop.peak_of_steps``)."""
+    """Return the GPU memory that a few steps take (``qpsearch.training.timing.peak_of_steps``)."""
     from qpsearch.dispatch.packing import Peak
-    from qpsearch.training.loop import peak_of_steps
+    from qpsearch.training.timing import peak_of_steps
 
     load_everything()
     return Peak(*peak_of_steps(config, run))

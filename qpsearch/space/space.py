@@ -18,7 +18,7 @@ from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.domains import text_of
 from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Tree, Variant, sites
 from qpsearch.space.schema.value_types import AUTO
-from qpsearch.vocabulary import Direction, Scalar, ScoreKind, WithWords, coerce_words
+from qpsearch.vocabulary import Direction, Fuse, Scalar, ScoreKind, WithWords, coerce_words
 
 # Settings that studies were stored without, with their defaults: such studies keep their fingerprints.
 LATER: Final = {
@@ -249,13 +249,14 @@ class Search(WithWords):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """The cores and GPUs of a trial; None stands for ``auto`` (or no timeout)."""
+class Resources(WithWords):
+    """The cores and GPUs of a trial, and how its seeds are trained; None stands for ``auto`` (or no timeout)."""
 
     gpus: float | None
     cpus: int
     concurrent: int | None
     report_timeout_s: float | None
+    fuse: Fuse = Fuse.NEVER  # as every study was trained that does not say it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

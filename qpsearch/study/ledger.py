@@ -227,7 +227,7 @@ class Ledger:
                 resumed_at=trial.epochs_done,
             )
         )
-        return trial.assignment(self._space.search.extra)
+        return trial.assignment(self._space.search)
 
     def prepare(self) -> None:
         """Begin to draw the next new trial in another thread."""
@@ -269,6 +269,7 @@ class Ledger:
             rows.touch(connection, trial.trial_id, revision)
             rows.update_attempt(connection, trial, seconds, 0.0 if is_new else report.seconds, place)
             rows.insert_epoch(connection, trial, progress, is_new, now)
+            rows.insert_fused(connection, trial, progress)
             if is_new and replicate == 0:
                 insert_intermediate(connection, trial.trial_id, report.epoch, value)
             if is_new:
@@ -284,7 +285,7 @@ class Ledger:
                 rows.end_attempt(connection, trial, Ending.PAUSED, now, seconds)
 
         self._transactions.write(step)
-        trial.take_place(progress.place)
+        trial.take_place(progress)
         trial.deaths, trial.steps = 0, None
         self._alike.reported()
         if is_new:

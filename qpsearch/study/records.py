@@ -256,6 +256,7 @@ class AttemptRecord:
         place: ``host device``, if the first report has arrived.
         threads: CPU threads, likewise.
         memory_format: ``channels_last`` or ``contiguous``, likewise.
+        fused: The runs that were trained as one network; empty where each was trained by itself.
         seconds: How long the attempt ran.
         ending: ``vocabulary.Ending``; None while the attempt runs.
         reason: ``vocabulary.FailReason`` if the attempt failed or lost its worker.
@@ -266,6 +267,7 @@ class AttemptRecord:
     place: str | None
     threads: int | None
     memory_format: str | None
+    fused: tuple[int, ...]
     seconds: float
     ending: str | None
     reason: str | None
@@ -291,6 +293,10 @@ class TrialDetail:
     epochs: tuple[Mapping[str, Any], ...]
     checkpoints: tuple[str, ...]
     evaluations: tuple[Mapping[str, Any], ...]
+
+    def fused_with(self, replicate: int) -> tuple[int, ...]:
+        """Return the runs that were trained as one network with a run, itself included; itself alone if none were."""
+        return next((each.fused for each in self.attempts if replicate in each.fused), (replicate,))
 
     @property
     def begun(self) -> int:

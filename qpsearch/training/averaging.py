@@ -36,5 +36,5 @@ class Average:
 
 
 def _state(model: nn.Module) -> list[Tensor]:
-    """Return parameters and buffers; loading weights changes them in place."""
-    return [each.detach() for each in (*model.parameters(), *model.buffers())]
+    """Return parameters and buffers themselves: their memory may become a part of that of several runs."""
+    return [*model.parameters(), *model.buffers()]

@@ -50,9 +50,12 @@ def serialise(
     measured: Mapping[str, float | None] | None = None,
 ) -> bytes:
     """Return the content of a checkpoint, which ``torch.load`` reads."""
-    states = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}
+    own = {
+        name: value.clone() for name, value in model.state_dict().items()
+    }  # torch.save writes all that a view shares
+    states = {"model": own, "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}
     if averaged is not None:
-        states |= {"model": averaged.state_dict(), "raw": states["model"]}
+        states |= {"model": averaged.state_dict(), "raw": own}
     buffer = io.BytesIO()
     torch.save({"epoch": epoch} | states | ({"measured": dict(measured)} if measured else {}), buffer)
     return buffer.getvalue()

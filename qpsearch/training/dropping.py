@@ -26,7 +26,8 @@ class Dropping:
       that are kept stay as they are: divided, they would leave their bounds, and 1 is about their mean already (Q6).
 
     Attributes:
-        kept: What the next forward pass keeps, on its device.
+        kept: What the next forward pass keeps, on its device. Where the network is that of K runs that are trained as
+            one, the masks of all of them, side by side in dimension 1.
 
     Args:
         model: The network; attached to it for good.
@@ -61,9 +62,15 @@ class Dropping:
 
     def _hook(self, place: int, apply: Callable[[Tensor, Tensor], Tensor]) -> Hook:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-            return apply(output, self.kept[place]) if module.training else None
+            return apply(output, _by_channel(self.kept[place], output)) if module.training else None
 
         return hook
+
+
+def _by_channel(kept: Tensor, output: Tensor) -> Tensor:
+    """Return a mask for the channels of an output, given one, (N, K, 1, 1), for each of K fused runs."""
+    runs = kept.shape[1]
+    return kept if runs == 1 else kept.repeat_interleave(output.shape[1] // runs, 1)
 
 
 def _or_one(quotient: Tensor, kept: Tensor) -> Tensor:

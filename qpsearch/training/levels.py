@@ -1,15 +1,17 @@
 """A run at several levels of fidelity: one training after another, whose epochs are numbered through."""
 
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.levels import at_level
 from qpsearch.errors import TrainingDiverged
-from qpsearch.protocol import EpochReport, RunSettings, StepCount, epoch_of
+from qpsearch.protocol import EpochReport, RunSettings, StepCount, Told, epoch_of
 from qpsearch.registry.fidelity import Fidelity
+from qpsearch.training import fused
 from qpsearch.training.loop import train_by_steps
+from qpsearch.vocabulary import Fuse
 
 
 def train_levels(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
@@ -30,15 +32,30 @@ def train_levels(config: TrialConfig, run: RunSettings) -> Generator[EpochReport
         yield from _train_level(config, run, run.fidelity, level)
 
 
+def train_runs(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> Generator[Told]:
+    """Train several runs at their last level, as one network where that is asked for; see ``fused.train_runs``."""
+    before = runs[0].epochs_before
+    settings = [replace(run, fidelity=None) for run in runs]
+    with _numbered_from(before), closing(fused.train_runs(config, settings, fuse)) as all_told:
+        for told in all_told:
+            yield replace(told, report=replace(told.report, epoch=before + told.report.epoch))
+
+
 def _train_level(
     config: TrialConfig, run: RunSettings, fidelity: Fidelity, level: int
 ) -> Generator[EpochReport | StepCount]:
     before = level * fidelity.epochs
     own = tuple(name for name in run.resume_from if epoch_of(name) > before)
     settings = replace(run, fidelity=None, epochs_before=before, resume_from=own)
+    with _numbered_from(before), closing(train_by_steps(at_level(config, fidelity, level), settings)) as told:
+        for each in told:
+            yield replace(each, epoch=before + each.epoch)
+
+
+@contextmanager
+def _numbered_from(before: int) -> Iterator[None]:
+    """Number the epoch of a divergence as that of the whole run."""
     try:
-        with closing(train_by_steps(at_level(config, fidelity, level), settings)) as told:
-            for each in told:
-                yield replace(each, epoch=before + each.epoch)
+        yield
     except TrainingDiverged as error:
         raise TrainingDiverged(before + error.epoch, error.value, error.step, error.steps, error.loss) from None

@@ -4,9 +4,8 @@ It does not depend on Ray, Optuna or the database. Stopping means that the calle
 """
 
 import math
-import statistics
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.architecture.cost import cost
 from qpsearch.artifacts import open_artifacts
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.models import build_model
@@ -40,7 +38,6 @@ from qpsearch.training.scoring import Measured, carried, timed
 from qpsearch.training.second_try import at_once, halved, why_not_halved
 from qpsearch.vocabulary import Precision
 
-MEASURED_BYTES = 2**30
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 EXPLODED = 1000.0  # times the loss of guessing: far above any loss from which training recovered
 
@@ -73,7 +70,7 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
 
 def train_by_steps(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
     """Do as ``train``, and also say between two reports how far the epoch is, for epochs of minutes."""
-    device = _prepared(run)
+    device = prepared(run)
     if device.type == "cuda":
         limit_gpu_memory(device, run.memory_share)
     try:
@@ -110,51 +107,7 @@ def _with_a_second_try(config: TrialConfig, run: RunSettings) -> Generator[Epoch
         raise OutOfMemory(f"{error} Tried: {tried}.") from error
 
 
-def peak_of_steps(config: TrialConfig, run: RunSettings, steps: int = 3) -> tuple[int, int]:
-    """Train a few steps and evaluate; return the peak bytes of the GPU's allocator, and the GPU's whole memory."""
-    device = _prepared(run)
-    TrainingRun(config, run).steps(steps)
-    return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
-
-
-def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.0) -> float:
-    """Estimate how long an epoch takes, from a few batches of noise instead of images; the data set is not read.
-
-    Where the activations of a batch of large images would take more than a gigabyte, a smaller batch is timed.
-
-    Args:
-        config: The configuration to estimate.
-        run: Device, threads and memory format.
-        within_s: About how long to measure; a single batch may take longer.
-    """
-    device, facts = _prepared(run), config.data.facts
-    batch = max(2, min(config.recipe.batch_size, MEASURED_BYTES // cost(config.network).activation_bytes))
-    side = facts.stored_size or facts.size
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(
-        0, facts.peak + 1, (batch, facts.channels, side, side), generator=generator, dtype=torch.uint8
-    )
-    labels = torch.randint(0, facts.classes, (batch,), generator=generator)
-    noise = Split(images.to(device), labels.to(device))
-    trainer = TrainingRun(config, run, (noise, noise))
-
-    def timed(work: Callable[[], object], images: int) -> float:
-        """Return the median seconds for an image, without the first run, which warms up, unless it is the only one."""
-        taken: list[float] = []
-        while sum(taken) < within_s / 2 and len(taken) < 20:
-            began = time.perf_counter()
-            work()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            taken.append(time.perf_counter() - began)
-        return statistics.median(taken[1:] or taken) / images
-
-    train_s = timed(lambda: trainer.steps(1, evaluates=False), min(batch, config.recipe.batch_size))
-    evaluation_s = timed(lambda: evaluate(trainer.model, noise, config.data), batch)
-    return config.data.trained_on * train_s + config.data.validation * evaluation_s
-
-
-def _prepared(run: RunSettings) -> torch.device:
+def prepared(run: RunSettings) -> torch.device:
     """Set threads, memory and the choice of kernels for the whole process; return the run's device."""
     torch.set_num_threads(run.threads)
     reuse_freed_memory()
@@ -164,8 +117,19 @@ def _prepared(run: RunSettings) -> torch.device:
     return device
 
 
+def shares(parts: StepDraws) -> list[float]:
+    """Return the share of each part of a batch."""
+    images = sum(len(part.index) for part in parts)
+    return [len(part.index) / images for part in parts]
+
+
 class TrainingRun:
-    """The state of one run: network, optimiser, data, and the epochs done."""
+    """The state of one run: network, optimiser, data.
+
+    Attributes:
+        draws: Draws what its steps need.
+        done: The epochs that were trained.
+    """
 
     def __init__(
         self, config: TrialConfig, run: RunSettings, splits: tuple[Images, Images | None] | None = None
@@ -187,38 +151,48 @@ class TrainingRun:
         is_half = self._recipe.precision is Precision.FLOAT16  # whose small gradients would vanish unscaled
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=is_half)
         self._measured: Measured = {}  # metrics that later epochs need, or repeat
-        self._done = self._restore()
+        self.done = self._restore()
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
 
-    def epochs(self) -> Generator[EpochReport | StepCount]:
-        """Train the epochs that are not done yet, and report each; see ``train_by_steps``."""
-        for epoch in range(self._done + 1, self._recipe.epochs + 1):
+    def epochs(self, last: int | None = None) -> Generator[EpochReport | StepCount]:
+        """Train the epochs that are not done yet, up to a last one, and report each; see ``train_by_steps``."""
+        for epoch in range(self.done + 1, (self._recipe.epochs if last is None else last) + 1):
             began = time.perf_counter()
             train_loss, lr = yield from self.train_epoch(epoch)
-            trained_s = time.perf_counter() - began
-            evaluation = self._evaluate()
-            seconds = time.perf_counter() - began
-            if self._run.metrics:
-                self._measure(epoch, evaluation)
-            yield EpochReport(
-                epoch=epoch,
-                train_loss=train_loss,
-                val_loss=evaluation.loss if evaluation else None,
-                val_accuracy=evaluation.accuracy if evaluation else None,
-                val_nonfinite=evaluation.nonfinite if evaluation else 0,
-                lr=lr,
-                seconds=seconds,
-                images_per_s=len(self._train.labels) / trained_s,
-                peak_memory_bytes=peak_memory_bytes(self._device),
-                checkpoint=self._save(epoch),
-                metrics=(evaluation.metrics if evaluation else {}) | self._measured,
-            )
+            yield self.report(epoch, train_loss, lr, time.perf_counter() - began)
+
+    def report(self, epoch: int, train_loss: float, lr: float, trained_s: float) -> EpochReport:
+        """Evaluate the network after an epoch that took some seconds, write the checkpoint, and return the report."""
+        began = time.perf_counter()
+        evaluation = self._evaluate()
+        seconds = trained_s + time.perf_counter() - began
+        if self._run.metrics:
+            self._measure(epoch, evaluation)
+        self.done = epoch
+        return EpochReport(
+            epoch=epoch,
+            train_loss=train_loss,
+            val_loss=evaluation.loss if evaluation else None,
+            val_accuracy=evaluation.accuracy if evaluation else None,
+            val_nonfinite=evaluation.nonfinite if evaluation else 0,
+            lr=lr,
+            seconds=seconds,
+            images_per_s=len(self._train.labels) / trained_s,
+            peak_memory_bytes=peak_memory_bytes(self._device),
+            checkpoint=self._save(epoch),
+            metrics=(evaluation.metrics if evaluation else {}) | self._measured,
+        )
 
     @property
     def model(self) -> nn.Module:
         """The network that is trained."""
         return self._model
+
+    @property
+    def splits(self) -> tuple[Images, Images | None]:
+        """The images that it is trained on, and those that it is validated on."""
+        return self._train, self._validation
 
     def steps(self, count: int, *, evaluates: bool = True) -> None:
         """Train on the first few batches, and evaluate."""
@@ -237,14 +211,15 @@ class TrainingRun:
             return None
         precision, asked = self._evaluated_in, self._run.metrics
         data, size = self._config.data, self._config.network.size
-        return evaluate(self._evaluated, self._validation, data, size=size, precision=precision, metrics=asked)
+        return evaluate(self.evaluated, self._validation, data, size=size, precision=precision, metrics=asked)
 
     @property
     def _evaluated_in(self) -> Precision:
         return self._recipe.precision if self._device.type == "cuda" else Precision.FLOAT32
 
     @property
-    def _evaluated(self) -> nn.Module:
+    def evaluated(self) -> nn.Module:
+        """The network that is evaluated and kept: averages of weights where the recipe averages them."""
         return self._model if self._average is None else self._average.module
 
     def _measure(self, epoch: int, evaluation: Evaluation | None) -> None:
@@ -255,28 +230,45 @@ class TrainingRun:
         image = torch.zeros(1, network.channels, network.size, network.size, device=self._device)
         missing = [word for word in self._run.metrics if word not in self._measured]
         with autocast(self._device, self._evaluated_in):
-            self._measured |= timed(missing, self._evaluated, image.contiguous(memory_format=self._format))
+            self._measured |= timed(missing, self.evaluated, image.contiguous(memory_format=self._format))
 
     def train_epoch(self, epoch: int) -> Generator[StepCount, None, tuple[float, float]]:
-        """Say how far it is; return the mean training loss and the last learning rate."""
-        generator = torch.Generator().manual_seed(derive_seed(self._run.seed, "epoch", epoch))
-        order = torch.randperm(len(self._train.labels), generator=generator)
-        batches = batches_of(order, self._recipe.batch_size)
-        total, losses = torch.zeros((), dtype=torch.float64, device=self._device), []
-        lr = self._recipe.optimizer.lr
+        """Say how far it is; return the mean training loss and the last learning rate.
+
+        Raises:
+            TrainingDiverged: See ``train``.
+        """
+        batches, steps = self.drawn(epoch)
+        lr, losses = self._recipe.optimizer.lr, []
         self._model.train()
         told = time.monotonic()
-        with closing(reading_ahead(self.draws.steps(batches, generator), self._train)) as steps:
+        with closing(steps):
             for step, draws in enumerate(steps):
                 lr = lr_at(self._recipe, (epoch - 1 + step / len(batches)) / self._recipe.epochs)
                 losses.append(self.step((epoch - 1) * len(batches) + step, draws, lr))
-                total += losses[-1] * len(batches[step])
                 if (now := time.monotonic()) - told >= self._run.steps_every_s:
                     told = now
                     yield StepCount(epoch=epoch, done=step + 1, of=len(batches))
-        mean = float(total) / len(order)
+        return self.mean_loss(epoch, losses, batches), lr
+
+    def drawn(self, epoch: int) -> tuple[list[Tensor], Generator[StepDraws]]:
+        """Return the batches of an epoch, and what is drawn for each of them, a few steps early for images on disk.
+
+        What is drawn must be closed: it may have readers.
+        """
+        generator = torch.Generator().manual_seed(derive_seed(self._run.seed, "epoch", epoch))
+        order = torch.randperm(len(self._train.labels), generator=generator)
+        batches = batches_of(order, self._recipe.batch_size)
+        return batches, reading_ahead(self.draws.steps(batches, generator), self._train)
+
+    def mean_loss(self, epoch: int, losses: Sequence[Tensor], batches: Sequence[Tensor]) -> float:
+        """Return the mean loss of an epoch's images, given that of each batch; raises TrainingDiverged."""
+        total = torch.zeros((), dtype=torch.float64, device=self._device)
+        for loss, batch in zip(losses, batches, strict=True):
+            total += loss * len(batch)
+        mean = float(total) / sum(map(len, batches))
         self._check(epoch, mean, losses)
-        return mean, lr
+        return mean
 
     def batch(self, draws: BatchDraws) -> tuple[Split, float]:
         """Return the images and labels of a batch, and the share of each image's own label (``DrawnMixture.mix``)."""
@@ -292,10 +284,24 @@ class TrainingRun:
         On a GPU, nothing waits for it, unless the precision is float16: whether gradients overflowed is asked of the
         GPU, to skip that step.
         """
+        self.begin_step(lr)
+        if self._recipe.gradient_accumulation == 1:
+            loss = self._backward(draws[0])
+        else:
+            loss = torch.zeros((), dtype=torch.float64, device=self._device)
+            for part, share in zip(draws, shares(draws), strict=True):
+                loss += self._backward(part, share) * share
+        self.end_step(step)
+        return loss
+
+    def begin_step(self, lr: float) -> None:
+        """Set the learning rate and forget the gradients of the step before."""
         for group in self._optimizer.param_groups:
             group["lr"] = lr * group.get("share", 1.0)
         self._optimizer.zero_grad(set_to_none=True)
-        loss = self._backward(draws[0]) if self._recipe.gradient_accumulation == 1 else self._backward_in_parts(draws)
+
+    def end_step(self, step: int) -> None:
+        """Change the weights by their gradients."""
         if self._recipe.grad_clip is not None:
             self._scaler.unscale_(self._optimizer)
             nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.grad_clip, foreach=True)
@@ -303,16 +309,6 @@ class TrainingRun:
         self._scaler.update()
         if self._average is not None:
             self._average.update(step)
-        return loss
-
-    def _backward_in_parts(self, parts: StepDraws) -> Tensor:
-        """Add up the gradients of the parts of a batch, each by its share of the images."""
-        total = torch.zeros((), dtype=torch.float64, device=self._device)
-        images = sum(len(part.index) for part in parts)
-        for part in parts:
-            share = len(part.index) / images
-            total += self._backward(part, share) * share
-        return total
 
     def _backward(self, draws: BatchDraws, share: float = 1.0) -> Tensor:
         """Add the gradients of the mean loss of images, times a share; return that mean loss."""
@@ -321,12 +317,19 @@ class TrainingRun:
             self._dropping.kept = draws.kept
         with autocast(self._device, self._recipe.precision):
             logits = self._model(batch.images)
-        loss = self._loss(logits.float(), batch.labels)
-        if own < 1:
-            loss = own * loss + (1 - own) * self._loss(logits.float(), batch.labels.roll(1))
-        scaled = self._scaler.scale(loss if share == 1 else loss * share)
-        scaled.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+        loss = self.loss(logits.float(), batch.labels, own)
+        self.scaled(loss, share).backward()  # type: ignore[no-untyped-call]  # torch has no types for it
         return loss.detach().double()
+
+    def loss(self, logits: Tensor, labels: Tensor, own: float) -> Tensor:
+        """Return the mean loss of images, given the share of each one's own label."""
+        loss = self._loss(logits, labels)
+        return loss if own == 1 else own * loss + (1 - own) * self._loss(logits, labels.roll(1))
+
+    def scaled(self, loss: Tensor, share: float) -> Tensor:
+        """Return what gradients are taken of: a share of a loss, scaled for float16."""
+        scaled: Tensor = self._scaler.scale(loss if share == 1 else loss * share)
+        return scaled
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(logits, labels, label_smoothing=self._recipe.label_smoothing)

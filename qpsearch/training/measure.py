@@ -14,8 +14,8 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.plugins import load_everything
 from qpsearch.errors import OutOfMemory
 from qpsearch.protocol import RunSettings
-from qpsearch.training.loop import seconds_an_epoch
 from qpsearch.training.memory import out_of_memory_named
+from qpsearch.training.timing import seconds_an_epoch
 
 
 def main(settings: str) -> None:

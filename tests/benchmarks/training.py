@@ -31,7 +31,7 @@ MEASURED_S = 6.0
 
 def seconds(name: str, batch: int, threads: int, ours: bool, within_s: float) -> float:
     """Return the seconds of an epoch of CIFAR-10, measured in this process."""
-    from qpsearch.training import loop
+    from qpsearch.training import loop, timing
 
     config = TrialConfig(
         data=Data(dataset="cifar10", validation=5000),
@@ -44,10 +44,10 @@ def seconds(name: str, batch: int, threads: int, ours: bool, within_s: float) ->
         ),
     )
     if ours:
-        return loop.seconds_an_epoch(config, RunSettings(seed=0, threads=threads), within_s)
+        return timing.seconds_an_epoch(config, RunSettings(seed=0, threads=threads), within_s)
     loop.reuse_freed_memory = lambda: None
     settings = RunSettings(seed=0, threads=threads, memory_format="contiguous")
-    return loop.seconds_an_epoch(config, settings, within_s)
+    return timing.seconds_an_epoch(config, settings, within_s)
 
 
 def apart(name: str, batch: int, threads: int, ours: bool, within_s: float) -> float:

@@ -29,7 +29,7 @@ def train(ledger: Ledger, assignment: Assignment, value: float, epochs: int = 99
     """Report epochs until the attempt is over, but no more than so many; return their numbers."""
     run, fidelity, told = assignment.runs[0], assignment.fidelity, []
     assert fidelity is not None
-    trained = [name for name in assignment.resume_from if name.startswith(f"r{run.replicate}")]
+    trained = [name for name in run.resume_from if name.startswith(f"r{run.replicate}")]
     first = max((int(name[7:10]) for name in trained), default=fidelity.before(run.replicate)) + 1
     for epoch in range(first, min(assignment.run_epochs, first + epochs - 1) + 1):
         told.append(epoch)

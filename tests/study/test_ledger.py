@@ -194,7 +194,7 @@ def test_an_interrupted_trial_goes_on_from_its_checkpoint_in_the_next_attempt(ur
     with resumed_ledger(url) as ledger:
         again = asked(ledger)
         assert (again.trial, again.attempt, again.config, again.runs) == (0, 2, first.config, first.runs)
-        assert again.resume_from == ("r0-a1-e002.pt", "r0-a1-e001.pt")
+        assert again.runs[0].resume_from == ("r0-a1-e002.pt", "r0-a1-e001.pt")
         assert (again.threads, again.memory_format) == (1, "contiguous")
         assert ledger.report(0, 2, progress(3, 0.3))
         assert asked(ledger).trial == 1
@@ -348,7 +348,7 @@ def test_when_all_checkpoints_are_lost_the_repeated_ones_take_their_place(url: s
         asked(ledger)
         ledger.report(0, 2, progress(1, 0.1, checkpoint="r0-a2-e001.pt"))
     with resumed_ledger(url) as ledger:
-        assert asked(ledger).resume_from == ("r0-a2-e001.pt",)
+        assert asked(ledger).runs[0].resume_from == ("r0-a2-e001.pt",)
 
 
 def test_a_study_is_not_finished_while_an_interrupted_trial_waits(url: str, space: Space) -> None:

@@ -37,7 +37,7 @@ def test_an_old_study_goes_on_where_it_was(old_url: str) -> None:
         assert rows(old_url, "SELECT first_name, revision > 0 FROM qpsearch_studies") == [("scripted", 1)]
         got = []
         while (assignment := ledger.ask()) is not None:
-            got.append((assignment.trial, assignment.attempt, assignment.resume_from))
+            got.append((assignment.trial, assignment.attempt, assignment.runs[0].resume_from))
             train_all(ledger, assignment, first=2 if assignment.trial in (2, 4, 5) else 1)
         assert ledger.finished
     name = ("r0-a1-e001.pt",)

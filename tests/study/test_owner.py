@@ -87,7 +87,7 @@ def test_a_copied_database_neither_deletes_nor_resumes_into_the_originals_checkp
     with resumed_ledger(copy, "fork") as fork:
         assignment = fork.ask()
         assert assignment is not None
-        assert assignment.resume_from == ("r0-a1-e001.pt",)
+        assert assignment.runs[0].resume_from == ("r0-a1-e001.pt",)
         assert Path(fork.checkpoints.root) != folder
         assert kept(Path(fork.checkpoints.root)) == WHOLE
     assert deleted(copy, keep_checkpoints=True) == []
@@ -174,7 +174,7 @@ def test_a_database_is_one_by_whichever_path_it_is_opened(sqlite_url: str, space
     with resumed_ledger(sqlite_url) as ledger:
         assignment = ledger.ask()
         assert assignment is not None
-        assert assignment.resume_from == ("r0-a1-e001.pt",)
+        assert assignment.runs[0].resume_from == ("r0-a1-e001.pt",)
 
 
 def test_artifacts_beside_the_database_move_with_it(sqlite_url: str, space: Space, tmp_path: Path) -> None:

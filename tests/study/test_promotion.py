@@ -102,7 +102,7 @@ def test_a_study_ends_with_a_complete_trial_though_the_best_fails(sqlite_url: st
         again = ledger.ask()
         assert again is not None
         assert (again.trial, again.attempt) == (0, 2)
-        assert again.resume_from == ("r0-a1-e001-0a.pt",)
+        assert again.runs[0].resume_from == ("r0-a1-e001-0a.pt",)
         assert train(ledger, again, done, 0.2)
     assert states(sqlite_url) == ["COMPLETE", "FAIL"]
 
@@ -128,7 +128,7 @@ def test_a_paused_trial_goes_on_after_a_crash_with_its_number(sqlite_url: str) -
         again = ledger.ask()
         assert again is not None
         assert (again.trial, again.attempt) == (0, 3)
-        assert again.resume_from == ("r0-a2-e002-0a.pt", "r0-a1-e001-0a.pt")
+        assert again.runs[0].resume_from == ("r0-a2-e002-0a.pt", "r0-a1-e001-0a.pt")
 
 
 def test_two_drivers_do_not_continue_one_trial_twice(sqlite_url: str) -> None:

@@ -42,14 +42,13 @@ def url(tmp_path: Path) -> str:
 def train_to_the_end(ledger: Ledger, assignment: Assignment) -> None:
     """Report values that are a function of the stored configuration, letter by letter, as when the file was made."""
     epochs, level = assignment.config.recipe.epochs, derive_seed(assignment.config.to_json()) / 2**32
-    done = int(assignment.resume_from[0].split("-e")[1][:3]) if assignment.resume_from else 0
     for run in assignment.runs:
+        done = int(run.resume_from[0].split("-e")[1][:3]) if run.resume_from else 0
         for epoch in range(done + 1, epochs + 1):
             name = f"r{run.replicate}-a{assignment.attempt}-e{epoch:03d}.pt"
             message = progress(epoch, level * epoch / epochs, run.replicate, name)
             if not ledger.report(assignment.trial, assignment.attempt, message):
                 return
-        done = 0
 
 
 @pytest.mark.parametrize("name", THEN["spaces"])
@@ -59,7 +58,7 @@ def test_a_stored_study_goes_on_as_its_own_version_would_have(url: str, name: st
     with resumed_ledger(url, name) as ledger:
         while (assignment := ledger.ask()) is not None:
             runs = [[run.replicate, run.seed] for run in assignment.runs]
-            resume_from = list(assignment.resume_from)
+            resume_from = list(assignment.runs[0].resume_from)
             handed_out.append([assignment.trial, assignment.attempt, runs, resume_from, assignment.config.to_json()])
             train_to_the_end(ledger, assignment)
         assert ledger.finished

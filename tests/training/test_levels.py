@@ -23,8 +23,8 @@ from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
 from qpsearch.training import loop, train
 from qpsearch.training.data import at_size, resized, train_and_validation
-from qpsearch.training.levels import train_levels
-from qpsearch.vocabulary import BlockKind, BranchKind
+from qpsearch.training.levels import train_levels, train_runs
+from qpsearch.vocabulary import BlockKind, BranchKind, Fuse
 from tests.dispatch.study import run_study
 from tests.training.configs import digits
 from tests.training.test_loop import curve
@@ -60,6 +60,35 @@ def test_a_level_whose_checkpoints_are_damaged_begins_anew(tmp_path: Path) -> No
     (tmp_path / whole[2].checkpoint).write_bytes(b"")
     again = reports(CONFIG, replace(settings, resume_from=(whole[2].checkpoint, whole[1].checkpoint)))
     assert curve(again) == curve(whole[2:])
+
+
+def test_further_seeds_are_fused_at_the_last_level_and_go_on_from_its_checkpoints(tmp_path: Path) -> None:
+    before = IMAGES.before_last
+    runs = [
+        RunSettings(
+            seed=seed,
+            checkpoint_folder=str(tmp_path),
+            checkpoint_stem=f"r{seed}-a1",
+            fidelity=IMAGES,
+            epochs_before=before,
+        )
+        for seed in (1, 2)
+    ]
+    whole = list(train_runs(CONFIG, runs, Fuse.ALWAYS))
+    told = [(each.run, each.report.epoch) for each in whole]
+    assert told == [(0, before + 1), (1, before + 1), (0, before + 2), (1, before + 2)]
+    assert {each.together for each in whole} == {(0, 1)}
+    first = {each.run: each.report.checkpoint for each in whole[:2] if isinstance(each.report, EpochReport)}
+    again = [
+        replace(run, checkpoint_stem=f"{run.checkpoint_stem[:-1]}2", resume_from=(first[index],))
+        for index, run in enumerate(runs)
+    ]
+    rest = list(train_runs(CONFIG, again, Fuse.ALWAYS))
+    assert [(each.run, each.report.epoch) for each in rest] == told[2:]
+    for there, alone in zip(whole[2:], rest, strict=True):
+        assert isinstance(there.report, EpochReport)
+        assert isinstance(alone.report, EpochReport)
+        assert there.report.train_loss == pytest.approx(alone.report.train_loss, rel=1e-5)
 
 
 def test_a_divergence_names_the_epoch_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

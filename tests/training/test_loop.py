@@ -15,7 +15,7 @@ from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.protocol import EpochReport, RunSettings, StepCount
 from qpsearch.registry.augmentations import Padding
 from qpsearch.registry.optimisers import OPTIMISERS
-from qpsearch.training import loop, train
+from qpsearch.training import loop, timing, train
 from qpsearch.training.draws import batches_of
 from qpsearch.training.evaluate import poisson
 from qpsearch.training.loop import train_by_steps
@@ -168,7 +168,7 @@ def test_an_epoch_of_single_images_is_not_timed_as_one_of_pairs(monkeypatch: pyt
     monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
     config = digits(BlockKind.ADDITIVE)
     config = replace(config, recipe=replace(config.recipe, batch_size=1))
-    found = loop.seconds_an_epoch(config, RunSettings(seed=0), within_s=4)
+    found = timing.seconds_an_epoch(config, RunSettings(seed=0), within_s=4)
     assert found == pytest.approx((1497 - 300) * 1.0 + 300 * 0.5)
 
 
@@ -195,7 +195,7 @@ def test_a_run_without_validation_images_reports_its_training_alone(tmp_path: Pa
     assert second.train_loss < first.train_loss
     (again,) = train(config, replace(settings, resume_from=(first.checkpoint,), checkpoint_stem="r0-a2"))
     assert curve([again]) == curve([second])
-    assert loop.seconds_an_epoch(config, settings, within_s=0.1) > 0
+    assert timing.seconds_an_epoch(config, settings, within_s=0.1) > 0
 
 
 def test_what_crops_are_padded_with_reaches_training_and_the_stored_configuration() -> None:

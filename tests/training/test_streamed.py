@@ -25,10 +25,11 @@ from qpsearch.registry.own.places import own_data
 from qpsearch.registry.own.record import Source
 from qpsearch.training import data, train
 from qpsearch.training.data import DiskSplit, Split, at_size, in_parts, load_split, train_and_validation
+from qpsearch.training.fused import train_runs
 from qpsearch.training.loop import train_by_steps
 from qpsearch.training.prepare import main, prepare_images
 from qpsearch.training.reading import MORE, ahead
-from qpsearch.vocabulary import BlockKind
+from qpsearch.vocabulary import BlockKind, Fuse
 from tests.registry.images import class_folders, picture
 from tests.training.configs import digits
 
@@ -121,6 +122,16 @@ def test_a_streamed_run_repeats_one_in_memory_and_so_does_a_continued_one(tmp_pa
     with closing(train(config, RunSettings(seed=0, data_folder=str(kept), **folder))) as told:
         first = next(told)
     assert results(config, kept, resume_from=(first.checkpoint,), **folder) == expected[1:]
+
+
+def test_fused_runs_each_read_their_own_images(tmp_path: Path, kept: Path) -> None:
+    found = []
+    for given in both(photographs(tmp_path / "x"), kept):
+        runs = [RunSettings(seed=seed, data_folder=str(kept)) for seed in (1, 2)]
+        told = train_runs(trained_on(given, epochs=1), runs, Fuse.ALWAYS)
+        found.append([(each.run, each.report.train_loss, each.report.val_loss) for each in told])  # type: ignore[union-attr]
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
 
 
 @pytest.mark.skipif(

@@ -278,4 +278,5 @@ def _resources(tree: Group) -> Resources:
         cpus=_constant(resources, "cpus"),
         concurrent=_constant(resources, "concurrent"),
         report_timeout_s=_constant(resources, "report_timeout"),
+        fuse=_constant(resources, "fuse"),
     )

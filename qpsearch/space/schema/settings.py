@@ -27,9 +27,11 @@ from qpsearch.space.schema.value_types import (
     Duration,
     Integer,
     Number,
+    OneOf,
     Optional,
     StudyName,
 )
+from qpsearch.vocabulary import Fuse
 
 COMPARE: Final = SectionField(
     doc="Arms to compare, each tuned alike and then trained again on fresh seeds.",
@@ -66,7 +68,7 @@ COMPARE: Final = SectionField(
 )
 
 RESOURCES: Final = SectionField(
-    doc="Cores and GPUs of a trial.",
+    doc="Cores and GPUs of a trial, and how its seeds are trained.",
     fields={
         "gpus": LeafField(
             type=Optional(AUTO, Number(0, 1024)),
@@ -85,6 +87,13 @@ RESOURCES: Final = SectionField(
             type=Optional(NONE, Duration()),
             default="2h",
             doc="A trial that does not report an epoch within this time has hung, and fails.",
+            fixed=True,
+        ),
+        "fuse": LeafField(
+            type=OneOf(Fuse),
+            default=Fuse.NEVER.value,
+            doc="Whether seeds of a trial that cannot be pruned are trained as one network, to results that differ "
+            "by rounding alone: never, always, or with auto where a short measurement says that it takes less time.",
             fixed=True,
         ),
     },

@@ -39,6 +39,7 @@ from qpsearch.study.storage.tables import (
 from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, root_of, trial_folder
 from qpsearch.study.trials.evaluations import read_evaluations
 from qpsearch.study.trials.measured import Values, read_measured
+from qpsearch.study.trials.rows import read_fused
 from qpsearch.study.trials.underway import StepsRecord, from_text
 from qpsearch.vocabulary import Ending, Order
 
@@ -166,6 +167,7 @@ def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
         (record,) = found
         own_runs = connection.execute(select(runs).where(runs.c.trial_id == trial).order_by(runs.c.replicate)).all()
         tried = connection.execute(select(attempts).where(attempts.c.trial_id == trial).order_by(attempts.c.number))
+        fused = read_fused(connection, trial)
         order = (epochs.c.replicate, epochs.c.epoch)
         recorded = connection.execute(select(epochs).where(epochs.c.trial_id == trial).order_by(*order)).mappings()
         beyond = read_measured(connection, select(configs.c.trial_id).where(configs.c.trial_id == trial))
@@ -183,6 +185,7 @@ def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
                     place=_place(row),
                     threads=row.threads,
                     memory_format=row.memory_format,
+                    fused=fused.get(row.number, ()),
                     seconds=row.seconds,
                     ending=row.ending,
                     reason=row.reason,

@@ -1,13 +1,13 @@
 """Open trials as the ledger knows them: their runs, recorded epochs and scores."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import cost
-from qpsearch.protocol import Assignment, Place, Run
+from qpsearch.protocol import Assignment, Progress, Run
 from qpsearch.registry.fidelity import Fidelity
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.space.space import Search
@@ -128,6 +128,7 @@ class OpenTrial:
         threads: CPU threads of the first attempt that reported; later attempts use as many.
         memory_format: Memory format of the first attempt that reported; later attempts use the same.
         placed: Whether the current attempt's host and device are recorded.
+        fused_in: The last attempt of which it is recorded that runs were trained as one network; 0 for none.
         deaths: Attempts in a row whose worker died before an epoch was recorded.
         began: When the current attempt began, by this driver's monotonic clock.
         earlier_s: Seconds of earlier attempts, as stored in the database when the current attempt began.
@@ -145,6 +146,7 @@ class OpenTrial:
     threads: int | None = None
     memory_format: str | None = None
     placed: bool = False
+    fused_in: int = 0
     deaths: int = 0
     began: float = 0.0
     earlier_s: float = 0.0
@@ -204,25 +206,28 @@ class OpenTrial:
             return TrialState.PRUNED, self.results_so_far(search)
         return TrialState.COMPLETE, self.results(search)
 
-    def take_place(self, place: Place) -> None:
-        """Record where the current attempt runs, as its first report says."""
+    def take_place(self, progress: Progress) -> None:
+        """Remember where and how the current attempt runs, as a report says."""
+        place = progress.place
         self.threads, self.memory_format, self.placed = place.threads, place.memory_format, True
+        self.fused_in = self.attempt if progress.fused else self.fused_in
 
     def worth_keeping(self, search: Search) -> Kept:
         """Return the checkpoints that stay when the trial is complete: each run's last and best."""
         return tuple(names for history in self.histories for names in history.worth_keeping(search))
 
-    def assignment(self, metrics: tuple[str, ...] = ()) -> Assignment:
-        """Return what is left to do, for a worker; ``metrics`` are those that it computes beyond its reports."""
+    def assignment(self, search: Search) -> Assignment:
+        """Return what is left to do, for a worker."""
         left = [history for history in self.histories if not self.run_is_done(history.run.replicate)]
+        is_timed = any(each.metric.is_timed for each in search.objectives)  # a fused run has no time of its own
         return Assignment(
             trial=self.number,
             attempt=self.attempt,
             config=self.config,
-            runs=tuple(history.run for history in left),
-            resume_from=left[0].checkpoints if left else (),
+            runs=tuple(replace(history.run, resume_from=history.checkpoints) for history in left),
+            alone=sum(is_timed or search.pruner.judges(history.run.replicate) for history in left),
             threads=self.threads,
             memory_format=self.memory_format,
-            metrics=metrics,
+            metrics=search.extra,
             fidelity=self.fidelity,
         )

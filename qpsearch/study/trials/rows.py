@@ -12,8 +12,17 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.protocol import EpochReport, Failed, Place, Progress, Run
 from qpsearch.seeds import derive_seed
 from qpsearch.space.space import Search
-from qpsearch.study.storage.optuna_tables import insert_trial
-from qpsearch.study.storage.tables import attempts, configs, epochs, infeasible, measured, runs, study_attrs
+from qpsearch.study.storage.optuna_tables import insert_attrs, insert_trial
+from qpsearch.study.storage.tables import (
+    attempts,
+    configs,
+    epochs,
+    infeasible,
+    measured,
+    runs,
+    study_attrs,
+    system_attrs,
+)
 from qpsearch.study.trials.measured import read_measured
 from qpsearch.study.trials.open_trial import History, OpenTrial, Proposal, begun
 from qpsearch.vocabulary import Ending, FailReason
@@ -44,6 +53,7 @@ END: Final = CURRENT_ATTEMPT.where(attempts.c.ending.is_(None)).values(  # an at
 INSERT_EPOCH, INSERT_ATTEMPT, INSERT_CONFIG = insert(epochs), insert(attempts), insert(configs)
 INSERT_MEASURED: Final = insert(measured)
 SHARED_SEEDS: Final = "qpsearch:shared_seeds"  # a study's attribute
+FUSED: Final = "qpsearch:fused:"  # attribute of a trial, with the attempt
 REPORTED: Final = tuple(column.name for column in epochs.c if column.name in EpochReport.__slots__)
 
 
@@ -205,6 +215,19 @@ def insert_epoch(connection: Connection, trial: OpenTrial, progress: Progress, i
     if report.metrics:
         row = {"trial_id": trial.trial_id, "replicate": progress.replicate, "epoch": report.epoch}
         connection.execute(INSERT_MEASURED, row | {"values_json": json.dumps(dict(report.metrics), sort_keys=True)})
+
+
+def insert_fused(connection: Connection, trial: OpenTrial, progress: Progress) -> None:
+    """Write, once an attempt, which runs it trains as one network."""
+    if progress.fused and trial.fused_in != trial.attempt:
+        insert_attrs(connection, system_attrs, trial.trial_id, {f"{FUSED}{trial.attempt}": progress.fused})
+
+
+def read_fused(connection: Connection, trial_id: int) -> dict[int, tuple[int, ...]]:
+    """Return the runs of a trial that were trained as one network, by the attempt."""
+    own = (system_attrs.c.trial_id == trial_id) & system_attrs.c.key.startswith(FUSED)
+    found = connection.execute(select(system_attrs.c.key, system_attrs.c.value_json).where(own))
+    return {int(row.key.removeprefix(FUSED)): tuple(json.loads(row.value_json)) for row in found}
 
 
 def insert_infeasible(
