@@ -178,7 +178,7 @@ def main() -> None:
     asked = parser.parse_args()
     has_gpu = torch.cuda.is_available()
     run = RunSettings(seed=0, threads=asked.threads, device="cuda" if has_gpu else "cpu")
-    images, repetitions = (512, 3) if asked.quick else (4096 if has_gpu else 1024, 7)
+    images, repetitions = (512, 3) if asked.quick else (4096 if has_gpu else 512, 7)
     where = f"{torch.cuda.get_device_name()}; {hardware()}" if has_gpu else hardware()
     with tempfile.TemporaryDirectory() as folder:
         found = list(rows(Path(folder), images, repetitions, run))
