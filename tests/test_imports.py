@@ -60,6 +60,7 @@ FLOORS: dict[str, list[tuple[str, ...]]] = {
         ("domains",),
         ("leaves",),
         ("constraints",),
+        ("search",),
         ("space", "counting"),
         ("sampling", "file"),
     ],

@@ -19,7 +19,7 @@ from qpsearch.architecture.named import named_network
 from qpsearch.models.ops import product_unit2d
 from qpsearch.registry.metrics import Metric
 from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules
-from qpsearch.space.space import Objective
+from qpsearch.space.search import Objective
 from qpsearch.vocabulary import Direction, NormPlacement, ShortcutKind, WithWords, words_of
 
 

@@ -32,7 +32,7 @@ from qpsearch.space import Space
 from qpsearch.space.counting import count_points
 from qpsearch.space.domains import Domain
 from qpsearch.space.leaves import sites
-from qpsearch.space.space import Search
+from qpsearch.space.search import Search
 from qpsearch.study.search.pruning import Verdict, traits_of
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.trials.open_trial import costs_of

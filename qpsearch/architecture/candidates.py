@@ -25,7 +25,7 @@ from qpsearch.space.constraints import Limit, lookup_in
 from qpsearch.space.domains import Choice, Domain, text_of
 from qpsearch.space.expressions.nodes import ExpressionError
 from qpsearch.space.leaves import ALWAYS, NEVER
-from qpsearch.space.space import Budget
+from qpsearch.space.search import Budget
 from qpsearch.vocabulary import Scalar
 
 TRIES: Final = 1000  # draws before a space is taken to be empty

@@ -17,7 +17,8 @@ from qpsearch.space.file.document import dump
 from qpsearch.space.schema.data import OWN
 from qpsearch.space.schema.network import SHAPE, RulePath, rule_paths
 from qpsearch.space.schema.value_types import AUTO, NONE
-from qpsearch.space.space import Search, Space
+from qpsearch.space.search import Search
+from qpsearch.space.space import Space
 from qpsearch.vocabulary import ScoreKind
 
 REPLICATES: Final = 5  # seeds of the one point, unless the user writes another number

@@ -12,7 +12,8 @@ from qpsearch.display.shown import cost_title, from_here, further_cells, in_word
 from qpsearch.errors import ArtifactError, UserError
 from qpsearch.runner.documents import BestConfiguration, BestDocument
 from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.space.space import Objective, Space
+from qpsearch.space.search import Objective
+from qpsearch.space.space import Space
 from qpsearch.study.records import ConfigurationRecord, TrialRecord
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from qpsearch.display.shown import (
 from qpsearch.errors import UserError, nearest
 from qpsearch.registry.metrics import Metric
 from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.space.space import Objective, Search
+from qpsearch.space.search import Objective, Search
 from qpsearch.study.records import TrialDetail, TrialRecord
 from qpsearch.vocabulary import Order
 

@@ -15,7 +15,7 @@ from qpsearch.display.shown import WORDS, BlockNames, duration, score, took
 from qpsearch.display.tally import Running, Tally
 from qpsearch.display.terminal import Drawing, LiveTerminal, Screen
 from qpsearch.space import Space
-from qpsearch.space.space import Budget
+from qpsearch.space.search import Budget
 from qpsearch.study.trials.events import (
     Closed,
     Dispatching,

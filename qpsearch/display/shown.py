@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from qpsearch.space.space import Objective
+from qpsearch.space.search import Objective
 from qpsearch.study.records import ConfigurationRecord, TrialRecord
 from qpsearch.vocabulary import Scalar
 

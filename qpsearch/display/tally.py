@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qpsearch.display.pace import Pace
-from qpsearch.space.space import DEFAULT_OBJECTIVE, Budget
+from qpsearch.space.search import DEFAULT_OBJECTIVE, Budget
 from qpsearch.study.trials.events import (
     Closed,
     Dispatching,

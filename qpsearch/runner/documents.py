@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from qpsearch.space.space import Objective
+from qpsearch.space.search import Objective
 from qpsearch.study.records import ConfigurationRecord, Confirmation
 from qpsearch.vocabulary import FailReason, Scalar, WithWords
 

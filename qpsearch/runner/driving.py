@@ -32,7 +32,8 @@ from qpsearch.runner.sink_process import Sinks, open_sinks
 from qpsearch.space import Space, diff, load_space
 from qpsearch.space.file.document import parse_document, plain
 from qpsearch.space.schema.value_types import AUTO, Duration
-from qpsearch.space.space import Budget, Resources
+from qpsearch.space.search import Budget
+from qpsearch.space.space import Resources
 from qpsearch.study import opening, queries
 from qpsearch.study.ledger import Ledger, Listener
 from qpsearch.study.opening import Opened

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from qpsearch.errors import StorageError, Superseded, SystematicFailure
 from qpsearch.protocol import Assignment, Failed, Progress, Run, Underway
 from qpsearch.space import Space
-from qpsearch.space.space import Budget
+from qpsearch.space.search import Budget
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.heartbeat import Heartbeat
 from qpsearch.study.drivers.peers import Peers, discard_study, supersede

@@ -27,7 +27,7 @@ from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space
-from qpsearch.space.space import Budget, Search, Stop
+from qpsearch.space.search import Budget, Search, Stop
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import Spending
 from qpsearch.study.drivers.clock import SYSTEM, Clock

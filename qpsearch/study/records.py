@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import StorageDamaged
-from qpsearch.space.space import Budget, Objective
+from qpsearch.space.search import Budget, Objective
 from qpsearch.vocabulary import Scalar
 
 

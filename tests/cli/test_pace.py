@@ -7,7 +7,7 @@ from qpsearch.display.pace import Pace
 from qpsearch.display.tally import Tally
 from qpsearch.protocol import EpochReport, Place
 from qpsearch.space import parse_space
-from qpsearch.space.space import Budget
+from qpsearch.space.search import Budget
 from qpsearch.study.trials.events import Closed, Dispatching, Elsewhere, Reported, Started, StudyOpened
 from tests.scripted import Behaviour, space_text
 

@@ -12,7 +12,7 @@ from qpsearch.registry.augmentations import Padding
 from qpsearch.registry.datasets import Normalisation
 from qpsearch.registry.optimisers.sgd import Sgd
 from qpsearch.space import load_space
-from qpsearch.space.space import Score
+from qpsearch.space.search import Score
 from qpsearch.vocabulary import (
     BlockKind,
     InitKind,

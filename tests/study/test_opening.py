@@ -12,7 +12,7 @@ import pytest
 
 from qpsearch.errors import StudyBusy, Superseded
 from qpsearch.space import Space
-from qpsearch.space.space import Budget
+from qpsearch.space.search import Budget
 from qpsearch.study import opening, queries
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.clock import Clock

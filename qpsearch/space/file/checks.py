@@ -41,7 +41,7 @@ from qpsearch.space.leaves import (
 from qpsearch.space.schema.fields import LeafField
 from qpsearch.space.schema.network import rule_paths
 from qpsearch.space.schema.settings import field_at
-from qpsearch.space.space import DEFAULT_OBJECTIVE, Objective
+from qpsearch.space.search import DEFAULT_OBJECTIVE, Objective
 from qpsearch.vocabulary import Direction
 
 MOST_GRID_POINTS = 20_000

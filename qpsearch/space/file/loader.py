@@ -30,7 +30,8 @@ from qpsearch.space.file.space_checks import check_arms, check_space
 from qpsearch.space.leaves import Constant, Group, Site, Tree, Variant, sites
 from qpsearch.space.schema.settings import COMPARE, SPACE
 from qpsearch.space.schema.value_types import AUTO
-from qpsearch.space.space import Budget, Resources, Score, Search, Space, Stop, TunedArms
+from qpsearch.space.search import Budget, Score, Search, Stop
+from qpsearch.space.space import Resources, Space, TunedArms
 from qpsearch.vocabulary import Direction, ScoreKind
 
 DEFAULT_TRIALS = 100

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from qpsearch.registry.fidelity import Fidelity
-from qpsearch.space.space import Budget
+from qpsearch.space.search import Budget
 from qpsearch.study.storage.tables import attempts, epochs, leases, study_facts, trials
 
 Interval = tuple[float, float]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from sqlalchemy import Connection, select, update
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.space.space import Search
+from qpsearch.space.search import Search
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Lease
 from qpsearch.study.search.pruning import traits_of

@@ -6,7 +6,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, delete, select
 
 from qpsearch.protocol import Run
-from qpsearch.space.space import Search
+from qpsearch.space.search import Search
 from qpsearch.study.search.racing import grouped, needs_seed
 from qpsearch.study.storage.tables import runs, trials
 from qpsearch.study.trials.open_trial import OpenTrial

@@ -8,7 +8,7 @@ from functools import partial
 from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.registry.pruners import PrunerKind
-from qpsearch.space.space import Search
+from qpsearch.space.search import Search
 from qpsearch.study.storage.optuna_tables import first_value
 
 

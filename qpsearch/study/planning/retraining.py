@@ -22,7 +22,7 @@ from qpsearch.registry.samplers import SamplerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space, parse_space
 from qpsearch.space.file.document import dump, parse_document, spelled
-from qpsearch.space.space import Budget
+from qpsearch.space.search import Budget
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import budget_of
 from qpsearch.study.drivers.lease import Driver

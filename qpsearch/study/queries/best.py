@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, Row, case, func, select
 
 from qpsearch.errors import UserError
-from qpsearch.space.space import Objective
+from qpsearch.space.search import Objective
 from qpsearch.study.drivers.stored import find_study, is_confirmation, stored_space
 from qpsearch.study.queries.confirmed import confirmation, fresh_seeds
 from qpsearch.study.queries.trials import FINITE, facts_of, records_of_study

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 from qpsearch.artifacts import join
 from qpsearch.errors import UserError
 from qpsearch.space import Space
-from qpsearch.space.space import Search
+from qpsearch.space.search import Search
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.stored import find_study, stored_space, together

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.space.space import Search
+from qpsearch.space.search import Search
 from qpsearch.study.trials.open_trial import costs_of
 
 

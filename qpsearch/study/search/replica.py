@@ -19,7 +19,7 @@ from qpsearch.registry.samplers import SamplerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.space.domains.steps import Steps
 from qpsearch.space.leaves import Site
-from qpsearch.space.space import Search
+from qpsearch.space.search import Search
 from qpsearch.study.search.copies import copied
 from qpsearch.study.search.optuna_logging import quiet_optuna
 from qpsearch.study.search.order import COSTS, FURTHER, VIOLATED

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.protocol import EpochReport, Place, StepCount
-from qpsearch.space.space import Budget, Space
+from qpsearch.space.search import Budget
+from qpsearch.space.space import Space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

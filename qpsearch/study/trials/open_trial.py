@@ -10,7 +10,7 @@ from qpsearch.architecture.cost import cost
 from qpsearch.protocol import Assignment, Progress, Run
 from qpsearch.registry.fidelity import Fidelity
 from qpsearch.registry.pruners import PrunerKind
-from qpsearch.space.space import Search
+from qpsearch.space.search import Search
 from qpsearch.study.trials.checkpoints import KEEP, Kept
 from qpsearch.study.trials.underway import StepsRecord
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Float, Integer, bindparam, insert, select, up
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.protocol import EpochReport, Failed, Place, Progress, Run
 from qpsearch.seeds import derive_seed
-from qpsearch.space.space import Search
+from qpsearch.space.search import Search
 from qpsearch.study.storage.optuna_tables import insert_attrs, insert_trial
 from qpsearch.study.storage.tables import (
     attempts,
