@@ -24,9 +24,9 @@ from torch import Tensor
 from qpsearch.errors import DataError
 from qpsearch.registry.own import streamed
 from qpsearch.registry.own.streamed import LENGTH, StreamedImages
+from qpsearch.vocabulary import Variable
 
 MORE: Final = 2  # batches that are read ahead beyond one a reader
-PIPE_BYTES: Final = 2**20
 DECODING: Final = {  # the environment of a decoding process: one thread, and memory that glibc keeps for the next image
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -109,8 +109,7 @@ class DecodedImages:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | DECODING,
-            pipesize=PIPE_BYTES,
+            env={name: value for name, value in os.environ.items() if name != Variable.STORAGE} | DECODING,
             process_group=0,  # Ctrl-C does not reach it: it ends with its input
         )
         stack.callback(_end, process)
@@ -138,7 +137,7 @@ class _Decoder:
         assert self._process.stdout is not None
         if self._process.stdout.readinto(place) != len(place):  # type: ignore[attr-defined]  # it is buffered
             root, code = self._files.root, self._process.wait()
-            raise DataError(f"{root}: a process that decoded its images ended (exit code {code}). Resume the study.")
+            raise DataError(f"{root}: a process that decoded its images ended (exit code {code}). Resume the run.")
         return place
 
 
