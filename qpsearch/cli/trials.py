@@ -215,8 +215,6 @@ def _facts(detail: TrialDetail, search: Search, study: str) -> list[tuple[str, s
     found.append(("time", f"{took(record.seconds)}{attempts}, {took(record.duration_s)} of it in epochs"))
     for group in dict.fromkeys(attempt.fused for attempt in detail.attempts if attempt.fused):
         found.append(("fused", f"runs {', '.join(map(str, group))}, trained as one network"))
-    for group in dict.fromkeys(attempt.fused for attempt in detail.attempts if attempt.fused):
-        found.append(("fused", f"runs {', '.join(map(str, group))}, trained as one network"))
     found.append(("device", record.place or "not known: no epoch was reported"))
     found += [("checkpoint", from_here(path)) for path in detail.checkpoints] or [("checkpoint", "none kept")]
     return found + _looks(detail)
