@@ -11,9 +11,9 @@ from optuna.trial import FrozenTrial, TrialState
 from qpsearch.analysis.anova.parameters import Bools, Floats, Parameter
 
 CHECKPOINTS: Final = 8  # of the curves, at most: where trials were stopped
-# Final values are analysed where enough trials have one: three for each parameter and at least 20, or this share of the
+# Final values are analysed where enough trials have one: two for each parameter and at least 15, or this share of the
 # trials and at least 8, or half of a small study. Else the values at the last step that as many reached are analysed.
-PER_PARAMETER, MANY, SHARE, FEWEST, HALF = 3, 20, 0.4, 8, 0.5
+PER_PARAMETER, MANY, SHARE, FEWEST, HALF = 2, 15, 0.25, 8, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
