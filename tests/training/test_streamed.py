@@ -53,7 +53,7 @@ def readers() -> list[threading.Thread]:
 
 def decoders(parent: int) -> list[int]:
     """The processes that decode for a process."""
-    found = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    found = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
     rows = [line.split(maxsplit=2) for line in found.splitlines()]
     return [int(pid) for pid, ppid, args in rows[1:] if ppid == str(parent) and "own.streamed" in args]
 
