@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -295,6 +296,32 @@ def test_a_study_in_which_nothing_varies_explains_nothing() -> None:
     table = judged(trials)
     assert table.nothing is not None
     assert table.nothing.p > 0.05
+
+
+def words_alone(values: Callable[[str, str, int], float], n: int) -> list[FrozenTrial]:
+    """Complete trials of two words of two values each."""
+    generator, word = random.Random(0), CategoricalDistribution(["x", "y"])
+    trials = []
+    for number in range(n):
+        params = {name: generator.choice("xy") for name in ("a", "b")}
+        distributions: dict[str, BaseDistribution] = dict.fromkeys(params, word)
+        value = values(params["a"], params["b"], number)
+        trials.append(create_trial(value=value, params=params, distributions=distributions))
+        trials[-1].number = number
+    return trials
+
+
+def test_values_without_noise_are_not_doubted() -> None:
+    found = judged(words_alone(lambda a, b, number: float(a == "x"), 20))
+    assert found.doubts == ()
+    assert found.importances[0].parameter == "a"
+
+
+def test_of_equal_values_only_the_one_that_differs_is_far_off() -> None:
+    found = judged(words_alone(lambda a, b, number: 0.9 if number == 7 else 0.1, 40))
+    assert found.doubts == (
+        "The value of 1 trial lies far from what the choices say (trial 7): a few values decide the shares.",
+    )
 
 
 def test_a_parameter_with_one_value_is_left_out_by_name() -> None:

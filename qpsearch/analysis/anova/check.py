@@ -6,7 +6,7 @@ leaving one out, the forest out of bag. A forest is blind to an interaction of t
 cliffs and products of three parameters are also looked for one by one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -25,6 +25,8 @@ MORE: Final = 0.2  # correlation of what the forest forecasts beyond the ANOVA w
 CLEARLY: Final = 1.8  # its t value
 MAD: Final = 1.4826  # standard deviations in a median absolute deviation of normal values, inverted
 FAR: Final = 4.5  # standard deviations (by the median) beyond which a value is far off
+SURPRISING: Final = 2.0  # standard deviations under the ANOVA that it must be off, too: most values may be equal
+OPEN: Final = 0.01  # share of the variance; where the ANOVA leaves less, nothing is missing
 ORDERED: Final = 0.5  # rank correlation of first and last values below which curves cross
 FEWEST_CURVES: Final = 10
 MATTERS: Final = 0.05  # total share of a parameter in which a departure matters
@@ -59,30 +61,36 @@ def _missed(design: Design, seen: Observations, even: Codes, totals: Mapping[str
     left = Left(design, used, values, seed)
     forecast = _forest(design.parameters, seen, used, values, seed) - values + left.without
     more = float(np.corrcoef(forecast, left.without)[0, 1])
-    if more > MORE and more * np.sqrt((len(values) - 2) / (1 - more**2)) > CLEARLY:
+    is_clear = more > MORE and more**2 * (len(values) - 2) > CLEARLY**2 * (1 - more**2)
+    if is_clear and left.without.var() > OPEN:
         yield (
             f"A forest forecasts {more**2:.0%} of what the ANOVA leaves: there are cliffs, or interactions of three, "
             'which stand under "what no pair explains". Totals are too low.'
         )
     ranked = sorted(design.parameters, key=lambda each: -totals[each.name])
-    departures = Departures(ranked, {name: own[used] for name, own in seen.codes.items()}, left, rng)
+    departures = Departures(ranked, {name: own[used] for name, own in seen.codes.items()}, even, left, rng)
     if found := departures.found():
         yield f"What no pair explains holds {found}. Its share is not in the totals, which are too low."
     leading = [each for each in ranked[:LEADING] if totals[each.name] > MATTERS]
     enough = leading if len(leading) >= FEWEST_LEADING else ranked[:FEWEST_LEADING]
-    if unseen := departures.crowded(enough, {name: own[: len(values)] for name, own in even.items()}):
-        much = f"with {unseen.share:.0%} of the variance" if unseen.share < 1 else "however large"
+    if unseen := departures.crowded(enough):
+        much = f"one with {unseen.share:.0%} of the variance" if unseen.share < 1 else "even the largest one"
         yield (
-            f"Trials lie too close together to look for {unseen.name}: {much}, it could go unseen. As many random "
-            f"trials would show one with {unseen.even:.0%}."
+            f"Trials lie too close together to look for {unseen.name}: {much} could go unseen. As many random trials "
+            f"would show one with {unseen.even:.0%}."
         )
-    far = np.abs(left.standard) / (MAD * np.median(np.abs(left.standard - np.median(left.standard))) + 1e-12)
-    if (far > FAR).any():
-        worst = np.flatnonzero(used)[np.argsort(-far)[: min(3, int((far > FAR).sum()))]]
-        yield (
-            f"Values of {(far > FAR).sum()} trials lie far from what their choices say "
-            f"(trial {', '.join(str(seen.numbers[index]) for index in worst)}): a few values decide the shares."
-        )
+    yield from _far_off(left, [seen.numbers[index] for index in np.flatnonzero(used)])
+
+
+def _far_off(left: Left, numbers: Sequence[int]) -> Iterator[str]:
+    """Name the trials whose values lie far from what their choices say."""
+    off = np.abs(left.standard)
+    typical = MAD * np.median(np.abs(left.standard - np.median(left.standard)))
+    far = np.flatnonzero((off > FAR * typical) & (off > SURPRISING))
+    if len(far):
+        worst = ", ".join(str(numbers[index]) for index in far[np.argsort(-off[far])][:3])
+        these = "The value of 1 trial lies" if len(far) == 1 else f"Values of {len(far)} trials lie"
+        yield f"{these} far from what the choices say (trial {worst}): a few values decide the shares."
 
 
 def _forest(parameters: tuple[Parameter, ...], seen: Observations, used: Bools, values: Floats, seed: int) -> Floats:

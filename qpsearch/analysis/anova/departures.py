@@ -7,6 +7,7 @@ covariance says how large a departure must be to be found: where a sampler tried
 a large one is not.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -17,12 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from qpsearch.analysis.anova.features import Codes, Design
+from qpsearch.analysis.anova.features import Codes, Design, products_of
 from qpsearch.analysis.anova.parameters import DEGREE, Bools, Floats, Parameter
 from qpsearch.analysis.anova.posterior import sample
 
 STEPS: Final = 15  # places along a number where a cliff is looked for
 ALL_TRIPLES: Final = 16  # parameters of which all triples are looked at; of more, the first so many by total share
+MOST_FUNCTIONS: Final = 5000  # of all triples: of parameters with many words, fewer are looked at
+EVEN: Final = 1000  # draws of the space that tell what is new in a triple of which a draw may lack a parameter
+LEAST: Final = 0.02  # variance of a function beyond those of two parameters; with less it is dropped
 SHUFFLED: Final = 200  # orders of the values in that unit, for what chance finds
 BY_CHANCE: Final = 0.02  # share of them in which as much is found
 POWER: Final = 0.84  # standard deviations above the threshold at which 80% are found
@@ -108,12 +112,15 @@ class Departures:
     Args:
         parameters: The parameters, the most important first.
         codes: Codes of the trials that are looked at, by name.
-        left: What the ANOVA leaves of them.
+        even: Codes of even draws of the space.
+        left: What the ANOVA leaves of the trials.
         rng: Where chance comes from.
     """
 
-    def __init__(self, parameters: Sequence[Parameter], codes: Codes, left: Left, rng: np.random.Generator) -> None:
-        self._left, self._kinds = left, departures_in(parameters, codes)
+    def __init__(
+        self, parameters: Sequence[Parameter], codes: Codes, even: Codes, left: Left, rng: np.random.Generator
+    ) -> None:
+        self._left, self._even, self._kinds = left, even, departures_in(parameters, codes, even)
         white = left.whitened(_together(self._kinds, len(left.white)))
         self._squares = (white**2).sum(axis=0)
         drawn = np.column_stack([left.white, *(rng.permutation(left.white) for _ in range(SHUFFLED))])
@@ -127,15 +134,11 @@ class Departures:
         clearest: Departure = self._kinds[_owners(self._kinds)[self._scores.argmax()]]
         return clearest.name
 
-    def crowded(self, leading: Sequence[Parameter], even: Codes) -> Unseen | None:
-        """Return the departure in some parameters that is the hardest to find, if that is for where the trials lie.
-
-        Args:
-            leading: The parameters.
-            even: Codes of as many even draws of the space.
-        """
-        there = departures_in(leading, even)
-        white = self._left.at(even).whitened(_together(there, len(self._left.white)))
+    def crowded(self, leading: Sequence[Parameter]) -> Unseen | None:
+        """Return the departure in some parameters that is the hardest to find, if that is for where the trials lie."""
+        as_many = {name: own[: len(self._left.white)] for name, own in self._even.items()}
+        there = departures_in(leading, as_many, self._even)
+        white = self._left.at(as_many).whitened(_together(there, len(self._left.white)))
         here, spread_out = self._shares(self._kinds, self._squares), self._shares(there, (white**2).sum(axis=0))
         found = [
             Unseen(name=name, share=here[name], even=share)
@@ -152,15 +155,16 @@ class Departures:
         return {kind.name: float(np.median(shares[owner == index])) for index, kind in enumerate(kinds)}
 
 
-def departures_in(parameters: Sequence[Parameter], codes: Codes) -> list[Departure]:
+def departures_in(parameters: Sequence[Parameter], codes: Codes, even: Codes) -> list[Departure]:
     """Return the kinds of departures in some parameters, as far as trials differ in them.
 
     Args:
         parameters: The parameters, the most important first.
         codes: Codes of trials, by name.
+        even: Codes of even draws of the space.
     """
     found = []
-    for kind in (*_steps(parameters, codes), *_triples(parameters[:ALL_TRIPLES], codes)):
+    for kind in (*_steps(parameters, codes), *_triples(_of_triples(parameters), codes, even)):
         columns = kind.columns - kind.columns.mean(axis=0)
         if (differs := (columns**2).sum(axis=0) > NOTHING).any():
             found.append(replace(kind, columns=columns[:, differs]))
@@ -191,12 +195,44 @@ def _steps(parameters: Sequence[Parameter], codes: Codes) -> Iterator[Departure]
             )
 
 
-def _triples(parameters: Sequence[Parameter], codes: Codes) -> Iterator[Departure]:
-    """Yield products of the first features of three parameters."""
-    short = {each: each.features(codes[each.name])[:, slice(None if each.is_category else 1)] for each in parameters}
+def _of_triples(parameters: Sequence[Parameter]) -> Sequence[Parameter]:
+    """Return the first parameters, as many as have all their triples looked at."""
+    sizes = [1 if each.levels is None or not each.is_category else len(each.levels) - 1 for each in parameters]
+    count = min(len(parameters), ALL_TRIPLES)
+    while sum(map(math.prod, combinations(sizes[:count], 3))) > MOST_FUNCTIONS:
+        count -= 1
+    return parameters[:count]
+
+
+def _triples(parameters: Sequence[Parameter], codes: Codes, even: Codes) -> Iterator[Departure]:
+    """Yield products of the first features of three parameters, as far as functions of two do not say them."""
+    here = {each: _first(each, codes[each.name]) for each in parameters}
+    there = {each: _first(each, even[each.name][:EVEN]) for each in parameters}
     for triple in combinations(parameters, 3):
-        one, two, three = (short[each] for each in triple)
-        yield Departure(
-            name=f"an interaction of {', '.join(each.name for each in triple)}",
-            columns=np.einsum("ti,tj,tk->tijk", one, two, three).reshape(len(one), -1),
-        )
+        columns = products_of(*(here[each] for each in triple))
+        if any(each.chance < 1 for each in triple):
+            columns = _beyond_pairs(columns, [here[each] for each in triple], [there[each] for each in triple])
+        yield Departure(name=f"an interaction of {', '.join(each.name for each in triple)}", columns=columns)
+
+
+def _first(parameter: Parameter, codes: Floats) -> Floats:
+    """Return all features of a word, or the slope of a number."""
+    return parameter.features(codes)[:, slice(None if parameter.is_category else 1)]
+
+
+def _beyond_pairs(columns: Floats, alone: Sequence[Floats], even: Sequence[Floats]) -> Floats:
+    """Return products without what functions of two of the parameters say of them, with variance 1 over even draws.
+
+    Where a draw may lack a parameter, the products are not orthogonal to these functions: under a switch, the product
+    of the switch and two of its options is that of the two options.
+    """
+    products, pairs = products_of(*even), _of_pairs(even)
+    repeated = np.linalg.lstsq(pairs, products, rcond=None)[0]
+    spread = (products - pairs @ repeated).std(axis=0)
+    new = spread**2 > LEAST
+    return np.asarray((columns - _of_pairs(alone) @ repeated)[:, new] / spread[new])
+
+
+def _of_pairs(alone: Sequence[Floats]) -> Floats:
+    pairs = (products_of(one, two) for one, two in combinations(alone, 2))
+    return np.column_stack([np.ones(len(alone[0])), *alone, *pairs])

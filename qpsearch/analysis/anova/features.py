@@ -134,8 +134,14 @@ def _orthonormal(group: FeatureGroup, even: Codes) -> FeatureGroup:
 
 
 def _products(parameters: Sequence[Parameter], alone: Sequence[Floats]) -> Floats:
-    left, right = (rows[:, _short(each)] for each, rows in zip(parameters, alone, strict=True))
-    return (left[:, :, None] * right[:, None, :]).reshape(len(left), -1)
+    return products_of(*(rows[:, _short(each)] for each, rows in zip(parameters, alone, strict=True)))
+
+
+def products_of(first: Floats, *others: Floats) -> Floats:
+    """Return the products of features (trials, features) of several parameters: each one times each of the others."""
+    for other in others:
+        first = (first[:, :, None] * other[:, None, :]).reshape(len(first), -1)
+    return first
 
 
 def _all(alone: Sequence[Floats], products: Floats) -> Floats:
