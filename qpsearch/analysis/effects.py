@@ -32,7 +32,7 @@ class Effect:
     Attributes:
         parameter: The parameter.
         level: The choice.
-        reference: The choice to which it is compared: of blocks the additive one, else the first.
+        reference: The choice to which it is compared: of blocks the additive one, of a switch off, else the first.
         effect: The mean of the posterior, in the objective's unit.
         low: 5th percentile.
         high: 95th percentile.
@@ -218,7 +218,8 @@ def _interactions(analysis: Analysis, choices: Sequence[Parameter]) -> Iterator[
 def _levels(parameter: Parameter) -> tuple[int, list[int]]:
     """Return the index of the reference, and those of the other levels."""
     levels = list(parameter.levels or ())
-    reference = levels.index(BlockKind.ADDITIVE.value) if BlockKind.ADDITIVE.value in levels else 0
+    known = (index for index, level in enumerate(levels) if level is False or level == BlockKind.ADDITIVE)
+    reference = next(known, 0)
     return reference, [index for index in range(len(levels)) if index != reference]
 
 

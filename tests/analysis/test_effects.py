@@ -62,6 +62,18 @@ def test_an_effect_is_the_difference_to_the_additive_block_in_the_objectives_uni
     assert there.trials == sum(trial.params["stages.1.block"] == "quotient" for trial in interacting(80))
 
 
+def test_a_switch_is_compared_to_its_being_off() -> None:
+    """The way in which ``augment: [{cutout: {used: {choice: [true, false]}}}]`` is asked about."""
+    used = CategoricalDistribution((True, False))
+    trials = [
+        create_trial(params={"used": index % 3 == 0}, distributions={"used": used}, value=float(index % 3 == 0))
+        for index in range(20)
+    ]
+    (row,) = effects(subject(trials)).effects
+    assert (row.level, row.reference) == (True, False)
+    assert row.effect > 0.5
+
+
 def test_a_block_is_compared_across_stages_and_told_by_the_rule_that_changes_it(table: EffectTable) -> None:
     (across,) = table.across
     assert (across.parameter, across.given) == ("stages.0.block", "stages.1.block")
