@@ -1,5 +1,5 @@
 """Data, recipe and loop, for the networks of ``qpsearch.models``. Needs torch; does not depend on studies."""
 
-from qpsearch.training.loop import train
+from qpsearch.training.levels import train
 
 __all__ = ["train"]

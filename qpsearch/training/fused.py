@@ -257,7 +257,7 @@ def _fused(config: TrialConfig, settings: Sequence[RunSettings]) -> Generator[To
             runs, error = runs[:index], diverged
             break
     fused: FusedRuns | None = None
-    while runs and (epoch := runs[0].done + 1) <= config.recipe.epochs:
+    while len(runs) > 1 and (epoch := runs[0].done + 1) <= config.recipe.epochs:
         if fused is None or len(fused.runs) > len(runs):
             fused = FusedRuns(config, runs, settings[0])
         ended = yield from fused.train_epoch(epoch)
@@ -265,5 +265,7 @@ def _fused(config: TrialConfig, settings: Sequence[RunSettings]) -> Generator[To
         for index, (run, mean) in enumerate(zip(runs, ended.means, strict=True)):
             report = run.report(epoch, mean, ended.lr, ended.seconds)
             yield Told(run=index, report=report, together=fused.together, more=index + 1 < len(runs))
+    for run in runs[:1]:  # all that is left where the second one diverged
+        yield from (Told(run=0, report=report) for report in run.epochs())
     if error is not None:
         raise error

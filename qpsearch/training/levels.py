@@ -14,6 +14,32 @@ from qpsearch.training.loop import train_by_steps
 from qpsearch.vocabulary import Fuse
 
 
+def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+    """Train one run of a configuration and report each epoch; with ``run.fidelity``, at one level after the other.
+
+    On a CPU, a run continued from a checkpoint repeats the uninterrupted one bit for bit, given the same
+    number of threads and the same memory format. Memory is freed when the generator closes.
+
+    Raises:
+        TrainingDiverged: The mean training loss of an epoch is not finite, or over 1000 times the loss
+            of guessing. Non-finite logits in evaluation do not end a run.
+        OutOfMemory: The run needs more than the device's memory, or more than the run's share of that memory, also
+            with half as many images at once, which is tried where it is the same recipe.
+        ArtifactError: A checkpoint cannot be written.
+        DataError: The data set is missing or damaged.
+
+    Example:
+        >>> import qpsearch
+        >>> point = qpsearch.sample(qpsearch.load_space("smoke"), 1)[0]
+        >>> [report.epoch for report in qpsearch.train(point.config, qpsearch.RunSettings(seed=0))]
+        [1, 2]
+    """
+    with closing(train_levels(config, run)) as told:
+        for report in told:
+            if isinstance(report, EpochReport):
+                yield report
+
+
 def train_levels(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
     """Train a run at each of its levels from fresh weights; without levels, as ``train_by_steps`` does.
 

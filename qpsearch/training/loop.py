@@ -5,7 +5,7 @@ It does not depend on Ray, Optuna or the database. Stopping means that the calle
 
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -42,34 +42,8 @@ FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 EXPLODED = 1000.0  # times the loss of guessing: far above any loss from which training recovered
 
 
-def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
-    """Train one run of a configuration and report each epoch.
-
-    On a CPU, a run continued from a checkpoint repeats the uninterrupted one bit for bit, given the same
-    number of threads and the same memory format. Memory is freed when the generator closes.
-
-    Raises:
-        TrainingDiverged: The mean training loss of an epoch is not finite, or over 1000 times the loss
-            of guessing. Non-finite logits in evaluation do not end a run.
-        OutOfMemory: The run needs more than the device's memory, or more than the run's share of that memory, also
-            with half as many images at once, which is tried where it is the same recipe.
-        ArtifactError: A checkpoint cannot be written.
-        DataError: The data set is missing or damaged.
-
-    Example:
-        >>> import qpsearch
-        >>> point = qpsearch.sample(qpsearch.load_space("smoke"), 1)[0]
-        >>> [report.epoch for report in qpsearch.train(point.config, qpsearch.RunSettings(seed=0))]
-        [1, 2]
-    """
-    with closing(train_by_steps(config, run)) as told:
-        for report in told:
-            if isinstance(report, EpochReport):
-                yield report
-
-
 def train_by_steps(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
-    """Do as ``train``, and also say between two reports how far the epoch is, for epochs of minutes."""
+    """Train one run without levels, as ``levels.train`` does; also say how far an epoch is, for epochs of minutes."""
     device = prepared(run)
     if device.type == "cuda":
         limit_gpu_memory(device, run.memory_share)

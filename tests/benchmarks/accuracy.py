@@ -27,7 +27,7 @@ from qpsearch.errors import TrainingDiverged
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.optimisers.sgd import Sgd
-from qpsearch.training.loop import train
+from qpsearch.training.levels import train
 from qpsearch.training.testing import test_run
 from qpsearch.vocabulary import Precision
 from tests.benchmarks.report import hardware

@@ -178,14 +178,30 @@ def test_a_run_that_diverges_ends_those_behind_it_alone(monkeypatch: pytest.Monk
     told: list[Told] = []
     with pytest.raises(TrainingDiverged) as together:
         told.extend(each for each in train_runs(config, settings(), Fuse.ALWAYS) if told.append(each))  # type: ignore[func-returns-value]
-    assert [(each.run, each.report.epoch, each.more) for each in told] == [
-        (0, 1, True), (1, 1, True), (2, 1, False), (0, 2, False)
+    assert [(each.run, each.report.epoch, each.more, len(each.together)) for each in told] == [
+        (0, 1, True, 3), (1, 1, True, 3), (2, 1, False, 3), (0, 2, False, 3)
     ]  # fmt: skip
     with pytest.raises(TrainingDiverged) as alone:
         list(train(config, settings()[1]))
     assert str(together.value) == str(alone.value)
     (*_, last) = train(config, settings()[0])
     assert epochs_of(told, 0)[-1].train_loss == pytest.approx(last.train_loss, rel=1e-3)
+
+
+def test_what_is_left_alone_is_trained_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of two runs diverges at once, so the other one has nothing to be fused with."""
+    config, original = replace(tiny(), recipe=replace(tiny().recipe, epochs=3)), TrainingRun.mean_loss
+
+    def mean_loss(self: TrainingRun, epoch: int, *rest: object) -> float:
+        if self._run.seed == SEEDS[1]:
+            raise TrainingDiverged(epoch, float("nan"))
+        return original(self, epoch, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(TrainingRun, "mean_loss", mean_loss)
+    told: list[Told] = []
+    with pytest.raises(TrainingDiverged):
+        told.extend(each for each in train_runs(config, settings()[:2], Fuse.ALWAYS) if told.append(each))  # type: ignore[func-returns-value]
+    assert [(each.run, each.report.epoch, each.together) for each in told] == [(0, 1, (0, 1)), (0, 2, ()), (0, 3, ())]
 
 
 def test_fused_runs_that_need_too_much_memory_go_on_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

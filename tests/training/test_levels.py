@@ -23,7 +23,7 @@ from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
 from qpsearch.training import loop, train
 from qpsearch.training.data import at_size, resized, train_and_validation
-from qpsearch.training.levels import train_levels, train_runs
+from qpsearch.training.levels import train_runs
 from qpsearch.vocabulary import BlockKind, BranchKind, Fuse
 from tests.dispatch.study import run_study
 from tests.training.configs import digits
@@ -37,7 +37,7 @@ CPU = torch.device("cpu")
 
 
 def reports(config: object, run: RunSettings) -> list[EpochReport]:
-    return [each for each in train_levels(config, run) if isinstance(each, EpochReport)]  # type: ignore[arg-type]
+    return list(train(config, run))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("fidelity", [IMAGES, SIZE, WIDTH], ids=lambda each: str(each.kind))
