@@ -26,7 +26,7 @@ from qpsearch.space.domains import Choice, Domain, text_of
 from qpsearch.space.expressions.nodes import ExpressionError
 from qpsearch.space.leaves import ALWAYS, NEVER
 from qpsearch.space.search import Budget
-from qpsearch.vocabulary import Scalar
+from qpsearch.vocabulary import Fuse, Scalar
 
 TRIES: Final = 1000  # draws before a space is taken to be empty
 TRIED_WITH_CUSTOM: Final = 16  # draws whose custom blocks are tried
@@ -160,7 +160,29 @@ def check_feasible(space: Space) -> None:
 def notes(space: Space) -> list[str]:
     """Return what a user should know about a space that is valid."""
     pruner = space.search.pruner.note
-    return [*([pruner] if pruner else []), *_too_few_numbers(space), *_no_target(space), *lost_guesses(space)]
+    return [
+        *([pruner] if pruner else []),
+        *_nothing_fused(space),
+        *_too_few_numbers(space),
+        *_no_target(space),
+        *lost_guesses(space),
+    ]
+
+
+def _nothing_fused(space: Space) -> list[str]:
+    """Say that ``resources.fuse`` does nothing: fewer than two seeds of a trial may be trained at once."""
+    fuse, search = space.resources.fuse, space.search
+    if fuse is Fuse.NEVER or search.most_fused > 1:
+        return []
+    if search.replicates == 1:
+        why = "each trial begins with one seed. Raise search.replicates"
+    elif search.pruner.judges(search.replicates - 1):
+        why = f"{search.pruner} judges after each seed. Write another search.pruner"
+    elif any(each.metric.is_timed for each in search.objectives):
+        why = "a fused seed has no time of its own, which search.objective asks for"
+    else:
+        why = f"{search.pruner} watches the first of 2 seeds. Write pruner: none, or raise search.replicates"
+    return [f"resources.fuse {fuse} fuses nothing: {why}."]
 
 
 def _no_target(space: Space) -> list[str]:

@@ -1,8 +1,8 @@
 """``gpus: auto``: how many trials share a GPU, found by measuring the largest of them.
 
 Arithmetic picks the heaviest network of a sample of the space, which trains a few steps alone on a GPU. Its peak
-memory, with a margin, is what each trial gets. A trial that needs more runs out of memory by itself (``memory_share``)
-and does not disturb the others.
+memory, with a margin, is what each trial gets; where seeds are trained as one network, that of as many networks. A
+trial that needs more runs out of memory by itself (``memory_share``) and does not disturb the others.
 """
 
 import math
@@ -96,10 +96,12 @@ def pack(
         why = str(error).strip().splitlines()[-1]
         return cluster, f"the heaviest of {SAMPLE} sampled networks could not be measured ({why}): one trial per GPU"
     total = ray.cluster_resources()
-    count = trials_a_gpu(peak, total["CPU"] / total["GPU"], cluster.cpus)
+    fused = 1 if setup.runs_trainer is None else space.search.most_fused
+    count = trials_a_gpu(replace(peak, used=fused * peak.used), total["CPU"] / total["GPU"], cluster.cpus)
     used, whole = peak.used / 2**30, peak.total / 2**30
     said = (
-        f"the heaviest of {SAMPLE} sampled networks took {used:.1f} of {whole:.0f} GiB: "
+        f"the heaviest of {SAMPLE} sampled networks took {used:.1f} of {whole:.0f} GiB"
+        f"{f', {fused} seeds as one network {fused * used:.1f}' * (fused > 1)}: "
         f"{count} trial{'s' * (count > 1)} per GPU"
     )
     slots = min(cluster.slots * count, cluster.most or cluster.slots * count)

@@ -176,6 +176,18 @@ class Search(WithWords):
         """Whether every point of the space is tried."""
         return self.sampler is SamplerKind.GRID
 
+    def is_trained_alone(self, replicate: int) -> bool:
+        """Whether a seed of a trial is never trained as one network with others.
+
+        What it reports may end the trial, or the study optimises a time, which a fused run does not have by itself.
+        """
+        return self.pruner.judges(replicate) or any(each.metric.is_timed for each in self.objectives)
+
+    @property
+    def most_fused(self) -> int:
+        """Seeds of a trial that are trained as one network at most; 1 where none are."""
+        return max(1, sum(not self.is_trained_alone(replicate) for replicate in range(self.replicates)))
+
     def run_epochs(self, epochs: int) -> int:
         """Return the epochs of a run, over all its levels of fidelity, where ``epochs`` are those of the recipe."""
         return epochs if self.fidelity is None else self.fidelity.whole

@@ -1,11 +1,13 @@
 """Seeds of a trial that are trained as one network: which, in what order they are reported, what is recorded of it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from qpsearch import training
+from qpsearch.architecture.candidates import notes
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.dispatch.handlers import handle_message
 from qpsearch.dispatch.interrupt import Interrupt
@@ -14,7 +16,7 @@ from qpsearch.protocol import Assignment, Progress, RunSettings, StepCount, Told
 from qpsearch.runner.driving import Placement
 from qpsearch.runner.rerunning import rerun
 from qpsearch.runner.starting import run
-from qpsearch.space import parse_space
+from qpsearch.space import edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.records import TrialDetail
@@ -80,6 +82,24 @@ def test_seeds_whose_time_is_optimised_are_trained_by_themselves(sqlite_url: str
     text = text.replace("search: {", "search: {objective: {minimize: epoch_seconds}, ")
     with new_ledger(sqlite_url, parse_space(text)) as ledger:
         assert asked(ledger).alone == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, r"resources.fuse always fuses nothing: each trial begins with one seed. Raise search.replicates\."),
+        ({"replicates": 2, "pruner": "asha"}, r"nothing: asha watches the first of 2 seeds. Write pruner: none"),
+        ({"replicates": 6, "pruner": "wilcoxon"}, "nothing: wilcoxon judges after each seed. Write another"),
+        ({"replicates": 3, "objective.minimize": "epoch_seconds"}, "nothing: a fused seed has no time of its own"),
+        ({"replicates": 3, "pruner": "asha"}, None),
+        ({"replicates": {"race": [2, 5]}, "pruner": "none"}, None),
+    ],
+)
+def test_a_space_in_which_nothing_can_be_fused_is_told(changes: dict[str, object], said: str | None) -> None:
+    own = {f"search.{name}": value for name, value in changes.items()} | {"resources.fuse": "always"}
+    found = [each for each in notes(parse_space(edited(space_text(Behaviour.IMPROVES), own))) if "fuse" in each]
+    assert len(found) == (said is not None)
+    assert not found or re.search(str(said), found[0])
 
 
 def scripted(config: TrialConfig, runs: Sequence[RunSettings]) -> Iterator[Told]:

@@ -18,9 +18,11 @@ from qpsearch.dispatch import cluster, packing, tune
 from qpsearch.dispatch.worker import WorkerSetup
 from qpsearch.errors import DispatchError, OutOfMemory
 from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.runner import trainer as real
 from qpsearch.space import parse_space
 from qpsearch.space.space import Resources
 from qpsearch.study.search.replica import Replica
+from qpsearch.vocabulary import Fuse
 from tests import scripted
 from tests.dispatch.study import dispatch, run_study
 from tests.helpers import new_ledger, rows
@@ -80,8 +82,17 @@ def does_not_fit(config: TrialConfig, run: RunSettings) -> packing.Peak:
     raise OutOfMemory("CUDA out of memory")
 
 
-@pytest.mark.parametrize(("measure", "slots", "share"), [(ten_of_eighty, 4, 0.5), (does_not_fit, 2, 1.0)])
-def test_a_study_is_packed_by_what_was_measured_on_a_gpu(measure: packing.Measure, slots: int, share: float) -> None:
+@pytest.mark.parametrize(
+    ("measure", "seeds", "slots", "share", "said"),
+    [
+        (ten_of_eighty, 1, 4, 0.5, "10.0 of 80 GiB: 2 trials per GPU"),
+        (ten_of_eighty, 4, 2, 1.0, "10.0 of 80 GiB, 4 seeds as one network 40.0: 1 trial per GPU"),
+        (does_not_fit, 1, 2, 1.0, "CUDA out of memory"),
+    ],
+)
+def test_a_study_is_packed_by_what_was_measured_on_a_gpu(
+    measure: packing.Measure, seeds: int, slots: int, share: float, said: str
+) -> None:
     """The Ray of the tests declares two GPUs and four cores: two cores a GPU bound the rest."""
     setup = WorkerSetup(
         trainer=scripted.train,
@@ -90,12 +101,13 @@ def test_a_study_is_packed_by_what_was_measured_on_a_gpu(measure: packing.Measur
         device="cuda",
         threads=1,
         report_timeout_s=None,
+        runs_trainer=partial(real.train_runs, fuse=Fuse.ALWAYS),
     )
     whole = cluster.Cluster(cpus=1, gpus=1, slots=2, nodes=1)
-    packed, said = packing.pack(whole, parse_space(space_text(Behaviour.IMPROVES)), setup, measure)
+    space = parse_space(space_text(Behaviour.IMPROVES, replicates=seeds))
+    packed, told = packing.pack(whole, space, setup, measure)
     assert (packed.slots, packed.gpus) == (slots, share)
-    assert ("10.0 of 80 GiB: 2 trials per GPU" in said) is (share == 0.5)
-    assert ("CUDA out of memory" in said) is (share == 1.0)
+    assert said in told
 
 
 def test_a_study_on_cpus_sees_no_gpu(sqlite_url: str) -> None:

@@ -219,13 +219,12 @@ class OpenTrial:
     def assignment(self, search: Search) -> Assignment:
         """Return what is left to do, for a worker."""
         left = [history for history in self.histories if not self.run_is_done(history.run.replicate)]
-        is_timed = any(each.metric.is_timed for each in search.objectives)  # a fused run has no time of its own
         return Assignment(
             trial=self.number,
             attempt=self.attempt,
             config=self.config,
             runs=tuple(replace(history.run, resume_from=history.checkpoints) for history in left),
-            alone=sum(is_timed or search.pruner.judges(history.run.replicate) for history in left),
+            alone=sum(search.is_trained_alone(history.run.replicate) for history in left),
             threads=self.threads,
             memory_format=self.memory_format,
             metrics=search.extra,
