@@ -99,8 +99,13 @@ def of_study(database: Database, name: str, space: Space) -> CurveTable:
     """Return the curves of a study's trials, of each trial its first run.
 
     Raises:
-        UserError: There are too few.
+        UserError: There are too few, or they go through levels of fidelity.
     """
+    if space.search.fidelity is not None:
+        raise UserError(
+            f"study {name!r}: its trials begin anew at each level of search.fidelity ({space.search.fidelity}), and a "
+            "simulation needs curves of whole trainings. Name a study without levels."
+        )
     metric, values = space.search.objective.metric, dict[int, list[tuple[float, float]]]()
     for row in queries.epoch_rows(database, name):
         if row["replicate"] == 0:

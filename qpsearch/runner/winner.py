@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qpsearch.runner.exporting import Export, check_free, finite, write_export
 
 if TYPE_CHECKING:
+    from qpsearch.space.search import Search
     from qpsearch.study.queries import KeptRun
     from qpsearch.study.records import TrialDetail
     from qpsearch.study.storage.database import Database
@@ -52,6 +53,9 @@ def export_model(
 
 
 def _told(database: "Database", study: str, detail: "TrialDetail", run: "KeptRun") -> dict[str, Any]:
+    from qpsearch.study import queries
+
+    search = queries.space_of(database, study).search
     epoch = next(
         row["epoch"]
         for row in detail.epochs
@@ -62,16 +66,17 @@ def _told(database: "Database", study: str, detail: "TrialDetail", run: "KeptRun
         "trial": detail.record.number,
         "replicate": run.replicate,
         "seed": run.seed,
-        "epoch": epoch,
-        "results": _results(database, study, detail, run),
+        "epoch": epoch - (search.fidelity.before_last if search.fidelity else 0),  # of the training of the last level
+        "results": _results(database, study, search, detail, run),
     }
 
 
-def _results(database: "Database", study: str, detail: "TrialDetail", run: "KeptRun") -> dict[str, Any]:
+def _results(
+    database: "Database", study: str, search: "Search", detail: "TrialDetail", run: "KeptRun"
+) -> dict[str, Any]:
     """Return the numbers of a run, of its configuration, and of what confirms them."""
     from qpsearch.study import queries
 
-    search = queries.space_of(database, study).search
     number, data = detail.record.number, detail.record.config.data
     front = queries.best_configurations(database, study, trained=True)
     best = next((each for each in front if number in each.trials), None)

@@ -80,6 +80,15 @@ def test_searched_epochs_are_refused() -> None:
         simulate_searches(planted(), space, [], seeds=1, workers=2, trainings=6)
 
 
+def test_curves_that_begin_anew_at_levels_are_refused(sqlite_url: str) -> None:
+    space = parse_space(edited(SPACE.source, {"search.fidelity.width": [0.5, 1], "search.pruner": "asha"}))
+    with new_ledger(sqlite_url, space):
+        database = Database.open(sqlite_url)
+    with pytest.raises(UserError, match=r"anew at each level of search.fidelity \(width 0.5, 1\), and a simulation"):
+        curve_tables.of_study(database, space.study, space)
+    database.close()
+
+
 @pytest.mark.parametrize("pruner", ["wilcoxon", "{wilcoxon: {p: 0.2}}"])
 def test_a_pruner_that_compares_seeds_is_refused_and_left_out_of_the_studys_own_method(pruner: str) -> None:
     space = parse_space(edited(SPACE.source, {"search.replicates": 6, "search.pruner": "wilcoxon"}))

@@ -259,6 +259,16 @@ def test_only_an_earlier_export_is_replaced_and_only_when_asked(study: Study) ->
         study.export_model("file")
 
 
+def test_the_epoch_of_an_export_is_that_of_the_last_level(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_programs: None
+) -> None:
+    """Its card says of how many epochs the recipe is, beside it."""
+    monkeypatch.chdir(tmp_path)
+    search = {"fidelity": {"width": [0.5, 1]}, "trials": 1, "score": "last"}
+    done = run(SPACE | {"training": {"epochs": 1, "batch_size": 128}, "search": search}).export_model()
+    assert json.loads((done.folder / "config.json").read_text())["epoch"] == 1
+
+
 def test_mistakes_are_said_before_anything_is_written(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="study 'first' does not have trial 9"):
         study.export_model("x", trial=9)
