@@ -226,9 +226,12 @@ def importance_of(subject: Subject, analysis: Analysis) -> ImportanceTable:
 
 
 def place_of(subject: Subject, analysis: Analysis) -> str | None:
-    """Return where the values that were analysed were reported: ``epoch 3``; None for final values."""
+    """Return where values were reported: ``epoch 3``, with levels ``epoch 3 (images 0.1)``; None for final values."""
     at = analysis.observations.at
-    return None if at is None else f"{'step' if subject.space is None else 'epoch'} {at}"
+    if at is None or subject.space is None:
+        return None if at is None else f"step {at}"
+    fidelity = subject.space.search.fidelity
+    return f"epoch {at}" if fidelity is None else f"epoch {at} ({fidelity.value_of(at)})"
 
 
 def trials_text(n: int, pruned: int, at: str | None) -> str:

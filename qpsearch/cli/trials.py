@@ -211,6 +211,8 @@ def _facts(detail: TrialDetail, search: Search, study: str) -> list[tuple[str, s
         found.append((f"stage {index}", f"{stage.depth} x {stage.block}, width {stage.width}"))
     each = record.config.recipe.epochs
     found.append(("epochs", f"{record.epochs} of {search.run_epochs(each) + each * (detail.begun - 1)}"))
+    if search.fidelity is not None:
+        found.append(("levels", search.fidelity.spans))
     attempts = f" in {record.attempts} attempts" if record.attempts > 1 else ""
     found.append(("time", f"{took(record.seconds)}{attempts}, {took(record.duration_s)} of it in epochs"))
     for group in dict.fromkeys(attempt.fused for attempt in detail.attempts if attempt.fused):

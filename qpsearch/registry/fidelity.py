@@ -79,12 +79,26 @@ class Fidelity(WithWords):
         """Return the level of an epoch, counted from 0; of an epoch after the last, the number of levels."""
         return (epoch - 1) // self.epochs
 
+    def value_of(self, epoch: int) -> str:
+        """Return the level of an epoch up to the last one, in words: ``images 0.1``."""
+        return f"{self.kind} {self.levels[self.level_of(epoch)]:g}"
+
     def cost_of(self, counts: Mapping[int, int]) -> float:
         """Return what epochs cost, in epochs of the last level, given how many there are by their number in a run."""
         of_level = [0] * len(self.levels)
         for epoch, count in counts.items():
             of_level[self.level_of(epoch)] += count
         return round(sum(count * share for count, share in zip(of_level, self.shares, strict=True)), 6)
+
+    @property
+    def spans(self) -> str:
+        """The epochs of each level, in words: ``images 0.1 in epochs 1 to 10, 1 in epochs 11 to 20``."""
+        ends = range(self.epochs, self.whole + 1, self.epochs)
+        parts = [
+            f"{level:g} in {f'epoch {end}' if self.epochs == 1 else f'epochs {end - self.epochs + 1} to {end}'}"
+            for level, end in zip(self.levels, ends, strict=True)
+        ]
+        return f"{self.kind} {', '.join(parts)}"
 
     @property
     def told(self) -> str:

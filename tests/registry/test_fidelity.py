@@ -14,6 +14,12 @@ def test_a_level_is_a_function_of_the_epochs_number() -> None:
     assert (TENTHS.rungs, TENTHS.whole, TENTHS.before_last) == ((10, 20), 30, 20)
 
 
+def test_levels_are_told_by_their_epochs() -> None:
+    assert SIZES.spans == "image_size 16 in epochs 1 to 4, 32 in epochs 5 to 8"
+    assert Fidelity(kind=SIZES.kind, levels=(16, 32), epochs=1).spans == "image_size 16 in epoch 1, 32 in epoch 2"
+    assert [TENTHS.value_of(epoch) for epoch in (10, 11, 30)] == ["images 0.1", "images 0.3", "images 1"]
+
+
 @pytest.mark.parametrize(
     ("fidelity", "shares", "cost"),
     [(TENTHS, (0.1, 0.3, 1.0), 14), (SIZES, (0.25, 1.0), 5), (WIDTHS, (0.0625, 0.25, 1.0), 3.9375)],

@@ -246,7 +246,7 @@ def test_a_space_file_gives_options_beside_the_word() -> None:
         ([{"mixup": 1}], r"data.augment.mixup: expected keys \(used, alpha\), got 1."),
         ([{"flip": {"p": 1}}], "data.augment.flip: unknown key 'p'"),
         ([{"mixap": {"alpha": 1}}], "unknown augmentation 'mixap'. Did you mean 'mixup'?"),
-        (["mixup", {"mixup": {"alpha": 1}}], "lists a word more than once"),
+        (["mixup", {"mixup": {"alpha": 1}}], "lists a value more than once"),
     ],
 )
 def test_a_mistake_in_an_option_is_answered(augment: object, said: str) -> None:

@@ -36,9 +36,14 @@ def curves_section(material: Material) -> Section:
         return Section(
             name="curves", title="Learning curves", body=(tag("p", "No trial has reported two epochs yet."),)
         )
-    replicates = material.subject.space.search.most_replicates if material.subject.space else 1
-    seed = [tag("p", "Of trials with several seeds, the curve is of the first.")] if replicates > 1 else []
-    return Section(name="curves", title="Learning curves", body=(*seed, chart.markup()), charts=(chart,))
+    search = material.subject.space.search if material.subject.space else None
+    said = []
+    if search and search.most_replicates > 1:
+        said.append("Of trials with several seeds, the curve is of the first.")
+    if search and search.fidelity:
+        said.append(f"Training begins anew at each level of fidelity: {search.fidelity.spans}.")
+    lead = [tag("p", " ".join(said))] if said else []
+    return Section(name="curves", title="Learning curves", body=(*lead, chart.markup()), charts=(chart,))
 
 
 def landscape_section(material: Material) -> Section:

@@ -87,7 +87,7 @@ class LeafReader:
             return Constant(())
         values = self._values(node, field.type, name, path) or []
         if len(set(values)) != len(values):
-            self._problems.wrong(node.where, path, "lists a word more than once.")
+            self._problems.wrong(node.where, path, "lists a value more than once.")
         if isinstance(field.type, MetricWord):
             return Constant(in_order(Metric(str(value)) for value in values))
         return Constant(tuple(values))

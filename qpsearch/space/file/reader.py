@@ -197,7 +197,7 @@ class Reader:
                 continue
             word, given = branch
             if word in found:
-                self._problems.wrong(node.where, path, "lists a word more than once.")
+                self._problems.wrong(node.where, path, "lists a value more than once.")
             found[word] = _switched(given, field.branches[word])
         return Group(tuple((word, found[word]) for word in field.branches if word in found))
 
