@@ -1,10 +1,16 @@
 """Levels of fidelity in a study: promotion at their ends, the score of the last one, and what epochs count."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from qpsearch.analysis.importance import place_of
 from qpsearch.analysis.plan import make_plan
+from qpsearch.analysis.report.course import curves_section
+from qpsearch.analysis.report.material import Material
+from qpsearch.analysis.subject import Subject
 from qpsearch.protocol import Assignment
 from qpsearch.space import Space, diff, edited, parse_space
 from qpsearch.study import queries
@@ -138,6 +144,15 @@ def test_further_seeds_train_at_the_last_level_alone(sqlite_url: str) -> None:
     assert (record.state, record.value) == ("COMPLETE", pytest.approx(0.6 - 6 / 1000))
     assert queries.summary(database, "scripted").epochs == pytest.approx(2 * 0.1 + 2 * 0.3 + 4)
     database.close()
+
+
+def test_analyses_and_the_report_name_the_level_of_an_epoch(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, space(9)) as ledger:
+        search(ledger, [number / 20 for number in range(9)])
+    analysis: Any = SimpleNamespace(observations=SimpleNamespace(at=2))  # what analyses read where few are complete
+    assert place_of(Subject.at(sqlite_url, "scripted"), analysis) == "epoch 2 (images 0.1)"
+    spans = "images 0.1 in epochs 1 to 2, 0.3 in epochs 3 to 4, 1 in epochs 5 to 6."
+    assert spans in str(curves_section(Material.at(sqlite_url, "scripted")).body)
 
 
 def test_what_confirms_trains_only_whole_trainings(sqlite_url: str) -> None:
