@@ -11,6 +11,7 @@ import math
 import socket
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -114,8 +115,7 @@ def messages(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Ge
     except OSError as error:
         yield Halted(detail=_of_machine(error))
         return
-    with watching as watchdog:
-        stream = _train(assignment, setup, device_name)
+    with watching as watchdog, closing(_train(assignment, setup, device_name)) as stream:
         while (message := _next(stream, setup)) is not None:
             watchdog.stop()
             if not isinstance(message, Progress | Underway):
@@ -162,7 +162,7 @@ def _of_machine(error: OSError) -> str:
     return f"{socket.gethostname()}: {error}: the machine is at fault, not the trial."
 
 
-def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Iterator[Message]:
+def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Generator[Message]:
     threads = assignment.threads or setup.threads
     memory_format = assignment.memory_format or setup.memory_format
     place = Place(host=socket.gethostname(), device=device_name, threads=threads, memory_format=memory_format)

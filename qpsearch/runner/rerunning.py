@@ -146,7 +146,8 @@ def rerun(
     folder = data_folder(data)
     prepare_data(data, folder)
     here = replace(recorded, device=_device_here(recorded))
-    planned = len([row for row in detail.epochs if row["replicate"] in {run.replicate for run in chosen}])
+    own = {run.replicate for run in chosen}
+    planned = sum(row["replicate"] in own for row in detail.epochs) + (_failed_run(detail, fidelity) in own)
     done = count(1)
     return Rerun(
         study=study,
@@ -260,7 +261,7 @@ def _repeat_together(
         max(rows, default=again.settings.epochs_before) + (each.then is not None)
         for rows, again, each in zip(recorded, group, found, strict=True)
     ]
-    last = [0] * len(group)
+    last = [each.settings.epochs_before for each in group]
 
     def unfinished() -> Repeated:
         return next(each for each, epoch in zip(found, last, strict=True) if epoch < whole)

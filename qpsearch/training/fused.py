@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Final
 
 import torch
@@ -30,6 +29,9 @@ from qpsearch.vocabulary import Fuse
 
 LESS: Final = 0.95  # of the time of runs by themselves, at most, for fused ones to be worth it
 TIMED: Final = 3  # steps that are timed, behind one that warms up
+SLOW: Final = 1e-6  # a learning rate at which noise does not make them diverge
+
+_measured: dict[object, bool] = {}  # whether fusing pays, by all that the time of a step depends on
 
 
 def train_runs(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> Generator[Told]:
@@ -77,22 +79,26 @@ def is_fused(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> bo
     """Whether runs are trained as one network; with ``auto``, a process measures each kind of network once."""
     if len(runs) < 2 or fuse is Fuse.NEVER or why_not_joined(config.network):
         return False
-    where = runs[0]
-    return fuse is Fuse.ALWAYS or _pays(_alike(config), len(runs), where.device, where.threads, where.memory_format)
+    return fuse is Fuse.ALWAYS or _pays(config, len(runs), runs[0])
 
 
-def _alike(config: TrialConfig) -> TrialConfig:
-    """Return a configuration whose steps take as long, and are so small that noise does not make them diverge."""
-    optimizer: Any = config.recipe.optimizer  # a dataclass of one kind or another
-    return replace(config, recipe=replace(config.recipe, optimizer=replace(optimizer, lr=1e-6)))
-
-
-@lru_cache(maxsize=1000)
-def _pays(config: TrialConfig, count: int, device: str, threads: int, memory_format: str) -> bool:
+def _pays(config: TrialConfig, count: int, where: RunSettings) -> bool:
     """Measure whether a step of fused runs takes less time than one of each run by itself, on noise."""
-    where = RunSettings(seed=0, device=device, threads=threads, memory_format=memory_format)
-    seconds = seconds_of_steps(config, count, where)
-    return min(seconds.fused) < LESS * min(seconds.unfused)
+    recipe = config.recipe
+    kind = (
+        (config.network, recipe.batch_size, recipe.precision, recipe.gradient_accumulation, recipe.optimizer.kind),
+        (recipe.ema is None, recipe.grad_clip is None, recipe.dropout > 0, recipe.drop_path > 0),
+        (count, where.device, where.threads, where.memory_format),
+    )
+    if kind not in _measured:
+        optimizer: Any = recipe.optimizer  # a dataclass of one kind or another
+        slow = replace(config, recipe=replace(recipe, optimizer=replace(optimizer, lr=SLOW)))
+        clean = RunSettings(
+            seed=0, device=where.device, threads=where.threads, memory_format=where.memory_format
+        )  # without checkpoints
+        seconds = seconds_of_steps(slow, count, clean)
+        _measured[kind] = min(seconds.fused) < LESS * min(seconds.unfused)
+    return _measured[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

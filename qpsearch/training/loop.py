@@ -127,6 +127,7 @@ class TrainingRun:
     """The state of one run: network, optimiser, data.
 
     Attributes:
+        splits: The images that it is trained on, and those that it is validated on, before they are resized.
         draws: Draws what its steps need.
         done: The epochs that were trained.
     """
@@ -138,7 +139,8 @@ class TrainingRun:
         self._device = torch.device(run.device)
         self._format = FORMATS[run.memory_format]
         folder = Path(run.data_folder) if run.data_folder else None
-        train, held = splits or train_and_validation(config.data, folder, self._device)
+        self.splits = splits or train_and_validation(config.data, folder, self._device)
+        train, held = self.splits
         self._train = at_size(train, config.data, config.network.size)
         self._validation = held and at_size(held, config.data, config.network.size)
         model = build_model(config.network, derive_seed(run.seed, "weights"))
@@ -188,11 +190,6 @@ class TrainingRun:
     def model(self) -> nn.Module:
         """The network that is trained."""
         return self._model
-
-    @property
-    def splits(self) -> tuple[Images, Images | None]:
-        """The images that it is trained on, and those that it is validated on."""
-        return self._train, self._validation
 
     def steps(self, count: int, *, evaluates: bool = True) -> None:
         """Train on the first few batches, and evaluate."""

@@ -137,7 +137,8 @@ class _Decoder:
         assert self._process.stdout is not None
         if self._process.stdout.readinto(place) != len(place):  # type: ignore[attr-defined]  # it is buffered
             root, code = self._files.root, self._process.wait()
-            raise DataError(f"{root}: a process that decoded its images ended (exit code {code}). Resume the run.")
+            fix = "Resume the run" if code < 0 else "Its error is above"  # a signal, or a fault that would come again
+            raise DataError(f"{root}: a process that decoded its images ended (exit code {code}). {fix}.")
         return place
 
 

@@ -3,6 +3,7 @@
 import math
 import pickle
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,8 +194,9 @@ def test_an_interrupted_trial_goes_on_from_its_checkpoint_in_the_next_attempt(ur
     assert records(url) == [("RUNNING", None, None)]
     with resumed_ledger(url) as ledger:
         again = asked(ledger)
-        assert (again.trial, again.attempt, again.config, again.runs) == (0, 2, first.config, first.runs)
-        assert again.runs[0].resume_from == ("r0-a1-e002.pt", "r0-a1-e001.pt")
+        assert (again.trial, again.attempt, again.config) == (0, 2, first.config)
+        (run,) = first.runs
+        assert again.runs == (replace(run, resume_from=("r0-a1-e002.pt", "r0-a1-e001.pt")),)
         assert (again.threads, again.memory_format) == (1, "contiguous")
         assert ledger.report(0, 2, progress(3, 0.3))
         assert asked(ledger).trial == 1

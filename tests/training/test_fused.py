@@ -221,7 +221,9 @@ def test_auto_measures_once_and_fuses_where_that_takes_less(monkeypatch: pytest.
         return fused.StepSeconds(fused=(count - 1.5,), unfused=(1.0,))
 
     monkeypatch.setattr(fused, "seconds_of_steps", seconds)
-    slower = replace(config, recipe=replace(config.recipe, optimizer=replace(config.recipe.optimizer, lr=0.3)))
+    slower = replace(
+        config, recipe=replace(config.recipe, optimizer=replace(config.recipe.optimizer, lr=0.3), epochs=7)
+    )
     assert [is_fused(each, settings()[:count], Fuse.AUTO) for each in (config, slower) for count in (1, 2, 3)] == 2 * [
         False, True, False
     ]  # fmt: skip

@@ -53,7 +53,7 @@ def scan_folder(root: Path, cache: Path | None) -> Scan:
     pictures, problems = pictures_in(root)
     if problems:
         raise listed(problems)
-    index = None if cache is None else cache / f"files-{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"
+    index = None if cache is None else cache / f"files-{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.json"
     known = kept_mapping(index)
     entries = {each.path: entry for each in pictures if (entry := _unchanged(root, each, known.get(each.path)))}
     others = [each for each in pictures if each.path not in entries]
@@ -67,7 +67,9 @@ def scan_folder(root: Path, cache: Path | None) -> Scan:
         raise listed(problems)
     digest = hashlib.sha256()
     for each in pictures:
-        digest.update(f"{each.part}\0{each.label}\0{each.path}\0{entries[each.path][2]}\n".encode())
+        digest.update(
+            f"{each.part}\0{each.label}\0{each.path}\0{entries[each.path][2]}\n".encode(errors="surrogateescape")
+        )
     contents = {each.path: str(entries[each.path][2]) for each in pictures}
     return Scan(fingerprint=digest.hexdigest(), contents=contents, found=partial(_found, root, pictures, entries))
 

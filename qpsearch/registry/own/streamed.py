@@ -8,6 +8,7 @@ ends.
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -55,7 +56,7 @@ def write_table(
 
     assert isinstance(found.read, FolderReader)
     paths = [found.read.paths[origin][row] for row in rows.tolist()]
-    entries = [(path.encode(), hashes[path].encode()) for path in paths]
+    entries = [(os.fsencode(path), hashes[path].encode()) for path in paths]
     longest = max(len(path) for path, _ in entries)
     np.save(place / f"{part}_files.npy", np.array(entries, [("path", f"S{longest}"), ("hash", f"S{HASH_LETTERS}")]))
 
@@ -87,7 +88,7 @@ class StreamedImages:
             ValueError: The file is gone or has changed; with its path.
         """
         entry = _table(self.table)[row]
-        path = Path(self.root, entry["path"].decode())
+        path = Path(self.root, os.fsdecode(entry["path"]))
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -136,8 +137,8 @@ def main() -> None:
         images = StreamedImages(**asked["images"])
         try:
             found = np.stack([images.image(row) for row in asked["rows"]])
-        except ValueError as error:
-            text = str(error).encode()
+        except (ValueError, OSError, MemoryError) as error:  # of an image, the table of the split, or the machine
+            text = (str(error) or type(error).__name__).encode(errors="backslashreplace")
             answer.write(len(text).to_bytes(LENGTH, "little") + text)
         else:
             answer.write(bytes(LENGTH))

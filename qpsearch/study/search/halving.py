@@ -1,10 +1,10 @@
 """Asynchronous successive halving (Li et al., "A system for massively parallel hyperparameter tuning", 2020).
 
 Trials are compared at rungs: the epochs f, f * 3, f * 9, ... below the epochs of a whole training, or the ends of the
-levels of fidelity. ``asha`` pauses
-every trial at each rung; a free worker continues the best trial that is among the best third of its rung, and begins a
-new one where there is none. ``asha_stop`` continues a trial that is among the best third of those that were there
-before, and stops it otherwise. Everything is a function of the values at the rungs, which the database holds.
+levels of fidelity. ``asha`` pauses every trial at each rung; a free worker continues the best trial that is among the
+best third of its rung, and begins a new one where there is none. ``asha_stop`` continues a trial that is among the best
+third of those that were there before, and stops it otherwise. Everything is a function of the values at the rungs,
+which the database holds.
 
 Never more than a third of those that reached a rung go on from it, though a sampler that learns makes each new trial
 the best so far; without that bound, searches of tables ended with half as much regret again. While other trials train
