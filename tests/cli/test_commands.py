@@ -104,7 +104,7 @@ def test_importance_names_its_evaluator_and_what_it_left_out(study: Path, evalua
     assert document["evaluator"] == evaluator
     complete = reply(study, "status", "scripted")["studies"][0]["counts"]["COMPLETE"]  # type: ignore[index]
     assert (document["n"] == complete) == (document["at"] is None)
-    basis = f"{document['n']} complete" if evaluator != "anova" else f"{document['n']} trials at {document['at']}"
+    basis = f"{document['n']} complete" if document["at"] is None else f"{document['n']} trials at {document['at']}"
     rows = document["importances"]
     assert isinstance(rows, list)
     assert rows
