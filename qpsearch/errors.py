@@ -32,6 +32,7 @@ passes through ``hidden``.
 import math
 import re
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -247,10 +248,22 @@ def said(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Return file and line of the innermost call that is not in qpsearch or a library that calls the user's code."""
+    """Return file and line of the innermost call that is the user's own.
+
+    That is one outside of qpsearch and of what is installed; of code that is installed itself, the innermost one
+    outside of qpsearch and of the libraries that call it.
+    """
     loaded = (sys.modules.get(name) for name in ("qpsearch", "torch", "optuna"))
     folders = [Path(module.__file__).parent for module in loaded if module is not None and module.__file__]
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith("<") and not any(map(Path(frame.filename).is_relative_to, folders)):
-            return f"{frame.filename}:{frame.lineno}: "
-    return ""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<") and not any(map(Path(frame.filename).is_relative_to, folders))
+    ]
+    own = [frame for frame in frames if not _is_installed(Path(frame.filename))] or frames
+    return f"{own[-1].filename}:{own[-1].lineno}: " if own else ""
+
+
+def _is_installed(file: Path) -> bool:
+    standard = Path(sysconfig.get_path("stdlib"))
+    return not {"site-packages", "dist-packages"}.isdisjoint(file.parts) or file.is_relative_to(standard)

@@ -28,6 +28,26 @@ def test_the_place_in_the_code_of_a_user_is_told_also_beside_the_package(
         names["broken"]()
 
 
+def test_the_place_is_the_users_also_where_a_library_raises(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    names: dict[str, Any] = {}
+    exec(compile("import json\n\n\ndef broken():\n    json.loads('{')\n", file, "exec"), names)
+    with (
+        pytest.raises(UserError, match=re.escape(f"block 'mine': {file}:5: JSONDecodeError: ")),
+        blamed("block", "mine"),
+    ):
+        names["broken"]()
+
+
+def test_the_place_in_code_that_is_installed_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "site-packages" / "theirs" / "blocks.py"
+    names: dict[str, Any] = {"blamed": blamed}
+    exec(compile("def broken():\n    raise ValueError('no')\n", file, "exec"), names)
+    caller = compile("with blamed('block', 'theirs'):\n    broken()\n", "<qpsearch>", "exec")  # not the user's either
+    with pytest.raises(UserError, match=re.escape(f"{file}:2: ValueError: no.")):
+        exec(caller, names)
+
+
 def test_an_error_of_ours_is_not_blamed_on_the_user() -> None:
     with pytest.raises(DataError, match=r"^data$"), blamed("block", "mine"):
         raise DataError("data")

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from qpsearch.architecture.config import Network, Stage, TrialConfig
+from qpsearch.registry.augmentations import AUGMENTATIONS, AugmentOptions, settings_for
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.options import settings_of
 from qpsearch.registry.own.record import Source
@@ -105,18 +106,22 @@ def _data(data: Data) -> dict[str, Any]:
     own = data.own
     place = "dataset" if own is None or own.source is Source.CODE else own.source.value
     first = {place: data.dataset if own is None else own.place}
-    options: dict[str, dict[str, float]] = {}
-    for path, value in data.augment_options:
-        word, _, name = path.partition(".")
-        options.setdefault(word, {})[name] = value
     known = {
-        "augment": [{kind: options[kind]} if kind in options else kind for kind in data.augment],
+        "augment": [_augmentation(kind, data.augment_options) for kind in data.augment],
         "padding": data.padding,
         "normalise": data.normalise,
     }
     validation = {"validation": OWN if data.own_validation else data.validation}
     streamed = {"stream": True} if data.stream else {}
     return first | validation | known | streamed | ({} if own is None else {"facts": own.to_text()})
+
+
+def _augmentation(kind: str, given: AugmentOptions) -> str | dict[str, dict[str, float]]:
+    options = AUGMENTATIONS[kind].options
+    values = {
+        name: int(value) if options[name].is_whole else value for name, value in settings_for(kind, given).items()
+    }
+    return {kind: values} if values else kind
 
 
 def _stages(stages: tuple[Stage, ...]) -> dict[str, Any]:

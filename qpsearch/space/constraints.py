@@ -298,5 +298,5 @@ def _nearest_path(path: str, paths: Paths) -> str:
     while parts and not any(known.startswith(".".join((*parts, ""))) for known in paths):
         parts.pop()
     start = ".".join(parts)
-    inside = sorted({known.removeprefix(start).strip(".").split(".")[0] for known in paths if known.startswith(start)})
-    return f"{question}{f'Inside {start}' if start else 'At the top'}: {', '.join(inside)}"
+    inside = {known.removeprefix(start).strip(".").split(".")[0] for known in paths if known.startswith(start)} - {""}
+    return f"{question}{f'Inside {start}' if start else 'At the top'}: {', '.join(sorted(inside))}"

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
+from qpsearch.registry.augmentations import AUGMENTATIONS
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.space.domains import text_of
 from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Tree, Variant, sites
+from qpsearch.space.schema.data import USED
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.space.search import Budget, Search
 from qpsearch.vocabulary import Fuse, WithWords
@@ -144,7 +146,7 @@ class Space:
         if self.data.own is not None:  # whose images count, not where they lie
             own = {"data.dataset": "own images", "data.images": self.data.own.fingerprint}
             lines |= own | {"data.size": str(self.data.own.size)}
-        lines |= {site.path: str(site.leaf) for site in self.sites}
+        lines |= {site.path: str(site.leaf) for site in self.sites if not _is_default_option(site)}
         search = self.search
         lines["search.objective"] = ", ".join(f"{each.direction} {each.metric}" for each in search.objectives)
         if search.metrics:
@@ -221,6 +223,14 @@ def diff(stored: Space, given: Space) -> list[str]:
         for path in paths
         if old.get(path) != new.get(path)
     ]
+
+
+def _is_default_option(site: Site) -> bool:
+    """Whether a leaf is an option of an augmentation at its default: studies keep their meaning where one is added."""
+    if site.keys[:1] != ("augment",) or site.keys[2] == USED:
+        return False
+    _, word, name = site.keys
+    return site.leaf == Constant(AUGMENTATIONS[word].options[name].default)
 
 
 def _option(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """Augmentation that is searched: what a trial may vary of ``data``, beside images that are the same for all."""
 
 import copy
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -79,6 +80,11 @@ def test_a_point_is_written_as_a_space_of_its_own(augment: Any) -> None:
         assert again.config == point.config
 
 
+def test_every_option_is_written_whole_numbers_as_such() -> None:
+    (point,) = points(space([{"randaugment": {"magnitude": 7}}]))
+    assert "randaugment: {changes: 2, magnitude: 7}" in point_text(point.config, space([]), "again")
+
+
 def test_every_option_of_every_augmentation_can_be_searched() -> None:
     options = {
         word: {name: {"choice": sorted({option.default, option.high})} for name, option in each.options.items()}
@@ -130,6 +136,9 @@ def test_conditions_ties_and_arithmetic_reach_augmentations() -> None:
     (point,) = sample(computed, 1)
     options = dict(point.config.data.augment_options)
     assert options["cutout.side"] == pytest.approx(options["erase.probability"] / 2)
+    of_a_default = space([{"mixup": {"alpha": "data.augment.cutmix.alpha / 4"}}, "cutmix"])
+    (point,) = sample(of_a_default, 1)
+    assert point.config.data.augment_options == (("mixup.alpha", 0.25),)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +148,7 @@ def test_conditions_ties_and_arithmetic_reach_augmentations() -> None:
         ("data.augment.erase.used=true", {("flip", "crop", "cutout", "erase"), ("flip", "crop", "erase")}),
         ("data.augment.flip.used=false", {("crop",), ("crop", "cutout")}),
         ("data.augment=[flip]", {("flip",)}),
+        ("data.augment=[]", {()}),
     ],
 )
 def test_a_setting_finds_an_augmentation_by_its_word(setting: str, expected: set[tuple[str, ...]]) -> None:
@@ -154,6 +164,29 @@ def test_a_setting_of_an_option_keeps_what_stands_beside_it() -> None:
         (("erase.probability", 0.1),),
         (("randaugment.magnitude", 5.0),),
     }
+
+
+def test_a_setting_takes_a_list_by_its_name() -> None:
+    assert {point.config.data.augment for point in points(space({"choice": LISTS}, ["data.augment=light"]))} == {
+        ("flip",)
+    }
+    assert "data.augment" not in space({"choice": LISTS}, ["data.augment=strong"]).searched
+
+
+@pytest.mark.parametrize(
+    ("augment", "setting", "said"),
+    [
+        (EACH, "data.augment.cutot.side=0.3", r"unknown augmentation 'cutot'\. Did you mean 'cutout'\?"),
+        (EACH, "data.augment.*.used=true", r"unknown augmentation '\*'\. Known: crop, cutmix"),
+        (EACH, "data.augment=light", r"expected a list such as \[flip, crop\], or \[\] for none, got 'light'"),
+        (EACH, "data.augment.cutout=true", r"expected keys \(used, side\), got true\."),
+        ({"choice": LISTS}, "data.augment=lite", "expected a list such as"),
+        ({"choice": LISTS}, "data.augment.cutout.side=0.3", "the choice has no branch 'cutout'. Known: light, plain"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_answered(augment: Any, setting: str, said: str) -> None:
+    with pytest.raises(SpaceError, match=rf"^--set {re.escape(setting.partition('=')[0])}:1:1: [^:]+: {said}"):
+        space(augment, [setting])
 
 
 def test_a_setting_does_not_take_the_place_of_a_recipes_list() -> None:

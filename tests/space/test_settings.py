@@ -60,6 +60,28 @@ def test_the_optimiser_of_a_recipe_that_is_set_stands_over_the_files_own() -> No
     assert again.meaning()["training.optimizer.muon.lr"] == "{log: [0.01, 0.1]}"
 
 
+STAGES = """
+study: s
+data: {dataset: digits, validation: 300}
+network:
+  stem: {width: 4}
+  stages:
+    - choice: {wide: {width: 8, depth: 1, block: additive}, slim: {width: 4, depth: 1, block: additive}}
+    - choice: {none: [], more: [{width: 4, depth: 1, block: additive}]}
+training: {epochs: 1}
+"""
+
+
+def test_a_stage_is_set_by_its_name() -> None:
+    assert list(parse_space(STAGES, settings=["network.stages.0=slim"]).searched) == ["network.stages.1"]
+    with pytest.raises(SpaceError, match=r"network\.stages\.0: expected keys"):
+        parse_space(STAGES, settings=["network.stages.0=slime"])
+    with pytest.raises(SpaceError, match=r"network\.stages\.0\.width: the choice has no branch 'width'\."):
+        parse_space(STAGES, settings=["network.stages.0.width=4"])
+    with pytest.raises(SpaceError, match=r"network\.stages\.1: expected keys"):  # a list cannot stand for one of a list
+        parse_space(STAGES, settings=["network.stages.1=more"])
+
+
 def test_a_recipe_of_an_arm_stands_over_the_files_own() -> None:
     space = parse_space(ARMS)
     assert space.compare is not None

@@ -81,9 +81,9 @@ def test_the_planted_answer_is_found(sqlite_url: str) -> None:
     assert min(shares[USED], shares[MAGNITUDE]) > 0.2 > 0.1 > max(shares[CUTOUT], shares[ALPHA])
     table = effects(Subject.at(sqlite_url, "scripted"))
     found = {each.parameter: each for each in table.effects}
-    assert found[USED].level is False
-    assert found[USED].effect == pytest.approx(-0.1, abs=0.03)  # at the middle magnitude
-    assert found[USED].high < 0
+    assert (found[USED].level, found[USED].reference) == (True, False)
+    assert found[USED].effect == pytest.approx(0.1, abs=0.03)  # at the middle magnitude
+    assert found[USED].low > 0
     assert found[CUTOUT].low < 0 < found[CUTOUT].high
 
 

@@ -1,16 +1,18 @@
 """Values set by dotted path in a document: the changes of an arm, and ``--set``.
 
-``*`` stands for every stage; an augmentation is found by its word.
+``*`` stands for every stage; an augmentation is found by its word, and so is a branch of a choice.
 """
 
 from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
-from qpsearch.errors import SpaceError
+from qpsearch.errors import SpaceError, nearest
 from qpsearch.registry.augmentations import AUGMENTATIONS
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode, Where, parse_document
+from qpsearch.space.file.leaf_reader import BESIDE
 from qpsearch.space.file.problems import Problems
 from qpsearch.space.file.recipes import KEY, over_the_file, without
+from qpsearch.space.leaves import AUGMENT, STAGES
 from qpsearch.space.schema.data import outdated
 
 ANY: Final = "*"
@@ -71,13 +73,17 @@ def with_value(node: Node, parts: list[str], entry: Entry, path: str, problems: 
         problems: Notes what is wrong.
     """
     if not parts:
-        return entry.node
+        return _branch_meant(node, entry) or entry.node
     first, *rest = parts
     match node:
         case MappingNode(entries):
             own, branches = node.get(first), node.get("choice")
             if own is None and isinstance(branches, MappingNode) and branches.get(first) is not None:
                 return with_value(node, ["choice", *parts], entry, path, problems)  # as parameters are named
+            if own is None and isinstance(branches, MappingNode) and first not in BESIDE:
+                text = f"the choice has no branch {first!r}. {nearest(first, branches.keys())}"
+                problems.wrong(entry.where, path, _placed(text, path, entry))
+                return node
             if own is None and first == "augment" and rest and rest[0] in AUGMENTATIONS:
                 fix = "Set the whole list, such as data.augment=[flip, crop, cutout]."
                 problems.wrong(entry.where, path, f"the file does not list augmentations itself. {fix}")
@@ -87,7 +93,11 @@ def with_value(node: Node, parts: list[str], entry: Entry, path: str, problems: 
             if own is None:
                 return MappingNode((*entries, changed), node.where)
             return MappingNode(tuple(changed if each.key == first else each for each in entries), node.where)
-        case SequenceNode(items) if first in AUGMENTATIONS:
+        case SequenceNode(items) if entry.key.startswith(f"{AUGMENT}."):
+            if first not in AUGMENTATIONS:
+                text = f"unknown augmentation {first!r}. {nearest(first, list(AUGMENTATIONS))}"
+                problems.wrong(entry.where, path, _placed(text, path, entry))
+                return node
             old = next((item for item in items if _word(item) == first), None)
             settings = with_value(_settings(old, entry.where), rest, entry, path, problems)
             new = MappingNode((Entry(first, entry.where, settings),), entry.where)
@@ -103,9 +113,24 @@ def with_value(node: Node, parts: list[str], entry: Entry, path: str, problems: 
                 node.where,
             )
         case ScalarNode():
-            text = f"{entry.key}: leads through {node.text or 'nothing'}, which is a constant."
-            problems.wrong(entry.where, path, f"{text} Set a section or a list of the file.")
+            text = f"leads through {node.text or 'nothing'}, which is a constant. Set a section or a list of the file."
+            problems.wrong(entry.where, path, _placed(text, path, entry))
             return node
+
+
+def _placed(text: str, path: str, entry: Entry) -> str:
+    """Return a message with the dotted path of a change, where that is not the place that messages name already."""
+    return text if path == entry.key else f"{entry.key}: {text}"
+
+
+def _branch_meant(node: Node, entry: Entry) -> Node | None:
+    """Return the stages or augmentations that a value names, where they are branches of a choice; None elsewhere."""
+    branches = node.get("choice") if isinstance(node, MappingNode) else None
+    if not isinstance(branches, MappingNode) or not isinstance(entry.node, ScalarNode):
+        return None
+    found = branches.get(entry.node.text)
+    is_stage = entry.key.startswith(f"{STAGES}.") and isinstance(found, MappingNode)
+    return found if is_stage or entry.key in (AUGMENT, STAGES) else None
 
 
 def _word(item: Node) -> str:

@@ -9,7 +9,7 @@ from qpsearch.space.domains import Domain, text_of
 from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, SequenceNode
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.leaves import NEVER
-from qpsearch.space.schema.value_types import NONE
+from qpsearch.space.schema.value_types import NONE, shown
 from qpsearch.space.space import Space
 from qpsearch.vocabulary import Scalar
 
@@ -87,7 +87,8 @@ def member_of(name: str, domain: Domain, value: Scalar) -> Scalar:
     """
     given = None if value == NONE and None in (domain.options or ()) else value
     if given not in domain:
-        raise ValueError(f"{name}: {text_of(given)} is not in {domain}.")
+        text = shown(given) if isinstance(given, str) else text_of(given)  # the word 'true' is not the value true
+        raise ValueError(f"{name}: {text} is not in {domain}.")
     return domain.member(given)
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from qpsearch.errors import SpaceError
 from qpsearch.space.file.document import MappingNode, Node, ScalarNode, SequenceNode, Where
+from qpsearch.space.schema.value_types import shown
 
 MOST: Final = 100  # problems before reading stops: nobody reads more, and each takes a search for the nearest word
 
@@ -55,4 +56,4 @@ def kind_of(node: Node) -> str:
         case ScalarNode(None):
             return "nothing"
         case ScalarNode(value):
-            return repr(value)
+            return shown(value)

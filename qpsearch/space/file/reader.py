@@ -8,7 +8,6 @@ from qpsearch.space.file.document import Entry, MappingNode, Node, ScalarNode, S
 from qpsearch.space.file.leaf_reader import IDENTIFIER, LeafReader
 from qpsearch.space.file.problems import Problems, kind_of
 from qpsearch.space.leaves import Constant, Group, Items, Tree, Variant
-from qpsearch.space.schema.data import USED
 from qpsearch.space.schema.fields import (
     REQUIRED,
     ArmsField,
@@ -180,10 +179,10 @@ class Reader:
         return Variant(self._leaves.pick(node, tuple(word for word, _ in branches), path), branches)
 
     def _augmentations(self, node: Node, field: AugmentField, path: str) -> Group:
-        """Read a list of augmentations, in the order of the schema, each with what the file sets."""
+        """Read a list of augmentations, in the order of the schema."""
         if not isinstance(node, SequenceNode):
-            text = f"expected a list such as [{', '.join(field.branches)}], got {kind_of(node)}."
-            self._problems.wrong(node.where, path, text)
+            text = f"expected a list such as [flip, crop], or [] for none, got {kind_of(node)}."
+            self._problems.wrong(node.where, path, f"{text} {nearest('', list(field.branches))}")
             return Group(())
         found: dict[str, Group] = {}
         for item in node.items:
@@ -198,7 +197,7 @@ class Reader:
             word, given = branch
             if word in found:
                 self._problems.wrong(node.where, path, "lists a value more than once.")
-            found[word] = _switched(given, field.branches[word])
+            found[word] = given
         return Group(tuple((word, found[word]) for word in field.branches if word in found))
 
     def _variant(self, node: Node, field: VariantField, name: str, path: str) -> Variant:
@@ -246,8 +245,7 @@ class Reader:
             answer = " ".join(filter(None, (nearest(word, list(field.branches)), field.hint)))
             self._problems.wrong(where, path, f"unknown {name} {word!r}. {answer}")
             return None
-        keeps_given = isinstance(field, AugmentField)
-        return word, self.section(settings, field.branches[word], f"{path}.{word}", inherit=keeps_given)
+        return word, self.section(settings, field.branches[word], f"{path}.{word}")
 
 
 def _default(field: Field, name: str) -> Tree:
@@ -269,13 +267,6 @@ def _default(field: Field, name: str) -> Tree:
             return Variant(Constant(default), ((default, branch),))
         case StagesField():
             raise AssertionError("stages have no default")
-
-
-def _switched(given: Group, field: SectionField) -> Group:
-    """Return what a file sets of an augmentation, with its switch first, and without options at their defaults."""
-    defaults = {name: Constant(inner.default) for name, inner in field.fields.items() if isinstance(inner, LeafField)}  # type: ignore[arg-type]  # numbers
-    set_ = (child for child in given.children if child[0] != USED and child[1] != defaults[child[0]])
-    return Group(((USED, given.get(USED) or Constant(True)), *set_))
 
 
 def _only(node: MappingNode, names: set[str]) -> MappingNode:
