@@ -2,6 +2,7 @@
 
 from qpsearch.architecture.candidates import check_feasible, notes, on_the_grid
 from qpsearch.display.plain import say
+from qpsearch.runner.machine import why_streamed
 from qpsearch.space import Space
 from qpsearch.space.file.loader import load_space
 
@@ -40,7 +41,7 @@ def _images(space: Space) -> str:
     kind = "grey" if facts.channels == 1 else "colour"
     held = "its own split of" if data.own_validation else "held out of them"
     cut = f", cut from {facts.stored_size}x{facts.stored_size}" if facts.stored_size else ""
-    streamed = "; decoded while networks train" if data.stream else ""
+    streamed = f"; {how}" if (how := why_streamed(data)) else ""
     return (
         f"images {data.dataset}: {facts.classes} classes ({first}), {facts.size}x{facts.size} {kind}{cut}; "
         f"{facts.train_images:,} to train, {held} {data.validation:,} to validate, {facts.test_images:,} to test"

@@ -182,7 +182,7 @@ def run(
     if space.study in existing_studies(storage) and not join:
         raise StudyExists(opening.exists_message(space.study))
     with contextlib.closing(_sinks(sinks, space.study, listen)) as shown:
-        prepare_data(space.data, folder)
+        prepare_data(space.data, folder, lambda text: listen(Noted(text=text)))
         database = Database.create(storage)
         try:
             opened = opening.create(database, space, source=source, artifacts=root)
@@ -249,7 +249,7 @@ def resume(
     if root is not None:
         check_store(root)
     folder = data_folder(stored.data)
-    prepare_data(stored.data, folder)
+    prepare_data(stored.data, folder, lambda text: listen(Noted(text=text)))
     with contextlib.closing(_sinks(sinks, name, listen)) as shown:
         opened = opening.resume(
             Database.create(storage),

@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ from qpsearch.artifacts import local_path
 from qpsearch.dispatch.environment import without_storage
 from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import Data
-from qpsearch.registry.own.decoding import is_large, prepare_own
+from qpsearch.registry.own.decoding import GIB, is_large, is_streamed, prepare_own
 from qpsearch.registry.own.record import OWN, SAYS, STREAMED
 from qpsearch.vocabulary import Variable
 
@@ -40,26 +41,47 @@ def data_folder(data: Data) -> Path | None:
     )
 
 
-def prepare_data(data: Data, folder: Path | None) -> None:
+def prepare_data(data: Data, folder: Path | None, note: Callable[[str], None] | None = None) -> None:
     """Fetch or decode missing data; where that needs torch, in a separate process, since this one must not load it.
+
+    Args:
+        data: The data.
+        folder: The folder of the data sets; None for a set that does not need one.
+        note: Told beforehand if images are to be decoded while networks train.
 
     Raises:
         DataError: The data set cannot be fetched or read, or the user's own images have changed.
     """
     if folder is None:
         return
-    if data.own is not None and not is_large(data.own, folder, streamed=data.stream):
-        prepare_own(data.own, folder, streamed=data.stream)
+    if note is not None and (how := why_streamed(data)):
+        note(f"images {data.dataset}: {how}")
+    streamed = data.own is not None and is_streamed(data.own, folder, data.stream)
+    if data.own is not None and not is_large(data.own, folder, streamed=streamed):
+        prepare_own(data.own, folder, streamed=streamed)
         return
     name = data.dataset if data.own is None else OWN
     facts = "" if data.own is None else data.own.to_text()
-    command = [*SAFE_PYTHON, "-m", "qpsearch.training.prepare", name, str(folder), *([STREAMED] if data.stream else [])]
+    command = [*SAFE_PYTHON, "-m", "qpsearch.training.prepare", name, str(folder), *([STREAMED] if streamed else [])]
     with without_storage():  # its progress bar is on stderr
         done = subprocess.run(command, input=facts, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode == DataError.exit_code:
         raise DataError(done.stdout.rpartition(SAYS)[2].strip())
     if done.returncode != 0:
         raise DataError(f"{data.dataset}: preparing it in {folder} failed; see above.")
+
+
+def why_streamed(data: Data) -> str:
+    """Say that images are decoded while networks train, and why where ``data.stream`` is ``auto``; empty where not."""
+    own = data.own
+    try:
+        folder = data_folder(data)
+    except DataError:
+        folder = None
+    if own is None or folder is None or not is_streamed(own, folder, data.stream):
+        return ""
+    why = f", since they would take {own.kept_bytes / GIB:,.1f} GiB as arrays" if data.stream is None else ""
+    return f"decoded while networks train{why}"
 
 
 def has_gpu() -> bool:

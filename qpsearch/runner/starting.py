@@ -68,7 +68,7 @@ def run(
         check_store(root)
     if space.study in driving.existing_studies(storage) and not join:
         raise StudyExists(opening.exists_message(space.study))
-    prepare_data(space.data, data_folder(space.data))
+    prepare_data(space.data, data_folder(space.data), lambda text: listen(Noted(text=text)))
     database = Database.create(storage)
     try:
         whole = replace(space, resources=overrides.resources(space.resources))

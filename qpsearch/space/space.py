@@ -32,7 +32,7 @@ LATER: Final = {
     "training.dropout": "0.0",
     "training.drop_path": "0.0",
     "data.own_validation": "False",
-    "data.stream": "False",
+    "data.stream": AUTO,
     "data.share": "1.0",
     "search.sampler.random": "0.0",
     "search.pruner.startup": "5",
@@ -239,6 +239,6 @@ def _option(value: float | None) -> str:
 
 def _plain(value: object) -> str:
     if not isinstance(value, tuple):
-        return str(value)
+        return AUTO if value is None else str(value)
     items = (f"{each[0]}: {each[1]!r}" if isinstance(each, tuple) else str(each) for each in value)
     return str(Constant(tuple(items)))

@@ -120,5 +120,5 @@ def test_a_folder_is_streamed_by_run_evaluate_and_train(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     done = qpsearch(folder, "resume", "shades", "--space", "flowing.yaml", **data)
     assert done.returncode == 2
-    assert "data.stream: False -> True" in done.stderr
+    assert "data.stream: auto -> True" in done.stderr
     assert not list((folder / "streamed").rglob("*_images.npy"))

@@ -20,6 +20,8 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import DataError
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.own import decoding
+from qpsearch.registry.own.decoding import is_streamed
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.places import own_data
 from qpsearch.registry.own.record import Source
@@ -165,6 +167,42 @@ def test_no_array_of_a_streamed_folder_is_kept(tmp_path: Path, kept: Path) -> No
     assert len(list(kept.rglob("*_files.npy"))) == 2
 
 
+def test_arrays_are_kept_where_there_is_room_for_them(
+    tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = own_data(Source.FOLDER, class_folders(tmp_path / "x", 10, "abc"), None)
+    given = Data(dataset=own.name, validation=6, own=own)
+    room = 30 * 8 * 8 * 3
+    for name, enough, less in (
+        ("MOST", room, room - 1),
+        ("_free_bytes", lambda folder: 2 * room, lambda folder: 2 * room - 1),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(decoding, name, enough)
+            assert not is_streamed(own, kept, None)
+            patched.setattr(decoding, name, less)
+            assert is_streamed(own, kept, None)
+            prepare_images(given, kept)
+    assert not list(kept.rglob("*_images.npy"))
+    assert isinstance(train_and_validation(given, kept, CPU)[0], DiskSplit)
+    load_split.cache_clear()
+    prepare_images(given, kept)
+    assert isinstance(train_and_validation(given, kept, CPU)[0], Split)
+    monkeypatch.setattr(decoding, "MOST", 0)
+    assert not is_streamed(own, kept, None)  # they are there
+
+
+def test_arrays_that_a_disk_cannot_hold_are_not_begun(
+    tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = own_data(Source.FOLDER, class_folders(tmp_path / "x", 10, "abc"), None)
+    monkeypatch.setattr(decoding, "_free_bytes", lambda folder: own.kept_bytes - 1)
+    text = r"x: its images take 0\.0 GiB as arrays, but 0\.0 GiB are free in .*/own\. Write data\.stream: auto, or point QPS"
+    with pytest.raises(DataError, match=text):
+        prepare_images(Data(dataset=own.name, validation=6, own=own, stream=False), kept)
+    assert not list(kept.rglob("*.npy"))
+
+
 @pytest.mark.parametrize("after", ["vanished", "changed"])
 def test_a_file_that_is_not_what_it_was_is_named(tmp_path: Path, kept: Path, after: str) -> None:
     root = class_folders(tmp_path / "x", 10, "abc")
@@ -205,12 +243,30 @@ def test_a_damaged_image_is_named_before_training_and_a_changed_folder_is_refuse
         prepare_images(streamed, kept)
 
 
+def test_a_run_keeps_its_processes_to_its_end(tmp_path: Path, kept: Path) -> None:
+    _, streamed = both(class_folders(tmp_path / "x", 10, "abc"), kept)
+    run = RunSettings(seed=0, data_folder=str(kept), threads=2)
+    found = [decoders(os.getpid()) for _ in train(trained_on(streamed), run)]
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
+    assert not decoders(os.getpid())
+
+
 def test_nothing_is_left_of_a_run_that_is_stopped_within_an_epoch(tmp_path: Path, kept: Path) -> None:
     _, streamed = both(class_folders(tmp_path / "x", 10, "abc"), kept)
     run = RunSettings(seed=0, data_folder=str(kept), steps_every_s=0.0)
     with closing(train_by_steps(trained_on(streamed), run)) as told:
         assert not isinstance(next(told), EpochReport)
-        assert len(decoders(os.getpid())) == torch.get_num_threads()
+        assert len(decoders(os.getpid())) == 1
+    assert not decoders(os.getpid())
+
+
+def test_fused_runs_share_the_processes_that_their_cpus_allow(tmp_path: Path, kept: Path) -> None:
+    _, streamed = both(class_folders(tmp_path / "x", 10, "abc"), kept)
+    runs = [RunSettings(seed=seed, data_folder=str(kept), threads=2, steps_every_s=0.0) for seed in (1, 2)]
+    with closing(train_runs(trained_on(streamed), runs, Fuse.ALWAYS)) as told:
+        next(told)
+        assert len(decoders(os.getpid())) == 2
     assert not decoders(os.getpid())
 
 

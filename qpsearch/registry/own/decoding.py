@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from qpsearch.registry.own.found import Index
 
 MANY: Final = 40_000_000  # pixels of a split that are worth starting processes for, which load torch
+GIB: Final = 2**30
+MOST: Final = 100 * GIB  # of a folder's arrays that are kept without being asked for
+MOST_OF_DISK: Final = 0.5  # and their share of what is free
 
 
 def prepare_own(own: OwnData, folder: Path, *, streamed: bool = False) -> None:
@@ -61,6 +64,26 @@ def kept_at(own: OwnData, folder: Path, *, streamed: bool) -> Path:
     return tables_of(own, folder) if streamed else own_folder(folder) / own.key
 
 
+def is_streamed(own: OwnData, folder: Path, asked: bool | None) -> bool:
+    """Whether images are to be decoded while networks train.
+
+    Args:
+        own: The facts.
+        folder: The folder of the data sets.
+        asked: What ``data.stream`` says; None for where arrays of a folder are not there and would take too much room.
+    """
+    if asked is not None or own.source is not Source.FOLDER:
+        return bool(asked)
+    is_there = kept_at(own, folder, streamed=False).is_dir()
+    return not is_there and own.kept_bytes > min(MOST, MOST_OF_DISK * _free_bytes(folder))
+
+
+def _free_bytes(folder: Path) -> int:
+    """Return how much room there is for files in a folder, which may still be to be made."""
+    existing = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+    return shutil.disk_usage(existing).free
+
+
 def is_large(own: OwnData, folder: Path, *, streamed: bool = False) -> bool:
     """Whether images are still to be decoded and are so many that several processes decode them, with torch's help."""
     most = max(own.train_images, own.validation_images, own.test_images)
@@ -94,6 +117,12 @@ def _write(own: OwnData, scan: Scan, place: Path, *, streamed: bool) -> None:
     found = scan.found()
     partial = place.with_name(f"{place.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
+    if not streamed and own.kept_bytes > (free := _free_bytes(place.parent)):
+        fix = "Write data.stream: auto, or point" if own.source is Source.FOLDER else "Point"
+        raise DataError(
+            f"{own.place}: its images take {own.kept_bytes / GIB:,.1f} GiB as arrays, but {free / GIB:,.1f} GiB are "
+            f"free in {place.parent}. {fix} QPSEARCH_DATA at a folder with more room."
+        )
     partial.mkdir()
     problems: list[str] = []
     for part, (origin, rows) in split(found).items():
