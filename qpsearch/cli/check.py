@@ -2,7 +2,9 @@
 
 from qpsearch.architecture.candidates import check_feasible, notes, on_the_grid
 from qpsearch.display.plain import say
-from qpsearch.runner.machine import why_streamed
+from qpsearch.errors import DataError
+from qpsearch.registry.datasets import Data
+from qpsearch.runner.machine import data_folder, why_streamed
 from qpsearch.space import Space
 from qpsearch.space.file.loader import load_space
 
@@ -41,12 +43,20 @@ def _images(space: Space) -> str:
     kind = "grey" if facts.channels == 1 else "colour"
     held = "its own split of" if data.own_validation else "held out of them"
     cut = f", cut from {facts.stored_size}x{facts.stored_size}" if facts.stored_size else ""
-    streamed = f"; {how}" if (how := why_streamed(data)) else ""
     return (
         f"images {data.dataset}: {facts.classes} classes ({first}), {facts.size}x{facts.size} {kind}{cut}; "
         f"{facts.train_images:,} to train, {held} {data.validation:,} to validate, {facts.test_images:,} to test"
-        f"{streamed}"
+        f"{_how_read(data)}"
     )
+
+
+def _how_read(data: Data) -> str:
+    """Say whether images are decoded while networks train, where this machine has a place for them."""
+    try:
+        how = why_streamed(data, data_folder(data))
+    except DataError:  # of the machine: the file is fine
+        return ""
+    return f"; {how}" if how else ""
 
 
 def _say(head: str, space: Space) -> None:

@@ -25,6 +25,7 @@ from qpsearch.errors import (
     UserError,
     nearest,
 )
+from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.places import changes_since
 from qpsearch.runner import trainer
 from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, no_gpu, prepare_data
@@ -49,7 +50,7 @@ STOPPING: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """Values that replace the space's own budget and resources; None keeps the space's own value.
+    """Values that replace the space's own budget, resources and ``data.stream``; None keeps the space's own value.
 
     Attributes:
         trials: Budget in trials, over all restarts and drivers.
@@ -59,6 +60,7 @@ class Overrides:
         concurrent: Trials at once.
         gpus: GPUs per trial, or the share of one.
         cpus: Cores per trial.
+        stream: Whether the images of a folder are decoded while networks train.
     """
 
     trials: int | None = None
@@ -68,6 +70,7 @@ class Overrides:
     concurrent: int | None = None
     gpus: float | None = None
     cpus: int | None = None
+    stream: bool | None = None
 
     @classmethod
     def of(cls, *, time: str | None, gpu_hours: float | None, option: str = "time", **others: Any) -> Self:
@@ -94,12 +97,16 @@ class Overrides:
         return (self.trials, self.epochs, self.seconds, self.gpu_seconds) != (None, None, None, None)
 
     def without_budget(self) -> "Overrides":
-        """Return the overrides of the resources alone."""
-        return Overrides(concurrent=self.concurrent, gpus=self.gpus, cpus=self.cpus)
+        """Return the overrides of the resources alone, and of how images are read."""
+        return replace(self, trials=None, epochs=None, seconds=None, gpu_seconds=None)
 
     def budget(self, own: Budget) -> Budget:
         """Return a budget with its bounds replaced by these."""
         return own.updated(trials=self.trials, epochs=self.epochs, seconds=self.seconds, gpu_seconds=self.gpu_seconds)
+
+    def data(self, own: Data) -> Data:
+        """Return data that are read as these say."""
+        return own if self.stream is None else replace(own, stream=self.stream)
 
     def resources(self, own: Resources) -> Resources:
         """Return resources with their fields replaced by these."""
@@ -194,7 +201,7 @@ def run(
             _refuse_other_artifacts(database, space.study, root)
             opened = opening.resume(database, space.study, budget=change, wait=_waiting(listen))
         is_new = not opened.ended and not opened.open and not opened.others
-        return _drive(opened, space.resources, folder, placement, shown, listen, is_new=is_new)
+        return _drive(opened, space.resources, space.data, placement, shown, listen, is_new=is_new)
 
 
 def resume(
@@ -215,7 +222,8 @@ def resume(
     Args:
         name: The study's name.
         storage: URL of the study database.
-        space: A space, or its file, which must mean the same as the study's; None skips the check.
+        space: A space, or its file, which must mean the same as the study's, and may say another ``data.stream`` than
+            ``auto``; None skips the check.
         overrides: Values that replace the stored budget and resources.
         placement: How trials are dispatched.
         sinks: As in ``run``.
@@ -244,12 +252,13 @@ def resume(
     if space is not None:
         given = space if isinstance(space, Space) else load_space(space)
         refuse_other(reader, given.with_search(study=name))
+        overrides = replace(overrides, stream=given.data.stream)
     root = queries.artifacts_of(reader, name)
     reader.close()
     if root is not None:
         check_store(root)
-    folder = data_folder(stored.data)
-    prepare_data(stored.data, folder, lambda text: listen(Noted(text=text)))
+    data = overrides.data(stored.data)
+    prepare_data(data, data_folder(data), lambda text: listen(Noted(text=text)))
     with contextlib.closing(_sinks(sinks, name, listen)) as shown:
         opened = opening.resume(
             Database.create(storage),
@@ -260,7 +269,7 @@ def resume(
             ignore_stop=ignore_stop,
             wait=_waiting(listen),
         )
-        return _drive(opened, overrides.resources(stored.resources), folder, placement, shown, listen, is_new=False)
+        return _drive(opened, overrides.resources(stored.resources), data, placement, shown, listen, is_new=False)
 
 
 def reasons(given: str | None, option: str = "retry_failed") -> tuple[FailReason, ...]:
@@ -386,7 +395,7 @@ def _waiting(listen: Listener) -> Callable[[float], None]:
 def _drive(
     opened: Opened,
     resources: Resources,
-    folder: Path | None,
+    data: Data,
     placement: Placement,
     sinks: Sinks,
     listen: Listener,
@@ -408,7 +417,7 @@ def _drive(
             listen(StudyOpened(space=opened.space, ended=ended, best=best, left=left, paused=paused))
             for other in opened.others:
                 listen(Noted(text=f"joins {other}, which works on this study too"))
-            _dispatch(ledger, resources, folder, placement, interrupt, listen)
+            _dispatch(ledger, resources, data, placement, interrupt, listen)
         except Exception as error:
             if is_new and not isinstance(error, StorageError):
                 ledger.discard()  # does nothing if the study has trials
@@ -425,11 +434,13 @@ def _drive(
 def _dispatch(
     ledger: Ledger,
     resources: Resources,
-    folder: Path | None,
+    data: Data,
     placement: Placement,
     interrupt: Interrupt,
     listen: Listener,
 ) -> None:
+    folder = data_folder(data)
+
     def setup(device: str, gpus: float) -> WorkerSetup:
         ledger.gpus = gpus
         return WorkerSetup(
@@ -459,7 +470,7 @@ def _dispatch(
         listen(Noted(text=text))
 
     with connected(resources, placement.address) as cluster, watched(ledger.name, note):
-        cluster.prepare_nodes(ledger.space.data, folder)
+        cluster.prepare_nodes(data, folder)
         if cluster.gpus and (why := cluster.ask_gpu(trainer.gpu_fault)) is not None:
             raise no_gpu(why)
         if resources.gpus is None and cluster.gpus == 1:

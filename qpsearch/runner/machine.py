@@ -12,7 +12,7 @@ from qpsearch.artifacts import local_path
 from qpsearch.dispatch.environment import without_storage
 from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import Data
-from qpsearch.registry.own.decoding import GIB, is_large, is_streamed, prepare_own
+from qpsearch.registry.own.decoding import GIB, MOST, free_bytes, is_large, is_streamed, prepare_own
 from qpsearch.registry.own.record import OWN, SAYS, STREAMED
 from qpsearch.vocabulary import Variable
 
@@ -47,14 +47,14 @@ def prepare_data(data: Data, folder: Path | None, note: Callable[[str], None] | 
     Args:
         data: The data.
         folder: The folder of the data sets; None for a set that does not need one.
-        note: Told beforehand if images are to be decoded while networks train.
+        note: Told beforehand where images are to be decoded while networks train.
 
     Raises:
         DataError: The data set cannot be fetched or read, or the user's own images have changed.
     """
     if folder is None:
         return
-    if note is not None and (how := why_streamed(data)):
+    if note is not None and (how := why_streamed(data, folder)):
         note(f"images {data.dataset}: {how}")
     streamed = data.own is not None and is_streamed(data.own, folder, data.stream)
     if data.own is not None and not is_large(data.own, folder, streamed=streamed):
@@ -71,17 +71,20 @@ def prepare_data(data: Data, folder: Path | None, note: Callable[[str], None] | 
         raise DataError(f"{data.dataset}: preparing it in {folder} failed; see above.")
 
 
-def why_streamed(data: Data) -> str:
-    """Say that images are decoded while networks train, and why where ``data.stream`` is ``auto``; empty where not."""
+def why_streamed(data: Data, folder: Path | None) -> str:
+    """Say that images are decoded while networks train, and why where ``data.stream`` is ``auto``; empty where not.
+
+    Raises:
+        DataError: The disk does not say how much of it is free.
+    """
     own = data.own
-    try:
-        folder = data_folder(data)
-    except DataError:
-        folder = None
     if own is None or folder is None or not is_streamed(own, folder, data.stream):
         return ""
-    why = f", since they would take {own.kept_bytes / GIB:,.1f} GiB as arrays" if data.stream is None else ""
-    return f"decoded while networks train{why}"
+    how = "decoded while networks train"
+    if data.stream:
+        return how
+    free = "" if own.kept_bytes > MOST else f", and {free_bytes(folder) / GIB:,.1f} GiB are free in {folder}"
+    return f"{how}: as arrays they would take {own.kept_bytes / GIB:,.1f} GiB{free}"
 
 
 def has_gpu() -> bool:

@@ -109,7 +109,8 @@ class OneNetwork:
     def __init__(self, folder: Path, record: OneRecord, space: Space, reports: Sequence[EpochReport] = ()) -> None:
         self.folder, self.record, self.reports = folder, record, list(reports)
         self._search = replace(space.search, fidelity=None)  # one network is trained at the last level alone
-        self.config = TrialConfig.from_json(json.dumps(record.config))
+        config = TrialConfig.from_json(json.dumps(record.config))
+        self.config = replace(config, data=replace(config.data, stream=space.data.stream))
 
     @property
     def epochs(self) -> int:
@@ -366,11 +367,10 @@ def reopen(asked: Wanted, folder: Path, *, seed: int | None = None, threads: int
 def _check_same(folder: Path, record: OneRecord, asked: Wanted, differ: dict[str, tuple[Any, Any]]) -> None:
     """Raise UserError unless a network is the one that is trained in a folder, and nothing else differs."""
     found = changes(record.config, json.loads(asked.config.to_json()))
+    found.pop("data.stream", None)  # results are the same
     if "data.own.fingerprint" in found and "data.own.place" not in found:
-        own = asked.config.data.own
-        assert own is not None
         raise UserError(
-            f"{folder}: is trained on other images than {own.place} has now. Put them back as they were, train with "
+            f"{folder}: is trained on other images than {record.config['data']['own']['place']} has now. Put them back as they were, train with "
             "today's images in another folder (--output), or replace this training: --overwrite."
         )
     if record.search:

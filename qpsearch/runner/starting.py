@@ -79,6 +79,7 @@ def run(
         driving.refuse_other(database, space)
     finally:
         database.close()
+    overrides = replace(overrides, stream=space.data.stream)
     return _compare(space.study, storage, overrides, placement, sinks=sinks, listen=listen)
 
 
@@ -120,6 +121,7 @@ def resume(
         if space is not None:
             given = space if isinstance(space, Space) else load_space(space)
             driving.refuse_other(reader, given.with_search(study=name))
+            overrides = replace(overrides, stream=given.data.stream)
     finally:
         reader.close()
     return _compare(

@@ -133,7 +133,8 @@ def archive_of(name: str, folder: Path) -> Path:
 def load_split(data: Data, folder: Path | None, part: Subset) -> WithLabels:
     """Load images (N, H, W, C) and labels (N,) of one split of a prepared data set; the other splits are not loaded.
 
-    Of a folder that is streamed, no image is decoded yet.
+    Of a folder that is streamed, no image is decoded yet. Where only arrays or only tables of the files are there, they
+    are used, whatever ``data.stream`` says.
 
     A worker that trains trial after trial reads what it trains on only once.
 
@@ -167,7 +168,7 @@ def _own_split(own: OwnData, folder: Path | None, part: Subset, stream: bool | N
     if folder is None:
         raise DataError(f"{own.name}: needs a data folder. Set QPSEARCH_DATA.")
     place = own_folder(folder) / own.key
-    if stream or (stream is None and tables_of(own, folder).is_dir() and not place.is_dir()):
+    if tables_of(own, folder).is_dir() and (stream or not place.is_dir()):
         return open_streamed(own, folder, part)
     keys = [f"{part}_{kind}" for kind in ("images", "labels")]
     images, labels = _pair(place, keys, f"Delete {place} to decode the images again.")

@@ -71,9 +71,10 @@ def train_runs(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> 
             raise OutOfMemory(f"{error} The runs were not tried one by one: {why_not}.") from error
     finally:
         give_memory_back(device)
-    for index, run in enumerate(runs):
-        for report in train_by_steps(config, replace(run, resume_from=kept[index])):
-            yield Told(run=index, report=report)
+    with processes_kept():
+        for index, run in enumerate(runs):
+            for report in train_by_steps(config, replace(run, resume_from=kept[index])):
+                yield Told(run=index, report=report)
 
 
 def is_fused(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> bool:

@@ -132,7 +132,7 @@ class _Decoder:
 
     def __init__(self, files: StreamedImages, process: Process) -> None:
         self._files, self._process = files, process
-        self._is_busy = False
+        self._is_busy = self._is_killed = False
 
     def read(self, rows: RowNumbers, place: npt.NDArray[np.uint8]) -> None:
         """Ask for images, and wait for them."""
@@ -158,12 +158,13 @@ class _Decoder:
 
     def interrupt(self) -> None:
         """End the process if it decodes."""
-        if self._is_busy:
+        if self._is_busy:  # or was a moment ago
+            self._is_killed = True
             self._process.kill()
 
     def close(self) -> None:
         """Keep the process for the next epoch if it can be used again, else end it."""
-        if self._is_busy:
+        if self._is_busy or self._is_killed:
             _end(self._process)
         else:
             _waiting.give(self._process)

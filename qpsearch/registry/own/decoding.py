@@ -74,14 +74,25 @@ def is_streamed(own: OwnData, folder: Path, asked: bool | None) -> bool:
     """
     if asked is not None or own.source is not Source.FOLDER:
         return bool(asked)
-    is_there = kept_at(own, folder, streamed=False).is_dir()
-    return not is_there and own.kept_bytes > min(MOST, MOST_OF_DISK * _free_bytes(folder))
+    return not kept_at(own, folder, streamed=False).is_dir() and own.kept_bytes > most_kept(folder)
 
 
-def _free_bytes(folder: Path) -> int:
-    """Return how much room there is for files in a folder, which may still be to be made."""
-    existing = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
-    return shutil.disk_usage(existing).free
+def most_kept(folder: Path) -> int:
+    """Return how many bytes arrays of a folder of images may take to be kept where the user does not say it."""
+    return min(MOST, int(MOST_OF_DISK * free_bytes(folder)))
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how much room there is for files in a folder, which may still be to be made.
+
+    Raises:
+        DataError: The disk does not say it.
+    """
+    try:
+        existing = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+        return shutil.disk_usage(existing).free
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror}). Point QPSEARCH_DATA elsewhere.") from None
 
 
 def is_large(own: OwnData, folder: Path, *, streamed: bool = False) -> bool:
@@ -117,8 +128,8 @@ def _write(own: OwnData, scan: Scan, place: Path, *, streamed: bool) -> None:
     found = scan.found()
     partial = place.with_name(f"{place.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    if not streamed and own.kept_bytes > (free := _free_bytes(place.parent)):
-        fix = "Write data.stream: auto, or point" if own.source is Source.FOLDER else "Point"
+    if not streamed and own.kept_bytes > (free := free_bytes(place.parent)):
+        fix = "Write data.stream: true, or point" if own.source is Source.FOLDER else "Point"
         raise DataError(
             f"{own.place}: its images take {own.kept_bytes / GIB:,.1f} GiB as arrays, but {free / GIB:,.1f} GiB are "
             f"free in {place.parent}. {fix} QPSEARCH_DATA at a folder with more room."

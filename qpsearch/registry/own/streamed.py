@@ -135,6 +135,8 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # to end in silence when the parent is killed
     answer = sys.stdout.buffer
     for line in sys.stdin.buffer:
+        if not line.endswith(b"\n"):  # the parent was killed while it asked
+            return
         asked = json.loads(line)
         images = StreamedImages(**asked["images"])
         try:
