@@ -188,8 +188,8 @@ def rows(folder: Path, images: int, repetitions: int, run: RunSettings, side: in
         with in_memory(most):
             split, _ = train_and_validation(own_config.data, folder, torch.device(run.device))
         found[name] = ours(own_config, run, split)
-        found[f"late {name}"] = ours(own_config, run, split, is_late=True)
-    del found["late memory"]
+        if isinstance(split, DiskSplit):
+            found[f"late {name}"] = ours(own_config, run, split, is_late=True)
     assert isinstance(split, DiskSplit)
     found |= {"streamed, steps that wait": waiting(split, run, is_late=False)}
     found |= {"late streamed, steps that wait": waiting(split, run, is_late=True)}

@@ -118,7 +118,13 @@ def test_a_folder_is_streamed_by_run_evaluate_and_train(folder: Path) -> None:
     assert '"dataset": "shades"' in done.stdout, done.stderr
     done = qpsearch(folder, "train", "flowing.yaml", "--set", "training.epochs=1", **data)
     assert done.returncode == 0, done.stderr
-    done = qpsearch(folder, "resume", "shades", "--space", "flowing.yaml", **data)
-    assert done.returncode == 2
-    assert "data.stream: auto -> True" in done.stderr
+    assert "images shades: decoded while networks train" in done.stdout
+    resumed = ("resume", "shades", "--trials", "5", "--dispatch", "inline", "--space", "flowing.yaml")
+    done = qpsearch(folder, *resumed, **data)
+    assert done.returncode == 0, done.stderr
+    assert "images shades: decoded while networks train" in done.stdout
     assert not list((folder / "streamed").rglob("*_images.npy"))
+    again = ("train", "flowing.yaml", "--set", "training.epochs=1", "--set", "data.stream=auto", "--resume")
+    done = qpsearch(folder, *again, **data)
+    assert done.returncode == 0, done.stderr
+    assert len(list((folder / "streamed").rglob("*_images.npy"))) == 2
