@@ -3,8 +3,7 @@
 from qpsearch.architecture.candidates import check_feasible, notes, on_the_grid
 from qpsearch.display.plain import say
 from qpsearch.errors import DataError
-from qpsearch.registry.datasets import Data
-from qpsearch.runner.machine import data_folder, why_streamed
+from qpsearch.runner.machine import data_folder, how_streamed
 from qpsearch.space import Space
 from qpsearch.space.file.loader import load_space
 
@@ -46,14 +45,14 @@ def _images(space: Space) -> str:
     return (
         f"images {data.dataset}: {facts.classes} classes ({first}), {facts.size}x{facts.size} {kind}{cut}; "
         f"{facts.train_images:,} to train, {held} {data.validation:,} to validate, {facts.test_images:,} to test"
-        f"{_how_read(data)}"
+        f"{_how_read(space)}"
     )
 
 
-def _how_read(data: Data) -> str:
+def _how_read(space: Space) -> str:
     """Say whether images are decoded while networks train, where this machine has a place for them."""
     try:
-        how = why_streamed(data, data_folder(data))
+        how = how_streamed(space.data, data_folder(space.data), space.resources.cpus)
     except DataError:  # of the machine: the file is fine
         return ""
     return f"; {how}" if how else ""

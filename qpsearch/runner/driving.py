@@ -28,7 +28,7 @@ from qpsearch.errors import (
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.places import changes_since
 from qpsearch.runner import trainer
-from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, no_gpu, prepare_data
+from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, how_streamed, no_gpu, prepare_data
 from qpsearch.runner.sink_process import Sinks, open_sinks
 from qpsearch.space import Space, diff, load_space
 from qpsearch.space.file.document import parse_document, plain
@@ -182,14 +182,13 @@ def run(
     space = replace(
         space.with_search(budget=change(space.search.budget)), resources=overrides.resources(space.resources)
     )
-    folder = data_folder(space.data)
     root = None if artifacts is None else parse_root(artifacts)
     if root is not None:
         check_store(root)
     if space.study in existing_studies(storage) and not join:
         raise StudyExists(opening.exists_message(space.study))
     with contextlib.closing(_sinks(sinks, space.study, listen)) as shown:
-        prepare_data(space.data, folder, lambda text: listen(Noted(text=text)))
+        prepare(space.data, space.resources, listen)
         database = Database.create(storage)
         try:
             opened = opening.create(database, space, source=source, artifacts=root)
@@ -257,8 +256,8 @@ def resume(
     reader.close()
     if root is not None:
         check_store(root)
-    data = overrides.data(stored.data)
-    prepare_data(data, data_folder(data), lambda text: listen(Noted(text=text)))
+    data, resources = overrides.data(stored.data), overrides.resources(stored.resources)
+    prepare(data, resources, listen)
     with contextlib.closing(_sinks(sinks, name, listen)) as shown:
         opened = opening.resume(
             Database.create(storage),
@@ -269,7 +268,19 @@ def resume(
             ignore_stop=ignore_stop,
             wait=_waiting(listen),
         )
-        return _drive(opened, overrides.resources(stored.resources), data, placement, shown, listen, is_new=False)
+        return _drive(opened, resources, data, placement, shown, listen, is_new=False)
+
+
+def prepare(data: Data, resources: Resources, listen: Listener) -> None:
+    """Fetch or decode missing data; say beforehand where images are to be decoded while networks train.
+
+    Raises:
+        DataError: The data set cannot be fetched or read, or the user's own images have changed.
+    """
+    folder = data_folder(data)
+    if how := how_streamed(data, folder, resources.cpus):
+        listen(Noted(text=f"images {data.dataset}: {how}"))
+    prepare_data(data, folder)
 
 
 def reasons(given: str | None, option: str = "retry_failed") -> tuple[FailReason, ...]:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -41,21 +40,14 @@ def data_folder(data: Data) -> Path | None:
     )
 
 
-def prepare_data(data: Data, folder: Path | None, note: Callable[[str], None] | None = None) -> None:
+def prepare_data(data: Data, folder: Path | None) -> None:
     """Fetch or decode missing data; where that needs torch, in a separate process, since this one must not load it.
-
-    Args:
-        data: The data.
-        folder: The folder of the data sets; None for a set that does not need one.
-        note: Told beforehand where images are to be decoded while networks train.
 
     Raises:
         DataError: The data set cannot be fetched or read, or the user's own images have changed.
     """
     if folder is None:
         return
-    if note is not None and (how := why_streamed(data, folder)):
-        note(f"images {data.dataset}: {how}")
     streamed = data.own is not None and is_streamed(data.own, folder, data.stream)
     if data.own is not None and not is_large(data.own, folder, streamed=streamed):
         prepare_own(data.own, folder, streamed=streamed)
@@ -71,8 +63,13 @@ def prepare_data(data: Data, folder: Path | None, note: Callable[[str], None] | 
         raise DataError(f"{data.dataset}: preparing it in {folder} failed; see above.")
 
 
-def why_streamed(data: Data, folder: Path | None) -> str:
+def how_streamed(data: Data, folder: Path | None, cpus: int) -> str:
     """Say that images are decoded while networks train, and why where ``data.stream`` is ``auto``; empty where not.
+
+    Args:
+        data: The data.
+        folder: The folder of the data sets; None for a set that does not need one.
+        cpus: CPUs of a trial, each of which decodes.
 
     Raises:
         DataError: The disk does not say how much of it is free.
@@ -80,7 +77,7 @@ def why_streamed(data: Data, folder: Path | None) -> str:
     own = data.own
     if own is None or folder is None or not is_streamed(own, folder, data.stream):
         return ""
-    how = "decoded while networks train"
+    how = f"decoded while networks train, by {cpus} process{'es' * (cpus > 1)} a trial"
     if data.stream:
         return how
     free = "" if own.kept_bytes > MOST else f", and {free_bytes(folder) / GIB:,.1f} GiB are free in {folder}"

@@ -28,7 +28,7 @@ from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.places import own_data
 from qpsearch.registry.own.record import Source
 from qpsearch.runner import machine
-from qpsearch.runner.machine import why_streamed
+from qpsearch.runner.machine import how_streamed
 from qpsearch.training import data, train
 from qpsearch.training.data import DiskSplit, Split, at_size, in_parts, load_split, train_and_validation
 from qpsearch.training.fused import train_runs
@@ -199,15 +199,15 @@ def test_arrays_are_kept_where_there_is_room_for_them(
 def test_a_streamed_folder_says_why(tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = own_data(Source.FOLDER, class_folders(tmp_path / "x", 10, "abc"), None)
     given = Data(dataset=own.name, validation=6, own=own)
-    assert why_streamed(given, kept) == ""
-    assert why_streamed(replace(given, stream=True), kept) == "decoded while networks train"
+    assert how_streamed(given, kept, 1) == ""
+    assert how_streamed(replace(given, stream=True), kept, 1) == "decoded while networks train, by 1 process a trial"
     for module in (decoding, machine):
         monkeypatch.setattr(module, "free_bytes", lambda folder: own.kept_bytes)
-    why = "decoded while networks train: as arrays they would take 0.0 GiB"
-    assert why_streamed(given, kept) == f"{why}, and 0.0 GiB are free in {kept}"
+    why = "decoded while networks train, by 4 processes a trial: as arrays they would take 0.0 GiB"
+    assert how_streamed(given, kept, 4) == f"{why}, and 0.0 GiB are free in {kept}"
     for module in (decoding, machine):
         monkeypatch.setattr(module, "MOST", 0)
-    assert why_streamed(given, kept) == why
+    assert how_streamed(given, kept, 4) == why
 
 
 def test_arrays_that_a_disk_cannot_hold_are_not_begun(
