@@ -104,6 +104,10 @@ class Overrides:
         """Return a budget with its bounds replaced by these."""
         return own.updated(trials=self.trials, epochs=self.epochs, seconds=self.seconds, gpu_seconds=self.gpu_seconds)
 
+    def reading_as(self, given: Data) -> "Overrides":
+        """Return the overrides with ``data.stream`` of a file, unless they have one."""
+        return self if self.stream is not None else replace(self, stream=given.stream)
+
     def data(self, own: Data) -> Data:
         """Return data that are read as these say."""
         return own if self.stream is None else replace(own, stream=self.stream)
@@ -251,7 +255,7 @@ def resume(
     if space is not None:
         given = space if isinstance(space, Space) else load_space(space)
         refuse_other(reader, given.with_search(study=name))
-        overrides = replace(overrides, stream=given.data.stream)
+        overrides = overrides.reading_as(given.data)
     root = queries.artifacts_of(reader, name)
     reader.close()
     if root is not None:

@@ -78,8 +78,7 @@ def run(
         driving.refuse_other(database, space)
     finally:
         database.close()
-    overrides = replace(overrides, stream=space.data.stream)
-    return _compare(space.study, storage, overrides, placement, sinks=sinks, listen=listen)
+    return _compare(space.study, storage, overrides.reading_as(space.data), placement, sinks=sinks, listen=listen)
 
 
 def resume(
@@ -120,7 +119,7 @@ def resume(
         if space is not None:
             given = space if isinstance(space, Space) else load_space(space)
             driving.refuse_other(reader, given.with_search(study=name))
-            overrides = replace(overrides, stream=given.data.stream)
+            overrides = overrides.reading_as(given.data)
     finally:
         reader.close()
     return _compare(

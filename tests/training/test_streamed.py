@@ -215,7 +215,7 @@ def test_arrays_that_a_disk_cannot_hold_are_not_begun(
 ) -> None:
     own = own_data(Source.FOLDER, class_folders(tmp_path / "x", 10, "abc"), None)
     monkeypatch.setattr(decoding, "free_bytes", lambda folder: own.kept_bytes - 1)
-    text = r"x: its images take 0\.0 GiB as arrays, but 0\.0 GiB are free in .*/own\. Write data\.stream: true, or point QPS"
+    text = r"x: its images take 0\.0 GiB as arrays, but 0\.0 GiB are free in .*/data\. Write data\.stream: true, or point QPS"
     with pytest.raises(DataError, match=text):
         prepare_images(Data(dataset=own.name, validation=6, own=own, stream=False), kept)
     assert not list(kept.rglob("*.npy"))

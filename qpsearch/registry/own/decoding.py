@@ -54,7 +54,7 @@ def prepare_own(own: OwnData, folder: Path, *, streamed: bool = False) -> None:
             scan = scanned(own.source, Path(own.place), cache)
             check_unchanged(own, scan, cache)
             if not place.is_dir():
-                _write(own, scan, place, streamed=streamed)
+                _write(own, scan, folder, streamed=streamed)
     except OSError as error:
         raise DataError(f"{cache}: cannot be written ({error.strerror}). Point QPSEARCH_DATA elsewhere.") from None
 
@@ -83,13 +83,14 @@ def most_kept(folder: Path) -> int:
 
 
 def free_bytes(folder: Path) -> int:
-    """Return how much room there is for files in a folder, which may still be to be made.
+    """Return how much room there is for images of the user's own, below the folder of the data sets.
 
     Raises:
         DataError: The disk does not say it.
     """
     try:
-        existing = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+        place = own_folder(folder).absolute()
+        existing = next(each for each in (place, *place.parents) if each.is_dir())
         return shutil.disk_usage(existing).free
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({error.strerror}). Point QPSEARCH_DATA elsewhere.") from None
@@ -121,19 +122,26 @@ def _check_kept(own: OwnData, place: Path) -> None:
         )
 
 
-def _write(own: OwnData, scan: Scan, place: Path, *, streamed: bool) -> None:
+def _check_room(own: OwnData, folder: Path) -> None:
+    """Raise DataError if arrays of the images would not find room."""
+    if own.kept_bytes > (free := free_bytes(folder)):
+        fix = "Write data.stream: true, or point" if own.source is Source.FOLDER else "Point"
+        raise DataError(
+            f"{own.place}: its images take {own.kept_bytes / GIB:,.1f} GiB as arrays, but {free / GIB:,.1f} GiB are "
+            f"free in {folder}. {fix} QPSEARCH_DATA at a folder with more room."
+        )
+
+
+def _write(own: OwnData, scan: Scan, folder: Path, *, streamed: bool) -> None:
     """Decode all images, and keep them, or the tables of their files, in a folder that is renamed when complete."""
     import numpy as np
 
     found = scan.found()
+    place = kept_at(own, folder, streamed=streamed)
     partial = place.with_name(f"{place.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    if not streamed and own.kept_bytes > (free := free_bytes(place.parent)):
-        fix = "Write data.stream: true, or point" if own.source is Source.FOLDER else "Point"
-        raise DataError(
-            f"{own.place}: its images take {own.kept_bytes / GIB:,.1f} GiB as arrays, but {free / GIB:,.1f} GiB are "
-            f"free in {place.parent}. {fix} QPSEARCH_DATA at a folder with more room."
-        )
+    if not streamed:
+        _check_room(own, folder)
     partial.mkdir()
     problems: list[str] = []
     for part, (origin, rows) in split(found).items():
