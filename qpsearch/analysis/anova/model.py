@@ -1,11 +1,13 @@
 """The analysis of a study's trials: from what was tried and what came of it to shares, effects and doubts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from optuna.trial import FrozenTrial
+from threadpoolctl import threadpool_limits
 
 from qpsearch.analysis.anova.check import doubts_of
 from qpsearch.analysis.anova.curves import Curves
@@ -15,6 +17,15 @@ from qpsearch.analysis.anova.observations import Observations, observations_of
 from qpsearch.analysis.anova.parameters import Parameter, Searched
 from qpsearch.analysis.anova.posterior import Posterior, sample
 from qpsearch.analysis.anova.shares import Shares, shares_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _on_one_thread(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function multiply matrices on one core: where others work, several threads wait for each other."""
+    limited: Callable[P, T] = threadpool_limits.wrap(limits=1, user_api="blas")(function)
+    return limited
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,22 +49,26 @@ class Analysis:
     seed: int = 0
 
     @cached_property
+    @_on_one_thread
     def shares(self) -> Shares:
         """Shares of variance."""
         return shares_of(self.posterior)
 
     @cached_property
+    @_on_one_thread
     def nothing(self) -> float:
         """The p value of the hypothesis that no parameter matters."""
         return chance_of_nothing(self.design, self.observations.unselected)
 
     @cached_property
+    @_on_one_thread
     def doubts(self) -> tuple[str, ...]:
         """What speaks against the shares, a sentence each."""
         totals = {name: each.mean for name, each in self.shares.total.items()}
         return doubts_of(self.design, self.observations, self.even, totals, self.seed)
 
 
+@_on_one_thread
 def analyse(searched: Searched, trials: Sequence[FrozenTrial], *, seed: int = 0) -> Analysis:
     """Fit the ANOVA to trials.
 

@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
-from threadpoolctl import threadpool_limits
 
 from qpsearch.analysis.anova.features import Design
 from qpsearch.analysis.anova.parameters import Floats
@@ -60,7 +59,6 @@ class Posterior:
         )
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]  # threads would wait
 def sample(
     design: Design, values: Floats, *, seed: int = 0, completed: Completed | None = None, most: int = MOST
 ) -> Posterior:
