@@ -166,7 +166,7 @@ class CapturedStep:
         try:
             result = graph.capture(partial(work, there))
         except Exception as error:  # where a block of the user's own is at fault, it raises this again
-            self._decline(_first_line(error))
+            self._decline(_cause_of(error))
             return work(inputs)
         self._kind, self._inputs, self._result = kind, there, result
         graph.replay()
@@ -231,5 +231,8 @@ def _kind(values: Nested) -> object:
     )
 
 
-def _first_line(error: Exception) -> str:
+def _cause_of(error: BaseException) -> str:
+    """Return the first line of the error that came first: the end of a capture adds that there was one."""
+    while error.__context__ is not None:
+        error = error.__context__
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

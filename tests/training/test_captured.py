@@ -1,19 +1,26 @@
 """Steps that are captured: a replay is the eager step to the bit, whatever changes; and where none is made, it is said why."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.protocol import RunSettings
+from qpsearch.errors import OutOfMemory
+from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.registry.optimisers import OPTIMISERS
-from qpsearch.training import captured
-from qpsearch.training.captured import WARM_UP
+from qpsearch.training import captured, train
+from qpsearch.training.captured import WARM_UP, CapturedStep, is_captured
+from qpsearch.training.fused import FusedRuns
 from qpsearch.training.loop import TrainingRun
+from qpsearch.training.timing import peak_of_steps
 from qpsearch.vocabulary import BlockKind, CudaGraphs, Precision
 from tests.training.configs import by_default, digits
 from tests.training.graphs import RecordedGraph, let_capture
@@ -129,3 +136,169 @@ def test_a_number_that_is_not_a_tensor_would_stay_what_it_was(left: str, monkeyp
     expected, _ = never_captured(monkeypatch, lambda: trained(config))
     ours, theirs = state(found), state(expected)
     assert any(not torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+class Asks(nn.Module):
+    """Asks for a value in each forward pass, as a block of the user's own may."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if float(x.detach().sum()) != 1 else x + 1
+
+
+def spoilt(run: TrainingRun) -> TrainingRun:
+    run.model.pool = nn.Sequential(run.model.pool, Asks())  # type: ignore[assignment]  # a network of ours
+    return run
+
+
+def epochs_of(run: TrainingRun) -> list[EpochReport]:
+    return [each for each in run.epochs() if isinstance(each, EpochReport)]
+
+
+@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize("kind", ["sgd", "muon"])
+def test_where_a_capture_fails_the_run_goes_on_and_says_why_once(
+    kind: str, graphs: list[RecordedGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = case_of(f"optimiser {kind}")
+    found = spoilt(TrainingRun(config, RunSettings(seed=3)))
+    reports = epochs_of(found)
+    said = "training steps are launched kernel by kernel, not as a CUDA graph: CUDA error: operation not permitted when stream is capturing"
+    assert [report.note for report in reports] == [said, ""]
+    assert (graphs[0].rehearsals, graphs[0].replays) == (WARM_UP, 0)
+    expected = spoilt(TrainingRun(config, RunSettings(seed=3)))
+    theirs = never_captured(monkeypatch, lambda: epochs_of(expected))
+    assert [report.train_loss for report in reports] == [report.train_loss for report in theirs]
+    assert_same(state(found), state(expected))
+
+
+def test_a_step_that_waits_is_not_captured(graphs: list[RecordedGraph], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the rehearsals the last one counts: the first steps make what is made once."""
+    why = iter(["it made something", "", "the step waits for the GPU at block.py, line 7"])
+    monkeypatch.setattr(RecordedGraph, "rehearse", lambda self, work: (work(), next(why)))
+    reports = epochs_of(TrainingRun(case_of("optimiser sgd"), RunSettings(seed=3)))
+    assert reports[0].note.endswith(": the step waits for the GPU at block.py, line 7")
+    assert graphs[0].replays == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "block", "graphs_", "said"),
+    [
+        ({}, "additive", "auto", ""),
+        ({}, "additive", "never", None),
+        ({"precision": Precision.FLOAT16}, "additive", "always", "float16 each step asks the GPU whether gradients"),
+        ({}, "mine", "auto", "block mine does the same in every step is not known. Where it does, set resources"),
+        ({}, "mine", "always", ""),
+    ],
+)
+def test_what_is_captured(changes: dict[str, Any], block: str, graphs_: str, said: str | None) -> None:
+    config = case_of("optimiser sgd")
+    (stage,) = config.network.stages
+    network = replace(config.network, stages=(replace(stage, block=block),))
+    run = RunSettings(seed=3, cuda_graphs=graphs_)  # type: ignore[arg-type]  # as from a file
+    config = replace(config, network=network, recipe=replace(config.recipe, **changes))
+    step = CapturedStep(config, run)
+    assert step.is_possible is is_captured(config, run) is (said == "")
+    assert (said or "") in step.note()
+    assert step.note() == ""
+    elsewhere = CapturedStep(config, replace(run, device="meta"))
+    assert (elsewhere.is_possible, elsewhere.note()) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"),
+    [*((kind, CudaGraphs.AUTO) for kind in OPTIMISERS), ("adamw", CudaGraphs.NEVER), ("muon", CudaGraphs.NEVER)],
+)
+def test_a_checkpoint_of_either_kind_of_steps_is_continued_by_both(
+    kind: str, first: CudaGraphs, tmp_path: Path
+) -> None:
+    """As if training had not been interrupted; with the other kind of steps, but for rounding."""
+    config = case_of(f"optimiser {kind}")
+    config = replace(config, recipe=replace(config.recipe, ema=0.9))
+    run = RunSettings(seed=3, checkpoint_folder=str(tmp_path), cuda_graphs=first)
+    begun, whole = epochs_of(TrainingRun(config, run))
+    saved = torch.load(tmp_path / begun.checkpoint, weights_only=True)["optimizer"]["param_groups"]
+    assert {type(group["lr"]) for group in saved} == {float}
+    assert not any(group.get("capturable") for group in saved)
+    for graphs_ in CudaGraphs.AUTO, CudaGraphs.NEVER:
+        again = replace(run, checkpoint_stem="x", resume_from=(begun.checkpoint,), cuda_graphs=graphs_)
+        continued = TrainingRun(config, again)
+        (report,) = epochs_of(continued)
+        assert report.train_loss == pytest.approx(whole.train_loss, rel=0 if graphs_ is first else 1e-3)
+        counts = [own["step"] for own in continued._optimizer.state.values() if "step" in own]
+        assert all(float(count) == EPOCHS * STEPS for count in counts)
+
+
+def test_without_memory_for_a_graph_a_run_is_tried_again_without_one(
+    graphs: list[RecordedGraph], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    evaluate = TrainingRun._evaluate
+    tried: list[CudaGraphs] = []
+
+    def short(self: TrainingRun) -> Any:
+        tried.append(self._run.cuda_graphs)
+        if self.captured._result is not None and self.done == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return evaluate(self)
+
+    def never(self: TrainingRun) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(TrainingRun, "_evaluate", short)
+    run = RunSettings(seed=3, checkpoint_folder=str(tmp_path))
+    config = case_of("optimiser sgd")  # with batch normalisation, so not with fewer images
+    reports = list(train(config, run))
+    assert [report.epoch for report in reports] == [1, 2]
+    assert tried == [CudaGraphs.AUTO, CudaGraphs.AUTO, CudaGraphs.NEVER]
+    monkeypatch.setattr(TrainingRun, "_evaluate", never)
+    with pytest.raises(OutOfMemory, match=r"^CUDA out of memory\. Fewer images at once were not tried: batch norm"):
+        list(train(config, run))
+
+
+def fused(config: TrialConfig) -> tuple[list[TrainingRun], list[float]]:
+    """Train an epoch of each of two runs, then two fused ones, then one of the first run by itself."""
+    settings = [RunSettings(seed=seed) for seed in (3, 4)]
+    runs = [TrainingRun(config, each) for each in settings]
+    losses = [report.train_loss for run in runs for report in run.epochs(1) if isinstance(report, EpochReport)]
+    whole = FusedRuns(config, runs, settings[0])
+    for epoch in (2, 3):
+        told = whole.train_epoch(epoch)
+        with pytest.raises(StopIteration) as ended:
+            while True:
+                next(told)
+        losses += ended.value.value.means
+        for run in runs:
+            run.done = epoch
+    losses += [report.train_loss for report in runs[0].epochs(4) if isinstance(report, EpochReport)]
+    return runs, losses
+
+
+def test_fused_steps_are_captured_and_runs_find_their_weights_where_they_are(
+    graphs: list[RecordedGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = case_of("modern")
+    config = replace(config, recipe=replace(config.recipe, epochs=4))
+    found, losses = fused(config)
+    assert [graph.replays for graph in graphs] == [1, 1, 5, 1, 0]  # each run, all of them, the first by itself again
+    expected, their_losses = never_captured(monkeypatch, lambda: fused(config))
+    assert losses == their_losses
+    for ours, theirs in zip(found, expected, strict=True):
+        assert_same(state(ours), state(theirs))
+
+
+def test_a_run_leaves_no_graph_behind(graphs: list[RecordedGraph]) -> None:
+    for _ in range(2):
+        list(train(case_of("optimiser sgd"), RunSettings(seed=3)))
+    assert [graph.replays for graph in graphs] == [EPOCHS * (STEPS - 1) - WARM_UP] * 2
+    left = [weakref.ref(graph) for graph in graphs]
+    graphs.clear()
+    gc.collect()
+    assert [each() for each in left] == [None, None]
+
+
+def test_a_steps_memory_is_measured_with_its_graph(
+    graphs: list[RecordedGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda device: 7)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=9))
+    assert peak_of_steps(case_of("optimiser sgd"), RunSettings(seed=3)) == (7, 9)
+    assert graphs[0].replays > 1
