@@ -2,7 +2,7 @@
 
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +12,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from qpsearch.architecture.candidates import sample
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.one_point import point_text
+from qpsearch.dispatch.worker import WorkerSetup, messages
 from qpsearch.errors import OutOfMemory
-from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.protocol import Assignment, EpochReport, Run, RunSettings
 from qpsearch.registry.optimisers import OPTIMISERS
+from qpsearch.runner.one_network import begin
+from qpsearch.runner.wanted import wanted
+from qpsearch.space import edited, load_space, parse_space
 from qpsearch.training import captured, train
 from qpsearch.training.captured import WARM_UP, CapturedStep, is_captured
 from qpsearch.training.fused import FusedRuns
@@ -313,3 +319,31 @@ def test_a_steps_memory_is_measured_with_its_graph(
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=9))
     assert peak_of_steps(case_of("optimiser sgd"), RunSettings(seed=3)) == (7, 9)
     assert graphs[0].replays > 1
+
+
+def test_the_word_of_a_space_file_reaches_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = parse_space(edited(load_space("smoke").source, {"resources.cuda_graphs": "always"}))
+    assert space.resources.cuda_graphs is CudaGraphs.ALWAYS
+    assert parse_space(point_text(sample(space, 1)[0].config, space, "one")).resources.cuda_graphs is CudaGraphs.ALWAYS
+    assert load_space("smoke").resources.cuda_graphs is CudaGraphs.AUTO
+    seen: list[CudaGraphs] = []
+
+    def trainer(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+        seen.append(run.cuda_graphs)
+        yield EpochReport(epoch=config.recipe.epochs, train_loss=1.0, val_loss=1.0, val_accuracy=0.5)
+
+    setup = WorkerSetup(
+        trainer=trainer,
+        checkpoints=str(tmp_path),
+        data_folder=None,
+        device="cpu",
+        threads=1,
+        report_timeout_s=None,
+        cuda_graphs=CudaGraphs.NEVER,
+    )
+    runs = tuple(Run(replicate=replicate, seed=replicate) for replicate in range(2))
+    list(messages(Assignment(trial=0, attempt=1, config=case_of("optimiser sgd"), runs=runs), setup, "cpu"))
+    monkeypatch.setattr("qpsearch.runner.trainer.train", trainer)
+    want = wanted("smoke", ["resources.cuda_graphs=always"], 0)
+    list(begin(want, tmp_path / "one", seed=4, threads=1).train())
+    assert seen == [CudaGraphs.NEVER, CudaGraphs.NEVER, CudaGraphs.ALWAYS]
