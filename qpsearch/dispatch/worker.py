@@ -35,7 +35,7 @@ from qpsearch.protocol import (
     Underway,
 )
 from qpsearch.study.trials.checkpoints import trial_folder
-from qpsearch.vocabulary import CudaGraphs, FailReason
+from qpsearch.vocabulary import CudaGraphs, FailReason, WithWords
 
 Trainer = Callable[[TrialConfig, RunSettings], Iterator[EpochReport | StepCount]]
 RunsTrainer = Callable[[TrialConfig, Sequence[RunSettings]], Iterator[Told]]
@@ -61,7 +61,7 @@ _signalled = Signalled()  # of this process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSetup:
+class WorkerSetup(WithWords):
     """The settings that a worker has before its first trial.
 
     Attributes:

@@ -91,7 +91,7 @@ class CudaGraph:
         device = torch.cuda.current_device()
         try:
             torch._C._cuda_endAllocateToPool(device, pool)
-        except RuntimeError:  # it knows
+        except (RuntimeError, AttributeError):  # it knows, or torch is an earlier one, which names this otherwise
             return
         torch._C._cuda_releasePool(device, pool)
         _spoilt.append(self._graph)
@@ -105,7 +105,7 @@ class CapturedStep:
     """Makes the steps of a run: by a graph where that is possible, else kernel by kernel.
 
     Attributes:
-        is_possible: Whether steps are captured, or may be soon: numbers that change from step to step are then tensors.
+        is_possible: Whether steps are to be captured; what changes from step to step is then a tensor, to the end.
         unsteady: How many steps there are before all take the same time.
 
     Args:
