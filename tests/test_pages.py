@@ -45,6 +45,7 @@ SLOW = {  # each is run by a test of its own, on less
     "qpsearch run parity.yaml",  # tests/cli/test_own_data.py
     "qpsearch evaluate parity",  # there, too
     "qpsearch report parity",  # there, too
+    "qpsearch model audit product_unit20 --size 16 --steps 0,1,10",  # tests/cli/test_models.py
 }
 
 

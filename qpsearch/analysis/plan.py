@@ -33,6 +33,7 @@ from qpsearch.space.counting import count_points
 from qpsearch.space.domains import Domain
 from qpsearch.space.leaves import sites
 from qpsearch.space.search import Search
+from qpsearch.study.search.priors import Priors
 from qpsearch.study.search.pruning import Verdict, traits_of
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.trials.open_trial import costs_of
@@ -199,7 +200,7 @@ def kept_share(space: Space, points: Sequence[Candidate]) -> float:
     trials = min(search.budget.trials, SIMULATED_TRIALS)
     search, at_each = _shortened(search.using(SamplerKind.RANDOM, search.pruner), space.most_epochs)
     epochs = search.run_epochs(at_each)
-    replica = Replica("plan", search, epochs, space.sites)
+    replica = Replica("plan", search, epochs, space.sites, Priors.of(space))
     curves = _curves(random.Random(derive_seed(search.seed, "plan")), trials, epochs)
     reached: dict[int, int] = {}  # epochs of the trials that are paused
 

@@ -137,7 +137,7 @@ def slow_to_close(config: TrialConfig, run: RunSettings, close_s: float) -> Iter
 
 def test_a_trainer_that_is_slow_to_close_stalls_nothing(kind: str, url: str) -> None:
     """With function trainables a slow `finally` leaked the slot, and the sweep hung."""
-    text = space_text(Behaviour.IMPROVES, trials=8, epochs=9, pruner="asha", sampler="random")
+    text = space_text(Behaviour.IMPROVES, trials=5, epochs=9, pruner="asha", sampler="random")
     trainer = partial(slow_to_close, close_s=2.5 if kind == "tune" else 0.5)
     found = run_study(kind, url, text, trainer=trainer)
     assert Counter(record.state for record in found)["PRUNED"] >= 2

@@ -49,6 +49,32 @@ def states(url: str) -> list[str]:
     return [state for (state,) in rows(url, "SELECT state FROM trials ORDER BY number")]
 
 
+@pytest.mark.parametrize("pruner", ["asha", "asha_stop"])
+@pytest.mark.parametrize("listed", [0, 1])
+def test_the_guess_of_an_expert_is_trained_to_its_end_and_the_others_are_compared_without_it(
+    sqlite_url: str, pruner: str, listed: int
+) -> None:
+    first = {"search.first": [{"training.optimizer.sgd.lr": 0.01}] * listed}
+    others = [0.9] * listed + [0.2 + number / 100 for number in range(9)]
+    plain = edited(space(9 + listed, pruner=pruner).source, first | {"study": "plain"})
+    with new_ledger(sqlite_url, parse_space(plain)) as ledger:
+        expected = search(ledger, others)
+    rate = {"training.optimizer.sgd.lr": {"log": [0.001, 1.0], "prior": 0.5}}
+    values, done = [*others[:listed], 0.1, *others[listed:]], dict[int, int]()  # the guess is the worst
+    guessed = edited(plain, rate | {"study": "guessed", "search.trials": 10 + listed})
+    with new_ledger(sqlite_url, parse_space(guessed)) as ledger:
+        for _ in range(3):
+            assignment = ledger.ask()
+            assert assignment is not None
+            train(ledger, assignment, done, values[assignment.trial])
+    with resumed_ledger(sqlite_url, "guessed") as ledger:
+        while (assignment := ledger.ask()) is not None:
+            train(ledger, assignment, done, values[assignment.trial])
+    assert done.pop(listed) == 9
+    assert [done[number] for number in sorted(done)] == [expected[number] for number in sorted(expected)]
+    assert 1 in done.values() or pruner == "asha_stop"
+
+
 @pytest.mark.parametrize(
     ("epochs", "first", "factor", "expected"),
     [

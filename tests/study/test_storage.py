@@ -5,12 +5,14 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import optuna
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from filelock import FileLock
 
 from qpsearch.errors import StorageDamaged, StorageEmpty, StorageError, StudyExists, StudyNotFound
 from qpsearch.runner.driving import existing_studies
@@ -118,6 +120,21 @@ def test_several_processes_may_make_a_database_at_once(tmp_path: Path) -> None:
     code = f"from qpsearch.study.storage.database import Database; Database.create('sqlite:///{tmp_path}/studies/q.db').close()"
     processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(4)]
     assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 4
+
+
+def test_a_database_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    url, connection = f"sqlite:///{tmp_path}/q.db", sqlite3.connect(tmp_path / "q.db")
+    with ThreadPoolExecutor(1) as pool, FileLock(tmp_path / "q.db.lock"):
+        connection.execute("CREATE TABLE studies (study_id INTEGER)")  # the first of Optuna's tables
+        connection.commit()
+        made = pool.submit(Database.create, url)
+        with pytest.raises(TimeoutError):
+            made.result(0.3)
+        connection.execute("DROP TABLE studies")  # in place of making the others
+        connection.commit()
+    made.result().close()
+    connection.close()
+    assert existing_studies(url) == []
 
 
 def test_a_database_that_was_being_made_when_its_driver_died_can_be_made(tmp_path: Path, space: Space) -> None:

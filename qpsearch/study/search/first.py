@@ -20,6 +20,12 @@ class First:
     def __init__(self, points: Sequence[Mapping[str, Scalar]], then: Guesses | None) -> None:
         self._points, self._then = points, then
 
+    @property
+    def whole(self) -> int | None:
+        """The number of the first trial after the list, if that is the expert's guess."""
+        whole = None if self._then is None else self._then.whole
+        return None if whole is None else len(self._points) + whole
+
     def guess(self, number: int, draw: int) -> Mapping[str, Scalar]:
         """Return values for parameters of a trial; the sampler draws the others."""
         if number < len(self._points):

@@ -23,6 +23,10 @@ class Grid:
         self._points = [found.draw.params for found in every_candidate(space) if isinstance(found, Candidate)]
         random.Random(derive_seed(space.search.seed, "grid")).shuffle(self._points)
 
+    @property
+    def whole(self) -> None:
+        """None: priors are not used."""
+
     def guess(self, number: int, draw: int) -> dict[str, Scalar]:
         """Return the point of a trial; budgets end at the last point."""
         return self._points[number % len(self._points)] if self._points else {}

@@ -10,6 +10,7 @@ Never more than a third of those that reached a rung go on from it, though a sam
 the best so far; without that bound, searches of tables ended with half as much regret again. While other trials train
 or are still to come, a third is rounded down, so that nothing is promoted too early. When all are paused it is rounded
 up, and at least ``complete`` trials go on, so that each stratum that has a sound trial ends with a complete one.
+Audited trials and the expert's guess run on to their end, and the others are compared without them.
 """
 
 import math
@@ -77,6 +78,7 @@ class Halving:
         self._seed, self._audit = seed, options.get("audit") or 0.0
         self._strata: dict[str, dict[int, Rung]] = {}
         self._stratum_of: dict[int, str] = {}
+        self._guesses: set[int] = set()
         self._costs: dict[int, tuple[float, ...]] = {}
         self._further: dict[tuple[int, int], tuple[float, ...]] = {}  # by trial and rung
         self._stopped: dict[tuple[str, int], set[int]] = defaultdict(set)  # trials that were pruned at each rung
@@ -84,6 +86,8 @@ class Halving:
     def follow(self, number: int, traits: Traits, trial: FrozenTrial) -> None:
         """Take in what a trial has reported so far."""
         self._stratum_of[number], self._costs[number] = traits.stratum, traits.costs
+        if traits.is_guess:
+            self._guesses.add(number)
         self._strata.setdefault(traits.stratum, {rung: Rung() for rung in self._rungs})
         for epoch, value in trial.intermediate_values.items():
             unknown = [math.inf] * traits.further  # of a trial that another tool has trained
@@ -93,7 +97,7 @@ class Halving:
 
     def report(self, number: int, epoch: int, value: float, further: tuple[float, ...] = ()) -> Judgement:
         """Take a value in; at a rung the trial pauses, or stops unless it is among the best."""
-        if epoch not in self._rungs or self._is_audited(number):
+        if epoch not in self._rungs or self._runs_on(number):
             return Judgement(Verdict.CONTINUE)
         self._put(number, epoch, value, further)
         if self._pauses:
@@ -161,7 +165,7 @@ class Halving:
         return max((rung for rung in self._rungs if rung <= epoch), default=0)
 
     def _put(self, number: int, epoch: int, value: float, further: tuple[float, ...]) -> None:
-        if epoch in self._rungs and not self._is_audited(number):
+        if epoch in self._rungs and not self._runs_on(number):
             loss = self._sign * value
             is_sound = not math.isnan(loss) and all(map(math.isfinite, further))
             self._further[number, epoch] = further
@@ -169,8 +173,9 @@ class Halving:
                 number, loss if is_sound else math.inf, (*further, *self._costs[number])
             )
 
-    def _is_audited(self, number: int) -> bool:
-        return is_audited(self._seed, number, self._audit)
+    def _runs_on(self, number: int) -> bool:
+        """Whether a trial is trained to its end whatever its rungs say; the others are compared without it."""
+        return number in self._guesses or is_audited(self._seed, number, self._audit)
 
     def _top(self, number: int) -> int:
         """Return the highest rung that a trial has reached; 0 for none."""

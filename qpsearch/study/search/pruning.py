@@ -50,11 +50,13 @@ class Traits:
         stratum: Its slowest kind of block; it is compared with its like alone.
         costs: Its value of each objective that is a cost, smaller is better.
         further: How many objectives are metrics of training, beyond the first.
+        is_guess: Whether it is the expert's guess, which rungs do not end.
     """
 
     stratum: str
     costs: tuple[float, ...] = ()
     further: int = 0
+    is_guess: bool = False
 
 
 def traits_of(config: TrialConfig, search: Search) -> Traits:

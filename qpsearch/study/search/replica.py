@@ -33,6 +33,10 @@ from qpsearch.vocabulary import Scalar
 class Guesses(Protocol):
     """A source of values that the sampler need not draw: priors, or a grid."""
 
+    @property
+    def whole(self) -> int | None:
+        """The number of the trial that is the expert's guess of every parameter with a prior; None for none."""
+
     def guess(self, number: int, draw: int) -> Mapping[str, Scalar]:
         """Return values for parameters of a trial; the sampler draws the others."""
 
@@ -129,7 +133,7 @@ class Replica:
             self._enqueued.add(number)
         self._ids[number], self._values[number] = trial._trial_id, {}
         self._costs[number] = traits.costs
-        self._pruning.follow(number, traits, create_trial(state=TrialState.RUNNING))
+        self._pruning.follow(number, self._traits(number, traits), create_trial(state=TrialState.RUNNING))
 
     def follow_infeasible(self, drawn: FrozenTrial) -> None:
         """Repeat a rejected draw, from the database."""
@@ -150,7 +154,7 @@ class Replica:
             self._enqueued.add(number)
         self._values[number], self._costs[number] = dict(trial.intermediate_values), traits.costs
         self._take_further(number, trial)
-        self._pruning.follow(number, traits, trial)
+        self._pruning.follow(number, self._traits(number, traits), trial)
         self._show(number, trial, trial.state, trial.values, trial.intermediate_values)
         if trial.state.is_finished():
             del self._values[number]
@@ -197,6 +201,11 @@ class Replica:
         Numbers of trials that users enqueued, or that other tools took, do not count.
         """
         return sum(other < number and other not in self._enqueued for other in self._ids)
+
+    def _traits(self, number: int, traits: Traits) -> Traits:
+        """Return the traits of a trial, knowing whether it is the expert's guess."""
+        whole = None if self._guesses is None or number in self._enqueued else self._guesses.whole
+        return replace(traits, is_guess=whole is not None and self._drawn_before(number) == whole)
 
     def _take_further(self, number: int, trial: FrozenTrial) -> None:
         """Look up the losses of further metrics at the last rung that a trial has reached."""

@@ -250,8 +250,14 @@ class Database:
         """Make Optuna's tables through Optuna, then qpsearch's through Alembic; one process at a time."""
         from filelock import FileLock  # loads asyncio; readers need neither
 
-        self._check_not_foreign()
-        with FileLock(f"{self.file}.lock") if self.file is not None else self._server_lock():
+        lock = None if self.file is None else FileLock(f"{self.file}.lock")
+        try:
+            self._check_not_foreign()  # before a lock is put beside another program's database
+        except StorageError:
+            if lock is None or not Path(lock.lock_file).exists():
+                raise  # else another process may be making Optuna's tables, one after another
+        with lock or self._server_lock():
+            self._check_not_foreign()
             self._make_tables()
 
     @contextlib.contextmanager
