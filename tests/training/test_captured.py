@@ -241,6 +241,8 @@ def test_a_checkpoint_of_either_kind_of_steps_is_continued_by_both(
         continued = TrainingRun(config, again)
         (report,) = epochs_of(continued)
         assert report.train_loss == pytest.approx(whole.train_loss, rel=0 if graphs_ is first else 1e-3)
+        rates = {type(group["lr"]) for group in continued._optimizer.param_groups}
+        assert rates == {Tensor if graphs_ is CudaGraphs.AUTO else float}
         counts = [own["step"] for own in continued._optimizer.state.values() if "step" in own]
         assert all(float(count) == EPOCHS * STEPS for count in counts)
 
