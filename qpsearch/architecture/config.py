@@ -37,7 +37,7 @@ LATER: Final = {
     "data.augment_options": (),
     "data.own_validation": False,
     "data.own": None,
-    "data.stream": False,
+    "data.stream": None,
     "data.share": 1.0,
     "recipe.optimizer.nesterov": False,
     "recipe.warmup": 0.0,

@@ -113,7 +113,7 @@ def _data(data: Data) -> dict[str, Any]:
         "normalise": data.normalise,
     }
     validation = {"validation": OWN if data.own_validation else data.validation}
-    streamed = {"stream": True} if data.stream else {}
+    streamed = {} if data.stream is None else {"stream": data.stream}
     return first | validation | known | streamed | ({} if own is None else {"facts": own.to_text()})
 
 

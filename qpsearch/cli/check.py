@@ -2,6 +2,8 @@
 
 from qpsearch.architecture.candidates import check_feasible, notes, on_the_grid
 from qpsearch.display.plain import say
+from qpsearch.errors import DataError
+from qpsearch.runner.machine import data_folder, how_streamed
 from qpsearch.space import Space
 from qpsearch.space.file.loader import load_space
 
@@ -40,12 +42,20 @@ def _images(space: Space) -> str:
     kind = "grey" if facts.channels == 1 else "colour"
     held = "its own split of" if data.own_validation else "held out of them"
     cut = f", cut from {facts.stored_size}x{facts.stored_size}" if facts.stored_size else ""
-    streamed = "; decoded while networks train" if data.stream else ""
     return (
         f"images {data.dataset}: {facts.classes} classes ({first}), {facts.size}x{facts.size} {kind}{cut}; "
         f"{facts.train_images:,} to train, {held} {data.validation:,} to validate, {facts.test_images:,} to test"
-        f"{streamed}"
+        f"{_how_read(space)}"
     )
+
+
+def _how_read(space: Space) -> str:
+    """Say whether images are decoded while networks train, where this machine has a place for them."""
+    try:
+        how = how_streamed(space.data, data_folder(space.data), space.resources.cpus)
+    except DataError:  # of the machine: the file is fine
+        return ""
+    return f"; {how}" if how else ""
 
 
 def _say(head: str, space: Space) -> None:

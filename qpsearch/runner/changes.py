@@ -1,7 +1,9 @@
 """What differs between two nested records."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+LONGEST: Final = 60  # characters of a value in a message
 
 
 def changes(then: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> dict[str, tuple[Any, Any]]:
@@ -14,6 +16,12 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any], above: str = "") ->
         elif old != new:
             found[f"{above}{name}"] = (then.get(name), now.get(name))
     return found
+
+
+def shortened(value: Any) -> str:
+    """Return a value for a message, which does not hold a whole network."""
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _as_mapping(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """What a machine has for studies, and what would go wrong: versions, cores, GPUs, data, storage, disks."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -18,6 +19,7 @@ import psutil
 from qpsearch.dispatch.environment import own_cores
 from qpsearch.errors import DataError, DispatchError, StorageError, UserError
 from qpsearch.registry.datasets import DATASETS, Data
+from qpsearch.registry.own.decoding import free_bytes, most_kept
 from qpsearch.runner.machine import SAFE_PYTHON, check_gpu, data_folder, has_gpu
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
@@ -34,6 +36,7 @@ FEW_FILES: Final = 1024
 GPU_S: Final = 120.0  # how long torch may take to name the GPUs
 QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of CPU, and of which time
 SHM: Final = Path("/dev/shm")
+ANY: Final = Data(dataset="cifar10", validation=0)  # a data set that needs a folder
 GPU_CODE: Final = (
     "import torch; print(*(f'{p.name}, {p.total_memory / 2**30:.0f} GiB' for p in "
     "map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))), sep='; ')"
@@ -73,6 +76,7 @@ def examine(storage: str) -> Iterator[Finding]:
     """
     for check in (_versions, _cores, _memory, _gpus, _data):
         yield check()
+    yield from _data_disk()
     yield _storage(storage)
     yield from (_shared_memory(), _disk("disk here", Path()), _disk("temporary disk", _of_ray()))
     yield _open_files()
@@ -136,7 +140,7 @@ def _gpus() -> Finding:
 
 def _data() -> Finding:
     try:
-        folder = data_folder(Data(dataset="cifar10", validation=0))
+        folder = data_folder(ANY)
     except DataError as error:
         return _broken("data", error)
     assert folder is not None
@@ -144,6 +148,18 @@ def _data() -> Finding:
     bundled = [name for name, facts in DATASETS.items() if facts.bundled]
     text = f"{', '.join(there) or 'nothing yet'} in {folder}; {', '.join(bundled)} needs no folder"
     return Finding(subject="data", health=Health.GOOD, text=text)
+
+
+def _data_disk() -> Iterator[Finding]:
+    """Say how much room there is for data, unless their folder is not there, which ``_data`` says."""
+    with contextlib.suppress(DataError):
+        folder = data_folder(ANY)
+        assert folder is not None
+        text = (
+            f"{free_bytes(folder) / GIB:.1f} GiB free in {folder}; a folder of images of your own that takes more than "
+            f"{most_kept(folder) / GIB:.1f} GiB as arrays is streamed"
+        )
+        yield Finding(subject="disk for data", health=Health.GOOD, text=text)
 
 
 def _is_there(folder: Path, name: str) -> bool:

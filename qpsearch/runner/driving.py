@@ -25,9 +25,10 @@ from qpsearch.errors import (
     UserError,
     nearest,
 )
+from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.places import changes_since
 from qpsearch.runner import trainer
-from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, no_gpu, prepare_data
+from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, how_streamed, no_gpu, prepare_data
 from qpsearch.runner.sink_process import Sinks, open_sinks
 from qpsearch.space import Space, diff, load_space
 from qpsearch.space.file.document import parse_document, plain
@@ -49,7 +50,7 @@ STOPPING: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """Values that replace the space's own budget and resources; None keeps the space's own value.
+    """Values that replace the space's own budget, resources and ``data.stream``; None keeps the space's own value.
 
     Attributes:
         trials: Budget in trials, over all restarts and drivers.
@@ -59,6 +60,7 @@ class Overrides:
         concurrent: Trials at once.
         gpus: GPUs per trial, or the share of one.
         cpus: Cores per trial.
+        stream: Whether the images of a folder are decoded while networks train.
     """
 
     trials: int | None = None
@@ -68,6 +70,7 @@ class Overrides:
     concurrent: int | None = None
     gpus: float | None = None
     cpus: int | None = None
+    stream: bool | None = None
 
     @classmethod
     def of(cls, *, time: str | None, gpu_hours: float | None, option: str = "time", **others: Any) -> Self:
@@ -94,12 +97,20 @@ class Overrides:
         return (self.trials, self.epochs, self.seconds, self.gpu_seconds) != (None, None, None, None)
 
     def without_budget(self) -> "Overrides":
-        """Return the overrides of the resources alone."""
-        return Overrides(concurrent=self.concurrent, gpus=self.gpus, cpus=self.cpus)
+        """Return the overrides of the resources alone, and of how images are read."""
+        return replace(self, trials=None, epochs=None, seconds=None, gpu_seconds=None)
 
     def budget(self, own: Budget) -> Budget:
         """Return a budget with its bounds replaced by these."""
         return own.updated(trials=self.trials, epochs=self.epochs, seconds=self.seconds, gpu_seconds=self.gpu_seconds)
+
+    def reading_as(self, given: Data) -> "Overrides":
+        """Return the overrides with ``data.stream`` of a file, unless they have one."""
+        return self if self.stream is not None else replace(self, stream=given.stream)
+
+    def data(self, own: Data) -> Data:
+        """Return data that are read as these say."""
+        return own if self.stream is None else replace(own, stream=self.stream)
 
     def resources(self, own: Resources) -> Resources:
         """Return resources with their fields replaced by these."""
@@ -175,14 +186,13 @@ def run(
     space = replace(
         space.with_search(budget=change(space.search.budget)), resources=overrides.resources(space.resources)
     )
-    folder = data_folder(space.data)
     root = None if artifacts is None else parse_root(artifacts)
     if root is not None:
         check_store(root)
     if space.study in existing_studies(storage) and not join:
         raise StudyExists(opening.exists_message(space.study))
     with contextlib.closing(_sinks(sinks, space.study, listen)) as shown:
-        prepare_data(space.data, folder)
+        prepare(space.data, space.resources, listen)
         database = Database.create(storage)
         try:
             opened = opening.create(database, space, source=source, artifacts=root)
@@ -194,7 +204,7 @@ def run(
             _refuse_other_artifacts(database, space.study, root)
             opened = opening.resume(database, space.study, budget=change, wait=_waiting(listen))
         is_new = not opened.ended and not opened.open and not opened.others
-        return _drive(opened, space.resources, folder, placement, shown, listen, is_new=is_new)
+        return _drive(opened, space.resources, space.data, placement, shown, listen, is_new=is_new)
 
 
 def resume(
@@ -215,7 +225,8 @@ def resume(
     Args:
         name: The study's name.
         storage: URL of the study database.
-        space: A space, or its file, which must mean the same as the study's; None skips the check.
+        space: A space, or its file, which must mean the same as the study's, and may say another ``data.stream`` than
+            ``auto``; None skips the check.
         overrides: Values that replace the stored budget and resources.
         placement: How trials are dispatched.
         sinks: As in ``run``.
@@ -244,12 +255,13 @@ def resume(
     if space is not None:
         given = space if isinstance(space, Space) else load_space(space)
         refuse_other(reader, given.with_search(study=name))
+        overrides = overrides.reading_as(given.data)
     root = queries.artifacts_of(reader, name)
     reader.close()
     if root is not None:
         check_store(root)
-    folder = data_folder(stored.data)
-    prepare_data(stored.data, folder)
+    data, resources = overrides.data(stored.data), overrides.resources(stored.resources)
+    prepare(data, resources, listen)
     with contextlib.closing(_sinks(sinks, name, listen)) as shown:
         opened = opening.resume(
             Database.create(storage),
@@ -260,7 +272,19 @@ def resume(
             ignore_stop=ignore_stop,
             wait=_waiting(listen),
         )
-        return _drive(opened, overrides.resources(stored.resources), folder, placement, shown, listen, is_new=False)
+        return _drive(opened, resources, data, placement, shown, listen, is_new=False)
+
+
+def prepare(data: Data, resources: Resources, listen: Listener) -> None:
+    """Fetch or decode missing data; say beforehand where images are to be decoded while networks train.
+
+    Raises:
+        DataError: The data set cannot be fetched or read, or the user's own images have changed.
+    """
+    folder = data_folder(data)
+    if how := how_streamed(data, folder, resources.cpus):
+        listen(Noted(text=f"images {data.dataset}: {how}"))
+    prepare_data(data, folder)
 
 
 def reasons(given: str | None, option: str = "retry_failed") -> tuple[FailReason, ...]:
@@ -386,7 +410,7 @@ def _waiting(listen: Listener) -> Callable[[float], None]:
 def _drive(
     opened: Opened,
     resources: Resources,
-    folder: Path | None,
+    data: Data,
     placement: Placement,
     sinks: Sinks,
     listen: Listener,
@@ -408,7 +432,7 @@ def _drive(
             listen(StudyOpened(space=opened.space, ended=ended, best=best, left=left, paused=paused))
             for other in opened.others:
                 listen(Noted(text=f"joins {other}, which works on this study too"))
-            _dispatch(ledger, resources, folder, placement, interrupt, listen)
+            _dispatch(ledger, resources, data, placement, interrupt, listen)
         except Exception as error:
             if is_new and not isinstance(error, StorageError):
                 ledger.discard()  # does nothing if the study has trials
@@ -425,11 +449,13 @@ def _drive(
 def _dispatch(
     ledger: Ledger,
     resources: Resources,
-    folder: Path | None,
+    data: Data,
     placement: Placement,
     interrupt: Interrupt,
     listen: Listener,
 ) -> None:
+    folder = data_folder(data)
+
     def setup(device: str, gpus: float) -> WorkerSetup:
         ledger.gpus = gpus
         return WorkerSetup(
@@ -460,7 +486,7 @@ def _dispatch(
         listen(Noted(text=text))
 
     with connected(resources, placement.address) as cluster, watched(ledger.name, note):
-        cluster.prepare_nodes(ledger.space.data, folder)
+        cluster.prepare_nodes(data, folder)
         if cluster.gpus and (why := cluster.ask_gpu(trainer.gpu_fault)) is not None:
             raise no_gpu(why)
         if resources.gpus is None and cluster.gpus == 1:

@@ -11,7 +11,7 @@ from qpsearch.artifacts import local_path
 from qpsearch.dispatch.environment import without_storage
 from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import Data
-from qpsearch.registry.own.decoding import is_large, prepare_own
+from qpsearch.registry.own.decoding import GIB, MOST, free_bytes, is_large, is_streamed, prepare_own
 from qpsearch.registry.own.record import OWN, SAYS, STREAMED
 from qpsearch.vocabulary import Variable
 
@@ -48,18 +48,40 @@ def prepare_data(data: Data, folder: Path | None) -> None:
     """
     if folder is None:
         return
-    if data.own is not None and not is_large(data.own, folder, streamed=data.stream):
-        prepare_own(data.own, folder, streamed=data.stream)
+    streamed = data.own is not None and is_streamed(data.own, folder, data.stream)
+    if data.own is not None and not is_large(data.own, folder, streamed=streamed):
+        prepare_own(data.own, folder, streamed=streamed)
         return
     name = data.dataset if data.own is None else OWN
     facts = "" if data.own is None else data.own.to_text()
-    command = [*SAFE_PYTHON, "-m", "qpsearch.training.prepare", name, str(folder), *([STREAMED] if data.stream else [])]
+    command = [*SAFE_PYTHON, "-m", "qpsearch.training.prepare", name, str(folder), *([STREAMED] if streamed else [])]
     with without_storage():  # its progress bar is on stderr
         done = subprocess.run(command, input=facts, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode == DataError.exit_code:
         raise DataError(done.stdout.rpartition(SAYS)[2].strip())
     if done.returncode != 0:
         raise DataError(f"{data.dataset}: preparing it in {folder} failed; see above.")
+
+
+def how_streamed(data: Data, folder: Path | None, cpus: int) -> str:
+    """Say that images are decoded while networks train, and why where ``data.stream`` is ``auto``; empty where not.
+
+    Args:
+        data: The data.
+        folder: The folder of the data sets; None for a set that does not need one.
+        cpus: CPUs of a trial, each of which decodes.
+
+    Raises:
+        DataError: The disk does not say how much of it is free.
+    """
+    own = data.own
+    if own is None or folder is None or not is_streamed(own, folder, data.stream):
+        return ""
+    how = f"decoded while networks train, by {cpus} process{'es' * (cpus > 1)} a trial"
+    if data.stream:
+        return how
+    free = "" if own.kept_bytes > MOST else f", and {free_bytes(folder) / GIB:,.1f} GiB are free in {folder}"
+    return f"{how}: as arrays they would take {own.kept_bytes / GIB:,.1f} GiB{free}"
 
 
 def has_gpu() -> bool:

@@ -22,7 +22,7 @@ from qpsearch.errors import UserError
 from qpsearch.protocol import STEPS_EVERY_S, EpochReport, RunSettings, StepCount
 from qpsearch.registry.metrics import Metric
 from qpsearch.runner import trainer
-from qpsearch.runner.changes import changes
+from qpsearch.runner.changes import changes, shortened
 from qpsearch.runner.exporting import Export, finite, write_export
 from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
 from qpsearch.runner.training_folder import (
@@ -42,7 +42,6 @@ from qpsearch.vocabulary import Scalar
 VERSION: Final = 1
 MACS_A_THREAD: Final = 10**9
 UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError)  # what another text than a record's raises
-LONGEST: Final = 60  # characters of a value in a message
 CHANGES: Final = 5  # differences that a message names
 
 
@@ -110,7 +109,8 @@ class OneNetwork:
         self.folder, self.record, self.reports = folder, record, list(reports)
         self._search = replace(space.search, fidelity=None)  # one network is trained at the last level alone
         self._graphs = space.resources.cuda_graphs
-        self.config = TrialConfig.from_json(json.dumps(record.config))
+        config = TrialConfig.from_json(json.dumps(record.config))
+        self.config = replace(config, data=replace(config.data, stream=space.data.stream))
 
     @property
     def epochs(self) -> int:
@@ -368,6 +368,7 @@ def reopen(asked: Wanted, folder: Path, *, seed: int | None = None, threads: int
 def _check_same(folder: Path, record: OneRecord, asked: Wanted, differ: dict[str, tuple[Any, Any]]) -> None:
     """Raise UserError unless a network is the one that is trained in a folder, and nothing else differs."""
     found = changes(record.config, json.loads(asked.config.to_json()))
+    found.pop("data.stream", None)  # results are the same
     if "data.own.fingerprint" in found and "data.own.place" not in found:
         own = asked.config.data.own
         assert own is not None
@@ -378,17 +379,11 @@ def _check_same(folder: Path, record: OneRecord, asked: Wanted, differ: dict[str
     if record.search:
         found |= changes(record.search, counted_text(asked.space.search), "search.")
     if found := found | differ:
-        first = [(name, *map(_short, values)) for name, values in [*found.items()][:CHANGES]]
+        first = [(name, *map(shortened, values)) for name, values in [*found.items()][:CHANGES]]
         said = "; ".join(f"{name}: {then} there, {now} asked for" for name, then, now in first)
         raise UserError(
             f"{folder}: another network is trained there ({said}). Ask for that one, or name another folder: --output."
         )
-
-
-def _short(value: Any) -> str:
-    """Return a value for a message, which does not hold a whole network."""
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _reports(folder: Path) -> list[EpochReport]:

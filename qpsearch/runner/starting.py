@@ -17,7 +17,6 @@ from qpsearch.errors import StudyExists, UserError
 from qpsearch.runner import driving
 from qpsearch.runner.driving import Outcome, Overrides, Placement
 from qpsearch.runner.evaluating import read_test_images
-from qpsearch.runner.machine import data_folder, prepare_data
 from qpsearch.space import Space, load_space
 from qpsearch.study import manage, opening, queries
 from qpsearch.study.ledger import Listener
@@ -68,10 +67,10 @@ def run(
         check_store(root)
     if space.study in driving.existing_studies(storage) and not join:
         raise StudyExists(opening.exists_message(space.study))
-    prepare_data(space.data, data_folder(space.data))
+    whole = replace(space, resources=overrides.resources(space.resources))
+    driving.prepare(whole.data, whole.resources, listen)
     database = Database.create(storage)
     try:
-        whole = replace(space, resources=overrides.resources(space.resources))
         retraining.begin_comparison(database, whole, source=source, artifacts=root)
     except StudyExists:
         if not join:
@@ -79,7 +78,7 @@ def run(
         driving.refuse_other(database, space)
     finally:
         database.close()
-    return _compare(space.study, storage, overrides, placement, sinks=sinks, listen=listen)
+    return _compare(space.study, storage, overrides.reading_as(space.data), placement, sinks=sinks, listen=listen)
 
 
 def resume(
@@ -120,6 +119,7 @@ def resume(
         if space is not None:
             given = space if isinstance(space, Space) else load_space(space)
             driving.refuse_other(reader, given.with_search(study=name))
+            overrides = overrides.reading_as(given.data)
     finally:
         reader.close()
     return _compare(

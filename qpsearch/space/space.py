@@ -32,7 +32,6 @@ LATER: Final = {
     "training.dropout": "0.0",
     "training.drop_path": "0.0",
     "data.own_validation": "False",
-    "data.stream": "False",
     "data.share": "1.0",
     "search.sampler.random": "0.0",
     "search.pruner.startup": "5",
@@ -140,9 +139,10 @@ class Space:
     def meaning(self) -> dict[str, str]:
         """Return everything that affects results, as ``path: text`` pairs in drawing order.
 
-        The budget, the machine and the study's name are left out: changing them does not change a trial.
+        The budget, the machine, how images are read and the study's name are left out: changing them does not change a
+        trial.
         """
-        apart = {"own"} | ({"augment", "augment_options"} if self.augment is not None else set())
+        apart = {"own", "stream"} | ({"augment", "augment_options"} if self.augment is not None else set())
         lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in Data.__slots__ if name not in apart}
         if self.data.own is not None:  # whose images count, not where they lie
             own = {"data.dataset": "own images", "data.images": self.data.own.fingerprint}

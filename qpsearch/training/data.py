@@ -29,9 +29,9 @@ from qpsearch.registry.augmentations.base import Draws, ImageForm, constant
 from qpsearch.registry.datasets import DATASETS, Data
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.record import OwnData, own_folder
-from qpsearch.registry.own.streamed import StreamedImages, open_streamed
+from qpsearch.registry.own.streamed import StreamedImages, open_streamed, tables_of
 from qpsearch.registry.splits import SPLIT_SEED, nested, stratified
-from qpsearch.training.reading import Begin, DecodedImages, MappedImages, OnDisk, ahead, reading
+from qpsearch.training.reading import Begin, DecodedImages, MappedImages, OnDisk, ahead, readers_of, reading
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -94,9 +94,9 @@ class DiskSplit:
         own = index.to(device) if there is None else there
         return Split(resized(images.to(device, non_blocking=True), self.side), self.labels[own])
 
-    def reading(self) -> AbstractContextManager[Begin]:
+    def reading(self, beside: int = 1) -> AbstractContextManager[Begin]:
         """Start what reads the images; see ``reading``."""
-        return reading(self.files, self.rows, self.labels.device)
+        return reading(self.files, self.rows, self.labels.device, beside)
 
 
 Images = Split | DiskSplit
@@ -109,7 +109,7 @@ def in_parts(images: Images, size: int) -> Iterator[Split]:
         yield from (images.part(int(part[0]), int(part[-1]) + 1) for part in parts)
         return
     with images.reading() as begin:
-        for part, read in ahead(parts, lambda part: (part, begin(part)), images.files.readers):
+        for part, read in ahead(parts, lambda part: (part, begin(part)), readers_of(images.files)):
             yield images.batch(part, None, read)
 
 
@@ -133,7 +133,8 @@ def archive_of(name: str, folder: Path) -> Path:
 def load_split(data: Data, folder: Path | None, part: Subset) -> WithLabels:
     """Load images (N, H, W, C) and labels (N,) of one split of a prepared data set; the other splits are not loaded.
 
-    Of a folder that is streamed, no image is decoded yet.
+    Of a folder that is streamed, no image is decoded yet. Where only arrays or only tables of the files are there, they
+    are used, whatever ``data.stream`` says.
 
     A worker that trains trial after trial reads what it trains on only once.
 
@@ -141,7 +142,7 @@ def load_split(data: Data, folder: Path | None, part: Subset) -> WithLabels:
         DataError: The folder does not hold a readable archive of the data set.
     """
     if data.own is not None:
-        return _own_split(data.own, folder, part, streamed=data.stream)
+        return _own_split(data.own, folder, part, data.stream)
     return _known_split(data.dataset, folder, part)
 
 
@@ -163,12 +164,12 @@ def _known_split(name: str, folder: Path | None, part: Subset) -> Labelled:
         raise DataError(f"{place}: cannot be read ({error}). Delete it to fetch the data again.") from None
 
 
-def _own_split(own: OwnData, folder: Path | None, part: Subset, *, streamed: bool) -> WithLabels:
+def _own_split(own: OwnData, folder: Path | None, part: Subset, stream: bool | None) -> WithLabels:
     if folder is None:
         raise DataError(f"{own.name}: needs a data folder. Set QPSEARCH_DATA.")
-    if streamed:
-        return open_streamed(own, folder, part)
     place = own_folder(folder) / own.key
+    if tables_of(own, folder).is_dir() and (stream or not place.is_dir()):
+        return open_streamed(own, folder, part)
     keys = [f"{part}_{kind}" for kind in ("images", "labels")]
     images, labels = _pair(place, keys, f"Delete {place} to decode the images again.")
     return images if images.nbytes > IN_MEMORY else np.array(images), labels

@@ -18,7 +18,7 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.registry.augmentations import DrawnMixture, draw_mixture
 from qpsearch.training.data import Images, Split, draw_augmented
 from qpsearch.training.dropping import Dropping
-from qpsearch.training.reading import ahead
+from qpsearch.training.reading import ahead, readers_of
 from qpsearch.training.uploading import Nested, bytes_of, uploaded
 
 AT_ONCE: Final = 2**26  # bytes
@@ -104,14 +104,22 @@ class EpochDraws:
             ]
 
 
-def reading_ahead(steps: Iterator[StepDraws], images: Images) -> Generator[StepDraws]:
-    """Yield the draws of steps, while the images of later ones are read from disk."""
+def reading_ahead(steps: Iterator[StepDraws], images: Images, beside: int = 1) -> Generator[StepDraws]:
+    """Yield the draws of steps, while the images of later ones are read from disk.
+
+    Args:
+        steps: The draws.
+        images: The images.
+        beside: How many runs read images at the same time; see ``reading``.
+    """
     if isinstance(images, Split):
         yield from steps
         return
-    with images.reading() as begin:
+    with images.reading(beside) as begin:
         yield from ahead(
-            steps, lambda step: [replace(part, read=begin(part.index)) for part in step], images.files.readers
+            steps,
+            lambda step: [replace(part, read=begin(part.index)) for part in step],
+            readers_of(images.files, beside),
         )
 
 

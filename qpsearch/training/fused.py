@@ -26,6 +26,7 @@ from qpsearch.training.evaluate import autocast
 from qpsearch.training.loop import FORMATS, TrainingRun, prepared, shares, train_by_steps
 from qpsearch.training.memory import give_memory_back, limit_gpu_memory, out_of_memory_named
 from qpsearch.training.optim import lr_at
+from qpsearch.training.reading import processes_kept
 from qpsearch.training.timing import noise
 from qpsearch.training.uploading import Nested
 from qpsearch.vocabulary import Fuse
@@ -61,7 +62,7 @@ def train_runs(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> 
             limit_gpu_memory(device, runs[0].memory_share)
         with out_of_memory_named():
             if is_fused(config, runs, fuse):
-                with closing(_fused(config, runs)) as all_told:
+                with processes_kept(), closing(_fused(config, runs)) as all_told:
                     for told in all_told:
                         if isinstance(told.report, EpochReport):
                             kept[told.run] = (told.report.checkpoint, *kept[told.run])
@@ -73,9 +74,10 @@ def train_runs(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> 
             raise OutOfMemory(f"{error} The runs were not tried one by one: {why_not}.") from error
     finally:
         give_memory_back(device)
-    for index, run in enumerate(runs):
-        for report in train_by_steps(config, replace(run, resume_from=kept[index])):
-            yield Told(run=index, report=report)
+    with processes_kept():
+        for index, run in enumerate(runs):
+            for report in train_by_steps(config, replace(run, resume_from=kept[index])):
+                yield Told(run=index, report=report)
 
 
 def is_fused(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> bool:
@@ -205,7 +207,7 @@ class FusedRuns:
     def train_epoch(self, epoch: int) -> Generator[Told, None, FusedEpoch]:
         """Say how far it is; return what came of it."""
         began = told = time.monotonic()
-        drawn = [run.drawn(epoch) for run in self.runs]
+        drawn = [run.drawn(epoch, beside=len(self.runs)) for run in self.runs]
         count, lr = len(drawn[0][0]), self._recipe.optimizer.lr
         losses: list[list[Tensor]] = []
         with ExitStack() as ends:

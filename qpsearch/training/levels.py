@@ -11,6 +11,7 @@ from qpsearch.protocol import EpochReport, RunSettings, StepCount, Told, epoch_o
 from qpsearch.registry.fidelity import Fidelity
 from qpsearch.training import fused
 from qpsearch.training.loop import train_by_steps
+from qpsearch.training.reading import processes_kept
 from qpsearch.vocabulary import Fuse
 
 
@@ -54,8 +55,9 @@ def train_levels(config: TrialConfig, run: RunSettings) -> Generator[EpochReport
         yield from train_by_steps(config, run)
         return
     reached = max(map(epoch_of, run.resume_from), default=run.epochs_before)
-    for level in range(run.fidelity.level_of(reached + 1), len(run.fidelity.levels)):
-        yield from _train_level(config, run, run.fidelity, level)
+    with processes_kept():
+        for level in range(run.fidelity.level_of(reached + 1), len(run.fidelity.levels)):
+            yield from _train_level(config, run, run.fidelity, level)
 
 
 def train_runs(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> Generator[Told]:

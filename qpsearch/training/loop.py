@@ -37,6 +37,7 @@ from qpsearch.training.memory import (
     reuse_freed_memory,
 )
 from qpsearch.training.optim import build_optimizer, load_state, lr_at, set_lr
+from qpsearch.training.reading import processes_kept
 from qpsearch.training.scoring import Measured, carried, timed
 from qpsearch.training.second_try import at_once, halved, why_not_halved
 from qpsearch.training.uploading import Nested
@@ -52,7 +53,8 @@ def train_by_steps(config: TrialConfig, run: RunSettings) -> Generator[EpochRepo
     if device.type == "cuda":
         limit_gpu_memory(device, run.memory_share)
     try:
-        yield from _with_a_second_try(config, run)
+        with processes_kept():
+            yield from _with_a_second_try(config, run)
     finally:
         give_memory_back(device)
 
@@ -193,8 +195,9 @@ class TrainingRun:
         self._model.train()
         batches = batches_of(order, self._recipe.batch_size)
         wanted = [*islice(cycle(batches), count), *batches[-1:] * evaluates]
-        for step, draws in enumerate(self.draws.steps(wanted, generator)):
-            self.step(step, draws, self._recipe.optimizer.lr)
+        with closing(reading_ahead(self.draws.steps(wanted, generator), self._train)) as steps:
+            for step, draws in enumerate(steps):
+                self.step(step, draws, self._recipe.optimizer.lr)
         if evaluates:
             self._evaluate()
 
@@ -244,15 +247,15 @@ class TrainingRun:
                     yield StepCount(epoch=epoch, done=step + 1, of=len(batches))
         return self.mean_loss(epoch, losses, batches), lr
 
-    def drawn(self, epoch: int) -> tuple[list[Tensor], Generator[StepDraws]]:
+    def drawn(self, epoch: int, beside: int = 1) -> tuple[list[Tensor], Generator[StepDraws]]:
         """Return the batches of an epoch, and what is drawn for each of them, a few steps early for images on disk.
 
-        What is drawn must be closed: it may have readers.
+        What is drawn must be closed: it may have readers, of which it has a share where several runs draw side by side.
         """
         generator = torch.Generator().manual_seed(derive_seed(self._run.seed, "epoch", epoch))
         order = torch.randperm(len(self._train.labels), generator=generator)
         batches = batches_of(order, self._recipe.batch_size)
-        return batches, reading_ahead(self.draws.steps(batches, generator), self._train)
+        return batches, reading_ahead(self.draws.steps(batches, generator), self._train, beside)
 
     def mean_loss(self, epoch: int, losses: Sequence[Tensor], batches: Sequence[Tensor]) -> float:
         """Return the mean loss of an epoch's images, given that of each batch; raises TrainingDiverged."""

@@ -21,7 +21,7 @@ from qpsearch.architecture.plugins import load_everything
 from qpsearch.errors import DataError
 from qpsearch.registry.datasets import DATASETS, Data
 from qpsearch.registry.datasets.base import Arrays
-from qpsearch.registry.own.decoding import prepare_own
+from qpsearch.registry.own.decoding import is_streamed, prepare_own
 from qpsearch.registry.own.record import OWN, SAYS, STREAMED, OwnData, Source
 from qpsearch.training.data import KEYS, UNREADABLE, archive_of
 
@@ -39,7 +39,7 @@ def prepare_images(data: Data, folder: Path) -> None:
         return
     if data.own.source is Source.CODE:
         load_everything()
-    prepare_own(data.own, folder, streamed=data.stream)
+    prepare_own(data.own, folder, streamed=is_streamed(data.own, folder, data.stream))
 
 
 def prepare(name: str, folder: Path) -> None:

@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
+from threading import Lock
 from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
@@ -35,14 +36,26 @@ DECODING: Final = {  # the environment of a decoding process: one thread, and me
 }
 
 RowNumbers = npt.NDArray[np.int64]
-DiskReader = Callable[[RowNumbers, npt.NDArray[np.uint8]], None]
-"""Writes the images at some rows into an array (n, C, H, W)."""
+Process = subprocess.Popen[bytes]
 
 Begin = Callable[[Tensor], "Future[Tensor]"]
 """Begins to read the images at an index; the result is on the CPU, pinned where they go to a GPU."""
 
 Asked = TypeVar("Asked")
 Begun = TypeVar("Begun")
+
+
+class DiskReader(Protocol):
+    """Reads images; one thread at a time uses it."""
+
+    def read(self, rows: RowNumbers, place: npt.NDArray[np.uint8]) -> None:
+        """Write the images at some rows into an array (n, C, H, W)."""
+
+    def interrupt(self) -> None:
+        """End what is being read, if something is."""
+
+    def close(self) -> None:
+        """Let go of what the reader needed; nothing is being read."""
 
 
 class OnDisk(Protocol):
@@ -56,13 +69,13 @@ class OnDisk(Protocol):
     def readers(self) -> int:
         """How many read at once."""
 
-    def reader(self, stack: ExitStack) -> DiskReader:
-        """Return a reader, which ends when a stack is closed."""
+    def reader(self) -> DiskReader:
+        """Return a reader, which must be closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class MappedImages:
-    """The images of a mapped array (N, H, W, C)."""
+    """The images of a mapped array (N, H, W, C), which a thread reads: it waits for the disk."""
 
     array: npt.NDArray[np.uint8]
 
@@ -74,16 +87,23 @@ class MappedImages:
 
     @property
     def readers(self) -> int:
-        """One: it waits for the disk."""
+        """One."""
         return 1
 
-    def reader(self, stack: ExitStack) -> DiskReader:
-        """Return what copies images out of the array."""
-        return self._read
+    def reader(self) -> DiskReader:
+        """Return these images, which read themselves."""
+        return self
 
-    def _read(self, rows: RowNumbers, place: npt.NDArray[np.uint8]) -> None:
+    def read(self, rows: RowNumbers, place: npt.NDArray[np.uint8]) -> None:
+        """Copy images out of the array."""
         order = np.argsort(rows)  # disks read faster in ascending order
         place[order] = self.array[rows[order]].transpose(0, 3, 1, 2)
+
+    def interrupt(self) -> None:
+        """Do nothing: a batch is read within moments."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,35 +122,30 @@ class DecodedImages:
         """One for each CPU of the trial."""
         return torch.get_num_threads()
 
-    def reader(self, stack: ExitStack) -> DiskReader:
-        """Start a process that decodes."""
-        command = [sys.executable, "-P", "-m", streamed.__name__]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if name != Variable.STORAGE} | DECODING,
-            process_group=0,  # Ctrl-C does not reach it: it ends with its input
-        )
-        stack.callback(_end, process)
-        return _Decoder(self.files, process)
+    def reader(self) -> DiskReader:
+        """Return a process that decodes, one of an earlier epoch where there is one."""
+        return _Decoder(self.files, _waiting.taken() or _started())
 
 
 class _Decoder:
     """Has images decoded by a process."""
 
-    def __init__(self, files: StreamedImages, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, files: StreamedImages, process: Process) -> None:
         self._files, self._process = files, process
+        self._is_busy = self._is_killed = False
 
-    def __call__(self, rows: RowNumbers, place: npt.NDArray[np.uint8]) -> None:
+    def read(self, rows: RowNumbers, place: npt.NDArray[np.uint8]) -> None:
+        """Ask for images, and wait for them."""
         assert self._process.stdin is not None
+        self._is_busy = True
         with suppress(BrokenPipeError):  # the answer will be missing
             self._process.stdin.write(self._files.request(rows))
             self._process.stdin.flush()
         said = int.from_bytes(self._filled(bytearray(LENGTH)), "little")
+        content = self._filled(bytearray(said) if said else place.reshape(-1).data)
+        self._is_busy = False
         if said:
-            raise DataError(self._filled(bytearray(said)).decode())
-        self._filled(place.reshape(-1).data)
+            raise DataError(content.decode())
 
     def _filled(self, place: Any) -> Any:
         """Read as many bytes as there is place for."""
@@ -141,8 +156,77 @@ class _Decoder:
             raise DataError(f"{root}: a process that decoded its images ended (exit code {code}). {fix}.")
         return place
 
+    def interrupt(self) -> None:
+        """End the process if it decodes."""
+        if self._is_busy:  # or was a moment ago
+            self._is_killed = True
+            self._process.kill()
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+    def close(self) -> None:
+        """Keep the process for the next epoch if it can be used again, else end it."""
+        if self._is_busy or self._is_killed:
+            _end(self._process)
+        else:
+            _waiting.give(self._process)
+
+
+class _Waiting:
+    """The decoding processes that wait for the next epoch, while there is a run that may have one."""
+
+    def __init__(self) -> None:
+        self._lock, self._runs, self._processes = Lock(), 0, list[Process]()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep processes between epochs, until the last of those who ask for it leaves."""
+        with self._lock:
+            self._runs += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs -= 1
+                ended = [] if self._runs else self._processes
+                self._processes = self._processes if self._runs else []
+            for process in ended:
+                _end(process)
+
+    def taken(self) -> Process | None:
+        """Take a process; None where none waits."""
+        while True:
+            with self._lock:
+                if not self._processes:
+                    return None
+                process = self._processes.pop()
+            if process.poll() is None:
+                return process
+            _end(process)
+
+    def give(self, process: Process) -> None:
+        """Let a process wait, or end it where no run may have another epoch."""
+        with self._lock:
+            if self._runs:
+                self._processes.append(process)
+                return
+        _end(process)
+
+
+_waiting: Final = _Waiting()
+processes_kept: Final = _waiting.kept
+"""Keeps decoding processes between the epochs of a run; when the last run leaves it, they end."""
+
+
+def _started() -> Process:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", streamed.__name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if name != Variable.STORAGE} | DECODING,
+        process_group=0,  # Ctrl-C does not reach it: it ends with its input
+    )
+
+
+def _end(process: Process) -> None:
     process.kill()
     process.wait()
     for pipe in (process.stdin, process.stdout):
@@ -152,35 +236,44 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
-def reading(images: OnDisk, rows: RowNumbers, device: torch.device) -> Generator[Begin]:
-    """Start the readers of a split; when this is left, they have ended, whatever they were reading.
+def reading(images: OnDisk, rows: RowNumbers, device: torch.device, beside: int = 1) -> Generator[Begin]:
+    """Start the readers of a split; when this is left, none reads any more, whatever it was reading.
 
     Args:
         images: The images on disk.
         rows: Which of them the split has.
         device: Where they go.
+        beside: How many splits are read at the same time, which share the readers.
     """
-    with ExitStack() as threads, ExitStack() as processes:
-        free: SimpleQueue[DiskReader] = SimpleQueue()
-        pool = ThreadPoolExecutor(images.readers, thread_name_prefix="reading")
-        threads.callback(pool.shutdown, cancel_futures=True)  # after the processes: their threads then stop waiting
-        for _ in range(images.readers):
-            free.put(images.reader(processes))
+    free: SimpleQueue[DiskReader] = SimpleQueue()
 
-        def read(wanted: RowNumbers, place: Tensor) -> Tensor:
-            reader = free.get()
-            try:
-                reader(wanted, place.numpy())
-            finally:
-                free.put(reader)
-            return place
+    def read(wanted: RowNumbers, place: Tensor) -> Tensor:
+        reader = free.get()
+        try:
+            reader.read(wanted, place.numpy())
+        finally:
+            free.put(reader)
+        return place
 
-        def begin(index: Tensor) -> "Future[Tensor]":
-            is_pinned = device.type == "cuda"  # so that the CPU does not wait for the copy
-            place = torch.empty(len(index), *images.shape, dtype=torch.uint8, pin_memory=is_pinned)
-            return pool.submit(read, rows[index.numpy()], place)
+    def begin(index: Tensor) -> "Future[Tensor]":
+        is_pinned = device.type == "cuda"  # so that the CPU does not wait for the copy
+        place = torch.empty(len(index), *images.shape, dtype=torch.uint8, pin_memory=is_pinned)
+        return pool.submit(read, rows[index.numpy()], place)
 
+    count = readers_of(images, beside)
+    with ExitStack() as closed, ThreadPoolExecutor(count, thread_name_prefix="reading") as pool, ExitStack() as ended:
+        for _ in range(count):
+            reader = images.reader()
+            closed.callback(reader.close)
+            ended.callback(reader.interrupt)
+            free.put(reader)
+        ended.callback(pool.shutdown, wait=False, cancel_futures=True)  # before the interrupts: no read begins any more
         yield begin
+
+
+def readers_of(images: OnDisk, beside: int = 1) -> int:
+    """Return how many readers a split has, of several that are read at the same time."""
+    return max(images.readers // beside, 1)
 
 
 def ahead(items: Iterable[Asked], begun: Callable[[Asked], Begun], readers: int) -> Iterator[Begun]:

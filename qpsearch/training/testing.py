@@ -13,6 +13,7 @@ from qpsearch.models import ResidualNetwork, build_model
 from qpsearch.training import checkpoint
 from qpsearch.training.data import test_images
 from qpsearch.training.evaluate import Evaluation, evaluate
+from qpsearch.training.reading import processes_kept
 
 
 def test_run(
@@ -41,7 +42,8 @@ def test_run(
     """
     model = load_trained(config, folder, name, device)
     images = test_images(config.data, data_folder, torch.device(device))
-    return [evaluate(model, images, config.data, level, metrics=metrics) for level in levels]
+    with processes_kept():
+        return [evaluate(model, images, config.data, level, metrics=metrics) for level in levels]
 
 
 def load_trained(config: TrialConfig, folder: str, name: str, device: str) -> ResidualNetwork:

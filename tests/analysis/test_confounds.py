@@ -32,7 +32,9 @@ def test_a_later_setting_at_its_default_counts_as_its_value() -> None:
 def test_a_switch_stands_for_its_augmentation_and_a_choice_for_all_of_them() -> None:
     plain, config = digits(BlockKind.ADDITIVE), digits(BlockKind.ADDITIVE).data
     options = (("cutout.side", 0.4), ("mixup.alpha", 0.2))
-    mixed = replace(plain, data=replace(config, augment=("flip", "cutout", "mixup"), augment_options=options))
+    mixed = replace(
+        plain, data=replace(config, augment=("flip", "cutout", "mixup"), augment_options=options, stream=True)
+    )
 
     def told(*chosen: str) -> list[str]:
         arms: Any = SimpleNamespace(

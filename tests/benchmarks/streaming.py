@@ -2,18 +2,21 @@
 
 A folder of JPEG files is made, of smooth noise. Images for each second of our epochs, on files that are decoded meanwhile (``streamed``)
 and on a mapped array (``mapped``), over those of an ordinary loop over a DataLoader of torchvision's ImageFolder, with as many processes
-that decode as ours; and of the mapped array over the same images in memory (``memory:``). An epoch of each in turn.
+that decode as ours; of the mapped array over the same images in memory (``memory:``); and of both over our own loop that reads each batch
+only when its step begins (``late:``), also with steps that wait as for a GPU instead of training. An epoch of each in turn.
 """
 
 import argparse
 import itertools
+import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -31,15 +34,19 @@ from qpsearch.registry.optimisers.sgd import Sgd
 from qpsearch.registry.own.places import own_data
 from qpsearch.registry.own.record import Source
 from qpsearch.training import data as loading
-from qpsearch.training.data import Images, load_split, train_and_validation
+from qpsearch.training import draws
+from qpsearch.training.data import DiskSplit, Images, load_split, train_and_validation
+from qpsearch.training.draws import StepDraws
 from qpsearch.training.loop import TrainingRun
 from qpsearch.training.optim import build_optimizer
 from qpsearch.training.prepare import prepare_images
-from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware, row
+from qpsearch.training.reading import Begin, ahead, processes_kept, readers_of
+from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware, row, timed
 
-SIDE, BATCH, NETWORK = 32, 128, "resnet8"
+SIDE, BATCH, NETWORK = 32, 64, "resnet8"
 LOOP = "an ordinary loop over a DataLoader of torchvision's ImageFolder, with as many processes that decode"
 MEMORY = "our loop on the same images in memory"
+LATE = "our loop, without reading ahead"
 Rates = Iterator[float]
 
 
@@ -68,11 +75,45 @@ def measured(images: int, device: str, epoch: Callable[[], object]) -> float:
     return images / (time.perf_counter() - began)
 
 
-def ours(config: TrialConfig, run: RunSettings, images: Images) -> Rates:
-    """Yield the rate of each epoch of our loop, without evaluation."""
+def ours(config: TrialConfig, run: RunSettings, images: Images, *, is_late: bool = False) -> Rates:
+    """Yield the rate of each epoch of our loop, without evaluation.
+
+    Args:
+        config: What is trained.
+        run: Device and threads.
+        images: The images.
+        is_late: Whether each batch is read only when its step begins.
+    """
     training = TrainingRun(config, run, (images, None))
-    for number in itertools.cycle(range(1, config.recipe.epochs + 1)):
-        yield measured(len(images.labels), run.device, lambda epoch=number: list(training.train_epoch(epoch)))
+    with processes_kept():
+        for number in itertools.cycle(range(1, config.recipe.epochs + 1)):
+            with patch.object(draws, "ahead", late if is_late else ahead):
+                rate = measured(len(images.labels), run.device, lambda epoch=number: list(training.train_epoch(epoch)))
+            yield rate
+
+
+def waiting(images: DiskSplit, run: RunSettings, *, is_late: bool) -> Rates:
+    """Yield the rate of epochs whose steps train nothing, but wait as for a GPU: as long as a batch is read."""
+    batches = torch.split(torch.arange(len(images.labels)), BATCH)
+
+    def epoch(begin: Begin) -> None:
+        for read in map(begin, batches) if is_late else ahead(batches, begin, readers_of(images.files)):
+            read.result()
+            time.sleep(seconds)
+
+    with processes_kept(), images.reading() as begin:
+        seconds = statistics.median(timed(begin(batches[0]).result) for _ in range(5))
+        while True:
+            yield measured(len(images.labels), run.device, partial(epoch, begin))
+
+
+def late(steps: Iterable[StepDraws], begun: Callable[[StepDraws], StepDraws], readers: int) -> Iterator[StepDraws]:
+    """Do as ``ahead``, but begin to read for a step when the one before has ended, and wait for it."""
+    for step in map(begun, steps):
+        for part in step:
+            assert part.read is not None
+            part.read.result()
+        yield step
 
 
 def ordinary(config: TrialConfig, run: RunSettings, root: Path) -> Rates:
@@ -138,15 +179,20 @@ def rows(folder: Path, images: int, repetitions: int, run: RunSettings, side: in
     config = TrialConfig(data=data, network=network, recipe=recipe)
     streamed = replace(config, data=replace(data, stream=True))
     found: dict[str, Rates] = {"loop": ordinary(config, run, folder / "photographs")}
-    for name, own_config, is_mapped in (
-        ("memory", config, False),
-        ("mapped", config, True),
-        ("streamed", streamed, True),
+    for name, own_config, most in (
+        ("memory", config, loading.IN_MEMORY),
+        ("mapped", config, 0),
+        ("streamed", streamed, 0),
     ):
         prepare_images(own_config.data, folder)
-        with in_memory(0 if is_mapped else loading.IN_MEMORY):
+        with in_memory(most):
             split, _ = train_and_validation(own_config.data, folder, torch.device(run.device))
         found[name] = ours(own_config, run, split)
+        if isinstance(split, DiskSplit):
+            found[f"late {name}"] = ours(own_config, run, split, is_late=True)
+    assert isinstance(split, DiskSplit)
+    found |= {"streamed, steps that wait": waiting(split, run, is_late=False)}
+    found |= {"late streamed, steps that wait": waiting(split, run, is_late=True)}
     with ExitStack() as ends:
         for each in found.values():
             ends.enter_context(closing(each))  # type: ignore[type-var]  # generators, which can be closed
@@ -157,10 +203,17 @@ def rows(folder: Path, images: int, repetitions: int, run: RunSettings, side: in
         f"epochs of {images:,} JPEG files of 500x375, seen at {side}x{side}, by {NETWORK} in batches of {BATCH}, "
         f"{run.threads} threads, on {run.device}"
     )
-    pairs = (("streamed", "loop", LOOP), ("mapped", "loop", LOOP), ("mapped", "memory", MEMORY))
+    pairs = (
+        ("streamed", "loop", LOOP),
+        ("mapped", "loop", LOOP),
+        ("mapped", "memory", MEMORY),
+        ("streamed", "late streamed", LATE),
+        ("mapped", "late mapped", LATE),
+        ("streamed, steps that wait", "late streamed, steps that wait", LATE),
+    )
     for name, other, alternative in pairs:
         yield row(
-            f"{other}: {name}",
+            f"{other.partition(' ')[0]}: {name}",
             [(each[names.index(name)], each[names.index(other)]) for each in rates],
             alternative=alternative,
             unit="images/s",

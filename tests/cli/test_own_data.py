@@ -108,7 +108,7 @@ def test_a_folder_is_streamed_by_run_evaluate_and_train(folder: Path) -> None:
     text = SPACE.replace("study: shades", "study: flowing").replace("validation", "stream: true, validation")
     (folder / "flowing.yaml").write_text(text)
     done = qpsearch(folder, "space", "check", "flowing.yaml", **data)
-    assert "12 to test; decoded while networks train" in done.stdout, done.stderr
+    assert "12 to test; decoded while networks train, by 1 process a trial\n" in done.stdout, done.stderr
     done = qpsearch(folder, "run", "flowing.yaml", "--dispatch", "inline", **data)
     assert done.returncode == 0, done.stderr
     trials = [reply(folder, "trials", study)["trials"][:2] for study in ("flowing", "shades")]
@@ -118,7 +118,13 @@ def test_a_folder_is_streamed_by_run_evaluate_and_train(folder: Path) -> None:
     assert '"dataset": "shades"' in done.stdout, done.stderr
     done = qpsearch(folder, "train", "flowing.yaml", "--set", "training.epochs=1", **data)
     assert done.returncode == 0, done.stderr
-    done = qpsearch(folder, "resume", "shades", "--space", "flowing.yaml", **data)
-    assert done.returncode == 2
-    assert "data.stream: False -> True" in done.stderr
+    assert "images shades: decoded while networks train, by 1 process a trial\n" in done.stdout
+    resumed = ("resume", "shades", "--trials", "5", "--dispatch", "inline", "--space", "flowing.yaml")
+    done = qpsearch(folder, *resumed, **data)
+    assert done.returncode == 0, done.stderr
+    assert "images shades: decoded while networks train, by 1 process a trial\n" in done.stdout
     assert not list((folder / "streamed").rglob("*_images.npy"))
+    again = ("train", "flowing.yaml", "--set", "training.epochs=1", "--set", "data.stream=auto", "--resume")
+    done = qpsearch(folder, *again, **data)
+    assert done.returncode == 0, done.stderr
+    assert len(list((folder / "streamed").rglob("*_images.npy"))) == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qpsearch.registry.own import decoding
 from qpsearch.runner import doctor
 from qpsearch.runner.doctor import GIB, Finding, Health, examine
 from qpsearch.runner.tool_documents import DoctorDocument
@@ -88,8 +89,14 @@ def test_data_that_is_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     (tmp_path / "galaxy10").mkdir()
     monkeypatch.setenv("QPSEARCH_DATA", str(tmp_path))
     assert found("data").text == f"svhn, galaxy10 in {tmp_path}; digits needs no folder"
+    monkeypatch.setattr(decoding, "free_bytes", lambda folder: 30 * GIB)
+    monkeypatch.setattr(doctor, "free_bytes", lambda folder: 30 * GIB)
+    assert found("disk for data").text == (
+        f"30.0 GiB free in {tmp_path}; a folder of images of your own that takes more than 15.0 GiB as arrays is streamed"
+    )
     monkeypatch.setenv("QPSEARCH_DATA", str(tmp_path / "gone"))
     assert found("data").health is Health.BROKEN
+    assert "disk for data" not in {each.subject for each in examine("sqlite:///none/x.db")}
 
 
 def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

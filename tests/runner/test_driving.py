@@ -1,20 +1,21 @@
 """Running a study from Python: what a listener is told, and what is left where something goes wrong."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from qpsearch.errors import StudyExists, StudyMismatch, StudyNotFound, UserError
 from qpsearch.registry.datasets import Data
-from qpsearch.runner import driving, machine, trainer
+from qpsearch.runner import driving, machine, starting, trainer
 from qpsearch.runner.driving import Outcome, Overrides, Placement
 from qpsearch.space import Space, parse_space
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Closed, Dispatching, Event, Noted, Reported, Started, StudyOpened
 from tests import scripted
-from tests.helpers import rows
+from tests.helpers import new_ledger, rows
 from tests.scripted import Behaviour, space_text
 
 INLINE = Placement(dispatcher="inline")  # type: ignore[arg-type]  # its value will do
@@ -110,3 +111,18 @@ def test_a_grid_has_no_more_trials_than_points(sqlite_url: str) -> None:
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QPSEARCH_DATA", "")
     assert machine.data_folder(Data(dataset="cifar10", validation=0)) == Path.home() / ".cache" / "qpsearch"
+
+
+def test_a_comparison_goes_on_with_images_read_as_its_file_says(
+    sqlite_url: str, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Overrides] = []
+    monkeypatch.setattr(driving, "is_comparison", lambda storage, name: True)
+    monkeypatch.setattr(starting, "_compare", lambda name, storage, overrides, *rest, **others: seen.append(overrides))
+    with new_ledger(sqlite_url, space):
+        pass
+    streamed = replace(space, data=replace(space.data, stream=True))
+    starting.resume(space.study, storage=sqlite_url, space=streamed, overrides=Overrides(trials=3))
+    assert seen == [Overrides(trials=3, stream=True)]
+    assert seen[0].without_budget() == Overrides(stream=True)
+    assert (seen[0].data(space.data), Overrides().data(space.data)) == (streamed.data, space.data)

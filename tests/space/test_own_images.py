@@ -121,6 +121,17 @@ def test_facts_do_not_outlive_the_images_and_the_size_that_they_are_of(
         other_images(tmp_path, "{size: 6, dataset: digits}", is_set=is_set)
 
 
+def test_how_images_are_read_is_no_part_of_what_a_study_means(tmp_path: Path) -> None:
+    plain, *others = (
+        read(tmp_path, f"{{folder: pets, validation: 4{stream}}}")
+        for stream in ("", ", stream: auto", ", stream: true", ", stream: false")
+    )
+    assert [each.data.stream for each in (plain, *others)] == [None, None, True, False]
+    for other in others:
+        assert (diff(plain, other), other.fingerprint) == ([], plain.fingerprint)
+        assert parse_space(other.source).data == other.data
+
+
 def test_facts_go_with_a_folder_that_has_moved(tmp_path: Path, root: Path) -> None:
     """As in a file that was written by ``best --as-space``; what is there is compared before training."""
     stored = read(tmp_path, "{folder: pets, validation: 4}").source

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,18 +18,23 @@ import torch
 from PIL import Image
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.errors import DataError
+from qpsearch.errors import DataError, TrainingDiverged
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.fidelity import Fidelity, FidelityKind
+from qpsearch.registry.own import decoding
+from qpsearch.registry.own.decoding import is_streamed
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.places import own_data
 from qpsearch.registry.own.record import Source
+from qpsearch.runner import machine
+from qpsearch.runner.machine import how_streamed
 from qpsearch.training import data, train
 from qpsearch.training.data import DiskSplit, Split, at_size, in_parts, load_split, train_and_validation
 from qpsearch.training.fused import train_runs
 from qpsearch.training.loop import train_by_steps
 from qpsearch.training.prepare import main, prepare_images
-from qpsearch.training.reading import MORE, ahead
+from qpsearch.training.reading import MORE, _Decoder, ahead, processes_kept
 from qpsearch.vocabulary import BlockKind, Fuse
 from tests.registry.images import class_folders, picture
 from tests.training.configs import digits
@@ -165,6 +171,70 @@ def test_no_array_of_a_streamed_folder_is_kept(tmp_path: Path, kept: Path) -> No
     assert len(list(kept.rglob("*_files.npy"))) == 2
 
 
+def test_arrays_are_kept_where_there_is_room_for_them(
+    tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = own_data(Source.FOLDER, class_folders(tmp_path / "x", 10, "abc"), None)
+    given = Data(dataset=own.name, validation=6, own=own)
+    room = 30 * 8 * 8 * 3
+    for name, enough, less in (
+        ("MOST", room, room - 1),
+        ("free_bytes", lambda folder: 2 * room, lambda folder: 2 * room - 1),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(decoding, name, enough)
+            assert not is_streamed(own, kept, None)
+            patched.setattr(decoding, name, less)
+            assert is_streamed(own, kept, None)
+            prepare_images(given, kept)
+    assert not list(kept.rglob("*_images.npy"))
+    assert isinstance(train_and_validation(given, kept, CPU)[0], DiskSplit)
+    load_split.cache_clear()
+    prepare_images(given, kept)
+    assert isinstance(train_and_validation(given, kept, CPU)[0], Split)
+    monkeypatch.setattr(decoding, "MOST", 0)
+    assert not is_streamed(own, kept, None)  # they are there
+
+
+def test_a_streamed_folder_says_why(tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = own_data(Source.FOLDER, class_folders(tmp_path / "x", 10, "abc"), None)
+    given = Data(dataset=own.name, validation=6, own=own)
+    assert how_streamed(given, kept, 1) == ""
+    assert how_streamed(replace(given, stream=True), kept, 1) == "decoded while networks train, by 1 process a trial"
+    for module in (decoding, machine):
+        monkeypatch.setattr(module, "free_bytes", lambda folder: own.kept_bytes)
+    why = "decoded while networks train, by 4 processes a trial: as arrays they would take 0.0 GiB"
+    assert how_streamed(given, kept, 4) == f"{why}, and 0.0 GiB are free in {kept}"
+    for module in (decoding, machine):
+        monkeypatch.setattr(module, "MOST", 0)
+    assert how_streamed(given, kept, 4) == why
+
+
+def test_arrays_that_a_disk_cannot_hold_are_not_begun(
+    tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = own_data(Source.FOLDER, class_folders(tmp_path / "x", 10, "abc"), None)
+    monkeypatch.setattr(decoding, "free_bytes", lambda folder: own.kept_bytes - 1)
+    text = r"x: its images take 0\.0 GiB as arrays, but 0\.0 GiB are free in .*/data\. Write data\.stream: true, or point QPS"
+    with pytest.raises(DataError, match=text):
+        prepare_images(Data(dataset=own.name, validation=6, own=own, stream=False), kept)
+    assert not list(kept.rglob("*.npy"))
+
+
+@pytest.mark.parametrize("stream", [None, True, False])
+def test_what_is_there_is_used_whatever_a_study_was_begun_with(tmp_path: Path, kept: Path, stream: bool | None) -> None:
+    own = own_data(Source.FOLDER, class_folders(tmp_path / "x", 10, "ab"), None)
+    given = Data(dataset=own.name, validation=6, own=own, stream=stream)
+    with pytest.raises(DataError, match=r"Delete .* to decode the images again"):
+        train_and_validation(given, kept, CPU)
+    found = []
+    for prepared in (replace(given, stream=not stream), replace(given, stream=bool(stream))):
+        prepare_images(prepared, kept)
+        load_split.cache_clear()
+        found.append(train_and_validation(given, kept, CPU)[0])
+    assert [isinstance(each, DiskSplit) for each in found] == [not stream, bool(stream)]
+
+
 @pytest.mark.parametrize("after", ["vanished", "changed"])
 def test_a_file_that_is_not_what_it_was_is_named(tmp_path: Path, kept: Path, after: str) -> None:
     root = class_folders(tmp_path / "x", 10, "abc")
@@ -205,13 +275,93 @@ def test_a_damaged_image_is_named_before_training_and_a_changed_folder_is_refuse
         prepare_images(streamed, kept)
 
 
+def test_a_run_keeps_its_processes_to_its_end(tmp_path: Path, kept: Path) -> None:
+    _, streamed = both(class_folders(tmp_path / "x", 10, "abc"), kept)
+    levels = Fidelity(kind=FidelityKind.IMAGES, levels=(0.5, 1.0), epochs=1)
+    run = RunSettings(seed=0, data_folder=str(kept), threads=2, fidelity=levels)
+    found = []
+    for _ in train(trained_on(streamed, epochs=1), run):
+        found.append(decoders(os.getpid()))
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
+    assert not decoders(os.getpid())
+
+
+def test_a_process_that_ends_between_epochs_is_replaced(tmp_path: Path, kept: Path) -> None:
+    whole, streamed = both(class_folders(tmp_path / "x", 10, "abc"), kept)
+    found = []
+    for each in train(trained_on(streamed), RunSettings(seed=0, data_folder=str(kept))):
+        found.append(each.train_loss)
+        (pid,) = decoders(os.getpid())
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda pid=pid: not is_running(pid))  # type: ignore[misc]
+    assert found == [each[1] for each in results(trained_on(whole), kept)]
+
+
+def test_a_process_that_was_killed_at_its_work_is_not_used_again(tmp_path: Path, kept: Path) -> None:
+    _, streamed = both(class_folders(tmp_path / "x", 10, "abc"), kept)
+    split, _ = train_and_validation(streamed, kept, CPU)
+    assert isinstance(split, DiskSplit)
+    with processes_kept():
+        reader = split.files.reader()
+        assert isinstance(reader, _Decoder)
+        reader._is_busy = True
+        reader.interrupt()
+        reader._is_busy = False  # it had answered just before
+        reader.close()
+        assert reader._process.returncode == -signal.SIGKILL
+        assert len(split.batch(torch.arange(20)).images) == 20
+    assert not decoders(os.getpid())
+
+
+def test_epochs_in_threads_do_not_take_each_others_processes(tmp_path: Path, kept: Path) -> None:
+    whole, streamed = both(class_folders(tmp_path / "x", 10, "abc"), kept)
+    expected = torch.cat([part.images for part in in_parts(train_and_validation(whole, kept, CPU)[0], 4)])
+    files, _ = train_and_validation(streamed, kept, CPU)
+
+    def read(_: int) -> bool:
+        with processes_kept():
+            return all(torch.equal(torch.cat([part.images for part in in_parts(files, 4)]), expected) for _ in range(3))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert all(pool.map(read, range(3)))
+    assert not decoders(os.getpid())
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_nothing_is_left_of_runs_that_diverge(tmp_path: Path, kept: Path, count: int) -> None:
+    _, streamed = both(class_folders(tmp_path / "x", 10, "abc"), kept)
+    config = trained_on(streamed)
+    wild = replace(config, recipe=replace(config.recipe, optimizer=replace(config.recipe.optimizer, lr=1e30)))  # type: ignore[call-arg, type-var]
+    runs = [RunSettings(seed=seed, data_folder=str(kept)) for seed in range(count)]
+    with pytest.raises(TrainingDiverged):
+        list(train_runs(wild, runs, Fuse.ALWAYS))
+    assert not decoders(os.getpid())
+
+
 def test_nothing_is_left_of_a_run_that_is_stopped_within_an_epoch(tmp_path: Path, kept: Path) -> None:
     _, streamed = both(class_folders(tmp_path / "x", 10, "abc"), kept)
     run = RunSettings(seed=0, data_folder=str(kept), steps_every_s=0.0)
     with closing(train_by_steps(trained_on(streamed), run)) as told:
         assert not isinstance(next(told), EpochReport)
-        assert len(decoders(os.getpid())) == torch.get_num_threads()
+        assert len(decoders(os.getpid())) == 1
     assert not decoders(os.getpid())
+
+
+def test_fused_runs_share_the_processes_that_their_cpus_allow(tmp_path: Path, kept: Path) -> None:
+    _, streamed = both(class_folders(tmp_path / "x", 10, "abc"), kept)
+    runs = [RunSettings(seed=seed, data_folder=str(kept), threads=2, steps_every_s=0.0) for seed in (1, 2)]
+    with closing(train_runs(trained_on(streamed), runs, Fuse.ALWAYS)) as told:
+        next(told)
+        assert len(decoders(os.getpid())) == 2
+    assert not decoders(os.getpid())
+
+
+def wait_until(happens: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not happens():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def is_running(pid: int) -> bool:
@@ -223,27 +373,27 @@ def is_running(pid: int) -> bool:
     return state != "Z"
 
 
-def test_processes_that_decode_end_with_a_parent_that_is_killed(tmp_path: Path, kept: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_processes_that_decode_end_with_a_parent_that_is_stopped(tmp_path: Path, kept: Path, sent: int) -> None:
     _, streamed = both(class_folders(tmp_path / "x", 10, "abc"), kept)
     code = (
-        "import sys; from pathlib import Path; import torch; from qpsearch.architecture.config import TrialConfig\n"
-        "from qpsearch.training.data import train_and_validation\n"
-        "config = TrialConfig.from_json(sys.argv[1])\n"
-        "split, _ = train_and_validation(config.data, Path(sys.argv[2]), torch.device('cpu'))\n"
-        "with split.reading() as begin:\n"
-        "    begin(torch.arange(3)).result(); print('reads', flush=True); sys.stdin.read()\n"
+        "import sys; import qpsearch; from qpsearch.architecture.config import TrialConfig\n"
+        "run = qpsearch.RunSettings(seed=0, data_folder=sys.argv[2], threads=2)\n"
+        "for each in qpsearch.train(TrialConfig.from_json(sys.argv[1]), run):\n"
+        "    print(each.epoch, flush=True)\n"
     )
-    command = [sys.executable, "-c", code, trained_on(streamed).to_json(), str(kept)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+    command = [sys.executable, "-c", code, trained_on(streamed, epochs=100_000).to_json(), str(kept)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        assert parent.stdout.readline() == "reads\n"
+        assert parent.stderr is not None
+        assert parent.stdout.readline() == "1\n"
         found = decoders(parent.pid)
-        assert found
-        parent.send_signal(signal.SIGKILL)
-    until = time.monotonic() + 20
-    while any(map(is_running, found)):
-        assert time.monotonic() < until
-        time.sleep(0.02)
+        assert len(found) == 2
+        parent.send_signal(sent)
+        parent.stdout.read()
+        said = parent.stderr.read()  # until the last process that could write there has ended
+    wait_until(lambda: not any(map(is_running, found)))
+    assert said.count("Traceback") == (sent == signal.SIGINT)
 
 
 def test_a_process_that_dies_while_it_decodes_is_told(tmp_path: Path, kept: Path) -> None:

@@ -18,6 +18,7 @@ OF_A_BLOCK: Final = frozenset({"block", "quotient", "product_unit", "own"})  # w
 STAGES: Final = "network.stages."
 RULES: Final = "network.rules."
 STEM: Final = "stem_"
+APART: Final = ("augment", "augment_options", "padding", "stream")
 MOST: Final = 6  # settings that are named
 
 
@@ -86,8 +87,11 @@ def _as_a_space(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _data(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the data with their augmentations by word, each with its options; padding is a matter of crops."""
-    others = {name: value for name, value in data.items() if name not in ("augment", "augment_options", "padding")}
+    """Return the data with their augmentations by word, each with its options; padding is a matter of crops.
+
+    How images are read is left out: results are the same.
+    """
+    others = {name: value for name, value in data.items() if name not in APART}
     augment: dict[str, dict[str, Any]] = {word: {USED: True} for word in data["augment"]}
     for path, value in data["augment_options"]:
         word, _, name = path.partition(".")

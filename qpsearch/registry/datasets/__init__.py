@@ -39,7 +39,8 @@ class Data(WithWords):
         own_validation: Whether the validation images are the set's own validation split.
         own: The facts about images of the user's own; None for a data set of the table.
         share: Share of the training images that are trained on, stratified by label; below 1 at levels of fidelity.
-        stream: Whether the images of a folder of the user's own are decoded while a network trains.
+        stream: Whether the images of a folder of the user's own are decoded while a network trains; None for where
+            arrays of them take too much room. Results are the same.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
@@ -53,7 +54,7 @@ class Data(WithWords):
     own_validation: bool = False
     own: OwnData | None = None
     share: float = 1.0
-    stream: bool = False
+    stream: bool | None = None
 
     def __post_init__(self) -> None:
         coerce_words(self)

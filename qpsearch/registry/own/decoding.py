@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from qpsearch.registry.own.found import Index
 
 MANY: Final = 40_000_000  # pixels of a split that are worth starting processes for, which load torch
+GIB: Final = 2**30
+MOST: Final = 100 * GIB  # of a folder's arrays that are kept without being asked for
+MOST_OF_DISK: Final = 0.5  # and their share of what is free
 
 
 def prepare_own(own: OwnData, folder: Path, *, streamed: bool = False) -> None:
@@ -51,7 +54,7 @@ def prepare_own(own: OwnData, folder: Path, *, streamed: bool = False) -> None:
             scan = scanned(own.source, Path(own.place), cache)
             check_unchanged(own, scan, cache)
             if not place.is_dir():
-                _write(own, scan, place, streamed=streamed)
+                _write(own, scan, folder, streamed=streamed)
     except OSError as error:
         raise DataError(f"{cache}: cannot be written ({error.strerror}). Point QPSEARCH_DATA elsewhere.") from None
 
@@ -59,6 +62,38 @@ def prepare_own(own: OwnData, folder: Path, *, streamed: bool = False) -> None:
 def kept_at(own: OwnData, folder: Path, *, streamed: bool) -> Path:
     """Return where decoded images, or the tables of a streamed folder, are kept."""
     return tables_of(own, folder) if streamed else own_folder(folder) / own.key
+
+
+def is_streamed(own: OwnData, folder: Path, asked: bool | None) -> bool:
+    """Whether images are to be decoded while networks train.
+
+    Args:
+        own: The facts.
+        folder: The folder of the data sets.
+        asked: What ``data.stream`` says; None for where arrays of a folder are not there and would take too much room.
+    """
+    if asked is not None or own.source is not Source.FOLDER:
+        return bool(asked)
+    return not kept_at(own, folder, streamed=False).is_dir() and own.kept_bytes > most_kept(folder)
+
+
+def most_kept(folder: Path) -> int:
+    """Return how many bytes arrays of a folder of images may take to be kept where the user does not say it."""
+    return min(MOST, int(MOST_OF_DISK * free_bytes(folder)))
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how much room there is for images of the user's own, below the folder of the data sets.
+
+    Raises:
+        DataError: The disk does not say it.
+    """
+    try:
+        place = own_folder(folder).absolute()
+        existing = next(each for each in (place, *place.parents) if each.is_dir())
+        return shutil.disk_usage(existing).free
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror}). Point QPSEARCH_DATA elsewhere.") from None
 
 
 def is_large(own: OwnData, folder: Path, *, streamed: bool = False) -> bool:
@@ -87,13 +122,26 @@ def _check_kept(own: OwnData, place: Path) -> None:
         )
 
 
-def _write(own: OwnData, scan: Scan, place: Path, *, streamed: bool) -> None:
+def _check_room(own: OwnData, folder: Path) -> None:
+    """Raise DataError if arrays of the images would not find room."""
+    if own.kept_bytes > (free := free_bytes(folder)):
+        fix = "Write data.stream: true, or point" if own.source is Source.FOLDER else "Point"
+        raise DataError(
+            f"{own.place}: its images take {own.kept_bytes / GIB:,.1f} GiB as arrays, but {free / GIB:,.1f} GiB are "
+            f"free in {folder}. {fix} QPSEARCH_DATA at a folder with more room."
+        )
+
+
+def _write(own: OwnData, scan: Scan, folder: Path, *, streamed: bool) -> None:
     """Decode all images, and keep them, or the tables of their files, in a folder that is renamed when complete."""
     import numpy as np
 
     found = scan.found()
+    place = kept_at(own, folder, streamed=streamed)
     partial = place.with_name(f"{place.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
+    if not streamed:
+        _check_room(own, folder)
     partial.mkdir()
     problems: list[str] = []
     for part, (origin, rows) in split(found).items():

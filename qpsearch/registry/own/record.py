@@ -72,6 +72,11 @@ class OwnData(WithWords):
         return self.stored_size or self.size
 
     @property
+    def kept_bytes(self) -> int:
+        """What all images take as arrays."""
+        return (self.train_images + self.validation_images + self.test_images) * self.channels * self.side**2
+
+    @property
     def key(self) -> str:
         """The name under which decoded images are kept: the same for equal images, wherever they lie.
 

@@ -9,6 +9,7 @@ ends.
 import hashlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -131,8 +132,11 @@ def main() -> None:
     """Answer the requests on standard input: images (N, C, H, W), or what is wrong with one of them."""
     import numpy as np
 
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # to end in silence when the parent is killed
     answer = sys.stdout.buffer
     for line in sys.stdin.buffer:
+        if not line.endswith(b"\n"):  # the parent was killed while it asked
+            return
         asked = json.loads(line)
         images = StreamedImages(**asked["images"])
         try:

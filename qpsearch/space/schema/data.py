@@ -8,7 +8,17 @@ from qpsearch.registry.augmentations import AUGMENTATIONS, Padding
 from qpsearch.registry.datasets import DATASETS, Normalisation
 from qpsearch.registry.own.record import OwnData
 from qpsearch.space.schema.fields import AugmentField, LeafField, SectionField, field_of
-from qpsearch.space.schema.value_types import CountOrShare, FilePath, Flag, Integer, OneOf, OrLeftOut, Words
+from qpsearch.space.schema.value_types import (
+    AUTO,
+    CountOrShare,
+    FilePath,
+    Flag,
+    Integer,
+    OneOf,
+    Optional,
+    OrLeftOut,
+    Words,
+)
 from qpsearch.vocabulary import Scalar
 
 OWN: Final = "own"  # of ``validation``: the set's own split
@@ -123,10 +133,11 @@ DATA: Final = SectionField(
             fixed=True,
         ),
         "stream": LeafField(
-            type=Flag(),
-            default=False,
+            type=Optional(AUTO, Flag()),
+            default=AUTO,
             doc="Whether the images of a folder are decoded anew in each epoch, while networks train, by as many "
-            "processes as a trial has CPUs; else they are decoded once and kept as arrays. Results are the same.",
+            "processes as a trial has CPUs; else they are decoded once and kept as arrays. Results are the same. auto "
+            "keeps arrays where they take at most 100 GiB and half of the free disk.",
             fixed=True,
         ),
         "facts": LeafField(
