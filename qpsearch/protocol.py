@@ -12,7 +12,7 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import content_hash
 from qpsearch.errors import hidden
 from qpsearch.registry.fidelity import Fidelity
-from qpsearch.vocabulary import FailReason, WithWords, coerce_words
+from qpsearch.vocabulary import CudaGraphs, FailReason, WithWords, coerce_words
 
 MOST_DETAIL: Final = 20_000  # characters of a failure's detail that are kept
 STEPS_EVERY_S: Final = 5.0  # how often a worker says how far its epoch is
@@ -36,6 +36,7 @@ class EpochReport:
         peak_memory_bytes: Peak of the device's allocator on CUDA, of the process on a CPU.
         checkpoint: Name of the checkpoint file written after this epoch; empty where no checkpoint folder was given.
         metrics: Values of the metrics that were asked for beyond these; None for one that does not have a value.
+        note: What the user should know of how it was trained, in a sentence; told once a run, else empty.
     """
 
     epoch: int
@@ -49,6 +50,7 @@ class EpochReport:
     peak_memory_bytes: int = 0
     checkpoint: str = ""
     metrics: Mapping[str, float | None] = field(default_factory=dict)
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunSettings:
+class RunSettings(WithWords):
     """Where and how one run (one seed of one configuration) trains; the configuration says what.
 
     Attributes:
@@ -103,6 +105,8 @@ class RunSettings:
         metrics: Metrics that each epoch computes beyond those that it always reports, such as ``val_macro_f1``.
         fidelity: The levels at which the run trains; None for the whole training alone.
         epochs_before: Number of the epoch before the first one of this training, of a run that has levels.
+        cuda_graphs: Whether a GPU is given each training step as one CUDA graph: ``never``, ``auto`` for networks of
+            built-in blocks, or ``always``.
 
     Example:
         >>> import qpsearch
@@ -123,6 +127,7 @@ class RunSettings:
     metrics: tuple[str, ...] = ()
     fidelity: Fidelity | None = None
     epochs_before: int = 0
+    cuda_graphs: CudaGraphs = CudaGraphs.AUTO
 
     def checkpoint_name(self, epoch: int, content: bytes) -> str:
         """Return the file name of a checkpoint: ``r0-a1-e003-9f86d081884c7d65.pt``.

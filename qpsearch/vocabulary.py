@@ -248,6 +248,14 @@ class Fuse(StrEnum):
     ALWAYS = "always"
 
 
+class CudaGraphs(StrEnum):
+    """Whether a GPU is given each training step as one CUDA graph: never, where it is known to be the same, always."""
+
+    NEVER = "never"
+    AUTO = "auto"
+    ALWAYS = "always"
+
+
 class Evaluator(StrEnum):
     """How importances are computed; ``anova`` is ours, the others are Optuna's own."""
 

@@ -31,6 +31,7 @@ from tests.benchmarks import (
     training,
 )
 from tests.benchmarks.report import Row, alternate, as_json, as_table, row
+from tests.training.graphs import RecordedGraph, let_capture
 
 PREFIXES = ("ray:", "optuna-sqlite:", "optuna-memory:", "driver:", "alone:")
 KEYS = {"name", "ours", "against", "ratio", "n", "spread", "hardware"}
@@ -96,6 +97,14 @@ def test_training_is_compared_with_bare_steps_and_with_an_ordinary_loop() -> Non
     table = as_table(found, "here", train_speed.GPU_ROWS)
     assert table.count("not measured") == len(train_speed.GPU_ROWS) == 12
     assert table.count(">= ") == 2
+
+
+def test_a_bare_step_is_captured_and_replayed_on_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_capture("cpu", monkeypatch)
+    (case,) = train_speed.networks(("resnet8",), RunSettings(seed=0), steps=2, batch=4)
+    rates = train_speed.replayed(case, train_speed.ready(case))
+    assert min(next(rates), next(rates)) > 0
+    assert [(graph.rehearsals, graph.replays) for graph in RecordedGraph.made] == [(3, 4)]
 
 
 def test_images_on_disk_are_compared_with_a_loader_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,7 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
             "cpus": space.resources.cpus,
             "report_timeout": None if timeout_s is None else f"{timeout_s}s",
             "fuse": space.resources.fuse,
+            "cuda_graphs": space.resources.cuda_graphs,
         },
     }
     return dump(_spelled(document))

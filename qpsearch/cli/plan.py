@@ -89,6 +89,7 @@ def _measured(space: Space, configs: Sequence[TrialConfig]) -> tuple[list[float]
         device="cuda" if gpu else "cpu",
         threads=space.resources.cpus,
         data_folder=None,
+        cuda_graphs=space.resources.cuda_graphs,
     )
     command = [*SAFE_PYTHON, "-m", "qpsearch.training.measure", json.dumps(asdict(settings))]
     asked = "".join(f"{config.to_json()}\n" for config in configs)

@@ -82,6 +82,7 @@ def pack(
         threads=setup.threads,
         memory_format=setup.memory_format,
         data_folder=setup.data_folder,
+        cuda_graphs=setup.cuda_graphs,
     )
     task = ray.remote(num_cpus=cluster.cpus, num_gpus=1, max_retries=0)(measure)
     probe = task.remote(config, settings)

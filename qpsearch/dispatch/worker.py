@@ -35,7 +35,7 @@ from qpsearch.protocol import (
     Underway,
 )
 from qpsearch.study.trials.checkpoints import trial_folder
-from qpsearch.vocabulary import FailReason
+from qpsearch.vocabulary import CudaGraphs, FailReason, WithWords
 
 Trainer = Callable[[TrialConfig, RunSettings], Iterator[EpochReport | StepCount]]
 RunsTrainer = Callable[[TrialConfig, Sequence[RunSettings]], Iterator[Told]]
@@ -61,7 +61,7 @@ _signalled = Signalled()  # of this process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSetup:
+class WorkerSetup(WithWords):
     """The settings that a worker has before its first trial.
 
     Attributes:
@@ -75,6 +75,7 @@ class WorkerSetup:
         memory_format: ``"channels_last"`` or ``"contiguous"``; a continued trial keeps the format that it began with.
         key: Name of the private folder in which workers leave the stacks of trials that hang.
         runs_trainer: Trains several runs at once, importable too; None to train all runs one by one.
+        cuda_graphs: Whether a GPU is given each training step as one CUDA graph.
     """
 
     trainer: Trainer
@@ -87,6 +88,7 @@ class WorkerSetup:
     memory_format: str = "channels_last"
     key: str = field(default_factory=new_key)
     runs_trainer: RunsTrainer | None = None
+    cuda_graphs: CudaGraphs = CudaGraphs.AUTO
 
 
 class WorkerMustRestart(Exception):
@@ -180,6 +182,7 @@ def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Gene
             metrics=assignment.metrics,
             fidelity=assignment.fidelity,
             epochs_before=assignment.fidelity.before(run.replicate) if assignment.fidelity else 0,
+            cuda_graphs=setup.cuda_graphs,
         )
         for run in assignment.runs
     ]

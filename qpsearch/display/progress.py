@@ -98,6 +98,7 @@ class Notes:
 
     def __init__(self, tally: Tally) -> None:
         self._tally, self._is_forecast = tally, False
+        self._told = {""}
         self._space: Space | None = None
 
     def of(self, event: Event) -> Iterator[str]:
@@ -107,9 +108,11 @@ class Notes:
                 self._space = space
             case Dispatching(how=how) if self._space is not None:
                 yield from self._plan(self._space, how)
-            case Reported() if not self._is_forecast and self._tally.pace.is_known:
-                self._is_forecast = True
-                yield self._forecast()
+            case Reported(report=report):
+                yield from self._once(report.note)
+                if not self._is_forecast and self._tally.pace.is_known:
+                    self._is_forecast = True
+                    yield self._forecast()
             case Noted(text=text):
                 yield text
             case Lost(number=number, detail=detail):
@@ -122,6 +125,12 @@ class Notes:
                 yield f"the database is back after {duration(seconds)}"
             case _:
                 pass
+
+    def _once(self, text: str) -> Iterator[str]:
+        """Yield what a trial's training has to say, unless another trial's has said it."""
+        if text not in self._told:
+            self._told.add(text)
+            yield text
 
     def _plan(self, space: Space, how: str) -> Iterator[str]:
         """Say what is searched and what the search costs in epochs; ``space plan`` says more."""

@@ -47,6 +47,10 @@ class EpochRow(Protocol):
     def seconds(self) -> float:
         """Wall time."""
 
+    @property
+    def note(self) -> str:
+        """What the user should know of how it was trained; mostly nothing."""
+
 
 class TrainingDisplay:
     """The epochs of one network: each is printed as a line; in a terminal, a bar and curves stand below the lines.
@@ -100,6 +104,8 @@ class TrainingDisplay:
         self._add(report)
         self._step = 0
         self._say(epoch_line(report, self._epochs))
+        if report.note:
+            self._say(report.note)
 
     def _add(self, report: EpochRow) -> None:
         self._done = report.epoch

@@ -467,6 +467,7 @@ def _dispatch(
             threads=resources.cpus,
             report_timeout_s=resources.report_timeout_s,
             memory_share=min(gpus, 1.0) if device == "cuda" else 1.0,
+            cuda_graphs=resources.cuda_graphs,
         )
 
     if placement.dispatcher is Dispatcher.INLINE:

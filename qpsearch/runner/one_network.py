@@ -108,6 +108,7 @@ class OneNetwork:
     def __init__(self, folder: Path, record: OneRecord, space: Space, reports: Sequence[EpochReport] = ()) -> None:
         self.folder, self.record, self.reports = folder, record, list(reports)
         self._search = replace(space.search, fidelity=None)  # one network is trained at the last level alone
+        self._graphs = space.resources.cuda_graphs
         config = TrialConfig.from_json(json.dumps(record.config))
         self.config = replace(config, data=replace(config.data, stream=space.data.stream))
 
@@ -170,6 +171,7 @@ class OneNetwork:
                 steps_every_s=steps_every_s,
                 metrics=self._search.extra,
                 resume_from=tuple(dict.fromkeys(each.checkpoint for each in self._kept())),
+                cuda_graphs=self._graphs,
             )
             with contextlib.closing(trainer.train(self.config, settings)) as told:
                 for each in told:

@@ -15,7 +15,7 @@ from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Tree, Var
 from qpsearch.space.schema.data import USED
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.space.search import Budget, Search
-from qpsearch.vocabulary import Fuse, WithWords
+from qpsearch.vocabulary import CudaGraphs, Fuse, WithWords
 
 # Settings that studies were stored without, with their defaults: such studies keep their fingerprints.
 LATER: Final = {
@@ -42,13 +42,14 @@ LATER: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources(WithWords):
-    """The cores and GPUs of a trial, and how its seeds are trained; None stands for ``auto`` (or no timeout)."""
+    """The cores and GPUs of a trial, and how it is trained; None stands for ``auto`` (or no timeout)."""
 
     gpus: float | None
     cpus: int
     concurrent: int | None
     report_timeout_s: float | None
     fuse: Fuse = Fuse.NEVER  # as every study was trained that does not say it
+    cuda_graphs: CudaGraphs = CudaGraphs.AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from torch import nn
 
 from qpsearch.artifacts import Artifacts, open_artifacts, read_sound, read_verified
 from qpsearch.errors import ArtifactDamaged
+from qpsearch.training.optim import state_of
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def serialise(
     own = {
         name: value.clone() for name, value in model.state_dict().items()
     }  # torch.save writes all that a view shares
-    states = {"model": own, "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}
+    states = {"model": own, "optimizer": state_of(optimizer), "scaler": scaler.state_dict()}
     if averaged is not None:
         states |= {"model": averaged.state_dict(), "raw": own}
     buffer = io.BytesIO()

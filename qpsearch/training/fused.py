@@ -6,9 +6,10 @@ rounding, and a run can go on by itself from its checkpoint.
 """
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Final
 
 import torch
@@ -18,6 +19,7 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.models.joined import Joined, why_not_joined
 from qpsearch.protocol import EpochReport, RunSettings, StepCount, Told
+from qpsearch.training.captured import CapturedStep
 from qpsearch.training.draws import BatchDraws, StepDraws
 from qpsearch.training.dropping import Dropping
 from qpsearch.training.evaluate import autocast
@@ -26,6 +28,7 @@ from qpsearch.training.memory import give_memory_back, limit_gpu_memory, out_of_
 from qpsearch.training.optim import lr_at
 from qpsearch.training.reading import processes_kept
 from qpsearch.training.timing import noise
+from qpsearch.training.uploading import Nested
 from qpsearch.vocabulary import Fuse
 
 LESS: Final = 0.95  # of the time of runs by themselves, at most, for fused ones to be worth it
@@ -90,13 +93,17 @@ def _pays(config: TrialConfig, count: int, where: RunSettings) -> bool:
     kind = (
         (config.network, recipe.batch_size, recipe.precision, recipe.gradient_accumulation, recipe.optimizer.kind),
         (recipe.ema is None, recipe.grad_clip is None, recipe.dropout > 0, recipe.drop_path > 0),
-        (count, where.device, where.threads, where.memory_format),
+        (count, where.device, where.threads, where.memory_format, where.cuda_graphs),
     )
     if kind not in _measured:
         optimizer: Any = recipe.optimizer  # a dataclass of one kind or another
         slow = replace(config, recipe=replace(recipe, optimizer=replace(optimizer, lr=SLOW)))
         clean = RunSettings(
-            seed=0, device=where.device, threads=where.threads, memory_format=where.memory_format
+            seed=0,
+            device=where.device,
+            threads=where.threads,
+            memory_format=where.memory_format,
+            cuda_graphs=where.cuda_graphs,
         )  # without checkpoints
         seconds = seconds_of_steps(slow, count, clean)
         _measured[kind] = min(seconds.fused) < LESS * min(seconds.unfused)
@@ -117,7 +124,7 @@ class StepSeconds:
 
 
 def seconds_of_steps(config: TrialConfig, count: int, where: RunSettings, timed: int = TIMED) -> StepSeconds:
-    """Time steps of fused and unfused runs in turns, on noise, behind one of each that warms up.
+    """Time steps of fused and unfused runs in turns, on noise, behind those that warm up or are captured.
 
     Args:
         config: What is trained, at a learning rate at which noise does not make it diverge.
@@ -146,7 +153,8 @@ def seconds_of_steps(config: TrialConfig, count: int, where: RunSettings, timed:
         return time.perf_counter() - began
 
     sides = (lambda: fused.step(0, [drawn(run) for run in runs], lr), one_by_one)
-    taken = [tuple(map(seconds, sides)) for _ in range(timed + 1)][1:]
+    before = fused.captured.unsteady
+    taken = [tuple(map(seconds, sides)) for _ in range(before + timed)][before:]
     return StepSeconds(fused=tuple(each[0] for each in taken), unfused=tuple(each[1] for each in taken))
 
 
@@ -170,6 +178,10 @@ class FusedEpoch:
 class FusedRuns:
     """Runs whose networks are joined from now on; each can still be evaluated, kept, and trained by itself.
 
+    Attributes:
+        runs: The runs.
+        captured: Makes their steps.
+
     Args:
         config: The configuration of all of them.
         runs: The runs, with the same number of epochs behind each.
@@ -178,9 +190,12 @@ class FusedRuns:
 
     def __init__(self, config: TrialConfig, runs: Sequence[TrainingRun], where: RunSettings) -> None:
         self.runs = tuple(runs)
+        self.captured = CapturedStep(config, where)
         self._recipe, self._steps_every_s = config.recipe, where.steps_every_s
         self._device, self._format = torch.device(where.device), FORMATS[where.memory_format]
         self._joined = Joined(config.network, [run.model for run in runs]).train()
+        for run in runs:
+            run.captured.forget()
         dropout, drop_path = self._recipe.dropout, self._recipe.drop_path
         self._dropping = Dropping(self._joined.network, dropout, drop_path) if dropout or drop_path else None
 
@@ -217,34 +232,39 @@ class FusedRuns:
 
     def step(self, step: int, draws: Sequence[StepDraws], lr: float) -> list[Tensor]:
         """Make a step of each run, given its draws; return the mean loss of its images."""
+        for run in self.runs:
+            run.begin_step(step, lr)
+        return list(self.captured(self._made, map(self._inputs, zip(*draws, strict=True), shares(draws[0]))))
+
+    def _inputs(self, parts: Sequence[BatchDraws], share: float) -> Nested:
+        """Return what a part of each run's batch is computed from, side by side, with its share of the batch."""
+        batches, own = zip(*(run.batch(part) for run, part in zip(self.runs, parts, strict=True)), strict=True)
+        images = torch.cat([batch.images for batch in batches], 1).contiguous(memory_format=self._format)
+        masks = zip(*(part.kept for part in parts), strict=True)
+        kept = tuple(torch.cat(each, 1) for each in masks)
+        return images, tuple(batch.labels for batch in batches), own, kept, share
+
+    def _made(self, parts: Iterable[Nested]) -> Tensor:
+        """Make a step of each run from the inputs of the parts of their batches; return their losses (runs,)."""
         self._joined.forget_gradients()
         for run in self.runs:
-            run.begin_step(lr)
-        losses = [torch.zeros((), dtype=torch.float64, device=self._device) for _ in self.runs]
-        for parts, share in zip(zip(*draws, strict=True), shares(draws[0]), strict=True):
-            for total, loss in zip(losses, self._backward(parts, share), strict=True):
-                total += loss * share
+            run.forget_gradients()
+        losses = [self._backward(*part) for part in parts]
         self._joined.hand_gradients_over()
         for run in self.runs:
-            run.end_step(step)
-        return losses
+            run.end_step()
+        return reduce(torch.add, losses)
 
-    def _backward(self, parts: Sequence[BatchDraws], share: float) -> list[Tensor]:
-        """Add the gradients of the mean losses of each run's images, times a share; return those mean losses."""
-        batches = [run.batch(part) for run, part in zip(self.runs, parts, strict=True)]
-        images = torch.cat([batch.images for batch, _ in batches], 1).contiguous(memory_format=self._format)
+    def _backward(self, images: Tensor, labels: Nested, own: Nested, kept: Nested, share: float) -> Tensor:
+        """Add the gradients of each run's mean loss, times the images' share of a batch; return the losses times it."""
         if self._dropping is not None:
-            masks = zip(*(part.kept for part in parts), strict=True)
-            self._dropping.kept = tuple(torch.cat(each, 1) for each in masks)
+            self._dropping.kept = kept
         with autocast(self._device, self._recipe.precision):
             logits = self._joined(images)
-        losses = [
-            run.loss(own_logits, batch.labels, own)
-            for run, own_logits, (batch, own) in zip(self.runs, logits.float().unbind(1), batches, strict=True)
-        ]
+        losses = [run.loss(*each) for run, *each in zip(self.runs, logits.float().unbind(1), labels, own, strict=True)]
         scaled = [run.scaled(loss, share) for run, loss in zip(self.runs, losses, strict=True)]
         torch.stack(scaled).sum().backward()  # type: ignore[no-untyped-call]  # torch has no types for it
-        return [loss.detach().double() for loss in losses]
+        return torch.stack(losses).detach().double() * share
 
 
 def _fused(config: TrialConfig, settings: Sequence[RunSettings]) -> Generator[Told]:
@@ -266,6 +286,7 @@ def _fused(config: TrialConfig, settings: Sequence[RunSettings]) -> Generator[To
         runs, error = runs[: len(ended.means)], ended.diverged or error
         for index, (run, mean) in enumerate(zip(runs, ended.means, strict=True)):
             report = run.report(epoch, mean, ended.lr, ended.seconds)
+            report = replace(report, note=report.note or fused.captured.note())
             yield Told(run=index, report=report, together=fused.together, more=index + 1 < len(runs))
     for run in runs[:1]:  # all that is left where the second one diverged
         yield from (Told(run=0, report=report) for report in run.epochs())

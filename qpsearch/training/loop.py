@@ -5,9 +5,11 @@ It does not depend on Ray, Optuna or the database. Stopping means that the calle
 
 import math
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import reduce
+from itertools import cycle, islice
 from pathlib import Path
 
 import torch
@@ -22,6 +24,7 @@ from qpsearch.protocol import EpochReport, RunSettings, StepCount
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.averaging import Average
+from qpsearch.training.captured import CapturedStep, is_captured
 from qpsearch.training.data import Images, Split, at_size, augmented_by, train_and_validation
 from qpsearch.training.draws import BatchDraws, EpochDraws, StepDraws, batches_of, reading_ahead
 from qpsearch.training.dropping import Dropping
@@ -33,11 +36,12 @@ from qpsearch.training.memory import (
     peak_memory_bytes,
     reuse_freed_memory,
 )
-from qpsearch.training.optim import build_optimizer, lr_at
+from qpsearch.training.optim import build_optimizer, load_state, lr_at, set_lr
 from qpsearch.training.reading import processes_kept
 from qpsearch.training.scoring import Measured, carried, timed
 from qpsearch.training.second_try import at_once, halved, why_not_halved
-from qpsearch.vocabulary import Precision
+from qpsearch.training.uploading import Nested
+from qpsearch.vocabulary import CudaGraphs, Precision
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 EXPLODED = 1000.0  # times the loss of guessing: far above any loss from which training recovered
@@ -59,28 +63,40 @@ def _with_a_second_try(config: TrialConfig, run: RunSettings) -> Generator[Epoch
     """Train; after lack of memory go on from the last epoch, once, with half as many images at once.
 
     A step is then made of the gradients of twice as many parts: the same but for rounding and for which images the
-    same draws change. Where that is another recipe, or epochs were not kept, the error says so.
+    same draws change. Where that is another recipe, or epochs were not kept, the error says so. Steps that are captured
+    are first tried without their graph, whose memory nothing else can use.
     """
-    why_not, kept = why_not_halved(config), run.resume_from
-    try:
-        with out_of_memory_named(), closing(TrainingRun(config, run).epochs()) as told:
-            for each in told:
-                if isinstance(each, EpochReport):
-                    kept = (each.checkpoint, *kept)
-                    why_not = why_not or ("" if each.checkpoint else "its epochs were not kept")
-                yield each
-        return
-    except OutOfMemory as error:
-        if why_not:
-            raise OutOfMemory(f"{error} Fewer images at once were not tried: {why_not}.") from error
-    give_memory_back(torch.device(run.device))  # the error is gone, and with it what its frames held
-    smaller = halved(config)
-    try:
-        with out_of_memory_named():
-            yield from TrainingRun(smaller, replace(run, resume_from=kept)).epochs()
-    except OutOfMemory as error:
-        tried = f"{at_once(config)} images at once, then {at_once(smaller)}"
-        raise OutOfMemory(f"{error} Tried: {tried}.") from error
+    ways, kept, lost = _ways(config, run), run.resume_from, ""
+    for number, (way, settings) in enumerate(ways, start=1):
+        try:
+            again = replace(settings, resume_from=kept)
+            with out_of_memory_named(), closing(TrainingRun(way, again).epochs()) as told:
+                for each in told:
+                    if isinstance(each, EpochReport):
+                        kept = (each.checkpoint, *kept)
+                        lost = "" if each.checkpoint else "its epochs were not kept"
+                    yield each
+            return
+        except OutOfMemory as error:
+            if lost or number == len(ways):
+                raise OutOfMemory(f"{error} {_tried(config, way, lost)}") from error
+        give_memory_back(torch.device(run.device))  # the error is gone, and with it what its frames held
+
+
+def _ways(config: TrialConfig, run: RunSettings) -> list[tuple[TrialConfig, RunSettings]]:
+    """Return how a run is tried, each way with less memory than the one before it."""
+    eager = replace(run, cuda_graphs=CudaGraphs.NEVER)
+    plain = [(config, eager)] if is_captured(config, run) else []
+    fewer = [] if why_not_halved(config) else [(halved(config), eager)]
+    return [(config, run), *plain, *fewer]
+
+
+def _tried(config: TrialConfig, last: TrialConfig, lost: str) -> str:
+    """Say with how many images at once a run was tried, given the last try, or why no fewer were."""
+    first, fewest = at_once(config), at_once(last)
+    if fewest < first:
+        return f"Tried: {first} images at once, then {fewest}."
+    return f"Fewer images at once were not tried: {why_not_halved(config) or lost}."
 
 
 def prepared(run: RunSettings) -> torch.device:
@@ -105,6 +121,7 @@ class TrainingRun:
     Attributes:
         splits: The images that it is trained on, and those that it is validated on, before they are resized.
         draws: Draws what its steps need.
+        captured: Makes its steps.
         done: The epochs that were trained.
     """
 
@@ -121,11 +138,14 @@ class TrainingRun:
         self._validation = held and at_size(held, config.data, config.network.size)
         model = build_model(config.network, derive_seed(run.seed, "weights"))
         self._model: nn.Module = model.to(self._device).to(memory_format=self._format)
-        self._average = None if self._recipe.ema is None else Average(self._model, self._recipe.ema)
+        self.captured = CapturedStep(config, run)
+        self._average = None
+        if self._recipe.ema is not None:
+            self._average = Average(self._model, self._recipe.ema, self.captured.number(0.0, self._device))
         dropout, drop_path = self._recipe.dropout, self._recipe.drop_path
         self._dropping = Dropping(model, dropout, drop_path) if dropout or drop_path else None
         self.draws = EpochDraws(config, self._train.side, self._dropping, self._device)
-        self._optimizer = build_optimizer(self._model, self._recipe)
+        self._optimizer = build_optimizer(self._model, self._recipe, capturable=self.captured.is_possible)
         is_half = self._recipe.precision is Precision.FLOAT16  # whose small gradients would vanish unscaled
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=is_half)
         self._measured: Measured = {}  # metrics that later epochs need, or repeat
@@ -160,6 +180,7 @@ class TrainingRun:
             peak_memory_bytes=peak_memory_bytes(self._device),
             checkpoint=self._save(epoch),
             metrics=(evaluation.metrics if evaluation else {}) | self._measured,
+            note=self.captured.note(),
         )
 
     @property
@@ -168,12 +189,13 @@ class TrainingRun:
         return self._model
 
     def steps(self, count: int, *, evaluates: bool = True) -> None:
-        """Train on the first few batches, and evaluate."""
+        """Train on the first few batches, over again where there are fewer; then on the last one, and evaluate."""
         generator = torch.Generator().manual_seed(0)
         order = torch.arange(len(self._train.labels))
         self._model.train()
-        batches = torch.split(order, self._recipe.batch_size)[:count]
-        with closing(reading_ahead(self.draws.steps(batches, generator), self._train)) as steps:
+        batches = batches_of(order, self._recipe.batch_size)
+        wanted = [*islice(cycle(batches), count), *batches[-1:] * evaluates]
+        with closing(reading_ahead(self.draws.steps(wanted, generator), self._train)) as steps:
             for step, draws in enumerate(steps):
                 self.step(step, draws, self._recipe.optimizer.lr)
         if evaluates:
@@ -244,12 +266,14 @@ class TrainingRun:
         self._check(epoch, mean, losses)
         return mean
 
-    def batch(self, draws: BatchDraws) -> tuple[Split, float]:
+    def batch(self, draws: BatchDraws) -> tuple[Split, float | Tensor]:
         """Return the images and labels of a batch, and the share of each image's own label (``DrawnMixture.mix``)."""
         data, batch = self._config.data, self._train.batch(draws.index, draws.there, draws.read)
-        images, own = augmented_by(batch.images, data, draws.changes, self._config.network.size), 1.0
+        images = augmented_by(batch.images, data, draws.changes, self._config.network.size)
+        own: float | Tensor = 1.0
         if draws.mixture is not None:
-            images, own = draws.mixture.mix(images)
+            images, share = draws.mixture.mix(images)
+            own = self.captured.number(share, self._device)
         return Split(images.contiguous(memory_format=self._format), batch.labels), own
 
     def step(self, step: int, draws: StepDraws, lr: float) -> Tensor:
@@ -258,23 +282,20 @@ class TrainingRun:
         On a GPU, nothing waits for it, unless the precision is float16: whether gradients overflowed is asked of the
         GPU, to skip that step.
         """
-        self.begin_step(lr)
-        if self._recipe.gradient_accumulation == 1:
-            loss = self._backward(draws[0])
-        else:
-            loss = torch.zeros((), dtype=torch.float64, device=self._device)
-            for part, share in zip(draws, shares(draws), strict=True):
-                loss += self._backward(part, share) * share
-        self.end_step(step)
-        return loss
+        self.begin_step(step, lr)
+        return self.captured(self._made, map(self._inputs, draws, shares(draws)))
 
-    def begin_step(self, lr: float) -> None:
-        """Set the learning rate and forget the gradients of the step before."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr * group.get("share", 1.0)
+    def begin_step(self, step: int, lr: float) -> None:
+        """Set the numbers that a step needs: its learning rate, and the share of its weights in averages."""
+        set_lr(self._optimizer, lr)
+        if self._average is not None:
+            self._average.begin(step)
+
+    def forget_gradients(self) -> None:
+        """Forget the gradients of the step before."""
         self._optimizer.zero_grad(set_to_none=True)
 
-    def end_step(self, step: int) -> None:
+    def end_step(self) -> None:
         """Change the weights by their gradients."""
         if self._recipe.grad_clip is not None:
             self._scaler.unscale_(self._optimizer)
@@ -282,23 +303,37 @@ class TrainingRun:
         self._scaler.step(self._optimizer)
         self._scaler.update()
         if self._average is not None:
-            self._average.update(step)
+            self._average.update()
 
-    def _backward(self, draws: BatchDraws, share: float = 1.0) -> Tensor:
-        """Add the gradients of the mean loss of images, times a share; return that mean loss."""
+    def _inputs(self, draws: BatchDraws, share: float) -> Nested:
+        """Return what a part of a batch is computed from, with its share of the batch."""
         batch, own = self.batch(draws)
-        if self._dropping is not None:
-            self._dropping.kept = draws.kept
-        with autocast(self._device, self._recipe.precision):
-            logits = self._model(batch.images)
-        loss = self.loss(logits.float(), batch.labels, own)
-        self.scaled(loss, share).backward()  # type: ignore[no-untyped-call]  # torch has no types for it
-        return loss.detach().double()
+        return batch.images, batch.labels, own, draws.kept, share
 
-    def loss(self, logits: Tensor, labels: Tensor, own: float) -> Tensor:
+    def _made(self, parts: Iterable[Nested]) -> Tensor:
+        """Make a step from the inputs of the parts of its batch; return the mean loss of its images."""
+        self.forget_gradients()
+        losses = [self._backward(*part) for part in parts]
+        self.end_step()
+        return reduce(torch.add, losses)
+
+    def _backward(self, images: Tensor, labels: Tensor, own: float | Tensor, kept: Nested, share: float) -> Tensor:
+        """Add the gradients of the mean loss of images, times their share of a batch; return that loss times it."""
+        if self._dropping is not None:
+            self._dropping.kept = kept
+        with autocast(self._device, self._recipe.precision):
+            logits = self._model(images)
+        loss = self.loss(logits.float(), labels, own)
+        self.scaled(loss, share).backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+        loss = loss.detach().double()
+        return loss if share == 1 else loss * share
+
+    def loss(self, logits: Tensor, labels: Tensor, own: float | Tensor) -> Tensor:
         """Return the mean loss of images, given the share of each one's own label."""
         loss = self._loss(logits, labels)
-        return loss if own == 1 else own * loss + (1 - own) * self._loss(logits, labels.roll(1))
+        if not isinstance(own, Tensor) and own == 1:
+            return loss
+        return own * loss + (1 - own) * self._loss(logits, labels.roll(1))
 
     def scaled(self, loss: Tensor, share: float) -> Tensor:
         """Return what gradients are taken of: a share of a loss, scaled for float16."""
@@ -333,7 +368,7 @@ class TrainingRun:
         self._model.load_state_dict(found.raw or found.model)
         if self._average is not None:
             self._average.module.load_state_dict(found.model)
-        self._optimizer.load_state_dict(found.optimizer)
+        load_state(self._optimizer, found.optimizer)
         if found.scaler:
             self._scaler.load_state_dict(found.scaler)
         self._measured = dict(found.measured)

@@ -17,10 +17,11 @@ from qpsearch.training.loop import TrainingRun, prepared
 MEASURED_BYTES: Final = 2**30
 
 
-def peak_of_steps(config: TrialConfig, run: RunSettings, steps: int = 3) -> tuple[int, int]:
+def peak_of_steps(config: TrialConfig, run: RunSettings) -> tuple[int, int]:
     """Train a few steps and evaluate; return the peak bytes of the GPU's allocator, and the GPU's whole memory."""
     device = prepared(run)
-    TrainingRun(config, run).steps(steps)
+    trainer = TrainingRun(config, run)
+    trainer.steps(trainer.captured.unsteady + 2)  # a graph has memory of its own
     return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
 
 

@@ -19,7 +19,7 @@ def uploaded(values: Nested, device: torch.device) -> Nested:
 
     From pinned memory, so that the CPU does not wait for the copy. What is not a tensor stays as it is.
     """
-    tensors = list(_tensors(values))
+    tensors = list(tensors_of(values))
     starts = [0, *accumulate(math.ceil(each.nbytes / ALIGNMENT) * ALIGNMENT for each in tensors)]
     block = torch.empty(starts[-1], dtype=torch.uint8, pin_memory=device.type == "cuda")
     for each, start in zip(tensors, starts, strict=False):
@@ -29,25 +29,30 @@ def uploaded(values: Nested, device: torch.device) -> Nested:
         there[start : start + each.nbytes].view(each.dtype).view(each.shape)
         for each, start in zip(tensors, starts, strict=False)
     )
-    return _with(values, moved)
+    return with_tensors(values, moved)
 
 
 def bytes_of(values: Nested) -> int:
     """Return the bytes of all tensors in nested tuples."""
-    return sum(each.nbytes for each in _tensors(values))
+    return sum(each.nbytes for each in tensors_of(values))
 
 
-def _tensors(values: Nested) -> Iterator[Tensor]:
+def tensors_of(values: Nested) -> Iterator[Tensor]:
+    """Yield all tensors in nested tuples."""
     for value in values:
         if isinstance(value, Tensor):
             yield value
         elif isinstance(value, tuple):
-            yield from _tensors(value)
+            yield from tensors_of(value)
 
 
-def _with(values: Nested, tensors: Iterator[Tensor]) -> Nested:
-    """Put other tensors in place of those in nested tuples, in the same order."""
+def with_tensors(values: Nested, tensors: Iterator[Tensor]) -> Nested:
+    """Return nested tuples with other tensors in place of their own, in the same order."""
     return tuple(
-        next(tensors) if isinstance(value, Tensor) else _with(value, tensors) if isinstance(value, tuple) else value
+        next(tensors)
+        if isinstance(value, Tensor)
+        else with_tensors(value, tensors)
+        if isinstance(value, tuple)
+        else value
         for value in values
     )

@@ -5,7 +5,8 @@ other loops of the same network, batch size and optimiser, an epoch of each in t
 backward passes and steps, on batches that are ready in our memory format, in our process: no loop can do much better. ``loop:`` is an
 ordinary loop over a DataLoader with torchvision's augmentations, on a CPU in a process of its own, whose C library uses memory as it
 does by default. On a GPU, ``moved:`` keeps the images in the CPU's memory, moves each batch and
-augments it as we do, and ``contiguous:`` is our own loop in torch's default memory format.
+augments it as we do, and ``contiguous:`` is our own loop in torch's default memory format. There, ``captured:`` is the bare step as one CUDA
+graph, which is all that a loop launches, and the floor of ours.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from qpsearch.protocol import RunSettings
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.optimisers.sgd import Sgd
 from qpsearch.space import load_space
+from qpsearch.training.captured import GRAPHS, WARM_UP
 from qpsearch.training.data import Split, augmented, train_and_validation
 from qpsearch.training.draws import batches_of
 from qpsearch.training.loop import FORMATS, TrainingRun
@@ -51,12 +53,13 @@ STEPS, QUICK_STEPS, GPU_STEPS = 6, 2, 60
 BATCH = 128
 LOADERS = 4  # processes that load, on a GPU; on a CPU there are none, so that all work is counted
 TARGETS = {"bare": (0.95, 0.93), "loop": (1.25, 1.25)}  # on a CPU: networks of 20 layers, and draws
-GPU_TARGETS = {"bare": 0.9, "loop": 5.0}
+GPU_TARGETS = {"captured": 0.9, "loop": 5.0}
 GPU_ROWS = tuple(
-    f"{side}: {name}, {kind}, cuda" for kind in ("float32", "bfloat16") for name in NETWORKS for side in TARGETS
+    f"{side}: {name}, {kind}, cuda" for kind in ("float32", "bfloat16") for name in NETWORKS for side in GPU_TARGETS
 )
 ALTERNATIVES = {
     "bare": "forward passes, backward passes and steps alone, on batches that are ready",
+    "captured": "the same as one CUDA graph, replayed on each batch",
     "loop": "an ordinary loop over a DataLoader with torchvision's augmentations",
     "moved": "a plain loop that moves each batch, and augments it on the GPU as we do",
     "contiguous": "our loop, in torch's default memory format",
@@ -64,6 +67,8 @@ ALTERNATIVES = {
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 Rates = Iterator[float]
+Step = Callable[[Tensor, Tensor], Tensor]
+"""Trains on images and labels; returns their mean loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,20 +132,51 @@ def ours(case: Case, **changes: object) -> Rates:
 
 def plain(case: Case, batches: Callable[[], Batches], memory_format: str = "contiguous") -> Rates:
     """Yield the rate of each epoch of a plain loop over batches."""
+    yield from epochs(case, batches, bare_step(case, memory_format))
+
+
+def replayed(case: Case, batches: Sequence[tuple[Tensor, Tensor]]) -> Rates:
+    """Yield the rate of each epoch of bare steps that are captured, over batches of one size."""
+    graph, step = GRAPHS[case.run.device](), bare_step(case, case.run.memory_format, capturable=True)
+    x, y = (each.clone() for each in batches[0])
+    for _ in range(WARM_UP):
+        graph.rehearse(lambda: step(x, y))
+    loss = graph.capture(lambda: step(x, y))
+
+    def on(images: Tensor, labels: Tensor) -> Tensor:
+        x.copy_(images)
+        y.copy_(labels)
+        graph.replay()
+        return loss
+
+    yield from epochs(case, lambda: batches, on)
+
+
+def bare_step(case: Case, memory_format: str, *, capturable: bool = False) -> Step:
+    """Return a step of a fresh network: forward pass, backward pass, and that of the optimiser."""
     recipe, device = case.config.recipe, case.run.device
     model = build_model(case.config.network, 0).to(device).to(memory_format=FORMATS[memory_format]).train()
-    optimizer = build_optimizer(model, recipe)
+    optimizer = build_optimizer(model, recipe, capturable=capturable)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        with torch.autocast(device, DTYPES[recipe.precision], enabled=recipe.precision is not Precision.FLOAT32):
+            logits = model(x)
+        loss = F.cross_entropy(logits.float(), y)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def epochs(case: Case, batches: Callable[[], Batches], step: Step) -> Rates:
+    """Yield the rate of each epoch of steps over batches."""
 
     def epoch() -> None:
-        total = torch.zeros((), device=device)
+        total = torch.zeros((), device=case.run.device)
         for x, y in batches():
-            with torch.autocast(device, DTYPES[recipe.precision], enabled=recipe.precision is not Precision.FLOAT32):
-                logits = model(x)
-            loss = F.cross_entropy(logits.float(), y)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
-            optimizer.step()
-            total += loss.detach() * len(y)
+            total += step(x, y) * len(y)
         float(total)  # waits for a GPU
 
     while True:
@@ -220,6 +256,7 @@ def sides(case: Case, *, is_apart: bool) -> dict[str, Rates]:
     if case.run.device != "cpu":
         kept = Split(case.split.images.cpu(), case.split.labels.cpu())
         found |= {
+            "captured": replayed(case, batches),
             "moved": plain(case, partial(moved, case, kept)),
             "contiguous": ours(case, memory_format="contiguous"),
         }

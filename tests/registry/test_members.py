@@ -36,7 +36,7 @@ NEW = {
             kind: Literal["planted_sgd"] = "planted_sgd"
             lr: float = setting(peak_lr(0.05))
 
-            def build(self, parameters):
+            def build(self, parameters, *, capturable=False):
                 from torch.optim import SGD
 
                 return uncompiled(SGD)(groups_of(parameters), self.lr)

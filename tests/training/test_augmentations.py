@@ -222,7 +222,7 @@ def test_the_loss_of_a_mixture_is_the_mixture_of_losses() -> None:
         batch.labels.roll(1), 10
     )
     expected = nn.functional.cross_entropy(model(batch.images), soft)
-    found = trainer._backward(draws)
+    found = trainer._backward(*trainer._inputs(draws, 1.0))
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 

@@ -19,6 +19,7 @@ from qpsearch.training.loop import TrainingRun
 from qpsearch.training.uploading import bytes_of, uploaded
 from qpsearch.vocabulary import BlockKind, Precision
 from tests.training.configs import by_default, digits
+from tests.training.graphs import let_capture
 from tests.training.test_recipe import MODERN
 from tests.training.waits import Waits
 
@@ -95,10 +96,14 @@ def case_of(name: str) -> TrialConfig:
     return replace(config, data=replace(config.data, **of_data), recipe=recipe)
 
 
+@pytest.mark.parametrize("is_captured", [False, True])
 @pytest.mark.parametrize("name", CASES)
-def test_no_step_waits_for_a_gpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_step_waits_for_a_gpu(name: str, is_captured: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.nn.utils.clip_grad._device_has_foreach_support", lambda device: True)  # as a GPU
+    if is_captured:
+        let_capture("meta", monkeypatch)
     trainer = on_meta(case_of(name))
+    assert trainer.captured.is_possible is is_captured
     planned = list(trainer.draws.steps(batches_of(torch.arange(16), 8), torch.Generator().manual_seed(1)))
     trainer.step(0, planned[0], 0.1)  # makes what is made once
     with Waits() as seen:

@@ -79,7 +79,8 @@ def test_averages_forget_the_first_weights_and_then_keep_to_the_decay() -> None:
             model.weight.fill_(step)
             model.running_mean.fill_(-step)
             model.num_batches_tracked.fill_(step)
-        average.update(step)
+        average.begin(step)
+        average.update()
         decay = min(0.5, (1 + step) / (10 + step))
         expected = {
             name: decay * old + (1 - decay) * new

@@ -27,11 +27,13 @@ class Adam(OptimiserSettings):
     lr: float = setting(peak_lr(1e-3))
     weight_decay: float = setting(weight_decay(0.0, "L2 penalty on the parameters that training.decay names."))
 
-    def build(self, parameters: Sequence[TrainedParameter]) -> "Optimizer":
+    def build(self, parameters: Sequence[TrainedParameter], *, capturable: bool = False) -> "Optimizer":
         """Return torch's optimiser."""
         from torch.optim import Adam as TorchAdam
 
-        return uncompiled(TorchAdam)(groups_of(parameters), self.lr, weight_decay=self.weight_decay, foreach=True)
+        return uncompiled(TorchAdam)(
+            groups_of(parameters), self.lr, weight_decay=self.weight_decay, foreach=True, capturable=capturable
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +44,13 @@ class AdamW(OptimiserSettings):
     lr: float = setting(peak_lr(1e-3))
     weight_decay: float = setting(weight_decay(1e-2))
 
-    def build(self, parameters: Sequence[TrainedParameter]) -> "Optimizer":
+    def build(self, parameters: Sequence[TrainedParameter], *, capturable: bool = False) -> "Optimizer":
         """Return torch's optimiser."""
         from torch.optim import AdamW as TorchAdamW
 
-        return uncompiled(TorchAdamW)(groups_of(parameters), self.lr, weight_decay=self.weight_decay, foreach=True)
+        return uncompiled(TorchAdamW)(
+            groups_of(parameters), self.lr, weight_decay=self.weight_decay, foreach=True, capturable=capturable
+        )
 
 
 MEMBERS: Final = (

@@ -64,8 +64,15 @@ class OptimiserSettings(WithWords, ABC):
         def __init__(self, **settings: Any) -> None: ...
 
     @abstractmethod
-    def build(self, parameters: Sequence[TrainedParameter]) -> "Optimizer":
-        """Return torch's optimiser over the parameters of a network."""
+    def build(self, parameters: Sequence[TrainedParameter], *, capturable: bool = False) -> "Optimizer":
+        """Return torch's optimiser over the parameters of a network.
+
+        Args:
+            parameters: The parameters.
+            capturable: Whether its steps can be captured as a part of a CUDA graph: what changes from step to step, the
+                learning rate (which its groups then hold as a tensor) and the count of steps, is on the GPU, and is
+                never asked for.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,27 +115,43 @@ def _plain(kind: "type[Optimizer]") -> "type[Optimizer]":
     return type(kind.__name__, (kind,), plain | {"step": step})
 
 
+TensorList = tuple["Tensor", ...] | list["Tensor"]
 Update = Callable[[list["Tensor"], list["Tensor"], list[ParameterGroup], ParameterGroup], None]
 """Changes parameters in place, given their gradients, the state of each, and the settings of their group."""
 
 
 def optimizer_of(groups: list[ParameterGroup], defaults: ParameterGroup, update: Update) -> "Optimizer":
     """Return an optimiser that makes its steps by a function; parameters without a gradient stay as they are."""
-    return _updating(update)(groups, defaults)
+    from torch.optim import Optimizer
+
+    return updating(Optimizer, update)(groups, defaults)
+
+
+def updating(kind: type[OptimizerT], update: Update) -> type[OptimizerT]:
+    """Derive an optimiser of the same state and settings that makes its steps by a function."""
+    return cast("type[OptimizerT]", _updating(kind, update))  # type: ignore[arg-type]  # as above
 
 
 @cache
-def _updating(update: Update) -> "type[Optimizer]":
-    from torch.optim import Optimizer
-
-    class Updating(Optimizer):
-        def step(self, closure: object = None) -> None:  # type: ignore[override]  # nothing here returns a loss
+def _updating(kind: "type[Optimizer]", update: Update) -> "type[Optimizer]":
+    class Updating(kind):  # type: ignore[misc, valid-type]  # a class that is known when this is called
+        def step(self, closure: object = None) -> None:
             for group in self.param_groups:
                 own = [parameter for parameter in group["params"] if parameter.grad is not None]
                 if own:
                     update(own, [each.grad for each in own], [self.state[each] for each in own], group)
 
     return uncompiled(Updating)
+
+
+def add_scaled(parameters: "TensorList", steps: "TensorList", size: "float | Tensor") -> None:
+    """Add steps times their size to parameters, in place; a size that is a tensor is not asked for."""
+    import torch
+
+    if isinstance(size, torch.Tensor):
+        torch._foreach_add_(parameters, torch._foreach_mul(steps, size))
+    else:
+        torch._foreach_add_(parameters, steps, alpha=size)
 
 
 def begun(states: Iterable[ParameterGroup], parameters: Iterable["Tensor"], *names: str) -> None:

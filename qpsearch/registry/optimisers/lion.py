@@ -9,6 +9,7 @@ from qpsearch.registry.optimisers.base import (
     OptimiserSettings,
     ParameterGroup,
     TrainedParameter,
+    add_scaled,
     begun,
     groups_of,
     optimizer_of,
@@ -35,7 +36,7 @@ class Lion(OptimiserSettings):
     lr: float = setting(peak_lr(1e-4))
     weight_decay: float = setting(weight_decay(0.1))
 
-    def build(self, parameters: Sequence[TrainedParameter]) -> "Optimizer":
+    def build(self, parameters: Sequence[TrainedParameter], *, capturable: bool = False) -> "Optimizer":
         """Return the optimiser."""
         return optimizer_of(groups_of(parameters), {"lr": self.lr, "weight_decay": self.weight_decay}, lion)
 
@@ -51,7 +52,7 @@ def lion(
     directions = torch._foreach_lerp(averages, gradients, 1 - BETAS[0])
     torch._foreach_sign_(directions)
     torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-    torch._foreach_add_(parameters, directions, alpha=-group["lr"])
+    add_scaled(parameters, directions, -group["lr"])
     torch._foreach_lerp_(averages, gradients, 1 - BETAS[1])
 
 

@@ -4,6 +4,7 @@ torch's own Muon, which needs torch 2.9, takes matrices alone, one after the oth
 (out, rest) as its authors do for convolutions, and all matrices of a shape are made orthogonal together.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from qpsearch.registry.optimisers.base import (
     Optimiser,
     OptimiserSettings,
     ParameterGroup,
+    TensorList,
     TrainedParameter,
+    add_scaled,
     begun,
     groups_of,
     optimizer_of,
@@ -45,7 +48,7 @@ class Muon(OptimiserSettings):
     )
     weight_decay: float = setting(weight_decay(1e-2))
 
-    def build(self, parameters: Sequence[TrainedParameter]) -> "Optimizer":
+    def build(self, parameters: Sequence[TrainedParameter], *, capturable: bool = False) -> "Optimizer":
         """Return the optimiser; ``share`` of a group is its learning rate as a share of ``lr``."""
         hidden = [each for each in parameters if each.is_hidden_matrix]
         others = [each for each in parameters if not each.is_hidden_matrix]
@@ -97,8 +100,8 @@ def _muon(
     for (rows, columns), own in shapes.items():
         steps = orthogonal(torch.stack([ahead[index].reshape(rows, columns) for index in own]))
         size = group["lr"] * max(1, rows / columns) ** 0.5  # so that outputs change alike, whatever the shape
-        for index, step in zip(own, steps, strict=True):
-            parameters[index].add_(step.view(parameters[index].shape), alpha=-size)
+        changed = [parameters[index] for index in own]
+        add_scaled(changed, [step.view(each.shape) for step, each in zip(steps, changed, strict=True)], -size)
 
 
 def _adamw(
@@ -107,18 +110,40 @@ def _adamw(
     import torch
 
     begun(states, parameters, "average", "square")
-    for state in states:
-        state["step"] = state.get("step", 0) + 1
     averages, squares = ([state[name] for state in states] for name in ("average", "square"))
     torch._foreach_lerp_(averages, gradients, 1 - BETAS[0])
     torch._foreach_mul_(squares, BETAS[1])
     torch._foreach_addcmul_(squares, gradients, gradients, 1 - BETAS[1])
     roots = torch._foreach_sqrt(squares)
+    torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+    if isinstance(group["lr"], torch.Tensor):
+        first, second = _corrections_there(states, parameters)
+        torch._foreach_div_(roots, torch._foreach_sqrt(second))
+        torch._foreach_add_(roots, EPSILON)
+        torch._foreach_mul_(roots, first)
+        torch._foreach_addcdiv_(parameters, torch._foreach_mul(averages, -group["lr"]), roots)
+        return
+    for state in states:
+        state["step"] = int(state.get("step", 0)) + 1
     torch._foreach_div_(roots, [(1 - BETAS[1] ** state["step"]) ** 0.5 for state in states])
     torch._foreach_add_(roots, EPSILON)
-    torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
     sizes = [-group["lr"] / (1 - BETAS[0] ** state["step"]) for state in states]
     torch._foreach_addcdiv_(parameters, averages, roots, sizes)
+
+
+def _corrections_there(states: list[ParameterGroup], parameters: list["Tensor"]) -> tuple[TensorList, TensorList]:
+    """Count a step of each parameter on its device; return ``1 - beta ** step`` for both betas."""
+    import torch
+
+    for state, parameter in zip(states, parameters, strict=True):
+        if not isinstance(state.get("step"), torch.Tensor):
+            state["step"] = torch.full((), state.get("step", 0), dtype=torch.float32, device=parameter.device)
+    steps = [state["step"] for state in states]
+    torch._foreach_add_(steps, 1)
+    first, second = (
+        torch._foreach_neg(torch._foreach_expm1(torch._foreach_mul(steps, math.log(beta)))) for beta in BETAS
+    )
+    return first, second
 
 
 MEMBERS: Final = (Optimiser(name="muon", order=60, settings=Muon),)

@@ -31,7 +31,7 @@ class RmsProp(OptimiserSettings):
     smoothing: float = setting(Option(doc=SMOOTHING, low=0, high=0.9999, default=0.99))
     weight_decay: float = setting(weight_decay(0.0, "L2 penalty on the parameters that training.decay names."))
 
-    def build(self, parameters: Sequence[TrainedParameter]) -> "Optimizer":
+    def build(self, parameters: Sequence[TrainedParameter], *, capturable: bool = False) -> "Optimizer":
         """Return torch's optimiser."""
         from torch.optim import RMSprop as TorchRmsProp
 
@@ -42,6 +42,7 @@ class RmsProp(OptimiserSettings):
             weight_decay=self.weight_decay,
             momentum=self.momentum,
             foreach=True,
+            capturable=capturable,
         )
 
 

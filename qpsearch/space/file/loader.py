@@ -280,4 +280,5 @@ def _resources(tree: Group) -> Resources:
         concurrent=_constant(resources, "concurrent"),
         report_timeout_s=_constant(resources, "report_timeout"),
         fuse=_constant(resources, "fuse"),
+        cuda_graphs=_constant(resources, "cuda_graphs"),
     )

@@ -31,7 +31,7 @@ from qpsearch.space.schema.value_types import (
     Optional,
     StudyName,
 )
-from qpsearch.vocabulary import Fuse
+from qpsearch.vocabulary import CudaGraphs, Fuse
 
 COMPARE: Final = SectionField(
     doc="Arms to compare, each tuned alike and then trained again on fresh seeds.",
@@ -94,6 +94,13 @@ RESOURCES: Final = SectionField(
             default=Fuse.NEVER.value,
             doc="Whether seeds of a trial that cannot be pruned are trained as one network, to results that differ "
             "by rounding alone: never, always, or with auto where a short measurement says that it takes less time.",
+            fixed=True,
+        ),
+        "cuda_graphs": LeafField(
+            type=OneOf(CudaGraphs),
+            default=CudaGraphs.AUTO.value,
+            doc="Whether a GPU is given each training step as one CUDA graph, captured after the first steps: with "
+            "auto unless a block is custom, whose Python code would no longer run; always; or never, to debug.",
             fixed=True,
         ),
     },
