@@ -198,7 +198,7 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
     named = _group(search, "objective")
     objectives = checks.objectives({way: _constant(named, way) for way in Direction})
     sampler, sampler_options = _sampler(search, len(objectives) > 1)
-    pruner, pruner_options = _pruner(search, len(objectives) > 1, sampler)
+    pruner, pruner_options = _pruner(search, sampler)
     grid = checks.grid_points() if sampler is SamplerKind.GRID else None
     trials = _constant(search, "trials")
     if trials is None:
@@ -234,16 +234,16 @@ def _sampler(search: Group, has_several: bool) -> tuple[Sampler, Options]:
     word, options = _chosen(search, "sampler")
     if word != AUTO:
         return sampler_of(word), options
-    learns_from_rungs = not has_several or _chosen(search, "pruner")[0] in (PrunerKind.ASHA, PrunerKind.ASHA_STOP)
+    learns_from_rungs = not has_several or _chosen(search, "pruner")[0] != PrunerKind.NONE
     kind = SamplerKind.GP if learns_from_rungs else SamplerKind.TPE
     return kind, defaults(SAMPLER_OPTIONS[kind])
 
 
-def _pruner(search: Group, has_several: bool, sampler: Sampler) -> tuple[PrunerKind, Options]:
+def _pruner(search: Group, sampler: Sampler) -> tuple[PrunerKind, Options]:
     word, options = _chosen(search, "pruner")
     if word != AUTO:
         return PrunerKind(word), options
-    kind = PrunerKind.NONE if has_several or sampler.is_designed else PrunerKind.ASHA
+    kind = PrunerKind.NONE if sampler.is_designed else PrunerKind.ASHA
     return kind, defaults(PRUNER_OPTIONS[kind])
 
 

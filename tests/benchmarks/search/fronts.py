@@ -8,13 +8,14 @@ area that they dominate, up to a loss and a cost of 1.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from tests.benchmarks.search.lcbench import lcbench
-from tests.benchmarks.search.parameters import Config, changed, draw
+from tests.benchmarks.search.parameters import Config, Kind, changed, draw
 from tests.benchmarks.search.tables import nasbench201_epochs
 from tests.benchmarks.search.task import Floats, Task
 
@@ -78,12 +79,13 @@ def load(name: str, folder: Path) -> FrontTask:
 
 
 def _front_task(task: Task, cost: Callable[[Config], float]) -> FrontTask:
-    """Search for the best known front: random configurations, then rounds of changed copies of the undominated."""
+    """Look for the best known front: at all points, or random ones and rounds of changed copies of the undominated."""
+    is_finite = all(each.kind is Kind.CHOICE for each in task.parameters)
     generator = np.random.default_rng(0)
-    configs = [draw(task.parameters, generator) for _ in range(SAMPLED)]
+    configs = every(task) if is_finite else [draw(task.parameters, generator) for _ in range(SAMPLED)]
     losses, costs = [task.curve(each, 0).best for each in configs], [cost(each) for each in configs]
     cheapest, dearest = min(costs), max(costs)
-    for turn in range(ROUNDS):
+    for turn in range(0 if is_finite else ROUNDS):
         front = _front(scaled(task, losses, costs, cheapest, dearest))
         parents = [configs[front[place]] for place in generator.integers(len(front), size=NEAR)]
         near = [changed(task.parameters, each, generator, 0.2 / (turn + 1)) for each in parents]
@@ -91,6 +93,12 @@ def _front_task(task: Task, cost: Callable[[Config], float]) -> FrontTask:
         costs = [*costs, *map(cost, near)]
     best = volume(scaled(task, losses, costs, cheapest, dearest))
     return FrontTask(task=task, cost=cost, cheapest=cheapest, dearest=dearest, best=best)
+
+
+def every(task: Task) -> list[Config]:
+    """Return all configurations of a task whose parameters are choices."""
+    keys = [each.key for each in task.parameters]
+    return [dict(zip(keys, each, strict=True)) for each in product(*(each.options for each in task.parameters))]
 
 
 def _front(points: Floats) -> list[int]:
