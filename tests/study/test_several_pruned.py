@@ -74,11 +74,10 @@ def test_what_goes_on_covers_small_and_accurate_networks(sqlite_url: str, sample
     assert {trial for each in front for trial in each.trials} <= set(complete)
 
 
-def test_the_default_sampler_learns_from_rungs() -> None:
-    assert space().search.sampler is SamplerKind.GP
-    assert space(pruner="none").search.sampler is SamplerKind.TPE
+def test_the_defaults_are_those_of_one_objective() -> None:
     assert space(pruner="auto").search.pruner is PrunerKind.ASHA
-    assert space(pruner="auto").search.sampler is SamplerKind.GP
+    assert space(sampler="factorial", pruner="auto").search.pruner is PrunerKind.NONE
+    assert space(pruner="none").search.sampler is SamplerKind.GP
     with pytest.raises(SpaceError, match=r"median needs a single objective.*Write pruner: asha, which compares"):
         space(pruner="median")
 

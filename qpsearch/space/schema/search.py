@@ -82,8 +82,7 @@ SEARCH: Final = SectionField(
             doc="Sampler that proposes configurations: gp learns from a Gaussian process, tpe from densities of good "
             "and bad trials, cmaes moves a normal distribution over the numbers of the space; quasi_random fills the "
             "space more evenly than random; grid tries every point of a finite space once; factorial takes all values, "
-            "and all pairs of values, about equally often, for effects. auto is gp, or tpe with several objectives and "
-            "pruner: none.",
+            "and all pairs of values, about equally often, for effects. auto is gp.",
             default=AUTO,
             fixed=True,
             branches=SAMPLERS,
