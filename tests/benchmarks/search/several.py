@@ -140,9 +140,18 @@ def tables(
     tasks = [_scored(front.task, name) for name, front in loaded.items()]
     words = {method: method for method in methods}
     return {
-        scope: printing.as_table(Scores(tasks, own_runs, words, REFERENCE).rows(), [], "")
-        for scope, own_runs in runs.items()
+        scope: f"{printing.as_table(Scores(tasks, each, words, REFERENCE).rows(), [], '')}\n{_finals(each, methods)}"
+        for scope, each in runs.items()
     }
+
+
+def _finals(runs: dict[tuple[str, str], list[Run]], methods: Sequence[str]) -> str:
+    """Return the mean final regret of each method on each task, as a table."""
+    lines = [f"| task | {' | '.join(methods)} |", f"|{'---|' * (len(methods) + 1)}"]
+    for name in dict.fromkeys(name for _, name in runs):
+        finals = [np.mean([float(each.best[-1] or 0.0) for each in runs[method, name]]) for method in methods]
+        lines.append(f"| {name} | {' | '.join(f'{final:.3f}' for final in finals)} |")
+    return "\n".join(lines)
 
 
 def _scored(task: Task, name: str) -> Task:
