@@ -19,7 +19,7 @@ from tests.benchmarks.search.parameters import Config, Kind, changed, draw
 from tests.benchmarks.search.tables import nasbench201_epochs
 from tests.benchmarks.search.task import Floats, Task
 
-NAMES: Final = tuple(f"lcbench-{name}" for name in ("3945", "34539", "126026", "7593", "126025", "126029"))
+NAMES: Final = tuple(f"lcbench-{name}" for name in ("34539", "126026", "7593", "126025"))
 CELLS: Final = "nasbench201-12-200"
 # Parameters of a network of NAS-Bench-201 without convolutions in its cells, and of each convolution in all cells.
 BARE: Final = 73_306
