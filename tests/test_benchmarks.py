@@ -11,6 +11,7 @@ import torch
 from qpsearch.architecture.candidates import sample
 from qpsearch.models.audit import AuditPlan
 from qpsearch.protocol import RunSettings
+from qpsearch.registry.fidelity import FidelityKind
 from qpsearch.space import parse_space
 from qpsearch.training.data import Split
 from tests.benchmarks import (
@@ -181,23 +182,27 @@ def test_a_race_is_compared_with_fixed_numbers_of_seeds() -> None:
     assert five.spread[0] <= five.ratio <= five.spread[1]
 
 
-def test_images_are_compared_with_epochs_at_equal_seconds() -> None:
-    drawn = [point.draw.params for point in sample(parse_space(fidelity.SPACE), 10)]
-    whole, each = fidelity.LEVELS.whole, fidelity.LEVELS.epochs
+@pytest.mark.parametrize("kind", FidelityKind)
+def test_levels_are_compared_with_epochs_at_equal_seconds(kind: FidelityKind) -> None:
+    drawn = [point.draw.params for point in sample(parse_space(fidelity.space_text(kind)), 10)]
+    each = fidelity.EPOCHS
     points = [
         fidelity.Trained(
             params=dict(params),
-            values=[index / 10] * whole,
+            values=[index / 10] * fidelity.WHOLE,
             seconds=[0.1] * each + [0.3] * each + [1.0] * each,
             truth=index / 10,
         )
         for index, params in enumerate(drawn)
     ]
-    epochs, none = fidelity.rows(points, seeds=1, samplers=["random"], budgets=[4])
+    epochs, none = fidelity.rows(kind, points, seeds=1, samplers=["random"], budgets=[4])
     assert epochs.ours == none.ours < 0.9  # 0.9 would be the regret of no choice
     assert epochs.ratio == pytest.approx(epochs.ours / epochs.against)
     assert epochs.spread[0] <= epochs.ratio <= epochs.spread[1]
     assert (epochs.n, epochs.unit) == (1, "accuracy")
+    cheap, *_, three = fidelity.facts(kind, points).splitlines()[1:]
+    assert cheap.endswith("0.900 s of CPU time, rank correlation 1.00 with the mean of three seeds")
+    assert three.startswith("3 whole epochs: 3.000 s")
 
 
 def test_a_start_is_compared_with_the_least_that_a_program_must_do(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from qpsearch.dispatch.simulated import Timeline
 from qpsearch.errors import UserError
 from qpsearch.space.schema.network import RULES
 from qpsearch.vocabulary import BlockKind
-from tests.benchmarks.search import catalogue, methods, printing
+from tests.benchmarks.search import catalogue, fronts, methods, printing, several
 from tests.benchmarks.search.baselines import PromotingHalving, rungs
 from tests.benchmarks.search.ours import OurSearch, scratch
 from tests.benchmarks.search.parameters import Config, Kind, Parameter, draw
@@ -200,6 +200,40 @@ def test_scores_are_ranks_and_shares_of_the_budget() -> None:
     assert "| ours | 1 x 2 | .125 [.000 .250] | .500 [" in printing.as_table(found.rows(), [], "here")
 
 
+def test_a_hypervolume_is_the_area_that_points_dominate() -> None:
+    points = [[0.75, 0.25], [0.25, 0.75], [0.8, 0.8], [0.25, 0.75], [1.0, 0.0]]
+    assert fronts.volume(np.array(points)) == pytest.approx(0.75 * 0.25 + 0.25 * 0.5)
+    assert fronts.volume(np.zeros((0, 2))) == 0
+
+
+FRONT = fronts.FrontTask(  # the second epochs are 0, half and all of the way to the median, at half, a quarter and none
+    task=replace(task_of((3.0, 1.0), (4.0, 3.0), (5.0, 5.0)), trainings=30.0),
+    cost=lambda config: (9.0, 3.0, 1.0)[int(str(config["which"]))],
+    cheapest=1.0,
+    dearest=81.0,
+    best=0.5 + 0.5 * 0.25,
+)
+
+
+@pytest.mark.parametrize("method", several.METHODS)
+def test_every_method_finds_a_small_front(method: str, folder: Path) -> None:
+    found = several.run(method, FRONT, 0, folder)
+    whole, every = (found[scope].best for scope in (several.COMPLETE, several.ALL))
+    assert (whole[0], every[-1]) == (1.0, 0.0)
+    assert all(each >= other for each, other in zip(whole, every, strict=True))
+    assert any(each > other for each, other in zip(whole, every, strict=True))
+    assert whole[-1] == 0.0
+    assert (found[several.ALL].resumed > 0) == method.endswith("+asha")
+
+
+def test_regrets_of_fronts_become_a_table_and_are_kept(tmp_path: Path) -> None:
+    first = several.tables({"tiny": FRONT}, ["random", "optuna-tpe"], 2, tmp_path)
+    assert len(list(tmp_path.rglob("*.json"))) == 4
+    again = several.tables({"tiny": replace(FRONT, best=99.0)}, ["random", "optuna-tpe"], 2, tmp_path)
+    assert again == first
+    assert "| random | 1 x 2 | .000 [.000 .000] |" in first[several.COMPLETE]
+
+
 def test_a_run_is_kept_and_not_run_again(tmp_path: Path) -> None:
     job = Job(method="random", task="planted-own", seeds=1, workers=4, tables=None, kept=tmp_path)
     (first,) = run_job(job)
@@ -252,6 +286,20 @@ def test_a_task_is_read_from_its_table(name: str, epochs: int, best: float) -> N
     regrets: Floats = task.regret(np.array([each.best for each in curves]))
     assert 0 < np.median(regrets) <= 1
     assert regrets.min() < 0.7
+
+
+@pytest.mark.skipif(
+    not TABLES.is_dir(), reason="QPSEARCH_TABLES names no folder with tables; CI has one beside the project"
+)
+def test_two_objectives_of_cells_have_the_front_of_all_of_them() -> None:
+    front = fronts.load(fronts.CELLS, TABLES)
+    cells = fronts.every(front.task)
+    losses, costs = [front.task.curve(cell, 0).best for cell in cells], [front.cost(cell) for cell in cells]
+    assert len(cells) == 15_625
+    assert min(losses) == pytest.approx(5.6267, abs=1e-4)
+    assert max(costs) == front.dearest == 73_306 + 6 * 243_040  # 1.53 million, as published
+    assert front.regret(losses, costs) == 0
+    assert 0.2 < front.regret(losses[::100], costs[::100]) < 1
 
 
 @pytest.mark.parametrize("name", catalogue.GROUPS["planted"])

@@ -14,7 +14,7 @@ from typing import Final
 from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import Cost, cost, try_custom_blocks
-from qpsearch.architecture.levels import check_levels, lower_levels
+from qpsearch.architecture.levels import check_levels, lower_levels, rounded_levels
 from qpsearch.architecture.paper_points import first_points_of
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible, SpaceError
@@ -31,6 +31,7 @@ from qpsearch.vocabulary import Fuse, Scalar
 TRIES: Final = 1000  # draws before a space is taken to be empty
 TRIED_WITH_CUSTOM: Final = 16  # draws whose custom blocks are tried
 TRIED_PRIORS: Final = 200  # draws with a prior before it is taken to be excluded
+COUNTED: Final = 30  # draws whose multiply-accumulates at each level are counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +166,7 @@ def notes(space: Space) -> list[str]:
         *_nothing_fused(space),
         *_too_few_numbers(space),
         *_no_target(space),
+        *_rounded_levels(space),
         *lost_guesses(space),
     ]
 
@@ -183,6 +185,14 @@ def _nothing_fused(space: Space) -> list[str]:
     else:
         why = f"{search.pruner} watches the first of 2 seeds. Write pruner: none, or raise search.replicates"
     return [f"resources.fuse {fuse} fuses nothing: {why}."]
+
+
+def _rounded_levels(space: Space) -> list[str]:
+    """Say which levels of fidelity cost other multiply-accumulates than an epoch of theirs counts."""
+    if space.search.fidelity is None:
+        return []
+    found, _ = survey(space, COUNTED)
+    return rounded_levels([each.config for each in found], space.search.fidelity)
 
 
 def _no_target(space: Space) -> list[str]:

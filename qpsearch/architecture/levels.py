@@ -1,17 +1,20 @@
 """The training of a configuration at a level of fidelity, as a configuration of its own."""
 
 import math
-from collections.abc import Iterator
+import statistics
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from qpsearch.architecture.config import Network, TrialConfig
+from qpsearch.architecture.cost import cost
 from qpsearch.architecture.layout import BOTTLENECK
 from qpsearch.architecture.resolve import check_batches, check_shapes
 from qpsearch.errors import Infeasible
 from qpsearch.registry.fidelity import Fidelity, FidelityKind
 
 MULTIPLE: Final = BOTTLENECK  # of channels, as the narrowest part of a branch needs
+APART: Final = 1.25  # ratio of what a level costs and what it counts, from which on that is said
 
 
 def at_level(config: TrialConfig, fidelity: Fidelity, level: int) -> TrialConfig:
@@ -52,6 +55,45 @@ def lower_levels(config: TrialConfig, fidelity: Fidelity | None) -> Iterator[tup
     if fidelity is not None:
         for level, value in enumerate(fidelity.levels[:-1]):
             yield value, at_level(config, fidelity, level)
+
+
+def rounded_levels(configs: Sequence[TrialConfig], fidelity: Fidelity) -> list[str]:
+    """Say which levels cost other multiply-accumulates than an epoch of theirs counts, since sizes are rounded.
+
+    Args:
+        configs: Some configurations, over which the mean is taken.
+        fidelity: The levels.
+    """
+    if fidelity.kind is FidelityKind.IMAGES or not configs:
+        return []
+    apart = [
+        (f"{value:g}", f"{counted:.2g}", f"{share:.2g}")
+        for value, counted, share in zip(fidelity.levels, fidelity.shares, macs_shares(configs, fidelity), strict=True)
+        if not 1 / APART < share / counted < APART
+    ]
+    if not apart:
+        return []
+    values, counted, taken = map(" and ".join, zip(*apart, strict=True))
+    is_width = fidelity.kind is FidelityKind.WIDTH
+    why = f"channels are rounded to multiples of {MULTIPLE}" if is_width else "sides are rounded up at each stride"
+    return [
+        f"search.fidelity.{fidelity.kind}: in budgets, an epoch at {values} counts {counted} of a whole one. Its "
+        f"multiply-accumulates are {taken} of a whole one's (mean of {len(configs)} draws), since {why}."
+    ]
+
+
+def macs_shares(configs: Sequence[TrialConfig], fidelity: Fidelity) -> list[float]:
+    """Return the multiply-accumulates of an image at each level, as a share of those at the last one; means.
+
+    Args:
+        configs: Over which the mean is taken; one at least.
+        fidelity: The levels.
+    """
+    macs = [
+        [cost(at_level(config, fidelity, level).network).macs for level in range(len(fidelity.levels))]
+        for config in configs
+    ]
+    return [statistics.mean(own[level] / own[-1] for own in macs) for level in range(len(fidelity.levels))]
 
 
 def _narrowed(network: Network, factor: float) -> Network:

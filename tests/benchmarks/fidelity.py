@@ -1,11 +1,11 @@
-"""Promotion over shares of the images against promotion over epochs: how good the final choice is, at equal seconds.
+"""Promotion over levels of fidelity against promotion over epochs: how good the final choice is, at equal seconds.
 
-``python -m tests.benchmarks.fidelity [--points 29] [--seeds 20] [--table FILE] [--quick] [--json]``. Configurations of
-a space of small networks are trained on digits for real: at each level of ``images: [0.1, 0.3, 1]``, and on two further
-seeds. Searches of that table follow, in simulated time with one worker: the seconds are the CPU time of training. The last
-level is the whole training to the bit, so that both methods read the same curves. Ledger, database, sampler and pruner
-are the real ones. Regret is how far the mean accuracy over three seeds of what ``best`` would name is from the best
-such mean in the table.
+``python -m tests.benchmarks.fidelity [--kind images] [--points 29] [--seeds 20] [--table FILE] [--quick] [--json]``.
+Configurations of a space of small networks are trained on digits for real: at each level of one kind (``images``,
+``image_size`` or ``width``), and on two further seeds. Searches of that table follow, in simulated time with one worker:
+the seconds are the CPU time of training. The last level is the whole training to the bit, so that both methods read the
+same curves. Ledger, database, sampler and pruner are the real ones. Regret is how far the mean accuracy over three seeds
+of what ``best`` would name is from the best such mean in the table.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from qpsearch.architecture.candidates import sample
 from qpsearch.errors import TrainingDiverged
@@ -35,33 +36,20 @@ from qpsearch.vocabulary import FailReason
 from tests.benchmarks.report import Row, as_json, as_table, hardware
 
 EPOCHS: Final = 9
-LEVELS: Final = Fidelity(kind=FidelityKind.IMAGES, levels=(0.1, 0.3, 1.0), epochs=EPOCHS)
+LEVELS: Final = {
+    FidelityKind.IMAGES: (0.1, 0.3, 1.0),
+    FidelityKind.IMAGE_SIZE: (4, 6, 8),
+    FidelityKind.WIDTH: (0.25, 0.5, 1.0),
+}
+WHOLE, BEFORE_LAST = 3 * EPOCHS, 2 * EPOCHS  # epochs of all levels, and of those before the last
+NARROW: Final = {FidelityKind.WIDTH: 16}  # channels, so that the levels are not rounded to the same; of other kinds 8
 FURTHER_SEEDS: Final = (101, 102)
 BUDGETS: Final = (5, 10, 20)  # whole trainings
 LEAST: Final = 1e-4  # regret by which ratios are taken: a thirtieth of a validation image
 RESAMPLES: Final = 4000
 HERE: Final = Place(host="simulated", device="cpu", threads=1, memory_format="contiguous")
 MEMORY: Final = Path("/dev/shm")  # a commit to a file there does not wait for a disk
-METHODS: Final[dict[str, dict[str, Any]]] = {
-    "images": {"pruner": "asha", "fidelity": {"images": [0.1, 0.3, 1]}},
-    "epochs": {"pruner": "asha"},
-    "none": {"pruner": "none"},
-}
-SPACE: Final = f"""\
-study: fidelity
-data: {{dataset: digits, validation: 300, augment: [crop]}}
-network:
-  stem: {{width: 8}}
-  stages:
-    - {{width: 8, depth: 1, block: &block {{choice: [additive, quotient]}}}}
-    - {{width: {{choice: [8, 16]}}, stride: 2, depth: 1, block: *block}}
-training:
-  epochs: {EPOCHS}
-  batch_size: {{choice: [64, 256]}}
-  optimizer: {{sgd: {{lr: {{log: [0.002, 1.0]}}, weight_decay: {{log: [1.0e-6, 1.0e-2]}}}}}}
-  schedule: cosine
-search: {{sampler: random, trials: 100000}}
-"""
+METHODS: Final = ("levels", "epochs", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,20 +69,41 @@ class Trained:
     truth: float
 
 
-def trained(points: int) -> Iterator[Trained]:
+def space_text(kind: FidelityKind) -> str:
+    """Return the space whose configurations are trained, as a file."""
+    narrow = NARROW.get(kind, 8)
+    return f"""\
+study: fidelity
+data: {{dataset: digits, validation: 300, augment: [crop]}}
+network:
+  stem: {{width: {narrow}}}
+  stages:
+    - {{width: {narrow}, depth: 1, block: &block {{choice: [additive, quotient]}}}}
+    - {{width: {{choice: [{narrow}, {2 * narrow}]}}, stride: 2, depth: 1, block: *block}}
+training:
+  epochs: {EPOCHS}
+  batch_size: {{choice: [64, 256]}}
+  optimizer: {{sgd: {{lr: {{log: [0.002, 1.0]}}, weight_decay: {{log: [1.0e-6, 1.0e-2]}}}}}}
+  schedule: cosine
+search: {{sampler: random, trials: 100000}}
+"""
+
+
+def trained(kind: FidelityKind, points: int) -> Iterator[Trained]:
     """Train configurations of the space."""
     from qpsearch.training.levels import train_levels
 
-    for point in sample(parse_space(SPACE), points):
+    levels = Fidelity(kind=kind, levels=LEVELS[kind], epochs=EPOCHS)
+    for point in sample(parse_space(space_text(kind)), points):
         values, seconds, last = [], [], []
         with contextlib.suppress(TrainingDiverged):
             began = time.process_time()
-            for report in train_levels(point.config, RunSettings(seed=100, fidelity=LEVELS)):
+            for report in train_levels(point.config, RunSettings(seed=100, fidelity=levels)):
                 if isinstance(report, EpochReport):
                     values.append(report.val_accuracy or 0.0)
                     seconds.append(time.process_time() - began)
                     began = time.process_time()
-        for seed in FURTHER_SEEDS if len(values) == LEVELS.whole else ():
+        for seed in FURTHER_SEEDS if len(values) == WHOLE else ():
             with contextlib.suppress(TrainingDiverged):
                 found = list(train_levels(point.config, RunSettings(seed=seed)))
                 last.append(found[-1].val_accuracy or 0.0)  # type: ignore[union-attr]  # no step is told so soon
@@ -103,31 +112,34 @@ def trained(points: int) -> Iterator[Trained]:
         yield Trained(params=dict(point.draw.params), values=values, seconds=seconds, truth=truth)
 
 
-def space_of(method: str, sampler: str, seed: int) -> Space:
+def space_of(kind: FidelityKind, method: str, sampler: str, seed: int) -> Space:
     """Return the space of a search."""
-    own = {f"search.{name}": value for name, value in METHODS[method].items()}
-    return parse_space(edited(SPACE, own | {"search.sampler": sampler, "search.seed": seed}))
+    own: dict[str, Any] = {"search.sampler": sampler, "search.seed": seed}
+    own["search.pruner"] = "none" if method == "none" else "asha"
+    if method == "levels":
+        own["search.fidelity"] = {kind.value: list(LEVELS[kind])}
+    return parse_space(edited(space_text(kind), own))
 
 
-def table_of(points: Sequence[Trained]) -> CurveTable:
+def table_of(kind: FidelityKind, points: Sequence[Trained]) -> CurveTable:
     """Return the curves at all levels, each with its truth as one more epoch."""
     known = [
         KnownTraining(
             params=point.params,
-            values=[*point.values, *[point.truth] * (len(point.values) == LEVELS.whole)],
-            seconds=[*point.seconds, *[1.0] * (len(point.values) == LEVELS.whole)],
-            diverged=len(point.values) < LEVELS.whole,
+            values=[*point.values, *[point.truth] * (len(point.values) == WHOLE)],
+            seconds=[*point.seconds, *[1.0] * (len(point.values) == WHOLE)],
+            diverged=len(point.values) < WHOLE,
         )
         for point in points
     ]
-    return CurveTable("digits", parse_space(SPACE), known)
+    return CurveTable("digits", parse_space(space_text(kind)), known)
 
 
 def searched(table: CurveTable, space: Space, folder: Path, until_s: float) -> list[tuple[float, float]]:
     """Search for some simulated seconds; return when what ``best`` names changed, with its true accuracy."""
     file = folder / "q.db"
     shutil.copyfile(folder / "empty.db", file)
-    skipped = 0 if space.search.fidelity else LEVELS.before_last
+    skipped = 0 if space.search.fidelity else BEFORE_LAST
     now, best, found = 0.0, 0.0, [(0.0, 0.0)]
     done: dict[int, int] = {}
     try:
@@ -145,9 +157,9 @@ def searched(table: CurveTable, space: Space, folder: Path, until_s: float) -> l
                     goes_on = _reported(ledger, assignment, done.get(number, 0) + 1, -curve.losses[place])
                     done[number] = done.get(number, 0) + 1
                 is_whole = done[number] == assignment.run_epochs
-                if is_whole and -curve.losses[LEVELS.whole - 1] > best and now <= until_s:
-                    best = -curve.losses[LEVELS.whole - 1]
-                    found.append((now, -curve.losses[LEVELS.whole]))
+                if is_whole and -curve.losses[WHOLE - 1] > best and now <= until_s:
+                    best = -curve.losses[WHOLE - 1]
+                    found.append((now, -curve.losses[WHOLE]))
                 if goes_on and not is_whole:
                     ledger.interrupt(number, assignment.attempt)
         return found
@@ -166,45 +178,64 @@ def _reported(ledger: Ledger, assignment: Assignment, epoch: int, accuracy: floa
 
 
 def rows(
+    kind: FidelityKind,
     points: Sequence[Trained],
     *,
     seeds: int,
     samplers: Sequence[str] = ("random", "gp"),
     budgets: Sequence[int] = BUDGETS,
 ) -> list[Row]:
-    """Compare promotion over images with promotion over epochs, and with none."""
-    table, found = table_of(points), []
+    """Compare promotion over levels with promotion over epochs, and with none."""
+    table, found = table_of(kind, points), []
     top = max(point.truth for point in points)
-    sound = [point for point in points if len(point.values) == LEVELS.whole]
-    full_s = statistics.mean(sum(point.seconds[LEVELS.before_last :]) for point in sound)
+    full_s = statistics.mean(sum(point.seconds[BEFORE_LAST:]) for point in _sound(points))
     with tempfile.TemporaryDirectory(prefix="qpsearch-fidelity-", dir=MEMORY if MEMORY.is_dir() else None) as made:
         Database.create(f"sqlite:///{made}/empty.db").close()
         for sampler in samplers:
             runs = {
                 method: [
-                    searched(table, space_of(method, sampler, seed), Path(made), budgets[-1] * full_s)
+                    searched(table, space_of(kind, method, sampler, seed), Path(made), budgets[-1] * full_s)
                     for seed in range(seeds)
                 ]
                 for method in METHODS
             }
             for budget in budgets:
                 regret = {name: [top - _at(run, budget * full_s) for run in own] for name, own in runs.items()}
-                found += [_row(sampler, budget, regret["images"], name, regret[name]) for name in ("epochs", "none")]
+                named = f"{kind}: {sampler}, {budget} trainings, levels against"
+                found += [_row(named, regret["levels"], name, regret[name]) for name in ("epochs", "none")]
     return found
+
+
+def facts(kind: FidelityKind, points: Sequence[Trained]) -> str:
+    """Say what each level costs, and how well it ranks configurations, beside the first epochs of whole trainings."""
+    sound = _sound(points)
+    truth = [point.truth for point in sound]
+    lines = [f"{len(points)} configurations, {len(points) - len(sound)} diverged"]
+    places = {f"{kind} {level:g}": (EPOCHS * index, EPOCHS * (index + 1)) for index, level in enumerate(LEVELS[kind])}
+    places |= {f"{count} whole epochs": (BEFORE_LAST, BEFORE_LAST + count) for count in (1, 3)}
+    for name, (first, end) in places.items():
+        seconds = statistics.mean(sum(point.seconds[first:end]) for point in sound)
+        alike = spearmanr([point.values[end - 1] for point in sound], truth).statistic
+        lines.append(f"{name}: {seconds:.3f} s of CPU time, rank correlation {alike:.2f} with the mean of three seeds")
+    return "\n".join(lines)
+
+
+def _sound(points: Sequence[Trained]) -> list[Trained]:
+    return [point for point in points if len(point.values) == WHOLE]
 
 
 def _at(run: Sequence[tuple[float, float]], time_s: float) -> float:
     return [truth for since, truth in run if since <= time_s][-1]
 
 
-def _row(sampler: str, budget: int, ours: Sequence[float], name: str, against: Sequence[float]) -> Row:
+def _row(named: str, ours: Sequence[float], name: str, against: Sequence[float]) -> Row:
     """Sum up the searches; the ratio is that of the means, with a 90% interval over searches."""
     pairs = np.maximum(np.array([ours, against]), LEAST)
     chosen = np.random.default_rng(0).integers(len(ours), size=(RESAMPLES, len(ours)))
     means = pairs[:, chosen].mean(axis=2)
     low, high = np.quantile(means[0] / means[1], [0.05, 0.95])
     return Row(
-        name=f"fidelity: {sampler}, {budget} trainings, images against {name}",
+        name=f"{named} {name}",
         alternative="asha over epochs" if name == "epochs" else "no pruning",
         ours=float(pairs[0].mean()),
         against=float(pairs[1].mean()),
@@ -220,6 +251,7 @@ def _row(sampler: str, budget: int, ours: Sequence[float], name: str, against: S
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])  # type: ignore[union-attr]  # it has one
+    parser.add_argument("--kind", type=FidelityKind, choices=list(FidelityKind), default=FidelityKind.IMAGES)
     parser.add_argument("--points", type=int, default=29, help="configurations that are trained")
     parser.add_argument("--seeds", type=int, default=20, help="searches of each method")
     parser.add_argument("--table", type=Path, help="where the trainings are kept, and read from another time")
@@ -231,12 +263,13 @@ def main() -> None:
     if given.table is not None and given.table.exists():
         found = [Trained(**each) for each in json.loads(given.table.read_text())]
     else:
-        found = list(trained(points))
+        found = list(trained(given.kind, points))
         if given.table is not None:
             given.table.write_text(json.dumps([vars(each) for each in found]))
-    told = rows(found, seeds=2 if given.quick else given.seeds)
+    told = rows(given.kind, found, seeds=2 if given.quick else given.seeds)
     print(as_json("fidelity", told, hardware()) if given.json else as_table(told, hardware()))
     if not given.json:
+        print(facts(given.kind, found))
         print(f"{time.monotonic() - began:.0f} s")
 
 

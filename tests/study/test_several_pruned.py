@@ -12,7 +12,7 @@ from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.ledger import Ledger
-from qpsearch.study.search.rung import Rung, crowding
+from qpsearch.study.search.rung import Rung, spread
 from qpsearch.study.storage.database import Database
 from tests.helpers import new_ledger, progress, resumed_ledger, rows
 from tests.scripted import Behaviour, space_text
@@ -74,24 +74,17 @@ def test_what_goes_on_covers_small_and_accurate_networks(sqlite_url: str, sample
     assert {trial for each in front for trial in each.trials} <= set(complete)
 
 
-def test_the_default_sampler_learns_from_rungs() -> None:
-    assert space().search.sampler is SamplerKind.GP
-    assert space(pruner="none").search.sampler is SamplerKind.TPE
-    assert space(pruner="auto").search.pruner is PrunerKind.NONE
+def test_the_defaults_are_those_of_one_objective() -> None:
+    assert space(pruner="auto").search.pruner is PrunerKind.ASHA
+    assert space(sampler="factorial", pruner="auto").search.pruner is PrunerKind.NONE
+    assert space(pruner="none").search.sampler is SamplerKind.GP
     with pytest.raises(SpaceError, match=r"median needs a single objective.*Write pruner: asha, which compares"):
         space(pruner="median")
 
 
 def test_the_order_at_a_rung_is_by_how_many_dominate_a_trial() -> None:
     points = {1: (0.1, 9.0), 2: (0.2, 5.0), 3: (0.3, 6.0), 4: (0.9, 1.0), 5: (0.9, 9.5), 6: (0.15, 7.0)}
-    expected = [
-        1,
-        4,
-        2,
-        6,
-        3,
-        5,
-    ]  # the ends of the front, its middle by the distance of neighbours; then 1 and 5 dominate
+    expected = [1, 4, 2, 6, 3, 5]  # the front: its ends, and what is furthest from them; then 1 and 5 dominate
     for seed in range(5):
         rung, numbers = Rung(), list(points)
         random.Random(seed).shuffle(numbers)
@@ -106,8 +99,10 @@ def test_the_order_at_a_rung_is_by_how_many_dominate_a_trial() -> None:
     assert [number for _, number in rung.order] == expected
 
 
-def test_crowding_is_infinite_at_the_ends() -> None:
-    front = np.array([[0.0, 1.0], [0.25, 0.5], [1.0, 0.0]])
-    assert crowding(front) == [np.inf, pytest.approx(2.0), np.inf]
-    assert crowding(np.zeros((0, 2))) == []
-    assert crowding(np.ones((1, 2))) == [np.inf]
+def test_a_front_is_covered_from_its_beginning() -> None:
+    """The ends, the middle, and only then what lies near, and equal points last."""
+    front = [[0.0, 1.0], [0.01, 0.99], [0.5, 0.5], [1.0, 0.0], [1.0, 0.0], [0.8, 0.2]]
+    assert spread(np.array(front)) == [0, 3, 2, 5, 1, 4]
+    assert spread(np.array(front) * [1e9, 1e-3]) == [0, 3, 2, 5, 1, 4]  # in whatever unit
+    assert spread(np.zeros((0, 2))) == []
+    assert spread(np.ones((3, 2))) == [0, 1, 2]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from qpsearch.architecture.candidates import sample
-from qpsearch.architecture.levels import at_level, check_levels
+from qpsearch.architecture.candidates import notes, sample
+from qpsearch.architecture.levels import at_level, check_levels, macs_shares
 from qpsearch.errors import Infeasible, SpaceError, TrainingDiverged
 from qpsearch.models import build_model
 from qpsearch.protocol import EpochReport, RunSettings
@@ -155,6 +155,23 @@ def test_a_level_whose_network_cannot_be_built_is_refused_with_its_reason() -> N
     space = parse_space(edited(load_space("digits").source, {"search.pruner": "asha", "search.fidelity": levels}))
     with pytest.raises(SpaceError, match=r"at level 1 of search\.fidelity, stage \d has a stride larger than its"):
         sample(space, 1)
+
+
+@pytest.mark.parametrize("level", [{"width": [0.25, 0.5, 1]}, {"image_size": [16, 24, 32]}], ids=str)
+def test_an_epoch_counts_its_multiply_accumulates_where_little_is_rounded(level: dict[str, list[float]]) -> None:
+    space = parse_space(edited(load_space("cifar").source, {"search.fidelity": level}))
+    assert space.search.fidelity is not None
+    shares = macs_shares([each.config for each in sample(space, 5)], space.search.fidelity)
+    assert shares == pytest.approx(space.search.fidelity.shares, rel=0.05)
+    assert notes(space) == []
+
+
+def test_space_check_says_where_a_narrow_network_costs_more_than_its_epochs_count() -> None:
+    """All networks have 8 channels, of which a quarter are 2, and 4 are the fewest that there can be."""
+    levels = {"search.fidelity": {"width": [0.25, 1]}, "search.pruner": "asha"}
+    (note,) = notes(parse_space(edited(load_space("smoke").source, levels)))
+    assert "an epoch at 0.25 counts 0.062 of a whole one. Its multiply-accumulates are 0.26 of a whole one's" in note
+    assert note.endswith("since channels are rounded to multiples of 4.")
 
 
 def test_a_study_promotes_across_levels_and_its_trials_are_repeated_to_the_bit(sqlite_url: str) -> None:

@@ -197,8 +197,8 @@ def _data(data: Group, augment: Tree | None, every: Sequence[Site], whole: Node,
 def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) -> Search:
     named = _group(search, "objective")
     objectives = checks.objectives({way: _constant(named, way) for way in Direction})
-    sampler, sampler_options = _sampler(search, len(objectives) > 1)
-    pruner, pruner_options = _pruner(search, len(objectives) > 1, sampler)
+    sampler, sampler_options = _sampler(search)
+    pruner, pruner_options = _pruner(search, sampler)
     grid = checks.grid_points() if sampler is SamplerKind.GRID else None
     trials = _constant(search, "trials")
     if trials is None:
@@ -230,20 +230,18 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
     )
 
 
-def _sampler(search: Group, has_several: bool) -> tuple[Sampler, Options]:
+def _sampler(search: Group) -> tuple[Sampler, Options]:
     word, options = _chosen(search, "sampler")
     if word != AUTO:
         return sampler_of(word), options
-    learns_from_rungs = not has_several or _chosen(search, "pruner")[0] in (PrunerKind.ASHA, PrunerKind.ASHA_STOP)
-    kind = SamplerKind.GP if learns_from_rungs else SamplerKind.TPE
-    return kind, defaults(SAMPLER_OPTIONS[kind])
+    return SamplerKind.GP, defaults(SAMPLER_OPTIONS[SamplerKind.GP])
 
 
-def _pruner(search: Group, has_several: bool, sampler: Sampler) -> tuple[PrunerKind, Options]:
+def _pruner(search: Group, sampler: Sampler) -> tuple[PrunerKind, Options]:
     word, options = _chosen(search, "pruner")
     if word != AUTO:
         return PrunerKind(word), options
-    kind = PrunerKind.NONE if has_several or sampler.is_designed else PrunerKind.ASHA
+    kind = PrunerKind.NONE if sampler.is_designed else PrunerKind.ASHA
     return kind, defaults(PRUNER_OPTIONS[kind])
 
 

@@ -82,7 +82,7 @@ SEARCH: Final = SectionField(
             doc="Sampler that proposes configurations: gp learns from a Gaussian process, tpe from densities of good "
             "and bad trials, cmaes moves a normal distribution over the numbers of the space; quasi_random fills the "
             "space more evenly than random; grid tries every point of a finite space once; factorial takes all values, "
-            "and all pairs of values, about equally often, for effects. auto is gp, or tpe with several objectives.",
+            "and all pairs of values, about equally often, for effects. auto is gp.",
             default=AUTO,
             fixed=True,
             branches=SAMPLERS,
@@ -90,8 +90,8 @@ SEARCH: Final = SectionField(
         ),
         "pruner": VariantField(
             doc="Pruner that spends few epochs on weak trials: asha pauses each trial at rungs and continues the best "
-            "third, asha_stop stops the others. auto is asha, or none with several objectives, a grid or a factorial "
-            "design.",
+            "third, asha_stop stops the others; with several objectives, they compare trials in all of them. auto is "
+            "asha, or none with a grid or a factorial design.",
             default=AUTO,
             fixed=True,
             branches={AUTO: SectionField(fields={})}

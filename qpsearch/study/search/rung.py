@@ -1,9 +1,9 @@
 """A rung: the trials of a stratum that reached an epoch, the best first.
 
 With one objective, the best is that of the smallest loss. With several, a trial is the better the fewer others dominate
-it (Fonseca and Fleming, 1993): are at least as good in every objective, and better in one. Of those that none
-dominates, the ones whose neighbours are far away come first (crowding distance, as in NSGA-II), so that what goes on
-covers the front: small networks as well as accurate ones.
+it (Fonseca and Fleming, 1993): are at least as good in every objective, and better in one. Those that none dominates
+come in an order whose beginning covers the front, small networks as well as accurate ones: each is the one that is
+furthest from all before it (as in Schmucker et al., "Multi-objective asynchronous successive halving", 2021).
 """
 
 import bisect
@@ -55,7 +55,7 @@ class Rung:
     def _put_among_several(self, number: int, loss: float, costs: tuple[float, ...]) -> None:
         is_new = number not in self.loss
         self.loss[number], self._costs[number] = loss, costs
-        sound = [each for each in self.loss if not math.isinf(self.loss[each])]
+        sound = sorted(each for each in self.loss if not math.isinf(self.loss[each]))
         points = np.array([(self.loss[each], *self._costs[each]) for each in sound]).reshape(-1, 1 + len(costs))
         if is_new and number in sound:
             self._count_in(number, sound, points)
@@ -63,8 +63,8 @@ class Rung:
             counts = [int(_dominates(points, point).sum()) for point in points]
             self._dominating = dict(zip(sound, counts, strict=True))
         front = [index for index, each in enumerate(sound) if self._dominating[each] == 0]
-        distance = dict(zip((sound[index] for index in front), crowding(points[front]), strict=True))
-        ranked = sorted(sound, key=lambda each: (self._dominating[each], -distance.get(each, 0.0), each))
+        place = {sound[front[index]]: place for place, index in enumerate(spread(points[front]))}
+        ranked = sorted(sound, key=lambda each: (self._dominating[each], place.get(each, 0), each))
         failed = sorted(each for each in self.loss if math.isinf(self.loss[each]))
         self.order = [(float(place), each) for place, each in enumerate(ranked)] + [(math.inf, each) for each in failed]
 
@@ -82,19 +82,22 @@ def _dominates(points: Losses, point: Losses) -> NDArray[np.bool_]:
     return np.asarray((points <= point).all(axis=1) & (points < point).any(axis=1))
 
 
-def crowding(points: Losses) -> list[float]:
-    """Return how far the neighbours of each point of a front are apart, summed over objectives; ends are infinite.
+def spread(points: Losses) -> list[int]:
+    """Return the indices of points so that each is the one that is furthest from all before it.
+
+    The first one has the smallest first loss. Losses are scaled by their ranges; of equally distant points, the first
+    comes first, and of equal points all but one come last.
 
     Args:
         points: (points, objectives).
     """
-    distance = np.zeros(len(points))
     if not len(points):
         return []
-    for losses in points.T:
-        order = np.argsort(losses, kind="stable")
-        width = losses[order[-1]] - losses[order[0]]
-        distance[order[[0, -1]]] = np.inf
-        if width > 0:
-            distance[order[1:-1]] += (losses[order[2:]] - losses[order[:-2]]) / width
-    return distance.tolist()
+    scaled = (points - points.min(axis=0)) / np.maximum(np.ptp(points, axis=0), np.finfo(float).tiny)
+    found = [int(scaled[:, 0].argmin())]
+    nearest = np.full(len(points), np.inf)
+    while len(found) < len(points):
+        nearest = np.minimum(nearest, ((scaled - scaled[found[-1]]) ** 2).sum(axis=1))
+        nearest[found[-1]] = -1.0
+        found.append(int(nearest.argmax()))
+    return found

@@ -91,14 +91,14 @@ def _given() -> argparse.Namespace:
         "--methods",
         help=f"with commas between: {', '.join(methods.OTHERS)}, ours, or ours:SAMPLER+PRUNER in words of a space file",
     )
-    parser.add_argument("--tables", type=Path, default=_tables(), help=f"the folder of tables; default {TABLES}")
+    parser.add_argument("--tables", type=Path, default=tables_folder(), help=f"the folder of tables; default {TABLES}")
     parser.add_argument("--kept", type=Path, help="a folder where runs are kept, and read from")
     parser.add_argument("--workers", type=int, default=WORKERS, help=f"that train at once; {WORKERS}")
     parser.add_argument("--processes", type=int, default=1)
     return parser.parse_args()
 
 
-def _tables() -> Path | None:
+def tables_folder() -> Path | None:
     return Path(os.environ[TABLES]) if os.environ.get(TABLES) else None
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from tests.benchmarks.search.lcbench_scales import SCALES
-from tests.benchmarks.search.parameters import Config, Kind, Parameter, draw
+from tests.benchmarks.search.parameters import Config, Kind, Parameter, changed, draw
 from tests.benchmarks.search.task import Curve, Floats, NoTables, Scale, Task
 
 EPOCHS: Final = 52
@@ -97,24 +97,14 @@ def scale_of(folder: Path, name: str) -> Scale:
     found = sorted(((curve.best, index) for index, curve in enumerate(curves)))
     best = [(loss, configs[index]) for loss, index in found[:KEPT]]
     for turn in range(ROUNDS):
-        changed = [_changed(config, generator, 0.2 / (turn + 1)) for _, config in best for _ in range(10)]
-        losses = [curve.best for curve in surrogate.curves(changed)]
-        best = sorted([*best, *zip(losses, changed, strict=True)], key=lambda pair: pair[0])[:KEPT]
+        near = [changed(PARAMETERS, config, generator, 0.2 / (turn + 1)) for _, config in best for _ in range(10)]
+        losses = [curve.best for curve in surrogate.curves(near)]
+        best = sorted([*best, *zip(losses, near, strict=True)], key=lambda pair: pair[0])[:KEPT]
     return Scale(
         best=best[0][0],
         median=float(np.median([loss for loss, _ in found])),
         full=float(np.mean([curve.cost.sum() for curve in curves])),
     )
-
-
-def _changed(config: Config, generator: np.random.Generator, spread: float) -> Config:
-    """Return a neighbour of a configuration: about half of its values are moved."""
-    moved = dict(config)
-    for each in PARAMETERS:
-        if generator.random() < 0.5:
-            place = each.share(config[each.key]) + generator.normal(0, spread)
-            moved[each.key] = each.at(min(max(place, 0.0), 1.0))
-    return moved
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import contextlib
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -62,6 +62,8 @@ class OurSearch:
         prior: ``near``, ``good`` or ``bad`` guesses of every parameter; empty for none.
         database: A file to begin with; None for an empty database.
         warm_start: The study in it from which the search starts; empty for none.
+        second: Returns a configuration's second objective, which each epoch reports as its seconds; None for one
+            objective.
 
     Attributes:
         ledger: The study's ledger.
@@ -80,13 +82,16 @@ class OurSearch:
         prior: str = "",
         database: Path | None = None,
         warm_start: str = "",
+        second: Callable[[Config], float] | None = None,
     ) -> None:
-        self._task, self._open = task, contextlib.ExitStack()
+        self._task, self._second, self._open = task, second, contextlib.ExitStack()
         self._attempts: dict[int, int] = {}
+        self._seconds: dict[int, float] = {}
         with contextlib.ExitStack() as stack:
             stack.enter_context(blocks_of(task))
             guess = _guess(task, seed, prior)
-            space = space_of(task, seed, sampler=sampler, pruner=pruner, guess=guess, warm_start=warm_start)
+            given = {"sampler": sampler, "pruner": pruner, "warm_start": warm_start}
+            space = space_of(task, seed, **given, guess=guess, has_second=second is not None)
             own = stack.enter_context(tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True))
             self.file = Path(own) / "q.db"
             shutil.copyfile(database or _empty(folder), self.file)
@@ -102,11 +107,15 @@ class OurSearch:
         if assignment is None:
             return None
         self._attempts[assignment.trial] = assignment.attempt
-        return assignment.trial, self._config(assignment)
+        config = self._config(assignment)
+        self._seconds[assignment.trial] = 0.0 if self._second is None else self._second(config)
+        return assignment.trial, config
 
     def report(self, trial: int, epoch: int, loss: float) -> bool:
         """Report an epoch as a worker does."""
-        report = EpochReport(epoch=epoch, train_loss=loss, val_loss=loss, val_accuracy=None)
+        report = EpochReport(
+            epoch=epoch, train_loss=loss, val_loss=loss, val_accuracy=None, seconds=self._seconds[trial]
+        )
         return self.ledger.report(trial, self._attempts[trial], Progress(replicate=0, report=report, place=HERE))
 
     def fail(self, trial: int, epoch: int) -> None:
@@ -159,6 +168,7 @@ def space_of(
     pruner: str = "",
     guess: Mapping[str, Scalar] = NO_GUESS,
     warm_start: str = "",
+    has_second: bool = False,
 ) -> Space:
     """Read the task's space; its blocks must be registered.
 
@@ -169,12 +179,14 @@ def space_of(
         pruner: Likewise.
         guess: Priors, by parameter.
         warm_start: The study from which the search starts; empty for none.
+        has_second: Whether the seconds of an epoch are minimised, too.
 
     Raises:
         SpaceError: A word is unknown, or does not suit the space.
     """
     given = {"sampler": sampler, "pruner": pruner, "warm_start": warm_start}
     search = "".join(f"{key}: {word}, " for key, word in given.items() if word)
+    objectives = "[val_loss, epoch_seconds]" if has_second else "val_loss"
     return parse_space(
         f"study: search-{seed}\n"
         "data: {dataset: digits, validation: 300}\n"
@@ -183,7 +195,7 @@ def space_of(
         f"  stages: [{{width: 1, depth: 1, block: {_blocks_text(task)}}}]\n"
         f"  rules: {{{', '.join(f'{block}: {_rules_text(task, block, guess)}' for block in _names(task))}}}\n"
         f"training: {{epochs: {task.epochs}}}\n"
-        f"search: {{objective: {{minimize: val_loss}}, {search}trials: {TRIALS}, seed: {seed}}}\n",
+        f"search: {{objective: {{minimize: {objectives}}}, {search}trials: {TRIALS}, seed: {seed}}}\n",
         f"space of {task.name}",
     )
 

@@ -101,3 +101,20 @@ def draw(parameters: Sequence[Parameter], generator: np.random.Generator) -> Con
     for parameter in active(parameters, config):
         config[parameter.key] = parameter.at(generator.random())
     return config
+
+
+def changed(parameters: Sequence[Parameter], config: Config, generator: np.random.Generator, spread: float) -> Config:
+    """Return a neighbour of a configuration: about half of its values are moved.
+
+    Args:
+        parameters: Of every configuration.
+        config: The configuration.
+        generator: Of the moves.
+        spread: Standard deviation of a move, as a share of a range.
+    """
+    moved = dict(config)
+    for each in parameters:
+        if generator.random() < 0.5:
+            place = each.share(config[each.key]) + generator.normal(0, spread)
+            moved[each.key] = each.at(min(max(place, 0.0), 1.0))
+    return moved

@@ -83,10 +83,17 @@ class Scores:
         tasks: The tasks.
         runs: By method and task, a run for each seed; every method has as many.
         words: By method, its name with defaults resolved.
+        reference: The method by whose final regret shares of the budget are taken.
     """
 
-    def __init__(self, tasks: Sequence[Task], runs: dict[tuple[str, str], list[Run]], words: dict[str, str]) -> None:
-        self._tasks, self._runs, self._words = tasks, runs, words
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        runs: dict[tuple[str, str], list[Run]],
+        words: dict[str, str],
+        reference: str = REFERENCE,
+    ) -> None:
+        self._tasks, self._runs, self._words, self._reference = tasks, runs, words, reference
         self.methods = tuple(words)
         self._regrets = {
             method: np.array([[_regret(task, run) for run in runs[method, task.name]] for task in tasks])
@@ -155,7 +162,7 @@ class Scores:
 
     def _shares(self, method: str, members: Indices) -> tuple[float, Floats]:
         """Return the median share over tasks, and the medians of resampled tasks and seeds."""
-        own, goal = self._regrets[method][members], self._regrets[REFERENCE][members][:, :, -1]
+        own, goal = self._regrets[method][members], self._regrets[self._reference][members][:, :, -1]
         value = np.median(_first(np.median(own, axis=1), np.median(goal, axis=1)))
         generator = np.random.default_rng(0)
         by_task = []

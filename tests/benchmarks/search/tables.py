@@ -1,10 +1,12 @@
-"""Tasks that are tables: learning curves of TaskSet, and tables of one fidelity.
+"""Tasks that are tables: learning curves of TaskSet, NAS-Bench-201 after 12 and 200 epochs, and tables of one fidelity.
 
 A table of TaskSet holds 1,000 configurations; the curve of any other point is that of the nearest in the unit cube. The
 tables of one fidelity are full grids with several seeds: a search sees one of them, and is scored by their mean.
 """
 
+import csv
 import json
+import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +76,35 @@ def nasbench201(folder: Path, name: str) -> Task:
     """Load the accuracy of all cells of NAS-Bench-201 after 200 epochs."""
     file = _file(folder / "nasbench201" / f"nasbench201_{name}.npz")
     return _one_fidelity(f"nasbench201_{name}", "nasbench201", file, _space(folder, "nasbench201"))
+
+
+def nasbench201_epochs(folder: Path) -> Task:
+    """Load the share of images that each cell of NAS-Bench-201 gets wrong on CIFAR-10, in percent, as two epochs.
+
+    The first one is a training of 12 epochs, and costs as much; the second is the whole training of 200.
+    """
+    with _file(folder / "nasbench201" / "cifar10_12_and_200_epochs.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    cost = np.array([12.0, 188.0])
+    curves = {
+        tuple(re.findall(r"\|(\w+)~", row["cell"])): Curve(seen=loss, true=loss, cost=cost)
+        for row in rows
+        for loss in [100 - np.array([float(row["val_accuracy_12"]), float(row["test_accuracy_200"])])]
+    }
+    space = _space(folder, "nasbench201")
+    losses = [each.best for each in curves.values()]
+    parameters = tuple(
+        Parameter(name=name, kind=Kind.CHOICE, options=tuple(space["Op0"]))
+        for name in sorted(set(space) - {"direction"})
+    )
+    return Task(
+        name="nasbench201-12-200",
+        family="nasbench201",
+        parameters=parameters,
+        epochs=2,
+        curve=lambda config, seed: curves[tuple(str(config[each.key]) for each in parameters)],
+        scale=Scale(best=min(losses), median=float(np.median(losses)), full=float(cost.sum())),
+    )
 
 
 def _space(folder: Path, family: str) -> dict[str, Any]:
