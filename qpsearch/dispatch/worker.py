@@ -12,7 +12,7 @@ import socket
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from qpsearch.architecture.config import TrialConfig
@@ -76,6 +76,7 @@ class WorkerSetup(WithWords):
         key: Name of the private folder in which workers leave the stacks of trials that hang.
         runs_trainer: Trains several runs at once, importable too; None to train all runs one by one.
         cuda_graphs: Whether a GPU is given each training step as one CUDA graph.
+        stream: How images of a folder are read (``Data.stream``), whatever the study said when its trials were drawn.
     """
 
     trainer: Trainer
@@ -89,6 +90,7 @@ class WorkerSetup(WithWords):
     key: str = field(default_factory=new_key)
     runs_trainer: RunsTrainer | None = None
     cuda_graphs: CudaGraphs = CudaGraphs.AUTO
+    stream: bool | None = None
 
 
 class WorkerMustRestart(Exception):
@@ -186,16 +188,17 @@ def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Gene
         )
         for run in assignment.runs
     ]
+    config = replace(assignment.config, data=replace(assignment.config.data, stream=setup.stream))
     pairs = list(zip(assignment.runs, settings, strict=True))
     together = pairs[assignment.alone :] if setup.runs_trainer is not None else []
     if len(together) < 2:
         together = []
     for run, own in pairs[: len(pairs) - len(together)]:
-        told = (Told(run=0, report=report) for report in setup.trainer(assignment.config, own))
+        told = (Told(run=0, report=report) for report in setup.trainer(config, own))
         yield from _reports(told, assignment.run_epochs, (run,), place)
     if together and setup.runs_trainer is not None:
         runs, theirs = zip(*together, strict=True)
-        yield from _reports(setup.runs_trainer(assignment.config, theirs), assignment.run_epochs, runs, place)
+        yield from _reports(setup.runs_trainer(config, theirs), assignment.run_epochs, runs, place)
 
 
 def _reports(stream: Iterable[Told], epochs: int, runs: Sequence[Run], place: Place) -> Iterator[Message]:

@@ -468,6 +468,7 @@ def _dispatch(
             report_timeout_s=resources.report_timeout_s,
             memory_share=min(gpus, 1.0) if device == "cuda" else 1.0,
             cuda_graphs=resources.cuda_graphs,
+            stream=data.stream,
         )
 
     if placement.dispatcher is Dispatcher.INLINE:

@@ -22,7 +22,7 @@ from qpsearch.runner import trainer
 from qpsearch.runner.changes import changes
 from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
 from qpsearch.study.records import AttemptRecord, RunRecord, TrialDetail
-from qpsearch.vocabulary import FailReason, Fuse, WithWords
+from qpsearch.vocabulary import CudaGraphs, FailReason, Fuse, WithWords
 
 if TYPE_CHECKING:
     from qpsearch.study.storage.database import Database
@@ -139,7 +139,8 @@ def rerun(
 
     detail = queries.trial_detail(database, study, number)
     recorded = recorded_conditions(detail)
-    fidelity = queries.space_of(database, study).search.fidelity
+    space = queries.space_of(database, study)
+    fidelity, graphs = space.search.fidelity, space.resources.cuda_graphs
     chosen = chosen_runs(detail, replicate, fidelity)
     there = queries.summary(database, study).environment
     data = detail.record.config.data
@@ -153,7 +154,7 @@ def rerun(
         study=study,
         trial=number,
         conditions=here,
-        runs=tuple(repeat(detail, chosen, here, folder, lambda: seen(next(done), planned), fidelity)),
+        runs=tuple(repeat(detail, chosen, here, folder, lambda: seen(next(done), planned), fidelity, graphs)),
         changes=changes(_world(there, detail, recorded), _world(environment(), None, here)),
     )
 
@@ -198,6 +199,7 @@ def repeat(
     data_folder: Path | None,
     seen: Callable[[], None] = lambda: None,
     fidelity: Fidelity | None = None,
+    cuda_graphs: CudaGraphs = CudaGraphs.AUTO,
 ) -> Iterator[Repeated]:
     """Train runs of a trial again, as far as they are recorded; nothing is written.
 
@@ -211,12 +213,13 @@ def repeat(
         data_folder: Folder of the data sets.
         seen: Called after each epoch.
         fidelity: The levels at which the study's runs train; None for the whole training alone.
+        cuda_graphs: Whether a GPU is given each training step as one CUDA graph, as the study says.
     """
     left = {run.replicate for run in own_runs}
     while left:
         replicates = detail.fused_with(min(left))
         group = [
-            Again(run=run, settings=_settings(run, conditions, data_folder, fidelity))
+            Again(run=run, settings=_settings(run, conditions, data_folder, fidelity, cuda_graphs))
             for run in detail.runs
             if run.replicate in replicates
         ]
@@ -233,7 +236,11 @@ class Again:
 
 
 def _settings(
-    run: RunRecord, conditions: Conditions, data_folder: Path | None, fidelity: Fidelity | None
+    run: RunRecord,
+    conditions: Conditions,
+    data_folder: Path | None,
+    fidelity: Fidelity | None,
+    cuda_graphs: CudaGraphs,
 ) -> RunSettings:
     return RunSettings(
         seed=run.seed,
@@ -243,6 +250,7 @@ def _settings(
         data_folder=None if data_folder is None else str(data_folder),
         fidelity=fidelity,
         epochs_before=fidelity.before(run.replicate) if fidelity else 0,
+        cuda_graphs=cuda_graphs,
     )
 
 

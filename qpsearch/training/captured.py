@@ -163,14 +163,16 @@ class CapturedStep:
             self._decline(waits[-1])
             return work(inputs)
         there = with_tensors(inputs, (each.clone() for each in tensors_of(inputs)))
+        made: Tensor | None = None
         try:
-            result = graph.capture(partial(work, there))
+            made = graph.capture(partial(work, there))
         except Exception as error:  # where a block of the user's own is at fault, it raises this again
             self._decline(_cause_of(error))
+        if made is None:  # the error is gone, and with it what its frames held
             return work(inputs)
-        self._kind, self._inputs, self._result = kind, there, result
+        self._kind, self._inputs, self._result = kind, there, made
         graph.replay()
-        return result.clone()
+        return made.clone()
 
     def _decline(self, why: str) -> None:
         self._new = self._graph = None

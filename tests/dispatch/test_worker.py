@@ -1,6 +1,7 @@
 """What a worker does before each trial."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,30 @@ def test_what_is_alive_between_trials_is_left_out_of_collections(
     for _ in range(2):
         assert len(list(messages(assignment, setup, "cpu"))) == 1
     assert seen == ["frozen", "trains"] * 2
+
+
+def test_images_are_read_as_the_driver_says_whatever_the_study_said(sqlite_url: str, tmp_path: Path) -> None:
+    """A study goes on with any ``data.stream``; its trials keep what it was made with."""
+    seen: list[bool | None] = []
+
+    def trainer(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+        seen.append(config.data.stream)
+        yield EpochReport(epoch=1, train_loss=1.0, val_loss=1.0, val_accuracy=0.5)
+
+    with new_ledger(sqlite_url, parse_space(space_text(Behaviour.IMPROVES, epochs=1))) as ledger:
+        assignment = ledger.ask()
+    assert assignment is not None
+    data = replace(assignment.config.data, stream=True)
+    stored = replace(assignment, config=replace(assignment.config, data=data))
+    for stream in (False, None, True):
+        setup = WorkerSetup(
+            trainer=trainer,
+            checkpoints=str(tmp_path),
+            data_folder=None,
+            device="cpu",
+            threads=1,
+            report_timeout_s=None,
+            stream=stream,
+        )
+        assert len(list(messages(stored, setup, "cpu"))) == 1
+    assert seen == [False, None, True]

@@ -126,3 +126,16 @@ def test_a_comparison_goes_on_with_images_read_as_its_file_says(
     assert seen == [Overrides(trials=3, stream=True)]
     assert seen[0].without_budget() == Overrides(stream=True)
     assert (seen[0].data(space.data), Overrides().data(space.data)) == (streamed.data, space.data)
+
+
+def test_workers_read_images_as_the_file_says_with_which_a_study_is_resumed(
+    sqlite_url: str, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool | None] = []
+    monkeypatch.setattr(driving.inline, "run", lambda ledger, setup, interrupt: seen.append(setup.stream))
+    with new_ledger(sqlite_url, space):
+        pass
+    for stream in (None, True, False):
+        given = replace(space, data=replace(space.data, stream=stream))
+        driving.resume(space.study, storage=sqlite_url, space=given, placement=INLINE)
+    assert seen == [None, True, False]

@@ -9,6 +9,7 @@ from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.search.halving import rungs
+from qpsearch.study.search.priors import Priors
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Closed, Event, Paused
 from qpsearch.vocabulary import FailReason
@@ -73,6 +74,31 @@ def test_the_guess_of_an_expert_is_trained_to_its_end_and_the_others_are_compare
     assert done.pop(listed) == 9
     assert [done[number] for number in sorted(done)] == [expected[number] for number in sorted(expected)]
     assert 1 in done.values() or pruner == "asha_stop"
+
+
+def test_a_guess_that_an_earlier_version_has_paused_goes_on_at_once(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is at no rung any more, from which it could be promoted."""
+    rate = {"training.optimizer.sgd.lr": {"log": [0.001, 1.0], "prior": 0.5}}
+    values, done = [0.1, *(0.2 + number / 100 for number in range(8))], dict[int, int]()
+    with monkeypatch.context() as patch:
+        patch.setattr(Priors, "whole", None)
+        with new_ledger(sqlite_url, parse_space(edited(space(9).source, rate))) as ledger:
+            for _ in range(2):
+                assignment = ledger.ask()
+                assert assignment is not None
+                train(ledger, assignment, done, values[assignment.trial])
+    assert done == {0: 1, 1: 1}
+    with resumed_ledger(sqlite_url) as ledger:
+        assignment = ledger.ask()
+        assert assignment is not None
+        assert assignment.trial == 0
+        assert train(ledger, assignment, done, values[0])
+        while (assignment := ledger.ask()) is not None:
+            train(ledger, assignment, done, values[assignment.trial])
+        assert ledger.finished
+    assert done[0] == 9
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 import contextlib
 import random
+import re
 
 import numpy as np
 import pytest
+from sqlalchemy import text as sql
 
 from qpsearch.errors import SpaceError
 from qpsearch.registry.pruners import PrunerKind
@@ -106,3 +108,21 @@ def test_a_front_is_covered_from_its_beginning() -> None:
     assert spread(np.array(front) * [1e9, 1e-3]) == [0, 3, 2, 5, 1, 4]  # in whatever unit
     assert spread(np.zeros((0, 2))) == []
     assert spread(np.ones((3, 2))) == [0, 1, 2]
+
+
+def test_a_study_of_computed_epochs_is_read_that_was_made_when_auto_was_no_pruner(sqlite_url: str) -> None:
+    """Its text does not name the pruner, and would be refused today; the database knows what auto was."""
+    computed = {"training.epochs": f"2 * {DEPTH}"}
+    made = parse_space(edited(space(pruner="none").source, computed))
+    text = re.sub(r"pruner: *\w+", "pruner: auto", made.source)
+    with pytest.raises(SpaceError, match=r"epochs cannot be computed\. Write a number or a domain, or pruner: none"):
+        parse_space(text)
+    with new_ledger(sqlite_url, made):
+        pass
+    with contextlib.closing(Database.open(sqlite_url)) as database:
+        database.write(lambda c: c.execute(sql("UPDATE qpsearch_studies SET space_text = :text"), {"text": text}))
+        stored = queries.space_of(database, made.study)
+    assert (stored.search.pruner, stored.search.sampler, stored.source) == (PrunerKind.NONE, made.search.sampler, text)
+    assert stored.fingerprint == made.fingerprint
+    with resumed_ledger(sqlite_url, made.study) as ledger:
+        assert ledger.ask() is not None

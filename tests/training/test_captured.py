@@ -3,6 +3,7 @@
 import gc
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,14 +21,17 @@ from qpsearch.errors import OutOfMemory
 from qpsearch.protocol import Assignment, EpochReport, Run, RunSettings
 from qpsearch.registry.optimisers import OPTIMISERS
 from qpsearch.runner.one_network import begin
+from qpsearch.runner.rerunning import rerun
 from qpsearch.runner.wanted import wanted
 from qpsearch.space import edited, load_space, parse_space
+from qpsearch.study.storage.database import Database
 from qpsearch.training import captured, train
 from qpsearch.training.captured import WARM_UP, CapturedStep, is_captured
 from qpsearch.training.fused import FusedRuns
 from qpsearch.training.loop import TrainingRun
 from qpsearch.training.timing import peak_of_steps
 from qpsearch.vocabulary import BlockKind, CudaGraphs, Precision
+from tests.helpers import new_ledger, train_all
 from tests.training.configs import by_default, digits
 from tests.training.graphs import RecordedGraph, let_capture
 from tests.training.test_recipe import MODERN
@@ -186,6 +190,32 @@ def test_where_a_capture_fails_the_run_goes_on_and_says_why_once(
     theirs = never_captured(monkeypatch, lambda: epochs_of(expected))
     assert [report.train_loss for report in reports] == [report.train_loss for report in theirs]
     assert_same(state(found), state(expected))
+
+
+def test_what_a_failed_capture_held_is_gone_when_the_step_is_made_without_a_graph(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where memory was lacking, the step would lack it again."""
+    left: list[weakref.ref[Tensor]] = []
+    there: list[int] = []
+
+    class Lacking(RecordedGraph):
+        def capture(self, work: Callable[[], Tensor]) -> Tensor:
+            held = torch.ones(3)
+            left.append(weakref.ref(held))
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    def work(parts: object) -> Tensor:
+        there.append(sum(each() is not None for each in left))
+        return torch.zeros(())
+
+    monkeypatch.setitem(captured.GRAPHS, "cpu", Lacking)
+    step = CapturedStep(case_of("optimiser sgd"), RunSettings(seed=3))
+    for _ in range(WARM_UP + 1):
+        step(work, ())
+    assert len(left) == 1
+    assert there == [0] * (WARM_UP + 1)
+    assert step.note().endswith("CUDA out of memory")
 
 
 def test_a_step_that_waits_is_not_captured(graphs: list[RecordedGraph], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,3 +379,21 @@ def test_the_word_of_a_space_file_reaches_every_run(tmp_path: Path, monkeypatch:
     want = wanted("smoke", ["resources.cuda_graphs=always"], 0)
     list(begin(want, tmp_path / "one", seed=4, threads=1).train())
     assert seen == [CudaGraphs.NEVER, CudaGraphs.NEVER, CudaGraphs.ALWAYS]
+
+
+def test_a_trial_is_repeated_with_the_steps_of_its_study(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[CudaGraphs] = []
+
+    def trainer(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+        seen.append(run.cuda_graphs)
+        yield from (EpochReport(epoch=each, train_loss=1.0, val_loss=1.0, val_accuracy=0.5) for each in (1, 2))
+
+    text = edited(load_space("smoke").source, {"resources.cuda_graphs": "never", "search.pruner": "none"})
+    with new_ledger(sqlite_url, parse_space(text)) as ledger:
+        assignment = ledger.ask()
+        assert assignment is not None
+        train_all(ledger, assignment)
+    monkeypatch.setattr("qpsearch.runner.trainer.train", trainer)
+    with closing(Database.open(sqlite_url)) as database:
+        rerun(database, "smoke", 0)
+    assert seen == [CudaGraphs.NEVER]

@@ -170,7 +170,7 @@ def stored_space(facts: Row[Any], name: str) -> Space:
         SpaceError: The space names a custom block that is not registered here, or has changed since.
     """
     try:
-        space = parse_space(facts.space_text, f"study {name}", strict=False)  # the file may have changed since
+        space = _parsed(facts.space_text, f"study {name}", facts.pruner)
     except SpaceError as error:
         forgotten = [word for word in imports_of(facts) if word not in imports()]
         if not forgotten:
@@ -181,6 +181,19 @@ def stored_space(facts: Row[Any], name: str) -> Space:
     # what auto stood for when the study was made
     search = space.search.using(sampler_of(facts.sampler), PrunerKind(facts.pruner))
     return replace(space, search=search, resources=Resources(**json.loads(facts.resources_json)))
+
+
+def _parsed(text: str, source: str, pruner: str) -> Space:
+    """Read the text that a study stores; its file may have changed since.
+
+    With several objectives, auto once was no pruner, and epochs could be computed, which other pruners do not allow.
+    """
+    try:
+        return parse_space(text, source, strict=False)
+    except SpaceError:
+        if pruner != PrunerKind.NONE:
+            raise
+        return replace(parse_space(text, source, settings=[f"search.pruner={pruner}"], strict=False), source=text)
 
 
 def imports_of(facts: Row[Any]) -> list[str]:
