@@ -377,7 +377,8 @@ def is_running(pid: int) -> bool:
 def test_processes_that_decode_end_with_a_parent_that_is_stopped(tmp_path: Path, kept: Path, sent: int) -> None:
     _, streamed = both(class_folders(tmp_path / "x", 10, "abc"), kept)
     code = (
-        "import sys; import qpsearch; from qpsearch.architecture.config import TrialConfig\n"
+        "import signal, sys; import qpsearch; from qpsearch.architecture.config import TrialConfig\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "run = qpsearch.RunSettings(seed=0, data_folder=sys.argv[2], threads=2)\n"
         "for each in qpsearch.train(TrialConfig.from_json(sys.argv[1]), run):\n"
         "    print(each.epoch, flush=True)\n"
