@@ -79,6 +79,7 @@ class Replica:
         self._ids: dict[int, int] = {}
         self._over: set[int] = set()
         self._enqueued: set[int] = set()
+        self._guess: int | None = None  # the trial that is the expert's
         self._values: dict[int, dict[int, float]] = {}  # of open trials, by epoch
         self._costs: dict[int, tuple[float, ...]] = {}
         self._signs = [-each.sign for each in search.further]
@@ -205,7 +206,9 @@ class Replica:
     def _traits(self, number: int, traits: Traits) -> Traits:
         """Return the traits of a trial, knowing whether it is the expert's guess."""
         whole = None if self._guesses is None or number in self._enqueued else self._guesses.whole
-        return replace(traits, is_guess=whole is not None and self._drawn_before(number) == whole)
+        if self._guess is None and whole is not None and self._drawn_before(number) == whole:
+            self._guess = number
+        return replace(traits, is_guess=number == self._guess)
 
     def _take_further(self, number: int, trial: FrozenTrial) -> None:
         """Look up the losses of further metrics at the last rung that a trial has reached."""

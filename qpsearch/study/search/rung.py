@@ -20,15 +20,22 @@ class Rung:
     """The trials at a rung.
 
     Attributes:
-        order: Pairs of a key and a trial's number, the best first; the key is infinite for a trial that failed.
         loss: The first loss of each trial.
     """
 
     def __init__(self) -> None:
-        self.order: list[tuple[float, int]] = []
+        self._order: list[tuple[float, int]] = []
+        self._is_stale = False  # among several losses it is sorted when it is asked for: a resume puts every trial
         self.loss: dict[int, float] = {}
         self._costs: dict[int, tuple[float, ...]] = {}
         self._dominating: dict[int, int] = {}  # how many trials dominate each
+
+    @property
+    def order(self) -> list[tuple[float, int]]:
+        """Pairs of a key and a trial's number, the best first; the key is infinite for a trial that failed."""
+        if self._is_stale:
+            self._order, self._is_stale = self._sorted(), False
+        return self._order
 
     def put(self, number: int, loss: float, costs: Sequence[float] = ()) -> None:
         """Put a trial in its place, or in another one.
@@ -42,9 +49,9 @@ class Rung:
             self._put_among_several(number, loss, tuple(costs))
             return
         if number in self.loss:
-            del self.order[self.place(number)]
+            del self._order[self.place(number)]
         self.loss[number] = loss
-        bisect.insort(self.order, (loss, number))
+        bisect.insort(self._order, (loss, number))
 
     def place(self, number: int) -> int:
         """Return how many trials are before a trial."""
@@ -53,20 +60,27 @@ class Rung:
         return bisect.bisect_left(self.order, (self.loss[number], number))
 
     def _put_among_several(self, number: int, loss: float, costs: tuple[float, ...]) -> None:
-        is_new = number not in self.loss
+        is_new, self._is_stale = number not in self.loss, True
         self.loss[number], self._costs[number] = loss, costs
-        sound = sorted(each for each in self.loss if not math.isinf(self.loss[each]))
-        points = np.array([(self.loss[each], *self._costs[each]) for each in sound]).reshape(-1, 1 + len(costs))
+        sound, points = self._sound()
         if is_new and number in sound:
             self._count_in(number, sound, points)
         else:
             counts = [int(_dominates(points, point).sum()) for point in points]
             self._dominating = dict(zip(sound, counts, strict=True))
+
+    def _sound(self) -> tuple[list[int], Losses]:
+        """Return the trials that did not fail, ascending, and their losses (trials, objectives)."""
+        sound = sorted(each for each in self.loss if not math.isinf(self.loss[each]))
+        return sound, np.array([(self.loss[each], *self._costs[each]) for each in sound])
+
+    def _sorted(self) -> list[tuple[float, int]]:
+        sound, points = self._sound()
         front = [index for index, each in enumerate(sound) if self._dominating[each] == 0]
         place = {sound[front[index]]: place for place, index in enumerate(spread(points[front]))}
         ranked = sorted(sound, key=lambda each: (self._dominating[each], place.get(each, 0), each))
         failed = sorted(each for each in self.loss if math.isinf(self.loss[each]))
-        self.order = [(float(place), each) for place, each in enumerate(ranked)] + [(math.inf, each) for each in failed]
+        return [(float(place), each) for place, each in enumerate(ranked)] + [(math.inf, each) for each in failed]
 
     def _count_in(self, number: int, sound: Sequence[int], points: Losses) -> None:
         """Count which trials a new one dominates, and how many dominate it."""
