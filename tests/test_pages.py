@@ -41,6 +41,9 @@ SLOW = {  # each is run by a test of its own, on less
     "qpsearch confirm digits --top 2 --seeds 2",  # tests/cli/test_winner.py
     "qpsearch rerun digits 0",  # there, too
     "qpsearch run tuned.yaml",  # tests/cli/test_compare.py
+    "qpsearch run blocks.yaml",  # there, too
+    "qpsearch compare blocks-on-digits --by 'network.stages.*.block'",  # there, too
+    "qpsearch evaluate blocks-on-digits --noise poisson:0.05 --target 0.9",  # tests/cli/test_evaluate.py
     "qpsearch compare tuned-blocks",  # there, too
     "qpsearch run parity.yaml",  # tests/cli/test_own_data.py
     "qpsearch evaluate parity",  # there, too
