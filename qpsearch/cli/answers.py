@@ -1,12 +1,14 @@
 """Commands that analyse a study, one of qpsearch or a plain one of Optuna: ``importance``, ``effects``, ``plot``."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 
+from qpsearch.analysis.anova.forest import prepared
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
 from qpsearch.display.console import Cell, Column, open_console, print_rows
 from qpsearch.display.plain import say
@@ -43,11 +45,12 @@ def importance(
         qpsearch importance digits
         qpsearch importance digits --evaluator ped-anova --output page.html
     """
-    from qpsearch.analysis.figures import importance_bars
-    from qpsearch.analysis.importance import importance as judge
-    from qpsearch.analysis.subject import Subject
+    with prepared() if evaluator is Evaluator.ANOVA else nullcontext():
+        from qpsearch.analysis.figures import importance_bars
+        from qpsearch.analysis.importance import importance as judge
+        from qpsearch.analysis.subject import Subject
 
-    table = judge(Subject.at(storage, study), evaluator=evaluator)
+        table = judge(Subject.at(storage, study), evaluator=evaluator)
     word = "" if evaluator is Evaluator.ANOVA else f"-{evaluator.value}"
     path = output or Path("studies") / f"{study}-importance{word}.html"
     _show(table, importance_bars(table), path, as_json=as_json)
@@ -85,11 +88,12 @@ def effects(
         qpsearch effects digits
         qpsearch effects digits --json
     """
-    from qpsearch.analysis.effects import effects as judge
-    from qpsearch.analysis.figures import effect_forest
-    from qpsearch.analysis.subject import Subject
+    with prepared():
+        from qpsearch.analysis.effects import effects as judge
+        from qpsearch.analysis.figures import effect_forest
+        from qpsearch.analysis.subject import Subject
 
-    table = judge(Subject.at(storage, study))
+        table = judge(Subject.at(storage, study))
     _show(table, effect_forest(table), output or Path("studies") / f"{study}-effects.html", as_json=as_json)
 
 

@@ -1,5 +1,6 @@
 """Entry of the ``qpsearch`` command: runs the command; errors become one message and an exit code."""
 
+import gc
 import os
 import sys
 from importlib.metadata import entry_points
@@ -16,6 +17,7 @@ PROGRAM: Final = "qpsearch"
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 the run failed, 2 your file or flag, 130 interrupted."""
+    gc.set_threshold(100_000)  # what is loaded stays: looking through it after every 700 objects takes long
     try:
         words = sys.argv[1:] = _without_imports(sys.argv[1:])
         if Variable.COMPLETE.given is not None:

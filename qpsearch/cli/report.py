@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from qpsearch.analysis.anova.forest import prepared
 from qpsearch.cli.options import Storage, StudyArgument
 from qpsearch.display.plain import say
 from qpsearch.errors import UserError
@@ -42,10 +43,11 @@ def report(
     if live:
         _serve(storage, study, port)
         return
-    from qpsearch.analysis.report import default_path, write_report
+    with prepared():
+        from qpsearch.analysis.report import default_path, write_report
 
-    path = output or default_path(study)
-    write_report(storage, study, path)
+        path = output or default_path(study)
+        write_report(storage, study, path)
     say(f"page: {path}")
 
 

@@ -14,11 +14,9 @@ import numpy as np
 from qpsearch.analysis.anova.departures import Departures, Left
 from qpsearch.analysis.anova.features import Codes, Design
 from qpsearch.analysis.anova.forecast import ranks
+from qpsearch.analysis.anova.forest import Forest
 from qpsearch.analysis.anova.observations import Observations
-from qpsearch.analysis.anova.parameters import Bools, Floats, Parameter
 
-TREES: Final = 100
-LEAF: Final = 2  # trials in a leaf, at least
 FEWEST: Final = 20  # trials for a check
 MOST: Final = 500  # trials that are checked; of more, so many are drawn
 MORE: Final = 0.2  # correlation of what the forest forecasts beyond the ANOVA with what the ANOVA leaves
@@ -58,8 +56,10 @@ def _missed(design: Design, seen: Observations, even: Codes, totals: Mapping[str
     if len(values) < FEWEST or values.std() == 0:
         return
     values = (values - values.mean()) / values.std()
+    codes = {name: own[used] for name, own in seen.codes.items()}
+    forest = Forest(np.column_stack([each.columns(codes[each.name]) for each in design.parameters]), values, seed)
     left = Left(design, used, values, seed)
-    forecast = _forest(design.parameters, seen, used, values, seed) - values + left.without
+    forecast = forest.forecasts() - values + left.without
     more = float(np.corrcoef(forecast, left.without)[0, 1])
     is_clear = more > MORE and more**2 * (len(values) - 2) > CLEARLY**2 * (1 - more**2)
     if is_clear and left.without.var() > OPEN:
@@ -68,7 +68,7 @@ def _missed(design: Design, seen: Observations, even: Codes, totals: Mapping[str
             'which stand under "what no pair explains". Totals are too low.'
         )
     ranked = sorted(design.parameters, key=lambda each: -totals[each.name])
-    departures = Departures(ranked, {name: own[used] for name, own in seen.codes.items()}, even, left, rng)
+    departures = Departures(ranked, codes, even, left, rng)
     if found := departures.found():
         yield f"What no pair explains holds {found}. Its share is not in the totals, which are too low."
     leading = [each for each in ranked[:LEADING] if totals[each.name] > MATTERS]
@@ -91,14 +91,6 @@ def _far_off(left: Left, numbers: Sequence[int]) -> Iterator[str]:
         worst = ", ".join(str(numbers[index]) for index in far[np.argsort(-off[far])][:3])
         these = "The value of 1 trial lies" if len(far) == 1 else f"Values of {len(far)} trials lie"
         yield f"{these} far from what the choices say (trial {worst}): a few values decide the shares."
-
-
-def _forest(parameters: tuple[Parameter, ...], seen: Observations, used: Bools, values: Floats, seed: int) -> Floats:
-    from sklearn.ensemble import RandomForestRegressor  # only where it is grown
-
-    columns = np.column_stack([each.columns(seen.codes[each.name][used]) for each in parameters])
-    forest = RandomForestRegressor(TREES, oob_score=True, min_samples_leaf=LEAF, random_state=seed)
-    return np.asarray(forest.fit(columns, values).oob_prediction_)
 
 
 def _crossing(seen: Observations) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dtrtrs
 
 from qpsearch.analysis.anova.features import Design
 from qpsearch.analysis.anova.parameters import Floats
@@ -159,9 +160,12 @@ class _State:
         """Draw all weights at once, by the features' covariance."""
         precision = self._gram / self.noise
         precision[np.diag_indices_from(precision)] += 1 / prior
-        factor = np.asarray(np.linalg.cholesky(precision), dtype=float)
-        inner = _solved(factor, products / self.noise) + self._rng.normal(size=len(prior))
-        return _solved(factor, inner, trans=1)
+        # Symmetric, so that its transposed view is what LAPACK reads; only the lower triangle of it is overwritten.
+        factor, failed = dpotrf(precision.T, lower=1, clean=0, overwrite_a=1)
+        if failed:
+            raise np.linalg.LinAlgError("the covariance of the weights is not positive definite")
+        inner = dtrtrs(factor, products / self.noise, lower=1)[0] + self._rng.normal(size=len(prior))
+        return np.asarray(dtrtrs(factor, inner, lower=1, trans=1)[0])
 
     def _by_trials(self, left: Floats, prior: Floats) -> Floats:
         """Draw all weights at once, by the covariance of the trials, where these are fewer."""
@@ -184,8 +188,3 @@ class _State:
             spread = 1 / self._overall_aux[order] + (sums[of] / self._local[of]).sum() / 2
             self._overall[order] = np.clip(spread / rng.gamma(0.5 * (self._sizes[of].sum() + 1)), SMALLEST, 1e4)
             self._overall_aux[order] = (1 / SCALES[order] ** 2 + 1 / self._overall[order]) / rng.gamma(1.0)
-
-
-def _solved(factor: Floats, right: Floats, trans: int = 0) -> Floats:
-    """Solve a triangular system; ``trans=1`` for the transposed factor."""
-    return np.asarray(solve_triangular(factor, right, lower=True, trans=trans, check_finite=False))

@@ -8,6 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import optuna
@@ -15,7 +16,7 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, func, insert, select, update
 
 from qpsearch.study.storage.tables import (
     OPTUNA,
@@ -48,6 +49,7 @@ ENQUEUED: Final = "qpsearch:enqueued"  # an attribute of a trial that a user add
 FIXED: Final = "fixed_params"  # a trial's attribute, as Optuna's enqueue_trial writes it
 
 TrialRows = dict[Table, list[dict[str, Any]]]  # of one trial, by table
+RowsByTrial = Mapping[int, list[tuple[Any, ...]]]  # of one table, by the id of the trial, which each begins with
 
 DIRECTIONS = {Direction.MAXIMIZE: StudyDirection.MAXIMIZE, Direction.MINIMIZE: StudyDirection.MINIMIZE}
 
@@ -251,22 +253,25 @@ def read_trials(
         wanted &= trials.c.trial_id.in_(only)
     ours = select(trials).join(configs, configs.c.trial_id == trials.c.trial_id)
     rows = connection.execute(ours.where(wanted).order_by(trials.c.number)).all()
-    parameters = _by_trial(connection, params, wanted)
-    objective = _by_trial(connection, values, wanted)
-    nothing: Mapping[int, list[Row[Any]]] = defaultdict(list)
-    reported = _by_trial(connection, intermediate, wanted) if history else nothing
-    system = _by_trial(connection, system_attrs, wanted) if history else nothing
-    user = _by_trial(connection, user_attrs, wanted) if history else nothing
+    rows_by_trial = partial(_by_trial, connection, wanted)
+    parameters = rows_by_trial(params.c.param_name, params.c.param_value, params.c.distribution_json)
+    objective = rows_by_trial(values.c.value, values.c.value_type)
+    reported: RowsByTrial = {}
+    system: RowsByTrial = {}
+    user: RowsByTrial = {}
+    if history:
+        steps = intermediate.c
+        reported = rows_by_trial(steps.step, steps.intermediate_value, steps.intermediate_value_type)
+        system = rows_by_trial(system_attrs.c.key, system_attrs.c.value_json)
+        user = rows_by_trial(user_attrs.c.key, user_attrs.c.value_json)
     distribution = _cached(json_to_distribution)
     value_of = TrialValueModel.stored_repr_to_value
     step_of = TrialIntermediateValueModel.stored_repr_to_intermediate_value
     found = []
     for row in rows:
-        own = {
-            line.param_name: (line.param_value, distribution(line.distribution_json))
-            for line in parameters[row.trial_id]
-        }
-        values_of_trial = [value_of(line.value, line.value_type) for line in objective[row.trial_id]]
+        key = row.trial_id
+        drawn = [(name, number, distribution(text)) for _, name, number, text in parameters.get(key, ())]
+        values_of_trial = [value_of(value, kind) for _, value, kind in objective.get(key, ())]
         found.append(
             FrozenTrial(
                 number=row.number,
@@ -275,25 +280,25 @@ def read_trials(
                 values=values_of_trial or None,
                 datetime_start=_local(row.datetime_start),
                 datetime_complete=_local(row.datetime_complete),
-                params={name: kind.to_external_repr(number) for name, (number, kind) in own.items()},
-                distributions={name: kind for name, (_, kind) in own.items()},
-                user_attrs={line.key: json.loads(line.value_json) for line in user[row.trial_id]},
-                system_attrs={line.key: json.loads(line.value_json) for line in system[row.trial_id]},
-                intermediate_values={
-                    line.step: step_of(line.intermediate_value, line.intermediate_value_type)
-                    for line in reported[row.trial_id]
-                },
-                trial_id=row.trial_id,
+                params={name: kind.to_external_repr(number) for name, number, kind in drawn},
+                distributions={name: kind for name, _, kind in drawn},
+                user_attrs={name: json.loads(text) for _, name, text in user.get(key, ())},
+                system_attrs={name: json.loads(text) for _, name, text in system.get(key, ())},
+                intermediate_values={step: step_of(value, kind) for _, step, value, kind in reported.get(key, ())},
+                trial_id=key,
             )
         )
     return found
 
 
-def _by_trial(connection: Connection, table: Table, wanted: ColumnElement[bool]) -> Mapping[int, list[Row[Any]]]:
-    query = select(table).join(trials, trials.c.trial_id == table.c.trial_id).where(wanted)
-    found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(query.order_by(*table.primary_key.columns)).all():  # at once: row by row takes longer
-        found[row.trial_id].append(row)
+def _by_trial(connection: Connection, wanted: ColumnElement[bool], *columns: Column[Any]) -> RowsByTrial:
+    """Return some columns of a table for each trial, after the trial's id, in the order of the primary key."""
+    table = columns[0].table
+    query = select(table.c.trial_id, *columns).join(trials, trials.c.trial_id == table.c.trial_id).where(wanted)
+    rows = connection.execute(query.order_by(*table.primary_key)).all()  # at once: row by row takes longer
+    found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in rows:
+        found[row[0]].append(row)
     return found
 
 
