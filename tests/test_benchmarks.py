@@ -19,6 +19,7 @@ from tests.benchmarks import (
     driver,
     fidelity,
     fused,
+    importance,
     load,
     optuna_import,
     product_unit,
@@ -34,7 +35,7 @@ from tests.benchmarks import (
 from tests.benchmarks.report import Row, alternate, as_json, as_table, row
 from tests.training.graphs import RecordedGraph, let_capture
 
-PREFIXES = ("ray:", "optuna-sqlite:", "optuna-memory:", "driver:", "alone:")
+PREFIXES = ("ray:", "optuna-sqlite:", "optuna-memory:", "optuna-fanova:", "driver:", "alone:")
 KEYS = {"name", "ours", "against", "ratio", "n", "spread", "hardware"}
 
 
@@ -63,6 +64,10 @@ def test_steps_are_compared_with_plain_optuna(tmp_path: Path) -> None:
 def test_an_import_is_timed_while_others_write(tmp_path: Path) -> None:
     found = optuna_import.measure(tmp_path, 20)
     assert found["whole_s"] > found["longest_transaction_s"] > 0
+
+
+def test_an_importance_is_compared_with_optunas_evaluator(tmp_path: Path) -> None:
+    check(importance.rows(tmp_path, trials=24, repetitions=1), 1)
 
 
 def test_load_is_compared_with_a_study_alone_and_with_optuna(tmp_path: Path) -> None:
