@@ -8,7 +8,7 @@ from typing import Protocol
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import StorageError
 from qpsearch.registry.metrics import Metric
-from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
+from qpsearch.runner.machine import has_gpu, prepare_kept
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.evaluations import Evaluated
@@ -122,9 +122,7 @@ def read_test_images(storage: str, study: str, numbers: Sequence[int], tell: Cal
     again = f", in look {len(looks) + 1} of this study at them" if (looks := queries.looks(database, study)) else ""
     tell(f"reading the test images: {len(runs)} runs{again}")
     space = queries.space_of(database, study)
-    data = space.data
-    folder = data_folder(data)
-    prepare_data(data, folder)
+    folder = prepare_kept(space.data)
     configs = {record.number: record.config for record in queries.trial_records(database, study)}
     log = Log(storage, study)
     for number in dict.fromkeys(run.trial for run in runs):
