@@ -115,7 +115,7 @@ class Proposer:
             trial = self._ask(number, len(rejected))
             try:
                 config = self._configured(trial)
-                frozen = self._replica.frozen(trial)
+                frozen = self._replica.proposed(trial, number)
                 return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=tuple(rejected))
             except Infeasible as refused:
                 rejected.append((self._replica.frozen(trial), str(refused)))
@@ -148,7 +148,7 @@ class Proposer:
                 continue
             trial = self._ask(number, len(rejected), found.draw.params)
             config = self._configured(trial)
-            frozen = self._replica.frozen(trial)
+            frozen = self._replica.proposed(trial, number)
             return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=rejected)
         refusals.draws += MAX_EVEN
         raise UserError(nothing_feasible(self._space, refusals))
