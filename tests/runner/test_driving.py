@@ -153,9 +153,7 @@ def test_images_are_read_and_steps_are_run_as_the_file_says_with_which_a_study_g
         if joins:
             driving.run(given, storage=sqlite_url, join=True, overrides=Overrides(cpus=2), placement=INLINE)
         else:
-            driving.resume(
-                space.study, storage=sqlite_url, space=given, overrides=Overrides(cpus=2), placement=INLINE
-            )
+            driving.resume(space.study, storage=sqlite_url, space=given, overrides=Overrides(cpus=2), placement=INLINE)
     assert [(setup.stream, setup.cuda_graphs) for setup in seen] == cases
     assert {(setup.threads, setup.report_timeout_s) for setup in seen} == {(2, 77.0)}
     driving.resume(space.study, storage=sqlite_url, placement=INLINE)
