@@ -215,6 +215,7 @@ def resume(
     take_over: bool = False,
     retry: Collection[FailReason] = (),
     ignore_stop: bool = False,
+    says_reading: bool = True,
     listen: Listener = lambda event: None,
 ) -> Outcome:
     """Resume a study, or join the drivers that work on it, until its budget is spent or the user stops it.
@@ -230,6 +231,7 @@ def resume(
         take_over: Take all open trials at once, also those of a host that may still live.
         retry: Try the trials again that failed for one of these reasons.
         ignore_stop: Go past the rules of ``search.stop``.
+        says_reading: Whether to say where images are decoded while networks train.
         listen: Called with each event.
 
     Raises:
@@ -258,7 +260,7 @@ def resume(
     if root is not None:
         check_store(root)
     data, resources = overrides.data(stored.data), overrides.resources(stored.resources)
-    prepare(data, resources, listen)
+    prepare(data, resources, listen if says_reading else lambda event: None)
     with contextlib.closing(_sinks(sinks, name, listen)) as shown:
         opened = opening.resume(
             Database.create(storage),

@@ -79,7 +79,7 @@ def run(
     finally:
         database.close()
     overrides = replace(overrides, given=space)
-    return _compare(space.study, storage, overrides, placement, sinks=sinks, listen=listen)
+    return _compare(space.study, storage, overrides, placement, sinks=sinks, listen=listen, says_reading=False)
 
 
 def resume(
@@ -147,13 +147,14 @@ def _compare(
     take_over: bool = False,
     retry: Collection[FailReason] = (),
     ignore_stop: bool = False,
+    says_reading: bool = True,
 ) -> Outcome:
-    """Do what is left of a comparison."""
+    """Do what is left of a comparison; how images are read, which is alike for all of it, is said once."""
 
-    def work_on(study: str) -> Outcome:
-        if not retry and _is_over(storage, study):
-            return Outcome(name=study, is_finished=True, elsewhere=0, spent=None, stopped=None)
-        outcome = driving.resume(
+    def drive(study: str, *, take_over: bool = False, retry: Collection[FailReason] = ()) -> Outcome:
+        nonlocal says_reading
+        told, says_reading = says_reading, False
+        return driving.resume(
             study,
             storage=storage,
             overrides=overrides,
@@ -162,19 +163,17 @@ def _compare(
             take_over=take_over,
             retry=retry,
             ignore_stop=ignore_stop,
+            says_reading=told,
             listen=listen,
         )
+
+    def work_on(study: str) -> Outcome:
+        if not retry and _is_over(storage, study):
+            return Outcome(name=study, is_finished=True, elsewhere=0, spent=None, stopped=None)
+        outcome = drive(study, take_over=take_over, retry=retry)
         is_over = outcome.spent is not None or outcome.stopped is not None  # what is open then stays open
         while outcome.is_finished and not is_over and not _wait(storage, study, listen):
-            outcome = driving.resume(
-                study,
-                storage=storage,
-                overrides=overrides,
-                placement=placement,
-                sinks=sinks,
-                ignore_stop=ignore_stop,
-                listen=listen,
-            )
+            outcome = drive(study)
         return outcome
 
     compare = _space(storage, name).compare
@@ -206,7 +205,7 @@ def _compare(
         database = Database.create(storage)
         try:
             with manage.in_turn(database, name):  # several drivers come here at once, and the images are read once
-                read_test_images(storage, name, complete, lambda text: listen(Noted(text=text)))
+                read_test_images(storage, name, complete, lambda text: listen(Noted(text=text)), overrides.data)
         finally:
             database.close()
     return outcome

@@ -158,3 +158,30 @@ def test_images_are_read_and_steps_are_run_as_the_file_says_with_which_a_study_g
     assert {(setup.threads, setup.report_timeout_s) for setup in seen} == {(2, 77.0)}
     driving.resume(space.study, storage=sqlite_url, placement=INLINE)
     assert seen[-1].report_timeout_s == space.resources.report_timeout_s  # the study's own are as they were
+
+
+def test_a_comparison_says_once_how_images_are_read(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "how_streamed", lambda data, folder, cpus: "decoded while networks train")
+    text = space_text(Behaviour.IMPROVES, epochs=1).replace("trials: 6, ", "")
+    arms = "{a: {network.stages.0.block: additive}, b: {network.stages.0.block: quotient}}"
+    space = parse_space(f"{text}compare: {{arms: {arms}, tune: {{trials: 2}}, retrain: {{top: 2, seeds: 1}}}}\n")
+    assert space.compare is not None
+    seen: list[str] = []
+    tested: list[Data] = []
+    monkeypatch.setattr(starting, "read_test_images", lambda *given: tested.append(given[-1](space.data)))
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Noted):
+            seen.append(event.text)
+        if isinstance(event, Closed) and len(seen) < 3:
+            raise ZeroDivisionError("of a caller")
+
+    with pytest.raises(ZeroDivisionError):
+        starting.run(space, storage=sqlite_url, placement=INLINE, listen=listen)
+    said = "images digits: decoded while networks train"
+    assert seen == [said, "arm a"]
+    given = kept_and_run(space, stream=True, graphs=CudaGraphs.AUTO)
+    assert starting.resume("scripted", storage=sqlite_url, space=given, placement=INLINE, listen=listen).is_finished
+    assert seen[2:5] == ["arm a", said, "arm b"]
+    assert seen.count(said) == 2
+    assert tested == [given.data]
