@@ -125,7 +125,8 @@ def resume(
         name: The study's name.
         storage: URL of its database, or the path of an SQLite file; None stands for QPSEARCH_STORAGE, or
             studies/qpsearch.db.
-        space: A space, or its file, which is checked to mean the same as the study's; None skips the check.
+        space: A space, or its file, which is checked to mean the same as the study's. Its ``resources`` and
+            ``data.stream`` hold in this call. None skips the check, and keeps the study's own.
         trials: Budget in trials, those of before included; None leaves each bound as it is.
         epochs: Budget in epochs of all trials together.
         time: Budget in wall time, such as ``"90m"`` or ``"12h"``.

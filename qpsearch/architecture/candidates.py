@@ -172,10 +172,17 @@ def notes(space: Space) -> list[str]:
 
 
 def _nothing_fused(space: Space) -> list[str]:
-    """Say that ``resources.fuse`` does nothing: fewer than two seeds of a trial may be trained at once."""
+    """Say where ``resources.fuse`` does nothing: fewer than two seeds of a trial may be trained at once, or blocks."""
     fuse, search = space.resources.fuse, space.search
-    if fuse is Fuse.NEVER or search.most_fused > 1:
+    if fuse is Fuse.NEVER:
         return []
+    if search.most_fused > 1:
+        return [
+            f"resources.fuse {fuse} fuses no seeds of networks with the block {own}: whether it treats each channel "
+            "for itself is not known."
+            for own in custom_blocks()
+            if any(each.keys == ("block",) and own in (each.leaf.options or ()) for each in space.sites)
+        ]
     if search.replicates == 1:
         why = "each trial begins with one seed. Raise search.replicates"
     elif search.pruner.judges(search.replicates - 1):

@@ -20,7 +20,7 @@ from qpsearch.display.plain import say
 from qpsearch.display.shown import WORDS, moment, scalar, standing, state_of
 from qpsearch.errors import UserError
 from qpsearch.runner.documents import EvaluateDocument, FreshSeeds, NotTested
-from qpsearch.runner.machine import DEFAULT_STORAGE, data_folder, prepare_data
+from qpsearch.runner.machine import DEFAULT_STORAGE, prepare_kept
 from qpsearch.space.space import Space
 from qpsearch.study.records import ConfigurationRecord, TrialRecord
 
@@ -83,8 +83,7 @@ def evaluate(
         groups = [[number for number in best.trials if number in records]] if best else []
     numbers = [number for group in groups for number in group]
     _check(study, numbers, records)
-    folder = data_folder(space.data)
-    prepare_data(space.data, folder)
+    folder = prepare_kept(space.data)
     runs, looks, log = queries.kept_runs(database, study, numbers), queries.looks(database, study), Log(storage, study)
     tested = []
     for group in track(groups, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()):

@@ -102,7 +102,12 @@ def run(
 def resume(
     study: StudyArgument,
     space: Annotated[
-        Path | None, typer.Option(help="Check first that this file still means the same study.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Check first that this file still means the same study. The file decides how images are read "
+            "(data.stream) and how steps are run (resources), in place of what the study was made with.",
+            metavar="FILE",
+        ),
     ] = None,
     trials: Trials = None,
     epochs: Epochs = None,

@@ -28,7 +28,7 @@ from qpsearch.errors import (
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.places import changes_since
 from qpsearch.runner import trainer
-from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, how_streamed, no_gpu, prepare_data
+from qpsearch.runner.machine import as_kept, check_gpu, data_folder, has_gpu, how_streamed, no_gpu, prepare_data
 from qpsearch.runner.sink_process import Sinks, open_sinks
 from qpsearch.space import Space, diff, load_space
 from qpsearch.space.file.document import parse_document, plain
@@ -50,7 +50,7 @@ STOPPING: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """Values that replace the space's own budget, resources and ``data.stream``; None keeps the space's own value.
+    """Values that replace a study's own budget and resources; None keeps the study's own value.
 
     Attributes:
         trials: Budget in trials, over all restarts and drivers.
@@ -60,7 +60,7 @@ class Overrides:
         concurrent: Trials at once.
         gpus: GPUs per trial, or the share of one.
         cpus: Cores per trial.
-        stream: Whether the images of a folder are decoded while networks train.
+        given: A file of the same study, as a space, whose ``resources`` and ``data.stream`` hold in place of its own.
     """
 
     trials: int | None = None
@@ -70,7 +70,7 @@ class Overrides:
     concurrent: int | None = None
     gpus: float | None = None
     cpus: int | None = None
-    stream: bool | None = None
+    given: Space | None = None
 
     @classmethod
     def of(cls, *, time: str | None, gpu_hours: float | None, option: str = "time", **others: Any) -> Self:
@@ -97,25 +97,22 @@ class Overrides:
         return (self.trials, self.epochs, self.seconds, self.gpu_seconds) != (None, None, None, None)
 
     def without_budget(self) -> "Overrides":
-        """Return the overrides of the resources alone, and of how images are read."""
+        """Return the overrides of the resources alone, and of how images are kept."""
         return replace(self, trials=None, epochs=None, seconds=None, gpu_seconds=None)
 
     def budget(self, own: Budget) -> Budget:
         """Return a budget with its bounds replaced by these."""
         return own.updated(trials=self.trials, epochs=self.epochs, seconds=self.seconds, gpu_seconds=self.gpu_seconds)
 
-    def reading_as(self, given: Data) -> "Overrides":
-        """Return the overrides with ``data.stream`` of a file, unless they have one."""
-        return self if self.stream is not None else replace(self, stream=given.stream)
-
     def data(self, own: Data) -> Data:
-        """Return data that are read as these say."""
-        return own if self.stream is None else replace(own, stream=self.stream)
+        """Return a study's data with the ``data.stream`` of the given file; else as they are kept on this machine."""
+        return as_kept(own) if self.given is None else replace(own, stream=self.given.data.stream)
 
     def resources(self, own: Resources) -> Resources:
-        """Return resources with their fields replaced by these."""
-        given = {"concurrent": self.concurrent, "gpus": self.gpus, "cpus": self.cpus}
-        return replace(own, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # each of its field's type
+        """Return the resources of the given file, or else a study's own, with their fields replaced by these."""
+        own = own if self.given is None else self.given.resources
+        fields = {"concurrent": self.concurrent, "gpus": self.gpus, "cpus": self.cpus}
+        return replace(own, **{name: value for name, value in fields.items() if value is not None})  # type: ignore[arg-type]  # each of its field's type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +215,7 @@ def resume(
     take_over: bool = False,
     retry: Collection[FailReason] = (),
     ignore_stop: bool = False,
+    says_reading: bool = True,
     listen: Listener = lambda event: None,
 ) -> Outcome:
     """Resume a study, or join the drivers that work on it, until its budget is spent or the user stops it.
@@ -225,14 +223,15 @@ def resume(
     Args:
         name: The study's name.
         storage: URL of the study database.
-        space: A space, or its file, which must mean the same as the study's, and may say another ``data.stream`` than
-            ``auto``; None skips the check.
+        space: A space, or its file, which must mean the same as the study's, and whose ``resources`` and
+            ``data.stream`` hold from now on in this call; None keeps the study's own.
         overrides: Values that replace the stored budget and resources.
         placement: How trials are dispatched.
         sinks: As in ``run``.
         take_over: Take all open trials at once, also those of a host that may still live.
         retry: Try the trials again that failed for one of these reasons.
         ignore_stop: Go past the rules of ``search.stop``.
+        says_reading: Whether to say where images are decoded while networks train.
         listen: Called with each event.
 
     Raises:
@@ -255,13 +254,13 @@ def resume(
     if space is not None:
         given = space if isinstance(space, Space) else load_space(space)
         refuse_other(reader, given.with_search(study=name))
-        overrides = overrides.reading_as(given.data)
+        overrides = replace(overrides, given=given)
     root = queries.artifacts_of(reader, name)
     reader.close()
     if root is not None:
         check_store(root)
     data, resources = overrides.data(stored.data), overrides.resources(stored.resources)
-    prepare(data, resources, listen)
+    prepare(data, resources, listen if says_reading else lambda event: None)
     with contextlib.closing(_sinks(sinks, name, listen)) as shown:
         opened = opening.resume(
             Database.create(storage),

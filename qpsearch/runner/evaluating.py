@@ -7,8 +7,9 @@ from typing import Protocol
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import StorageError
+from qpsearch.registry.datasets import Data
 from qpsearch.registry.metrics import Metric
-from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
+from qpsearch.runner.machine import as_kept, data_folder, has_gpu, prepare_data
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.evaluations import Evaluated
@@ -95,7 +96,13 @@ class Log:
             self.problem = str(error)
 
 
-def read_test_images(storage: str, study: str, numbers: Sequence[int], tell: Callable[[str], None]) -> None:
+def read_test_images(
+    storage: str,
+    study: str,
+    numbers: Sequence[int],
+    tell: Callable[[str], None],
+    reading: Callable[[Data], Data] = as_kept,
+) -> None:
     """Evaluate the runs of some complete trials on the clean test images, and record it, where that was not done.
 
     Args:
@@ -103,6 +110,7 @@ def read_test_images(storage: str, study: str, numbers: Sequence[int], tell: Cal
         study: The study.
         numbers: The numbers of the trials.
         tell: Called with what is done, before it begins.
+        reading: Gives the study's data as they are read here.
 
     Raises:
         ArtifactError: Weights are missing or damaged.
@@ -122,7 +130,7 @@ def read_test_images(storage: str, study: str, numbers: Sequence[int], tell: Cal
     again = f", in look {len(looks) + 1} of this study at them" if (looks := queries.looks(database, study)) else ""
     tell(f"reading the test images: {len(runs)} runs{again}")
     space = queries.space_of(database, study)
-    data = space.data
+    data = reading(space.data)
     folder = data_folder(data)
     prepare_data(data, folder)
     configs = {record.number: record.config for record in queries.trial_records(database, study)}

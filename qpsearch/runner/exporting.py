@@ -16,7 +16,7 @@ from qpsearch.architecture.cost import cost
 from qpsearch.architecture.plugins import imports
 from qpsearch.errors import UserError
 from qpsearch.runner.documents import ExportDocument
-from qpsearch.runner.machine import data_folder, prepare_data
+from qpsearch.runner.machine import prepare_kept
 from qpsearch.runner.model_card import card, loader
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def write_export(
     from qpsearch.training.export import real_inputs, write_forms
     from qpsearch.training.testing import load_trained
 
-    images_folder = data_folder(config.data)
-    prepare_data(config.data, images_folder)
+    images_folder = prepare_kept(config.data)
     network, inputs = load_trained(config, *trained, "cpu"), real_inputs(config, images_folder)
     try:
         target.mkdir(parents=True, exist_ok=True)

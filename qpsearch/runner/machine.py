@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ from qpsearch.artifacts import local_path
 from qpsearch.dispatch.environment import without_storage
 from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import Data
-from qpsearch.registry.own.decoding import GIB, MOST, free_bytes, is_large, is_streamed, prepare_own
+from qpsearch.registry.own.decoding import GIB, MOST, free_bytes, is_large, is_streamed, kept_at, prepare_own
 from qpsearch.registry.own.record import OWN, SAYS, STREAMED
 from qpsearch.vocabulary import Variable
 
@@ -61,6 +62,33 @@ def prepare_data(data: Data, folder: Path | None) -> None:
         raise DataError(done.stdout.rpartition(SAYS)[2].strip())
     if done.returncode != 0:
         raise DataError(f"{data.dataset}: preparing it in {folder} failed; see above.")
+
+
+def as_kept(data: Data) -> Data:
+    """Return a study's data as they are read on this machine: in the one form in which a run left the images here.
+
+    A study may go on with another ``data.stream`` than that of its own file, which decides where images are kept here
+    in both forms, as arrays and as tables of files, or in neither.
+
+    Raises:
+        DataError: QPSEARCH_DATA names something that is not a folder.
+    """
+    own, folder = data.own, data_folder(data)
+    if own is None or folder is None:
+        return data
+    found = [streamed for streamed in (False, True) if kept_at(own, folder, streamed=streamed).is_dir()]
+    return replace(data, stream=found[0]) if len(found) == 1 else data
+
+
+def prepare_kept(data: Data) -> Path | None:
+    """Make sure that a study's images can be read, in the form in which a run left them; return the data's folder.
+
+    Raises:
+        DataError: The data set cannot be fetched or read, or the user's own images have changed.
+    """
+    folder = data_folder(data)
+    prepare_data(as_kept(data), folder)
+    return folder
 
 
 def how_streamed(data: Data, folder: Path | None, cpus: int) -> str:

@@ -20,7 +20,7 @@ from qpsearch.protocol import EpochReport, RunSettings, Told
 from qpsearch.registry.fidelity import Fidelity
 from qpsearch.runner import trainer
 from qpsearch.runner.changes import changes
-from qpsearch.runner.machine import data_folder, has_gpu, prepare_data
+from qpsearch.runner.machine import has_gpu, prepare_kept
 from qpsearch.study.records import AttemptRecord, RunRecord, TrialDetail
 from qpsearch.vocabulary import CudaGraphs, FailReason, Fuse, WithWords
 
@@ -143,9 +143,7 @@ def rerun(
     fidelity, graphs = space.search.fidelity, space.resources.cuda_graphs
     chosen = chosen_runs(detail, replicate, fidelity)
     there = queries.summary(database, study).environment
-    data = detail.record.config.data
-    folder = data_folder(data)
-    prepare_data(data, folder)
+    folder = prepare_kept(detail.record.config.data)
     here = replace(recorded, device=_device_here(recorded))
     own = {run.replicate for run in chosen}
     planned = sum(row["replicate"] in own for row in detail.epochs) + (_failed_run(detail, fidelity) in own)

@@ -78,7 +78,8 @@ def run(
         driving.refuse_other(database, space)
     finally:
         database.close()
-    return _compare(space.study, storage, overrides.reading_as(space.data), placement, sinks=sinks, listen=listen)
+    overrides = replace(overrides, given=space)
+    return _compare(space.study, storage, overrides, placement, sinks=sinks, listen=listen, says_reading=False)
 
 
 def resume(
@@ -119,7 +120,7 @@ def resume(
         if space is not None:
             given = space if isinstance(space, Space) else load_space(space)
             driving.refuse_other(reader, given.with_search(study=name))
-            overrides = overrides.reading_as(given.data)
+            overrides = replace(overrides, given=given)
     finally:
         reader.close()
     return _compare(
@@ -146,26 +147,33 @@ def _compare(
     take_over: bool = False,
     retry: Collection[FailReason] = (),
     ignore_stop: bool = False,
+    says_reading: bool = True,
 ) -> Outcome:
-    """Do what is left of a comparison."""
+    """Do what is left of a comparison; how images are read, which is alike for all of it, is said once."""
 
-    def work_on(study: str, given: Overrides) -> Outcome:
-        if not retry and _is_over(storage, study):
-            return Outcome(name=study, is_finished=True, elsewhere=0, spent=None, stopped=None)
-        outcome = driving.resume(
+    def drive(study: str, *, take_over: bool = False, retry: Collection[FailReason] = ()) -> Outcome:
+        nonlocal says_reading
+        told, says_reading = says_reading, False
+        return driving.resume(
             study,
             storage=storage,
-            overrides=given,
+            overrides=overrides,
             placement=placement,
             sinks=sinks,
             take_over=take_over,
             retry=retry,
             ignore_stop=ignore_stop,
+            says_reading=told,
             listen=listen,
         )
+
+    def work_on(study: str) -> Outcome:
+        if not retry and _is_over(storage, study):
+            return Outcome(name=study, is_finished=True, elsewhere=0, spent=None, stopped=None)
+        outcome = drive(study, take_over=take_over, retry=retry)
         is_over = outcome.spent is not None or outcome.stopped is not None  # what is open then stays open
         while outcome.is_finished and not is_over and not _wait(storage, study, listen):
-            outcome = driving.resume(study, storage=storage, placement=placement, sinks=sinks, listen=listen)
+            outcome = drive(study)
         return outcome
 
     compare = _space(storage, name).compare
@@ -175,7 +183,7 @@ def _compare(
     overrides = overrides.without_budget()
     for arm, space in compare.arms.items():
         listen(Noted(text=f"arm {arm}"))
-        outcome = work_on(space.study, overrides)
+        outcome = work_on(space.study)
         if not outcome.is_finished:
             return replace(outcome, name=name)
     database = Database.create(storage)
@@ -189,7 +197,7 @@ def _compare(
     database.close()
     seeds = "a fresh seed" if compare.seeds == 1 else f"{compare.seeds} fresh seeds"
     listen(Noted(text=f"the best {compare.top} of each arm, on {seeds}"))
-    outcome = work_on(name, overrides)
+    outcome = work_on(name)
     if outcome.is_finished:
         reader = Database.open(storage)
         complete = [each.number for each in queries.trial_records(reader, name, states=["COMPLETE"])]
@@ -197,7 +205,7 @@ def _compare(
         database = Database.create(storage)
         try:
             with manage.in_turn(database, name):  # several drivers come here at once, and the images are read once
-                read_test_images(storage, name, complete, lambda text: listen(Noted(text=text)))
+                read_test_images(storage, name, complete, lambda text: listen(Noted(text=text)), overrides.data)
         finally:
             database.close()
     return outcome

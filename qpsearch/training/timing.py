@@ -15,6 +15,7 @@ from qpsearch.training.evaluate import evaluate
 from qpsearch.training.loop import TrainingRun, prepared
 
 MEASURED_BYTES: Final = 2**30
+TIMED: Final = 20  # steps at most
 
 
 def peak_of_steps(config: TrialConfig, run: RunSettings) -> tuple[int, int]:
@@ -33,26 +34,28 @@ def seconds_an_epoch(config: TrialConfig, run: RunSettings, within_s: float = 3.
     Args:
         config: The configuration to estimate.
         run: Device, threads and memory format.
-        within_s: About how long to measure; a single batch may take longer.
+        within_s: About how long to measure; up to four times that where the first batches are slow. A single batch may
+            take longer.
     """
     device = prepared(run)
     batch = max(2, min(config.recipe.batch_size, MEASURED_BYTES // cost(config.network).activation_bytes))
     split = noise(config, batch, device)
     trainer = TrainingRun(config, run, (split, split))
 
-    def timed(work: Callable[[], object], images: int) -> float:
-        """Return the median seconds for an image, without the first run, which warms up, unless it is the only one."""
+    def timed(work: Callable[[], object], images: int, before: int) -> float:
+        """Return the median seconds for an image behind the first runs, which warm up; of so few, the last one's."""
         taken: list[float] = []
-        while sum(taken) < within_s / 2 and len(taken) < 20:
+        while sum(taken[before:]) < within_s / 2 and sum(taken) < 2 * within_s and len(taken) < before + TIMED:
             began = time.perf_counter()
             work()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             taken.append(time.perf_counter() - began)
-        return statistics.median(taken[1:] or taken) / images
+        return statistics.median(taken[before:] or taken[-1:]) / images
 
-    train_s = timed(lambda: trainer.steps(1, evaluates=False), min(batch, config.recipe.batch_size))
-    evaluation_s = timed(lambda: evaluate(trainer.model, split, config.data), batch)
+    images = min(batch, config.recipe.batch_size)
+    train_s = timed(lambda: trainer.steps(1, evaluates=False), images, trainer.captured.unsteady)
+    evaluation_s = timed(lambda: evaluate(trainer.model, split, config.data), batch, 1)
     return config.data.trained_on * train_s + config.data.validation * evaluation_s
 
 

@@ -56,6 +56,12 @@ def test_a_block_of_ones_own_is_searched_like_ours(folder: Path) -> None:
     assert "unknown block 'gated'" in qpsearch(folder, "space", "check", "mine.yaml").stderr
     checked = reply(folder, "space", "check", "mine.yaml", "--import", "gated")
     assert "network.rules.gated.reduction" in checked["parameters"]
+    changes = "extends: mine.yaml\nsearch: {replicates: 3, pruner: none}\nresources: {fuse: auto}\n"
+    (folder / "fused.yaml").write_text(changes)
+    (note,) = reply(folder, "space", "check", "fused.yaml", "--import", "gated")["notes"]
+    assert note.startswith(
+        "resources.fuse auto fuses no seeds of networks with the block gated: whether it treats each"
+    )
     plan = reply(folder, "space", "plan", "mine.yaml", "--import", "gated.py")
     assert plan["seconds"] > 0  # timed in a process of its own, which imports it too
     done = started(folder, "--import", "gated", "run", "mine.yaml", "--dispatch", "inline")

@@ -2,10 +2,12 @@
 
 import threading
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from qpsearch.dispatch.worker import WorkerSetup
 from qpsearch.errors import StudyExists, StudyMismatch, StudyNotFound, UserError
 from qpsearch.registry.datasets import Data
 from qpsearch.runner import driving, machine, starting, trainer
@@ -14,6 +16,7 @@ from qpsearch.space import Space, parse_space
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Closed, Dispatching, Event, Noted, Reported, Started, StudyOpened
+from qpsearch.vocabulary import CudaGraphs
 from tests import scripted
 from tests.helpers import new_ledger, rows
 from tests.scripted import Behaviour, space_text
@@ -113,7 +116,7 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
     assert machine.data_folder(Data(dataset="cifar10", validation=0)) == Path.home() / ".cache" / "qpsearch"
 
 
-def test_a_comparison_goes_on_with_images_read_as_its_file_says(
+def test_a_comparison_goes_on_with_images_and_steps_as_its_file_says(
     sqlite_url: str, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Overrides] = []
@@ -121,21 +124,64 @@ def test_a_comparison_goes_on_with_images_read_as_its_file_says(
     monkeypatch.setattr(starting, "_compare", lambda name, storage, overrides, *rest, **others: seen.append(overrides))
     with new_ledger(sqlite_url, space):
         pass
-    streamed = replace(space, data=replace(space.data, stream=True))
-    starting.resume(space.study, storage=sqlite_url, space=streamed, overrides=Overrides(trials=3))
-    assert seen == [Overrides(trials=3, stream=True)]
-    assert seen[0].without_budget() == Overrides(stream=True)
-    assert (seen[0].data(space.data), Overrides().data(space.data)) == (streamed.data, space.data)
+    given = kept_and_run(space, stream=True, graphs=CudaGraphs.NEVER)
+    starting.resume(space.study, storage=sqlite_url, space=given, overrides=Overrides(trials=3, cpus=2))
+    assert seen == [Overrides(trials=3, cpus=2, given=given)]
+    own = seen[0].without_budget()
+    assert own == Overrides(cpus=2, given=given)
+    assert (own.data(space.data), Overrides().data(space.data)) == (given.data, space.data)
+    assert own.resources(space.resources) == replace(given.resources, cpus=2)
 
 
-def test_workers_read_images_as_the_file_says_with_which_a_study_is_resumed(
-    sqlite_url: str, space: Space, monkeypatch: pytest.MonkeyPatch
+def kept_and_run(space: Space, *, stream: bool | None, graphs: CudaGraphs) -> Space:
+    """Return a space that says otherwise how images are kept and steps are run."""
+    resources = replace(space.resources, cuda_graphs=graphs, report_timeout_s=77.0)
+    return replace(space, data=replace(space.data, stream=stream), resources=resources)
+
+
+@pytest.mark.parametrize("joins", [False, True])
+def test_images_are_read_and_steps_are_run_as_the_file_says_with_which_a_study_goes_on(
+    sqlite_url: str, space: Space, monkeypatch: pytest.MonkeyPatch, joins: bool
 ) -> None:
-    seen: list[bool | None] = []
-    monkeypatch.setattr(driving.inline, "run", lambda ledger, setup, interrupt: seen.append(setup.stream))
+    seen: list[WorkerSetup] = []
+    monkeypatch.setattr(driving.inline, "run", lambda ledger, setup, interrupt: seen.append(setup))
     with new_ledger(sqlite_url, space):
         pass
-    for stream in (None, True, False):
-        given = replace(space, data=replace(space.data, stream=stream))
-        driving.resume(space.study, storage=sqlite_url, space=given, placement=INLINE)
-    assert seen == [None, True, False]
+    cases = list(product((None, True, False), CudaGraphs))
+    for stream, graphs in cases:
+        given = kept_and_run(space, stream=stream, graphs=graphs)
+        if joins:
+            driving.run(given, storage=sqlite_url, join=True, overrides=Overrides(cpus=2), placement=INLINE)
+        else:
+            driving.resume(space.study, storage=sqlite_url, space=given, overrides=Overrides(cpus=2), placement=INLINE)
+    assert [(setup.stream, setup.cuda_graphs) for setup in seen] == cases
+    assert {(setup.threads, setup.report_timeout_s) for setup in seen} == {(2, 77.0)}
+    driving.resume(space.study, storage=sqlite_url, placement=INLINE)
+    assert seen[-1].report_timeout_s == space.resources.report_timeout_s  # the study's own are as they were
+
+
+def test_a_comparison_says_once_how_images_are_read(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "how_streamed", lambda data, folder, cpus: "decoded while networks train")
+    text = space_text(Behaviour.IMPROVES, epochs=1).replace("trials: 6, ", "")
+    arms = "{a: {network.stages.0.block: additive}, b: {network.stages.0.block: quotient}}"
+    space = parse_space(f"{text}compare: {{arms: {arms}, tune: {{trials: 2}}, retrain: {{top: 2, seeds: 1}}}}\n")
+    assert space.compare is not None
+    seen: list[str] = []
+    tested: list[Data] = []
+    monkeypatch.setattr(starting, "read_test_images", lambda *given: tested.append(given[-1](space.data)))
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Noted):
+            seen.append(event.text)
+        if isinstance(event, Closed) and len(seen) < 3:
+            raise ZeroDivisionError("of a caller")
+
+    with pytest.raises(ZeroDivisionError):
+        starting.run(space, storage=sqlite_url, placement=INLINE, listen=listen)
+    said = "images digits: decoded while networks train"
+    assert seen == [said, "arm a"]
+    given = kept_and_run(space, stream=True, graphs=CudaGraphs.AUTO)
+    assert starting.resume("scripted", storage=sqlite_url, space=given, placement=INLINE, listen=listen).is_finished
+    assert seen[2:5] == ["arm a", said, "arm b"]
+    assert seen.count(said) == 2
+    assert tested == [given.data]

@@ -11,6 +11,7 @@ from qpsearch.study import queries
 from qpsearch.study.queries.audits import RungCurve, audit
 from qpsearch.study.records import AuditedKind
 from qpsearch.study.search.audit import is_audited
+from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.database import Database
 from tests.helpers import new_ledger, resumed_ledger
 from tests.scripted import Behaviour, space_text
@@ -45,6 +46,25 @@ def test_audited_trials_run_on_and_the_others_are_compared_without_them(sqlite_u
     assert found == AuditedKind(stratum="quotient", audited=3, stopped=3, wrong=0)
     assert str(found) == "quotient: 3 ran on, a rung would have stopped 3, of these 0 wrongly (0%)"
     assert str(found) in report_of(Material.at(sqlite_url, "scripted")).html()
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_the_guess_is_no_measure_of_an_audited_trial_where_rungs_do_not_hold_it(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, is_marked: bool
+) -> None:
+    """The guess is the best of all; the first of three others passes, and an earlier version held the guess there."""
+    only_the_last = [False] * 4 + [True]
+    seed = next(each for each in range(100) if [is_audited(each, n, SHARE) for n in range(5)] == only_the_last)
+    rate = {"training.optimizer.sgd.lr": {"log": [0.001, 1.0], "prior": 0.5}}
+    guessed = space(**rate, **{"search.trials": 5, "search.seed": seed})
+    if not is_marked:
+        monkeypatch.setattr(Replica, "proposed", lambda self, trial, number: self.frozen(trial))
+    with new_ledger(sqlite_url, guessed) as ledger:
+        done = search(ledger, [0.9, 0.1, 0.2, 0.3, 0.5])
+    assert (done[0], done[4]) == (9, 9)
+    with contextlib.closing(Database.open(sqlite_url)) as database:
+        (found,) = queries.summary(database, "scripted").audit
+    assert (found.audited, found.stopped) == (1, 0 if is_marked else 1)
 
 
 def test_an_audited_trial_runs_on_after_a_restart(sqlite_url: str) -> None:

@@ -65,7 +65,12 @@ def test_a_study_whose_budget_is_used_up_gets_one_more_trial(sqlite_url: str) ->
     [
         ({"training.optimizer.sgd.lrr": 0.1}, None, "lrr is not a parameter of this space.*sgd.lr"),
         ({LR: 0.9}, None, r"0.9 is not in \{log: \[0.01, 0.5\]\}"),
-        ({BLOCK: "additive", ALPHA: 1.5}, None, "alpha does not apply in this configuration. Leave it out"),
+        (
+            {BLOCK: "additive", ALPHA: 1.5},
+            None,
+            f"^{ALPHA} has no effect, since {BLOCK} is additive. It has one where {BLOCK} is quotient. Leave it out, or "
+            f"change {BLOCK}.$",
+        ),
         ({}, 7, "does not have a trial 7"),
     ],
 )

@@ -1,11 +1,14 @@
 """An expert's guesses: the first trial takes them, early ones lie near them, later ones follow the results."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qpsearch.architecture.candidates import lost_priors, notes
+from qpsearch.errors import SpaceError
 from qpsearch.space import (
     Choice,
     IntRange,
@@ -192,13 +195,41 @@ def test_a_listed_configuration_that_the_space_rules_out_is_told() -> None:
 
 
 def test_listed_values_that_are_never_used_together_are_told() -> None:
-    text = LISTED.replace("{choice: [additive, quotient]}}", "additive}", 1)
-    text = text.replace("training:", "  rules: {quotient: {alpha: {float: [1.5, 2.0]}}}\ntraining:")
-    text = edited(text, {"search.first": [{"network.stages.1.block": "additive", "network.rules.quotient.alpha": 1.7}]})
-    (said,) = notes(parse_space(text))
-    assert said == (
-        "search.first.0: these values are never used together. Without effect: network.rules.quotient.alpha."
-    )
+    """What another value switches off is refused; here the choice itself is left to the sampler."""
+    both = "{choice: {sgd: {lr: {log: [1.0e-4, 1.0]}}, adamw: {lr: {log: [1.0e-4, 1.0]}}}}"
+    text = LISTED.replace("{sgd: {lr: {log: [1.0e-4, 1.0]}}}", both)
+    rates = {"training.optimizer.sgd.lr": 0.1, "training.optimizer.adamw.lr": 0.01}
+    (said,) = notes(parse_space(edited(text, {"search.first": [rates]})))
+    assert said == "search.first.0: these values are never used together. Without effect: some of them."
+
+
+SWITCHES = LISTED.replace(
+    "data: {", "data: {augment: [flip, {mixup: {used: {choice: [true, false]}, alpha: {float: [0.1, 1.0]}}}], "
+)
+
+
+@pytest.mark.parametrize(
+    ("point", "said"),
+    [
+        (
+            {"data.augment.mixup.used": False, "data.augment.mixup.alpha": 0.2},
+            "data.augment.mixup.alpha has no effect, since data.augment.mixup.used is False. It has one where "
+            "data.augment.mixup.used is True. Leave it out, or change data.augment.mixup.used.",
+        ),
+        ({"data.augment.mixup.used": True, "data.augment.mixup.alpha": 0.2}, None),
+        ({"data.augment.mixup.alpha": 0.2}, None),  # the sampler decides
+    ],
+)
+def test_a_listed_option_whose_switch_is_off_is_refused_but_stored_studies_are_read(
+    point: dict[str, Any], said: str | None
+) -> None:
+    text = f"{SWITCHES.partition('  first:')[0]}  first: [{json.dumps(point)}]\n"
+    assert parse_space(text, strict=False).search.first == (point,)
+    if said is None:
+        assert parse_space(text).search.first == (point,)
+        return
+    with pytest.raises(SpaceError, match=re.escape(said)):
+        parse_space(text)
 
 
 def test_a_listed_configuration_is_part_of_the_meaning() -> None:

@@ -1,5 +1,6 @@
 """Promotion: trials pause at rungs, the best go on, and everything follows from the database."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,17 @@ from qpsearch.protocol import Assignment, Failed
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.ledger import Ledger
+from qpsearch.study.records import TrialRecord
 from qpsearch.study.search.halving import rungs
-from qpsearch.study.search.priors import Priors
+from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Closed, Event, Paused
 from qpsearch.vocabulary import FailReason
 from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows
 from tests.scripted import Behaviour, space_text
 
+GUESSED = {"training.optimizer.sgd.lr": {"log": [0.001, 1.0], "prior": 0.5}}
+WORST_FIRST = [0.1, *(0.2 + number / 100 for number in range(8))]
 DIVERGED = Failed(reason=FailReason.DIVERGED, detail="training loss nan in epoch 2")
 
 
@@ -76,29 +80,47 @@ def test_the_guess_of_an_expert_is_trained_to_its_end_and_the_others_are_compare
     assert 1 in done.values() or pruner == "asha_stop"
 
 
-def test_a_guess_that_an_earlier_version_has_paused_goes_on_at_once(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("sampler", ["random", "quasi_random"])
+@pytest.mark.parametrize("forbidden", [True, False])
+def test_a_first_trial_without_the_priors_is_compared_like_the_others(
+    sqlite_url: str, sampler: str, forbidden: bool
 ) -> None:
-    """It is at no rung any more, from which it could be promoted."""
-    rate = {"training.optimizer.sgd.lr": {"log": [0.001, 1.0], "prior": 0.5}}
-    values, done = [0.1, *(0.2 + number / 100 for number in range(8))], dict[int, int]()
+    """Where the space rules the priors out, the first trial is not the guess, whatever it was meant to be."""
+    rules = {"search.forbid": ["training.optimizer.sgd.lr > 0.4"]} if forbidden else {}
+    text = edited(space(9).source, {**GUESSED, **rules, "search.sampler": sampler})
+    with new_ledger(sqlite_url, parse_space(text)) as ledger:
+        done = search(ledger, WORST_FIRST)
+    assert done[0] == (1 if forbidden else 9)
+    (rate,) = (record.params["training.optimizer.sgd.lr"] for record in first_records(sqlite_url))
+    assert (rate == 0.5) is not forbidden
+
+
+def first_records(url: str) -> list[TrialRecord]:
+    with contextlib.closing(Database.open(url)) as database:
+        return queries.trial_records(database, "scripted")[:1]
+
+
+@pytest.mark.parametrize("pruner", ["asha", "asha_stop"])
+def test_a_study_whose_guess_an_earlier_version_held_at_rungs_goes_on_as_that_version_would_have(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pruner: str
+) -> None:
+    guessed = parse_space(edited(space(9, pruner=pruner).source, GUESSED))
+    done: dict[int, int] = {}
     with monkeypatch.context() as patch:
-        patch.setattr(Priors, "whole", None)
-        with new_ledger(sqlite_url, parse_space(edited(space(9).source, rate))) as ledger:
+        patch.setattr(Replica, "proposed", lambda self, trial, number: self.frozen(trial))
+        with new_ledger(f"sqlite:///{tmp_path}/then.db", guessed) as ledger:
+            expected = search(ledger, WORST_FIRST)
+        with new_ledger(sqlite_url, guessed) as ledger:
             for _ in range(2):
                 assignment = ledger.ask()
                 assert assignment is not None
-                train(ledger, assignment, done, values[assignment.trial])
-    assert done == {0: 1, 1: 1}
+                train(ledger, assignment, done, WORST_FIRST[assignment.trial])
     with resumed_ledger(sqlite_url) as ledger:
-        assignment = ledger.ask()
-        assert assignment is not None
-        assert assignment.trial == 0
-        assert train(ledger, assignment, done, values[0])
         while (assignment := ledger.ask()) is not None:
-            train(ledger, assignment, done, values[assignment.trial])
+            train(ledger, assignment, done, WORST_FIRST[assignment.trial])
         assert ledger.finished
-    assert done[0] == 9
+    assert done == expected
+    assert done[0] == (9 if pruner == "asha_stop" else 1)  # the first at a rung is not stopped
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from qpsearch.runner.rerunning import rerun
 from qpsearch.runner.wanted import wanted
 from qpsearch.space import edited, load_space, parse_space
 from qpsearch.study.storage.database import Database
-from qpsearch.training import captured, train
+from qpsearch.training import captured, timing, train
 from qpsearch.training.captured import WARM_UP, CapturedStep, is_captured
 from qpsearch.training.fused import FusedRuns
 from qpsearch.training.loop import TrainingRun
@@ -397,3 +397,28 @@ def test_a_trial_is_repeated_with_the_steps_of_its_study(sqlite_url: str, monkey
     with closing(Database.open(sqlite_url)) as database:
         rerun(database, "smoke", 0)
     assert seen == [CudaGraphs.NEVER]
+
+
+def test_an_epoch_is_estimated_from_steps_of_the_graph_alone(
+    graphs: list[RecordedGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps that are rehearsed or captured take longer than those of the whole training."""
+    clock, taken = [0.0], [*(1.0 for _ in range(WARM_UP)), 0.7, *(0.001 for _ in range(100))]
+    made = TrainingRun.steps
+
+    def steps(self: TrainingRun, count: int, *, evaluates: bool = True) -> None:
+        made(self, count, evaluates=evaluates)
+        clock[0] += taken.pop(0)
+
+    def evaluated(*given: object) -> None:
+        clock[0] += 0.002
+
+    monkeypatch.setattr(TrainingRun, "steps", steps)
+    monkeypatch.setattr(timing, "evaluate", evaluated)
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    config = digits(BlockKind.ADDITIVE)
+    found = timing.seconds_an_epoch(config, RunSettings(seed=0))
+    (graph,) = graphs
+    assert (graph.rehearsals, graph.replays) == (WARM_UP, timing.TIMED + 1)
+    batch, data = config.recipe.batch_size, config.data
+    assert found == pytest.approx((data.trained_on * 0.001 + data.validation * 0.002) / batch)

@@ -18,13 +18,14 @@ FROM_PAPERS: Final = "papers"  # in place of a configuration: those of the paper
 Points = tuple[Mapping[str, Scalar], ...]
 
 
-def first_points(root: Node, domains: Mapping[str, Domain], problems: Problems) -> tuple[bool, Points]:
+def first_points(root: Node, space: Space, problems: Problems, *, strict: bool) -> tuple[bool, Points]:
     """Return whether a file wants the papers' configurations, and those that it lists, as values of some parameters.
 
     Args:
         root: The whole document, with what it extends.
-        domains: The searched parameters.
+        space: What is searched.
         problems: Notes what is wrong.
+        strict: Whether a value without effect, beside another one of its configuration, is a mistake.
     """
     search = root.get("search") if isinstance(root, MappingNode) else None
     given = search.get("first") if isinstance(search, MappingNode) else None
@@ -38,7 +39,21 @@ def first_points(root: Node, domains: Mapping[str, Domain], problems: Problems) 
         return False, ()
     named = [isinstance(item, ScalarNode) and item.value == FROM_PAPERS for item in given.items]
     listed = [item for item, is_named in zip(given.items, named, strict=True) if not is_named]
-    return any(named), tuple(_point(item, f"{KEY}.{index}", domains, problems) for index, item in enumerate(listed))
+    domains, points = domains_of(space), []
+    for index, item in enumerate(listed):
+        point = _point(item, f"{KEY}.{index}", domains, problems)
+        if strict:
+            _check_effect(item, f"{KEY}.{index}", space, point, problems)
+        points.append(point)
+    return any(named), tuple(points)
+
+
+def _check_effect(node: Node, path: str, space: Space, point: Mapping[str, Scalar], problems: Problems) -> None:
+    """Note the values of a configuration that have no effect beside its others."""
+    for entry in node.entries if isinstance(node, MappingNode) else ():
+        for name in matching(entry.key, point):
+            if why := without_effect(space, name, point):
+                problems.wrong(entry.where, path, why)
 
 
 def _point(node: Node, path: str, domains: Mapping[str, Domain], problems: Problems) -> Mapping[str, Scalar]:
@@ -90,6 +105,28 @@ def member_of(name: str, domain: Domain, value: Scalar) -> Scalar:
         text = shown(given) if isinstance(given, str) else text_of(given)  # the word 'true' is not the value true
         raise ValueError(f"{name}: {text} is not in {domain}.")
     return domain.member(given)
+
+
+def without_effect(space: Space, name: str, values: Mapping[str, Scalar]) -> str:
+    """Say which values switch a parameter off; empty where it has an effect, or other values decide that.
+
+    Args:
+        space: What is searched.
+        name: The parameter.
+        values: Values of parameters, some or all.
+    """
+    own = [site for site in space.sites if site.domain is not None and site.parameter == name]
+    against = [
+        [test.parameter for test in tests if test.parameter in values and values[test.parameter] not in test.values]
+        for site in own
+        for tests in site.when
+    ]
+    if not against or not all(against):
+        return ""
+    switches = list(dict.fromkeys(each[0] for each in against))
+    why = " and ".join(f"{switch} is {text_of(values[switch])}" for switch in switches)
+    where = " or ".join(dict.fromkeys(site.condition() for site in own))
+    return f"{name} has no effect, since {why}. It has one where {where}. Leave it out, or change {switches[0]}."
 
 
 def checked_values(space: Space, given: Mapping[str, Scalar]) -> dict[str, Scalar]:

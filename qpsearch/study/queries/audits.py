@@ -2,7 +2,8 @@
 
 With ``{asha: {audit: 0.05}}`` a random twentieth of the trials is never paused. Of those that end, a rung *would have
 stopped* one whose value there was outside the best third. That was *wrong* where the trial ended better than at least
-half of the trials of its kind that the rungs let through to the end.
+half of the trials of its kind that the rungs let through to the end. The expert's guess is not among those, nor at any
+rung, where the search trained it to its end whatever its rungs said.
 """
 
 import math
@@ -22,7 +23,7 @@ from qpsearch.space import Space
 from qpsearch.study.records import AuditedKind
 from qpsearch.study.search.audit import is_audited
 from qpsearch.study.search.halving import rungs_of
-from qpsearch.study.storage.optuna_tables import read_trials
+from qpsearch.study.storage.optuna_tables import GUESS, read_trials
 from qpsearch.study.storage.tables import configs, trials
 
 
@@ -47,6 +48,7 @@ def audited_kinds(connection: Connection, study: int, space: Space) -> tuple[Aud
             stratum=stratum[trial._trial_id],
             losses={epoch: sign * value for epoch, value in trial.intermediate_values.items()},
             final=sign * trial.values[0] if trial.state is TrialState.COMPLETE and trial.values else None,
+            is_guess=GUESS in trial.system_attrs,
         )
         for trial in read_trials(connection, study)
     ]
@@ -64,12 +66,14 @@ class RungCurve:
         stratum: Its slowest kind of block, within which trials are compared.
         losses: Its loss by epoch, smaller is better.
         final: The loss of a complete trial; None for another one.
+        is_guess: Whether it is the expert's guess, with which the rungs do not compare any trial.
     """
 
     number: int
     stratum: str
     losses: Mapping[int, float]
     final: float | None
+    is_guess: bool = False
 
 
 def audit(
@@ -91,7 +95,7 @@ def audit(
     found = []
     for stratum, own in sorted(kinds.items()):
         chosen = {curve.number for curve in own if is_audited(seed, curve.number, share)}
-        others = [curve for curve in own if curve.number not in chosen]
+        others = [curve for curve in own if curve.number not in chosen and not curve.is_guess]
         merit = [curve.final for curve in others if curve.final is not None]
         ended = [curve for curve in own if curve.number in chosen and curve.final is not None]
         stopped = [curve for curve in ended if _would_stop(curve, others, rungs, factor, stops=stops)]

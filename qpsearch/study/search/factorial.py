@@ -44,9 +44,9 @@ class Factorial:
         self._source: _Rounds | _Fraction = _Rounds(space) if is_small else _Fraction(space)
         self._points: list[Params] = []
 
-    @property
-    def whole(self) -> None:
-        """None: priors are not used."""
+    def expected(self, number: int) -> Params:
+        """Return nothing: priors are not used."""
+        return {}
 
     def guess(self, number: int, draw: int) -> Params:
         """Return the point of a trial; empty, which leaves the trial to chance, where no point was found."""

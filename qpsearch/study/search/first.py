@@ -20,11 +20,10 @@ class First:
     def __init__(self, points: Sequence[Mapping[str, Scalar]], then: Guesses | None) -> None:
         self._points, self._then = points, then
 
-    @property
-    def whole(self) -> int | None:
-        """The number of the first trial after the list, if that is the expert's guess."""
-        whole = None if self._then is None else self._then.whole
-        return None if whole is None else len(self._points) + whole
+    def expected(self, number: int) -> Mapping[str, Scalar]:
+        """Return what the guesses after the list say; nothing of a listed trial."""
+        listed = len(self._points)
+        return {} if self._then is None or number < listed else self._then.expected(number - listed)
 
     def guess(self, number: int, draw: int) -> Mapping[str, Scalar]:
         """Return values for parameters of a trial; the sampler draws the others."""

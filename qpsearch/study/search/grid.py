@@ -23,9 +23,9 @@ class Grid:
         self._points = [found.draw.params for found in every_candidate(space) if isinstance(found, Candidate)]
         random.Random(derive_seed(space.search.seed, "grid")).shuffle(self._points)
 
-    @property
-    def whole(self) -> None:
-        """None: priors are not used."""
+    def expected(self, number: int) -> dict[str, Scalar]:
+        """Return nothing: priors are not used."""
+        return {}
 
     def guess(self, number: int, draw: int) -> dict[str, Scalar]:
         """Return the point of a trial; budgets end at the last point."""

@@ -121,8 +121,6 @@ class Halving:
 
     def promotable(self, paused: Collection[int], *, is_last: bool) -> int | None:
         """Return the best paused trial of the highest rung that is among the best of its rung."""
-        if unpaused := self._guesses.intersection(paused):  # an earlier version paused it, too
-            return min(unpaused)
         waiting: dict[tuple[str, int], set[int]] = defaultdict(set)
         for number in paused:
             waiting[self._stratum_of[number], self._top(number)].add(number)

@@ -1,8 +1,9 @@
 """How an expert's guesses steer a search: the first trial is the guess itself, and early trials lie near the guess.
 
 Trial 0 takes every prior as it is; the other parameters are drawn until the point can be trained, but at most 20 times,
-since the space may rule the priors out (``candidates.lost_priors`` says so). Where trials are compared at rungs, it is
-trained to its end whatever they say: all others are held against what the expert expects. Afterwards, as long as the
+since the space may rule the priors out (``candidates.lost_priors`` says so); then it is a trial like any other. Where
+trials are compared at rungs, the guess is trained to its end whatever they say: all others are held against what the
+expert expects. Afterwards, as long as the
 sampler would draw at random (always with ``random``, for the first ten trials with a sampler that learns), each
 parameter with a prior is drawn near the prior with a probability of 1/4, 1/2 or 3/4, by confidence, and left to the
 sampler otherwise. Later trials do not use the priors. A guess is a function of the search's seed and the trial's
@@ -41,18 +42,19 @@ class Priors:
         found = {name: domain for name, domain in drawn if domain.prior is not None}
         return cls(found, space.search.seed, space.search.sampler.startup) if found else None
 
-    @property
-    def whole(self) -> int:
-        """The number of the first trial."""
-        return 0
+    def expected(self, number: int) -> dict[str, Scalar]:
+        """Return every prior's value for the first trial, and nothing for another one."""
+        if number != 0 or number >= self._until:
+            return {}
+        return {name: domain.prior.value for name, domain in self._domains.items() if domain.prior is not None}
 
     def guess(self, number: int, draw: int) -> dict[str, Scalar]:
         """Return values for some parameters of a trial; ``draw`` counts its infeasible draws so far."""
         if number >= self._until:
             return {}
         generator = random.Random(derive_seed(self._seed, "prior", number, draw))
-        if number == 0 and draw < FIRST:
-            return {name: domain.prior.value for name, domain in self._domains.items() if domain.prior is not None}
+        if draw < FIRST and (whole := self.expected(number)):
+            return whole
         drawn = {name: domain.near_prior(generator) for name, domain in self._domains.items()}
         return {
             name: value

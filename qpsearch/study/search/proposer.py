@@ -13,6 +13,7 @@ from qpsearch.errors import Infeasible, UserError
 from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.seeds import derive_seed
 from qpsearch.space import RandomChooser, Space
+from qpsearch.space.file.points import without_effect
 from qpsearch.study.search.chooser import OptunaChooser
 from qpsearch.study.search.first import TRIED
 from qpsearch.study.search.replica import Replica
@@ -79,11 +80,14 @@ class Proposer:
 
         Raises:
             Infeasible: Twenty draws in a row cannot be trained.
-            UserError: The draw does not have a parameter that it must have.
+            UserError: A parameter that the draw must have is switched off: by another value, or in the last of twenty
+                draws.
         """
+        if why := next(filter(None, (without_effect(self._space, name, values) for name in sorted(needed))), ""):
+            raise UserError(why)
         if self._prepared is not None:
             self._prepared.result()
-        refused: Infeasible | None = None
+        refused: Infeasible | UserError | None = None
         for draw in range(TRIED):
             trial = self._ask(number, draw, values)
             try:
@@ -95,7 +99,8 @@ class Proposer:
             frozen = self._replica.frozen(trial)
             if unused := sorted(set(needed) - set(frozen.params)):
                 self._replica.forget(trial)
-                raise UserError(f"{unused[0]} does not apply in this configuration. Leave it out.")
+                refused = UserError(without_effect(self._space, unused[0], frozen.params))
+                continue
             return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=())
         assert refused is not None
         raise refused
@@ -115,7 +120,7 @@ class Proposer:
             trial = self._ask(number, len(rejected))
             try:
                 config = self._configured(trial)
-                frozen = self._replica.frozen(trial)
+                frozen = self._replica.proposed(trial, number)
                 return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=tuple(rejected))
             except Infeasible as refused:
                 rejected.append((self._replica.frozen(trial), str(refused)))
@@ -148,7 +153,7 @@ class Proposer:
                 continue
             trial = self._ask(number, len(rejected), found.draw.params)
             config = self._configured(trial)
-            frozen = self._replica.frozen(trial)
+            frozen = self._replica.proposed(trial, number)
             return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=rejected)
         refusals.draws += MAX_EVEN
         raise UserError(nothing_feasible(self._space, refusals))

@@ -32,10 +32,9 @@ class QuasiRandom:
         self._seed = derive_seed(space.search.seed, "quasi-random")
         self._shares: Matrix = np.zeros((0, self._encoding.size))
 
-    @property
-    def whole(self) -> int | None:
-        """The number of the trial that is the expert's guess."""
-        return None if self._then is None else self._then.whole
+    def expected(self, number: int) -> Mapping[str, Scalar]:
+        """Return what the values say that come before those of the sequence."""
+        return {} if self._then is None else self._then.expected(number)
 
     def guess(self, number: int, draw: int) -> Mapping[str, Scalar]:
         """Return the point of a trial; nothing after an infeasible draw."""

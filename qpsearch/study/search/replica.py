@@ -26,16 +26,15 @@ from qpsearch.study.search.order import COSTS, FURTHER, VIOLATED
 from qpsearch.study.search.pruners import pruning
 from qpsearch.study.search.pruning import Judgement, Traits
 from qpsearch.study.search.samplers import Samplers
-from qpsearch.study.storage.optuna_tables import DIRECTIONS, ENQUEUED
+from qpsearch.study.storage.optuna_tables import DIRECTIONS, ENQUEUED, GUESS
 from qpsearch.vocabulary import Scalar
 
 
 class Guesses(Protocol):
     """A source of values that the sampler need not draw: priors, or a grid."""
 
-    @property
-    def whole(self) -> int | None:
-        """The number of the trial that is the expert's guess of every parameter with a prior; None for none."""
+    def expected(self, number: int) -> Mapping[str, Scalar]:
+        """Return the values with which a trial is the expert's guess; nothing for a trial that cannot be the guess."""
 
     def guess(self, number: int, draw: int) -> Mapping[str, Scalar]:
         """Return values for parameters of a trial; the sampler draws the others."""
@@ -79,7 +78,6 @@ class Replica:
         self._ids: dict[int, int] = {}
         self._over: set[int] = set()
         self._enqueued: set[int] = set()
-        self._guess: int | None = None  # the trial that is the expert's
         self._values: dict[int, dict[int, float]] = {}  # of open trials, by epoch
         self._costs: dict[int, tuple[float, ...]] = {}
         self._signs = [-each.sign for each in search.further]
@@ -105,6 +103,19 @@ class Replica:
     def frozen(self, trial: optuna.Trial) -> FrozenTrial:
         """Return what was suggested so far, with the attributes that the sampler keeps about it."""
         return self._storage.get_trial(trial._trial_id)
+
+    def proposed(self, trial: optuna.Trial, number: int) -> FrozenTrial:
+        """Return a draw that is to be the trial of that number, with an attribute if it is the expert's guess.
+
+        The attribute alone tells later which trial was the guess: studies of earlier versions do not have it, and
+        their first trial is compared with the others as it was.
+        """
+        drawn = self.frozen(trial)
+        expected = {} if self._guesses is None else self._guesses.expected(self._drawn_before(number))
+        if expected and all(drawn.params.get(name, value) == value for name, value in expected.items()):
+            self._storage.set_trial_system_attr(trial._trial_id, GUESS, value=True)
+            drawn = self.frozen(trial)
+        return drawn
 
     def reject(self, trial: optuna.Trial) -> None:
         """End an infeasible draw; as in the database, what the sampler kept about it is gone."""
@@ -134,7 +145,7 @@ class Replica:
             self._enqueued.add(number)
         self._ids[number], self._values[number] = trial._trial_id, {}
         self._costs[number] = traits.costs
-        self._pruning.follow(number, self._traits(number, traits), create_trial(state=TrialState.RUNNING))
+        self._pruning.follow(number, _traits(traits, self.frozen(trial)), create_trial(state=TrialState.RUNNING))
 
     def follow_infeasible(self, drawn: FrozenTrial) -> None:
         """Repeat a rejected draw, from the database."""
@@ -155,7 +166,7 @@ class Replica:
             self._enqueued.add(number)
         self._values[number], self._costs[number] = dict(trial.intermediate_values), traits.costs
         self._take_further(number, trial)
-        self._pruning.follow(number, self._traits(number, traits), trial)
+        self._pruning.follow(number, _traits(traits, trial), trial)
         self._show(number, trial, trial.state, trial.values, trial.intermediate_values)
         if trial.state.is_finished():
             del self._values[number]
@@ -202,13 +213,6 @@ class Replica:
         Numbers of trials that users enqueued, or that other tools took, do not count.
         """
         return sum(other < number and other not in self._enqueued for other in self._ids)
-
-    def _traits(self, number: int, traits: Traits) -> Traits:
-        """Return the traits of a trial, knowing whether it is the expert's guess."""
-        whole = None if self._guesses is None or number in self._enqueued else self._guesses.whole
-        if self._guess is None and whole is not None and self._drawn_before(number) == whole:
-            self._guess = number
-        return replace(traits, is_guess=number == self._guess)
 
     def _take_further(self, number: int, trial: FrozenTrial) -> None:
         """Look up the losses of further metrics at the last rung that a trial has reached."""
@@ -264,6 +268,11 @@ class _Memory(InMemoryStorage):
             trial.number, trial._trial_id = self._get_trial(trial_id).number, trial_id
             self._set_trial(trial_id, trial)
             self._update_cache(trial_id, self._trial_id_to_study_id_and_number[trial_id][0])
+
+
+def _traits(known: Traits, trial: FrozenTrial) -> Traits:
+    """Return the traits of a trial, with whether it is the expert's guess."""
+    return replace(known, is_guess=GUESS in trial.system_attrs)
 
 
 def _for_sampler(
