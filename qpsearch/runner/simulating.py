@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
 
-from qpsearch.dispatch.simulated import SimulatedRun, Timeline, simulate
+from qpsearch.dispatch.simulated import KnownCurve, SimulatedRun, Timeline, simulate
 from qpsearch.errors import UserError
 from qpsearch.protocol import Assignment, EpochReport, Failed, Place, Progress
 from qpsearch.registry.pruners import PrunerKind
@@ -26,7 +26,7 @@ from qpsearch.study import opening, queries
 from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import FailReason, Scalar
+from qpsearch.vocabulary import FailReason
 
 BASELINE: Final = "random+none"
 TRIALS: Final = 10_000_000  # the simulated time ends a search, not a number of trials
@@ -211,10 +211,15 @@ def _search(
     shutil.copyfile(empty, own)
     clock = Clock(lambda: BEGAN_S + timeline.now, lambda: timeline.now, _never)
     try:
-        opened = opening.create(Database.open(f"sqlite:///{own}"), space, source="simulate", clock=clock)
-        with Ledger(opened) as ledger, contextlib.closing(Database.open(f"sqlite:///{own}")) as database:
-            trials = _Trials(ledger, database, space)
-            run = simulate(trials, table.curve, timeline, epochs=table.epochs, until_s=until_s, workers=workers)
+        written, read = (Database.open(f"sqlite:///{own}", is_scratch=True) for _ in range(2))
+        opened = opening.create(written, space, source="simulate", clock=clock)
+        with Ledger(opened) as ledger, contextlib.closing(read):
+            trials = _Trials(ledger, space)
+
+            def curve_of(trial: int) -> KnownCurve:
+                return table.curve(queries.params_of(read, ledger.name, trial))
+
+            run = simulate(trials, curve_of, timeline, epochs=table.epochs, until_s=until_s, workers=workers)
         return run, [(since, trials.values[number, epoch]) for since, number, epoch in run.incumbents]
     finally:
         for file in folder.glob("q.db*"):
@@ -224,17 +229,17 @@ def _search(
 class _Trials:
     """A ledger as a search that is simulated."""
 
-    def __init__(self, ledger: Ledger, database: Database, space: Space) -> None:
-        self._ledger, self._database, self._objective = ledger, database, space.search.objective
+    def __init__(self, ledger: Ledger, space: Space) -> None:
+        self._ledger, self._objective = ledger, space.search.objective
         self._attempts: dict[int, int] = {}
         self.values: dict[tuple[int, int], float] = {}
 
-    def ask(self) -> tuple[int, dict[str, Scalar]] | None:
+    def ask(self) -> tuple[int, int] | None:
         assignment: Assignment | None = self._ledger.ask()
         if assignment is None:
             return None
         self._attempts[assignment.trial] = assignment.attempt
-        return assignment.trial, queries.params_of(self._database, self._ledger.name, assignment.trial)
+        return assignment.trial, assignment.trial
 
     def report(self, trial: int, epoch: int, loss: float) -> bool:
         value = -self._objective.sign * loss

@@ -404,8 +404,9 @@ class Ledger:
         trial.holder, trial.is_paused = None, True
         self._peers.open[trial.number] = trial
         self._stopping.paused(trial.number)
-        # only up to this epoch: the removal may come late, when the trial has gone on
-        self.checkpoints.keep(trial.number, 0, trial.histories[0].worth_keeping(self._space.search), epoch)
+        if trial.histories[0].checkpoints:
+            # only up to this epoch: the removal may come late, when the trial has gone on
+            self.checkpoints.keep(trial.number, 0, trial.histories[0].worth_keeping(self._space.search), epoch)
         self._listener(Paused(number=trial.number, epoch=epoch))
         while (least := self._replica.least_promising(self._peers.paused)) is not None:
             self._close_left({least})
