@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
 
-from qpsearch.dispatch.simulated import KnownCurve, SimulatedRun, Timeline, simulate
+from qpsearch.dispatch.simulated import SimulatedRun, Timeline, simulate
 from qpsearch.errors import UserError
 from qpsearch.protocol import Assignment, EpochReport, Failed, Place, Progress
 from qpsearch.registry.pruners import PrunerKind
@@ -22,11 +22,11 @@ from qpsearch.runner.curve_tables import CurveTable
 from qpsearch.space import Space, parse_space
 from qpsearch.space.file.document import dump, parse_document, plain, spelled
 from qpsearch.space.leaves import Constant
-from qpsearch.study import opening, queries
+from qpsearch.study import opening
 from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import FailReason
+from qpsearch.vocabulary import FailReason, Scalar
 
 BASELINE: Final = "random+none"
 TRIALS: Final = 10_000_000  # the simulated time ends a search, not a number of trials
@@ -211,15 +211,10 @@ def _search(
     shutil.copyfile(empty, own)
     clock = Clock(lambda: BEGAN_S + timeline.now, lambda: timeline.now, _never)
     try:
-        written, read = (Database.open(f"sqlite:///{own}", is_scratch=True) for _ in range(2))
-        opened = opening.create(written, space, source="simulate", clock=clock)
-        with Ledger(opened) as ledger, contextlib.closing(read):
+        database = Database.open(f"sqlite:///{own}", is_scratch=True)
+        with Ledger(opening.create(database, space, source="simulate", clock=clock)) as ledger:
             trials = _Trials(ledger, space)
-
-            def curve_of(trial: int) -> KnownCurve:
-                return table.curve(queries.params_of(read, ledger.name, trial))
-
-            run = simulate(trials, curve_of, timeline, epochs=table.epochs, until_s=until_s, workers=workers)
+            run = simulate(trials, table.curve, timeline, epochs=table.epochs, until_s=until_s, workers=workers)
         return run, [(since, trials.values[number, epoch]) for since, number, epoch in run.incumbents]
     finally:
         for file in folder.glob("q.db*"):
@@ -234,12 +229,12 @@ class _Trials:
         self._attempts: dict[int, int] = {}
         self.values: dict[tuple[int, int], float] = {}
 
-    def ask(self) -> tuple[int, int] | None:
+    def ask(self) -> tuple[int, dict[str, Scalar]] | None:
         assignment: Assignment | None = self._ledger.ask()
         if assignment is None:
             return None
         self._attempts[assignment.trial] = assignment.attempt
-        return assignment.trial, assignment.trial
+        return assignment.trial, self._ledger.params(assignment.trial)
 
     def report(self, trial: int, epoch: int, loss: float) -> bool:
         value = -self._objective.sign * loss

@@ -56,7 +56,7 @@ from qpsearch.study.trials.events import (
 from qpsearch.study.trials.failures import Alike, has_failed, reopen
 from qpsearch.study.trials.open_trial import OpenTrial, begun
 from qpsearch.study.trials.underway import StepsRecord
-from qpsearch.vocabulary import Ending
+from qpsearch.vocabulary import Ending, Scalar
 
 MAX_DEATHS: Final = 3  # of workers in a row, at one epoch, before the trial is held to be the cause
 REMOVAL_S: Final = 60.0  # how long a driver waits at its end for checkpoints to be removed
@@ -228,6 +228,10 @@ class Ledger:
             )
         )
         return trial.assignment(self._space.search)
+
+    def params(self, number: int) -> dict[str, Scalar]:
+        """Return the parameters of a trial, without asking the database."""
+        return self._replica.params(number)
 
     def prepare(self) -> None:
         """Begin to draw the next new trial in another thread."""
