@@ -216,7 +216,7 @@ def test_scales_of_a_draw_that_did_not_become_a_trial_do_not_count() -> None:
     study.sampler = GPSampler(encoding, 8, 8)
     dropped = study.ask()
     domain_value(space, dropped, next(iter(space.searched)))
-    assert SCALES in dropped.system_attrs
+    assert SCALES in study.trials[-1].system_attrs
     study.tell(dropped, state=TrialState.FAIL)
     assert SCALES in told(study, encoding, space, 9).system_attrs
 
