@@ -11,10 +11,9 @@ from scipy.optimize import check_grad
 from scipy.stats import multivariate_normal
 
 from qpsearch.space import RandomChooser, Space, draw, parse_space
-from qpsearch.study.search.copies import copied
 from qpsearch.study.search.encoding import Encoding
 from qpsearch.study.search.gaussian_process import Density, GaussianProcess, fitted
-from qpsearch.study.search.gp_sampler import SCALES, GPSampler, _log_improvement
+from qpsearch.study.search.gp_sampler import GPSampler, _log_improvement
 from qpsearch.study.search.order import VIOLATED, best_first
 from tests.scripted import Behaviour, space_text
 
@@ -182,43 +181,6 @@ def domain_value(space: Space, asked: optuna.Trial, name: str) -> object:
 def test_it_finds_an_optimum_that_random_draws_miss() -> None:
     found = {kind: [best_of(kind, seed) for seed in range(4)] for kind in ("gp", "random")}
     assert np.mean(found["gp"]) < np.mean(found["random"]) / 4
-
-
-def told(study: optuna.Study, encoding: Encoding, space: Space, number: int) -> FrozenTrial:
-    """A trial that ends at once."""
-    study.sampler = GPSampler(encoding, number, 8)
-    asked = study.ask()
-    row = encoding.row({name: domain_value(space, asked, name) for name in space.searched})
-    return study.tell(asked, float(((row - 0.3) ** 2).sum()))
-
-
-def test_scales_are_learned_anew_when_a_tenth_more_is_known_and_what_is_stored_decides() -> None:
-    space = parse_space(PLAIN)
-    encoding, study = Encoding(space.sites), optuna.create_study()
-    trials = [told(study, encoding, space, number) for number in range(34)]
-    learned = [each.system_attrs[SCALES] for each in trials if SCALES in each.system_attrs]
-    assert [each[0] for each in learned] == [8, 9, 10, 12, 14, 16, 18, 20, 23, 26, 29, 32]
-    again = optuna.create_study()
-    again.add_trials(study.trials)
-    proposed = [told(each, Encoding(space.sites), space, 34) for each in (study, again)]
-    assert proposed[0].params == proposed[1].params
-    assert not any(SCALES in each.system_attrs for each in proposed)
-    without = optuna.create_study()
-    without.add_trials([copied(each, each.state, each.values, {}, {}) for each in study.trials])
-    assert SCALES in told(without, encoding, space, 35).system_attrs
-
-
-def test_scales_of_a_draw_that_did_not_become_a_trial_do_not_count() -> None:
-    space = parse_space(PLAIN)
-    encoding, study = Encoding(space.sites), optuna.create_study()
-    for number in range(8):
-        told(study, encoding, space, number)
-    study.sampler = GPSampler(encoding, 8, 8)
-    dropped = study.ask()
-    domain_value(space, dropped, next(iter(space.searched)))
-    assert SCALES in study.trials[-1].system_attrs
-    study.tell(dropped, state=TrialState.FAIL)
-    assert SCALES in told(study, encoding, space, 9).system_attrs
 
 
 def test_a_proposal_is_a_function_of_the_seed_and_repeats_no_point() -> None:

@@ -5,9 +5,6 @@ equals, and what failed or cannot be trained comes last. A Gaussian process is f
 that values of different epochs, and values that are not finite, need no common scale. Of random points and of
 neighbours of the best, the one with the largest expected improvement is proposed. Points that other workers train at
 the moment count with the value that the model expects of them.
-
-The scales of the process are learned anew when a tenth more trials are known. The trial that was proposed then keeps
-them as an attribute, so that a proposal is a function of its seed and of what the database holds.
 """
 
 from collections.abc import Sequence
@@ -30,8 +27,6 @@ from qpsearch.vocabulary import Scalar
 BEST: Final = 60  # of the order that the model always sees
 OTHERS: Final = 100  # drawn from the rest
 LEARNED: Final = 100  # of all these, points from which the scales are learned
-GROWTH: Final = 1.1  # by how much more must be known until the scales are learned anew
-SCALES: Final = "qpsearch:scales"  # attribute of a trial: how many trials were known, and the scales
 EVEN: Final = 400  # candidates drawn evenly
 NEAR: Final = 200  # candidates near one of the best
 PARENTS: Final = 5  # which the best are
@@ -84,10 +79,8 @@ class GPSampler(BaseSampler):
         kept = self._some(len(ordered), BEST, OTHERS)
         rows = self._rows([ordered[index] for index in kept])
         points, values = self._encoding.features(rows), _scores(len(ordered))[kept]  # the best is the lowest
-        scales = self._latest_scales(known, len(ordered))
-        if scales is None:
-            scales = self._learn(points, values)
-            study._storage.set_trial_system_attr(trial._trial_id, SCALES, [len(ordered), *scales.tolist()])
+        learned = self._some(len(points), LEARNED // 2, LEARNED // 2)
+        scales = fitted(self._encoding.widths, points[learned], values[learned])
         model = GaussianProcess(self._encoding.widths, scales, points, values)
         others = [each for each in known if each.number != trial.number]
         running = [each for each in others if each.state is TrialState.RUNNING]
@@ -98,21 +91,6 @@ class GPSampler(BaseSampler):
         ranked = candidates[np.argsort(-_log_improvement((values[0] - mean) / sd, sd), kind="stable")]
         tried = [each.params for each in others]
         return next((point for point in map(self._encoding.params, ranked) if point not in tried), {})
-
-    def _latest_scales(self, known: Sequence[FrozenTrial], count: int) -> Matrix | None:
-        """Return the scales that were learned last; None where so many more trials are known that others are due."""
-        learned = [
-            each.system_attrs[SCALES]
-            for each in known
-            if SCALES in each.system_attrs and each.state is not TrialState.FAIL  # such a draw did not become a trial
-        ]
-        size = len(self._encoding.widths) + 2  # those of a space that has changed since are of no use
-        latest = max((own for own in learned if len(own) == size + 1), default=None)
-        return None if latest is None or count > GROWTH * latest[0] else np.array(latest[1:])
-
-    def _learn(self, points: Matrix, values: Matrix) -> Matrix:
-        learned = self._some(len(points), LEARNED // 2, LEARNED // 2)
-        return fitted(self._encoding.widths, points[learned], values[learned])
 
     def _some(self, count: int, best: int, others: int) -> Any:
         """Return the first few of ``count`` indices and some of the rest, ascending."""
