@@ -22,7 +22,7 @@ from qpsearch.runner.curve_tables import CurveTable
 from qpsearch.space import Space, parse_space
 from qpsearch.space.file.document import dump, parse_document, plain, spelled
 from qpsearch.space.leaves import Constant
-from qpsearch.study import opening, queries
+from qpsearch.study import opening
 from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
@@ -211,9 +211,9 @@ def _search(
     shutil.copyfile(empty, own)
     clock = Clock(lambda: BEGAN_S + timeline.now, lambda: timeline.now, _never)
     try:
-        opened = opening.create(Database.open(f"sqlite:///{own}"), space, source="simulate", clock=clock)
-        with Ledger(opened) as ledger, contextlib.closing(Database.open(f"sqlite:///{own}")) as database:
-            trials = _Trials(ledger, database, space)
+        database = Database.open(f"sqlite:///{own}", is_scratch=True)
+        with Ledger(opening.create(database, space, source="simulate", clock=clock)) as ledger:
+            trials = _Trials(ledger, space)
             run = simulate(trials, table.curve, timeline, epochs=table.epochs, until_s=until_s, workers=workers)
         return run, [(since, trials.values[number, epoch]) for since, number, epoch in run.incumbents]
     finally:
@@ -224,8 +224,8 @@ def _search(
 class _Trials:
     """A ledger as a search that is simulated."""
 
-    def __init__(self, ledger: Ledger, database: Database, space: Space) -> None:
-        self._ledger, self._database, self._objective = ledger, database, space.search.objective
+    def __init__(self, ledger: Ledger, space: Space) -> None:
+        self._ledger, self._objective = ledger, space.search.objective
         self._attempts: dict[int, int] = {}
         self.values: dict[tuple[int, int], float] = {}
 
@@ -234,7 +234,7 @@ class _Trials:
         if assignment is None:
             return None
         self._attempts[assignment.trial] = assignment.attempt
-        return assignment.trial, queries.params_of(self._database, self._ledger.name, assignment.trial)
+        return assignment.trial, self._ledger.params(assignment.trial)
 
     def report(self, trial: int, epoch: int, loss: float) -> bool:
         value = -self._objective.sign * loss

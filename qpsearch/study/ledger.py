@@ -56,7 +56,7 @@ from qpsearch.study.trials.events import (
 from qpsearch.study.trials.failures import Alike, has_failed, reopen
 from qpsearch.study.trials.open_trial import OpenTrial, begun
 from qpsearch.study.trials.underway import StepsRecord
-from qpsearch.vocabulary import Ending
+from qpsearch.vocabulary import Ending, Scalar
 
 MAX_DEATHS: Final = 3  # of workers in a row, at one epoch, before the trial is held to be the cause
 REMOVAL_S: Final = 60.0  # how long a driver waits at its end for checkpoints to be removed
@@ -228,6 +228,10 @@ class Ledger:
             )
         )
         return trial.assignment(self._space.search)
+
+    def params(self, number: int) -> dict[str, Scalar]:
+        """Return the parameters of a trial, without asking the database."""
+        return self._replica.params(number)
 
     def prepare(self) -> None:
         """Begin to draw the next new trial in another thread."""
@@ -404,8 +408,9 @@ class Ledger:
         trial.holder, trial.is_paused = None, True
         self._peers.open[trial.number] = trial
         self._stopping.paused(trial.number)
-        # only up to this epoch: the removal may come late, when the trial has gone on
-        self.checkpoints.keep(trial.number, 0, trial.histories[0].worth_keeping(self._space.search), epoch)
+        if trial.histories[0].checkpoints:
+            # only up to this epoch: the removal may come late, when the trial has gone on
+            self.checkpoints.keep(trial.number, 0, trial.histories[0].worth_keeping(self._space.search), epoch)
         self._listener(Paused(number=trial.number, epoch=epoch))
         while (least := self._replica.least_promising(self._peers.paused)) is not None:
             self._close_left({least})

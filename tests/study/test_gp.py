@@ -8,10 +8,11 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from scipy.optimize import check_grad
+from scipy.stats import multivariate_normal
 
 from qpsearch.space import RandomChooser, Space, draw, parse_space
 from qpsearch.study.search.encoding import Encoding
-from qpsearch.study.search.gaussian_process import GaussianProcess
+from qpsearch.study.search.gaussian_process import Density, GaussianProcess, fitted
 from qpsearch.study.search.gp_sampler import GPSampler, _log_improvement
 from qpsearch.study.search.order import VIOLATED, best_first
 from tests.scripted import Behaviour, space_text
@@ -60,18 +61,41 @@ def test_features_tell_words_and_numbers_apart(conditional: Space) -> None:
 def test_the_gradient_of_the_scales_is_that_of_their_density() -> None:
     generator = np.random.default_rng(0)
     points, values = generator.random((20, 4)), generator.normal(size=20)
-    model = GaussianProcess((1, 2, 1))
-    squared = np.stack([((points[:, None, own] - points[None, :, own]) ** 2).sum(axis=2) for own in ([0], [1, 2], [3])])
-    at = model._theta + 0.2
-    error = check_grad(lambda t: model._loss(t, squared, values)[0], lambda t: model._loss(t, squared, values)[1], at)
-    assert error < 1e-4
+    density = Density((1, 2, 1), points, values)
+    at = density.prior[0] + np.linspace(-0.4, 0.6, 5)
+    assert check_grad(lambda theta: density.loss(theta)[0], lambda theta: density.loss(theta)[1], at) < 1e-4
+
+
+def test_the_density_is_that_of_a_normal_variable_times_the_prior() -> None:
+    generator = np.random.default_rng(0)
+    points, values = generator.random((20, 3)), generator.normal(size=20)
+    theta = np.array([-0.5, 0.3, -1.0, 0.4])  # scales of two columns, the second of two features; noise; amplitude
+    apart = (points[:, None] - points[None]) / np.exp([-0.5, 0.3, 0.3])
+    root = np.sqrt(5 * (apart**2).sum(axis=2))
+    covariance = math.exp(0.4) * (1 + root + root**2 / 3) * np.exp(-root) + (math.exp(-2.0) + 1e-6) * np.eye(20)
+    density = Density((1, 2), points, values)
+    expected = -multivariate_normal(cov=covariance).logpdf(values) - 10 * math.log(2 * math.pi)
+    expected += 0.5 * (((theta - density.prior[0]) / density.prior[1]) ** 2).sum()
+    assert density.loss(theta)[0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_what_is_expected_narrows_a_process_as_knowing_it_would() -> None:
+    generator = np.random.default_rng(0)
+    points, others, new = generator.random((20, 2)), generator.random((3, 2)), generator.random((400, 2))
+    values, theta = generator.normal(size=20), np.array([-0.5, 0.3, -1.0, 0.4])
+    model = GaussianProcess((1, 1), theta, points, values)
+    expected, _ = model.predict(others)
+    known = GaussianProcess((1, 1), theta, np.vstack([points, others]), np.concatenate([values, expected]))
+    model.expect(others)
+    for found, right in zip(model.predict(new), known.predict(new), strict=True):
+        assert found == pytest.approx(right, abs=1e-9)
 
 
 def test_a_fitted_process_predicts_and_knows_where_it_does_not() -> None:
     generator = np.random.default_rng(0)
     points = generator.random((60, 3))
     values = np.sin(5 * points[:, 0])
-    model = GaussianProcess((1, 1, 1)).fit(points, values)
+    model = GaussianProcess((1, 1, 1), fitted((1, 1, 1), points, values), points, values)
     new = generator.random((200, 3))
     mean, sd = model.predict(new)
     assert np.abs(mean - np.sin(5 * new[:, 0])).max() < 0.1

@@ -18,12 +18,13 @@ from sqlalchemy import Connection, Row, bindparam, insert, inspect, select, upda
 
 from qpsearch.errors import Superseded
 from qpsearch.study.drivers.clock import Clock
+from qpsearch.study.storage.prepared import Prepared
 from qpsearch.study.storage.tables import leases, study_facts
 
 LEASE_S: Final = 60.0
 UNKNOWN: Final = "-"
 HELD, RELEASED, SUPERSEDED = "held", "released", "superseded"
-COUNT: Final = (  # built once, since every step takes it
+COUNT: Final = Prepared(
     update(leases)
     .where(leases.c.lease_id == bindparam("of_lease"), leases.c.state == HELD, leases.c.written == bindparam("before"))
     .values(beat=leases.c.beat + 1, written=bindparam("after"))
@@ -177,7 +178,7 @@ def step(connection: Connection, lease_id: int, written: int) -> None:
         Superseded: Another driver has taken over; the transaction must not be committed.
         Committed: This step was committed already; the transaction must not be committed again.
     """
-    if connection.execute(COUNT, {"of_lease": lease_id, "before": written, "after": written + 1}).rowcount == 1:
+    if COUNT.run(connection, {"of_lease": lease_id, "before": written, "after": written + 1}).rowcount == 1:
         return
     row = connection.execute(select(leases).where(leases.c.lease_id == lease_id)).first()
     # Released counts as committed too: a driver's last step leaves its lease released.

@@ -15,18 +15,17 @@ from qpsearch.errors import StorageAway
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.storage.database import Database
+from qpsearch.study.storage.prepared import Prepared
 from qpsearch.study.storage.tables import study_facts
 from qpsearch.study.trials.events import Event, StorageBack, StorageGone
 
 PATIENCE_S: Final = 600.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
 
-# Built once, since every step takes them.
-MOVE: Final = (
-    update(study_facts)
-    .where(study_facts.c.study_id == bindparam("of_study"), study_facts.c.uid == bindparam("of_uid"))
-    .values(revision=study_facts.c.revision + 1)
-    .returning(study_facts.c.revision)
+IS_STUDY: Final = (study_facts.c.study_id == bindparam("of_study")) & (study_facts.c.uid == bindparam("of_uid"))
+REVISION: Final = select(study_facts.c.revision).where(IS_STUDY)
+MOVE: Final = Prepared(
+    update(study_facts).where(IS_STUDY).values(revision=study_facts.c.revision + 1).returning(study_facts.c.revision)
 )
 
 T = TypeVar("T")
@@ -144,13 +143,12 @@ class Transactions:
 
 def move_revision(connection: Connection, study_id: int, uid: str) -> int:
     """Lock the study's row until the transaction ends; return its new revision."""
-    return _known_study(connection.execute(MOVE, {"of_study": study_id, "of_uid": uid}).scalar())
+    return _known_study(MOVE.run(connection, {"of_study": study_id, "of_uid": uid}).scalar())
 
 
 def read_revision(connection: Connection, study_id: int, uid: str) -> int:
     """Return a study's revision."""
-    query = select(study_facts.c.revision).where(study_facts.c.study_id == study_id, study_facts.c.uid == uid)
-    return _known_study(connection.execute(query).scalar())
+    return _known_study(connection.execute(REVISION, {"of_study": study_id, "of_uid": uid}).scalar())
 
 
 def _known_study(revision: int | None) -> int:

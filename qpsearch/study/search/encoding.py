@@ -76,13 +76,19 @@ class Encoding:
         """How many features each column has."""
         self.is_word = np.array([bool(column.options) for column in self._columns], dtype=bool)
         """Which columns hold words, which have no neighbours."""
+        self._rows: dict[tuple[tuple[str, Scalar], ...], Matrix] = {}  # of the same trials, for every proposal
 
     def row(self, params: Mapping[str, Scalar]) -> Matrix:
-        """Return a point's row."""
-        shares = [
-            column.domain.share_of(params[column.name]) if column.name in params else np.nan for column in self._columns
-        ]
-        return np.array(shares, dtype=float)
+        """Return a point's row, which must not be changed."""
+        point = tuple(params.items())
+        found = self._rows.get(point)
+        if found is None:
+            shares = [
+                column.domain.share_of(params[column.name]) if column.name in params else np.nan
+                for column in self._columns
+            ]
+            found = self._rows[point] = np.array(shares, dtype=float)
+        return found
 
     def params(self, row: Matrix) -> dict[str, Scalar]:
         """Return the point of a row."""

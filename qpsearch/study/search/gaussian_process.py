@@ -5,16 +5,16 @@ The scales, the noise and the amplitude are those of the largest posterior densi
 
 import math
 from collections.abc import Sequence
-from typing import Final, Self
+from typing import Any, Final
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.optimize import minimize
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
 
 from qpsearch.study.search.encoding import Matrix
 
 STEPS: Final = 12  # of L-BFGS; more change little
 JITTER: Final = 1e-6
+BLOCK: Final = 150  # points that are predicted at once: larger arrays take longer to allocate than to compute
 # Of the logarithms of length scale, noise and amplitude: prior mean and standard deviation, and bounds of the search.
 LENGTH: Final = (math.log(0.7), 1.0)
 
@@ -23,74 +23,144 @@ AMPLITUDE: Final = (0.0, 0.7)
 BOUNDS: Final = ((math.log(0.05), math.log(20)), (math.log(0.01), math.log(1.5)), (-3.0, 3.0))
 
 
+def fitted(widths: Sequence[int], points: Matrix, values: Matrix) -> Matrix:
+    """Return the scales of some values, as logarithms: of a length for each column, of the noise and of the amplitude.
+
+    Args:
+        widths: How many features each column has; they share a length scale.
+        points: Where the values are known, (points, features).
+        values: The values, (points,).
+    """
+    from scipy.optimize import minimize  # takes a tenth of a second, for which a short search need not wait
+
+    density = Density(widths, points, values)
+    bounds = [BOUNDS[0]] * len(widths) + [BOUNDS[1], BOUNDS[2]]
+    found = minimize(
+        density.loss, density.prior[0], jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": STEPS}
+    )
+    return np.asarray(found.x)
+
+
 class GaussianProcess:
     """A posterior over functions.
 
     Args:
-        widths: How many features each column has; they share a length scale.
+        widths: How many features each column has.
+        theta: The scales, as ``fitted`` returns them.
+        points: Where values are known, (points, features).
+        values: The values, (points,).
     """
 
-    def __init__(self, widths: Sequence[int]) -> None:
-        self._of = np.repeat(np.arange(len(widths)), widths)
-        columns = len(widths)
-        self._prior = np.array(
-            [[LENGTH[0]] * columns + [NOISE[0], AMPLITUDE[0]], [LENGTH[1]] * columns + [NOISE[1], AMPLITUDE[1]]]
-        )
-        self._bounds = [BOUNDS[0]] * columns + [BOUNDS[1], BOUNDS[2]]
-        self._theta = self._prior[0]
+    def __init__(self, widths: Sequence[int], theta: Matrix, points: Matrix, values: Matrix) -> None:
+        self._scales = np.exp(np.repeat(theta[:-2], widths))
+        self._noise, self._amplitude = math.exp(2 * theta[-2]) + JITTER, math.exp(theta[-1])
+        self._points = points / self._scales
+        self._factor = _cholesky(self._kernel(self._points, self._points) + self._noise * np.eye(len(points)))
+        self._weights: Matrix = dpotrs(self._factor, values, lower=True)[0]
 
-    def fit(self, points: Matrix, values: Matrix) -> Self:
-        """Find the scales of some values, (points,), at points, (points, features), and condition on the values."""
-        apart = (points[:, None] - points[None]) ** 2
-        squared = np.stack([apart[:, :, self._of == column].sum(axis=2) for column in range(len(self._prior[0]) - 2)])
-        found = minimize(
-            self._loss,
-            self._theta,
-            args=(squared, values),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=self._bounds,
-            options={"maxiter": STEPS},
-        )
-        self._theta = found.x
-        return self.condition(points, values)
-
-    def condition(self, points: Matrix, values: Matrix) -> Self:
-        """Condition on values at points, with the scales as they are."""
-        self._points = points
-        noise, amplitude = np.exp(2 * self._theta[-2]), np.exp(self._theta[-1])
-        kernel = self._kernel(points, points) * amplitude
-        self._factor = cholesky(kernel + (noise + JITTER) * np.eye(len(points)), lower=True)
-        self._weights = cho_solve((self._factor, True), values)
-        return self
+    def expect(self, points: Matrix) -> None:
+        """Condition on what is expected at some points: means stay as they are, deviations become smaller."""
+        count, points = len(points), points / self._scales
+        part = self._solved(self._kernel(self._points, points))
+        corner = _cholesky(self._kernel(points, points) + self._noise * np.eye(count) - part.T @ part)
+        above = np.zeros((len(self._points), count))
+        self._factor = np.asfortranarray(np.block([[self._factor, above], [part.T, corner]]))
+        self._points = np.vstack([self._points, points])
+        self._weights = np.concatenate([self._weights, np.zeros(count)])
 
     def predict(self, points: Matrix) -> tuple[Matrix, Matrix]:
         """Return mean and standard deviation of the function at points."""
-        amplitude = np.exp(self._theta[-1])
-        kernel = self._kernel(points, self._points) * amplitude
-        part = solve_triangular(self._factor, kernel.T, lower=True)
-        return kernel @ self._weights, np.sqrt(np.maximum(amplitude - (part**2).sum(axis=0), 1e-9))
+        mean, deviation = np.empty(len(points)), np.empty(len(points))
+        for first in range(0, len(points), BLOCK):
+            own = slice(first, first + BLOCK)
+            kernel = self._kernel(points[own] / self._scales, self._points)
+            mean[own] = kernel @ self._weights
+            part = self._solved(kernel.T)
+            deviation[own] = np.sqrt(np.maximum(self._amplitude - np.einsum("ij,ij->j", part, part), 1e-9))
+        return mean, deviation
+
+    def _solved(self, right: Matrix) -> Matrix:
+        """Return the factor's inverse times some columns, which may be overwritten."""
+        solved: Matrix = dtrtrs(self._factor, right, lower=True, overwrite_b=True)[0]
+        return solved
 
     def _kernel(self, left: Matrix, right: Matrix) -> Matrix:
-        scales = np.exp(self._theta[:-2])[self._of]
-        one, two = left / scales, right / scales
-        squared = (one**2).sum(axis=1)[:, None] + (two**2).sum(axis=1)[None] - 2 * one @ two.T
-        root = np.sqrt(5 * np.maximum(squared, 0))
-        return np.asarray((1 + root + root**2 / 3) * np.exp(-root))
+        """Return the covariance of values at points that are divided by their scales."""
+        squared = left @ (-2 * right.T)
+        squared += np.einsum("ij,ij->i", left, left)[:, None]
+        squared += np.einsum("ij,ij->i", right, right)
+        return _matern(np.maximum(squared, 0, out=squared), self._amplitude)[0]
 
-    def _loss(self, theta: Matrix, squared: Matrix, values: Matrix) -> tuple[float, Matrix]:
-        """Return the negative logarithm of the posterior density of the scales, and its gradient."""
+
+class Density:
+    """The posterior density of the scales.
+
+    The distances of each pair of points are kept once, for the triangle below the diagonal.
+
+    Args:
+        widths: How many features each column has.
+        points: Where the values are known, (points, features).
+        values: The values, (points,).
+
+    Attributes:
+        prior: Means and standard deviations of the scales' logarithms.
+    """
+
+    def __init__(self, widths: Sequence[int], points: Matrix, values: Matrix) -> None:
+        columns = len(widths)
+        self.prior = np.array(
+            [[LENGTH[0]] * columns + [NOISE[0], AMPLITUDE[0]], [LENGTH[1]] * columns + [NOISE[1], AMPLITUDE[1]]]
+        )
+        self._values = values
+        self._later, self._earlier = np.tril_indices(len(points), -1)
+        apart = (points[self._later] - points[self._earlier]) ** 2
+        self._squared = np.add.reduceat(apart, np.cumsum([0, *widths[:-1]]), axis=1).T.copy()
+
+    def loss(self, theta: Matrix) -> tuple[float, Matrix]:
+        """Return the negative logarithm of the density at some scales, and its gradient."""
         inverse_squares = np.exp(-2 * theta[:-2])
-        noise, amplitude = np.exp(2 * theta[-2]), np.exp(theta[-1])
-        root = np.sqrt(5 * np.tensordot(inverse_squares, squared, axes=1))
-        falling = amplitude * np.exp(-root)
-        kernel = (1 + root + root**2 / 3) * falling
-        factor = cholesky(kernel + (noise + JITTER) * np.eye(len(values)), lower=True)
-        inverse = cho_solve((factor, True), np.eye(len(values)))
-        weights = inverse @ values
-        slope = inverse - np.outer(weights, weights)  # twice the derivative by the covariance
-        by_length = np.tensordot(squared, slope * falling * (1 + root), axes=2) * inverse_squares * 5 / 6
-        gradient = np.array([*by_length, np.trace(slope) * noise, 0.5 * (slope * kernel).sum()])
-        loss = 0.5 * values @ weights + np.log(np.diag(factor)).sum()
-        off = (theta - self._prior[0]) / self._prior[1]
-        return float(loss + 0.5 * (off**2).sum()), gradient + off / self._prior[1]
+        noise, amplitude = math.exp(2 * theta[-2]), math.exp(theta[-1])
+        kernel, falling = _matern(inverse_squares @ self._squared, amplitude)
+        factor = _cholesky(self._matrix(kernel, amplitude + noise + JITTER))
+        weights = dpotrs(factor, self._values, lower=True)[0]
+        loss = 0.5 * self._values @ weights + np.log(np.diag(factor)).sum()
+        inverse = dpotri(factor, lower=True, overwrite_c=True)[0]
+        # the derivative by the covariance of a pair, which stands in the matrix twice, and twice that by a variance
+        slope = inverse[self._later, self._earlier] - weights[self._later] * weights[self._earlier]
+        own = np.diag(inverse) - weights**2
+        by_length = self._squared @ (slope * falling) * inverse_squares * 5 / 3
+        gradient = np.array([*by_length, own.sum() * noise, slope @ kernel + 0.5 * own.sum() * amplitude])
+        off = (theta - self.prior[0]) / self.prior[1]
+        return float(loss + 0.5 * (off**2).sum()), gradient + off / self.prior[1]
+
+    def _matrix(self, below: Matrix, diagonal: float) -> Matrix:
+        """Return a symmetric matrix of which only the diagonal and the triangle below it are set."""
+        matrix = np.zeros((len(self._values), len(self._values)), order="F")
+        matrix[self._later, self._earlier] = below
+        np.fill_diagonal(matrix, diagonal)
+        return matrix
+
+
+def _matern(squared: Matrix, amplitude: float) -> tuple[Matrix, Matrix]:
+    """Return the covariance at squared distances, and by how much it falls with three fifths of them.
+
+    Works in place: ``squared`` becomes the covariance.
+    """
+    squared *= 5
+    root = np.sqrt(squared)
+    falling = np.exp(np.negative(root))
+    falling *= amplitude
+    root += 1
+    root *= falling
+    squared *= falling
+    squared /= 3
+    squared += root
+    return squared, root
+
+
+def _cholesky(matrix: Any) -> Matrix:
+    """Return the lower factor of a matrix, whose triangle above the diagonal is not read."""
+    factor, failed = dpotrf(matrix, lower=True)
+    if failed:
+        raise np.linalg.LinAlgError("the covariance is not positive definite")
+    return np.asarray(factor)

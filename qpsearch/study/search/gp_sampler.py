@@ -20,7 +20,7 @@ from scipy.special import log_ndtr, ndtri
 from threadpoolctl import threadpool_limits
 
 from qpsearch.study.search.encoding import Encoding, Matrix
-from qpsearch.study.search.gaussian_process import GaussianProcess
+from qpsearch.study.search.gaussian_process import GaussianProcess, fitted
 from qpsearch.study.search.order import VIOLATED, best_first
 from qpsearch.vocabulary import Scalar
 
@@ -70,33 +70,27 @@ class GPSampler(BaseSampler):
             return self._proposal[param_name]
         return self._even.sample_independent(study, trial, param_name, param_distribution)
 
+    @threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]  # matrices are small
     def _propose(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, Scalar]:
         known = study._storage.get_all_trials(study._study_id, deepcopy=False)
         ordered = best_first(known, [way is StudyDirection.MAXIMIZE for way in study.directions])
         if sum(VIOLATED not in each.system_attrs for each in ordered) < self._startup or not self._encoding.size:
             return {}
-        running = [each for each in known if each.state is TrialState.RUNNING and each.number != trial.number]
-        chosen = self._choose(ordered, running)
-        tried = [each.params for each in known if each.number != trial.number]
-        return next((point for point in map(self._encoding.params, chosen) if point not in tried), {})
-
-    @threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]  # matrices are small
-    def _choose(self, ordered: Sequence[FrozenTrial], running: Sequence[FrozenTrial]) -> Matrix:
-        """Return the best few candidates, as rows, the best first."""
-        scores = ndtri((np.arange(len(ordered)) + 0.5) / len(ordered))  # the best is the lowest
         kept = self._some(len(ordered), BEST, OTHERS)
         rows = self._rows([ordered[index] for index in kept])
-        points, values = self._encoding.features(rows), scores[kept]
-        learned = self._some(len(kept), LEARNED // 2, LEARNED // 2)
-        model = GaussianProcess(self._encoding.widths).fit(points[learned], values[learned])
-        model.condition(points, values)
+        points, values = self._encoding.features(rows), _scores(len(ordered))[kept]  # the best is the lowest
+        learned = self._some(len(points), LEARNED // 2, LEARNED // 2)
+        scales = fitted(self._encoding.widths, points[learned], values[learned])
+        model = GaussianProcess(self._encoding.widths, scales, points, values)
+        others = [each for each in known if each.number != trial.number]
+        running = [each for each in others if each.state is TrialState.RUNNING]
         if running:
-            others = self._encoding.features(self._rows(running))
-            expected, _ = model.predict(others)
-            model.condition(np.vstack([points, others]), np.concatenate([values, expected]))
+            model.expect(self._encoding.features(self._rows(running)))
         candidates = self._candidates(rows)
         mean, sd = model.predict(self._encoding.features(candidates))
-        return candidates[np.argsort(-_log_improvement((values[0] - mean) / sd, sd), kind="stable")]
+        ranked = candidates[np.argsort(-_log_improvement((values[0] - mean) / sd, sd), kind="stable")]
+        tried = [each.params for each in others]
+        return next((point for point in map(self._encoding.params, ranked) if point not in tried), {})
 
     def _some(self, count: int, best: int, others: int) -> Any:
         """Return the first few of ``count`` indices and some of the rest, ascending."""
@@ -121,6 +115,11 @@ class GPSampler(BaseSampler):
         words = self._encoding.is_word
         near[:, words] = np.where(moves[:, words] < ANOTHER, drawn[:, words], parents[:, words])
         return self._encoding.points(np.vstack([even, near]))
+
+
+def _scores(count: int) -> Matrix:
+    """Return the normal scores of places in an order."""
+    return np.asarray(ndtri((np.arange(count) + 0.5) / count))
 
 
 def _log_improvement(ahead: Matrix, sd: Matrix) -> Matrix:

@@ -81,6 +81,7 @@ class Halving:
         self._guesses: set[int] = set()
         self._costs: dict[int, tuple[float, ...]] = {}
         self._further: dict[tuple[int, int], tuple[float, ...]] = {}  # by trial and rung
+        self._tops: dict[int, int] = {}  # the highest rung that each trial has reached
         self._stopped: dict[tuple[str, int], set[int]] = defaultdict(set)  # trials that were pruned at each rung
 
     def follow(self, number: int, traits: Traits, trial: FrozenTrial) -> None:
@@ -169,6 +170,7 @@ class Halving:
             loss = self._sign * value
             is_sound = not math.isnan(loss) and all(map(math.isfinite, further))
             self._further[number, epoch] = further
+            self._tops[number] = max(epoch, self._top(number))
             self._strata[self._stratum_of[number]][epoch].put(
                 number, loss if is_sound else math.inf, (*further, *self._costs[number])
             )
@@ -179,8 +181,7 @@ class Halving:
 
     def _top(self, number: int) -> int:
         """Return the highest rung that a trial has reached; 0 for none."""
-        own = self._strata[self._stratum_of[number]]
-        return next((epoch for epoch in reversed(self._rungs) if number in own[epoch].loss), 0)
+        return self._tops.get(number, 0)
 
     def _share_ahead(self, number: int) -> float:
         """Return which share of its highest rung is ahead of a trial."""

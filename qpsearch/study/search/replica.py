@@ -139,6 +139,10 @@ class Replica:
         """How many trials of the study the replica has."""
         return len(self._ids)
 
+    def params(self, number: int) -> dict[str, Scalar]:
+        """Return the parameters of a trial."""
+        return self._copy(number).params
+
     def accept(self, trial: optuna.Trial, number: int, traits: Traits, *, is_enqueued: bool = False) -> None:
         """Make a draw the trial of that number; one that a user enqueued does not take the place of a guess."""
         if is_enqueued:

@@ -67,11 +67,11 @@ class Database:
     Safe to use from several threads.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_scratch: bool = False) -> None:
         given = parse_url(url)
         self._url = resolved_url(given)
         self.shown, self._secrets = shown_url(given), secrets_of(given)
-        self._engine = make_engine(self._url)
+        self._engine = make_engine(self._url, is_scratch=is_scratch)
         self._in_use: SqliteFile | None = None  # once it was opened
         is_server = self.file is None
         self._writing = self._engine.execution_options(qpsearch_writing=True)
@@ -91,13 +91,17 @@ class Database:
         return database._ready(database._upgrade)
 
     @classmethod
-    def open(cls, url: str) -> "Database":
+    def open(cls, url: str, *, is_scratch: bool = False) -> "Database":
         """Open an existing database as it is, without creating or migrating anything.
+
+        Args:
+            url: Its URL, or a file.
+            is_scratch: Whether it is an SQLite file that is thrown away, which a crash may damage, and so is faster.
 
         Raises:
             StorageError: The database does not exist, cannot be reached, or does not belong to qpsearch.
         """
-        database = cls(url)
+        database = cls(url, is_scratch=is_scratch)
         if database.file is not None and not database.file.exists():
             raise StorageError(
                 f"{database.file.absolute()}: no study database there. Make one: qpsearch run SPACE. "

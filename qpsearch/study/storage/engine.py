@@ -139,8 +139,12 @@ def _is_harmless(url: str) -> bool:
     return "@" not in url and "password" not in url and url.count(":") <= 1
 
 
-def make_engine(url: URL) -> Engine:
+def make_engine(url: URL, *, is_scratch: bool = False) -> Engine:
     """Return what connects to a database.
+
+    Args:
+        url: The database.
+        is_scratch: Whether an SQLite file is thrown away: a crash may damage it.
 
     Raises:
         StorageError: The driver for such a database is not installed.
@@ -161,7 +165,7 @@ def make_engine(url: URL) -> Engine:
         engine = create_engine(still)
     else:
         engine = create_engine(url, connect_args={"timeout": BUSY_S})
-    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "connect", _configure_scratch if is_scratch else _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -185,11 +189,21 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _configure_scratch(connection: Any, record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA synchronous = OFF")
+    cursor.execute("PRAGMA journal_mode = MEMORY")
+    cursor.close()
+    record.info["has_journal"] = True
+
+
 def _begin_sqlite(connection: Connection) -> None:
     if connection.get_execution_options().get("qpsearch_writing"):
-        if not connection.info.get("wal"):
+        if not connection.info.get("has_journal"):
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            connection.info["wal"] = True
+            connection.info["has_journal"] = True
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.exec_driver_sql("BEGIN")

@@ -18,6 +18,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, func, insert, select, update
 
+from qpsearch.study.storage.prepared import Prepared
 from qpsearch.study.storage.tables import (
     OPTUNA,
     configs,
@@ -32,10 +33,11 @@ from qpsearch.study.storage.tables import (
 )
 from qpsearch.vocabulary import Direction
 
-# Built once: SQLAlchemy takes longer to build a statement than a database takes to run it.
 INSERT_TRIAL, INSERT_PARAMS, INSERT_VALUE = insert(trials), insert(params), insert(values)
-INSERT_INTERMEDIATE = insert(intermediate)
-CLOSE = (
+INSERT_INTERMEDIATE = Prepared(
+    insert(intermediate).inline(), ("trial_id", "step", "intermediate_value", "intermediate_value_type")
+)
+CLOSE = Prepared(
     update(trials)
     .where(trials.c.trial_id == bindparam("of_trial"))
     .values(state=bindparam("ended_as"), datetime_complete=bindparam("ended_at"))
@@ -48,6 +50,13 @@ METRIC_NAMES: Final = "study:metric_names"  # a study's attribute, as Optuna's s
 ENQUEUED: Final = "qpsearch:enqueued"  # an attribute of a trial that a user added: it does not take a guess's place
 GUESS: Final = "qpsearch:guess"  # of the trial that has every prior's value, and is trained to its end
 FIXED: Final = "fixed_params"  # a trial's attribute, as Optuna's enqueue_trial writes it
+
+WAITING = (
+    select(trials.c.trial_id, trials.c.number, system_attrs.c.value_json)
+    .join(system_attrs, (system_attrs.c.trial_id == trials.c.trial_id) & (system_attrs.c.key == FIXED), isouter=True)
+    .where(trials.c.study_id == bindparam("of_study"), trials.c.state == TrialState.WAITING)
+    .order_by(trials.c.number)
+)
 
 TrialRows = dict[Table, list[dict[str, Any]]]  # of one trial, by table
 RowsByTrial = Mapping[int, list[tuple[Any, ...]]]  # of one table, by the id of the trial, which each begins with
@@ -102,18 +111,9 @@ def begin_enqueued(connection: Connection, trial_id: int, trial: FrozenTrial, no
 
 def enqueued(connection: Connection, study: int) -> dict[int, tuple[int, dict[str, Any]]]:
     """Return the trials that another tool has enqueued and nobody has begun: by id, their number and fixed values."""
-    waiting = (trials.c.study_id == study) & (trials.c.state == TrialState.WAITING)
-    query = (
-        select(trials.c.trial_id, trials.c.number, system_attrs.c.value_json)
-        .join(
-            system_attrs, (system_attrs.c.trial_id == trials.c.trial_id) & (system_attrs.c.key == FIXED), isouter=True
-        )
-        .where(waiting)
-        .order_by(trials.c.number)
-    )
     return {
         row.trial_id: (row.number, json.loads(row.value_json) if row.value_json else {})
-        for row in connection.execute(query)
+        for row in connection.execute(WAITING, {"of_study": study})
     }
 
 
@@ -200,12 +200,12 @@ def replace_attrs(connection: Connection, table: Table, trial_id: int, attrs: Ma
 
 def insert_intermediate(connection: Connection, trial_id: int, step: int, value: float) -> None:
     """Write the value reported at a step."""
-    connection.execute(INSERT_INTERMEDIATE, {"trial_id": trial_id, **_intermediate_row(step, value)})
+    INSERT_INTERMEDIATE.run(connection, {"trial_id": trial_id, **_intermediate_row(step, value)})
 
 
 def close_trial(connection: Connection, trial_id: int, state: TrialState, results: Sequence[float], now: float) -> None:
     """End a running trial, with a value for each objective if there are results."""
-    connection.execute(CLOSE, {"of_trial": trial_id, "ended_as": state, "ended_at": _utc(now)})
+    CLOSE.run(connection, {"of_trial": trial_id, "ended_as": state, "ended_at": _utc(now)})
     for objective, result in enumerate(results):
         connection.execute(INSERT_VALUE, {"trial_id": trial_id, **_value_row(objective, result)})
 

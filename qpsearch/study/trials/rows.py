@@ -13,6 +13,7 @@ from qpsearch.protocol import EpochReport, Failed, Place, Progress, Run
 from qpsearch.seeds import derive_seed
 from qpsearch.space.search import Search
 from qpsearch.study.storage.optuna_tables import insert_attrs, insert_trial
+from qpsearch.study.storage.prepared import Prepared
 from qpsearch.study.storage.tables import (
     attempts,
     configs,
@@ -27,34 +28,41 @@ from qpsearch.study.trials.measured import read_measured
 from qpsearch.study.trials.open_trial import History, OpenTrial, Proposal, begun
 from qpsearch.vocabulary import Ending, FailReason
 
-# Statements of the steps that every report takes, built once: SQLAlchemy takes longer to build one than SQLite takes to
-# run it.
 OF_TRIAL: Final = bindparam("of_trial", type_=Integer)
 OF_ATTEMPT: Final = bindparam("of_attempt", type_=Integer)
-TOUCH: Final = update(configs).where(configs.c.trial_id == OF_TRIAL).values(revision=bindparam("moved_to"))
+TOUCH: Final = Prepared(update(configs).where(configs.c.trial_id == OF_TRIAL).values(revision=bindparam("moved_to")))
 CURRENT_ATTEMPT: Final = update(attempts).where(attempts.c.trial_id == OF_TRIAL, attempts.c.number == OF_ATTEMPT)
-ADD_SECONDS: Final = CURRENT_ATTEMPT.values(
-    seconds=bindparam("so_far_s"), repeated_s=attempts.c.repeated_s + bindparam("more_s")
+ADD_SECONDS: Final = Prepared(
+    CURRENT_ATTEMPT.values(seconds=bindparam("so_far_s"), repeated_s=attempts.c.repeated_s + bindparam("more_s"))
 )
-PLACE: Final = CURRENT_ATTEMPT.values(
-    host=bindparam("at_host"),
-    device=bindparam("on_device"),
-    threads=bindparam("with_threads"),
-    memory_format=bindparam("in_format"),
+PLACE: Final = Prepared(
+    CURRENT_ATTEMPT.values(
+        host=bindparam("at_host"),
+        device=bindparam("on_device"),
+        threads=bindparam("with_threads"),
+        memory_format=bindparam("in_format"),
+    )
 )
-END: Final = CURRENT_ATTEMPT.where(attempts.c.ending.is_(None)).values(  # an attempt ends only once
-    ended=bindparam("ended_at"),
-    ending=bindparam("how"),
-    repeated_s=attempts.c.repeated_s + bindparam("lost", type_=Float) * (bindparam("so_far_s") - attempts.c.seconds),
-    seconds=bindparam("so_far_s"),
-    reason=bindparam("why"),
-    detail=bindparam("details"),
+LOST_S: Final = bindparam("lost", type_=Float) * (bindparam("so_far_s") - attempts.c.seconds)
+END: Final = Prepared(
+    CURRENT_ATTEMPT.where(attempts.c.ending.is_(None)).values(  # an attempt ends only once
+        ended=bindparam("ended_at"),
+        ending=bindparam("how"),
+        repeated_s=attempts.c.repeated_s + LOST_S,
+        seconds=bindparam("so_far_s"),
+        reason=bindparam("why"),
+        detail=bindparam("details"),
+    )
 )
-INSERT_EPOCH, INSERT_ATTEMPT, INSERT_CONFIG = insert(epochs), insert(attempts), insert(configs)
+INSERT_RUN, INSERT_ATTEMPT, INSERT_CONFIG = insert(runs), insert(attempts), insert(configs)
 INSERT_MEASURED: Final = insert(measured)
 SHARED_SEEDS: Final = "qpsearch:shared_seeds"  # a study's attribute
+SHARING: Final = select(study_attrs.c.study_id).where(
+    study_attrs.c.study_id == bindparam("of_study"), study_attrs.c.key == SHARED_SEEDS
+)
 FUSED: Final = "qpsearch:fused:"  # attribute of a trial, with the attempt
 REPORTED: Final = tuple(column.name for column in epochs.c if column.name in EpochReport.__slots__)
+INSERT_EPOCH: Final = Prepared(insert(epochs), ("trial_id", "replicate", "attempt", "reported", *REPORTED))
 
 
 def insert_new_trial(
@@ -109,8 +117,7 @@ def shares_seeds(connection: Connection, study: int) -> bool:
 
     Those of grids do, but for those that earlier versions made, and those that are compared on the same seeds.
     """
-    own = (study_attrs.c.study_id == study) & (study_attrs.c.key == SHARED_SEEDS)
-    return connection.execute(select(study_attrs.c.study_id).where(own)).first() is not None
+    return connection.execute(SHARING, {"of_study": study}).first() is not None
 
 
 def insert_config(connection: Connection, trial_id: int, config: TrialConfig, revision: int) -> None:
@@ -121,14 +128,13 @@ def insert_config(connection: Connection, trial_id: int, config: TrialConfig, re
 
 def touch(connection: Connection, trial_id: int, revision: int) -> None:
     """Mark a trial as changed in the study's revision, for other drivers to see."""
-    connection.execute(TOUCH, {"of_trial": trial_id, "moved_to": revision})
+    TOUCH.run(connection, {"of_trial": trial_id, "moved_to": revision})
 
 
 def insert_runs(connection: Connection, trial_id: int, own: Sequence[Run]) -> None:
     """Write the runs of a trial."""
-    connection.execute(
-        insert(runs), [{"trial_id": trial_id, "replicate": run.replicate, "seed": run.seed} for run in own]
-    )
+    rows = [{"trial_id": trial_id, "replicate": run.replicate, "seed": run.seed} for run in own]
+    connection.execute(INSERT_RUN, rows)
 
 
 def set_score(connection: Connection, trial_id: int, replicate: int, score: float) -> None:
@@ -148,11 +154,11 @@ def update_attempt(
 ) -> None:
     """Write how long the current attempt has run and, if given, the place that its first report named."""
     key = {"of_trial": trial.trial_id, "of_attempt": trial.attempt}
-    connection.execute(ADD_SECONDS, key | {"so_far_s": seconds, "more_s": repeated_s})
+    ADD_SECONDS.run(connection, key | {"so_far_s": seconds, "more_s": repeated_s})
     if place is not None:
         where = {"at_host": place.host, "on_device": place.device}
         how = {"with_threads": place.threads, "in_format": place.memory_format}
-        connection.execute(PLACE, key | where | how)
+        PLACE.run(connection, key | where | how)
 
 
 def end_attempt(
@@ -164,8 +170,8 @@ def end_attempt(
     failed: Failed | None = None,
 ) -> None:
     """End the current attempt; work since its last report is lost unless the attempt ended by a report."""
-    connection.execute(
-        END,
+    END.run(
+        connection,
         {
             "of_trial": trial.trial_id,
             "of_attempt": trial.attempt,
@@ -211,7 +217,7 @@ def insert_epoch(connection: Connection, trial: OpenTrial, progress: Progress, i
         connection.execute(of_run.where(epochs.c.epoch == report.epoch).values(checkpoint=report.checkpoint))
         return
     key = {"trial_id": trial.trial_id, "replicate": progress.replicate, "attempt": trial.attempt, "reported": now}
-    connection.execute(INSERT_EPOCH, key | {name: getattr(report, name) for name in REPORTED})
+    INSERT_EPOCH.run(connection, key | {name: getattr(report, name) for name in REPORTED})
     if report.metrics:
         row = {"trial_id": trial.trial_id, "replicate": progress.replicate, "epoch": report.epoch}
         connection.execute(INSERT_MEASURED, row | {"values_json": json.dumps(dict(report.metrics), sort_keys=True)})

@@ -95,7 +95,7 @@ class OurSearch:
             own = stack.enter_context(tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True))
             self.file = Path(own) / "q.db"
             shutil.copyfile(database or _empty(folder), self.file)
-            opened_database = Database.open(f"sqlite:///{self.file}")
+            opened_database = Database.open(f"sqlite:///{self.file}", is_scratch=True)
             clock = Clock(lambda: BEGINNING_S + timeline.now, lambda: timeline.now, _never)
             opened = opening.create(opened_database, space, source="tests.benchmarks.search", clock=clock)
             self.ledger = stack.enter_context(Ledger(opened))
