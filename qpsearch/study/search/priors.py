@@ -3,11 +3,10 @@
 Trial 0 takes every prior as it is; the other parameters are drawn until the point can be trained, but at most 20 times,
 since the space may rule the priors out (``candidates.lost_priors`` says so); then it is a trial like any other. Where
 trials are compared at rungs, the guess is trained to its end whatever they say: all others are held against what the
-expert expects. Afterwards, as long as the
-sampler would draw at random (always with ``random``, for the first ten trials with a sampler that learns), each
-parameter with a prior is drawn near the prior with a probability of 1/4, 1/2 or 3/4, by confidence, and left to the
-sampler otherwise. Later trials do not use the priors. A guess is a function of the search's seed and the trial's
-number, as every draw is.
+expert expects. Afterwards, as long as the sampler would draw at random (always with ``random``, for the first ten
+trials with a sampler that learns), each parameter with a prior is drawn near the prior with a probability of 1/4, 1/2
+or 3/4, by confidence, and left to the sampler otherwise. Later trials do not use the priors. A guess is a function of
+the search's seed and the trial's number, as every draw is.
 """
 
 import random
