@@ -14,7 +14,7 @@ from qpsearch.dispatch.simulated import Timeline
 from qpsearch.errors import UserError
 from qpsearch.space.schema.network import RULES
 from qpsearch.vocabulary import BlockKind
-from tests.benchmarks.search import catalogue, fronts, methods, printing, several
+from tests.benchmarks.search import catalogue, fronts, methods, printing, priors, several
 from tests.benchmarks.search.baselines import PromotingHalving, rungs
 from tests.benchmarks.search.ours import OurSearch, scratch
 from tests.benchmarks.search.parameters import Config, Kind, Parameter, draw
@@ -310,3 +310,11 @@ def test_the_planted_task_has_the_best_that_was_planted(name: str) -> None:
     assert curve.true.min() == task.scale.best
     assert np.abs(curve.seen - curve.true).max() < 0.1
     assert 25 < task.scale.full <= 27
+
+
+def test_a_guess_is_compared_with_none_by_ratios_of_mean_regrets() -> None:
+    found = {guess: np.full((3, 2, 4), regret) for guess, regret in (("none", 0.2), ("good", 0.1), ("bad", 0.3))}
+    lines = priors.table(found).splitlines()
+    assert lines[2] == f"| none |{' 0.200 | - |' * 4}"
+    assert lines[3] == f"| good |{' 0.100 | 0.50 [0.50 0.50] |' * 4}"
+    assert lines[4] == f"| bad |{' 0.300 | 1.50 [1.50 1.50] |' * 4}"

@@ -113,8 +113,9 @@ class Density:
         )
         self._values = values
         self._later, self._earlier = np.tril_indices(len(points), -1)
-        apart = (points[self._later] - points[self._earlier]) ** 2
-        self._squared = np.add.reduceat(apart, np.cumsum([0, *widths[:-1]]), axis=1).T.copy()
+        features = np.ascontiguousarray(points.T)
+        apart = features[:, self._later] - features[:, self._earlier]
+        self._squared = np.add.reduceat(np.square(apart, out=apart), np.cumsum([0, *widths[:-1]]), axis=0)
 
     def loss(self, theta: Matrix) -> tuple[float, Matrix]:
         """Return the negative logarithm of the density at some scales, and its gradient."""

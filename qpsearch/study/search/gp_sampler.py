@@ -8,6 +8,7 @@ the moment count with the value that the model expects of them.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -74,7 +75,8 @@ class GPSampler(BaseSampler):
     def _propose(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, Scalar]:
         known = study._storage.get_all_trials(study._study_id, deepcopy=False)
         ordered = best_first(known, [way is StudyDirection.MAXIMIZE for way in study.directions])
-        if sum(VIOLATED not in each.system_attrs for each in ordered) < self._startup or not self._encoding.size:
+        sound = (each for each in ordered if VIOLATED not in each.system_attrs)
+        if len(list(islice(sound, self._startup))) < self._startup or not self._encoding.size:
             return {}
         kept = self._some(len(ordered), BEST, OTHERS)
         rows = self._rows([ordered[index] for index in kept])
@@ -82,14 +84,13 @@ class GPSampler(BaseSampler):
         learned = self._some(len(points), LEARNED // 2, LEARNED // 2)
         scales = fitted(self._encoding.widths, points[learned], values[learned])
         model = GaussianProcess(self._encoding.widths, scales, points, values)
-        others = [each for each in known if each.number != trial.number]
-        running = [each for each in others if each.state is TrialState.RUNNING]
+        running = [each for each in known if each.state is TrialState.RUNNING and each.number != trial.number]
         if running:
             model.expect(self._encoding.features(self._rows(running)))
         candidates = self._candidates(rows)
         mean, sd = model.predict(self._encoding.features(candidates))
         ranked = candidates[np.argsort(-_log_improvement((values[0] - mean) / sd, sd), kind="stable")]
-        tried = [each.params for each in others]
+        tried = [each.params for each in known]
         return next((point for point in map(self._encoding.params, ranked) if point not in tried), {})
 
     def _some(self, count: int, best: int, others: int) -> Any:

@@ -28,19 +28,22 @@ def best_first(trials: Sequence[FrozenTrial], maximize: Sequence[bool]) -> list[
         trials: Trials as the replica shows them.
         maximize: For each objective whether larger is better; values at rungs are of the first.
     """
-    refused = [trial for trial in trials if trial.state is TrialState.PRUNED and VIOLATED in trial.system_attrs]
-    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-    others = [
-        trial
-        for trial in trials
-        if trial.state is TrialState.PRUNED and trial.intermediate_values and VIOLATED not in trial.system_attrs
-    ]
+    refused, complete, others = list[FrozenTrial](), list[FrozenTrial](), list[FrozenTrial]()
+    for trial in trials:  # once: each proposal looks at all trials
+        if trial.state is TrialState.COMPLETE:
+            complete.append(trial)
+        elif trial.state is TrialState.PRUNED:
+            if VIOLATED in trial.system_attrs:
+                refused.append(trial)
+            elif trial.intermediate_values:
+                others.append(trial)
     sign = -1.0 if maximize[0] else 1.0
     losses = np.array([trial.values for trial in complete]).reshape(len(complete), len(maximize))
     losses = _finite(losses * np.where(maximize, -1.0, 1.0))
     ranks = losses[:, 0] if len(maximize) == 1 else _fronts(losses)
     first = [complete[index] for index in np.argsort(ranks, kind="stable")]
-    others.sort(key=lambda trial: _rung(trial, sign))
+    rungs_of = sorted((*_rung(trial, sign), index) for index, trial in enumerate(others))
+    others = [others[index] for *_, index in rungs_of]
     if len(maximize) > 1:
         rungs = groupby(others, lambda each: _rung(each, sign)[0])
         others = [trial for _, own in rungs for trial in _ranked(own, sign)]

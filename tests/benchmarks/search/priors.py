@@ -32,8 +32,7 @@ AT: Final = {"an eighth": 1 / 8, "a quarter": 1 / 4, "half": 1 / 2, "the end": 1
 def regrets(runs: Sequence[Run], task: Task) -> Floats:
     """Return the regret of each run at each point of ``AT``, (runs, points)."""
     at = [round(share * POINTS) - 1 for share in AT.values()]
-    losses = np.array([[run.best[index] for index in at] for run in runs], dtype=float)  # None is NaN
-    return np.where(np.isnan(losses), 1.0, np.minimum(task.regret(losses), 1.0))
+    return task.regret(np.array([[run.best[index] for index in at] for run in runs], dtype=float))  # None is NaN
 
 
 def table(found: Mapping[str, Floats]) -> str:
