@@ -8,6 +8,7 @@ trained is not touched by that: where no parameter matters, its error has mean 0
 from typing import Final
 
 import numpy as np
+from scipy.linalg.lapack import dposv
 from scipy.special import ndtr, ndtri
 
 from qpsearch.analysis.anova.features import Design
@@ -91,6 +92,7 @@ class _Ridge:
         self._totals += rows[new].sum(axis=0)
         self._summed = count
         penalty = np.trace(self._squares) / count
-        return np.asarray(
-            np.linalg.solve(self._squares + penalty * np.eye(features), self._products - mean * self._totals)
-        )
+        _, weights, failed = dposv(self._squares + penalty * np.eye(features), self._products - mean * self._totals)
+        if failed:
+            raise np.linalg.LinAlgError("the features' squares are not positive definite")
+        return np.asarray(weights)

@@ -135,6 +135,7 @@ class _State:
         self._orders, self._groups = design.orders, len(design.groups)
         self._sizes = np.bincount(design.columns, minlength=self._groups)
         self._gram, self._totals = design.matrix.T @ design.matrix, design.matrix.sum(axis=0)
+        self._precision = np.empty_like(self._gram)
         self.weights: Floats = np.zeros(design.matrix.shape[1])
         self.mean, self.noise = 0.0, 1.0
         self._local, self._local_aux = np.ones(self._groups), np.ones(self._groups)
@@ -159,8 +160,8 @@ class _State:
 
     def _by_features(self, products: Floats, prior: Floats) -> Floats:
         """Draw all weights at once, by the features' covariance."""
-        precision = self._gram / self.noise
-        precision[np.diag_indices_from(precision)] += 1 / prior
+        precision = np.divide(self._gram, self.noise, out=self._precision)
+        np.einsum("ii->i", precision)[:] += 1 / prior
         # Symmetric, so that its transposed view is what LAPACK reads; only the lower triangle of it is overwritten.
         factor, failed = dpotrf(precision.T, lower=1, clean=0, overwrite_a=1)
         if failed:
