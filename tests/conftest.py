@@ -30,10 +30,10 @@ ONE_BY_ONE = (
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Hands out the groups, which are the largest, first, and then every other test for itself."""
+    """Hands out the groups, which are the largest, first, and then every other test, with all its parameters."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((group[0] for group in ONE_BY_ONE if nodeid.startswith(group)), nodeid)
+        return next((group[0] for group in ONE_BY_ONE if nodeid.startswith(group)), nodeid.partition("[")[0])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
