@@ -5,8 +5,8 @@ This module does not print or parse options: the caller gives a listener, which 
 
 import contextlib
 import sys
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
@@ -28,7 +28,7 @@ from qpsearch.errors import (
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.places import changes_since
 from qpsearch.runner import trainer
-from qpsearch.runner.machine import as_kept, check_gpu, data_folder, has_gpu, how_streamed, no_gpu, prepare_data
+from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, how_streamed, no_gpu, prepare_data
 from qpsearch.runner.sink_process import Sinks, open_sinks
 from qpsearch.space import Space, diff, load_space
 from qpsearch.space.file.document import parse_document, plain
@@ -105,8 +105,8 @@ class Overrides:
         return own.updated(trials=self.trials, epochs=self.epochs, seconds=self.seconds, gpu_seconds=self.gpu_seconds)
 
     def data(self, own: Data) -> Data:
-        """Return a study's data with the ``data.stream`` of the given file; else as they are kept on this machine."""
-        return as_kept(own) if self.given is None else replace(own, stream=self.given.data.stream)
+        """Return a study's data, with the ``data.stream`` of the given file."""
+        return own if self.given is None else replace(own, stream=self.given.data.stream)
 
     def resources(self, own: Resources) -> Resources:
         """Return the resources of the given file, or else a study's own, with their fields replaced by these."""
@@ -260,6 +260,9 @@ def resume(
     if root is not None:
         check_store(root)
     data, resources = overrides.data(stored.data), overrides.resources(stored.resources)
+    if space is not None and overrides.given is not None:
+        for text in _other_resources(stored.resources, overrides.given.resources):
+            listen(Noted(text=text))
     prepare(data, resources, listen if says_reading else lambda event: None)
     with contextlib.closing(_sinks(sinks, name, listen)) as shown:
         opened = opening.resume(
@@ -272,6 +275,18 @@ def resume(
             wait=_waiting(listen),
         )
         return _drive(opened, resources, data, placement, shown, listen, is_new=False)
+
+
+def _other_resources(stored: Resources, given: Resources) -> Iterator[str]:
+    """Say which resources a file has that differ from those that a study was made with, flags included."""
+    for field in fields(stored):
+        own, new = (_word(getattr(each, field.name)) for each in (stored, given))
+        if own != new:
+            yield f"resources.{field.name.removesuffix('_s')} is {new}, as the file says; the study was made with {own}"
+
+
+def _word(value: object) -> str:
+    return "auto" if value is None else str(value)
 
 
 def prepare(data: Data, resources: Resources, listen: Listener) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +52,27 @@ def test_where_it_has_ended_the_forest_grows_here(helpers: list[subprocess.Popen
         asked = Forest(COLUMNS, VALUES, 0)
         helpers[0].kill()
         assert asked.forecasts().tolist() == forest._grown(COLUMNS, VALUES, 0).tolist()
+
+
+def test_what_a_file_of_the_users_folder_prints_is_no_answer(
+    helpers: list[subprocess.Popen[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "random.py").write_text("print('mine', flush=True); raise SystemExit")  # in place of Python's own
+    (tmp_path / "usercustomize").mkdir()
+    (tmp_path / "usercustomize" / "sitecustomize.py").write_text("print('loaded', flush=True)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "usercustomize"))
+    with prepared():
+        found = Forest(COLUMNS, VALUES, 0).forecasts()
+    assert found.tolist() == forest._grown(COLUMNS, VALUES, 0).tolist()
+
+
+def test_without_another_process_the_forest_grows_here(
+    monkeypatch: pytest.MonkeyPatch, helpers: list[subprocess.Popen[bytes]]
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with prepared():
+        assert np.corrcoef(Forest(COLUMNS, VALUES, 0).forecasts(), VALUES)[0, 1] > 0.5
 
 
 def test_an_error_ends_it_at_once(helpers: list[subprocess.Popen[bytes]]) -> None:

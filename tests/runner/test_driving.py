@@ -160,6 +160,19 @@ def test_images_are_read_and_steps_are_run_as_the_file_says_with_which_a_study_g
     assert seen[-1].report_timeout_s == space.resources.report_timeout_s  # the study's own are as they were
 
 
+def test_resources_of_a_file_that_are_not_the_studys_are_told(
+    sqlite_url: str, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may have been flags of the command line, which the file does not have."""
+    monkeypatch.setattr(driving.inline, "run", lambda ledger, setup, interrupt: None)
+    with new_ledger(sqlite_url, replace(space, resources=replace(space.resources, gpus=0.5))):
+        pass
+    told: list[Event] = []
+    driving.resume(space.study, storage=sqlite_url, space=space, placement=INLINE, listen=told.append)
+    said = [event.text for event in told if isinstance(event, Noted)]
+    assert said == ["resources.gpus is auto, as the file says; the study was made with 0.5"]
+
+
 def test_a_comparison_says_once_how_images_are_read(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driving, "how_streamed", lambda data, folder, cpus: "decoded while networks train")
     text = space_text(Behaviour.IMPROVES, epochs=1).replace("trials: 6, ", "")

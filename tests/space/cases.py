@@ -296,10 +296,6 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "a first configuration of nothing": (TRIALS, f"{TRIALS}, first: [{{}}]"),
     "first configurations that are no list": (TRIALS, f"{TRIALS}, first: {{network.stages.0.block: additive}}"),
     "a first configuration with a list": (TRIALS, f"{TRIALS}, first: [{{network.stages.0.depth: [1, 2]}}]"),
-    "a first configuration with an option that is switched off": (
-        TRIALS,
-        f"{TRIALS}, first: [{{network.stages.*.block: additive, network.rules.quotient.alpha: 2}}]",
-    ),
     "a first configuration in a factorial design": (
         "search: {sampler: tpe, pruner: hyperband,",
         "search: {sampler: factorial, pruner: none, first: [{network.stages.0.block: additive}],",

@@ -89,7 +89,6 @@ ONLY_THE_READER = {
     "levels and epochs that are searched",
     "a first configuration with a path misspelt",
     "a first configuration with a value that never comes",
-    "a first configuration with an option that is switched off",
     "a first configuration in a factorial design",
     "a forbid with a path misspelt",
     "a forbid with a stage that is not there",

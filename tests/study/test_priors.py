@@ -1,14 +1,11 @@
 """An expert's guesses: the first trial takes them, early ones lie near them, later ones follow the results."""
 
-import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qpsearch.architecture.candidates import lost_priors, notes
-from qpsearch.errors import SpaceError
 from qpsearch.space import (
     Choice,
     IntRange,
@@ -24,6 +21,7 @@ from qpsearch.space import (
 from qpsearch.study import queries
 from qpsearch.study.search.priors import Priors
 from qpsearch.study.storage.database import Database
+from qpsearch.study.storage.optuna_tables import GUESS
 from qpsearch.vocabulary import Confidence
 from tests.helpers import SPACES, new_ledger, resumed_ledger, train_all
 
@@ -57,6 +55,20 @@ def test_the_first_trial_is_the_guess(sqlite_url: str, sampler: str) -> None:
         "network.stages.1.block": "quotient",
         "training.optimizer.sgd.lr": 0.1,
     }
+
+
+def test_a_trial_that_has_no_parameter_with_a_prior_is_not_the_guess(sqlite_url: str) -> None:
+    """The prior is that of an option, and the block that has it is left to chance."""
+    text = edited(load_space("digits").source, {"network.rules.quotient.alpha": {"float": [1.5, 2.5], "prior": 2.0}})
+    marked = {}
+    for seed in range(6):
+        own = edited(text, {"study": f"s{seed}", "search.seed": seed})
+        with new_ledger(sqlite_url, parse_space(own)) as ledger:
+            assert ledger.ask() is not None
+        (trial,) = queries.frozen_trials(Database.open(sqlite_url), f"s{seed}")
+        marked[seed] = GUESS in trial.system_attrs
+        assert marked[seed] == (trial.params.get(ALPHA) == 2.0)
+    assert set(marked.values()) == {True, False}
 
 
 def ruled(**search: Any) -> Space:
@@ -195,7 +207,7 @@ def test_a_listed_configuration_that_the_space_rules_out_is_told() -> None:
 
 
 def test_listed_values_that_are_never_used_together_are_told() -> None:
-    """What another value switches off is refused; here the choice itself is left to the sampler."""
+    """The choice itself is left to the sampler."""
     both = "{choice: {sgd: {lr: {log: [1.0e-4, 1.0]}}, adamw: {lr: {log: [1.0e-4, 1.0]}}}}"
     text = LISTED.replace("{sgd: {lr: {log: [1.0e-4, 1.0]}}}", both)
     rates = {"training.optimizer.sgd.lr": 0.1, "training.optimizer.adamw.lr": 0.01}
@@ -208,28 +220,12 @@ SWITCHES = LISTED.replace(
 )
 
 
-@pytest.mark.parametrize(
-    ("point", "said"),
-    [
-        (
-            {"data.augment.mixup.used": False, "data.augment.mixup.alpha": 0.2},
-            "data.augment.mixup.alpha has no effect, since data.augment.mixup.used is False. It has one where "
-            "data.augment.mixup.used is True. Leave it out, or change data.augment.mixup.used.",
-        ),
-        ({"data.augment.mixup.used": True, "data.augment.mixup.alpha": 0.2}, None),
-        ({"data.augment.mixup.alpha": 0.2}, None),  # the sampler decides
-    ],
-)
-def test_a_listed_option_whose_switch_is_off_is_refused_but_stored_studies_are_read(
-    point: dict[str, Any], said: str | None
-) -> None:
-    text = f"{SWITCHES.partition('  first:')[0]}  first: [{json.dumps(point)}]\n"
-    assert parse_space(text, strict=False).search.first == (point,)
-    if said is None:
-        assert parse_space(text).search.first == (point,)
-        return
-    with pytest.raises(SpaceError, match=re.escape(said)):
-        parse_space(text)
+def test_a_listed_option_whose_switch_is_off_is_told() -> None:
+    off = {"data.augment.mixup.used": False, "data.augment.mixup.alpha": 0.2}
+    (said,) = notes(parse_space(edited(SWITCHES, {"search.first": [off]})))
+    assert said == "search.first.0: these values are never used together. Without effect: data.augment.mixup.alpha."
+    for point in (off | {"data.augment.mixup.used": True}, {"data.augment.mixup.alpha": 0.2}):  # or the sampler decides
+        assert notes(parse_space(edited(SWITCHES, {"search.first": [point]}))) == []
 
 
 def test_a_listed_configuration_is_part_of_the_meaning() -> None:

@@ -4,6 +4,7 @@ Loading scikit-learn takes longer than growing the forest. A command that will n
 ``prepared``: another process loads it while the trials are read, and grows the forest while they are fitted.
 """
 
+import os
 import pickle
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
+
+from qpsearch.vocabulary import Variable
 
 if TYPE_CHECKING:  # numpy takes a tenth of a second, which the other process need not wait for
     import numpy as np
@@ -28,9 +31,14 @@ def prepared() -> Iterator[None]:
     if "sklearn.ensemble" in sys.modules:  # a process that has loaded it grows them itself
         yield
         return
-    helper = subprocess.Popen(
-        [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+    command = [sys.executable, "-P", "-m", __name__]  # -P: a ./random.py must not stand in for Python's own
+    try:
+        helper = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_plain()
+        )
+    except OSError:  # no process or memory is left
+        yield
+        return
     before = _helper.set(helper)
     try:
         yield
@@ -63,7 +71,7 @@ class Forest:
         if self._helper is not None and self._helper.stdout is not None:
             try:
                 found: NDArray[np.float64] = pickle.load(self._helper.stdout)
-            except (EOFError, OSError, pickle.UnpicklingError):
+            except Exception:  # whatever became of it, the forest can grow here
                 return _grown(*self._task)
             return found
         return _grown(*self._task)
@@ -77,8 +85,15 @@ def _grown(columns: "NDArray[np.float64]", values: "NDArray[np.float64]", seed: 
     return np.asarray(forest.fit(columns, values).oob_prediction_)
 
 
+def _plain() -> dict[str, str]:
+    """Return the environment without the address of a database, which a forest does not need."""
+    return {name: value for name, value in os.environ.items() if name != Variable.STORAGE}
+
+
 def _serve() -> None:
     """Grow the forests that another process asks for, until it ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a package prints while it is loaded is no answer
     import sklearn.ensemble  # noqa: F401 (ahead of the first task)
 
     while True:
@@ -86,8 +101,8 @@ def _serve() -> None:
             task = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        pickle.dump(_grown(*task), sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        pickle.dump(_grown(*task), answers)
+        answers.flush()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from qpsearch.space.file.extends import flatten
 from qpsearch.space.file.fidelity import fidelity_of
 from qpsearch.space.file.leaf_reader import LeafReader
 from qpsearch.space.file.own_images import data_of, with_facts
-from qpsearch.space.file.points import first_points
+from qpsearch.space.file.points import domains_of, first_points
 from qpsearch.space.file.problems import Problems
 from qpsearch.space.file.reader import Reader
 from qpsearch.space.file.recipes import with_recipe
@@ -165,7 +165,7 @@ def _one(text: str, root: Node, flat: Node, problems: Problems, *, strict: bool)
         search=search,
         resources=_resources(tree),
     )
-    papers, first = first_points(whole, space, problems, strict=strict)
+    papers, first = first_points(whole, domains_of(space), problems)
     levels = _group(_group(tree, "search"), "fidelity")
     given = {kind: _constant(levels, kind.value) for kind in FidelityKind}
     fidelity = fidelity_of(given, space, whole, problems)

@@ -18,14 +18,13 @@ FROM_PAPERS: Final = "papers"  # in place of a configuration: those of the paper
 Points = tuple[Mapping[str, Scalar], ...]
 
 
-def first_points(root: Node, space: Space, problems: Problems, *, strict: bool) -> tuple[bool, Points]:
+def first_points(root: Node, domains: Mapping[str, Domain], problems: Problems) -> tuple[bool, Points]:
     """Return whether a file wants the papers' configurations, and those that it lists, as values of some parameters.
 
     Args:
         root: The whole document, with what it extends.
-        space: What is searched.
+        domains: The searched parameters.
         problems: Notes what is wrong.
-        strict: Whether a value without effect, beside another one of its configuration, is a mistake.
     """
     search = root.get("search") if isinstance(root, MappingNode) else None
     given = search.get("first") if isinstance(search, MappingNode) else None
@@ -39,21 +38,7 @@ def first_points(root: Node, space: Space, problems: Problems, *, strict: bool) 
         return False, ()
     named = [isinstance(item, ScalarNode) and item.value == FROM_PAPERS for item in given.items]
     listed = [item for item, is_named in zip(given.items, named, strict=True) if not is_named]
-    domains, points = domains_of(space), []
-    for index, item in enumerate(listed):
-        point = _point(item, f"{KEY}.{index}", domains, problems)
-        if strict:
-            _check_effect(item, f"{KEY}.{index}", space, point, problems)
-        points.append(point)
-    return any(named), tuple(points)
-
-
-def _check_effect(node: Node, path: str, space: Space, point: Mapping[str, Scalar], problems: Problems) -> None:
-    """Note the values of a configuration that have no effect beside its others."""
-    for entry in node.entries if isinstance(node, MappingNode) else ():
-        for name in matching(entry.key, point):
-            if why := without_effect(space, name, point):
-                problems.wrong(entry.where, path, why)
+    return any(named), tuple(_point(item, f"{KEY}.{index}", domains, problems) for index, item in enumerate(listed))
 
 
 def _point(node: Node, path: str, domains: Mapping[str, Domain], problems: Problems) -> Mapping[str, Scalar]:
@@ -125,7 +110,10 @@ def without_effect(space: Space, name: str, values: Mapping[str, Scalar]) -> str
         return ""
     switches = list(dict.fromkeys(each[0] for each in against))
     why = " and ".join(f"{switch} is {text_of(values[switch])}" for switch in switches)
-    where = " or ".join(dict.fromkeys(site.condition() for site in own))
+    where = " or ".join(
+        " and ".join(f"{test.parameter} is {' or '.join(sorted(map(text_of, test.values)))}" for test in tests)
+        for tests in dict.fromkeys(tests for site in own for tests in site.when)
+    )
     return f"{name} has no effect, since {why}. It has one where {where}. Leave it out, or change {switches[0]}."
 
 

@@ -112,7 +112,8 @@ class Replica:
         """
         drawn = self.frozen(trial)
         expected = {} if self._guesses is None else self._guesses.expected(self._drawn_before(number))
-        if expected and all(drawn.params.get(name, value) == value for name, value in expected.items()):
+        own = expected.keys() & drawn.params.keys()
+        if own and all(drawn.params[name] == expected[name] for name in own):
             self._storage.set_trial_system_attr(trial._trial_id, GUESS, value=True)
             drawn = self.frozen(trial)
         return drawn
@@ -216,7 +217,8 @@ class Replica:
 
         Numbers of trials that users enqueued, or that other tools took, do not count.
         """
-        return sum(other < number and other not in self._enqueued for other in self._ids)
+        known = list(self._ids)  # another thread may add trials meanwhile
+        return sum(other < number and other not in self._enqueued for other in known)
 
     def _take_further(self, number: int, trial: FrozenTrial) -> None:
         """Look up the losses of further metrics at the last rung that a trial has reached."""

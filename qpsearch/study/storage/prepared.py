@@ -53,12 +53,12 @@ class Prepared:
         compiled = self._statement.compile(dialect=dialect, column_keys=self._columns)
         processors = {
             name: processor
-            for name, bind in compiled.binds.items()
+            for bind, name in compiled.bind_names.items()
             if (processor := bind.type.dialect_impl(dialect).bind_processor(dialect)) is not None
         }
         return _Compiled(
             text=str(compiled),
-            constants={name: bind.value for name, bind in compiled.binds.items() if not bind.required},
+            constants={name: bind.value for bind, name in compiled.bind_names.items() if not bind.required},
             processors=processors,
             order=compiled.positiontup,
         )

@@ -43,13 +43,14 @@ PLACE: Final = Prepared(
         memory_format=bindparam("in_format"),
     )
 )
-LOST_S: Final = bindparam("lost", type_=Float) * (bindparam("so_far_s") - attempts.c.seconds)
+SO_FAR_S: Final = bindparam("so_far_s", type_=Float)
+LOST_S: Final = bindparam("lost", type_=Float) * (SO_FAR_S - attempts.c.seconds)
 END: Final = Prepared(
     CURRENT_ATTEMPT.where(attempts.c.ending.is_(None)).values(  # an attempt ends only once
         ended=bindparam("ended_at"),
         ending=bindparam("how"),
         repeated_s=attempts.c.repeated_s + LOST_S,
-        seconds=bindparam("so_far_s"),
+        seconds=SO_FAR_S,
         reason=bindparam("why"),
         detail=bindparam("details"),
     )
