@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
-from qpsearch.analysis.anova.forest import prepared
+from qpsearch.analysis.anova.meanwhile import prepared
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
 from qpsearch.display.console import Cell, Column, open_console, print_rows
 from qpsearch.display.plain import say

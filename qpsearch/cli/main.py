@@ -48,6 +48,8 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # `qpsearch trials | head` is not an error
         sys.exit(0)
+    finally:
+        gc.freeze()  # the process ends: looking for what could be freed took it half a second with 5,000 trials
 
 
 def _without_imports(words: list[str]) -> list[str]:

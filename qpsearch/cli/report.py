@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qpsearch.analysis.anova.forest import prepared
+from qpsearch.analysis.anova.meanwhile import prepared
 from qpsearch.cli.options import Storage, StudyArgument
 from qpsearch.display.plain import say
 from qpsearch.errors import UserError

@@ -32,8 +32,8 @@ def _codes(rng: np.random.Generator, *, close: bool) -> dict[str, Floats]:
 def _search(codes: Codes, values: Floats, rng: np.random.Generator) -> tuple[str | None, Unseen | None]:
     searched = searched_of(SPACE, {})
     standard = (values - values.mean()) / values.std()
-    left = Left(design(searched, codes, standard), np.ones(TRIALS, dtype=bool), standard, seed=0)
-    departures = Departures(searched.parameters, codes, searched.even, left, rng)
+    left = Left(design(searched, codes, standard), standard, seed=0)
+    departures = Departures(departures_in(searched.parameters, codes, searched.even), searched.even, left, rng)
     return departures.found(), departures.crowded(searched.parameters)
 
 

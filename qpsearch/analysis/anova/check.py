@@ -7,16 +7,21 @@ cliffs and products of three parameters are also looked for one by one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from qpsearch.analysis.anova.departures import Departures, Left
+from qpsearch.analysis.anova.departures import Departures, Left, departures_in
 from qpsearch.analysis.anova.features import Codes, Design
 from qpsearch.analysis.anova.forecast import ranks
-from qpsearch.analysis.anova.forest import Forest
+from qpsearch.analysis.anova.meanwhile import Later
 from qpsearch.analysis.anova.observations import Observations
+from qpsearch.analysis.anova.parameters import Floats
 
+TREES: Final = 100
+LEAF: Final = 2  # trials in a leaf, at least
 FEWEST: Final = 20  # trials for a check
 MOST: Final = 500  # trials that are checked; of more, so many are drawn
 MORE: Final = 0.2  # correlation of what the forest forecasts beyond the ANOVA with what the ANOVA leaves
@@ -31,55 +36,87 @@ MATTERS: Final = 0.05  # total share of a parameter in which a departure matters
 LEADING, FEWEST_LEADING = 4, 3  # parameters in which departures matter, at most and at least
 
 
-def doubts_of(
-    design: Design, seen: Observations, even: Codes, totals: Mapping[str, float], seed: int
-) -> tuple[str, ...]:
-    """Return what speaks against the shares, a sentence each.
+class AnovaCheck:
+    """The check of an ANOVA, which begins before the ANOVA is fitted.
 
     Args:
         design: The features of the trials.
         seen: The trials.
-        even: Codes of even draws of the space.
-        totals: The total share of each parameter.
         seed: Of the forest, and of what is drawn.
     """
-    return (*_missed(design, seen, even, totals, seed), *_crossing(seen))
+
+    def __init__(self, design: Design, seen: Observations, seed: int) -> None:
+        self._design, self._seen, self._rng = design, seen, np.random.default_rng(seed)
+        used = ~np.isnan(seen.unselected)  # values that were not selected by stopping trials
+        if used.sum() > MOST:
+            used[self._rng.choice(np.flatnonzero(used), used.sum() - MOST, replace=False)] = False
+        values, self._used = seen.unselected[used], used
+        self._forecasts: Later[_Forecasts] | None = None
+        if len(values) >= FEWEST and values.std() > 0:
+            values = (values - values.mean()) / values.std()
+            columns = np.column_stack([each.columns(seen.codes[each.name][used]) for each in design.parameters])
+            self._forecasts = Later(_forecasts, design.of(used), columns, values, seed)
+
+    def doubts(self, even: Codes, totals: Mapping[str, float]) -> tuple[str, ...]:
+        """Return what speaks against the shares, a sentence each. To be asked once.
+
+        Args:
+            even: Codes of even draws of the space.
+            totals: The total share of each parameter.
+        """
+        return (*self._missed(even, totals), *_crossing(self._seen))
+
+    def _missed(self, even: Codes, totals: Mapping[str, float]) -> Iterator[str]:
+        """Look at what the ANOVA leaves."""
+        if self._forecasts is None:
+            return
+        ranked = sorted(self._design.parameters, key=lambda each: -totals[each.name])
+        codes = {name: own[self._used] for name, own in self._seen.codes.items()}
+        kinds = departures_in(ranked, codes, even)  # ahead of the forecasts, which may not be there yet
+        forecasts = self._forecasts.result()
+        left = forecasts.left
+        more = float(np.corrcoef(forecasts.beyond, left.without)[0, 1])
+        is_clear = more > MORE and more**2 * (len(left.without) - 2) > CLEARLY**2 * (1 - more**2)
+        if is_clear and left.without.var() > OPEN:
+            yield (
+                f"A forest forecasts {more**2:.0%} of what the ANOVA leaves: there are cliffs, or interactions of "
+                'three, which stand under "what no pair explains". Totals are too low.'
+            )
+        departures = Departures(kinds, even, left, self._rng)
+        if found := departures.found():
+            yield f"What no pair explains holds {found}. Its share is not in the totals, which are too low."
+        leading = [each for each in ranked[:LEADING] if totals[each.name] > MATTERS]
+        enough = leading if len(leading) >= FEWEST_LEADING else ranked[:FEWEST_LEADING]
+        if crowded := departures.crowded(enough):
+            much = f"one with {crowded.share:.0%} of the variance" if crowded.share < 1 else "even the largest one"
+            yield (
+                f"Trials lie too close together to look for {crowded.name}: {much} could go unseen. As many random "
+                f"trials would show one with {crowded.even:.0%}."
+            )
+        yield from _far_off(left, [self._seen.numbers[index] for index in np.flatnonzero(self._used)])
 
 
-def _missed(design: Design, seen: Observations, even: Codes, totals: Mapping[str, float], seed: int) -> Iterator[str]:
-    """Look at what is left of values that were not selected by stopping trials."""
-    rng = np.random.default_rng(seed)
-    used = ~np.isnan(seen.unselected)
-    if used.sum() > MOST:
-        used[rng.choice(np.flatnonzero(used), used.sum() - MOST, replace=False)] = False
-    values = seen.unselected[used]
-    if len(values) < FEWEST or values.std() == 0:
-        return
-    values = (values - values.mean()) / values.std()
-    codes = {name: own[used] for name, own in seen.codes.items()}
-    forest = Forest(np.column_stack([each.columns(codes[each.name]) for each in design.parameters]), values, seed)
-    left = Left(design, used, values, seed)
-    forecast = forest.forecasts() - values + left.without
-    more = float(np.corrcoef(forecast, left.without)[0, 1])
-    is_clear = more > MORE and more**2 * (len(values) - 2) > CLEARLY**2 * (1 - more**2)
-    if is_clear and left.without.var() > OPEN:
-        yield (
-            f"A forest forecasts {more**2:.0%} of what the ANOVA leaves: there are cliffs, or interactions of three, "
-            'which stand under "what no pair explains". Totals are too low.'
-        )
-    ranked = sorted(design.parameters, key=lambda each: -totals[each.name])
-    departures = Departures(ranked, codes, even, left, rng)
-    if found := departures.found():
-        yield f"What no pair explains holds {found}. Its share is not in the totals, which are too low."
-    leading = [each for each in ranked[:LEADING] if totals[each.name] > MATTERS]
-    enough = leading if len(leading) >= FEWEST_LEADING else ranked[:FEWEST_LEADING]
-    if unseen := departures.crowded(enough):
-        much = f"one with {unseen.share:.0%} of the variance" if unseen.share < 1 else "even the largest one"
-        yield (
-            f"Trials lie too close together to look for {unseen.name}: {much} could go unseen. As many random trials "
-            f"would show one with {unseen.even:.0%}."
-        )
-    yield from _far_off(left, [seen.numbers[index] for index in np.flatnonzero(used)])
+@dataclass(frozen=True, kw_only=True)
+class _Forecasts:
+    """What is said of trials by those that have not seen them.
+
+    Attributes:
+        left: What the ANOVA leaves, leaving one out.
+        beyond: What the forest forecasts beyond the ANOVA, out of bag, (trials,).
+    """
+
+    left: Left
+    beyond: Floats
+
+
+def _forecasts(design: Design, columns: Floats, values: Floats, seed: int) -> _Forecasts:
+    """Fit both to the trials of the design, with columns of their parameters (trials, columns)."""
+    from sklearn.ensemble import RandomForestRegressor  # takes longer to load than to grow a forest
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        left = Left(design, values, seed)
+        forest = RandomForestRegressor(TREES, oob_score=True, min_samples_leaf=LEAF, random_state=seed)
+        return _Forecasts(left=left, beyond=forest.fit(columns, values).oob_prediction_ - values + left.without)
 
 
 def _far_off(left: Left, numbers: Sequence[int]) -> Iterator[str]:

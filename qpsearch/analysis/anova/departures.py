@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from qpsearch.analysis.anova.features import Codes, Design, products_of
-from qpsearch.analysis.anova.parameters import DEGREE, Bools, Floats, Parameter
+from qpsearch.analysis.anova.parameters import DEGREE, Floats, Parameter
 from qpsearch.analysis.anova.posterior import sample
 
 STEPS: Final = 15  # places along a number where a cliff is looked for
@@ -40,17 +40,16 @@ class Left:
     """What a fitted ANOVA leaves of the values of trials, and how sure it is.
 
     Args:
-        design: The features of all trials.
-        used: The trials that are looked at.
+        design: The features of the trials.
         values: Their values, with mean 0 and standard deviation 1.
         seed: Of the sampler.
     """
 
-    def __init__(self, design: Design, used: Bools, values: Floats, seed: int) -> None:
-        posterior = sample(design.of(used), values, seed=seed, most=ENOUGH)
+    def __init__(self, design: Design, values: Floats, seed: int) -> None:
+        posterior = sample(design, values, seed=seed, most=ENOUGH)
         self._design, self._noise = design, float(posterior.noise.mean())
         self._spread: Floats = (posterior.weights**2).mean(axis=0)
-        covariance = self._covariance(posterior.design.matrix)
+        covariance = self._covariance(design.matrix)
         self._factor = np.linalg.cholesky(covariance)
         self.white = self.whitened(values)
         precise = np.linalg.inv(covariance)
@@ -110,17 +109,14 @@ class Departures:
     """A search for departures.
 
     Args:
-        parameters: The parameters, the most important first.
-        codes: Codes of the trials that are looked at, by name.
+        kinds: What is looked for, from ``departures_in`` of the trials that are looked at.
         even: Codes of even draws of the space.
         left: What the ANOVA leaves of the trials.
         rng: Where chance comes from.
     """
 
-    def __init__(
-        self, parameters: Sequence[Parameter], codes: Codes, even: Codes, left: Left, rng: np.random.Generator
-    ) -> None:
-        self._left, self._even, self._kinds = left, even, departures_in(parameters, codes, even)
+    def __init__(self, kinds: Sequence[Departure], even: Codes, left: Left, rng: np.random.Generator) -> None:
+        self._left, self._even, self._kinds = left, even, kinds
         white = left.whitened(_together(self._kinds, len(left.white)))
         self._squares = (white**2).sum(axis=0)
         drawn = np.column_stack([left.white, *(rng.permutation(left.white) for _ in range(SHUFFLED))])

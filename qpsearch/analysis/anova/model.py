@@ -9,7 +9,7 @@ import numpy as np
 from optuna.trial import FrozenTrial
 from threadpoolctl import threadpool_limits
 
-from qpsearch.analysis.anova.check import doubts_of
+from qpsearch.analysis.anova.check import AnovaCheck
 from qpsearch.analysis.anova.curves import Curves
 from qpsearch.analysis.anova.features import Codes, Design, design
 from qpsearch.analysis.anova.forecast import chance_of_nothing
@@ -38,7 +38,7 @@ class Analysis:
         design: Their features.
         posterior: The posterior, in the unit of the objective.
         even: Codes of even draws of the space.
-        seed: Seed of what is drawn.
+        check: The check, which has begun.
     """
 
     parameters: tuple[Parameter, ...]
@@ -46,7 +46,7 @@ class Analysis:
     design: Design
     posterior: Posterior
     even: Codes
-    seed: int = 0
+    check: AnovaCheck
 
     @cached_property
     @_on_one_thread
@@ -65,7 +65,7 @@ class Analysis:
     def doubts(self) -> tuple[str, ...]:
         """What speaks against the shares, a sentence each."""
         totals = {name: each.mean for name, each in self.shares.total.items()}
-        return doubts_of(self.design, self.observations, self.even, totals, self.seed)
+        return self.check.doubts(self.even, totals)
 
 
 @_on_one_thread
@@ -84,6 +84,7 @@ def analyse(searched: Searched, trials: Sequence[FrozenTrial], *, seed: int = 0)
     curves = Curves(along)
     guessed = curves.completed(np.zeros(len(along)), np.random.default_rng(seed))
     features = design(searched, seen.codes, guessed)
+    check = AnovaCheck(features, seen, seed)
     posterior = sample(features, guessed, seed=seed, completed=None if seen.complete.all() else curves.completed)
     return Analysis(
         parameters=searched.parameters,
@@ -91,5 +92,5 @@ def analyse(searched: Searched, trials: Sequence[FrozenTrial], *, seed: int = 0)
         design=features,
         posterior=posterior.in_unit(mean, spread),
         even=searched.even,
-        seed=seed,
+        check=check,
     )
