@@ -112,9 +112,10 @@ class Density:
             [[LENGTH[0]] * columns + [NOISE[0], AMPLITUDE[0]], [LENGTH[1]] * columns + [NOISE[1], AMPLITUDE[1]]]
         )
         self._values = values
-        self._later, self._earlier = np.tril_indices(len(points), -1)
+        later, earlier = np.tril_indices(len(points), -1)
+        self._below = later + earlier * len(points)  # where each pair stands in a matrix, column by column
         features = np.ascontiguousarray(points.T)
-        apart = features[:, self._later] - features[:, self._earlier]
+        apart = features[:, later] - features[:, earlier]
         self._squared = np.add.reduceat(np.square(apart, out=apart), np.cumsum([0, *widths[:-1]]), axis=0)
 
     def loss(self, theta: Matrix) -> tuple[float, Matrix]:
@@ -127,7 +128,7 @@ class Density:
         loss = 0.5 * self._values @ weights + np.log(np.diag(factor)).sum()
         inverse = dpotri(factor, lower=True, overwrite_c=True)[0]
         # the derivative by the covariance of a pair, which stands in the matrix twice, and twice that by a variance
-        slope = inverse[self._later, self._earlier] - weights[self._later] * weights[self._earlier]
+        slope = (inverse - np.outer(weights, weights)).ravel("F")[self._below]
         own = np.diag(inverse) - weights**2
         by_length = self._squared @ (slope * falling) * inverse_squares * 5 / 3
         gradient = np.array([*by_length, own.sum() * noise, slope @ kernel + 0.5 * own.sum() * amplitude])
@@ -136,10 +137,11 @@ class Density:
 
     def _matrix(self, below: Matrix, diagonal: float) -> Matrix:
         """Return a symmetric matrix of which only the diagonal and the triangle below it are set."""
-        matrix = np.zeros((len(self._values), len(self._values)), order="F")
-        matrix[self._later, self._earlier] = below
-        np.fill_diagonal(matrix, diagonal)
-        return matrix
+        count = len(self._values)
+        matrix = np.zeros(count * count)
+        matrix[self._below] = below
+        matrix[:: count + 1] = diagonal
+        return matrix.reshape((count, count), order="F")
 
 
 def _matern(squared: Matrix, amplitude: float) -> tuple[Matrix, Matrix]:

@@ -18,7 +18,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import log_ndtr, ndtri
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from qpsearch.study.search.encoding import Encoding, Matrix
 from qpsearch.study.search.gaussian_process import GaussianProcess, fitted
@@ -34,6 +34,8 @@ PARENTS: Final = 5  # which the best are
 STEPS: Final = (0.03, 0.1, 0.2)  # sd of a step to a neighbour, as shares of a range
 MOVED: Final = 0.6  # chance that a neighbour differs in a parameter
 ANOTHER: Final = 0.3  # chance that it has another word
+
+THREADS: Final = ThreadpoolController()  # looking for the libraries at each proposal would take a millisecond
 
 
 class GPSampler(BaseSampler):
@@ -71,7 +73,7 @@ class GPSampler(BaseSampler):
             return self._proposal[param_name]
         return self._even.sample_independent(study, trial, param_name, param_distribution)
 
-    @threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]  # matrices are small
+    @THREADS.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]  # matrices are small
     def _propose(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, Scalar]:
         known = study._storage.get_all_trials(study._study_id, deepcopy=False)
         ordered = best_first(known, [way is StudyDirection.MAXIMIZE for way in study.directions])

@@ -29,6 +29,7 @@ from qpsearch.errors import (
 )
 from qpsearch.study.storage.engine import (
     BUSY_S,
+    begin,
     connect_args_of,
     make_engine,
     parse_url,
@@ -73,9 +74,7 @@ class Database:
         self.shown, self._secrets = shown_url(given), secrets_of(given)
         self._engine = make_engine(self._url, is_scratch=is_scratch)
         self._in_use: SqliteFile | None = None  # once it was opened
-        is_server = self.file is None
-        self._writing = self._engine.execution_options(qpsearch_writing=True)
-        self._reading = self._engine.execution_options(qpsearch_writing=False, **(SNAPSHOT if is_server else {}))
+        self._reading = self._engine.execution_options(**SNAPSHOT) if self.file is None else self._engine
 
     @classmethod
     def create(cls, url: str) -> "Database":
@@ -188,7 +187,8 @@ class Database:
         if self._in_use is not None:
             self._in_use.check()
         try:
-            with (self._writing if writing else self._reading).begin() as connection:
+            with (self._engine if writing else self._reading).begin() as connection:
+                begin(connection, is_writing=writing)
                 result = step(connection)
         except SQLAlchemyError:
             if self._in_use is not None:
@@ -228,7 +228,8 @@ class Database:
     def _damage(self) -> str | None:
         from qpsearch.study.storage.damage import find_damage
 
-        with self._reading.connect() as connection:
+        with self._reading.begin() as connection:
+            begin(connection, is_writing=False)
             return find_damage(connection)
 
     def _guard(self, action: Callable[[], T]) -> T:
@@ -268,6 +269,7 @@ class Database:
     def _server_lock(self) -> Iterator[None]:
         """Hold a lock on the server while tables are made; the lock ends with the transaction."""
         with self._engine.begin() as connection:
+            begin(connection, is_writing=True)
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # others make the tables
                 connection.execute(select(func.pg_advisory_xact_lock(LOCK_KEY)))

@@ -151,23 +151,35 @@ def make_engine(url: URL, *, is_scratch: bool = False) -> Engine:
     """
     if url.get_backend_name() != "sqlite":
         try:
-            engine = create_engine(url, pool_pre_ping=True, connect_args=connect_args_of(url))
+            return create_engine(url, pool_pre_ping=True, connect_args=connect_args_of(url))
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             raise StorageError(
                 f"{shown_url(url)}: the driver for such a database is missing ({error}). "
                 "For PostgreSQL: pip install 'qpsearch[postgres]', and a URL postgresql+psycopg://..."
             ) from None
-        if url.get_backend_name() == "postgresql":
-            event.listen(engine, "begin", _begin_postgres)
-        return engine
     if url.database and _is_still(Path(url.database)):  # SQLite would try to make files beside the database
         still = URL.create("sqlite", database=f"file:{quote(url.database)}", query=STILL)
         engine = create_engine(still)
     else:
         engine = create_engine(url, connect_args={"timeout": BUSY_S})
     event.listen(engine, "connect", _configure_scratch if is_scratch else _configure_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def begin(connection: Connection, *, is_writing: bool) -> None:
+    """Begin a transaction of a new connection with what its kind of database is told.
+
+    A listener of SQLAlchemy's own event would have it look for listeners at each statement.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(BOUNDS if is_writing else BOUNDS + READING)
+    elif connection.dialect.name == "sqlite" and is_writing:
+        if not connection.info.get("has_journal"):
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            connection.info["has_journal"] = True
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN")
 
 
 def connect_args_of(url: URL) -> dict[str, Any]:
@@ -182,36 +194,20 @@ def connect_args_of(url: URL) -> dict[str, Any]:
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the listener below sends BEGIN
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA synchronous = FULL")  # one fsync per commit: a recorded epoch survives a power cut
-    cursor.close()
+    _tell(connection, "synchronous = FULL")  # one fsync per commit: a recorded epoch survives a power cut
 
 
 def _configure_scratch(connection: Any, record: Any) -> None:
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA synchronous = OFF")
-    cursor.execute("PRAGMA journal_mode = MEMORY")
-    cursor.close()
+    _tell(connection, "synchronous = OFF", "journal_mode = MEMORY")
     record.info["has_journal"] = True
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get("qpsearch_writing"):
-        if not connection.info.get("has_journal"):
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            connection.info["has_journal"] = True
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.exec_driver_sql("BEGIN")
-
-
-def _begin_postgres(connection: Connection) -> None:
-    is_reading = connection.get_execution_options().get("qpsearch_writing") is False
-    connection.exec_driver_sql(BOUNDS + READING if is_reading else BOUNDS)
+def _tell(connection: Any, *pragmas: str) -> None:
+    connection.isolation_level = None  # ``begin`` sends BEGIN
+    cursor = connection.cursor()
+    for pragma in ("foreign_keys = ON", *pragmas):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
 
 
 def _is_still(path: Path) -> bool:

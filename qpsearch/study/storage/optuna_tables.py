@@ -42,8 +42,8 @@ CLOSE = Prepared(
     .where(trials.c.trial_id == bindparam("of_trial"))
     .values(state=bindparam("ended_as"), datetime_complete=bindparam("ended_at"))
 )
-TAKE_STUDY = select(studies.c.study_id).where(studies.c.study_id == bindparam("of_study")).with_for_update()
-LAST_NUMBER = select(func.max(trials.c.number)).where(trials.c.study_id == bindparam("of_study"))
+TAKE_STUDY = Prepared(select(studies.c.study_id).where(studies.c.study_id == bindparam("of_study")).with_for_update())
+LAST_NUMBER = Prepared(select(func.max(trials.c.number)).where(trials.c.study_id == bindparam("of_study")))
 
 METRIC_NAMES: Final = "study:metric_names"  # a study's attribute, as Optuna's set_metric_names writes it
 
@@ -180,8 +180,8 @@ def next_number(connection: Connection, study: int) -> int:
 
     Locks the study's row as Optuna does when it adds a trial, so that no other tool adds a trial in between.
     """
-    connection.execute(TAKE_STUDY, {"of_study": study})
-    last = connection.execute(LAST_NUMBER, {"of_study": study}).scalar()
+    TAKE_STUDY.run(connection, {"of_study": study})
+    last = LAST_NUMBER.run(connection, {"of_study": study}).scalar()
     return 0 if last is None else int(last) + 1
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect, Insert, Update
+from sqlalchemy import Connection, CursorResult, Dialect, Insert, Select, Update
 
 Processor = Callable[[Any], Any]
 
@@ -27,14 +27,15 @@ class _Compiled:
 
 
 class Prepared:
-    """An insert or update whose values are given each time it runs.
+    """A statement whose values are given each time it runs.
 
     Args:
-        statement: Without Python defaults of columns, and without lists of values.
+        statement: Without Python defaults of columns, and without lists of values; of a query, numbers and text alone
+            are what its driver returns.
         columns: Of an insert, the columns that are given.
     """
 
-    def __init__(self, statement: Insert | Update, columns: Sequence[str] | None = None) -> None:
+    def __init__(self, statement: Insert | Update | Select[Any], columns: Sequence[str] | None = None) -> None:
         self._statement, self._columns = statement, columns
         self._compiled: dict[tuple[str, str], _Compiled] = {}
 

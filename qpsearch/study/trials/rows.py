@@ -55,11 +55,17 @@ END: Final = Prepared(
         detail=bindparam("details"),
     )
 )
-INSERT_RUN, INSERT_ATTEMPT, INSERT_CONFIG = insert(runs), insert(attempts), insert(configs)
+INSERT_RUN: Final = insert(runs)
+INSERT_ATTEMPT: Final = Prepared(
+    insert(attempts), ("trial_id", "number", "lease_id", "gpus", "began", "seconds", "repeated_s")
+)
+INSERT_CONFIG: Final = Prepared(insert(configs), ("trial_id", "config_json", "revision"))
 INSERT_MEASURED: Final = insert(measured)
 SHARED_SEEDS: Final = "qpsearch:shared_seeds"  # a study's attribute
-SHARING: Final = select(study_attrs.c.study_id).where(
-    study_attrs.c.study_id == bindparam("of_study"), study_attrs.c.key == SHARED_SEEDS
+SHARING: Final = Prepared(
+    select(study_attrs.c.study_id).where(
+        study_attrs.c.study_id == bindparam("of_study"), study_attrs.c.key == SHARED_SEEDS
+    )
 )
 FUSED: Final = "qpsearch:fused:"  # attribute of a trial, with the attempt
 REPORTED: Final = tuple(column.name for column in epochs.c if column.name in EpochReport.__slots__)
@@ -118,13 +124,12 @@ def shares_seeds(connection: Connection, study: int) -> bool:
 
     Those of grids do, but for those that earlier versions made, and those that are compared on the same seeds.
     """
-    return connection.execute(SHARING, {"of_study": study}).first() is not None
+    return SHARING.run(connection, {"of_study": study}).first() is not None
 
 
 def insert_config(connection: Connection, trial_id: int, config: TrialConfig, revision: int) -> None:
     """Write a trial's configuration."""
-    row = {"trial_id": trial_id, "config_json": config.to_json(), "revision": revision}
-    connection.execute(INSERT_CONFIG, row)
+    INSERT_CONFIG.run(connection, {"trial_id": trial_id, "config_json": config.to_json(), "revision": revision})
 
 
 def touch(connection: Connection, trial_id: int, revision: int) -> None:
@@ -147,7 +152,7 @@ def set_score(connection: Connection, trial_id: int, replicate: int, score: floa
 def insert_attempt(connection: Connection, trial_id: int, number: int, lease_id: int, gpus: float, now: float) -> None:
     """Write that an attempt begins."""
     row = {"trial_id": trial_id, "number": number, "lease_id": lease_id, "gpus": gpus, "began": now}
-    connection.execute(INSERT_ATTEMPT, row | {"seconds": 0.0, "repeated_s": 0.0})
+    INSERT_ATTEMPT.run(connection, row | {"seconds": 0.0, "repeated_s": 0.0})
 
 
 def update_attempt(
