@@ -155,7 +155,8 @@ def test_a_driver_frozen_in_a_transaction_does_not_hold_the_others_for_ever(
     monkeypatch.setattr(engine, "BOUNDS", quick)
     with new_ledger(server_url, space) as ledger:
         frozen = Database.create(server_url)
-        with frozen._writing.connect() as connection:
+        with frozen._engine.connect() as connection:
+            engine.begin(connection, is_writing=True)
             move_revision(connection, ledger._study_id, ledger._transactions._uid)  # and now it stands still
             assert ledger.ask() is not None
             connection.invalidate()
