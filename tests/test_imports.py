@@ -89,6 +89,7 @@ ALLOWED = dict(ROOMS)
 WITH_ANALYSIS = {"qpsearch.cli.plan"}  # imported when a plan is asked for
 WITH_DATABASE = {
     "qpsearch.runner.driving",
+    "qpsearch.runner.refusals",
     "qpsearch.runner.confirming",
     "qpsearch.runner.evaluating",
     "qpsearch.runner.starting",

@@ -10,7 +10,8 @@ from typing import Any
 from qpsearch.api.study import Study, storage_url
 from qpsearch.display.steady import open_display
 from qpsearch.errors import UserError
-from qpsearch.runner.driving import Overrides, Placement, reasons
+from qpsearch.runner.driving import Placement, reasons
+from qpsearch.runner.overrides import Overrides
 from qpsearch.runner.starting import resume as drive_on
 from qpsearch.runner.starting import run as drive
 from qpsearch.space import Space, build_space, load_space

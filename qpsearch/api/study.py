@@ -324,7 +324,8 @@ class Study:
         """
         from qpsearch.display.steady import open_display
         from qpsearch.runner.confirming import confirm
-        from qpsearch.runner.driving import Overrides, Placement
+        from qpsearch.runner.driving import Placement
+        from qpsearch.runner.overrides import Overrides
 
         for name, number in (("top", top), ("seeds", seeds)):
             if not 1 <= number <= MOST_CONFIRMED:

@@ -50,7 +50,8 @@ def confirm(
         qpsearch confirm digits --top 1 --seeds 2 --dispatch inline
     """
     from qpsearch.runner.confirming import confirm as run
-    from qpsearch.runner.driving import Overrides, Placement
+    from qpsearch.runner.driving import Placement
+    from qpsearch.runner.overrides import Overrides
 
     with nullcontext() if as_json else open_display() as display:
         confirmed = run(

@@ -72,8 +72,9 @@ def run(
         qpsearch run digits --study wide --set network.stem.width=16
     """
     from qpsearch.runner import driving, starting
+    from qpsearch.runner.overrides import Overrides
 
-    overrides = driving.Overrides.of(
+    overrides = Overrides.of(
         trials=trials,
         epochs=epochs,
         time=time,
@@ -140,8 +141,9 @@ def resume(
         qpsearch resume digits --retry-failed error
     """
     from qpsearch.runner import driving, starting
+    from qpsearch.runner.overrides import Overrides
 
-    overrides = driving.Overrides.of(
+    overrides = Overrides.of(
         trials=trials,
         epochs=epochs,
         time=time,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qpsearch.errors import UserError
-from qpsearch.runner.driving import Outcome, Overrides, Placement, resume
+from qpsearch.runner.driving import Outcome, Placement, resume
+from qpsearch.runner.overrides import Overrides
 from qpsearch.study import queries
 from qpsearch.study.ledger import Listener
 from qpsearch.study.planning import retraining

@@ -5,11 +5,11 @@ This module does not print or parse options: the caller gives a listener, which 
 
 import contextlib
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final
 
 from qpsearch.architecture.candidates import check_feasible, lost_guesses, on_the_grid
 from qpsearch.artifacts import check_store, parse_root
@@ -21,18 +21,16 @@ from qpsearch.errors import (
     StorageError,
     StorageOutdated,
     StudyExists,
-    StudyMismatch,
     UserError,
     nearest,
 )
 from qpsearch.registry.datasets import Data
-from qpsearch.registry.own.places import changes_since
 from qpsearch.runner import trainer
 from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, how_streamed, no_gpu, prepare_data
+from qpsearch.runner.overrides import UNCHANGED, Overrides, other_resources
+from qpsearch.runner.refusals import refuse_one_arm, refuse_other, refuse_other_artifacts, refuse_smaller
 from qpsearch.runner.sink_process import Sinks, open_sinks
-from qpsearch.space import Space, diff, load_space
-from qpsearch.space.file.document import parse_document, plain
-from qpsearch.space.schema.value_types import AUTO, Duration
+from qpsearch.space import Space, load_space
 from qpsearch.space.search import Budget
 from qpsearch.space.space import Resources
 from qpsearch.study import opening, queries
@@ -46,73 +44,6 @@ STOPPING: Final = (
     "stopping: running trials finish their epoch, or are stopped in 30 s\n"
     "the study can be resumed; Ctrl-C again: stop now"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overrides:
-    """Values that replace a study's own budget and resources; None keeps the study's own value.
-
-    Attributes:
-        trials: Budget in trials, over all restarts and drivers.
-        epochs: Budget in epochs of all trials together.
-        seconds: Budget in wall time.
-        gpu_seconds: Budget in seconds of one GPU.
-        concurrent: Trials at once.
-        gpus: GPUs per trial, or the share of one.
-        cpus: Cores per trial.
-        given: A file of the same study, as a space, whose ``resources`` and ``data.stream`` hold in place of its own.
-    """
-
-    trials: int | None = None
-    epochs: int | None = None
-    seconds: float | None = None
-    gpu_seconds: float | None = None
-    concurrent: int | None = None
-    gpus: float | None = None
-    cpus: int | None = None
-    given: Space | None = None
-
-    @classmethod
-    def of(cls, *, time: str | None, gpu_hours: float | None, option: str = "time", **others: Any) -> Self:
-        """Return overrides whose time is spelled as in a space file, such as ``12h``, and whose GPU time is in hours.
-
-        Args:
-            time: Budget in wall time.
-            gpu_hours: Budget in hours of one GPU.
-            option: What the caller's user calls ``time``, for the message.
-            **others: Fields.
-
-        Raises:
-            UserError: ``time`` is not a duration.
-        """
-        try:
-            seconds = None if time is None else float(str(Duration().parse(time, "time")))
-        except ValueError as error:
-            raise UserError(f"{option}: {error}") from None
-        return cls(seconds=seconds, gpu_seconds=None if gpu_hours is None else 3600 * gpu_hours, **others)
-
-    @property
-    def has_budget(self) -> bool:
-        """Whether a bound of the budget is replaced."""
-        return (self.trials, self.epochs, self.seconds, self.gpu_seconds) != (None, None, None, None)
-
-    def without_budget(self) -> "Overrides":
-        """Return the overrides of the resources alone, and of how images are kept."""
-        return replace(self, trials=None, epochs=None, seconds=None, gpu_seconds=None)
-
-    def budget(self, own: Budget) -> Budget:
-        """Return a budget with its bounds replaced by these."""
-        return own.updated(trials=self.trials, epochs=self.epochs, seconds=self.seconds, gpu_seconds=self.gpu_seconds)
-
-    def data(self, own: Data) -> Data:
-        """Return a study's data, with the ``data.stream`` of the given file."""
-        return own if self.given is None else replace(own, stream=self.given.data.stream)
-
-    def resources(self, own: Resources) -> Resources:
-        """Return the resources of the given file, or else a study's own, with their fields replaced by these."""
-        own = own if self.given is None else self.given.resources
-        fields = {"concurrent": self.concurrent, "gpus": self.gpus, "cpus": self.cpus}
-        return replace(own, **{name: value for name, value in fields.items() if value is not None})  # type: ignore[arg-type]  # each of its field's type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +83,7 @@ def run(
     *,
     storage: str,
     source: str = "",
-    overrides: Overrides = Overrides(),
+    overrides: Overrides = UNCHANGED,
     placement: Placement = Placement(),
     artifacts: str | None = None,
     sinks: Sequence[str] = (),
@@ -197,8 +128,8 @@ def run(
             if not join:
                 raise
             refuse_other(database, space)
-            _refuse_one_arm(database, space.study, overrides)
-            _refuse_other_artifacts(database, space.study, root)
+            refuse_one_arm(database, space.study, overrides)
+            refuse_other_artifacts(database, space.study, root)
             opened = opening.resume(database, space.study, budget=change, wait=_waiting(listen))
         is_new = not opened.ended and not opened.open and not opened.others
         return _drive(opened, space.resources, space.data, placement, shown, listen, is_new=is_new)
@@ -209,7 +140,7 @@ def resume(
     *,
     storage: str,
     space: Space | str | Path | None = None,
-    overrides: Overrides = Overrides(),
+    overrides: Overrides = UNCHANGED,
     placement: Placement = Placement(),
     sinks: Sequence[str] = (),
     take_over: bool = False,
@@ -248,8 +179,8 @@ def resume(
         raise UserError(
             f"--trials {overrides.trials}: study {name} does not search. Plan more seeds: qpsearch confirm."
         )
-    _refuse_one_arm(reader, name, overrides)
-    check_larger(reader, name, overrides)
+    refuse_one_arm(reader, name, overrides)
+    refuse_smaller(reader, name, overrides)
     change = _on_the_grid(stored, overrides.budget, listen)
     if space is not None:
         given = space if isinstance(space, Space) else load_space(space)
@@ -261,7 +192,7 @@ def resume(
         check_store(root)
     data, resources = overrides.data(stored.data), overrides.resources(stored.resources)
     if space is not None and overrides.given is not None:
-        for text in _other_resources(stored.resources, overrides.given.resources):
+        for text in other_resources(stored.resources, overrides.given.resources):
             listen(Noted(text=text))
     prepare(data, resources, listen if says_reading else lambda event: None)
     with contextlib.closing(_sinks(sinks, name, listen)) as shown:
@@ -275,18 +206,6 @@ def resume(
             wait=_waiting(listen),
         )
         return _drive(opened, resources, data, placement, shown, listen, is_new=False)
-
-
-def _other_resources(stored: Resources, given: Resources) -> Iterator[str]:
-    """Say which resources a file has that differ from those that a study was made with, flags included."""
-    for field in fields(stored):
-        own, new = (_word(getattr(each, field.name)) for each in (stored, given))
-        if own != new:
-            yield f"resources.{field.name.removesuffix('_s')} is {new}, as the file says; the study was made with {own}"
-
-
-def _word(value: object) -> str:
-    return "auto" if value is None else str(value)
 
 
 def prepare(data: Data, resources: Resources, listen: Listener) -> None:
@@ -339,61 +258,6 @@ def existing_studies(storage: str) -> list[str]:
         return queries.study_names(Database.open(storage))
     except (StorageEmpty, StorageOutdated):
         return []  # opening it for writing makes or migrates the tables, and looks again
-
-
-def refuse_other(database: Database, given: Space) -> None:
-    """Raise StudyMismatch if a space does not mean the same as the stored study's."""
-    stored = queries.space_of(database, given.study)
-    changes = diff(stored, _with_words_of(stored, given))
-    old, new = stored.data.own, given.data.own
-    if old is not None and new is not None and old.fingerprint != new.fingerprint:
-        others = [change for change in changes if not change.startswith("data.images:")]
-        changes = [f"data.images: {changes_since(old, new)}", *others]
-    if changes:
-        raise StudyMismatch(
-            f"study {stored.study!r} was made from another space:\n  "
-            + "\n  ".join(changes)
-            + f"\nContinue it with its own space: qpsearch resume {stored.study}. "
-            "Or start a new study of this space: qpsearch run FILE --study NAME."
-        )
-
-
-def _with_words_of(stored: Space, given: Space) -> Space:
-    """Return a space with the stored sampler and pruner where its file says auto, which meant others once."""
-    said = plain(parse_document(given.source, given.study)).get("search") or {}
-    search = {name: stored.search if said.get(name, AUTO) == AUTO else given.search for name in ("sampler", "pruner")}
-    return replace(given, search=given.search.using(search["sampler"].sampler, search["pruner"].pruner))
-
-
-def _refuse_other_artifacts(database: Database, study: str, given: str | None) -> None:
-    """Raise StudyMismatch if a study does not keep its checkpoints where the caller asked."""
-    stored = queries.artifacts_of(database, study)
-    if given is not None and given != stored:
-        raise StudyMismatch(
-            f"study {study!r} keeps its checkpoints in {stored}, not in {given}. "
-            "Join it without --artifacts and QPSEARCH_ARTIFACTS, or with the same."
-        )
-
-
-def _refuse_one_arm(database: Database, study: str, overrides: Overrides) -> None:
-    """Refuse a budget for one arm of a comparison alone."""
-    whole = queries.comparison_named(database, study) if overrides.has_budget else None
-    if whole is not None:
-        raise UserError(
-            f"study {study!r} is an arm of {whole!r}, whose arms are tuned alike: qpsearch resume {whole} --trials N "
-            "gives all of them a larger budget, until the best configurations of each have been chosen."
-        )
-
-
-def check_larger(database: Database, study: str, overrides: Overrides) -> None:
-    """Refuse a budget that is below what was already spent."""
-    if overrides.trials is None and overrides.epochs is None:
-        return
-    spent = queries.summary(database, study)
-    ended = sum(count for state, count in spent.counts.items() if state != "RUNNING")
-    for word, asked, done in (("trials", overrides.trials, ended), ("epochs", overrides.epochs, spent.epochs)):
-        if asked is not None and asked < done:
-            raise UserError(f"--{word} {asked}: study {study} has {done} {word} behind it. Expected at least as many.")
 
 
 def _on_the_grid(space: Space, change: Callable[[Budget], Budget], listen: Listener) -> Callable[[Budget], Budget]:

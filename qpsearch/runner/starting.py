@@ -15,8 +15,10 @@ from qpsearch.architecture.candidates import check_feasible, lost_guesses
 from qpsearch.artifacts import check_store, parse_root
 from qpsearch.errors import StudyExists, UserError
 from qpsearch.runner import driving
-from qpsearch.runner.driving import Outcome, Overrides, Placement
+from qpsearch.runner.driving import Outcome, Placement
 from qpsearch.runner.evaluating import read_test_images
+from qpsearch.runner.overrides import UNCHANGED, Overrides
+from qpsearch.runner.refusals import refuse_other, refuse_smaller
 from qpsearch.space import Space, load_space
 from qpsearch.study import manage, opening, queries
 from qpsearch.study.ledger import Listener
@@ -25,7 +27,6 @@ from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Noted
 from qpsearch.vocabulary import FailReason
 
-NOTHING: Final = Overrides()
 HERE: Final = Placement()
 LOOK_S: Final = 2.0  # how often the trials of other drivers are looked for
 
@@ -35,7 +36,7 @@ def run(
     *,
     storage: str,
     source: str = "",
-    overrides: Overrides = NOTHING,
+    overrides: Overrides = UNCHANGED,
     placement: Placement = HERE,
     artifacts: str | None = None,
     sinks: Sequence[str] = (),
@@ -75,7 +76,7 @@ def run(
     except StudyExists:
         if not join:
             raise
-        driving.refuse_other(database, space)
+        refuse_other(database, space)
     finally:
         database.close()
     overrides = replace(overrides, given=space)
@@ -87,7 +88,7 @@ def resume(
     *,
     storage: str,
     space: Space | str | Path | None = None,
-    overrides: Overrides = NOTHING,
+    overrides: Overrides = UNCHANGED,
     placement: Placement = HERE,
     sinks: Sequence[str] = (),
     take_over: bool = False,
@@ -119,7 +120,7 @@ def resume(
     try:
         if space is not None:
             given = space if isinstance(space, Space) else load_space(space)
-            driving.refuse_other(reader, given.with_search(study=name))
+            refuse_other(reader, given.with_search(study=name))
             overrides = replace(overrides, given=given)
     finally:
         reader.close()
@@ -227,7 +228,7 @@ def _set_budgets(storage: str, name: str, arms: Sequence[str], overrides: Overri
                 "qpsearch run FILE --study NAME."
             )
         for arm in arms:
-            driving.check_larger(database, arm, overrides)
+            refuse_smaller(database, arm, overrides)
         retraining.set_budgets(database, arms, overrides.budget)
     finally:
         database.close()

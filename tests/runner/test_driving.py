@@ -11,7 +11,8 @@ from qpsearch.dispatch.worker import WorkerSetup
 from qpsearch.errors import StudyExists, StudyMismatch, StudyNotFound, UserError
 from qpsearch.registry.datasets import Data
 from qpsearch.runner import driving, machine, starting, trainer
-from qpsearch.runner.driving import Outcome, Overrides, Placement
+from qpsearch.runner.driving import Outcome, Placement
+from qpsearch.runner.overrides import Overrides
 from qpsearch.space import Space, parse_space
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database

@@ -3,7 +3,7 @@
 import pytest
 
 from qpsearch.errors import StudyMismatch
-from qpsearch.runner.driving import refuse_other
+from qpsearch.runner.refusals import refuse_other
 from qpsearch.space import edited, parse_space
 from qpsearch.study.storage.database import Database
 from tests.helpers import new_ledger

@@ -12,7 +12,8 @@ from scipy.stats import t as students_t
 
 from qpsearch.errors import StudyExists
 from qpsearch.protocol import Assignment, Failed
-from qpsearch.runner.driving import Overrides, resume
+from qpsearch.runner.driving import resume
+from qpsearch.runner.overrides import Overrides
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space, parse_space
 from qpsearch.study import manage, queries

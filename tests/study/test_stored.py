@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from qpsearch.protocol import Assignment
-from qpsearch.runner.driving import refuse_other
+from qpsearch.runner.refusals import refuse_other
 from qpsearch.seeds import derive_seed
 from qpsearch.space import parse_space
 from qpsearch.study import queries

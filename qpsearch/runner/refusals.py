@@ -1,0 +1,67 @@
+"""What a stored study refuses: another space, another place of its checkpoints, a budget that it cannot have."""
+
+from dataclasses import replace
+
+from qpsearch.errors import StudyMismatch, UserError
+from qpsearch.registry.own.places import changes_since
+from qpsearch.runner.overrides import Overrides
+from qpsearch.space import Space, diff
+from qpsearch.space.file.document import parse_document, plain
+from qpsearch.space.schema.value_types import AUTO
+from qpsearch.study import queries
+from qpsearch.study.storage.database import Database
+
+
+def refuse_other(database: Database, given: Space) -> None:
+    """Raise StudyMismatch if a space does not mean the same as the stored study's."""
+    stored = queries.space_of(database, given.study)
+    changes = diff(stored, _with_words_of(stored, given))
+    old, new = stored.data.own, given.data.own
+    if old is not None and new is not None and old.fingerprint != new.fingerprint:
+        others = [change for change in changes if not change.startswith("data.images:")]
+        changes = [f"data.images: {changes_since(old, new)}", *others]
+    if changes:
+        raise StudyMismatch(
+            f"study {stored.study!r} was made from another space:\n  "
+            + "\n  ".join(changes)
+            + f"\nContinue it with its own space: qpsearch resume {stored.study}. "
+            "Or start a new study of this space: qpsearch run FILE --study NAME."
+        )
+
+
+def _with_words_of(stored: Space, given: Space) -> Space:
+    """Return a space with the stored sampler and pruner where its file says auto, which meant others once."""
+    said = plain(parse_document(given.source, given.study)).get("search") or {}
+    search = {name: stored.search if said.get(name, AUTO) == AUTO else given.search for name in ("sampler", "pruner")}
+    return replace(given, search=given.search.using(search["sampler"].sampler, search["pruner"].pruner))
+
+
+def refuse_other_artifacts(database: Database, study: str, given: str | None) -> None:
+    """Raise StudyMismatch if a study does not keep its checkpoints where the caller asked."""
+    stored = queries.artifacts_of(database, study)
+    if given is not None and given != stored:
+        raise StudyMismatch(
+            f"study {study!r} keeps its checkpoints in {stored}, not in {given}. "
+            "Join it without --artifacts and QPSEARCH_ARTIFACTS, or with the same."
+        )
+
+
+def refuse_one_arm(database: Database, study: str, overrides: Overrides) -> None:
+    """Refuse a budget for one arm of a comparison alone."""
+    whole = queries.comparison_named(database, study) if overrides.has_budget else None
+    if whole is not None:
+        raise UserError(
+            f"study {study!r} is an arm of {whole!r}, whose arms are tuned alike: qpsearch resume {whole} --trials N "
+            "gives all of them a larger budget, until the best configurations of each have been chosen."
+        )
+
+
+def refuse_smaller(database: Database, study: str, overrides: Overrides) -> None:
+    """Refuse a budget that is below what was already spent."""
+    if overrides.trials is None and overrides.epochs is None:
+        return
+    spent = queries.summary(database, study)
+    ended = sum(count for state, count in spent.counts.items() if state != "RUNNING")
+    for word, asked, done in (("trials", overrides.trials, ended), ("epochs", overrides.epochs, spent.epochs)):
+        if asked is not None and asked < done:
+            raise UserError(f"--{word} {asked}: study {study} has {done} {word} behind it. Expected at least as many.")
