@@ -27,10 +27,10 @@ from qpsearch.registry.metrics.base import ValuesFrom
 from qpsearch.runner.documents import (
     BestDocument,
     ConfirmDocument,
-    EvaluateDocument,
     ExportDocument,
     RerunDocument,
 )
+from qpsearch.runner.evaluate_documents import EvaluateDocument
 from qpsearch.runner.tool_documents import DoctorDocument, EnqueueDocument, SimulateDocument, TrainDocument
 from qpsearch.space.schema.data import USED
 from qpsearch.space.schema.fields import (

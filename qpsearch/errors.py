@@ -242,6 +242,11 @@ def blamed(noun: str, own: str, raised: type[UserError] = UserError) -> Iterator
         raise raised(f"{noun} {own!r}: {_place(error)}{said(error)}.") from error
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message; the name of its kind where it has no message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def said(error: BaseException) -> str:
     """Return the kind of an error and what it says, without a full stop."""
     return f"{type(error).__name__}: {str(error).rstrip('.')}"

@@ -98,7 +98,7 @@ WITH_DATABASE = {
     "qpsearch.runner.curve_tables",
     "qpsearch.cli.dashboard_app",
 }  # imported when a study is run or shown
-WITH_RAY = {"qpsearch.dispatch.tune", "qpsearch.dispatch.cluster", "qpsearch.dispatch.packing"}
+WITH_RAY = {f"qpsearch.dispatch.{name}" for name in ("tune", "cluster", "packing", "deaths")}
 NOT_IMPORTED = {"qpsearch.study.storage.migrations.env", "qpsearch.__main__"}  # they are run
 FACES = ("__init__", "__main__")  # of the whole package: where its names are, and its command line
 

@@ -19,7 +19,8 @@ from qpsearch.cli.options import (
 from qpsearch.display.plain import say
 from qpsearch.display.shown import WORDS, moment, scalar, standing, state_of
 from qpsearch.errors import UserError
-from qpsearch.runner.documents import EvaluateDocument, FreshSeeds, NotTested
+from qpsearch.runner.documents import FreshSeeds
+from qpsearch.runner.evaluate_documents import EvaluateDocument, NotTested
 from qpsearch.runner.machine import DEFAULT_STORAGE, prepare_kept
 from qpsearch.space.space import Space
 from qpsearch.study.records import ConfigurationRecord, TrialRecord

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from qpsearch.display.console import Cell, Column, open_console, print_line, table_lines
 from qpsearch.display.shown import BlockNames, in_words, numbers_of, scalar
-from qpsearch.runner.documents import Accuracies, OnTest, TestedConfiguration
+from qpsearch.runner.evaluate_documents import Accuracies, OnTest, TestedConfiguration
 from qpsearch.study.records import TrialRecord
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.architecture.plugins import runtime_env
 from qpsearch.dispatch.environment import for_workers, own_cores
-from qpsearch.errors import DataError, DispatchError
+from qpsearch.errors import DataError, DispatchError, first_line
 from qpsearch.registry.datasets import Data
 from qpsearch.space.space import Resources
 
@@ -91,9 +91,9 @@ class Cluster:
         try:
             ray.get(tasks)
         except RayTaskError as error:
-            raise (error.cause if isinstance(error.cause, DataError) else DispatchError(_line(error))) from None
+            raise (error.cause if isinstance(error.cause, DataError) else DispatchError(first_line(error))) from None
         except RayError as error:
-            raise DispatchError(f"a node was lost while its data was prepared ({_line(error)}).") from None
+            raise DispatchError(f"a node was lost while its data was prepared ({first_line(error)}).") from None
 
     def ask_gpu(self, fault: Callable[[], str | None]) -> str | None:
         """Ask a worker on each node with a GPU whether it can use that GPU.
@@ -144,11 +144,11 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
             )
     except (OSError, RuntimeError, ValueError, AuthenticationError) as error:
         raise DispatchError(
-            f"--address {address}: no Ray cluster can be reached there ({_line(error)}). "
+            f"--address {address}: no Ray cluster can be reached there ({first_line(error)}). "
             "Start a cluster with 'ray start --head', or leave out --address to use this machine."
             + (TOKEN_HINT if os.environ.get("RAY_AUTH_MODE") != "token" else " Is the token that of the head node?")
             if address
-            else f"Ray cannot be started on this machine ({_line(error)}). "
+            else f"Ray cannot be started on this machine ({first_line(error)}). "
             + (SHORTER_HINT if "AF_UNIX" in str(error) else "--dispatch inline works without it.")
         ) from None
     try:
@@ -239,7 +239,3 @@ def _prepare(data: Data, folder: str) -> None:
     from qpsearch.training.prepare import prepare_images  # loads torch, so only on the node that needs it
 
     prepare_images(data, Path(folder))
-
-
-def _line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

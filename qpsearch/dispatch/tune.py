@@ -21,29 +21,27 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import ray
-from ray import cloudpickle, tune
-from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
+from ray import tune
+from ray.exceptions import RayActorError, RayTaskError
 from ray.tune import registry as tune_registry
 from ray.tune.execution import class_cache
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.dispatch import private_folder
+from qpsearch.dispatch.deaths import error_of, why_lost
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import Interrupt
-from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang
+from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death
 from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, messages
 from qpsearch.errors import DispatchError
-from qpsearch.protocol import Assignment, Failed, Message
-from qpsearch.vocabulary import FailReason
+from qpsearch.protocol import Assignment, Message
 
 if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.ledger import Ledger
 
-HANG_S = 20.0
 SCRATCH = re.compile(r"qpsearch-tune-([0-9]+)-\w+")
 
 # Tune would pass these on to workers, and Ray would write them into its logs; nodes have their own credentials.
@@ -292,7 +290,7 @@ class _Scheduler(FIFOScheduler):
         assignment = bridge.assignments[trial.trial_id]
 
         def step() -> str:
-            error = _error_of(trial)
+            error = error_of(trial)
             cause = error.cause if isinstance(error, RayTaskError) else error
             if isinstance(cause, RayActorError) and cause.actor_init_failed:
                 last = str(cause).strip().splitlines()[-1].rstrip(")")
@@ -301,7 +299,7 @@ class _Scheduler(FIFOScheduler):
                 handle_message(bridge.ledger, assignment, cause.failed, bridge.interrupt)
             else:
                 is_frozen = trial.trial_id in bridge.frozen
-                why = cause_of_death(FROZEN, "") if is_frozen else _why(cause, bridge.setup, assignment)
+                why = cause_of_death(FROZEN, "") if is_frozen else why_lost(cause, bridge.setup, assignment)
                 handle_lost_worker(bridge.ledger, assignment, why, bridge.interrupt)
             return ""
 
@@ -374,40 +372,5 @@ def _scratch() -> str:
         ) from None
 
 
-def _stack(path: Path) -> str:
-    """Ask every node for the stack of a hung worker, which is on the machine where the worker hung."""
-    read = ray.remote(num_cpus=0, max_retries=0)(read_hang)
-    asked = [
-        read.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)).remote(
-            path
-        )
-        for node in ray.nodes()
-        if node["Alive"]
-    ]
-    answered, _ = ray.wait(asked, num_returns=len(asked), timeout=HANG_S) if asked else ([], [])
-    for answer in answered:
-        with contextlib.suppress(RayError):  # a node that died in between
-            if stack := ray.get(answer):
-                return str(stack)
-    return ""
-
-
 def _folder_name(trial: Trial) -> str:
     return str(trial.trial_id)
-
-
-def _error_of(trial: Trial) -> BaseException | None:
-    """Return the error that ended a trial's worker; ``get_error`` is not set yet when the scheduler is called."""
-    path = trial.pickled_error_file
-    if not path or not Path(path).exists():
-        return None
-    error = cloudpickle.loads(Path(path).read_bytes())
-    return error if isinstance(error, BaseException) else None
-
-
-def _why(cause: BaseException | None, setup: WorkerSetup, assignment: Assignment) -> Failed:
-    if isinstance(cause, OutOfMemoryError):  # Ray's own: the node's memory ran low, and it killed the worker
-        return Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(cause))
-    if isinstance(cause, RayActorError) or cause is None:
-        return cause_of_death(_stack(hang_file(setup.key, assignment)), f"the worker process died ({cause})")
-    return Failed(reason=FailReason.ERROR, detail=repr(cause))

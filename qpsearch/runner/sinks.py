@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, first_line
 
 ORPHAN_S: Final = 60  # how long a sink may take to close after its driver was killed
 
@@ -107,8 +107,8 @@ class WandB:
             wandb.login(verify=False)  # finds a key without asking the server; without a terminal it does not prompt
         except Exception as error:  # whichever kind its version has
             raise UserError(
-                f"--sink wandb: not logged in ({_line(error).rstrip('.')}). Log in: wandb login, or set WANDB_API_KEY. "
-                "WANDB_MODE=offline keeps the runs on this disk instead."
+                f"--sink wandb: not logged in ({first_line(error).rstrip('.')}). Log in: wandb login, or set "
+                "WANDB_API_KEY. WANDB_MODE=offline keeps the runs on this disk instead."
             ) from None
 
     def begin(self, trial: int, config: Mapping[str, Any]) -> None:
@@ -164,12 +164,7 @@ def main(name: str, study: str, where: str) -> None:
     except UserError as error:
         answer(str(error))
     except Exception as error:  # a service may raise anything
-        answer(_line(error))
-
-
-def _line(error: BaseException) -> str:
-    """Return the first line of an error's message, or its kind if it has no message."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        answer(first_line(error))
 
 
 if __name__ == "__main__":

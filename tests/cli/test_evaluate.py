@@ -13,7 +13,7 @@ import pytest
 from qpsearch import load_study
 from qpsearch.cli import evaluate, evaluation_table
 from qpsearch.errors import UserError
-from qpsearch.runner.documents import EvaluateDocument
+from qpsearch.runner.evaluate_documents import EvaluateDocument
 from qpsearch.runner.evaluating import Log
 from qpsearch.study.records import TrialRecord
 from qpsearch.study.trials.evaluations import Evaluated

@@ -9,7 +9,8 @@ from alembic.config import Config
 
 from qpsearch.errors import StorageOutdated
 from qpsearch.study import queries
-from qpsearch.study.storage.database import MIGRATIONS, Database
+from qpsearch.study.storage.database import Database
+from qpsearch.study.storage.schema import MIGRATIONS
 from qpsearch.study.storage.tables import VERSION_TABLE
 from tests.helpers import resumed_ledger, rows, train_all
 

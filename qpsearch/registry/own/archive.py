@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from qpsearch.errors import DataError
+from qpsearch.errors import DataError, first_line
 from qpsearch.registry.own.arrays import in_arrays, pairs_in
 from qpsearch.registry.own.found import Found, Scan
 
@@ -30,7 +30,7 @@ def scan_archive(path: Path, cache: Path | None) -> Scan:
             members = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
     except DAMAGED as error:
         fix = "Expected the .npz archive that numpy.savez writes"
-        raise DataError(f"{path}: is not a readable archive ({_line(error)}). {fix}.") from None
+        raise DataError(f"{path}: is not a readable archive ({first_line(error).rstrip('.')}). {fix}.") from None
     pairs_in(str(path), list(members))
     contents = {name: f"{each.file_size}-{each.CRC:08x}" for name, each in sorted(members.items())}
     fingerprint = hashlib.sha256(repr(sorted(contents.items())).encode()).hexdigest()
@@ -59,8 +59,4 @@ def _unreadable(path: Path, name: str, error: Exception) -> DataError:
     is_strange = isinstance(error, RuntimeError)  # NotImplementedError is one
     what = "cannot be read" if is_strange else "is damaged"
     fix = "Write the archive with numpy.savez or numpy.savez_compressed" if is_strange else "Write the archive again"
-    return DataError(f"{path}: {name} {what} ({_line(error)}). {fix}.")
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return DataError(f"{path}: {name} {what} ({first_line(error).rstrip('.')}). {fix}.")

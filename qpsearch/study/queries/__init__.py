@@ -2,14 +2,13 @@
 
 from qpsearch.study.queries.best import best_configurations, configurations_of, top_configurations
 from qpsearch.study.queries.confirmed import comparison_named, confirmation_name, confirms, trials_of_arms
+from qpsearch.study.queries.kept import KeptRun, kept_runs
 from qpsearch.study.queries.results import RunResult, epoch_rows, params_of, run_results
 from qpsearch.study.queries.summaries import count_complete, summary
 from qpsearch.study.queries.timeline import Origin, Span, attempt_spans, origin, state_of_study
 from qpsearch.study.queries.trials import (
-    KeptRun,
     artifacts_of,
     frozen_trials,
-    kept_runs,
     looks,
     running_records,
     space_of,

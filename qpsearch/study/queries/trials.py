@@ -3,17 +3,14 @@
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Row, Select, func, select
 
-from qpsearch.artifacts import join
 from qpsearch.errors import UserError
 from qpsearch.space import Space
-from qpsearch.space.search import Search
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.stored import find_study, stored_space, together
@@ -36,9 +33,9 @@ from qpsearch.study.storage.tables import (
     user_attrs,
     values,
 )
-from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, root_of, trial_folder
+from qpsearch.study.trials.checkpoints import checkpoints_of, root_of, trial_folder
 from qpsearch.study.trials.evaluations import read_evaluations
-from qpsearch.study.trials.measured import Values, read_measured
+from qpsearch.study.trials.measured import read_measured
 from qpsearch.study.trials.rows import read_fused
 from qpsearch.study.trials.underway import StepsRecord, from_text
 from qpsearch.vocabulary import Ending, Order
@@ -258,77 +255,6 @@ def _of_another_tool(connection: Connection, trial: int) -> str:
     told = (user_attrs.c.trial_id == trial) & (user_attrs.c.key == "reason")
     reason = connection.execute(select(user_attrs.c.value_json).where(told)).scalar()
     return f"was added by another tool, and is not trained{f': {json.loads(reason)}' if reason else '.'}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptRun:
-    """A run of a complete trial with its results.
-
-    Attributes:
-        trial: The trial's number.
-        replicate: The run, from 0.
-        seed: The run's seed.
-        folder: Folder or URI of the trial's checkpoints.
-        checkpoint: The file of the epoch that counts, or of a later one that is exactly as good, where an earlier
-            version kept that one.
-        accuracies: Accuracies on validation images, by epoch from 1, of levels of fidelity those of the last one; None
-            where there are no such images.
-    """
-
-    trial: int
-    replicate: int
-    seed: int
-    folder: str
-    checkpoint: str
-    accuracies: tuple[float | None, ...]
-
-    @property
-    def path(self) -> str:
-        """Path or URI of the checkpoint."""
-        return join(self.folder, self.checkpoint)
-
-
-def kept_runs(database: Database, name: str, numbers: Collection[int]) -> list[KeptRun]:
-    """Return the runs of some complete trials, by trial and replicate; raises StudyNotFound."""
-
-    def query(connection: Connection) -> list[KeptRun]:
-        study = find_study(connection, name)
-        facts = facts_of(connection, study)
-        rows = (
-            select(trials.c.number, runs.c.replicate, runs.c.seed, epochs)
-            .join(trials, trials.c.trial_id == runs.c.trial_id)
-            .join(epochs, (epochs.c.trial_id == runs.c.trial_id) & (epochs.c.replicate == runs.c.replicate))
-            .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE, trials.c.number.in_(numbers))
-            .order_by(trials.c.number, runs.c.replicate, epochs.c.epoch)
-        )
-        found: dict[tuple[int, int], list[Row[Any]]] = defaultdict(list)
-        for row in connection.execute(rows):
-            found[row.number, row.replicate].append(row)
-        search = stored_space(facts, name).search
-        own = select(trials.c.trial_id).where(trials.c.study_id == study, trials.c.number.in_(numbers))
-        beyond = read_measured(connection, own) if search.objective.metric.is_extra else {}
-        root = checkpoints_of(database, facts).root
-        return [_kept(rows, search, beyond, trial_folder(root, rows[0].number)) for rows in found.values()]
-
-    return database.read(query)
-
-
-def _kept(rows: list[Row[Any]], search: Search, beyond: Mapping[tuple[int, int, int], Values], folder: str) -> KeptRun:
-    recorded = {row.epoch: row for row in rows}
-    values = {
-        epoch: search.objective.metric.of(row, beyond.get((row.trial_id, row.replicate, epoch), {}))
-        for epoch, row in recorded.items()
-    }
-    counting = search.counting_epochs(values)
-    before = 0 if search.fidelity is None else search.fidelity.before_last
-    return KeptRun(
-        trial=rows[0].number,
-        replicate=rows[0].replicate,
-        seed=rows[0].seed,
-        folder=folder,
-        checkpoint=first_there(folder, [recorded[epoch].checkpoint for epoch in counting]),
-        accuracies=tuple(row.val_accuracy for row in rows if row.epoch > before),
-    )
 
 
 def looks(database: Database, name: str) -> list[float]:

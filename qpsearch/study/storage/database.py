@@ -3,11 +3,11 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 import optuna
-from optuna.storages._rdb.models import SCHEMA_VERSION
 from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.exc import (
     IntegrityError,
@@ -22,9 +22,8 @@ from qpsearch.errors import (
     StorageAway,
     StorageConflict,
     StorageDamaged,
-    StorageEmpty,
     StorageError,
-    StorageOutdated,
+    first_line,
     hidden,
 )
 from qpsearch.study.storage.engine import (
@@ -37,14 +36,12 @@ from qpsearch.study.storage.engine import (
     secrets_of,
     shown_url,
 )
+from qpsearch.study.storage.schema import check_optuna, check_revision, check_tables, migrate
 from qpsearch.study.storage.sqlite_file import SqliteFile, identity_of
 from qpsearch.study.storage.tables import VERSION_TABLE
 
 LOCK_KEY: Final = 0x717073  # "qps"
-OPTUNAS: Final = "alembic_version"  # where Alembic keeps the revision of Optuna's tables
 SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ"}  # one state for all queries
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
-READABLE: Final = "0002"  # the oldest schema that has all columns that are read; later schemas dropped columns
 
 HINTS: Final = {
     "password authentication failed": "Check user and password of --storage or QPSEARCH_STORAGE",
@@ -166,7 +163,7 @@ class Database:
         Raises:
             StorageError: The message says what to upgrade.
         """
-        self._look_for_damage(lambda: self._run(self._check_revision, writing=False))
+        self._look_for_damage(lambda: self._run(partial(check_revision, shown=self.shown), writing=False))
 
     def close(self) -> None:
         """Close all connections."""
@@ -276,12 +273,12 @@ class Database:
             yield
 
     def _make_tables(self) -> None:
-        self._run(self._check_revision, writing=False)
+        self._run(partial(check_revision, shown=self.shown), writing=False)
         storage = self.optuna_storage()
         storage.remove_session()
         storage.engine.dispose()
-        self._run(self._check_optuna, writing=False)
-        self._run(_migrate, writing=True)
+        self._run(partial(check_optuna, shown=self.shown), writing=False)
+        self._run(migrate, writing=True)
 
     def _check_not_foreign(self) -> None:
         """Refuse another program's database before anything is written into it."""
@@ -296,76 +293,7 @@ class Database:
             )
 
     def _check(self) -> None:
-        self._run(self._check_tables, writing=False)
-
-    def _check_tables(self, connection: Connection) -> None:
-        tables = set(inspect(connection).get_table_names())
-        if not {"version_info", VERSION_TABLE} <= tables:
-            raise StorageEmpty(
-                f"{self.shown}: does not hold qpsearch studies. Make one there: qpsearch run SPACE --storage DATABASE."
-            )
-        self._check_optuna(connection)
-        ours = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
-        known = sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-        if ours in known[known.index(READABLE) :]:
-            return
-        if ours not in known:
-            raise StorageError(f"{self.shown}: was made by a newer qpsearch (schema {ours}). Upgrade qpsearch.")
-        raise StorageOutdated(
-            f"{self.shown}: its tables have the older qpsearch schema {ours}. Migrate them: qpsearch resume STUDY."
-        )
-
-    def _check_revision(self, connection: Connection) -> None:
-        """Compare the revision of Optuna's tables, if there are any, with the one that the installed Optuna needs."""
-        tables = inspect(connection).get_table_names()
-        if "version_info" not in tables:
-            return
-        own = connection.execute(text(f"SELECT version_num FROM {OPTUNAS}")).scalar() if OPTUNAS in tables else None
-        row = connection.execute(text("SELECT schema_version, library_version FROM version_info")).first()
-        if row is None or (own is None and row.schema_version == SCHEMA_VERSION):
-            return  # Optuna was killed while it made its tables, and goes on with that
-        revisions = _optunas_revisions()
-        if own == revisions[0]:
-            return
-        made = f"{self.shown}: its tables were made by Optuna {row.library_version}"
-        needs = f"{made}; the installed Optuna {optuna.__version__} needs"
-        if own is None or own in revisions:
-            raise StorageError(
-                f"{needs} newer ones. Make a backup, then upgrade them: optuna storage upgrade --storage {self.shown}"
-            )
-        raise StorageError(f"{needs} older ones. Upgrade Optuna: pip install -U optuna")
-
-    def _check_optuna(self, connection: Connection) -> None:
-        found = connection.execute(text("SELECT schema_version FROM version_info")).scalar()
-        if found != SCHEMA_VERSION:
-            raise StorageError(
-                f"{self.shown}: has Optuna schema {found}, but the installed Optuna needs {SCHEMA_VERSION}."
-            )
-
-
-def _optunas_revisions() -> list[str]:
-    """Return the revisions of Optuna's tables that the installed Optuna knows, the newest first."""
-    from alembic.script import ScriptDirectory  # takes a fifth of a second, for which readers need not wait
-
-    scripts = ScriptDirectory(str(Path(optuna.storages.__file__).parent / "_rdb" / "alembic"))
-    return [script.revision for script in scripts.walk_revisions()]
-
-
-def _migrate(connection: Connection) -> None:
-    from alembic import command  # takes a fifth of a second, for which readers need not wait
-    from alembic.config import Config
-    from alembic.util import CommandError
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise StorageError(
-            f"the study database was made by a newer qpsearch ({_line(error)}). Upgrade qpsearch."
-        ) from None
+        self._run(partial(check_tables, shown=self.shown), writing=False)
 
 
 def _make_folder(path: Path) -> None:
@@ -393,16 +321,10 @@ def _may_return(error: BaseException) -> bool:
 
 
 def _cause(error: BaseException) -> str:
-    return _line(getattr(error, "orig", None) or error)
+    return first_line(getattr(error, "orig", None) or error)
 
 
 def _hint(error: BaseException) -> str:
     """Return what to do about common faults."""
     cause = _cause(error)
     return next((f". {hint}" for sign, hint in HINTS.items() if sign in cause), "")
-
-
-def _line(error: BaseException) -> str:
-    """Return the first line of a message, without the statement and its parameters."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
