@@ -135,7 +135,7 @@ def rerun(
         DataError: The data set cannot be had.
     """
     from qpsearch.study import queries
-    from qpsearch.study.opening import environment
+    from qpsearch.study.drivers.facts import environment
 
     detail = queries.trial_detail(database, study, number)
     recorded = recorded_conditions(detail)

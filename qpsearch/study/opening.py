@@ -4,25 +4,16 @@
 drivers that are gone, and rebuilds the state of a driver from the database alone.
 """
 
-import contextlib
-import importlib.metadata
-import json
 import math
-import os
-import platform
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select
 
-import qpsearch
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.architecture.paper_points import paper_points
-from qpsearch.architecture.plugins import imports
-from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, StudyNotFound
+from qpsearch.errors import StorageConflict, StudyBusy, StudyExists
 from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import SamplerKind
@@ -31,13 +22,11 @@ from qpsearch.space.search import Budget, Search, Stop
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import Spending
 from qpsearch.study.drivers.clock import SYSTEM, Clock
+from qpsearch.study.drivers.facts import insert_facts, set_budget
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.leftovers import sweep
 from qpsearch.study.drivers.peers import supersede
 from qpsearch.study.drivers.stored import (
-    OWN_SAMPLER,
-    PAPERS_POINTS,
-    WARM,
     check_own_sampler,
     find_study,
     points_tried_first,
@@ -48,18 +37,15 @@ from qpsearch.study.search.guesses import guesses_of
 from qpsearch.study.search.pruning import traits_of
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.search.samplers import Samplers
-from qpsearch.study.search.warm_start import warm_points
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.optuna_tables import METRIC_NAMES, insert_study, next_number, read_trials, study_id
-from qpsearch.study.storage.tables import attempts, configs, leases, study_attrs, study_facts, trials
+from qpsearch.study.storage.optuna_tables import insert_study, next_number, read_trials, study_id
+from qpsearch.study.storage.tables import attempts, configs, leases, study_facts, trials
 from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, root_of, stored_root, study_folder
 from qpsearch.study.trials.failures import failed_trials, reopen
 from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.owner import Owner
-from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial, share_seeds
+from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial
 from qpsearch.vocabulary import Ending, FailReason, Scalar
-
-VERSIONED = ("optuna", "ray", "torch", "torchvision", "numpy", "sqlalchemy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,70 +161,6 @@ def create(
     )
 
 
-def insert_facts(
-    connection: Connection,
-    study: int,
-    space: Space,
-    *,
-    source: str,
-    uid: str,
-    checkpoint_root: str | None,
-    now: float,
-) -> None:
-    """Write qpsearch's row about a study, and the names of its objectives for Optuna's tools."""
-    budget, names = space.search.budget, [each.metric.value for each in space.search.objectives]
-    connection.execute(insert(study_attrs).values(study_id=study, key=METRIC_NAMES, value_json=json.dumps(names)))
-    connection.execute(
-        insert(study_facts).values(
-            study_id=study,
-            uid=uid,
-            first_name=space.study,
-            space_text=space.source,
-            space_source=source,
-            seed=space.search.seed,
-            revision=0,
-            asked=budget.trials,
-            most_epochs=budget.epochs,
-            most_s=budget.seconds,
-            most_gpu_s=budget.gpu_seconds,
-            sampler=space.search.sampler.value,
-            pruner=space.search.pruner.value,
-            resources_json=json.dumps(asdict(space.resources)),
-            checkpoint_root=checkpoint_root,
-            environment_json=json.dumps(environment()),
-            created=now,
-        )
-    )
-    if space.search.is_grid or space.search.pruner is PrunerKind.WILCOXON:
-        share_seeds(connection, study)
-    if isinstance(space.search.sampler, CustomSampler):
-        record = space.search.sampler.record(space.search.sampler_options)
-        connection.execute(
-            insert(study_attrs).values(study_id=study, key=OWN_SAMPLER, value_json=json.dumps(record, sort_keys=True))
-        )
-    _insert_first_points(connection, study, space)
-
-
-def _insert_first_points(connection: Connection, study: int, space: Space) -> None:
-    """Keep what a study tries first and its file does not list: papers' rules and earlier studies may change."""
-    papers = paper_points(space) if space.search.papers else []
-    if papers:
-        row = {"study_id": study, "key": PAPERS_POINTS, "value_json": json.dumps(papers)}
-        connection.execute(insert(study_attrs).values(row))
-    found: list[dict[str, Scalar]] = []
-    for name in space.search.warm_start:
-        try:
-            earlier = find_study(connection, name)
-        except StudyNotFound as error:
-            raise StudyNotFound(f"search.warm_start: {error}") from None
-        facts = connection.execute(select(study_facts).where(study_facts.c.study_id == earlier)).one()
-        trials_of_it = read_trials(connection, earlier)
-        found += warm_points(space, stored_space(facts, name), trials_of_it, [*papers, *space.search.first, *found])
-    if found:
-        row = {"study_id": study, "key": WARM, "value_json": json.dumps(found)}
-        connection.execute(insert(study_attrs).values(row))
-
-
 def resume(
     database: Database,
     name: str,
@@ -343,31 +265,9 @@ def _claimed(database: Database, study: int, name: str, *, take_over: bool) -> C
     return checkpoints.claim(own, copied=copied, take_over=take_over)
 
 
-def set_budget(connection: Connection, study: int, budget: Budget) -> None:
-    """Write a study's budget."""
-    connection.execute(
-        update(study_facts)
-        .where(study_facts.c.study_id == study)
-        .values(asked=budget.trials, most_epochs=budget.epochs, most_s=budget.seconds, most_gpu_s=budget.gpu_seconds)
-    )
-
-
 def exists_message(name: str) -> str:
     """Say that a study exists, and what to do."""
     return f"study {name!r} already exists. Continue it: qpsearch resume {name}. Or start another study: --study NAME."
-
-
-def environment() -> dict[str, Any]:
-    """Return versions, machine and the user's own modules, for the record."""
-    versions = {"qpsearch": qpsearch.__version__, "python": platform.python_version()}
-    for package in VERSIONED:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # inline dispatch does not need Ray
-            versions[package] = importlib.metadata.version(package)
-    return {
-        "versions": versions,
-        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
-        "imports": imports(),
-    }
 
 
 def _is_gone(

@@ -17,8 +17,9 @@ from qpsearch.errors import StorageConflict, StudyExists
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.study.drivers import lease, leftovers
+from qpsearch.study.drivers.facts import insert_facts
 from qpsearch.study.drivers.lease import Driver
-from qpsearch.study.opening import exists_message, insert_facts
+from qpsearch.study.opening import exists_message
 from qpsearch.study.optuna_import.fitting import Fit, Fitted
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import TrialRows, insert_ended, insert_study, rows_of, study_id

@@ -25,6 +25,7 @@ from qpsearch.space.file.document import dump, parse_document, spelled
 from qpsearch.space.search import Budget
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import budget_of
+from qpsearch.study.drivers.facts import insert_facts, set_budget
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.stored import (
     ARM,
@@ -36,7 +37,7 @@ from qpsearch.study.drivers.stored import (
     stored_space,
 )
 from qpsearch.study.drivers.transactions import move_revision
-from qpsearch.study.opening import exists_message, insert_facts, set_budget
+from qpsearch.study.opening import exists_message
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import (
     insert_attrs,

@@ -1,0 +1,19 @@
+"""Trials, configurations and studies as records, for tables, figures and the command line."""
+
+from qpsearch.study.records.configurations import ConfigurationRecord, Confirmation
+from qpsearch.study.records.studies import AUDIT_MEANS, Account, AuditedKind, StudySummary
+from qpsearch.study.records.trials import AttemptRecord, RunRecord, TrialDetail, TrialRecord, blocks_of
+
+__all__ = [
+    "AUDIT_MEANS",
+    "Account",
+    "AttemptRecord",
+    "AuditedKind",
+    "ConfigurationRecord",
+    "Confirmation",
+    "RunRecord",
+    "StudySummary",
+    "TrialDetail",
+    "TrialRecord",
+    "blocks_of",
+]
