@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.warm import WITH_RAY
+
 ROOT = Path(__file__).parent.parent / "qpsearch"
 HEAVY = {
     "ruamel",
@@ -98,7 +100,6 @@ WITH_DATABASE = {
     "qpsearch.runner.curve_tables",
     "qpsearch.cli.dashboard_app",
 }  # imported when a study is run or shown
-WITH_RAY = {f"qpsearch.dispatch.{name}" for name in ("tune", "cluster", "packing", "deaths")}
 NOT_IMPORTED = {"qpsearch.study.storage.migrations.env", "qpsearch.__main__"}  # they are run
 FACES = ("__init__", "__main__")  # of the whole package: where its names are, and its command line
 
