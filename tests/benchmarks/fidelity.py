@@ -29,7 +29,7 @@ from qpsearch.protocol import Assignment, EpochReport, Failed, Place, Progress, 
 from qpsearch.registry.fidelity import Fidelity, FidelityKind
 from qpsearch.runner.curve_tables import CurveTable, KnownTraining
 from qpsearch.space import Space, edited, parse_space
-from qpsearch.study import opening, queries
+from qpsearch.study import opening
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason
@@ -143,13 +143,10 @@ def searched(table: CurveTable, space: Space, folder: Path, until_s: float) -> l
     now, best, found = 0.0, 0.0, [(0.0, 0.0)]
     done: dict[int, int] = {}
     try:
-        with (
-            contextlib.closing(Database.open(f"sqlite:///{file}")) as database,
-            Ledger(opening.create(Database.open(f"sqlite:///{file}"), space, source="fidelity")) as ledger,
-        ):
+        with Ledger(opening.create(Database.open(f"sqlite:///{file}"), space, source="fidelity")) as ledger:
             while now <= until_s and (assignment := ledger.ask()) is not None:
                 number = assignment.trial
-                curve = table.curve(queries.params_of(database, "fidelity", number))
+                curve = table.curve(ledger.params(number))
                 goes_on = True
                 while goes_on and now <= until_s:
                     place = skipped + done.get(number, 0)

@@ -3,7 +3,7 @@
 from qpsearch.study.queries.best import best_configurations, configurations_of, top_configurations
 from qpsearch.study.queries.confirmed import comparison_named, confirmation_name, confirms, trials_of_arms
 from qpsearch.study.queries.kept import KeptRun, kept_runs
-from qpsearch.study.queries.results import RunResult, epoch_rows, params_of, run_results
+from qpsearch.study.queries.results import RunResult, epoch_rows, run_results
 from qpsearch.study.queries.summaries import count_complete, summary
 from qpsearch.study.queries.timeline import Origin, Span, attempt_spans, origin, state_of_study
 from qpsearch.study.queries.trials import (
@@ -41,7 +41,6 @@ __all__ = [
     "kept_runs",
     "looks",
     "origin",
-    "params_of",
     "run_results",
     "running_records",
     "space_of",

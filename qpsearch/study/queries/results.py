@@ -8,13 +8,10 @@ from typing import Any
 from optuna.trial import TrialState
 from sqlalchemy import Connection, inspect, select
 
-from qpsearch.errors import UserError
 from qpsearch.study.drivers.stored import find_study
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.optuna_tables import read_trials
 from qpsearch.study.storage.tables import epochs, evaluations, runs, trials
 from qpsearch.study.trials.measured import read_measured
-from qpsearch.vocabulary import Scalar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +40,6 @@ class RunResult:
     images: int | None = None
     correct: bytes | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
-
-
-def params_of(database: Database, name: str, number: int) -> dict[str, Scalar]:
-    """Return the parameters of a trial; raises StudyNotFound, and UserError where there is no such trial."""
-
-    def query(connection: Connection) -> dict[str, Scalar]:
-        study = find_study(connection, name)
-        own = select(trials.c.trial_id).where(trials.c.study_id == study, trials.c.number == number)
-        read = read_trials(connection, study, only=connection.execute(own).scalars().all(), history=False)
-        if not read:
-            raise UserError(f"study {name!r} does not have a trial {number}. Show them: qpsearch trials {name}.")
-        return dict(read[0].params)
-
-    return database.read(query)
 
 
 def epoch_rows(database: Database, name: str) -> list[Mapping[str, Any]]:
