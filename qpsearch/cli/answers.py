@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
-from qpsearch.analysis.anova.meanwhile import prepared
+from qpsearch.analysis.anova.ahead import checked_meanwhile
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
 from qpsearch.display.console import Cell, Column, open_console, print_rows
 from qpsearch.display.plain import say
@@ -45,7 +45,7 @@ def importance(
         qpsearch importance digits
         qpsearch importance digits --evaluator ped-anova --output page.html
     """
-    with prepared() if evaluator is Evaluator.ANOVA else nullcontext():
+    with checked_meanwhile() if evaluator is Evaluator.ANOVA else nullcontext():
         from qpsearch.analysis.figures import importance_bars
         from qpsearch.analysis.importance import importance as judge
         from qpsearch.analysis.subject import Subject
@@ -88,7 +88,7 @@ def effects(
         qpsearch effects digits
         qpsearch effects digits --json
     """
-    with prepared():
+    with checked_meanwhile():
         from qpsearch.analysis.effects import effects as judge
         from qpsearch.analysis.figures import effect_forest
         from qpsearch.analysis.subject import Subject

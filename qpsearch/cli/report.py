@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qpsearch.analysis.anova.meanwhile import prepared
+from qpsearch.analysis.anova.ahead import checked_meanwhile
 from qpsearch.cli.options import Storage, StudyArgument
 from qpsearch.display.plain import say
 from qpsearch.errors import UserError
@@ -43,7 +43,7 @@ def report(
     if live:
         _serve(storage, study, port)
         return
-    with prepared():
+    with checked_meanwhile():
         from qpsearch.analysis.report import default_path, write_report
 
         path = output or default_path(study)

@@ -7,6 +7,7 @@ is replaced, by curves that are known.
 import contextlib
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,8 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
 
+from qpsearch.dispatch.environment import own_cores
+from qpsearch.dispatch.meanwhile import Later, helped
 from qpsearch.dispatch.simulated import SimulatedRun, Timeline, simulate
 from qpsearch.errors import UserError
 from qpsearch.protocol import Assignment, EpochReport, Failed, Place, Progress
@@ -36,6 +39,10 @@ HERE: Final = Place(host="simulated", device="cpu", threads=1, memory_format="co
 POINTS: Final = 40  # of the budget, at which the best value is recorded
 AT: Final = (0.25, 0.5, 1.0)  # shares of the budget that are shown
 STUDY: Final = "simulated"
+LOADED: Final = "qpsearch.architecture.plugins:load_everything"  # the user's own blocks and samplers
+ALONE: Final = 2  # searches for which another process is not worth its start
+
+OneSearch = tuple[SimulatedRun, list[tuple[float, float]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,21 +140,25 @@ def simulate_searches(
         seeds: Searches of each method.
         workers: How many train at once.
         trainings: The budget, in whole trainings of mean length.
-        tell: Called with the name of each search before it runs.
+        tell: Called with the name of each search before its end is waited for.
 
     Raises:
         UserError: A method does not suit the space.
     """
     until_s = trainings * table.full_s / workers
-    found = []
     spaces = {method: _space_of(space, method, table.epochs) for method in dict.fromkeys([BASELINE, *methods])}
-    with _empty_database() as (folder, empty):
-        for method, own in spaces.items():
-            runs = []
-            for seed in range(seeds):
-                tell(f"{method}, seed {seed}")
-                runs.append(_search(table, own.with_search(seed=seed), folder, empty, workers, until_s))
-            found.append(_outcomes(method, runs, until_s, workers))
+    helpers = min(own_cores() - 1, len(spaces) * seeds // ALONE - 1)
+    with helped(LOADED, __name__, helpers=max(helpers, 0), shares=True), _empty_database() as empty:
+        begun = {
+            (method, seed): Later(_search, table, own.source, seed, empty, workers, until_s)
+            for method, own in spaces.items()
+            for seed in range(seeds)
+        }
+        done: dict[tuple[str, int], OneSearch] = {}
+        for (method, seed), later in sorted(begun.items(), key=lambda item: not item[1].is_here):  # those here first
+            tell(f"{method}, seed {seed}")
+            done[method, seed] = later.result()
+    found = [_outcomes(method, [done[method, seed] for seed in range(seeds)], until_s, workers) for method in spaces]
     return Simulation(
         table=table.name,
         curves=len(table),
@@ -193,21 +204,28 @@ def _word(text: str, method: str) -> Any:
 
 
 @contextlib.contextmanager
-def _empty_database() -> Iterator[tuple[Path, Path]]:
-    """Make a folder with a database without studies; its tables are made once, since that takes longer than a copy."""
+def _empty_database() -> Iterator[Path]:
+    """Make a database without studies; its tables are made once, since that takes longer than a copy."""
     where = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="qpsearch-simulate-", dir=where) as made:
         path = Path(made) / "empty.db"
         Database.create(f"sqlite:///{path}").close()
-        yield Path(made), path
+        yield path
 
 
-def _search(
-    table: CurveTable, space: Space, folder: Path, empty: Path, workers: int, until_s: float
-) -> tuple[SimulatedRun, list[tuple[float, float]]]:
-    """Run one search; return what it came to, and the best values with the times from which they stood."""
-    timeline = Timeline()
-    own = folder / "q.db"
+def _search(table: CurveTable, text: str, seed: int, empty: Path, workers: int, until_s: float) -> OneSearch:
+    """Run one search; return what it came to, and the best values with the times from which they stood.
+
+    Args:
+        table: The curves.
+        text: The space as a file, since a sampler of the user's own cannot be handed to another process.
+        seed: Of the search.
+        empty: A database without studies.
+        workers: How many train at once.
+        until_s: Simulated seconds.
+    """
+    space, timeline = parse_space(text, STUDY, strict=False).with_search(seed=seed), Timeline()
+    own = empty.with_name(f"{uuid.uuid4().hex}.db")
     shutil.copyfile(empty, own)
     clock = Clock(lambda: BEGAN_S + timeline.now, lambda: timeline.now, _never)
     try:
@@ -217,7 +235,7 @@ def _search(
             run = simulate(trials, table.curve, timeline, epochs=table.epochs, until_s=until_s, workers=workers)
         return run, [(since, trials.values[number, epoch]) for since, number, epoch in run.incumbents]
     finally:
-        for file in folder.glob("q.db*"):
+        for file in own.parent.glob(f"{own.name}*"):
             file.unlink(missing_ok=True)
 
 
@@ -250,9 +268,7 @@ class _Trials:
         self._ledger.fail(trial, self._attempts[trial], failed)
 
 
-def _outcomes(
-    method: str, runs: Sequence[tuple[SimulatedRun, list[tuple[float, float]]]], until_s: float, workers: int
-) -> Outcomes:
+def _outcomes(method: str, runs: Sequence[OneSearch], until_s: float, workers: int) -> Outcomes:
     count = len(runs)
     return Outcomes(
         method=method,

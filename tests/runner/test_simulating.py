@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 
+from qpsearch.architecture import plugins
+from qpsearch.dispatch import meanwhile
 from qpsearch.errors import UserError
-from qpsearch.runner import curve_tables
+from qpsearch.registry.samplers import OWN
+from qpsearch.runner import curve_tables, simulating
 from qpsearch.runner.curve_tables import CurveTable, KnownTraining
 from qpsearch.runner.simulating import Simulation, default_method, simulate_searches
 from qpsearch.runner.tool_documents import SimulateDocument
 from qpsearch.space import Space, edited, parse_space
+from qpsearch.space.schema.search import SAMPLERS
 from qpsearch.study.storage.database import Database
 from tests.cli.run import documented, qpsearch
 from tests.helpers import new_ledger, progress
@@ -207,3 +211,30 @@ def test_a_finished_study_is_replayed(sqlite_url: str, tmp_path: Path) -> None:
     shown = qpsearch(tmp_path, *words, "random+asha").stdout
     assert "12 curves, 12 of them to the end; searches of 4 trainings by 4 workers" in shown
     assert "random+asha" in shown
+
+
+OWN_SAMPLER = """
+import optuna
+import qpsearch
+
+wide = qpsearch.custom_sampler("wide", lambda seed: optuna.samplers.TPESampler(seed=seed), version="1")
+"""
+
+
+def test_another_process_searches_alike_with_samplers_of_the_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine_to_simulate.py").write_text(OWN_SAMPLER)
+    monkeypatch.setenv("QPSEARCH_IMPORT", str(tmp_path / "mine_to_simulate.py"))
+    plugins.load_everything()
+    called, here = meanwhile._called, []
+    monkeypatch.setattr(meanwhile, "_called", lambda *task: here.append(task) or called(*task))
+    try:
+        found = {}
+        for cores in (1, 2):
+            monkeypatch.setattr(simulating, "own_cores", lambda cores=cores: cores)
+            found[cores] = searched(planted(), "wide+none", "gp+asha")
+    finally:
+        del OWN["wide"], SAMPLERS["wide"]
+    assert found[1].outcomes == found[2].outcomes
+    assert len(here) == 9 + 4  # of nine searches each, the other process did five

@@ -16,9 +16,9 @@ from threadpoolctl import threadpool_limits
 from qpsearch.analysis.anova.departures import Departures, Left, departures_in
 from qpsearch.analysis.anova.features import Codes, Design
 from qpsearch.analysis.anova.forecast import ranks
-from qpsearch.analysis.anova.meanwhile import Later
 from qpsearch.analysis.anova.observations import Observations
 from qpsearch.analysis.anova.parameters import Floats
+from qpsearch.dispatch.meanwhile import Later
 
 TREES: Final = 100
 LEAF: Final = 2  # trials in a leaf, at least

@@ -1,36 +1,42 @@
-"""Work that another process does meanwhile.
+"""Work that other processes of this machine do meanwhile.
 
-Loading scikit-learn takes longer than growing a forest. A command that will need one says so when it begins, by
-``prepared``: another process loads it while the trials are read, and looks for doubts while they are fitted.
+A command that will need something that takes long to load says so when it begins: a helper loads it while the command
+does something else, and is then given work that depends on its arguments alone. Where a helper cannot be had, or ends,
+the work is done by the process that asked.
 """
 
 import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib import import_module
+from itertools import cycle
 from threading import Lock, Thread
-from typing import Any, Final, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
-from qpsearch.vocabulary import Variable
+from qpsearch.dispatch.environment import without_storage
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MODULES: Final = ("sklearn.ensemble", "qpsearch.analysis.anova.check")  # what takes long to load
-
 
 class _Helper:
-    """A process that calls functions, one after the other."""
+    """A process that calls functions, one after the other.
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-P", "-m", __name__]  # -P: a ./random.py must not stand in for Python's own
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_plain()
-        )
+    Args:
+        loads: What it loads first: ``MODULE``, or ``MODULE:FUNCTION`` to call a function of it, too.
+    """
+
+    def __init__(self, loads: Sequence[str]) -> None:
+        # -P: a ./random.py must not stand in for Python's own
+        command = [sys.executable, "-P", "-m", __name__, *loads]
+        with without_storage():
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
         self._sent, self._answers, self._writing = 0, dict[int, Any](), Lock()
 
     def send(self, task: tuple[Any, ...]) -> int:
@@ -64,30 +70,32 @@ class _Helper:
                 pipe.close()
 
 
-_helper: ContextVar[_Helper | None] = ContextVar("_helper", default=None)
+_turns: ContextVar[Iterator[_Helper | None] | None] = ContextVar("_turns", default=None)
 
 
 @contextmanager
-def prepared() -> Iterator[None]:
-    """Have another process do what is begun within; it is ended with the block."""
-    if MODULES[0] in sys.modules:  # a process that has loaded it does the work itself
-        yield
-        return
-    try:
-        helper = _Helper()
-    except OSError:  # no process or memory is left
-        yield
-        return
-    before = _helper.set(helper)
+def helped(*loads: str, helpers: int = 1, shares: bool = False) -> Iterator[None]:
+    """Have other processes do, in turn, what is begun within; they are ended with the block.
+
+    Args:
+        loads: What each helper loads first: ``MODULE``, or ``MODULE:FUNCTION`` to call a function of it, too.
+        helpers: How many there are.
+        shares: Whether this process takes its turn, too.
+    """
+    there: list[_Helper] = []
+    with suppress(OSError):  # no process or memory is left
+        there += (_Helper(loads) for _ in range(helpers))
+    before = _turns.set(cycle([*there, *([None] if shares or not there else [])]))
     try:
         yield
     finally:
-        _helper.reset(before)
-        helper.end()
+        _turns.reset(before)
+        for helper in there:
+            helper.end()
 
 
 class Later(Generic[T]):
-    """What a function returns: called by another process meanwhile where one is prepared, else here when it is needed.
+    """What a function returns: called by a helper meanwhile where there is one, else here when it is needed.
 
     Args:
         function: The function, of a module; it must depend on its arguments alone.
@@ -95,8 +103,15 @@ class Later(Generic[T]):
     """
 
     def __init__(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> None:
-        self._task, self._helper = (function, arguments, named), _helper.get()
-        self._number = self._helper.send(self._task) if self._helper is not None else 0
+        self._task = (function, arguments, named)
+        turns = _turns.get()
+        self._helper = None if turns is None else next(turns)
+        self._number = 0 if self._helper is None else self._helper.send(self._task)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process does the work."""
+        return self._helper is None
 
     def result(self) -> T:
         """Return it. To be asked once."""
@@ -113,19 +128,15 @@ def _called(function: Callable[..., T], arguments: tuple[Any, ...], named: dict[
     return function(*arguments, **named)
 
 
-def _plain() -> dict[str, str]:
-    """Return the environment without the address of a database, which the work does not need."""
-    return {name: value for name, value in os.environ.items() if name != Variable.STORAGE}
-
-
-def _serve() -> None:
+def _serve(loads: Sequence[str]) -> None:
     """Call the functions that another process sends, until it ends."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a package prints while it is loaded is no answer
-    sys.modules["pandas"] = None  # type: ignore[assignment]  # scikit-learn loads it where it can; arrays do without
-    for module in MODULES:
-        import_module(module)
-    del sys.modules["pandas"]
+    for each in loads:
+        module, _, function = each.partition(":")
+        loaded = import_module(module)
+        if function:
+            getattr(loaded, function)()
     while True:
         try:
             number, *task = pickle.load(sys.stdin.buffer)
@@ -136,4 +147,4 @@ def _serve() -> None:
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(sys.argv[1:])
