@@ -71,6 +71,7 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
     """
     os.environ.update(TUNE_SWITCHES)
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
+    class_cache.DEFAULT_ENV_VARS.clear()  # for another library; Ray starts a worker with any of its own twice
     interrupt.reinstall()  # ray.init took SIGTERM
     bridge = _Bridge(ledger, interrupt, setup, is_ahead=slots > 1)
     scratch = _scratch()

@@ -41,10 +41,13 @@ def overlapping(url: str) -> list[set[str]]:
 
 
 def together(config: TrialConfig, run: RunSettings, folder: str, count: int) -> Iterator[EpochReport]:
-    """Train when ``count`` trials are there: workers take seconds to start, one after another."""
+    """Train when ``count`` trials are there: workers take seconds to start, one after another.
+
+    Each writes down the runtime environment of its worker, for one of whose own Ray would start the worker twice.
+    """
     there = Path(folder)
     there.mkdir(exist_ok=True)
-    (there / str(run.seed)).touch()
+    (there / str(run.seed)).write_text(str(ray.get_runtime_context().runtime_env))
     deadline = time.monotonic() + 100
     while len(list(there.iterdir())) < count:
         assert time.monotonic() < deadline, f"{len(list(there.iterdir()))} of {count} trials run at once"
@@ -66,6 +69,7 @@ def test_fractional_gpus_pack_trials_each_on_its_own_device(sqlite_url: str, tmp
     found = run_study("tune", sqlite_url, text, slots=size.slots, gpus=share, trainer=trainer)
     assert [record.state for record in found] == ["COMPLETE"] * at_once
     assert max(len(moment) for moment in overlapping(sqlite_url)) == at_once
+    assert [file.read_text() for file in (tmp_path / "there").iterdir()] == ["{}"] * at_once
     devices = [row[0] for row in rows(sqlite_url, "SELECT device FROM qpsearch_attempts")]
     assert set(devices) == {"cuda 0", "cuda 1"}
     for moment in overlapping(sqlite_url):
