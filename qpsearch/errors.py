@@ -247,6 +247,18 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+def gist(detail: str) -> str:
+    """Return what a traceback ends with, the error and its message, in one line; of another text its last line."""
+    lines = detail.strip().splitlines() or [""]
+    traces = [index for index, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    if traces:
+        after = lines[traces[-1] + 1 :]
+        told = next((index for index, line in enumerate(after) if line and not line[0].isspace()), None)
+        if told is not None:
+            return " ".join(line.strip() for line in after[told:] if line.strip())
+    return lines[-1].strip()
+
+
 def said(error: BaseException) -> str:
     """Return the kind of an error and what it says, without a full stop."""
     return f"{type(error).__name__}: {str(error).rstrip('.')}"

@@ -98,8 +98,15 @@ def test_mistakes_are_said_as_on_the_command_line(folder: Path, monkeypatch: pyt
         qpsearch.load_study("smok")
     with pytest.raises(UserError, match="time: 'soon' is not a time such as 90s"):
         qpsearch.resume("smoke", time="soon", progress=False)
-    with pytest.raises(ValueError, match="dispatch"):
-        qpsearch.run("smoke", study="other", dispatch="rya", progress=False)
+    wrong = [{"dispatch": "rya"}, {"trials": -5}, {"trials": 2.5}, {"cpus": 0}, {"seed": -1}, {"gpu_hours": -1.0}]
+    for given in wrong:
+        with pytest.raises(UserError, match=f"{next(iter(given))}: .*{next(iter(given.values()))}"):
+            qpsearch.run("smoke", study="other", progress=False, **given)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(StudyNotFound):
+        qpsearch.load_study("other")
+    for asked in ({"num_classes": 0}, {"in_chans": 0}, {"width": -1}):
+        with pytest.raises(UserError, match=r"resnet20: .*expected at least 1"):
+            qpsearch.create_model("resnet20", **asked)
     with pytest.raises(UserError, match="study: 'a b' cannot name a study"):
         qpsearch.run("smoke", study="a b", dispatch="inline", progress=False)
     with pytest.raises(UserError, match="does not have trial 9"):

@@ -5,18 +5,20 @@ The command line uses the same functions (``qpsearch.runner.driving``).
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from qpsearch.api.study import Study, storage_url
 from qpsearch.display.steady import open_display
 from qpsearch.errors import UserError
 from qpsearch.runner.driving import Placement, reasons
-from qpsearch.runner.overrides import Overrides
+from qpsearch.runner.overrides import Overrides, checked
 from qpsearch.runner.starting import resume as drive_on
 from qpsearch.runner.starting import run as drive
 from qpsearch.space import Space, build_space, load_space
-from qpsearch.space.schema.value_types import StudyName
+from qpsearch.space.schema.value_types import Integer, StudyName
 from qpsearch.vocabulary import Dispatcher, Variable, as_member
+
+SEED: Final = Integer(0, 2**31 - 1)
 
 
 def run(
@@ -74,6 +76,7 @@ def run(
         <Study 'smoke': 4 COMPLETE; best ... (trial ...)>
     """
     loaded, source = _loaded(space)
+    checked(SEED, seed, "seed")
     loaded = loaded.with_search(study=_name(study), seed=seed)
     with open_display(quiet=not progress) as display:
         drive(
@@ -89,7 +92,7 @@ def run(
                 gpus=gpus,
                 cpus=cpus,
             ),
-            placement=Placement(dispatcher=as_member(Dispatcher, dispatch, "dispatch"), address=address),
+            placement=Placement(dispatcher=_dispatcher(dispatch), address=address),
             artifacts=artifacts or Variable.ARTIFACTS.given,
             sinks=sinks,
             join=join,
@@ -168,7 +171,7 @@ def resume(
                 gpus=gpus,
                 cpus=cpus,
             ),
-            placement=Placement(dispatcher=as_member(Dispatcher, dispatch, "dispatch"), address=address),
+            placement=Placement(dispatcher=_dispatcher(dispatch), address=address),
             sinks=sinks,
             take_over=take_over,
             retry=reasons(retry_failed),
@@ -192,3 +195,10 @@ def _name(study: str | None) -> str | None:
         return None if study is None else str(StudyName().parse(study, "study"))
     except ValueError as error:
         raise UserError(f"study: {error}") from None
+
+
+def _dispatcher(word: str) -> Dispatcher:
+    try:
+        return as_member(Dispatcher, word, "dispatch")
+    except ValueError as error:
+        raise UserError(str(error)) from None

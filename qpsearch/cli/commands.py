@@ -1,6 +1,8 @@
 """How commands are registered: examples in their help, and suggestions for a mistyped command."""
 
 import inspect
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -48,9 +50,18 @@ class Commands(TyperGroup):
             return super().make_context(*given, **options)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command, whose own words are read now; an error about them does not repeat passwords."""
-        with _hiding():
-            return super().invoke(ctx)
+        """Run a command, whose own words are read now; an error about them does not repeat passwords.
+
+        Who reads the output may stop: `qpsearch trials | head` is not an error, and typer would make it one.
+        """
+        try:
+            with _hiding():
+                result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be written at the end
+            raise typer.Exit(0) from None
+        return result
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command of that name; raises UserError."""

@@ -183,7 +183,7 @@ def _end(outcome: "Outcome", display: Display, storage: str) -> None:
         display.say(f"stopped; continue: qpsearch resume {outcome.name}")
         raise typer.Exit(INTERRUPTED)
     tally, name = display.tally, outcome.name
-    counts = ", ".join(f"{count} {state}" for state, count in sorted(tally.states.items())) or "none"
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(tally.own.items())) or "none"
     display.say(
         f"study {name}: {tally.closed} of {tally.asked} trials ended, in this run {counts}\n{tally.best_text()}"
     )

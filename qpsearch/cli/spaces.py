@@ -172,7 +172,8 @@ def copy(
     """
     source = find_space(name)
     path = output or Path(f"{source.stem}.yaml")
-    write_new(path / source.name if path.is_dir() else path, source.read_text())
+    path = path / source.name if path.is_dir() else path
+    write_new(path, source.read_text())
     say(f"{path}: written. Edit it, then: qpsearch run {path}")
 
 

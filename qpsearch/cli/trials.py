@@ -191,7 +191,7 @@ def _show_one(database: "Database", study: str, number: int, *, as_json: bool) -
 def _facts(detail: TrialDetail, search: Search, study: str) -> list[tuple[str, str]]:
     record = detail.record
     found = []
-    if record.state == "FAIL":
+    if record.state == "FAIL" or (record.reason and not record.is_held):  # or its last attempt has failed
         found += [("failed with", str(record.reason)), ("detail", (record.detail or "").strip() or "none")]
     if state_of(record) == "WAITING":
         found.append(("waits for", f"a driver: qpsearch resume {study}"))

@@ -25,6 +25,10 @@ class PlainConsole(Console):
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
+    def on_broken_pipe(self) -> None:
+        """Tell the command that nobody reads on; rich would end the program with exit code 1."""
+        raise BrokenPipeError
+
     def print(self, *objects: Any, **options: Any) -> None:
         """Print texts as they are, and renderables as they are drawn."""
         encoding = getattr(self.file, "encoding", None) or "utf-8"

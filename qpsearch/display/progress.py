@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from qpsearch.display.console import Cell, Column, table_lines
-from qpsearch.display.plain import last_line, plain, say
+from qpsearch.display.plain import in_a_line, plain, say
 from qpsearch.display.shown import WORDS, BlockNames, duration, score, took
 from qpsearch.display.tally import Running, Tally
 from qpsearch.display.terminal import Drawing, LiveTerminal, Screen
@@ -72,7 +72,7 @@ def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
         tally.is_legend_said = True
         line += f"\n    blocks, by stage: {names.legend}"
     if event.detail and event.state == "FAIL":
-        line += f"\n    {last_line(event.detail)}"
+        line += f"\n    {in_a_line(event.detail)}"
     return line
 
 
@@ -116,7 +116,7 @@ class Notes:
             case Noted(text=text):
                 yield text
             case Lost(number=number, detail=detail):
-                yield f"trial {number} lost its worker and continues in another: {last_line(detail)}"
+                yield f"trial {number} lost its worker and continues in another: {in_a_line(detail)}"
             case TakenOver(driver=driver, trials=count):
                 yield f"{driver} is gone; its {count} open trials are taken over"
             case StorageGone(detail=detail, patience_s=patience_s):
@@ -144,7 +144,10 @@ class Notes:
         yield f"sampler {search.sampler}, pruner {search.pruner}, seed {search.seed}"
         found = outlook(space)
         tally.pace.epochs, tally.pace.kept = found.epochs, found.kept
-        trials = tally.asked - tally.closed
+        paused = len(tally.paused)
+        trials = tally.asked - tally.closed - paused
+        if paused:
+            yield f"paused: {paused} trial{'s' * (paused != 1)} may go on, whose epochs are not in the cost"
         if trials <= 0:
             return
         whole = trials * found.epochs
@@ -156,9 +159,10 @@ class Notes:
         pace, tally = self._tally.pace, self._tally
         left, whole = tally.left_s(), tally.left_s(share=1.0)
         unpruned = f", {duration(whole)} without pruning" if pace.kept < 1 and whole is not None else ""
+        about = "not known: paused trials may go on" if left is None else f"about {duration(left)} left{unpruned}"
         of = f" of {pace.networks} trials" if pace.networks > 1 else ""
         basis = f"the first {pace.trained:.10g} epochs{of} took {pace.epoch_s or 0:.2g} s each"
-        return f"time: about {duration(left or 0)} left{unpruned}\n      ({basis}; trials at once: {pace.slots})"
+        return f"time: {about}\n      ({basis}; trials at once: {pace.slots})"
 
 
 class QuietDisplay:

@@ -48,6 +48,7 @@ class Tally:
         self.best: tuple[float, int] | None = None
         self.here = 0
         self.states: dict[str, int] = {}
+        self.own: dict[str, int] = {}
         self.running: dict[int, Running] = {}
         self.paused: set[int] = set()
         self.raced: set[int] = set()  # trials that wait to train another seed
@@ -99,6 +100,7 @@ class Tally:
                 self._count(number, state, value)
             case Closed(number=number, state=state, value=value):
                 self._count(number, state, value)
+                self.own[state] = self.own.get(state, 0) + 1
                 self.paused.discard(number)
                 self.pace.ended(number, counts=state != "FAIL")
                 return self.running.pop(number, None)
@@ -134,6 +136,8 @@ class Tally:
             share: Of the trials' epochs that will be trained; None for the share that pruning leaves.
         """
         begun = self.closed + len(self.paused)
+        if self.paused and begun + len(self.running) >= self.asked:
+            return None  # how many of the paused trials go on, and how far, is not known
         left, epoch_s = self.pace.left_s(self.asked - begun, share), self.pace.epoch_s
         if left is None or epoch_s is None or self.began is None:
             return None

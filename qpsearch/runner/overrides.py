@@ -7,9 +7,27 @@ from typing import Any, Final, Self
 from qpsearch.errors import UserError
 from qpsearch.registry.datasets import Data
 from qpsearch.space import Space
-from qpsearch.space.schema.value_types import Duration
+from qpsearch.space.schema.value_types import Duration, Integer, Number
 from qpsearch.space.search import Budget
 from qpsearch.space.space import Resources
+
+BOUNDS: Final[dict[str, Integer | Number]] = {
+    "trials": Integer(1, 10_000_000),
+    "epochs": Integer(1, 2**53),
+    "concurrent": Integer(1, 100_000),
+    "gpus": Number(0.0, 1024.0),
+    "cpus": Integer(1, 1024),
+}
+HOURS: Final = Number(0.0, 1e9)
+
+
+def checked(domain: Integer | Number, value: float | None, name: str) -> None:
+    """Raise UserError where a number that a caller gives is not one of a setting."""
+    try:
+        if value is not None:
+            domain.parse(value, name)
+    except ValueError as error:
+        raise UserError(f"{name}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +54,11 @@ class Overrides:
     cpus: int | None = None
     given: Space | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a number that cannot be meant; raises UserError."""
+        for name, domain in BOUNDS.items():
+            checked(domain, getattr(self, name), name)
+
     @classmethod
     def of(cls, *, time: str | None, gpu_hours: float | None, option: str = "time", **others: Any) -> Self:
         """Return overrides whose time is spelled as in a space file, such as ``12h``, and whose GPU time is in hours.
@@ -53,6 +76,7 @@ class Overrides:
             seconds = None if time is None else float(str(Duration().parse(time, "time")))
         except ValueError as error:
             raise UserError(f"{option}: {error}") from None
+        checked(HOURS, gpu_hours, "gpu_hours")
         return cls(seconds=seconds, gpu_seconds=None if gpu_hours is None else 3600 * gpu_hours, **others)
 
     @property

@@ -252,6 +252,23 @@ def test_a_study_outlives_the_reader_of_its_output(tmp_path: Path) -> None:
     assert reply(tmp_path, "status")["studies"][0]["counts"] == {"COMPLETE": 8}  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    "words", ["trials scripted | true", "trials scripted | head -1", "best scripted --json | true"]
+)
+def test_who_stops_reading_is_no_error(tmp_path: Path, words: str) -> None:
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=8))
+    assert qpsearch(tmp_path, "run", "s.yaml", "--dispatch", "inline", scripted=True).returncode == 0
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {sys.executable} -m qpsearch {words}"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_terminal_shows_a_live_table(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(space_text(Behaviour.SLOW, trials=2, epochs=4))
     main, other = pty.openpty()

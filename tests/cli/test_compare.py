@@ -342,3 +342,22 @@ def test_arms_whose_searches_fail_are_told(tmp_path: Path) -> None:
     done = qpsearch(tmp_path, "run", "all.yaml", *words)
     assert done.returncode == 2
     assert "no trial of its arms is complete. Show why: qpsearch trials all.plain." in done.stderr
+
+
+SEARCHED = f"study: drawn\n{BASE % ('{choice: [additive, quotient]}', '{choice: [0.1, 0.2, 0.3, 0.4]}')}" + (
+    "search: {sampler: random, pruner: none, trials: 9, seed: 3}\n"
+)
+
+
+def test_of_a_search_what_is_left_out_is_counted_and_is_no_confound(tmp_path: Path) -> None:
+    (tmp_path / "drawn.yaml").write_text(SEARCHED)
+    assert qpsearch(tmp_path, "run", "drawn.yaml", "--dispatch", "inline").returncode == 0
+    block, lr = "network.stages.0.block", "training.optimizer.sgd.lr"
+    drawn = [trial["params"] for trial in reply(tmp_path, "trials", "drawn")["trials"]]  # type: ignore[index,union-attr]
+    rates = [{params[lr] for params in drawn if params[block] == kind} for kind in ("additive", "quotient")]
+    shared, single = rates[0] & rates[1], rates[0] ^ rates[1]
+    assert shared, "the seed must draw some rate for both"
+    assert single, "and some for one alone"
+    said = reply(tmp_path, "compare", "drawn", "--by", "block")["sentences"]
+    assert f"{len(single)} points of single arms are left out" in " ".join(said)  # type: ignore[arg-type]
+    assert lr not in " ".join(said)  # type: ignore[arg-type]

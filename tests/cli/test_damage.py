@@ -194,6 +194,23 @@ def test_a_damaged_page_is_named_with_its_file(folder: Path, call: Callable[[str
         assert err.endswith("Restore a backup, or save what can be read: sqlite3 FILE .recover\n")
 
 
+@pytest.mark.parametrize("kind", ["cut off", "its first page"])
+def test_a_file_to_which_no_connection_can_be_made_is_named(
+    folder: Path, call: Callable[[str], tuple[int, str, str]], kind: str
+) -> None:
+    path = folder / "studies" / "qpsearch.db"
+    with sqlite3.connect(path) as connection, sqlite3.connect(folder / "whole.db") as copy:
+        connection.backup(copy)
+    whole = (folder / "whole.db").read_bytes()
+    damaged = whole[: len(whole) // 2] if kind == "cut off" else whole[:100] + b"x" * 2900 + whole[3000:]
+    path.with_name("damaged.db").write_bytes(damaged)
+    for command in (LIST, TRIALS, BEST, RESUME):
+        code, _, err = call(f"{command} --storage studies/damaged.db")
+        assert (code, err.count("\n")) == (1, 1), (command, err)
+        assert "damaged.db: the file is damaged (" in err
+        assert err.endswith("Restore a backup, or save what can be read: sqlite3 FILE .recover\n")
+
+
 class Code:
     """What runs code when it is unpickled."""
 

@@ -60,6 +60,26 @@ def test_a_copy_is_the_file_and_nothing_is_overwritten(tmp_path: Path) -> None:
     assert (again.returncode, "digits.yaml: already exists and is not overwritten" in again.stderr) == (2, True)
     assert qpsearch(tmp_path, "space", "copy", "cifar100", "mine.yaml").returncode == 0
     assert reply(tmp_path, "space", "check", "mine.yaml")["study"] == "cifar100-blocks"
+    (tmp_path / "own").mkdir()
+    assert "qpsearch run own/digits.yaml" in qpsearch(tmp_path, "space", "copy", "digits", "own").stdout
+    assert (tmp_path / "own" / "digits.yaml").exists()
+
+
+def test_what_is_set_on_the_command_line_may_leave_rules_of_the_file_without_use(tmp_path: Path) -> None:
+    words = (
+        "run",
+        "digits",
+        "--set",
+        "network.stages.*.block=quotient",
+        "--set",
+        "search.trials=1",
+        "--set",
+        "training.batch_size=1",
+    )
+    assert qpsearch(tmp_path, *words, "--dispatch", "inline", scripted=True).returncode == 0
+    assert (
+        qpsearch(tmp_path, "resume", "digits", "--trials", "2", "--dispatch", "inline", scripted=True).returncode == 0
+    )
 
 
 def test_the_smallest_study_runs_by_name(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from qpsearch.errors import DispatchError, SystematicFailure, UserError
 from qpsearch.protocol import Failed
 from qpsearch.runner import driving, machine
 from qpsearch.space import Space
+from qpsearch.study import queries
+from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, progress, resumed_ledger, rows, train_all
 
@@ -39,6 +41,25 @@ def test_a_sentence_of_the_users_code_is_quoted_with_one_full_stop(sqlite_url: s
         for number in range(3):
             assert ledger.ask() is not None
             ledger.fail(number, 1, replace(OTHER, detail="metric 'val_own': KeyError: 'x'."))
+
+
+def test_an_error_of_several_lines_is_told_whole_and_forgotten_once_its_trials_are_trained(
+    sqlite_url: str, space: Space
+) -> None:
+    trace = (
+        "Traceback (most recent call last):\n  File 'x.py', line 4\nValueError: labels are odd:\n    of 3 kinds\n  so"
+    )
+    said = pytest.raises(SystematicFailure, match=r"ValueError: labels are odd: of 3 kinds so\. They stay open")
+    with said, new_ledger(sqlite_url, space) as ledger:
+        for number in range(3):
+            assert ledger.ask() is not None
+            ledger.fail(number, 1, replace(OTHER, detail=trace))
+    with resumed_ledger(sqlite_url) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            train_all(ledger, assignment)
+    database = Database.open(sqlite_url)
+    assert queries.summary(database, "scripted").failures == {}
+    database.close()
 
 
 def test_who_resumes_a_second_time_takes_the_failures_for_the_trials_own(url: str, space: Space) -> None:

@@ -206,7 +206,8 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     own = objective.metric.on_test  # without it, or in looks of an earlier version, accuracies are compared
     own = own if tested and all(run.metrics.get(own) is not None for run in tested) else ""
     cells = {arm.name: _cells(arm, arms.basis, runs, shared, _score_of(split, own)) for arm in arms.arms}
-    rows = tuple(_row(arm, cells[arm.name], arms.basis) for arm in arms.arms)
+    within = _within(arms, shared)
+    rows = tuple(_row(arm, own, cells[arm.name]) for arm, own in zip(arms.arms, within.arms, strict=True))
     known = [cell for each in cells.values() for cell in each]
     images = {run.images for run in tested if run.images}
     found = Comparison(
@@ -221,9 +222,9 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
         pairs=(),
     )
     pairs = _pairs(found, cells)
-    apart = confounds(arms, varied)
+    apart = confounds(within, varied)
     whole = _replaced(found, pairs)
-    left_out = sum(len(arm.points) for arm in arms.arms) - sum(row.points for row in rows) if shared else 0
+    left_out = len(set.union(set(), *(_scored(arm) for arm in arms.arms)) - shared) if shared else 0
     notes = (*arms.notes, NO_POINT) if _no_point(arms, shared) else arms.notes
     return _replaced(whole, pairs, tuple(sentences(whole, apart, left_out, notes)))
 
@@ -236,12 +237,25 @@ def _shared(arms: Arms) -> set[Point]:
     """Return the points that every arm with a complete trial has; tuned arms do not share any."""
     if arms.basis is Basis.TUNED:
         return set()
-    own = [
-        {point for point, trials in arm.points.items() if any(trial.state == "COMPLETE" for trial in trials)}
-        for arm in arms.arms
-        if arm.complete
-    ]
+    own = [_scored(arm) for arm in arms.arms if arm.complete]
     return set.intersection(*own) if own else set()
+
+
+def _scored(arm: Arm) -> set[Point]:
+    """Return the points of an arm that have a complete trial."""
+    return {point for point, trials in arm.points.items() if any(trial.state == "COMPLETE" for trial in trials)}
+
+
+def _within(arms: Arms, shared: set[Point]) -> Arms:
+    """Return the arms with their trials at the shared points alone; unchanged where no points are shared."""
+    if not shared:
+        return arms
+    return replace(arms, arms=tuple(_at(arm, shared) for arm in arms.arms))
+
+
+def _at(arm: Arm, shared: set[Point]) -> Arm:
+    points = {point: trials for point, trials in arm.points.items() if point in shared}
+    return replace(arm, points=points, trials=tuple(trial for own in points.values() for trial in own))
 
 
 def _no_point(arms: Arms, shared: set[Point]) -> bool:
@@ -289,8 +303,9 @@ def _bits(run: RunResult) -> Any:
     return np.unpackbits(np.frombuffer(run.correct, np.uint8), count=run.images)
 
 
-def _row(arm: Arm, cells: Sequence[Replicates], basis: Basis) -> ArmRow:
-    costs = [cost(config.network) for config in arm.configs]
+def _row(arm: Arm, within: Arm, cells: Sequence[Replicates]) -> ArmRow:
+    """Return an arm's row; sizes and the time of an epoch are those ``within`` the points that are compared."""
+    costs = [cost(config.network) for config in within.configs]
     variances = [cell.variance for cell in cells if len(cell.scores) > 1]
     return ArmRow(
         name=arm.name,
@@ -301,7 +316,7 @@ def _row(arm: Arm, cells: Sequence[Replicates], basis: Basis) -> ArmRow:
         cost_s=arm.cost_s,
         parameters=statistics.fmean(each.parameters for each in costs) if costs else None,
         macs=statistics.fmean(each.macs for each in costs) if costs else None,
-        epoch_s=arm.epoch_s,
+        epoch_s=within.epoch_s,
         diverged=arm.diverged,
         failed=sum(trial.state == "FAIL" for trial in arm.trials),
         pruned=sum(trial.state == "PRUNED" for trial in arm.trials),

@@ -15,6 +15,7 @@ from qpsearch.analysis.report.slices import MOST_IN_SLICE, MOST_SLICES, slices
 from qpsearch.analysis.report.thinning import thinned_note
 from qpsearch.analysis.report.words import count, lasted
 from qpsearch.analysis.report.work import spending, timeline
+from qpsearch.errors import gist
 from qpsearch.study.records import AUDIT_MEANS, TrialRecord
 
 MOST_OF_LINE = 300  # characters of a failure's message
@@ -195,13 +196,8 @@ def _examples(own: Own) -> Markup:
         if record.state == TrialState.FAIL.name:
             first.setdefault(record.reason or "not known", record)
     rows = [
-        [record.number, reason.replace("_", " "), tag("code", _line(record.detail))]
+        [record.number, reason.replace("_", " "), tag("code", gist(record.detail or "")[:MOST_OF_LINE])]
         for reason, record in sorted(first.items())
     ]
     headings = [Heading(title="trial", is_number=True), Heading(title="reason"), Heading(title="message")]
     return table(headings, rows, caption="The first failure of each kind")
-
-
-def _line(detail: str | None) -> str:
-    lines = (detail or "").strip().splitlines()
-    return lines[-1][:MOST_OF_LINE] if lines else ""

@@ -98,7 +98,8 @@ def _space(
     given = with_settings(flatten(root, folder, above), settings, problems)
     whole = with_facts(given, folder, problems)
     arms = arms_in(whole, problems)
-    space = _one(text, root, whole, problems, strict=strict and not arms)  # an arm may use what the file alone does not
+    # An arm may use what the file alone does not; and what --set leaves without a use is no mistake of the file.
+    space = _one(text, root, whole, problems, strict=strict and not arms and not settings)
     return _tuned(space, whole, arms, problems, strict=strict) if arms else space
 
 

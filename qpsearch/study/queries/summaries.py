@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from optuna.trial import TrialState
-from sqlalchemy import Connection, Row, Select, String, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Row, Select, String, func, select, type_coerce
 
 from qpsearch.errors import SpaceError
 from qpsearch.space import Space
@@ -54,11 +54,11 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
     objectives = () if space is None else space.search.objectives
     own = select(trials.c.state, func.count()).join(configs, configs.c.trial_id == trials.c.trial_id)
     counts = connection.execute(own.where(trials.c.study_id == study).group_by(trials.c.state))
-    failed = select(attempts.c.reason, func.count().label("number")).join(
-        trials, trials.c.trial_id == attempts.c.trial_id
-    )
+    failed = select(attempts.c.reason, func.count().label("number"))
+    failed = failed.select_from(attempts.join(trials, trials.c.trial_id == attempts.c.trial_id))
+    of_failed = (trials.c.study_id == study) & (trials.c.state == TrialState.FAIL)
     failures = connection.execute(
-        failed.where(trials.c.study_id == study, attempts.c.ending == Ending.FAILED).group_by(attempts.c.reason)
+        failed.where(of_failed, attempts.c.ending == Ending.FAILED, _is_last()).group_by(attempts.c.reason)
     )
     work = select(func.sum(epochs.c.seconds)).join(trials, trials.c.trial_id == epochs.c.trial_id)
     seconds = connection.execute(work.where(trials.c.study_id == study)).scalar_one()
@@ -90,15 +90,20 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
 
 def _paused(study: int) -> Select[int]:
     """Return a query for the number of trials that are paused: open ones whose last attempt ended so."""
-    others = attempts.alias()
-    last = select(func.max(others.c.number)).where(others.c.trial_id == trials.c.trial_id).scalar_subquery()
     return (
         select(func.count())
         .select_from(trials)
         .join(attempts, attempts.c.trial_id == trials.c.trial_id)
         .where(trials.c.study_id == study, trials.c.state == TrialState.RUNNING)
-        .where(attempts.c.ending == Ending.PAUSED, attempts.c.number == last)
+        .where(attempts.c.ending == Ending.PAUSED, _is_last())
     )
+
+
+def _is_last() -> ColumnElement[bool]:
+    """Whether an attempt is the last one of its trial."""
+    others = attempts.alias()
+    last = select(func.max(others.c.number)).where(others.c.trial_id == trials.c.trial_id).scalar_subquery()
+    return attempts.c.number == last
 
 
 def _space(facts: Row[Any], name: str) -> tuple[Space | None, str | None]:

@@ -9,6 +9,7 @@ the moment count with the value that the model expects of them.
 
 from collections.abc import Sequence
 from itertools import islice
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -36,6 +37,7 @@ MOVED: Final = 0.6  # chance that a neighbour differs in a parameter
 ANOTHER: Final = 0.3  # chance that it has another word
 
 THREADS: Final = ThreadpoolController()  # looking for the libraries at each proposal would take a millisecond
+ONE: Final = Lock()  # how many threads a library uses is the process's: studies of other threads must not set it back
 
 
 class GPSampler(BaseSampler):
@@ -73,8 +75,11 @@ class GPSampler(BaseSampler):
             return self._proposal[param_name]
         return self._even.sample_independent(study, trial, param_name, param_distribution)
 
-    @THREADS.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]  # matrices are small
     def _propose(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, Scalar]:
+        with ONE, THREADS.limit(limits=1, user_api="blas"):  # matrices are small
+            return self._proposed(study, trial)
+
+    def _proposed(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, Scalar]:
         known = study._storage.get_all_trials(study._study_id, deepcopy=False)
         ordered = best_first(known, [way is StudyDirection.MAXIMIZE for way in study.directions])
         sound = (each for each in ordered if VIOLATED not in each.system_attrs)

@@ -34,7 +34,12 @@ def find_damage(connection: Connection) -> str | None:
     try:
         return next(_damages(connection), None)
     except SQLAlchemyError as error:  # a table that an older qpsearch did not have, or a page that cannot be read
-        return None if "no such" in str(error) else PAGES.format(_line(getattr(error, "orig", error)))
+        return None if "no such" in str(error) else damaged(error)
+
+
+def damaged(error: SQLAlchemyError) -> str:
+    """Say that a file is damaged, as a driver's error tells."""
+    return PAGES.format(_line(getattr(error, "orig", error)))
 
 
 def _damages(connection: Connection) -> Iterator[str]:

@@ -223,11 +223,14 @@ class Database:
             raise StorageDamaged(f"{self.shown}: {damage}") from error
 
     def _damage(self) -> str | None:
-        from qpsearch.study.storage.damage import find_damage
+        from qpsearch.study.storage.damage import damaged, find_damage
 
-        with self._reading.begin() as connection:
-            begin(connection, is_writing=False)
-            return find_damage(connection)
+        try:
+            with self._reading.begin() as connection:
+                begin(connection, is_writing=False)
+                return find_damage(connection)
+        except SQLAlchemyError as error:  # not even a connection can be made to a file that was cut off
+            return damaged(error) if any(sign in str(error) for sign in DAMAGED) else None
 
     def _guard(self, action: Callable[[], T]) -> T:
         try:

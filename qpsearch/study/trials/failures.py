@@ -5,6 +5,7 @@ from collections.abc import Collection
 from optuna.trial import TrialState
 from sqlalchemy import Connection, delete, func, select, update
 
+from qpsearch.errors import gist
 from qpsearch.protocol import Failed
 from qpsearch.study.storage.tables import attempts, configs, trials, user_attrs
 from qpsearch.vocabulary import Ending, FailReason
@@ -36,7 +37,7 @@ class Alike:
             failed: Why it failed.
             is_first: Whether it has no epoch and has not failed before.
         """
-        line = (failed.detail.strip().splitlines() or [""])[-1]
+        line = gist(failed.detail)
         if self._is_over or not is_first or failed.reason is not FailReason.ERROR or line != (self.line or line):
             self._is_over = True
             return False
