@@ -97,6 +97,7 @@ def test_workers_of_a_ray_of_our_own_do_not_know_the_database_and_yield(monkeypa
     assert not [name for name, value in seen.items() if "secret@host" in value]
     assert os.environ["QPSEARCH_STORAGE"].startswith("postgresql")
     assert seen["OMP_WAIT_POLICY"] == "PASSIVE"  # threads that wait leave their core to others
+    assert seen["GOMP_SPINCOUNT"] == "1000"  # soon
     assert "OMP_WAIT_POLICY" not in os.environ
 
 
