@@ -58,7 +58,7 @@ def plot(subject: Subject, kind: str, *, params: Sequence[str] = (), objective: 
             f"Its front as a table: qpsearch best {subject.study}."
         )
     if not subject.complete:
-        raise UserError(f"study {subject.study!r} does not have a complete trial yet.")
+        raise UserError(f"study {subject.study!r} does not have a complete trial with a finite value yet.")
     draw = PLOTS[kind][1]
     takes = inspect.signature(draw).parameters
     options: dict[str, object] = {}

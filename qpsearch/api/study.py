@@ -97,7 +97,7 @@ class Study:
         best = next(iter(self.front), None)
         if best is None:
             raise UserError(
-                f"study {self.name!r} does not have a complete trial yet. "
+                f"study {self.name!r} does not have a complete trial with a finite value yet. "
                 f"Show its progress: qpsearch status {self.name}."
             )
         return best

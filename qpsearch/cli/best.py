@@ -70,7 +70,8 @@ def best(
         return
     if found is None:
         raise UserError(
-            f"study {study!r} does not have a complete trial yet. Show its progress: qpsearch status {study}."
+            f"study {study!r} does not have a complete trial with a finite value yet. "
+            f"Show its progress: qpsearch status {study}."
         )
     complete = queries.count_complete(database, study)
     if as_space:

@@ -62,7 +62,7 @@ def _say(head: str, space: Space) -> None:
     """Say what a study searches."""
     found = space.searched
     what = (
-        f"{len(found)} parameters:"
+        f"{len(found)} parameter{'s' * (len(found) != 1)}:"
         if found
         else "nothing is searched: all trials train one network, each with its own seed."
     )

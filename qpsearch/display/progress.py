@@ -137,8 +137,9 @@ class Notes:
         from qpsearch.analysis.plan import outlook
 
         search, tally = space.search, self._tally
+        longest = f"{space.run_epochs} epoch{'s' * (space.run_epochs != 1)}"
         runs = f"{search.seeds_text} runs of " if search.most_replicates > 1 else ""
-        yield f"study {space.study}: {budget_text(search.budget)} of {runs}at most {space.run_epochs} epochs, {how}"
+        yield f"study {space.study}: {budget_text(search.budget)} of {runs}at most {longest}, {how}"
         if search.fidelity is not None:
             yield f"fidelity {search.fidelity.told}"
         yield f"sampler {search.sampler}, pruner {search.pruner}, seed {search.seed}"
@@ -321,7 +322,7 @@ class LiveDisplay:
 
 def budget_text(budget: Budget) -> str:
     """Return ``60 trials``, or ``60 trials or 12 h``."""
-    bounds = [f"{budget.trials} trials"]
+    bounds = [f"{budget.trials} trial{'s' * (budget.trials != 1)}"]
     bounds += [f"{budget.epochs} epochs"] if budget.epochs is not None else []
     bounds += [duration(budget.seconds)] if budget.seconds is not None else []
     bounds += [f"{budget.gpu_seconds / 3600:g} GPU hours"] if budget.gpu_seconds is not None else []

@@ -72,7 +72,8 @@ def confirm(
         found = _wanted(database, name, top, trials)
         if not found:
             raise UserError(
-                f"study {name!r} does not have a complete trial yet. Show its progress: qpsearch status {name}."
+                f"study {name!r} does not have a complete trial with a finite value yet. "
+                f"Show its progress: qpsearch status {name}."
             )
         beside = retraining.plan_confirmation(database, name, [each.number for each in found], seeds)
     finally:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from qpsearch.dispatch.environment import own_cores
 from qpsearch.dispatch.meanwhile import Later, helped
 from qpsearch.dispatch.simulated import SimulatedRun, Timeline, simulate
-from qpsearch.errors import UserError
+from qpsearch.errors import SpaceError, UserError
 from qpsearch.protocol import Assignment, EpochReport, Failed, Place, Progress
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.runner.curve_tables import CurveTable
@@ -39,6 +39,7 @@ HERE: Final = Place(host="simulated", device="cpu", threads=1, memory_format="co
 POINTS: Final = 40  # of the budget, at which the best value is recorded
 AT: Final = (0.25, 0.5, 1.0)  # shares of the budget that are shown
 STUDY: Final = "simulated"
+METHOD: Final = "method"
 LOADED: Final = "qpsearch.architecture.plugins:load_everything"  # the user's own blocks and samplers
 ALONE: Final = 2  # searches for which another process is not worth its start
 
@@ -196,7 +197,11 @@ def _space_of(space: Space, method: str, epochs: int) -> Space:
         raise UserError("training.epochs is searched. A simulation needs trainings of one length.")
     document["training"] = {**document["training"], "epochs": epochs}
     document.pop("compare", None)
-    return parse_space(dump(document | {"study": STUDY}), f"method {method}", strict=False)
+    try:
+        return parse_space(dump(document | {"study": STUDY}), METHOD, strict=False)
+    except SpaceError as error:  # without line and column, which are of a text that nobody sees
+        said = (f"{method}: {problem.removeprefix(f'{METHOD}:').split(': ', 1)[-1]}" for problem in error.problems)
+        raise UserError("\n".join(said)) from None
 
 
 def _word(text: str, method: str) -> Any:

@@ -140,7 +140,7 @@ def test_sentences_name_the_better_arm_or_say_that_nothing_is_shown() -> None:
     )
     assert "The arms also differ in x: 1 (a), 2 (b). The difference may be due to that." in said
     assert said[-2:] == [
-        "Means are over the points that all arms have; 3 points of single arms are left out.",
+        "Means are over the points that all arms have; other points, which are left out: 3.",
         "Noted.",
     ]
 

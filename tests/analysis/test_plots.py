@@ -63,7 +63,7 @@ def test_another_objective_and_some_parameters_can_be_asked_for() -> None:
             {},
             "3 objectives at most; study 's' has 4. Its front as",
         ),
-        (replace(ONE, trials=[]), "history", {}, "does not have a complete trial yet"),
+        (replace(ONE, trials=[]), "history", {}, "does not have a complete trial with a finite value yet"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_sentence(

@@ -359,5 +359,30 @@ def test_of_a_search_what_is_left_out_is_counted_and_is_no_confound(tmp_path: Pa
     assert shared, "the seed must draw some rate for both"
     assert single, "and some for one alone"
     said = reply(tmp_path, "compare", "drawn", "--by", "block")["sentences"]
-    assert f"{len(single)} points of single arms are left out" in " ".join(said)  # type: ignore[arg-type]
+    assert f"other points, which are left out: {len(single)}." in " ".join(said)  # type: ignore[arg-type]
     assert lr not in " ".join(said)  # type: ignore[arg-type]
+
+
+NOWHERE = """
+import qpsearch
+
+def nowhere(logits, labels):
+    "Nothing that can be compared."
+    return float("nan")
+
+metric = qpsearch.custom_metric("nowhere", nowhere, direction="maximize")
+"""
+
+
+def test_arms_without_a_finite_value_are_not_compared(tmp_path: Path) -> None:
+    (tmp_path / "nowhere.py").write_text(NOWHERE)
+    search = "{objective: {maximize: val_nowhere}, sampler: random, pruner: none, trials: 4}"
+    (tmp_path / "drawn.yaml").write_text(f"{SEARCHED.partition('search:')[0]}search: {search}\n")
+    words = ("--import", "./nowhere.py")
+    assert (
+        "no complete trial has a finite value"
+        in qpsearch(tmp_path, "run", "drawn.yaml", "--dispatch", "inline", *words).stdout
+    )
+    compared = qpsearch(tmp_path, "compare", "drawn", "--by", "block", *words)
+    assert ("nan" in compared.stdout, compared.stderr, compared.returncode) == (False, "", 0)
+    assert "complete trial with a finite value" in qpsearch(tmp_path, "best", "drawn", *words).stderr

@@ -124,6 +124,14 @@ def test_a_simulation_is_repeated_to_the_bit() -> None:
     assert first[1].trials > 10  # the first that learn from results, too
 
 
+@pytest.mark.parametrize("method", ["{gp: {random: 2}}+asha", "gp+{asha: {factr: 2}}"])
+def test_a_mistake_in_a_method_is_said_without_a_place_that_nobody_sees(method: str) -> None:
+    with pytest.raises(UserError) as refused:
+        searched(planted(), method)
+    assert str(refused.value).startswith(f"{method}: search.")
+    assert "method:" not in str(refused.value)
+
+
 def test_what_would_end_or_begin_a_study_otherwise_is_left_out() -> None:
     changes = {"search.first": [{LR: 0.5}], "search.warm_start": "gone", "search.stop": {"failures": 1}}
     space = parse_space(edited(SPACE.source, {**changes, "search.budget": {"epochs": 3}}))

@@ -34,7 +34,7 @@ def sentences(found: "Comparison", apart: Sequence[str], left_out: int, notes: S
     yield from _gaps(found)
     yield from (f"The arms also differ in {line}. The difference may be due to that." for line in apart)
     if left_out:
-        yield f"Means are over the points that all arms have; {left_out} points of single arms are left out."
+        yield f"Means are over the points that all arms have; other points, which are left out: {left_out}."
     yield from notes
 
 

@@ -1,5 +1,6 @@
 """The table of a comparison: each arm, each pair, and what they mean in sentences."""
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -205,7 +206,9 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     tested = [run for number in arms.numbers for run in runs[number]] if is_test else []
     own = objective.metric.on_test  # without it, or in looks of an earlier version, accuracies are compared
     own = own if tested and all(run.metrics.get(own) is not None for run in tested) else ""
-    cells = {arm.name: _cells(arm, arms.basis, runs, shared, _score_of(split, own)) for arm in arms.arms}
+    score = _score_of(split, own)
+    scored = {number: [run for run in each if _is_finite(_value(run, score))] for number, each in runs.items()}
+    cells = {arm.name: _cells(arm, arms.basis, scored, shared, score) for arm in arms.arms}
     within = _within(arms, shared)
     rows = tuple(_row(arm, own, cells[arm.name]) for arm, own in zip(arms.arms, within.arms, strict=True))
     known = [cell for each in cells.values() for cell in each]
@@ -288,14 +291,18 @@ def _score_of(split: SplitName, own: str) -> str:
 
 def _cell(units: Sequence[Sequence[RunResult]], score: str) -> Replicates:
     """Return a cell of which each unit is the mean of some runs."""
-
-    def value(run: RunResult) -> Any:
-        return getattr(run, score) if score in ("score", "accuracy") else run.metrics[score]
-
-    scores = np.array([np.mean([value(run) for run in unit]) for unit in units], float)
+    scores = np.array([np.mean([_value(run, score) for run in unit]) for unit in units], float)
     if score != "accuracy" or any(run.correct is None for unit in units for run in unit):
         return Replicates(scores)
     return Replicates(scores, np.stack([np.mean([_bits(run) for run in unit], 0, dtype=np.float32) for unit in units]))
+
+
+def _value(run: RunResult, score: str) -> Any:
+    return getattr(run, score) if score in ("score", "accuracy") else run.metrics[score]
+
+
+def _is_finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def _bits(run: RunResult) -> Any:
