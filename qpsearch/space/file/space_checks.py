@@ -149,11 +149,12 @@ def _priors(space: Space) -> Iterator[tuple[str, str]]:
 
 def _rungs(space: Space) -> Iterator[tuple[str, str]]:
     first = space.search.pruner_options.get("first")
-    if first is not None and first >= space.most_epochs:
+    most = space.most_epochs
+    if first is not None and first >= most:
         yield (
             f"search.pruner.{space.search.pruner}.first",
-            f"a trial of {space.most_epochs} epochs has no rung at epoch {first}, so nothing would be pruned. Expected "
-            f"at most {space.most_epochs - 1}.",
+            f"a trial of {most} epoch{'s' * (most != 1)} has no rung at epoch {first}, so nothing would be pruned. "
+            + (f"Expected at most {most - 1}." if most > 1 else "Expected search.pruner: none, or more epochs."),
         )
 
 
