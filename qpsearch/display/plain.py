@@ -8,8 +8,6 @@ import re
 import sys
 from typing import IO, Final
 
-from qpsearch.errors import gist
-
 # Control characters but line feed and tab, line separators, characters that change the direction of text, and halves of
 # surrogates, of which file names that are not UTF-8 are made.
 UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -33,9 +31,9 @@ def plain_cell(text: str) -> str:
     return CELL_UNSAFE.sub(_spelled, text)
 
 
-def in_a_line(detail: str) -> str:
-    """Return the gist of an error's detail, shortened if it is very long; empty if there is none."""
-    line = gist(detail)
+def last_line(text: str) -> str:
+    """Return the last line that is not empty, shortened if it is very long; empty if there is none."""
+    line = (text.strip().splitlines() or [""])[-1].strip()
     return line if len(line) <= MOST_OF_LINE else f"{line[: MOST_OF_LINE // 2]} ... {line[-MOST_OF_LINE // 2 :]}"
 
 

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from qpsearch.display.console import Cell, Column, table_lines
-from qpsearch.display.plain import in_a_line, plain, say
+from qpsearch.display.plain import last_line, plain, say
 from qpsearch.display.shown import WORDS, BlockNames, duration, score, took
 from qpsearch.display.tally import Running, Tally
 from qpsearch.display.terminal import Drawing, LiveTerminal, Screen
@@ -72,7 +72,7 @@ def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
         tally.is_legend_said = True
         line += f"\n    blocks, by stage: {names.legend}"
     if event.detail and event.state == "FAIL":
-        line += f"\n    {in_a_line(event.detail)}"
+        line += f"\n    {last_line(event.detail)}"
     return line
 
 
@@ -116,7 +116,7 @@ class Notes:
             case Noted(text=text):
                 yield text
             case Lost(number=number, detail=detail):
-                yield f"trial {number} lost its worker and continues in another: {in_a_line(detail)}"
+                yield f"trial {number} lost its worker and continues in another: {last_line(detail)}"
             case TakenOver(driver=driver, trials=count):
                 yield f"{driver} is gone; its {count} open trials are taken over"
             case StorageGone(detail=detail, patience_s=patience_s):

@@ -15,7 +15,7 @@ from typing import Final, Self
 from optuna.trial import TrialState
 from sqlalchemy import Connection
 
-from qpsearch.errors import StorageError, Superseded, SystematicFailure
+from qpsearch.errors import StorageError, Superseded, SystematicFailure, gist
 from qpsearch.protocol import Assignment, Failed, Progress, Run, Underway
 from qpsearch.space import Space
 from qpsearch.space.search import Budget
@@ -360,7 +360,7 @@ class Ledger:
             return
         self._release(trial, Ending.LOST, failed)
         trial.deaths += 1
-        self._listener(Lost(number=number, detail=failed.detail))
+        self._listener(Lost(number=number, detail=gist(failed.detail)))
 
     def interrupt(self, number: int, attempt: int) -> None:
         """Release an attempt: its trial stays open, and the next driver to ask continues from its last checkpoint."""
@@ -484,7 +484,7 @@ class Ledger:
             self.checkpoints.keep_only(trial.number, trial.worth_keeping(self._space.search))
         else:
             self.checkpoints.drop(trial.number)
-        reason, detail = (failed.reason.value, failed.detail) if failed else (None, None)
+        reason, detail = (failed.reason.value, gist(failed.detail)) if failed else (None, None)
         value = results[0] if results else None
         return Closed(
             number=trial.number,

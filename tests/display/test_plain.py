@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from qpsearch.display.console import Column, PlainConsole, open_table, print_rows
-from qpsearch.display.plain import in_a_line, plain, plain_cell, say
+from qpsearch.display.plain import last_line, plain, plain_cell, say
 from qpsearch.display.steady import open_display
 from qpsearch.errors import StudyNotFound
 from qpsearch.protocol import MOST_DETAIL, Failed
@@ -58,7 +58,7 @@ def test_what_is_shown_can_be_printed_and_moves_nothing(text: str) -> None:
         assert not [letter for letter in shown if unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t"]
         assert not [letter for letter in shown if unicodedata.bidirectional(letter) in EMBEDS]
     assert "\n" not in plain_cell(text)
-    assert "\n" not in in_a_line(text)
+    assert "\n" not in last_line(text)
 
 
 def test_an_output_that_holds_ascii_alone_is_no_reason_to_end() -> None:

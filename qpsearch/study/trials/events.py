@@ -113,7 +113,7 @@ class Closed:
         state: The final state: ``COMPLETE``, ``PRUNED`` or ``FAIL``.
         value: The objective's value, as stored in the database.
         reason: Why the trial failed, else None.
-        detail: The failure's message, else None.
+        detail: What the failure's message comes to, in one line, else None.
         seconds: Total time of the trial's attempts, as stored in the database.
     """
 
@@ -162,7 +162,7 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """An attempt's worker is gone; its trial continues in another attempt."""
+    """An attempt's worker is gone, why in one line; its trial continues in another attempt."""
 
     number: int
     detail: str
