@@ -143,7 +143,7 @@ def test_what_would_end_or_begin_a_study_otherwise_is_left_out() -> None:
     ("method", "said"),
     [
         ("gp", r"gp: is not SAMPLER\+PRUNER, such as gp\+asha"),
-        ("gpp+asha", "method gpp.asha:.*'gpp'"),
+        ("gpp+asha", "gpp.asha: .*'gpp'"),
         ("gp+{asha: {factor: 1}}", "factor"),
     ],
 )
