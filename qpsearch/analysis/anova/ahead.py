@@ -24,7 +24,7 @@ def checked_meanwhile() -> Iterator[None]:
 
 def load() -> None:
     """Load scikit-learn without pandas, which it loads where it can and does not need for arrays; and the check."""
-    sys.modules["pandas"] = None  # type: ignore[assignment]
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # None stands for a module that cannot be loaded
     import_module(FOREST)
     del sys.modules["pandas"]
     import_module(CHECK)
