@@ -11,6 +11,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
+from qpsearch.display.plain import is_left
 from qpsearch.errors import UserError, hidden
 
 # Every command of every group: suggestions for a mistyped command name them without loading them.
@@ -59,6 +60,8 @@ class Commands(TyperGroup):
                 result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
+            if not is_left(sys.stdout):
+                raise  # of something else that a command talks to
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be written at the end
             raise typer.Exit(0) from None
         return result

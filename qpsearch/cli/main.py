@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
-from qpsearch.display.plain import say
+from qpsearch.display.plain import is_left, say
 from qpsearch.errors import QpsearchError, SpaceError, UserError
 from qpsearch.vocabulary import Variable
 
@@ -46,6 +46,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
+        if not is_left(sys.stdout):
+            raise  # of something else that a command talks to
         sys.stderr.close()  # `qpsearch trials | head` is not an error
         sys.exit(0)
     finally:

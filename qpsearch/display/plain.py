@@ -5,6 +5,7 @@ and every error passes through it.
 """
 
 import re
+import select
 import sys
 from typing import IO, Final
 
@@ -41,6 +42,13 @@ def say(text: str, *, out: IO[str] | None = None, flush: bool = False) -> None:
     """Print lines of text; by default to standard output, which may be any stream."""
     stream = sys.stdout if out is None else out
     print(plain(text, getattr(stream, "encoding", None) or "utf-8"), file=stream, flush=flush)
+
+
+def is_left(output: IO[str]) -> bool:
+    """Whether nobody reads a pipe any more, such as one to ``head``."""
+    pipe = select.poll()
+    pipe.register(output.fileno(), 0)  # errors and hang-ups are always told
+    return bool(pipe.poll(0))
 
 
 def _spelled(match: re.Match[str]) -> str:

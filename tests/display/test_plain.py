@@ -1,6 +1,7 @@
 """Text of others is shown as text: it neither styles nor moves anything, and no character ends a program."""
 
 import io
+import os
 import unicodedata
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from qpsearch.display.console import Column, PlainConsole, open_table, print_rows
-from qpsearch.display.plain import last_line, plain, plain_cell, say
+from qpsearch.display.plain import is_left, last_line, plain, plain_cell, say
 from qpsearch.display.steady import open_display
 from qpsearch.errors import StudyNotFound
 from qpsearch.protocol import MOST_DETAIL, Failed
@@ -105,3 +106,11 @@ def test_markup_is_for_renderables_alone() -> None:
     console = PlainConsole(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
     console.print(Text("red", style="red"))
     assert "\x1b[31m" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_pipe_that_nobody_reads_is_told_from_others() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as output:
+        assert not is_left(output)
+        os.close(reader)
+        assert is_left(output)

@@ -298,7 +298,7 @@ def _cell(units: Sequence[Sequence[RunResult]], score: str) -> Replicates:
 
 
 def _value(run: RunResult, score: str) -> Any:
-    return getattr(run, score) if score in ("score", "accuracy") else run.metrics[score]
+    return getattr(run, score) if score in ("score", "accuracy") else run.metrics.get(score)
 
 
 def _is_finite(value: float | None) -> bool:
