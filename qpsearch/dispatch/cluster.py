@@ -18,6 +18,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.architecture.plugins import runtime_env
 from qpsearch.dispatch.environment import for_workers, own_cores
+from qpsearch.dispatch.lean_node import lean
 from qpsearch.errors import DataError, DispatchError, first_line
 from qpsearch.registry.datasets import Data
 from qpsearch.space.space import Resources
@@ -132,7 +133,7 @@ def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
     set_switches()
     try:
         _knock(address)
-        with for_workers():
+        with for_workers(), contextlib.nullcontext() if address else lean():
             ray.init(
                 address=address or "local",  # None would join a cluster that RAY_ADDRESS names
                 num_cpus=None if address else own_cores(),

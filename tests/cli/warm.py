@@ -18,7 +18,7 @@ import traceback
 from importlib import import_module
 from typing import Any
 
-WITH_RAY = tuple(f"qpsearch.dispatch.{name}" for name in ("tune", "cluster", "packing", "deaths"))
+WITH_RAY = tuple(f"qpsearch.dispatch.{name}" for name in ("tune", "cluster", "packing", "deaths", "lean_node"))
 LIBRARIES = (
     *("alembic.command", "alembic.config", "alembic.migration", "optuna", "psycopg", "sqlalchemy.dialects.sqlite"),
     *("plotly.graph_objects", "pyarrow.parquet", "sklearn.datasets", "sklearn.ensemble"),

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import ray
 from ray.cluster_utils import Cluster
@@ -99,6 +100,20 @@ def test_workers_of_a_ray_of_our_own_do_not_know_the_database_and_yield(monkeypa
     assert seen["OMP_WAIT_POLICY"] == "PASSIVE"  # threads that wait leave their core to others
     assert seen["GOMP_SPINCOUNT"] == "1000"  # soon
     assert "OMP_WAIT_POLICY" not in os.environ
+
+
+def test_a_ray_of_our_own_starts_only_what_runs_trials() -> None:
+    """Three more programs of Ray's would take 1.4 s of CPU while the first workers start."""
+    before = set(psutil.Process().children())
+    own = Resources(gpus=0, cpus=1, concurrent=None, report_timeout_s=None)
+    with connected(own, None):
+        started = set(psutil.Process().children()) - before
+        assert sorted(program.name() for program in started) == ["gcs_server", "raylet"]
+        (node,) = (program for program in started if program.name() == "raylet")
+        agents = {" ".join(program.cmdline()).strip() for program in node.children()}
+        assert {agent for agent in agents if "Agent" in agent} == {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}
+        assert ray.get(ray.remote(lambda: 1).remote()) == 1
+    assert not psutil.wait_procs(started, timeout=20)[1]
 
 
 @pytest.mark.parametrize("name", ["raylet", "gcs_server"])
