@@ -11,6 +11,7 @@ from scipy.optimize import check_grad
 from scipy.stats import multivariate_normal
 
 from qpsearch.space import RandomChooser, Space, draw, parse_space
+from qpsearch.space.domains import LogIntRange
 from qpsearch.study.search.encoding import Encoding
 from qpsearch.study.search.gaussian_process import Density, GaussianProcess, fitted
 from qpsearch.study.search.gp_sampler import GPSampler, _log_improvement
@@ -48,6 +49,18 @@ def test_even_shares_are_even_draws_of_the_space(conditional: Space) -> None:
     assert {point["network.stages.0.depth"] for point in points} == {1, 2, 3}
     rates = [math.log(float(point["training.optimizer.sgd.lr"])) for point in points]  # type: ignore[arg-type]
     assert np.mean(rates) == pytest.approx((math.log(0.01) + math.log(0.5)) / 2, abs=0.1)
+
+
+@pytest.mark.parametrize("high", [30, 60_000])
+def test_shares_of_a_log_range_become_those_of_its_values(high: int) -> None:
+    """A short range keeps the share of each value, a long one computes it."""
+    space = parse_space(space_text(Behaviour.IMPROVES), settings=[f"training.batch_size={{log_int: [2, {high}]}}"])
+    (site,) = (site for site in space.sites if site.parameter == "training.batch_size")
+    assert isinstance(site.domain, LogIntRange)
+    shares = np.append(np.linspace(0, 1, 501), np.nan)
+    rounded = Encoding([site]).points(shares[:, None])[:, 0]
+    assert rounded[:-1].tolist() == [site.domain.share_of(site.domain.at(share)) for share in shares[:-1]]
+    assert np.isnan(rounded[-1])
 
 
 def test_features_tell_words_and_numbers_apart(conditional: Space) -> None:

@@ -114,14 +114,19 @@ class LogIntRange(BaseRange):
         """How many values there are."""
         return len(self.values)
 
+    @property
+    def edges(self) -> tuple[float, float]:
+        """The logarithms between which values are drawn."""
+        return math.log(self.low - 0.5), math.log(self.high + 0.5)
+
     def at(self, share: float) -> int:
         """Return the value at a share of the range in log scale, from 0 (its low end) to 1."""
-        low, high = self._edges
+        low, high = self.edges
         return self._nearest(low + (high - low) * share)
 
     def shares(self, value: float) -> tuple[float, float]:
         """Return between which shares of the range a value lies; ``at`` gives it in between."""
-        low, high = self._edges
+        low, high = self.edges
         return (math.log(value - 0.5) - low) / (high - low), (math.log(value + 0.5) - low) / (high - low)
 
     def share_of(self, value: Scalar) -> float:
@@ -135,7 +140,7 @@ class LogIntRange(BaseRange):
     def near_prior(self, generator: random.Random) -> Scalar:
         """Return the whole number next to a normal draw around the prior in log scale, cut off at the ends."""
         prior = prior_number(self.prior)
-        low, high = self._edges
+        low, high = self.edges
         spread = max(PRIOR_SPREAD * (high - low), math.log1p(1 / prior))  # at least the distance to the next number
         return self._nearest(generator.gauss(math.log(prior), spread))
 
@@ -159,11 +164,6 @@ class LogIntRange(BaseRange):
     def __str__(self) -> str:
         return f"{{log_int: [{self.low}, {self.high}]{self.prior or ''}}}"
 
-    @property
-    def _edges(self) -> tuple[float, float]:
-        """The logarithms between which values are drawn."""
-        return math.log(self.low - 0.5), math.log(self.high + 0.5)
-
     def _nearest(self, logarithm: float) -> int:
-        low, high = self._edges
+        low, high = self.edges
         return min(max(round(math.exp(min(max(logarithm, low), high))), self.low), self.high)

@@ -6,6 +6,7 @@ Even shares are even draws of the space. A parameter that a point does not have 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,7 @@ Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 ABSENT: Final = 0.5  # the feature of a number that a point does not have: the parameter that decides it differs anyway
+LISTED: Final = 10_000  # values of a range up to which the share of each is kept
 APART: Final = 0.7  # feature of the chosen option: two options are 1 apart, as are the ends of a range
 
 
@@ -48,8 +50,19 @@ class _Column:
         if not isinstance(self.domain, LogIntRange):
             return np.asarray((np.minimum(np.floor(shares * count), count - 1) + 0.5) / count)
         there, found = ~np.isnan(shares), shares.copy()
-        found[there] = [self.domain.share_of(self.domain.at(float(share))) for share in shares[there]]
+        low, high = self.domain.edges
+        nearest = np.clip(np.rint(np.exp(low + (high - low) * shares[there])), *self.domain.bounds)
+        if count <= LISTED:
+            found[there] = _shares(self.domain)[(nearest - self.domain.low).astype(int)]
+        else:
+            found[there] = [self.domain.share_of(int(value)) for value in nearest]
         return found
+
+
+@cache
+def _shares(domain: LogIntRange) -> Matrix:
+    """Return the share of each value of a range."""
+    return np.array([domain.share_of(value) for value in domain.values])
 
 
 class Encoding:
@@ -76,6 +89,8 @@ class Encoding:
         """How many features each column has."""
         self.is_word = np.array([bool(column.options) for column in self._columns], dtype=bool)
         """Which columns hold words, which have no neighbours."""
+        self._of = np.repeat(np.arange(self.size), self.widths)  # the column of each feature
+        self._option = np.array([option for width in self.widths for option in range(width)], dtype=int)
         self._rows: dict[tuple[tuple[str, Scalar], ...], Matrix] = {}  # of the same trials, for every proposal
 
     def row(self, params: Mapping[str, Scalar]) -> Matrix:
@@ -112,15 +127,12 @@ class Encoding:
 
     def features(self, rows: Matrix) -> Matrix:
         """Return what a kernel compares, (rows, features): a number as its share, a word as one feature an option."""
-        found = []
-        for index, column in enumerate(self._columns):
-            shares = rows[:, index]
-            if column.options:
-                chosen = np.where(np.isnan(shares), -1, np.floor(np.nan_to_num(shares) * column.options))
-                found.append(APART * (chosen[:, None] == np.arange(column.options)))
-            else:
-                found.append(np.where(np.isnan(shares), ABSENT, shares)[:, None])
-        return np.hstack(found) if found else np.zeros((len(rows), 0))
+        there = ~np.isnan(rows)
+        options = np.where(self.is_word, self.widths, 0)
+        chosen = np.where(there, np.floor(np.where(there, rows, 0) * options), -1)
+        numbers = np.where(there, rows, ABSENT)
+        words = APART * (chosen[:, self._of] == self._option)
+        return np.where(self.is_word[self._of], words, numbers[:, self._of])
 
     def _allowed(self, test: Requirement) -> tuple[int, Mask]:
         column = self._columns[self._index[test.parameter]]

@@ -115,7 +115,8 @@ class Density:
         later, earlier = np.tril_indices(len(points), -1)
         self._below = later + earlier * len(points)  # where each pair stands in a matrix, column by column
         features = np.ascontiguousarray(points.T)
-        apart = features[:, later] - features[:, earlier]
+        apart = features.take(later, axis=1)  # three times as fast as an index in brackets
+        apart -= features.take(earlier, axis=1)
         self._squared = np.add.reduceat(np.square(apart, out=apart), np.cumsum([0, *widths[:-1]]), axis=0)
 
     def loss(self, theta: Matrix) -> tuple[float, Matrix]:
