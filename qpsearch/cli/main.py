@@ -1,5 +1,6 @@
 """Entry of the ``qpsearch`` command: runs the command; errors become one message and an exit code."""
 
+import errno
 import gc
 import os
 import sys
@@ -12,6 +13,7 @@ from qpsearch.errors import QpsearchError, SpaceError, UserError
 from qpsearch.vocabulary import Variable
 
 INTERRUPTED: Final = 130
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
 PROGRAM: Final = "qpsearch"
 
 
@@ -50,6 +52,12 @@ def main() -> None:
             raise  # of something else that a command talks to
         sys.stderr.close()  # `qpsearch trials | head` is not an error
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the end
+        say(f"qpsearch: {error.strerror}. Make room, and give the command again.", out=sys.stderr)
+        sys.exit(1)
     finally:
         gc.freeze()  # the process ends: looking for what could be freed took it half a second with 5,000 trials
 

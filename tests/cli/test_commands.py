@@ -269,6 +269,20 @@ def test_who_stops_reading_is_no_error(tmp_path: Path, words: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("words", ["space list", "space check digits", "--help"])
+def test_an_output_that_is_full_is_said_in_one_line(tmp_path: Path, words: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m qpsearch {words} > /dev/full"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = "qpsearch: No space left on device. Make room, and give the command again.\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
 def test_a_terminal_shows_a_live_table(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(space_text(Behaviour.SLOW, trials=2, epochs=4))
     main, other = pty.openpty()
