@@ -1,9 +1,8 @@
 """Exporting a trained network of a study into a folder that does without the study."""
 
 from dataclasses import asdict
-from math import isfinite
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from qpsearch.runner.exporting import Export, check_free, finite, write_export
@@ -76,6 +75,7 @@ def _results(
 ) -> dict[str, Any]:
     """Return the numbers of a run, of its configuration, and of what confirms them."""
     from qpsearch.study import queries
+    from qpsearch.study.records import sd_of
 
     number, data = detail.record.number, detail.record.config.data
     front = queries.best_configurations(database, study, trained=True)
@@ -101,7 +101,7 @@ def _results(
         "trials": list(numbers),
         "seeds": list(seeds),
         "mean": finite(mean(scores)),
-        "sd": _sd(scores),
+        "sd": sd_of(scores),
         "n": len(scores),
         "complete_trials": complete,
         "is_best": best is not None,
@@ -110,14 +110,10 @@ def _results(
         "confirmed": bool(fresh),
         "fresh": [asdict(each) | {"score": finite(each.score)} for each in fresh],
         "fresh_mean": finite(mean(each.score for each in fresh)) if fresh else None,
-        "fresh_sd": _sd([each.score for each in fresh]),
+        "fresh_sd": sd_of([each.score for each in fresh]),
         "test": [
             {name: row[name] for name in ("noise", "images", "accuracy", "loss", "nonfinite", "evaluated")}
             for _, row in sorted(last.items())
         ],
         "looks_at_test_images": len(queries.looks(database, study)),
     }
-
-
-def _sd(scores: list[float]) -> float | None:
-    return stdev(scores) if len(scores) > 1 and all(map(isfinite, scores)) else None

@@ -257,18 +257,16 @@ class Ledger:
         search = self._space.search
         value, *further = (each.metric.of(report, report.metrics) for each in (search.objective, *search.further))
         is_new = history.record(report.epoch, value, report.checkpoint, tuple(further))
-        is_judged = is_new and replicate == 0
-        judgement = self._judge(trial, report.epoch, value, further) if is_judged else Judgement(Verdict.CONTINUE)
-        if is_new and trial.run_is_done(replicate):
-            judgement = judgement.followed_by(self._replica.run_ended(number, replicate, history.score(search)))
-        done, is_paused = trial.is_done(), judgement.verdict is Verdict.PAUSE
-        state = TrialState.COMPLETE if done else TrialState.PRUNED if judgement.verdict is Verdict.PRUNE else None
+        done = trial.is_done()
         results = trial.results(search) if done else trial.results_so_far(search)
         seconds = self._clock.monotonic() - trial.began
-        another: list[Run] = []
+        judged: list[Judgement] = []
 
-        def step(connection: Connection, revision: int) -> None:
-            now = self._clock.now()
+        def step(connection: Connection, revision: int) -> tuple[TrialState | None, bool, list[Run]]:
+            if not judged:  # only now is it known what other drivers have written
+                judged.append(self._judge(trial, progress, value, further) if is_new else Judgement(Verdict.CONTINUE))
+            verdict, now = judged[0].verdict, self._clock.now()
+            state = TrialState.COMPLETE if done else TrialState.PRUNED if verdict is Verdict.PRUNE else None
             place = None if trial.placed else progress.place
             rows.touch(connection, trial.trial_id, revision)
             rows.update_attempt(connection, trial, seconds, 0.0 if is_new else report.seconds, place)
@@ -276,19 +274,19 @@ class Ledger:
             rows.insert_fused(connection, trial, progress)
             if is_new and replicate == 0:
                 insert_intermediate(connection, trial.trial_id, report.epoch, value)
-            if is_new:
-                insert_attrs(connection, system_attrs, trial.trial_id, judgement.attrs)
+            insert_attrs(connection, system_attrs, trial.trial_id, judged[0].attrs)
             if trial.run_is_done(replicate):
-                rows.set_score(connection, trial.trial_id, replicate, history.score(self._space.search))
-            another[:] = filter(None, [self._racing.another(connection, trial) if done else None])
+                rows.set_score(connection, trial.trial_id, replicate, history.score(search))
+            another = list(filter(None, [self._racing.another(connection, trial) if done else None]))
             if state is not None:
                 rows.end_attempt(connection, trial, Ending.FINISHED if done else Ending.PRUNED, now, seconds)
             if state is not None and not another:
                 close_trial(connection, trial.trial_id, state, results, now)
-            elif is_paused:
+            elif verdict is Verdict.PAUSE:
                 rows.end_attempt(connection, trial, Ending.PAUSED, now, seconds)
+            return state, verdict is Verdict.PAUSE, another
 
-        self._transactions.write(step)
+        state, is_paused, another = self._transactions.write(step)
         trial.take_place(progress)
         trial.deaths, trial.steps = 0, None
         self._alike.reported()
@@ -392,13 +390,18 @@ class Ledger:
         rows.end_attempts_of(connection, self._lease_id, self._clock.now(), revision)
         lease.release(connection, self._lease_id, self._heart.seconds, self._clock.now())
 
-    def _judge(self, trial: OpenTrial, epoch: int, value: float, further: list[float]) -> Judgement:
-        """Return what becomes of a trial; one that would be continued at once does not pause."""
-        judgement = self._replica.report(trial.number, epoch, value, further)
-        if judgement.verdict is not Verdict.PAUSE:
-            return judgement
-        if trial.run_is_done(0) or (not self._peers.waiting and self._supply.promotable(trial.number) == trial.number):
-            return replace(judgement, verdict=Verdict.CONTINUE)
+    def _judge(self, trial: OpenTrial, progress: Progress, value: float, further: list[float]) -> Judgement:
+        """Return what becomes of a trial after a new epoch; one that would be continued at once does not pause."""
+        number, replicate, judgement = trial.number, progress.replicate, Judgement(Verdict.CONTINUE)
+        if replicate == 0:
+            judgement = self._replica.report(number, progress.report.epoch, value, further)
+        if judgement.verdict is Verdict.PAUSE and (
+            trial.run_is_done(0) or (not self._peers.waiting and self._supply.promotable(number) == number)
+        ):
+            judgement = replace(judgement, verdict=Verdict.CONTINUE)
+        if trial.run_is_done(replicate):
+            score = trial.histories[replicate].score(self._space.search)
+            judgement = judgement.followed_by(self._replica.run_ended(number, replicate, score))
         return judgement
 
     def _pause(self, trial: OpenTrial, epoch: int, seconds: float) -> None:

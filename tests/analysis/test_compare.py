@@ -1,6 +1,8 @@
 """The test behind ``compare``: against SciPy, and on simulated comparisons whose truth is known."""
 
+import contextlib
 import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +13,14 @@ from qpsearch.analysis.compare import rendering
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm
 from qpsearch.analysis.compare.sentences import sentences
-from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow
+from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow, compared
+from qpsearch.architecture.config import Stage
+from qpsearch.protocol import EpochReport, Progress
+from qpsearch.space import parse_space
+from qpsearch.study.queries import top_configurations
 from qpsearch.vocabulary import Direction, SplitName
 from tests.benchmarks.comparisons import MODES, World, measured
+from tests.helpers import HERE, new_ledger, ready_database
 
 ALIKE, UNLIKE = MODES[0], MODES[1]
 
@@ -84,6 +91,61 @@ def test_holm_adjusts_as_the_textbook_does() -> None:
     assert holm([]) == []
 
 
+GRID = """
+study: g
+data: {{dataset: digits, validation: 300}}
+network:
+  stem: {{width: 4}}
+  stages:
+    - {{width: 4, depth: {{choice: [1, 3]}}, block: {{choice: [additive, quotient]}}{rules}}}
+training: {{epochs: 1, batch_size: 8, optimizer: {{sgd: {{lr: 0.1}}}}}}
+search: {{sampler: grid, objective: {{minimize: val_loss}}, replicates: 3}}
+"""
+
+
+def of_grid(url: str, lost: Callable[[Stage, int], bool], rules: str = "") -> Comparison:
+    """Compare two blocks with the same losses, by depth and seed; some runs have none."""
+    with new_ledger(url, parse_space(GRID.format(rules=rules))) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            (stage,) = assignment.config.network.stages
+            for run in assignment.runs:
+                loss = None if lost(stage, run.replicate) else stage.depth + run.replicate / 100
+                report = EpochReport(epoch=1, train_loss=1.0, val_loss=loss, val_accuracy=0.5)
+                told = Progress(replicate=run.replicate, report=report, place=HERE)
+                ledger.report(assignment.trial, assignment.attempt, told)
+    with contextlib.closing(ready_database(url)) as database:
+        return compared(database, "g", by=["block"], split=SplitName.VALIDATION, read=lambda study, numbers: None)
+
+
+@pytest.mark.parametrize(("replicates", "points", "said"), [(range(3), 1, "3 of its runs have"), ([2], 2, "1 of its")])
+def test_runs_without_a_finite_score_are_told_and_means_are_over_points_that_both_arms_have(
+    sqlite_url: str, replicates: Sequence[int], points: int, said: str
+) -> None:
+    """A point was left out of one arm alone, which then was the better one."""
+    found = of_grid(sqlite_url, lambda at, run: at.depth == 3 and at.block == "additive" and run in replicates)
+    assert [row.points for row in found.arms] == [points, points]
+    (pair,) = found.pairs
+    assert abs(pair.difference) < 0.01
+    assert any(said in sentence for sentence in found.sentences)
+
+
+def test_an_arm_without_any_finite_score_is_not_compared(sqlite_url: str) -> None:
+    found = of_grid(sqlite_url, lambda at, run: at.block == "additive")
+    assert not found.pairs
+    assert "additive is not compared: 6 of its runs have no finite val_loss." in found.sentences
+
+
+def test_two_points_of_a_grid_that_are_one_configuration_are_one(sqlite_url: str) -> None:
+    """Trials of a grid share their seeds, so that the second point repeats the runs of the first."""
+    twice = ", quotient: {alpha: {choice: [by_depth, 2.0]}}"
+    found = of_grid(sqlite_url, lambda at, run: False, rules=twice)
+    assert {row.name: row.n for row in found.arms} == {"additive": 6, "quotient": 6}
+    with contextlib.closing(ready_database(sqlite_url)) as database:
+        best = top_configurations(database, "g", 9)
+    assert [each.n for each in best] == [3] * 4
+    assert sorted(len(each.trials) for each in best) == [1, 1, 2, 2]
+
+
 def made(images: float, parts: float = 4e-6, freedom: float = 4.0) -> Contrast:
     return Contrast(difference=0.0, parts=np.full(2, parts), freedom=np.full(2, freedom), images=images)
 
@@ -112,7 +174,7 @@ def test_scores_that_do_not_vary_give_no_nonsense() -> None:
 
 def row(name: str, mean: float | None = 0.9, **fields: object) -> ArmRow:
     whole = {"sd": 0.01, "n": 5, "points": 1, "cost_s": 61.0, "parameters": 1e4, "macs": 1e6, "epoch_s": 0.5}
-    rest = {"diverged": 0.2, "failed": 0, "pruned": 0, "open": 0, "tuned": 0}
+    rest = {"diverged": 0.2, "failed": 0, "pruned": 0, "open": 0, "unscored": 0, "tuned": 0}
     return ArmRow(name=name, mean=mean, **(whole | rest | fields))  # type: ignore[arg-type]  # made from plain fields
 
 

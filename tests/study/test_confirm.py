@@ -1,5 +1,6 @@
 """The best configurations are trained again on fresh seeds, and the search does not notice."""
 
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -167,6 +168,17 @@ def test_a_fresh_seed_that_fails_is_counted_and_not_averaged(sqlite_url: str, sp
     fresh = each.confirmed
     assert fresh is not None
     assert (fresh.n, fresh.failed, fresh.open, fresh.mean, fresh.sd, fresh.interval) == (1, 1, 1, 0.5, None, None)
+
+
+def test_a_fresh_seed_without_a_finite_score_leaves_no_deviation(sqlite_url: str, space: Space) -> None:
+    search(sqlite_url, space)
+    plan(sqlite_url, 1, 2)
+    with resumed_ledger(sqlite_url, BESIDE) as ledger:
+        assert len(list(attend(ledger, iter([0.5, math.inf])))) == 2
+    (each,) = confirmed(sqlite_url, 1)
+    fresh = each.confirmed
+    assert fresh is not None
+    assert (fresh.n, fresh.sd, fresh.interval, fresh.to_dict()["sd"]) == (2, None, None, None)
 
 
 def test_what_confirms_a_study_is_renamed_copied_and_deleted_with_it(sqlite_url: str, space: Space) -> None:

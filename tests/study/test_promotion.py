@@ -42,6 +42,12 @@ def train(ledger: Ledger, assignment: Assignment, done: dict[int, int], value: f
     return done[number] == epochs
 
 
+def asked(ledger: Ledger) -> Assignment:
+    assignment = ledger.ask()
+    assert assignment is not None
+    return assignment
+
+
 def search(ledger: Ledger, values: list[float]) -> dict[int, int]:
     """Run a study in which each trial has one value all along; return the epochs of each trial."""
     done: dict[int, int] = {}
@@ -222,6 +228,32 @@ def test_two_drivers_do_not_continue_one_trial_twice(sqlite_url: str) -> None:
         train(second, promoted, done, 0.3)
 
 
+@pytest.mark.parametrize("drivers", [2, 4])
+def test_several_drivers_let_no_more_than_a_third_go_on(sqlite_url: str, drivers: int) -> None:
+    """Each has reported nothing since the others did, and its own trial is the best that it knew of."""
+    with contextlib.ExitStack() as stack:
+        ledgers = [stack.enter_context(new_ledger(sqlite_url, space(trials=30)))]
+        ledgers += [stack.enter_context(resumed_ledger(sqlite_url)) for _ in range(drivers - 1)]
+        for _ in range(2):
+            assert not train(ledgers[0], asked(ledgers[0]), {}, 0.1)
+        held = [(ledger, asked(ledger)) for ledger in ledgers]
+        went_on = [
+            ledger.report(each.trial, each.attempt, progress(1, 0.5 + index / 10))
+            for index, (ledger, each) in enumerate(held)
+        ]
+    assert sum(went_on) == (2 + drivers) // 3
+
+
+def test_a_driver_does_not_continue_what_another_driver_has_overtaken_meanwhile(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, space(trials=30)) as first, resumed_ledger(sqlite_url) as second:
+        held, better = [asked(second) for _ in range(3)], asked(first)
+        for each, value in zip(held, (0.2, 0.3, 0.1), strict=True):
+            assert not second.report(each.trial, each.attempt, progress(1, value))
+        assert first.report(better.trial, better.attempt, progress(1, 0.9))  # one of four may go on, and does
+        second._looked = float("inf")  # it has not looked at the other since
+        assert asked(second).trial == 4
+
+
 def test_a_driver_stays_while_another_may_let_a_paused_trial_go_on(sqlite_url: str) -> None:
     with new_ledger(sqlite_url, space(trials=2)) as first, resumed_ledger(sqlite_url) as second:
         done: dict[int, int] = {}
@@ -231,11 +263,7 @@ def test_a_driver_stays_while_another_may_let_a_paused_trial_go_on(sqlite_url: s
         assert not train(first, one, done, 0.1)
         assert first.ask() is None
         assert not first.finished
-        assert not train(second, two, done, 0.9)  # as far as it knows, the other still runs
-        best = second.ask()
-        assert best is not None
-        assert best.trial == 1
-        assert train(second, best, done, 0.9)
+        assert train(second, two, done, 0.9)  # no other trial runs, and this one is the best
         first._looked = float("-inf")
         assert first.finished
     assert done == {0: 1, 1: 9}

@@ -169,19 +169,20 @@ def _of_a_search(found: "Comparison") -> Iterator[str]:
 def _gaps(found: "Comparison") -> Iterator[str]:
     """Say which arms have no score, or do not have it of all their trials."""
     for row in found.arms:
-        why = _missing(row)
+        why = _missing(found, row)
         if row.mean is None:
             none = "no trial of its search is complete" if row.tuned and not row.failed else NOT_COMPLETE
             yield f"{row.name} is not compared: {why or none}."
         elif why:
-            left = "it" if row.failed + row.pruned + row.open == 1 else "them"
+            left = "it" if row.failed + row.pruned + row.open + row.unscored == 1 else "them"
             yield f"{row.name}: {why}; its mean leaves {left} out."
 
 
-def _missing(row: "ArmRow") -> str:
+def _missing(found: "Comparison", row: "ArmRow") -> str:
     parts = [
         (row.failed, "of its trials failed"),
         (row.pruned, "was pruned" if row.pruned == 1 else "were pruned"),
         (row.open, "has not ended" if row.open == 1 else "have not ended"),
+        (row.unscored, f"of its runs {'has' if row.unscored == 1 else 'have'} no finite {found.metric}"),
     ]
     return " and ".join(f"{count} {what}" for count, what in parts if count)

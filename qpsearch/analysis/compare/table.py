@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any, Final
@@ -21,6 +21,9 @@ from qpsearch.space import Space
 from qpsearch.study.queries import RunResult
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import Direction, SplitName, WithWords
+
+Runs = Mapping[int, Sequence[RunResult]]
+"""Runs by the number of their trial."""
 
 EFFECTS: Final = {"0.3": 0.003, "0.6": 0.006}  # true differences in points of accuracy, whose power is told
 
@@ -44,6 +47,7 @@ class ArmRow:
         failed: How many of the compared trials failed, for whatever reason.
         pruned: How many were pruned.
         open: How many have not ended.
+        unscored: How many runs of its complete trials do not have a finite score.
         tuned: Trials of its own search; 0 without one.
     """
 
@@ -60,6 +64,7 @@ class ArmRow:
     failed: int
     pruned: int
     open: int
+    unscored: int
     tuned: int
 
 
@@ -201,16 +206,20 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
         varied: The spaces that were searched for each arm.
     """
     objective, runs = arms.space.search.objective, arms.runs
-    shared = _shared(arms)
     is_test = split is SplitName.TEST
     tested = [run for number in arms.numbers for run in runs[number]] if is_test else []
     own = objective.metric.on_test  # without it, or in looks of an earlier version, accuracies are compared
     own = own if tested and all(run.metrics.get(own) is not None for run in tested) else ""
     score = _score_of(split, own)
-    scored = {number: [run for run in each if _is_finite(_value(run, score))] for number, each in runs.items()}
-    cells = {arm.name: _cells(arm, arms.basis, scored, shared, score) for arm in arms.arms}
+    scored = {arm.name: _scored(arm, runs, score) for arm in arms.arms}
+    points = [_points(arm, scored[arm.name]) for arm in arms.arms]
+    shared = set() if arms.basis is Basis.TUNED else _shared(points)  # tuned arms do not share any
+    cells = {arm.name: _cells(arm, arms.basis, scored[arm.name], shared, score) for arm in arms.arms}
     within = _within(arms, shared)
-    rows = tuple(_row(arm, own, cells[arm.name]) for arm, own in zip(arms.arms, within.arms, strict=True))
+    rows = tuple(
+        _row(arm, own, cells[arm.name], _unscored(arm, runs, score))
+        for arm, own in zip(arms.arms, within.arms, strict=True)
+    )
     known = [cell for each in cells.values() for cell in each]
     images = {run.images for run in tested if run.images}
     found = Comparison(
@@ -227,8 +236,8 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     pairs = _pairs(found, cells)
     apart = confounds(within, varied)
     whole = _replaced(found, pairs)
-    left_out = len(set.union(set(), *(_scored(arm) for arm in arms.arms)) - shared) if shared else 0
-    notes = (*arms.notes, NO_POINT) if _no_point(arms, shared) else arms.notes
+    left_out = len(set.union(set(), *points) - shared) if shared else 0
+    notes = (*arms.notes, NO_POINT) if _no_point(arms, points, shared) else arms.notes
     return _replaced(whole, pairs, tuple(sentences(whole, apart, left_out, notes)))
 
 
@@ -236,17 +245,31 @@ def _replaced(found: Comparison, pairs: Sequence[PairRow], said: tuple[str, ...]
     return replace(found, pairs=tuple(pairs), sentences=said)
 
 
-def _shared(arms: Arms) -> set[Point]:
-    """Return the points that every arm with a complete trial has; tuned arms do not share any."""
-    if arms.basis is Basis.TUNED:
-        return set()
-    own = [_scored(arm) for arm in arms.arms if arm.complete]
+def _scored(arm: Arm, runs: Runs, score: str) -> Runs:
+    """Return the runs of an arm with a finite score; one configuration trained twice on one seed is one run."""
+    found: dict[int, list[RunResult]] = {}
+    known: set[tuple[str, int]] = set()
+    for trial in arm.complete:
+        new = [run for run in runs.get(trial.number, []) if (trial.config_json, run.seed) not in known]
+        known.update((trial.config_json, run.seed) for run in new)
+        found[trial.number] = [run for run in new if _is_finite(_value(run, score))]
+    return found
+
+
+def _unscored(arm: Arm, runs: Runs, score: str) -> int:
+    """Return how many runs of an arm's complete trials do not have a finite score."""
+    return sum(not _is_finite(_value(run, score)) for trial in arm.complete for run in runs.get(trial.number, []))
+
+
+def _points(arm: Arm, scored: Runs) -> set[Point]:
+    """Return the points of an arm that have a score."""
+    return {point for point, trials in arm.points.items() if any(scored.get(trial.number) for trial in trials)}
+
+
+def _shared(points: Sequence[set[Point]]) -> set[Point]:
+    """Return the points that every arm with a score has."""
+    own = [each for each in points if each]
     return set.intersection(*own) if own else set()
-
-
-def _scored(arm: Arm) -> set[Point]:
-    """Return the points of an arm that have a complete trial."""
-    return {point for point, trials in arm.points.items() if any(trial.state == "COMPLETE" for trial in trials)}
 
 
 def _within(arms: Arms, shared: set[Point]) -> Arms:
@@ -261,14 +284,12 @@ def _at(arm: Arm, shared: set[Point]) -> Arm:
     return replace(arm, points=points, trials=tuple(trial for own in points.values() for trial in own))
 
 
-def _no_point(arms: Arms, shared: set[Point]) -> bool:
+def _no_point(arms: Arms, points: Sequence[set[Point]], shared: set[Point]) -> bool:
     """Whether the means of configurations are over points of which no arm has those of all others."""
-    return arms.basis is Basis.CONFIGURATIONS and not shared and sum(bool(arm.complete) for arm in arms.arms) > 1
+    return arms.basis is Basis.CONFIGURATIONS and not shared and sum(map(bool, points)) > 1
 
 
-def _cells(
-    arm: Arm, basis: Basis, runs: dict[int, list[RunResult]], shared: set[Point], score: str
-) -> list[Replicates]:
+def _cells(arm: Arm, basis: Basis, runs: Runs, shared: set[Point], score: str) -> list[Replicates]:
     """Return the runs of an arm that differ by chance alone, point by point."""
     points = [trials for point, trials in arm.points.items() if not shared or point in shared]
     of_points = [[runs[trial.number] for trial in trials if trial.number in runs] for trials in points]
@@ -310,7 +331,7 @@ def _bits(run: RunResult) -> Any:
     return np.unpackbits(np.frombuffer(run.correct, np.uint8), count=run.images)
 
 
-def _row(arm: Arm, within: Arm, cells: Sequence[Replicates]) -> ArmRow:
+def _row(arm: Arm, within: Arm, cells: Sequence[Replicates], unscored: int) -> ArmRow:
     """Return an arm's row; sizes and the time of an epoch are those ``within`` the points that are compared."""
     costs = [cost(config.network) for config in within.configs]
     variances = [cell.variance for cell in cells if len(cell.scores) > 1]
@@ -328,6 +349,7 @@ def _row(arm: Arm, within: Arm, cells: Sequence[Replicates]) -> ArmRow:
         failed=sum(trial.state == "FAIL" for trial in arm.trials),
         pruned=sum(trial.state == "PRUNED" for trial in arm.trials),
         open=sum(trial.state == "RUNNING" for trial in arm.trials),
+        unscored=unscored,
         tuned=len(arm.tuning),
     )
 

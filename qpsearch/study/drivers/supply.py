@@ -126,6 +126,8 @@ class Supply:
                 trial = self._peers.open.get(number)  # as followed up to this transaction
                 if trial is None or trial.holder is not None:
                     return None
+                if trial.is_paused and self.promotable() != number:  # others have reported, or promoted another
+                    return None
                 rows.touch(connection, trial.trial_id, revision)
                 trial.earlier_s = rows.attempted_s(connection, trial.trial_id)
                 self._insert_attempt(connection, trial.trial_id, trial.attempt + 1)

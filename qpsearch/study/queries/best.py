@@ -183,15 +183,15 @@ def _records(connection: Connection, study: int, firsts: list[int], sign: float)
     found = []
     for number in firsts:
         by_objective: dict[int, list[Row[Any]]] = defaultdict(list)
-        for row in by_first[number]:
-            by_objective[row.objective].append(row)
+        for row in {(row.objective, row.seed): row for row in reversed(by_first[number])}.values():
+            by_objective[row.objective].insert(0, row)  # one seed twice is one run: a grid's trials share their seeds
         scored = by_objective[0]
         of_objective = tuple(sum(row.value for row in each) / len(each) for _, each in sorted(by_objective.items()))
         again = fresh.get(records[number].config_json)
         found.append(
             ConfigurationRecord(
                 first=records[number],
-                trials=tuple(dict.fromkeys(row.number for row in scored)),
+                trials=tuple(dict.fromkeys(row.number for row in by_first[number])),
                 values=of_objective,
                 seeds=tuple(row.seed for row in scored),
                 scores=tuple(row.value for row in scored),

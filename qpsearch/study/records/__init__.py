@@ -1,6 +1,6 @@
 """Trials, configurations and studies as records, for tables, figures and the command line."""
 
-from qpsearch.study.records.configurations import ConfigurationRecord, Confirmation
+from qpsearch.study.records.configurations import ConfigurationRecord, Confirmation, sd_of
 from qpsearch.study.records.studies import AUDIT_MEANS, Account, AuditedKind, StudySummary
 from qpsearch.study.records.trials import AttemptRecord, RunRecord, TrialDetail, TrialRecord, blocks_of
 
@@ -16,4 +16,5 @@ __all__ = [
     "TrialDetail",
     "TrialRecord",
     "blocks_of",
+    "sd_of",
 ]

@@ -1,12 +1,23 @@
 """Configurations as records: several trials of one configuration count together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.study.records.trials import TrialRecord
 from qpsearch.vocabulary import Scalar
+
+
+def sd_of(scores: Sequence[float]) -> float | None:
+    """Return the standard deviation of scores, with n - 1 in the denominator.
+
+    None for fewer than two scores, or where one is not finite.
+    """
+    from statistics import stdev  # which readers of thousands of trials need not wait for
+
+    return stdev(scores) if len(scores) > 1 and all(map(isfinite, scores)) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +52,8 @@ class Confirmation:
 
     @property
     def sd(self) -> float | None:
-        """The standard deviation of the scores, with n - 1 in the denominator; None for fewer than two."""
-        from statistics import stdev
-
-        return stdev(self.scores) if self.n > 1 else None
+        """The standard deviation of the scores; see ``sd_of``."""
+        return sd_of(self.scores)
 
     @property
     def drop(self) -> float | None:
@@ -55,7 +64,7 @@ class Confirmation:
     def interval(self) -> tuple[float, float] | None:
         """The 95% t interval of ``drop``: drop -+ t(0.975, n - 1) sd / sqrt(n), given the value of the search.
 
-        None for fewer than two seeds.
+        None where there is no standard deviation.
         """
         if self.drop is None or self.sd is None:
             return None
@@ -109,10 +118,8 @@ class ConfigurationRecord:
 
     @property
     def sd(self) -> float | None:
-        """The standard deviation of the scores of its runs, with n - 1 in the denominator; None for a single run."""
-        from statistics import stdev  # which readers of thousands of trials need not wait for
-
-        return stdev(self.scores) if self.n > 1 else None
+        """The standard deviation of the scores of its runs; see ``sd_of``."""
+        return sd_of(self.scores)
 
     @property
     def params(self) -> Mapping[str, Scalar]:
