@@ -18,6 +18,7 @@ from qpsearch.analysis.anova.parameters import Floats, Parameter
 from qpsearch.analysis.anova.shares import Estimate
 from qpsearch.analysis.importance import Nothing, analysis_of, at_sentence, nothing_of, place_of, trials_text
 from qpsearch.analysis.subject import Goal, Subject
+from qpsearch.space.domains import text_of
 from qpsearch.vocabulary import BlockKind, Direction, Scalar
 
 SURE: Final = 0.005  # a pair whose share may be smaller is not told as an interaction
@@ -84,6 +85,7 @@ class EffectTable:
         design: How the points were chosen, a sentence.
         nothing: Whether anything is there at all.
         doubts: What speaks against reading the effects as they stand, a sentence each.
+        untried: Options that no trial has, a sentence for each parameter.
     """
 
     study: str
@@ -97,6 +99,7 @@ class EffectTable:
     design: str
     nothing: Nothing
     doubts: tuple[str, ...]
+    untried: tuple[str, ...]
     at: str | None
 
     @property
@@ -113,6 +116,7 @@ class EffectTable:
             *((at_sentence(self.objective.metric, self.n, self.at),) if self.at else ()),
             self.nothing.sentence,
             *self.doubts,
+            *self.untried,
             f"Effects are in the unit of {self.objective.metric}, {better} is better. They are shrunk: what the trials "
             "do not show is drawn towards 0.",
             self.design,
@@ -152,13 +156,14 @@ def effects_of(subject: Subject, analysis: Analysis) -> EffectTable:
         design=subject.design,
         nothing=nothing_of(analysis.nothing),
         doubts=analysis.doubts,
+        untried=tuple(_untried(analysis, choices)),
         at=place_of(subject, analysis),
     )
 
 
 def _effects(analysis: Analysis, parameter: Parameter) -> Iterator[Effect]:
     codes = analysis.observations.codes[parameter.name]
-    reference, others = _levels(parameter)
+    reference, others = _levels(analysis, parameter)
     for level in others:
         draws = _contrast(analysis, parameter, level, reference)
         yield Effect(
@@ -173,13 +178,13 @@ def _effects(analysis: Analysis, parameter: Parameter) -> Iterator[Effect]:
 def _across(analysis: Analysis, stages: Sequence[Parameter]) -> Iterator[Interaction]:
     """Compare the effects of a block at two stages; both must have it, and the same reference."""
     for one, two in combinations(stages, 2):
-        (first, others), (second, _) = _levels(one), _levels(two)
+        (first, others), (second, known) = _levels(analysis, one), _levels(analysis, two)
         for level in others:
             value = _value(one, level)
-            levels = list(two.levels or ())
-            if value not in levels or _value(one, first) != _value(two, second):
+            same = next((other for other in known if _value(two, other) == value), None)
+            if same is None or _value(one, first) != _value(two, second):
                 continue
-            draws = _contrast(analysis, one, level, first) - _contrast(analysis, two, levels.index(value), second)
+            draws = _contrast(analysis, one, level, first) - _contrast(analysis, two, same, second)
             yield Interaction(
                 parameter=one.name,
                 level=value,
@@ -200,10 +205,10 @@ def _interactions(analysis: Analysis, choices: Sequence[Parameter]) -> Iterator[
             continue
         parameter = by_name[min(choosing, key=lambda name: name.split(".")[-1] != BLOCK)]
         partner = by_name[names[1] if names[0] == parameter.name else names[0]]
-        reference, others = _levels(parameter)
+        reference, others = _levels(analysis, parameter)
         for level in others:
             alone = _contrast(analysis, parameter, level, reference)
-            for code in _places(partner):
+            for code in _places(analysis, partner):
                 draws = alone + _joint(analysis, parameter, level, reference, partner, code)
                 yield Interaction(
                     parameter=parameter.name,
@@ -215,12 +220,26 @@ def _interactions(analysis: Analysis, choices: Sequence[Parameter]) -> Iterator[
                 )
 
 
-def _levels(parameter: Parameter) -> tuple[int, list[int]]:
-    """Return the index of the reference, and those of the other levels."""
-    levels = list(parameter.levels or ())
-    known = (index for index, level in enumerate(levels) if level is False or level == BlockKind.ADDITIVE)
-    reference = next(known, 0)
-    return reference, [index for index in range(len(levels)) if index != reference]
+def _tried(analysis: Analysis, parameter: Parameter) -> list[int]:
+    """Return the indices of the levels that a trial has; of others nothing is known but what was assumed."""
+    codes = analysis.observations.codes[parameter.name]
+    return [index for index in range(len(parameter.levels or ())) if (codes == index).any()]
+
+
+def _levels(analysis: Analysis, parameter: Parameter) -> tuple[int, list[int]]:
+    """Return the index of the reference, and those of the other levels; each was tried."""
+    levels, tried = list(parameter.levels or ()), _tried(analysis, parameter)
+    known = (index for index in tried if levels[index] is False or levels[index] == BlockKind.ADDITIVE)
+    reference = next(known, tried[0] if tried else 0)
+    return reference, [index for index in tried if index != reference]
+
+
+def _untried(analysis: Analysis, choices: Sequence[Parameter]) -> Iterator[str]:
+    """Say which options no trial has."""
+    for each in choices:
+        tried = _tried(analysis, each)
+        if missing := [text_of(_value(each, index)) for index in range(len(each.levels or ())) if index not in tried]:
+            yield f"No trial has {each.name} {' or '.join(missing)}: nothing is known of it."
 
 
 def _contrast(analysis: Analysis, parameter: Parameter, level: int, reference: int) -> Floats:
@@ -245,9 +264,9 @@ def _difference(analysis: Analysis, index: int, codes: Mapping[str, Floats]) -> 
     return np.asarray(analysis.posterior.of_group(index) @ (rows[0] - rows[1]))
 
 
-def _places(parameter: Parameter) -> list[float]:
+def _places(analysis: Analysis, parameter: Parameter) -> list[float]:
     if parameter.is_category:
-        return [float(index) for index in range(len(parameter.levels or ()))]
+        return [float(index) for index in _tried(analysis, parameter)]
     return sorted({parameter.at(place) for place in PLACES})
 
 

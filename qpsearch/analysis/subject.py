@@ -148,12 +148,17 @@ class Subject:
         return sum(is_complete(trial) or stopped_at(trial) is not None for trial in self.trials)
 
     def refuse_few(self, used: int, what: str) -> None:
-        """Raise ``UserError`` where too few trials can be used, with what would help.
+        """Raise ``UserError`` where too few trials can be used, or were chosen by a search, with what would help.
 
         Args:
             used: How many trials ``what`` can use.
             what: The command.
         """
+        if self.chosen_by is not None:
+            raise UserError(
+                f"study {self.study!r} trains again what a search has chosen, so its trials do not show what matters. "
+                f"Ask about the search: qpsearch {what} {self.chosen_by}."
+            )
         complete = len(self.complete)
         if used >= FEWEST and complete >= FEWEST_COMPLETE:
             return
@@ -175,8 +180,6 @@ class Subject:
             return f"Trials are still open: qpsearch status {self.study}."
         if self.space.search.is_grid:
             return f"Its grid has no more points; compare them: qpsearch compare {self.study}."
-        if self.chosen_by is not None:
-            return f"It trains what a search has chosen; ask about that: qpsearch importance {self.chosen_by}."
         more = max(2 * FEWEST, 2 * len(self.trials))
         return f"Run more trials: qpsearch resume {self.study} --trials {more}."
 

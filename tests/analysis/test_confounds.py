@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from qpsearch.analysis.compare.confounds import confounds
+from qpsearch.architecture.config import TrialConfig
 from qpsearch.vocabulary import BlockKind, Decay
 from tests.training.configs import digits
 
@@ -55,3 +56,31 @@ def test_a_switch_stands_for_its_augmentation_and_a_choice_for_all_of_them() -> 
     assert told("data.augment.cutout.used") == crop + mixup
     assert told("data.augment.strong.mixup.alpha", "data.augment.crop.used") == [*cutout, mixup[1]]
     assert told("data.augment") == told("data.augment_options") == []
+
+
+def test_blocks_and_their_rules_count_where_blocks_are_not_compared() -> None:
+    """Rules that only one arm's blocks have are not named: the block is."""
+
+    def told(first: TrialConfig, second: TrialConfig, *chosen: str) -> list[str]:
+        arms: Any = SimpleNamespace(
+            arms=[
+                SimpleNamespace(name="1", complete=1, configs=[first]),
+                SimpleNamespace(name="2", complete=1, configs=[second]),
+            ],
+            space=SimpleNamespace(sites=()),
+            chosen=chosen,
+            basis=None,
+        )
+        return confounds(arms)
+
+    plain, quotient = digits(BlockKind.ADDITIVE), digits(BlockKind.QUOTIENT)
+    (stage,) = quotient.network.stages
+    assert stage.quotient is not None
+    wide = replace(stage, quotient=replace(stage.quotient, alpha=2.5))
+    other = replace(quotient, network=replace(quotient.network, stages=(wide,)))
+    block = "network.stages.*.block: additive (1), quotient (2)"
+    assert block in told(plain, quotient)
+    assert not any("alpha" in line for line in told(plain, quotient))
+    assert block not in told(plain, quotient, "network.stages.0.block")
+    assert told(quotient, other) == [f"network.stages.*.quotient.alpha: {stage.quotient.alpha:g} (1), 2.5 (2)"]
+    assert told(quotient, other, "network.stages.0.block") == []

@@ -62,6 +62,19 @@ def test_an_effect_is_the_difference_to_the_additive_block_in_the_objectives_uni
     assert there.trials == sum(trial.params["stages.1.block"] == "quotient" for trial in interacting(80))
 
 
+def test_of_an_option_that_no_trial_has_nothing_is_told(table: EffectTable) -> None:
+    """Its interval was that of the other options, which says nothing of it."""
+    more = RANGES | {"norm": CategoricalDistribution(("none", "batch", "group"))}
+    trials = [create_trial(params=each.params, distributions=more, value=each.value) for each in interacting(80)]
+    found = effects(subject(trials))
+    assert [(row.parameter, row.level, row.reference) for row in found.effects] == [
+        (row.parameter, row.level, row.reference) for row in table.effects
+    ]
+    assert "No trial has norm none: nothing is known of it." in found.notes
+    assert "none" not in {row.value for row in found.interactions}
+    assert not table.untried
+
+
 def test_a_switch_is_compared_to_its_being_off() -> None:
     """The way in which ``augment: [{cutout: {used: {choice: [true, false]}}}]`` is asked about."""
     used = CategoricalDistribution((True, False))

@@ -282,6 +282,11 @@ def test_a_study_of_which_too_little_is_known_is_answered_with_what_helps(
         importance(replace(subject(trials), space=load_space(space)))
 
 
+def test_trials_that_a_search_has_chosen_do_not_show_what_matters() -> None:
+    with pytest.raises(UserError, match=r"trains again what a search has chosen.*: qpsearch importance other"):
+        importance(replace(subject(planted(40, 0)), chosen_by="other"))
+
+
 def test_a_study_that_searches_nothing_is_said_so() -> None:
     trials = [create_trial(state=TrialState.COMPLETE, value=0.5 + index / 100) for index in range(9)]
     with pytest.raises(UserError, match="study 's' does not search anything"):

@@ -13,6 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from filelock import FileLock
+from sqlalchemy import select
 
 from qpsearch.errors import StorageDamaged, StorageEmpty, StorageError, StudyExists, StudyNotFound
 from qpsearch.runner.driving import existing_studies
@@ -20,7 +21,7 @@ from qpsearch.space import Space, parse_space
 from qpsearch.study import opening, queries
 from qpsearch.study.storage import engine
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.tables import OURS, VERSION_TABLE
+from qpsearch.study.storage.tables import OURS, VERSION_TABLE, evaluations, trials
 from tests.helpers import new_ledger, release, rows, train_all
 from tests.scripted import Behaviour, space_text
 
@@ -72,6 +73,19 @@ def test_a_row_that_cannot_be_read_is_named_and_a_fault_of_ours_is_not_hidden(ur
     for read in (queries.summary, lambda *given: [record.stages for record in queries.trial_records(*given)]):
         with pytest.raises(StorageDamaged, match=r"trial 1: .*config_json .* cannot be read \(.* Restore a backup, or"):
             read(database, "scripted")
+    database.close()
+
+
+def test_bits_of_images_are_no_damage(bare_url: str, space: Space) -> None:
+    filled(bare_url, space, trials=1)
+    database = Database.open(bare_url)
+    fields = {"replicate": 0, "checkpoint": "w.pt", "noise": 0.0, "images": 16, "loss": 0.5, "accuracy": 0.5}
+    row = fields | {"nonfinite": 0, "evaluated": 1.0, "correct": b"\xa1\xff"}
+    database.write(
+        lambda c: c.execute(evaluations.insert().values(trial_id=select(trials.c.trial_id).scalar_subquery(), **row))
+    )
+    with pytest.raises(KeyError):  # of the program, not of what is stored
+        database.read(lambda connection: {}["no such thing"])
     database.close()
 
 

@@ -20,6 +20,7 @@ RULES: Final = "network.rules."
 STEM: Final = "stem_"
 APART: Final = ("augment", "augment_options", "padding", "stream")
 MOST: Final = 6  # settings that are named
+FEW: Final = 3  # numbers that are named one by one
 
 
 def confounds(arms: Arms, varied: Sequence[Space] = ()) -> list[str]:
@@ -43,19 +44,39 @@ def _by_value(values: Mapping[str, str]) -> str:
 
 
 def _apart(arms: Arms, chosen: set[str]) -> dict[str, dict[str, str]]:
-    """Return, by path, the values that each arm has, where some arm does not have those of the others."""
+    """Return, by path, the values that each arm has, where some arm does not have those of the others.
+
+    What comes with a kind of block counts where blocks are not compared, and where every arm has it.
+    """
     scored = [arm for arm in arms.arms if arm.complete]
-    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: {arm.name: set() for arm in scored})
+    by_block = any(path.rpartition(".")[2] == "block" for path in chosen)
+    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: {arm.name: {} for arm in scored})
     for arm in scored:
         for config in arm.configs:
             for path, value in _leaves("", _as_a_space(json.loads(config.to_json(complete=True)))):
-                if path not in chosen and not _of_a_block(path) and not _of_an_augmentation(path, chosen):
-                    found[_for_all_stages(path)][arm.name].add(text_of(value))
+                is_other = _of_an_augmentation(path, chosen) or (by_block and _of_a_block(path))
+                if path not in chosen and not is_other:
+                    found[_for_all_stages(path)][arm.name][text_of(value)] = value
     return {
-        path: {name: " or ".join(sorted(each)) or "none" for name, each in values.items()}
+        path: {name: _shown(each) for name, each in values.items()}
         for path, values in sorted(found.items())
         if len({frozenset(each) for each in values.values()}) > 1
+        and not (_of_a_block(path) and not all(map(_is_set, values.values())))
     }
+
+
+def _is_set(values: Mapping[str, Any]) -> bool:
+    """Whether an arm has a rule of a kind of block; the sections of other kinds are empty."""
+    return bool(values) and not all(value in (None, ()) for value in values.values())
+
+
+def _shown(values: Mapping[str, Any]) -> str:
+    """Return ``0.1 or 0.2``; of many numbers ``0.1 to 0.9``."""
+    numbers = [value for value in values.values() if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < len(values):
+        return " or ".join(sorted(values))
+    ends = [min(numbers), max(numbers)] if len(numbers) > FEW else sorted(numbers)
+    return (" to " if len(numbers) > FEW else " or ").join(f"{end:.6g}" for end in ends) or "none"
 
 
 def _chosen(arms: Arms, varied: Sequence[Space]) -> set[str]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from optuna.distributions import json_to_distribution
-from sqlalchemy import Column, Connection, DateTime, Enum, Float, Integer, Table, select, text
+from sqlalchemy import Column, Connection, DateTime, Enum, Float, Integer, LargeBinary, Table, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from qpsearch.architecture.config import TrialConfig
@@ -87,6 +87,8 @@ def _read(column: Column[Any], value: Any) -> Any:
     if _is_number(column):
         if not isinstance(value, int if isinstance(column.type, Integer) else int | float):
             raise TypeError(f"{str(value)[:40]!r} is not a number")
+        return value
+    if isinstance(column.type, LargeBinary):
         return value
     given = value.decode() if isinstance(value, bytes) else value
     if isinstance(column.type, Enum):
