@@ -18,7 +18,7 @@ from qpsearch.errors import ArtifactError, StorageConflict, StudyExists, UserErr
 from qpsearch.study.drivers import lease, leftovers
 from qpsearch.study.drivers.holders import refuse_busy
 from qpsearch.study.drivers.lease import Driver
-from qpsearch.study.drivers.stored import ARM_OF, CONFIRMS, beside, comparison_of, find_study
+from qpsearch.study.drivers.stored import ARM_OF, CONFIRMS, beside, comparison_of, find_study, owner_of
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import (
@@ -91,7 +91,7 @@ def rename(database: Database, name: str, new: str) -> None:
 
     Raises:
         StudyNotFound: There is no such study.
-        UserError: It is an arm of a comparison, which finds it by its name.
+        UserError: It belongs to another study, with which it is renamed.
         StudyExists: A new name is taken.
         StudyBusy: A driver works on one of the studies.
     """
@@ -99,6 +99,10 @@ def rename(database: Database, name: str, new: str) -> None:
     def step(connection: Connection) -> None:
         study = find_study(connection, name)
         _refuse_arm(connection, study, name, f"Rename them together: qpsearch studies rename {ANY_ARMS} NEW.")
+        if (owner := owner_of(connection, study)) is not None:
+            raise UserError(
+                f"study {name!r} belongs to {owner!r}. Rename them together: qpsearch studies rename {owner} NEW."
+            )
         family = _family(connection, study)
         names = {study: f"{new}{old.removeprefix(name)}" for study, old in family.items()}
         for study, old in family.items():

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from scipy.stats import t as students_t
 
-from qpsearch.errors import StudyExists
+from qpsearch.errors import StudyExists, UserError
 from qpsearch.protocol import Assignment, Failed
 from qpsearch.runner.driving import resume
 from qpsearch.runner.overrides import Overrides
@@ -188,6 +188,8 @@ def test_what_confirms_a_study_is_renamed_copied_and_deleted_with_it(sqlite_url:
         assert len(list(attend(ledger, iter([0.5, 0.6])))) == 2
     with closing(ready_database(sqlite_url)) as database:
         manage.copy(database, "scripted", database, "twin")
+        with pytest.raises(UserError, match=r"belongs to 'scripted'\. Rename them together: qpsearch studies rename"):
+            manage.rename(database, BESIDE, "elsewhere")
         manage.rename(database, "scripted", "other")
 
         def mean(name: str) -> Any:

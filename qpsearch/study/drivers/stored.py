@@ -154,6 +154,13 @@ def _above(connection: Connection, study: int) -> list[int]:
     return list(connection.execute(select(study_facts.c.study_id).where(study_facts.c.uid.in_(uids))).scalars())
 
 
+def owner_of(connection: Connection, study: int) -> str | None:
+    """Return the name of the study to which a study belongs; None if it belongs to none."""
+    return connection.execute(
+        select(studies.c.study_name).where(studies.c.study_id.in_(_above(connection, study)))
+    ).scalar()
+
+
 def is_confirmation(connection: Connection, study: int) -> bool:
     """Whether a study trains what others have chosen, on fresh seeds, and does not search."""
     own = (study_attrs.c.key == CONFIRMS) & (study_attrs.c.study_id == study)

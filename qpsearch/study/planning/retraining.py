@@ -228,7 +228,9 @@ def _insert_confirmation(connection: Connection, searched: Space, facts: Row[Any
     """Write a study without trials beside one that searched: of the same space, without all that prunes or stops."""
     name = confirmation_named(searched.study)
     if study_id(connection, name) is not None:
-        raise StudyExists(f"study {name!r} is another one, and its name is needed. Rename it: qpsearch studies rename.")
+        raise StudyExists(
+            f"study {name!r} is another one, and its name is needed. Rename it: qpsearch studies rename {name} NEW."
+        )
     document = spelled(parse_document(searched.source, searched.study))
     kept = {key: value for key, value in document.get("search", {}).items() if key in ("objective", "metrics", "score")}
     document["search"] = kept | {"sampler": SamplerKind.RANDOM.value, "pruner": PrunerKind.NONE.value}
