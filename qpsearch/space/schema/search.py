@@ -162,13 +162,13 @@ SEARCH: Final = SectionField(
                 "target": LeafField(
                     type=Optional(NONE, Number(-1e12, 1e12)),
                     default=NONE,
-                    doc="Value of the objective that a complete trial reaches.",
+                    doc="Value of the objective, of several the first, that a complete trial reaches.",
                     fixed=True,
                 ),
                 "patience": LeafField(
                     type=Optional(NONE, Integer(1, 10_000_000)),
                     default=NONE,
-                    doc="Trials that end one after another without a better one.",
+                    doc="Trials that end one after another without a better one, of several objectives by the first.",
                     fixed=True,
                 ),
                 "failures": LeafField(
