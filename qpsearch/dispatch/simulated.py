@@ -26,12 +26,14 @@ class KnownCurve:
     """The training of one configuration.
 
     Attributes:
-        losses: Loss after each epoch, smaller is better; the training diverges at the first that is not finite.
+        losses: Loss after each epoch, smaller is better; infinite where an evaluation did not give one.
         seconds: Time of each epoch.
+        diverges_in: The epoch, from 1, in which the training diverges; None if it does not.
     """
 
     losses: Sequence[float]
     seconds: Sequence[float]
+    diverges_in: int | None = None
 
 
 class SimulatedSearch(Protocol[HandedT]):
@@ -161,7 +163,7 @@ class _Simulation(Generic[PointT]):
         loss = float(trial.curve.losses[trial.epoch])
         trial.epoch += 1
         self._result.epochs += 1
-        if not math.isfinite(loss):
+        if trial.epoch == trial.curve.diverges_in:
             self._result.failed += 1
             self._search.fail(number, trial.epoch)
             return False

@@ -30,7 +30,7 @@ class KnownTraining:
 
     Attributes:
         params: Its parameters; a parameter that does not apply is absent.
-        values: The objective after each epoch, from the first.
+        values: The objective after each epoch, from the first; its worst where an evaluation did not give a value.
         seconds: Time of each epoch.
         diverged: Whether its training diverged after these epochs.
     """
@@ -59,7 +59,7 @@ class CurveTable:
         diverged: How many trainings diverged.
 
     Raises:
-        UserError: There are fewer than ten curves.
+        UserError: There are fewer than ten curves, or every training diverged in its first epoch.
     """
 
     def __init__(self, name: str, space: Space, points: Sequence[KnownTraining]) -> None:
@@ -68,13 +68,16 @@ class CurveTable:
             raise UserError(f"{name}: has {len(points)} learning curves. A simulation needs {FEWEST} at least.")
         self.name = name
         self.epochs = max(len(point.values) for point in points)
+        if not self.epochs:
+            raise UserError(f"{name}: each training diverged in its first epoch. A simulation needs others.")
         self.whole = sum(len(point.values) == self.epochs for point in points)
         sign = -space.search.objective.sign
         losses = np.array([_row([sign * value for value in point.values], self.epochs) for point in points])
         seconds = np.array([_row(point.seconds, self.epochs) for point in points])
         self.diverged = sum(point.diverged for point in points)
-        lost = np.array([len(point.values) if point.diverged else self.epochs for point in points])
-        self._losses = np.where(np.arange(self.epochs) >= lost[:, None], np.inf, _continued(losses))
+        self._lost = [len(point.values) + 1 if point.diverged else None for point in points]
+        lost = np.array([self.epochs + 1 if epoch is None else epoch for epoch in self._lost])
+        self._losses = np.where(np.arange(1, self.epochs + 1) >= lost[:, None], np.inf, _continued(losses))
         overall = np.nanmedian(seconds)  # of those that diverged in the first epoch no time is known
         typical = [np.median(point.seconds) if point.seconds else overall for point in points]
         seconds = np.where(np.isnan(seconds), np.array(typical)[:, None], seconds)
@@ -92,7 +95,8 @@ class CurveTable:
         row = self._encoding.row(params)[None]
         own = self._encoding.features(row)
         index = int(np.argmin(((self._features - own) ** 2).sum(axis=1)))
-        return KnownCurve(losses=self._losses[index].tolist(), seconds=self._seconds[index].tolist())
+        losses, seconds = self._losses[index].tolist(), self._seconds[index].tolist()
+        return KnownCurve(losses=losses, seconds=seconds, diverges_in=self._lost[index])
 
 
 def of_study(database: Database, name: str, space: Space) -> CurveTable:
@@ -205,11 +209,12 @@ def _row(values: Sequence[float], count: int) -> list[float]:
 
 
 def _continued(losses: Matrix) -> Matrix:
-    """Continue rows that end in NaN by the median step of the rows that go on."""
-    filled = losses.copy()
+    """Continue rows that end in NaN by the median step of the rows that go on, from their last finite loss."""
+    filled, level = losses.copy(), losses[:, 0].copy()
     for epoch in range(1, losses.shape[1]):
-        steps = losses[:, epoch] - losses[:, epoch - 1]
-        steps = steps[np.isfinite(steps)]
-        missing = np.isnan(losses[:, epoch])
-        filled[missing, epoch] = filled[missing, epoch - 1] + (float(np.median(steps)) if len(steps) else 0.0)
+        before, now = losses[:, epoch - 1], losses[:, epoch]
+        both = np.isfinite(before) & np.isfinite(now)
+        step = float(np.median(now[both] - before[both])) if both.any() else 0.0
+        level = np.where(np.isfinite(now), now, level + step)
+        filled[:, epoch] = np.where(np.isnan(now), level, now)
     return filled

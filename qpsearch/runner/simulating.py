@@ -5,6 +5,7 @@ is replaced, by curves that are known.
 """
 
 import contextlib
+import math
 import shutil
 import tempfile
 import uuid
@@ -264,7 +265,8 @@ class _Trials:
         self.values[trial, epoch] = value
         metric = self._objective.metric
         reported: dict[str, Any] = {"train_loss": 0.0, "val_loss": None, "val_accuracy": None}
-        own = {metric.kind.field: value} if metric.kind.field else {"metrics": {metric.value: value}}
+        given = value if math.isfinite(value) else None
+        own = {metric.kind.field: given} if metric.kind.field else {"metrics": {metric.value: given}}
         report = EpochReport(epoch=epoch, **reported | own)
         return self._ledger.report(trial, self._attempts[trial], Progress(replicate=0, report=report, place=HERE))
 

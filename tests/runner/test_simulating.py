@@ -65,8 +65,9 @@ def test_a_curve_that_ends_early_goes_on_as_the_others_did_and_one_that_diverged
     assert table.whole == 9
     assert table.curve(params(0.01)).losses == pytest.approx([-0.05, -0.1, -0.3])
     assert table.curve(params(0.01)).seconds == [2.0, 4.0, 3.0]
-    assert table.curve(params(0.5)).losses == [-0.3, math.inf, math.inf]
-    assert table.curve(params(0.5)).seconds == [1.0, 1.0, 1.0]  # a time of 0 would never end
+    found = table.curve(params(0.5))
+    assert (found.losses, found.diverges_in) == ([-0.3, math.inf, math.inf], 2)
+    assert found.seconds == [1.0, 1.0, 1.0]  # a time of 0 would never end
 
 
 def test_what_diverges_in_its_first_epoch_is_known_to() -> None:
@@ -74,8 +75,41 @@ def test_what_diverges_in_its_first_epoch_is_known_to() -> None:
     lost = KnownTraining(params=params(0.5), values=[], seconds=[], diverged=True)
     table = CurveTable("mixed", SPACE, [*whole, lost])
     assert (len(table), table.diverged) == (10, 1)
-    assert table.curve(params(0.5)).losses == [math.inf, math.inf]
-    assert table.curve(params(0.5)).seconds == [3.0, 3.0]
+    found = table.curve(params(0.5))
+    assert (found.losses, found.diverges_in) == ([math.inf, math.inf], 1)
+    assert found.seconds == [3.0, 3.0]
+
+
+def test_a_table_of_nothing_but_trainings_that_diverged_at_once_is_refused() -> None:
+    lost = KnownTraining(params=params(0.5), values=[], seconds=[], diverged=True)
+    with pytest.raises(UserError, match=r"lost: each training diverged in its first epoch. A simulation needs others"):
+        CurveTable("lost", SPACE, [lost] * 10)
+
+
+def test_an_evaluation_without_a_value_is_reported_and_does_not_end_a_training(sqlite_url: str) -> None:
+    """A trial whose loss overflowed in an epoch of validation goes on, in a simulation too."""
+    changes = {"search.objective": {"minimize": "val_loss"}}
+    space = parse_space(edited(space_text(Behaviour.IMPROVES, epochs=4, trials=12, sampler="random"), changes))
+    with new_ledger(sqlite_url, space) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            for epoch in (1, 2, 3, 4):
+                said = progress(epoch, 0.5)
+                loss = None if epoch in (2, 3) else 1 / epoch
+                said = replace(said, report=replace(said.report, val_loss=loss, seconds=10.0))
+                ledger.report(assignment.trial, assignment.attempt, said)
+    with contextlib.closing(Database.open(sqlite_url)) as database:
+        table = curve_tables.of_study(database, "scripted", space)
+    assert table.curve(params(0.1)).losses == [1.0, math.inf, math.inf, 0.25]
+    (random,) = simulate_searches(table, space, [], seeds=1, workers=1, trainings=6).outcomes
+    assert (random.complete, random.epochs) == (6, 24)
+    assert random.at(1.0) == (0.25, 0.25, 0.25)
+
+
+def test_a_curve_that_ends_without_a_value_goes_on_from_its_last_one() -> None:
+    whole = [KnownTraining(params=params(0.1), values=[0.1, 0.2, 0.4], seconds=[1.0] * 3)] * 9
+    early = KnownTraining(params=params(0.01), values=[0.05, -math.inf], seconds=[1.0] * 2)
+    table = CurveTable("mixed", SPACE, [*whole, early])
+    assert table.curve(params(0.01)).losses == pytest.approx([-0.05, math.inf, -0.35])
 
 
 def test_searched_epochs_are_refused() -> None:
@@ -167,7 +201,8 @@ def test_a_table_is_read_from_a_file(tmp_path: Path) -> None:
     assert (len(table), table.epochs, table.whole) == (11, 2, 6)
     found = table.curve({LR: 0.05, DEPTH: 3, BLOCK: "quotient", ALPHA: 1.7})
     assert (found.losses, found.seconds) == ([-0.05, -0.1], [5.0, 5.0])
-    assert table.curve(params(0.1)).losses == [-0.1, math.inf]
+    found = table.curve(params(0.1))
+    assert (found.losses, found.diverges_in) == ([-0.1, math.inf], 2)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ class _Watched:
     def curve(self, point: tuple[int, Config]) -> KnownCurve:
         number, config = point
         self.curves[number] = found = self._task.curve(config, self._seed)
-        return KnownCurve(losses=found.seen.tolist(), seconds=found.cost.tolist())
+        return KnownCurve(losses=found.seen.tolist(), seconds=found.cost.tolist(), diverges_in=found.diverges_in)
 
 
 def _timed(action: Callable[[], T]) -> tuple[T, float]:

@@ -30,10 +30,15 @@ class Curve:
     cost: Floats
 
     @property
+    def diverges_in(self) -> int | None:
+        """The epoch, from 1, in which the training diverges; None if it does not."""
+        diverged = np.flatnonzero(~np.isfinite(self.seen))
+        return int(diverged[0]) + 1 if len(diverged) else None
+
+    @property
     def best(self) -> float:
         """The smallest loss before the training diverges; infinite where its first epoch does."""
-        diverged = np.flatnonzero(~np.isfinite(self.seen))
-        until = diverged[0] if len(diverged) else len(self.seen)
+        until = None if self.diverges_in is None else self.diverges_in - 1
         return float(self.true[:until].min(initial=np.inf))
 
 
