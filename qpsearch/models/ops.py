@@ -11,7 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from qpsearch.models.product_unit import FusedProductUnit, plain_product_unit2d
+from qpsearch.models.product_unit import (
+    FusedHalfTurns,
+    FusedProductUnit,
+    plain_half_turns,
+    plain_product_unit2d,
+)
 from qpsearch.vocabulary import LogPadding, Numbers, Positivity, as_member
 
 HALVES: Final = (torch.float16, torch.bfloat16)
@@ -134,8 +139,8 @@ def product_unit2d(
         else:
             y = plain_product_unit2d(inputs, exponents, theta, bias, clip, stride, margin, smooth)
         if numbers is Numbers.COMPLEX:
-            signs, groups = (x < 0).to(x.dtype), x.shape[1] // exponents.shape[1]
-            y = y * torch.cos(math.pi * F.conv2d(signs, exponents, None, stride, margin, 1, groups))
+            half_turns = FusedHalfTurns.apply if fused else plain_half_turns
+            y = y * torch.cos(math.pi * half_turns((x < 0).to(x.dtype), exponents, stride, margin))
         return y
 
 

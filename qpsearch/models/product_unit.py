@@ -139,7 +139,8 @@ class FusedProductUnit(torch.autograd.Function):
         in_place = at_y is not None and not torch.is_grad_enabled() and not torch._C._functorch.is_batchedtensor(y)
         if at_y is not None:
             at_sums = _at_sums(at_y, y, ctx.clip, in_place=in_place)
-            through, at_exponents, at_bias = _convolution_backward(ctx, at_sums, logs, exponents)
+            wanted = [True, True, ctx.has_bias]
+            through, at_exponents, at_bias = _convolution_backward(ctx, at_sums, logs, exponents, wanted)
             del at_sums
             at_logs = through if at_logs is None else at_logs + through
         if at_logs is None:
@@ -154,6 +155,44 @@ class FusedProductUnit(torch.autograd.Function):
         at_tau = at_input.sub_(at_x) if in_place else at_input - at_x
         at_theta = at_tau.sum_to_size(theta.shape) * torch.sigmoid(theta)
         return at_x, at_exponents, at_theta, at_bias, None, None, None, None
+
+
+def plain_half_turns(signs: Tensor, exponents: Tensor, stride: int, margin: int) -> Tensor:
+    """Return by how many half turns of the complex plane the negative inputs turn a product: their exponents' sum.
+
+    Args:
+        signs: (N, C, H, W), 1 for a negative input and 0 for others.
+        exponents: (C', C or 1, k, k).
+        stride: Stride of the window.
+        margin: Number of zeros added on each side.
+    """
+    with true_float32(signs):
+        return F.conv2d(signs, exponents, None, stride, margin, 1, signs.shape[1] // exponents.shape[1])
+
+
+class FusedHalfTurns(torch.autograd.Function):
+    """``FusedHalfTurns.apply(signs, ...)``: ``plain_half_turns`` whose backward does not round to TF32 either."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(signs: Tensor, exponents: Tensor, stride: int, margin: int) -> Tensor:
+        """Return the half turns."""
+        return plain_half_turns(signs, exponents, stride, margin)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Keep signs and exponents."""
+        signs, exponents, ctx.stride, ctx.margin = inputs
+        ctx.has_bias, ctx.groups = False, signs.shape[1] // exponents.shape[1]
+        ctx.save_for_backward(signs, exponents)
+
+    @staticmethod
+    def backward(ctx: Any, at_turns: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradient of the exponents; the signs do not have one."""
+        signs, exponents = ctx.saved_tensors
+        _, at_exponents, _ = _convolution_backward(ctx, at_turns, signs, exponents, [False, True, False])
+        return None, at_exponents, None, None
 
 
 def _just_above(floor: Tensor) -> Tensor:
@@ -173,14 +212,14 @@ def _at_sums(at_y: Tensor, y: Tensor, clip: float | None, *, in_place: bool) -> 
 
 
 def _convolution_backward(
-    ctx: Any, at_sums: Tensor, logs: Tensor, weight: Tensor
+    ctx: Any, at_sums: Tensor, inputs: Tensor, weight: Tensor, wanted: list[bool]
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return the gradients of logarithms, exponents and bias."""
+    """Return the gradients of inputs, weight and bias, those that are wanted."""
     sizes = [weight.shape[0]] if ctx.has_bias else None
     with true_float32(at_sums):
         found: tuple[Tensor, Tensor, Tensor | None] = torch.ops.aten.convolution_backward(
             at_sums,
-            logs,
+            inputs,
             weight,
             sizes,
             [ctx.stride] * 2,
@@ -189,6 +228,6 @@ def _convolution_backward(
             False,
             [0, 0],
             ctx.groups,
-            [True, True, ctx.has_bias],
+            wanted,
         )
     return found

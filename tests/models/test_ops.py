@@ -395,22 +395,32 @@ def test_the_floor_is_positive_for_every_threshold() -> None:
     assert floors[2].item() == pytest.approx(np.log(2), rel=1e-6)
 
 
+@pytest.mark.parametrize("numbers", list(Numbers))
 @pytest.mark.parametrize("fused", [True, False])
-def test_a_gpus_convolutions_do_not_round_to_tf32(fused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpus_convolutions_do_not_round_to_tf32(
+    fused: bool, numbers: Numbers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rule P19. In forward and, where backward is ours, there too; afterwards the user's setting holds again."""
     x, w, theta = parts()
     place, name, exact = product_unit._choice_of_tf32()
-    given, seen, conv = getattr(place, name), list[object](), F.conv2d
+    given, seen = getattr(place, name), list[object]()
 
-    def watched(*args: object) -> Tensor:
-        seen.append(getattr(place, name))
-        return conv(*args)
+    def watch(owner: object, function: str) -> None:
+        original = getattr(owner, function)
 
-    monkeypatch.setattr(F, "conv2d", watched)
+        def watched(*args: object) -> object:
+            seen.append(getattr(place, name))
+            return original(*args)
+
+        monkeypatch.setattr(owner, function, watched)
+
+    watch(F, "conv2d")
+    watch(torch.ops.aten, "convolution_backward")
     monkeypatch.setattr(product_unit, "_may_round", lambda tensor: True)
     assert given != exact
-    product_unit2d(x, w, theta, 8.0, fused=fused)
-    assert seen == [exact]
+    product_unit2d(x, w, theta, 8.0, numbers=numbers, fused=fused).sum().backward()
+    convolutions = 1 if numbers is Numbers.REAL else 2
+    assert seen == [exact] * (2 if fused else 1) * convolutions
     with pytest.raises(RuntimeError), product_unit.true_float32(x):
         raise RuntimeError
     assert getattr(place, name) == given
