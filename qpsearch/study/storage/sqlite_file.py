@@ -9,6 +9,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -74,18 +75,12 @@ class SqliteFile:
         Raises:
             StorageError: The file exists, or cannot be written.
         """
-        partial = target.with_name(f"{target.name}.partial")
+        if target.exists():
+            raise StorageError(f"{target}: exists already. Name another file: --to FILE.")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists():
-                raise StorageError(f"{target}: exists already. Name another file: --to FILE.")
-            partial.unlink(missing_ok=True)
-            self._write_to(partial)
-            os.link(partial, target)  # fails where another backup was quicker
-            partial.unlink()
+            with whole_file(target) as partial:
+                self._write_to(partial)
         except (OSError, sqlite3.Error) as error:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
             raise StorageError(f"{target}: cannot be written ({error}).") from None
 
     def _write_to(self, target: Path) -> None:
@@ -136,6 +131,28 @@ class SqliteFile:
                 return False
             time.sleep(0.01)
         return True
+
+
+@contextlib.contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Give the path at which a new file is written: it gets its name when it is whole, and is removed on an error.
+
+    Raises:
+        OSError: The file exists, or its folder cannot be written to.
+    """
+    partial = target.with_name(f"{target.name}.partial")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial.unlink(missing_ok=True)
+    try:
+        yield partial
+        try:
+            os.link(partial, target)
+        except FileExistsError:
+            raise  # another process was quicker
+        except OSError:
+            partial.rename(target)  # a file system without links, such as a USB stick's
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def is_open_in(pid: int, path: Path) -> bool | None:

@@ -1,0 +1,49 @@
+"""A study as a plain Optuna study: its file has its name only once it is whole."""
+
+import errno
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from qpsearch.space import Space
+from qpsearch.study.optuna_export import export_optuna
+from tests.helpers import new_ledger, ready_database
+
+
+def test_an_export_that_ends_early_does_not_leave_a_file(
+    sqlite_url: str, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, copy_study = tmp_path / "out", optuna.copy_study
+
+    def fail(**given: Any) -> None:
+        copy_study(**given)
+        assert not (out / "scripted.db").exists()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with new_ledger(sqlite_url, space):
+        pass
+    with closing(ready_database(sqlite_url)) as database:
+        monkeypatch.setattr(optuna, "copy_study", fail)
+        with pytest.raises(OSError, match="No space left"):
+            export_optuna(database, "scripted", out)
+    assert list(out.iterdir()) == []
+
+
+def test_an_export_takes_the_place_of_one_that_was_killed_also_where_files_cannot_be_linked(
+    sqlite_url: str, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*paths: Path) -> None:
+        raise PermissionError
+
+    with new_ledger(sqlite_url, space):
+        pass
+    (tmp_path / "scripted.db.partial").write_text("half a study")
+    monkeypatch.setattr(os, "link", link)
+    with closing(ready_database(sqlite_url)) as database:
+        exported = export_optuna(database, "scripted", tmp_path)
+    assert not (tmp_path / "scripted.db.partial").exists()
+    assert optuna.get_all_study_names(f"sqlite:///{exported}") == ["scripted"]
