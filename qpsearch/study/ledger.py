@@ -136,7 +136,7 @@ class Ledger:
                     self._close_left(open_still, only_alone=True)
                 self._transactions.write(self._leave)
         finally:
-            if not self.checkpoints.wait(REMOVAL_S):
+            if not self.checkpoints.close(REMOVAL_S):
                 left = "the store of checkpoints does not answer: some that are not needed are left there"
                 self._listener(Noted(text=f"{left} until the study is opened again"))
             self._database.close()

@@ -84,7 +84,7 @@ def test_the_score_and_the_best_checkpoint_are_of_the_last_level(sqlite_url: str
     """Though every epoch before was better."""
     with new_ledger(sqlite_url, space(1, score="best")) as ledger:
         search(ledger, [0.5])
-        ledger.checkpoints.wait()
+        ledger.checkpoints.close()
     (row,) = rows(sqlite_url, "SELECT score FROM qpsearch_runs")
     assert row == (pytest.approx(0.5 - 5 / 1000),)
     database = Database.open(sqlite_url)

@@ -230,7 +230,7 @@ def test_checkpoints_go_when_their_successor_is_recorded(url: str, space: Space,
             (folder / name).write_text("x")
             (folder / f"r0-a1-e00{epoch + 1}.pt.partial").write_text("being written")
             ledger.report(0, 1, progress(epoch, {2: 0.9}.get(epoch, 0.1), checkpoint=name))
-            ledger.checkpoints.wait()
+            ledger.checkpoints.close()
             kept = sorted(path.name for path in folder.glob("*.pt"))
             assert kept == [f"r0-a1-e00{e}.pt" for e in {1: (1,), 2: (1, 2), 3: (2, 3), 4: (2, 4)}[epoch]]
             assert (folder / f"r0-a1-e00{epoch + 1}.pt.partial").exists() is (epoch < 4)
@@ -239,7 +239,7 @@ def test_checkpoints_go_when_their_successor_is_recorded(url: str, space: Space,
         other.mkdir()
         (other / "r0-a1-e001.pt").write_text("x")
         ledger.fail(second.trial, second.attempt, DIVERGED)
-        ledger.checkpoints.wait()
+        ledger.checkpoints.close()
         assert not other.exists()
 
 
@@ -263,7 +263,7 @@ def test_of_equally_good_epochs_the_first_is_scored_kept_and_named(
         for epoch, value in enumerate(values, 1):
             write_checkpoint(folder, epoch)
             ledger.report(0, 1, progress(epoch, value, checkpoint=f"r0-a1-e00{epoch}.pt"))
-        ledger.checkpoints.wait()
+        ledger.checkpoints.close()
         assert sorted(path.name for path in folder.iterdir()) == [f"r0-a1-e00{epoch}.pt" for epoch in kept]
     assert rows(sqlite_url, "SELECT score FROM qpsearch_runs") == [(scored,)]
     assert kept_run(sqlite_url).checkpoint == f"r0-a1-e00{kept[-1] if score == 'last' else kept[0]}.pt"
@@ -280,7 +280,7 @@ def test_a_later_one_of_equally_good_epochs_stays_where_an_earlier_version_kept_
             if epoch == 4:
                 (folder / "r0-a1-e001.pt").unlink()
             ledger.report(0, 1, progress(epoch, value, checkpoint=f"r0-a1-e00{epoch}.pt"))
-            ledger.checkpoints.wait()
+            ledger.checkpoints.close()
         assert sorted(path.name for path in folder.iterdir()) == ["r0-a1-e002.pt", "r0-a1-e006.pt"]
     assert kept_run(sqlite_url).checkpoint == "r0-a1-e002.pt"
     for path in folder.iterdir():
@@ -319,6 +319,14 @@ def test_a_store_that_does_not_answer_does_not_hold_a_driver_at_its_end(
     ]
 
 
+def test_a_driver_does_not_leave_a_thread(sqlite_url: str, space: Space) -> None:
+    before = set(threading.enumerate())
+    with new_ledger(sqlite_url, space) as ledger:
+        ledger.checkpoints.drop(0)
+        assert set(threading.enumerate()) > before
+    assert set(threading.enumerate()) <= before
+
+
 def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, space: Space) -> None:
     ledger = new_ledger(url, space)
     for trial in range(2):
@@ -328,14 +336,14 @@ def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, space
         ledger.report(0, 1, progress(epoch, 0.1, checkpoint=f"r0-a1-e00{epoch}.pt"))
     ledger.fail(1, 1, DIVERGED)
     for trial in range(2):  # as if it had died between the transaction and the removal
-        ledger.checkpoints.wait()
+        ledger.checkpoints.close()
         folder = Path(ledger.checkpoints.of(trial))
         folder.mkdir(exist_ok=True)
         for name in ("r0-a1-e001.pt", "r0-a1-e003.pt", "r0-a1-e004.pt", "r0-a1-e005.pt.partial"):
             (folder / name).write_text("x")
     abandon(ledger)
     with resumed_ledger(url) as second:
-        second.checkpoints.wait()
+        second.checkpoints.close()
         left = sorted(path.name for path in Path(second.checkpoints.of(0)).iterdir())
         assert left == ["r0-a1-e001.pt", "r0-a1-e004.pt"]  # the first of equally good epochs, and the last epoch
         assert not Path(second.checkpoints.of(1)).exists()

@@ -341,7 +341,7 @@ def test_checkpoints_of_paused_trials_stay_and_go_with_them(sqlite_url: str) -> 
                 (folder / name).touch()
                 value = 0.9 - 0.1 * assignment.trial + epoch / 1000
                 go_on = ledger.report(assignment.trial, assignment.attempt, progress(epoch, value, checkpoint=name))
-        ledger.checkpoints.wait()
+        ledger.checkpoints.close()
         root = Path(ledger.checkpoints.root)
         kept = {number: sorted(path.name for path in (root / f"trial-{number:05d}").iterdir()) for number in range(9)}
         assert kept == {number: [f"r0-a1-e{done[number]:03d}-0a.pt"] for number in range(9)}
@@ -357,7 +357,7 @@ def test_a_late_removal_leaves_the_checkpoints_of_a_trial_that_has_gone_on(sqlit
         (folder / "r0-a1-e001-0a.pt").touch()
         (folder / "r0-a2-e002-0a.pt").touch()  # of the next attempt, written before the removal comes to its turn
         assert not ledger.report(0, 1, progress(1, 0.5, checkpoint="r0-a1-e001-0a.pt"))
-        ledger.checkpoints.wait()
+        ledger.checkpoints.close()
         assert sorted(path.name for path in folder.iterdir()) == ["r0-a1-e001-0a.pt", "r0-a2-e002-0a.pt"]
 
 

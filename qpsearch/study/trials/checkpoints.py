@@ -44,8 +44,8 @@ class CheckpointFolder:
     def __init__(self, root: str) -> None:
         self.root = root
         self._files: Artifacts = open_artifacts(root)
-        self._removals: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._remove_all, name="qpsearch-checkpoints", daemon=True)
+        self._removals: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()  # None ends the thread
+        self._thread: threading.Thread | None = None
 
     def of(self, trial: int) -> str:
         """Return the folder of a trial, as a path or URI; it need not exist."""
@@ -110,11 +110,16 @@ class CheckpointFolder:
                 with contextlib.suppress(FileNotFoundError):  # its driver has just removed it
                     other._files.write(path, self._files.read(path))
 
-    def wait(self, within_s: float | None = None) -> bool:
-        """Wait until all requested removals are done, but not longer than that; return whether they are."""
-        done = threading.Event()
-        self._later(done.set)
-        return done.wait(within_s)
+    def close(self, within_s: float | None = None) -> bool:
+        """Wait until all requested removals are done, but not longer than that; return whether they are.
+
+        The thread ends with them; a later removal starts another one.
+        """
+        if self._thread is None or not self._thread.is_alive():
+            return True
+        self._removals.put(None)
+        self._thread.join(within_s)
+        return not self._thread.is_alive()
 
     def _clear(self, trial: int) -> None:
         self._remove(trial, (), lambda name: True)
@@ -131,13 +136,14 @@ class CheckpointFolder:
 
     def _later(self, action: Callable[[], None]) -> None:
         self._removals.put(action)
-        if not self._thread.is_alive():
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._remove_all, name="qpsearch-checkpoints", daemon=True)
             self._thread.start()
 
     def _remove_all(self) -> None:
-        while True:
+        while (removal := self._removals.get()) is not None:
             with contextlib.suppress(Exception):  # what stays is removed when the study is opened again
-                self._removals.get()()
+                removal()
 
 
 def study_folder(root: str, name: str, uid: str) -> CheckpointFolder:
