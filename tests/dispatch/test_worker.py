@@ -1,5 +1,8 @@
 """What a worker does before each trial."""
 
+import gc
+import math
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +12,8 @@ import pytest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.dispatch import worker
 from qpsearch.dispatch.worker import WorkerSetup, messages
-from qpsearch.protocol import EpochReport, RunSettings
+from qpsearch.errors import TrainingDiverged
+from qpsearch.protocol import EpochReport, Failed, RunSettings
 from qpsearch.space import parse_space
 from tests.helpers import new_ledger
 from tests.scripted import Behaviour, space_text
@@ -35,6 +39,37 @@ def test_what_is_alive_between_trials_is_left_out_of_collections(
     for _ in range(2):
         assert len(list(messages(assignment, setup, "cpu"))) == 1
     assert seen == ["frozen", "trains"] * 2
+
+
+class Network:
+    """Something that refers to itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_a_network_whose_training_failed_does_not_stay(sqlite_url: str, tmp_path: Path) -> None:
+    """Nothing else frees a cycle once it is left out of collections."""
+    seen: list[weakref.ref[Network]] = []
+
+    def trainer(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+        network = Network()
+        seen.append(weakref.ref(network))
+        yield EpochReport(epoch=1, train_loss=float(network.itself is network), val_loss=1.0, val_accuracy=0.5)
+        raise TrainingDiverged(2, math.inf)
+
+    with new_ledger(sqlite_url, parse_space(space_text(Behaviour.IMPROVES, epochs=2))) as ledger:
+        assignment = ledger.ask()
+    assert assignment is not None
+    setup = WorkerSetup(
+        trainer=trainer, checkpoints=str(tmp_path), data_folder=None, device="cpu", threads=1, report_timeout_s=None
+    )
+    try:
+        for _ in range(3):
+            assert isinstance(list(messages(assignment, setup, "cpu"))[-1], Failed)
+    finally:
+        gc.unfreeze()
+    assert [network() is None for network in seen] == [True, True, False]  # the last one goes before the next trial
 
 
 def test_images_are_read_as_the_driver_says_whatever_the_study_said(sqlite_url: str, tmp_path: Path) -> None:
