@@ -1,6 +1,7 @@
 """What an analysis reads: a study's trials, its objective and its space, whoever made the study."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -77,7 +78,8 @@ class Subject:
             StorageError: The storage cannot be read.
         """
         try:
-            return cls.of(Database.open(storage), name)
+            with closing(Database.open(storage)) as database:
+                return cls.of(database, name)
         except (StorageError, StudyNotFound) as ours:
             try:
                 foreign = read_foreign(storage, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -50,6 +51,7 @@ class Study:
     def __init__(self, name: str, storage: str | None = None) -> None:
         self.name, self.storage = name, storage_url(storage)
         self._database = Database.open(self.storage)
+        weakref.finalize(self, self._database.close)
         queries.summary(self._database, name)  # raises StudyNotFound
 
     @property

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -85,15 +86,15 @@ def evaluate(
     numbers = [number for group in groups for number in group]
     _check(study, numbers, records)
     folder = prepare_kept(space.data)
-    runs, looks, log = queries.kept_runs(database, study, numbers), queries.looks(database, study), Log(storage, study)
-    tested = []
-    for group in track(groups, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()):
-        parts = []
-        for number in group:
-            own = [run for run in runs if run.trial == number]
-            parts.append(_tested(own, records[number], folder, levels, target, space.search.extra))
-            log.write(number, parts[-1].evaluated)
-        tested.append(together(parts, None if best is None else best.value))
+    runs, looks, tested = queries.kept_runs(database, study, numbers), queries.looks(database, study), []
+    with closing(Log(storage, study)) as log:
+        for group in track(groups, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()):
+            parts = []
+            for number in group:
+                own = [run for run in runs if run.trial == number]
+                parts.append(_tested(own, records[number], folder, levels, target, space.search.extra))
+                log.write(number, parts[-1].evaluated)
+            tested.append(together(parts, None if best is None else best.value))
     left_out = _not_tested(every) if is_grid and not trial else []
     untried = max(space.search.budget.trials - len(every), 0) if is_grid and not trial else 0
     if as_json:

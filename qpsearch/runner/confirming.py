@@ -1,6 +1,7 @@
 """Training the best configurations of a study again on fresh seeds."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from qpsearch.errors import UserError
@@ -65,8 +66,7 @@ def confirm(
         StudyNotFound: There is no such study.
         UserError: The study has no complete trial, or does itself train the best of another one again.
     """
-    database = Database.create(storage)
-    try:
+    with closing(Database.create(storage)) as database:
         if queries.confirms(database, name):
             raise UserError(f"study {name!r} does not search: its trials are on fresh seeds already.")
         found = _wanted(database, name, top, trials)
@@ -76,14 +76,9 @@ def confirm(
                 f"Show its progress: qpsearch status {name}."
             )
         beside = retraining.plan_confirmation(database, name, [each.number for each in found], seeds)
-    finally:
-        database.close()
     outcome = resume(beside, storage=storage, overrides=overrides, placement=placement, sinks=sinks, listen=listen)
-    reader = Database.open(storage)
-    try:
+    with closing(Database.open(storage)) as reader:
         return Confirmed(study=beside, outcome=outcome, configurations=_wanted(reader, name, top, trials))
-    finally:
-        reader.close()
 
 
 def _wanted(database: Database, name: str, top: int, trials: Sequence[int]) -> list[ConfigurationRecord]:

@@ -121,18 +121,18 @@ def run(
         raise StudyExists(opening.exists_message(space.study))
     with contextlib.closing(_sinks(sinks, space.study, listen)) as shown:
         prepare(space.data, space.resources, listen)
-        database = Database.create(storage)
-        try:
-            opened = opening.create(database, space, source=source, artifacts=root)
-        except StudyExists:
-            if not join:
-                raise
-            refuse_other(database, space)
-            refuse_one_arm(database, space.study, overrides)
-            refuse_other_artifacts(database, space.study, root)
-            opened = opening.resume(database, space.study, budget=change, wait=_waiting(listen))
-        is_new = not opened.ended and not opened.open and not opened.others
-        return _drive(opened, space.resources, space.data, placement, shown, listen, is_new=is_new)
+        with contextlib.closing(Database.create(storage)) as database:
+            try:
+                opened = opening.create(database, space, source=source, artifacts=root)
+            except StudyExists:
+                if not join:
+                    raise
+                refuse_other(database, space)
+                refuse_one_arm(database, space.study, overrides)
+                refuse_other_artifacts(database, space.study, root)
+                opened = opening.resume(database, space.study, budget=change, wait=_waiting(listen))
+            is_new = not opened.ended and not opened.open and not opened.others
+            return _drive(opened, space.resources, space.data, placement, shown, listen, is_new=is_new)
 
 
 def resume(
@@ -174,20 +174,20 @@ def resume(
         reader = Database.open(storage)
     except StorageOutdated:
         reader = Database.create(storage)
-    stored = queries.space_of(reader, name)
-    if overrides.trials is not None and queries.confirms(reader, name):
-        raise UserError(
-            f"--trials {overrides.trials}: study {name} does not search. Plan more seeds: qpsearch confirm."
-        )
-    refuse_one_arm(reader, name, overrides)
-    refuse_smaller(reader, name, overrides)
-    change = _on_the_grid(stored, overrides.budget, listen)
-    if space is not None:
-        given = space if isinstance(space, Space) else load_space(space)
-        refuse_other(reader, given.with_search(study=name))
-        overrides = replace(overrides, given=given)
-    root = queries.artifacts_of(reader, name)
-    reader.close()
+    with contextlib.closing(reader):
+        stored = queries.space_of(reader, name)
+        if overrides.trials is not None and queries.confirms(reader, name):
+            raise UserError(
+                f"--trials {overrides.trials}: study {name} does not search. Plan more seeds: qpsearch confirm."
+            )
+        refuse_one_arm(reader, name, overrides)
+        refuse_smaller(reader, name, overrides)
+        change = _on_the_grid(stored, overrides.budget, listen)
+        if space is not None:
+            given = space if isinstance(space, Space) else load_space(space)
+            refuse_other(reader, given.with_search(study=name))
+            overrides = replace(overrides, given=given)
+        root = queries.artifacts_of(reader, name)
     if root is not None:
         check_store(root)
     data, resources = overrides.data(stored.data), overrides.resources(stored.resources)
@@ -195,9 +195,12 @@ def resume(
         for text in other_resources(stored.resources, overrides.given.resources):
             listen(Noted(text=text))
     prepare(data, resources, listen if says_reading else lambda event: None)
-    with contextlib.closing(_sinks(sinks, name, listen)) as shown:
+    with (
+        contextlib.closing(_sinks(sinks, name, listen)) as shown,
+        contextlib.closing(Database.create(storage)) as database,
+    ):
         opened = opening.resume(
-            Database.create(storage),
+            database,
             name,
             budget=change,
             take_over=take_over,
@@ -239,10 +242,8 @@ def is_comparison(storage: str, name: str) -> bool:
         reader = Database.open(storage)
     except StorageOutdated:
         return False  # it was made before there were any
-    try:
+    with contextlib.closing(reader):
         return queries.space_of(reader, name).compare is not None
-    finally:
-        reader.close()
 
 
 def existing_studies(storage: str) -> list[str]:
@@ -255,7 +256,8 @@ def existing_studies(storage: str) -> list[str]:
     if database.file is not None and not database.file.exists():
         return []
     try:
-        return queries.study_names(Database.open(storage))
+        with contextlib.closing(Database.open(storage)) as reader:
+            return queries.study_names(reader)
     except (StorageEmpty, StorageOutdated):
         return []  # opening it for writing makes or migrates the tables, and looks again
 

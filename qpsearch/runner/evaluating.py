@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -95,6 +96,11 @@ class Log:
         except StorageError as error:
             self.problem = str(error)
 
+    def close(self) -> None:
+        """Close the database."""
+        if self._database is not None:
+            self._database.close()
+
 
 def read_test_images(
     storage: str,
@@ -117,28 +123,28 @@ def read_test_images(
         DataError: The data set is missing or damaged.
         StorageError: The database cannot be written.
     """
-    database = Database.open(storage)
-    wanted, known = set(numbers), queries.run_results(database, study)
-    read = {(run.trial, run.replicate): run.checkpoint for run in known if run.correct is not None}
-    runs = [
-        run
-        for run in queries.kept_runs(database, study, wanted)
-        if read.get((run.trial, run.replicate)) != run.checkpoint
-    ]
-    if not runs:
-        return
-    again = f", in look {len(looks) + 1} of this study at them" if (looks := queries.looks(database, study)) else ""
-    tell(f"reading the test images: {len(runs)} runs{again}")
-    space = queries.space_of(database, study)
-    data = reading(space.data)
-    folder = data_folder(data)
-    prepare_data(data, folder)
-    configs = {record.number: record.config for record in queries.trial_records(database, study)}
-    log = Log(storage, study)
-    for number in dict.fromkeys(run.trial for run in runs):
-        own = [run for run in runs if run.trial == number]
-        log.write(
-            number, [each for run in own for each in evaluated(run, configs[number], folder, [0.0], space.search.extra)]
-        )
-        if log.problem is not None:
-            raise StorageError(f"what is read from the test images must be recorded. {log.problem}")
+    with closing(Database.open(storage)) as database, closing(Log(storage, study)) as log:
+        wanted, known = set(numbers), queries.run_results(database, study)
+        read = {(run.trial, run.replicate): run.checkpoint for run in known if run.correct is not None}
+        runs = [
+            run
+            for run in queries.kept_runs(database, study, wanted)
+            if read.get((run.trial, run.replicate)) != run.checkpoint
+        ]
+        if not runs:
+            return
+        again = f", in look {len(looks) + 1} of this study at them" if (looks := queries.looks(database, study)) else ""
+        tell(f"reading the test images: {len(runs)} runs{again}")
+        space = queries.space_of(database, study)
+        data = reading(space.data)
+        folder = data_folder(data)
+        prepare_data(data, folder)
+        configs = {record.number: record.config for record in queries.trial_records(database, study)}
+        for number in dict.fromkeys(run.trial for run in runs):
+            own = [run for run in runs if run.trial == number]
+            log.write(
+                number,
+                [each for run in own for each in evaluated(run, configs[number], folder, [0.0], space.search.extra)],
+            )
+            if log.problem is not None:
+                raise StorageError(f"what is read from the test images must be recorded. {log.problem}")

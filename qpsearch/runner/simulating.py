@@ -235,8 +235,10 @@ def _search(table: CurveTable, text: str, seed: int, empty: Path, workers: int, 
     shutil.copyfile(empty, own)
     clock = Clock(lambda: BEGAN_S + timeline.now, lambda: timeline.now, _never)
     try:
-        database = Database.open(f"sqlite:///{own}", is_scratch=True)
-        with Ledger(opening.create(database, space, source="simulate", clock=clock)) as ledger:
+        with (
+            contextlib.closing(Database.open(f"sqlite:///{own}", is_scratch=True)) as database,
+            Ledger(opening.create(database, space, source="simulate", clock=clock)) as ledger,
+        ):
             trials = _Trials(ledger, space)
             run = simulate(trials, table.curve, timeline, epochs=table.epochs, until_s=until_s, workers=workers)
         return run, [(since, trials.values[number, epoch]) for since, number, epoch in run.incumbents]

@@ -7,6 +7,7 @@ database before the next begins, so that the same call goes on after a crash, an
 
 import time
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -116,14 +117,11 @@ def resume(
             ignore_stop=ignore_stop,
             listen=listen,
         )
-    reader = Database.open(storage)
-    try:
+    with closing(Database.open(storage)) as reader:
         if space is not None:
             given = space if isinstance(space, Space) else load_space(space)
             refuse_other(reader, given.with_search(study=name))
             overrides = replace(overrides, given=given)
-    finally:
-        reader.close()
     return _compare(
         name,
         storage,
@@ -187,35 +185,29 @@ def _compare(
         outcome = work_on(space.study)
         if not outcome.is_finished:
             return replace(outcome, name=name)
-    database = Database.create(storage)
-    chosen = set(queries.trials_of_arms(database, name).values())  # once: a later search changes nothing
-    best = {
-        arm: [each.number for each in queries.top_configurations(database, space.study, compare.top)]
-        for arm, space in compare.arms.items()
-        if arm not in chosen
-    }
-    retraining.plan_retraining(database, name, best)
-    database.close()
+    with closing(Database.create(storage)) as database:
+        chosen = set(queries.trials_of_arms(database, name).values())  # once: a later search changes nothing
+        best = {
+            arm: [each.number for each in queries.top_configurations(database, space.study, compare.top)]
+            for arm, space in compare.arms.items()
+            if arm not in chosen
+        }
+        retraining.plan_retraining(database, name, best)
     seeds = "a fresh seed" if compare.seeds == 1 else f"{compare.seeds} fresh seeds"
     listen(Noted(text=f"the best {compare.top} of each arm, on {seeds}"))
     outcome = work_on(name)
     if outcome.is_finished:
-        reader = Database.open(storage)
-        complete = [each.number for each in queries.trial_records(reader, name, states=["COMPLETE"])]
-        reader.close()
-        database = Database.create(storage)
-        try:
-            with manage.in_turn(database, name):  # several drivers come here at once, and the images are read once
-                read_test_images(storage, name, complete, lambda text: listen(Noted(text=text)), overrides.data)
-        finally:
-            database.close()
+        with closing(Database.open(storage)) as reader:
+            complete = [each.number for each in queries.trial_records(reader, name, states=["COMPLETE"])]
+        # several drivers come here at once, and the images are read once
+        with closing(Database.create(storage)) as database, manage.in_turn(database, name):
+            read_test_images(storage, name, complete, lambda text: listen(Noted(text=text)), overrides.data)
     return outcome
 
 
 def _set_budgets(storage: str, name: str, arms: Sequence[str], overrides: Overrides) -> None:
     """Give all arms of a comparison the same budget at once, so that an interruption leaves none of them behind."""
-    database = Database.create(storage)
-    try:
+    with closing(Database.create(storage)) as database:
         if queries.looks(database, name):
             raise UserError(
                 f"study {name!r} is decided: its test images have been read. A larger budget now would be chosen by "
@@ -230,32 +222,23 @@ def _set_budgets(storage: str, name: str, arms: Sequence[str], overrides: Overri
         for arm in arms:
             refuse_smaller(database, arm, overrides)
         retraining.set_budgets(database, arms, overrides.budget)
-    finally:
-        database.close()
 
 
 def _space(storage: str, name: str) -> Space:
-    reader = Database.open(storage)
-    try:
+    with closing(Database.open(storage)) as reader:
         return queries.space_of(reader, name)
-    finally:
-        reader.close()
 
 
 def _is_over(storage: str, name: str) -> bool:
     """Whether a study has ended all trials of its budget."""
-    reader = Database.open(storage)
-    try:
+    with closing(Database.open(storage)) as reader:
         found = queries.summary(reader, name)
-    finally:
-        reader.close()
     return not found.counts.get("RUNNING") and 0 < found.budget.trials <= sum(found.counts.values())
 
 
 def _wait(storage: str, name: str, listen: Listener) -> bool:
     """Wait for the trials that other drivers run; return False where one of those drivers is gone."""
-    reader = Database.open(storage)
-    try:
+    with closing(Database.open(storage)) as reader:
         is_told = False
         while running := queries.running_records(reader, name):
             if not all(record.is_held for record in running):
@@ -265,5 +248,3 @@ def _wait(storage: str, name: str, listen: Listener) -> bool:
                 is_told = True
             time.sleep(LOOK_S)
         return True
-    finally:
-        reader.close()

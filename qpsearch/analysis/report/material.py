@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -179,7 +180,8 @@ def state_of(storage: str, name: str) -> tuple[str, bool]:
         StorageError: The storage cannot be read.
     """
     try:
-        return queries.state_of_study(Database.open(storage), name)
+        with closing(Database.open(storage)) as database:
+            return queries.state_of_study(database, name)
     except (StorageError, StudyNotFound):
         trials = Subject.at(storage, name).trials
         values = hash(tuple((trial.state, len(trial.intermediate_values)) for trial in trials))
@@ -203,16 +205,16 @@ def _span(trial: FrozenTrial) -> Span:
 
 
 def _own(storage: str, name: str, space: Space) -> Own:
-    database = Database.open(storage)
-    front = queries.best_configurations(database, name)
-    return Own(
-        summary=queries.summary(database, name),
-        records=queries.trial_records(database, name),
-        spans=queries.attempt_spans(database, name),
-        origin=queries.origin(database, name),
-        front=front,
-        top=queries.top_configurations(database, name, TOP),
-        best=queries.trial_detail(database, name, front[0].number) if front else None,
-        comparison=comparison_of(database, name, space),
-        is_confirmation=queries.confirms(database, name),
-    )
+    with closing(Database.open(storage)) as database:
+        front = queries.best_configurations(database, name)
+        return Own(
+            summary=queries.summary(database, name),
+            records=queries.trial_records(database, name),
+            spans=queries.attempt_spans(database, name),
+            origin=queries.origin(database, name),
+            front=front,
+            top=queries.top_configurations(database, name, TOP),
+            best=queries.trial_detail(database, name, front[0].number) if front else None,
+            comparison=comparison_of(database, name, space),
+            is_confirmation=queries.confirms(database, name),
+        )

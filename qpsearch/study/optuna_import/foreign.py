@@ -4,6 +4,7 @@ Nothing is written where the study is read: Optuna itself would add the tables t
 """
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,15 +56,15 @@ def read_foreign(source: str, name: str) -> Foreign:
         raise StorageError(f"{given.absolute()}: there is no database or journal at this path.")
     if is_path and _is_journal(given):
         return _read_journal(given, name)
-    database = Database(source)
-    if database.file is not None and not database.file.exists():
-        raise StorageError(f"{database.file.absolute()}: there is no database at this path.")
-    if database.file is not None and _is_journal(database.file):
-        return _read_journal(database.file, name)
-    if not {"studies", "version_info"} <= set(database.read(lambda c: inspect(c).get_table_names())):
-        raise StudyNotFound(f"{database.shown}: does not hold Optuna studies.")  # and must not get Optuna's tables
-    database.check_optuna_version()
-    return database.with_optuna(lambda storage: _read(storage, name, database.shown))
+    with closing(Database(source)) as database:
+        if database.file is not None and not database.file.exists():
+            raise StorageError(f"{database.file.absolute()}: there is no database at this path.")
+        if database.file is not None and _is_journal(database.file):
+            return _read_journal(database.file, name)
+        if not {"studies", "version_info"} <= set(database.read(lambda c: inspect(c).get_table_names())):
+            raise StudyNotFound(f"{database.shown}: does not hold Optuna studies.")  # and must not get Optuna's tables
+        database.check_optuna_version()
+        return database.with_optuna(lambda storage: _read(storage, name, database.shown))
 
 
 def _is_journal(path: Path) -> bool:
