@@ -28,7 +28,6 @@ class Metric(str):
 
     VAL_ACCURACY: ClassVar["Metric"]
     VAL_LOSS: ClassVar["Metric"]
-    TRAIN_LOSS: ClassVar["Metric"]
     PARAMETERS: ClassVar["Metric"]
     MACS: ClassVar["Metric"]
     ACTIVATION_BYTES: ClassVar["Metric"]
@@ -67,11 +66,6 @@ class Metric(str):
     def is_extra(self) -> bool:
         """Whether it is computed only where a study asks for it."""
         return self.kind.source not in (ValuesFrom.REPORT, ValuesFrom.NETWORK)
-
-    @property
-    def is_once(self) -> bool:
-        """Whether a run has a single value of it, which does not change by epoch."""
-        return self.kind.source in (ValuesFrom.CLOCK, ValuesFrom.NETWORK)
 
     @property
     def is_timed(self) -> bool:
@@ -163,5 +157,5 @@ def words() -> list[str]:
     return [f"{name}0.9" if kind.source is ValuesFrom.TARGET else name for name, kind in METRICS.items()]
 
 
-for _name in ("val_accuracy", "val_loss", "train_loss", "parameters", "macs", "activation_bytes"):
+for _name in ("val_accuracy", "val_loss", "parameters", "macs", "activation_bytes"):
     setattr(Metric, _name.upper(), Metric(_name))

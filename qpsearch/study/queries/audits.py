@@ -22,7 +22,7 @@ from qpsearch.registry.pruners import PrunerKind
 from qpsearch.space import Space
 from qpsearch.study.records import AuditedKind
 from qpsearch.study.search.audit import is_audited
-from qpsearch.study.search.halving import rungs_of
+from qpsearch.study.search.halving import factor_of, rungs_of
 from qpsearch.study.storage.optuna_tables import GUESS, read_trials
 from qpsearch.study.storage.tables import configs, trials
 
@@ -88,7 +88,7 @@ def audit(
         seed: Of the search.
         stops: Whether the pruner stops trials at once (``asha_stop``), which lets a larger share go on.
     """
-    share, factor = options.get("audit") or 0.0, int(options.get("factor") or 3)
+    share, factor = options.get("audit") or 0.0, factor_of(options)
     kinds: dict[str, list[RungCurve]] = defaultdict(list)
     for curve in curves:
         kinds[curve.stratum].append(curve)
