@@ -23,7 +23,6 @@ from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.heartbeat import Heartbeat
 from qpsearch.study.drivers.peers import Peers, discard_study, supersede
 from qpsearch.study.drivers.racing import Racing
-from qpsearch.study.drivers.stopping import Stopping
 from qpsearch.study.drivers.supply import Supply
 from qpsearch.study.drivers.transactions import Transactions
 from qpsearch.study.opening import Opened
@@ -41,7 +40,6 @@ from qpsearch.study.trials import rows
 from qpsearch.study.trials.checkpoints import CheckpointFolder
 from qpsearch.study.trials.events import (
     Closed,
-    Elsewhere,
     Event,
     Interrupted,
     Lost,
@@ -89,13 +87,14 @@ class Ledger:
         self._running: dict[int, OpenTrial] = {}
         self._idle_since: float | None = None
         self._listener, self._clock = listener, opened.clock
-        paused = [trial.number for trial in opened.open if trial.is_paused]
-        self._stopping = Stopping(opened.space.search, opened.ended, paused)
+        self._stopping = opened.stopping
         self._racing = Racing(opened.study_id, opened.space.search)
         self.name: str = opened.name
         self.gpus = 0.0
         self.checkpoints: CheckpointFolder = opened.checkpoints
-        self._peers = Peers(opened.study_id, opened.replica, opened.space.search, opened.open, self._hear)
+        self._peers = Peers(
+            opened.study_id, opened.replica, opened.space.search, opened.stopping, opened.open, listener
+        )
         held = (self._database, self._study_id, opened.uid, self._lease_id)
         self._heart = Heartbeat(*held, self._clock, self._steps)
         self._transactions = Transactions(*held, opened.revision, self._follow, listener, self._clock)
@@ -497,12 +496,6 @@ class Ledger:
             detail=detail,
             seconds=trial.earlier_s + seconds,
         )
-
-    def _hear(self, event: Event) -> None:
-        """Count the trials that other drivers ended."""
-        if isinstance(event, Elsewhere):
-            self._stopping.ended(event.number, event.state, event.value)
-        self._listener(event)
 
     def _look_around(self) -> None:
         """Now and then, follow the other drivers, and take over the trials of drivers that are gone."""

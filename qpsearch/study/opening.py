@@ -26,6 +26,7 @@ from qpsearch.study.drivers.facts import insert_facts, set_budget
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.leftovers import sweep
 from qpsearch.study.drivers.peers import supersede
+from qpsearch.study.drivers.stopping import Stopping
 from qpsearch.study.drivers.stored import (
     check_own_sampler,
     find_study,
@@ -44,7 +45,7 @@ from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, 
 from qpsearch.study.trials.failures import failed_trials, reopen
 from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.owner import Owner
-from qpsearch.study.trials.rows import read_histories, read_infeasible, read_open_trial
+from qpsearch.study.trials.rows import first_pauses, read_histories, read_infeasible, read_open_trial
 from qpsearch.vocabulary import Ending, FailReason, Scalar
 
 
@@ -61,6 +62,7 @@ class Opened:
         revision: The study's revision up to which the rest is true.
         space: The space as it was stored.
         spending: The budget, and how much of it was spent.
+        stopping: The rules of ``search.stop``, and whether one holds.
         next_number: Number of the next trial.
         replica: The copy of the study that sampler and pruner see.
         open: Trials that have not ended, run by other drivers or waiting, by number.
@@ -78,6 +80,7 @@ class Opened:
     revision: int
     space: Space
     spending: Spending
+    stopping: Stopping
     next_number: int
     replica: Replica
     open: tuple[OpenTrial, ...]
@@ -151,6 +154,7 @@ def create(
         revision=0,
         space=space,
         spending=spending,
+        stopping=Stopping(space.search),
         next_number=0,
         replica=_replica(space, space.study, first),
         open=(),
@@ -218,6 +222,8 @@ def resume(
             space = replace(space, search=replace(space.search, stop=Stop()))
         found = read_trials(connection, study)
         replica, open_trials = rebuild(connection, study, space, facts.first_name, found)
+        stopping = Stopping(space.search)
+        stopping.follow(found, first_pauses(connection, study))
         others = tuple(holder.driver for holder in lease.standing(connection, study))
         lease_id = lease.take(connection, study, here, clock.now())
         return Opened(
@@ -229,6 +235,7 @@ def resume(
             revision=revision,
             space=space,
             spending=Spending(connection, study, lease_id, space.search.fidelity),
+            stopping=stopping,
             next_number=next_number(connection, study),
             replica=replica,
             open=open_trials,

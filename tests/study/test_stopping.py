@@ -1,7 +1,10 @@
 """``search.stop``: a study that ends before its budget is spent, and goes on when it is told to."""
 
 import itertools
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
+from random import Random
 
 import pytest
 
@@ -9,6 +12,7 @@ from qpsearch.architecture.candidates import notes
 from qpsearch.protocol import Failed
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
+from qpsearch.study.ledger import Ledger
 from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, progress, ready_database, resumed_ledger
 from tests.scripted import Behaviour, space_text
@@ -88,6 +92,40 @@ def test_drivers_hear_of_each_others_trials(url: str) -> None:
         first._looked = float("-inf")
         assert first.ask() is None
         assert first.stopped is not None
+
+
+@pytest.mark.parametrize("values", [range(40, 0, -1), Random(1).sample(range(40), 40)], ids=["worse", "mixed"])
+def test_patience_is_the_same_for_each_driver_and_after_a_restart(sqlite_url: str, values: Sequence[int]) -> None:
+    """Two drivers take trials in turns and seldom look at each other's; most trials pause, some go on, some fail."""
+    changes = {"search.stop": {"patience": 8}, "search.pruner": {"asha": {"first": 3, "paused": 3}}}
+    space = parse_space(edited(space_text(Behaviour.IMPROVES, epochs=9, trials=40, sampler="random"), changes))
+    done = Counter[int]()
+    with new_ledger(sqlite_url, space) as first, resumed_ledger(sqlite_url) as second:
+        for step in range(100):
+            ledger = (first, second)[step % 2]
+            assignment = ledger.ask()
+            if assignment is None:
+                break
+            number = assignment.trial
+            if number % 7 == 5:
+                ledger.fail(number, assignment.attempt, DIVERGED)
+            else:
+                done[number] += 1
+                while ledger.report(number, assignment.attempt, progress(done[number], values[number] / 40)):
+                    done[number] += 1
+            if step % 5 == 0:
+                with resumed_ledger(sqlite_url) as third:
+                    assert counts(first) == counts(second) == counts(third)
+        assert first.stopped == second.stopped
+        assert str(first.stopped).startswith("search.stop.patience: 8 trials have ended without a better one than")
+
+
+def counts(ledger: Ledger) -> tuple[object, ...]:
+    """What a driver knows of the rules, after a look at the others."""
+    ledger._looked = float("-inf")
+    ledger._look_around()
+    stopping = ledger._stopping
+    return stopping._best, stopping._since, stopping._failed, stopping.reason
 
 
 def test_a_value_that_is_not_finite_is_nowhere_the_best(url: str) -> None:

@@ -8,13 +8,14 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.space.search import Search
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Lease
+from qpsearch.study.drivers.stopping import Stopping
 from qpsearch.study.search.pruning import traits_of
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.optuna_tables import delete_empty_study, first_value, read_trials
 from qpsearch.study.storage.tables import attempts, configs, trials
 from qpsearch.study.trials.events import Elsewhere, Event
 from qpsearch.study.trials.open_trial import OpenTrial
-from qpsearch.study.trials.rows import read_infeasible, read_open_trial
+from qpsearch.study.trials.rows import first_pauses, read_infeasible, read_open_trial
 from qpsearch.vocabulary import Ending
 
 
@@ -30,11 +31,12 @@ class Peers:
         study_id: int,
         replica: Replica,
         search: Search,
+        stopping: Stopping,
         found: Collection[OpenTrial],
         tell: Callable[[Event], None],
     ) -> None:
         self._study_id, self._replica, self._search = study_id, replica, search
-        self._tell = tell
+        self._stopping, self._tell = stopping, tell
         self.open: dict[int, OpenTrial] = {trial.number: trial for trial in found}
 
     @property
@@ -67,6 +69,7 @@ class Peers:
         )
         changed = {row.trial_id: TrialConfig.from_json(row.config_json) for row in connection.execute(query)}
         rejected = read_infeasible(connection, self._study_id, since)
+        paused = first_pauses(connection, self._study_id, since)
         found = [
             trial
             for trial in (read_trials(connection, self._study_id, only=changed) if changed else [])
@@ -91,6 +94,7 @@ class Peers:
                 if not was_over:
                     self._tell(Elsewhere(number=trial.number, state=trial.state.name, value=first_value(trial)))
         self.open |= still_open
+        self._stopping.follow(found, paused)
 
 
 def supersede(

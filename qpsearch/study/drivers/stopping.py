@@ -1,13 +1,10 @@
 """``search.stop``: ending a study before its budget is spent."""
 
 import math
-from collections.abc import Iterable
-from datetime import datetime
-from functools import partial
+from collections.abc import Collection, Mapping
 
 from optuna.trial import FrozenTrial, TrialState
 
-from qpsearch.registry.pruners import PrunerKind
 from qpsearch.space.search import Search
 from qpsearch.study.storage.optuna_tables import first_value
 
@@ -15,21 +12,36 @@ from qpsearch.study.storage.optuna_tables import first_value
 class Stopping:
     """Which rule of ``search.stop`` holds, as far as this driver knows.
 
+    For patience a trial counts when it first pauses, or else when it ends. One that pauses before any trial is complete
+    never counts.
+
     Args:
         search: The rules and the objective.
-        ended: The trials that have ended.
-        paused: Numbers of the trials that are paused at a rung. For patience a trial counts when it first pauses, and
-            only once a trial is complete.
     """
 
-    def __init__(self, search: Search, ended: Iterable[FrozenTrial], paused: Iterable[int] = ()) -> None:
+    def __init__(self, search: Search) -> None:
         self._stop, self._objective = search.stop, search.objective
         self._best: tuple[float, int] | None = None
-        self._since = self._failures = 0
-        self._counted = set(paused)
+        self._counted: set[int] = set()
+        self._failed: set[int] = set()
+        self._since = 0
         self.reason: str | None = None
-        for trial in sorted(ended, key=partial(_moment, search)):
-            self.ended(trial.number, trial.state.name, first_value(trial))
+
+    def follow(self, trials: Collection[FrozenTrial], paused: Mapping[int, float]) -> None:
+        """Count what the database says, in the order in which it happened; what was counted before stays as it is.
+
+        Args:
+            trials: Trials as they stand; those that have ended are counted.
+            paused: When trials first paused, in Unix seconds, by number.
+        """
+        ended = {trial.number: trial for trial in trials if trial.state.is_finished()}
+        moments = [(when, number, False) for number, when in paused.items()]
+        moments += [(_ended_at(trial), number, True) for number, trial in ended.items()]
+        for _, number, is_end in sorted(moments):
+            if is_end:
+                self.ended(number, ended[number].state.name, first_value(ended[number]))
+            else:
+                self.paused(number)
 
     def paused(self, number: int) -> None:
         """Count a trial that is paused at a rung."""
@@ -43,7 +55,8 @@ class Stopping:
         gain = None if value is None else self._objective.sign * value
         self._since += number not in self._counted
         self._counted.add(number)
-        self._failures += state == TrialState.FAIL.name
+        if state == TrialState.FAIL.name:
+            self._failed.add(number)
         is_sound = state == TrialState.COMPLETE.name and gain is not None and math.isfinite(gain)
         if gain is not None and is_sound and (self._best is None or gain > self._best[0]):
             self._best, self._since = (gain, number), 0
@@ -59,12 +72,10 @@ class Stopping:
         elif stop.patience is not None and self._since >= stop.patience:
             than = "a complete one" if self._best is None else f"a better one than trial {self._best[1]}"
             self.reason = f"search.stop.patience: {self._since} trials have ended without {than}"
-        elif stop.failures is not None and self._failures >= stop.failures:
-            self.reason = f"search.stop.failures: {self._failures} trials have failed"
+        elif stop.failures is not None and len(self._failed) >= stop.failures:
+            self.reason = f"search.stop.failures: {len(self._failed)} trials have failed"
 
 
-def _moment(search: Search, trial: FrozenTrial) -> tuple[datetime, int]:
-    """Return when a trial counted: when it ended, or about when it first paused, since paused ones end together."""
-    pauses = search.pruner is PrunerKind.ASHA and trial.state is TrialState.PRUNED
-    when = trial.datetime_start if pauses else trial.datetime_complete
-    return when or datetime.min, trial.number
+def _ended_at(trial: FrozenTrial) -> float:
+    """Return when a trial ended, in Unix seconds; first of all where another tool did not say."""
+    return trial.datetime_complete.timestamp() if trial.datetime_complete else 0.0

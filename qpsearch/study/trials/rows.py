@@ -6,7 +6,7 @@ from typing import Final
 
 from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import Connection, Float, Integer, bindparam, insert, select, update
+from sqlalchemy import Connection, Float, Integer, bindparam, func, insert, select, update
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.protocol import EpochReport, Failed, Place, Progress, Run
@@ -23,6 +23,7 @@ from qpsearch.study.storage.tables import (
     runs,
     study_attrs,
     system_attrs,
+    trials,
 )
 from qpsearch.study.trials.measured import read_measured
 from qpsearch.study.trials.open_trial import History, OpenTrial, Proposal, begun
@@ -272,6 +273,18 @@ def read_infeasible(connection: Connection, study: int, since: int) -> dict[int,
         )
         found.setdefault(row.number, []).append(trial)
     return found
+
+
+def first_pauses(connection: Connection, study: int, since: int = -1) -> dict[int, float]:
+    """Return when trials first paused at a rung, in Unix seconds by number, of those that changed after a revision."""
+    query = (
+        select(trials.c.number, func.min(attempts.c.ended))
+        .join(attempts, attempts.c.trial_id == trials.c.trial_id)
+        .join(configs, configs.c.trial_id == trials.c.trial_id)
+        .where(trials.c.study_id == study, configs.c.revision > since, attempts.c.ending == Ending.PAUSED)
+        .group_by(trials.c.number)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def read_histories(connection: Connection, trial_id: int, search: Search) -> list[History]:
