@@ -130,7 +130,8 @@ class Ledger:
                 if isinstance(error, KeyboardInterrupt):
                     self._transactions.is_over = lambda: True
                 self.interrupt_all()
-                if self.is_over or self._supply.is_exhausted:
+                is_broken = isinstance(error, SystematicFailure)  # its failures are taken back: the study is not over
+                if not is_broken and (self.is_over or self._supply.is_exhausted):
                     open_still = self._peers.paused | self._racing.stopped(self._peers.open)
                     self._close_left(open_still, only_alone=True)
                 self._transactions.write(self._leave)

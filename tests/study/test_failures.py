@@ -7,11 +7,12 @@ import pytest
 from qpsearch.errors import DispatchError, SystematicFailure, UserError
 from qpsearch.protocol import Failed
 from qpsearch.runner import driving, machine
-from qpsearch.space import Space
+from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, progress, resumed_ledger, rows, train_all
+from tests.scripted import Behaviour, space_text
 
 NO_DRIVER = Failed(reason=FailReason.ERROR, detail="Traceback ...\nRuntimeError: Found no NVIDIA driver on your system")
 OTHER = Failed(reason=FailReason.ERROR, detail="ValueError: another")
@@ -123,6 +124,22 @@ def test_another_driver_follows_a_trial_that_is_tried_again(url: str, space: Spa
             train_all(first, assignment)
             assert second.ask() is not None
     assert rows(url, STATES)[0] == (0, "COMPLETE")
+
+
+def test_a_broken_driver_neither_stops_another_one_nor_ends_what_is_paused(sqlite_url: str) -> None:
+    changes = {"search.stop": {"failures": 2}, "search.pruner": {"asha": {"first": 1}}}
+    space = parse_space(edited(space_text(Behaviour.IMPROVES), changes))
+    with new_ledger(sqlite_url, space) as healthy:
+        assert healthy.ask() is not None
+        assert not healthy.report(0, 1, progress(1, 0.5))  # it pauses
+        with pytest.raises(SystematicFailure), resumed_ledger(sqlite_url) as broken:
+            for assignment in [broken.ask() for _ in range(3)]:
+                assert assignment is not None
+                broken.fail(assignment.trial, 1, NO_DRIVER)
+                healthy._transactions.catch_up()
+        healthy._transactions.catch_up()
+        assert healthy.stopped is None
+    assert rows(sqlite_url, STATES) == [(number, "RUNNING") for number in range(4)]
 
 
 def test_a_reason_is_checked() -> None:

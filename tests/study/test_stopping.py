@@ -120,6 +120,25 @@ def test_patience_is_the_same_for_each_driver_and_after_a_restart(sqlite_url: st
         assert str(first.stopped).startswith("search.stop.patience: 8 trials have ended without a better one than")
 
 
+def test_a_failure_that_is_tried_again_counts_when_it_has_ended_again(url: str) -> None:
+    with new_ledger(url, space_with("{failures: 3}")) as first:
+        for number, value in enumerate((None, 0.5, None, None)):
+            assert first.ask() is not None
+            if value is None:
+                first.fail(number, 1, DIVERGED)
+            else:
+                first.report(number, 1, progress(1, value))
+        assert first.stopped is not None
+        with resumed_ledger(url, retry=[FailReason.DIVERGED]) as second:
+            assert counts(first) == counts(second) == ((0.5, 1), set(), set(), None)
+            assert second.ask() is not None
+            second.fail(0, 2, DIVERGED)
+            assert second.ask() is not None
+            second.report(2, 2, progress(1, 0.4))
+            with resumed_ledger(url) as third:
+                assert counts(first) == counts(second) == counts(third) == ((0.5, 1), {0, 2}, {0}, None)
+
+
 def counts(ledger: Ledger) -> tuple[object, ...]:
     """What a driver knows of the rules, after a look at the others."""
     ledger._looked = float("-inf")

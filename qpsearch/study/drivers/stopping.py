@@ -13,7 +13,7 @@ class Stopping:
     """Which rule of ``search.stop`` holds, as far as this driver knows.
 
     For patience a trial counts when it first pauses, or else when it ends. One that pauses before any trial is complete
-    never counts.
+    never counts. A failed trial that is tried again counts as one that has not ended.
 
     Args:
         search: The rules and the objective.
@@ -23,17 +23,30 @@ class Stopping:
         self._stop, self._objective = search.stop, search.objective
         self._best: tuple[float, int] | None = None
         self._counted: set[int] = set()
+        self._since: set[int] = set()
         self._failed: set[int] = set()
-        self._since = 0
-        self.reason: str | None = None
+        self._over: str | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Which rule holds, in words; None if none holds. Target and patience, once they hold, hold for good."""
+        most = self._stop.failures
+        if self._over is None and most is not None and len(self._failed) >= most:
+            return f"search.stop.failures: {len(self._failed)} trials have failed"
+        return self._over
 
     def follow(self, trials: Collection[FrozenTrial], paused: Mapping[int, float]) -> None:
         """Count what the database says, in the order in which it happened; what was counted before stays as it is.
 
         Args:
-            trials: Trials as they stand; those that have ended are counted.
+            trials: Trials that have changed, as they stand: those that have ended are counted, and a failure that is or
+                was tried again no longer is.
             paused: When trials first paused, in Unix seconds, by number.
         """
+        again = self._failed.intersection(trial.number for trial in trials)
+        self._failed -= again
+        self._counted -= again - paused.keys()
+        self._since -= again - paused.keys()
         ended = {trial.number: trial for trial in trials if trial.state.is_finished()}
         moments = [(when, number, False) for number, when in paused.items()]
         moments += [(_ended_at(trial), number, True) for number, trial in ended.items()]
@@ -47,33 +60,34 @@ class Stopping:
         """Count a trial that is paused at a rung."""
         if number not in self._counted:
             self._counted.add(number)
-            self._since += self._best is not None
+            if self._best is not None:
+                self._since.add(number)
             self._judge()
 
     def ended(self, number: int, state: str, value: float | None) -> None:
         """Count a trial that has ended."""
         gain = None if value is None else self._objective.sign * value
-        self._since += number not in self._counted
-        self._counted.add(number)
+        if number not in self._counted:
+            self._counted.add(number)
+            self._since.add(number)
         if state == TrialState.FAIL.name:
             self._failed.add(number)
         is_sound = state == TrialState.COMPLETE.name and gain is not None and math.isfinite(gain)
         if gain is not None and is_sound and (self._best is None or gain > self._best[0]):
-            self._best, self._since = (gain, number), 0
+            self._best = (gain, number)
+            self._since.clear()
         self._judge()
 
     def _judge(self) -> None:
         stop = self._stop
-        if self.reason is not None:
+        if self._over is not None:
             return
         if self._best is not None and stop.target is not None and self._best[0] >= self._objective.sign * stop.target:
             reached = self._objective.sign * self._best[0]
-            self.reason = f"search.stop.target: trial {self._best[1]} has reached {reached:g} of {stop.target:g}"
-        elif stop.patience is not None and self._since >= stop.patience:
+            self._over = f"search.stop.target: trial {self._best[1]} has reached {reached:g} of {stop.target:g}"
+        elif stop.patience is not None and len(self._since) >= stop.patience:
             than = "a complete one" if self._best is None else f"a better one than trial {self._best[1]}"
-            self.reason = f"search.stop.patience: {self._since} trials have ended without {than}"
-        elif stop.failures is not None and len(self._failed) >= stop.failures:
-            self.reason = f"search.stop.failures: {len(self._failed)} trials have failed"
+            self._over = f"search.stop.patience: {len(self._since)} trials have ended without {than}"
 
 
 def _ended_at(trial: FrozenTrial) -> float:
