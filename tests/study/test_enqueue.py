@@ -11,6 +11,7 @@ from qpsearch.space import edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.planning.enqueueing import enqueue
 from qpsearch.study.records import TrialRecord
+from qpsearch.study.search import proposer
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Event, Noted
 from qpsearch.vocabulary import FailReason
@@ -179,6 +180,22 @@ def test_a_users_own_reason_does_not_stop_the_driver(sqlite_url: str) -> None:
         pytest.raises(UserError, match=r"trial 0 of study 'scripted' was added by another tool, and is not trained"),
     ):
         queries.trial_detail(database, "scripted", 0)
+
+
+def test_a_prepared_draw_that_finds_nothing_does_not_refuse_an_enqueued_trial(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposer, "MAX_INFEASIBLE", 3)
+    monkeypatch.setattr(proposer, "MAX_EVEN", 3)
+    with new_ledger(sqlite_url, parse_space(edited(SPACE.source, {"search.require": [f"{LR} == 0.25"]}))) as ledger:
+        study = optuna.load_study(study_name="scripted", storage=sqlite_url)
+        ledger.prepare()
+        study.enqueue_trial({LR: 0.25})
+        ledger._looked = float("-inf")
+        assert ledger.ask().trial == 0  # type: ignore[union-attr]
+        with pytest.raises(UserError, match="none of 6 draws can be trained"):
+            ledger.ask()
+    release(study._storage)
 
 
 def test_what_optuna_enqueued_and_cannot_be_trained_is_refused_with_a_reason(sqlite_url: str) -> None:

@@ -1,7 +1,7 @@
 """Drawing the next trial, in advance if workers must not wait."""
 
 from collections.abc import Collection, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
@@ -86,7 +86,7 @@ class Proposer:
         if why := next(filter(None, (without_effect(self._space, name, values) for name in sorted(needed))), ""):
             raise UserError(why)
         if self._prepared is not None:
-            self._prepared.result()
+            wait([self._prepared])  # for its end alone: take() raises its error
         refused: Infeasible | UserError | None = None
         for draw in range(TRIED):
             trial = self._ask(number, draw, values)
