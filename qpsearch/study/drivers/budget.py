@@ -125,7 +125,10 @@ def lease_intervals(connection: Connection, study: int) -> dict[int, Interval]:
 
 
 def covered(intervals: list[Interval]) -> float:
-    """Return the length of the union of intervals: drivers that ran side by side spent that time once."""
+    """Return the length of the union of intervals: drivers that ran side by side spent that time once.
+
+    Where a clock was set back from one driver to the next, both seem to have run side by side: too little is counted.
+    """
     total, reached = 0.0, float("-inf")
     for began, ended in sorted(intervals):
         total += max(0.0, ended - max(began, reached))

@@ -11,8 +11,11 @@ class Clock:
     """Two times and how to wait.
 
     Attributes:
-        now: Unix seconds, stored for people to read; decisions do not depend on them, since a clock may jump.
-        monotonic: Seconds from an unknown beginning, which only grow; decisions depend only on these.
+        now: Unix seconds, stored for people to read. Since a clock may jump and hosts differ, only three things depend
+            on them: which drivers ran side by side, whose time ``search.budget.time`` counts once; how many seconds of
+            a lost attempt were not reported; and, for ``search.stop.patience``, the order in which trials ended or
+            paused that this driver did not see.
+        monotonic: Seconds from an unknown beginning, which only grow; every other decision depends on these.
         sleep: Waits for so many seconds.
     """
 

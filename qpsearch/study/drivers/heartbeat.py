@@ -16,9 +16,10 @@ from qpsearch.study.trials.underway import StepsRecord, to_text
 class Heartbeat:
     """A thread that moves the lease's counter, also while the driver waits for hours, and reads the other counters.
 
-    A driver on this host counts as gone as soon as its process is gone. Any other driver counts as gone when its
-    counter has stood still for a lease's length of this thread's own monotonic time, during which the database could
-    be read; so neither a jump of a clock nor an outage of the database makes a driver look dead.
+    A driver on this host counts as gone as soon as its process is gone. Any driver, also one on this host whose process
+    is there but frozen, counts as gone when its counter has stood still for a lease's length of this thread's own
+    monotonic time, during which the database could be read; so neither a jump of a clock nor an outage of the database
+    makes a driver look dead.
 
     Args:
         database: The study database.

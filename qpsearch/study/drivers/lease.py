@@ -1,8 +1,8 @@
 """Leases: which driver may write to a study, and how other drivers find out that it is gone.
 
 A driver is a process on a host: host name, boot and process namespace, process id and its start time. On
-the same host, a dead driver is noticed at once. On another host, it is noticed when its counter no longer moves,
-measured by the observer's own monotonic clock, so that clocks of two hosts are never compared.
+the same host, a dead driver is noticed at once. One that is dead on another host, or frozen on any, is noticed when its
+counter no longer moves, measured by the observer's own monotonic clock, so that clocks of two hosts are not compared.
 """
 
 import os
