@@ -94,6 +94,10 @@ class SpaceError(UserError):
         super().__init__("\n".join(self.problems))
 
 
+class SamplerError(UserError):
+    """A sampler of the user's own fails, whatever it was to draw."""
+
+
 class StudyNotFound(UserError):
     """There is no study of the given name in the database."""
 

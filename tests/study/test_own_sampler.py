@@ -17,7 +17,7 @@ from qpsearch.space import Space, parse_space
 from qpsearch.space.schema.search import SAMPLERS
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
-from tests.helpers import new_ledger, resumed_ledger, rows, train_all
+from tests.helpers import new_ledger, release, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
 
 DEPTH = "network.stages.0.depth"
@@ -164,13 +164,17 @@ def test_a_list_of_studies_names_the_module_that_one_of_them_needs(
     assert summary.problem == "study scripted: was made with --import hub. Add that to the command."
 
 
-def test_an_error_while_it_draws_names_it(sqlite_url: str) -> None:
+def test_an_error_while_it_draws_names_it_and_does_not_refuse_an_enqueued_trial(sqlite_url: str) -> None:
     known(lambda seed, depth: Broken(seed=seed))
-    with (
-        new_ledger(sqlite_url, space()) as ledger,
-        pytest.raises(UserError, match=r"^sampler 'deep': .*test_own_sampler\.py:\d+: KeyError: 'network\.stages"),
-    ):
+    said = r"^sampler 'deep': .*test_own_sampler\.py:\d+: KeyError: 'network\.stages"
+    with new_ledger(sqlite_url, space()) as ledger, pytest.raises(UserError, match=said):
         ledger.ask()
+    study = optuna.load_study(study_name="scripted", storage=sqlite_url)
+    study.enqueue_trial({"training.optimizer.sgd.lr": 0.25})
+    with resumed_ledger(sqlite_url) as ledger, pytest.raises(UserError, match=said):
+        ledger.ask()
+    assert [trial.state for trial in study.trials] == [TrialState.WAITING]
+    release(study._storage)
 
 
 @pytest.mark.parametrize(

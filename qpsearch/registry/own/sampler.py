@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from qpsearch.errors import UserError, blamed
+from qpsearch.errors import SamplerError, UserError, blamed
 from qpsearch.registry.options import Option, Options
 from qpsearch.registry.samplers import STARTUP
 
@@ -69,7 +69,7 @@ class CustomSampler:
         """Return the sampler of a draw.
 
         Raises:
-            UserError: The user's code raises an error, or returns something else.
+            SamplerError: The user's code raises an error, or returns something else.
         """
         from optuna.samplers import BaseSampler
 
@@ -77,12 +77,12 @@ class CustomSampler:
             made: object = self.make(seed, **options)
         if not isinstance(made, BaseSampler):
             text = f"sampler {self.name!r}: returns {type(made).__name__}. Expected a sampler of Optuna or OptunaHub."
-            raise UserError(text)
+            raise SamplerError(text)
         return made
 
     def blamed(self) -> AbstractContextManager[None]:
         """Name the sampler, and the place in its code, in any error that its code raises; see ``errors.blamed``."""
-        return blamed("sampler", self.name)
+        return blamed("sampler", self.name, SamplerError)
 
     def record(self, options: Options) -> dict[str, Any]:
         """Return what a study stores about it."""

@@ -6,7 +6,7 @@ from functools import partial
 from optuna.trial import TrialState
 from sqlalchemy import Connection
 
-from qpsearch.errors import Infeasible, UserError
+from qpsearch.errors import Infeasible, SamplerError, UserError
 from qpsearch.space import Space
 from qpsearch.space.file.points import checked_values
 from qpsearch.study.drivers.budget import Spending
@@ -151,6 +151,8 @@ class Supply:
                     raise UserError(problem)
                 values = checked_values(self._space, given)
                 proposal = self._proposer.draw_with(number, values, needed=values)
+            except SamplerError:
+                raise
             except (UserError, Infeasible) as refused:
                 self._refuse(trial_id, number, str(refused))
                 continue
