@@ -11,7 +11,7 @@ from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason
-from tests.helpers import new_ledger, progress, resumed_ledger, rows, train_all
+from tests.helpers import accuracy_of, new_ledger, progress, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
 
 NO_DRIVER = Failed(reason=FailReason.ERROR, detail="Traceback ...\nRuntimeError: Found no NVIDIA driver on your system")
@@ -124,6 +124,19 @@ def test_another_driver_follows_a_trial_that_is_tried_again(url: str, space: Spa
             train_all(first, assignment)
             assert second.ask() is not None
     assert rows(url, STATES)[0] == (0, "COMPLETE")
+
+
+def test_another_driver_learns_from_a_trial_that_was_tried_again_while_it_did_not_look(url: str, space: Space) -> None:
+    with new_ledger(url, space) as first:
+        assert first.ask() is not None
+        first.fail(0, 1, OTHER)
+        with resumed_ledger(url, retry=[FailReason.ERROR]) as second:
+            again = second.ask()
+            assert again is not None
+            train_all(second, again)
+        first._transactions.catch_up()
+        shown = first._replica._copy(0)
+        assert (shown.state.name, shown.values) == ("COMPLETE", [accuracy_of(again)])
 
 
 def test_a_broken_driver_neither_stops_another_one_nor_ends_what_is_paused(sqlite_url: str) -> None:

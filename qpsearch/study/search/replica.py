@@ -76,7 +76,7 @@ class Replica:
         with quiet_optuna():
             self._study = optuna.create_study(storage=self._storage, study_name=name, directions=ways)
         self._ids: dict[int, int] = {}
-        self._over: set[int] = set()
+        self._over: dict[int, TrialState] = {}
         self._enqueued: set[int] = set()
         self._values: dict[int, dict[int, float]] = {}  # of open trials, by epoch
         self._costs: dict[int, tuple[float, ...]] = {}
@@ -157,16 +157,16 @@ class Replica:
         self._add(_for_sampler(drawn, TrialState.FAIL, None, {}))
 
     def follow(self, trial: FrozenTrial, traits: Traits) -> None:
-        """Bring a trial up to the state that it has in the database; a failed trial may be open again.
+        """Bring a trial up to the state that it has in the database; a failed one may be open, or have ended, again.
 
         New trials, with infeasible draws between them, come in the order of their drawing.
         """
         number = trial.number
         if number in self._over:
-            if trial.state.is_finished():
+            if trial.state is self._over[number]:
                 return
-            del self._ids[number]  # to the sampler, a trial that is open again is a new one
-            self._over.discard(number)
+            del self._ids[number]  # to the sampler, a trial that is tried again is a new one
+            del self._over[number]
         if ENQUEUED in trial.system_attrs:
             self._enqueued.add(number)
         self._values[number], self._costs[number] = dict(trial.intermediate_values), traits.costs
@@ -175,7 +175,7 @@ class Replica:
         self._show(number, trial, trial.state, trial.values, trial.intermediate_values)
         if trial.state.is_finished():
             del self._values[number]
-            self._over.add(number)
+            self._over[number] = trial.state
 
     def report(self, number: int, epoch: int, value: float, further: Sequence[float] = ()) -> Judgement:
         """Record a value, with those of further metrics of training, and ask the pruner what becomes of the trial."""
@@ -197,7 +197,7 @@ class Replica:
         """End a trial; a failed one is shown as pruned with a violated constraint."""
         self._show(number, self._copy(number), state, results, self._values.pop(number))
         self._pruning.close(number, state, results[0] if results else None)
-        self._over.add(number)
+        self._over[number] = state
 
     def promotable(self, paused: Collection[int], *, is_last: bool) -> int | None:
         """Return the paused trial that should continue next; None where none should.
