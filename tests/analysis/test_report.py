@@ -29,8 +29,10 @@ from qpsearch.architecture.cost import cost, parts
 from qpsearch.architecture.named import named_network
 from qpsearch.protocol import Failed
 from qpsearch.space import Space, edited, parse_space
+from qpsearch.study import manage
 from qpsearch.study.planning import retraining
 from qpsearch.study.queries import Span
+from qpsearch.study.trials.evaluations import Evaluated
 from qpsearch.vocabulary import Direction, FailReason
 from tests.helpers import new_ledger, progress, ready_database, resumed_ledger, train_all
 from tests.planted.studies import search
@@ -137,6 +139,31 @@ def test_a_study_of_qpsearch_says_what_it_was_and_whether_it_is_confirmed(sqlite
     assert "Its seeds are fresh: a search on other seeds had chosen the configuration." in shown(
         page_of(sqlite_url, "scripted.confirm", tmp_path)
     )
+
+
+def test_test_accuracy_is_that_of_all_runs_of_the_configuration(sqlite_url: str, tmp_path: Path) -> None:
+    """Its first trial may be the luckiest; and a clean look later takes nothing from a noisy one."""
+    run(sqlite_url, parse_space(space_text(Behaviour.IMPROVES, trials=1, epochs=1)))
+    with closing(ready_database(sqlite_url)) as database:
+        retraining.plan_confirmation(database, "scripted", [0], 2)
+    with resumed_ledger(sqlite_url, "scripted.confirm") as ledger:
+        while (assignment := ledger.ask()) is not None:
+            train_all(ledger, assignment)
+
+    def look(now: float, accuracies: list[float], noise: float = 0.0) -> None:
+        with closing(ready_database(sqlite_url)) as database:
+            for trial, accuracy in enumerate(accuracies):
+                seen = Evaluated(
+                    replicate=0, checkpoint="", noise=noise, images=300, accuracy=accuracy, loss=0.1, nonfinite=0
+                )
+                manage.record_evaluations(database, "scripted.confirm", trial, [seen], now)
+
+    for now, accuracies, noise in ((1.0, [0.9, 0.2], 0.0), (2.0, [0.3, 0.2], 0.05), (3.0, [0.6, 0.5], 0.0)):
+        look(now, accuracies, noise)
+    look(4.0, [0.7])
+    text = shown(page_of(sqlite_url, "scripted.confirm", tmp_path))
+    assert "0.0 0.6000 0.1414 2 0.05 0.2500 0.0707 2" in text
+    assert "the test images were looked at 4 times, the last on 1970-01-01 00:00 UTC" in text
 
 
 def best_of(url: str) -> int:

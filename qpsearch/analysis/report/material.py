@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -21,7 +21,7 @@ from qpsearch.errors import StorageError, StudyNotFound, UserError
 from qpsearch.space import Space
 from qpsearch.study import queries
 from qpsearch.study.queries import Origin, Span
-from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialDetail, TrialRecord
+from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialRecord
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import Direction, Ending
 
@@ -44,7 +44,7 @@ class Own:
         origin: Where it comes from.
         front: The best configuration; of several objectives the Pareto front.
         top: The best configurations, or the front, with what fresh seeds gave.
-        best: Everything about the first trial of the best configuration; None while none is complete.
+        tested: Rows about the test images of the best configuration, of all its trials, in the order of the looks.
         comparison: The comparison of its arms; None where it does not have arms.
         is_confirmation: Whether it trains configurations of another study again.
     """
@@ -55,7 +55,7 @@ class Own:
     origin: Origin
     front: Sequence[ConfigurationRecord]
     top: Sequence[ConfigurationRecord]
-    best: TrialDetail | None
+    tested: Sequence[Mapping[str, Any]]
     comparison: Comparison | None
     is_confirmation: bool
 
@@ -214,7 +214,7 @@ def _own(storage: str, name: str, space: Space) -> Own:
             origin=queries.origin(database, name),
             front=front,
             top=queries.top_configurations(database, name, TOP),
-            best=queries.trial_detail(database, name, front[0].number) if front else None,
+            tested=queries.evaluation_rows(database, name, front[0].trials) if front else (),
             comparison=comparison_of(database, name, space),
             is_confirmation=queries.confirms(database, name),
         )

@@ -156,16 +156,15 @@ def _settings(material: Material, params: Mapping[str, Scalar]) -> Markup:
 
 
 def _tested(own: Own) -> list[Markup]:
-    """Return what the test images said of the trial that came first."""
-    rows = own.best.evaluations if own.best else ()
+    """Return what the test images said of the configuration, as ``evaluate`` does: of all its runs."""
+    rows = own.tested
     if not rows:
         return [tag("p", "It has not been evaluated on the test images.", class_="quiet")]
-    last = max(row["evaluated"] for row in rows)
+    newest = {(row["noise"], row["trial_id"], row["replicate"]): row["accuracy"] for row in rows}
     by_noise: dict[float, list[float]] = defaultdict(list)
-    for row in rows:
-        if row["evaluated"] == last:
-            by_noise[row["noise"]].append(row["accuracy"])
-    looks = len({row["evaluated"] for row in rows})
+    for (noise, *_), accuracy in newest.items():
+        by_noise[noise].append(accuracy)
+    looks = sorted({row["evaluated"] for row in rows})
     headings = [
         Heading(title="Poisson noise", is_number=True),
         Heading(title="accuracy", is_number=True),
@@ -182,8 +181,8 @@ def _tested(own: Own) -> list[Markup]:
         for noise, each in sorted(by_noise.items())
     ]
     said = (
-        f"Trial {own.front[0].number} on the test images, {moment(last)}. "
-        f"For it, the test images were looked at {count(looks, 'time')}."
+        "Means over the runs of this configuration that were evaluated, each by its last look at each noise. "
+        f"For it, the test images were looked at {count(len(looks), 'time')}, the last on {moment(looks[-1])}."
     )
     return [tag("h3", "Test images"), tag("p", said), table(headings, cells, caption="Accuracy on the test images")]
 

@@ -3,7 +3,7 @@
 from qpsearch.study.queries.best import best_configurations, configurations_of, top_configurations
 from qpsearch.study.queries.confirmed import comparison_named, confirmation_name, confirms, trials_of_arms
 from qpsearch.study.queries.kept import KeptRun, kept_runs
-from qpsearch.study.queries.results import RunResult, epoch_rows, run_results
+from qpsearch.study.queries.results import RunResult, epoch_rows, evaluation_rows, run_results
 from qpsearch.study.queries.summaries import count_complete, summary
 from qpsearch.study.queries.timeline import Origin, Span, attempt_spans, origin, state_of_study
 from qpsearch.study.queries.trials import (
@@ -36,6 +36,7 @@ __all__ = [
     "confirms",
     "count_complete",
     "epoch_rows",
+    "evaluation_rows",
     "fresh_runs",
     "frozen_trials",
     "kept_runs",

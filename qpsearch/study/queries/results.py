@@ -1,7 +1,7 @@
 """What a trial drew, and what each run of a study gave, on validation images and, where evaluated, on test images."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, inspect, select
 from qpsearch.study.drivers.stored import find_study
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.tables import epochs, evaluations, runs, trials
+from qpsearch.study.trials.evaluations import read_evaluations
 from qpsearch.study.trials.measured import read_measured
 
 
@@ -87,6 +88,16 @@ def run_results(database: Database, name: str) -> list[RunResult]:
             )
             for row in connection.execute(rows)
         ]
+
+    return database.read(query)
+
+
+def evaluation_rows(database: Database, name: str, numbers: Collection[int]) -> list[dict[str, Any]]:
+    """Return the rows about the test images of some trials, of each look, in order; raises StudyNotFound."""
+
+    def query(connection: Connection) -> list[dict[str, Any]]:
+        own = (trials.c.study_id == find_study(connection, name)) & trials.c.number.in_(numbers)
+        return read_evaluations(connection, select(trials.c.trial_id).where(own))
 
     return database.read(query)
 
