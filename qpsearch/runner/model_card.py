@@ -53,15 +53,27 @@ def card(info: Mapping[str, Any]) -> str:
 
 
 def _head(info: Mapping[str, Any]) -> str:
-    results, cost = info["results"], info["cost"]
+    cost = info["cost"]
     kinds = ", ".join(dict.fromkeys(stage["block"] for stage in info["config"]["network"]["stages"]))
-    verdict = "confirmed on fresh seeds" if results["confirmed"] else "not confirmed on fresh seeds"
-    verdict = verdict if info["study"] else "one seed"
     return (
         f"A classifier of `{info['config']['data']['dataset']}` images into {info['output']['shape'][1]} classes, of "
         f"{kinds} blocks: {cost['parameters']:,} parameters, {cost['macs']:,} multiply-accumulates an image. "
-        f"{results['metric']} {_value(results['score'])}, {verdict}."
+        f"{_verdict(info)}."
     )
+
+
+def _verdict(info: Mapping[str, Any]) -> str:
+    """Return the score of the run beside what tells whether it was lucky."""
+    results = info["results"]
+    found = f"{results['metric']} {_value(results['score'])}"
+    if not info["study"]:
+        return f"{found}, one seed"
+    found += " in this run"
+    if results["n"] > 1:
+        found += f", {_value(results['mean'])} over the runs of its configuration (n = {results['n']})"
+    if results["confirmed"]:
+        return f"{found}, {_value(results['fresh_mean'])} on fresh seeds (n = {len(results['fresh'])})"
+    return f"{found}, not confirmed on fresh seeds"
 
 
 def _numbers(info: Mapping[str, Any]) -> str:

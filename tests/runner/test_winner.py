@@ -204,7 +204,8 @@ def test_a_configuration_is_confirmed_by_runs_of_other_seeds_in_another_study(st
     assert "trained again on 2 seeds that took no part in choosing it (study `again`)" in text
     assert f"The mean there is 0.4000, against {study.best.value:.4f} in the search" in text
     assert "| trained again on fresh seeds, sd 0.1414 | 0.4000 | 2 seeds |" in text
-    assert "confirmed on fresh seeds." in text.splitlines()[2]
+    own = f"{study.best.scores[0]:.4f} in this run, {study.best.value:.4f} over the runs of its configuration (n = 2)"
+    assert text.splitlines()[2].endswith(f"val_accuracy {own}, 0.4000 on fresh seeds (n = 2).")
     assert "ot confirmed" not in text
     alone = card_of(qpsearch.load_study("again").export_model("d"))
     assert "no other complete configuration, so this one was not chosen by its score" in alone
