@@ -3,6 +3,7 @@
 import math
 import pickle
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import pytest
 from sqlalchemy import Connection, text
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.errors import StorageError, Superseded, UserError
+from qpsearch.errors import ArtifactError, StorageError, Superseded, UserError
 from qpsearch.protocol import Assignment, EpochReport, Failed, Progress
 from qpsearch.space import Space, parse_space
 from qpsearch.study import ledger as ledger_module
 from qpsearch.study import queries
+from qpsearch.study.queries import detail
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Closed, Event, Noted
 from qpsearch.vocabulary import FailReason
@@ -288,9 +290,26 @@ def test_a_later_one_of_equally_good_epochs_stays_where_an_earlier_version_kept_
     assert kept_run(sqlite_url).checkpoint == "r0-a1-e001.pt"  # which is missed by its name
 
 
+def test_a_trial_is_read_where_the_store_of_its_checkpoints_cannot_be_reached(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with new_ledger(sqlite_url, parse_space(space_text(Behaviour.IMPROVES, epochs=1, trials=1))) as ledger:
+        asked(ledger)
+        ledger.report(0, 1, progress(1, 0.5, checkpoint="r0-a1-e001.pt"))
+        folder = ledger.checkpoints.of(0)
+
+    def unreachable(*given: object) -> str:
+        raise ArtifactError("s3://bucket: cannot be reached.")
+
+    monkeypatch.setattr(detail, "first_there", unreachable)
+    with closing(Database.open(sqlite_url)) as database:
+        assert queries.trial_detail(database, "scripted", 0).checkpoints == (f"{folder}/r0-a1-e001.pt",)
+
+
 def kept_run(url: str) -> queries.KeptRun:
     database = Database.open(url)
     (run,) = queries.kept_runs(database, "scripted", [0])
+    assert queries.trial_detail(database, "scripted", 0).checkpoints == (run.path,)  # what trials N names
     database.close()
     return run
 

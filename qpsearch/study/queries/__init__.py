@@ -2,6 +2,7 @@
 
 from qpsearch.study.queries.best import best_configurations, configurations_of, top_configurations
 from qpsearch.study.queries.confirmed import comparison_named, confirmation_name, confirms, trials_of_arms
+from qpsearch.study.queries.detail import trial_detail
 from qpsearch.study.queries.kept import KeptRun, kept_runs
 from qpsearch.study.queries.results import RunResult, epoch_rows, evaluation_rows, run_results
 from qpsearch.study.queries.summaries import count_complete, summary
@@ -16,7 +17,6 @@ from qpsearch.study.queries.trials import (
     steps_of,
     study_names,
     trial_count,
-    trial_detail,
     trial_records,
 )
 from qpsearch.study.queries.winner import FreshRun, fresh_runs, trained_run

@@ -1,7 +1,7 @@
 """Runs of complete trials whose networks are kept."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,19 +71,31 @@ def kept_runs(database: Database, name: str, numbers: Collection[int]) -> list[K
     return database.read(query)
 
 
-def _kept(rows: list[Row[Any]], search: Search, beyond: Mapping[tuple[int, int, int], Values], folder: str) -> KeptRun:
+def counting_files(
+    rows: Sequence[Row[Any]], search: Search, beyond: Mapping[tuple[int, int, int], Values]
+) -> list[str]:
+    """Return the checkpoint of the epoch of a complete run that counts, and after it those that are exactly as good.
+
+    Args:
+        rows: The run's epochs.
+        search: How its study counts.
+        beyond: What was measured beyond the columns of epochs, from ``read_measured``.
+    """
     recorded = {row.epoch: row for row in rows}
     values = {
         epoch: search.objective.metric.of(row, beyond.get((row.trial_id, row.replicate, epoch), {}))
         for epoch, row in recorded.items()
     }
-    counting = search.counting_epochs(values)
+    return [recorded[epoch].checkpoint for epoch in search.counting_epochs(values)]
+
+
+def _kept(rows: list[Row[Any]], search: Search, beyond: Mapping[tuple[int, int, int], Values], folder: str) -> KeptRun:
     before = 0 if search.fidelity is None else search.fidelity.before_last
     return KeptRun(
         trial=rows[0].number,
         replicate=rows[0].replicate,
         seed=rows[0].seed,
         folder=folder,
-        checkpoint=first_there(folder, [recorded[epoch].checkpoint for epoch in counting]),
+        checkpoint=first_there(folder, counting_files(rows, search, beyond)),
         accuracies=tuple(row.val_accuracy for row in rows if row.epoch > before),
     )

@@ -1,23 +1,18 @@
 """Reading studies, trials, runs and epochs."""
 
-import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Row, Select, func, select
 
-from qpsearch.errors import UserError
 from qpsearch.space import Space
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.stored import find_study, stored_space, together
 from qpsearch.study.records import (
-    AttemptRecord,
-    RunRecord,
-    TrialDetail,
     TrialRecord,
 )
 from qpsearch.study.storage.database import Database
@@ -30,13 +25,10 @@ from qpsearch.study.storage.tables import (
     studies,
     study_facts,
     trials,
-    user_attrs,
     values,
 )
-from qpsearch.study.trials.checkpoints import checkpoints_of, root_of, trial_folder
+from qpsearch.study.trials.checkpoints import root_of
 from qpsearch.study.trials.evaluations import read_evaluations
-from qpsearch.study.trials.measured import read_measured
-from qpsearch.study.trials.rows import read_fused
 from qpsearch.study.trials.underway import StepsRecord, from_text
 from qpsearch.vocabulary import Ending, Order
 
@@ -142,82 +134,6 @@ def trial_count(database: Database, name: str) -> int:
     return database.read(lambda c: int(c.execute(count.where(trials.c.study_id == find_study(c, name))).scalar_one()))
 
 
-def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
-    """Return everything that the database holds about one trial.
-
-    Raises:
-        StudyNotFound: There is no such study.
-        UserError: The study does not have such a trial.
-    """
-
-    def query(connection: Connection) -> TrialDetail:
-        study = find_study(connection, name)
-        rows = connection.execute(select(trials.c.trial_id, trials.c.number).where(trials.c.study_id == study))
-        known = {row.number: row.trial_id for row in rows}
-        if number not in known:
-            there = f"It has trials 0 to {max(known)}." if known else "The study does not have trials yet."
-            raise UserError(f"study {name!r} does not have trial {number}. {there}")
-        trial = known[number]
-        found = records_of_study(connection, study, only=[trial])
-        if not found:
-            raise UserError(f"trial {number} of study {name!r} {_of_another_tool(connection, trial)}")
-        (record,) = found
-        own_runs = connection.execute(select(runs).where(runs.c.trial_id == trial).order_by(runs.c.replicate)).all()
-        tried = connection.execute(select(attempts).where(attempts.c.trial_id == trial).order_by(attempts.c.number))
-        fused = read_fused(connection, trial)
-        order = (epochs.c.replicate, epochs.c.epoch)
-        recorded = connection.execute(select(epochs).where(epochs.c.trial_id == trial).order_by(*order)).mappings()
-        beyond = read_measured(connection, select(configs.c.trial_id).where(configs.c.trial_id == trial))
-        history = tuple(
-            {key: value for key, value in row.items() if key != "trial_id"}
-            | dict(beyond.get((trial, row["replicate"], row["epoch"]), {}))
-            for row in recorded
-        )
-        return TrialDetail(
-            record=record,
-            runs=tuple(RunRecord(replicate=row.replicate, seed=row.seed, score=row.score) for row in own_runs),
-            attempts=tuple(
-                AttemptRecord(
-                    number=row.number,
-                    place=_place(row),
-                    threads=row.threads,
-                    memory_format=row.memory_format,
-                    fused=fused.get(row.number, ()),
-                    seconds=row.seconds,
-                    ending=row.ending,
-                    reason=row.reason,
-                    detail=row.detail,
-                )
-                for row in tried
-                if row.number > 0
-            ),
-            epochs=history,
-            checkpoints=_checkpoints(
-                database,
-                facts_of(connection, study),
-                name,
-                record,
-                [row for row in history if row["replicate"] < len(own_runs)],  # of a race a run may be given up
-            ),
-            evaluations=tuple(
-                read_evaluations(connection, select(trials.c.trial_id).where(trials.c.trial_id == trial))
-            ),
-        )
-
-    return database.read(query)
-
-
-def _checkpoints(
-    database: Database, facts: Row[Any], name: str, record: TrialRecord, history: Sequence[Mapping[str, Any]]
-) -> tuple[str, ...]:
-    """Return where each run's newest checkpoint lies; empty for a pruned or failed trial."""
-    if record.state not in (TrialState.COMPLETE.name, TrialState.RUNNING.name):
-        return ()  # its checkpoints are removed when it ends
-    folder = trial_folder(checkpoints_of(database, facts).root, record.number)
-    newest = {row["replicate"]: row["checkpoint"] for row in history if row["checkpoint"]}
-    return tuple(f"{folder}/{file}" for file in newest.values())
-
-
 def artifacts_of(database: Database, name: str) -> str:
     """Return the root of a study's checkpoints, a folder or URI."""
     return root_of(database, database.read(lambda c: facts_of(c, find_study(c, name)).checkpoint_root))
@@ -250,13 +166,6 @@ def steps_of(database: Database, name: str, running: Sequence[TrialRecord]) -> d
     return {number: steps for number, steps in told.items() if recorded.get(number) == steps.recorded}
 
 
-def _of_another_tool(connection: Connection, trial: int) -> str:
-    """Say why a trial that another tool added does not have anything to show."""
-    told = (user_attrs.c.trial_id == trial) & (user_attrs.c.key == "reason")
-    reason = connection.execute(select(user_attrs.c.value_json).where(told)).scalar()
-    return f"was added by another tool, and is not trained{f': {json.loads(reason)}' if reason else '.'}"
-
-
 def looks(database: Database, name: str) -> list[float]:
     """Return when the test images were read for a study, in Unix seconds, ascending; raises StudyNotFound.
 
@@ -284,7 +193,8 @@ def living_leases(connection: Connection, study: int, *, with_steps: bool = Fals
     ]
 
 
-def _place(attempt: Row[Any]) -> str | None:
+def place_of(attempt: Row[Any]) -> str | None:
+    """Return ``host device`` of an attempt; None before its first report."""
     return f"{attempt.host} {attempt.device}" if attempt.host else None
 
 
@@ -343,6 +253,6 @@ def _record(
         seconds=sum(row.seconds for row in tries),
         is_held=trial.state is TrialState.RUNNING and last.ending is None and last.lease_id in living,
         is_paused=trial.state is TrialState.RUNNING and last.ending == Ending.PAUSED,
-        place=_place(last),
+        place=place_of(last),
         config_json=config_json,
     )

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, select
 from qpsearch.errors import UserError
 from qpsearch.study.drivers.stored import find_study, stored_space
 from qpsearch.study.queries.best import best_configurations
+from qpsearch.study.queries.detail import trial_detail
 from qpsearch.study.queries.kept import KeptRun, kept_runs
-from qpsearch.study.queries.trials import facts_of, trial_detail
+from qpsearch.study.queries.trials import facts_of
 from qpsearch.study.records import TrialDetail
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.tables import configs, runs, studies, trials

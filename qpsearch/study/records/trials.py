@@ -151,7 +151,8 @@ class TrialDetail:
         runs: The trial's runs, by replicate.
         attempts: The trial's attempts, in order.
         epochs: Columns of each recorded epoch, by replicate and epoch.
-        checkpoints: Path or URI of each run's newest checkpoint, by replicate; empty for a pruned or failed trial.
+        checkpoints: Path or URI of each run's checkpoint, by replicate: of the epoch that counts in a complete trial,
+            the newest one while it runs; empty for a pruned or failed trial.
         evaluations: Columns of each evaluation on the test images, in order.
     """
 
