@@ -210,8 +210,12 @@ def test_sentences_name_the_better_arm_or_say_that_nothing_is_shown() -> None:
 def test_a_search_gets_no_p_and_one_tuning_makes_no_claim_about_the_best() -> None:
     bare = PairRow(a="a_1", b="b|<i>", difference=0.01)
     said = " ".join(sentences(table(bare, basis=Basis.SEARCHED), [], 0, []))
-    assert "No p value is given" in said
+    assert (
+        "No p value is given: trials of the search s differ in more than what is compared, and a sampler that" in said
+    )
     assert "qpsearch effects s" in said
+    (said, *_) = sentences(table(bare, basis=Basis.SEARCHED), [], 0, [], is_blind=True)
+    assert said == "No p value is given: trials of the search s differ in more than what is compared."
     tuned = table(OPEN, basis=Basis.TUNED, arms=(row("a_1", tuned=20), row("b|<i>", tuned=20)))
     assert "one tuning of each arm cannot tell that" in " ".join(sentences(tuned, [], 0, []))
     unlike = table(OPEN, basis=Basis.TUNED, arms=(row("a_1", tuned=20), row("b|<i>", tuned=2)))

@@ -361,6 +361,7 @@ def test_of_a_search_what_is_left_out_is_counted_and_is_no_confound(tmp_path: Pa
     said = reply(tmp_path, "compare", "drawn", "--by", "block")["sentences"]
     assert f"other points, which are left out: {len(single)}." in " ".join(said)  # type: ignore[arg-type]
     assert lr not in " ".join(said)  # type: ignore[arg-type]
+    assert "differ in more than what is compared." in " ".join(said)  # type: ignore[arg-type]  # no sampler that adapts
 
 
 NOWHERE = """

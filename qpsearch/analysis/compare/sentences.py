@@ -16,7 +16,9 @@ FEW: Final = 3  # runs below which the test's p values are too small
 EACH: Final = 3  # pairs that get a sentence each, whether told apart or not
 
 
-def sentences(found: "Comparison", apart: Sequence[str], left_out: int, notes: Sequence[str]) -> Iterator[str]:
+def sentences(
+    found: "Comparison", apart: Sequence[str], left_out: int, notes: Sequence[str], *, is_blind: bool = False
+) -> Iterator[str]:
     """Yield what a reader must know, the answer first.
 
     Args:
@@ -24,9 +26,10 @@ def sentences(found: "Comparison", apart: Sequence[str], left_out: int, notes: S
         apart: In which other settings the arms differ, a line each.
         left_out: How many points of single arms are not in the means.
         notes: What is to be said about how the arms were made.
+        is_blind: Whether the study's sampler does not look at results.
     """
     if found.basis is Basis.SEARCHED:
-        yield from _of_a_search(found)
+        yield from _of_a_search(found, is_blind)
     else:
         yield from _of_pairs(found)
         yield from _power(found)
@@ -154,10 +157,11 @@ def _basis(found: "Comparison") -> Iterator[str]:
         yield f"{_images(found).capitalize()} images took part in the tuning, so means are optimistic."
 
 
-def _of_a_search(found: "Comparison") -> Iterator[str]:
+def _of_a_search(found: "Comparison", is_blind: bool) -> Iterator[str]:
+    adapts = ", and a sampler that adapts pairs each arm with the settings that it expects to suit"
     yield (
-        f"No p value is given: trials of the search {found.study} differ in more than what is compared, and a sampler "
-        "that adapts pairs each arm with the settings that it expects to suit."
+        f"No p value is given: trials of the search {found.study} differ in more than what is compared"
+        f"{'' if is_blind else adapts}."
     )
     yield f"Estimates from all its trials: qpsearch effects {found.study}."
     yield (

@@ -238,7 +238,8 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     whole = _replaced(found, pairs)
     left_out = len(set.union(set(), *points) - shared) if shared else 0
     notes = (*arms.notes, NO_POINT) if _no_point(arms, points, shared) else arms.notes
-    return _replaced(whole, pairs, tuple(sentences(whole, apart, left_out, notes)))
+    is_blind = arms.space.search.sampler.is_blind
+    return _replaced(whole, pairs, tuple(sentences(whole, apart, left_out, notes, is_blind=is_blind)))
 
 
 def _replaced(found: Comparison, pairs: Sequence[PairRow], said: tuple[str, ...] = ()) -> Comparison:
