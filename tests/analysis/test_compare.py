@@ -237,6 +237,12 @@ def test_arms_without_a_score_and_few_runs_are_told() -> None:
     assert "Two runs of an arm are few" in said
 
 
+def test_one_arm_is_compared_with_nothing() -> None:
+    alone = table(arms=(row("a", n=2),))
+    assert alone.title == "s: test_accuracy of 1 arm, 10,000 images"
+    assert list(sentences(alone, [], 0, ["Noted."])) == ["Noted."]
+
+
 def test_markdown_and_latex_have_every_cell_and_break_nothing() -> None:
     found = replace(table(SURE), sentences=("It is so.",))
     text = rendering.markdown(found)

@@ -30,7 +30,7 @@ def sentences(
     """
     if found.basis is Basis.SEARCHED:
         yield from _of_a_search(found, is_blind)
-    else:
+    elif sum(row.mean is not None for row in found.arms) > 1:
         yield from _of_pairs(found)
         yield from _power(found)
         yield from _basis(found)

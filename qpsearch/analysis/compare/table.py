@@ -139,7 +139,8 @@ class Comparison(WithWords):
     def title(self) -> str:
         """One line that says what is compared."""
         images = f", {self.images:,} images" if self.images else ""
-        return f"{self.study}: {self.metric} of {len(self.arms)} arms{images}"
+        count = len(self.arms)
+        return f"{self.study}: {self.metric} of {count} arm{'s' * (count != 1)}{images}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as ``--json`` prints it."""
