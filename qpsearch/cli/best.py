@@ -88,7 +88,8 @@ def best(
     say(f"{what} of {complete} complete trials, n = {found.n}: {standing(found)}")
     if found.confirmed is None and not found.is_fresh:
         say(f"confirm it: qpsearch confirm {study}")
-    say(f"seeds: {numbers_of(found.seeds)}")
+    if found.seeds:
+        say(f"seeds: {numbers_of(found.seeds)}")
     _say_checkpoints(database, study, found)
     width = max(len(name) for name in found.params) if found.params else 0
     for name, value in found.params.items():

@@ -216,7 +216,8 @@ class BestConfiguration:
         trials: The numbers of its complete trials.
         n: How many runs it has.
         sd: The standard deviation of their scores; None for a single run.
-        scores: The score of each run, in the order of ``seeds``.
+        seeds: The seeds of the runs that were trained here.
+        scores: The score of each run: first of these, in the order of ``seeds``, then the values of imported trials.
         confirmed: What fresh seeds gave; None where none was trained.
         checkpoints: Where the weights of each run lie, of the epoch that counts.
         checkpoints_problem: Why that cannot be said; None where it can.

@@ -26,7 +26,7 @@ from qpsearch.study import opening, queries
 from qpsearch.study.drivers import leftovers
 from qpsearch.study.optuna_import import Foreign, Matching, fit, import_study, writing
 from qpsearch.study.storage.database import Database
-from tests.helpers import new_ledger, ready_database, rows
+from tests.helpers import new_ledger, progress, ready_database, resumed_ledger, rows
 from tests.scripted import Behaviour, space_text
 
 DEPTH, BLOCK, ALPHA = "network.stages.0.depth", "network.stages.0.block", "network.rules.quotient.alpha"
@@ -132,6 +132,27 @@ def test_trials_that_do_not_fit_are_left_out_and_counted_by_the_reason(
         "study scripted: 3 trials imported; continue: qpsearch resume scripted",
     ]
     assert stored(sqlite_url) == [(0, "COMPLETE", 0.3), (1, "PRUNED", None), (2, "FAIL", None)]
+
+
+def test_seeds_are_those_with_which_something_was_trained_here(
+    theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str
+) -> None:
+    """The trial of this study has the configuration of those that were imported."""
+    one = SPACE.replace("{int: [1, 3]}", "{choice: [2]}").replace("[additive, quotient, product_unit]", "[additive]")
+    one = one.replace("  rules:\n    quotient: {alpha: {float: [1.3, 2.2]}}\n", "").replace("epochs: 4", "epochs: 1")
+    one = one.replace("{log: [0.01, 0.5]}", "{choice: [0.1]}")
+    imported(theirs([trial(0.4), trial(None, state=TrialState.PRUNED, reported=[0.2]), trial(0.5)]), one)
+    with resumed_ledger(sqlite_url, asked=4) as ledger:
+        assignment = ledger.ask()
+        assert assignment is not None
+        ledger.report(assignment.trial, assignment.attempt, progress(1, 0.6))
+    own = assignment.runs[0].seed
+    with closing(Database.open(sqlite_url)) as database:
+        (best,) = queries.best_configurations(database, "scripted")
+        assert (best.trials, best.n, best.seeds, best.scores) == ((0, 2, 3), 3, (own,), (0.6, 0.4, 0.5))
+        details = [queries.trial_detail(database, "scripted", number) for number in range(4)]
+    assert [detail.record.seeds for detail in details] == [(), (), (), (own,)]
+    assert [[run.seed for run in detail.runs] for detail in details] == [[], [], [], [own]]
 
 
 @pytest.mark.parametrize("attributes", [{"constraints": [-1.0, 0.5]}, {"constraints:size": 0.5}], ids=["2", "5"])

@@ -212,7 +212,7 @@ def _of_trials(database: Database, study: str, space: Space, numbers: Sequence[i
                 f"trial {bare[0]} was chosen by the score that it has, so that score cannot be compared. Train it on "
                 f"fresh seeds first: qpsearch confirm {study} {named} --seeds 5."
             )
-    each = {(record.config_json, tuple(record.seeds), record.state): record for record in reversed(records)}
+    each = {(record.config_json, record.seeds or record.number, record.state): record for record in reversed(records)}
     records = list(reversed(each.values()))  # two arms that chose one configuration trained the very same runs
     return Arms(
         study=source,

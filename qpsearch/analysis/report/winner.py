@@ -119,7 +119,7 @@ def _numbers(material: Material, best: ConfigurationRecord) -> list[tuple[str, o
             (goal.metric, shown_cost(goal.metric, each))
             for goal, each in zip(subject.objectives[1:], best.values[1:], strict=False)
         ),
-        ("seeds", ", ".join(map(str, best.seeds[:10]))),
+        *([("seeds", ", ".join(map(str, best.seeds[:10])))] if best.seeds else []),
     ]
     confirmed = best.confirmed
     if best.is_fresh:

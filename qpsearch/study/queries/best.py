@@ -22,6 +22,7 @@ from qpsearch.study.storage.tables import configs, epochs, runs, trials, values
 
 # A run's value: its score; of an imported trial, which does not have scores of runs, and of a cost, the trial's value.
 VALUE: Final = func.coalesce(case((values.c.objective == 0, runs.c.score)), values.c.value)
+TRAINED: Final = select(epochs.c.epoch).where(epochs.c.trial_id == trials.c.trial_id).exists()  # here, not imported
 
 
 def best_configurations(database: Database, name: str, *, trained: bool = False) -> list[ConfigurationRecord]:
@@ -115,8 +116,7 @@ def front_of(
         .having(func.count() == func.sum(case((values.c.value_type == FINITE, 1), else_=0)))
     )
     if trained:
-        here = select(epochs.c.epoch).where(epochs.c.trial_id == trials.c.trial_id).exists()
-        ranked = ranked.having(func.max(case((here, 1), else_=0)) == 1)
+        ranked = ranked.having(func.max(case((TRAINED, 1), else_=0)) == 1)
     if len(objectives) == 1:  # the database sorts faster
         ranked = ranked.order_by(value.desc() if objectives[0].sign > 0 else value.asc(), first).limit(top)
     gains: dict[int, dict[int, float]] = defaultdict(dict)
@@ -165,7 +165,7 @@ def _records(connection: Connection, study: int, firsts: list[int], sign: float)
     )
     rows = connection.execute(
         select(configs.c.config_json, trials.c.trial_id, trials.c.number, runs.c.replicate, runs.c.seed)
-        .add_columns(values.c.objective, VALUE.label("value"))
+        .add_columns(values.c.objective, VALUE.label("value"), TRAINED.label("is_trained"))
         .select_from(trials)
         .join(configs, configs.c.trial_id == trials.c.trial_id)
         .join(values, values.c.trial_id == trials.c.trial_id)
@@ -185,7 +185,7 @@ def _records(connection: Connection, study: int, firsts: list[int], sign: float)
         by_objective: dict[int, list[Row[Any]]] = defaultdict(list)
         for row in {(row.objective, row.seed): row for row in reversed(by_first[number])}.values():
             by_objective[row.objective].insert(0, row)  # one seed twice is one run: a grid's trials share their seeds
-        scored = by_objective[0]
+        scored = sorted(by_objective[0], key=lambda row: not row.is_trained)
         of_objective = tuple(sum(row.value for row in each) / len(each) for _, each in sorted(by_objective.items()))
         again = fresh.get(records[number].config_json)
         found.append(
@@ -193,7 +193,7 @@ def _records(connection: Connection, study: int, firsts: list[int], sign: float)
                 first=records[number],
                 trials=tuple(dict.fromkeys(row.number for row in by_first[number])),
                 values=of_objective,
-                seeds=tuple(row.seed for row in scored),
+                seeds=tuple(row.seed for row in scored if row.is_trained),
                 scores=tuple(row.value for row in scored),
                 is_fresh=is_fresh,
                 confirmed=None if again is None else confirmation(again, of_objective[0], sign),

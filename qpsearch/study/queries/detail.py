@@ -54,7 +54,11 @@ def trial_detail(database: Database, name: str, number: int) -> TrialDetail:
         of_runs = [[row for row in recorded if row.replicate == run.replicate] for run in own_runs]  # not one given up
         return TrialDetail(
             record=record,
-            runs=tuple(RunRecord(replicate=row.replicate, seed=row.seed, score=row.score) for row in own_runs),
+            runs=tuple(
+                RunRecord(replicate=row.replicate, seed=row.seed, score=row.score)
+                for row in own_runs
+                if record.seeds  # else it was imported
+            ),
             attempts=tuple(
                 AttemptRecord(
                     number=row.number,

@@ -237,6 +237,7 @@ def _record(
     living: Collection[int],
 ) -> TrialRecord:
     last, begun = tries[-1], [row for row in tries if row.number > 0]  # without the plan of a trial that waits
+    is_imported = work is None and trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
     return TrialRecord(
         number=trial.number,
         state=trial.state.name,
@@ -245,7 +246,7 @@ def _record(
         reason=last.reason,
         detail=last.detail,
         started=(begun or tries)[0].began,
-        seeds=tuple(seeds),
+        seeds=() if is_imported else tuple(seeds),  # with which nothing was trained
         params=trial.params,
         epochs=work.epochs if work else 0,
         attempts=len(begun),

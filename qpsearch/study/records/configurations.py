@@ -87,8 +87,8 @@ class ConfigurationRecord:
         first: The first of its complete trials.
         trials: The numbers of its complete trials.
         values: The mean over the runs of all these trials, for each objective.
-        seeds: The seeds of the runs.
-        scores: The score of each run, in the order of ``seeds``; of an imported trial its value.
+        seeds: The seeds of the runs that were trained here.
+        scores: The score of each run: first of these, in the order of ``seeds``, then the values of imported trials.
         is_fresh: Whether another study's search chose it, so that these seeds are fresh.
         confirmed: What it gave on fresh seeds; None where it was not trained again.
     """

@@ -24,7 +24,7 @@ class TrialRecord:
         reason: Why the trial failed (``FailReason``), else None.
         detail: The failure's message, else None.
         started: When its first attempt began, in Unix seconds.
-        seeds: The seed of each run, by replicate.
+        seeds: The seed of each run, by replicate; empty for a trial that was imported with a value.
         params: What the sampler chose, by parameter name; None where it chose ``none``. A parameter that was not drawn,
             since nothing in this network uses it, is not there.
         epochs: Epoch rows recorded, over all runs.
@@ -148,7 +148,7 @@ class TrialDetail:
 
     Attributes:
         record: The trial's record, as in the list of trials.
-        runs: The trial's runs, by replicate.
+        runs: The trial's runs, by replicate; empty for a trial that was imported with a value.
         attempts: The trial's attempts, in order.
         epochs: Columns of each recorded epoch, by replicate and epoch.
         checkpoints: Path or URI of each run's checkpoint, by replicate: of the epoch that counts in a complete trial,
