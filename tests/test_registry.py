@@ -38,7 +38,8 @@ def test_a_default_is_one_of_the_values(options: Mapping[str, Option]) -> None:
 
 def test_a_pruner_that_did_no_better_than_random_search_is_told() -> None:
     text = edited(load_space("digits").source, {"search.replicates": 5})  # which wilcoxon needs
-    said = {kind: notes(parse_space(edited(text, {"search.pruner": kind.value}))) for kind in PrunerKind}
+    given = {kind: kind.value for kind in PrunerKind} | {PrunerKind.THRESHOLD: {"threshold": {"lower": 0.2}}}
+    said = {kind: notes(parse_space(edited(text, {"search.pruner": setting}))) for kind, setting in given.items()}
     assert {kind for kind, found in said.items() if found} == {PrunerKind.HYPERBAND}
     assert said[PrunerKind.HYPERBAND][0].startswith("search.pruner hyperband did no better than random search")
 

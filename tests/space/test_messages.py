@@ -43,6 +43,13 @@ def test_a_mistake_is_answered(name: str) -> None:
     assert all(line.startswith("s.yaml") for line in message.splitlines())
 
 
+@pytest.mark.parametrize("pruner", ["{threshold: {}}", "{median: {warmup: 12}}", "{patient: {patience: 11}}"])
+def test_a_stored_study_may_have_a_pruner_that_prunes_nothing(pruner: str) -> None:
+    """It was accepted once; ``test_a_mistake_is_answered`` refuses these in a file."""
+    text = GOOD.replace("pruner: hyperband", f"pruner: {pruner}")
+    assert parse_space(text, strict=False).search.pruner in pruner
+
+
 def test_the_golden_file_holds_nothing_else() -> None:
     assert set(golden()) == set(MISTAKES)
 

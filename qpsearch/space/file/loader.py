@@ -99,7 +99,8 @@ def _space(
     whole = with_facts(given, folder, problems)
     arms = arms_in(whole, problems)
     # An arm may use what the file alone does not; and what --set leaves without a use is no mistake of the file.
-    space = _one(text, root, whole, problems, strict=strict and not arms and not settings)
+    checks_reach = strict and not arms and not settings
+    space = _one(text, root, whole, problems, strict=strict, checks_reach=checks_reach)
     return _tuned(space, whole, arms, problems, strict=strict) if arms else space
 
 
@@ -118,7 +119,7 @@ def _tuned(space: Space, whole: Node, arms: dict[str, Node], problems: Problems,
     for name, node in arms.items():
         document = spelled(node)
         document.setdefault("search", {})["pruner"] = _spelled_pruner(space.search)
-        arm = _one(dump(document), node, node, Problems(), strict=False)
+        arm = _one(dump(document), node, node, Problems(), strict=False, checks_reach=False)
         arm = replace(arm, search=replace(arm.search, pruner_options=space.search.pruner_options))
         budget = arm.search.budget.updated(trials=trials)
         spaces[name] = arm.with_search(study=f"{space.study}.{name}", budget=budget)
@@ -135,8 +136,11 @@ def _spelled_pruner(search: Search) -> Any:
     return {search.pruner.value: options} if options else search.pruner.value
 
 
-def _one(text: str, root: Node, flat: Node, problems: Problems, *, strict: bool) -> Space:
-    """Return the space of a document, its arms apart; ``flat`` is the document with what it extends."""
+def _one(text: str, root: Node, flat: Node, problems: Problems, *, strict: bool, checks_reach: bool) -> Space:
+    """Return the space of a document, its arms apart; ``flat`` is the document with what it extends.
+
+    With ``checks_reach``, a setting that nothing uses is a mistake.
+    """
     whole = with_recipe(flat, problems)
     leaves = LeafReader(problems, whole)
     tree = Reader(problems, leaves).section(whole, SPACE, "")
@@ -149,7 +153,7 @@ def _one(text: str, root: Node, flat: Node, problems: Problems, *, strict: bool)
     augment = searched_augment(data) if isinstance(data, Group) else None
     every = tuple(sites(network, training, augment))
     checks = Checks(problems, whole, network, every, leaves)
-    checks.check_parts(root.where.source if strict else None)
+    checks.check_parts(root.where.source if checks_reach else None)
     conditions = (*checks.conditions("forbid"), *checks.conditions("require"))
     problems.raise_if_any()
     if flat is not root:
@@ -171,7 +175,7 @@ def _one(text: str, root: Node, flat: Node, problems: Problems, *, strict: bool)
     given = {kind: _constant(levels, kind.value) for kind in FidelityKind}
     fidelity = fidelity_of(given, space, whole, problems)
     space = replace(space, search=replace(search, papers=papers, first=first, fidelity=fidelity))
-    check_space(space, whole, problems)
+    check_space(space, whole, problems, strict=strict)
     problems.raise_if_any()
     return space
 

@@ -15,8 +15,11 @@ from qpsearch.space.leaves import Derived
 from qpsearch.space.space import Space, TunedArms
 
 
-def check_space(space: Space, root: Node, problems: Problems) -> None:
-    """Note what is wrong with a space as a whole; ``root`` is its document, which gives the places."""
+def check_space(space: Space, root: Node, problems: Problems, *, strict: bool) -> None:
+    """Note what is wrong with a space as a whole; ``root`` is its document, which gives the places.
+
+    Of the space that a study stores, without ``strict``, the pruner may prune nothing: it was accepted once.
+    """
     checks = (
         _validation,
         _metrics,
@@ -30,6 +33,8 @@ def check_space(space: Space, root: Node, problems: Problems) -> None:
         _objectives,
         _race,
         _wilcoxon,
+        _bounds,
+        *((_idle,) if strict else ()),
     )
     for check in checks:
         for path, text in check(space):
@@ -224,6 +229,33 @@ def _wilcoxon(space: Space) -> Iterator[tuple[str, str]]:
             f"wilcoxon can prune a trial after {first} seeds at the earliest, so with replicates: {search.replicates} "
             f"nothing would be pruned. Write replicates: {first + 1} or more, or another pruner.",
         )
+
+
+def _bounds(space: Space) -> Iterator[tuple[str, str]]:
+    lower, upper = (space.search.pruner_options.get(name) for name in ("lower", "upper"))
+    if lower is not None and upper is not None and lower > upper:
+        text = f"lower {lower:g} is above upper {upper:g}, so every value would be pruned. Expected lower below upper."
+        yield "search.pruner.threshold", text
+
+
+def _idle(space: Space) -> Iterator[tuple[str, str]]:
+    """Find a pruner that would prune nothing, in any trial."""
+    search, epochs = space.search, space.run_epochs
+    options, path = search.pruner_options, f"search.pruner.{search.pruner}"
+    if search.pruner is PrunerKind.THRESHOLD and options["lower"] is None and options["upper"] is None:
+        fix = "Write a bound, such as pruner: {threshold: {lower: 0.2}}, or pruner: none."
+        yield path, f"without lower and upper nothing would be pruned. {fix}"
+    warmup, patience = options.get("warmup"), options.get("patience")
+    if warmup is not None and warmup >= epochs:
+        text = f"no trial has an epoch {warmup + 1:g}, so nothing would be pruned."
+        yield f"{path}.warmup", f"{text} {_at_most(epochs - 1)}"
+    if patience is not None and patience > epochs - 2:
+        text = f"prunes at epoch {patience + 2:g} at the earliest, which no trial has, so nothing would be pruned."
+        yield f"{path}.patience", f"{text} {_at_most(epochs - 2)}"
+
+
+def _at_most(most: int) -> str:
+    return f"Expected at most {most}." if most >= 0 else "Write pruner: none, or more epochs."
 
 
 def _race(space: Space) -> Iterator[tuple[str, str]]:
