@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from qpsearch.display.budget import spent_text
 from qpsearch.errors import StorageError
 from qpsearch.protocol import Assignment, EpochReport, Place, Progress
 from qpsearch.space import Space
@@ -41,6 +42,11 @@ def resumed_ledger(url: str, name: str = "scripted", **options: Any) -> Ledger:
     except BaseException:
         database.close()
         raise
+
+
+def spent_of(ledger: Ledger) -> str | None:
+    """Return which bound of the budget is reached, as users are told it."""
+    return ledger.spent and spent_text(ledger.spent).removeprefix("the budget of ").removesuffix(" is spent")
 
 
 def abandon(ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from qpsearch.cli.options import Json, Settings, Storage, StudyArgument, print_json, settings_of
+from qpsearch.display.budget import resume_command
 from qpsearch.display.plain import say
 from qpsearch.errors import UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE
@@ -30,7 +31,9 @@ def enqueue(
         qpsearch enqueue digits --trial 12 --set training.optimizer.sgd.lr=0.05
     """
     from qpsearch.runner.tool_documents import EnqueueDocument
+    from qpsearch.study import queries
     from qpsearch.study.planning.enqueueing import enqueue as add
+    from qpsearch.study.storage.database import Database
 
     values = settings_of(settings)
     if not values and trial is None:
@@ -43,5 +46,6 @@ def enqueue(
         print_json(EnqueueDocument.of(added).to_dict())
         return
     drawn = f"; the budget is now {added.trials} trials" if added.is_extra else ""
-    how = "a driver that runs takes it next" if added.has_driver else f"train it: qpsearch resume {study}"
+    reached = queries.summary(Database.open(storage), study).reached
+    how = "a driver that runs takes it next" if added.has_driver else f"train it: {resume_command(study, reached)}"
     say(f"trial {added.number} of {study} waits{drawn}; {how}")

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from qpsearch.cli.completion import study_names
 from qpsearch.cli.options import Json, Storage, print_json
+from qpsearch.display.budget import resume_command, spent_text
 from qpsearch.display.console import Cell, Column, open_console, print_line, print_rows
 from qpsearch.display.shown import (
     WORDS,
@@ -109,7 +110,7 @@ def _print_studies(console: Console, summaries: Sequence[StudySummary], *, wide:
         [
             summary.name,
             _now(summary),
-            f"{_ended(summary)}/{summary.budget.trials}",
+            f"{summary.ended}/{summary.budget.trials}",
             *(str(summary.counts.get(state, 0)) for state in ENDINGS),
             f"{score(summary.best.value)} ({summary.best.number})" if summary.best else "-",
             duration(summary.seconds),
@@ -122,10 +123,6 @@ def _print_studies(console: Console, summaries: Sequence[StudySummary], *, wide:
         print_line(console, Text(f"not shown, since the terminal is too narrow: {', '.join(left_out)}; see --wide"))
 
 
-def _ended(summary: StudySummary) -> int:
-    return sum(count for state, count in summary.counts.items() if state != "RUNNING")
-
-
 def _now(summary: StudySummary) -> Text:
     """Say whether a study runs: open trials without a driver wait for the next driver."""
     count = summary.counts.get("RUNNING", 0) - summary.paused
@@ -133,7 +130,7 @@ def _now(summary: StudySummary) -> Text:
         word, key = "running", "RUNNING"
     elif count or summary.paused:
         word, key = "waiting", "WAITING"
-    elif _ended(summary) >= summary.budget.trials:
+    elif summary.ended >= summary.budget.trials:
         return Text("finished", style=WORDS["COMPLETE"][1])
     else:
         return Text("stopped", style=WORDS["WAITING"][1])
@@ -151,8 +148,9 @@ def _print_details(
         console.print(f"best: {named} (n = {best.n}), {standing(best)}")
     if summary.drivers:
         console.print(f"driver: {', '.join(summary.drivers)}")
-    elif running or _ended(summary) < summary.budget.trials:
-        console.print(f"driver: none; to go on: qpsearch resume {summary.name}")
+    elif running or summary.ended < summary.budget.trials:
+        why = "" if summary.reached is None else f"{spent_text(summary.reached)}; "
+        console.print(f"driver: none; {why}to go on: {resume_command(summary.name, summary.reached)}", soft_wrap=True)
     _print_accounts(console, summary)
     if summary.failures:
         console.print("failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(summary.failures.items())))
@@ -180,7 +178,7 @@ def _spent(summary: StudySummary) -> str:
     """Return how much of each bound was spent."""
     budget = summary.budget
     bounds = [
-        (f"{_ended(summary)}", f"{budget.trials}", "trials"),
+        (f"{summary.ended}", f"{budget.trials}", "trials"),
         (f"{summary.epochs:.10g}", None if budget.epochs is None else f"{budget.epochs}", "epochs"),
         (duration(summary.wall_s), None if budget.seconds is None else duration(budget.seconds), "of wall time"),
         (

@@ -7,6 +7,7 @@ import typer
 
 from qpsearch.cli.main import INTERRUPTED
 from qpsearch.cli.options import Settings, SpaceArgument, Storage, StudyArgument, checked_name
+from qpsearch.display.budget import resume_command, spent_text
 from qpsearch.display.progress import Display
 from qpsearch.display.steady import open_display
 from qpsearch.runner.machine import DEFAULT_STORAGE
@@ -190,10 +191,7 @@ def _end(outcome: "Outcome", display: Display, storage: str) -> None:
     if outcome.stopped is not None and tally.closed < tally.asked:
         display.say(f"{outcome.stopped}\ncontinue all the same: qpsearch resume {name} --ignore-stop")
     elif outcome.spent is not None and tally.closed < tally.asked:
-        display.say(
-            f"the budget of {outcome.spent} is spent\n"
-            f"continue with a larger one: qpsearch resume {name} --epochs, --time or --gpu-hours"
-        )
+        display.say(f"{spent_text(outcome.spent)}\ncontinue with a larger one: {resume_command(name, outcome.spent)}")
     elif outcome.elsewhere and tally.closed + outcome.elsewhere == tally.asked:
         trials = "1 trial" if outcome.elsewhere == 1 else f"{outcome.elsewhere} trials"
         display.say(f"other drivers still run {trials} of the study, and will end it")

@@ -10,6 +10,7 @@ import typer
 
 from qpsearch.cli.options import Json, SpaceArgument, Storage, StudyArgument, checked_name, print_json
 from qpsearch.cli.results import status
+from qpsearch.display.budget import resume_command
 from qpsearch.display.plain import say
 from qpsearch.errors import UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE
@@ -212,6 +213,7 @@ def import_(
         qpsearch import mine.yaml --from journal.log --name old --ignore dropout
         qpsearch import mine.yaml --from a.db --name old --map-value width:small=16
     """
+    from qpsearch.study import queries
     from qpsearch.study.optuna_import import Matching, fit, import_study, read_foreign
     from qpsearch.study.storage.database import Database
 
@@ -221,7 +223,9 @@ def import_(
         loaded, foreign, names=mapped or (), values=values or (), ignored=ignored or (), objective=objective
     )
     found = fit(loaded, foreign, matching)
-    import_study(Database.create(storage), loaded, found, source=str(space))
+    database = Database.create(storage)
+    import_study(database, loaded, found, source=str(space))
     for line in found.lines:
         say(line)
-    say(f"study {loaded.study}: {len(found.fitted)} trials imported; continue: qpsearch resume {loaded.study}")
+    go_on = resume_command(loaded.study, queries.summary(database, loaded.study).reached)
+    say(f"study {loaded.study}: {len(found.fitted)} trials imported; continue: {go_on}")

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
+from qpsearch.display.budget import resume_command
 from qpsearch.display.console import Cell, Column, open_console, print_line, print_rows
 from qpsearch.display.shown import (
     WORDS,
@@ -83,7 +84,9 @@ def trials(
         return
     console = open_console()
     _print_list(console, records, objectives, wide=wide)
-    console.print(_summed_up(queries.state_counts(database, study), records, study))
+    counts = queries.state_counts(database, study)
+    go_on = resume_command(study, queries.summary(database, study).reached) if counts.get("WAITING") else ""
+    console.print(_summed_up(counts, records, study, go_on))
 
 
 def _states(given: Sequence[str]) -> set[str]:
@@ -152,14 +155,14 @@ def _parameters(record: TrialRecord) -> str:
     return ", ".join(f"{name} {scalar(value)}" for name, value in record.params.items())
 
 
-def _summed_up(counts: Mapping[str, int], shown: Sequence[TrialRecord], study: str) -> str:
+def _summed_up(counts: Mapping[str, int], shown: Sequence[TrialRecord], study: str, go_on: str) -> str:
     count = sum(counts.values())
     states = ", ".join(f"{counts[key]} {word}" for key, (word, _) in WORDS.items() if counts.get(key))
     total = f"{count} trials: {states}" if states else "no trials yet"
     part = "" if len(shown) == count else f"{len(shown)} shown of "
     lines = [f"{part}{total}"]
     if counts.get("WAITING"):
-        lines.append(f"waiting: no driver runs these now; continue: qpsearch resume {study}")
+        lines.append(f"waiting: no driver runs these now; continue: {go_on}")
     if counts.get("PAUSED"):
         lines.append("paused: at a rung; the best there go on, the others are pruned at the end of the study")
     if shown:
@@ -178,7 +181,7 @@ def _show_one(database: "Database", study: str, number: int, *, as_json: bool) -
     console = open_console()
     word, colour = WORDS[state_of(detail.record)]
     console.print(Text(f"trial {number} of study {study}: ").append(word, style=f"bold {colour}"))
-    facts = _facts(detail, search, study)
+    facts = _facts(detail, search, resume_command(study, queries.summary(database, study).reached))
     width = max(len(name) for name, _ in facts)
     for name, text in facts:
         _print_fact(console, name, text, width)
@@ -188,13 +191,13 @@ def _show_one(database: "Database", study: str, number: int, *, as_json: bool) -
     _print_epochs(console, detail)
 
 
-def _facts(detail: TrialDetail, search: Search, study: str) -> list[tuple[str, str]]:
+def _facts(detail: TrialDetail, search: Search, go_on: str) -> list[tuple[str, str]]:
     record = detail.record
     found = []
     if record.state == "FAIL" or (record.reason and not record.is_held):  # or its last attempt has failed
         found += [("failed with", str(record.reason)), ("detail", (record.detail or "").strip() or "none")]
     if state_of(record) == "WAITING":
-        found.append(("waits for", f"a driver: qpsearch resume {study}"))
+        found.append(("waits for", f"a driver: {go_on}"))
     if record.is_paused:
         found.append(("waits for", "its rung: it goes on if it is among the best there"))
     for objective, value in zip(search.objectives, record.values, strict=False):

@@ -31,7 +31,7 @@ from qpsearch.runner.overrides import UNCHANGED, Overrides, other_resources
 from qpsearch.runner.refusals import refuse_one_arm, refuse_other, refuse_other_artifacts, refuse_smaller
 from qpsearch.runner.sink_process import Sinks, open_sinks
 from qpsearch.space import Space, load_space
-from qpsearch.space.search import Budget
+from qpsearch.space.search import Budget, SpentBound
 from qpsearch.space.space import Resources
 from qpsearch.study import opening, queries
 from qpsearch.study.ledger import Ledger, Listener
@@ -67,14 +67,14 @@ class Outcome:
         name: The study's name.
         is_finished: Whether the study is finished; if False, the user stopped it.
         elsewhere: Open trials that other drivers run.
-        spent: Which bound of the budget, other than the number of trials, is reached, in words; else None.
+        spent: Which bound of the budget, other than the number of trials, is reached; else None.
         stopped: Which rule of ``search.stop`` holds, in words; else None.
     """
 
     name: str
     is_finished: bool
     elsewhere: int
-    spent: str | None
+    spent: SpentBound | None
     stopped: str | None
 
 

@@ -61,7 +61,6 @@ def refuse_smaller(database: Database, study: str, overrides: Overrides) -> None
     if overrides.trials is None and overrides.epochs is None:
         return
     spent = queries.summary(database, study)
-    ended = sum(count for state, count in spent.counts.items() if state != "RUNNING")
-    for word, asked, done in (("trials", overrides.trials, ended), ("epochs", overrides.epochs, spent.epochs)):
+    for word, asked, done in (("trials", overrides.trials, spent.ended), ("epochs", overrides.epochs, spent.epochs)):
         if asked is not None and asked < done:
             raise UserError(f"--{word} {asked}: study {study} has {done} {word} behind it. Expected at least as many.")

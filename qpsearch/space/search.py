@@ -62,6 +62,21 @@ class Score(WithWords):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpentBound:
+    """A bound of a budget that is reached.
+
+    Attributes:
+        name: The field of ``Budget``.
+        limit: How much may be spent of it.
+        spent: How much was spent, which may be more.
+    """
+
+    name: str
+    limit: float
+    spent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """How much a study may spend, over all its drivers and restarts; the first bound that is reached ends the study.
 
@@ -93,6 +108,23 @@ class Budget:
             seconds=self.seconds if seconds is None else seconds,
             gpu_seconds=self.gpu_seconds if gpu_seconds is None else gpu_seconds,
         )
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there is a bound besides the number of trials."""
+        return (self.epochs, self.seconds, self.gpu_seconds) != (None, None, None)
+
+    def reached(self, **spent: float) -> SpentBound | None:
+        """Return the first bound that is reached; None if none of them is.
+
+        Args:
+            **spent: How much was spent, by field; the bounds of other fields are not looked at.
+        """
+        limits = {name: getattr(self, name) for name in spent}
+        bounds = (
+            SpentBound(name=name, limit=limits[name], spent=spent[name]) for name in spent if limits[name] is not None
+        )
+        return next((bound for bound in bounds if bound.spent >= bound.limit), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

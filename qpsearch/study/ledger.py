@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from qpsearch.errors import StorageError, Superseded, SystematicFailure, gist
 from qpsearch.protocol import Assignment, Failed, Progress, Run, Underway
 from qpsearch.space import Space
-from qpsearch.space.search import Budget
+from qpsearch.space.search import Budget, SpentBound
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.heartbeat import Heartbeat
 from qpsearch.study.drivers.peers import Peers, discard_study, supersede
@@ -156,8 +156,8 @@ class Ledger:
         return self._spending.budget
 
     @property
-    def spent(self) -> str | None:
-        """Which bound of the budget, other than the number of trials, is reached, in words; None if none is reached."""
+    def spent(self) -> SpentBound | None:
+        """Which bound of the budget, other than the number of trials, is reached; None if none is reached."""
         return self._spending.over(self._heart.seconds, self._now_running_gpu_s())
 
     @property

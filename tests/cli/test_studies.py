@@ -39,6 +39,20 @@ def numbers(folder: Path, study: str, *options: str) -> list[tuple[object, ...]]
     return [(t["number"], t["state"], t["value"], t["reason"], t["epochs"]) for t in found]
 
 
+def test_a_budget_that_is_spent_names_the_command_that_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=3, epochs=4))
+    done = qpsearch(tmp_path, "run", "s.yaml", "--epochs", "6", "--dispatch", "inline", scripted=True)
+    command = "qpsearch resume scripted --epochs 12"
+    said = f"the budget of 6 epochs is spent\ncontinue with a larger one: {command}\n"
+    assert done.stdout.endswith(said) or said in done.stderr
+    status = qpsearch(tmp_path, "status", "scripted").stdout
+    assert f"driver: none; the budget of 6 epochs is spent; to go on: {command}\n" in status
+    assert f"continue: {command}" in qpsearch(tmp_path, "trials", "scripted").stdout
+    assert f"a driver: {command}" in qpsearch(tmp_path, "trials", "scripted", "1").stdout
+    done = qpsearch(tmp_path, *command.split()[1:], "--dispatch", "inline", scripted=True)
+    assert "3 of 3 trials ended" in done.stdout
+
+
 def test_a_renamed_study_keeps_everything_and_goes_on(folder: Path) -> None:
     before = numbers(folder, "scripted")
     assert qpsearch(folder, "studies", "rename", "scripted", "other").stdout == "study scripted is now other\n"
@@ -126,7 +140,7 @@ def test_an_exported_study_is_plain_optunas_and_can_be_imported_again(folder: Pa
     assert (again.returncode, "already exists and is not overwritten" in again.stderr) == (2, True)
     done = qpsearch(folder, "import", "s.yaml", "--from", f"sqlite:///{path}", "--name", "scripted", "--study", "back")
     assert done.returncode == 0, done.stderr
-    assert "9 trials imported; continue: qpsearch resume back" in done.stdout
+    assert "9 trials imported; continue: qpsearch resume back --trials 18" in done.stdout
     assert [row[:3] for row in numbers(folder, "back")] == [row[:3] for row in before]
     done = qpsearch(folder, "resume", "back", "--trials", "11", "--dispatch", "inline", scripted=True)
     assert done.returncode == 0, done.stderr

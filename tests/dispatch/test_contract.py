@@ -28,7 +28,7 @@ from qpsearch.study.ledger import Ledger
 from qpsearch.study.trials.events import Closed, Event, Reported
 from tests import scripted
 from tests.dispatch.study import dispatch, log_lines, records_of, run_study
-from tests.helpers import new_ledger, resumed_ledger, rows
+from tests.helpers import new_ledger, resumed_ledger, rows, spent_of
 from tests.scripted import Behaviour, space_text
 
 # Ray on a server, with an object store beside it, is test_store.py's.
@@ -177,7 +177,7 @@ def test_a_budget_that_is_spent_ends_the_sweep_and_a_larger_one_goes_on(kind: st
     with new_ledger(url, parse_space(text)) as ledger:
         dispatch(kind, ledger)
         assert ledger.finished
-        assert ledger.spent == "6 epochs"
+        assert spent_of(ledger) == "6 epochs"
     assert sum(record.epochs for record in records_of(url)) in (6, 7)  # one more may be under way in another slot
     assert "RUNNING" in {record.state for record in records_of(url)}
     with resumed_ledger(url, epochs=1000) as ledger:

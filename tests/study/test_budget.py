@@ -10,7 +10,7 @@ from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason
-from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, train_all
+from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, spent_of, train_all
 from tests.scripted import Behaviour, space_text
 
 LOST = Failed(reason=FailReason.WORKER_LOST, detail="the worker process died (signal SIGKILL)")
@@ -31,12 +31,12 @@ def test_epochs_are_counted_over_two_drivers_and_a_restart(url: str) -> None:
         assert open_one is not None
         assert third.report(open_one.trial, 1, progress(1, 0.5))
         third.report(open_one.trial, 1, progress(2, 0.5))
-        assert third.spent == "10 epochs"
+        assert spent_of(third) == "10 epochs"
         assert third.ask() is None
         third.interrupt(open_one.trial, 1)
         second._looked = float("-inf")
         assert second.ask() is None
-        assert second.spent == "10 epochs"
+        assert spent_of(second) == "10 epochs"
         assert second.finished
     assert rows(url, "SELECT count(*) FROM qpsearch_epochs") == [(10,)]
     with resumed_ledger(url) as later:
@@ -49,7 +49,7 @@ def test_a_larger_budget_goes_on_with_the_open_trial(url: str) -> None:
         ledger.ask()
         ledger.report(0, 1, progress(1, 0.1))
         ledger.report(0, 1, progress(2, 0.2))
-        assert ledger.spent == "2 epochs"
+        assert spent_of(ledger) == "2 epochs"
     opened = reading_opened(url, epochs=4)
     with opened as ledger:
         again = ledger.ask()
@@ -77,12 +77,12 @@ def test_gpu_hours_count_shares_of_a_gpu_and_running_attempts(url: str) -> None:
         ledger.report(0, 1, progress(1, 0.5))
         assert ledger.spent is None  # half an hour of each of two halves
         now[0] += 1800
-        assert ledger.spent == "1 GPU hours"
+        assert spent_of(ledger) == "1 GPU hour"
         train_all(ledger, one, 2)
     found = rows(url, "SELECT number, gpus, seconds FROM qpsearch_attempts ORDER BY trial_id")
     assert found == [(1, 0.5, 3600.0), (1, 0.5, 3600.0)]
     with resumed_ledger(url) as later:
-        assert later.spent == "1 GPU hours"
+        assert spent_of(later) == "1 GPU hour"
 
 
 def test_wall_time_counts_drivers_side_by_side_once() -> None:
@@ -95,11 +95,11 @@ def test_wall_time_ends_a_study(url: str) -> None:
     with new_ledger(url, parse_space(bounded("{time: 1h}")), clock=Clock(monotonic=lambda: now[0])) as ledger:
         assert ledger.ask() is not None
         now[0] += 3601
-        assert ledger.spent == "1 h of wall time"
+        assert spent_of(ledger) == "60 min of wall time"
         assert ledger.ask() is None
     assert rows(url, "SELECT seconds > 3600 FROM qpsearch_leases") == [(True,)]
     with resumed_ledger(url) as later:
-        assert later.spent == "1 h of wall time"
+        assert spent_of(later) == "60 min of wall time"
 
 
 def test_accounts_tell_useful_from_repeated_work_by_block(url: str) -> None:

@@ -18,7 +18,7 @@ from qpsearch.study.ledger import Ledger
 from qpsearch.study.planning.retraining import plan_confirmation
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Event, Paused, Started
-from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows
+from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, spent_of
 from tests.scripted import Behaviour, space_text
 
 TENTHS = {"images": [0.1, 0.3, 1]}
@@ -114,7 +114,7 @@ def test_a_budget_counts_epochs_by_their_cost_also_after_a_restart(sqlite_url: s
         assert ledger.spent is None
         name = f"r0-a{assignment.attempt}-e004-0a.pt"
         ledger.report(assignment.trial, assignment.attempt, progress(4, 0.5, checkpoint=name))
-        assert (ledger.spent, ledger.ask()) == ("1 epochs", None)
+        assert (spent_of(ledger), ledger.ask()) == ("1 epoch", None)
     database = Database.open(sqlite_url)
     assert queries.summary(database, "scripted").epochs == 1.2
     database.close()
@@ -124,7 +124,7 @@ def test_a_budget_that_is_met_to_the_epoch_is_spent(sqlite_url: str) -> None:
     """Ten epochs of a tenth each, which floats add up to 0.9999999999999999."""
     with new_ledger(sqlite_url, space(epochs=10, budget={"epochs": 1})) as ledger:
         train(ledger, ledger.ask(), 0.5)  # type: ignore[arg-type]
-        assert ledger.spent == "1 epochs"
+        assert spent_of(ledger) == "1 epoch"
 
 
 def test_further_seeds_train_at_the_last_level_alone(sqlite_url: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from qpsearch.registry.fidelity import Fidelity
-from qpsearch.space.search import Budget
+from qpsearch.space.search import Budget, SpentBound
 from qpsearch.study.storage.tables import attempts, epochs, leases, study_facts, trials
 
 Interval = tuple[float, float]
@@ -59,22 +59,19 @@ class Spending:
             gpu_seconds=None if budget.gpu_seconds is None else max(budget.gpu_seconds - self._gpu_s, 0.0),
         )
 
-    def over(self, held_s: float, running_gpu_s: float) -> str | None:
-        """Say which bound, other than the number of trials, is reached; None if none of them is reached.
+    def over(self, held_s: float, running_gpu_s: float) -> SpentBound | None:
+        """Return which bound, other than the number of trials, is reached; None if none of them is reached.
 
         Args:
             held_s: How long this driver has held its lease.
             running_gpu_s: GPU seconds of the attempts that this driver runs.
         """
-        budget = self.budget
-        if budget.epochs is not None and self._epochs >= budget.epochs:
-            return f"{budget.epochs} epochs"
+        if not self.budget.has_others:  # this is asked at every report
+            return None
         own = (self._began, self._began + held_s)
-        if budget.seconds is not None and covered([*self._others, own]) >= budget.seconds:
-            return f"{budget.seconds / 3600:g} h of wall time"
-        if budget.gpu_seconds is not None and self._gpu_s + running_gpu_s >= budget.gpu_seconds:
-            return f"{budget.gpu_seconds / 3600:g} GPU hours"
-        return None
+        return self.budget.reached(
+            epochs=self._epochs, seconds=covered([*self._others, own]), gpu_seconds=self._gpu_s + running_gpu_s
+        )
 
 
 def read_budget(connection: Connection, study: int) -> Budget:

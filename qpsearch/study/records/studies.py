@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from qpsearch.space.search import Budget, Objective
+from qpsearch.space.search import Budget, Objective, SpentBound
 from qpsearch.study.records.configurations import ConfigurationRecord
 
 
@@ -112,3 +112,13 @@ class StudySummary:
     environment: Mapping[str, Any]
     audit: tuple[AuditedKind, ...] = ()
     problem: str | None = None
+
+    @property
+    def ended(self) -> int:
+        """How many trials have ended."""
+        return sum(count for state, count in self.counts.items() if state != "RUNNING")
+
+    @property
+    def reached(self) -> SpentBound | None:
+        """The bound of the budget that is reached; None while the study can go on within its budget."""
+        return self.budget.reached(trials=self.ended, epochs=self.epochs, seconds=self.wall_s, gpu_seconds=self.gpu_s)
