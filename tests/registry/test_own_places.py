@@ -58,7 +58,14 @@ def test_a_colour_that_images_do_not_use_is_left_alone_and_images_of_equal_pixel
     assert (facts.mean[2], facts.std[2]) == (0.2, 1.0)
     for path in (tmp_path / "x").rglob("*.png"):
         Image.new("RGB", (8, 8), (7, 7, 7)).save(path)
-    with pytest.raises(DataError, match=r"x: all pixels of its training images are equal. Expected images that differ"):
+    with pytest.raises(DataError, match=r"x: read as 8 bits, all pixels of its .* Expected images that differ\.$"):
+        own_data(Source.FOLDER, tmp_path / "x", None)
+
+
+def test_images_of_16_bits_whose_upper_8_are_equal_are_told_what_is_read(tmp_path: Path) -> None:
+    for level, path in enumerate(class_folders(tmp_path / "x", 3, mode="L").rglob("*.png"), 1):
+        Image.new("I;16", (8, 8), level).save(path)
+    with pytest.raises(DataError, match=r"differ\. Of 16 bits the upper 8 count: stretch the values to 0 to 65535"):
         own_data(Source.FOLDER, tmp_path / "x", None)
 
 

@@ -233,7 +233,11 @@ def _moments(found: Found, side: int, place: Path) -> tuple[tuple[float, ...], t
     deviation = np.sqrt(np.maximum(squares / count / PEAK**2 - mean**2, 0))
     std = [round(value, 4) for value in deviation.tolist()]
     if not any(std):
-        raise DataError(f"{place}: all pixels of its training images are equal. Expected images that differ.")
+        deep = "Of 16 bits the upper 8 count: stretch the values to 0 to 65535, or save values below 256 as 8 bits."
+        raise DataError(
+            f"{place}: read as 8 bits, all pixels of its training images are equal. Expected images that differ."
+            f"{f' {deep}' if found.channels == 1 else ''}"
+        )
     # a channel that two-coloured images do not use is 0 after normalisation, whatever its deviation
     return tuple(round(value, 4) for value in mean.tolist()), tuple(value or 1.0 for value in std)
 
