@@ -5,7 +5,9 @@ import doctest
 import importlib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,8 +106,9 @@ def test_mistakes_are_said_as_on_the_command_line(folder: Path, monkeypatch: pyt
             qpsearch.run("smoke", study="other", progress=False, **given)  # type: ignore[arg-type]  # on purpose
     with pytest.raises(StudyNotFound):
         qpsearch.load_study("other")
-    for asked in ({"num_classes": 0}, {"in_chans": 0}, {"width": -1}):
-        with pytest.raises(UserError, match=r"resnet20: .*expected at least 1"):
+    absurd = [{"num_classes": 0}, {"num_classes": "x"}, {"num_classes": 2.5}, {"in_chans": "x"}, {"seed": "x"}]
+    for asked in ({"in_chans": 0}, {"width": -1}, {"width": 5000}, *absurd):
+        with pytest.raises(UserError, match=rf"{next(iter(asked))}: .* is not a whole number from [01] to"):
             qpsearch.create_model("resnet20", **asked)
     with pytest.raises(UserError, match="study: 'a b' cannot name a study"):
         qpsearch.run("smoke", study="a b", dispatch="inline", progress=False)
@@ -113,6 +116,46 @@ def test_mistakes_are_said_as_on_the_command_line(folder: Path, monkeypatch: pyt
         qpsearch.load_study("smoke").load_model(9)
     with pytest.raises(UserError, match="does not have replicate 1"):
         qpsearch.load_study("smoke").load_model(0, replicate=1)
+
+
+def test_arguments_of_another_kind_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    study: Any = qpsearch.load_study("smoke")
+    library: Any = qpsearch
+    calls: dict[str, Callable[[], object]] = {
+        "storage: 5": lambda: library.load_study("smoke", storage=5),
+        "artifacts: 5": lambda: library.run("smoke", study="other", artifacts=5, progress=False),
+        "sinks: 5": lambda: library.run("smoke", study="other", sinks=5, progress=False),
+        "space: None": lambda: library.run(None),
+        "path: 5": lambda: study.report(5),
+        "folder: 5": lambda: study.export_model(5),
+        "replicate: 'x'": lambda: study.load_model(trial=0, replicate="x"),
+        "trial: 'x'": lambda: study.rerun("x"),
+        "seeds: 'x'": lambda: study.confirm(seeds="x"),
+        "dispatch: unknown value 'rya'": lambda: study.confirm(dispatch="rya"),
+        "name: None": lambda: library.create_model(None),
+        "count: -1": lambda: library.sample("smoke", -1),
+        "space: 5": lambda: library.sample(5, 1),
+    }
+    for said, call in calls.items():
+        with pytest.raises(UserError, match=said):
+            call()
+
+
+def test_a_path_is_taken_as_its_text_and_a_sink_by_itself(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    study = qpsearch.run(
+        {**SMALL, "study": "placed"},
+        storage=Path("placed.db"),
+        artifacts=Path("weights"),
+        sinks="tensorboard:curves",
+        dispatch="inline",
+        progress=False,
+    )
+    assert study.storage == "placed.db"
+    assert [name for name in ("placed.db", "weights", "curves/placed") if not Path(name).exists()] == []
+    assert qpsearch.load_study("placed", storage=Path("placed.db").absolute()).summary.counts == {"COMPLETE": 1}
+    assert qpsearch.sample("smoke", 2) == qpsearch.sample(qpsearch.load_space("smoke"), 2)
 
 
 def test_a_study_goes_on_with_a_larger_budget(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qpsearch.api.study import storage_url
+from qpsearch.api.given import storage_url
 from qpsearch.architecture.plugins import imports
 from qpsearch.cli.main import main
 from qpsearch.display.console import PIPE_WIDTH, open_console

@@ -3,28 +3,26 @@
 The command line uses the same functions (``qpsearch.runner.driving``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from qpsearch.api.study import Study, storage_url
+from qpsearch.api.given import NUMBER, PathLike, dispatcher, path_text, sink_names, storage_url, study_name
+from qpsearch.api.study import Study
 from qpsearch.display.steady import open_display
-from qpsearch.errors import UserError
 from qpsearch.runner.driving import Placement, reasons
-from qpsearch.runner.overrides import Overrides, checked
+from qpsearch.runner.overrides import Overrides
 from qpsearch.runner.starting import resume as drive_on
 from qpsearch.runner.starting import run as drive
 from qpsearch.space import Space, build_space, load_space
-from qpsearch.space.schema.value_types import Integer, StudyName
-from qpsearch.vocabulary import Dispatcher, Variable, as_member
-
-SEED: Final = Integer(0, 2**31 - 1)
+from qpsearch.space.schema.numbers import checked
+from qpsearch.vocabulary import Dispatcher, Variable
 
 
 def run(
     space: Space | str | Path | Mapping[str, Any],
     *,
-    storage: str | None = None,
+    storage: PathLike | None = None,
     study: str | None = None,
     trials: int | None = None,
     epochs: int | None = None,
@@ -36,8 +34,8 @@ def run(
     concurrent: int | None = None,
     gpus: float | None = None,
     cpus: int | None = None,
-    artifacts: str | None = None,
-    sinks: tuple[str, ...] = (),
+    artifacts: PathLike | None = None,
+    sinks: str | Sequence[str] = (),
     join: bool = False,
     progress: bool = True,
 ) -> Study:
@@ -61,7 +59,7 @@ def run(
         gpus: GPUs per trial; 0.5 shares one between two.
         cpus: Cores per trial.
         artifacts: Folder or URI for checkpoints; None for QPSEARCH_ARTIFACTS, or the folder beside the database.
-        sinks: Where curves are also shown: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
+        sinks: Where curves are also shown, one or several: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
         join: If the study already exists, join or resume it.
         progress: Whether to show the study's progress.
 
@@ -76,8 +74,7 @@ def run(
         <Study 'smoke': 4 COMPLETE; best ... (trial ...)>
     """
     loaded, source = _loaded(space)
-    checked(SEED, seed, "seed")
-    loaded = loaded.with_search(study=_name(study), seed=seed)
+    loaded = loaded.with_search(study=study_name(study), seed=checked(NUMBER, seed, "seed"))
     with open_display(quiet=not progress) as display:
         drive(
             loaded,
@@ -92,9 +89,9 @@ def run(
                 gpus=gpus,
                 cpus=cpus,
             ),
-            placement=Placement(dispatcher=_dispatcher(dispatch), address=address),
-            artifacts=artifacts or Variable.ARTIFACTS.given,
-            sinks=sinks,
+            placement=Placement(dispatcher=dispatcher(dispatch), address=address),
+            artifacts=path_text(artifacts, "artifacts") or Variable.ARTIFACTS.given,
+            sinks=sink_names(sinks),
             join=join,
             listen=display.see,
         )
@@ -104,7 +101,7 @@ def run(
 def resume(
     name: str,
     *,
-    storage: str | None = None,
+    storage: PathLike | None = None,
     space: Space | str | Path | None = None,
     trials: int | None = None,
     epochs: int | None = None,
@@ -115,7 +112,7 @@ def resume(
     concurrent: int | None = None,
     gpus: float | None = None,
     cpus: int | None = None,
-    sinks: tuple[str, ...] = (),
+    sinks: str | Sequence[str] = (),
     take_over: bool = False,
     retry_failed: str | None = None,
     ignore_stop: bool = False,
@@ -140,7 +137,7 @@ def resume(
         concurrent: Trials at once; None fills the machine.
         gpus: GPUs per trial; 0.5 shares one between two.
         cpus: Cores per trial.
-        sinks: Where curves are also shown: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
+        sinks: Where curves are also shown, one or several: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
         take_over: Take all open trials at once, also those of a host that may still live.
         retry_failed: Try failed trials again: ``all``, or those with one reason, such as ``error``.
         ignore_stop: Go past the rules of ``search.stop`` in the study's space.
@@ -171,8 +168,8 @@ def resume(
                 gpus=gpus,
                 cpus=cpus,
             ),
-            placement=Placement(dispatcher=_dispatcher(dispatch), address=address),
-            sinks=sinks,
+            placement=Placement(dispatcher=dispatcher(dispatch), address=address),
+            sinks=sink_names(sinks),
             take_over=take_over,
             retry=reasons(retry_failed),
             ignore_stop=ignore_stop,
@@ -188,17 +185,3 @@ def _loaded(space: Space | str | Path | Mapping[str, Any]) -> tuple[Space, str]:
     if isinstance(space, Mapping):
         return build_space(space), ""
     return load_space(space), str(space)
-
-
-def _name(study: str | None) -> str | None:
-    try:
-        return None if study is None else str(StudyName().parse(study, "study"))
-    except ValueError as error:
-        raise UserError(f"study: {error}") from None
-
-
-def _dispatcher(word: str) -> Dispatcher:
-    try:
-        return as_member(Dispatcher, word, "dispatch")
-    except ValueError as error:
-        raise UserError(str(error)) from None

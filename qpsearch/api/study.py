@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qpsearch.api.given import NUMBER, PathLike, dispatcher, path_text, sink_names, storage_url
 from qpsearch.errors import UserError
-from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space import Space
+from qpsearch.space.schema.numbers import checked
+from qpsearch.space.schema.value_types import Integer
 from qpsearch.study import queries
 from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialRecord
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import Dispatcher, Evaluator, Scalar, Variable, as_member
+from qpsearch.vocabulary import Dispatcher, Evaluator, Scalar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from qpsearch.runner.rerunning import Rerun
     from qpsearch.study.planning.enqueueing import Enqueued
 
-MOST_CONFIRMED: Final = 1000  # configurations, and seeds of each
+CONFIRMED: Final = Integer(1, 1000)  # configurations, and seeds of each
 
 
 class Study:
@@ -48,7 +50,7 @@ class Study:
         ('smoke', 4, 1)
     """
 
-    def __init__(self, name: str, storage: str | None = None) -> None:
+    def __init__(self, name: str, storage: PathLike | None = None) -> None:
         self.name, self.storage = name, storage_url(storage)
         self._database = Database.open(self.storage)
         weakref.finalize(self, self._database.close)
@@ -200,7 +202,7 @@ class Study:
 
         return importance_bars(self.importance(evaluator))
 
-    def report(self, path: str | Path | None = None) -> Path:
+    def report(self, path: PathLike | None = None) -> Path:
         """Write the study as one HTML page that opens offline, as ``qpsearch report`` does.
 
         Args:
@@ -219,7 +221,8 @@ class Study:
         """
         from qpsearch.analysis.report import default_path, write_report
 
-        place = default_path(self.name) if path is None else Path(path)
+        text = path_text(path, "path")
+        place = default_path(self.name) if text is None else Path(text)
         write_report(self.storage, self.name, place)
         return place
 
@@ -244,11 +247,13 @@ class Study:
         """
         from qpsearch.training.testing import load_trained
 
+        trial = checked(NUMBER, trial, "trial")
+        replicate = checked(NUMBER, replicate, "replicate")
         detail, run = queries.trained_run(self._database, self.name, trial, replicate)
         return load_trained(detail.record.config, run.folder, run.checkpoint, device)
 
     def export_model(
-        self, folder: str | Path | None = None, *, trial: int | None = None, replicate: int = 0, overwrite: bool = False
+        self, folder: PathLike | None = None, *, trial: int | None = None, replicate: int = 0, overwrite: bool = False
     ) -> Export:
         """Write a trained network into a folder that does without the study, as ``qpsearch model export`` does.
 
@@ -278,7 +283,10 @@ class Study:
         """
         from qpsearch.runner.winner import export_model
 
-        place = None if folder is None else Path(folder)
+        text = path_text(folder, "folder")
+        place = None if text is None else Path(text)
+        trial = checked(NUMBER, trial, "trial")
+        replicate = checked(NUMBER, replicate, "replicate")
         return export_model(self._database, self.name, place, trial=trial, replicate=replicate, overwrite=overwrite)
 
     def confirm(
@@ -291,7 +299,7 @@ class Study:
         concurrent: int | None = None,
         gpus: float | None = None,
         cpus: int | None = None,
-        sinks: tuple[str, ...] = (),
+        sinks: str | Sequence[str] = (),
         progress: bool = True,
     ) -> Confirmed:
         """Train the best configurations again on fresh seeds, as ``qpsearch confirm`` does.
@@ -308,7 +316,7 @@ class Study:
             concurrent: Trials at once; None fills the machine.
             gpus: GPUs per trial; 0.5 shares one between two.
             cpus: Cores per trial.
-            sinks: Where curves are also shown: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
+            sinks: Where curves are also shown, one or several: ``tensorboard[:FOLDER]``, ``wandb[:PROJECT]``.
             progress: Whether to show the progress.
 
         Returns:
@@ -329,9 +337,8 @@ class Study:
         from qpsearch.runner.driving import Placement
         from qpsearch.runner.overrides import Overrides
 
-        for name, number in (("top", top), ("seeds", seeds)):
-            if not 1 <= number <= MOST_CONFIRMED:
-                raise UserError(f"{name}: {number} is not a number from 1 to {MOST_CONFIRMED}.")
+        top = checked(CONFIRMED, top, "top")
+        seeds = checked(CONFIRMED, seeds, "seeds")
         with open_display(quiet=not progress) as display:
             return confirm(
                 self.name,
@@ -339,8 +346,8 @@ class Study:
                 top=top,
                 seeds=seeds,
                 overrides=Overrides(concurrent=concurrent, gpus=gpus, cpus=cpus),
-                placement=Placement(dispatcher=as_member(Dispatcher, dispatch, "dispatch"), address=address),
-                sinks=sinks,
+                placement=Placement(dispatcher=dispatcher(dispatch), address=address),
+                sinks=sink_names(sinks),
                 listen=display.see,
             )
 
@@ -368,6 +375,8 @@ class Study:
         """
         from qpsearch.runner.rerunning import rerun
 
+        trial = checked(NUMBER, trial, "trial")
+        replicate = checked(NUMBER, replicate, "replicate")
         return rerun(self._database, self.name, trial, replicate=replicate)
 
     def enqueue(self, values: Mapping[str, Scalar] | None = None, *, trial: int | None = None) -> Enqueued:
@@ -391,6 +400,7 @@ class Study:
         """
         from qpsearch.study.planning.enqueueing import enqueue
 
+        trial = checked(NUMBER, trial, "trial")
         return enqueue(self.storage, self.name, values or {}, like=trial)
 
     def preprocess(self, images: Tensor) -> Tensor:
@@ -413,7 +423,7 @@ class Study:
         return f"<Study {self.name!r}: {counts}{best}>"
 
 
-def load_study(name: str, storage: str | None = None) -> Study:
+def load_study(name: str, storage: PathLike | None = None) -> Study:
     """Return a study of a database, to look at.
 
     Args:
@@ -431,8 +441,3 @@ def load_study(name: str, storage: str | None = None) -> Study:
         <Study 'smoke': 4 COMPLETE; best ... (trial ...)>
     """
     return Study(name, storage)
-
-
-def storage_url(given: str | None) -> str:
-    """Return the given database, or as the command line does the one that QPSEARCH_STORAGE names."""
-    return given or Variable.STORAGE.given or DEFAULT_STORAGE

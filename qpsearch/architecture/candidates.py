@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 from qpsearch.architecture.blocks import custom_blocks
@@ -20,11 +21,12 @@ from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.registry.samplers import SamplerKind
 from qpsearch.seeds import derive_seed
-from qpsearch.space import Chooser, Draw, RandomChooser, Space, draw
+from qpsearch.space import Chooser, Draw, RandomChooser, Space, draw, load_space
 from qpsearch.space.constraints import Limit, lookup_in
 from qpsearch.space.domains import Choice, Domain, text_of
 from qpsearch.space.expressions.nodes import ExpressionError
 from qpsearch.space.leaves import ALWAYS, NEVER
+from qpsearch.space.schema.numbers import COUNT, SEED, checked
 from qpsearch.space.search import Budget
 from qpsearch.vocabulary import Fuse, Scalar
 
@@ -110,11 +112,11 @@ def check_allowed(space: Space, drawn: Draw, config: TrialConfig) -> None:
             raise Infeasible(str(condition), str(condition))
 
 
-def sample(space: Space, count: int, seed: int = 0) -> list[Candidate]:
+def sample(space: Space | str | Path, count: int, seed: int = 0) -> list[Candidate]:
     """Draw feasible points evenly from a space; the same seed gives the same points.
 
     Args:
-        space: The space to draw from.
+        space: The space to draw from, its file, or the name of a shipped space.
         count: How many points.
         seed: The seed of the draws.
 
@@ -122,7 +124,8 @@ def sample(space: Space, count: int, seed: int = 0) -> list[Candidate]:
         Points with their ``config`` and their ``draw``, whose ``params`` are what was chosen.
 
     Raises:
-        SpaceError: A thousand draws in a row are refused.
+        SpaceError: A thousand draws in a row are refused, or there is no such space.
+        UserError: ``count`` or ``seed`` is not a whole number from 0.
 
     Example:
         >>> import qpsearch
@@ -132,7 +135,9 @@ def sample(space: Space, count: int, seed: int = 0) -> list[Candidate]:
         quotient 0.134
         quotient 0.021
     """
-    return [sampled(space, index, seed) for index in range(count)]
+    loaded = space if isinstance(space, Space) else load_space(space)
+    seed = checked(SEED, seed, "seed")
+    return [sampled(loaded, index, seed) for index in range(checked(COUNT, count, "count"))]
 
 
 def sampled(space: Space, index: int, seed: int = 0) -> Candidate:

@@ -150,9 +150,6 @@ def named_network(name: str, *, classes: int | None = None, width: int | None = 
     word, depth = _parts(name)
     family = FAMILIES[FamilyName(word)] if word in FAMILIES else None
     on_imagenet = f", or {', '.join(map(str, IMAGENET))}" if word in ON_IMAGENET else ""
-    for what, count in (("classes", classes), ("channels", channels), ("width", width)):
-        if count is not None and count < 1:
-            raise UserError(f"{name}: {what} {count}: expected at least 1.")
     if depth > MOST_LAYERS:
         raise UserError(f"no network {name!r}. Expected at most {MOST_LAYERS} layers.")
     if f"{word}{depth}" == RESNET_1001:

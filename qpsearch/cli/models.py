@@ -24,6 +24,7 @@ from qpsearch.display.shown import score, short_number
 from qpsearch.errors import Infeasible, UserError, blamed, nearest
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.schema.fields import REQUIRED
+from qpsearch.space.schema.numbers import WIDTH
 from qpsearch.vocabulary import Precision
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ NetworkName = Annotated[
     str, typer.Argument(help="A network, such as quotient44; see qpsearch model list.", metavar="NAME")
 ]
 Classes = Annotated[int | None, typer.Option(min=2, max=100_000, help="Outputs of the head; default 10 or 1000.")]
-Width = Annotated[int | None, typer.Option(min=1, max=2048, help="Channels of the first stage of a depth 6n + 2.")]
+Width = Annotated[
+    int | None, typer.Option(min=1, max=WIDTH.high, help="Channels of the first stage of a depth 6n + 2.")
+]
 
 
 @app.command("list")

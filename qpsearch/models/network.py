@@ -8,9 +8,11 @@ from torch import Tensor, nn
 from qpsearch.architecture.config import Network
 from qpsearch.architecture.layout import final_layers, stem_layers
 from qpsearch.architecture.named import named_network
+from qpsearch.errors import UserError
 from qpsearch.models.blocks import build_block
 from qpsearch.models.inits import init_convolutions
 from qpsearch.models.layers import build_layers
+from qpsearch.space.schema.numbers import CHANNELS, SEED, WIDTH, checked
 from qpsearch.vocabulary import Precision
 
 DTYPES: Final = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfloat16, Precision.FLOAT16: torch.float16}
@@ -83,7 +85,7 @@ def create_model(
         seed: Seed of the weights; None draws them from torch's global generator, as torch's own layers do.
 
     Raises:
-        UserError: There is no network of that name.
+        UserError: There is no network of that name, or a number cannot be meant.
 
     Example:
         >>> import qpsearch
@@ -91,5 +93,12 @@ def create_model(
         >>> sum(parameter.numel() for parameter in model.parameters())
         687380
     """
+    given: object = name
+    if not isinstance(given, str):
+        raise UserError(f"name: {given!r} is not the name of a network. List them: qpsearch.list_models().")
+    num_classes = checked(CHANNELS, num_classes, "num_classes")
+    in_chans = checked(CHANNELS, in_chans, "in_chans")
+    width = checked(WIDTH, width, "width")
+    seed = checked(SEED, seed, "seed")
     network = named_network(name, classes=num_classes, width=width, channels=in_chans)
     return ResidualNetwork(network) if seed is None else build_model(network, seed)

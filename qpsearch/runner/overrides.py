@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 from qpsearch.errors import UserError
 from qpsearch.registry.datasets import Data
 from qpsearch.space import Space
+from qpsearch.space.schema.numbers import checked
 from qpsearch.space.schema.value_types import Duration, Integer, Number
 from qpsearch.space.search import Budget
 from qpsearch.space.space import Resources
@@ -19,15 +20,6 @@ BOUNDS: Final[dict[str, Integer | Number]] = {
     "cpus": Integer(1, 1024),
 }
 HOURS: Final = Number(0.0, 1e9)
-
-
-def checked(domain: Integer | Number, value: float | None, name: str) -> None:
-    """Raise UserError where a number that a caller gives is not one of a setting."""
-    try:
-        if value is not None:
-            domain.parse(value, name)
-    except ValueError as error:
-        raise UserError(f"{name}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

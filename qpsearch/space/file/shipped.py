@@ -1,5 +1,6 @@
 """Spaces that come with qpsearch, found by name from any folder."""
 
+import os
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -27,6 +28,11 @@ def find_space(name: str | Path, beside: Path | None = None) -> Path:
     Raises:
         SpaceError: There is no such file and no such shipped space.
     """
+    given: object = name
+    if not isinstance(given, str | os.PathLike):
+        raise SpaceError(
+            [f"space: {given!r} is not the name of a space. Expected a path, or the name of a shipped one."]
+        )
     known = shipped()
     try:
         path = (beside or Path()) / Path(name).expanduser()

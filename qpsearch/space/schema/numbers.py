@@ -1,0 +1,20 @@
+"""Numbers that a caller or a command gives outside a space file, checked as those of a file are."""
+
+from typing import Any, Final
+
+from qpsearch.errors import UserError
+from qpsearch.space.schema.value_types import Integer, Number
+from qpsearch.vocabulary import Scalar
+
+SEED: Final = Integer(0, 2**64 - 1)
+COUNT: Final = Integer(0, 10_000_000)
+CHANNELS: Final = Integer(1, 100_000)  # of images, and outputs of a head
+WIDTH: Final = Integer(1, 2048)  # of a network's first stage
+
+
+def checked(domain: Integer | Number, value: Scalar, name: str) -> Any:
+    """Return a number that a caller gives; None stays None. Raises UserError where it is not one of the domain."""
+    try:
+        return None if value is None else domain.parse(value, name)
+    except ValueError as error:
+        raise UserError(f"{name}: {error}") from None
