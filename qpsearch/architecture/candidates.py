@@ -378,8 +378,8 @@ class _Odometer:
 
 
 def _first_feasible(space: Space, seed: int) -> Candidate:
-    refusals = Refusals(draws=TRIES)
-    for attempt in range(TRIES):
+    refusals = Refusals(draws=TRIES if space.searched else 1)
+    for attempt in range(refusals.draws):
         try:
             return candidate(space, RandomChooser(derive_seed(seed, attempt)))
         except Infeasible as refused:
@@ -388,7 +388,10 @@ def _first_feasible(space: Space, seed: int) -> Candidate:
 
 
 def nothing_feasible(space: Space, refusals: Refusals) -> str:
-    """Say that a space seems to be empty, and why."""
+    """Say that a space seems to be empty, and why; of a single network, which rule it breaks."""
+    if not space.searched:
+        broken = next(iter(refusals.examples.values())).rstrip(".")
+        return f"study {space.study!r}: its network cannot be trained: {broken}. Change a setting, or loosen this rule."
     none = f"study {space.study!r}: none of {refusals.draws} draws can be trained."
     return (
         f"{none} Refused by: {refusals}. Loosen {'this rule' if len(refusals.counts) == 1 else 'one of these rules'}."

@@ -93,6 +93,19 @@ def test_a_space_in_which_nothing_is_feasible_is_explained() -> None:
     assert message.endswith("Loosen this rule.")
 
 
+def test_a_network_that_cannot_be_trained_is_told_the_rule_alone() -> None:
+    text = (
+        "{study: s, data: {dataset: digits, validation: 300}, training: {epochs: 1, warmup: 1}, "
+        "network: {stem: {width: 8}, stages: [{width: 8, depth: 1, block: additive}]}}"
+    )
+    with pytest.raises(SpaceError) as caught:
+        check_feasible(parse_space(text))
+    assert str(caught.value) == (
+        "study 's': its network cannot be trained: training.warmup does not end before the last epoch (warmup: 1, "
+        "epochs: 1). Change a setting, or loosen this rule."
+    )
+
+
 def test_refusals_are_counted_by_what_they_broke() -> None:
     space = shipped("mixed")
     found, refusals = survey(space, 300, seed=1)
