@@ -202,7 +202,7 @@ def test_python_confirms_and_reruns_as_the_command_line_does(
     assert (again.trial, again.matches, [run.replicate for run in again.runs]) == (2, True, [1])
     assert again.changes == {}
     assert RerunDocument.of(again).to_dict()["runs"][0]["seed"] == found.trials[2].seeds[1]
-    with pytest.raises(UserError, match="replicate -1: trial 2 has runs 0 to 1"):
+    with pytest.raises(UserError, match="replicate: -1 is not a whole number from 0"):
         found.rerun(2, replicate=-1)
     confirmed = found.confirm(top=2, seeds=2, dispatch="inline", progress=False)
     assert (confirmed.study, confirmed.outcome.is_finished) == ("scripted.confirm", True)
@@ -211,7 +211,7 @@ def test_python_confirms_and_reruns_as_the_command_line_does(
     assert reply(tmp_path, "confirm", "scripted", "--top", "2", "--seeds", "2", "--dispatch", "inline") == json.loads(
         json.dumps(ConfirmDocument.of("scripted", confirmed).to_dict())
     )
-    with pytest.raises(UserError, match="seeds: 0 is not a number from 1 to 1000"):
+    with pytest.raises(UserError, match="seeds: 0 is not a whole number from 1 to 1000"):
         found.confirm(seeds=0)
     with pytest.raises(UserError, match="does not search"):
         load_study("scripted.confirm").confirm(dispatch="inline", progress=False)

@@ -101,7 +101,7 @@ REFUSED: dict[str, tuple[Callable[[], Arrays], str]] = {
     "counts": (lambda: {"x": IMAGES, "y": LABELS[:9]}, "x has 30 images, but 9 labels"),
     "range": (lambda: {"x": IMAGES * 3.5, "y": LABELS}, "x has values from 0 to .* Expected 0 to 255"),
     "8 bits as 16": (lambda: {"x": IMAGES.astype(np.uint16), "y": LABELS}, "x has values of type uint16, but only up to 255. Save"),
-    "black": (lambda: {"x": IMAGES[..., 0] * 0, "y": LABELS}, "all pixels of its training images are equal. Expected"),
+    "black": (lambda: {"x": IMAGES[..., 0] * 0, "y": LABELS}, "read as 8 bits, all pixels of its training images are equal. Expected"),
     "words": (lambda: {"x": IMAGES.astype(str), "y": LABELS}, "x has values of type <U3. Expected numbers"),
     "objects": (lambda: {"x": np.array([1, "a"], object), "y": LABELS}, "x holds Python objects. Expected an array of numbers"),
     "fractions": (lambda: {"x": IMAGES, "y": LABELS + 0.5}, "y has shape .* Expected one whole number an image"),
