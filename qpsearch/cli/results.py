@@ -130,6 +130,8 @@ def _now(summary: StudySummary) -> Text:
         word, key = "running", "RUNNING"
     elif count or summary.paused:
         word, key = "waiting", "WAITING"
+    elif not summary.budget.trials:  # of a comparison, whose arms are searched first
+        return Text("not begun", style=WORDS["WAITING"][1])
     elif summary.ended >= summary.budget.trials:
         return Text("finished", style=WORDS["COMPLETE"][1])
     else:

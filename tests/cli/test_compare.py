@@ -1,6 +1,7 @@
 """``qpsearch compare``: a grid with replicates, confirmed trials, and arms that are tuned alike."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -205,6 +206,7 @@ def test_a_comparison_whose_driver_is_killed_trains_each_epoch_once_and_tunes_ar
             time.sleep(0.02)
         driver.kill()
     assert 1 <= _epochs(tmp_path) < 14
+    assert re.search(r"^tuned +not begun ", qpsearch(tmp_path, "status").stdout, re.MULTILINE)
     done = qpsearch(tmp_path, "resume", "tuned", "--dispatch", "inline")
     assert done.returncode == 0, done.stderr
     assert _epochs(tmp_path) == 2 * 3 + 2 * 2 * 2
