@@ -113,8 +113,6 @@ def messages(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Ge
         WorkerMustRestart: In place of a last message, where the process must be replaced.
     """
     _signalled.watch()
-    if gc.get_freeze_count():
-        gc.collect()  # what the trial before left in cycles, as a network whose training failed, would stay for ever
     gc.freeze()  # what is alive between trials stays: of 190,000 objects of torch, a collection takes 0.15 s a trial
     try:
         watching = Watchdog(hang_file(setup.key, assignment), setup.report_timeout_s)
@@ -129,6 +127,8 @@ def messages(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Ge
             yield message
             watchdog.start()
     if message is not None:
+        if isinstance(message, Failed):
+            gc.collect()  # a network that is part of a cycle would be left out of collections for ever
         yield message
 
 
