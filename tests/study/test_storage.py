@@ -6,14 +6,16 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from filelock import FileLock
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from qpsearch.errors import StorageDamaged, StorageEmpty, StorageError, StudyExists, StudyNotFound
 from qpsearch.runner.driving import existing_studies
@@ -344,6 +346,34 @@ def test_another_programs_database_is_left_as_it_is(tmp_path: Path) -> None:
         Database.create(f"sqlite:///{path}")
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["foreign.db"]
+
+
+@pytest.mark.parametrize("made", [1, 2, 5, 10, 20])
+def test_a_database_whose_making_was_cut_off_is_made_to_its_end(tmp_path: Path, made: int) -> None:
+    """Optuna makes its tables one after another: Ctrl-C after the first left a file that was taken for another's."""
+    url, count = f"sqlite:///{tmp_path}/q.db", 0
+
+    def cut_off(*execution: Any) -> None:
+        nonlocal count
+        count += "CREATE " in execution[2]
+        if count > made:
+            raise KeyboardInterrupt
+
+    event.listen(Engine, "before_cursor_execute", cut_off)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Database.create(url)
+    finally:
+        event.remove(Engine, "before_cursor_execute", cut_off)
+    with closing(Database.create(url)), closing(Database.open(url)) as database:
+        assert queries.study_names(database) == []
+
+
+def test_a_table_that_only_has_the_name_of_one_of_optunas_is_anothers(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "foreign.db")) as connection:
+        connection.execute("CREATE TABLE studies (student TEXT)")
+    with pytest.raises(StorageError, match=r"another program's database \(its tables: studies\)"):
+        Database.create(f"sqlite:///{tmp_path}/foreign.db")
 
 
 def test_a_home_folder_is_found_in_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import optuna
-from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import (
     IntegrityError,
     InterfaceError,
@@ -36,9 +36,8 @@ from qpsearch.study.storage.engine import (
     secrets_of,
     shown_url,
 )
-from qpsearch.study.storage.schema import check_optuna, check_revision, check_tables, migrate
+from qpsearch.study.storage.schema import check_not_foreign, check_optuna, check_revision, check_tables, migrate
 from qpsearch.study.storage.sqlite_file import SqliteFile, identity_of
-from qpsearch.study.storage.tables import VERSION_TABLE
 
 LOCK_KEY: Final = 0x717073  # "qps"
 SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ"}  # one state for all queries
@@ -287,13 +286,7 @@ class Database:
         """Refuse another program's database before anything is written into it."""
         if not self.file or not self.file.exists():
             return
-        found = self._run(lambda connection: set(inspect(connection).get_table_names()), writing=False)
-        if found and not found & {"version_info", VERSION_TABLE}:
-            some = ", ".join(sorted(found)[:3])
-            raise StorageError(
-                f"{self.file}: is another program's database (its tables: {some}). "
-                "Name another file: --storage DATABASE."
-            )
+        self._run(partial(check_not_foreign, shown=str(self.file)), writing=False)
 
     def _check(self) -> None:
         self._run(partial(check_tables, shown=self.shown), writing=False)

@@ -5,10 +5,10 @@ from typing import Final
 
 import optuna
 from optuna.storages._rdb.models import SCHEMA_VERSION
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Inspector, inspect, text
 
 from qpsearch.errors import StorageEmpty, StorageError, StorageOutdated, first_line
-from qpsearch.study.storage.tables import VERSION_TABLE
+from qpsearch.study.storage.tables import OPTUNA, VERSION_TABLE
 
 OPTUNAS: Final = "alembic_version"  # where Alembic keeps the revision of Optuna's tables
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -32,6 +32,24 @@ def check_tables(connection: Connection, shown: str) -> None:
     raise StorageOutdated(
         f"{shown}: its tables have the older qpsearch schema {ours}. Migrate them: qpsearch resume STUDY."
     )
+
+
+def check_not_foreign(connection: Connection, shown: str) -> None:
+    """Refuse another program's database; that of an Optuna that was killed while it made its first tables is none."""
+    inspector = inspect(connection)
+    found = set(inspector.get_table_names())
+    if found & {"version_info", VERSION_TABLE}:
+        return
+    others = [name for name in sorted(found) if name not in OPTUNA.tables or not _is_optunas(inspector, name)]
+    if others:
+        raise StorageError(
+            f"{shown}: is another program's database (its tables: {', '.join(others[:3])}). "
+            "Name another file: --storage DATABASE."
+        )
+
+
+def _is_optunas(inspector: Inspector, table: str) -> bool:
+    return {column["name"] for column in inspector.get_columns(table)} == set(OPTUNA.tables[table].columns.keys())
 
 
 def check_revision(connection: Connection, shown: str) -> None:
