@@ -6,19 +6,26 @@ import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Final
+from signal import SIGINT, pthread_kill
+from threading import Timer, main_thread
+from typing import TYPE_CHECKING, Final
 
 from qpsearch.display.plain import is_left, say
 from qpsearch.errors import QpsearchError, SpaceError, UserError
 from qpsearch.vocabulary import Variable
 
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
 INTERRUPTED: Final = 130
+AGAIN_S: Final = 0.05
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
 PROGRAM: Final = "qpsearch"
 
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 the run failed, 2 your file or flag, 130 interrupted."""
+    sys.unraisablehook = _interrupt_again
     gc.set_threshold(100_000)  # what is loaded stays: looking through it after every 700 objects takes long
     try:
         words = sys.argv[1:] = _without_imports(sys.argv[1:])
@@ -60,6 +67,14 @@ def main() -> None:
         sys.exit(1)
     finally:
         gc.freeze()  # the process ends: looking for what could be freed took it half a second with 5,000 trials
+
+
+def _interrupt_again(lost: "UnraisableHookArgs") -> None:
+    """Repeat a Ctrl-C that came while Python called something that cannot raise, and would be lost."""
+    if lost.exc_type is KeyboardInterrupt:
+        Timer(AGAIN_S, pthread_kill, (main_thread().ident, SIGINT)).start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _without_imports(words: list[str]) -> list[str]:

@@ -329,3 +329,33 @@ def test_space_check_says_what_is_searched(study: Path) -> None:
     done = qpsearch(study, "space", "check", "bad.yaml", "--json")
     assert done.returncode == 2
     assert json.loads(done.stdout)["valid"] is False
+
+
+LOSES = """
+import sys, time, weakref
+from qpsearch.cli import main
+
+def command(asked):
+    def lose(reference):
+        raise KeyboardInterrupt  # as Ctrl-C does at this moment
+
+    class Thing:
+        pass
+
+    thing = Thing()
+    reference = weakref.ref(thing, lose)
+    del thing
+    time.sleep(20)
+    print("went on")
+
+import qpsearch.cli.app
+qpsearch.cli.app.make_app = command
+sys.argv = ["qpsearch", "run"]
+main.main()
+"""
+
+
+def test_ctrl_c_is_not_lost_where_python_cannot_raise() -> None:
+    """It came while a weak reference was called, one time in thirty, and the study ran to its end."""
+    done = subprocess.run([sys.executable, "-c", LOSES], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
