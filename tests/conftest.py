@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+os.environ.setdefault("RAY_preload_python_modules", "")  # a worker needs no torch to run a scripted trainer
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes share the machine; who trains sets its own number
 
 import pytest

@@ -100,7 +100,7 @@ WITH_DATABASE = {
     "qpsearch.runner.curve_tables",
     "qpsearch.cli.dashboard_app",
 }  # imported when a study is run or shown
-NOT_IMPORTED = {"qpsearch.study.storage.migrations.env", "qpsearch.__main__"}  # they are run
+NOT_IMPORTED = {"qpsearch.study.storage.migrations.env", "qpsearch.dispatch.preloaded", "qpsearch.__main__"}  # run
 FACES = ("__init__", "__main__")  # of the whole package: where its names are, and its command line
 
 

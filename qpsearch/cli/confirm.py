@@ -12,6 +12,7 @@ from qpsearch.cli.run import Address, Concurrent, Cpus, DispatchOption, Gpus, Si
 from qpsearch.display.console import Cell, Column, open_console, print_rows
 from qpsearch.display.shown import numbers_of, score
 from qpsearch.display.steady import open_display
+from qpsearch.runner.ahead import begins_ray
 from qpsearch.runner.documents import ConfirmDocument
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.study.records import ConfigurationRecord
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from qpsearch.runner.confirming import Confirmed
 
 
+@begins_ray
 def confirm(
     study: StudyArgument,
     top: Annotated[int, typer.Option(min=1, max=1000, help="How many of the best configurations.")] = 3,

@@ -7,14 +7,12 @@ import typer
 
 from qpsearch.cli.main import INTERRUPTED
 from qpsearch.cli.options import Settings, SpaceArgument, Storage, StudyArgument, checked_name
-from qpsearch.display.budget import resume_command, spent_text
-from qpsearch.display.progress import Display
-from qpsearch.display.steady import open_display
+from qpsearch.runner.ahead import begins_ray
 from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.space.file.loader import load_space
 from qpsearch.vocabulary import Dispatcher, Variable
 
 if TYPE_CHECKING:
+    from qpsearch.display.progress import Display
     from qpsearch.runner.driving import Outcome
 
 Trials = Annotated[
@@ -44,6 +42,7 @@ SinkNames = Annotated[
 DispatchOption = Annotated[Dispatcher, typer.Option(help="tune: Ray Tune. inline: one trial at a time, without Ray.")]
 
 
+@begins_ray
 def run(
     space: SpaceArgument,
     study: Annotated[str | None, typer.Option(help="Name of the study, in place of the file's.")] = None,
@@ -72,8 +71,10 @@ def run(
         qpsearch run mine.yaml --study second --trials 200 --time 12h
         qpsearch run digits --study wide --set network.stem.width=16
     """
+    from qpsearch.display.steady import open_display
     from qpsearch.runner import driving, starting
     from qpsearch.runner.overrides import Overrides
+    from qpsearch.space.file.loader import load_space
 
     overrides = Overrides.of(
         trials=trials,
@@ -101,6 +102,7 @@ def run(
     _end(outcome, display, storage)
 
 
+@begins_ray
 def resume(
     study: StudyArgument,
     space: Annotated[
@@ -141,8 +143,10 @@ def resume(
         qpsearch resume digits --trials 100
         qpsearch resume digits --retry-failed error
     """
+    from qpsearch.display.steady import open_display
     from qpsearch.runner import driving, starting
     from qpsearch.runner.overrides import Overrides
+    from qpsearch.space.file.loader import load_space
 
     overrides = Overrides.of(
         trials=trials,
@@ -170,8 +174,9 @@ def resume(
     _end(outcome, display, storage)
 
 
-def _end(outcome: "Outcome", display: Display, storage: str) -> None:
+def _end(outcome: "Outcome", display: "Display", storage: str) -> None:
     """Say how a study ended, and exit accordingly; of a comparison, say what came out."""
+    from qpsearch.display.budget import resume_command, spent_text
     from qpsearch.runner.driving import is_comparison
 
     whole = is_comparison(storage, outcome.name)

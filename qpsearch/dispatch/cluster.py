@@ -4,47 +4,31 @@ import contextlib
 import logging
 import os
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import ray
+from ray._raylet import Config  # type: ignore[attr-defined]  # not in its list of types
 from ray.exceptions import AuthenticationError, RayError, RayTaskError
 from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.architecture.plugins import runtime_env
-from qpsearch.dispatch.environment import for_workers, own_cores
-from qpsearch.dispatch.lean_node import lean
+from qpsearch.dispatch.environment import set_switches
+from qpsearch.dispatch.own_ray import begun
 from qpsearch.errors import DataError, DispatchError, first_line
 from qpsearch.registry.datasets import Data
 from qpsearch.space.space import Resources
 
 KNOCK_S = 10.0
-WATCH_S = 0.5
-OWN_PROGRAMS = {"raylet": "node", "gcs_server": "control store"}  # of Ray; without one of them nothing runs
 GPU_S = 120.0  # how long workers on all nodes may take to load torch and try their GPUs
 TOKEN_HINT = (
     " If the cluster needs a token: export RAY_AUTH_MODE=token, and set RAY_AUTH_TOKEN or ~/.ray/auth_token as on the "
     "head node."
 )
 SHORTER_HINT = "Name a shorter folder for its files: export RAY_TMPDIR=/tmp. Or: --dispatch inline."
-
-# Our defaults for Ray's settings; a value that the user sets is kept.
-RAY_SWITCHES = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # no reports to anybody
-    "RAY_prestart_worker_first_driver": "0",  # Tune starts its own, so that these would only take their time
-    "RAY_worker_niceness": "0",  # as the driver; Ray's own 15 starves trials wherever anything else runs
-}
-
-
-def set_switches() -> None:
-    """Give Ray our settings, which it reads from the environment when it starts."""
-    for name, value in RAY_SWITCHES.items():
-        os.environ.setdefault(name, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,80 +104,55 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def connected(resources: Resources, address: str | None) -> Iterator[Cluster]:
+def connected(resources: Resources, address: str | None, tell: Callable[[str], None]) -> Iterator[Cluster]:
     """Start Ray on this machine, or join a cluster, for as long as the context lasts.
 
     Args:
         resources: The resources of a trial; a field that is None is chosen to fit the machine.
         address: None to start Ray on this machine; ``auto`` or ``host:port`` for a running cluster.
+        tell: Called once, in another thread, if a program of the Ray that this process has started dies, with its
+            name. Ray itself ends this process then, after a minute at most, and the calls that wait for that program
+            do not return.
 
     Raises:
         DispatchError: There is no such cluster, or a trial asks for more than the cluster has.
     """
     set_switches()
-    try:
-        _knock(address)
-        with for_workers(), contextlib.nullcontext() if address else lean():
+    with contextlib.ExitStack() as open_things:
+        try:
+            if address is None:
+                own = begun()
+                open_things.callback(own.end)
+                _use_token()
+            else:
+                _knock(address)
             ray.init(
-                address=address or "local",  # None would join a cluster that RAY_ADDRESS names
-                num_cpus=None if address else own_cores(),
-                include_dashboard=None if address else False,
+                address=address or own.address(),
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 job_config=_without_code_paths(),
                 runtime_env=runtime_env(),
             )
-    except (OSError, RuntimeError, ValueError, AuthenticationError) as error:
-        raise DispatchError(
-            f"--address {address}: no Ray cluster can be reached there ({first_line(error)}). "
-            "Start a cluster with 'ray start --head', or leave out --address to use this machine."
-            + (TOKEN_HINT if os.environ.get("RAY_AUTH_MODE") != "token" else " Is the token that of the head node?")
-            if address
-            else f"Ray cannot be started on this machine ({first_line(error)}). "
-            + (SHORTER_HINT if "AF_UNIX" in str(error) else "--dispatch inline works without it.")
-        ) from None
-    try:
+        except (OSError, RuntimeError, ValueError, AuthenticationError) as error:
+            raise DispatchError(
+                f"--address {address}: no Ray cluster can be reached there ({first_line(error)}). "
+                "Start a cluster with 'ray start --head', or leave out --address to use this machine."
+                + (TOKEN_HINT if os.environ.get("RAY_AUTH_MODE") != "token" else " Is the token that of the head node?")
+                if address
+                else f"Ray cannot be started on this machine ({first_line(error)}). "
+                + (SHORTER_HINT if "AF_UNIX" in str(error) else "--dispatch inline works without it.")
+            ) from None
+        open_things.callback(ray.shutdown)
+        if address is None:
+            own.watch(tell)
         yield _size(resources, ray.cluster_resources(), ray.nodes())
-    finally:
-        ray.shutdown()
 
 
-@contextlib.contextmanager
-def watched(study: str, tell: Callable[[str], None]) -> Iterator[None]:
-    """Tell once if a program of the Ray that this process has started dies.
-
-    Ray itself ends this process then, after a minute at most, and the calls that wait for that program do not return.
-
-    Args:
-        study: Name of the study that runs on it.
-        tell: Called in another thread, with what has died and what to do.
-    """
-    programs = [child for child in psutil.Process().children() if child.name() in OWN_PROGRAMS]
-    names = {program.pid: OWN_PROGRAMS[program.name()] for program in programs}
-    is_over = threading.Event()
-
-    def watch() -> None:
-        while not is_over.wait(WATCH_S):
-            for program in programs:
-                if _has_died(program):
-                    why = f"Ray's {names[program.pid]} has died, and Ray ends this process within a minute"
-                    tell(f"{why}. Every epoch up to here is recorded; continue: qpsearch resume {study}")
-                    return
-
-    thread = threading.Thread(target=watch, name="qpsearch-ray", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
-
-
-def _has_died(program: psutil.Process) -> bool:
-    try:
-        return program.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+def _use_token() -> None:
+    """Send the token that a Ray on this machine asks for, unless the user does without; for an address Ray does not."""
+    if "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        Config.initialize("")  # Ray has read its settings already
 
 
 def _without_code_paths() -> JobConfig:

@@ -9,6 +9,29 @@ from qpsearch.vocabulary import Variable
 
 WAITING: Final = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # each says how threads wait
 
+# Our defaults for Ray's settings; a value that the user sets is kept.
+RAY_SWITCHES: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no reports to anybody
+    "RAY_prestart_worker_first_driver": "0",  # Tune starts its own, so that these would only take their time
+    "RAY_worker_niceness": "0",  # as the driver; Ray's own 15 starves trials wherever anything else runs
+}
+
+# Read by Tune when it is imported or started; a study does not work with other values.
+TUNE_SWITCHES: Final = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # CSV, JSON and TensorBoard files for each trial
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Interrupt handles it
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # snapshots that are never restored
+    "TUNE_RESULT_BUFFER_LENGTH": "1",  # each report is answered before the next epoch begins
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "1000000000",  # cluster.py has checked this
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+def set_switches() -> None:
+    """Give Ray our settings, which it reads from the environment when it starts."""
+    for name, value in RAY_SWITCHES.items():
+        os.environ.setdefault(name, value)
+
 
 @contextmanager
 def for_workers() -> Iterator[None]:

@@ -25,6 +25,7 @@ from ray import tune
 from ray.exceptions import RayActorError, RayTaskError
 from ray.tune import registry as tune_registry
 from ray.tune.execution import class_cache
+from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
@@ -32,6 +33,7 @@ from ray.tune.stopper import Stopper
 
 from qpsearch.dispatch import private_folder
 from qpsearch.dispatch.deaths import error_of, why_lost
+from qpsearch.dispatch.environment import TUNE_SWITCHES
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death
@@ -46,16 +48,6 @@ SCRATCH = re.compile(r"qpsearch-tune-([0-9]+)-\w+")
 
 # Tune would pass these on to workers, and Ray would write them into its logs; nodes have their own credentials.
 SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
-
-# Read by Tune when it is imported or started; a study does not work with other values.
-TUNE_SWITCHES = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # CSV, JSON and TensorBoard files for each trial
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Interrupt handles it
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # snapshots that are never restored
-    "TUNE_RESULT_BUFFER_LENGTH": "1",  # each report is answered before the next epoch begins
-    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "1000000000",  # cluster.py has checked this
-    "RAY_AIR_NEW_OUTPUT": "0",
-}
 
 
 def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float, gpus: float, slots: int) -> None:
@@ -81,6 +73,7 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
             open(os.devnull, "w") as nowhere,
             contextlib.redirect_stdout(nowhere),  # the ledger reports what Ray would print
             _registry_asked_once(),
+            _starting_workers_kept(),
             private_folder.held(setup.key),
         ):
             tune.Tuner(
@@ -132,6 +125,27 @@ def _registry_asked_once() -> Iterator[None]:
     finally:
         for name in own:
             del vars(registry)[name]
+
+
+@contextlib.contextmanager
+def _starting_workers_kept() -> Iterator[None]:
+    """Let each trial keep the worker that is being started for it.
+
+    Tune gives it the worker of a trial that has just ended, kills the one that is loading, and starts another.
+    """
+    reuse = TuneController._maybe_reuse_cached_actor
+
+    def reuse_if_none_starts(controller: Any, trial: Trial) -> bool:
+        worker = controller._trial_to_actor.get(trial)
+        if worker is not None and controller._actor_manager.is_actor_started(worker):
+            return False
+        return bool(reuse(controller, trial))
+
+    TuneController._maybe_reuse_cached_actor = reuse_if_none_starts
+    try:
+        yield
+    finally:
+        TuneController._maybe_reuse_cached_actor = reuse
 
 
 class _Bridge:

@@ -15,6 +15,7 @@ from qpsearch.architecture.candidates import check_feasible, lost_guesses, on_th
 from qpsearch.artifacts import check_store, parse_root
 from qpsearch.dispatch import inline
 from qpsearch.dispatch.interrupt import Interrupt
+from qpsearch.dispatch.own_ray import begun_early
 from qpsearch.dispatch.worker import WorkerSetup
 from qpsearch.errors import (
     StorageEmpty,
@@ -359,23 +360,26 @@ def _dispatch(
         inline.run(ledger, setup("cuda", 1.0) if wants_gpu else setup("cpu", 0.0), interrupt)
         return
     listen(Preparing(what="starting Ray" if placement.address is None else f"joining Ray at {placement.address}"))
-    from qpsearch.dispatch import tune  # loading Ray takes two seconds, so it is loaded only here
-    from qpsearch.dispatch.cluster import connected, watched
-    from qpsearch.dispatch.packing import pack
 
-    def note(text: str) -> None:
-        listen(Noted(text=text))
+    def tell_death(program: str) -> None:
+        why = f"Ray's {program} has died, and Ray ends this process within a minute"
+        listen(Noted(text=f"{why}. Every epoch up to here is recorded; continue: qpsearch resume {ledger.name}"))
 
-    with connected(resources, placement.address) as cluster, watched(ledger.name, note):
-        cluster.prepare_nodes(data, folder)
-        if cluster.gpus and (why := cluster.ask_gpu(trainer.gpu_fault)) is not None:
-            raise no_gpu(why)
-        if resources.gpus is None and cluster.gpus == 1:
-            listen(Preparing(what="measuring how many trials fit on a GPU"))
-            cluster, said = pack(
-                cluster, ledger.space, setup(cluster.device, 1.0), trainer.measure, lambda: interrupt.requested
-            )
-            listen(Noted(text=said))
-        listen(Dispatching(how=str(cluster), slots=cluster.slots, gpus=cluster.gpus))
-        worker = setup(cluster.device, cluster.gpus)
-        tune.run(ledger, worker, interrupt, cpus=cluster.cpus, gpus=cluster.gpus, slots=cluster.slots)
+    with begun_early(placement.address is None):
+        from qpsearch.dispatch import tune  # takes a second to load, as Ray to start
+        from qpsearch.dispatch.cluster import connected
+        from qpsearch.dispatch.packing import pack
+
+        with connected(resources, placement.address, tell_death) as cluster:
+            cluster.prepare_nodes(data, folder)
+            if cluster.gpus and (why := cluster.ask_gpu(trainer.gpu_fault)) is not None:
+                raise no_gpu(why)
+            if resources.gpus is None and cluster.gpus == 1:
+                listen(Preparing(what="measuring how many trials fit on a GPU"))
+                cluster, said = pack(
+                    cluster, ledger.space, setup(cluster.device, 1.0), trainer.measure, lambda: interrupt.requested
+                )
+                listen(Noted(text=said))
+            listen(Dispatching(how=str(cluster), slots=cluster.slots, gpus=cluster.gpus))
+            worker = setup(cluster.device, cluster.gpus)
+            tune.run(ledger, worker, interrupt, cpus=cluster.cpus, gpus=cluster.gpus, slots=cluster.slots)

@@ -22,6 +22,7 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from qpsearch.dispatch import tune as ours_on_tune
+from qpsearch.dispatch.environment import TUNE_SWITCHES
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import WorkerSetup
 from qpsearch.registry.samplers import SamplerKind
@@ -177,7 +178,7 @@ def _stock(folder: Path, sampler: SamplerKind, trials: int) -> Timing:
 
 
 def _tuned(folder: Path, sampler: SamplerKind, trials: int) -> Timing:
-    with mock.patch.dict(os.environ, ours_on_tune.TUNE_SWITCHES):
+    with mock.patch.dict(os.environ, TUNE_SWITCHES):
         return _stock(folder, sampler, trials)
 
 
@@ -185,7 +186,7 @@ def results_a_second(folder: Path, trials: int, reports: int) -> float:
     """Return what Tune alone delivers in steady state: our switches, a searcher and a scheduler that do nothing."""
     timing = Timing()
     arrived = _Arrivals(timing)
-    with mock.patch.dict(os.environ, ours_on_tune.TUNE_SWITCHES):
+    with mock.patch.dict(os.environ, TUNE_SWITCHES):
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(Stock, epochs=reports), {"cpu": 1}),
             tune_config=tune.TuneConfig(

@@ -18,7 +18,8 @@ import traceback
 from importlib import import_module
 from typing import Any
 
-WITH_RAY = tuple(f"qpsearch.dispatch.{name}" for name in ("tune", "cluster", "packing", "deaths", "lean_node"))
+WITH_RAY = tuple(f"qpsearch.dispatch.{name}" for name in ("tune", "cluster", "packing", "deaths", "node"))
+WORKERS = "qpsearch.dispatch.preloaded"  # loads Ray and torch as a worker does
 LIBRARIES = (
     *("alembic.command", "alembic.config", "alembic.migration", "optuna", "psycopg", "sqlalchemy.dialects.sqlite"),
     *("plotly.graph_objects", "pyarrow.parquet", "sklearn.datasets", "sklearn.ensemble"),
@@ -33,7 +34,7 @@ def import_everything() -> None:
     for library in LIBRARIES:
         import_module(library)
     for module in pkgutil.walk_packages(qpsearch.__path__, "qpsearch."):
-        if module.name not in WITH_RAY and "migrations" not in module.name:
+        if module.name not in (*WITH_RAY, WORKERS) and "migrations" not in module.name:
             import_module(module.name)
     sys.modules["plotly.graph_objects"].Figure(layout_template="plotly_white").to_json()  # imports what a figure needs
     assert "ray" not in sys.modules

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import ray
 
-from qpsearch.dispatch.cluster import set_switches
+from qpsearch.dispatch.environment import set_switches
 
 
 @pytest.fixture(scope="module")

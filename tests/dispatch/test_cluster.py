@@ -1,10 +1,12 @@
 """A running Ray cluster of two nodes, joined with --address through the real command line."""
 
+import contextlib
 import os
 import queue
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from qpsearch.dispatch.cluster import connected, watched
+from qpsearch.dispatch.cluster import connected
+from qpsearch.dispatch.own_ray import OwnRay, begun, begun_early
 from qpsearch.errors import DispatchError
 from qpsearch.space.space import Resources
 from tests.cli.run import ROOT
@@ -22,6 +25,19 @@ from tests.helpers import rows
 from tests.scripted import Behaviour, space_text
 
 pytestmark = pytest.mark.ray
+
+OWN = Resources(gpus=0, cpus=1, concurrent=None, report_timeout_s=None)
+
+
+def below(pid: int | None = None) -> dict[str, psutil.Process]:
+    """The processes that a process has started, and those have: by the last word of their command lines."""
+    found = {}
+    for each in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found[each.name() if each.name() in ("raylet", "gcs_server") else " ".join(each.cmdline()).split()[-1]] = (
+                each
+            )
+    return found
 
 
 @pytest.fixture(params=[True, False], ids=["installed", "not-installed"])
@@ -80,20 +96,28 @@ def test_address_joins_a_cluster_and_leaves_no_secret_there(cluster: Cluster, eq
     assert [path for path in files if secret.encode() in path.read_bytes()] == []
 
 
-def test_a_folder_whose_name_is_too_long_for_sockets_names_rays_own_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(**options: object) -> None:
-        raise OSError("validate_socket_filename failed: AF_UNIX path length cannot exceed 107 bytes: '/long/...'")
+def test_a_folder_whose_name_is_too_long_for_sockets_names_rays_own_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setenv("RAY_TMPDIR", str(folder))
+    with pytest.raises(DispatchError, match=r"AF_UNIX path length .* RAY_TMPDIR=/tmp"), connected(OWN, None, print):
+        pass
 
-    monkeypatch.setattr("qpsearch.dispatch.cluster.ray.init", fail)
-    own = Resources(gpus=None, cpus=1, concurrent=None, report_timeout_s=None)
-    with pytest.raises(DispatchError, match="RAY_TMPDIR=/tmp"), connected(own, None):
+
+def test_a_ray_that_cannot_be_loaded_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "__init__.py").write_text("raise ImportError('a broken ray')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    why = r"cannot be started on this machine \(ImportError: a broken ray\)"
+    with pytest.raises(DispatchError, match=why), connected(OWN, None, print):
         pass
 
 
 def test_workers_of_a_ray_of_our_own_do_not_know_the_database_and_yield(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QPSEARCH_STORAGE", "postgresql+psycopg://user:secret@host/db")
-    own = Resources(gpus=0, cpus=1, concurrent=None, report_timeout_s=None)
-    with connected(own, None):
+    with connected(OWN, None, print):
         seen = ray.get(ray.remote(num_cpus=0)(lambda: dict(os.environ)).remote())
     assert not [name for name, value in seen.items() if "secret@host" in value]
     assert os.environ["QPSEARCH_STORAGE"].startswith("postgresql")
@@ -102,28 +126,88 @@ def test_workers_of_a_ray_of_our_own_do_not_know_the_database_and_yield(monkeypa
     assert "OMP_WAIT_POLICY" not in os.environ
 
 
-def test_a_ray_of_our_own_starts_only_what_runs_trials() -> None:
+def test_a_ray_of_our_own_starts_only_what_runs_trials_and_one_worker_that_loads_ahead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Three more programs of Ray's would take 1.4 s of CPU while the first workers start."""
-    before = set(psutil.Process().children())
-    own = Resources(gpus=0, cpus=1, concurrent=None, report_timeout_s=None)
-    with connected(own, None):
-        started = set(psutil.Process().children()) - before
-        assert sorted(program.name() for program in started) == ["gcs_server", "raylet"]
-        (node,) = (program for program in started if program.name() == "raylet")
-        agents = {" ".join(program.cmdline()).strip() for program in node.children()}
-        assert {agent for agent in agents if "Agent" in agent} == {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}
-        assert ray.get(ray.remote(lambda: 1).remote()) == 1
-    assert not psutil.wait_procs(started, timeout=20)[1]
+    monkeypatch.delenv("RAY_preload_python_modules")
+    with connected(OWN, None, print):
+        started = below()
+        rays = {"gcs_server", "raylet", "ray::DashboardAgent", "ray::RuntimeEnvAgent", "ray::IDLE"}
+        assert set(started) == {"qpsearch.dispatch.node"} | rays
+        worker = ray.remote(_Asked).remote()
+        assert ray.get(worker.pid.remote()) == started["ray::IDLE"].pid
+        assert ray.get(worker.loaded.remote()) == (True, True, False)
+        assert ray.get(worker.threads.remote()) == {"OMP_NUM_THREADS": "1", "openblas": 1}  # the first is Ray's
+    assert not psutil.wait_procs(list(started.values()), timeout=20)[1]
+
+
+class _Asked:
+    """An actor that says what its process has loaded."""
+
+    def pid(self) -> int:
+        return os.getpid()
+
+    def loaded(self) -> tuple[bool, bool, bool]:
+        """Whether torch and Ray Tune are loaded, and whether torch has touched a GPU."""
+        return "torch" in sys.modules, "ray.tune" in sys.modules, sys.modules["torch"].cuda.is_initialized()
+
+    def threads(self) -> dict[str, object]:
+        import threadpoolctl
+
+        pools = {pool["internal_api"]: pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
+        return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"), "openblas": pools["openblas"]}
+
+
+def test_no_worker_is_started_ahead_that_would_lack_the_users_modules(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("QPSEARCH_IMPORT", "json")
+    with connected(OWN, None, print):
+        assert "raylet" in below()
+        assert "ray::IDLE" not in below()
 
 
 @pytest.mark.parametrize("name", ["raylet", "gcs_server"])
-def test_the_death_of_a_program_of_rays_is_told(tmp_path: Path, name: str) -> None:
+def test_the_death_of_a_program_of_rays_is_told(name: str) -> None:
     """Ray ends its driver without a word to the user, after up to a minute."""
-    shutil.copy("/bin/sleep", tmp_path / name)
-    told: queue.SimpleQueue[str] = queue.SimpleQueue()
-    with subprocess.Popen([tmp_path / name, "100"]) as program, watched("s", told.put):
-        program.kill()
-        text = told.get(timeout=20)
-        assert text.startswith({"raylet": "Ray's node has died", "gcs_server": "Ray's control store has died"}[name])
-        assert text.endswith("continue: qpsearch resume s")
+    own, told = OwnRay(), queue.SimpleQueue[str]()
+    own.address()
+    own.watch(told.put)
+    below()[name].kill()
+    assert told.get(timeout=20) == {"raylet": "node", "gcs_server": "control store"}[name]
+    own.end()
     assert told.empty()
+
+
+def test_a_ray_of_our_own_ends_with_its_driver() -> None:
+    """Also when that is killed, and while Ray is still starting."""
+    code = "from qpsearch.dispatch.own_ray import OwnRay; own = OwnRay(); print(own.address()); input()"
+    for wait in (True, False):
+        with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as driver:
+            assert driver.stdout is not None
+            if wait:
+                assert b":" in driver.stdout.readline()
+            else:
+                while "qpsearch.dispatch.node" not in below(driver.pid):
+                    time.sleep(0.01)
+            started = below(driver.pid)
+            driver.kill()
+        assert "qpsearch.dispatch.node" in started
+        assert ("raylet" in started) == wait
+        assert not psutil.wait_procs(list(started.values()), timeout=30)[1]
+
+
+def test_a_ray_that_was_begun_early_is_taken_once_or_ends() -> None:
+    with begun_early(wanted=True):
+        with begun_early(wanted=True):  # the same one
+            first = begun()
+        assert first.address()
+        second = begun()
+        first.end()
+        second.end()
+    with begun_early(wanted=True):
+        left = below()["qpsearch.dispatch.node"]
+    left.wait(timeout=20)
+    with begun_early(wanted=False):
+        assert "qpsearch.dispatch.node" not in below()

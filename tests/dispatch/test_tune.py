@@ -77,6 +77,36 @@ def test_fractional_gpus_pack_trials_each_on_its_own_device(sqlite_url: str, tmp
         assert max(names.count(name) for name in names) <= round(1 / share)
 
 
+class SlowSecond:
+    """Takes five seconds to be read by each worker but the first, as if libraries were loaded there."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ = state
+        own = Path(self._folder) / str(os.getpid())
+        if list(Path(self._folder).iterdir()):
+            own.touch()
+            time.sleep(5)
+        own.touch()
+
+
+def at_once(config: TrialConfig, run: RunSettings, read: SlowSecond) -> Iterator[EpochReport]:
+    for epoch in range(1, config.recipe.epochs + 1):
+        time.sleep(0.1)
+        yield EpochReport(epoch=epoch, train_loss=1, val_loss=1, val_accuracy=0.5)
+
+
+def test_a_worker_that_loads_is_not_killed_for_one_that_has_ended_its_trial(sqlite_url: str, tmp_path: Path) -> None:
+    """Tune gave the waiting trial to the free worker, killed the loading one, and started a third."""
+    (folder := tmp_path / "workers").mkdir()
+    text = space_text(Behaviour.IMPROVES, trials=30, epochs=2)
+    found = run_study("tune", sqlite_url, text, slots=2, trainer=partial(at_once, read=SlowSecond(str(folder))))
+    assert [record.state for record in found] == ["COMPLETE"] * 30
+    assert len(list(folder.iterdir())) == 2
+
+
 def ten_of_eighty(config: TrialConfig, run: RunSettings) -> packing.Peak:
     assert run.device == "cuda"
     return packing.Peak(10 * 2**30, 80 * 2**30)

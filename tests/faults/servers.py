@@ -17,7 +17,7 @@ def kill_ray(*names: str) -> Action:
     def action(study: Study, generator: random.Random) -> int:
         process = generator.choice(study.processes)
         running, said = study.running(process.pid), len(study.output())
-        killed = [child for child in psutil.Process(process.pid).children() if child.name() in names]
+        killed = [child for child in psutil.Process(process.pid).children(recursive=True) if child.name() in names]
         for child in killed:
             child.kill()
         assert killed
