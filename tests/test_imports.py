@@ -75,6 +75,7 @@ FLOORS: dict[str, list[tuple[str, ...]]] = {
         ("named", "levels"),
         ("paper_points",),
         ("variations", "candidates", "one_point"),
+        ("notes",),
     ],
     "study": [
         ("storage", "records"),

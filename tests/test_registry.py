@@ -6,7 +6,7 @@ from enum import StrEnum
 import pytest
 
 from qpsearch.architecture.blocks import BLOCKS
-from qpsearch.architecture.candidates import notes
+from qpsearch.architecture.notes import notes
 from qpsearch.registry.augmentations import AUGMENTATIONS
 from qpsearch.registry.datasets import DATASETS
 from qpsearch.registry.options import Option

@@ -1,6 +1,7 @@
 """What ``qpsearch space check`` does, without the command line's library: an editor runs it at every save."""
 
-from qpsearch.architecture.candidates import check_feasible, notes, on_the_grid
+from qpsearch.architecture.candidates import check_feasible, on_the_grid
+from qpsearch.architecture.notes import notes
 from qpsearch.display.plain import say
 from qpsearch.errors import DataError
 from qpsearch.runner.machine import data_folder, how_streamed

@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import Console
 
 from qpsearch.analysis.plan import Plan, make_plan, mean_seconds
-from qpsearch.architecture.candidates import lost_guesses
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.notes import lost_guesses
 from qpsearch.cli.options import print_json
 from qpsearch.display.console import Cell, Column, open_console, open_table, print_rows
 from qpsearch.display.plain import say

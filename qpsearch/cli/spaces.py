@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from qpsearch.architecture.candidates import check_feasible, notes
+from qpsearch.architecture.candidates import check_feasible
+from qpsearch.architecture.notes import notes
 from qpsearch.cli.check import check as check_and_print
 from qpsearch.cli.completion import space_names
 from qpsearch.cli.options import Json, Settings, SpaceArgument, print_json, write_new

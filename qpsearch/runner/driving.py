@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from qpsearch.architecture.candidates import check_feasible, lost_guesses, on_the_grid
+from qpsearch.architecture.candidates import check_feasible, on_the_grid
+from qpsearch.architecture.notes import lost_guesses
 from qpsearch.artifacts import check_store, parse_root
 from qpsearch.dispatch import inline
 from qpsearch.dispatch.interrupt import Interrupt

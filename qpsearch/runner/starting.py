@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from qpsearch.architecture.candidates import check_feasible, lost_guesses
+from qpsearch.architecture.candidates import check_feasible
+from qpsearch.architecture.notes import lost_guesses
 from qpsearch.artifacts import check_store, parse_root
 from qpsearch.errors import StudyExists, UserError
 from qpsearch.runner import driving

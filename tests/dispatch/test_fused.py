@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from qpsearch import training
-from qpsearch.architecture.candidates import notes
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.notes import notes
 from qpsearch.dispatch.handlers import handle_message
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import WorkerSetup, messages

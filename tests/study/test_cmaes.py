@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from qpsearch.architecture.candidates import notes
+from qpsearch.architecture.notes import notes
 from qpsearch.errors import SpaceError
 from qpsearch.protocol import Assignment, Failed
 from qpsearch.space import Space, edited, parse_space

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qpsearch.architecture.candidates import notes
+from qpsearch.architecture.notes import notes
 from qpsearch.architecture.paper_points import first_points_of, paper_points
 from qpsearch.errors import SpaceError
 from qpsearch.space import Space, edited, load_space, parse_space

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qpsearch.architecture.candidates import lost_priors, notes
+from qpsearch.architecture.notes import lost_priors, notes
 from qpsearch.space import (
     Choice,
     IntRange,

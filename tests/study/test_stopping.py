@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from qpsearch.architecture.candidates import notes
+from qpsearch.architecture.notes import notes
 from qpsearch.protocol import Failed
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries

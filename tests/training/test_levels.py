@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from qpsearch.architecture.candidates import notes, sample
+from qpsearch.architecture.candidates import sample
 from qpsearch.architecture.levels import at_level, check_levels, macs_shares
+from qpsearch.architecture.notes import notes
 from qpsearch.errors import Infeasible, SpaceError, TrainingDiverged
 from qpsearch.models import build_model
 from qpsearch.protocol import EpochReport, RunSettings

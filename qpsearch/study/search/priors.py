@@ -1,7 +1,7 @@
 """How an expert's guesses steer a search: the first trial is the guess itself, and early trials lie near the guess.
 
 Trial 0 takes every prior as it is; the other parameters are drawn until the point can be trained, but at most 20 times,
-since the space may rule the priors out (``candidates.lost_priors`` says so); then it is a trial like any other. Where
+since the space may rule the priors out (``notes.lost_priors`` says so); then it is a trial like any other. Where
 trials are compared at rungs, the guess is trained to its end whatever they say: all others are held against what the
 expert expects. Afterwards, as long as the sampler would draw at random (always with ``random``, for the first ten
 trials with a sampler that learns), each parameter with a prior is drawn near the prior with a probability of 1/4, 1/2
