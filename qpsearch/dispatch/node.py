@@ -61,7 +61,7 @@ def _is_over(driver: int, within_s: float = 0.0) -> bool:
 
 
 def _started() -> ray_node.Node:
-    """Start what ``ray.init`` starts, and has no use for here; it would also make this process a driver."""
+    """Start Ray as ``ray.init`` does, which would also make this process one of its drivers."""
     set_switches()
     for name, value in AHEAD.items():
         os.environ.setdefault(name, value)
