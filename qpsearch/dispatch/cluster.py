@@ -127,7 +127,7 @@ def connected(resources: Resources, address: str | None, tell: Callable[[str], N
             else:
                 _knock(address)
             ray.init(
-                address=address or own.address(),
+                address=own.address() if address is None else address,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 job_config=_without_code_paths(),

@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import select
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -117,7 +116,6 @@ def _with_few_workers(start: Callable[..., Any]) -> Callable[..., Any]:
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is the driver's
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what Ray prints is no answer
     serve(sys.stdin.fileno(), lambda **message: print(json.dumps(message), file=answers, flush=True))

@@ -39,6 +39,7 @@ class OwnRay:
                 stderr=self._errors,
                 text=True,
                 env=os.environ | (NO_WORKER if Variable.IMPORT.given is not None else {}),
+                start_new_session=True,  # Ctrl-C, or a signal to the whole group, is the driver's to handle
             )
         self._watcher: threading.Thread | None = None
         self._is_ending = False

@@ -55,10 +55,19 @@ class Placement(WithWords):
     Attributes:
         dispatcher: Ray Tune, or one trial at a time without Ray.
         address: A running Ray cluster, ``auto`` or ``host:port``; None to start Ray on this machine.
+
+    Raises:
+        UserError: The address is empty, or names a cluster where trials are trained here.
     """
 
     dispatcher: Dispatcher = Dispatcher.TUNE
     address: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.address is not None and not self.address.strip():
+            raise UserError("--address: is empty. Expected auto, or host:port of a running Ray cluster.")
+        if self.address is not None and self.dispatcher is Dispatcher.INLINE:
+            raise UserError(f"--address {self.address}: --dispatch inline trains here. Leave out one of the two.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,12 +216,16 @@ def test_one_ctrl_c_stops_softly_with_130_and_the_study_is_resumable(tmp_path: P
     assert len(re.findall(r"^\[\d/3\] trial \d COMPLETE", done.stdout, re.MULTILINE)) == 3
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_last_trials_too_are_let_go_when_the_whole_group_is_signalled(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "dispatch"), [(signal.SIGINT, "inline"), (signal.SIGTERM, "inline"), (signal.SIGTERM, "tune")]
+)
+def test_the_last_trials_too_are_let_go_when_the_whole_group_is_signalled(
+    tmp_path: Path, number: int, dispatch: str
+) -> None:
     """A scheduler sends SIGTERM to every process of a job: the worker's death is no fault of its trial."""
     (tmp_path / "s.yaml").write_text(space_text(Behaviour.SLOW, trials=1, epochs=6))
     environment = os.environ | {"PYTHONPATH": str(ROOT), "SCRIPTED_LOG": str(tmp_path)}
-    arguments = [sys.executable, "-m", "tests.driver", "run", "s.yaml", "--dispatch", "inline"]
+    arguments = [sys.executable, "-m", "tests.driver", "run", "s.yaml", "--dispatch", dispatch]
     process = subprocess.Popen(
         arguments, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -232,6 +236,20 @@ def test_the_last_trials_too_are_let_go_when_the_whole_group_is_signalled(tmp_pa
     assert process.returncode == 130, output
     (trial,) = reply(tmp_path, "trials", "scripted")["trials"]  # type: ignore[misc]
     assert (trial["state"], trial["reason"]) == ("RUNNING", None)
+    assert "has died" not in output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--address", ""], "--address: is empty. Expected auto, or host:port"),
+        (["--address", "auto", "--dispatch", "inline"], "--dispatch inline trains here. Leave out one of the two."),
+    ],
+)
+def test_an_address_that_says_nothing_is_refused(tmp_path: Path, words: list[str], said: str) -> None:
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=1))
+    done = qpsearch(tmp_path, "run", "s.yaml", *words, scripted=True)
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
 
 
 def test_a_study_outlives_the_reader_of_its_output(tmp_path: Path) -> None:
