@@ -1,4 +1,4 @@
-"""Seeds that are trained as one network: ``python -m tests.benchmarks.fused [--quick] [--json FILE] [--only TEXT] [--threads N]``.
+"""Seeds that are trained as one network: ``python -m tests.benchmarks.fused [--quick] [--json] [--only TEXT] [--threads N]``.
 
 CPU seconds (on a GPU: seconds) of an epoch of fused runs, order, augmentation, loss and optimisers included, over those of two others,
 an epoch of each in turn. ``unfused:`` trains the same runs one after the other. ``vmap:`` makes the same number of steps, with
@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -122,12 +121,12 @@ def measured(quick: bool, threads: int, only: str) -> Iterator[Row]:
 
 
 def main() -> None:
-    """Print the table, and write the JSON document; each row goes to standard error as soon as it is known."""
+    """Print the table, or the JSON document; each row goes to standard error as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer cases and repetitions")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases with this in their name")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     asked = parser.parse_args()
     found = []
     for each in measured(asked.quick, asked.threads, asked.only):
@@ -135,9 +134,7 @@ def main() -> None:
         print(f"{each.name}: {each.ratio:.3f} {each.spread}", file=sys.stderr, flush=True)
     has_gpu = torch.cuda.is_available()
     missing = () if has_gpu else GPU_ROWS
-    print(as_table(found, hardware(), missing))
-    if asked.json:
-        asked.json.write_text(as_json("fused", found, hardware(), missing) + "\n")
+    print(as_json("fused", found, hardware(), missing) if asked.json else as_table(found, hardware(), missing))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How long a study takes before it trains: ``python -m tests.benchmarks.startup [--quick] [--json FILE] [--against FOLDER]``.
+"""How long a study takes before it trains: ``python -m tests.benchmarks.startup [--quick] [--json] [--against FOLDER]``.
 
 Two times of ``qpsearch run`` with Ray Tune, on digits: from the start of the command to the start of its first epoch, and from
 the end of one trial to the start of the next one's first epoch in the same slot. The alternative is the least that any
@@ -140,16 +140,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one repetition")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--against", type=Path, help="another checkout of qpsearch")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write one document, too")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="qpsearch-startup-") as folder:
         found = rows(
             Path(folder), trials=TRIALS, repetitions=1 if given.quick else given.repetitions, against=given.against
         )
     where = hardware()
-    print(as_table(found, where))
-    if given.json is not None:
-        given.json.write_text(as_json("startup", found, where))
+    print(as_json("startup", found, where) if given.json else as_table(found, where))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How fast networks train on images that stay on disk: ``python -m tests.benchmarks.streaming [--quick] [--threads N] [--json FILE]``.
+"""How fast networks train on images that stay on disk: ``python -m tests.benchmarks.streaming [--quick] [--threads N] [--json]``.
 
 A folder of JPEG files is made, of smooth noise. Images for each second of our epochs, on files that are decoded meanwhile (``streamed``)
 and on a mapped array (``mapped``), over those of an ordinary loop over a DataLoader of torchvision's ImageFolder, with as many processes
@@ -223,11 +223,11 @@ def rows(folder: Path, images: int, repetitions: int, run: RunSettings, side: in
 
 
 def main() -> None:
-    """Print the table, and write the JSON document."""
+    """Print the table, or the JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer images and repetitions")
     parser.add_argument("--threads", type=int, default=1, help="CPUs, and processes that decode (default: %(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     asked = parser.parse_args()
     has_gpu = torch.cuda.is_available()
     run = RunSettings(seed=0, threads=asked.threads, device="cuda" if has_gpu else "cpu")
@@ -235,9 +235,7 @@ def main() -> None:
     where = f"{torch.cuda.get_device_name()}; {hardware()}" if has_gpu else hardware()
     with tempfile.TemporaryDirectory() as folder:
         found = list(rows(Path(folder), images, repetitions, run))
-    print(as_table(found, where))
-    if asked.json:
-        asked.json.write_text(as_json("streaming", found, where) + "\n")
+    print(as_json("streaming", found, where) if asked.json else as_table(found, where))
 
 
 if __name__ == "__main__":

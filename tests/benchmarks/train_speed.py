@@ -1,4 +1,4 @@
-"""How fast training is: ``python -m tests.benchmarks.train_speed [--quick] [--json FILE] [--only TEXT] [--threads N]``.
+"""How fast training is: ``python -m tests.benchmarks.train_speed [--quick] [--json] [--only TEXT] [--threads N]``.
 
 Images for each second of CPU time (on a GPU: each second) in our epochs, order, augmentation and loss included, over those of two
 other loops of the same network, batch size and optimiser, an epoch of each in turn. ``bare:`` makes nothing but forward passes,
@@ -19,7 +19,6 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -337,12 +336,12 @@ def measured(quick: bool, threads: int, only: str) -> Iterator[Row]:
 
 
 def main() -> None:
-    """Print the table, and write the JSON document; each row goes to standard error as soon as it is known."""
+    """Print the table, or the JSON document; each row goes to standard error as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer steps, draws and repetitions")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases with this in their name")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     asked = parser.parse_args()
     found = []
     for each in measured(asked.quick, asked.threads, asked.only):
@@ -351,9 +350,7 @@ def main() -> None:
     has_gpu = torch.cuda.is_available()
     where = f"{torch.cuda.get_device_name()}; {hardware()}" if has_gpu else hardware()
     missing = () if has_gpu else GPU_ROWS
-    print(as_table(found, where, missing))
-    if asked.json:
-        asked.json.write_text(as_json("train_speed", found, where, missing) + "\n")
+    print(as_json("train_speed", found, where, missing) if asked.json else as_table(found, where, missing))
 
 
 if __name__ == "__main__":
