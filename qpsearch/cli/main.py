@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 INTERRUPTED: Final = 130
 AGAIN_S: Final = 0.05
+STDERR: Final = 2
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
 PROGRAM: Final = "qpsearch"
 
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 the run failed, 2 your file or flag, 130 interrupted."""
+    _open_closed_streams()
     sys.unraisablehook = _interrupt_again
     gc.set_threshold(100_000)  # what is loaded stays: looking through it after every 700 objects takes long
     try:
@@ -67,6 +69,16 @@ def main() -> None:
         sys.exit(1)
     finally:
         gc.freeze()  # the process ends: looking for what could be freed took it half a second with 5,000 trials
+
+
+def _open_closed_streams() -> None:
+    """Let a command run whose streams the shell has closed (``>&-``); a database must not take the number of one."""
+    while (free := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass
+    os.close(free)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode))
 
 
 def _interrupt_again(lost: "UnraisableHookArgs") -> None:

@@ -171,8 +171,9 @@ def _print_details(
         epochs = f"{record.epochs} epoch{'s' * (record.epochs != 1)} so far"
         if (told := steps.get(record.number)) is not None:
             epochs += f", step {told.steps.done} of {told.steps.of} of the next"
+        place = record.place or ("" if told else "not placed yet")  # a place is known from the first epoch on
         console.print(
-            f"trial {record.number} {WORDS[state_of(record)][0]}: {epochs}, {record.place or 'not placed yet'}",
+            f"trial {record.number} {WORDS[state_of(record)][0]}: {', '.join(filter(None, [epochs, place]))}",
         )
 
 

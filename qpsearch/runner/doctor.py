@@ -16,7 +16,7 @@ from typing import Final
 
 import psutil
 
-from qpsearch.dispatch.environment import own_cores
+from qpsearch.dispatch.environment import WAITING, own_cores
 from qpsearch.errors import DataError, DispatchError, StorageError, UserError
 from qpsearch.registry.datasets import DATASETS, Data
 from qpsearch.registry.own.decoding import free_bytes, most_kept
@@ -74,7 +74,7 @@ def examine(storage: str) -> Iterator[Finding]:
     Args:
         storage: URL of the study database.
     """
-    for check in (_versions, _cores, _memory, _gpus, _data):
+    for check in (_versions, _cores, _threads, _memory, _gpus, _data):
         yield check()
     yield from _data_disk()
     yield _storage(storage)
@@ -106,7 +106,7 @@ def _cores() -> Finding:
     busy = f"; other programs keep about {load:.1f} of them busy" if load > usable / 2 else ""
     return Finding(
         subject="cores", health=Health.DOUBTFUL if busy else Health.GOOD, text=f"{usable}{busy}",
-        fix="trials will take longer than a plan says" if busy else "",
+        fix="end them, or expect trials to take longer than a plan says" if busy else "",
     )  # fmt: skip
 
 
@@ -117,6 +117,21 @@ def _quota() -> float | None:
         return None if most == "max" else int(most) / int(of)
     except (OSError, ValueError):
         return None
+
+
+def _threads() -> Finding:
+    """Say how many threads a trial computes with, and whether those that wait yield their core."""
+    given = next((f"{name}={os.environ[name]}" for name in WAITING if name in os.environ), None)
+    text = "one for each core of a trial: resources.cpus, or --cpus"
+    if given is not None and os.environ.get(WAITING[0], "").upper() == "ACTIVE":
+        return Finding(
+            subject="threads", health=Health.DOUBTFUL, text=f"{text}; waiting ones keep their core: {given}",
+            fix=f"unset {WAITING[0]}, unless nothing else runs here",
+        )  # fmt: skip
+    text += f"; waiting ones as {given} says" if given else "; waiting ones yield their core"
+    if (own := os.environ.get("OMP_NUM_THREADS")) is not None:
+        text += f"; OMP_NUM_THREADS={own} does not change that"
+    return Finding(subject="threads", health=Health.GOOD, text=text)
 
 
 def _memory() -> Finding:

@@ -2,7 +2,7 @@
 
 a: sweeps against stock Ray Tune. b: a trial's steps against plain Optuna. c: reading a large study against
 Optuna's command. d: our driver alone against what Tune delivers. e: many studies in one database. f: many slots
-that report at a steady pace. All of it takes about twenty minutes on two cores, ``--quick`` a few minutes.
+that report at a steady pace. g: draws of the next trial under promotion, in large studies. All of it takes about twenty minutes on two cores, ``--quick`` a few minutes.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Final
 import optuna
 
 from qpsearch.registry.samplers import SamplerKind
-from tests.benchmarks import driver, load, status, steps, sweeps
+from tests.benchmarks import asks, driver, load, status, steps, sweeps
 from tests.benchmarks.report import Row, as_json, as_table, hardware
 
 
@@ -38,6 +38,7 @@ class Sizes:
         studies: Studies in one database.
         slots: Slots that report at a steady pace.
         paced_s: How long they report.
+        asked_at: Trials that studies have before draws are timed.
     """
 
     repetitions: int
@@ -53,6 +54,7 @@ class Sizes:
     studies: int
     slots: int
     paced_s: float
+    asked_at: tuple[int, ...]
 
 
 FULL: Final = Sizes(
@@ -69,6 +71,7 @@ FULL: Final = Sizes(
     studies=100,
     slots=500,
     paced_s=20.0,
+    asked_at=(1000, 5000),
 )
 QUICK: Final = Sizes(
     repetitions=2,
@@ -84,6 +87,7 @@ QUICK: Final = Sizes(
     studies=100,
     slots=500,
     paced_s=4.0,
+    asked_at=(1000,),
 )
 
 GROUPS: Final[dict[str, Callable[[Path, Sizes], list[Row]]]] = {
@@ -103,6 +107,7 @@ GROUPS: Final[dict[str, Callable[[Path, Sizes], list[Row]]]] = {
     "f": lambda folder, sizes: load.of_many_slots(
         folder, slots=sizes.slots, seconds=sizes.paced_s, optuna_trials=20, repetitions=sizes.repetitions
     ),
+    "g": lambda folder, sizes: asks.rows(folder, sizes=sizes.asked_at, repetitions=sizes.batches),
 }
 ON_RAY: Final = frozenset("ad")
 

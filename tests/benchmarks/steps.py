@@ -106,7 +106,7 @@ def _pairs(
                 assert not trial.should_prune() or epoch == EPOCHS
             study.tell(trial, value_at(EPOCHS, EPOCHS, trial.number))
 
-    with _searching_with(sampler, source, folder) as path, resumed(path) as ledger:
+    with searching_with(sampler, source, folder) as path, resumed(path) as ledger:
 
         def ours() -> None:
             close_trials(ledger, batch, EPOCHS)
@@ -118,7 +118,7 @@ def _pairs(
 
 
 @contextlib.contextmanager
-def _searching_with(sampler: SamplerKind, source: Path, folder: Path) -> Iterator[Path]:
+def searching_with(sampler: SamplerKind, source: Path, folder: Path) -> Iterator[Path]:
     """Copy a study that was made with the random sampler, and let another sampler go on with it."""
     path = folder / sampler.value / "ours.db"  # a folder of its own: the checkpoints beside the original are not its
     path.parent.mkdir()

@@ -377,3 +377,19 @@ def test_ctrl_c_is_not_lost_where_python_cannot_raise() -> None:
     """It came while a weak reference was called, one time in thirty, and the study ran to its end."""
     done = subprocess.run([sys.executable, "-c", LOSES], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_command_runs_whose_streams_are_closed(tmp_path: Path, closed: str) -> None:
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=2))
+    command = f"exec {closed}; {sys.executable} -m tests.driver run s.yaml --dispatch inline"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert reply(tmp_path, "status")["studies"][0]["counts"] == {"COMPLETE": 2}  # type: ignore[index]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qpsearch.dispatch.environment import WAITING
 from qpsearch.registry.own import decoding
 from qpsearch.runner import doctor
 from qpsearch.runner.doctor import GIB, Finding, Health, examine
@@ -75,6 +76,16 @@ def test_cores_of_a_container_and_a_busy_machine(monkeypatch: pytest.MonkeyPatch
     (tmp_path / "cpu.max").write_text("max 100000")
     monkeypatch.setattr(doctor.os, "getloadavg", lambda: (6.0, 0.0, 0.0))
     assert found("cores").text == "8; other programs keep about 6.0 of them busy"
+
+
+def test_threads_that_spin_while_they_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in WAITING:
+        monkeypatch.delenv(name, raising=False)
+    assert (found("threads").health, "waiting ones yield their core" in found("threads").text) == (Health.GOOD, True)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert found("threads").text.endswith("OMP_NUM_THREADS=7 does not change that")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert (found("threads").health, found("threads").fix[:21]) == (Health.DOUBTFUL, "unset OMP_WAIT_POLICY")
 
 
 def test_little_memory_and_few_files(monkeypatch: pytest.MonkeyPatch) -> None:

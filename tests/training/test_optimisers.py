@@ -22,8 +22,11 @@ TORCHS = {  # by the values that a space file gives them
     "rmsprop": lambda own: torch.optim.RMSprop(own, 1e-3, momentum=0.9, foreach=False),
 }
 
+BY_HAND = ("lion", "muon")  # compared with their papers' formulas below
 
-def test_the_table_has_each_optimiser_by_its_own_word() -> None:
+
+def test_the_table_has_each_optimiser_by_its_own_word_and_each_is_compared_with_a_reference() -> None:
+    assert OPTIMISERS.keys() == {*TORCHS, *BY_HAND}  # a new one: add what it is compared with
     for word, record in OPTIMISERS.items():
         assert by_default(word).kind == word
         assert get_type_hints(record)["lr"] is float
