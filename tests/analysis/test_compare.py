@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
+from scipy.special import nctdtr
 
 from qpsearch.analysis.compare import rendering
 from qpsearch.analysis.compare.basis import Basis
-from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm
+from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm, power
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow, compared
 from qpsearch.architecture.config import Stage
@@ -105,13 +106,21 @@ search: {{sampler: grid, objective: {{minimize: val_loss}}, replicates: 3}}
 
 def of_grid(url: str, lost: Callable[[Stage, int], bool], rules: str = "") -> Comparison:
     """Compare two blocks with the same losses, by depth and seed; some runs have none."""
-    with new_ledger(url, parse_space(GRID.format(rules=rules))) as ledger:
+
+    def report(stage: Stage, run: int) -> EpochReport:
+        loss = None if lost(stage, run) else stage.depth + run / 100
+        return EpochReport(epoch=1, train_loss=1.0, val_loss=loss, val_accuracy=0.5)
+
+    return reported(url, GRID.format(rules=rules), report)
+
+
+def reported(url: str, text: str, report: Callable[[Stage, int], EpochReport]) -> Comparison:
+    """Compare the blocks of a grid whose runs report what a function says of their stage and replicate."""
+    with new_ledger(url, parse_space(text)) as ledger:
         while (assignment := ledger.ask()) is not None:
             (stage,) = assignment.config.network.stages
             for run in assignment.runs:
-                loss = None if lost(stage, run.replicate) else stage.depth + run.replicate / 100
-                report = EpochReport(epoch=1, train_loss=1.0, val_loss=loss, val_accuracy=0.5)
-                told = Progress(replicate=run.replicate, report=report, place=HERE)
+                told = Progress(replicate=run.replicate, report=report(stage, run.replicate), place=HERE)
                 ledger.report(assignment.trial, assignment.attempt, told)
     with contextlib.closing(ready_database(url)) as database:
         return compared(database, "g", by=["block"], split=SplitName.VALIDATION, read=lambda study, numbers: None)
@@ -160,6 +169,43 @@ def test_power_rises_with_the_effect_and_the_runs_and_is_bounded_by_the_images()
     assert needed is not None
     assert found.power(0.006, needed / 5) >= 0.8 > found.power(0.006, (needed - 1) / 5)
     assert made(images=0.01**2).runs_needed(0.003) is None  # no number of seeds makes up for few images
+
+
+@pytest.mark.parametrize("df", [1.0, 1.3, 2.0, 3.7, 6.0, 18.0, 200.0, 1e5])
+def test_power_is_that_of_the_noncentral_t(df: float) -> None:
+    """SciPy's is NaN for many shifts, and right elsewhere: it is compared there, and the integral everywhere."""
+    bound = stats.t.ppf(0.975, df)
+    for shift in (0.1, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 9.5, 13.0, 20.0, 30.0, 60.0, 100.0, 300.0):
+        whole, _ = integrate.quad(
+            lambda z, shift=shift: stats.norm.pdf(z - shift) * stats.chi2.cdf(df * (z / bound) ** 2, df),
+            -9, shift + 9, points=[-bound, 0, bound, shift], limit=200, epsabs=1e-11,
+        )  # fmt: skip
+        assert power(df, shift) == pytest.approx(whole, abs=1e-8), shift
+        peer = 1 - nctdtr(df, shift, bound) + nctdtr(df, shift, -bound)
+        assert np.isnan(peer) or power(df, shift) == pytest.approx(peer, abs=1e-8), shift
+
+
+def test_power_is_how_often_a_difference_is_found() -> None:
+    """In 200,000 draws; 0.001 is more than three standard errors, at a shift for which SciPy's may be NaN."""
+    random, df, shift = np.random.default_rng(7), 2.0, 10.0
+    found = abs(random.normal(shift, 1, 200_000)) / np.sqrt(random.chisquare(df, 200_000) / df) > stats.t.ppf(0.975, df)
+    assert power(df, shift) == pytest.approx(found.mean(), abs=0.001)
+
+
+def test_runs_that_hardly_vary_have_a_power_and_as_few_runs_as_are_enough(sqlite_url: str) -> None:
+    """The power was NaN, so that more runs than needed were asked for, and the sentences could not be made."""
+    close = made(images=0, parts=3e-9, freedom=2)
+    assert [close.power(effect) for effect in (0.003, 0.006)] == pytest.approx([1, 1], abs=1e-6)
+    assert (close.runs_needed(0.003), close.runs_needed(0.006)) == (2, 2)
+    scores = {"additive": (0.9000, 0.9004, 0.8996, 0.9002), "quotient": (0.9001, 0.9005, 0.8997, 0.9003)}
+
+    def report(stage: Stage, run: int) -> EpochReport:
+        return EpochReport(epoch=1, train_loss=1.0, val_loss=1.0, val_accuracy=scores[stage.block][run])
+
+    text = GRID.format(rules="").replace("choice: [1, 3]", "choice: [1]").replace("replicates: 3", "replicates: 4")
+    found = reported(sqlite_url, text.replace("minimize: val_loss", "maximize: val_accuracy"), report)
+    assert found.pairs[0].power == pytest.approx({"0.3": 1, "0.6": 1}, abs=0.01)
+    assert any("of 0.3 points in 100, of 0.6 points in 100" in each for each in found.sentences)
 
 
 def test_scores_that_do_not_vary_give_no_nonsense() -> None:

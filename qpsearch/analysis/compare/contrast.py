@@ -7,12 +7,13 @@ How much a difference varies with the images is read off the images themselves: 
 difference in how often each is told right, less what is chance between runs.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.special import chdtri, nctdtr, stdtr, stdtrit
+from scipy.special import chdtri, ndtr, stdtr, stdtrit
 
 from qpsearch.analysis.anova.parameters import Floats
 
@@ -20,6 +21,8 @@ LEVEL: Final = 0.05  # of each test, two-sided
 FOUND: Final = 0.8  # the power that makes a number of runs enough
 MOST_RUNS: Final = 1000  # that are tried when asking how many are enough
 MANY: Final = 1e5  # degrees of freedom from which a t distribution is taken for this one
+NODES: Final = np.linspace(-8, 8, 257)  # of a standard normal: the sums over them are exact to 1e-14
+WEIGHTS: Final = np.exp(-(NODES**2) / 2) / np.exp(-(NODES**2) / 2).sum()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,7 @@ class Contrast:
         se = float(np.sqrt(parts.sum() + self.images))
         if se == 0:
             return 1.0
-        df = _df(parts, freedom, self.images)
-        bound, shift = float(stdtrit(df, 1 - LEVEL / 2)), abs(effect) / se
-        return float(np.clip(1 - nctdtr(df, shift, bound) + nctdtr(df, shift, -bound), 0, 1))
+        return power(_df(parts, freedom, self.images), abs(effect) / se)
 
     def runs_needed(self, effect: float) -> int | None:
         """Return how many runs in each cell find a true difference in 80 of 100 comparisons.
@@ -102,8 +103,23 @@ class Contrast:
         None where a thousand are not enough: then the images are too few.
         """
         now = float(self.freedom.min()) + 1
-        enough = [runs for runs in range(2, MOST_RUNS + 1) if self.power(effect, runs / now) >= FOUND][:1]
-        return enough[0] if enough else None
+        counts = range(2, MOST_RUNS + 1)  # the power rises with them
+        place = bisect_left(counts, FOUND, key=lambda runs: self.power(effect, runs / now))
+        return counts[place] if place < len(counts) else None
+
+
+def power(df: float, shift: float) -> float:
+    """Return the power of a two-sided t test at the 5% level: P(|Z + shift| > bound S), where S^2 is chi^2 / df.
+
+    Given S that is a normal's probability, and its mean over S is a sum over equal steps of a standard normal, whose
+    quantiles S is written by. SciPy's noncentral t is NaN for many shifts from about 8 up.
+
+    Args:
+        df: Degrees of freedom, from 1.
+        shift: The true difference in standard errors, from 0.
+    """
+    bounds = float(stdtrit(df, 1 - LEVEL / 2)) * np.sqrt(chdtri(df, ndtr(-NODES)) / df)
+    return float(np.clip(WEIGHTS @ (ndtr(shift - bounds) + ndtr(-shift - bounds)), 0, 1))
 
 
 def contrast(first: Sequence[Replicates], second: Sequence[Replicates]) -> Contrast | None:
