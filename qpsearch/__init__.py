@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from qpsearch import layers as layers
     from qpsearch.api.running import resume as resume
     from qpsearch.api.running import run as run
+    from qpsearch.api.spaces import build_space as build_space
+    from qpsearch.api.spaces import load_space as load_space
     from qpsearch.api.study import Study as Study
     from qpsearch.api.study import load_study as load_study
     from qpsearch.architecture.candidates import sample as sample
@@ -23,16 +25,14 @@ if TYPE_CHECKING:
     from qpsearch.registry.own.custom import custom_dataset as custom_dataset
     from qpsearch.registry.own.sampler import custom_sampler as custom_sampler
     from qpsearch.space import Space as Space
-    from qpsearch.space import build_space as build_space
-    from qpsearch.space import load_space as load_space
     from qpsearch.training import train as train
     from qpsearch.training.exported import load_exported as load_exported
 
 __version__ = "0.1.0"
 
 _PLACES = {
-    "load_space": "qpsearch.space",
-    "build_space": "qpsearch.space",
+    "load_space": "qpsearch.api.spaces",
+    "build_space": "qpsearch.api.spaces",
     "Space": "qpsearch.space",
     "sample": "qpsearch.architecture.candidates",
     "run": "qpsearch.api.running",

@@ -30,6 +30,15 @@ class Variable(StrEnum):
         return os.environ.get(self) or None
 
 
+class PluginGroup(StrEnum):
+    """The groups of entry points by which installed packages bring what they add to the built-in ones."""
+
+    BLOCKS = "qpsearch.blocks"
+    DATASETS = "qpsearch.datasets"
+    SAMPLERS = "qpsearch.samplers"
+    METRICS = "qpsearch.metrics"
+
+
 class BlockKind(StrEnum):
     """How a residual block combines its branch with its shortcut (rules Q1, P1)."""
 

@@ -6,19 +6,21 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import qpsearch
+from qpsearch.architecture import plugins
 from qpsearch.errors import StudyExists, StudyNotFound, UserError
+from qpsearch.vocabulary import PluginGroup
 
 HEAVY = {"torch", "ray", "optuna", "sqlalchemy", "pandas", "plotly", "numpy", "rich", "typer", "ruamel", "pydantic"}
 MODULES = sorted(
     {
         *qpsearch._PLACES.values(),
-        "qpsearch.space.file.loader",
         "qpsearch.space.file.editing",
         "qpsearch.space.space",
         "qpsearch.training.loop",
@@ -139,6 +141,27 @@ def test_arguments_of_another_kind_are_named(folder: Path, monkeypatch: pytest.M
     }
     for said, call in calls.items():
         with pytest.raises(UserError, match=said):
+            call()
+
+
+def test_each_function_that_reads_a_space_or_a_name_loads_what_is_installed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    point = EntryPoint("own", "no_such_module:own", PluginGroup.BLOCKS)
+    monkeypatch.setattr(plugins, "entry_points", lambda: EntryPoints([point]))
+    calls: list[Callable[[], object]] = [
+        lambda: qpsearch.load_space("smoke"),
+        lambda: qpsearch.build_space(SMALL),
+        lambda: qpsearch.sample("smoke", 1),
+        lambda: qpsearch.run("smoke"),
+        lambda: qpsearch.resume("smoke"),
+        lambda: qpsearch.load_study("smoke"),
+        lambda: qpsearch.list_models(),
+        lambda: qpsearch.create_model("own20"),
+    ]
+    for call in calls:
+        with pytest.raises(UserError, match="block 'own' of an installed package cannot be loaded"):
             call()
 
 

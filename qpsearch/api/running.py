@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from qpsearch.api.given import NUMBER, PathLike, dispatcher, path_text, sink_names, storage_url, study_name
+from qpsearch.api.spaces import build_space, load_space
 from qpsearch.api.study import Study
+from qpsearch.architecture.plugins import load_everything
 from qpsearch.display.steady import open_display
 from qpsearch.runner.driving import Placement, reasons
 from qpsearch.runner.overrides import Overrides
 from qpsearch.runner.starting import resume as drive_on
 from qpsearch.runner.starting import run as drive
-from qpsearch.space import Space, build_space, load_space
+from qpsearch.space import Space
 from qpsearch.space.schema.numbers import checked
 from qpsearch.vocabulary import Dispatcher, Variable
 
@@ -154,6 +156,7 @@ def resume(
         >>> qpsearch.resume("smoke", dispatch="inline", progress=False)  # nothing is left to do
         <Study 'smoke': 4 COMPLETE; best ... (trial ...)>
     """
+    load_everything()
     with open_display(quiet=not progress) as display:
         drive_on(
             name,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qpsearch.api.given import NUMBER, PathLike, dispatcher, path_text, sink_names, storage_url
+from qpsearch.architecture.plugins import load_everything
 from qpsearch.errors import UserError
 from qpsearch.space import Space
 from qpsearch.space.schema.numbers import checked
@@ -51,6 +52,7 @@ class Study:
     """
 
     def __init__(self, name: str, storage: PathLike | None = None) -> None:
+        load_everything()  # what its space may name
         self.name, self.storage = name, storage_url(storage)
         self._database = Database.open(self.storage)
         weakref.finalize(self, self._database.close)

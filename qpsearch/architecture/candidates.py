@@ -15,6 +15,7 @@ from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import Cost, cost, try_custom_blocks
 from qpsearch.architecture.levels import check_levels, lower_levels
+from qpsearch.architecture.plugins import load_everything
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.seeds import derive_seed
@@ -129,9 +130,11 @@ def sample(space: Space | str | Path, count: int, seed: int = 0) -> list[Candida
         quotient 0.134
         quotient 0.021
     """
-    loaded = space if isinstance(space, Space) else load_space(space)
+    if not isinstance(space, Space):
+        load_everything()
+        space = load_space(space)
     seed = checked(SEED, seed, "seed")
-    return [sampled(loaded, index, seed) for index in range(checked(COUNT, count, "count"))]
+    return [sampled(space, index, seed) for index in range(checked(COUNT, count, "count"))]
 
 
 def sampled(space: Space, index: int, seed: int = 0) -> Candidate:

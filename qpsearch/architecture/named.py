@@ -20,6 +20,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from qpsearch.architecture.config import Network, Stage
+from qpsearch.architecture.plugins import load_everything
 from qpsearch.architecture.resolve import alpha_for, check_shapes, resolve
 from qpsearch.errors import UserError, nearest
 from qpsearch.space import StoredChooser, build_space, draw
@@ -182,6 +183,7 @@ def list_models(pattern: str = "*") -> list[str]:
         >>> qpsearch.list_models("quotient1*")
         ['quotient110', 'quotient164', 'quotient18', 'quotient101', 'quotient152']
     """
+    load_everything()  # each block has a family
     return [name for name, _ in list_networks() if fnmatchcase(name, pattern)]
 
 

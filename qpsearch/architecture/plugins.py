@@ -1,9 +1,9 @@
 """Custom blocks, data sets, samplers and metrics: where they are found, and how they join the built-in ones.
 
 A space file cannot run code. What is custom comes from a module that the user names (``--import MODULE``, or
-QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the groups ``qpsearch.blocks``,
-``qpsearch.datasets``, ``qpsearch.samplers`` and ``qpsearch.metrics``). From then on, space files can use its name like
-that of a built-in one, and set the rules of a block in a section of that name.
+QPSEARCH_IMPORT, which workers inherit) or from an installed package (entry points of the groups in ``PluginGroup``).
+The command line and the functions of the Python API load both before they read a space. From then on, space files can
+use its name like that of a built-in one, and set the rules of a block in a section of that name.
 """
 
 import importlib
@@ -28,17 +28,13 @@ from qpsearch.space.schema.fields import REQUIRED, LeafField
 from qpsearch.space.schema.network import STAGE, add_block
 from qpsearch.space.schema.search import SAMPLERS as BUILT_IN
 from qpsearch.space.schema.search import add_sampler
-from qpsearch.vocabulary import Variable
+from qpsearch.vocabulary import PluginGroup, Variable
 
-GROUP: Final = "qpsearch.blocks"
-DATASETS: Final = "qpsearch.datasets"
-SAMPLERS: Final = "qpsearch.samplers"
-OWN_METRICS: Final = "qpsearch.metrics"
 KINDS: Final = (
-    (GROUP, "block", Block, "custom_block"),
-    (DATASETS, "data set", CustomDataset, "custom_dataset"),
-    (SAMPLERS, "sampler", CustomSampler, "custom_sampler"),
-    (OWN_METRICS, "metric", MetricKind, "custom_metric"),
+    (PluginGroup.BLOCKS, "block", Block, "custom_block"),
+    (PluginGroup.DATASETS, "data set", CustomDataset, "custom_dataset"),
+    (PluginGroup.SAMPLERS, "sampler", CustomSampler, "custom_sampler"),
+    (PluginGroup.METRICS, "metric", MetricKind, "custom_metric"),
 )
 
 
@@ -159,8 +155,9 @@ def load_installed() -> None:
     Raises:
         UserError: One of them cannot be imported.
     """
+    installed = entry_points()  # read once: each reading looks through all packages
     for group, noun, kind, made_by in KINDS:
-        for point in entry_points(group=group):
+        for point in installed.select(group=group):
             try:
                 found = point.load()
             except (Exception, SystemExit) as error:  # a package may raise anything
@@ -179,7 +176,13 @@ def imports() -> list[str]:
 
 
 def load_everything() -> None:
-    """Register what a worker or a command may need: what is installed, and the modules that QPSEARCH_IMPORT names."""
+    """Register what a worker, a command or a program may need: what is installed, and what QPSEARCH_IMPORT names.
+
+    Doing so twice has no effect.
+
+    Raises:
+        UserError: Something of it cannot be imported.
+    """
     load_installed()
     load_modules(",".join(imports()))
 

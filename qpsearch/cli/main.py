@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from qpsearch.display.plain import is_left, say
 from qpsearch.errors import QpsearchError, SpaceError, UserError
-from qpsearch.vocabulary import Variable
+from qpsearch.vocabulary import PluginGroup, Variable
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -36,9 +36,7 @@ def main() -> None:
             from qpsearch.cli.completion import asked_command
 
             make_app(asked_command())(prog_name=PROGRAM)
-        if Variable.IMPORT.given is not None or any(
-            entry_points(group=group) for group in ("qpsearch.blocks", "qpsearch.datasets")
-        ):
+        if Variable.IMPORT.given is not None or not entry_points().groups.isdisjoint(PluginGroup):
             from qpsearch.architecture.plugins import load_everything
 
             load_everything()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from qpsearch.architecture.config import Network
 from qpsearch.architecture.layout import final_layers, stem_layers
 from qpsearch.architecture.named import named_network
+from qpsearch.architecture.plugins import load_everything
 from qpsearch.errors import UserError
 from qpsearch.models.blocks import build_block
 from qpsearch.models.inits import init_convolutions
@@ -100,5 +101,6 @@ def create_model(
     in_chans = checked(CHANNELS, in_chans, "in_chans")
     width = checked(WIDTH, width, "width")
     seed = checked(SEED, seed, "seed")
+    load_everything()  # each block has a family
     network = named_network(name, classes=num_classes, width=width, channels=in_chans)
     return ResidualNetwork(network) if seed is None else build_model(network, seed)

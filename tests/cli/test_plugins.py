@@ -1,11 +1,16 @@
-"""Custom blocks: by ``--import`` and by entry point, from the guide."""
+"""Custom blocks, from the guide, by ``--import``; and what installed packages bring by entry points."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.run import ROOT, qpsearch, reply, set_traps, started
+from qpsearch.architecture.plugins import KINDS
+from qpsearch.vocabulary import PluginGroup
+from tests.cli.run import ROOT, TIMEOUT_S, qpsearch, reply, set_traps, started
 
 GUIDE = (ROOT / "docs" / "guides" / "own-block.md").read_text()
 BROKEN = """\
@@ -162,17 +167,60 @@ def test_workers_of_ray_import_it_too(folder: Path) -> None:
     assert "1 COMPLETE" in done.stdout
 
 
-def test_an_installed_package_brings_its_blocks(folder: Path) -> None:
-    """What pip would write: a module beside a folder of metadata with the entry point."""
+PACKAGES = {  # of each group: the code of a package, and a space that names what it brings
+    PluginGroup.BLOCKS: (guides_block(), SPACE),
+    PluginGroup.DATASETS: (
+        "import numpy as np\nimport qpsearch\nlabels = np.tile([0, 1], 10)\n"
+        "images = np.tile(labels.astype(np.uint8)[:, None, None, None], (1, 8, 8, 1))\n"
+        "gated = qpsearch.custom_dataset('gated', lambda: {'images': images, 'labels': labels})\n",
+        "extends: smoke\nstudy: mine\ndata: {dataset: gated, validation: 6}\n",
+    ),
+    PluginGroup.SAMPLERS: (
+        "import qpsearch\ngated = qpsearch.custom_sampler('gated', print, version=1)\n",
+        "extends: smoke\nstudy: mine\nsearch: {sampler: gated}\n",
+    ),
+    PluginGroup.METRICS: (
+        'import qpsearch\ndef gated(logits, labels):\n    """Nothing."""\n    return 0.0\n'
+        "gated = qpsearch.custom_metric('gated', gated, direction='minimize')\n",
+        "extends: smoke\nstudy: mine\nsearch: {objective: {minimize: val_gated}}\n",
+    ),
+}
+
+
+def install(folder: Path, group: PluginGroup, value: str) -> None:
+    """Write what pip would: a folder of metadata beside the module."""
     metadata = folder / "gated-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: gated\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[qpsearch.blocks]\ngated = gated:gated\n")
-    found = started(folder, "space", "check", "mine.yaml", PYTHONPATH=f"{ROOT}:{folder}")
+    (metadata / "entry_points.txt").write_text(f"[{group}]\ngated = {value}\n")
+
+
+@pytest.mark.parametrize("group", PluginGroup)
+def test_what_an_installed_package_brings_is_loaded(tmp_path: Path, group: PluginGroup) -> None:
+    """By a command and by a program."""
+    install(tmp_path, group, "gated:gated")
+    code, space = PACKAGES[group]
+    (tmp_path / "gated.py").write_text(code)
+    (tmp_path / "mine.yaml").write_text(space)
+    there = {"PYTHONPATH": f"{ROOT}:{tmp_path}", "QPSEARCH_DATA": str(tmp_path)}
+    found = started(tmp_path, "space", "check", "mine.yaml", **there)
     assert (found.returncode, found.stderr) == (0, "")
-    (metadata / "entry_points.txt").write_text("[qpsearch.blocks]\ngated = gated:Gated\n")
-    wrong = started(folder, "space", "check", "mine.yaml", PYTHONPATH=f"{ROOT}:{folder}")
-    assert (wrong.returncode, "entry point 'gated' of qpsearch.blocks is not a block" in wrong.stderr) == (2, True)
+    program = [sys.executable, "-c", "import qpsearch; print(qpsearch.load_space('mine.yaml').study)"]
+    told = subprocess.run(
+        program, cwd=tmp_path, env=os.environ | there, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+    )
+    assert (told.stdout, told.stderr) == ("mine\n", "")
+
+
+def test_an_entry_point_of_another_kind_is_named(tmp_path: Path) -> None:
+    install(tmp_path, PluginGroup.SAMPLERS, "gated:qpsearch")
+    (tmp_path / "gated.py").write_text("import qpsearch\n")
+    wrong = started(tmp_path, "space", "check", "smoke", PYTHONPATH=f"{ROOT}:{tmp_path}")
+    assert (wrong.returncode, "entry point 'gated' of qpsearch.samplers is not a sampler" in wrong.stderr) == (2, True)
+
+
+def test_there_is_a_kind_for_each_group() -> None:
+    assert [group for group, *_ in KINDS] == list(PluginGroup)
 
 
 @pytest.mark.parametrize(

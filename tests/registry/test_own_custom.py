@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoints
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from qpsearch.registry.own.places import own_data, scanned
 from qpsearch.registry.own.record import OwnData, Source
 from qpsearch.space import load_space
 from qpsearch.space.schema.data import DATASET
+from qpsearch.vocabulary import PluginGroup
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
 LABELS = np.tile([0, 1, 2], 10)
@@ -198,8 +200,8 @@ def test_a_space_file_names_it_once_its_module_is_loaded(tmp_path: Path, monkeyp
     ):
         load_space(tmp_path / "s.yaml")
     shades = custom_dataset("shades", lambda: {"images": IMAGES, "labels": LABELS})
-    point = SimpleNamespace(name="shades", load=lambda: shades)
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == "qpsearch.datasets" else [])
+    point = SimpleNamespace(name="shades", load=lambda: shades, matches=lambda group: group == PluginGroup.DATASETS)
+    monkeypatch.setattr(plugins, "entry_points", lambda: EntryPoints([point]))
     plugins.load_installed()
     plugins.load_installed()
     space = load_space(tmp_path / "s.yaml")

@@ -1,6 +1,7 @@
 """Samplers of the user's own: named in a space file, stored with their version, and blamed for their errors."""
 
 from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoints
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from qpsearch.space import Space, parse_space
 from qpsearch.space.schema.search import SAMPLERS
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
+from qpsearch.vocabulary import PluginGroup
 from tests.helpers import new_ledger, release, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
 
@@ -195,8 +197,8 @@ def test_what_cannot_be_a_sampler_is_refused(name: str, make: Any, options: Any,
 
 def test_an_installed_package_brings_one_and_taken_names_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     made = custom_sampler("deep", Deep, version="1.2", options={"depth": 1})
-    point = SimpleNamespace(name="deep", load=lambda: made)
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == "qpsearch.samplers" else [])
+    point = SimpleNamespace(name="deep", load=lambda: made, matches=lambda group: group == PluginGroup.SAMPLERS)
+    monkeypatch.setattr(plugins, "entry_points", lambda: EntryPoints([point]))
     plugins.load_installed()
     assert space("deep").search.sampler is made
     for name in ("deep", "tpe", "auto"):

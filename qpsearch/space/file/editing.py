@@ -21,34 +21,10 @@ from qpsearch.space.space import Space
 
 
 def build_space(document: Mapping[str, Any], source: str = "space", folder: Path | None = None) -> Space:
-    """Make a space from what a file would say, as dicts, lists and constants; domains may be objects.
-
-    Args:
-        document: The keys of a space file.
-        source: Stands for the file in messages.
-        folder: What ``extends`` starts from; None for the working directory.
+    """Make a space from what a file would say, as ``qpsearch.build_space`` does with what is loaded already.
 
     Raises:
-        SpaceError: With one line for each problem; lines are those of ``space.source``, the same as YAML.
-
-    Example:
-        >>> import qpsearch
-        >>> from qpsearch.space import Choice, IntRange
-        >>> space = qpsearch.build_space({
-        ...     "study": "mine",
-        ...     "data": {"dataset": "digits", "validation": 300},
-        ...     "network": {
-        ...         "stem": {"width": 16},
-        ...         "stages": [{
-        ...             "width": 16,
-        ...             "depth": IntRange(low=1, high=3),
-        ...             "block": Choice(options=("additive", "quotient")),
-        ...         }],
-        ...     },
-        ...     "training": {"epochs": 10},
-        ... })
-        >>> list(space.searched)
-        ['network.stages.0.depth', 'network.stages.0.block']
+        SpaceError: With one line for each problem.
     """
     return parse_space(dump(_plain(document)), source, folder)
 

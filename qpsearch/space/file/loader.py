@@ -38,23 +38,10 @@ DEFAULT_TRIALS = 100
 
 
 def load_space(name: str | Path, settings: Sequence[str] = ()) -> Space:
-    """Read a space file, given by its path or by the name of a shipped space.
-
-    Args:
-        name: A path, or a name such as ``digits``.
-        settings: Values in place of the file's, each ``PATH=VALUE`` as ``--set`` takes them:
-            ``"network.stages.*.block=quotient"``.
+    """Read a space file, as ``qpsearch.load_space`` does with what is loaded already.
 
     Raises:
         SpaceError: With one line for each problem of the file.
-
-    Example:
-        >>> import qpsearch
-        >>> space = qpsearch.load_space("smoke")
-        >>> for name, domain in space.searched.items():
-        ...     print(name, domain)
-        network.stages.0.block {choice: [additive, quotient, product_unit]}
-        training.optimizer.sgd.lr {log: [0.02, 0.2]}
     """
     path = find_space(name)
     text, root = read_document(path)
