@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import qpsearch
 from qpsearch.architecture import plugins
@@ -124,6 +125,7 @@ def test_arguments_of_another_kind_are_named(folder: Path, monkeypatch: pytest.M
     monkeypatch.chdir(folder)
     study: Any = qpsearch.load_study("smoke")
     library: Any = qpsearch
+    network = study.trials[0].config.network
     calls: dict[str, Callable[[], object]] = {
         "storage: 5": lambda: library.load_study("smoke", storage=5),
         "artifacts: 5": lambda: library.run("smoke", study="other", artifacts=5, progress=False),
@@ -136,6 +138,35 @@ def test_arguments_of_another_kind_are_named(folder: Path, monkeypatch: pytest.M
         "seeds: 'x'": lambda: study.confirm(seeds="x"),
         "dispatch: unknown value 'rya'": lambda: study.confirm(dispatch="rya"),
         "name: None": lambda: library.create_model(None),
+        "name: 5 is not the name of a study": lambda: library.load_study(5),
+        "name: None is not": lambda: library.resume(None, dispatch="inline", progress=False),
+        "address: 5": lambda: library.run("smoke", study="other", address=5, progress=False),
+        "address: 6": lambda: study.confirm(address=6, progress=False),
+        "evaluator: unknown value 'foo'": lambda: study.importance("foo"),
+        "evaluator: unknown value 5": lambda: study.plot_importance(5),
+        "device: 'foo' cannot be used here": lambda: study.load_model(device="foo"),
+        "device: None cannot be used here": lambda: study.load_model(device=None),
+        "replicate: None": lambda: study.load_model(replicate=None),
+        "seeds: None": lambda: study.confirm(seeds=None, dispatch="inline", progress=False),
+        "trial: None": lambda: study.rerun(None),
+        "values: 5": lambda: study.enqueue(5),
+        "values: {5: 6}": lambda: study.enqueue({5: 6}),
+        "images: got int": lambda: study.preprocess(5),
+        r"images: got Tensor of shape \(3,\)": lambda: study.preprocess(torch.zeros(3)),
+        "folder: 7": lambda: library.load_exported(7),
+        "pattern: None": lambda: library.list_models(None),
+        "network: 'resnet20'": lambda: library.build_model("resnet20", 0),
+        "seed: 2.5": lambda: library.build_model(network, 2.5),
+        "config: 5": lambda: next(library.train(5, library.RunSettings(seed=1))),
+        "settings: 5": lambda: library.load_space("smoke", 5),
+        "folder: 8": lambda: library.build_space(SMALL, folder=8),
+        "object .* cannot stand in a file": lambda: library.build_space({"study": object()}),
+        "changes: 5": lambda: library.space.edited("study: a", 5),
+        "rules 5 is not a dict": lambda: library.custom_block("own", print, rules=5),
+        "cost 5 is not callable": lambda: library.custom_block("own", print, cost=5),
+        "options 5 is not a dict": lambda: library.custom_sampler("own", print, version=1, options=5),
+        "low must be below high": lambda: library.custom_metric("own", print, direction="minimize", low="a"),
+        "count: None": lambda: library.sample("smoke", None),
         "count: -1": lambda: library.sample("smoke", -1),
         "space: 5": lambda: library.sample(5, 1),
     }

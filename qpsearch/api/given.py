@@ -1,13 +1,13 @@
 """What a caller gives to the functions of the Python API, checked; each raises UserError that names the argument."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from qpsearch.errors import UserError
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.schema.value_types import Integer, StudyName
-from qpsearch.vocabulary import Dispatcher, Variable, as_member
+from qpsearch.vocabulary import Scalar, Variable, Word, as_member
 
 NUMBER: Final = Integer(0, 2**31 - 1)  # of a trial, of one of its runs, of a seed
 
@@ -29,12 +29,17 @@ def storage_url(given: object) -> str:
     return path_text(given, "storage") or Variable.STORAGE.given or DEFAULT_STORAGE
 
 
+def texts(given: object, name: str, such: str) -> Sequence[str]:
+    """Return texts, of which one may stand by itself; ``such`` is an example of one."""
+    found = (given,) if isinstance(given, str) else given
+    if not isinstance(found, Sequence) or not all(isinstance(each, str) for each in found):
+        raise UserError(f"{name}: {given!r} is not a text. Expected one such as {such!r}, or several.")
+    return found
+
+
 def sink_names(given: str | Sequence[str]) -> Sequence[str]:
     """Return the sinks that are named, one or several."""
-    names = (given,) if isinstance(given, str) else given
-    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
-        raise UserError(f"sinks: {given!r} does not name sinks. Expected a text such as 'tensorboard', or several.")
-    return names
+    return texts(given, "sinks", "tensorboard")
 
 
 def study_name(given: str | None) -> str | None:
@@ -45,9 +50,48 @@ def study_name(given: str | None) -> str | None:
         raise UserError(f"study: {error}") from None
 
 
-def dispatcher(word: str) -> Dispatcher:
-    """Return the dispatcher of a word."""
+def known_study(given: object) -> str:
+    """Return the name of a study that is looked for; a text that names none is answered where it is looked for."""
+    if not isinstance(given, str):
+        raise UserError(
+            f"name: {given!r} is not the name of a study. Expected a text; list them: qpsearch studies list."
+        )
+    return given
+
+
+def address_of(given: object) -> str | None:
+    """Return the address of a Ray cluster; None stays None."""
+    if given is not None and not isinstance(given, str):
+        raise UserError(f"address: {given!r} is not an address. Expected 'auto', or 'host:port' of a Ray cluster.")
+    return given
+
+
+def word(kind: type[Word], given: object, name: str) -> Word:
+    """Return the member of an enum of words that is meant."""
     try:
-        return as_member(Dispatcher, word, "dispatch")
+        return as_member(kind, given, name)
     except ValueError as error:
         raise UserError(str(error)) from None
+
+
+def parameter_values(given: object) -> Mapping[str, Scalar]:
+    """Return values of parameters by name; None stands for none. The values are checked by their parameters."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        such = "{'network.stages.*.block': 'quotient'}"
+        raise UserError(f"values: {given!r} are not values by name. Expected a dict such as {such}.")
+    return given
+
+
+def device_of(given: object) -> str:
+    """Return the device that is meant, one that torch can use here."""
+    import torch
+
+    try:
+        device = torch.device(given)  # type: ignore[call-overload]  # what is no device is refused below
+        torch.zeros(1, device=device)
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError):
+        there = "'cpu' or 'cuda'" if torch.cuda.is_available() else "'cpu', since torch does not see a GPU"
+        raise UserError(f"device: {given!r} cannot be used here. Expected {there}.") from None
+    return str(device)

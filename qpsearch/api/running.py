@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qpsearch.api.given import NUMBER, PathLike, dispatcher, path_text, sink_names, storage_url, study_name
+from qpsearch.api.given import (
+    NUMBER,
+    PathLike,
+    address_of,
+    known_study,
+    path_text,
+    sink_names,
+    storage_url,
+    study_name,
+    word,
+)
 from qpsearch.api.spaces import build_space, load_space
 from qpsearch.api.study import Study
 from qpsearch.architecture.plugins import load_everything
@@ -91,7 +101,7 @@ def run(
                 gpus=gpus,
                 cpus=cpus,
             ),
-            placement=Placement(dispatcher=dispatcher(dispatch), address=address),
+            placement=Placement(dispatcher=word(Dispatcher, dispatch, "dispatch"), address=address_of(address)),
             artifacts=path_text(artifacts, "artifacts") or Variable.ARTIFACTS.given,
             sinks=sink_names(sinks),
             join=join,
@@ -157,6 +167,7 @@ def resume(
         <Study 'smoke': 4 COMPLETE; best ... (trial ...)>
     """
     load_everything()
+    name = known_study(name)
     with open_display(quiet=not progress) as display:
         drive_on(
             name,
@@ -171,7 +182,7 @@ def resume(
                 gpus=gpus,
                 cpus=cpus,
             ),
-            placement=Placement(dispatcher=dispatcher(dispatch), address=address),
+            placement=Placement(dispatcher=word(Dispatcher, dispatch, "dispatch"), address=address_of(address)),
             sinks=sink_names(sinks),
             take_over=take_over,
             retry=reasons(retry_failed),

@@ -5,20 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from qpsearch import space
+from qpsearch.api.given import PathLike, path_text, texts
 from qpsearch.architecture.plugins import load_everything
 from qpsearch.space import Space
 
 
-def load_space(name: str | Path, settings: Sequence[str] = ()) -> Space:
+def load_space(name: str | Path, settings: str | Sequence[str] = ()) -> Space:
     """Read a space file, given by its path or by the name of a shipped space.
 
     Args:
         name: A path, or a name such as ``digits``.
-        settings: Values in place of the file's, each ``PATH=VALUE`` as ``--set`` takes them:
+        settings: Values in place of the file's, one or several, each ``PATH=VALUE`` as ``--set`` takes them:
             ``"network.stages.*.block=quotient"``.
 
     Raises:
         SpaceError: With one line for each problem of the file.
+        UserError: ``settings`` is not a text, or several.
 
     Example:
         >>> import qpsearch
@@ -29,10 +31,10 @@ def load_space(name: str | Path, settings: Sequence[str] = ()) -> Space:
         training.optimizer.sgd.lr {log: [0.02, 0.2]}
     """
     load_everything()
-    return space.load_space(name, settings)
+    return space.load_space(name, texts(settings, "settings", "training.epochs=3"))
 
 
-def build_space(document: Mapping[str, Any], source: str = "space", folder: Path | None = None) -> Space:
+def build_space(document: Mapping[str, Any], source: str = "space", folder: PathLike | None = None) -> Space:
     """Make a space from what a file would say, as dicts, lists and constants; domains may be objects.
 
     Args:
@@ -42,6 +44,7 @@ def build_space(document: Mapping[str, Any], source: str = "space", folder: Path
 
     Raises:
         SpaceError: With one line for each problem; lines are those of ``space.source``, the same as YAML.
+        UserError: ``folder`` is not a path.
 
     Example:
         >>> import qpsearch
@@ -63,4 +66,5 @@ def build_space(document: Mapping[str, Any], source: str = "space", folder: Path
         ['network.stages.0.depth', 'network.stages.0.block']
     """
     load_everything()
-    return space.build_space(document, source, folder)
+    place = path_text(folder, "folder")
+    return space.build_space(document, source, None if place is None else Path(place))

@@ -7,11 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qpsearch.api.given import NUMBER, PathLike, dispatcher, path_text, sink_names, storage_url
+from qpsearch.api.given import (
+    NUMBER,
+    PathLike,
+    address_of,
+    device_of,
+    known_study,
+    parameter_values,
+    path_text,
+    sink_names,
+    storage_url,
+    word,
+)
 from qpsearch.architecture.plugins import load_everything
 from qpsearch.errors import UserError
 from qpsearch.space import Space
-from qpsearch.space.schema.numbers import checked
+from qpsearch.space.schema.numbers import checked, required
 from qpsearch.space.schema.value_types import Integer
 from qpsearch.study import queries
 from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialRecord
@@ -53,10 +64,10 @@ class Study:
 
     def __init__(self, name: str, storage: PathLike | None = None) -> None:
         load_everything()  # what its space may name
-        self.name, self.storage = name, storage_url(storage)
+        self.name, self.storage = known_study(name), storage_url(storage)
         self._database = Database.open(self.storage)
         weakref.finalize(self, self._database.close)
-        queries.summary(self._database, name)  # raises StudyNotFound
+        queries.summary(self._database, self.name)  # raises StudyNotFound
 
     @property
     def space(self) -> Space:
@@ -176,7 +187,7 @@ class Study:
             evaluator: ``anova``, ``fanova``, ``mdi`` or ``ped-anova``, as in ``qpsearch importance --evaluator``.
 
         Raises:
-            UserError: There are too few trials.
+            UserError: There are too few trials, or there is no such evaluator.
 
         Example:
             >>> import qpsearch
@@ -187,6 +198,7 @@ class Study:
         from qpsearch.analysis.importance import importance
         from qpsearch.analysis.subject import Subject
 
+        evaluator = word(Evaluator, evaluator, "evaluator")
         return importance(Subject.of(self._database, self.name), evaluator=evaluator)
 
     def plot_importance(self, evaluator: str = Evaluator.ANOVA) -> go.Figure:
@@ -194,6 +206,9 @@ class Study:
 
         Args:
             evaluator: As in ``importance``.
+
+        Raises:
+            UserError: As in ``importance``.
 
         Example:
             >>> import qpsearch
@@ -237,7 +252,8 @@ class Study:
             device: ``cpu``, ``cuda``, ...
 
         Raises:
-            UserError: There is no such trial, or its checkpoint is gone.
+            UserError: There is no such trial, or torch cannot use the device here.
+            ArtifactError: The trial's checkpoint is gone.
 
         Example:
             >>> import qpsearch, torch
@@ -250,7 +266,8 @@ class Study:
         from qpsearch.training.testing import load_trained
 
         trial = checked(NUMBER, trial, "trial")
-        replicate = checked(NUMBER, replicate, "replicate")
+        replicate = required(NUMBER, replicate, "replicate")
+        device = device_of(device)
         detail, run = queries.trained_run(self._database, self.name, trial, replicate)
         return load_trained(detail.record.config, run.folder, run.checkpoint, device)
 
@@ -288,7 +305,7 @@ class Study:
         text = path_text(folder, "folder")
         place = None if text is None else Path(text)
         trial = checked(NUMBER, trial, "trial")
-        replicate = checked(NUMBER, replicate, "replicate")
+        replicate = required(NUMBER, replicate, "replicate")
         return export_model(self._database, self.name, place, trial=trial, replicate=replicate, overwrite=overwrite)
 
     def confirm(
@@ -339,8 +356,8 @@ class Study:
         from qpsearch.runner.driving import Placement
         from qpsearch.runner.overrides import Overrides
 
-        top = checked(CONFIRMED, top, "top")
-        seeds = checked(CONFIRMED, seeds, "seeds")
+        top = required(CONFIRMED, top, "top")
+        seeds = required(CONFIRMED, seeds, "seeds")
         with open_display(quiet=not progress) as display:
             return confirm(
                 self.name,
@@ -348,7 +365,7 @@ class Study:
                 top=top,
                 seeds=seeds,
                 overrides=Overrides(concurrent=concurrent, gpus=gpus, cpus=cpus),
-                placement=Placement(dispatcher=dispatcher(dispatch), address=address),
+                placement=Placement(dispatcher=word(Dispatcher, dispatch, "dispatch"), address=address_of(address)),
                 sinks=sink_names(sinks),
                 listen=display.see,
             )
@@ -377,7 +394,7 @@ class Study:
         """
         from qpsearch.runner.rerunning import rerun
 
-        trial = checked(NUMBER, trial, "trial")
+        trial = required(NUMBER, trial, "trial")
         replicate = checked(NUMBER, replicate, "replicate")
         return rerun(self._database, self.name, trial, replicate=replicate)
 
@@ -403,7 +420,7 @@ class Study:
         from qpsearch.study.planning.enqueueing import enqueue
 
         trial = checked(NUMBER, trial, "trial")
-        return enqueue(self.storage, self.name, values or {}, like=trial)
+        return enqueue(self.storage, self.name, parameter_values(values), like=trial)
 
     def preprocess(self, images: Tensor) -> Tensor:
         """Turn images as the data set stores them into inputs of the study's networks.
@@ -413,10 +430,13 @@ class Study:
 
         Returns:
             (N, C, H, W) float32, normalised as in training (``data.normalise``).
-        """
-        from qpsearch.training.data import normalise
 
-        return normalise(images, self.space.data)
+        Raises:
+            UserError: ``images`` is not a tensor of that shape.
+        """
+        from qpsearch.training.data import normalise, stored_images
+
+        return normalise(stored_images(images), self.space.data)
 
     def __repr__(self) -> str:
         summary = self.summary

@@ -23,7 +23,7 @@ from qpsearch.space import Chooser, Draw, RandomChooser, Space, draw, load_space
 from qpsearch.space.constraints import Limit, lookup_in
 from qpsearch.space.domains import Domain
 from qpsearch.space.expressions.nodes import ExpressionError
-from qpsearch.space.schema.numbers import COUNT, SEED, checked
+from qpsearch.space.schema.numbers import COUNT, SEED, required
 from qpsearch.space.search import Budget
 from qpsearch.vocabulary import Scalar
 
@@ -133,8 +133,8 @@ def sample(space: Space | str | Path, count: int, seed: int = 0) -> list[Candida
     if not isinstance(space, Space):
         load_everything()
         space = load_space(space)
-    seed = checked(SEED, seed, "seed")
-    return [sampled(space, index, seed) for index in range(checked(COUNT, count, "count"))]
+    seed = required(SEED, seed, "seed")
+    return [sampled(space, index, seed) for index in range(required(COUNT, count, "count"))]
 
 
 def sampled(space: Space, index: int, seed: int = 0) -> Candidate:

@@ -178,11 +178,17 @@ def list_models(pattern: str = "*") -> list[str]:
     Args:
         pattern: As for file names: ``*`` stands for any letters, ``?`` for one.
 
+    Raises:
+        UserError: ``pattern`` is not a text.
+
     Example:
         >>> import qpsearch
         >>> qpsearch.list_models("quotient1*")
         ['quotient110', 'quotient164', 'quotient18', 'quotient101', 'quotient152']
     """
+    given: object = pattern
+    if not isinstance(given, str):
+        raise UserError(f"pattern: {given!r} is not a pattern. Expected a text such as 'quotient*'.")
     load_everything()  # each block has a family
     return [name for name, _ in list_networks() if fnmatchcase(name, pattern)]
 

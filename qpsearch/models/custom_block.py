@@ -38,7 +38,7 @@ def custom_block(
             stride. By default they are counted on the meta device, for which the driver loads torch.
 
     Raises:
-        UserError: ``build`` is not callable.
+        UserError: ``build`` or ``cost`` is not callable, or ``rules`` is not a mapping.
 
     Example:
         >>> import qpsearch
@@ -55,6 +55,10 @@ def custom_block(
     if not callable(given):
         said = f"block {name!r}: {given!r} is not callable."
         raise UserError(f"{said} Expected a function of a stage, the number of input channels, and the stride.")
+    if cost is not None and not callable(cost):
+        raise UserError(f"block {name!r}: cost {cost!r} is not callable. Expected a function, or None to count.")
+    if not isinstance(rules, Mapping | None):
+        raise UserError(f"block {name!r}: rules {rules!r} is not a dict. Expected {{'reduction': Rule(...)}}.")
     counted = lru_cache(maxsize=10_000)(partial(block_cost, build))  # a space draws the same blocks again
 
     def layout(stage: Stage, width_in: int, stride: int) -> Custom:

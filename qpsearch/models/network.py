@@ -13,7 +13,7 @@ from qpsearch.errors import UserError
 from qpsearch.models.blocks import build_block
 from qpsearch.models.inits import init_convolutions
 from qpsearch.models.layers import build_layers
-from qpsearch.space.schema.numbers import CHANNELS, SEED, WIDTH, checked
+from qpsearch.space.schema.numbers import CHANNELS, SEED, WIDTH, checked, required
 from qpsearch.vocabulary import Precision
 
 DTYPES: Final = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfloat16, Precision.FLOAT16: torch.float16}
@@ -57,12 +57,21 @@ def build_model(network: Network, seed: int) -> ResidualNetwork:
         network: What is built, such as the ``network`` of a trial's configuration.
         seed: Seed of the weights.
 
+    Raises:
+        UserError: ``network`` is something else, or the seed is not a whole number from 0.
+
     Example:
         >>> import qpsearch
         >>> point = qpsearch.sample(qpsearch.load_space("smoke"), 1)[0]
         >>> type(qpsearch.build_model(point.config.network, seed=0)).__name__
         'ResidualNetwork'
     """
+    given: object = network
+    if not isinstance(given, Network):
+        raise UserError(
+            f"network: {given!r} is not a Network. Expected a trial's config.network; by name: create_model."
+        )
+    seed = required(SEED, seed, "seed")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return ResidualNetwork(network)

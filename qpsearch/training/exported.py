@@ -17,7 +17,7 @@ from qpsearch.errors import ArtifactDamaged, ArtifactError, UserError
 from qpsearch.models import ResidualNetwork, build_model
 from qpsearch.registry.augmentations import centre
 from qpsearch.registry.datasets import Data
-from qpsearch.training.data import normalise
+from qpsearch.training.data import normalise, stored_images
 from qpsearch.vocabulary import Variable
 
 FORMAT: Final = "qpsearch model export"
@@ -55,8 +55,11 @@ class ExportedModel:
 
         Returns:
             (N, C, size, size) float32, normalised as in training; of larger images the centre.
+
+        Raises:
+            UserError: ``images`` is not a tensor of that shape.
         """
-        return inputs_of(images, self.config.data)
+        return inputs_of(stored_images(images), self.config.data)
 
 
 def load_exported(folder: str | Path) -> ExportedModel:
@@ -71,7 +74,8 @@ def load_exported(folder: str | Path) -> ExportedModel:
     Raises:
         ArtifactError: There is no export in the folder, or it has a newer format.
         ArtifactDamaged: A file does not hold what was written, or does not fit its network.
-        UserError: safetensors is not installed, or the network has a custom block that is not registered here.
+        UserError: ``folder`` is not a path, safetensors is not installed, or the network has a custom block that is not
+            registered here.
 
     Example:
         >>> import qpsearch
@@ -81,7 +85,10 @@ def load_exported(folder: str | Path) -> ExportedModel:
         (('0', '1', '2'), 'smoke')
     """
     require("safetensors")
-    folder = Path(folder)
+    given: object = folder
+    if not isinstance(given, str | Path):
+        raise UserError(f"folder: {given!r} is not a path. Expected a text or a Path.")
+    folder = Path(given)
     info = read_info(folder)
     if info is None:
         raise ArtifactError(f"{folder}: is not an export of a network. Make one: qpsearch model export STUDY.")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.levels import at_level
-from qpsearch.errors import TrainingDiverged
+from qpsearch.errors import TrainingDiverged, UserError
 from qpsearch.protocol import EpochReport, RunSettings, StepCount, Told, epoch_of
 from qpsearch.registry.fidelity import Fidelity
 from qpsearch.training import fused
@@ -28,6 +28,7 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
             with half as many images at once, which is tried where it is the same recipe.
         ArtifactError: A checkpoint cannot be written.
         DataError: The data set is missing or damaged.
+        UserError: ``config`` or ``run`` is something else.
 
     Example:
         >>> import qpsearch
@@ -35,6 +36,12 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
         >>> [report.epoch for report in qpsearch.train(point.config, qpsearch.RunSettings(seed=0))]
         [1, 2]
     """
+    for name, given, kind, such in (
+        ("config", config, TrialConfig, "that of a trial, or of a point of qpsearch.sample"),
+        ("run", run, RunSettings, "qpsearch.RunSettings(seed=0)"),
+    ):
+        if not isinstance(given, kind):
+            raise UserError(f"{name}: {given!r} is not a {kind.__name__}. Expected {such}.")
     with closing(train_levels(config, run)) as told:
         for report in told:
             if isinstance(report, EpochReport):

@@ -62,7 +62,7 @@ def custom_metric(
         raise UserError(
             f"metric {name!r}: direction {direction!r}. Expected {' or '.join(map(repr, map(str, Direction)))}."
         )
-    if not low < high:
+    if not all(isinstance(each, int | float) for each in (low, high)) or not low < high:
         raise UserError(f"metric {name!r}: low must be below high, got low={low!r}, high={high!r}.")
     return on_logits(
         name,

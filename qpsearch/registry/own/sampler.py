@@ -131,6 +131,8 @@ def custom_sampler(
         raise UserError(f"a sampler cannot be named {name!r}. {expected}")
     if not callable(given):
         raise UserError(f"sampler {name!r}: {given!r} is not callable. Expected a function of a seed and the options.")
+    if not isinstance(options, Mapping | None):
+        raise UserError(f"sampler {name!r}: options {options!r} is not a dict. Expected words and numbers.")
     known = {key: _option(name, key, value) for key, value in (options or {}).items()}
     return CustomSampler(name=name, make=make, version=str(version), options=known)
 

@@ -40,8 +40,14 @@ def edited(text: str, changes: Mapping[str, Any], source: str = "space", folder:
         folder: What ``extends`` starts from; None for the working directory.
 
     Raises:
-        SpaceError: The text is not a valid space before or after the change, or a path leads through a constant.
+        SpaceError: The text is not a valid space before or after the change, a path leads through a constant, or
+            ``changes`` are no such values.
     """
+    given: object = changes
+    if not isinstance(given, Mapping) or not all(isinstance(path, str) for path in given):
+        raise SpaceError(
+            [f"changes: {given!r} are not values by path. Expected a dict such as {{'training.epochs': 3}}."]
+        )
     parse_document(text, source)  # counts aliases too, with which ruamel would fill the memory
     yaml = bounded_yaml()
     yaml.Constructor, yaml.Representer = _Constructor, _Representer
@@ -144,7 +150,7 @@ def _check_index(place: CommentedSeq, name: str, seen: str, source: str) -> None
 
 
 def _plain(value: Any, level: int = 0) -> Any:
-    """Turn domains into the mappings that a file has for them."""
+    """Turn domains into the mappings that a file has for them; raises SpaceError for what no file can say."""
     if level > MAX_NESTING:
         raise SpaceError([f"space: more than {MAX_NESTING} levels of dicts and lists."])
     match value:
@@ -158,5 +164,7 @@ def _plain(value: Any, level: int = 0) -> Any:
             return str(value)  # an enum's member too
         case Sequence():
             return [_plain(item, level + 1) for item in value]
-        case _:
+        case bool() | int() | float() | None:
             return value
+        case _:
+            raise SpaceError([f"space: {value!r} cannot stand in a file. Expected dicts, lists, texts and numbers."])

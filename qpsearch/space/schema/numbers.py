@@ -12,9 +12,14 @@ CHANNELS: Final = Integer(1, 100_000)  # of images, and outputs of a head
 WIDTH: Final = Integer(1, 2048)  # of a network's first stage
 
 
-def checked(domain: Integer | Number, value: Scalar, name: str) -> Any:
-    """Return a number that a caller gives; None stays None. Raises UserError where it is not one of the domain."""
+def required(domain: Integer | Number, value: Scalar, name: str) -> Any:
+    """Return a number that a caller gives. Raises UserError where it is not one of the domain."""
     try:
-        return None if value is None else domain.parse(value, name)
+        return domain.parse(value, name)
     except ValueError as error:
         raise UserError(f"{name}: {error}") from None
+
+
+def checked(domain: Integer | Number, value: Scalar, name: str) -> Any:
+    """Return a number that a caller may give; None stays None. Raises UserError where it is not one of the domain."""
+    return None if value is None else required(domain, value, name)
