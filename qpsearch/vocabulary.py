@@ -6,7 +6,7 @@ in a space file and what the study database stores, so it never changes once rel
 
 import os
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -28,6 +28,11 @@ class Variable(StrEnum):
     def given(self) -> str | None:
         """What the environment says; None where the variable is unset, or empty, which means the same."""
         return os.environ.get(self) or None
+
+    @classmethod
+    def for_child(cls) -> dict[str, str]:
+        """The environment for a process that this one starts: its own without the database's URL, with its password."""
+        return {name: value for name, value in os.environ.items() if name != cls.STORAGE}
 
 
 class PluginGroup(StrEnum):
@@ -147,8 +152,7 @@ class ExponentInit(StrEnum):
 class QuotientKind(StrEnum):
     """The function on a quotient's branch (rules Q2, Q3, Q8).
 
-    ``unbounded`` and ``relu`` are the two readings of the paper's case that fails to train: max(0, z + 1) and max(0,
-    z).
+    ``unbounded`` and ``relu`` are two readings of the paper's case that fails to train: max(0, z + 1) and max(0, z).
     """
 
     SIGMOID = "sigmoid"
@@ -364,12 +368,8 @@ def coerce_words(record: object) -> None:
         if isinstance(value, kind) or (value is None and is_optional):
             continue
         field = f"{type(record).__name__}.{name}"
-        members: Any = (
-            tuple(as_member(kind, item, field) for item in _items(value, field))
-            if is_several
-            else as_member(kind, value, field)
-        )
-        object.__setattr__(record, name, members)
+        one = partial(as_member, kind, field=field)
+        object.__setattr__(record, name, tuple(map(one, _items(value, field))) if is_several else one(value))
 
 
 @cache

@@ -23,6 +23,7 @@ from qpsearch.runner.machine import SAFE_PYTHON, has_gpu
 from qpsearch.space import Space
 from qpsearch.space.leaves import NEVER, Constant, Tied
 from qpsearch.space.schema.settings import field_at
+from qpsearch.vocabulary import Variable
 
 
 def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
@@ -93,7 +94,7 @@ def _measured(space: Space, configs: Sequence[TrialConfig]) -> tuple[list[float]
     )
     command = [*SAFE_PYTHON, "-m", "qpsearch.training.measure", json.dumps(asdict(settings))]
     asked = "".join(f"{config.to_json()}\n" for config in configs)
-    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False, env=Variable.for_child())
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     if len(answers) < len(configs) or any(answer["seconds"] is None for answer in answers):
         is_short = any(answer["seconds"] is None for answer in answers)

@@ -1,8 +1,6 @@
 """What processes have and inherit: cores, threads that yield; but not the URL of the database, with its password."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from qpsearch.vocabulary import Variable
@@ -33,17 +31,9 @@ def set_switches() -> None:
         os.environ.setdefault(name, value)
 
 
-@contextmanager
-def for_workers() -> Iterator[None]:
-    """Start workers, which do not know the database, and whose threads yield their core while they wait for others."""
-    own = yielding()
-    os.environ.update(own)
-    try:
-        with without_storage():
-            yield
-    finally:
-        for name in own:
-            os.environ.pop(name, None)
+def for_worker() -> dict[str, str]:
+    """The environment of a worker, or of what starts one: it lacks the database, and threads that wait yield."""
+    return Variable.for_child() | yielding()
 
 
 def yielding() -> dict[str, str]:
@@ -55,17 +45,6 @@ def yielding() -> dict[str, str]:
     with threads of GNU's OpenMP that first spin as shortly as here. torch reads the variables when it is loaded.
     """
     return {} if any(name in os.environ for name in WAITING) else {WAITING[0]: "PASSIVE", WAITING[1]: "1000"}
-
-
-@contextmanager
-def without_storage() -> Iterator[None]:
-    """Start processes that do not inherit the variable which names the database."""
-    given = os.environ.pop(Variable.STORAGE, None)
-    try:
-        yield
-    finally:
-        if given is not None:
-            os.environ[Variable.STORAGE] = given
 
 
 def own_cores() -> int:

@@ -7,20 +7,16 @@ child take turns: after each message the child waits until the parent tells it t
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection, Pipe
 from typing import TYPE_CHECKING
 
 from qpsearch.architecture.plugins import safe_path
 from qpsearch.dispatch import private_folder
-from qpsearch.dispatch.environment import for_workers
+from qpsearch.dispatch.environment import for_worker
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import SIGNALS, Interrupt
 from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death, hang_file, read_hang
@@ -31,7 +27,11 @@ from qpsearch.protocol import Assignment, Message
 if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.ledger import Ledger
 
-SAFE_PATH = "PYTHONSAFEPATH"  # Python's own
+# A worker finds modules where this process does, but a file of the current folder stands in for none of them.
+PROGRAM = (
+    "import sys; from multiprocessing.connection import Connection; pipe = Connection(int(sys.argv[1])); "
+    "sys.path = pipe.recv(); from qpsearch.dispatch.inline import serve; serve(pipe)"
+)
 READY = "ready"
 POLL_S = 0.1
 IDLE_S = 0.5
@@ -93,22 +93,18 @@ def _attend(ledger: Ledger, setup: WorkerSetup, child: _Child, assignment: Assig
 
 class _Child:
     def __init__(self, setup: WorkerSetup) -> None:
-        context = multiprocessing.get_context("spawn")  # a forked child would inherit threads and locks
         self.is_ready = False
         self._patience_s = setup.report_timeout_s and setup.report_timeout_s + SLACK_S
-        self._pipe, theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(
-            target=_serve, args=(theirs, setup, os.environ.get(SAFE_PATH)), daemon=True
-        )
-        with _unseen_program(), _safe_imports(), for_workers():
-            # Ctrl-C and a SIGTERM to the group reach the child too; the parent decides, and kills it by SIGKILL.
-            resource_tracker.ensure_running()  # its own start would unblock the signals again
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-            try:
-                self._process.start()  # inherits the mask, from its first instruction on
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        self._pipe, theirs = Pipe()
+        self._pipe.send(safe_path())
+        # Ctrl-C and a SIGTERM to the group reach the child too; the parent decides, and kills it by SIGKILL.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            self._process = _started(theirs)  # inherits the mask, from its first instruction on
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
+        self._send(setup)
 
     def begin(self, assignment: Assignment) -> None:
         self._send(assignment)
@@ -143,63 +139,35 @@ class _Child:
             self.is_ready = True
 
     def exit_text(self) -> str:
-        self._process.join()
-        code = self._process.exitcode
-        return f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
+        code = self._process.wait()
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.join(KILL_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(KILL_S)
         self._pipe.close()
 
-    def _send(self, word: Assignment | bool) -> None:
+    def _send(self, word: WorkerSetup | Assignment | bool) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the child died: the next receive says so
             self._pipe.send(word)
 
 
-@contextlib.contextmanager
-def _unseen_program() -> Iterator[None]:
-    """Start a process that does not run the user's program again.
+def _started(pipe: Connection) -> subprocess.Popen[bytes]:
+    """Start a worker: neither a fork, which would inherit threads and locks, nor a child of ``multiprocessing``.
 
-    A spawned process runs the file of ``__main__`` to find its definitions. Our worker does not need them, and a
-    program or notebook that calls ``qpsearch.run`` at its top level would start another study in each worker.
+    A start of those runs the user's program once more, which may call ``qpsearch.run``, and takes its environment from
+    this process, where other threads read it.
     """
-    program = sys.modules["__main__"]
-    hidden: dict[str, object] = {
-        name: vars(program)[name] for name in ("__file__", "__spec__") if name in vars(program)
-    }
-    vars(program).pop("__file__", None)
-    program.__spec__ = None
-    try:
-        yield
-    finally:
-        vars(program).update(hidden)
+    number = pipe.fileno()
+    command = [sys.executable, "-P", "-c", PROGRAM, str(number)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[number], env=for_worker())
 
 
-@contextlib.contextmanager
-def _safe_imports() -> Iterator[None]:
-    """Start processes that do not import files of the current folder in place of installed modules."""
-    path, given = sys.path, os.environ.get(SAFE_PATH)
-    sys.path, os.environ[SAFE_PATH] = safe_path(), "1"  # a spawned process takes over sys.path after its first imports
-    try:
-        yield
-    finally:
-        sys.path = path
-        _set_safe_path(given)
-
-
-def _set_safe_path(given: str | None) -> None:
-    """Set or unset the variable for the programs that this process starts."""
-    if given is None:
-        os.environ.pop(SAFE_PATH, None)
-    else:
-        os.environ[SAFE_PATH] = given
-
-
-def _serve(pipe: Connection, setup: WorkerSetup, given_safe_path: str | None) -> None:
-    """Body of the child: take assignments until the parent closes the pipe."""
-    _set_safe_path(given_safe_path)  # what a trainer starts finds modules as the user wants
+def serve(pipe: Connection) -> None:
+    """Be the worker: take its setup, and assignments until the parent closes the pipe."""
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is gone
+        setup: WorkerSetup = pipe.recv()
         pipe.send(READY)
         try:
             while True:

@@ -17,7 +17,7 @@ from itertools import cycle
 from threading import Lock, Thread
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from qpsearch.dispatch.environment import without_storage
+from qpsearch.vocabulary import Variable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,10 +33,13 @@ class _Helper:
     def __init__(self, loads: Sequence[str]) -> None:
         # -P: a ./random.py must not stand in for Python's own
         command = [sys.executable, "-P", "-m", __name__, *loads]
-        with without_storage():
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-            )
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=Variable.for_child(),
+        )
         self._sent, self._answers, self._writing = 0, dict[int, Any](), Lock()
 
     def send(self, task: tuple[Any, ...]) -> int:

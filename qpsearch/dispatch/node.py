@@ -21,7 +21,7 @@ from ray._private.parameter import RayParams
 from ray._private.resource_isolation_config import ResourceIsolationConfig
 from ray.exceptions import RayError
 
-from qpsearch.dispatch.environment import for_workers, own_cores, set_switches
+from qpsearch.dispatch.environment import own_cores, set_switches
 from qpsearch.errors import first_line
 
 REGISTERED_S: Final = 30.0
@@ -72,8 +72,7 @@ def _started() -> ray_node.Node:
         include_dashboard=False,
         resource_isolation_config=ResourceIsolationConfig(),
     )
-    with for_workers():
-        return _LeanNode(settings, head=True, shutdown_at_exit=False, ray_init_cluster=True)
+    return _LeanNode(settings, head=True, shutdown_at_exit=False, ray_init_cluster=True)
 
 
 class _LeanNode(ray_node.Node):  # type: ignore[misc]  # Ray does not type it

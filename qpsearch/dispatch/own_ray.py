@@ -5,7 +5,6 @@ they start while it loads its own libraries and reads the study.
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Final
 
-from qpsearch.dispatch.environment import without_storage
+from qpsearch.dispatch.environment import for_worker
 from qpsearch.vocabulary import Variable
 
 END_S: Final = 20.0  # how long Ray may take to end
@@ -31,16 +30,15 @@ class OwnRay:
 
     def __init__(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end
-        with without_storage():
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "qpsearch.dispatch.node"],  # -P: a ./ray.py must not stand in for Ray
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                text=True,
-                env=os.environ | (NO_WORKER if Variable.IMPORT.given is not None else {}),
-                start_new_session=True,  # Ctrl-C, or a signal to the whole group, is the driver's to handle
-            )
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "qpsearch.dispatch.node"],  # -P: a ./ray.py must not stand in for Ray
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env=for_worker() | (NO_WORKER if Variable.IMPORT.given is not None else {}),
+            start_new_session=True,  # Ctrl-C, or a signal to the whole group, is the driver's to handle
+        )
         self._watcher: threading.Thread | None = None
         self._is_ending = False
 

@@ -17,7 +17,7 @@ from typing import IO, Final, Self
 from qpsearch.dispatch import guard
 from qpsearch.dispatch.private_folder import path_of
 from qpsearch.protocol import Assignment, Failed
-from qpsearch.vocabulary import FailReason
+from qpsearch.vocabulary import FailReason, Variable
 
 TRIES: Final = 10  # another worker may remove the empty folder just now
 SLACK_S: Final = 60.0  # how much longer than the watchdog a driver waits: the watchdog may be stuck with its worker
@@ -90,6 +90,7 @@ class _Guard:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
+                    env=Variable.for_child(),
                 )
             assert self._process.stdin is not None
             with contextlib.suppress(BrokenPipeError):

@@ -149,7 +149,8 @@ def _gpus() -> Finding:
         check_gpu()
     except DispatchError as error:
         return _broken("GPUs", error)
-    done = subprocess.run([*SAFE_PYTHON, "-c", GPU_CODE], capture_output=True, text=True, check=False, timeout=GPU_S)
+    command = [*SAFE_PYTHON, "-c", GPU_CODE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=GPU_S, env=Variable.for_child())
     return Finding(subject="GPUs", health=Health.GOOD, text=done.stdout.strip() or "found")
 
 

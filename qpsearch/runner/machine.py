@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from qpsearch.artifacts import local_path
-from qpsearch.dispatch.environment import without_storage
 from qpsearch.errors import DataError, DispatchError
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.decoding import GIB, MOST, free_bytes, is_large, is_streamed, kept_at, prepare_own
@@ -56,8 +55,9 @@ def prepare_data(data: Data, folder: Path | None) -> None:
     name = data.dataset if data.own is None else OWN
     facts = "" if data.own is None else data.own.to_text()
     command = [*SAFE_PYTHON, "-m", "qpsearch.training.prepare", name, str(folder), *([STREAMED] if streamed else [])]
-    with without_storage():  # its progress bar is on stderr
-        done = subprocess.run(command, input=facts, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(  # its progress bar is on stderr
+        command, input=facts, stdout=subprocess.PIPE, text=True, check=False, env=Variable.for_child()
+    )
     if done.returncode == DataError.exit_code:
         raise DataError(done.stdout.rpartition(SAYS)[2].strip())
     if done.returncode != 0:
@@ -125,7 +125,9 @@ def check_gpu() -> None:
         DispatchError: It cannot; every trial would fail for the same reason.
     """
     code = "from qpsearch.runner.trainer import gpu_fault; print(gpu_fault() or '')"
-    done = subprocess.run([*SAFE_PYTHON, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*SAFE_PYTHON, "-c", code], capture_output=True, text=True, check=False, env=Variable.for_child()
+    )
     why = done.stdout.strip() or (done.returncode != 0 and (done.stderr.strip().splitlines() or ["it ended"])[-1])
     if why:
         raise no_gpu(why)

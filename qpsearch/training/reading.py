@@ -5,7 +5,6 @@ it reads the pixels into their place. torch's DataLoader would not do here: a wo
 have children of ``multiprocessing``, a start of those runs the user's program once more, and each loads torch.
 """
 
-import os
 import subprocess
 import sys
 from collections import deque
@@ -221,7 +220,7 @@ def _started() -> Process:
         [sys.executable, "-P", "-m", streamed.__name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={name: value for name, value in os.environ.items() if name != Variable.STORAGE} | DECODING,
+        env=Variable.for_child() | DECODING,
         process_group=0,  # Ctrl-C does not reach it: it ends with its input
     )
 

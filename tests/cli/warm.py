@@ -16,6 +16,7 @@ import socket
 import sys
 import traceback
 from importlib import import_module
+from multiprocessing.connection import Connection
 from typing import Any
 
 WITH_RAY = tuple(f"qpsearch.dispatch.{name}" for name in ("tune", "cluster", "packing", "deaths", "node"))
@@ -79,11 +80,33 @@ def _run(command: dict[str, Any]) -> None:
 def _fork_workers() -> None:
     """Let a worker, too, be a fork that has its libraries: it takes two seconds to import torch.
 
-    What a fork could hide, such as a worker that cannot be sent what it needs, shows where workers are spawned: tests of
+    What a fork could hide, such as a worker that cannot be sent what it needs, shows where workers are started: tests of
     ``started`` commands and of dispatchers.
     """
-    spawning: Any = multiprocessing.get_context("spawn")
-    spawning.Process = multiprocessing.get_context("fork").Process
+    vars(import_module("qpsearch.dispatch.inline"))["_started"] = _ForkedWorker
+
+
+class _ForkedWorker:
+    """What ``subprocess.Popen`` is to a dispatcher."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._process = multiprocessing.get_context("fork").Process(target=_work, args=(pipe,), daemon=True)
+        self._process.start()
+        self.kill = self._process.kill
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        self._process.join(timeout)
+        return self._process.exitcode
+
+
+def _work(pipe: Connection) -> None:
+    from qpsearch.dispatch import environment, inline
+
+    own = environment.for_worker()
+    os.environ.clear()
+    os.environ.update(own)
+    sys.path = pipe.recv()
+    inline.serve(pipe)
 
 
 def _exit_code(module: str) -> int:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ import pytest
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.dispatch import inline
-from qpsearch.dispatch.environment import WAITING, for_workers
+from qpsearch.dispatch.environment import WAITING, for_worker
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.private_folder import new_key
 from qpsearch.dispatch.worker import Trainer, WorkerSetup
@@ -370,14 +371,19 @@ def test_what_is_planted_in_the_folder_for_temporary_files_harms_nothing(
     assert victim.read_text() == "precious"
 
 
-def no_worker_at_all(*arguments: object) -> None:
-    raise SystemExit(3)
+class NoWorkerAtAll:
+    """A trainer that ends the process which reads it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return sys.exit, (3,)
+
+    def __call__(self, config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
+        raise NotImplementedError
 
 
-def test_a_worker_that_cannot_start_stops_the_study(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qpsearch.dispatch.inline._serve", no_worker_at_all)
+def test_a_worker_that_cannot_start_stops_the_study(sqlite_url: str) -> None:
     with pytest.raises(DispatchError, match=r"a worker cannot start \(exit code 3\)"):
-        run_study("inline", sqlite_url, space_text(Behaviour.IMPROVES, trials=2))
+        run_study("inline", sqlite_url, space_text(Behaviour.IMPROVES, trials=2), trainer=NoWorkerAtAll())
     assert [record.state for record in records_of(sqlite_url)] == ["RUNNING"]
 
 
@@ -396,19 +402,38 @@ def test_a_worker_does_not_know_the_database(sqlite_url: str, monkeypatch: pytes
     assert "OMP_WAIT_POLICY" not in os.environ
 
 
+def test_a_worker_is_started_without_a_change_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other threads of a program read its environment meanwhile: they looked for studies in another database."""
+    monkeypatch.setenv("QPSEARCH_STORAGE", "sqlite:///mine.db")
+    program, before = sys.modules["__main__"], (dict(os.environ), list(sys.path))
+    named = dict(vars(program))
+
+    def start(*command: object, env: dict[str, str], **rest: object) -> None:
+        assert (dict(os.environ), sys.path) == before
+        assert vars(program) == named
+        assert env == {name: value for name, value in for_worker().items() if name != "QPSEARCH_STORAGE"}
+        raise NotImplementedError
+
+    monkeypatch.setattr(inline.subprocess, "Popen", start)
+    with pytest.raises(NotImplementedError):
+        inline._Child(
+            WorkerSetup(
+                trainer=scripted.train, checkpoints="", data_folder=None, device="cpu", threads=1, report_timeout_s=None
+            )
+        )
+
+
 @pytest.mark.parametrize("name", WAITING)
 def test_what_the_user_says_of_waiting_threads_is_kept(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "5")
-    before = dict(os.environ)
-    with for_workers():
-        assert dict(os.environ) == before
-    assert dict(os.environ) == before
+    assert for_worker() == dict(os.environ)
 
 
 def test_a_worker_whose_driver_is_gone_before_it_is_ready_ends_without_a_word() -> None:
     ours, theirs = multiprocessing.Pipe()
-    ours.close()
     setup = WorkerSetup(
         trainer=scripted.train, checkpoints="", data_folder=None, device="cpu", threads=1, report_timeout_s=None
     )
-    inline._serve(theirs, setup, os.environ.get(inline.SAFE_PATH))
+    ours.send(setup)
+    ours.close()
+    inline.serve(theirs)
