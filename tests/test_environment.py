@@ -1,6 +1,7 @@
 """Environment variables of qpsearch: one place reads them, and an empty one is an unset one."""
 
 import ast
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,15 @@ def test_one_place_reads_them() -> None:
         if isinstance(node, ast.Constant) and node.value in list(Variable) and path.name != "vocabulary.py"
     ]
     assert found == []
+
+
+def test_each_process_that_is_started_is_given_its_environment() -> None:
+    """One that inherits ours knows the URL of the database, with its password."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("subprocess.Popen", "subprocess.run"):
+                given = {each.arg: ast.unparse(each.value) for each in node.keywords}.get("env", "nothing")
+                found[given].append(path.name)
+    own = {given for given in found if given.split(" | ")[0] == "Variable.for_child()" or "for_worker()" in given}
+    assert {given: paths for given, paths in found.items() if given not in own} == {}

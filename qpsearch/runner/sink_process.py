@@ -20,6 +20,7 @@ from qpsearch.errors import UserError, hidden, nearest
 from qpsearch.runner.machine import SAFE_PYTHON
 from qpsearch.runner.sinks import SINKS
 from qpsearch.study.trials.events import Closed, Event, Interrupted, Lost, Paused, Raced, Reported, Started
+from qpsearch.vocabulary import Variable
 
 CURVES: Final = ("train_loss", "val_loss", "val_accuracy", "lr", "seconds", "images_per_s", "peak_memory_bytes")
 START_S: Final = 60.0  # until a sink must have started
@@ -56,6 +57,7 @@ class SinkProcess:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            env=Variable.for_child(),
             start_new_session=True,  # neither prompts at the terminal nor gets its Ctrl-C
         )
         self._started = threading.Event()

@@ -76,6 +76,19 @@ def test_everything_arrives_in_order(fake: Callable[..., None], space: Space, tm
     assert "val_loss" not in values
 
 
+def test_a_sink_does_not_know_the_database(
+    fake: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is somebody else's program, and the URL may hold a password."""
+    monkeypatch.setenv("QPSEARCH_STORAGE", "postgresql://user:secret@host/db")
+    monkeypatch.setenv("OTHER", "inherited")
+    fake(login="print(*os.environ.items(), file=open('known', 'w'))")
+    Sinks(open_sinks(["wandb"], "s"), print).close()
+    known = (tmp_path / "known").read_text()
+    assert "inherited" in known
+    assert "secret" not in known
+
+
 @pytest.mark.parametrize("blocking", ["init", "log", "finish"])
 def test_a_sink_that_blocks_is_told_with_what_was_not_delivered(
     fake: Callable[..., None], space: Space, monkeypatch: pytest.MonkeyPatch, blocking: str
