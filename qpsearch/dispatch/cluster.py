@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._raylet import Config  # type: ignore[attr-defined]  # not in its list of types
 from ray.exceptions import AuthenticationError, RayError, RayTaskError
 from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -18,6 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from qpsearch.architecture.plugins import runtime_env
 from qpsearch.dispatch.environment import set_switches
 from qpsearch.dispatch.own_ray import begun
+from qpsearch.dispatch.tokens import MODE, check_token, send_token
 from qpsearch.errors import DataError, DispatchError, first_line
 from qpsearch.registry.datasets import Data
 from qpsearch.space.space import Resources
@@ -123,9 +123,10 @@ def connected(resources: Resources, address: str | None, tell: Callable[[str], N
             if address is None:
                 own = begun()
                 open_things.callback(own.end)
-                _use_token()
+                send_token()
             else:
                 _knock(address)
+                check_token(address)
             ray.init(
                 address=own.address() if address is None else address,
                 log_to_driver=False,
@@ -137,7 +138,7 @@ def connected(resources: Resources, address: str | None, tell: Callable[[str], N
             raise DispatchError(
                 f"--address {address}: no Ray cluster can be reached there ({first_line(error)}). "
                 "Start a cluster with 'ray start --head', or leave out --address to use this machine."
-                + (TOKEN_HINT if os.environ.get("RAY_AUTH_MODE") != "token" else " Is the token that of the head node?")
+                + (TOKEN_HINT if os.environ.get(MODE) != "token" else " Is the token that of the head node?")
                 if address
                 else f"Ray cannot be started on this machine ({first_line(error)}). "
                 + (SHORTER_HINT if "AF_UNIX" in str(error) else "--dispatch inline works without it.")
@@ -146,13 +147,6 @@ def connected(resources: Resources, address: str | None, tell: Callable[[str], N
         if address is None:
             own.watch(tell)
         yield _size(resources, ray.cluster_resources(), ray.nodes())
-
-
-def _use_token() -> None:
-    """Send the token that a Ray on this machine asks for, unless the user does without; for an address Ray does not."""
-    if "RAY_AUTH_MODE" not in os.environ:
-        os.environ["RAY_AUTH_MODE"] = "token"
-        Config.initialize("")  # Ray has read its settings already
 
 
 def _without_code_paths() -> JobConfig:

@@ -6,6 +6,7 @@ import queue
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
+from qpsearch.dispatch import tokens
 from qpsearch.dispatch.cluster import connected
 from qpsearch.dispatch.own_ray import OwnRay, begun, begun_early
 from qpsearch.errors import DispatchError
@@ -140,6 +142,27 @@ def test_a_ray_of_our_own_starts_only_what_runs_trials_and_one_worker_that_loads
         assert ray.get(worker.loaded.remote()) == (True, True, False)
         assert ray.get(worker.threads.remote()) == {"OMP_NUM_THREADS": "1", "openblas": 1}  # the first is Ray's
     assert not psutil.wait_procs(list(started.values()), timeout=20)[1]
+
+
+@pytest.mark.parametrize(("mode", "is_refused"), [("disabled", True), ("token", False)])
+def test_a_process_that_sends_a_token_does_not_join_a_cluster_without(
+    monkeypatch: pytest.MonkeyPatch, mode: str, is_refused: bool
+) -> None:
+    """All trials would fail there, as if their workers were lost."""
+    monkeypatch.setenv(tokens.MODE, mode)
+    other = OwnRay()
+    try:
+        address = other.address()
+        monkeypatch.delenv(tokens.MODE)
+        monkeypatch.setattr(tokens, "_begun", threading.Event())
+        tokens.send_token()
+        if not is_refused:
+            tokens.check_token(address)
+            return
+        with pytest.raises(DispatchError, match="does not ask for a token"), connected(OWN, address, print):
+            pass
+    finally:
+        other.end()
 
 
 class _Asked:
