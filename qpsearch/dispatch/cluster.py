@@ -95,7 +95,9 @@ class Cluster:
             task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(): node
             for node in nodes
         }
-        answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=GPU_S) if asked else ([], [])
+        answered, late = ray.wait(list(asked), num_returns=len(asked), timeout=GPU_S) if asked else ([], [])
+        for each in late:
+            ray.cancel(each, force=True)  # it would keep its GPU, or take one from a trial later
         for answer in answered:
             with contextlib.suppress(RayError):
                 if (why := ray.get(answer)) is not None:

@@ -12,6 +12,7 @@ from typing import Any
 import optuna
 import pytest
 import ray
+from ray.exceptions import TaskCancelledError
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.dispatch import cluster, packing, tune
@@ -142,6 +143,26 @@ def test_a_study_is_packed_by_what_was_measured_on_a_gpu(
     packed, told = packing.pack(whole, space, setup, measure)
     assert (packed.slots, packed.gpus) == (slots, share)
     assert said in told
+
+
+class Holder:
+    """An actor that holds GPUs."""
+
+    def is_there(self) -> bool:
+        return True
+
+
+def test_a_gpu_that_is_busy_is_not_asked_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forgotten question took the GPU of a trial."""
+    monkeypatch.setattr(cluster, "GPU_S", 0.3)
+    wait, asked = ray.wait, list[Any]()
+    monkeypatch.setattr(ray, "wait", lambda tasks, **named: asked.extend(tasks) or wait(tasks, **named))
+    holder = ray.remote(num_gpus=2, num_cpus=0)(Holder).remote()
+    assert ray.get(holder.is_there.remote())
+    assert cluster.Cluster(cpus=1, gpus=1, slots=2, nodes=1).ask_gpu(lambda: None) is None
+    ray.kill(holder)
+    with pytest.raises(TaskCancelledError):
+        ray.get(asked)
 
 
 def test_a_study_on_cpus_sees_no_gpu(sqlite_url: str) -> None:
