@@ -25,7 +25,7 @@ from qpsearch.space.space import Resources
 KNOCK_S = 10.0
 GPU_S = 120.0  # how long workers on all nodes may take to load torch and try their GPUs
 TOKEN_HINT = (
-    " If the cluster needs a token: export RAY_AUTH_MODE=token, and set RAY_AUTH_TOKEN or ~/.ray/auth_token as on the "
+    "If the cluster needs a token: export RAY_AUTH_MODE=token, and set RAY_AUTH_TOKEN or ~/.ray/auth_token as on the "
     "head node."
 )
 SHORTER_HINT = "Name a shorter folder for its files: export RAY_TMPDIR=/tmp. Or: --dispatch inline."
@@ -137,18 +137,24 @@ def connected(resources: Resources, address: str | None, tell: Callable[[str], N
                 runtime_env=runtime_env(),
             )
         except (OSError, RuntimeError, ValueError, AuthenticationError) as error:
-            raise DispatchError(
-                f"--address {address}: no Ray cluster can be reached there ({first_line(error)}). "
-                "Start a cluster with 'ray start --head', or leave out --address to use this machine."
-                + (TOKEN_HINT if os.environ.get(MODE) != "token" else " Is the token that of the head node?")
-                if address
-                else f"Ray cannot be started on this machine ({first_line(error)}). "
-                + (SHORTER_HINT if "AF_UNIX" in str(error) else "--dispatch inline works without it.")
-            ) from None
+            raise (_not_started(error) if address is None else _not_reached(address, error)) from None
         open_things.callback(ray.shutdown)
         if address is None:
             own.watch(tell)
         yield _size(resources, ray.cluster_resources(), ray.nodes())
+
+
+def _not_started(error: Exception) -> DispatchError:
+    hint = SHORTER_HINT if "AF_UNIX" in str(error) else "--dispatch inline works without it."
+    return DispatchError(f"Ray cannot be started on this machine ({first_line(error)}). {hint}")
+
+
+def _not_reached(address: str, error: Exception) -> DispatchError:
+    hint = "Is the token that of the head node?" if os.environ.get(MODE) == "token" else TOKEN_HINT
+    return DispatchError(
+        f"--address {address}: no Ray cluster can be reached there ({first_line(error)}). "
+        f"Start a cluster with 'ray start --head', or leave out --address to use this machine. {hint}"
+    )
 
 
 def _without_code_paths() -> JobConfig:
@@ -158,9 +164,9 @@ def _without_code_paths() -> JobConfig:
     return job
 
 
-def _knock(address: str | None) -> None:
+def _knock(address: str) -> None:
     """Raise OSError where no server listens at ``host:port``; Ray would try for minutes."""
-    host, _, port = (address or "").rpartition(":")
+    host, _, port = address.rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
 
