@@ -173,20 +173,30 @@ def _knock(address: str) -> None:
 
 def _size(resources: Resources, total: dict[str, float], nodes: list[dict[str, Any]]) -> Cluster:
     """Fit trials into nodes: each node holds whole trials, each GPU whole shares."""
-    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    alive = resources_of(nodes)
     has_gpu = total.get("GPU", 0) > 0
     gpus = float(has_gpu) if resources.gpus is None else resources.gpus
     if 1 < gpus != int(gpus):
         raise DispatchError(f"{gpus:g} GPUs for a trial: a number above 1 must be whole.")
-    fitting = sum(_fit(node.get("CPU", 0), node.get("GPU", 0), resources.cpus, gpus) for node in alive)
-    if fitting == 0:
+    slots = fitting(alive, resources.cpus, gpus, resources.concurrent)
+    if slots == 0:
         most_cpus, most_gpus = (max(node.get(kind, 0) for node in alive) for kind in ("CPU", "GPU"))
         raise DispatchError(
             f"a trial asks for {resources.cpus} cores and {gpus:g} GPUs, but no node has that many: "
             f"the most on one node are {most_cpus:g} cores and {most_gpus:g} GPUs. Lower --cpus or --gpus."
         )
-    slots = fitting if resources.concurrent is None else min(resources.concurrent, fitting)
     return Cluster(cpus=resources.cpus, gpus=gpus, slots=slots, nodes=len(alive), most=resources.concurrent)
+
+
+def resources_of(nodes: list[dict[str, Any]]) -> list[dict[str, float]]:
+    """Return what each node that is alive has, of what Ray says of all nodes."""
+    return [node["Resources"] for node in nodes if node["Alive"]]
+
+
+def fitting(nodes: list[dict[str, float]], cpus: int, gpus: float, most: int | None) -> int:
+    """Return how many trials fit into nodes at once, of the most that the user allows."""
+    found = sum(_fit(node.get("CPU", 0), node.get("GPU", 0), cpus, gpus) for node in nodes)
+    return found if most is None else min(most, found)
 
 
 def _fit(node_cpus: float, node_gpus: float, cpus: int, gpus: float) -> int:

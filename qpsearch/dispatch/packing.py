@@ -17,7 +17,7 @@ from ray.exceptions import RayError
 from qpsearch.architecture.candidates import sample
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import CUDA_CONTEXT_BYTES, cost
-from qpsearch.dispatch.cluster import Cluster
+from qpsearch.dispatch.cluster import Cluster, fitting, resources_of
 from qpsearch.dispatch.worker import WorkerSetup
 from qpsearch.protocol import RunSettings
 from qpsearch.seeds import derive_seed
@@ -55,7 +55,7 @@ def heaviest(space: Space) -> TrialConfig:
 
 
 def trials_a_gpu(peak: Peak, cores_a_gpu: float, cpus: int) -> int:
-    """Return how many trials fit on one GPU by memory and by the cores for each GPU; at least 1."""
+    """Return how many trials fit on one GPU by memory and by the cores of its node for each GPU; at least 1."""
     by_memory = peak.total / (MARGIN * peak.used + CUDA_CONTEXT_BYTES)
     return max(1, min(math.floor(by_memory), math.floor(cores_a_gpu / cpus), MOST))
 
@@ -96,14 +96,14 @@ def pack(
     except RayError as error:
         why = str(error).strip().splitlines()[-1]
         return cluster, f"the heaviest of {SAMPLE} sampled networks could not be measured ({why}): one trial per GPU"
-    total = ray.cluster_resources()
+    nodes = resources_of(ray.nodes())
+    cores = max((node.get("CPU", 0) / node["GPU"] for node in nodes if node.get("GPU")), default=0.0)
     fused = 1 if setup.runs_trainer is None else space.search.most_fused
-    count = trials_a_gpu(replace(peak, used=fused * peak.used), total["CPU"] / total["GPU"], cluster.cpus)
+    count = trials_a_gpu(replace(peak, used=fused * peak.used), cores, cluster.cpus)
     used, whole = peak.used / 2**30, peak.total / 2**30
     said = (
         f"the heaviest of {SAMPLE} sampled networks took {used:.1f} of {whole:.0f} GiB"
         f"{f', {fused} seeds as one network {fused * used:.1f}' * (fused > 1)}: "
         f"{count} trial{'s' * (count > 1)} per GPU"
     )
-    slots = min(cluster.slots * count, cluster.most or cluster.slots * count)
-    return replace(cluster, gpus=1 / count, slots=slots), said
+    return replace(cluster, gpus=1 / count, slots=fitting(nodes, cluster.cpus, 1 / count, cluster.most)), said
