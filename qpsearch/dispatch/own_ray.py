@@ -18,7 +18,8 @@ from qpsearch.dispatch.environment import for_worker
 from qpsearch.vocabulary import Variable
 
 END_S: Final = 20.0  # how long Ray may take to end
-NO_WORKER: Final = {"RAY_enable_worker_prestart": "0"}  # with --import, no trial takes a worker without the modules
+# With --import, no trial takes a worker without the modules; a value that the user sets is kept.
+NO_WORKER: Final = {"RAY_enable_worker_prestart": "0"}
 
 
 class OwnRay:
@@ -36,7 +37,7 @@ class OwnRay:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env=for_worker() | (NO_WORKER if Variable.IMPORT.given is not None else {}),
+            env=(NO_WORKER if Variable.IMPORT.given is not None else {}) | for_worker(),
             start_new_session=True,  # Ctrl-C, or a signal to the whole group, is the driver's to handle
         )
         self._watcher: threading.Thread | None = None

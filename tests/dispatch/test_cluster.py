@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from qpsearch.dispatch import tokens
+from qpsearch.dispatch import own_ray, tokens
 from qpsearch.dispatch.cluster import connected
 from qpsearch.dispatch.own_ray import OwnRay, begun, begun_early
 from qpsearch.errors import DispatchError
@@ -189,6 +190,21 @@ def test_no_worker_is_started_ahead_that_would_lack_the_users_modules(
     with connected(OWN, None, print):
         assert "raylet" in below()
         assert "ray::IDLE" not in below()
+
+
+@pytest.mark.parametrize(("given", "wanted"), [(None, "0"), ("1", "1")])
+def test_what_the_user_says_of_workers_ahead_is_kept(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, wanted: str
+) -> None:
+    """Also with ``--import``."""
+    monkeypatch.setenv("QPSEARCH_IMPORT", "json")
+    monkeypatch.delenv("RAY_enable_worker_prestart", raising=False)
+    if given is not None:
+        monkeypatch.setenv("RAY_enable_worker_prestart", given)
+    monkeypatch.setattr(own_ray.subprocess, "Popen", lambda command, env, **rest: env)
+    own: Any = OwnRay()
+    own._errors.close()
+    assert own._process["RAY_enable_worker_prestart"] == wanted
 
 
 @pytest.mark.parametrize("name", ["raylet", "gcs_server"])
