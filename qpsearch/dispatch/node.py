@@ -94,8 +94,10 @@ class _LeanNode(ray_node.Node):  # type: ignore[misc]  # Ray does not type it
         """Return when the node is registered, for which Ray looks once a second; if it does not come, Ray says why."""
         usual = services.start_ray_process
         services.start_ray_process = _with_few_workers(usual)
-        super().start_ray_processes()
-        services.start_ray_process = usual
+        try:
+            super().start_ray_processes()
+        finally:
+            services.start_ray_process = usual
         control_store, give_up = self.get_gcs_client(), time.monotonic() + REGISTERED_S
         try:
             while not (control_store.get_all_node_info() or self.dead_processes() or time.monotonic() > give_up):
