@@ -15,9 +15,9 @@ from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.architecture.plugins import runtime_env
-from qpsearch.dispatch.environment import set_switches
+from qpsearch.dispatch.environment import held, ray_switches
 from qpsearch.dispatch.own_ray import begun
-from qpsearch.dispatch.tokens import MODE, check_token, send_token
+from qpsearch.dispatch.tokens import MODE, check_token, token_sent
 from qpsearch.errors import DataError, DispatchError, first_line
 from qpsearch.registry.datasets import Data
 from qpsearch.space.space import Resources
@@ -119,13 +119,13 @@ def connected(resources: Resources, address: str | None, tell: Callable[[str], N
     Raises:
         DispatchError: There is no such cluster, or a trial asks for more than the cluster has.
     """
-    set_switches()
     with contextlib.ExitStack() as open_things:
+        open_things.enter_context(held(ray_switches()))
         try:
             if address is None:
                 own = begun()
                 open_things.callback(own.end)
-                send_token()
+                open_things.enter_context(token_sent())
             else:
                 _knock(address)
                 check_token(address)

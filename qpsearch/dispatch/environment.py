@@ -1,6 +1,8 @@
 """What processes have and inherit: cores, threads that yield; but not the URL of the database, with its password."""
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from qpsearch.vocabulary import Variable
@@ -25,10 +27,24 @@ TUNE_SWITCHES: Final = {
 }
 
 
-def set_switches() -> None:
-    """Give Ray our settings, which it reads from the environment when it starts."""
-    for name, value in RAY_SWITCHES.items():
-        os.environ.setdefault(name, value)
+def ray_switches() -> dict[str, str]:
+    """Return our settings of Ray, which reads them when it starts; those that the user sets are left out."""
+    return {name: value for name, value in RAY_SWITCHES.items() if name not in os.environ}
+
+
+@contextmanager
+def held(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this process for a while: what the user's program does later finds them as they were."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def for_worker() -> dict[str, str]:

@@ -21,7 +21,7 @@ from ray._private.parameter import RayParams
 from ray._private.resource_isolation_config import ResourceIsolationConfig
 from ray.exceptions import RayError
 
-from qpsearch.dispatch.environment import own_cores, set_switches
+from qpsearch.dispatch.environment import own_cores, ray_switches
 from qpsearch.errors import first_line
 
 REGISTERED_S: Final = 30.0
@@ -61,9 +61,7 @@ def _is_over(driver: int, within_s: float = 0.0) -> bool:
 
 def _started() -> ray_node.Node:
     """Start Ray as ``ray.init`` does, which would also make this process one of its drivers."""
-    set_switches()
-    for name, value in AHEAD.items():
-        os.environ.setdefault(name, value)
+    os.environ.update(ray_switches() | {name: value for name, value in AHEAD.items() if name not in os.environ})
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     token.enable_token_auth_by_default()
     token.ensure_token_if_auth_enabled(None, create_token_if_missing=True)

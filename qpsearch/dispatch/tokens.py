@@ -7,12 +7,15 @@ cluster that does not ask for it, but no worker there can answer: every trial wo
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event
 from typing import Final
 
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # not in its list of types
 
+from qpsearch.dispatch.environment import held
 from qpsearch.errors import DispatchError
 from qpsearch.vocabulary import Variable
 
@@ -32,12 +35,16 @@ print({OPEN!r})
 _begun = Event()  # set when this process begins to send a token, though the user did not ask for it
 
 
-def send_token() -> None:
+@contextmanager
+def token_sent() -> Iterator[None]:
     """Send the token that a Ray on this machine asks for, unless the user does without; for an address Ray does not."""
-    if MODE not in os.environ:
-        os.environ[MODE] = "token"
+    if MODE in os.environ:
+        yield
+        return
+    with held({MODE: "token"}):
         Config.initialize("")  # Ray has read its settings already
         _begun.set()
+        yield
 
 
 def check_token(address: str) -> None:

@@ -14,8 +14,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,17 +22,14 @@ import psutil
 import ray
 from ray import tune
 from ray.exceptions import RayActorError, RayTaskError
-from ray.tune import registry as tune_registry
-from ray.tune.execution import class_cache
-from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from qpsearch.dispatch import private_folder
+from qpsearch.dispatch import private_folder, tune_patches
 from qpsearch.dispatch.deaths import error_of, why_lost
-from qpsearch.dispatch.environment import TUNE_SWITCHES
+from qpsearch.dispatch.environment import TUNE_SWITCHES, held
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.watchdog import FROZEN, SLACK_S, cause_of_death
@@ -45,9 +41,6 @@ if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.ledger import Ledger
 
 SCRATCH = re.compile(r"qpsearch-tune-([0-9]+)-\w+")
-
-# Tune would pass these on to workers, and Ray would write them into its logs; nodes have their own credentials.
-SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
 
 
 def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float, gpus: float, slots: int) -> None:
@@ -61,9 +54,6 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
         gpus: GPUs of a trial, fractions allowed.
         slots: Trials at once.
     """
-    os.environ.update(TUNE_SWITCHES)
-    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
-    class_cache.DEFAULT_ENV_VARS.clear()  # for another library; Ray starts a worker with any of its own twice
     interrupt.reinstall()  # ray.init took SIGTERM
     bridge = _Bridge(ledger, interrupt, setup, is_ahead=slots > 1)
     scratch = _scratch()
@@ -72,8 +62,10 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
         with (
             open(os.devnull, "w") as nowhere,
             contextlib.redirect_stdout(nowhere),  # the ledger reports what Ray would print
-            _registry_asked_once(),
-            _starting_workers_kept(),
+            held(TUNE_SWITCHES),
+            tune_patches.registry_asked_once(),
+            tune_patches.starting_workers_kept(),
+            tune_patches.variables_left_out(),
             private_folder.held(setup.key),
         ):
             tune.Tuner(
@@ -99,53 +91,6 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
         shutil.rmtree(scratch, ignore_errors=True)
     if bridge.fatal is not None:
         raise bridge.fatal
-
-
-@contextlib.contextmanager
-def _registry_asked_once() -> Iterator[None]:
-    """Cache the answers of Tune's registry, which asks Ray's control store five times a trial for the same class."""
-    registry: Any = tune_registry._global_registry
-    asked, register = lru_cache(registry.get), registry.register
-
-    def contains(category: str, key: str) -> bool:
-        try:
-            asked(category, key)
-        except ValueError:  # lru_cache does not keep exceptions
-            return False
-        return True
-
-    def forget_and_register(category: str, key: str, value: object) -> None:
-        asked.cache_clear()
-        register(category, key, value)
-
-    own = {"get": asked, "contains": contains, "register": forget_and_register}
-    vars(registry).update(own)
-    try:
-        yield
-    finally:
-        for name in own:
-            del vars(registry)[name]
-
-
-@contextlib.contextmanager
-def _starting_workers_kept() -> Iterator[None]:
-    """Let each trial keep the worker that is being started for it.
-
-    Tune gives it the worker of a trial that has just ended, kills the one that is loading, and starts another.
-    """
-    reuse = TuneController._maybe_reuse_cached_actor
-
-    def reuse_if_none_starts(controller: Any, trial: Trial) -> bool:
-        worker = controller._trial_to_actor.get(trial)
-        if worker is not None and controller._actor_manager.is_actor_started(worker):
-            return False
-        return bool(reuse(controller, trial))
-
-    TuneController._maybe_reuse_cached_actor = reuse_if_none_starts
-    try:
-        yield
-    finally:
-        TuneController._maybe_reuse_cached_actor = reuse
 
 
 class _Bridge:

@@ -19,7 +19,9 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
-WITH_RAY = tuple(f"qpsearch.dispatch.{name}" for name in ("tune", "cluster", "packing", "deaths", "node", "tokens"))
+WITH_RAY = tuple(
+    f"qpsearch.dispatch.{name}" for name in ("tune", "cluster", "packing", "deaths", "node", "tokens", "tune_patches")
+)
 WORKERS = "qpsearch.dispatch.preloaded"  # loads Ray and torch as a worker does
 LIBRARIES = (
     *("alembic.command", "alembic.config", "alembic.migration", "optuna", "psycopg", "sqlalchemy.dialects.sqlite"),

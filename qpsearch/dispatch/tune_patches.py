@@ -1,0 +1,75 @@
+"""What a study changes in Ray Tune while it runs; afterwards Tune is as it was."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Final
+
+from ray.tune import registry as tune_registry
+from ray.tune.execution import class_cache
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
+
+# Tune would pass these on to workers, and Ray would write them into its logs; nodes have their own credentials.
+SECRETS: Final = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"})
+
+
+@contextmanager
+def variables_left_out() -> Iterator[None]:
+    """Give workers neither credentials nor variables of their own, with any of which Ray starts a worker twice."""
+    passed_on, own = class_cache.ENV_VARS_TO_PROPAGATE, class_cache.DEFAULT_ENV_VARS
+    secrets, before = passed_on & SECRETS, dict(own)
+    passed_on -= secrets
+    own.clear()
+    try:
+        yield
+    finally:
+        passed_on |= secrets
+        own.update(before)
+
+
+@contextmanager
+def registry_asked_once() -> Iterator[None]:
+    """Cache the answers of Tune's registry, which asks Ray's control store five times a trial for the same class."""
+    registry: Any = tune_registry._global_registry
+    asked, register = lru_cache(registry.get), registry.register
+
+    def contains(category: str, key: str) -> bool:
+        try:
+            asked(category, key)
+        except ValueError:  # lru_cache does not keep exceptions
+            return False
+        return True
+
+    def forget_and_register(category: str, key: str, value: object) -> None:
+        asked.cache_clear()
+        register(category, key, value)
+
+    own = {"get": asked, "contains": contains, "register": forget_and_register}
+    vars(registry).update(own)
+    try:
+        yield
+    finally:
+        for name in own:
+            del vars(registry)[name]
+
+
+@contextmanager
+def starting_workers_kept() -> Iterator[None]:
+    """Let each trial keep the worker that is being started for it.
+
+    Tune gives it the worker of a trial that has just ended, kills the one that is loading, and starts another.
+    """
+    reuse = TuneController._maybe_reuse_cached_actor
+
+    def reuse_if_none_starts(controller: Any, trial: Trial) -> bool:
+        worker = controller._trial_to_actor.get(trial)
+        if worker is not None and controller._actor_manager.is_actor_started(worker):
+            return False
+        return bool(reuse(controller, trial))
+
+    TuneController._maybe_reuse_cached_actor = reuse_if_none_starts
+    try:
+        yield
+    finally:
+        TuneController._maybe_reuse_cached_actor = reuse
