@@ -17,7 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from qpsearch.architecture.plugins import runtime_env
 from qpsearch.dispatch.environment import held, ray_switches
 from qpsearch.dispatch.own_ray import begun
-from qpsearch.dispatch.tokens import MODE, check_token, token_sent
+from qpsearch.dispatch.tokens import MODE, check_token, is_sent, token_sent
 from qpsearch.errors import DataError, DispatchError, first_line
 from qpsearch.registry.datasets import Data
 from qpsearch.space.space import Resources
@@ -125,10 +125,11 @@ def connected(resources: Resources, address: str | None, tell: Callable[[str], N
             if address is None:
                 own = begun()
                 open_things.callback(own.end)
-                open_things.enter_context(token_sent())
             else:
                 _knock(address)
                 check_token(address)
+            if address is None or is_sent():
+                open_things.enter_context(token_sent())
             ray.init(
                 address=own.address() if address is None else address,
                 log_to_driver=False,

@@ -47,6 +47,11 @@ def token_sent() -> Iterator[None]:
         yield
 
 
+def is_sent() -> bool:
+    """Whether this process has begun to send a token by itself, and so has to go on."""
+    return _begun.is_set()
+
+
 def check_token(address: str) -> None:
     """Refuse a cluster that does not ask for a token, if this process sends one.
 

@@ -15,9 +15,11 @@ from typing import Any
 import psutil
 import pytest
 import ray
+from ray._private import node as ray_node
+from ray._private import services
 from ray.cluster_utils import Cluster
 
-from qpsearch.dispatch import own_ray, tokens
+from qpsearch.dispatch import node, own_ray, tokens
 from qpsearch.dispatch.cluster import connected
 from qpsearch.dispatch.own_ray import OwnRay, begun, begun_early
 from qpsearch.errors import DispatchError
@@ -126,7 +128,8 @@ def test_workers_of_a_ray_of_our_own_do_not_know_the_database_and_yield(monkeypa
     assert not [name for name, value in seen.items() if "secret@host" in value]
     assert seen["OMP_WAIT_POLICY"] == "PASSIVE"  # threads that wait leave their core to others
     assert seen["GOMP_SPINCOUNT"] == "1000"  # soon
-    assert dict(os.environ) == before
+    by_ray = {"PYTHONBREAKPOINT", "RAY_CLIENT_MODE"}
+    assert {name: value for name, value in os.environ.items() if name not in by_ray - set(before)} == before
 
 
 def test_a_ray_of_our_own_starts_only_what_runs_trials_and_one_worker_that_loads_ahead(
@@ -158,6 +161,7 @@ def test_a_process_that_sends_a_token_does_not_join_a_cluster_without(
         monkeypatch.setattr(tokens, "_begun", threading.Event())
         with tokens.token_sent():
             assert os.environ[tokens.MODE] == "token"
+        assert tokens.is_sent()
         if not is_refused:
             tokens.check_token(address)
             return
@@ -206,6 +210,19 @@ def test_what_the_user_says_of_workers_ahead_is_kept(
     own: Any = OwnRay()
     own._errors.close()
     assert own._process["RAY_enable_worker_prestart"] == wanted
+
+
+def test_rays_start_of_a_process_is_restored_where_ray_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = services.start_ray_process
+
+    def fails(self: ray_node.Node) -> None:
+        assert services.start_ray_process is not usual
+        raise NotImplementedError
+
+    monkeypatch.setattr(ray_node.Node, "start_ray_processes", fails)
+    with pytest.raises(NotImplementedError):
+        node._LeanNode.start_ray_processes(object.__new__(node._LeanNode))
+    assert services.start_ray_process is usual
 
 
 @pytest.mark.parametrize("name", ["raylet", "gcs_server"])
