@@ -39,9 +39,9 @@ def below(pid: int | None = None) -> dict[str, psutil.Process]:
     found = {}
     for each in psutil.Process(pid).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
-            found[each.name() if each.name() in ("raylet", "gcs_server") else " ".join(each.cmdline()).split()[-1]] = (
-                each
-            )
+            words = " ".join(each.cmdline()).split()  # none for a moment, while a program is being started
+            if words:
+                found[each.name() if each.name() in ("raylet", "gcs_server") else words[-1]] = each
     return found
 
 
@@ -264,7 +264,8 @@ def test_a_ray_that_was_begun_early_is_taken_once_or_ends() -> None:
         first.end()
         second.end()
     with begun_early(wanted=True):
-        left = below()["qpsearch.dispatch.node"]
+        while (left := below().get("qpsearch.dispatch.node")) is None:
+            time.sleep(0.01)
     left.wait(timeout=20)
     with begun_early(wanted=False):
         assert "qpsearch.dispatch.node" not in below()
