@@ -119,6 +119,13 @@ def test_mistakes_are_said_as_on_the_command_line(folder: Path, monkeypatch: pyt
         qpsearch.load_study("smoke").load_model(9)
     with pytest.raises(UserError, match="does not have replicate 1"):
         qpsearch.load_study("smoke").load_model(0, replicate=1)
+    for device, why in (
+        ("gpu", "'gpu' is not a device. Expected 'cpu', or 'cuda' for a GPU."),
+        ("mps", "'mps' cannot be used here. Expected 'cpu', or 'cuda' for a GPU."),
+        ("cuda:99", r"('cuda:99' cannot be used, since torch does not find a GPU here\. Take|there is no 'cuda:99'\.)"),
+    ):
+        with pytest.raises(UserError, match=f"^device: {why}"):
+            qpsearch.load_study("smoke").load_model(0, device=device)
 
 
 def test_arguments_of_another_kind_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from qpsearch.artifacts import Artifacts, open_artifacts, read_sound, read_verified
-from qpsearch.errors import ArtifactDamaged
+from qpsearch.errors import ArtifactDamaged, OutOfMemory
+from qpsearch.training.memory import out_of_memory_named
 from qpsearch.training.optim import state_of
 
 logger = logging.getLogger(__name__)
@@ -62,36 +63,39 @@ def serialise(
     return buffer.getvalue()
 
 
-def load(files: Artifacts, name: str, device: torch.device) -> Checkpoint:
-    """Load a checkpoint. Code in the file is never run.
+def load(files: Artifacts, name: str) -> Checkpoint:
+    """Load a checkpoint, on the CPU, whatever it was trained on. Code in the file is never run.
 
     Raises:
         OSError: There is no such file.
         ArtifactDamaged: The file is damaged, or is not a checkpoint.
         ArtifactError: The store cannot be reached.
+        OutOfMemory: The machine does not have the memory for it.
     """
-    return _parse(name, read_verified(files, name), device)
+    return _parse(name, read_verified(files, name))
 
 
-def newest(folder: str | None, names: Iterable[str], device: torch.device) -> Checkpoint | None:
+def newest(folder: str | None, names: Iterable[str]) -> Checkpoint | None:
     """Load the first undamaged one of several checkpoints; None where all are unusable (the run starts over).
 
     Raises:
         ArtifactError: The store cannot be reached.
+        OutOfMemory: The machine does not have the memory for it.
     """
     for name, content in read_sound(open_artifacts(folder), names) if folder is not None else ():
         try:
-            return _parse(name, content, device)
+            return _parse(name, content)
         except ArtifactDamaged as error:
             logger.warning("%s cannot be used (%s)", name, error)
     return None
 
 
-def _parse(name: str, content: bytes, device: torch.device) -> Checkpoint:
+def _parse(name: str, content: bytes) -> Checkpoint:
     try:
-        state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+        with out_of_memory_named():
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)  # no device has a part in it
         found = Checkpoint(**{"scaler": {}, "raw": {}, "measured": {}} | state)
-    except (torch.OutOfMemoryError, MemoryError):
+    except OutOfMemory:
         raise
     except Exception as error:  # of zip, pickle or torch: a crafted file may raise anything
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]

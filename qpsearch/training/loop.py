@@ -26,6 +26,7 @@ from qpsearch.training import checkpoint
 from qpsearch.training.averaging import Average
 from qpsearch.training.captured import CapturedStep, is_captured
 from qpsearch.training.data import Images, Split, at_size, augmented_by, train_and_validation
+from qpsearch.training.devices import usable_device
 from qpsearch.training.draws import BatchDraws, EpochDraws, StepDraws, batches_of, reading_ahead
 from qpsearch.training.dropping import Dropping
 from qpsearch.training.evaluate import Evaluation, autocast, evaluate
@@ -103,7 +104,7 @@ def prepared(run: RunSettings) -> torch.device:
     """Set threads, memory and the choice of kernels for the whole process; return the run's device."""
     torch.set_num_threads(run.threads)
     reuse_freed_memory()
-    device = torch.device(run.device)
+    device = usable_device(run.device)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # shapes stay the same, but for an epoch's last batch
     return device
@@ -362,7 +363,7 @@ class TrainingRun:
 
     def _restore(self) -> int:
         """Load the newest usable checkpoint; return the number of epochs that it was trained for."""
-        found = checkpoint.newest(self._run.checkpoint_folder, self._run.resume_from, self._device)
+        found = checkpoint.newest(self._run.checkpoint_folder, self._run.resume_from)
         if found is None:
             return 0
         self._model.load_state_dict(found.raw or found.model)

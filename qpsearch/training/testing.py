@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import join, open_artifacts
@@ -12,6 +10,7 @@ from qpsearch.errors import ArtifactDamaged, ArtifactError
 from qpsearch.models import ResidualNetwork, build_model
 from qpsearch.training import checkpoint
 from qpsearch.training.data import test_images
+from qpsearch.training.devices import usable_device
 from qpsearch.training.evaluate import Evaluation, evaluate
 from qpsearch.training.reading import processes_kept
 
@@ -39,19 +38,20 @@ def test_run(
     Raises:
         ArtifactError: The checkpoint is missing or damaged.
         DataError: The data set is missing or damaged.
+        UserError: There is no such device here.
     """
     model = load_trained(config, folder, name, device)
-    images = test_images(config.data, data_folder, torch.device(device))
+    images = test_images(config.data, data_folder, usable_device(device))
     with processes_kept():
         return [evaluate(model, images, config.data, level, metrics=metrics) for level in levels]
 
 
 def load_trained(config: TrialConfig, folder: str, name: str, device: str) -> ResidualNetwork:
     """Return a trained network in eval mode; arguments and errors are those of ``test_run``."""
-    place, path = torch.device(device), join(folder, name).partition("?")[0]
+    place, path = usable_device(device), join(folder, name).partition("?")[0]
     advice = "Another trial may be used: --trial N."
     try:
-        found = checkpoint.load(open_artifacts(folder), name, place)
+        found = checkpoint.load(open_artifacts(folder), name)
     except OSError:
         raise ArtifactError(f"{path}: is missing, so its trial cannot be evaluated. {advice}") from None
     except ArtifactDamaged as error:

@@ -161,7 +161,7 @@ def test_a_checkpoint_holds_one_run_alone(tmp_path: Path) -> None:
     (alone, *_) = train(config, replace(settings(tmp_path)[1], checkpoint_stem="alone"))
     sizes = [(tmp_path / name).stat().st_size for name in (own.report.checkpoint, alone.checkpoint)]
     assert sizes[0] == sizes[1]
-    found = checkpoint.newest(str(tmp_path), [own.report.checkpoint], CPU)
+    found = checkpoint.newest(str(tmp_path), [own.report.checkpoint])
     assert found is not None
     assert found.epoch == 1
 

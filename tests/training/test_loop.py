@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.protocol import EpochReport, RunSettings, StepCount
 from qpsearch.registry.augmentations import Padding
 from qpsearch.registry.optimisers import OPTIMISERS
-from qpsearch.training import loop, timing, train
+from qpsearch.training import checkpoint, loop, timing, train
 from qpsearch.training.draws import batches_of
 from qpsearch.training.evaluate import poisson
 from qpsearch.training.loop import train_by_steps
@@ -170,6 +171,26 @@ def test_an_epoch_of_single_images_is_not_timed_as_one_of_pairs(monkeypatch: pyt
     config = replace(config, recipe=replace(config.recipe, batch_size=1))
     found = timing.seconds_an_epoch(config, RunSettings(seed=0), within_s=4)
     assert found == pytest.approx((1497 - 300) * 1.0 + 300 * 0.5)
+
+
+def test_an_error_of_the_machine_is_not_a_damaged_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = digits(BlockKind.ADDITIVE, held=1200)
+    first, *_ = train(config, RunSettings(seed=1, checkpoint_folder=str(tmp_path)))
+    load, memory = torch.load, iter((True, False))
+
+    def of_machine(*given: Any, map_location: Any, **options: Any) -> Any:
+        if str(map_location) != "cpu":
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        if not next(memory):
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes.")
+        return load(*given, map_location=map_location, **options)
+
+    monkeypatch.setattr(torch, "load", of_machine)
+    found = checkpoint.newest(str(tmp_path), [first.checkpoint])
+    assert found is not None
+    assert found.epoch == 1
+    with pytest.raises(OutOfMemory, match="can't allocate memory"):
+        checkpoint.newest(str(tmp_path), [first.checkpoint])
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_averaged_weights_are_evaluated_and_kept(tmp_path: Path) -> None:
     _, held = train_and_validation(config.data, None, CPU)
     found = evaluate(kept, held, config.data)
     assert (found.loss, found.accuracy) == (last.val_loss, last.val_accuracy)
-    state = checkpoint.newest(str(tmp_path), [last.checkpoint], CPU)
+    state = checkpoint.newest(str(tmp_path), [last.checkpoint])
     assert state is not None
     assert state.raw.keys() == state.model.keys()
     (*_, plain) = train(tiny(), RunSettings(seed=5))
