@@ -19,7 +19,7 @@ from typing import Any, Final
 from qpsearch.errors import UserError, hidden, nearest
 from qpsearch.runner.machine import SAFE_PYTHON
 from qpsearch.runner.sinks import SINKS
-from qpsearch.study.trials.events import Closed, Event, Interrupted, Lost, Paused, Raced, Reported, Started
+from qpsearch.study.trials.events import Closed, Event, Interrupted, Lost, Paused, Raced, Reported, Started, StudyOpened
 from qpsearch.vocabulary import Variable
 
 CURVES: Final = ("train_loss", "val_loss", "val_accuracy", "lr", "seconds", "images_per_s", "peak_memory_bytes")
@@ -185,9 +185,11 @@ class Sinks:
     def see(self, event: Event) -> None:
         """Handle an event."""
         match event:
+            case StudyOpened(uid=uid):
+                self._send("open", uid)
             case Started(number=number, config=config):
                 self._send("begin", number, json.loads(config.to_json()))
-            case Reported(number=number, replicate=replicate, report=report):
+            case Reported(number=number, replicate=replicate, report=report, is_new=True):
                 values = {name: getattr(report, name) for name in CURVES} | dict(report.metrics)
                 suffix = f".run{replicate}" if replicate else ""
                 shown = {f"{name}{suffix}": value for name, value in values.items() if value is not None}

@@ -23,9 +23,14 @@ ORPHAN_S: Final = 60  # how long a sink may take to close after its driver was k
 class Sink(Protocol):
     """A place where curves are shown: one run per trial, named by the trial's number.
 
+    A trial that continues, also in another process, goes on in its run; each of its epochs comes once.
+
     It is made with the study's name and the text after ``--sink NAME:``, and raises UserError if the user has to do
     something first, such as logging in. Every other error ends the sink, but not the study.
     """
+
+    def open(self, uid: str) -> None:
+        """The study is opened; the identifier tells it from every other study, also one of the same name."""
 
     def begin(self, trial: int, config: Mapping[str, Any]) -> None:
         """A trial begins or continues."""
@@ -55,6 +60,9 @@ class TensorBoard:
                     f"{given}: {self._root} cannot be made ({error.strerror}). Name another folder: "
                     "--sink tensorboard:FOLDER."
                 ) from None
+
+    def open(self, uid: str) -> None:
+        """See ``Sink``."""
 
     def begin(self, trial: int, config: Mapping[str, Any]) -> None:
         """See ``Sink``."""
@@ -94,7 +102,10 @@ class TensorBoard:
 
 
 class WandB:
-    """Runs of a project of Weights & Biases, grouped by study; WANDB_MODE=offline keeps the runs on disk."""
+    """Runs of a project of Weights & Biases, grouped by study; WANDB_MODE=offline keeps the runs on disk.
+
+    W&B numbers the steps of a run itself, and goes on behind the last one where a run is resumed.
+    """
 
     def __init__(self, study: str, project: str) -> None:
         try:
@@ -102,6 +113,7 @@ class WandB:
         except ModuleNotFoundError:
             raise UserError("--sink wandb: the package is missing. pip install 'qpsearch[wandb]'.") from None
         self._wandb, self._study, self._project = wandb, study, project or "qpsearch"
+        self._uid = ""
         self._runs: dict[int, Any] = {}
         try:
             wandb.login(verify=False)  # finds a key without asking the server; without a terminal it does not prompt
@@ -111,11 +123,17 @@ class WandB:
                 "WANDB_API_KEY. WANDB_MODE=offline keeps the runs on this disk instead."
             ) from None
 
+    def open(self, uid: str) -> None:
+        """See ``Sink``."""
+        self._uid = uid
+
     def begin(self, trial: int, config: Mapping[str, Any]) -> None:
         """See ``Sink``."""
         self._runs[trial] = self._wandb.init(
             project=self._project,
             group=self._study,
+            id=f"{self._uid}-{trial}",
+            resume="allow",
             name=f"{self._study}-{trial}",
             config=dict(config),
             reinit="create_new",

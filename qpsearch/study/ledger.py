@@ -297,7 +297,11 @@ class Ledger:
         if ended is None and not is_paused and report.checkpoint:
             kept = (*((name,) for name in history.checkpoints), *history.worth_keeping(self._space.search))
             self.checkpoints.keep(number, replicate, kept, report.epoch)
-        self._listener(Reported(number=number, replicate=replicate, value=value, report=report, place=progress.place))
+        self._listener(
+            Reported(
+                number=number, replicate=replicate, value=value, report=report, place=progress.place, is_new=is_new
+            )
+        )
         if ended is not None:
             self._listener(ended)
         if is_paused:

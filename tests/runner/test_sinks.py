@@ -1,10 +1,12 @@
 """Sinks that prompt, block, fail or die: told once, while the driver goes on."""
 
+import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tensorboardX.proto.event_pb2 import Event
 
 from qpsearch.architecture.candidates import sample
 from qpsearch.errors import UserError
@@ -12,7 +14,7 @@ from qpsearch.protocol import EpochReport, Place
 from qpsearch.runner import sink_process
 from qpsearch.runner.sink_process import Sinks, open_sinks
 from qpsearch.space import Space
-from qpsearch.study.trials.events import Closed, Reported, Started
+from qpsearch.study.trials.events import Closed, Paused, Reported, Started, StudyOpened
 
 # A module wandb with one part that does what a test says.
 FAKE = """
@@ -87,6 +89,54 @@ def test_a_sink_does_not_know_the_database(
     known = (tmp_path / "known").read_text()
     assert "inherited" in known
     assert "secret" not in known
+
+
+def opened(space: Space, uid: str) -> StudyOpened:
+    """This driver opens a study."""
+    return StudyOpened(space=space, ended=0, best=None, left=space.search.budget, uid=uid)
+
+
+def test_a_trial_that_continues_goes_on_in_its_run(fake: Callable[..., None], space: Space, tmp_path: Path) -> None:
+    """Paused and promoted, by another driver too; a study of the same name that is made later has other runs."""
+    fake(init="print(options['id'], options['resume'], file=open('log', 'a'))")
+    for uid in ("abc", "abc", "def"):
+        sinks = Sinks(open_sinks(["wandb"], "s"), print)
+        sinks.see(opened(space, uid))
+        for number in (3, 3, 4):
+            pass_a_trial(sinks, space, number)
+        sinks.close()
+    runs = [f"{uid}-{number} allow" for uid in ("abc", "abc", "def") for number in (3, 3, 4)]
+    assert (tmp_path / "log").read_text().splitlines() == runs
+
+
+def test_a_trial_goes_on_in_its_folder_of_tensorboard_and_each_epoch_comes_once(space: Space, tmp_path: Path) -> None:
+    place = Place(host="here", device="cpu", threads=1, memory_format="contiguous")
+    config = sample(space, 1)[0].config
+    for first, last, again in ((1, 2, 0), (2, 3, 2)):  # the second epoch is trained again
+        sinks = Sinks(open_sinks([f"tensorboard:{tmp_path}"], "s"), print)
+        sinks.see(opened(space, "abc"))
+        sinks.see(Started(number=3, attempt=1, blocks=("additive",), config=config, epochs=3, resumed_at=0))
+        for epoch in range(first, last + 1):
+            report = EpochReport(epoch=epoch, train_loss=1.0, val_loss=None, val_accuracy=0.5)
+            is_new = epoch != again
+            sinks.see(Reported(number=3, replicate=0, value=0.5, report=report, place=place, is_new=is_new))
+        sinks.see(Paused(number=3, epoch=last))
+        sinks.close()
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["trial-00003"]
+    assert sorted(steps_of(tmp_path / "s/trial-00003", "val_accuracy")) == [1, 2, 3]
+
+
+def steps_of(folder: Path, name: str) -> list[int]:
+    """Return the steps of a curve in all event files of a folder: records with a length, two checksums and an event."""
+    found = []
+    for path in folder.iterdir():
+        content, begin = path.read_bytes(), 0
+        while begin < len(content):
+            (length,) = struct.unpack_from("<Q", content, begin)
+            event = Event.FromString(content[begin + 12 : begin + 12 + length])
+            found += [event.step for value in event.summary.value if value.tag == name]
+            begin += length + 16
+    return found
 
 
 @pytest.mark.parametrize("blocking", ["init", "log", "finish"])

@@ -18,6 +18,7 @@ class StudyOpened:
         best: Value and number of the best complete trial; None if no trial is complete.
         left: What is left of the budget, in each of its bounds.
         paused: Numbers of the trials that are paused at a rung.
+        uid: What tells the study from every other one, also one of the same name.
     """
 
     space: Space
@@ -25,6 +26,7 @@ class StudyOpened:
     best: tuple[float, int] | None
     left: Budget
     paused: tuple[int, ...] = ()
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +88,23 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """An epoch was recorded; ``value`` is the objective's value."""
+    """An epoch was recorded.
+
+    Attributes:
+        number: The trial's number.
+        replicate: The run, from 0.
+        value: The objective's value.
+        report: The epoch's results.
+        place: Where it was trained.
+        is_new: False where the epoch had been recorded before, and was trained again since its checkpoint was lost.
+    """
 
     number: int
     replicate: int
     value: float
     report: EpochReport
     place: Place
+    is_new: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
