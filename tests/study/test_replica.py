@@ -17,7 +17,9 @@ from qpsearch.study import queries
 from qpsearch.study.search import replica
 from qpsearch.study.search.chooser import OptunaChooser
 from qpsearch.study.search.copies import copied
+from qpsearch.study.search.guesses import guesses_of
 from qpsearch.study.search.pruners import pruning
+from qpsearch.study.search.pruning import Traits
 from qpsearch.study.search.samplers import BUILDERS, Samplers
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import Direction, FailReason
@@ -105,6 +107,31 @@ def test_a_slow_starter_is_judged_among_its_like(sqlite_url: str) -> None:
     assert len(complete) >= len(slow_ones) * 0.3
     assert any(record.state == "PRUNED" for record in slow_ones)
     assert max(record.value for record in complete) == pytest.approx(slow_best)  # type: ignore[type-var]
+
+
+def test_a_draw_never_misses_a_trial_that_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would take a point of the sequence that another trial has, and its own would never be taken."""
+    space = parse_space(space_text(Behaviour.IMPROVES, sampler="quasi_random"))
+    own = replica.Replica("any", space.search, 2, space.sites, guesses_of(space, ()))
+
+    def follow(number: int, state: TrialState) -> None:
+        trial = optuna.trial.create_trial(state=TrialState.RUNNING)
+        trial.number, trial.state = number, state
+        own.follow(trial, Traits(stratum="any"))
+
+    for number in range(4):
+        follow(number, TrialState.FAIL)
+    seen, add = [], own._add
+
+    def meanwhile(trial: optuna.trial.FrozenTrial) -> int:
+        seen.append(own._drawn_before(4))  # as a thread that draws would
+        return add(trial)
+
+    monkeypatch.setattr(own, "_add", meanwhile)
+    follow(1, TrialState.RUNNING)
+    assert (seen, own._drawn_before(4), own.known) == ([4], 4, 4)
+    shown = [trial.state for trial in own._study.get_trials()]
+    assert shown == [TrialState.PRUNED] * 4 + [TrialState.RUNNING]  # to the sampler it is a new one
 
 
 def test_making_a_mirror_warns_of_nothing_and_says_nothing(

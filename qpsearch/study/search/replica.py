@@ -162,17 +162,17 @@ class Replica:
         New trials, with infeasible draws between them, come in the order of their drawing.
         """
         number = trial.number
-        if number in self._over:
+        again = number in self._over  # to the sampler, a trial that is tried again is a new one
+        if again:
             if trial.state is self._over[number]:
                 return
-            del self._ids[number]  # to the sampler, a trial that is tried again is a new one
             del self._over[number]
         if ENQUEUED in trial.system_attrs:
             self._enqueued.add(number)
         self._values[number], self._costs[number] = dict(trial.intermediate_values), traits.costs
         self._take_further(number, trial)
         self._pruning.follow(number, _traits(traits, trial), trial)
-        self._show(number, trial, trial.state, trial.values, trial.intermediate_values)
+        self._show(number, trial, trial.state, trial.values, trial.intermediate_values, is_new=again)
         if trial.state.is_finished():
             del self._values[number]
             self._over[number] = trial.state
@@ -240,8 +240,14 @@ class Replica:
         state: TrialState,
         values: Sequence[float] | None,
         reported: Mapping[int, float],
+        *,
+        is_new: bool = False,
     ) -> None:
-        """Show a trial to the sampler; of one that runs or is paused what it reported up to its last rung."""
+        """Show a trial to the sampler; of one that runs or is paused what it reported up to its last rung.
+
+        Where ``is_new`` is set, what was shown of it stays, and it is shown as another one. A draw may look meanwhile
+        which trials there are, so their numbers never lack it.
+        """
         if not state.is_finished():
             rung = self._pruning.last_rung(max(reported, default=0))
             state = TrialState.PRUNED if rung else TrialState.RUNNING
@@ -250,7 +256,7 @@ class Replica:
             reported, values = {}, None  # Optuna's samplers cannot compare unfinished trials in several objectives
         further = self._further.get(number, (math.inf,) * len(self._signs))
         shown = _for_sampler(trial, state, values, reported, (*further, *self._costs[number]))
-        if number in self._ids:
+        if number in self._ids and not is_new:
             self._storage.revise(self._ids[number], shown)
         else:
             self._ids[number] = self._add(shown)
