@@ -61,11 +61,11 @@ def train_by_steps(config: TrialConfig, run: RunSettings) -> Generator[EpochRepo
 
 
 def _with_a_second_try(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
-    """Train; after lack of memory go on from the last epoch, once, with half as many images at once.
+    """Train; after lack of memory go on from the last epoch in the next one of ``_ways``, each with less memory.
 
-    A step is then made of the gradients of twice as many parts: the same but for rounding and for which images the
-    same draws change. Where that is another recipe, or epochs were not kept, the error says so. Steps that are captured
-    are first tried without their graph, whose memory nothing else can use.
+    Steps that were captured are tried without their graph, whose memory nothing else can use; then, once, with half as
+    many images at once. A step is then made of the gradients of twice as many parts: the same but for rounding and for
+    which images the same draws change. Where that is another recipe, or epochs were not kept, the error says so.
     """
     ways, kept, lost = _ways(config, run), run.resume_from, ""
     for number, (way, settings) in enumerate(ways, start=1):
