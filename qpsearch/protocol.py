@@ -6,16 +6,19 @@ All records are frozen and hold plain values, or a configuration, so that they p
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Final
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import content_hash
-from qpsearch.errors import hidden
+from qpsearch.errors import UserError, hidden, nearest
 from qpsearch.registry.fidelity import Fidelity
+from qpsearch.registry.metrics import Metric
 from qpsearch.vocabulary import CudaGraphs, FailReason, WithWords, coerce_words
 
 MOST_DETAIL: Final = 20_000  # characters of a failure's detail that are kept
 STEPS_EVERY_S: Final = 5.0  # how often a worker says how far its epoch is
+MEMORY_FORMATS: Final = ("channels_last", "contiguous")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,10 @@ class RunSettings(WithWords):
         cuda_graphs: Whether a GPU is given each training step as one CUDA graph: ``never``, ``auto`` for networks of
             built-in blocks, or ``always``.
 
+    Raises:
+        UserError: A value is not one that its attribute can have. Whether there is such a device is known where the run
+            trains.
+
     Example:
         >>> import qpsearch
         >>> qpsearch.RunSettings(seed=0, device="cuda").threads
@@ -129,6 +136,29 @@ class RunSettings(WithWords):
     epochs_before: int = 0
     cuda_graphs: CudaGraphs = CudaGraphs.AUTO
 
+    def __post_init__(self) -> None:
+        for name, least in (("seed", 0), ("threads", 1), ("epochs_before", 0)):
+            value = getattr(self, name)
+            is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+            _require(is_whole and value >= least, name, value, f"a whole number of at least {least}")
+        for name in ("device", "memory_format"):
+            _require(isinstance(getattr(self, name), str), name, getattr(self, name), "a text")
+        for name in ("resume_from", "metrics"):
+            _require(isinstance(getattr(self, name), tuple | list), name, getattr(self, name), "a tuple of texts")
+        is_share = isinstance(self.memory_share, Real) and 0 < self.memory_share <= 1
+        _require(is_share, "memory_share", self.memory_share, "a number above 0 and at most 1")
+        if self.memory_format not in MEMORY_FORMATS:
+            known = nearest(self.memory_format, list(MEMORY_FORMATS))
+            raise UserError(f"memory_format: unknown value {self.memory_format!r}. {known}")
+        try:
+            coerce_words(self)
+        except ValueError as error:
+            raise UserError(f"{str(error).removeprefix('RunSettings.')}.") from None
+        try:
+            tuple(map(Metric, self.metrics))
+        except ValueError as error:
+            raise UserError(f"metrics: {error}") from None
+
     def checkpoint_name(self, epoch: int, content: bytes) -> str:
         """Return the file name of a checkpoint: ``r0-a1-e003-9f86d081884c7d65.pt``.
 
@@ -141,6 +171,11 @@ def epoch_of(checkpoint: str) -> int:
     """Return the epoch that a checkpoint's name tells; 0 for a name that does not."""
     found = re.search(r"-e(\d+)(-[0-9a-f]+)?\.pt$", checkpoint)
     return int(found[1]) if found else 0
+
+
+def _require(is_right: bool, name: str, value: object, expected: str) -> None:
+    if not is_right:
+        raise UserError(f"{name}: {value!r} is not {expected}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,6 +203,38 @@ def test_each_function_that_reads_a_space_or_a_name_loads_what_is_installed(
             call()
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"seed": "x"}, "seed: 'x' is not a whole number of at least 0."),
+        ({"seed": True}, "seed: True is not a whole number of at least 0."),
+        ({"threads": 0}, "threads: 0 is not a whole number of at least 1."),
+        ({"epochs_before": 1.5}, "epochs_before: 1.5 is not a whole number of at least 0."),
+        (
+            {"memory_format": "channel_last"},
+            "memory_format: unknown value 'channel_last'. Did you mean 'channels_last'? Known: channels_last, contiguous.",
+        ),
+        ({"memory_format": None}, "memory_format: None is not a text."),
+        ({"device": 0}, "device: 0 is not a text."),
+        ({"memory_share": 0}, "memory_share: 0 is not a number above 0 and at most 1."),
+        ({"resume_from": "a.pt"}, "resume_from: 'a.pt' is not a tuple of texts."),
+        ({"metrics": "val_macro_f1"}, "metrics: 'val_macro_f1' is not a tuple of texts."),
+        ({"metrics": ("val_macro_f2",)}, "metrics: unknown metric 'val_macro_f2'. Did you mean 'val_macro_f1'? Known: "),
+        ({"cuda_graphs": "sometimes"}, "cuda_graphs: unknown value 'sometimes'. Choices: never, auto, always."),
+    ],
+)
+def test_a_setting_of_a_run_is_refused_where_it_is_given(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        qpsearch.RunSettings(**{"seed": 0} | settings)
+    assert str(caught.value).startswith(message)
+
+
+def test_training_names_a_device_that_is_not_there() -> None:
+    config = qpsearch.sample(qpsearch.load_space("smoke"), 1)[0].config
+    with pytest.raises(UserError, match="^device: 'gpu' is not a device"):
+        next(qpsearch.train(config, qpsearch.RunSettings(seed=0, device="gpu")))
+
+
 def test_a_path_is_taken_as_its_text_and_a_sink_by_itself(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     study = qpsearch.run(

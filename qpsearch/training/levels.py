@@ -28,7 +28,7 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
             with half as many images at once, which is tried where it is the same recipe.
         ArtifactError: A checkpoint cannot be written.
         DataError: The data set is missing or damaged.
-        UserError: ``config`` or ``run`` is something else.
+        UserError: ``config`` or ``run`` is something else, or there is no such device here.
 
     Example:
         >>> import qpsearch

@@ -20,7 +20,7 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.artifacts import open_artifacts
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.models import build_model
-from qpsearch.protocol import EpochReport, RunSettings, StepCount
+from qpsearch.protocol import MEMORY_FORMATS, EpochReport, RunSettings, StepCount
 from qpsearch.seeds import derive_seed
 from qpsearch.training import checkpoint
 from qpsearch.training.averaging import Average
@@ -44,7 +44,7 @@ from qpsearch.training.second_try import at_once, halved, why_not_halved
 from qpsearch.training.uploading import Nested
 from qpsearch.vocabulary import CudaGraphs, Precision
 
-FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+FORMATS = dict(zip(MEMORY_FORMATS, (torch.channels_last, torch.contiguous_format), strict=True))
 EXPLODED = 1000.0  # times the loss of guessing: far above any loss from which training recovered
 
 
