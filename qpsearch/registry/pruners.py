@@ -76,7 +76,7 @@ STARTUP: Final = Option(
     is_whole=True,
 )
 WARMUP: Final = Option(
-    doc="Epochs of each trial that are never pruned; auto is a fifth of the epochs.",
+    doc="Epochs of each trial that are never pruned; auto is those before a fifth of all: 3 of 20.",
     low=0,
     high=100_000,
     default=None,

@@ -19,7 +19,7 @@ from qpsearch.study.search.chooser import OptunaChooser
 from qpsearch.study.search.copies import copied
 from qpsearch.study.search.guesses import guesses_of
 from qpsearch.study.search.pruners import pruning
-from qpsearch.study.search.pruning import Traits
+from qpsearch.study.search.pruning import Traits, Verdict
 from qpsearch.study.search.samplers import BUILDERS, Samplers
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import Direction, FailReason
@@ -32,6 +32,19 @@ def test_every_sampler_and_pruner_can_be_made() -> None:
     assert set(PRUNER_OPTIONS) == set(PrunerKind)
     for kind in PrunerKind:
         pruning(kind, defaults(PRUNER_OPTIONS[kind]), 9, Direction.MAXIMIZE, "any")
+
+
+@pytest.mark.parametrize(
+    ("epochs", "warmup", "first"), [(20, None, 4), (23, None, 4), (4, None, 1), (20, 3, 4), (20, 4, 5), (20, 0, 1)]
+)
+def test_the_first_epoch_that_a_threshold_prunes_is_as_documented(epochs: int, warmup: int | None, first: int) -> None:
+    """Of 20 epochs, ``auto`` never prunes the first 3: ``WARMUP`` says so."""
+    options = defaults(PRUNER_OPTIONS[PrunerKind.THRESHOLD]) | {"lower": 0.5, "warmup": warmup}
+    own = pruning(PrunerKind.THRESHOLD, options, epochs, Direction.MAXIMIZE, "any")
+    trial = optuna.trial.create_trial(state=TrialState.RUNNING)
+    own.follow(0, Traits(stratum="any"), trial)
+    told = [own.report(0, epoch, 0.1, ()).verdict for epoch in range(1, epochs + 1)]
+    assert told.index(Verdict.PRUNE) + 1 == first
 
 
 @pytest.mark.parametrize("kind", [SamplerKind.TPE, SamplerKind.RANDOM])

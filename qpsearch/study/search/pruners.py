@@ -113,7 +113,10 @@ def _whole(options: Options, name: str, default: int) -> int:
 
 
 def _warmup(options: Options, epochs: int) -> int:
-    """Return the first step that Optuna may prune at: after so many epochs; a fifth of them by default."""
+    """Return the first epoch that Optuna may prune at: behind the ``warmup``, or by default the last of the first fifth.
+
+    So ``auto`` of 20 epochs is what ``warmup: 3`` is, as in the studies that there are.
+    """
     warmup = options.get("warmup")
     return max(epochs // 5, 1) if warmup is None else int(warmup) + 1
 
