@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 @begins_ray
 def confirm(
     study: StudyArgument,
-    top: Annotated[int, typer.Option(min=1, max=1000, help="How many of the best configurations.")] = 3,
+    top: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="How many of the best configurations.", show_default="3"),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Fresh seeds for each of them.")] = 5,
     trial: Annotated[
         list[int] | None,

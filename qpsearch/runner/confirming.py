@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Final
 
 from qpsearch.errors import UserError
 from qpsearch.runner.driving import Outcome, Placement, resume
@@ -12,6 +13,8 @@ from qpsearch.study.ledger import Listener
 from qpsearch.study.planning import retraining
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.study.storage.database import Database
+
+TOP: Final = 3  # configurations, where nobody says how many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ def confirm(
     name: str,
     *,
     storage: str,
-    top: int,
+    top: int | None = None,
     seeds: int,
     trials: Sequence[int] = (),
     overrides: Overrides,
@@ -54,7 +57,7 @@ def confirm(
     Args:
         name: The study that searched.
         storage: URL of the study database.
-        top: How many of the best configurations.
+        top: How many of the best configurations; None for ``TOP``.
         seeds: How many fresh seeds for each of them.
         trials: The configurations of these complete trials, in place of the best.
         overrides: Replace the resources of the study.
@@ -64,8 +67,13 @@ def confirm(
 
     Raises:
         StudyNotFound: There is no such study.
-        UserError: The study has no complete trial, or does itself train the best of another one again.
+        UserError: The study has no complete trial, or does itself train the best of another one again; or both the best
+            and some trials are asked for.
     """
+    if trials and top is not None:
+        raise UserError(
+            "confirm takes either the best configurations (--top) or those of named trials (--trial). Leave one out."
+        )
     with closing(Database.create(storage)) as database:
         if queries.confirms(database, name):
             raise UserError(f"study {name!r} does not search: its trials are on fresh seeds already.")
@@ -81,8 +89,8 @@ def confirm(
         return Confirmed(study=beside, outcome=outcome, configurations=_wanted(reader, name, top, trials))
 
 
-def _wanted(database: Database, name: str, top: int, trials: Sequence[int]) -> list[ConfigurationRecord]:
+def _wanted(database: Database, name: str, top: int | None, trials: Sequence[int]) -> list[ConfigurationRecord]:
     """Return the best configurations, or those of some complete trials."""
     if trials:
         return queries.configurations_of(database, name, trials)
-    return queries.top_configurations(database, name, top)
+    return queries.top_configurations(database, name, TOP if top is None else top)

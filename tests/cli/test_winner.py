@@ -231,6 +231,10 @@ def test_python_confirms_and_reruns_as_the_command_line_does(
         ("rerun scripted 0 --replicate 2", "replicate 2: trial 0 has runs 0 to 1."),
         ("rerun nosuch 0", "nosuch"),
         ("confirm nosuch", "nosuch"),
+        (
+            "confirm scripted --trial 3 --top 2",
+            "the best configurations (--top) or those of named trials (--trial). Leave",
+        ),
     ],
 )
 def test_bad_input_is_answered_in_one_line(study: Path, words: str, said: str) -> None:
