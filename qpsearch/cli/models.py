@@ -250,7 +250,9 @@ def _print_export(done: "Export") -> None:
         by_reason.setdefault(problem, []).append(name)
     for problem, names in by_reason.items():
         say(f"not written: {' and '.join(names)}: {problem}.")
-    if results["confirmed"]:
+    if results["on_fresh_seeds"]:
+        say("The study does not search: its runs are on fresh seeds, which took no part in choosing what it trains.")
+    elif results["confirmed"]:
         say(f"Confirmed: {len(results['fresh'])} runs on fresh seeds have a mean of {score(results['fresh_mean'])}.")
     elif results["was_chosen"]:
         say("Not confirmed: the score is optimistic until the configuration is trained again on fresh seeds.")

@@ -71,6 +71,8 @@ def _verdict(info: Mapping[str, Any]) -> str:
     found += " in this run"
     if results["n"] > 1:
         found += f", {_value(results['mean'])} over the runs of its configuration (n = {results['n']})"
+    if results["on_fresh_seeds"]:
+        return f"{found}, on fresh seeds"
     if results["confirmed"]:
         return f"{found}, {_value(results['fresh_mean'])} on fresh seeds (n = {len(results['fresh'])})"
     return f"{found}, not confirmed on fresh seeds"
@@ -116,8 +118,14 @@ def _honest(info: Mapping[str, Any]) -> list[str]:
         found = ["The study has no other complete configuration, so this one was not chosen by its score."]
     else:
         on_front = "on the Pareto front" if len(results["objectives"]) > 1 else "the best"
-        found = [f"It is {on_front} of {trials} complete trials of one search."]
-    if results["confirmed"]:
+        of = "this study" if results["on_fresh_seeds"] else "one search"
+        found = [f"It is {on_front} of {trials} complete trials of {of}."]
+    if results["on_fresh_seeds"]:
+        found.append(
+            "The study does not search: it trains again what other studies chose, on fresh seeds that took no part in "
+            "that choice. So the mean over them is not optimistic, unless it was chosen again among several here."
+        )
+    elif results["confirmed"]:
         studies = ", ".join(dict.fromkeys(f"`{each['study']}`" for each in results["fresh"]))
         found.append(
             f"Confirmed: the same configuration was trained again on {_seeds(len(results['fresh']))} that took no "

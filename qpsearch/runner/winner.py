@@ -83,7 +83,8 @@ def _results(
     scores = [each.score for each in detail.runs if each.score is not None] if best is None else list(best.scores)
     seeds = tuple(each.seed for each in detail.runs) if best is None else best.seeds
     numbers = (number,) if best is None else best.trials
-    fresh = queries.fresh_runs(database, study, detail.record.config_json, seeds)
+    is_fresh = queries.confirms(database, study)
+    fresh = [] if is_fresh else queries.fresh_runs(database, study, detail.record.config_json, seeds)
     last = {
         row["noise"]: row
         for row in detail.evaluations
@@ -107,6 +108,7 @@ def _results(
         "is_best": best is not None,
         "best_trial": front[0].number if front else None,
         "was_chosen": complete > len(numbers),
+        "on_fresh_seeds": is_fresh,
         "confirmed": bool(fresh),
         "fresh": [asdict(each) | {"score": finite(each.score)} for each in fresh],
         "fresh_mean": finite(mean(each.score for each in fresh)) if fresh else None,

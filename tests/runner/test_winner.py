@@ -211,6 +211,18 @@ def test_a_configuration_is_confirmed_by_runs_of_other_seeds_in_another_study(st
     assert "no other complete configuration, so this one was not chosen by its score" in alone
 
 
+@pytest.mark.usefixtures("without_programs")
+def test_a_trial_of_a_confirmation_is_on_fresh_seeds_itself(study: Study) -> None:
+    """The runs of the search, which were not on fresh seeds, do not confirm it."""
+    study.confirm(top=1, seeds=1, dispatch="inline", progress=False)
+    done = qpsearch.load_study("first.confirm").export_model("e")
+    text = card_of(done)
+    assert (done.info["results"]["on_fresh_seeds"], done.info["results"]["fresh"]) == (True, [])
+    assert text.splitlines()[2].endswith(" in this run, on fresh seeds.")
+    assert "trains again what other studies chose, on fresh seeds that took no part in that choice" in text
+    assert "onfirmed" not in text.replace("first.confirm", "")
+
+
 def change(statement: str, *values: object) -> None:
     connection = sqlite3.connect("studies/qpsearch.db")
     connection.execute(statement.replace("{}", ""), values)
