@@ -219,7 +219,10 @@ def test_each_function_that_reads_a_space_or_a_name_loads_what_is_installed(
         ({"memory_share": 0}, "memory_share: 0 is not a number above 0 and at most 1."),
         ({"resume_from": "a.pt"}, "resume_from: 'a.pt' is not a tuple of texts."),
         ({"metrics": "val_macro_f1"}, "metrics: 'val_macro_f1' is not a tuple of texts."),
-        ({"metrics": ("val_macro_f2",)}, "metrics: unknown metric 'val_macro_f2'. Did you mean 'val_macro_f1'? Known: "),
+        (
+            {"metrics": ("val_macro_f2",)},
+            "metrics: unknown metric 'val_macro_f2'. Did you mean 'val_macro_f1'? Known: ",
+        ),
         ({"cuda_graphs": "sometimes"}, "cuda_graphs: unknown value 'sometimes'. Choices: never, auto, always."),
     ],
 )
@@ -231,7 +234,7 @@ def test_a_setting_of_a_run_is_refused_where_it_is_given(settings: dict[str, Any
 
 def test_training_names_a_device_that_is_not_there() -> None:
     config = qpsearch.sample(qpsearch.load_space("smoke"), 1)[0].config
-    with pytest.raises(UserError, match="^device: 'gpu' is not a device"):
+    with pytest.raises(UserError, match=r"^device: 'gpu' is not a device"):
         next(qpsearch.train(config, qpsearch.RunSettings(seed=0, device="gpu")))
 
 

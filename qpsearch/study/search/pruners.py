@@ -113,7 +113,7 @@ def _whole(options: Options, name: str, default: int) -> int:
 
 
 def _warmup(options: Options, epochs: int) -> int:
-    """Return the first epoch that Optuna may prune at: behind the ``warmup``, or by default the last of the first fifth.
+    """Return the first epoch that Optuna may prune at: behind the ``warmup``; by default the last of the first fifth.
 
     So ``auto`` of 20 epochs is what ``warmup: 3`` is, as in the studies that there are.
     """
