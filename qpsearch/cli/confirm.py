@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 def confirm(
     study: StudyArgument,
     top: Annotated[
-        int | None,
-        typer.Option(min=1, max=1000, help="How many of the best configurations.", show_default="3"),
+        int | None, typer.Option(min=1, max=1000, help="How many of the best configurations; 3 by default.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Fresh seeds for each of them.")] = 5,
     trial: Annotated[
