@@ -46,6 +46,7 @@ def enqueue(
         print_json(EnqueueDocument.of(added).to_dict())
         return
     drawn = f"; the budget is now {added.trials} trials" if added.is_extra else ""
-    reached = queries.summary(Database.open(storage), study).reached
-    how = "a driver that runs takes it next" if added.has_driver else f"train it: {resume_command(study, reached)}"
+    database = Database.open(storage)
+    command = resume_command(study, queries.summary(database, study).reached, queries.stop_reached(database, study))
+    how = "a driver that runs takes it next" if added.has_driver else f"train it: {command}"
     say(f"trial {added.number} of {study} waits{drawn}; {how}")

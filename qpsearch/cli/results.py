@@ -73,7 +73,8 @@ def status(
             }
         )
     else:
-        _print_status(summaries, running, steps, is_one=study is not None, wide=wide)
+        stop = None if study is None else queries.stop_reached(database, study)
+        _print_status(summaries, running, steps, stop, is_one=study is not None, wide=wide)
     if damages:
         raise damages[0]
 
@@ -82,6 +83,7 @@ def _print_status(
     summaries: Sequence[StudySummary],
     running: list[TrialRecord],
     steps: Mapping[int, "StepsRecord"],
+    stop: str | None,
     *,
     is_one: bool,
     wide: bool,
@@ -91,7 +93,7 @@ def _print_status(
     for problem in filter(None, (summary.problem for summary in summaries)):
         console.print(problem, soft_wrap=True)
     for summary in summaries if is_one else []:
-        _print_details(console, summary, running, steps)
+        _print_details(console, summary, running, steps, stop)
 
 
 def _print_studies(console: Console, summaries: Sequence[StudySummary], *, wide: bool) -> None:
@@ -140,7 +142,11 @@ def _now(summary: StudySummary) -> Text:
 
 
 def _print_details(
-    console: Console, summary: StudySummary, running: list[TrialRecord], steps: Mapping[int, "StepsRecord"]
+    console: Console,
+    summary: StudySummary,
+    running: list[TrialRecord],
+    steps: Mapping[int, "StepsRecord"],
+    stop: str | None,
 ) -> None:
     goals = ", ".join(f"{each.direction} {each.metric}" for each in summary.objectives) or "objective unknown"
     console.print(f"{goals}; sampler {summary.sampler}, pruner {summary.pruner}")
@@ -151,8 +157,9 @@ def _print_details(
     if summary.drivers:
         console.print(f"driver: {', '.join(summary.drivers)}")
     elif running or summary.ended < summary.budget.trials:
-        why = "" if summary.reached is None else f"{spent_text(summary.reached)}; "
-        console.print(f"driver: none; {why}to go on: {resume_command(summary.name, summary.reached)}", soft_wrap=True)
+        reasons = [*([stop] if stop else []), *([spent_text(summary.reached)] if summary.reached else [])]
+        command = resume_command(summary.name, summary.reached, stop)
+        console.print(f"driver: none; {''.join(f'{why}; ' for why in reasons)}to go on: {command}", soft_wrap=True)
     _print_accounts(console, summary)
     if summary.failures:
         console.print("failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(summary.failures.items())))

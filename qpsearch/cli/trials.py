@@ -85,8 +85,14 @@ def trials(
     console = open_console()
     _print_list(console, records, objectives, wide=wide)
     counts = queries.state_counts(database, study)
-    go_on = resume_command(study, queries.summary(database, study).reached) if counts.get("WAITING") else ""
+    go_on = _resume_command(database, study) if counts.get("WAITING") else ""
     console.print(_summed_up(counts, records, study, go_on))
+
+
+def _resume_command(database: "Database", study: str) -> str:
+    from qpsearch.study import queries
+
+    return resume_command(study, queries.summary(database, study).reached, queries.stop_reached(database, study))
 
 
 def _states(given: Sequence[str]) -> set[str]:
@@ -181,7 +187,7 @@ def _show_one(database: "Database", study: str, number: int, *, as_json: bool) -
     console = open_console()
     word, colour = WORDS[state_of(detail.record)]
     console.print(Text(f"trial {number} of study {study}: ").append(word, style=f"bold {colour}"))
-    facts = _facts(detail, search, resume_command(study, queries.summary(database, study).reached))
+    facts = _facts(detail, search, _resume_command(database, study))
     width = max(len(name) for name, _ in facts)
     for name, text in facts:
         _print_fact(console, name, text, width)

@@ -13,14 +13,15 @@ def spent_text(bound: SpentBound) -> str:
     return f"the budget of {_AMOUNTS[bound.name](bound.limit)} is spent"
 
 
-def resume_command(study: str, bound: SpentBound | None) -> str:
+def resume_command(study: str, bound: SpentBound | None, stop: str | None = None) -> str:
     """Return the command that goes on with a study: with twice the budget that is spent, if any is.
 
     Args:
         study: The study's name.
         bound: The bound that is reached; None where none is.
+        stop: The rule of ``search.stop`` that has ended it, in words; None where none has.
     """
-    command = f"qpsearch resume {study}"
+    command = f"qpsearch resume {study}{' --ignore-stop' if stop is not None else ''}"
     if bound is None:
         return command
     return f"{command} {_OPTIONS[bound.name](2 * (bound.limit if bound.spent < 2 * bound.limit else bound.spent))}"

@@ -35,3 +35,4 @@ def test_a_budget_says_which_of_its_bounds_is_reached() -> None:
     assert budget.reached(epochs=10.5, trials=5) == SpentBound(name="epochs", limit=10, spent=10.5)
     assert budget.reached(trials=4) == SpentBound(name="trials", limit=4, spent=4)
     assert resume_command("a", None) == "qpsearch resume a"
+    assert resume_command("a", None, "search.stop.target: ...") == "qpsearch resume a --ignore-stop"

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from qpsearch.architecture.notes import notes
+from qpsearch.cli import results
 from qpsearch.protocol import Failed
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
@@ -80,8 +81,19 @@ def test_a_resumed_study_stays_stopped_unless_it_is_told_to_go_on(url: str) -> N
         assert ledger.stopped == "search.stop.target: trial 1 has reached 0.95 of 0.9"
         assert ledger.ask() is None
         assert ledger.finished
+    with closing(ready_database(url)) as database:
+        assert queries.stop_reached(database, "scripted") == "search.stop.target: trial 1 has reached 0.95 of 0.9"
     with resumed_ledger(url, ignore_stop=True) as ledger:
         assert ledger.ask() is not None
+
+
+def test_status_names_the_rule_that_ended_a_study_and_the_command_that_goes_on(
+    sqlite_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_until_it_stops(sqlite_url, space_with("{target: 0.9}"), [0.5, 0.95])
+    results.status("scripted", storage=sqlite_url)
+    said = "driver: none; search.stop.target: trial 1 has reached 0.95 of 0.9; to go on: qpsearch resume scripted --ignore-stop"
+    assert said in capsys.readouterr().out.splitlines()
 
 
 def test_drivers_hear_of_each_others_trials(url: str) -> None:

@@ -5,7 +5,7 @@ from qpsearch.study.queries.confirmed import comparison_named, confirmation_name
 from qpsearch.study.queries.detail import trial_detail
 from qpsearch.study.queries.kept import KeptRun, kept_runs
 from qpsearch.study.queries.results import RunResult, epoch_rows, evaluation_rows, run_results
-from qpsearch.study.queries.summaries import count_complete, summary
+from qpsearch.study.queries.summaries import count_complete, stop_reached, summary
 from qpsearch.study.queries.timeline import Origin, Span, attempt_spans, origin, state_of_study
 from qpsearch.study.queries.trials import (
     artifacts_of,
@@ -48,6 +48,7 @@ __all__ = [
     "state_counts",
     "state_of_study",
     "steps_of",
+    "stop_reached",
     "study_names",
     "summary",
     "top_configurations",

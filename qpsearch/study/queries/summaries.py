@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, String, func, sel
 
 from qpsearch.errors import SpaceError
 from qpsearch.space import Space
+from qpsearch.space.search import Stop
 from qpsearch.study.drivers.budget import budget_of, cost_of, covered, gpu_seconds, lease_intervals, recorded_epochs
+from qpsearch.study.drivers.stopping import Stopping
 from qpsearch.study.drivers.stored import find_study, stored_space
 from qpsearch.study.queries.audits import audited_kinds
 from qpsearch.study.queries.best import front_of
@@ -20,6 +22,7 @@ from qpsearch.study.records import (
     blocks_of,
 )
 from qpsearch.study.storage.database import Database
+from qpsearch.study.storage.optuna_tables import read_trials
 from qpsearch.study.storage.tables import (
     attempts,
     configs,
@@ -27,12 +30,31 @@ from qpsearch.study.storage.tables import (
     infeasible,
     trials,
 )
+from qpsearch.study.trials.rows import first_pauses
 from qpsearch.vocabulary import Ending
 
 
 def summary(database: Database, name: str) -> StudySummary:
     """Return one line about a study; raises StudyNotFound."""
     return database.read(lambda c: _summary(c, find_study(c, name), name))
+
+
+def stop_reached(database: Database, name: str) -> str | None:
+    """Return which rule of ``search.stop`` has ended a study, in words; None where none has. Raises StudyNotFound.
+
+    A driver that was told to go past the rules may work on it all the same.
+    """
+
+    def query(connection: Connection) -> str | None:
+        study = find_study(connection, name)
+        space, _ = _space(facts_of(connection, study), name)
+        if space is None or space.compare is not None or space.search.stop == Stop():
+            return None
+        stopping = Stopping(space.search)
+        stopping.follow(read_trials(connection, study), first_pauses(connection, study))
+        return stopping.reason
+
+    return database.read(query)
 
 
 def count_complete(database: Database, name: str) -> int:
