@@ -6,7 +6,7 @@ All records are frozen and hold plain values, or a configuration, so that they p
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Final
 
 from qpsearch.architecture.config import TrialConfig
@@ -145,8 +145,9 @@ class RunSettings(WithWords):
             _require(isinstance(getattr(self, name), str), name, getattr(self, name), "a text")
         for name in ("resume_from", "metrics"):
             _require(isinstance(getattr(self, name), tuple | list), name, getattr(self, name), "a tuple of texts")
-        is_share = isinstance(self.memory_share, Real) and 0 < self.memory_share <= 1
-        _require(is_share, "memory_share", self.memory_share, "a number above 0 and at most 1")
+        share: object = self.memory_share
+        is_share = isinstance(share, int | float) and 0 < share <= 1
+        _require(is_share, "memory_share", share, "a number above 0 and at most 1")
         if self.memory_format not in MEMORY_FORMATS:
             known = nearest(self.memory_format, list(MEMORY_FORMATS))
             raise UserError(f"memory_format: unknown value {self.memory_format!r}. {known}")
