@@ -81,9 +81,7 @@ def test_the_exported_weights_are_those_of_the_checkpoint(whole: OneNetwork) -> 
     done = whole.export()
     assert done.files == ("config.json", "model.safetensors", "load.py", "README.md")
     model = qpsearch.load_exported(whole.folder)
-    stored = load(
-        qpsearch.artifacts.open_artifacts(str(whole.folder)), whole.reports[-1].checkpoint, torch.device("cpu")
-    )
+    stored = load(qpsearch.artifacts.open_artifacts(str(whole.folder)), whole.reports[-1].checkpoint)
     for name, value in model.network.state_dict().items():
         assert torch.equal(value, stored.model[name])
     card = (whole.folder / "README.md").read_text()
