@@ -53,9 +53,7 @@ def study_name(given: str | None) -> str | None:
 def known_study(given: object) -> str:
     """Return the name of a study that is looked for; a text that names none is answered where it is looked for."""
     if not isinstance(given, str):
-        raise UserError(
-            f"name: {given!r} is not the name of a study. Expected a text; list them: qpsearch studies list."
-        )
+        raise UserError(f"name: {given!r} is not the name of a study. Expected a text; list them: qpsearch studies.")
     return given
 
 
