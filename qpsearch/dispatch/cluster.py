@@ -130,8 +130,11 @@ def connected(resources: Resources, address: str | None, tell: Callable[[str], N
                 check_token(address)
             if address is None or is_sent():
                 open_things.enter_context(token_sent())
+            found = own.address() if address is None else address
+            if address is None:
+                own.watch(tell)  # from here on: Ray tries to reach one that has died for minutes
             ray.init(
-                address=own.address() if address is None else address,
+                address=found,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 job_config=_without_code_paths(),
@@ -140,8 +143,6 @@ def connected(resources: Resources, address: str | None, tell: Callable[[str], N
         except (OSError, RuntimeError, ValueError, AuthenticationError) as error:
             raise (_not_started(error) if address is None else _not_reached(address, error)) from None
         open_things.callback(ray.shutdown)
-        if address is None:
-            own.watch(tell)
         yield _size(resources, ray.cluster_resources(), ray.nodes())
 
 

@@ -40,7 +40,7 @@ from qpsearch.study.ledger import Ledger, Listener
 from qpsearch.study.opening import Opened
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Dispatching, Event, Noted, Preparing, StudyOpened, Waiting
-from qpsearch.vocabulary import Dispatcher, FailReason, Fuse, WithWords
+from qpsearch.vocabulary import Dispatcher, FailReason, Fuse, WithWords, coerce_words
 
 STOPPING: Final = (
     "stopping: running trials finish their epoch, or are stopped in 30 s\n"
@@ -64,6 +64,7 @@ class Placement(WithWords):
     address: str | None = None
 
     def __post_init__(self) -> None:
+        coerce_words(self)
         if self.address is not None and not self.address.strip():
             raise UserError("--address: is empty. Expected auto, or host:port of a running Ray cluster.")
         if self.address is not None and self.dispatcher is Dispatcher.INLINE:
