@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import shlex
 import shutil
@@ -13,10 +14,14 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from PIL import Image
 from ruamel.yaml import YAML
 
 from qpsearch.architecture.blocks import BLOCKS
+from qpsearch.registry.datasets import Data
+from qpsearch.registry.own.layout import Subset
 from qpsearch.space import build_space, parse_space, shipped
+from qpsearch.training.data import load_split
 from tests.cli.run import ROOT, qpsearch, started
 from tests.space.cases import GOOD
 
@@ -101,6 +106,28 @@ def test_every_command_and_snippet_runs_and_digits_keeps_its_promises(folder: Pa
     assert summary["best"]["value"] > 0.97
     page_of_importance = (folder / "studies" / "digits-importance.html").read_text()
     assert "network.stages.0.block" in page_of_importance
+
+
+@pytest.mark.ray
+@pytest.mark.skipif(
+    "QPSEARCH_DATA" not in os.environ, reason="QPSEARCH_DATA names no folder with the real CIFAR-10; CI sets it"
+)
+def test_the_guide_of_own_images_runs_as_written_on_images_of_cifar10(tmp_path: Path) -> None:
+    page = DOCS / "guides" / "own-data.md"
+    images, labels = load_split(Data(dataset="cifar10", validation=0), Path(os.environ["QPSEARCH_DATA"]), Subset.TEST)
+    for index, (image, label) in enumerate(zip(images[:400], labels[:400], strict=True)):
+        own = tmp_path / "images" / ("even" if label % 2 == 0 else "odd")
+        own.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(own / f"{index}.png")
+    (text,) = (text for text in blocks(page, "yaml") if "study: parity" in text)
+    (tmp_path / "parity.yaml").write_text(text)
+    written = next(block.splitlines() for block in blocks(page, "sh") if "parity.yaml" in block)
+    assert written[0] == "python make_images.py"
+    for command in written[1:]:
+        run_command(tmp_path, command, page)
+    assert "2 classes (even, odd), 32x32 colour" in qpsearch(tmp_path, "space", "check", "parity.yaml").stdout
+    (summary,) = json.loads(qpsearch(tmp_path, "status", "parity", "--json").stdout)["studies"]
+    assert summary["counts"] == {"COMPLETE": 6}
 
 
 def run_command(folder: Path, command: str, page: Path) -> None:

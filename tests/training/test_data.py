@@ -1,5 +1,6 @@
 """Data sets: splits, archives, downloads."""
 
+import ast
 import hashlib
 import os
 import pickle
@@ -458,3 +459,19 @@ def test_augmentation_is_a_function_of_its_generator() -> None:
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(augment(images, (), torch.Generator(), 8), images)
+
+
+def test_only_one_module_reads_test_images_and_none_that_trains_imports_it() -> None:
+    """No setting reaches the test split, and no line of what trains does."""
+    folder = Path(data.__file__).parent
+    for path in folder.glob("*.py"):
+        names = {each.id for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.Name)}
+        imported = {
+            alias.name if isinstance(each, ast.Import) else f"{each.module}.{alias.name}"
+            for each in ast.walk(ast.parse(path.read_text()))
+            if isinstance(each, ast.Import | ast.ImportFrom)
+            for alias in each.names
+        }
+        reads = "test_images" in names or any(name.endswith("data.test_images") for name in imported)
+        assert reads == (path.stem == "testing"), path
+        assert not any("training.testing" in name for name in imported), path
