@@ -80,16 +80,3 @@ def parameter_values(given: object) -> Mapping[str, Scalar]:
         such = "{'network.stages.*.block': 'quotient'}"
         raise UserError(f"values: {given!r} are not values by name. Expected a dict such as {such}.")
     return given
-
-
-def device_of(given: object) -> str:
-    """Return the device that is meant, one that torch can use here."""
-    import torch
-
-    try:
-        device = torch.device(given)  # type: ignore[call-overload]  # what is no device is refused below
-        torch.zeros(1, device=device)
-    except (RuntimeError, TypeError, AssertionError, NotImplementedError):
-        there = "'cpu' or 'cuda'" if torch.cuda.is_available() else "'cpu', since torch does not see a GPU"
-        raise UserError(f"device: {given!r} cannot be used here. Expected {there}.") from None
-    return str(device)

@@ -11,7 +11,6 @@ from qpsearch.api.given import (
     NUMBER,
     PathLike,
     address_of,
-    device_of,
     known_study,
     parameter_values,
     path_text,
@@ -267,7 +266,6 @@ class Study:
 
         trial = checked(NUMBER, trial, "trial")
         replicate = required(NUMBER, replicate, "replicate")
-        device = device_of(device)
         detail, run = queries.trained_run(self._database, self.name, trial, replicate)
         return load_trained(detail.record.config, run.folder, run.checkpoint, device)
 

@@ -280,7 +280,12 @@ def test_arms_without_a_score_and_few_runs_are_told() -> None:
     said = " ".join(sentences(table(arms=arms), [], 0, []))
     assert "a is not compared: 5 of its trials failed." in said
     assert "c: 1 of its trials failed and 2 were pruned; its mean leaves them out." in said
-    assert "Two runs of an arm are few" in said
+    assert (
+        "Two runs of an arm are few: p values are then too small (6 to 9% false alarms). Train three or more." in said
+    )
+    tuned = table(arms=(row("a", n=2, tuned=9), row("b", n=2, tuned=9)), basis=Basis.TUNED)
+    assert "Two configurations of an arm are few" in (said := " ".join(sentences(tuned, [], 0, [])))
+    assert "Raise retrain.top." in said
 
 
 def test_one_arm_is_compared_with_nothing() -> None:

@@ -4,6 +4,7 @@ import math
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -100,6 +101,7 @@ def test_each_configuration_gets_the_same_fresh_seeds_and_none_is_pruned(url: st
         assert fresh.drop == pytest.approx(each.value - fmean(own))
         half = students_t.ppf(0.975, 3) * stdev(own) / 2
         assert fresh.interval == pytest.approx((fresh.drop - half, fresh.drop + half))
+        assert replace(fresh, scores=(0.5,) * 4).interval is None  # not certainty, but chance
     with closing(ready_database(url)) as database:
         best = queries.best_configurations(database, BESIDE)[0]  # by the mean over the fresh seeds
         assert (best.config, best.n, best.is_fresh) == (found[1].config, 4, True)

@@ -152,7 +152,10 @@ def _basis(found: "Comparison") -> Iterator[str]:
             f"{_images(found)} images; on others the difference may be another."
         )
     if any(1 < row.n / max(row.points, 1) < FEW for row in found.arms):
-        yield "Two runs of an arm are few: p values are then too small (6 to 9% false alarms). Train three or more."
+        few, more = (
+            ("configurations", "Raise retrain.top") if found.basis is Basis.TUNED else ("runs", "Train three or more")
+        )
+        yield f"Two {few} of an arm are few: p values are then too small (6 to 9% false alarms). {more}."
     if found.split is SplitName.VALIDATION and found.basis is Basis.TUNED and not found.is_timed:
         yield f"{_images(found).capitalize()} images took part in the tuning, so means are optimistic."
 

@@ -64,9 +64,9 @@ class Confirmation:
     def interval(self) -> tuple[float, float] | None:
         """The 95% t interval of ``drop``: drop -+ t(0.975, n - 1) sd / sqrt(n), given the value of the search.
 
-        None where there is no standard deviation.
+        None where there is no standard deviation, or it is 0: runs that happen to agree do not say how others differ.
         """
-        if self.drop is None or self.sd is None:
+        if self.drop is None or not self.sd:
             return None
         from scipy.special import stdtrit
 
