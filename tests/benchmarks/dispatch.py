@@ -2,7 +2,8 @@
 
 a: sweeps against stock Ray Tune. b: a trial's steps against plain Optuna. c: reading a large study against
 Optuna's command. d: our driver alone against what Tune delivers. e: many studies in one database. f: many slots
-that report at a steady pace. g: draws of the next trial under promotion, in large studies. All of it takes about twenty minutes on two cores, ``--quick`` a few minutes.
+that report at a steady pace. g: draws of the next trial under promotion, in large studies. All of it takes about 25
+minutes on two cores, ``--quick`` a few minutes.
 """
 
 import argparse
