@@ -42,6 +42,9 @@ def test_a_pruner_that_did_no_better_than_random_search_is_told() -> None:
     said = {kind: notes(parse_space(edited(text, {"search.pruner": setting}))) for kind, setting in given.items()}
     assert {kind for kind, found in said.items() if found} == {PrunerKind.HYPERBAND}
     assert said[PrunerKind.HYPERBAND][0].startswith("search.pruner hyperband did no better than random search")
+    halving = edited(text, {"search.pruner": "successive_halving", "search.sampler": "tpe"})
+    (found,) = notes(parse_space(halving))
+    assert found.startswith("search.pruner successive_halving did worse with tpe than random search")
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -22,7 +22,7 @@ COUNTED: Final = 30  # draws whose multiply-accumulates at each level are counte
 
 def notes(space: Space) -> list[str]:
     """Return what a user should know about a space that is valid."""
-    pruner = space.search.pruner.note
+    pruner = space.search.pruner.note(space.search.sampler)
     return [
         *([pruner] if pruner else []),
         *_nothing_fused(space),

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from qpsearch.registry.options import Option, Options
+from qpsearch.registry.samplers import Sampler, SamplerKind
 
 
 class PrunerKind(StrEnum):
@@ -35,14 +36,17 @@ class PrunerKind(StrEnum):
         """Whether what a run of a trial reports may end the trial."""
         return self is PrunerKind.WILCOXON or (self is not PrunerKind.NONE and replicate == 0)
 
-    @property
-    def note(self) -> str | None:
-        """What a user should know before choosing it; None for nothing."""
-        if self is not PrunerKind.HYPERBAND:
+    def note(self, sampler: Sampler) -> str | None:
+        """What a user should know before choosing it beside a sampler; None for nothing."""
+        if self is PrunerKind.HYPERBAND:
+            found = "did no better than random search without pruning"
+        elif self is PrunerKind.SUCCESSIVE_HALVING and sampler is SamplerKind.TPE:
+            found = "did worse with tpe than random search without pruning"
+        else:
             return None
         return (
-            f"search.pruner {self} did no better than random search without pruning in the search benchmark "
-            "(docs/results); asha, the default, reached the same in less than half of the budget."
+            f"search.pruner {self} {found} in the search benchmark (docs/results); asha, the default, reached the same "
+            "in less than half of the budget."
         )
 
 
