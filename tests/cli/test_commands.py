@@ -350,8 +350,10 @@ def test_space_check_says_what_is_searched(study: Path) -> None:
 
 
 LOSES = """
-import sys, time, weakref
+import signal, sys, time, weakref
 from qpsearch.cli import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background ignores it
 
 def command(asked):
     def lose(reference):
