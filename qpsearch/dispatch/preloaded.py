@@ -14,7 +14,7 @@ if is_ours := THREADS not in os.environ:
     os.environ[THREADS] = "1"  # numpy would start a thread for each core; a trial tells torch its own number
 try:
     import qpsearch.dispatch.tune
-    import qpsearch.training.levels  # noqa: F401
+    import qpsearch.training.levels  # noqa: F401  # what a trial imports, torch with it
 finally:
     if is_ours:
         del os.environ[THREADS]  # Ray sets it for each trial
