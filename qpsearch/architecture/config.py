@@ -37,6 +37,7 @@ LATER: Final = {
     "data.augment_options": (),
     "data.own_validation": False,
     "data.own": None,
+    "data.own.converted": (),
     "data.stream": None,
     "data.share": 1.0,
     "recipe.optimizer.nesterov": False,

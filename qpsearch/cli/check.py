@@ -31,6 +31,8 @@ def check(path: str) -> None:
             _say("Study", arm)
     if space.data.own is not None:
         say(_images(space))
+        for text in space.data.own.converted:
+            say(f"note: {text}")
     conditions = len(space.search.limits) + len(space.search.conditions)
     if conditions:
         say(f"{conditions} conditions; see what they allow: qpsearch space plan {path}")

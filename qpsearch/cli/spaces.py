@@ -40,7 +40,8 @@ def check(space: SpaceArgument, as_json: Json = False) -> None:
         raise typer.Exit(error.exit_code) from None
     found = {"study": loaded.study, "fingerprint": loaded.fingerprint, "parameters": list(loaded.searched)}
     arms = {} if loaded.compare is None else {name: list(arm.searched) for name, arm in loaded.compare.arms.items()}
-    print_json({"valid": True} | found | ({"arms": arms} if arms else {}) | {"notes": notes(loaded)})
+    converted = [] if loaded.data.own is None else [*loaded.data.own.converted]
+    print_json({"valid": True} | found | ({"arms": arms} if arms else {}) | {"notes": notes(loaded) + converted})
 
 
 @app.command("plan")

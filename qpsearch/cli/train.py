@@ -116,7 +116,7 @@ def _train(network: "OneNetwork", *, quiet: bool) -> None:
 
 def _introduce(asked: "Wanted", network: "OneNetwork") -> None:
     from qpsearch.architecture.cost import cost
-    from qpsearch.runner.machine import data_folder, how_streamed
+    from qpsearch.runner.machine import about_images, data_folder
 
     config, record = asked.config, network.record
     total, data = cost(config.network), config.data
@@ -127,8 +127,8 @@ def _introduce(asked: "Wanted", network: "OneNetwork") -> None:
     )
     threads = f"{record.threads} thread{'s' * (record.threads != 1)}"
     say(f"seed {record.seed}, {record.device}, {threads}; in {from_here(str(network.folder.absolute()))}")
-    if how := how_streamed(network.config.data, data_folder(data), record.threads):
-        say(f"images {data.dataset}: {how}")
+    for text in about_images(network.config.data, data_folder(data), record.threads):
+        say(text)
     for name, value in asked.drawn.items():
         say(f"  drawn: {name} = {scalar(value)}")
     if asked.drawn:

@@ -28,7 +28,7 @@ from qpsearch.errors import (
 )
 from qpsearch.registry.datasets import Data
 from qpsearch.runner import trainer
-from qpsearch.runner.machine import check_gpu, data_folder, has_gpu, how_streamed, no_gpu, prepare_data
+from qpsearch.runner.machine import about_images, check_gpu, data_folder, has_gpu, no_gpu, prepare_data
 from qpsearch.runner.overrides import UNCHANGED, Overrides, other_resources
 from qpsearch.runner.refusals import refuse_one_arm, refuse_other, refuse_other_artifacts, refuse_smaller
 from qpsearch.runner.sink_process import Sinks, open_sinks
@@ -224,14 +224,14 @@ def resume(
 
 
 def prepare(data: Data, resources: Resources, listen: Listener) -> None:
-    """Fetch or decode missing data; say beforehand where images are to be decoded while networks train.
+    """Fetch or decode missing data; say beforehand what a user should know about images of their own.
 
     Raises:
         DataError: The data set cannot be fetched or read, or the user's own images have changed.
     """
     folder = data_folder(data)
-    if how := how_streamed(data, folder, resources.cpus):
-        listen(Noted(text=f"images {data.dataset}: {how}"))
+    for text in about_images(data, folder, resources.cpus):
+        listen(Noted(text=text))
     prepare_data(data, folder)
 
 

@@ -91,6 +91,17 @@ def prepare_kept(data: Data) -> Path | None:
     return folder
 
 
+def about_images(data: Data, folder: Path | None, cpus: int) -> list[str]:
+    """Say what a user should know about images of their own before they are trained on; arguments as ``how_streamed``.
+
+    Raises:
+        DataError: The disk does not say how much of it is free.
+    """
+    how = how_streamed(data, folder, cpus)
+    told = [*(() if data.own is None else data.own.converted), *([how] if how else [])]
+    return [f"images {data.dataset}: {each}" for each in told]
+
+
 def how_streamed(data: Data, folder: Path | None, cpus: int) -> str:
     """Say that images are decoded while networks train, and why where ``data.stream`` is ``auto``; empty where not.
 

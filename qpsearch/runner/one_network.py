@@ -368,7 +368,8 @@ def reopen(asked: Wanted, folder: Path, *, seed: int | None = None, threads: int
 def _check_same(folder: Path, record: OneRecord, asked: Wanted, differ: dict[str, tuple[Any, Any]]) -> None:
     """Raise UserError unless a network is the one that is trained in a folder, and nothing else differs."""
     found = changes(record.config, json.loads(asked.config.to_json()))
-    found.pop("data.stream", None)  # results are the same
+    for name in ("data.stream", "data.own.converted"):  # results are the same
+        found.pop(name, None)
     if "data.own.fingerprint" in found and "data.own.place" not in found:
         own = asked.config.data.own
         assert own is not None

@@ -1,5 +1,6 @@
 """The command line on images of the user's own, from the space file to the evaluation, in one study."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ training: {epochs: 2, batch_size: 16, optimizer: {sgd: {lr: 0.05}}}
 search: {trials: 2, sampler: random, pruner: none}
 """
 
+LOST = "1 of 120 images has transparency, which is dropped: dark/0.png"
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -28,18 +31,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(random.integers(level - 50, level + 50, (8, 8), dtype=np.uint8)).save(
                 made / "shades" / label / f"{index}.png"
             )
+    clear = made / "shades" / "dark" / "0.png"
+    Image.open(clear).convert("LA").save(clear)
     (made / "s.yaml").write_text(SPACE)
     (made / "data").mkdir()
     done = qpsearch(made, "run", "s.yaml", "--dispatch", "inline", QPSEARCH_DATA=str(made / "data"))
     assert done.returncode == 0, done.stderr
+    assert f"images shades: {LOST}" in done.stdout
     return made
 
 
 def test_what_was_found_is_said(folder: Path) -> None:
     done = qpsearch(folder, "space", "check", "s.yaml", QPSEARCH_DATA=str(folder / "data"))
-    assert done.stdout.splitlines()[2] == (
-        "images shades: 2 classes (dark, light), 8x8 grey; 108 to train, held out of them 12 to validate, 12 to test"
-    )
+    assert done.stdout.splitlines()[2:4] == [
+        "images shades: 2 classes (dark, light), 8x8 grey; 108 to train, held out of them 12 to validate, 12 to test",
+        f"note: {LOST}",
+    ]
+    done = qpsearch(folder, "space", "check", "s.yaml", "--json", QPSEARCH_DATA=str(folder / "data"))
+    assert LOST in json.loads(done.stdout)["notes"]
 
 
 def test_a_study_of_own_images_is_resumed_evaluated_and_told(folder: Path) -> None:

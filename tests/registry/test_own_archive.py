@@ -69,6 +69,22 @@ def test_arrays_become_8_bits(tmp_path: Path, given: Any, expected: Any) -> None
         assert np.array_equal(found.read(Subset.TRAIN, row, found.channels), expected[row])
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (IMAGES, ()),
+        (np.concatenate((IMAGES, IMAGES[..., :1]), 3), ("x has transparency, which is dropped",)),
+        (IMAGES.astype(np.uint16) * 256 + 77, ("x has 16 bits, of which the upper 8 count",)),
+        (IMAGES.astype(np.uint16) * 16, ("x has 16 bits, of which the upper 8 count", "15 of 255")),
+    ],
+    ids=["8 bits", "alpha", "16 bits", "12 bits"],
+)
+def test_what_arrays_lose_is_told(tmp_path: Path, given: Any, told: tuple[str, ...]) -> None:
+    converted = own_data(Source.ARCHIVE, written(tmp_path, {"x": given, "y": LABELS}), None).converted
+    assert len(converted) == len(told)
+    assert all(expected in sentence for expected, sentence in zip(told, converted, strict=True))
+
+
 def test_classes_are_named_by_their_labels_or_by_the_archive(tmp_path: Path) -> None:
     words = np.array(["cat", "ant", "bee"])[LABELS]
     for labels in (words, words.astype(bytes)):

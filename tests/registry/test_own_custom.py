@@ -93,6 +93,29 @@ def test_splits_grey_images_and_several_sizes(tmp_path: Path) -> None:
         facts_of(parts)
     facts = own_data(Source.CODE, Path("mine"), 8)
     assert (facts.train_images, facts.validation_images, facts.test_images, facts.channels) == (30, 9, 12, 3)
+    grey_ones = "validation 0, validation 1, validation 2 and 6 more"
+    assert facts.converted == (f"9 of 51 images are grey and are read as colour: {grey_ones}",)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            lambda image: Image.merge("RGBA", [Image.fromarray(image[..., 0])] * 4),
+            ["30 of 30 images have transparency"],
+        ),
+        (lambda image: np.concatenate((image, image[..., :1]), 2), ["30 of 30 images have transparency"]),
+        (lambda image: torch.from_numpy(image).permute(2, 0, 1)[[0, 1, 2, 0]], ["30 of 30 images have transparency"]),
+        (lambda image: Image.fromarray(image[..., 0].astype(np.uint16) * 257), ["30 of 30 images have 16 bits"]),
+        (lambda image: image.astype(np.uint16) * 257, ["the train split has 16 bits"]),
+        (lambda image: image.astype(np.uint16) * 4, ["the train split has 16 bits", "above 3 of 255"]),
+    ],
+    ids=["PIL's", "arrays'", "tensors'", "16 bits of PIL's", "16 bits", "10 bits"],
+)
+def test_what_images_lose_is_told(change: Callable[[Any], Any], told: list[str]) -> None:
+    converted = facts_of(Pairs(change)).converted
+    assert len(converted) == len(told)
+    assert all(expected in sentence for expected, sentence in zip(told, converted, strict=True))
 
 
 def test_a_dark_image_among_fractions_stays_dark() -> None:

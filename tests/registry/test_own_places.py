@@ -181,9 +181,48 @@ def test_facts_are_one_line_of_text_and_back(tmp_path: Path) -> None:
     for name, wrong in (("size", "8"), ("channels", True), ("classes", ["a"]), ("std", [0.0, 1.0, 1.0]), ("place", "")):
         with pytest.raises(ValueError, match=r"not the facts|JSON|Expecting"):
             OwnData.from_text(json.dumps(given | {name: wrong}))
-    for text in ("", "[]", "{}", json.dumps(given | {"more": 1})):
+    assert (
+        OwnData.from_text(json.dumps({key: given[key] for key in given if key != "converted"})) == facts
+    )  # an old line
+    for text in ("", "[]", "{}", json.dumps(given | {"more": 1}), json.dumps(given | {"converted": "x"})):
         with pytest.raises(ValueError, match=r"not the facts|JSON|Expecting"):
             OwnData.from_text(text)
+
+
+def deep(path: Path, brightest: int) -> None:
+    """Write a grey image of 16 bits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((np.arange(64, dtype=np.int64).reshape(8, 8) * brightest // 63).astype(np.uint16)).save(path)
+
+
+def test_what_images_lose_is_told_with_their_names(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "x", 5)
+    assert own_data(Source.FOLDER, root, None).converted == ()
+    for index in range(3):
+        picture(root / "a" / f"{index}.png", mode="L")
+    picture(root / "b" / "0.png", mode="LA")
+    picture(root / "b" / "1.png", mode="RGBA")
+    deep(root / "b" / "2.png", 65_535)
+    told = (
+        "5 of 10 images are grey and are read as colour: a/0.png, a/1.png, a/2.png and 2 more",
+        "2 of 10 images have transparency, which is dropped: b/0.png, b/1.png",
+        "1 of 10 images has 16 bits, of which the upper 8 count: b/2.png",
+    )
+    for _ in range(2):  # found, then looked up
+        assert own_data(Source.FOLDER, root, None).converted == told
+
+
+@pytest.mark.parametrize(("brightest", "is_told"), [(4_095, True), (32_767, True), (32_768, False), (65_535, False)])
+def test_16_bits_that_are_hardly_used_are_told(tmp_path: Path, brightest: int, is_told: bool) -> None:
+    for name, value in (("a/0", 300), ("a/1", brightest), ("a/2", 1_000), *((f"b/{index}", 900) for index in range(3))):
+        deep(tmp_path / "x" / f"{name}.png", value)
+    converted = own_data(Source.FOLDER, tmp_path / "x", None).converted
+    assert (
+        converted[0] == "6 of 6 images have 16 bits, of which the upper 8 count: a/0.png, a/1.png, a/2.png and 3 more"
+    )
+    assert [
+        f"no pixel of the images of 16 bits is above {brightest >> 8} of 255" in each for each in converted[1:]
+    ] == ([True] * is_told)
 
 
 @pytest.mark.parametrize(("source", "said"), [(Source.FOLDER, "no such folder"), (Source.ARCHIVE, "no such file")])

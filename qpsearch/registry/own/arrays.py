@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import DataError
-from qpsearch.registry.own.found import Found
+from qpsearch.registry.own.found import Found, too_dark
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.record import PEAK
 
@@ -34,6 +34,7 @@ PAIRS: Final = (
     (Subset.TEST, (("test_images", "test_labels"), ("x_test", "y_test"), ("X_test", "y_test"))),
     (Subset.TRAIN, (("images", "labels"), ("x", "y"), ("X", "y"), ("data", "target"))),
 )
+DEEP: Final = "uint16"  # the type of values of which the upper 8 bits count
 CLASS_NAMES: Final = ("class_names", "classes", "names")
 
 
@@ -76,14 +77,15 @@ def in_arrays(read: Callable[[str], Any], names: list[str], where: str) -> Found
         DataError: The arrays do not hold images and labels.
     """
     pairs = pairs_in(where, names)
-    images = {part: _pixels(read(name), f"{where}: {name}") for part, (name, _) in pairs.items()}
+    converted: list[str] = []
+    images = {part: _pixels(read(name), name, where, converted) for part, (name, _) in pairs.items()}
     labels = {part: labels_of(read(name), f"{where}: {name}") for part, (_, name) in pairs.items()}
     for part, (name, _) in pairs.items():
         if len(images[part]) != len(labels[part]):
             raise DataError(f"{where}: {name} has {len(images[part])} images, but {len(labels[part])} labels.")
     given = next((name for name in CLASS_NAMES if name in names), None)
     class_names = None if given is None else _names(read(given), labels[Subset.TRAIN], f"{where}: {given}")
-    return found_of(images, labels, class_names, where)
+    return found_of(images, labels, class_names, where, converted)
 
 
 def _names(given: Any, labels: "Labels", where: str) -> list[str]:
@@ -115,6 +117,7 @@ def found_of(
     labels: "Mapping[Subset, Labels]",
     class_names: Sequence[object] | None,
     where: str,
+    converted: Sequence[str],
 ) -> Found:
     """Return images, each (H, W, C) uint8, with their labels; raises DataError where those do not fit together.
 
@@ -123,6 +126,7 @@ def found_of(
         labels: Their labels.
         class_names: The names of the classes, in the order of their labels; else the labels themselves are the names.
         where: What messages call the place of the images.
+        converted: As in ``Found``.
     """
     import numpy as np
 
@@ -150,6 +154,7 @@ def found_of(
         sizes=sizes,
         channels=channels.pop(),
         read=ArrayReader(images),
+        converted=tuple(converted),
     )
 
 
@@ -158,16 +163,19 @@ def _shapes(images: "Sequence[Pixels] | Images") -> list[tuple[int, ...]]:
     return [each.shape for each in images] if shape is None else [shape[1:]] * len(images)
 
 
-def _pixels(given: Any, where: str) -> "Images":
+def _pixels(given: Any, name: str, place: str, converted: list[str]) -> "Images":
     """Return images as (N, H, W, C) uint8: grey without channels, channels first, and any type of ``eight_bits``."""
     if given.ndim == 4 and is_channels_first(given.shape[1:]):
         given = given.transpose(0, 2, 3, 1)
     if given.ndim == 3:
         given = given[..., None]
     if given.ndim != 4 or given.shape[3] not in (1, 3, 4) or not len(given):
-        raise DataError(f"{where} has shape {given.shape}. Expected (N, H, W), or (N, H, W, C) with 1 or 3 channels.")
-    given = given[..., : 1 if given.shape[3] == 1 else 3]  # transparency is dropped
-    found: Images = eight_bits(given, where)
+        expected = "Expected (N, H, W), or (N, H, W, C) with 1 or 3 channels"
+        raise DataError(f"{place}: {name} has shape {given.shape}. {expected}.")
+    if given.shape[3] == 4:
+        converted.append(f"{name} has transparency, which is dropped")
+        given = given[..., :3]
+    found: Images = eight_bits(given, name, place, converted)
     return found
 
 
@@ -176,14 +184,27 @@ def is_channels_first(shape: tuple[int, ...]) -> bool:
     return shape[2] not in (1, 2, 3, 4) and shape[0] in (1, 3)
 
 
-def eight_bits(given: Any, where: str) -> Any:
-    """Return values as 8 bits: of uint16 the upper ones; fractions and truth values from 0, black, to 1, white."""
+def eight_bits(given: Any, name: str, place: str, converted: list[str]) -> Any:
+    """Return values as 8 bits: of uint16 the upper ones; fractions and truth values from 0, black, to 1, white.
+
+    Args:
+        given: The values.
+        name: What messages call them.
+        place: What messages call their place.
+        converted: Notes what is lost, as in ``Found``.
+
+    Raises:
+        DataError: The values are not those of images.
+    """
     import numpy as np
 
-    if given.dtype == np.uint16:
+    where = f"{place}: {name}"
+    if given.dtype == DEEP:
         if given.max() <= PEAK:  # the upper bits of all are 0
             raise DataError(f"{where} has values of type uint16, but only up to {given.max()}. Save them as uint8.")
-        return (given >> 8).astype(np.uint8)
+        found = (given >> 8).astype(np.uint8)
+        converted += [f"{name} has 16 bits, of which the upper 8 count", *too_dark(int(found.max()))]
+        return found
     if given.dtype == bool:
         return given.astype(np.uint8) * np.uint8(255)
     if given.dtype.kind not in "iuf":

@@ -11,7 +11,7 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import DataError, UserError, blamed
 from qpsearch.registry.own.arrays import eight_bits, found_of, in_arrays, is_channels_first, labels_of
-from qpsearch.registry.own.found import Found, Scan, differences, keep, kept_mapping
+from qpsearch.registry.own.found import Found, Scan, conversions, differences, keep, kept_mapping
 from qpsearch.registry.own.layout import NAMES, Subset
-from qpsearch.registry.own.pictures import from_pillow
+from qpsearch.registry.own.pictures import from_pillow, is_deep
 from qpsearch.registry.own.record import DECODER
 
 if TYPE_CHECKING:
@@ -181,17 +181,44 @@ def _found(given: Any, where: str) -> Found:
     if Subset.TRAIN not in parts or None in parts or others:
         what = type(others[0]).__name__ if others else f"the splits {', '.join(map(str, datasets)) or '(none)'}"
         raise DataError(f"{where}: returns {what}. {EXPECTED}.")
+    given_images: dict[Subset, list[Any]] = {}
     images: dict[Subset, list[Pixels]] = {}
     labels: dict[Subset, Any] = {}
+    converted: list[str] = []
     for part, value in parts.items():
         assert part is not None
         pairs = [value[index] for index in range(len(value))]
-        images[part] = _same_white([_array(image) for image, _ in pairs], f"{where}: the {part} split")
+        given_images[part] = [image for image, _ in pairs]
+        images[part] = _same_white(given_images[part], f"the {part} split", where, converted)
         found = np.asarray([label.item() if hasattr(label, "item") else label for _, label in pairs])
         labels[part] = labels_of(found, f"{where}: the labels of the {part} split")
     channels = max(image.shape[2] for own in images.values() for image in own)
+    converted += _converted(given_images, images, channels)
     same = {part: [np.repeat(each, channels // each.shape[2], 2) for each in own] for part, own in images.items()}
-    return found_of(same, labels, getattr(parts[Subset.TRAIN], "classes", None), where)
+    return found_of(same, labels, getattr(parts[Subset.TRAIN], "classes", None), where, converted)
+
+
+def _converted(given: Mapping[Subset, list[Any]], images: "Mapping[Subset, list[Pixels]]", channels: int) -> list[str]:
+    """Say which images are not what they are read as; those of arrays of 16 bits are told with their arrays."""
+    all_of = {
+        f"{part} {row}": (before, after)
+        for part, own in images.items()
+        for row, (before, after) in enumerate(zip(given[part], own, strict=True))
+    }
+    grey = [name for name, (_, after) in all_of.items() if channels > 1 and after.shape[2] == 1]
+    clear = [name for name, (before, _) in all_of.items() if _is_clear(before)]
+    deep = {name: int(after.max()) for name, (before, after) in all_of.items() if is_deep(before)}
+    return list(conversions(len(all_of), grey=grey, clear=clear, deep=deep))
+
+
+def _is_clear(image: Any) -> bool:
+    """Whether an image, as ``_array`` takes it, may be transparent."""
+    if hasattr(image, "getbands"):
+        return bool(image.has_transparency_data)
+    import numpy as np
+
+    shape = np.shape(image)
+    return len(shape) == 3 and shape[0 if hasattr(image, "numpy") else 2] == 4
 
 
 def _array(image: Any) -> Any:
@@ -211,15 +238,16 @@ def _array(image: Any) -> Any:
     return array[..., :3] if array.ndim == 3 and array.shape[2] == 4 else array
 
 
-def _same_white(images: list[Any], where: str) -> "list[Pixels]":
+def _same_white(given: Sequence[Any], name: str, place: str, converted: list[str]) -> "list[Pixels]":
     """Return images as 8 bits, with one white for all of them: none is taken for another range because it is dark."""
     import numpy as np
 
+    where, images = f"{place}: {name}", [_array(image) for image in given]
     wrong = next((each.shape for each in images if each.ndim != 3 or each.shape[2] not in (1, 3)), None)
     if not images:
         raise DataError(f"{where} does not have images. {EXPECTED}.")
     if wrong is not None:
         raise DataError(f"{where} has an image of shape {wrong}. Expected (H, W), or (H, W, C) with 1 or 3 channels.")
-    flat = eight_bits(np.concatenate([each.ravel() for each in images]), where)
+    flat = eight_bits(np.concatenate([each.ravel() for each in images]), name, place, converted)
     ends = np.cumsum([each.size for each in images])[:-1]
     return [part.reshape(each.shape) for part, each in zip(np.split(flat, ends), images, strict=True)]

@@ -5,12 +5,12 @@ import json
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qpsearch.registry.own.found import Found, Scan, keep, kept_mapping, listed
+from qpsearch.registry.own.found import Found, Scan, conversions, keep, kept_mapping, listed
 from qpsearch.registry.own.layout import Picture, Subset, pictures_in
 from qpsearch.registry.own.pictures import header_of, pixels_of
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 READERS: Final = 8  # threads that wait for the disk
 HASH_LETTERS: Final = 32  # of a file's SHA-256
-Seen = list[object]  # size, time of change (ns), hash, width, height, is grey
+Seen = list[object]  # size, time of change (ns), hash, width, height, is grey, is clear, brightest of 16 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def scan_folder(root: Path, cache: Path | None) -> Scan:
 
 def _unchanged(root: Path, picture: Picture, known: object) -> Seen | None:
     """Return what is known of a file, if it has the size and time that it had then."""
-    if not isinstance(known, list) or len(known) != 6:
+    if not isinstance(known, list) or len(known) != 8:
         return None
     try:
         there = os.stat(f"{root}/{picture.path}")
@@ -97,7 +97,7 @@ def _seen(path: Path) -> Seen | str:
     except ValueError as error:
         return f"{path}: {error}"
     digest = hashlib.sha256(content).hexdigest()[:HASH_LETTERS]
-    return [there.st_size, there.st_mtime_ns, digest, header.width, header.height, header.is_grey]
+    return [there.st_size, there.st_mtime_ns, digest, *astuple(header)]
 
 
 def _found(root: Path, pictures: list[Picture], entries: dict[str, Seen]) -> Found:
@@ -106,11 +106,21 @@ def _found(root: Path, pictures: list[Picture], entries: dict[str, Seen]) -> Fou
     classes = tuple(sorted({each.label for each in pictures if each.part is Subset.TRAIN}))
     label_of = {name: label for label, name in enumerate(classes)}
     parts = {part: [each for each in pictures if each.part is part] for part in Subset}
+    channels = 1 if all(entry[5] for entry in entries.values()) else 3
     sizes = Counter((int(str(entry[3])), int(str(entry[4]))) for entry in entries.values())
     return Found(
         classes=classes,
         labels={part: np.array([label_of[each.label] for each in own], np.int64) for part, own in parts.items() if own},
         sizes=sizes,
-        channels=1 if all(entry[5] for entry in entries.values()) else 3,
+        channels=channels,
         read=FolderReader(str(root), {part: tuple(each.path for each in own) for part, own in parts.items()}),
+        converted=_converted({each.path: entries[each.path] for each in pictures}, channels),
     )
+
+
+def _converted(entries: dict[str, Seen], channels: int) -> tuple[str, ...]:
+    """Say which images are not what they are read as."""
+    grey = [path for path, entry in entries.items() if entry[5] and channels > 1]
+    clear = [path for path, entry in entries.items() if entry[6]]
+    deep = {path: int(str(entry[7])) for path, entry in entries.items() if entry[7] is not None}
+    return tuple(conversions(len(entries), grey=grey, clear=clear, deep=deep))

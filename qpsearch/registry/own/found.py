@@ -30,6 +30,7 @@ FEWEST: Final = 3  # images of a class from which a test split is held out: one 
 MEASURED: Final = 10_000  # images of which mean and deviation are taken; the mean is then right to about 0.002
 MARGIN: Final = 8 / 7  # of 256 to 224 pixels, as for ImageNet: how much larger than seen resized images are kept
 LISTED: Final = 10  # problems that a message lists
+NAMED: Final = 3  # images that a sentence names
 PATIENCE: Final = 1000  # images above which progress is shown
 
 
@@ -50,6 +51,7 @@ class Found:
         sizes: How many images have which width and height.
         channels: 1 where all images are grey, else 3.
         read: Reads an image by its split and row.
+        converted: What the images lose or gain by being read as 8 bits of grey or colour, a sentence each.
     """
 
     classes: tuple[str, ...]
@@ -57,6 +59,7 @@ class Found:
     sizes: Counter[tuple[int, int]]
     channels: int
     read: ReadsImages
+    converted: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +112,7 @@ def facts_of(found: Found, source: Source, place: Path, fingerprint: str, size: 
         fewest=fewest,
         mean=mean,
         std=std,
+        converted=found.converted,
     )
 
 
@@ -128,6 +132,38 @@ def split(found: Found) -> "dict[Subset, tuple[Subset, Index]]":
             part: (Subset.TRAIN, np.sort(own)) for part, own in zip((Subset.TRAIN, Subset.TEST), rows, strict=True)
         }
     return parts
+
+
+def conversions(total: int, *, grey: Sequence[str], clear: Sequence[str], deep: Mapping[str, int]) -> Iterator[str]:
+    """Yield what images lose or gain by being read as 8 bits of grey or colour, a sentence each.
+
+    Args:
+        total: How many images there are.
+        grey: What those are called that are grey, among others that are not.
+        clear: Those that may be transparent.
+        deep: Those of 16 bits, with the largest value of each once read as 8 bits.
+    """
+    for names, one, several in (
+        (grey, "is grey and is read as colour", "are grey and are read as colour"),
+        (clear, "has transparency, which is dropped", "have transparency, which is dropped"),
+        ([*deep], "has 16 bits, of which the upper 8 count", "have 16 bits, of which the upper 8 count"),
+    ):
+        if names:
+            more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+            what = one if len(names) == 1 else several
+            yield f"{len(names):,} of {total:,} images {what}: {', '.join(names[:NAMED])}{more}"
+    if deep:
+        yield from too_dark(max(deep.values()))
+
+
+def too_dark(brightest: int) -> list[str]:
+    """Say that 16 bits are not used, where the largest value of all pixels as 8 bits is below half of white."""
+    if brightest > PEAK // 2:
+        return []
+    return [
+        f"Read as 8 bits, no pixel of the images of 16 bits is above {brightest} of {PEAK}: most of what they show is "
+        "lost. Stretch their values to 0 to 65535"
+    ]
 
 
 def listed(problems: Sequence[str]) -> DataError:
@@ -251,5 +287,5 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> It
     }
     for kind, names in kinds.items():
         if names:
-            more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-            yield f"{len(names):,} {kind} ({', '.join(names[:3])}{more})"
+            more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+            yield f"{len(names):,} {kind} ({', '.join(names[:NAMED])}{more})"

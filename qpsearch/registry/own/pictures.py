@@ -6,6 +6,7 @@ several pictures in a file the first counts. A camera's note of how it was held 
 """
 
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
 
 GREY: Final = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
+DEEP: Final = re.compile(r"I;16|;16[BLN]|', \d{4,}\)")  # in what Pillow says of the encoding; PPM names its white
 TURNED: Final = ("JPEG", "MPO", "TIFF", "WEBP")  # formats with a note of how the camera was held
 ORIENTATION: Final = 0x0112  # the number of that note
 SIDEWAYS: Final = range(5, 9)  # its values that swap width and height
@@ -24,11 +26,21 @@ SIDEWAYS: Final = range(5, 9)  # its values that swap width and height
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Width and height in pixels, and whether the image is grey."""
+    """What is known of an image before it is decoded.
+
+    Attributes:
+        width: In pixels, of the image upright.
+        height: Likewise.
+        is_grey: Whether it is grey.
+        is_clear: Whether some of its pixels may be transparent.
+        brightest: Of an image of 16 bits, its largest value once read as 8 bits (it is decoded for that); else None.
+    """
 
     width: int
     height: int
     is_grey: bool
+    is_clear: bool
+    brightest: int | None
 
 
 def header_of(content: bytes) -> Header:
@@ -41,7 +53,9 @@ def header_of(content: bytes) -> Header:
         width, height = image.size
         if image.format in TURNED and image.getexif().get(ORIENTATION) in SIDEWAYS:
             width, height = height, width
-        return Header(width, height, image.mode in GREY)
+        is_grey, is_clear = image.mode in GREY, image.has_transparency_data
+        brightest = int(_decoded(image, 1 if is_grey else 3).max()) if is_deep(image) else None
+        return Header(width, height, is_grey, is_clear, brightest)
 
 
 def pixels_of(content: bytes, channels: int) -> "Pixels":
@@ -54,16 +68,8 @@ def pixels_of(content: bytes, channels: int) -> "Pixels":
     Raises:
         ValueError: It cannot be decoded to its end; a sentence or two say why and what to do.
     """
-    import numpy as np
-
     with _opened(content) as image:
-        try:
-            image.load()
-        except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:  # what Pillow's decoders raise
-            fix = "Replace it by a whole copy, or remove it"
-            raise ValueError(f"is truncated or damaged ({str(error).rstrip('.')}). {fix}.") from None
-        found = np.asarray(_converted(image, channels), np.uint8)
-    return found[..., None] if channels == 1 else found
+        return _decoded(image, channels)
 
 
 def from_pillow(image: "Image.Image") -> "Pixels":
@@ -73,6 +79,26 @@ def from_pillow(image: "Image.Image") -> "Pixels":
     channels = 1 if image.mode in GREY else 3
     found = np.asarray(_converted(image, channels), np.uint8)
     return found[..., None] if channels == 1 else found
+
+
+def _decoded(image: "Image.Image", channels: int) -> "Pixels":
+    import numpy as np
+
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:  # what Pillow's decoders raise
+        fix = "Replace it by a whole copy, or remove it"
+        raise ValueError(f"is truncated or damaged ({str(error).rstrip('.')}). {fix}.") from None
+    found = np.asarray(_converted(image, channels), np.uint8)
+    return found[..., None] if channels == 1 else found
+
+
+def is_deep(image: Any) -> bool:
+    """Whether an image of Pillow has 16 bits a channel; of colours only its encoding says so, as they are read as 8."""
+    if not hasattr(image, "getbands"):
+        return False
+    encoded = getattr(image, "tile", ())  # what is still to be decoded
+    return image.mode.startswith("I") or any(DEEP.search(str(tile.args)) for tile in encoded)
 
 
 def _opened(content: bytes) -> "Image.Image":

@@ -14,7 +14,7 @@ from qpsearch.registry.own.archive import scan_archive
 from qpsearch.registry.own.custom import CUSTOM, scan_custom
 from qpsearch.registry.own.folder import scan_folder
 from qpsearch.registry.own.found import Scan, differences, facts_of, keep, kept_mapping, kept_text
-from qpsearch.registry.own.record import DECODER, OwnData, Source, own_folder
+from qpsearch.registry.own.record import DECODER, TOLD, OwnData, Source, own_folder
 from qpsearch.vocabulary import Variable
 
 SCANS: Final[dict[Source, Callable[[Path, Path | None], Scan]]] = {
@@ -37,7 +37,7 @@ def own_data(source: Source, place: Path, size: int | None) -> OwnData:
     """
     cache = _cache()
     scan = scanned(source, place, cache)
-    path = None if cache is None else cache / f"facts-{scan.fingerprint[:16]}-{size or 'own'}-{DECODER}.json"
+    path = None if cache is None else cache / f"facts-{scan.fingerprint[:16]}-{size or 'own'}-{TOLD}-{DECODER}.json"
     with suppress(ValueError):
         known = OwnData.from_text(kept_text(path))
         if known.fingerprint == scan.fingerprint:

@@ -14,6 +14,7 @@ OWN: Final = "own"  # what a process that prepares data is told in place of a da
 STREAMED: Final = "streamed"  # and that their folder is streamed
 SAYS: Final = "qpsearch cannot prepare the data:\n"  # what such a process prints before its message
 DECODER: Final = 2  # raised wherever the same contents become other pixels, labels or facts
+TOLD: Final = 2  # raised wherever no more than ``converted`` differs: the arrays that were kept stay valid
 PEAK: Final = 255  # of a pixel, whatever the files hold: all are read as 8 bits
 
 
@@ -43,6 +44,8 @@ class OwnData(WithWords):
         fewest: Training images of the rarest class.
         mean: Mean of each channel of the training images, after division by 255.
         std: Standard deviation of each channel, likewise.
+        converted: What the images lose or gain by being read as 8 bits of grey or colour, a sentence each; empty in
+            facts of before this was told.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
@@ -60,6 +63,7 @@ class OwnData(WithWords):
     fewest: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    converted: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -96,7 +100,10 @@ class OwnData(WithWords):
             ValueError: The text is not such a line.
         """
         given = json.loads(text)
-        if not isinstance(given, dict) or set(given) != set(cls.__slots__) or not _is_sound(given):
+        if not isinstance(given, dict):
+            raise ValueError("not the facts of images")
+        given.setdefault("converted", [])
+        if set(given) != set(cls.__slots__) or not _is_sound(given):
             raise ValueError("not the facts of images")
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
@@ -112,14 +119,13 @@ def own_folder(data: Path) -> Path:
 def _is_sound(given: Mapping[str, Any]) -> bool:
     """Whether values have the types and ranges of the fields, so that nothing later fails on them."""
     counts = ("channels", "size", "train_images", "test_images", "fewest")
-    names, moments = given["classes"], [given["mean"], given["std"]]
+    names, told, moments = given["classes"], given["converted"], [given["mean"], given["std"]]
     return (
         all(type(given[name]) is int and given[name] > 0 for name in counts)
         and all(type(given[name]) is int and given[name] >= 0 for name in ("stored_size", "validation_images"))
         and all(isinstance(given[name], str) and given[name] for name in ("source", "place", "fingerprint"))
-        and isinstance(names, list)
+        and all(isinstance(each, list) and all(isinstance(name, str) for name in each) for each in (names, told))
         and len(names) >= 2
-        and all(isinstance(name, str) for name in names)
         and all(isinstance(values, list) and len(values) == given["channels"] for values in moments)
         and all(isinstance(value, float | int) and math.isfinite(value) for values in moments for value in values)
         and all(value > 0 for value in given["std"])
