@@ -332,7 +332,8 @@ class Ending(StrEnum):
     ``finished``, ``pruned`` and ``failed`` end the trial too. After ``paused`` (at a rung of ``asha``) the trial
     continues only if it is among the best of its rung. After ``interrupted`` (the user stopped the driver, or the
     budget is spent) and ``lost`` (the driver, the worker or its machine is gone) it stays open, and its next attempt
-    continues from the last recorded checkpoint.
+    continues from the last recorded checkpoint. After ``retried`` (it lacked memory before its first epoch) it begins
+    again with half as many images at once, a configuration of its own.
     """
 
     FINISHED = "finished"
@@ -341,6 +342,7 @@ class Ending(StrEnum):
     PAUSED = "paused"
     INTERRUPTED = "interrupted"
     LOST = "lost"
+    RETRIED = "retried"
 
 
 class WithWords:

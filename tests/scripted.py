@@ -30,6 +30,7 @@ class Behaviour(IntEnum):
     OUT_OF_MEMORY = 7
     ENDS_EARLY = 8
     SLOW = 9
+    LACKS_MEMORY = 16  # for all images of a batch at once
 
 
 def space_text(
@@ -70,6 +71,8 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     level = 0.5 + config.recipe.optimizer.lr
     for epoch in range(_restore(run) + 1, config.recipe.epochs + 1):
         _log(run, epoch)
+        if behaviour is Behaviour.LACKS_MEMORY and config.recipe.gradient_accumulation == 1:
+            raise OutOfMemory("16 images at once")
         if epoch == 2:
             _misbehave(behaviour)
         if behaviour is Behaviour.ENDS_EARLY and epoch == 3:

@@ -68,7 +68,7 @@ FLOORS: dict[str, list[tuple[str, ...]]] = {
     ],
     "architecture": [
         ("config", "paper_rules"),
-        ("layout",),
+        ("layout", "second_try"),
         ("blocks",),
         ("plugins",),
         ("cost", "resolve"),

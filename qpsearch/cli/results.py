@@ -23,7 +23,7 @@ from qpsearch.display.shown import (
 )
 from qpsearch.errors import StorageDamaged
 from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.study.records import AUDIT_MEANS, StudySummary, TrialRecord
+from qpsearch.study.records import AUDIT_MEANS, RETRIED_MEANS, StudySummary, TrialRecord
 
 if TYPE_CHECKING:
     from qpsearch.study.trials.underway import StepsRecord
@@ -163,6 +163,9 @@ def _print_details(
     _print_accounts(console, summary)
     if summary.failures:
         console.print("failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(summary.failures.items())))
+    if summary.retried:
+        trials = f"trial{'s' * (len(summary.retried) > 1)} {numbers_of(summary.retried)}"
+        console.print(f"another recipe: {trials} lacked memory: {RETRIED_MEANS}", soft_wrap=True)
     if summary.paused:
         are = "is" if summary.paused == 1 else "are"
         console.print(
@@ -239,6 +242,7 @@ def _summary_dict(summary: StudySummary) -> dict[str, Any]:
         "counts": dict(summary.counts),
         "paused": summary.paused,
         "failures": dict(summary.failures),
+        "retried": list(summary.retried),
         "infeasible": summary.infeasible,
         "best": summary.best.to_dict() if summary.best else None,
         "seconds": summary.seconds,

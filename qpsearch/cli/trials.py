@@ -27,7 +27,7 @@ from qpsearch.errors import UserError, nearest
 from qpsearch.registry.metrics import Metric
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.search import Objective, Search
-from qpsearch.study.records import TrialDetail, TrialRecord
+from qpsearch.study.records import RETRIED_MEANS, TrialDetail, TrialRecord
 from qpsearch.vocabulary import Order
 
 if TYPE_CHECKING:
@@ -202,6 +202,8 @@ def _facts(detail: TrialDetail, search: Search, go_on: str) -> list[tuple[str, s
     found = []
     if record.state == "FAIL" or (record.reason and not record.is_held):  # or its last attempt has failed
         found += [("failed with", str(record.reason)), ("detail", (record.detail or "").strip() or "none")]
+    if record.is_retried:
+        found.append(("recipe", f"not as drawn: it lacked memory: {RETRIED_MEANS}"))
     if state_of(record) == "WAITING":
         found.append(("waits for", f"a driver: {go_on}"))
     if record.is_paused:

@@ -25,6 +25,7 @@ from qpsearch.study.trials.events import (
     Paused,
     Raced,
     Reported,
+    Retried,
     Started,
     StorageBack,
     StorageGone,
@@ -117,6 +118,11 @@ class Notes:
                 yield text
             case Lost(number=number, detail=detail):
                 yield f"trial {number} lost its worker and continues in another: {last_line(detail)}"
+            case Retried(number=number, images=images, fewer=fewer):
+                yield (
+                    f"trial {number} ran out of memory with {images} images at once. It begins again with {fewer}, "
+                    "which is another recipe, and is recorded so"
+                )
             case TakenOver(driver=driver, trials=count):
                 yield f"{driver} is gone; its {count} open trials are taken over"
             case StorageGone(detail=detail, patience_s=patience_s):

@@ -18,6 +18,7 @@ from qpsearch.study.trials.events import (
     Preparing,
     Raced,
     Reported,
+    Retried,
     Started,
     Stepped,
     StudyOpened,
@@ -112,7 +113,7 @@ class Tally:
                 self.raced.add(number)
                 self.pace.ended(number, counts=True)
                 return self.running.pop(number)
-            case Interrupted(number=number) | Lost(number=number):
+            case Interrupted(number=number) | Lost(number=number) | Retried(number=number):
                 self.pace.ended(number, counts=False)
                 self.running.pop(number)
             case _:

@@ -238,6 +238,7 @@ class BestConfiguration:
     seconds: float
     is_held: bool
     is_paused: bool
+    is_retried: bool
     place: str | None
     config: Mapping[str, Any]
     trials: tuple[int, ...]

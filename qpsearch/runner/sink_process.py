@@ -19,7 +19,18 @@ from typing import Any, Final
 from qpsearch.errors import UserError, hidden, nearest
 from qpsearch.runner.machine import SAFE_PYTHON
 from qpsearch.runner.sinks import SINKS
-from qpsearch.study.trials.events import Closed, Event, Interrupted, Lost, Paused, Raced, Reported, Started, StudyOpened
+from qpsearch.study.trials.events import (
+    Closed,
+    Event,
+    Interrupted,
+    Lost,
+    Paused,
+    Raced,
+    Reported,
+    Retried,
+    Started,
+    StudyOpened,
+)
 from qpsearch.vocabulary import Variable
 
 CURVES: Final = ("train_loss", "val_loss", "val_accuracy", "lr", "seconds", "images_per_s", "peak_memory_bytes")
@@ -196,7 +207,13 @@ class Sinks:
                 self._send("log", number, report.epoch, shown)
             case Closed(number=number, state=state, value=value):
                 self._send("end", number, state, value)
-            case Interrupted(number=number) | Lost(number=number) | Paused(number=number) | Raced(number=number):
+            case (
+                Interrupted(number=number)
+                | Lost(number=number)
+                | Paused(number=number)
+                | Raced(number=number)
+                | Retried(number=number)
+            ):
                 self._send("end", number, "RUNNING", None)
             case _:
                 pass

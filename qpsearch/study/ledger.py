@@ -15,6 +15,8 @@ from typing import Final, Self
 from optuna.trial import TrialState
 from sqlalchemy import Connection
 
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.second_try import at_once
 from qpsearch.errors import StorageError, Superseded, SystematicFailure, gist
 from qpsearch.protocol import Assignment, Failed, Progress, Run, Underway
 from qpsearch.space import Space
@@ -47,11 +49,12 @@ from qpsearch.study.trials.events import (
     Paused,
     Raced,
     Reported,
+    Retried,
     Started,
     Stepped,
     TakenOver,
 )
-from qpsearch.study.trials.failures import Alike, has_failed, reopen
+from qpsearch.study.trials.failures import Alike, has_failed, reopen, tried_again_as
 from qpsearch.study.trials.open_trial import OpenTrial, begun
 from qpsearch.study.trials.underway import StepsRecord
 from qpsearch.vocabulary import Ending, Scalar
@@ -87,6 +90,7 @@ class Ledger:
         self._running: dict[int, OpenTrial] = {}
         self._idle_since: float | None = None
         self._listener, self._clock = listener, opened.clock
+        self._searches = opened.searches
         self._stopping = opened.stopping
         self._racing = Racing(opened.study_id, opened.space.search)
         self.name: str = opened.name
@@ -322,13 +326,21 @@ class Ledger:
         return True
 
     def fail(self, number: int, attempt: int, failed: Failed) -> None:
-        """End a trial as FAIL. A message of an attempt that had already ended is ignored.
+        """End a trial as FAIL; one that a search has drawn and that lacked memory may begin again with another recipe.
+
+        A message of an attempt that had already ended is ignored.
 
         Raises:
             SystematicFailure: All trials so far ended alike before their first epoch; they are open again.
         """
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
+            return
+        another = tried_again_as(trial, failed) if self._searches else None
+        if another is not None:
+            images = at_once(trial.config)
+            self._release(trial, Ending.RETRIED, failed, another)
+            self._listener(Retried(number=number, images=images, fewer=at_once(another)))
             return
         seconds = self._clock.monotonic() - trial.began
 
@@ -455,15 +467,21 @@ class Ledger:
             trial.earlier_s = seconds
             self._listener(self._end(trial, *trial.left_as(search), None, 0.0))
 
-    def _release(self, trial: OpenTrial, ending: Ending, failed: Failed | None = None) -> None:
-        """End an attempt whose trial stays open."""
+    def _release(
+        self, trial: OpenTrial, ending: Ending, failed: Failed | None = None, another: TrialConfig | None = None
+    ) -> None:
+        """End an attempt whose trial stays open, perhaps with another configuration."""
         seconds = self._clock.monotonic() - trial.began
 
         def step(connection: Connection, revision: int) -> None:
             rows.touch(connection, trial.trial_id, revision)
             rows.end_attempt(connection, trial, ending, self._clock.now(), seconds, failed)
+            if another is not None:
+                rows.replace_config(connection, trial.trial_id, another)
 
         self._transactions.write(step)
+        if another is not None:
+            trial.config, trial.is_retried = another, True
         self._wait(trial, seconds)
 
     def _wait(self, trial: OpenTrial, seconds: float) -> None:

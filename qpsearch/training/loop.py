@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.second_try import another_recipe, at_once, halved, why_not_halved
 from qpsearch.artifacts import open_artifacts
 from qpsearch.errors import OutOfMemory, TrainingDiverged
 from qpsearch.models import build_model
@@ -40,7 +41,6 @@ from qpsearch.training.memory import (
 from qpsearch.training.optim import build_optimizer, load_state, lr_at, set_lr
 from qpsearch.training.reading import processes_kept
 from qpsearch.training.scoring import Measured, carried, timed
-from qpsearch.training.second_try import at_once, halved, why_not_halved
 from qpsearch.training.uploading import Nested
 from qpsearch.vocabulary import CudaGraphs, Precision
 
@@ -97,7 +97,9 @@ def _tried(config: TrialConfig, last: TrialConfig, lost: str) -> str:
     first, fewest = at_once(config), at_once(last)
     if fewest < first:
         return f"Tried: {first} images at once, then {fewest}."
-    return f"Fewer images at once were not tried: {why_not_halved(config) or lost}."
+    another = another_recipe(config)
+    that = f" That recipe is training.gradient_accumulation: {another.recipe.gradient_accumulation}." if another else ""
+    return f"Fewer images at once were not tried: {why_not_halved(config) or lost}.{that}"
 
 
 def prepared(run: RunSettings) -> torch.device:

@@ -92,6 +92,15 @@ def test_every_trial_ends_as_it_must_and_the_sweep_goes_on(kind: str, url: str) 
     assert "nan in epoch 2" in details[Behaviour.DIVERGES]
 
 
+def test_a_trial_that_lacks_memory_is_trained_as_another_recipe(kind: str, url: str) -> None:
+    """With batch normalisation half as many images at once are one."""
+    found = run_study(kind, url, space_text(Behaviour.LACKS_MEMORY, trials=3))
+    assert [(each.state, each.attempts, each.epochs, each.is_retried) for each in found] == [
+        ("COMPLETE", 2, 4, True)
+    ] * 3
+    assert {each.config.recipe.gradient_accumulation for each in found} == {2}
+
+
 def test_a_stopped_trial_is_pruned_and_keeps_its_last_report(kind: str, url: str) -> None:
     """With OptunaSearch and ASHA stopped trials were COMPLETE, and the deciding report was lost."""
     found = run_study(kind, url, space_text(Behaviour.IMPROVES, trials=24, epochs=9, pruner="asha", sampler="random"))

@@ -1,22 +1,29 @@
 """Failures that are not the trials': a driver stops instead of spending its budget, and failed trials can be retried."""
 
+import json
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
+from qpsearch.architecture.second_try import halved
 from qpsearch.errors import DispatchError, SystematicFailure, UserError
 from qpsearch.protocol import Failed
 from qpsearch.runner import driving, machine
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
+from qpsearch.study.planning.retraining import plan_confirmation
 from qpsearch.study.storage.database import Database
+from qpsearch.study.trials.events import Retried
 from qpsearch.vocabulary import FailReason
-from tests.helpers import accuracy_of, new_ledger, progress, resumed_ledger, rows, train_all
+from tests.helpers import accuracy_of, new_ledger, progress, ready_database, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
 
 NO_DRIVER = Failed(reason=FailReason.ERROR, detail="Traceback ...\nRuntimeError: Found no NVIDIA driver on your system")
 OTHER = Failed(reason=FailReason.ERROR, detail="ValueError: another")
+NO_MEMORY = Failed(reason=FailReason.OUT_OF_MEMORY, detail="CUDA out of memory. Fewer images at once were not tried")
 DIVERGED = Failed(reason=FailReason.DIVERGED, detail="not finite")
+CONFIGS = "SELECT config_json FROM qpsearch_configs ORDER BY trial_id"
 STATES = "SELECT number, state FROM trials ORDER BY number"
 
 
@@ -178,3 +185,86 @@ def test_hidden_gpus_are_not_there(monkeypatch: pytest.MonkeyPatch, shown: str) 
     assert machine.has_gpu()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
     assert not machine.has_gpu()
+
+
+def normalised_space() -> Space:
+    """Batches of 16 images, which batch normalisation sees."""
+    return parse_space(space_text(Behaviour.LACKS_MEMORY, trials=3))
+
+
+def parts_of(url: str) -> list[int]:
+    """Return in how many parts each trial takes its batches, as the database says."""
+    return [json.loads(row[0])["recipe"].get("gradient_accumulation", 1) for row in rows(url, CONFIGS)]
+
+
+def test_a_trial_that_lacks_memory_begins_again_with_another_recipe(url: str) -> None:
+    events: list[object] = []
+    with new_ledger(url, normalised_space(), events.append) as ledger:
+        first = ledger.ask()
+        assert first is not None
+        ledger.fail(0, 1, NO_MEMORY)
+        assert Retried(number=0, images=16, fewer=8) in events
+        again = ledger.ask()
+        assert again is not None
+        assert (again.trial, again.attempt, again.runs) == (0, 2, first.runs)
+        assert again.config == halved(first.config)
+        train_all(ledger, again)
+        last = ledger.ask()
+        assert last is not None
+        assert (last.trial, last.config.recipe.gradient_accumulation) == (1, 1)
+        ledger.report(1, 1, progress(1, 0.5))
+        ledger.fail(1, 1, NO_MEMORY)  # its epochs are of the recipe that was drawn
+    assert rows(url, STATES) == [(0, "COMPLETE"), (1, "FAIL")]
+    assert parts_of(url) == [2, 1]
+    assert rows(url, "SELECT ending, reason FROM qpsearch_attempts ORDER BY trial_id, number") == [
+        ("retried", "out_of_memory"),
+        ("finished", None),
+        ("failed", "out_of_memory"),
+    ]
+    with closing(Database.open(url)) as database:
+        assert queries.summary(database, "scripted").retried == (0,)
+        assert [each.is_retried for each in queries.trial_records(database, "scripted")] == [True, False]
+        best = queries.summary(database, "scripted").best
+        assert best is not None
+        assert best.config == again.config  # what is trained again, exported and confirmed
+
+
+def test_it_is_tried_again_once_whoever_drives(url: str) -> None:
+    with new_ledger(url, normalised_space()) as first:
+        assert first.ask() is not None
+        first.fail(0, 1, NO_MEMORY)
+        with resumed_ledger(url) as second:
+            again = second.ask()
+            assert again is not None
+            assert (again.trial, again.attempt, again.config.recipe.gradient_accumulation) == (0, 2, 2)
+            second.fail(0, 2, NO_MEMORY)
+    assert rows(url, STATES) == [(0, "FAIL")]
+    with resumed_ledger(url, retry=[FailReason.OUT_OF_MEMORY]) as ledger:
+        opened = ledger.ask()
+        assert opened is not None
+        assert (opened.trial, opened.attempt, opened.config.recipe.gradient_accumulation) == (0, 3, 2)
+        ledger.fail(0, 3, NO_MEMORY)
+    assert rows(url, STATES) == [(0, "FAIL")]
+
+
+def test_of_a_configuration_that_is_confirmed_no_other_recipe_is_trained(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, normalised_space()) as ledger:
+        assignment = ledger.ask()
+        assert assignment is not None
+        train_all(ledger, assignment)
+    with closing(ready_database(sqlite_url)) as database:
+        beside = plan_confirmation(database, "scripted", [0], 2)
+    with resumed_ledger(sqlite_url, beside) as ledger:
+        assert ledger.ask() is not None
+        ledger.fail(0, 1, NO_MEMORY)
+    with closing(Database.open(sqlite_url)) as database:
+        assert [each.state for each in queries.trial_records(database, beside)] == ["FAIL", "RUNNING"]
+        assert queries.summary(database, beside).retried == ()
+
+
+def test_a_recipe_that_stays_the_same_was_tried_by_the_worker(sqlite_url: str) -> None:
+    text = space_text(Behaviour.LACKS_MEMORY, trials=1).replace("  rules:\n", "  rules:\n    norm: group\n")
+    with new_ledger(sqlite_url, parse_space(text)) as ledger:
+        assert ledger.ask() is not None
+        ledger.fail(0, 1, NO_MEMORY)
+    assert rows(sqlite_url, STATES) == [(0, "FAIL")]

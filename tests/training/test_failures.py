@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.second_try import at_once, halved, why_not_halved
 from qpsearch.dispatch import worker
 from qpsearch.dispatch.worker import WorkerMustRestart, WorkerSetup, messages
 from qpsearch.errors import DataError, OutOfMemory, TrainingDiverged
@@ -21,7 +22,6 @@ from qpsearch.protocol import Assignment, Failed, Run, RunSettings
 from qpsearch.training import data, loop, train
 from qpsearch.training.draws import BatchDraws
 from qpsearch.training.loop import TrainingRun
-from qpsearch.training.second_try import at_once, halved, why_not_halved
 from qpsearch.vocabulary import BlockKind, NormKind
 from tests.models.settings import stage
 from tests.training.configs import digits
@@ -81,7 +81,8 @@ def test_epochs_that_are_not_kept_are_not_made_again(monkeypatch: pytest.MonkeyP
 
 def test_where_half_the_images_at_once_are_another_recipe_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     limit(monkeypatch, 32)
-    said = r"not tried: batch normalisation of 32 images at once is another recipe than of 64\."
+    said = r"not tried: batch normalisation of 32 images at once is another recipe than of 64\. "
+    said += r"That recipe is training\.gradient_accumulation: 2\.$"
     with pytest.raises(OutOfMemory, match=said):
         list(train(digits(BlockKind.ADDITIVE), RunSettings(seed=2)))
 

@@ -16,7 +16,7 @@ from qpsearch.analysis.report.thinning import thinned_note
 from qpsearch.analysis.report.words import count, lasted
 from qpsearch.analysis.report.work import spending, timeline
 from qpsearch.errors import gist
-from qpsearch.study.records import AUDIT_MEANS, TrialRecord
+from qpsearch.study.records import AUDIT_MEANS, RETRIED_MEANS, TrialRecord
 
 MOST_OF_LINE = 300  # characters of a failure's message
 WITHOUT_TABLES = "Another program made this study: on what its trials ran is not recorded, nor what they spent."
@@ -115,10 +115,12 @@ def failures_section(material: Material) -> Section | None:
     """Return the section about failures; None where nothing failed."""
     own, subject = material.own, material.subject
     failed = [trial for trial in subject.trials if trial.state is TrialState.FAIL]
-    infeasible = own.summary.infeasible if own else 0
-    if not failed and not infeasible:
+    infeasible, retried = (own.summary.infeasible, own.summary.retried) if own else (0, ())
+    if not failed and not infeasible and not retried:
         return None
     body: list[Markup] = []
+    if retried:
+        body.append(tag("p", f"{count(len(retried), 'trial')} lacked memory: {RETRIED_MEANS}."))
     if infeasible:
         body.append(tag("p", f"{count(infeasible, 'draw')} could not be built, and did not become trials."))
     if own is None:

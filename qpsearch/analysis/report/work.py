@@ -28,6 +28,7 @@ ENDINGS: Final[dict[str | None, tuple[str, str]]] = {
     Ending.FAILED: ("failed", FAILED),
     Ending.PAUSED: ("paused", PAUSED),
     Ending.INTERRUPTED: ("interrupted", REPEATED),
+    Ending.RETRIED: ("lacked memory, begun again", FAILED),
     Ending.LOST: ("lost with its worker or driver", "#8c510a"),
     None: ("running", RUNNING),
 }

@@ -92,6 +92,7 @@ def _summary(connection: Connection, study: int, name: str) -> StudySummary:
         counts={state.name: count for state, count in counts},
         paused=connection.execute(_paused(study)).scalar_one(),
         failures={row.reason: row.number for row in failures},
+        retried=tuple(connection.execute(_retried(study)).scalars()),
         infeasible=connection.execute(select(func.count()).where(infeasible.c.study_id == study)).scalar_one(),
         best=next(iter(front_of(connection, study, objectives)), None) if objectives else None,
         seconds=seconds or 0.0,
@@ -119,6 +120,12 @@ def _paused(study: int) -> Select[int]:
         .where(trials.c.study_id == study, trials.c.state == TrialState.RUNNING)
         .where(attempts.c.ending == Ending.PAUSED, _is_last())
     )
+
+
+def _retried(study: int) -> Select[int]:
+    """Return a query for the numbers of the trials whose configuration was changed since they lacked memory."""
+    own = select(trials.c.number).join(attempts, attempts.c.trial_id == trials.c.trial_id)
+    return own.where(trials.c.study_id == study, attempts.c.ending == Ending.RETRIED).order_by(trials.c.number)
 
 
 def _is_last() -> ColumnElement[bool]:

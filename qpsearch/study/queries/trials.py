@@ -254,6 +254,7 @@ def _record(
         seconds=sum(row.seconds for row in tries),
         is_held=trial.state is TrialState.RUNNING and last.ending is None and last.lease_id in living,
         is_paused=trial.state is TrialState.RUNNING and last.ending == Ending.PAUSED,
+        is_retried=any(row.ending == Ending.RETRIED for row in tries),
         place=place_of(last),
         config_json=config_json,
     )

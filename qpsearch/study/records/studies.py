@@ -58,6 +58,7 @@ class AuditedKind:
         )
 
 
+RETRIED_MEANS: Final = "begun again with half as many images at once, which is another recipe, and recorded with that"
 AUDIT_MEANS: Final = (
     "trials that ran on whatever their rungs said; wrongly: it ended better than half of those that went on by merit"
 )
@@ -74,6 +75,8 @@ class StudySummary:
         counts: Trials by state; paused ones are ``RUNNING``.
         paused: Trials that are paused at a rung.
         failures: Failed trials by reason.
+        retried: Numbers of the trials that lacked memory and have another configuration since, with half as many images
+            at once.
         infeasible: Draws from which a network cannot be built; such draws are not trials.
         best: The best configuration of the complete trials; None while no trial is complete.
         seconds: Seconds of training recorded.
@@ -97,6 +100,7 @@ class StudySummary:
     counts: Mapping[str, int]
     paused: int
     failures: Mapping[str, int]
+    retried: tuple[int, ...]
     infeasible: int
     best: ConfigurationRecord | None
     seconds: float

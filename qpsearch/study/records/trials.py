@@ -33,6 +33,8 @@ class TrialRecord:
         seconds: Total time of the trial's attempts: training, starting and storing.
         is_held: Whether a live driver runs the trial now; a ``RUNNING`` trial without a driver waits for the next one.
         is_paused: Whether the trial is paused at a rung, and goes on if it is among the best there; ``RUNNING``, too.
+        is_retried: Whether it lacked memory, and its configuration is another one since: that which was drawn, with
+            half as many images at once (``recipe.gradient_accumulation`` is twice as large).
         place: ``host device`` of the latest attempt, where known.
         config_json: The resolved configuration, as stored.
     """
@@ -52,6 +54,7 @@ class TrialRecord:
     seconds: float
     is_held: bool
     is_paused: bool
+    is_retried: bool
     place: str | None
     config_json: str
 

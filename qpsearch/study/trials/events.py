@@ -181,6 +181,21 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """A trial lacked memory before its first epoch: it begins again with another recipe, and is recorded with that.
+
+    Attributes:
+        number: The trial's number.
+        images: How many images at once it lacked memory for.
+        fewer: How many it is tried with now.
+    """
+
+    number: int
+    images: int
+    fewer: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
     """Another driver of the study ended a trial."""
 
@@ -226,6 +241,7 @@ Event = (
     | Raced
     | Interrupted
     | Lost
+    | Retried
     | Elsewhere
     | TakenOver
     | StorageGone

@@ -5,9 +5,12 @@ from collections.abc import Collection
 from optuna.trial import TrialState
 from sqlalchemy import Connection, delete, func, select, update
 
+from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.second_try import another_recipe
 from qpsearch.errors import gist
 from qpsearch.protocol import Failed
 from qpsearch.study.storage.tables import attempts, configs, trials, user_attrs
+from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.vocabulary import Ending, FailReason
 
 MOST_ALIKE = 3
@@ -44,6 +47,16 @@ class Alike:
         self.line = line
         self.trials.append(trial_id)
         return len(self.trials) == MOST_ALIKE
+
+
+def tried_again_as(trial: OpenTrial, failed: Failed) -> TrialConfig | None:
+    """Return the recipe with which a trial that lacked memory begins again; None where it has failed for good.
+
+    Epochs of one recipe are not continued with another: a trial that has some fails.
+    """
+    if failed.reason is not FailReason.OUT_OF_MEMORY or trial.is_retried or trial.epochs_done:
+        return None
+    return another_recipe(trial.config)
 
 
 def failed_trials(connection: Connection, study_id: int, reasons: Collection[FailReason]) -> list[int]:

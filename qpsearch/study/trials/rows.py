@@ -133,6 +133,11 @@ def insert_config(connection: Connection, trial_id: int, config: TrialConfig, re
     INSERT_CONFIG.run(connection, {"trial_id": trial_id, "config_json": config.to_json(), "revision": revision})
 
 
+def replace_config(connection: Connection, trial_id: int, config: TrialConfig) -> None:
+    """Write the configuration that a trial has from now on."""
+    connection.execute(update(configs).where(configs.c.trial_id == trial_id).values(config_json=config.to_json()))
+
+
 def touch(connection: Connection, trial_id: int, revision: int) -> None:
     """Mark a trial as changed in the study's revision, for other drivers to see."""
     TOUCH.run(connection, {"of_trial": trial_id, "moved_to": revision})
@@ -185,7 +190,7 @@ def end_attempt(
             "ended_at": now,
             "how": ending.value,
             "so_far_s": seconds,
-            "lost": float(ending in (Ending.LOST, Ending.INTERRUPTED)),
+            "lost": float(ending in (Ending.LOST, Ending.INTERRUPTED, Ending.RETRIED)),
             "why": failed.reason.value if failed else None,
             "details": plain_text(failed.detail) if failed else None,
         },
@@ -320,6 +325,7 @@ def read_open_trial(
         attempt=own[-1].number,
         holder=own[-1].lease_id if own[-1].ending is None else None,
         is_paused=own[-1].ending == Ending.PAUSED,
+        is_retried=any(row.ending == Ending.RETRIED for row in own),
         histories=read_histories(connection, trial_id, search),
         fidelity=search.fidelity,
         threads=placed.threads if placed else None,

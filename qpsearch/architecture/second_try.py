@@ -1,4 +1,8 @@
-"""Out of memory: the same recipe with half as many images at once, where it stays the same recipe."""
+"""Out of memory: the same step with half as many images at once, and where that is another recipe.
+
+Where it is the same recipe, a run goes on with half as many (``training.loop``). Where it is another one, a trial that
+has not trained yet is tried again with it, and is recorded as such (``study.ledger``).
+"""
 
 from dataclasses import replace
 
@@ -18,10 +22,15 @@ def halved(config: TrialConfig) -> TrialConfig:
     return replace(config, recipe=replace(config.recipe, gradient_accumulation=2 * config.recipe.gradient_accumulation))
 
 
+def another_recipe(config: TrialConfig) -> TrialConfig | None:
+    """Return the configuration with half as many images at once where that is another recipe; else None."""
+    return halved(config) if _can_be_halved(config) and why_not_halved(config) else None
+
+
 def why_not_halved(config: TrialConfig) -> str:
     """Say why half as many images at once would be another recipe, or are too few; empty where neither is so."""
-    count, recipe = at_once(config), config.recipe
-    if recipe.batch_size < 4 * recipe.gradient_accumulation:
+    count = at_once(config)
+    if not _can_be_halved(config):
         return f"{count} images at once cannot be halved"
     if any(stage.norm is NormKind.BATCH for stage in config.network.stages):
         return f"batch normalisation of {count // 2} images at once is another recipe than of {count}"
@@ -31,3 +40,8 @@ def why_not_halved(config: TrialConfig) -> str:
     if mixtures_among(config.data.augment):
         return f"{mixtures_among(config.data.augment)[0][0]} draws anew for each part of a batch"
     return ""
+
+
+def _can_be_halved(config: TrialConfig) -> bool:
+    """Whether two images at least are left, as batch normalisation needs."""
+    return config.recipe.batch_size >= 4 * config.recipe.gradient_accumulation
