@@ -29,6 +29,7 @@ from tests.benchmarks import (
     steps,
     streaming,
     sweeps,
+    threads,
     train_speed,
     training,
 )
@@ -212,3 +213,10 @@ def test_levels_are_compared_with_epochs_at_equal_seconds(kind: FidelityKind) ->
 
 def test_a_start_is_compared_with_the_least_that_a_program_must_do(tmp_path: Path) -> None:
     check(startup.rows(tmp_path, trials=4, repetitions=1), 1)
+
+
+def test_ways_to_wait_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "LOADS", (0,))
+    found = threads.rows(repetitions=1, steps={8: 2})
+    assert [each.name for each in found] == ["spinning: 8x8, idle", "at once: 8x8, idle", "side by side: 8x8, idle"]
+    assert all(0 < min(each.ours, each.against) < 60 for each in found)

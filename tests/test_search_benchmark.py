@@ -16,8 +16,9 @@ from qpsearch.space.schema.network import RULES
 from qpsearch.vocabulary import BlockKind
 from tests.benchmarks.search import catalogue, fronts, methods, printing, priors, several
 from tests.benchmarks.search.baselines import PromotingHalving, rungs
-from tests.benchmarks.search.ours import OurSearch, scratch
+from tests.benchmarks.search.ours import OurSearch, narrowed, scratch
 from tests.benchmarks.search.parameters import Config, Kind, Parameter, draw
+from tests.benchmarks.search.planted import planted
 from tests.benchmarks.search.running import Job, run_job
 from tests.benchmarks.search.scores import NEVER, Scores
 from tests.benchmarks.search.simulation import POINTS, Run, simulate
@@ -165,6 +166,39 @@ def test_words_of_a_space_file_choose_our_sampler_and_pruner() -> None:
         methods.resolved("ours:guess+none", task)
     with pytest.raises(UserError, match="Did you mean 'random'"):
         methods.chosen(["randon"])
+
+
+def planted_loss(config: Config, seed: int) -> Curve:
+    losses = np.array([abs(float(str(config["lr"])) - 0.1) + 1 / epoch for epoch in range(1, 10)])
+    return Curve(seen=losses, true=losses, cost=np.ones(9))
+
+
+def test_a_study_of_another_space_is_a_start(folder: Path) -> None:
+    numbers = tuple(each for each in ALL_KINDS if each.name in ("lr", "share"))
+    scale = Scale(best=1 / 9, median=0.5, full=9.0)
+    task = Task(name="x", family="x", parameters=numbers, epochs=9, curve=planted_loss, scale=scale, trainings=3)
+    other = narrowed(task)
+    assert [each.name for each in other.parameters] == ["lr"]
+    assert numbers[0].low < other.parameters[0].low < other.parameters[0].high < numbers[0].high
+    search = methods.build("ours:++warm-changed", task, 0, Timeline(), folder, earlier=other)
+    configs = [search.ask()[1] for _ in range(4)]
+    search.close()
+    assert all(config.keys() == {"lr", "share"} for config in configs)
+    assert [other.parameters[0].low <= config["lr"] <= other.parameters[0].high for config in configs[1:]] == [True] * 3
+
+
+def test_strata_can_be_left_out_and_a_sampler_of_optunas_takes_our_part(folder: Path) -> None:
+    task, found = replace(planted(folder, "own"), trainings=3.0), {}
+    for method in ("ours:random+", "ours:random++pooled", "ours:optuna_gp+"):
+        timeline = Timeline()
+        search = methods.build(method, task, 0, timeline, folder)
+        found[method] = simulate(task, search, timeline)
+        search.close()
+    apart, pooled, theirs = found.values()
+    assert apart.best != pooled.best
+    assert min(each.epochs for each in found.values()) >= 27
+    assert methods.resolved("ours:optuna_gp+", task) == "ours:optuna_gp+asha"
+    assert theirs.trials > 10
 
 
 def runs_of(*curves: list[float]) -> list[Run]:

@@ -39,7 +39,8 @@ def chosen(words: list[str]) -> tuple[str, ...]:
             raise UserError(
                 f"--methods: there is no method {word!r}. {nearest(word, [*OTHERS, OURS])} Ours with other words of a "
                 "space file: ours:SAMPLER+PRUNER, such as ours:gp+none; a word that is left out is the default. With "
-                "priors: ours:++near, ours:++good, ours:++bad; after a study of another task: ours:++warm."
+                "priors: ours:++near, ours:++good, ours:++bad; after a study of another task: ours:++warm, or ours:++warm-changed; with trials of "
+                "all blocks compared with each other: ours:++pooled. A sampler of Optuna's in our search: optuna_gp."
             )
     return tuple(dict.fromkeys([RANDOM, REFERENCE, *words]))
 
@@ -50,9 +51,17 @@ def default() -> tuple[str, ...]:
     return (*(name for name in OTHERS if has_syne or not name.startswith("syne-")), OURS)
 
 
-def starts_warm(method: str) -> bool:
-    """Whether a method starts from the study of another task."""
-    return method not in OTHERS and _parts(method)[2] == ours.WARM
+def starts_from(method: str, neighbour: Callable[[], Task]) -> Task | None:
+    """Return the task from whose study a method starts; None for a method that starts cold.
+
+    Args:
+        method: Its name.
+        neighbour: Returns another task with the same parameters.
+    """
+    start = "" if method in OTHERS else _parts(method)[2]
+    if start not in (ours.WARM, ours.WARM_CHANGED):
+        return None
+    return neighbour() if start == ours.WARM else ours.narrowed(neighbour())
 
 
 def build(
@@ -71,10 +80,10 @@ def build(
     if method in OTHERS:
         return OTHERS[method](task, seed)
     sampler, pruner, prior = _parts(method)
-    words = {"sampler": sampler, "pruner": pruner}
     if earlier is not None:
-        return ours.started_warm(task, seed, timeline, folder, earlier, **words)
-    return ours.OurSearch(task, seed, timeline, folder, **words, prior=prior)
+        return ours.started_warm(task, seed, timeline, folder, earlier, sampler=sampler, pruner=pruner)
+    search = partial(ours.OurSearch, task, seed, timeline, folder, sampler=sampler, pruner=pruner)
+    return search(is_pooled=True) if prior == ours.POOLED else search(prior=prior)
 
 
 def resolved(method: str, task: Task) -> str:
@@ -93,6 +102,8 @@ def _is_ours(word: str) -> bool:
 def _parts(method: str) -> tuple[str, str, str]:
     """Return the words of sampler, pruner and prior; empty ones are defaults."""
     given = method.removeprefix(OURS).removeprefix(":")
-    prior = next((word for word in (*ours.GUESSED, ours.WARM) if given.endswith(f"+{word}")), "")
+    prior = next(
+        (word for word in (*ours.GUESSED, ours.WARM, ours.WARM_CHANGED, ours.POOLED) if given.endswith(f"+{word}")), ""
+    )
     sampler, _, pruner = given.removesuffix(f"+{prior}" if prior else "").rpartition("+")
     return sampler, pruner, prior

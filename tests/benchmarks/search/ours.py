@@ -10,17 +10,23 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from unittest import mock
 
 import numpy as np
+import optuna
+from optuna.samplers import BaseSampler, GPSampler
 
 from qpsearch.architecture.blocks import BLOCKS, Block
 from qpsearch.architecture.layout import sum_layout
-from qpsearch.architecture.plugins import register
+from qpsearch.architecture.plugins import register, register_sampler
 from qpsearch.dispatch.simulated import Timeline
 from qpsearch.errors import UserError
 from qpsearch.protocol import Assignment, EpochReport, Failed, Place, Progress
+from qpsearch.registry.own.sampler import custom_sampler
+from qpsearch.registry.samplers import OWN, STARTUP
 from qpsearch.space import Space, parse_space
 from qpsearch.space.schema.fields import LeafField
 from qpsearch.space.schema.network import RULES, STAGE
@@ -35,12 +41,15 @@ from tests.benchmarks.search.parameters import BLOCK, Config, Kind, Parameter, d
 from tests.benchmarks.search.simulation import simulate
 from tests.benchmarks.search.task import Task
 
+OPTUNA_GP: Final = "optuna_gp"  # Optuna's Gaussian process, as a sampler of a user's own
 GUESSED: Final = {
     "near": 1000,
     "good": 25,
     "bad": 25,
 }  # random configurations of which a guess is the best, or the worst
+POOLED: Final = "pooled"  # trials of all blocks are compared with each other, as no study of qpsearch does
 WARM: Final = "warm"  # the study of another task is in the database, and the search starts from it
+WARM_CHANGED: Final = "warm-changed"  # that study had another space: see narrowed
 EARLIER_SEED: Final = 1000  # added to the seed of the search from which another one starts
 NO_GUESS: Final[Mapping[str, Scalar]] = {}
 TRIALS: Final = 100_000  # more than any budget allows: the simulated time ends the search
@@ -60,6 +69,7 @@ class OurSearch:
         sampler: As a space file spells it; empty for the default.
         pruner: Likewise.
         prior: ``near``, ``good`` or ``bad`` guesses of every parameter; empty for none.
+        is_pooled: Whether trials of all blocks are compared with each other at a rung.
         database: A file to begin with; None for an empty database.
         warm_start: The study in it from which the search starts; empty for none.
         second: Returns a configuration's second objective, which each epoch reports as its seconds; None for one
@@ -80,6 +90,7 @@ class OurSearch:
         sampler: str = "",
         pruner: str = "",
         prior: str = "",
+        is_pooled: bool = False,
         database: Path | None = None,
         warm_start: str = "",
         second: Callable[[Config], float] | None = None,
@@ -87,8 +98,11 @@ class OurSearch:
         self._task, self._second, self._open = task, second, contextlib.ExitStack()
         self._attempts: dict[int, int] = {}
         self._seconds: dict[int, float] = {}
+        add_optuna_gp()
         with contextlib.ExitStack() as stack:
             stack.enter_context(blocks_of(task))
+            if is_pooled:
+                stack.enter_context(mock.patch("qpsearch.study.search.pruning.slowest", return_value=POOLED))
             guess = _guess(task, seed, prior)
             given = {"sampler": sampler, "pruner": pruner, "warm_start": warm_start}
             space = space_of(task, seed, **given, guess=guess, has_second=second is not None)
@@ -135,6 +149,15 @@ class OurSearch:
         return {BLOCK: stage.block, **found} if _choice(self._task) else found
 
 
+def narrowed(task: Task) -> Task:
+    """Return a task with another space: without its last number, which has its middle value, and with half of its first's range."""
+    first, *_, last = (each for each in task.parameters if each.kind is not Kind.CHOICE)
+    fixed = {last.key: last.at(0.5)}
+    half = replace(first, low=float(str(first.at(0.25))), high=float(str(first.at(0.75))))
+    parameters = tuple(half if each is first else each for each in task.parameters if each is not last)
+    return replace(task, parameters=parameters, curve=lambda config, seed: task.curve(config | fixed, seed))
+
+
 def started_warm(
     task: Task, seed: int, timeline: Timeline, folder: Path, earlier: Task, *, sampler: str, pruner: str
 ) -> OurSearch:
@@ -153,8 +176,19 @@ def started_warm(
     )
 
 
+def add_optuna_gp() -> None:
+    """Let space files name Optuna's Gaussian process, which begins as ours: with random draws, and as many."""
+    if OPTUNA_GP not in OWN:
+        register_sampler(custom_sampler(OPTUNA_GP, _optuna_gp, version=optuna.__version__))
+
+
+def _optuna_gp(seed: int) -> BaseSampler:
+    return GPSampler(seed=seed, n_startup_trials=STARTUP)
+
+
 def words(sampler: str, pruner: str, task: Task) -> str:
     """Return the names of sampler and pruner that a search of a task has, defaults resolved."""
+    add_optuna_gp()
     with blocks_of(task):
         search = space_of(task, 0, sampler=sampler, pruner=pruner).search
     return f"{search.sampler}+{search.pruner}"

@@ -56,7 +56,7 @@ def run_job(job: Job) -> list[Run]:
     """Run what is not kept."""
     task = catalogue.load(job.task, job.tables)
     files = [None] * job.seeds if job.kept is None else _files(job, methods.resolved(job.method, task))
-    earlier = catalogue.load(catalogue.neighbour(job.task), job.tables) if methods.starts_warm(job.method) else None
+    earlier = methods.starts_from(job.method, lambda: catalogue.load(catalogue.neighbour(job.task), job.tables))
     runs = []
     with scratch() as folder:
         for seed, file in enumerate(files):
