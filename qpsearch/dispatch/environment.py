@@ -56,9 +56,10 @@ def yielding() -> dict[str, str]:
     """Return the variables with which threads that wait yield their core, if the user does not say how they wait.
 
     By default they spin. Where anything else runs, that takes the cores from the threads that are waited for: with two
-    threads, on two cores with a load of 5, an epoch took 4 times as long at 32x32 pixels, and 8 times at 8x8. On idle
-    cores it is the other way round: at 8x8 an epoch takes twice as long with threads that yield at once, and 1.4 times
-    with threads of GNU's OpenMP that first spin as shortly as here. torch reads the variables when it is loaded.
+    threads, on two cores beside five busy processes, steps of resnet20 took 2.7 times as long at 32x32 pixels, and 2.1
+    times at 8x8. On idle cores it is the other way round: at 8x8 they take 2.6 times as long with threads that yield at
+    once, and 1.3 times with threads of GNU's OpenMP that first spin as shortly as here
+    (``python -m tests.benchmarks.threads``). torch reads the variables when it is loaded.
     """
     return {} if any(name in os.environ for name in WAITING) else {WAITING[0]: "PASSIVE", WAITING[1]: "1000"}
 
