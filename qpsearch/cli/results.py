@@ -165,7 +165,7 @@ def _print_details(
         console.print("failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(summary.failures.items())))
     if summary.retried:
         trials = f"trial{'s' * (len(summary.retried) > 1)} {numbers_of(summary.retried)}"
-        console.print(f"another recipe: {trials} lacked memory: {RETRIED_MEANS}", soft_wrap=True)
+        console.print(f"not as drawn: {trials}, {RETRIED_MEANS}", soft_wrap=True)
     if summary.paused:
         are = "is" if summary.paused == 1 else "are"
         console.print(

@@ -203,7 +203,7 @@ def _facts(detail: TrialDetail, search: Search, go_on: str) -> list[tuple[str, s
     if record.state == "FAIL" or (record.reason and not record.is_held):  # or its last attempt has failed
         found += [("failed with", str(record.reason)), ("detail", (record.detail or "").strip() or "none")]
     if record.is_retried:
-        found.append(("recipe", f"not as drawn: it lacked memory: {RETRIED_MEANS}"))
+        found.append(("recipe", f"not as drawn: {RETRIED_MEANS}"))
     if state_of(record) == "WAITING":
         found.append(("waits for", f"a driver: {go_on}"))
     if record.is_paused:

@@ -119,10 +119,8 @@ class Notes:
             case Lost(number=number, detail=detail):
                 yield f"trial {number} lost its worker and continues in another: {last_line(detail)}"
             case Retried(number=number, images=images, fewer=fewer):
-                yield (
-                    f"trial {number} ran out of memory with {images} images at once. It begins again with {fewer}, "
-                    "which is another recipe, and is recorded so"
-                )
+                again = f"It begins again with {fewer}: another recipe, with which it is recorded"
+                yield f"trial {number} ran out of memory with {images} images at once. {again}"
             case TakenOver(driver=driver, trials=count):
                 yield f"{driver} is gone; its {count} open trials are taken over"
             case StorageGone(detail=detail, patience_s=patience_s):
@@ -215,7 +213,8 @@ class PlainDisplay:
         was_paused = isinstance(event, Started) and event.number in (*self.tally.paused, *self.tally.raced)
         ended = self.tally.see(event)
         if isinstance(event, Started) and event.attempt > 1 and not was_paused:
-            self.say(f"trial {event.number} continues after epoch {event.resumed_at} (attempt {event.attempt})")
+            how = f"continues after epoch {event.resumed_at}" if event.resumed_at else "begins again"
+            self.say(f"trial {event.number} {how} (attempt {event.attempt})")
         if isinstance(event, Waiting) and round(event.left_s) % 10 == 0:
             self.say(self.tally.phase)
         for text in self._notes.of(event):

@@ -395,3 +395,16 @@ def test_a_command_runs_whose_streams_are_closed(tmp_path: Path, closed: str) ->
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert reply(tmp_path, "status")["studies"][0]["counts"] == {"COMPLETE": 2}  # type: ignore[index]
+
+
+def test_a_trial_that_is_not_trained_as_drawn_is_told(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.LACKS_MEMORY, trials=1))
+    done = qpsearch(tmp_path, "run", "s.yaml", "--dispatch", "inline", scripted=True)
+    assert "trial 0 ran out of memory with 16 images at once. It begins again with 8: another recipe" in done.stdout
+    assert "trial 0 begins again (attempt 2)" in done.stdout
+    said = "half as many images at once, since there was no memory for more"
+    assert f"not as drawn: trial 0, {said}\n" in qpsearch(tmp_path, "status", "scripted").stdout
+    assert reply(tmp_path, "status", "scripted")["studies"][0]["retried"] == [0]
+    assert f"recipe        not as drawn: {said}\n" in qpsearch(tmp_path, "trials", "scripted", "0").stdout
+    assert qpsearch(tmp_path, "report", "scripted").returncode == 0
+    assert f"1 trial not as drawn: {said}." in (tmp_path / "studies" / "scripted.html").read_text()

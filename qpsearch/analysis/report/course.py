@@ -120,7 +120,7 @@ def failures_section(material: Material) -> Section | None:
         return None
     body: list[Markup] = []
     if retried:
-        body.append(tag("p", f"{count(len(retried), 'trial')} lacked memory: {RETRIED_MEANS}."))
+        body.append(tag("p", f"{count(len(retried), 'trial')} not as drawn: {RETRIED_MEANS}."))
     if infeasible:
         body.append(tag("p", f"{count(infeasible, 'draw')} could not be built, and did not become trials."))
     if own is None:

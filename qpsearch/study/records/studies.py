@@ -58,7 +58,7 @@ class AuditedKind:
         )
 
 
-RETRIED_MEANS: Final = "begun again with half as many images at once, which is another recipe, and recorded with that"
+RETRIED_MEANS: Final = "half as many images at once, since there was no memory for more"
 AUDIT_MEANS: Final = (
     "trials that ran on whatever their rungs said; wrongly: it ended better than half of those that went on by merit"
 )
