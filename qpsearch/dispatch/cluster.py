@@ -28,6 +28,7 @@ TOKEN_HINT = (
     "If the cluster needs a token: export RAY_AUTH_MODE=token, and set RAY_AUTH_TOKEN or ~/.ray/auth_token as on the "
     "head node."
 )
+ROOM_HINT = "Make room there, or name another folder: export RAY_TMPDIR=FOLDER. Or: --dispatch inline."
 SHORTER_HINT = "Name a shorter folder for its files: export RAY_TMPDIR=/tmp. Or: --dispatch inline."
 
 
@@ -147,8 +148,10 @@ def connected(resources: Resources, address: str | None, tell: Callable[[str], N
 
 
 def _not_started(error: Exception) -> DispatchError:
-    hint = SHORTER_HINT if "AF_UNIX" in str(error) else "--dispatch inline works without it."
-    return DispatchError(f"Ray cannot be started on this machine ({first_line(error)}). {hint}")
+    why = first_line(error)
+    hints = {"AF_UNIX": SHORTER_HINT, "cannot be written": ROOM_HINT}
+    hint = next((hint for sign, hint in hints.items() if sign in why), "--dispatch inline works without it.")
+    return DispatchError(f"Ray cannot be started on this machine ({why}). {hint}")
 
 
 def _not_reached(address: str, error: Exception) -> DispatchError:

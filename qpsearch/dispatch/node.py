@@ -12,8 +12,11 @@ import select
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
+from ray._common.utils import get_default_ray_temp_dir
 from ray._private import node as ray_node
 from ray._private import services
 from ray._private.authentication import authentication_token_setup as token
@@ -22,6 +25,7 @@ from ray._private.resource_isolation_config import ResourceIsolationConfig
 from ray.exceptions import RayError
 
 from qpsearch.dispatch.environment import own_cores, ray_switches
+from qpsearch.dispatch.sessions import check_room, hold, sweep
 from qpsearch.errors import first_line
 
 REGISTERED_S: Final = 30.0
@@ -38,13 +42,18 @@ def serve(driver: int, say: Callable[..., None]) -> None:
     """Start Ray, say where it is, and end it when the driver's end of a pipe is closed."""
     if _is_over(driver):  # a space file with an error is read while Ray is imported
         return
+    folder = Path(get_default_ray_temp_dir())
     try:
+        check_room(folder)
         node = _started()
     except Exception as error:  # of whatever kind: the driver says why
         say(fault=first_line(error))
         return
     try:
         say(address=node.gcs_address)
+        with suppress(OSError):  # then its folder stays for ever, as of any other Ray
+            hold(Path(node.get_session_dir_path()))
+            sweep(folder)
         is_told = False
         while not _is_over(driver, within_s=WATCH_S):
             dead = [PROGRAMS[program] for program, _ in node.dead_processes() if program in PROGRAMS]

@@ -19,7 +19,7 @@ from ray._private import node as ray_node
 from ray._private import services
 from ray.cluster_utils import Cluster
 
-from qpsearch.dispatch import node, own_ray, tokens
+from qpsearch.dispatch import node, own_ray, sessions, tokens
 from qpsearch.dispatch.cluster import connected
 from qpsearch.dispatch.own_ray import OwnRay, begun, begun_early
 from qpsearch.errors import DispatchError
@@ -111,6 +111,25 @@ def test_a_folder_whose_name_is_too_long_for_sockets_names_rays_own_variable(
         pass
 
 
+def test_a_folder_that_cannot_be_written_is_named_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "file"))
+    why = rf"\({tmp_path}/file/ray: its files cannot be written there: Not a directory\)\. Make room there, or"
+    with pytest.raises(DispatchError, match=why), connected(OWN, None, print):
+        pass
+
+
+def test_sessions_of_ended_rays_are_removed_and_others_stay(tmp_path: Path) -> None:
+    for name in ("session_ended", "session_lives", "session_of_rays_own"):
+        (tmp_path / name / "logs").mkdir(parents=True)
+    os.close(sessions.hold(tmp_path / "session_ended"))
+    lock = sessions.hold(tmp_path / "session_lives")
+    (tmp_path / "session_latest").symlink_to("session_ended")
+    sessions.sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"session_lives", "session_of_rays_own", "session_latest"}
+    os.close(lock)
+
+
 def test_a_ray_that_cannot_be_loaded_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "__init__.py").write_text("raise ImportError('a broken ray')")
@@ -124,7 +143,10 @@ def test_workers_of_a_ray_of_our_own_do_not_know_the_database_and_yield(monkeypa
     monkeypatch.setenv("QPSEARCH_STORAGE", "postgresql+psycopg://user:secret@host/db")
     before = dict(os.environ)
     with connected(OWN, None, print):
+        session = Path(ray._private.worker.global_worker.node.get_session_dir_path())
         seen = ray.get(ray.remote(num_cpus=0)(lambda: dict(os.environ)).remote())
+        sessions.sweep(session.parent)
+    assert (session / sessions.LOCK).exists()  # until the next one comes
     assert not [name for name, value in seen.items() if "secret@host" in value]
     assert seen["OMP_WAIT_POLICY"] == "PASSIVE"  # threads that wait leave their core to others
     assert seen["GOMP_SPINCOUNT"] == "1000"  # soon
