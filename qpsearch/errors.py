@@ -203,7 +203,15 @@ class TrainingDiverged(QpsearchError):
 
 
 class OutOfMemory(QpsearchError):
-    """The device did not have enough memory for a trial; the trial's worker is replaced afterwards."""
+    """The device did not have enough memory for a trial; the trial's worker is replaced afterwards.
+
+    Attributes:
+        in_step: Whether a training step lacked it, so that fewer images at once may help.
+    """
+
+    def __init__(self, message: str, *, in_step: bool = False) -> None:
+        self.in_step = in_step
+        super().__init__(message)
 
 
 def _clipped(line: str, most: int = 1000) -> str:

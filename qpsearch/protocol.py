@@ -273,10 +273,12 @@ class Failed(WithWords):
         reason: The kind of failure, one of five words.
         detail: What happened, for the user: a message or a traceback; of a very long one the beginning and the end; of
             a URL neither user nor password.
+        in_step: Of a trial that lacked memory, whether a training step did, so that fewer images at once may help.
     """
 
     reason: FailReason
     detail: str
+    in_step: bool = False
 
     def __post_init__(self) -> None:
         coerce_words(self)

@@ -72,7 +72,7 @@ def train(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport]:
     for epoch in range(_restore(run) + 1, config.recipe.epochs + 1):
         _log(run, epoch)
         if behaviour is Behaviour.LACKS_MEMORY and config.recipe.gradient_accumulation == 1:
-            raise OutOfMemory("16 images at once")
+            raise OutOfMemory("16 images at once", in_step=True)
         if epoch == 2:
             _misbehave(behaviour)
         if behaviour is Behaviour.ENDS_EARLY and epoch == 3:

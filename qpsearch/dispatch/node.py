@@ -10,6 +10,7 @@ import logging
 import os
 import select
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -53,7 +54,7 @@ def serve(driver: int, say: Callable[..., None]) -> None:
         say(address=node.gcs_address)
         with suppress(OSError):  # then its folder stays for ever, as of any other Ray
             hold(Path(node.get_session_dir_path()))
-            sweep(folder)
+            threading.Thread(target=sweep, args=(folder,), daemon=True).start()  # the driver is watched meanwhile
         is_told = False
         while not _is_over(driver, within_s=WATCH_S):
             dead = [PROGRAMS[program] for program, _ in node.dead_processes() if program in PROGRAMS]

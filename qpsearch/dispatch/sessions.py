@@ -41,10 +41,12 @@ def sweep(folder: Path) -> None:
     """Remove the sessions of this user's Rays of qpsearch that have ended."""
     for session in folder.glob("session_*"):
         with contextlib.suppress(OSError):
-            if session.is_symlink() or session.stat().st_uid != os.getuid():
+            if session.is_symlink():
                 continue
             lock = os.open(session / LOCK, os.O_RDWR | os.O_NOFOLLOW)  # raises where it is not one of ours
             try:
+                if os.fstat(lock).st_uid != os.getuid():
+                    continue
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises while it lives
                 shutil.rmtree(session)
             finally:

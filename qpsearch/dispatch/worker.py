@@ -139,7 +139,8 @@ def _next(stream: Iterator[Message], setup: WorkerSetup) -> Message | None:
     except TrainingDiverged as error:
         return Failed(reason=FailReason.DIVERGED, detail=str(error))
     except OutOfMemory as error:
-        raise WorkerMustRestart(Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(error))) from None
+        failed = Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(error), in_step=error.in_step)
+        raise WorkerMustRestart(failed) from None
     except (ArtifactError, DataError) as error:
         return Halted(detail=str(error))
     except BaseException as error:  # also a trainer's own SystemExit, KeyboardInterrupt or GeneratorExit

@@ -57,8 +57,9 @@ from qpsearch.study.trials.events import (
 from qpsearch.study.trials.failures import Alike, has_failed, reopen, tried_again_as
 from qpsearch.study.trials.open_trial import OpenTrial, begun
 from qpsearch.study.trials.underway import StepsRecord
-from qpsearch.vocabulary import Ending, Scalar
+from qpsearch.vocabulary import Ending, FailReason, Scalar
 
+PARTS: Final = "training.gradient_accumulation"  # what another recipe changes
 MAX_DEATHS: Final = 3  # of workers in a row, at one epoch, before the trial is held to be the cause
 REMOVAL_S: Final = 60.0  # how long a driver waits at its end for checkpoints to be removed
 LOOK_S: Final = 1.0  # how often an idle driver looks for trials that others have left
@@ -90,7 +91,8 @@ class Ledger:
         self._running: dict[int, OpenTrial] = {}
         self._idle_since: float | None = None
         self._listener, self._clock = listener, opened.clock
-        self._searches = opened.searches
+        searched = {site.path for site in opened.space.sites if site.domain is not None}
+        self._may_change = not opened.space.search.sampler.is_designed and PARTS not in searched
         self._stopping = opened.stopping
         self._racing = Racing(opened.study_id, opened.space.search)
         self.name: str = opened.name
@@ -326,7 +328,7 @@ class Ledger:
         return True
 
     def fail(self, number: int, attempt: int, failed: Failed) -> None:
-        """End a trial as FAIL; one that a search has drawn and that lacked memory may begin again with another recipe.
+        """End a trial as FAIL; one whose steps lacked memory may begin again with another recipe (``tried_again_as``).
 
         A message of an attempt that had already ended is ignored.
 
@@ -336,12 +338,15 @@ class Ledger:
         trial = self._running.get(number)
         if trial is None or trial.attempt != attempt:
             return
-        another = tried_again_as(trial, failed) if self._searches else None
+        another = tried_again_as(trial, failed) if self._may_change else None
         if another is not None:
             images = at_once(trial.config)
             self._release(trial, Ending.RETRIED, failed, another)
             self._listener(Retried(number=number, images=images, fewer=at_once(another)))
             return
+        if trial.is_retried and failed.reason is FailReason.OUT_OF_MEMORY:
+            before = f"Before that, {2 * at_once(trial.config)} images at once were tried."
+            failed = replace(failed, detail=f"{failed.detail.rstrip('.')}. {before}")
         seconds = self._clock.monotonic() - trial.began
 
         is_first = [not any(history.values for history in trial.histories)]

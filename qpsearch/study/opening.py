@@ -30,7 +30,6 @@ from qpsearch.study.drivers.stopping import Stopping
 from qpsearch.study.drivers.stored import (
     check_own_sampler,
     find_study,
-    is_confirmation,
     points_tried_first,
     stored_space,
 )
@@ -71,7 +70,6 @@ class Opened:
         others: Other drivers that work on the study.
         checkpoints: The study's checkpoints.
         clock: The time.
-        searches: Whether trials are drawn, and not planned to train configurations that another study has chosen.
     """
 
     database: Database
@@ -90,7 +88,6 @@ class Opened:
     others: tuple[Driver, ...]
     checkpoints: CheckpointFolder
     clock: Clock
-    searches: bool
 
     def so_far(self) -> tuple[int, tuple[float, int] | None]:
         """Return how many trials have ended, and value and number of the best complete one."""
@@ -165,7 +162,6 @@ def create(
         others=(),
         checkpoints=checkpoints,
         clock=clock,
-        searches=True,
     )
 
 
@@ -247,7 +243,6 @@ def resume(
             others=others,
             checkpoints=checkpoints_of(database, facts),
             clock=clock,
-            searches=space.compare is None and not is_confirmation(connection, study),
         )
 
     opened = database.write(step)

@@ -69,18 +69,21 @@ def _with_a_second_try(config: TrialConfig, run: RunSettings) -> Generator[Epoch
     """
     ways, kept, lost = _ways(config, run), run.resume_from, ""
     for number, (way, settings) in enumerate(ways, start=1):
+        training: TrainingRun | None = None
         try:
-            again = replace(settings, resume_from=kept)
-            with out_of_memory_named(), closing(TrainingRun(way, again).epochs()) as told:
-                for each in told:
-                    if isinstance(each, EpochReport):
-                        kept = (each.checkpoint, *kept)
-                        lost = "" if each.checkpoint else "its epochs were not kept"
-                    yield each
+            with out_of_memory_named():
+                training = TrainingRun(way, replace(settings, resume_from=kept))
+                with closing(training.epochs()) as told:
+                    for each in told:
+                        if isinstance(each, EpochReport):
+                            kept = (each.checkpoint, *kept)
+                            lost = "" if each.checkpoint else "its epochs were not kept"
+                        yield each
             return
         except OutOfMemory as error:
             if lost or number == len(ways):
-                raise OutOfMemory(f"{error} {_tried(config, way, lost)}") from error
+                in_step = training is not None and training.is_stepping
+                raise OutOfMemory(f"{str(error).rstrip('.')}. {_tried(config, way, lost)}", in_step=in_step) from error
         give_memory_back(torch.device(run.device))  # the error is gone, and with it what its frames held
 
 
@@ -126,6 +129,7 @@ class TrainingRun:
         draws: Draws what its steps need.
         captured: Makes its steps.
         done: The epochs that were trained.
+        is_stepping: Whether a step was begun and not made: an error is the step's own.
     """
 
     def __init__(
@@ -152,7 +156,7 @@ class TrainingRun:
         is_half = self._recipe.precision is Precision.FLOAT16  # whose small gradients would vanish unscaled
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=is_half)
         self._measured: Measured = {}  # metrics that later epochs need, or repeat
-        self.done = self._restore()
+        self.done, self.is_stepping = self._restore(), False
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
 
@@ -285,8 +289,11 @@ class TrainingRun:
         On a GPU, nothing waits for it, unless the precision is float16: whether gradients overflowed is asked of the
         GPU, to skip that step.
         """
+        self.is_stepping = True
         self.begin_step(step, lr)
-        return self.captured(self._made, map(self._inputs, draws, shares(draws)))
+        loss = self.captured(self._made, map(self._inputs, draws, shares(draws)))
+        self.is_stepping = False
+        return loss
 
     def begin_step(self, step: int, lr: float) -> None:
         """Set the numbers that a step needs: its learning rate, and the share of its weights in averages."""

@@ -17,7 +17,7 @@ training: {epochs: 2, batch_size: 16, optimizer: {sgd: {lr: 0.05}}}
 search: {trials: 2, sampler: random, pruner: none}
 """
 
-LOST = "1 of 120 images has transparency, which is dropped: dark/0.png"
+LOST = "1 of 120 images has a channel of transparency, which is dropped: dark/0.png"
 
 
 @pytest.fixture(scope="module")

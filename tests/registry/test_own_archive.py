@@ -57,11 +57,12 @@ def test_names_of_arrays_that_others_write(tmp_path: Path, name: str) -> None:
         (IMAGES.transpose(0, 3, 1, 2), IMAGES),
         (np.concatenate((IMAGES, IMAGES[..., :1]), 3), IMAGES),
         (IMAGES.astype(np.uint16) * 256 + 77, IMAGES),
+        (IMAGES.astype(">u2") * 256, IMAGES),
         (IMAGES.astype(np.int64), IMAGES),
         (IMAGES / 255, IMAGES),
         (IMAGES[..., 0] > 127, (IMAGES[..., :1] > 127) * np.uint8(255)),
     ],
-    ids=["grey", "channels first", "alpha", "16 bits", "wide", "fractions", "truth values"],
+    ids=["grey", "channels first", "alpha", "16 bits", "swapped bytes", "wide", "fractions", "truth values"],
 )
 def test_arrays_become_8_bits(tmp_path: Path, given: Any, expected: Any) -> None:
     found = scanned(Source.ARCHIVE, written(tmp_path, {"x": given, "y": LABELS}), None).found()
@@ -73,7 +74,7 @@ def test_arrays_become_8_bits(tmp_path: Path, given: Any, expected: Any) -> None
     ("given", "told"),
     [
         (IMAGES, ()),
-        (np.concatenate((IMAGES, IMAGES[..., :1]), 3), ("x has transparency, which is dropped",)),
+        (np.concatenate((IMAGES, IMAGES[..., :1]), 3), ("x has a channel of transparency, which is dropped",)),
         (IMAGES.astype(np.uint16) * 256 + 77, ("x has 16 bits, of which the upper 8 count",)),
         (IMAGES.astype(np.uint16) * 16, ("x has 16 bits, of which the upper 8 count", "15 of 255")),
     ],

@@ -1,5 +1,6 @@
 """Data sets from code: what a function may return, when it is called, and what is said where it fails."""
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoints
@@ -102,20 +103,43 @@ def test_splits_grey_images_and_several_sizes(tmp_path: Path) -> None:
     [
         (
             lambda image: Image.merge("RGBA", [Image.fromarray(image[..., 0])] * 4),
-            ["30 of 30 images have transparency"],
+            ["30 of 30 images have a channel of transparency"],
         ),
-        (lambda image: np.concatenate((image, image[..., :1]), 2), ["30 of 30 images have transparency"]),
-        (lambda image: torch.from_numpy(image).permute(2, 0, 1)[[0, 1, 2, 0]], ["30 of 30 images have transparency"]),
+        (lambda image: np.concatenate((image, image[..., :1]), 2), ["30 of 30 images have a channel of transparency"]),
+        (
+            lambda image: torch.from_numpy(image).permute(2, 0, 1)[[0, 1, 2, 0]],
+            ["30 of 30 images have a channel of transparency"],
+        ),
         (lambda image: Image.fromarray(image[..., 0].astype(np.uint16) * 257), ["30 of 30 images have 16 bits"]),
         (lambda image: image.astype(np.uint16) * 257, ["the train split has 16 bits"]),
         (lambda image: image.astype(np.uint16) * 4, ["the train split has 16 bits", "above 3 of 255"]),
+        (lambda image: Image.open(io.BytesIO(deep_colours(image))), ["30 of 30 images have 16 bits"]),
     ],
-    ids=["PIL's", "arrays'", "tensors'", "16 bits of PIL's", "16 bits", "10 bits"],
+    ids=["PIL's", "arrays'", "tensors'", "16 bits of PIL's", "16 bits", "10 bits", "a colour file"],
 )
 def test_what_images_lose_is_told(change: Callable[[Any], Any], told: list[str]) -> None:
     converted = facts_of(Pairs(change)).converted
     assert len(converted) == len(told)
     assert all(expected in sentence for expected, sentence in zip(told, converted, strict=True))
+
+
+def deep_colours(image: Any) -> bytes:
+    """Return a PPM file of colours of 16 bits."""
+    height, width, _ = image.shape
+    return f"P6 {width} {height} 65535\n".encode() + (image.astype(">u2") * 257).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda image: image.astype(np.uint16) * 257 if image[0, 0, 0] % 2 else image, "several types: uint16, uint8"),
+        (lambda image: Image.fromarray(image[..., 0].astype(np.int32) * 1000), "numbers of 32 bits"),
+    ],
+    ids=["types", "32 bits"],
+)
+def test_images_that_would_lose_what_they_show_are_refused(change: Callable[[Any], Any], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        facts_of(Pairs(change))
 
 
 def test_a_dark_image_among_fractions_stays_dark() -> None:

@@ -2,6 +2,8 @@
 
 import io
 import random
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -49,6 +51,18 @@ def test_every_kind_of_image_becomes_8_bits_of_grey_or_colour(
     assert np.array_equal(found[..., 0] if is_grey else found, np.asarray(expected))
     if is_grey:  # among images that are not
         assert np.array_equal(pixels_of(content, 3), np.repeat(found, 3, 2))
+
+
+def test_grey_of_16_bits_with_transparency_stays_grey() -> None:
+    rows = b"".join(b"\0" + np.full((5, 2), 4000, ">u2").tobytes() for _ in range(4))
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", 5, 4, 16, 4, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in parts
+    ]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    header = header_of(content)
+    assert (header.is_grey, header.is_clear, header.brightest) == (True, True, 15)
+    assert np.array_equal(pixels_of(content, 1), np.full((4, 5, 1), 15))
 
 
 def test_transparency_of_a_palette_is_dropped() -> None:

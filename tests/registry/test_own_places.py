@@ -205,7 +205,7 @@ def test_what_images_lose_is_told_with_their_names(tmp_path: Path) -> None:
     deep(root / "b" / "2.png", 65_535)
     told = (
         "5 of 10 images are grey and are read as colour: a/0.png, a/1.png, a/2.png and 2 more",
-        "2 of 10 images have transparency, which is dropped: b/0.png, b/1.png",
+        "2 of 10 images have a channel of transparency, which is dropped: b/0.png, b/1.png",
         "1 of 10 images has 16 bits, of which the upper 8 count: b/2.png",
     )
     for _ in range(2):  # found, then looked up

@@ -21,7 +21,7 @@ from tests.scripted import Behaviour, space_text
 
 NO_DRIVER = Failed(reason=FailReason.ERROR, detail="Traceback ...\nRuntimeError: Found no NVIDIA driver on your system")
 OTHER = Failed(reason=FailReason.ERROR, detail="ValueError: another")
-NO_MEMORY = Failed(reason=FailReason.OUT_OF_MEMORY, detail="CUDA out of memory. Fewer images at once were not tried")
+NO_MEMORY = Failed(reason=FailReason.OUT_OF_MEMORY, detail="CUDA out of memory.", in_step=True)
 DIVERGED = Failed(reason=FailReason.DIVERGED, detail="not finite")
 CONFIGS = "SELECT config_json FROM qpsearch_configs ORDER BY trial_id"
 STATES = "SELECT number, state FROM trials ORDER BY number"
@@ -239,6 +239,8 @@ def test_it_is_tried_again_once_whoever_drives(url: str) -> None:
             assert (again.trial, again.attempt, again.config.recipe.gradient_accumulation) == (0, 2, 2)
             second.fail(0, 2, NO_MEMORY)
     assert rows(url, STATES) == [(0, "FAIL")]
+    told = "CUDA out of memory. Before that, 16 images at once were tried."
+    assert rows(url, "SELECT detail FROM qpsearch_attempts WHERE number = 2") == [(told,)]
     with resumed_ledger(url, retry=[FailReason.OUT_OF_MEMORY]) as ledger:
         opened = ledger.ask()
         assert opened is not None
@@ -262,9 +264,24 @@ def test_of_a_configuration_that_is_confirmed_no_other_recipe_is_trained(sqlite_
         assert queries.summary(database, beside).retried == ()
 
 
-def test_a_recipe_that_stays_the_same_was_tried_by_the_worker(sqlite_url: str) -> None:
-    text = space_text(Behaviour.LACKS_MEMORY, trials=1).replace("  rules:\n", "  rules:\n    norm: group\n")
-    with new_ledger(sqlite_url, parse_space(text)) as ledger:
+BATCH = "  batch_size: 16\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "failed"),
+    [
+        (("  rules:\n", "  rules:\n    norm: group\n"), NO_MEMORY),
+        ((BATCH, f"{BATCH}  gradient_accumulation: {{choice: [1, 4]}}\n"), NO_MEMORY),
+        (("sampler: tpe", "sampler: factorial"), NO_MEMORY),
+        (("", ""), replace(NO_MEMORY, in_step=False)),
+    ],
+    ids=["the same recipe was tried by the worker", "searched", "a design", "evaluation"],
+)
+def test_where_no_other_recipe_is_trained(sqlite_url: str, change: tuple[str, str], failed: Failed) -> None:
+    text = space_text(Behaviour.LACKS_MEMORY, trials=3)
+    assert change[0] in text
+    with new_ledger(sqlite_url, parse_space(text.replace(*change))) as ledger:
         assert ledger.ask() is not None
-        ledger.fail(0, 1, NO_MEMORY)
+        ledger.fail(0, 1, failed)
     assert rows(sqlite_url, STATES) == [(0, "FAIL")]
+    assert rows(sqlite_url, "SELECT ending FROM qpsearch_attempts") == [("failed",)]

@@ -83,8 +83,20 @@ def test_where_half_the_images_at_once_are_another_recipe_the_error_says_so(monk
     limit(monkeypatch, 32)
     said = r"not tried: batch normalisation of 32 images at once is another recipe than of 64\. "
     said += r"That recipe is training\.gradient_accumulation: 2\.$"
-    with pytest.raises(OutOfMemory, match=said):
+    with pytest.raises(OutOfMemory, match=said) as caught:
         list(train(digits(BlockKind.ADDITIVE), RunSettings(seed=2)))
+    assert caught.value.in_step
+    assert pickle.loads(pickle.dumps(caught.value)).in_step
+
+
+def test_lack_of_memory_outside_of_steps_is_not_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(self: TrainingRun) -> object:
+        raise MemoryError("for the validation images")
+
+    monkeypatch.setattr(TrainingRun, "_evaluate", lacking)
+    with pytest.raises(OutOfMemory, match=r"^for the validation images\. Fewer") as caught:
+        list(train(digits(BlockKind.ADDITIVE), RunSettings(seed=2)))
+    assert not caught.value.in_step
 
 
 def test_which_recipes_are_the_same_in_more_parts() -> None:

@@ -34,7 +34,6 @@ PAIRS: Final = (
     (Subset.TEST, (("test_images", "test_labels"), ("x_test", "y_test"), ("X_test", "y_test"))),
     (Subset.TRAIN, (("images", "labels"), ("x", "y"), ("X", "y"), ("data", "target"))),
 )
-DEEP: Final = "uint16"  # the type of values of which the upper 8 bits count
 CLASS_NAMES: Final = ("class_names", "classes", "names")
 
 
@@ -173,7 +172,7 @@ def _pixels(given: Any, name: str, place: str, converted: list[str]) -> "Images"
         expected = "Expected (N, H, W), or (N, H, W, C) with 1 or 3 channels"
         raise DataError(f"{place}: {name} has shape {given.shape}. {expected}.")
     if given.shape[3] == 4:
-        converted.append(f"{name} has transparency, which is dropped")
+        converted.append(f"{name} has a channel of transparency, which is dropped")
         given = given[..., :3]
     found: Images = eight_bits(given, name, place, converted)
     return found
@@ -199,7 +198,7 @@ def eight_bits(given: Any, name: str, place: str, converted: list[str]) -> Any:
     import numpy as np
 
     where = f"{place}: {name}"
-    if given.dtype == DEEP:
+    if given.dtype.kind == "u" and given.dtype.itemsize == 2:
         if given.max() <= PEAK:  # the upper bits of all are 0
             raise DataError(f"{where} has values of type uint16, but only up to {given.max()}. Save them as uint8.")
         found = (given >> 8).astype(np.uint8)

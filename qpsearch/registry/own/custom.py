@@ -181,34 +181,29 @@ def _found(given: Any, where: str) -> Found:
     if Subset.TRAIN not in parts or None in parts or others:
         what = type(others[0]).__name__ if others else f"the splits {', '.join(map(str, datasets)) or '(none)'}"
         raise DataError(f"{where}: returns {what}. {EXPECTED}.")
-    given_images: dict[Subset, list[Any]] = {}
     images: dict[Subset, list[Pixels]] = {}
     labels: dict[Subset, Any] = {}
-    converted: list[str] = []
+    deep, clear, converted = list[tuple[Subset, int]](), list[str](), list[str]()
     for part, value in parts.items():
         assert part is not None
         pairs = [value[index] for index in range(len(value))]
-        given_images[part] = [image for image, _ in pairs]
-        images[part] = _same_white(given_images[part], f"the {part} split", where, converted)
+        own = [image for image, _ in pairs]
+        deep += [(part, row) for row, image in enumerate(own) if is_deep(image)]  # before it is decoded
+        clear += [f"{part} {row}" for row, image in enumerate(own) if _is_clear(image)]
+        images[part] = _same_white(own, f"the {part} split", where, converted)
         found = np.asarray([label.item() if hasattr(label, "item") else label for _, label in pairs])
         labels[part] = labels_of(found, f"{where}: the labels of the {part} split")
     channels = max(image.shape[2] for own in images.values() for image in own)
-    converted += _converted(given_images, images, channels)
+    grey = [
+        f"{part} {row}"
+        for part, own in images.items()
+        for row, image in enumerate(own)
+        if channels > 1 and image.shape[2] == 1
+    ]
+    bright = {f"{part} {row}": int(images[part][row].max()) for part, row in deep}  # arrays are told as a whole
+    converted += conversions(sum(map(len, images.values())), grey=grey, clear=clear, deep=bright)
     same = {part: [np.repeat(each, channels // each.shape[2], 2) for each in own] for part, own in images.items()}
     return found_of(same, labels, getattr(parts[Subset.TRAIN], "classes", None), where, converted)
-
-
-def _converted(given: Mapping[Subset, list[Any]], images: "Mapping[Subset, list[Pixels]]", channels: int) -> list[str]:
-    """Say which images are not what they are read as; those of arrays of 16 bits are told with their arrays."""
-    all_of = {
-        f"{part} {row}": (before, after)
-        for part, own in images.items()
-        for row, (before, after) in enumerate(zip(given[part], own, strict=True))
-    }
-    grey = [name for name, (_, after) in all_of.items() if channels > 1 and after.shape[2] == 1]
-    clear = [name for name, (before, _) in all_of.items() if _is_clear(before)]
-    deep = {name: int(after.max()) for name, (before, after) in all_of.items() if is_deep(before)}
-    return list(conversions(len(all_of), grey=grey, clear=clear, deep=deep))
 
 
 def _is_clear(image: Any) -> bool:
@@ -246,6 +241,9 @@ def _same_white(given: Sequence[Any], name: str, place: str, converted: list[str
     wrong = next((each.shape for each in images if each.ndim != 3 or each.shape[2] not in (1, 3)), None)
     if not images:
         raise DataError(f"{where} does not have images. {EXPECTED}.")
+    kinds = sorted({str(each.dtype) for each in images})
+    if len(kinds) > 1:
+        raise DataError(f"{where} has images of several types: {', '.join(kinds)}. Return all of them as one type.")
     if wrong is not None:
         raise DataError(f"{where} has an image of shape {wrong}. Expected (H, W), or (H, W, C) with 1 or 3 channels.")
     flat = eight_bits(np.concatenate([each.ravel() for each in images]), name, place, converted)

@@ -145,7 +145,7 @@ def conversions(total: int, *, grey: Sequence[str], clear: Sequence[str], deep: 
     """
     for names, one, several in (
         (grey, "is grey and is read as colour", "are grey and are read as colour"),
-        (clear, "has transparency, which is dropped", "have transparency, which is dropped"),
+        (clear, "has a channel of transparency, which is dropped", "have a channel of transparency, which is dropped"),
         ([*deep], "has 16 bits, of which the upper 8 count", "have 16 bits, of which the upper 8 count"),
     ):
         if names:
@@ -161,8 +161,8 @@ def too_dark(brightest: int) -> list[str]:
     if brightest > PEAK // 2:
         return []
     return [
-        f"Read as 8 bits, no pixel of the images of 16 bits is above {brightest} of {PEAK}: most of what they show is "
-        "lost. Stretch their values to 0 to 65535"
+        f"Read as 8 bits, no pixel of the images of 16 bits is above {brightest} of {PEAK}: the rest of the "
+        "range is not used. Stretch their values to 0 to 65535"
     ]
 
 

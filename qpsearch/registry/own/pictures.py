@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GREY: Final = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
 DEEP: Final = re.compile(r"I;16|;16[BLN]|', \d{4,}\)")  # in what Pillow says of the encoding; PPM names its white
+WIDE: Final = "has numbers of 32 bits as pixels, whose white is not known. Convert it to 8 or 16 bits"
 TURNED: Final = ("JPEG", "MPO", "TIFF", "WEBP")  # formats with a note of how the camera was held
 ORIENTATION: Final = 0x0112  # the number of that note
 SIDEWAYS: Final = range(5, 9)  # its values that swap width and height
@@ -53,7 +54,8 @@ def header_of(content: bytes) -> Header:
         width, height = image.size
         if image.format in TURNED and image.getexif().get(ORIENTATION) in SIDEWAYS:
             width, height = height, width
-        is_grey, is_clear = image.mode in GREY, image.has_transparency_data
+        is_grey = image.mode in GREY or any("LA;16" in each for each in _encodings(image))  # which is read as RGBA
+        is_clear = image.has_transparency_data
         brightest = int(_decoded(image, 1 if is_grey else 3).max()) if is_deep(image) else None
         return Header(width, height, is_grey, is_clear, brightest)
 
@@ -97,8 +99,12 @@ def is_deep(image: Any) -> bool:
     """Whether an image of Pillow has 16 bits a channel; of colours only its encoding says so, as they are read as 8."""
     if not hasattr(image, "getbands"):
         return False
-    encoded = getattr(image, "tile", ())  # what is still to be decoded
-    return image.mode.startswith("I") or any(DEEP.search(str(tile.args)) for tile in encoded)
+    return image.mode.startswith("I") or any(DEEP.search(each) for each in _encodings(image))
+
+
+def _encodings(image: Any) -> list[str]:
+    """Return how the parts of an image are encoded that are still to be decoded, in Pillow's words."""
+    return [str(tile.args) for tile in getattr(image, "tile", ())]
 
 
 def _opened(content: bytes) -> "Image.Image":
@@ -114,9 +120,10 @@ def _opened(content: bytes) -> "Image.Image":
         raise ValueError("has more pixels than an honest image. Make it smaller, or remove it.") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise ValueError(f"cannot be read as an image ({str(error).rstrip('.')}). Replace it, or remove it.") from None
-    if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
-        what = "fractions" if image.mode == "F" else "numbers of 32 bits"
-        raise ValueError(f"has {what} as pixels, whose white is not known. Convert it to 8 or 16 bits.")
+    if image.mode == "F":
+        raise ValueError("has fractions as pixels, whose white is not known. Convert it to 8 or 16 bits.")
+    if image.mode == "I" and image.format not in ("PNG", "PPM"):
+        raise ValueError(f"{WIDE}.")
     return image
 
 
@@ -128,7 +135,10 @@ def _converted(image: "Image.Image", channels: int) -> "Image.Image":
     if image.format in TURNED:
         ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() >= 2**16:
+            raise ValueError(f"{WIDE}.")
+        image = Image.fromarray((values >> 8).astype(np.uint8))
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     mode = "L" if channels == 1 else "RGB"

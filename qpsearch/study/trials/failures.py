@@ -50,11 +50,11 @@ class Alike:
 
 
 def tried_again_as(trial: OpenTrial, failed: Failed) -> TrialConfig | None:
-    """Return the recipe with which a trial that lacked memory begins again; None where it has failed for good.
+    """Return the recipe with which a trial whose steps lacked memory begins again; None where it has failed for good.
 
-    Epochs of one recipe are not continued with another: a trial that has some fails.
+    Epochs of one recipe are not continued with another, and a configuration that was given is not changed.
     """
-    if failed.reason is not FailReason.OUT_OF_MEMORY or trial.is_retried or trial.epochs_done:
+    if not failed.in_step or trial.is_retried or trial.is_given or trial.epochs_done:
         return None
     return another_recipe(trial.config)
 

@@ -123,6 +123,7 @@ class OpenTrial:
         attempt: Number of the current attempt, or of the last one while the trial waits.
         holder: The lease under which the current attempt runs; None while the trial waits or is paused.
         is_paused: Whether the trial is paused at a rung: it continues only if it is among the best there.
+        is_given: Whether somebody has chosen the trial's configuration, which was not drawn.
         is_retried: Whether the trial lacked memory once, and has another recipe since (``second_try``).
         histories: The runs' histories, by replicate.
         fidelity: The levels at which each run trains; None for the whole training alone.
@@ -144,6 +145,7 @@ class OpenTrial:
     fidelity: Fidelity | None = None
     holder: int | None = None
     is_paused: bool = False
+    is_given: bool = False
     is_retried: bool = False
     threads: int | None = None
     memory_format: str | None = None

@@ -325,6 +325,7 @@ def read_open_trial(
         attempt=own[-1].number,
         holder=own[-1].lease_id if own[-1].ending is None else None,
         is_paused=own[-1].ending == Ending.PAUSED,
+        is_given=own[0].number == 0,
         is_retried=any(row.ending == Ending.RETRIED for row in own),
         histories=read_histories(connection, trial_id, search),
         fidelity=search.fidelity,
