@@ -101,6 +101,13 @@ WITH_DATABASE = {
     "qpsearch.runner.curve_tables",
     "qpsearch.cli.dashboard_app",
 }  # imported when a study is run or shown
+WITH_DRAWS = {
+    "qpsearch.registry.samplers.gp.process",
+    "qpsearch.registry.samplers.gp.sampler",
+    "qpsearch.registry.samplers.cmaes.ranked",
+    "qpsearch.registry.samplers.trials.copies",
+    "qpsearch.registry.samplers.trials.order",
+}  # imported when a study is opened, or a draw is made
 NOT_IMPORTED = {"qpsearch.study.storage.migrations.env", "qpsearch.dispatch.preloaded", "qpsearch.__main__"}  # run
 FACES = ("__init__", "__main__")  # of the whole package: where its names are, and its command line
 
@@ -119,7 +126,7 @@ def allowed_to(module: str) -> frozenset[str]:
     allowed = ALLOWED[room_of(module)]
     if module in WITH_ANALYSIS:
         allowed = allowed | ALLOWED["analysis"]
-    if module in WITH_DATABASE:
+    if module in WITH_DATABASE | WITH_DRAWS:
         allowed = allowed | DATABASE
     if module in WITH_RAY:
         allowed = allowed | {"ray"} | HEAVY - {"torch", "torchvision"}  # what Ray itself loads

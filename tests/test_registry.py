@@ -11,13 +11,12 @@ from qpsearch.registry.augmentations import AUGMENTATIONS
 from qpsearch.registry.datasets import DATASETS
 from qpsearch.registry.options import Option
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
-from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
+from qpsearch.registry.samplers import SAMPLERS
 from qpsearch.space import edited, load_space, parse_space
 from qpsearch.vocabulary import BlockKind
 
 TABLES: list[tuple[type[StrEnum], Mapping[str, object]]] = [
     (PrunerKind, PRUNER_OPTIONS),
-    (SamplerKind, SAMPLER_OPTIONS),
     (BlockKind, BLOCKS),
 ]
 
@@ -29,7 +28,7 @@ def test_names_and_tables_agree(names: type[StrEnum], table: Mapping[str, object
 
 @pytest.mark.parametrize(
     "options",
-    [*SAMPLER_OPTIONS.values(), *PRUNER_OPTIONS.values(), *(each.options for each in AUGMENTATIONS.values())],
+    [*PRUNER_OPTIONS.values(), *(each.options for each in (*SAMPLERS.values(), *AUGMENTATIONS.values()))],
 )
 def test_a_default_is_one_of_the_values(options: Mapping[str, Option]) -> None:
     for option in options.values():

@@ -26,7 +26,7 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.cost import Cost, cost
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.registry.pruners import PrunerKind
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.random_draws import RANDOM
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.space.counting import count_points
@@ -198,7 +198,7 @@ def kept_share(space: Space, points: Sequence[Candidate]) -> float:
     if search.pruner is PrunerKind.NONE:
         return 1.0
     trials = min(search.budget.trials, SIMULATED_TRIALS)
-    search, at_each = _shortened(search.using(SamplerKind.RANDOM, search.pruner), space.most_epochs)
+    search, at_each = _shortened(search.using(RANDOM, search.pruner), space.most_epochs)
     epochs = search.run_epochs(at_each)
     replica = Replica("plan", search, epochs, space.sites, Priors.of(space))
     curves = _curves(random.Random(derive_seed(search.seed, "plan")), trials, epochs)

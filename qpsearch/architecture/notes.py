@@ -9,7 +9,6 @@ from qpsearch.architecture.candidates import Refusals, candidate, survey
 from qpsearch.architecture.levels import rounded_levels
 from qpsearch.architecture.paper_points import first_points_of
 from qpsearch.errors import Infeasible
-from qpsearch.registry.samplers import SamplerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.space import RandomChooser, Space
 from qpsearch.space.domains import Choice, Domain, text_of
@@ -74,18 +73,18 @@ def _no_target(space: Space) -> list[str]:
 
 
 def _too_few_numbers(space: Space) -> list[str]:
-    """Say that CMA-ES cannot learn: it needs two numbers that every configuration has, and draws all else evenly."""
+    """Say that a sampler cannot learn: it needs two numbers that every configuration has, and draws all else evenly."""
     numbers = {
         site.parameter
         for site in space.sites
         if site.domain is not None and site.when == ALWAYS and not isinstance(site.domain, Choice)
     }
-    if space.search.sampler is not SamplerKind.CMAES or len(numbers) > 1:
+    if not space.search.sampler.learns_numbers or len(numbers) > 1:
         return []
     found = f"has {'one' if numbers else 'none'}"
     return [
-        "search.sampler cmaes learns about numbers that every configuration has, and needs two of them at least. This "
-        f"space {found}, so that all draws are even. Write sampler: gp."
+        f"search.sampler {space.search.sampler} learns about numbers that every configuration has, and needs two of "
+        f"them at least. This space {found}, so that all draws are even. Write sampler: gp."
     ]
 
 

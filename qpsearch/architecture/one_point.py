@@ -13,7 +13,7 @@ from qpsearch.registry.augmentations import AUGMENTATIONS, AugmentOptions, setti
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.options import settings_of
 from qpsearch.registry.own.record import Source
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.grid import GRID
 from qpsearch.space.file.document import dump
 from qpsearch.space.schema.data import OWN
 from qpsearch.space.schema.network import SHAPE, RulePath, rule_paths
@@ -152,7 +152,7 @@ def _put(place: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 def _search(search: Search) -> dict[str, Any]:
     return _counted(search) | {
-        "sampler": SamplerKind.GRID,
+        "sampler": GRID.name,
         "replicates": max(REPLICATES, search.replicates),
         "seed": (search.seed + 1) % MOST_SEEDS,
     }

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 from qpsearch.registry.options import Option, Options
-from qpsearch.registry.samplers import Sampler, SamplerKind
+from qpsearch.registry.samplers.base import Sampler
+from qpsearch.registry.samplers.tpe import TPE
 
 
 class PrunerKind(StrEnum):
@@ -40,7 +41,7 @@ class PrunerKind(StrEnum):
         """What a user should know before choosing it beside a sampler; None for nothing."""
         if self is PrunerKind.HYPERBAND:
             found = "did no better than random search without pruning"
-        elif self is PrunerKind.SUCCESSIVE_HALVING and sampler is SamplerKind.TPE:
+        elif self is PrunerKind.SUCCESSIVE_HALVING and sampler is TPE:
             found = "did worse with tpe than random search without pruning"
         else:
             return None

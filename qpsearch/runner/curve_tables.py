@@ -12,11 +12,12 @@ import numpy as np
 
 from qpsearch.dispatch.simulated import KnownCurve
 from qpsearch.errors import UserError, nearest
+from qpsearch.registry.samplers.base import Matrix
 from qpsearch.space import Space
 from qpsearch.space.file.document import parse_document, plain
 from qpsearch.space.file.points import domains_of, member_of
 from qpsearch.study import queries
-from qpsearch.study.search.encoding import Encoding, Matrix
+from qpsearch.study.search.encoding import Encoding
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason, Scalar
 

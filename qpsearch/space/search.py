@@ -7,9 +7,8 @@ from typing import Final
 from qpsearch.registry.fidelity import Fidelity
 from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Options, defaults
-from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
-from qpsearch.registry.samplers import SamplerKind, options_of
+from qpsearch.registry.samplers.base import Sampler
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.vocabulary import Direction, Scalar, ScoreKind, WithWords, coerce_words
 
@@ -161,7 +160,7 @@ class Search(WithWords):
     objectives: tuple[Objective, ...]
     metrics: tuple[Metric, ...] = ()
     score: Score
-    sampler: SamplerKind | CustomSampler
+    sampler: Sampler
     sampler_options: Options
     pruner: PrunerKind
     pruner_options: Options
@@ -206,7 +205,7 @@ class Search(WithWords):
     @property
     def is_grid(self) -> bool:
         """Whether every point of the space is tried."""
-        return self.sampler is SamplerKind.GRID
+        return self.sampler.is_exhaustive
 
     def is_trained_alone(self, replicate: int) -> bool:
         """Whether a seed of a trial is never trained as one network with others.
@@ -251,12 +250,12 @@ class Search(WithWords):
         """Return the epoch of a run that counts, and after it those that are exactly as good."""
         return (max(values),) if self.score.kind is ScoreKind.LAST else self.best_epochs(values)
 
-    def using(self, sampler: SamplerKind | CustomSampler, pruner: PrunerKind) -> "Search":
+    def using(self, sampler: Sampler, pruner: PrunerKind) -> "Search":
         """Return the search with another sampler and pruner; options stay where the names do."""
         return replace(
             self,
             sampler=sampler,
-            sampler_options=self.sampler_options if sampler is self.sampler else defaults(options_of(sampler)),
+            sampler_options=self.sampler_options if sampler is self.sampler else defaults(sampler.options),
             pruner=pruner,
             pruner_options=self.pruner_options if pruner is self.pruner else defaults(PRUNER_OPTIONS[pruner]),
         )

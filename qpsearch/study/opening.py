@@ -16,7 +16,7 @@ from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import StorageConflict, StudyBusy, StudyExists
 from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.registry.pruners import PrunerKind
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.random_draws import RANDOM
 from qpsearch.space import Space
 from qpsearch.space.search import Budget, Search, Stop
 from qpsearch.study.drivers import lease
@@ -255,7 +255,7 @@ def _driven(space: Space) -> Space:
     """Return a space as a driver takes it: a comparison's own trials are planned, and none of them is stopped early."""
     if space.compare is None:
         return space
-    search = space.search.using(SamplerKind.RANDOM, PrunerKind.NONE)
+    search = space.search.using(RANDOM, PrunerKind.NONE)
     return replace(space, search=replace(search, papers=False, first=(), replicates=1, race=None, stop=Stop()))
 
 

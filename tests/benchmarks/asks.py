@@ -6,7 +6,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.gp import GP
+from qpsearch.registry.samplers.tpe import TPE
 from qpsearch.space import parse_space
 from qpsearch.study.ledger import Ledger
 from tests.benchmarks.report import Row, alternate, row, timed
@@ -16,8 +17,8 @@ from tests.helpers import new_ledger
 
 EPOCHS: Final = 15
 ASKS: Final = 10  # a repetition
-OURS: Final = (SamplerKind.GP, "asha")
-EARLIER: Final = (SamplerKind.TPE, "hyperband")
+OURS: Final = (GP, "asha")
+EARLIER: Final = (TPE, "hyperband")
 
 
 def rows(folder: Path, *, sizes: tuple[int, ...], repetitions: int) -> list[Row]:

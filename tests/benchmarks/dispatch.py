@@ -16,7 +16,8 @@ from typing import Final
 
 import optuna
 
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.base import Sampler
+from qpsearch.registry.samplers.tpe import TPE
 from tests.benchmarks import asks, driver, load, status, steps, sweeps
 from tests.benchmarks.report import Row, as_json, as_table, hardware
 
@@ -43,7 +44,7 @@ class Sizes:
     """
 
     repetitions: int
-    samplers: tuple[SamplerKind, ...]
+    samplers: tuple[Sampler, ...]
     sweep_trials: int
     finished: int
     batch: int
@@ -60,7 +61,7 @@ class Sizes:
 
 FULL: Final = Sizes(
     repetitions=5,
-    samplers=(SamplerKind.TPE,),
+    samplers=(TPE,),
     sweep_trials=200,
     finished=1000,
     batch=4,
@@ -76,7 +77,7 @@ FULL: Final = Sizes(
 )
 QUICK: Final = Sizes(
     repetitions=2,
-    samplers=(SamplerKind.TPE,),
+    samplers=(TPE,),
     sweep_trials=60,
     finished=1000,
     batch=3,

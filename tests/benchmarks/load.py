@@ -13,7 +13,7 @@ from optuna.pruners import MedianPruner
 
 from qpsearch.cli import best, results
 from qpsearch.protocol import Assignment
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.random_draws import RANDOM
 from qpsearch.space import parse_space
 from qpsearch.study import opening
 from qpsearch.study.ledger import Ledger
@@ -165,7 +165,7 @@ def _optuna_report_ms(folder: Path, count: int) -> float:
         study = optuna.create_study(
             storage=storage,
             direction="maximize",
-            sampler=plain_sampler(SamplerKind.RANDOM),
+            sampler=plain_sampler(RANDOM),
             pruner=MedianPruner(n_startup_trials=5, n_warmup_steps=1),
         )
         trials = [study.ask() for _ in range(count)]

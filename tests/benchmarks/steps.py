@@ -10,7 +10,9 @@ from typing import Final
 import optuna
 from optuna.pruners import MedianPruner
 
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.base import Sampler
+from qpsearch.registry.samplers.random_draws import RANDOM
+from qpsearch.registry.samplers.tpe import TPE
 from qpsearch.space import parse_space
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
@@ -57,7 +59,7 @@ def _against_sqlite(folder: Path, source: Path, *, journal: str, finished: int, 
     storage = optuna.storages.RDBStorage(url_of(theirs))
     study = optuna.load_study(study_name=NAME, storage=storage)
     try:
-        pairs = _pairs(folder, source, study, SamplerKind.RANDOM, batch, repetitions)
+        pairs = _pairs(folder, source, study, RANDOM, batch, repetitions)
     finally:
         storage.engine.dispose()
     kind = "" if journal == "DELETE" else ", its file in WAL mode too"
@@ -78,7 +80,7 @@ def _against_memory(folder: Path, source: Path, *, finished: int, batch: int, re
     database.close()
     study = optuna.create_study(direction="maximize")
     study.add_trials(trials)
-    pairs = _pairs(folder, source, study, SamplerKind.TPE, batch, repetitions)
+    pairs = _pairs(folder, source, study, TPE, batch, repetitions)
     return row(
         f"optuna-memory: tpe, ask + {EPOCHS} reports + close at {finished:,} trials",
         pairs,
@@ -90,7 +92,7 @@ def _against_memory(folder: Path, source: Path, *, finished: int, batch: int, re
 
 
 def _pairs(
-    folder: Path, source: Path, study: optuna.Study, sampler: SamplerKind, batch: int, repetitions: int
+    folder: Path, source: Path, study: optuna.Study, sampler: Sampler, batch: int, repetitions: int
 ) -> list[tuple[float, float]]:
     """Return milliseconds a trial, ours and plain Optuna's."""
     wanted = distributions(parse_space(space_text(sampler=sampler, pruner="median", epochs=EPOCHS)))
@@ -118,15 +120,15 @@ def _pairs(
 
 
 @contextlib.contextmanager
-def searching_with(sampler: SamplerKind, source: Path, folder: Path) -> Iterator[Path]:
+def searching_with(sampler: Sampler, source: Path, folder: Path) -> Iterator[Path]:
     """Copy a study that was made with the random sampler, and let another sampler go on with it."""
-    path = folder / sampler.value / "ours.db"  # a folder of its own: the checkpoints beside the original are not its
+    path = folder / sampler.name / "ours.db"  # a folder of its own: the checkpoints beside the original are not its
     path.parent.mkdir()
     shutil.copy(source, path)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
             "UPDATE qpsearch_studies SET sampler = ?, space_text = replace(space_text, 'sampler: random', ?)",
-            (sampler.value, f"sampler: {sampler.value}"),
+            (sampler.name, f"sampler: {sampler.name}"),
         )
     yield path
     shutil.rmtree(path.parent)

@@ -15,7 +15,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from qpsearch.protocol import Progress
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.base import Sampler
+from qpsearch.registry.samplers.random_draws import RANDOM
 from qpsearch.space import Space, draw, parse_space
 from qpsearch.study import opening
 from qpsearch.study.ledger import Ledger
@@ -61,9 +62,9 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     return found
 
 
-def plain_sampler(kind: SamplerKind) -> BaseSampler:
+def plain_sampler(kind: Sampler) -> BaseSampler:
     """Return Optuna's own sampler with the settings of ours."""
-    if kind is SamplerKind.RANDOM:
+    if kind is RANDOM:
         return RandomSampler(seed=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -25,7 +25,7 @@ from qpsearch.dispatch import tune as ours_on_tune
 from qpsearch.dispatch.environment import TUNE_SWITCHES
 from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import WorkerSetup
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.base import Sampler
 from qpsearch.space import Space, parse_space
 from qpsearch.study.trials.events import Closed, Event
 from tests.benchmarks.noop import LR, METRIC, Stock, train
@@ -80,7 +80,7 @@ def is_running() -> bool:
     return bool(ray.is_initialized())
 
 
-def rows(folder: Path, *, trials: int, repetitions: int, samplers: tuple[SamplerKind, ...]) -> list[Row]:
+def rows(folder: Path, *, trials: int, repetitions: int, samplers: tuple[Sampler, ...]) -> list[Row]:
     """Compare sweeps; needs a running Ray.
 
     Args:
@@ -89,10 +89,10 @@ def rows(folder: Path, *, trials: int, repetitions: int, samplers: tuple[Sampler
         repetitions: See ``Row.n``.
         samplers: Each gives three rows.
     """
-    return [found for sampler in samplers for found in _rows(folder / sampler, trials, repetitions, sampler)]
+    return [found for sampler in samplers for found in _rows(folder / sampler.name, trials, repetitions, sampler)]
 
 
-def _rows(folder: Path, trials: int, repetitions: int, sampler: SamplerKind) -> list[Row]:
+def _rows(folder: Path, trials: int, repetitions: int, sampler: Sampler) -> list[Row]:
     folders = (folder / str(number) for number in range(10**6))
     sides = [_ours, _stock, _tuned]
     for side in sides:
@@ -129,7 +129,7 @@ def _rows(folder: Path, trials: int, repetitions: int, sampler: SamplerKind) -> 
     ]
 
 
-def _ours(folder: Path, sampler: SamplerKind, trials: int) -> Timing:
+def _ours(folder: Path, sampler: Sampler, trials: int) -> Timing:
     folder.mkdir(parents=True)
     url, timing = url_of(folder / "q.db"), Timing()
 
@@ -145,7 +145,7 @@ def _ours(folder: Path, sampler: SamplerKind, trials: int) -> Timing:
     return timing
 
 
-def _stock(folder: Path, sampler: SamplerKind, trials: int) -> Timing:
+def _stock(folder: Path, sampler: Sampler, trials: int) -> Timing:
     folder.mkdir(parents=True)
     wanted = distributions(_space(sampler, trials))
     assert LR in wanted
@@ -177,7 +177,7 @@ def _stock(folder: Path, sampler: SamplerKind, trials: int) -> Timing:
     return timing
 
 
-def _tuned(folder: Path, sampler: SamplerKind, trials: int) -> Timing:
+def _tuned(folder: Path, sampler: Sampler, trials: int) -> Timing:
     with mock.patch.dict(os.environ, TUNE_SWITCHES):
         return _stock(folder, sampler, trials)
 
@@ -227,7 +227,7 @@ def _fit(tuner: tune.Tuner) -> None:
         tuner.fit()
 
 
-def _space(sampler: SamplerKind, trials: int) -> Space:
+def _space(sampler: Sampler, trials: int) -> Space:
     return parse_space(space_text(sampler=sampler, pruner="none", epochs=EPOCHS, trials=trials))
 
 

@@ -66,6 +66,20 @@ NEW = {
             ),
         )
     """,
+    "samplers/planted.py": """
+        from qpsearch.registry.options import Option
+        from qpsearch.registry.samplers.base import STARTUP, Sampler
+
+
+        def _make(draw):
+            from optuna.samplers import TPESampler
+
+            return TPESampler(seed=draw.seed, n_startup_trials=STARTUP, n_ei_candidates=int(draw.options["planted_ones"]))
+
+
+        ONES = Option(doc="Points among which one is chosen.", low=1, high=100, default=12, is_whole=True)
+        MEMBERS = (Sampler(name="planted_tpe", doc="chooses among few", options={"planted_ones": ONES}, make=_make),)
+    """,
     "metrics/planted.py": '''
         from qpsearch.registry.metrics.base import on_logits
         from qpsearch.vocabulary import Direction
@@ -108,20 +122,28 @@ NEW = {
         )
     """,
 }
-WORDS = ["planted_fall", "planted_sgd", "planted_light", "val_planted_mean", "planted_stripes"]
+WORDS = [
+    "planted_fall",
+    "planted_sgd",
+    "planted_light",
+    "val_planted_mean",
+    "planted_stripes",
+    "planted_tpe",
+    "planted_ones",
+]
 SPACE = """
 study: planted
 data: {dataset: planted_stripes, validation: 20, augment: [flip, {planted_light: {size: 0.2}}]}
 network: {stem: {width: 4}, stages: [{width: 4, depth: 1, block: additive}]}
 training: {epochs: 2, batch_size: 16, schedule: planted_fall, optimizer: {planted_sgd: {lr: {log: [0.01, 0.1]}}}}
-search: {metrics: [val_planted_mean]}
+search: {metrics: [val_planted_mean], sampler: {planted_tpe: {planted_ones: 8}}}
 """
 READ = """
 import json, sys
 from qpsearch.cli.main import main
 sys.argv = ["qpsearch", "space", "check", "planted.yaml"]
 main()
-assert "torch" not in sys.modules
+assert not {"torch", "optuna"} & set(sys.modules)
 from qpsearch.space.file.json_schema import json_schema
 print(json.dumps(json_schema()))
 from docs.generate import keys_page, metrics_page
@@ -139,7 +161,7 @@ assert TrialConfig.from_json(config.to_json()) == config
 *_, last = qpsearch.train(config, RunSettings(seed=0, metrics=("val_planted_mean",)))
 assert last.epoch == 2 and "val_planted_mean" in last.metrics, last
 sys.exit(pytest.main(["-q", "-n", "0", "-k", "planted", "-p", "no:cacheprovider", "tests/test_registry.py",
-                      "tests/training/test_recipe.py", "tests/training/test_loop.py"]))
+                      "tests/training/test_recipe.py", "tests/training/test_loop.py", "tests/study/test_samplers.py"]))
 """
 
 

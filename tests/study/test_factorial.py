@@ -47,7 +47,7 @@ search: {sampler: factorial, seed: 3}
 
 def points(space: Space, count: int) -> list[dict[str, Scalar]]:
     design = Factorial(space)
-    return [design.guess(number, 0) for number in range(count)]
+    return [design.point(number, 0) for number in range(count)]
 
 
 def drawn(space: Space, count: int) -> list[dict[str, Scalar]]:
@@ -173,7 +173,7 @@ def test_a_design_is_a_function_of_space_and_seed_and_goes_on_with_a_larger_budg
     few, many, other = parse_space(LARGE), parse_space(LARGE.replace("seed: 3", "trials: 200, seed: 3")), small(seed=1)
     first = points(few, 40)
     assert points(many, 60)[:40] == first
-    assert Factorial(few).guess(39, 0) == first[39]
+    assert Factorial(few).point(39, 0) == first[39]
     assert points(other, 12) != points(small(seed=2), 12)
 
 
@@ -197,7 +197,7 @@ def test_drivers_and_a_restart_take_each_point_once(sqlite_url: str) -> None:
 def test_nothing_is_pruned_unless_asked_and_a_prior_is_refused() -> None:
     assert parse_space(LARGE).search.pruner is PrunerKind.NONE
     assert parse_space(LARGE.replace("seed: 3", "pruner: median")).search.pruner is PrunerKind.MEDIAN
-    with pytest.raises(SpaceError, match="a factorial design takes all values equally often, so a prior has no effect"):
+    with pytest.raises(SpaceError, match="a factorial design chooses all values itself, so a prior has no effect"):
         parse_space(LARGE.replace("{choice: [batch, group]}", "{choice: [batch, group], prior: group}"))
     assert load_space("digits").search.sampler.design == "trials of an adaptive sampler (gp)"
 

@@ -10,12 +10,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from scipy.optimize import check_grad
 from scipy.stats import multivariate_normal
 
+from qpsearch.registry.samplers.gp.process import Density, GaussianProcess, fitted
+from qpsearch.registry.samplers.gp.sampler import GPSampler, _log_improvement
+from qpsearch.registry.samplers.trials.order import VIOLATED, best_first
 from qpsearch.space import RandomChooser, Space, draw, parse_space
 from qpsearch.space.domains import LogIntRange
 from qpsearch.study.search.encoding import Encoding
-from qpsearch.study.search.gaussian_process import Density, GaussianProcess, fitted
-from qpsearch.study.search.gp_sampler import GPSampler, _log_improvement
-from qpsearch.study.search.order import VIOLATED, best_first
 from tests.scripted import Behaviour, space_text
 
 

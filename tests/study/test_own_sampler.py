@@ -14,9 +14,11 @@ from qpsearch.architecture import plugins
 from qpsearch.errors import SpaceError, StudyMismatch, UserError
 from qpsearch.registry.own.sampler import CustomSampler, custom_sampler
 from qpsearch.registry.samplers import OWN
+from qpsearch.registry.samplers.base import DrawRequest
 from qpsearch.space import Space, parse_space
 from qpsearch.space.schema.search import SAMPLERS
 from qpsearch.study import queries
+from qpsearch.study.search.encoding import Encoding
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import PluginGroup
 from tests.helpers import new_ledger, release, resumed_ledger, rows, train_all
@@ -142,7 +144,7 @@ def test_the_place_of_an_error_is_told_whatever_the_users_folder_is_called() -> 
     code = "def make(seed, depth):\n    raise ValueError('no')"
     exec(compile(code, "/home/me/qpsearch/optuna/hub.py", "exec"), own)
     with pytest.raises(UserError, match=r"sampler 'deep': /home/me/qpsearch/optuna/hub\.py:2: ValueError: no\.$"):
-        known(own["make"]).sampler(0, {"depth": 2})
+        known(own["make"]).sampler(DrawRequest(seed=0, options={"depth": 2}, columns=Encoding(())))
 
 
 class Broken(RandomSampler):
@@ -193,6 +195,17 @@ def test_what_cannot_be_a_sampler_is_refused(name: str, make: Any, options: Any,
     with pytest.raises(UserError) as caught:
         custom_sampler(name, make, version=1, options=options)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("version", ["", "  ", "main", "HEAD", "origin/master", "Latest", None, True, 1.1])
+def test_a_version_that_does_not_say_which_code_it_is_is_refused(version: Any) -> None:
+    with pytest.raises(UserError, match=r"^sampler 'deep': version .* does not say which code it is\. Expected a"):
+        custom_sampler("deep", Deep, version=version)
+
+
+@pytest.mark.parametrize("version", [0, 12, "1.10", "maintained-3", "9f2c1e0a" * 5])
+def test_a_version_that_says_it_is_kept_as_it_is_written(version: Any) -> None:
+    assert custom_sampler("deep", Deep, version=version).version == str(version)
 
 
 def test_an_installed_package_brings_one_and_taken_names_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from qpsearch.registry.samplers.quasi_random import QuasiRandom
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study.ledger import Ledger
-from qpsearch.study.search.guesses import guesses_of
-from qpsearch.study.search.quasi_random import QuasiRandom
+from qpsearch.study.search.guesses import StudySpace, guesses_of
 from tests.helpers import new_ledger, resumed_ledger, train_all
 from tests.scripted import Behaviour, space_text
 
@@ -23,17 +23,19 @@ def rates(ledger: Ledger, most: int = 100) -> list[float]:
 
 
 def test_sixteen_points_have_each_sixteenth_of_a_range_once_and_blocks_evenly() -> None:
-    guesses = QuasiRandom(parse_space(TEXT), None)
-    points = [guesses.guess(number, 0) for number in range(48)]
+    sequence = QuasiRandom(StudySpace(parse_space(TEXT)))
+    points = [sequence.point(number, 0) for number in range(48)]
     shares = [np.log(point[LR] / 0.01) / np.log(50) for point in points]
     assert sorted(int(16 * share) for share in shares[:16]) == list(range(16))
     assert sorted(int(16 * share) for share in shares[16:32]) == list(range(16))
     counts = [sum(point[BLOCK] == word for point in points) for word in ("additive", "quotient", "product_unit")]
     assert max(counts) - min(counts) <= 2
     assert all((ALPHA in point) == (point[BLOCK] == "quotient") for point in points)
-    assert guesses.guess(5, 1) == {}  # the point could not be trained
-    assert QuasiRandom(parse_space(TEXT), None).guess(3000, 0) == guesses.guess(3000, 0)  # beyond the first block
-    assert guesses.guess(7, 0) == points[7]
+    assert sequence.point(5, 1) == {}  # the point could not be trained
+    assert QuasiRandom(StudySpace(parse_space(TEXT))).point(3000, 0) == sequence.point(
+        3000, 0
+    )  # beyond the first block
+    assert sequence.point(7, 0) == points[7]
 
 
 def test_a_restart_goes_on_in_the_sequence_and_another_seed_scrambles_it(sqlite_url: str) -> None:
@@ -42,10 +44,10 @@ def test_a_restart_goes_on_in_the_sequence_and_another_seed_scrambles_it(sqlite_
         found = rates(ledger, 7)
     with resumed_ledger(sqlite_url) as ledger:
         found += rates(ledger)
-    expected = [QuasiRandom(space, None).guess(number, 0)[LR] for number in range(16)]
+    expected = [QuasiRandom(StudySpace(space)).point(number, 0)[LR] for number in range(16)]
     assert found == expected
-    other = QuasiRandom(parse_space(edited(TEXT, {"search.seed": 1})), None)
-    assert other.guess(0, 0)[LR] != expected[0]
+    other = QuasiRandom(StudySpace(parse_space(edited(TEXT, {"search.seed": 1}))))
+    assert other.point(0, 0)[LR] != expected[0]
 
 
 def test_a_prior_comes_before_the_sequence() -> None:
@@ -55,4 +57,4 @@ def test_a_prior_comes_before_the_sequence() -> None:
     assert guesses is not None
     assert guesses.guess(0, 0) == {DEPTH: 3}
     assert guesses.guess(1, 0)[LR] == 0.1
-    assert guesses.guess(1, 0)[DEPTH] == QuasiRandom(space, None).guess(0, 0)[DEPTH]
+    assert guesses.guess(1, 0)[DEPTH] == QuasiRandom(StudySpace(space)).point(0, 0)[DEPTH]

@@ -10,7 +10,7 @@ from sqlalchemy import text as sql
 
 from qpsearch.errors import SpaceError
 from qpsearch.registry.pruners import PrunerKind
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.gp import GP
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.ledger import Ledger
@@ -79,7 +79,7 @@ def test_what_goes_on_covers_small_and_accurate_networks(sqlite_url: str, sample
 def test_the_defaults_are_those_of_one_objective() -> None:
     assert space(pruner="auto").search.pruner is PrunerKind.ASHA
     assert space(sampler="factorial", pruner="auto").search.pruner is PrunerKind.NONE
-    assert space(pruner="none").search.sampler is SamplerKind.GP
+    assert space(pruner="none").search.sampler is GP
     with pytest.raises(SpaceError, match=r"median needs a single objective.*Write pruner: asha, which compares"):
         space(pruner="median")
 

@@ -18,7 +18,7 @@ from qpsearch.analysis.page.parts import paragraphs
 from qpsearch.analysis.report.front import front_of
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.words import count, lasted, listed, moment, scalar, value
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.base import Sampler
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.vocabulary import Direction
 
@@ -29,10 +29,6 @@ WORDS: Final = (
     ("RUNNING", "open"),
     ("WAITING", "waiting"),
 )
-DESIGNS: Final[dict[str, str]] = {
-    SamplerKind.GRID: "every point of a grid",
-    SamplerKind.FACTORIAL: "a factorial design",
-}
 CLAIMS: Final = 3  # effects of blocks that the headline tells
 
 
@@ -47,6 +43,12 @@ def lead(material: Material) -> Markup:
             _tiles(material),
         ]
     )
+
+
+def _proposals(sampler: Sampler) -> str:
+    if not sampler.is_designed:
+        return f"proposals by {sampler}"
+    return f"{'every point of ' if sampler.is_exhaustive else ''}a {sampler.called}"
 
 
 def searched(material: Material) -> str:
@@ -66,7 +68,7 @@ def searched(material: Material) -> str:
         if data.validation
         else "no images for validation"
     )
-    how = DESIGNS.get(space.search.sampler.value, f"proposals by {space.search.sampler}")
+    how = _proposals(space.search.sampler)
     pruner = "" if str(space.search.pruner) == "none" else f", pruned by {space.search.pruner}"
     seeds = f", each on {space.search.seeds_text} seeds" if space.search.most_replicates > 1 else ""
     parameters = count(

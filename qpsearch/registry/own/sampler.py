@@ -12,61 +12,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import SamplerError, UserError, blamed
 from qpsearch.registry.options import Option, Options
-from qpsearch.registry.samplers import STARTUP
+from qpsearch.registry.samplers.base import DrawRequest, Sampler
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 LONGEST: Final = 40  # letters of a name, which the database has room for
 MOST: Final = 1e12  # the largest value of an option
+MOVING: Final = {"main", "master", "head", "latest", "newest", "stable", "nightly", "dev", "develop", "trunk"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class CustomSampler:
-    """A sampler that space files can name; has what a ``SamplerKind`` has, too.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CustomSampler(Sampler):
+    """A sampler of the user's own, whose ``make`` takes the draw's seed and each option.
 
     Attributes:
-        name: The word in space files.
-        make: Returns Optuna's sampler for a draw, given the draw's seed and the options.
         version: What the user changes when the sampler proposes otherwise.
-        options: The numbers that a space file may set.
     """
 
-    name: str
-    make: Callable[..., "BaseSampler"]
     version: str
-    options: Mapping[str, Option]
 
-    @property
-    def value(self) -> str:
-        """The word in space files and in the database."""
-        return self.name
-
-    @property
-    def is_designed(self) -> bool:
-        """False: points follow from results."""
-        return False
-
-    @property
-    def is_blind(self) -> bool:
-        """False: results may change what it proposes."""
-        return False
-
-    @property
-    def startup(self) -> float:
-        """Number of the first trial that is not drawn near the expert's priors."""
-        return STARTUP
-
-    @property
-    def design(self) -> str:
-        """What a study of the sampler has, in words."""
-        return f"trials of an adaptive sampler ({self.name})"
-
-    def __str__(self) -> str:
-        return self.name
-
-    def sampler(self, seed: int, options: Options) -> "BaseSampler":
-        """Return the sampler of a draw.
+    def sampler(self, draw: DrawRequest) -> "BaseSampler":
+        """Return Optuna's sampler for a draw.
 
         Raises:
             SamplerError: The user's code raises an error, or returns something else.
@@ -74,7 +41,7 @@ class CustomSampler:
         from optuna.samplers import BaseSampler
 
         with self.blamed():
-            made: object = self.make(seed, **options)
+            made: object = self.make(draw.seed, **draw.options)
         if not isinstance(made, BaseSampler):
             text = f"sampler {self.name!r}: returns {type(made).__name__}. Expected a sampler of Optuna or OptunaHub."
             raise SamplerError(text)
@@ -107,11 +74,13 @@ def custom_sampler(
     Args:
         name: A word of letters, digits and ``_``, of at most 40 letters.
         make: Returns the sampler of a draw: ``make(seed, **options)``.
-        version: Change it when the sampler proposes otherwise; of OptunaHub, the commit that is loaded.
+        version: Change it when the sampler proposes otherwise; of OptunaHub, the commit that is loaded. The name of a
+            branch is refused: what it names changes.
         options: The numbers that a space file may set, each with its default; one whose default is whole must be whole.
 
     Raises:
-        UserError: The name is not such a word, ``make`` is not callable, or an option is not a number.
+        UserError: The name is not such a word, ``make`` is not callable, the version is empty or a branch, or an
+            option is not a number.
 
     Example:
         >>> import qpsearch
@@ -134,7 +103,20 @@ def custom_sampler(
     if not isinstance(options, Mapping | None):
         raise UserError(f"sampler {name!r}: options {options!r} is not a dict. Expected words and numbers.")
     known = {key: _option(name, key, value) for key, value in (options or {}).items()}
-    return CustomSampler(name=name, make=make, version=str(version), options=known)
+    doc = "proposes what code of your own says"
+    return CustomSampler(name=name, doc=doc, make=make, version=_pinned(name, version), options=known)
+
+
+def _pinned(name: str, version: object) -> str:
+    """Return the version of a sampler as it is stored; raises UserError where it does not say which code it is."""
+    is_one = isinstance(version, str | int) and not isinstance(version, bool)
+    text = str(version).strip()
+    if is_one and text and text.rpartition("/")[2].lower() not in MOVING:  # origin/main
+        return text
+    raise UserError(
+        f"sampler {name!r}: version {version!r} does not say which code it is. Expected a number or word that changes "
+        "whenever the code does: of OptunaHub, the commit that is loaded, and not a branch."
+    )
 
 
 def _is_word(name: object) -> bool:

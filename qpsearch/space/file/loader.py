@@ -10,7 +10,9 @@ from qpsearch.registry.fidelity import FidelityKind
 from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Options, defaults
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
-from qpsearch.registry.samplers import SAMPLER_OPTIONS, Sampler, SamplerKind, sampler_of
+from qpsearch.registry.samplers import sampler_of
+from qpsearch.registry.samplers.base import Sampler
+from qpsearch.registry.samplers.gp import GP
 from qpsearch.space.constraints import Condition, Limit
 from qpsearch.space.file.arms import arms_in
 from qpsearch.space.file.augmentations import fixed_augment, possible_augment, searched_augment
@@ -191,7 +193,7 @@ def _search(search: Group, checks: Checks, conditions: tuple[Condition, ...]) ->
     objectives = checks.objectives({way: _constant(named, way) for way in Direction})
     sampler, sampler_options = _sampler(search)
     pruner, pruner_options = _pruner(search, sampler)
-    grid = checks.grid_points() if sampler is SamplerKind.GRID else None
+    grid = checks.grid_points() if sampler.is_exhaustive else None
     trials = _constant(search, "trials")
     if trials is None:
         trials = grid or DEFAULT_TRIALS
@@ -226,7 +228,7 @@ def _sampler(search: Group) -> tuple[Sampler, Options]:
     word, options = _chosen(search, "sampler")
     if word != AUTO:
         return sampler_of(word), options
-    return SamplerKind.GP, defaults(SAMPLER_OPTIONS[SamplerKind.GP])
+    return GP, defaults(GP.options)
 
 
 def _pruner(search: Group, sampler: Sampler) -> tuple[PrunerKind, Options]:

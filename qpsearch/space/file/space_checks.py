@@ -7,7 +7,6 @@ from qpsearch.registry.augmentations.base import ImageForm
 from qpsearch.registry.augmentations.crop import CROP
 from qpsearch.registry.metrics.base import ValuesFrom
 from qpsearch.registry.pruners import PrunerKind, earliest_wilcoxon
-from qpsearch.registry.samplers import SamplerKind
 from qpsearch.space.file.checks import where_is
 from qpsearch.space.file.document import MappingNode, Node
 from qpsearch.space.file.problems import Problems
@@ -146,10 +145,9 @@ def _images(space: Space) -> Iterator[tuple[str, str]]:
 
 def _priors(space: Space) -> Iterator[tuple[str, str]]:
     guessed = [site.path for site in space.sites if site.domain is not None and site.domain.prior is not None]
-    if space.search.is_grid and guessed:
-        yield guessed[0], "a grid tries every point, so a prior has no effect. Remove it."
-    elif space.search.sampler.is_designed and guessed:
-        yield guessed[0], "a factorial design takes all values equally often, so a prior has no effect. Remove it."
+    if space.search.sampler.is_designed and guessed:
+        does = "tries every point" if space.search.is_grid else "chooses all values itself"
+        yield guessed[0], f"a {space.search.sampler.called} {does}, so a prior has no effect. Remove it."
 
 
 def _rungs(space: Space) -> Iterator[tuple[str, str]]:
@@ -164,11 +162,13 @@ def _rungs(space: Space) -> Iterator[tuple[str, str]]:
 
 
 def _first(space: Space) -> Iterator[tuple[str, str]]:
-    design = "grid" if space.search.is_grid else "factorial design"
     given = {"first": space.search.papers or space.search.first, "warm_start": space.search.warm_start}
     for name, is_given in given.items():
         if is_given and space.search.sampler.is_designed:
-            yield f"search.{name}", f"the points of a {design} are known before the first trial. Remove it."
+            yield (
+                f"search.{name}",
+                f"the points of a {space.search.sampler.called} are known before the first trial. Remove it.",
+            )
 
 
 def _epochs(space: Space) -> Iterator[tuple[str, str]]:
@@ -205,8 +205,8 @@ def _score(space: Space) -> Iterator[tuple[str, str]]:
 
 def _objectives(space: Space) -> Iterator[tuple[str, str]]:
     pruner = space.search.pruner
-    if len(space.search.objectives) > 1 and space.search.sampler is SamplerKind.CMAES:
-        yield "search.sampler", "cmaes has a single objective. Write sampler: gp, tpe or nsga2."
+    if len(space.search.objectives) > 1 and space.search.sampler.has_one_objective:
+        yield "search.sampler", f"{space.search.sampler} has a single objective. Write sampler: gp, tpe or nsga2."
     if len(space.search.objectives) > 1 and pruner is not PrunerKind.NONE and not pruner.has_rungs:
         yield (
             "search.pruner",

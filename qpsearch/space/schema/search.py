@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
+from qpsearch.registry import samplers
 from qpsearch.registry.fidelity import FidelityKind
 from qpsearch.registry.metrics import Metric
 from qpsearch.registry.options import Option
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
-from qpsearch.registry.samplers import SAMPLER_OPTIONS, SamplerKind
 from qpsearch.space.schema.fields import (
     ConditionsField,
     LeafField,
@@ -38,7 +38,7 @@ def _options(options: Mapping[str, Option]) -> SectionField:
 
 
 SAMPLERS: Final = {AUTO: SectionField(fields={})} | {
-    kind.value: _options(SAMPLER_OPTIONS[kind]) for kind in SamplerKind
+    name: _options(each.options) for name, each in samplers.SAMPLERS.items()
 }
 
 
@@ -79,10 +79,8 @@ SEARCH: Final = SectionField(
             },
         ),
         "sampler": VariantField(
-            doc="Sampler that proposes configurations: gp learns from a Gaussian process, tpe from densities of good "
-            "and bad trials, cmaes moves a normal distribution over the numbers of the space; quasi_random fills the "
-            "space more evenly than random; grid tries every point of a finite space once; factorial takes all values, "
-            "and all pairs of values, about equally often, for effects. auto is gp.",
+            doc="Sampler that proposes configurations: "
+            f"{'; '.join(f'{name} {each.doc}' for name, each in samplers.SAMPLERS.items())}. auto is gp.",
             default=AUTO,
             fixed=True,
             branches=SAMPLERS,

@@ -54,7 +54,7 @@ def insert_facts(
             most_epochs=budget.epochs,
             most_s=budget.seconds,
             most_gpu_s=budget.gpu_seconds,
-            sampler=space.search.sampler.value,
+            sampler=space.search.sampler.name,
             pruner=space.search.pruner.value,
             resources_json=json.dumps(asdict(space.resources)),
             checkpoint_root=checkpoint_root,

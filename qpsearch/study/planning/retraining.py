@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from qpsearch.errors import StorageConflict, StudyExists
 from qpsearch.protocol import Run
 from qpsearch.registry.pruners import PrunerKind
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.random_draws import RANDOM
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space, parse_space
 from qpsearch.space.file.document import dump, parse_document, spelled
@@ -233,7 +233,7 @@ def _insert_confirmation(connection: Connection, searched: Space, facts: Row[Any
         )
     document = spelled(parse_document(searched.source, searched.study))
     kept = {key: value for key, value in document.get("search", {}).items() if key in ("objective", "metrics", "score")}
-    document["search"] = kept | {"sampler": SamplerKind.RANDOM.value, "pruner": PrunerKind.NONE.value}
+    document["search"] = kept | {"sampler": RANDOM.name, "pruner": PrunerKind.NONE.value}
     space = parse_space(dump(document), name, strict=False)
     space = space.with_search(study=name, seed=searched.search.seed)
     space = replace(space, resources=searched.resources)

@@ -10,14 +10,11 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qpsearch.registry.samplers.base import Mask, Matrix
 from qpsearch.space.domains import Choice, Domain, LogIntRange, stored
 from qpsearch.space.leaves import NEVER, Requirement, Site
 from qpsearch.vocabulary import Scalar
-
-Matrix = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 ABSENT: Final = 0.5  # the feature of a number that a point does not have: the parameter that decides it differs anyway
 LISTED: Final = 10_000  # values of a range up to which the share of each is kept

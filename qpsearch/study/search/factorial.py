@@ -44,11 +44,7 @@ class Factorial:
         self._source: _Rounds | _Fraction = _Rounds(space) if is_small else _Fraction(space)
         self._points: list[Params] = []
 
-    def expected(self, number: int) -> Params:
-        """Return nothing: priors are not used."""
-        return {}
-
-    def guess(self, number: int, draw: int) -> Params:
+    def point(self, number: int, draw: int) -> Params:
         """Return the point of a trial; empty, which leaves the trial to chance, where no point was found."""
         while len(self._points) <= number:
             self._points.append(self._source.next_point())

@@ -21,8 +21,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.registry.fidelity import Fidelity
 from qpsearch.registry.options import Options
+from qpsearch.registry.samplers.trials.order import FURTHER
 from qpsearch.study.search.audit import is_audited
-from qpsearch.study.search.order import FURTHER
 from qpsearch.study.search.pruning import Judgement, Traits, Verdict
 from qpsearch.study.search.rung import Rung
 from qpsearch.vocabulary import Direction

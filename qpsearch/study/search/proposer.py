@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import optuna
@@ -10,7 +9,6 @@ import optuna
 from qpsearch.architecture.candidates import Refusals, candidate, nothing_feasible
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import Infeasible, UserError
-from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.seeds import derive_seed
 from qpsearch.space import RandomChooser, Space
 from qpsearch.space.file.points import without_effect
@@ -130,17 +128,13 @@ class Proposer:
                 return self._draw_evenly(number, tuple(rejected), refusals)
 
     def _ask(self, number: int, draw: int, values: Mapping[str, Scalar] | None = None) -> optuna.Trial:
-        with self._blamed():
+        with self._space.search.sampler.blamed():
             return self._replica.ask(number, draw, values)
 
     def _configured(self, trial: optuna.Trial) -> TrialConfig:
         """Let the sampler choose a configuration; raises Infeasible where it cannot be trained."""
-        with self._blamed():
+        with self._space.search.sampler.blamed():
             return candidate(self._space, OptunaChooser(trial)).config
-
-    def _blamed(self) -> AbstractContextManager[None]:
-        sampler = self._space.search.sampler
-        return sampler.blamed() if isinstance(sampler, CustomSampler) else nullcontext()
 
     def _draw_evenly(self, number: int, rejected: Rejected, refusals: Refusals) -> Proposal:
         """Look for a point without the sampler, which did not find one: allowed points may be rare."""

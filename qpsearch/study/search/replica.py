@@ -15,14 +15,13 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from qpsearch.registry.samplers import SamplerKind
+from qpsearch.registry.samplers.trials.copies import copied
+from qpsearch.registry.samplers.trials.order import COSTS, FURTHER, VIOLATED
 from qpsearch.seeds import derive_seed
 from qpsearch.space.domains.steps import Steps
 from qpsearch.space.leaves import Site
 from qpsearch.space.search import Search
-from qpsearch.study.search.copies import copied
 from qpsearch.study.search.optuna_logging import quiet_optuna
-from qpsearch.study.search.order import COSTS, FURTHER, VIOLATED
 from qpsearch.study.search.pruners import pruning
 from qpsearch.study.search.pruning import Judgement, Traits
 from qpsearch.study.search.samplers import Samplers
@@ -82,7 +81,7 @@ class Replica:
         self._costs: dict[int, tuple[float, ...]] = {}
         self._signs = [-each.sign for each in search.further]
         self._further: dict[int, tuple[float, ...]] = {}  # losses of further metrics at the last rung
-        self._shows_rungs = len(search.objectives) == 1 or search.sampler is SamplerKind.GP
+        self._shows_rungs = len(search.objectives) == 1 or search.sampler.compares_rungs
 
     def ask(self, number: int, draw: int, params: Mapping[str, Scalar] | None = None) -> optuna.Trial:
         """Begin a draw. The sampler's generator is a function of (seed, number, draw) alone.

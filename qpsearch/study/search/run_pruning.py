@@ -13,7 +13,7 @@ from optuna.pruners import BasePruner
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from qpsearch.study.search.copies import copied
+from qpsearch.registry.samplers.trials.copies import copied
 from qpsearch.study.search.optuna_logging import quiet_optuna
 from qpsearch.study.search.pruning import Judgement, Traits, Verdict
 from qpsearch.study.storage.optuna_tables import DIRECTIONS

@@ -5,9 +5,9 @@ from typing import Final
 
 from optuna.trial import FrozenTrial
 
+from qpsearch.registry.samplers.trials.order import best_first
 from qpsearch.space import Space
 from qpsearch.space.file.points import domains_of, member_of
-from qpsearch.study.search.order import best_first
 from qpsearch.vocabulary import Direction, Scalar
 
 TOP: Final = 3  # configurations of each earlier study

@@ -26,7 +26,8 @@ from qpsearch.dispatch.simulated import Timeline
 from qpsearch.errors import UserError
 from qpsearch.protocol import Assignment, EpochReport, Failed, Place, Progress
 from qpsearch.registry.own.sampler import custom_sampler
-from qpsearch.registry.samplers import OWN, STARTUP
+from qpsearch.registry.samplers import OWN
+from qpsearch.registry.samplers.base import STARTUP
 from qpsearch.space import Space, parse_space
 from qpsearch.space.schema.fields import LeafField
 from qpsearch.space.schema.network import RULES, STAGE

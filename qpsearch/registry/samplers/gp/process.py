@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
 
-from qpsearch.study.search.encoding import Matrix
+from qpsearch.registry.samplers.base import Matrix
 
 STEPS: Final = 12  # of L-BFGS; more change little
 JITTER: Final = 1e-6

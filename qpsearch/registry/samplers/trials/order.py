@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from qpsearch.study.search.encoding import Matrix
+from qpsearch.registry.samplers.base import Matrix
 
 COSTS: Final = "qpsearch:costs"  # how the replica tells a sampler the further losses of a trial, smaller is better
 FURTHER: Final = "qpsearch:further:"  # and an epoch: the losses of further metrics of training at that rung

@@ -5,10 +5,9 @@ covered the space evenly.
 """
 
 import random
+from typing import Final
 
-from qpsearch.architecture.candidates import Candidate, every_candidate
-from qpsearch.seeds import derive_seed
-from qpsearch.space import Space
+from qpsearch.registry.samplers.base import Sampler, SearchedSpace
 from qpsearch.vocabulary import Scalar
 
 
@@ -19,14 +18,22 @@ class Grid:
         space: A space with only finite domains.
     """
 
-    def __init__(self, space: Space) -> None:
-        self._points = [found.draw.params for found in every_candidate(space) if isinstance(found, Candidate)]
-        random.Random(derive_seed(space.search.seed, "grid")).shuffle(self._points)
+    def __init__(self, space: SearchedSpace) -> None:
+        self._points = space.every_point()
+        random.Random(space.seed("grid")).shuffle(self._points)
 
-    def expected(self, number: int) -> dict[str, Scalar]:
-        """Return nothing: priors are not used."""
-        return {}
-
-    def guess(self, number: int, draw: int) -> dict[str, Scalar]:
+    def point(self, number: int, draw: int) -> dict[str, Scalar]:
         """Return the point of a trial; budgets end at the last point."""
         return self._points[number % len(self._points)] if self._points else {}
+
+
+GRID: Final = Sampler(
+    name="grid",
+    order=80,
+    doc="tries every point of a finite space once",
+    points=Grid,
+    is_blind=True,
+    is_designed=True,
+    is_exhaustive=True,
+)
+MEMBERS: Final = (GRID,)

@@ -21,9 +21,9 @@ from optuna.trial import FrozenTrial, TrialState
 from scipy.special import log_ndtr, ndtri
 from threadpoolctl import ThreadpoolController
 
-from qpsearch.study.search.encoding import Encoding, Matrix
-from qpsearch.study.search.gaussian_process import GaussianProcess, fitted
-from qpsearch.study.search.order import VIOLATED, best_first
+from qpsearch.registry.samplers.base import Columns, Matrix
+from qpsearch.registry.samplers.gp.process import GaussianProcess, fitted
+from qpsearch.registry.samplers.trials.order import VIOLATED, best_first
 from qpsearch.vocabulary import Scalar
 
 BEST: Final = 60  # of the order that the model always sees
@@ -44,13 +44,13 @@ class GPSampler(BaseSampler):
     """Proposes one configuration.
 
     Args:
-        encoding: The parameters of the space.
+        columns: The parameters of the space.
         seed: Seed of the proposal.
         startup: Trials that have reported at a rung, or ended, before results are used.
     """
 
-    def __init__(self, encoding: Encoding, seed: int, startup: int) -> None:
-        self._encoding, self._startup = encoding, startup
+    def __init__(self, columns: Columns, seed: int, startup: int) -> None:
+        self._columns, self._startup = columns, startup
         self._generator = np.random.default_rng(seed)
         self._even = RandomSampler(seed=seed)
         self._proposal: dict[str, Scalar] | None = None
@@ -83,22 +83,22 @@ class GPSampler(BaseSampler):
         known = study._storage.get_all_trials(study._study_id, deepcopy=False)
         ordered = best_first(known, [way is StudyDirection.MAXIMIZE for way in study.directions])
         sound = (each for each in ordered if VIOLATED not in each.system_attrs)
-        if len(list(islice(sound, self._startup))) < self._startup or not self._encoding.size:
+        if len(list(islice(sound, self._startup))) < self._startup or not self._columns.size:
             return {}
         kept = self._some(len(ordered), BEST, OTHERS)
         rows = self._rows([ordered[index] for index in kept])
-        points, values = self._encoding.features(rows), _scores(len(ordered))[kept]  # the best is the lowest
+        points, values = self._columns.features(rows), _scores(len(ordered))[kept]  # the best is the lowest
         learned = self._some(len(points), LEARNED // 2, LEARNED // 2)
-        scales = fitted(self._encoding.widths, points[learned], values[learned])
-        model = GaussianProcess(self._encoding.widths, scales, points, values)
+        scales = fitted(self._columns.widths, points[learned], values[learned])
+        model = GaussianProcess(self._columns.widths, scales, points, values)
         running = [each for each in known if each.state is TrialState.RUNNING and each.number != trial.number]
         if running:
-            model.expect(self._encoding.features(self._rows(running)))
+            model.expect(self._columns.features(self._rows(running)))
         candidates = self._candidates(rows)
-        mean, sd = model.predict(self._encoding.features(candidates))
+        mean, sd = model.predict(self._columns.features(candidates))
         ranked = candidates[np.argsort(-_log_improvement((values[0] - mean) / sd, sd), kind="stable")]
         tried = [each.params for each in known]
-        return next((point for point in map(self._encoding.params, ranked) if point not in tried), {})
+        return next((point for point in map(self._columns.params, ranked) if point not in tried), {})
 
     def _some(self, count: int, best: int, others: int) -> Any:
         """Return the first few of ``count`` indices and some of the rest, ascending."""
@@ -108,11 +108,11 @@ class GPSampler(BaseSampler):
         return np.concatenate([np.arange(best), np.sort(rest)])
 
     def _rows(self, trials: Sequence[FrozenTrial]) -> Matrix:
-        return np.array([self._encoding.row(each.params) for each in trials]).reshape(-1, self._encoding.size)
+        return np.array([self._columns.row(each.params) for each in trials]).reshape(-1, self._columns.size)
 
     def _candidates(self, rows: Matrix) -> Matrix:
         """Return even draws, and neighbours of the best rows."""
-        generator, size = self._generator, self._encoding.size
+        generator, size = self._generator, self._columns.size
         even = generator.random((EVEN, size))
         parents = rows[generator.integers(min(PARENTS, len(rows)), size=NEAR)]
         drawn = generator.random((NEAR, size))
@@ -120,9 +120,9 @@ class GPSampler(BaseSampler):
         steps = generator.normal(0, 1, (NEAR, size)) * generator.choice(STEPS, (NEAR, 1))
         moves = generator.random((NEAR, size))
         near = np.where(moves < MOVED, np.clip(parents + steps, 0, 1), parents)
-        words = self._encoding.is_word
+        words = self._columns.is_word
         near[:, words] = np.where(moves[:, words] < ANOTHER, drawn[:, words], parents[:, words])
-        return self._encoding.points(np.vstack([even, near]))
+        return self._columns.points(np.vstack([even, near]))
 
 
 def _scores(count: int) -> Matrix:

@@ -15,8 +15,8 @@ from optuna.search_space import intersection_search_space
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from qpsearch.study.search.copies import copied
-from qpsearch.study.search.order import VIOLATED, best_first
+from qpsearch.registry.samplers.trials.copies import copied
+from qpsearch.registry.samplers.trials.order import VIOLATED, best_first
 
 STARTUP: Final = 2  # trials with a result that tell which numbers every point has
 
