@@ -12,6 +12,7 @@ from qpsearch.registry.datasets import DATASETS
 from qpsearch.registry.options import Option
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
 from qpsearch.registry.samplers import SAMPLERS
+from qpsearch.registry.samplers.base import Sampler
 from qpsearch.space import edited, load_space, parse_space
 from qpsearch.vocabulary import BlockKind
 
@@ -57,3 +58,16 @@ def test_augmentations_keep_the_order_in_which_they_draw() -> None:
     """A stored trial is repeated to the bit only then; a new one may stand anywhere among them."""
     known = ["flip", "crop", "jitter", "randaugment", "trivialaugment", "cutout", "erase", "mixup", "cutmix"]
     assert [word for word in AUGMENTATIONS if word in known] == known
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=str)
+def test_what_a_sampler_says_of_its_points_agrees(sampler: Sampler) -> None:
+    assert sampler.is_designed >= sampler.is_exhaustive
+    assert sampler.is_blind >= sampler.is_designed
+    assert (sampler.points is not None) >= sampler.is_designed
+
+
+def test_samplers_keep_their_words() -> None:
+    """Stored studies name them; a new one may stand anywhere among them."""
+    known = ["gp", "tpe", "cmaes", "random", "quasi_random", "nsga2", "nsga3", "grid", "factorial"]
+    assert [word for word in SAMPLERS if word in known] == known

@@ -1,6 +1,7 @@
 """Members of a registry: the modules of a folder, each of which says itself what it adds; no list names them.
 
-A new optimiser, schedule, augmentation, metric, data set or sampler is one new module with ``MEMBERS``, a tuple of records.
+A new optimiser, schedule, augmentation, metric, data set or sampler is one new module with ``MEMBERS``, a tuple of
+records.
 """
 
 import pkgutil
