@@ -1,13 +1,16 @@
 """Every sampler of the registry: what it says of itself is true, and a restarted study asks what an unbroken one does."""
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.samplers import RandomSampler
 
 from qpsearch.errors import SpaceError
 from qpsearch.protocol import Assignment
+from qpsearch.registry.own.sampler import custom_sampler
 from qpsearch.registry.samplers import SAMPLERS
 from qpsearch.registry.samplers.base import STARTUP
 from qpsearch.space import Space, edited, parse_space
@@ -60,3 +63,12 @@ def test_several_objectives_are_searched_or_refused(word: str, sqlite_url: str) 
         return
     with new_ledger(sqlite_url, space(word, **TWO)) as ledger:
         assert len(asked(ledger)) == TRIALS
+
+
+def test_a_sampler_that_was_sent_to_another_process_is_the_same() -> None:
+    for sampler in SAMPLERS.values():
+        sent = pickle.loads(pickle.dumps(sampler))
+        assert (sent, hash(sent)) == (sampler, hash(sampler))
+    own = custom_sampler("own", RandomSampler, version=1)
+    assert hash(own) == hash(custom_sampler("own", RandomSampler, version=2))
+    assert own != custom_sampler("own", RandomSampler, version=2)

@@ -22,7 +22,7 @@ MOST: Final = 1e12  # the largest value of an option
 MOVING: Final = {"main", "master", "head", "latest", "newest", "stable", "nightly", "dev", "develop", "trunk"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomSampler(Sampler):
     """A sampler of the user's own, whose ``make`` takes the draw's seed and each option.
 
@@ -31,6 +31,8 @@ class CustomSampler(Sampler):
     """
 
     version: str
+
+    __hash__ = Sampler.__hash__
 
     def sampler(self, draw: DrawRequest) -> "BaseSampler":
         """Return Optuna's sampler for a draw.

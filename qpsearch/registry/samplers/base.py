@@ -104,7 +104,7 @@ def even(draw: DrawRequest) -> "BaseSampler":
     return RandomSampler(seed=draw.seed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sampler:
     """A sampler that space files can name.
 
@@ -159,6 +159,9 @@ class Sampler:
 
     def __str__(self) -> str:
         return self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def sampler(self, draw: DrawRequest) -> "BaseSampler":
         """Return Optuna's sampler for a draw."""
