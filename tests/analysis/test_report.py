@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from qpsearch.analysis.figures import importance_bars
 from qpsearch.analysis.page import Section, tag
 from qpsearch.analysis.report import Material, default_path, report_of, write_report
+from qpsearch.analysis.report.clock import WorkedTime
 from qpsearch.analysis.report.groups import groups_of
 from qpsearch.analysis.report.thinning import thinned
-from qpsearch.analysis.report.volume import volumes
+from qpsearch.analysis.report.volume import volume, volumes
 from qpsearch.analysis.report.words import short_names
-from qpsearch.analysis.report.work import WorkedTime, slots
+from qpsearch.analysis.report.work import slots
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.architecture.cost import cost, parts
 from qpsearch.architecture.named import named_network
@@ -237,8 +239,42 @@ def test_several_objectives_have_a_front(sqlite_url: str, tmp_path: Path) -> Non
     (own,) = [trace for trace in charts(page)["pareto"]["data"] if trace["name"] == "Pareto front"]
     assert sorted(own["customdata"]) == sorted(each.number for each in front)
     (covered,) = charts(page)["volume"]["data"]
-    assert sorted(covered["customdata"]) == list(range(12))
+    assert [order for order, _ in covered["customdata"]] == list(range(1, 13))
+    assert sorted(trial for _, trial in covered["customdata"]) == list(range(12))
     assert all(before <= after for before, after in pairwise(covered["y"]))
+
+
+def test_the_hypervolume_is_drawn_over_the_time_that_was_worked() -> None:
+    """An hour of four trials, two days of nothing, another hour: the pause takes the width that the timeline gives it."""
+    hour, pause = 3600.0, 172_800.0
+    ends = [900.0, 1800, 2700, hour, pause + 1.5 * hour, pause + 2 * hour]
+    begins = [0.0, *ends[:3], pause + hour, ends[4]]
+    values = [(0.5, 9.0), (0.9, 9.0), (0.5, 1.0), (0.8, 3.0), (0.4, 9.5), (0.95, 1.0)]
+    trials = []
+    for number, (began, ended, value) in enumerate(zip(begins, ends, values, strict=True)):
+        trial = create_trial(values=value, params={"x": 0.5}, distributions={"x": FloatDistribution(0, 1)})
+        trial.number = number
+        trial.datetime_start, trial.datetime_complete = map(datetime.fromtimestamp, (began, ended))
+        trials.append(trial)
+    goals = (Goal(metric="accuracy", direction=Direction.MAXIMIZE), Goal(metric="cost", direction=Direction.MINIMIZE))
+    subject = Subject(study="two", objectives=goals, trials=trials, space=None, chosen_by=None)
+    chart = volume(Material(subject=subject, own=None, made=pause + 3 * hour))
+    assert chart is not None
+    (drawn,) = chart.figure.data
+    assert list(drawn.x[:4]) == [0.25, 0.5, 0.75, 1.0]
+    assert 1.5 < drawn.x[4] < 1.6  # half an hour after the pause
+    assert drawn.x[5] - drawn.x[4] == pytest.approx(0.5)
+    assert [list(each) for each in drawn.customdata] == [[order + 1, order] for order in range(6)]
+    assert chart.figure.layout.xaxis.title.text == "hours since 1970-01-01 00:00 UTC"
+    assert [mark.text for mark in chart.figure.layout.annotations] == ["pause 2.0 days"]
+    assert chart.note is not None
+    assert "Pauses, in which nothing ran, are shortened." in chart.note
+    for trial in trials:  # copied, not run: only their order is known
+        trial.datetime_start = trial.datetime_complete
+    chart = volume(Material(subject=subject, own=None, made=0.0))
+    assert chart is not None
+    assert list(chart.figure.data[0].x) == [1, 2, 3, 4, 5, 6]
+    assert chart.figure.layout.xaxis.title.text == "complete trials, in the order of their ends"
 
 
 def test_the_hypervolume_is_the_share_of_the_box_that_the_front_dominates() -> None:

@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Final
 
 import plotly.graph_objects as go
 
 from qpsearch.analysis.page import Chart, for_plotly
-from qpsearch.analysis.page.colours import COMPLETE, FAILED, PAUSED, PRUNED, QUIET, REPEATED, RUNNING
+from qpsearch.analysis.page.colours import COMPLETE, FAILED, PAUSED, PRUNED, REPEATED, RUNNING
+from qpsearch.analysis.report.clock import PAUSES_SHORTENED, WorkedTime, add_clock, clock_of, ended_of, unit_of
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.thinning import thinned, thinned_note
 from qpsearch.analysis.report.words import joined, lasted, moment
@@ -19,9 +19,6 @@ from qpsearch.vocabulary import Ending
 
 MOST_BARS: Final = 1500
 NAMED_ROWS: Final = 40  # above that, rows do not have names
-PAUSE: Final = 0.06  # share of the time that was worked, above which a pause is shortened
-SHORTENED: Final = 0.015  # of the time that was worked
-UNITS: Final = ((172_800, 86_400, "days"), (5400, 3600, "hours"), (90, 60, "minutes"), (0, 1, "seconds"))
 ENDINGS: Final[dict[str | None, tuple[str, str]]] = {
     Ending.FINISHED: ("complete", COMPLETE),
     Ending.PRUNED: ("pruned", PRUNED),
@@ -66,26 +63,25 @@ class Bar:
 def timeline(material: Material) -> Chart | None:
     """Draw each attempt as a bar on the slot that it held; None where no attempt began."""
     all_of_them = material.spans
-    if all(ended_of(span, material.made) == span.began for span in all_of_them):
-        return None  # trials that were copied, not run
+    clock = clock_of(all_of_them, material.made)
+    if clock is None:
+        return None
     rows = slots(all_of_them, material.made)
-    clock = WorkedTime([(span.began, ended_of(span, material.made)) for span in all_of_them])
     labels = list(rows)
     bars = bars_of(rows, clock, material.made)
     shown = thinned(bars, MOST_BARS)
-    size, unit = next((size, unit) for least, size, unit in UNITS if clock.total >= least)
+    size, _ = unit_of(clock.total)
     thickness = max(2, min(14, 520 // max(len(labels), 1)))
     figure = go.Figure()
     for ending, (word, colour) in ENDINGS.items():
         if own := [bar for bar in shown if bar.ending == ending]:
             figure.add_trace(_drawn(own, word, {"color": colour, "width": thickness}, clock, size))
-    _add_pauses(figure, clock, size)
+    add_clock(figure, clock)
     _add_rows(figure, labels, thickness)
-    figure.update_layout(xaxis={"title": {"text": f"{unit} since {moment(clock.start)}"}, "zeroline": False})
     notes = (
         "Attempts too short to be seen, one after the other, are one bar." if len(bars) < len(all_of_them) else None,
         thinned_note(len(shown), len(bars), "bars"),
-        "Pauses, in which nothing ran, are shortened." if clock.pauses else None,
+        PAUSES_SHORTENED if clock.pauses else None,
         None if len(labels) <= NAMED_ROWS else f"{len(labels)} slots, too many to name; hovering names them.",
     )
     return Chart(
@@ -96,22 +92,6 @@ def timeline(material: Material) -> Chart | None:
         series="ending",
         note=joined(*notes),
     )
-
-
-def _add_pauses(figure: go.Figure, clock: "WorkedTime", size: float) -> None:
-    for at, length in clock.pauses:
-        figure.add_vline(x=at / size, line={"color": QUIET, "width": 1, "dash": "dot"})
-        figure.add_annotation(
-            x=at / size,
-            y=1,
-            yref="paper",
-            text=f"pause {lasted(length)}",
-            showarrow=False,
-            textangle=-90,
-            xanchor="right",
-            yanchor="top",
-            font={"size": 10, "color": QUIET},
-        )
 
 
 def _add_rows(figure: go.Figure, labels: Sequence[str], thickness: int) -> None:
@@ -133,7 +113,7 @@ def spending(accounts: Sequence[Account]) -> Chart | None:
     total = sum(getattr(account, field) for account in accounts for _, field, _ in SPENT)
     if not total:
         return None
-    size, unit = next((size, unit) for least, size, unit in UNITS if total >= least)
+    size, unit = unit_of(total)
     figure = go.Figure()
     names = [for_plotly(account.blocks) for account in accounts]
     for word, field, colour in SPENT:
@@ -165,37 +145,6 @@ def spending(accounts: Sequence[Account]) -> Chart | None:
     )
 
 
-class WorkedTime:
-    """Time since the first attempt, without the long pauses in which nothing ran.
-
-    Args:
-        spans: Begin and end of each attempt, in Unix seconds; at least one.
-    """
-
-    def __init__(self, spans: Sequence[tuple[float, float]]) -> None:
-        busy: list[list[float]] = []
-        for began, ended in sorted(spans):
-            if busy and began <= busy[-1][1]:
-                busy[-1][1] = max(busy[-1][1], ended)
-            else:
-                busy.append([began, ended])
-        self.start = busy[0][0]
-        worked = sum(ended - began for began, ended in busy) or 1.0
-        self._cuts: list[tuple[float, float]] = []  # where a pause ends, and by how much it was shortened
-        self.pauses: list[tuple[float, float]] = []
-        shortened = SHORTENED * worked
-        for (_, ended), (began, _) in pairwise(busy):
-            length = began - ended
-            if length > max(PAUSE * worked, 60.0):
-                self.pauses.append((self.at(ended) + shortened / 2, length))
-                self._cuts.append((began, length - shortened))
-        self.total = self.at(busy[-1][1])
-
-    def at(self, moment: float) -> float:
-        """Return a moment in seconds of this clock."""
-        return moment - self.start - sum(cut for behind, cut in self._cuts if moment >= behind)
-
-
 def slots(spans: Sequence[Span], now: float) -> dict[str, list[Span]]:
     """Put attempts that overlap onto slots of their own, by machine and device."""
     places: dict[str, list[Span]] = defaultdict(list)
@@ -214,11 +163,6 @@ def slots(spans: Sequence[Span], now: float) -> dict[str, list[Span]]:
             held[slot].append(span)
         found |= {f"{place}, slot {slot}" if len(held) > 1 else place: each for slot, each in enumerate(held)}
     return found
-
-
-def ended_of(span: Span, now: float) -> float:
-    """Return when an attempt ended, or now while it runs."""
-    return max(span.ended if span.ended is not None else now, span.began)
 
 
 def bars_of(rows: Mapping[str, Sequence[Span]], clock: WorkedTime, now: float) -> list[Bar]:
