@@ -58,7 +58,12 @@ def score(value: float | None) -> str:
 
 
 def standing(found: ConfigurationRecord) -> str:
-    """Say how far the value of a configuration can be trusted: what fresh seeds gave, if there are any."""
+    """Say who is level with a configuration, and how far its value can be trusted: what fresh seeds gave, if any."""
+    level = f"level with {found.level} other configuration{'s' * (found.level > 1)}, " if found.level else ""
+    return f"{level}{_trust(found)}"
+
+
+def _trust(found: ConfigurationRecord) -> str:
     confirmed = found.confirmed
     if found.is_fresh:
         return "trained on fresh seeds"

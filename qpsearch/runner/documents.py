@@ -218,6 +218,7 @@ class BestConfiguration:
         sd: The standard deviation of their scores; None for a single run.
         seeds: The seeds of the runs that were trained here.
         scores: The score of each run: first of these, in the order of ``seeds``, then the values of imported trials.
+        level: Of the best by one objective, how many other configurations have the same value.
         confirmed: What fresh seeds gave; None where none was trained.
         checkpoints: Where the weights of each run lie, of the epoch that counts.
         checkpoints_problem: Why that cannot be said; None where it can.
@@ -245,6 +246,7 @@ class BestConfiguration:
     n: int
     sd: float | None
     scores: tuple[float | None, ...]
+    level: int
     confirmed: FreshSeeds | None
     checkpoints: Sequence[str]
     checkpoints_problem: str | None

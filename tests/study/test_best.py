@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 
 from sqlalchemy import select, update
 
+from qpsearch.display.shown import standing
 from qpsearch.protocol import Failed
 from qpsearch.space import Space, parse_space
 from qpsearch.study import queries
@@ -93,3 +94,23 @@ def test_a_front_is_of_configurations_too(sqlite_url: str) -> None:
     assert narrow.trials == tuple(numbers[4])
     assert narrow.values[1] == narrow.first.values[1]
     assert math.isclose(narrow.value, fmean(STEADY))
+
+
+def test_the_best_of_equals_says_how_many_are_level_with_it(url: str) -> None:
+    """Another seed of the best is no other configuration, and a luckier trial of a worse mean is not level."""
+    space = parse_space(SPACE.replace("[4, 8]", "[4, 8, 16, 32]").replace("trials: 12", "trials: 40"))
+    level, lucky = [0.3, 0.1, 0.2, 0.2], [0.2, 0.2, 0.1, 0.1]
+    run(url, space, {4: level, 8: level[:2], 16: level, 32: lucky})
+    (found,) = best(url)
+    assert found.level == 2
+    assert found.to_dict()["level"] == 2
+    assert standing(found) == "level with 2 other configurations, optimistic until it is trained again on fresh seeds"
+    with closing(ready_database(url)) as database:
+        (first, *others) = queries.top_configurations(database, "twice", 4)
+    assert first == found
+    assert [each.level for each in others] == [0, 0, 0]
+
+
+def test_a_best_that_is_alone_is_level_with_none(sqlite_url: str) -> None:
+    run(sqlite_url, parse_space(SPACE), {8: LUCKY[:2], 4: STEADY[:2]})
+    assert best(sqlite_url)[0].level == 0

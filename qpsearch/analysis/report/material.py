@@ -156,13 +156,14 @@ class Material:
     def compared(self) -> str:
         """Among what the best is the best: ``24 complete trials``, or fewer configurations where some have several."""
         complete = len(self.subject.complete)
-        if self.own is not None:
-            different = len(
-                {record.config_json for record in self.own.records if record.state == TrialState.COMPLETE.name}
-            )
-            if different < complete:
-                return f"{count(different, 'configuration')} in {count(complete, 'complete trial')}"
-        return count(complete, "complete trial")
+        if self.own is None:
+            return count(complete, "complete trial")
+        different = len({record.config_json for record in self.own.records if record.state == TrialState.COMPLETE.name})
+        level = self.own.front[0].level if self.own.front else 0
+        others = f", level with {count(level, 'other configuration')}" if level else ""
+        if different < complete:
+            return f"{count(different, 'configuration')} in {count(complete, 'complete trial')}{others}"
+        return f"{count(complete, 'complete trial')}{others}"
 
     @property
     def is_running(self) -> bool:

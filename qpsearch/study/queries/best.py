@@ -5,11 +5,12 @@ Two trials have one configuration if the same text is stored for both: every set
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from operator import ge
 from typing import Any, Final
 
 from optuna.trial import TrialState
-from sqlalchemy import Connection, Row, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select
 
 from qpsearch.errors import UserError
 from qpsearch.space.search import Objective
@@ -22,6 +23,9 @@ from qpsearch.study.storage.tables import configs, epochs, runs, trials, values
 
 # A run's value: its score; of an imported trial, which does not have scores of runs, and of a cost, the trial's value.
 VALUE: Final = func.coalesce(case((values.c.objective == 0, runs.c.score)), values.c.value)
+FIRST: Final = func.min(trials.c.number).label("first")
+MEAN: Final = func.avg(VALUE).label("value")
+ROUNDING: Final = 1e-12  # by which means of the same runs may differ, relative to values above 1
 TRAINED: Final = select(epochs.c.epoch).where(epochs.c.trial_id == trials.c.trial_id).exists()  # here, not imported
 
 
@@ -101,24 +105,14 @@ def front_of(
     connection: Connection, study: int, objectives: Sequence[Objective], trained: bool = False, top: int = 1
 ) -> list[ConfigurationRecord]:
     """Find the front by values alone, and read no other trials; with one objective, the ``top`` best."""
-    number = _alone(connection, study, objectives[0]) if len(objectives) == top == 1 and not trained else None
-    if number is not None:
-        return _records(connection, study, [number], objectives[0].sign)
-    first, value = func.min(trials.c.number).label("first"), func.avg(VALUE).label("value")
-    ranked = (
-        select(first, values.c.objective, value)
-        .select_from(trials)
-        .join(configs, configs.c.trial_id == trials.c.trial_id)
-        .join(values, values.c.trial_id == trials.c.trial_id)
-        .join(runs, runs.c.trial_id == trials.c.trial_id)
-        .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE)
-        .group_by(configs.c.config_json, values.c.objective)
-        .having(func.count() == func.sum(case((values.c.value_type == FINITE, 1), else_=0)))
-    )
-    if trained:
-        ranked = ranked.having(func.max(case((TRAINED, 1), else_=0)) == 1)
+    alone = _alone(connection, study, objectives[0]) if len(objectives) == top == 1 and not trained else None
+    if alone is not None:
+        return _with_level(
+            connection, study, _records(connection, study, [alone[0]], objectives[0].sign), objectives[0], alone[1]
+        )
+    ranked = _means(study, trained)
     if len(objectives) == 1:  # the database sorts faster
-        ranked = ranked.order_by(value.desc() if objectives[0].sign > 0 else value.asc(), first).limit(top)
+        ranked = ranked.order_by(MEAN.desc() if objectives[0].sign > 0 else MEAN.asc(), FIRST).limit(top)
     gains: dict[int, dict[int, float]] = defaultdict(dict)
     for row in connection.execute(ranked):
         gains[row.first][row.objective] = objectives[row.objective].sign * row.value
@@ -130,18 +124,76 @@ def front_of(
     for own, number in whole:  # who could beat it comes before it
         if len(objectives) == 1 or not any(other != own and all(map(ge, other, own)) for other, _ in found):
             found.append((own, number))
-    return _records(connection, study, [number for _, number in found], objectives[0].sign) if found else []
+    if not found:
+        return []
+    records = _records(connection, study, [number for _, number in found], objectives[0].sign)
+    if len(objectives) > 1:
+        return records
+    return _with_level(connection, study, records, objectives[0], objectives[0].sign * found[0][0][0], trained)
 
 
-def _alone(connection: Connection, study: int, objective: Objective) -> int | None:
-    """Return the number of the trial with the best value if it is the only one of its configuration.
+def _means(study: int, trained: bool) -> Select[int, int, float]:
+    """Return a query for the mean of each configuration in each objective, with the first of its complete trials."""
+    ranked = (
+        select(FIRST, values.c.objective, MEAN)
+        .select_from(trials)
+        .join(configs, configs.c.trial_id == trials.c.trial_id)
+        .join(values, values.c.trial_id == trials.c.trial_id)
+        .join(runs, runs.c.trial_id == trials.c.trial_id)
+        .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE)
+        .group_by(configs.c.config_json, values.c.objective)
+        .having(func.count() == func.sum(case((values.c.value_type == FINITE, 1), else_=0)))
+    )
+    return ranked.having(func.max(case((TRAINED, 1), else_=0)) == 1) if trained else ranked
+
+
+def _with_level(
+    connection: Connection,
+    study: int,
+    records: list[ConfigurationRecord],
+    objective: Objective,
+    value: float,
+    trained: bool = False,
+) -> list[ConfigurationRecord]:
+    """Count the other configurations that have the best one's value, by rounding alone more or less.
+
+    Args:
+        connection: To the database.
+        study: The study.
+        records: Its best configurations, the best first.
+        objective: Its only objective.
+        value: The best one's.
+        trained: See ``best_configurations``.
+    """
+    bound = value - objective.sign * ROUNDING * max(1.0, abs(value))
+
+    def reaches(column: ColumnElement[float]) -> ColumnElement[bool]:
+        return column >= bound if objective.sign > 0 else column <= bound
+
+    able = (  # a mean is at most its best trial: thousands of texts need not be grouped
+        select(configs.c.config_json)
+        .join(trials, trials.c.trial_id == configs.c.trial_id)
+        .join(values, values.c.trial_id == trials.c.trial_id)
+        .where(trials.c.study_id == study, trials.c.state == TrialState.COMPLETE)
+        .where(values.c.value_type == FINITE, reaches(values.c.value))
+        .distinct()
+    )
+    if len(connection.execute(able.limit(2)).all()) < 2:
+        return records
+    alike = _means(study, trained).where(configs.c.config_json.in_(able)).having(reaches(func.avg(VALUE)))
+    level = len(connection.execute(alike).all()) - 1
+    return [replace(records[0], level=level), *records[1:]]
+
+
+def _alone(connection: Connection, study: int, objective: Objective) -> tuple[int, float] | None:
+    """Return the number and value of the trial with the best value if it is the only one of its configuration.
 
     Then it is the best configuration, since a mean is at most its best trial: thousands of texts need not be grouped.
     """
     complete = (trials.c.study_id == study) & (trials.c.state == TrialState.COMPLETE)
     better = values.c.value.desc() if objective.sign > 0 else values.c.value.asc()
     top = connection.execute(
-        select(trials.c.number, configs.c.config_json)
+        select(trials.c.number, configs.c.config_json, values.c.value)
         .join(configs, configs.c.trial_id == trials.c.trial_id)
         .join(values, values.c.trial_id == trials.c.trial_id)
         .where(complete, values.c.value_type == FINITE)
@@ -152,7 +204,7 @@ def _alone(connection: Connection, study: int, objective: Objective) -> int | No
         return None
     alike = select(func.count()).select_from(trials).join(configs, configs.c.trial_id == trials.c.trial_id)
     count = connection.execute(alike.where(complete, configs.c.config_json == top.config_json)).scalar_one()
-    return int(top.number) if count == 1 else None
+    return (int(top.number), float(top.value)) if count == 1 else None
 
 
 def _records(connection: Connection, study: int, firsts: list[int], sign: float) -> list[ConfigurationRecord]:

@@ -91,6 +91,7 @@ class ConfigurationRecord:
         scores: The score of each run: first of these, in the order of ``seeds``, then the values of imported trials.
         is_fresh: Whether another study's search chose it, so that these seeds are fresh.
         confirmed: What it gave on fresh seeds; None where it was not trained again.
+        level: Of the best by one objective, how many other configurations have the same value.
     """
 
     first: TrialRecord
@@ -100,6 +101,7 @@ class ConfigurationRecord:
     scores: tuple[float, ...]
     is_fresh: bool = False
     confirmed: Confirmation | None = None
+    level: int = 0
 
     @property
     def number(self) -> int:
@@ -143,5 +145,7 @@ class ConfigurationRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``--json`` prints: the first trial, with what the others add to it."""
-        own = {name: getattr(self, name) for name in ("value", "values", "trials", "n", "sd", "seeds", "scores")}
+        own = {
+            name: getattr(self, name) for name in ("value", "values", "trials", "n", "sd", "seeds", "scores", "level")
+        }
         return self.first.to_dict() | own | {"confirmed": self.confirmed.to_dict() if self.confirmed else None}
