@@ -49,6 +49,7 @@ _BEGIN: Final = (
 # To the last @ before another URL. Repetitions are bounded, so that the time grows with a text as its length does.
 _USER: Final = re.compile(rf"{_BEGIN}(?:(?!://).){{0,2000}}@", re.IGNORECASE)
 _NO_HOST: Final = re.compile(rf"{_BEGIN}(?!\[)[^\s/?#:@]*:(?!\d+(?![^\s/?#'\").,;:]))\S+", re.IGNORECASE)
+_STATED: Final[list[str]] = []  # options of this command line that the next command needs, too
 _OPTION: Final = re.compile(
     r"((?:passwor[dt]|passwd|pwd|secret|token|credential|api_?key|access_?key)\w{0,40}\s{0,9}=\s{0,9})"
     r"('[^']*'|\"[^\"]*\"|[^&\s'\"]+)",
@@ -69,6 +70,26 @@ def hidden(text: str, *secrets: str | None) -> str:
     for secret in filter(None, secrets):
         text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
     return _OPTION.sub(r"\1***", _NO_HOST.sub(r"\1***", _USER.sub(r"\1***@", text)))
+
+
+def remember_storage(url: str | None) -> None:
+    """Remember the storage that a command line names; None where it names none, and the next would find the same.
+
+    Args:
+        url: As it was given. Its password is not shown.
+    """
+    _STATED[:] = [] if url is None else ["--storage", hidden(url)]
+
+
+def command(*words: object) -> str:
+    """Return a command that a message names, as a shell takes it: ``qpsearch resume digits --storage other.db``.
+
+    Args:
+        words: What follows ``qpsearch``.
+    """
+    import shlex  # which most commands do without
+
+    return shlex.join(["qpsearch", *map(str, words), *_STATED])
 
 
 class QpsearchError(Exception):

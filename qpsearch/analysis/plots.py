@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from optuna import visualization
 
 from qpsearch.analysis.subject import Goal, Subject
-from qpsearch.errors import UserError, nearest
+from qpsearch.errors import UserError, command, nearest
 from qpsearch.study.search.optuna_logging import quiet_optuna
 from qpsearch.study.storage.optuna_tables import DIRECTIONS
 from qpsearch.vocabulary import Direction
@@ -55,7 +55,7 @@ def plot(subject: Subject, kind: str, *, params: Sequence[str] = (), objective: 
     if kind == "pareto" and len(subject.objectives) > MOST_DRAWN:
         raise UserError(
             f"pareto draws {MOST_DRAWN} objectives at most; study {subject.study!r} has {len(subject.objectives)}. "
-            f"Its front as a table: qpsearch best {subject.study}."
+            f"Its front as a table: {command('best', subject.study)}."
         )
     if not subject.complete:
         raise UserError(f"study {subject.study!r} does not have a complete trial with a finite value yet.")

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from qpsearch.analysis.anova.observations import is_complete, stopped_at
 from qpsearch.analysis.anova.parameters import Searched, searched_of
 from qpsearch.analysis.anova.rules import learned_rules, stated_rules
-from qpsearch.errors import StorageError, StudyNotFound, UserError
+from qpsearch.errors import StorageError, StudyNotFound, UserError, command
 from qpsearch.space import Space
 from qpsearch.study import queries
 from qpsearch.study.optuna_import.foreign import read_foreign
@@ -159,7 +159,7 @@ class Subject:
         if self.chosen_by is not None:
             raise UserError(
                 f"study {self.study!r} trains again what a search has chosen, so its trials do not show what matters. "
-                f"Ask about the search: qpsearch {what} {self.chosen_by}."
+                f"Ask about the search: {command(what, self.chosen_by)}."
             )
         complete = len(self.complete)
         if used >= FEWEST and complete >= FEWEST_COMPLETE:
@@ -177,13 +177,13 @@ class Subject:
             return "Run more trials."
         counts = {state: sum(trial.state is state for trial in self.trials) for state in TrialState}
         if counts[TrialState.FAIL] and counts[TrialState.FAIL] == len(self.trials):
-            return f"All its trials failed; why: qpsearch status {self.study}."
+            return f"All its trials failed; why: {command('status', self.study)}."
         if counts[TrialState.RUNNING]:
-            return f"Trials are still open: qpsearch status {self.study}."
+            return f"Trials are still open: {command('status', self.study)}."
         if self.space.search.is_grid:
-            return f"Its grid has no more points; compare them: qpsearch compare {self.study}."
+            return f"Its grid has no more points; compare them: {command('compare', self.study)}."
         more = max(2 * FEWEST, 2 * len(self.trials))
-        return f"Run more trials: qpsearch resume {self.study} --trials {more}."
+        return f"Run more trials: {command('resume', self.study, '--trials', more)}."
 
 
 def _chosen_by(name: str, space: Space) -> str:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, command
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.schema.value_types import Integer, StudyName
 from qpsearch.vocabulary import Scalar, Variable, Word, as_member
@@ -53,7 +53,9 @@ def study_name(given: str | None) -> str | None:
 def known_study(given: object) -> str:
     """Return the name of a study that is looked for; a text that names none is answered where it is looked for."""
     if not isinstance(given, str):
-        raise UserError(f"name: {given!r} is not the name of a study. Expected a text; list them: qpsearch studies.")
+        raise UserError(
+            f"name: {given!r} is not the name of a study. Expected a text; list them: {command('studies')}."
+        )
     return given
 
 

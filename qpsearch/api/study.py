@@ -19,7 +19,7 @@ from qpsearch.api.given import (
     word,
 )
 from qpsearch.architecture.plugins import load_everything
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, command
 from qpsearch.space import Space
 from qpsearch.space.schema.numbers import checked, required
 from qpsearch.space.schema.value_types import Integer
@@ -114,7 +114,7 @@ class Study:
         if best is None:
             raise UserError(
                 f"study {self.name!r} does not have a complete trial with a finite value yet. "
-                f"Show its progress: qpsearch status {self.name}."
+                f"Show its progress: {command('status', self.name)}."
             )
         return best
 

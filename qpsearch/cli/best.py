@@ -9,7 +9,7 @@ from qpsearch.cli.options import Json, Storage, StudyArgument, print_json, write
 from qpsearch.display.console import Column, open_console, print_rows
 from qpsearch.display.plain import say
 from qpsearch.display.shown import cost_title, from_here, further_cells, in_words, numbers_of, scalar, score, standing
-from qpsearch.errors import ArtifactError, UserError
+from qpsearch.errors import ArtifactError, UserError, command
 from qpsearch.runner.documents import BestConfiguration, BestDocument
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.search import Objective
@@ -50,7 +50,8 @@ def best(
     if as_space and as_json:
         raise UserError("--as-space writes a space file, which is not JSON. Leave --json or --as-space out.")
     if output is not None and not as_space:
-        raise UserError(f"{output}: only --as-space writes a file. Write: qpsearch best {study} --as-space {output}.")
+        again = command("best", study, "--as-space", output)
+        raise UserError(f"{output}: only --as-space writes a file. Write: {again}.")
     database = Database.open(storage)
     space = queries.space_of(database, study)
     objectives = space.search.objectives
@@ -71,7 +72,7 @@ def best(
     if found is None:
         raise UserError(
             f"study {study!r} does not have a complete trial with a finite value yet. "
-            f"Show its progress: qpsearch status {study}."
+            f"Show its progress: {command('status', study)}."
         )
     complete = queries.count_complete(database, study)
     if as_space:
@@ -87,7 +88,7 @@ def best(
     what = "the best" if one else "one configuration, by the mean over its runs the best"
     say(f"{what} of {complete} complete trials, n = {found.n}: {standing(found)}")
     if found.confirmed is None and not found.is_fresh:
-        say(f"confirm it: qpsearch confirm {study}")
+        say(f"confirm it: {command('confirm', study)}")
     if found.seeds:
         say(f"seeds: {numbers_of(found.seeds)}")
     _say_checkpoints(database, study, found)
@@ -148,7 +149,7 @@ def _write_space(found: ConfigurationRecord, space: Space, output: Path | None, 
         say(text.rstrip("\n"))
         return
     write_new(output, text)
-    say(f"{output}: written. Train it: qpsearch run {output}")
+    say(f"{output}: written. Train it: {command('run', output)}")
 
 
 def _print_front(
@@ -173,7 +174,7 @@ def _print_front(
         for each in front
     ]
     print_rows(console, columns, rows)
-    console.print(f"all of one trial: qpsearch trials {study} {front[0].number}")
+    console.print(f"all of one trial: {command('trials', study, front[0].number)}", soft_wrap=True)
     for each in front:
         if each.confirmed is not None and each.confirmed.n:
             console.print(f"trial {each.number}: {standing(each)}")

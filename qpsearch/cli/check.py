@@ -3,7 +3,7 @@
 from qpsearch.architecture.candidates import check_feasible, on_the_grid
 from qpsearch.architecture.notes import notes
 from qpsearch.display.plain import say
-from qpsearch.errors import DataError
+from qpsearch.errors import DataError, command
 from qpsearch.runner.machine import data_folder, how_streamed
 from qpsearch.space import Space
 from qpsearch.space.file.loader import load_space
@@ -35,7 +35,7 @@ def check(path: str) -> None:
             say(f"note: {text}")
     conditions = len(space.search.limits) + len(space.search.conditions)
     if conditions:
-        say(f"{conditions} conditions; see what they allow: qpsearch space plan {path}")
+        say(f"{conditions} conditions; see what they allow: {command('space', 'plan', path)}")
 
 
 def _images(space: Space) -> str:

@@ -12,6 +12,7 @@ from qpsearch.cli.run import Address, Concurrent, Cpus, DispatchOption, Gpus, Si
 from qpsearch.display.console import Cell, Column, open_console, print_rows
 from qpsearch.display.shown import numbers_of, score
 from qpsearch.display.steady import open_display
+from qpsearch.errors import command
 from qpsearch.runner.ahead import begins_ray
 from qpsearch.runner.documents import ConfirmDocument
 from qpsearch.runner.machine import DEFAULT_STORAGE
@@ -128,11 +129,11 @@ def _sentences(confirmed: "Confirmed") -> list[str]:
         said.append(f"best on fresh seeds: trial {best.number}, {which}")
     fresh = [each.confirmed for each in confirmed.configurations if each.confirmed is not None]
     if failed := sum(each.failed for each in fresh):
-        said.append(f"{failed} fresh seeds failed; the means leave them out: qpsearch trials {confirmed.study}")
+        said.append(f"{failed} fresh seeds failed; the means leave them out: {command('trials', confirmed.study)}")
     if not confirmed.outcome.is_finished:
         said.append("stopped; the same command goes on")
     else:
         said.append(
-            f"every seed: qpsearch trials {confirmed.study}; the test images: qpsearch evaluate {confirmed.study}"
+            f"every seed: {command('trials', confirmed.study)}; the test images: {command('evaluate', confirmed.study)}"
         )
     return said

@@ -19,7 +19,7 @@ from qpsearch.cli.options import (
 )
 from qpsearch.display.plain import say
 from qpsearch.display.shown import WORDS, moment, scalar, standing, state_of
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, command
 from qpsearch.runner.documents import FreshSeeds
 from qpsearch.runner.evaluate_documents import EvaluateDocument, NotTested
 from qpsearch.runner.machine import DEFAULT_STORAGE, prepare_kept
@@ -145,12 +145,12 @@ def _check(study: str, numbers: list[int], records: Mapping[int, TrialRecord]) -
         if number not in records:
             raise UserError(
                 f"study {study!r} does not have a complete trial {number} that was trained here. "
-                f"List its trials: qpsearch trials {study}."
+                f"List its trials: {command('trials', study)}."
             )
     if not numbers:
         raise UserError(
             f"study {study!r} does not have a complete trial that was trained here. "
-            f"Show its progress: qpsearch status {study}."
+            f"Show its progress: {command('status', study)}."
         )
 
 

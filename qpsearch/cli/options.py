@@ -8,13 +8,22 @@ from typing import Annotated, Any
 import typer
 
 from qpsearch.cli.completion import space_names, study_names
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, remember_storage
 from qpsearch.vocabulary import Variable
+
+
+def _remembered(context: typer.Context, url: str) -> str:
+    """Return the storage; one that the command line names belongs to the commands that messages name, too."""
+    source = context.get_parameter_source("storage")
+    remember_storage(url if source is not None and source.name == "COMMANDLINE" else None)
+    return url
+
 
 Storage = Annotated[
     str,
     typer.Option(
         envvar=Variable.STORAGE,
+        callback=_remembered,
         metavar="URL",
         help="Study database: FILE.db or postgresql+psycopg://...",
         show_default=True,

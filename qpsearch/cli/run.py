@@ -7,6 +7,7 @@ import typer
 
 from qpsearch.cli.main import INTERRUPTED
 from qpsearch.cli.options import Settings, SpaceArgument, Storage, StudyArgument, checked_name
+from qpsearch.errors import command
 from qpsearch.runner.ahead import begins_ray
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.vocabulary import Dispatcher, Variable
@@ -186,7 +187,7 @@ def _end(outcome: "Outcome", display: "Display", storage: str) -> None:
         show(outcome.name, storage)
         return
     if whole:
-        display.say(f"stopped; continue: qpsearch resume {outcome.name}")
+        display.say(f"stopped; continue: {command('resume', outcome.name)}")
         raise typer.Exit(INTERRUPTED)
     tally, name = display.tally, outcome.name
     counts = ", ".join(f"{count} {state}" for state, count in sorted(tally.own.items())) or "none"
@@ -194,20 +195,20 @@ def _end(outcome: "Outcome", display: "Display", storage: str) -> None:
         f"study {name}: {tally.closed} of {tally.asked} trials ended, in this run {counts}\n{tally.best_text()}"
     )
     if outcome.stopped is not None and tally.closed < tally.asked:
-        display.say(f"{outcome.stopped}\ncontinue all the same: qpsearch resume {name} --ignore-stop")
+        display.say(f"{outcome.stopped}\ncontinue all the same: {command('resume', name, '--ignore-stop')}")
     elif outcome.spent is not None and tally.closed < tally.asked:
         display.say(f"{spent_text(outcome.spent)}\ncontinue with a larger one: {resume_command(name, outcome.spent)}")
     elif outcome.elsewhere and tally.closed + outcome.elsewhere == tally.asked:
         trials = "1 trial" if outcome.elsewhere == 1 else f"{outcome.elsewhere} trials"
         display.say(f"other drivers still run {trials} of the study, and will end it")
     elif tally.closed < tally.asked:
-        display.say(f"stopped; continue: qpsearch resume {name}")
+        display.say(f"stopped; continue: {command('resume', name)}")
     elif tally.best is None:
-        display.say(f"no trial has a result; show why: qpsearch trials {name}")
+        display.say(f"no trial has a result; show why: {command('trials', name)}")
     else:
         display.say(
             f"the best of many is optimistic until it is trained again on fresh seeds\n"
-            f"next: qpsearch best {name}; qpsearch importance {name}"
+            f"next: {command('best', name)}; {command('importance', name)}"
         )
     if not outcome.is_finished:
         raise typer.Exit(INTERRUPTED)

@@ -14,7 +14,7 @@ from qpsearch.cli.completion import space_names
 from qpsearch.cli.options import Json, Settings, SpaceArgument, print_json, write_new
 from qpsearch.display.console import open_console
 from qpsearch.display.plain import say
-from qpsearch.errors import SpaceError
+from qpsearch.errors import SpaceError, command
 from qpsearch.space import diff, find_space, json_schema, shipped
 from qpsearch.space.file.loader import load_space
 
@@ -176,7 +176,7 @@ def copy(
     path = output or Path(f"{source.stem}.yaml")
     path = path / source.name if path.is_dir() else path
     write_new(path, source.read_text())
-    say(f"{path}: written. Edit it, then: qpsearch run {path}")
+    say(f"{path}: written. Edit it, then: {command('run', path)}")
 
 
 def _about(path: Path) -> str:

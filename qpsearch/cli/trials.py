@@ -23,7 +23,7 @@ from qpsearch.display.shown import (
     state_of,
     took,
 )
-from qpsearch.errors import UserError, nearest
+from qpsearch.errors import UserError, command, nearest
 from qpsearch.registry.metrics import Metric
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.search import Objective, Search
@@ -86,7 +86,7 @@ def trials(
     _print_list(console, records, objectives, wide=wide)
     counts = queries.state_counts(database, study)
     go_on = _resume_command(database, study) if counts.get("WAITING") else ""
-    console.print(_summed_up(counts, records, study, go_on))
+    console.print(_summed_up(counts, records, study, go_on), soft_wrap=True)
 
 
 def _resume_command(database: "Database", study: str) -> str:
@@ -172,7 +172,7 @@ def _summed_up(counts: Mapping[str, int], shown: Sequence[TrialRecord], study: s
     if counts.get("PAUSED"):
         lines.append("paused: at a rung; the best there go on, the others are pruned at the end of the study")
     if shown:
-        lines.append(f"everything about one trial: qpsearch trials {study} {shown[0].number}")
+        lines.append(f"everything about one trial: {command('trials', study, shown[0].number)}")
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qpsearch.dispatch.interrupt import Interrupt
-from qpsearch.errors import DispatchError
+from qpsearch.errors import DispatchError, command
 from qpsearch.protocol import Assignment, Failed, Halted, Message, Progress, Underway
 from qpsearch.vocabulary import FailReason
 
@@ -22,7 +22,8 @@ def handle_message(ledger: Ledger, assignment: Assignment, message: Message, int
     match message:
         case Halted():
             ledger.interrupt(assignment.trial, assignment.attempt)
-            raise DispatchError(f"{message.detail} The trial stays open. After the fix: qpsearch resume {ledger.name}")
+            again = command("resume", ledger.name)
+            raise DispatchError(f"{message.detail} The trial stays open. After the fix: {again}")
         case Failed():
             ledger.fail(assignment.trial, assignment.attempt, message)
             return False

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from qpsearch.display.shown import duration
+from qpsearch.errors import command
 from qpsearch.space.search import SpentBound
 
 
@@ -21,10 +22,10 @@ def resume_command(study: str, bound: SpentBound | None, stop: str | None = None
         bound: The bound that is reached; None where none is.
         stop: The rule of ``search.stop`` that has ended it, in words; None where none has.
     """
-    command = f"qpsearch resume {study}{' --ignore-stop' if stop is not None else ''}"
-    if bound is None:
-        return command
-    return f"{command} {_OPTIONS[bound.name](2 * (bound.limit if bound.spent < 2 * bound.limit else bound.spent))}"
+    words = ["resume", study, *(["--ignore-stop"] if stop is not None else [])]
+    if bound is not None:
+        words += _OPTIONS[bound.name](2 * (bound.limit if bound.spent < 2 * bound.limit else bound.spent))
+    return command(*words)
 
 
 def _counted(number: float, noun: str) -> str:
@@ -43,9 +44,9 @@ _AMOUNTS: Final[Mapping[str, Callable[[float], str]]] = {
     "seconds": lambda limit: f"{duration(limit)} of wall time",
     "gpu_seconds": lambda limit: _counted(limit / 3600, "GPU hour"),
 }
-_OPTIONS: Final[Mapping[str, Callable[[float], str]]] = {
-    "trials": lambda asked: f"--trials {math.ceil(asked)}",
-    "epochs": lambda asked: f"--epochs {math.ceil(asked)}",
-    "seconds": lambda asked: f"--time {_time(asked)}",
-    "gpu_seconds": lambda asked: f"--gpu-hours {asked / 3600:.4g}",
+_OPTIONS: Final[Mapping[str, Callable[[float], list[str]]]] = {
+    "trials": lambda asked: ["--trials", f"{math.ceil(asked)}"],
+    "epochs": lambda asked: ["--epochs", f"{math.ceil(asked)}"],
+    "seconds": lambda asked: ["--time", _time(asked)],
+    "gpu_seconds": lambda asked: ["--gpu-hours", f"{asked / 3600:.4g}"],
 }

@@ -11,6 +11,7 @@ from qpsearch.display.notebook import LiveNotebook, is_notebook
 from qpsearch.display.plain import say
 from qpsearch.display.progress import Display, LiveDisplay, PlainDisplay, QuietDisplay
 from qpsearch.display.tally import Tally
+from qpsearch.errors import command
 from qpsearch.study.trials.events import Event
 
 
@@ -64,7 +65,7 @@ class SteadyDisplay:
                 _close_output()
             with contextlib.suppress(Exception):  # standard error may be gone too
                 why = f"{type(error).__name__}: {error}"
-                status = f"qpsearch status {failed.tally.name}"
+                status = command("status", failed.tally.name)
                 say(f"the display failed ({why}); the study goes on without it: {status}", out=sys.stderr, flush=True)
 
 

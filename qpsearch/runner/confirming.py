@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, command
 from qpsearch.runner.driving import Outcome, Placement, resume
 from qpsearch.runner.overrides import Overrides
 from qpsearch.study import queries
@@ -81,7 +81,7 @@ def confirm(
         if not found:
             raise UserError(
                 f"study {name!r} does not have a complete trial with a finite value yet. "
-                f"Show its progress: qpsearch status {name}."
+                f"Show its progress: {command('status', name)}."
             )
         beside = retraining.plan_confirmation(database, name, [each.number for each in found], seeds)
     outcome = resume(beside, storage=storage, overrides=overrides, placement=placement, sinks=sinks, listen=listen)

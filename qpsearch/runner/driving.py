@@ -24,6 +24,7 @@ from qpsearch.errors import (
     StorageOutdated,
     StudyExists,
     UserError,
+    command,
     nearest,
 )
 from qpsearch.registry.datasets import Data
@@ -375,7 +376,7 @@ def _dispatch(
 
     def tell_death(program: str) -> None:
         why = f"Ray's {program} has died, and Ray ends this process within a minute"
-        listen(Noted(text=f"{why}. Every epoch up to here is recorded; continue: qpsearch resume {ledger.name}"))
+        listen(Noted(text=f"{why}. Every epoch up to here is recorded; continue: {command('resume', ledger.name)}"))
 
     with begun_early(placement.address is None):
         from qpsearch.dispatch import tune  # takes a second to load, as Ray to start

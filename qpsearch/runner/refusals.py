@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from qpsearch.errors import StudyMismatch, UserError
+from qpsearch.errors import StudyMismatch, UserError, command
 from qpsearch.registry.own.places import changes_since
 from qpsearch.runner.overrides import Overrides
 from qpsearch.space import Space, diff
@@ -24,8 +24,8 @@ def refuse_other(database: Database, given: Space) -> None:
         raise StudyMismatch(
             f"study {stored.study!r} was made from another space:\n  "
             + "\n  ".join(changes)
-            + f"\nContinue it with its own space: qpsearch resume {stored.study}. "
-            "Or start a new study of this space: qpsearch run FILE --study NAME."
+            + f"\nContinue it with its own space: {command('resume', stored.study)}. "
+            f"Or start a new study of this space: {command('run', 'FILE', '--study', 'NAME')}."
         )
 
 
@@ -51,8 +51,9 @@ def refuse_one_arm(database: Database, study: str, overrides: Overrides) -> None
     whole = queries.comparison_named(database, study) if overrides.has_budget else None
     if whole is not None:
         raise UserError(
-            f"study {study!r} is an arm of {whole!r}, whose arms are tuned alike: qpsearch resume {whole} --trials N "
-            "gives all of them a larger budget, until the best configurations of each have been chosen."
+            f"study {study!r} is an arm of {whole!r}, whose arms are tuned alike: "
+            f"{command('resume', whole, '--trials', 'N')} gives all of them a larger budget, until the best "
+            "configurations of each have been chosen."
         )
 
 

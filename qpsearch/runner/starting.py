@@ -15,7 +15,7 @@ from typing import Final
 from qpsearch.architecture.candidates import check_feasible
 from qpsearch.architecture.notes import lost_guesses
 from qpsearch.artifacts import check_store, parse_root
-from qpsearch.errors import StudyExists, UserError
+from qpsearch.errors import StudyExists, UserError, command
 from qpsearch.runner import driving
 from qpsearch.runner.driving import Outcome, Placement
 from qpsearch.runner.evaluating import read_test_images
@@ -212,13 +212,13 @@ def _set_budgets(storage: str, name: str, arms: Sequence[str], overrides: Overri
         if queries.looks(database, name):
             raise UserError(
                 f"study {name!r} is decided: its test images have been read. A larger budget now would be chosen by "
-                "what they showed. Start a new comparison: qpsearch run FILE --study NAME."
+                f"what they showed. Start a new comparison: {command('run', 'FILE', '--study', 'NAME')}."
             )
         if queries.trial_records(database, name):
             raise UserError(
                 f"study {name!r} has chosen the best configurations of its arms, and trains them again. A larger "
-                f"budget would choose others. Go on without one: qpsearch resume {name}. Or start a new comparison: "
-                "qpsearch run FILE --study NAME."
+                f"budget would choose others. Go on without one: {command('resume', name)}. Or start a new comparison: "
+                f"{command('run', 'FILE', '--study', 'NAME')}."
             )
         for arm in arms:
             refuse_smaller(database, arm, overrides)

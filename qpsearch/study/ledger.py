@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.architecture.second_try import at_once
-from qpsearch.errors import StorageError, Superseded, SystematicFailure, gist
+from qpsearch.errors import StorageError, Superseded, SystematicFailure, command, gist
 from qpsearch.protocol import Assignment, Failed, Progress, Run, Underway
 from qpsearch.space import Space
 from qpsearch.space.search import Budget, SpentBound
@@ -365,8 +365,8 @@ class Ledger:
             self._transactions.write(lambda c, revision: reopen(c, self._alike.trials, revision))
             raise SystematicFailure(
                 f"the first {len(self._alike.trials)} trials ended with one error before their first epoch: "
-                f"{self._alike.line.rstrip('.')}. They stay open. After the fix: qpsearch resume {self.name}. If the "
-                "fault is the networks' own, resume too: a trial that fails a second time counts as failed."
+                f"{self._alike.line.rstrip('.')}. They stay open. After the fix: {command('resume', self.name)}. If "
+                "the fault is the networks' own, resume too: a trial that fails a second time counts as failed."
             )
 
     def lose(self, number: int, attempt: int, failed: Failed) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from optuna.storages._rdb import models
 from sqlalchemy import Connection, Row, Table, insert, inspect, select, update
 
-from qpsearch.errors import ArtifactError, StorageConflict, StudyExists, UserError
+from qpsearch.errors import ArtifactError, StorageConflict, StudyExists, UserError, command
 from qpsearch.study.drivers import lease, leftovers
 from qpsearch.study.drivers.holders import refuse_busy
 from qpsearch.study.drivers.lease import Driver
@@ -98,10 +98,11 @@ def rename(database: Database, name: str, new: str) -> None:
 
     def step(connection: Connection) -> None:
         study = find_study(connection, name)
-        _refuse_arm(connection, study, name, f"Rename them together: qpsearch studies rename {ANY_ARMS} NEW.")
+        _refuse_arm(connection, study, name, f"Rename them together: {command('studies', 'rename', ANY_ARMS, 'NEW')}.")
         if (owner := owner_of(connection, study)) is not None:
             raise UserError(
-                f"study {name!r} belongs to {owner!r}. Rename them together: qpsearch studies rename {owner} NEW."
+                f"study {name!r} belongs to {owner!r}. Rename them together: "
+                f"{command('studies', 'rename', owner, 'NEW')}."
             )
         family = _family(connection, study)
         names = {study: f"{new}{old.removeprefix(name)}" for study, old in family.items()}
@@ -134,7 +135,7 @@ def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> 
         StudyBusy: A driver works on it.
         ArtifactError: The checkpoints belong to the database that this one is a copy of.
     """
-    hint = f"Delete them together: qpsearch studies delete {ANY_ARMS}."
+    hint = f"Delete them together: {command('studies', 'delete', ANY_ARMS)}."
     database.read(lambda c: _refuse_arm(c, find_study(c, name), name, hint))
     return _delete(database, name, keep_checkpoints=keep_checkpoints)
 
@@ -149,7 +150,7 @@ def _delete(database: Database, name: str, *, keep_checkpoints: bool) -> list[st
         if owner is not None and not Owner.of(database, found.uid, checkpoints.root).is_same(owner, checkpoints.root):
             raise ArtifactError(
                 f"{checkpoints.root}: these checkpoints belong to {owner.shown}. This database is a copy. "
-                f"Delete its trials alone: qpsearch studies delete {name} --keep-checkpoints."
+                f"Delete its trials alone: {command('studies', 'delete', name, '--keep-checkpoints')}."
             )
 
     def step(connection: Connection) -> None:

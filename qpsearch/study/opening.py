@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, select
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.errors import StorageConflict, StudyBusy, StudyExists
+from qpsearch.errors import StorageConflict, StudyBusy, StudyExists, command
 from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers.random_draws import RANDOM
@@ -265,8 +265,8 @@ def _claimed(database: Database, study: int, name: str, *, take_over: bool) -> C
     checkpoints = checkpoints_of(database, facts)
     copied = (
         "This database is a copy: continue the study in the original. To continue the copy too, with its own "
-        f"checkpoints: qpsearch studies copy {name} --as NAME, and resume NAME. If the original is gone for good: "
-        f"qpsearch resume {name} --take-over."
+        f"checkpoints: {command('studies', 'copy', name, '--as', 'NAME')}, and resume NAME. If the original is "
+        f"gone for good: {command('resume', name, '--take-over')}."
     )
     own = Owner.of(database, facts.uid, checkpoints.root)
     return checkpoints.claim(own, copied=copied, take_over=take_over)
@@ -274,7 +274,8 @@ def _claimed(database: Database, study: int, name: str, *, take_over: bool) -> C
 
 def exists_message(name: str) -> str:
     """Say that a study exists, and what to do."""
-    return f"study {name!r} already exists. Continue it: qpsearch resume {name}. Or start another study: --study NAME."
+    again = command("resume", name)
+    return f"study {name!r} already exists. Continue it: {again}. Or start another study: --study NAME."
 
 
 def _is_gone(

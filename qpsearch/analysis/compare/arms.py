@@ -9,7 +9,7 @@ from typing import Final
 
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.errors import UserError, nearest
+from qpsearch.errors import UserError, command, nearest
 from qpsearch.space import Space
 from qpsearch.space.domains import text_of
 from qpsearch.space.space import TunedArms
@@ -133,14 +133,14 @@ def arms_of(database: Database, study: str, *, by: Sequence[str] = (), trials: S
     records = queries.trial_records(database, study)
     if not any(record.state == "COMPLETE" for record in records):
         raise UserError(
-            f"study {study!r} does not have a complete trial yet. Show its progress: qpsearch status {study}."
+            f"study {study!r} does not have a complete trial yet. Show its progress: {command('status', study)}."
         )
     if by:
         return _by(database, study, space, records, by)
     if not (space.search.is_grid or queries.confirms(database, study)):
         raise UserError(
-            f"study {study!r} searches: name what to compare, --by network.stages.*.block, or two trials that "
-            f"qpsearch confirm {study} has trained on fresh seeds."
+            f"study {study!r} searches: name what to compare, --by network.stages.*.block, or two trials "
+            f"after training them on fresh seeds: {command('confirm', study)}."
         )
     return _configurations(database, study, space, records)
 
@@ -167,12 +167,13 @@ def _tuned(database: Database, study: str, space: Space, compare: TunedArms) -> 
         if ended and not any(trial.state == "COMPLETE" for arm in arms for trial in arm.tuning):
             first = next(iter(compare.arms.values())).study
             raise UserError(
-                f"study {study!r} cannot be compared: no trial of its arms is complete. Show why: qpsearch trials "
-                f"{first}. Try the failed ones again: qpsearch resume {study} --retry-failed all."
+                f"study {study!r} cannot be compared: no trial of its arms is complete. Show why: "
+                f"{command('trials', first)}. Try the failed ones again: "
+                f"{command('resume', study, '--retry-failed', 'all')}."
             )
         raise UserError(
             f"study {study!r} has not trained the best configurations of its arms yet. Go on with it: "
-            f"qpsearch resume {study}."
+            f"{command('resume', study)}."
         )
     return Arms(
         study=study,
@@ -207,10 +208,10 @@ def _of_trials(database: Database, study: str, space: Space, numbers: Sequence[i
         fresh = {record.config_json for record in records}
         bare = [number for text, number in wanted.items() if text not in fresh]
         if bare:
-            named = " ".join(f"--trial {number}" for number in wanted.values())
+            named = [word for number in wanted.values() for word in ("--trial", number)]
             raise UserError(
                 f"trial {bare[0]} was chosen by the score that it has, so that score cannot be compared. Train it on "
-                f"fresh seeds first: qpsearch confirm {study} {named} --seeds 5."
+                f"fresh seeds first: {command('confirm', study, *named, '--seeds', 5)}."
             )
     each = {(record.config_json, record.seeds or record.number, record.state): record for record in reversed(records)}
     records = list(reversed(each.values()))  # two arms that chose one configuration trained the very same runs
@@ -235,7 +236,8 @@ def _configurations(database: Database, study: str, space: Space, records: Seque
         known, pairs = ", ".join(list(space.searched)[:3]), len(alike) * (len(alike) - 1) // 2
         raise UserError(
             f"study {study!r} has {len(alike)} configurations, which make {pairs:,} pairs. "
-            f"Name what to compare: --by PARAMETER, such as {known}; or some trials: qpsearch compare {study} 0 1."
+            f"Name what to compare: --by PARAMETER, such as {known}; or some trials: "
+            f"{command('compare', study, 0, 1)}."
         )
     firsts = [each[0] for each in alike.values()]
     telling = [name for name in space.searched if len({_value(first, name) for first in firsts}) > 1]
@@ -255,7 +257,7 @@ def _by(database: Database, study: str, space: Space, records: Sequence[TrialRec
     if queries.confirms(database, study):
         raise UserError(
             f"study {study!r} trains configurations that a search has chosen, which differ in more than --by names. "
-            f"Compare them as they are: qpsearch compare {study}."
+            f"Compare them as they are: {command('compare', study)}."
         )
     patterns = _named(space, by)
     chosen = list(dict.fromkeys(name for names in patterns for name in names))
@@ -267,7 +269,7 @@ def _by(database: Database, study: str, space: Space, records: Sequence[TrialRec
     if len(groups) > MOST_ARMS:
         raise UserError(
             f"--by {' --by '.join(by)} makes {len(groups)} arms. Expected at most {MOST_ARMS}: name a parameter of "
-            f"fewer values, or some trials: qpsearch compare {study} 0 1."
+            f"fewer values, or some trials: {command('compare', study, 0, 1)}."
         )
     if len(groups) < 2:
         raise UserError(f"all trials of study {study!r} have the same {' and '.join(chosen)}: nothing can be compared.")

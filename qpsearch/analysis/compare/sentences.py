@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import LEVEL
+from qpsearch.errors import command
 from qpsearch.vocabulary import Direction, SplitName
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _of_a_search(found: "Comparison", is_blind: bool) -> Iterator[str]:
         f"No p value is given: trials of the search {found.study} differ in more than what is compared"
         f"{'' if is_blind else adapts}."
     )
-    yield f"Estimates from all its trials: qpsearch effects {found.study}."
+    yield f"Estimates from all its trials: {command('effects', found.study)}."
     yield (
         "For a fair comparison, give a space file arms that are tuned alike (compare: {arms: ...}), or run a grid with "
         "replicates."

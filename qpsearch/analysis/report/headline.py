@@ -18,6 +18,7 @@ from qpsearch.analysis.page.parts import paragraphs
 from qpsearch.analysis.report.front import front_of
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.words import count, lasted, listed, moment, scalar, value
+from qpsearch.errors import command
 from qpsearch.registry.samplers.base import Sampler
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.vocabulary import Direction
@@ -125,7 +126,7 @@ def _of_configuration(material: Material, best: ConfigurationRecord) -> Iterator
     elif confirmed is None or confirmed.mean is None:
         yield (
             f"That number is optimistic: it is the best of {material.compared}, chosen by the images that "
-            f"measured it. It is not confirmed on fresh seeds yet: qpsearch confirm {material.subject.study}."
+            f"measured it. It is not confirmed on fresh seeds yet: {command('confirm', material.subject.study)}."
         )
     else:
         interval = confirmed.interval

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from qpsearch.errors import DataError
+from qpsearch.errors import DataError, command
 from qpsearch.registry.own.archive import scan_archive
 from qpsearch.registry.own.custom import CUSTOM, scan_custom
 from qpsearch.registry.own.folder import scan_folder
@@ -106,7 +106,7 @@ def check_unchanged(own: OwnData, scan: Scan, cache: Path | None) -> None:
     if scan.fingerprint != own.fingerprint:
         raise DataError(
             f"{own.place}: has changed since the study was made: {changes(own.fingerprint, scan, cache)}. Put the "
-            "images back as they were, or start a new study: qpsearch run FILE --study NAME."
+            f"images back as they were, or start a new study: {command('run', 'FILE', '--study', 'NAME')}."
         )
 
 

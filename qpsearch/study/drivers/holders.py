@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from qpsearch.errors import ArtifactError, StudyBusy
+from qpsearch.errors import ArtifactError, StudyBusy, command
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.storage.database import Database
@@ -35,7 +35,7 @@ def refuse_busy(database: Database, connection: Connection, study: int, name: st
         if not gone and not _works_elsewhere(database, connection, study, holder.driver, is_visible=gone is False):
             raise StudyBusy(
                 f"study {name!r} is being run by {holder.driver}. Stop that process first. If that host is gone for "
-                f"good: qpsearch resume {name} --take-over."
+                f"good: {command('resume', name, '--take-over')}."
             )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select
 
 from qpsearch.architecture.plugins import imports
-from qpsearch.errors import SpaceError, StudyMismatch, StudyNotFound, nearest
+from qpsearch.errors import SpaceError, StudyMismatch, StudyNotFound, command, nearest
 from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import sampler_of
@@ -60,7 +60,7 @@ def check_own_sampler(connection: Connection, study: int, space: Space) -> None:
     if changes:
         raise StudyMismatch(
             f"study {space.study!r} was made with another sampler {sampler.name!r}: {', '.join(changes)}. Import the "
-            "module as it was, or start a new study: qpsearch run FILE --study NAME."
+            f"module as it was, or start a new study: {command('run', 'FILE', '--study', 'NAME')}."
         )
 
 
@@ -83,7 +83,7 @@ def find_study(connection: Connection, name: str) -> int:
         hint = (
             nearest(name, list(known))
             if known
-            else "This database does not hold a study yet. Make one: qpsearch run SPACE."
+            else f"This database does not hold a study yet. Make one: {command('run', 'SPACE')}."
         )
         raise StudyNotFound(f"no study {name!r}. {hint}")
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from optuna.trial import FrozenTrial
 from sqlalchemy import Connection, func, select, update
 
-from qpsearch.errors import Infeasible, UserError
+from qpsearch.errors import Infeasible, UserError, command
 from qpsearch.space import Space
 from qpsearch.space.file.points import checked_values
 from qpsearch.study.drivers.clock import SYSTEM, Clock
@@ -135,4 +135,4 @@ def _params_of(name: str, number: int | None, found: Sequence[FrozenTrial]) -> d
     for trial in found:
         if trial.number == number:
             return dict(trial.params)
-    raise UserError(f"study {name!r} does not have a trial {number}. Show them: qpsearch trials {name}.")
+    raise UserError(f"study {name!r} does not have a trial {number}. Show them: {command('trials', name)}.")

@@ -15,7 +15,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from qpsearch.errors import StorageConflict, StudyExists
+from qpsearch.errors import StorageConflict, StudyExists, command
 from qpsearch.protocol import Run
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers.random_draws import RANDOM
@@ -229,7 +229,8 @@ def _insert_confirmation(connection: Connection, searched: Space, facts: Row[Any
     name = confirmation_named(searched.study)
     if study_id(connection, name) is not None:
         raise StudyExists(
-            f"study {name!r} is another one, and its name is needed. Rename it: qpsearch studies rename {name} NEW."
+            f"study {name!r} is another one, and its name is needed. Rename it: "
+            f"{command('studies', 'rename', name, 'NEW')}."
         )
     document = spelled(parse_document(searched.source, searched.study))
     kept = {key: value for key, value in document.get("search", {}).items() if key in ("objective", "metrics", "score")}

@@ -12,7 +12,7 @@ from typing import Any, Final
 from optuna.trial import TrialState
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select
 
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, command
 from qpsearch.space.search import Objective
 from qpsearch.study.drivers.stored import find_study, is_confirmation, stored_space
 from qpsearch.study.queries.confirmed import confirmation, fresh_seeds
@@ -93,7 +93,8 @@ def configurations_of(database: Database, name: str, numbers: Sequence[int]) -> 
         missing = [number for number in numbers if number not in text_of]
         if missing:
             raise UserError(
-                f"study {name!r} does not have a complete trial {missing[0]}. List its trials: qpsearch trials {name}."
+                f"study {name!r} does not have a complete trial {missing[0]}. List its trials: "
+                f"{command('trials', name)}."
             )
         sign = stored_space(facts_of(connection, study), name).search.objective.sign
         return _records(connection, study, list(dict.fromkeys(first[text_of[number]] for number in numbers)), sign)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from optuna.trial import TrialState
 from sqlalchemy import Connection, select
 
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, command
 from qpsearch.study.drivers.stored import find_study, stored_space
 from qpsearch.study.queries.best import best_configurations
 from qpsearch.study.queries.detail import trial_detail
@@ -35,7 +35,7 @@ def trained_run(database: Database, name: str, trial: int | None, replicate: int
         if not found:
             raise UserError(
                 f"study {name!r} does not have a complete trial that was trained here. "
-                f"Show its progress: qpsearch status {name}."
+                f"Show its progress: {command('status', name)}."
             )
         trial = found[0].trial
     detail = trial_detail(database, name, trial)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.errors import StorageDamaged
+from qpsearch.errors import StorageDamaged, command
 from qpsearch.vocabulary import Scalar
 
 
@@ -92,7 +92,7 @@ class TrialRecord:
             why = " ".join(str(error).partition("[type=")[0].split())[:200]  # pydantic says more
             raise StorageDamaged(
                 f"trial {self.number}: its config_json in the database cannot be read ({why}). Restore a backup, or "
-                "remove its study: qpsearch studies delete STUDY."
+                f"remove its study: {command('studies', 'delete', 'STUDY')}."
             ) from None
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, DateTime, Enum, Float, Integer, Large
 from sqlalchemy.exc import SQLAlchemyError
 
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.errors import command
 from qpsearch.space.space import Resources
 from qpsearch.study.storage.tables import OPTUNA, OURS, attempts, configs, params, runs, studies, trials
 
@@ -111,7 +112,7 @@ def _told(connection: Connection, row: dict[str, Any], what: str) -> str:
     if name is None:
         return f"{what}. Restore a backup of the database."
     where = f"study {name!r}" if trial is None else f"study {name!r}, trial {trial.number}"
-    return f"{where}: {what}. Restore a backup, or remove that study: qpsearch studies delete {name}."
+    return f"{where}: {what}. Restore a backup, or remove that study: {command('studies', 'delete', name)}."
 
 
 def _line(error: BaseException) -> str:

@@ -23,6 +23,7 @@ from qpsearch.errors import (
     StorageConflict,
     StorageDamaged,
     StorageError,
+    command,
     first_line,
     hidden,
 )
@@ -99,7 +100,7 @@ class Database:
         database = cls(url, is_scratch=is_scratch)
         if database.file is not None and not database.file.exists():
             raise StorageError(
-                f"{database.file.absolute()}: no study database there. Make one: qpsearch run SPACE. "
+                f"{database.file.absolute()}: no study database there. Make one: {command('run', 'SPACE')}. "
                 "Or name another: --storage DATABASE."
             )
         return database._ready(database._check)

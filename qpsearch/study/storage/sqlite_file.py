@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from qpsearch.errors import StorageError
+from qpsearch.errors import StorageError, command
 
 CHECKPOINT_S: Final = 2.0  # how often rows move from the log into the file, so that a copy of the file alone has them
 IDLE_S: Final = 5.0  # how long to wait for another thread's step
@@ -54,7 +54,8 @@ class SqliteFile:
         rows = "Its rows could not be saved." if saved is None else f"Every trial up to here is saved in {saved}."
         raise StorageError(
             f"{self._path}: {now}; the study's database was deleted or replaced while it was in use. {rows} Move the "
-            f"right file there, without {self._path.name}-wal and -shm of the old one. Then: qpsearch resume STUDY."
+            f"right file there, without {self._path.name}-wal and -shm of the old one. Then: "
+            f"{command('resume', 'STUDY')}."
         )
 
     def tidy(self) -> None:
