@@ -111,7 +111,11 @@ def test_points_of_a_small_grid_and_named_trials_are_arms(copied: Path) -> None:
     assert len(found["pairs"]) == 6
     assert all(pair["p"] <= pair["p_adjusted"] for pair in found["pairs"])
     named = reply(copied, "compare", "grid", "0", "2")
-    assert [arm["name"] for arm in named["arms"]] == ["trial 0", "trial 2"]
+    drawn = {trial["number"]: trial["params"] for trial in reply(copied, "trials", "grid")["trials"]}
+    telling = [name for name, value in drawn[0].items() if value != drawn[2][name]]
+    words = {number: ", ".join(str(drawn[number][name]) for name in telling) for number in (0, 2)}
+    assert [arm["name"] for arm in named["arms"]] == [f"{words[0]} (trial 0)", f"{words[2]} (trial 2)"]
+    assert words[0] != words[2]
     seeds = {tuple(trial["seeds"]) for trial in reply(copied, "trials", "grid")["trials"]}
     assert len(seeds) == 1  # the points of a grid share their seeds
 

@@ -192,7 +192,10 @@ def _changed(meanings: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
 
 
 def _of_trials(database: Database, study: str, space: Space, numbers: Sequence[int]) -> Arms:
-    """Return an arm for each named configuration, with runs that did not choose it."""
+    """Return an arm for each named configuration, with runs that did not choose it.
+
+    It is named by what tells it from the others, and its trial's number, by which it was asked for.
+    """
     known = {record.number: record for record in queries.trial_records(database, study)}
     missing = [number for number in numbers if number not in known]
     if missing:
@@ -215,12 +218,18 @@ def _of_trials(database: Database, study: str, space: Space, numbers: Sequence[i
             )
     each = {(record.config_json, record.seeds or record.number, record.state): record for record in reversed(records)}
     records = list(reversed(each.values()))  # two arms that chose one configuration trained the very same runs
+    firsts = [known[number] for number in wanted.values()]
+    words = [", ".join(_words(first, _telling(space, firsts))) for first in firsts]
+    names = [
+        f"{said} (trial {number})" if said else f"trial {number}"
+        for said, number in zip(words, wanted.values(), strict=True)
+    ]
     return Arms(
         study=source,
         space=space,
         arms=tuple(
-            _arm(f"trial {number}", [record for record in records if record.config_json == text])
-            for text, number in wanted.items()
+            _arm(name, [record for record in records if record.config_json == text])
+            for name, text in zip(names, wanted, strict=True)
         ),
         basis=Basis.CONFIGURATIONS,
         results=queries.run_results(database, source),
@@ -240,7 +249,7 @@ def _configurations(database: Database, study: str, space: Space, records: Seque
             f"{command('compare', study, 0, 1)}."
         )
     firsts = [each[0] for each in alike.values()]
-    telling = [name for name in space.searched if len({_value(first, name) for first in firsts}) > 1]
+    telling = _telling(space, firsts)
     names = _unique([", ".join(_words(first, telling)) or f"trial {first.number}" for first in firsts], firsts)
     return Arms(
         study=study,
@@ -325,6 +334,11 @@ def _place(record: TrialRecord, space: Space, chosen: Sequence[str]) -> list[tup
         values, value = list(domains[name].values or ()), _value(record, name)
         place.append((values.index(value) if value in values else len(values), str(value)))
     return place
+
+
+def _telling(space: Space, firsts: Sequence[TrialRecord]) -> list[str]:
+    """Return the searched parameters that tell configurations apart."""
+    return [name for name in space.searched if len({_value(first, name) for first in firsts}) > 1]
 
 
 def _value(record: TrialRecord, name: str) -> Scalar | str:
