@@ -78,15 +78,24 @@ class Subject:
             StorageError: The storage cannot be read.
         """
         try:
-            with closing(Database.open(storage)) as database:
-                return cls.of(database, name)
-        except (StorageError, StudyNotFound) as ours:
+            database = Database.open(storage)
+        except StorageError as error:
+            return cls._of_another(storage, name, error)
+        with closing(database):
             try:
-                foreign = read_foreign(storage, name)
-            except StudyNotFound as theirs:  # who made the database says which studies there are
-                raise (ours if isinstance(ours, StudyNotFound) else theirs) from None
-            except StorageError:
-                raise ours from None
+                return cls.of(database, name)  # a study of ours that is damaged is no study of another program
+            except StudyNotFound as error:
+                return cls._of_another(storage, name, error)
+
+    @classmethod
+    def _of_another(cls, storage: str, name: str, ours: StorageError | StudyNotFound) -> "Subject":
+        """Return a study that another program made, or raise why it is not one of ours where it is none at all."""
+        try:
+            foreign = read_foreign(storage, name)
+        except StudyNotFound as theirs:  # who made the database says which studies there are
+            raise (ours if isinstance(ours, StudyNotFound) else theirs) from None
+        except StorageError:
+            raise ours from None
         names = [f"value {index}" for index in range(len(foreign.directions))] if foreign.directions[1:] else ["value"]
         goals = [
             Goal(metric=each, direction=Direction.MAXIMIZE if way is StudyDirection.MAXIMIZE else Direction.MINIMIZE)

@@ -89,6 +89,20 @@ ROWS = {
         f"UPDATE trial_values SET value_type = 'ODD' {OF_1}", "value_type of trial_values", TRIAL_READERS
     ),
     "number": row(f"UPDATE qpsearch_attempts SET seconds = 'long' {OF_1}", "seconds of qpsearch_attempts", TRIALS),
+    "number of an epoch": row(
+        f"UPDATE qpsearch_epochs SET lr = 'high' {OF_1} AND epoch = 1", "lr of qpsearch_epochs", TRIAL
+    ),
+    "time of an attempt": row(
+        f"UPDATE qpsearch_attempts SET began = 'noon' {OF_1}", "began of qpsearch_attempts", TRIALS, TRIAL
+    ),
+    "score of a run": row(f"UPDATE qpsearch_runs SET score = 'good' {OF_1}", "score of qpsearch_runs", TRIAL),
+    "value": row(f"UPDATE trial_values SET value = 'good' {OF_1}", "value of trial_values", TRIAL, BEST),
+    "parameter": row(f"UPDATE trial_params SET param_value = 'x' {OF_1}", "param_value of trial_params", TRIAL),
+    "value at an epoch": row(
+        f"UPDATE trial_intermediate_values SET intermediate_value = 'x' {OF_1}",
+        "intermediate_value of trial_intermediate_values",
+        OPTUNA,
+    ),
     "no attempt": row(f"DELETE FROM qpsearch_attempts {OF_1}", "it has no attempt in qpsearch_attempts", TRIALS),
     "attributes": row(
         "INSERT INTO trial_system_attributes (trial_id, key, value_json) SELECT trial_id, 'x', '[' FROM trials WHERE number = 1 AND study_id = 1",

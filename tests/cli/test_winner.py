@@ -59,7 +59,10 @@ def test_best_is_read_where_the_store_of_its_checkpoints_cannot_be_reached(
 def test_the_best_configuration_is_written_as_a_space_file(study: Path, tmp_path: Path) -> None:
     storage = ("--storage", str(study / "studies" / "qpsearch.db"))
     done = qpsearch(tmp_path, "best", "scripted", "--as-space", "again.yaml", *storage)
-    assert (done.returncode, done.stdout) == (0, "again.yaml: written. Train it: qpsearch run again.yaml\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"again.yaml: written. Train it: qpsearch run again.yaml {' '.join(storage)}\n",
+    )
     assert qpsearch(tmp_path, "space", "check", "again.yaml").returncode == 0
     printed = qpsearch(tmp_path, "best", "scripted", "--as-space", *storage).stdout
     assert printed == (tmp_path / "again.yaml").read_text()

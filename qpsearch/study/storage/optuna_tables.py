@@ -16,11 +16,24 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    Table,
+    bindparam,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 
 from qpsearch.study.storage.prepared import Prepared
 from qpsearch.study.storage.tables import (
     OPTUNA,
+    Real,
     configs,
     directions,
     intermediate,
@@ -295,7 +308,8 @@ def read_trials(
 def _by_trial(connection: Connection, wanted: ColumnElement[bool], *columns: Column[Any]) -> RowsByTrial:
     """Return some columns of a table for each trial, after the trial's id, in the order of the primary key."""
     table = columns[0].table
-    query = select(table.c.trial_id, *columns).join(trials, trials.c.trial_id == table.c.trial_id).where(wanted)
+    read = [type_coerce(column, Real) if isinstance(column.type, Float) else column for column in columns]
+    query = select(table.c.trial_id, *read).join(trials, trials.c.trial_id == table.c.trial_id).where(wanted)
     rows = connection.execute(query.order_by(*table.primary_key)).all()  # at once: row by row takes longer
     found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for row in rows:

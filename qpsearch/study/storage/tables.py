@@ -4,10 +4,12 @@ Optuna's tables hold trials, parameters and values, so every Optuna tool works o
 rest. Times are Unix seconds. Rows are deleted with their study or trial, whatever tool deletes it.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from optuna.storages._rdb import models as optuna_models
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy.engine.processors import to_float
 
 VERSION_TABLE: Final = "qpsearch_version"  # where Alembic keeps the revision; Optuna has its own table
 
@@ -24,6 +26,15 @@ user_attrs: Final = OPTUNA.tables["trial_user_attributes"]
 study_attrs: Final = OPTUNA.tables["study_system_attributes"]
 
 OURS: Final = MetaData()
+
+
+class Real(Float[float]):
+    """A column of numbers that raises ValueError for what is none: SQLite keeps any text in it."""
+
+    def result_processor(self, dialect: object, coltype: object) -> Callable[[Any], float | None]:
+        """Return what reads a cell."""
+        found: Callable[[Any], float | None] = to_float
+        return found
 
 
 def _study_id() -> Column[int]:
@@ -48,14 +59,14 @@ study_facts: Final = Table(
     Column("revision", Integer, nullable=False, comment="moves with every write to the study, whichever driver's"),
     Column("asked", Integer, nullable=False, comment="the budget in trials"),
     Column("most_epochs", BigInteger, comment="the budget in epochs; null for no bound"),
-    Column("most_s", Float, comment="the budget in seconds of wall time"),
-    Column("most_gpu_s", Float, comment="the budget in seconds of one GPU"),
+    Column("most_s", Real, comment="the budget in seconds of wall time"),
+    Column("most_gpu_s", Real, comment="the budget in seconds of one GPU"),
     Column("sampler", String(40), nullable=False),
     Column("pruner", String(40), nullable=False),
     Column("resources_json", Text, nullable=False, comment="what a trial gets, flags of the command line included"),
     Column("checkpoint_root", Text, comment="folder or URI of checkpoints; relative, or null: beside an SQLite file"),
     Column("environment_json", Text, nullable=False, comment="versions and machine where the study was made"),
-    Column("created", Float, nullable=False),
+    Column("created", Real, nullable=False),
 )
 
 leases: Final = Table(
@@ -66,13 +77,13 @@ leases: Final = Table(
     Column("host", String(255), nullable=False),
     Column("boot", String(255), nullable=False, comment="which boot and process namespace of that host"),
     Column("pid", Integer, nullable=False),
-    Column("process_started", Float, nullable=False, comment="tells a process from a later one with its number"),
+    Column("process_started", Real, nullable=False, comment="tells a process from a later one with its number"),
     Column("beat", Integer, nullable=False, comment="moves while the driver lives"),
     Column("written", Integer, nullable=False, comment="ledger steps committed, so that each is committed once"),
-    Column("seconds", Float, nullable=False, comment="how long it was held, by its driver's monotonic clock"),
+    Column("seconds", Real, nullable=False, comment="how long it was held, by its driver's monotonic clock"),
     Column("state", String(20), nullable=False, comment="held, released or superseded"),
-    Column("began", Float, nullable=False),
-    Column("ended", Float),
+    Column("began", Real, nullable=False),
+    Column("ended", Real),
     Column("steps_json", Text, comment="how far its epochs were at its last beat, by trial"),
 )
 
@@ -90,7 +101,7 @@ runs: Final = Table(
     _trial_id(),
     Column("replicate", Integer, primary_key=True, autoincrement=False),
     Column("seed", BigInteger, nullable=False),
-    Column("score", Float, comment="null until the run is complete"),
+    Column("score", Real, comment="null until the run is complete"),
 )
 
 attempts: Final = Table(
@@ -103,11 +114,11 @@ attempts: Final = Table(
     Column("device", String(255)),
     Column("threads", Integer),
     Column("memory_format", String(40)),
-    Column("gpus", Float, comment="GPUs, or the share of one, that it holds"),
-    Column("began", Float, nullable=False),
-    Column("ended", Float),
-    Column("seconds", Float, nullable=False, comment="how long it ran, by its driver's monotonic clock"),
-    Column("repeated_s", Float, nullable=False, comment="of those, work whose result was lost or there before"),
+    Column("gpus", Real, comment="GPUs, or the share of one, that it holds"),
+    Column("began", Real, nullable=False),
+    Column("ended", Real),
+    Column("seconds", Real, nullable=False, comment="how long it ran, by its driver's monotonic clock"),
+    Column("repeated_s", Real, nullable=False, comment="of those, work whose result was lost or there before"),
     Column("ending", String(20), comment="vocabulary.Ending; null while it runs"),
     Column("reason", String(20), comment="vocabulary.FailReason where it failed"),
     Column("detail", Text),
@@ -120,16 +131,16 @@ epochs: Final = Table(
     Column("replicate", Integer, primary_key=True, autoincrement=False),
     Column("epoch", Integer, primary_key=True, autoincrement=False, comment="from 1"),
     Column("attempt", Integer, nullable=False),
-    Column("train_loss", Float, nullable=False),
-    Column("val_loss", Float, comment="null where logits were not finite, or no images are held out"),
-    Column("val_accuracy", Float, comment="null where no images are held out"),
+    Column("train_loss", Real, nullable=False),
+    Column("val_loss", Real, comment="null where logits were not finite, or no images are held out"),
+    Column("val_accuracy", Real, comment="null where no images are held out"),
     Column("val_nonfinite", Integer, nullable=False),
-    Column("lr", Float, nullable=False),
-    Column("seconds", Float, nullable=False),
-    Column("images_per_s", Float, nullable=False),
+    Column("lr", Real, nullable=False),
+    Column("seconds", Real, nullable=False),
+    Column("images_per_s", Real, nullable=False),
     Column("peak_memory_bytes", BigInteger, nullable=False),
     Column("checkpoint", Text, nullable=False, comment="file written after this epoch; a resumed run loads the newest"),
-    Column("reported", Float, nullable=False),
+    Column("reported", Real, nullable=False),
 )
 
 measured: Final = Table(
@@ -150,7 +161,7 @@ leftovers: Final = Table(
     Column("host", String(255), comment="where a process fills the folder; null for a deleted study"),
     Column("boot", String(255)),
     Column("pid", Integer),
-    Column("process_started", Float),
+    Column("process_started", Real),
 )
 
 evaluations: Final = Table(
@@ -160,12 +171,12 @@ evaluations: Final = Table(
     Column("trial_id", Integer, ForeignKey(trials.c.trial_id, ondelete="CASCADE"), nullable=False, index=True),
     Column("replicate", Integer, nullable=False),
     Column("checkpoint", Text, nullable=False, comment="file of the weights that were evaluated on the test images"),
-    Column("noise", Float, nullable=False, comment="level of Poisson noise; 0 for none"),
+    Column("noise", Real, nullable=False, comment="level of Poisson noise; 0 for none"),
     Column("images", Integer, nullable=False),
-    Column("accuracy", Float, nullable=False),
-    Column("loss", Float, comment="null where logits were not finite"),
+    Column("accuracy", Real, nullable=False),
+    Column("loss", Real, comment="null where logits were not finite"),
     Column("nonfinite", Integer, nullable=False),
-    Column("evaluated", Float, nullable=False, comment="when; the same for all rows of one look"),
+    Column("evaluated", Real, nullable=False, comment="when; the same for all rows of one look"),
     Column(
         "correct", LargeBinary, comment="a bit for each image, in their order; null for a look of an earlier version"
     ),
