@@ -137,6 +137,8 @@ def run(
         with contextlib.closing(Database.create(storage)) as database:
             try:
                 opened = opening.create(database, space, source=source, artifacts=root)
+                for text in queries.useless_warm_starts(database, space):
+                    listen(Noted(text=text))
             except StudyExists:
                 if not join:
                     raise

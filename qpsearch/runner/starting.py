@@ -75,6 +75,9 @@ def run(
     database = Database.create(storage)
     try:
         retraining.begin_comparison(database, whole, source=source, artifacts=root)
+        for name, arm in space.compare.arms.items():
+            for text in queries.useless_warm_starts(database, arm):
+                listen(Noted(text=f"arm {name}: {text}"))
     except StudyExists:
         if not join:
             raise

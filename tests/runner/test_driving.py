@@ -1,6 +1,7 @@
 """Running a study from Python: what a listener is told, and what is left where something goes wrong."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -13,7 +14,7 @@ from qpsearch.registry.datasets import Data
 from qpsearch.runner import driving, machine, starting, trainer
 from qpsearch.runner.driving import Outcome, Placement
 from qpsearch.runner.overrides import Overrides
-from qpsearch.space import Space, parse_space
+from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Closed, Dispatching, Event, Noted, Reported, Started, StudyOpened
@@ -199,3 +200,26 @@ def test_a_comparison_says_once_how_images_are_read(sqlite_url: str, monkeypatch
     assert seen[2:5] == ["arm a", said, "arm b"]
     assert seen.count(said) == 2
     assert tested == [given.data]
+
+
+def test_a_warm_start_of_which_nothing_fits_is_told_once(sqlite_url: str) -> None:
+    """A study whose values the space does not have, and one without trials; what fits is taken in silence."""
+    lr = "training.optimizer.sgd.lr"
+    text = space_text(Behaviour.IMPROVES, trials=2, epochs=1)
+
+    def told(study: str, changes: Mapping[str, object]) -> list[str]:
+        seen: list[Event] = []
+        space = parse_space(edited(text, {"study": study, **changes}))
+        driving.run(space, storage=sqlite_url, placement=INLINE, join=True, listen=seen.append)
+        return [event.text for event in seen if isinstance(event, Noted)]
+
+    assert told("one", {}) == []
+    with new_ledger(sqlite_url, parse_space(edited(text, {"study": "empty"}))):
+        pass
+    warm = {"search.warm_start": ["one", "empty"]}
+    none = "search.warm_start: study 'empty' does not have a trial, so nothing is taken from it"
+    assert told("some", warm) == [none]
+    other = warm | {lr: {"log": [2.0, 3.0]}, "network.stages.0.depth": 2, "network.stages.0.block": "quotient"}
+    lacks = "does not have a value of a parameter that this space searches, so nothing is taken from it"
+    assert told("none", other) == [f"search.warm_start: study 'one' {lacks}", none]
+    assert told("none", other) == []

@@ -19,6 +19,7 @@ from qpsearch.study.queries.trials import (
     trial_count,
     trial_records,
 )
+from qpsearch.study.queries.warm_starts import useless_warm_starts
 from qpsearch.study.queries.winner import FreshRun, fresh_runs, trained_run
 
 __all__ = [
@@ -57,4 +58,5 @@ __all__ = [
     "trial_detail",
     "trial_records",
     "trials_of_arms",
+    "useless_warm_starts",
 ]
