@@ -192,6 +192,11 @@ def read_verified(artifacts: Artifacts, name: str) -> bytes:
     return content
 
 
+def partial_of(target: Path) -> Path:
+    """Return a name, beside a file's, that no other process uses: there the file is written, then it is renamed."""
+    return target.with_name(f"{target.name}.{uuid.uuid4().hex[:12]}.partial")
+
+
 class LocalArtifacts:
     """A folder of a file system."""
 
@@ -205,10 +210,9 @@ class LocalArtifacts:
     def write(self, path: str, content: bytes) -> None:
         """See ``Artifacts``; when this returns, the file is on the disk, even after a power cut."""
         target = self._root / path
-        temporary = target.with_name(f"{target.name}.partial")
+        temporary = partial_of(target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary.unlink(missing_ok=True)
             with temporary.open("xb") as file:  # a new file: not through a link that somebody put there
                 file.write(content)
                 file.flush()

@@ -1,5 +1,6 @@
 """Files by URI: the same on a disk and in an object store."""
 
+import os
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -123,3 +124,21 @@ def test_options_stay_at_the_end_of_a_longer_uri() -> None:
     assert join("s3://b/x?region=y", "z/1") == "s3://b/x/z/1?region=y"
     assert join("studies/what?", "z") == "studies/what?/z"
     assert join("gs://b/x/", "z") == "gs://b/x/z"
+
+
+def test_two_processes_that_write_one_file_at_once_leave_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = open_artifacts(str(tmp_path))
+    syncs: list[int] = []
+
+    def sync(descriptor: int) -> None:
+        syncs.append(descriptor)
+        if len(syncs) == 1:  # the other one writes all of the file while this one has written its own, without a name
+            files.write("owner", b"the other")
+            assert files.read("owner") == b"the other"
+
+    monkeypatch.setattr(os, "fsync", sync)
+    files.write("owner", b"this one")
+    assert files.read("owner") == b"this one"
+    assert files.names() == ["owner"]

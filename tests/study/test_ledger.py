@@ -358,7 +358,7 @@ def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, space
         ledger.checkpoints.close()
         folder = Path(ledger.checkpoints.of(trial))
         folder.mkdir(exist_ok=True)
-        for name in ("r0-a1-e001.pt", "r0-a1-e003.pt", "r0-a1-e004.pt", "r0-a1-e005.pt.partial"):
+        for name in ("r0-a1-e001.pt", "r0-a1-e003.pt", "r0-a1-e004.pt", "r0-a1-e005.pt.0a1b.partial"):
             (folder / name).write_text("x")
     abandon(ledger)
     with resumed_ledger(url) as second:

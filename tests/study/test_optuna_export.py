@@ -11,6 +11,7 @@ import pytest
 
 from qpsearch.space import Space
 from qpsearch.study.optuna_export import export_optuna
+from qpsearch.study.storage.sqlite_file import whole_file
 from tests.helpers import new_ledger, ready_database
 
 
@@ -41,9 +42,22 @@ def test_an_export_takes_the_place_of_one_that_was_killed_also_where_files_canno
 
     with new_ledger(sqlite_url, space):
         pass
-    (tmp_path / "scripted.db.partial").write_text("half a study")
+    for name in ("scripted.db.partial", "scripted.db.0a1b2c3d4e5f.partial", "scripted.db.mine.partial"):
+        (tmp_path / name).write_text("half a study")
     monkeypatch.setattr(os, "link", link)
     with closing(ready_database(sqlite_url)) as database:
         exported = export_optuna(database, "scripted", tmp_path)
-    assert not (tmp_path / "scripted.db.partial").exists()
+    assert {path.name for path in tmp_path.glob("*.partial")} == {"scripted.db.mine.partial"}
     assert optuna.get_all_study_names(f"sqlite:///{exported}") == ["scripted"]
+
+
+def test_two_exports_at_once_do_not_share_a_file(tmp_path: Path) -> None:
+    """The one that ends first has the name; the other one is told, and its file goes."""
+    target = tmp_path / "scripted.db"
+    with pytest.raises(FileExistsError), whole_file(target) as slow:
+        slow.write_text("slow")
+        with whole_file(target) as quick:
+            assert slow.read_text() == "slow"
+            quick.write_text("quick")
+    assert target.read_text() == "quick"
+    assert list(tmp_path.iterdir()) == [target]

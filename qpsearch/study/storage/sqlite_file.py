@@ -5,7 +5,10 @@ therefore begins with a look at the path.
 """
 
 import contextlib
+import fcntl
+import glob
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -15,10 +18,12 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from qpsearch.artifacts import partial_of
 from qpsearch.errors import StorageError, command
 
 CHECKPOINT_S: Final = 2.0  # how often rows move from the log into the file, so that a copy of the file alone has them
 IDLE_S: Final = 5.0  # how long to wait for another thread's step
+PARTIAL: Final = re.compile(r"(\.[0-9a-f]+)?\.partial")  # what follows a file's name while it is written
 PROCESSES: Final = Path("/proc")
 DESCRIPTORS: Final = PROCESSES / "self" / "fd"
 
@@ -138,13 +143,22 @@ class SqliteFile:
 def whole_file(target: Path) -> Iterator[Path]:
     """Give the path at which a new file is written: it gets its name when it is whole, and is removed on an error.
 
+    The path is this call's alone, and locked: what can be locked there was left by a process that is gone.
+
     Raises:
         OSError: The file exists, or its folder cannot be written to.
     """
-    partial = target.with_name(f"{target.name}.partial")
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial.unlink(missing_ok=True)
+    for left in target.parent.glob(f"{glob.escape(target.name)}*.partial"):
+        if PARTIAL.fullmatch(left.name.removeprefix(target.name)):
+            _remove_left(left)
+    partial = partial_of(target)
+    new = partial.with_suffix(".new")  # until it is locked
+    lock = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o666)
     try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        new.rename(partial)
         yield partial
         try:
             os.link(partial, target)
@@ -153,7 +167,19 @@ def whole_file(target: Path) -> Iterator[Path]:
         except OSError:
             partial.rename(target)  # a file system without links, such as a USB stick's
     finally:
+        os.close(lock)
         partial.unlink(missing_ok=True)
+
+
+def _remove_left(path: Path) -> None:
+    """Remove a file that nobody has locked."""
+    with contextlib.suppress(OSError):
+        lock = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+        finally:
+            os.close(lock)
 
 
 def is_open_in(pid: int, path: Path) -> bool | None:

@@ -23,7 +23,9 @@ from qpsearch.study.trials.owner import MARKER, Owner, claim
 if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.storage.database import Database
 
-NAME: Final = re.compile(r"r(?P<replicate>\d+)-a(?P<attempt>\d+)-e(?P<epoch>\d+)(-[0-9a-f]+)?\.pt(\.partial)?")
+NAME: Final = re.compile(
+    r"r(?P<replicate>\d+)-a(?P<attempt>\d+)-e(?P<epoch>\d+)(-[0-9a-f]+)?\.pt((\.[0-9a-f]+)?\.partial)?"
+)
 FOLDER: Final = re.compile(r"trial-(\d+)")
 UID: Final = re.compile(r"[0-9a-f]{32}")
 KEEP: Final = 2
