@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import jsonschema
@@ -408,3 +409,38 @@ def test_a_trial_that_is_not_trained_as_drawn_is_told(tmp_path: Path) -> None:
     assert f"recipe        not as drawn: {said}\n" in qpsearch(tmp_path, "trials", "scripted", "0").stdout
     assert qpsearch(tmp_path, "report", "scripted").returncode == 0
     assert f"1 trial not as drawn: {said}." in (tmp_path / "studies" / "scripted.html").read_text()
+EARLY = """
+import os, signal, sys
+from importlib.metadata import EntryPoint
+
+wanted, heard, way = sys.argv[1:]
+sys.argv = ["qpsearch", "--version"]
+
+class Interrupting:  # Ctrl-C while a module is loaded
+    def find_spec(self, name, path=None, target=None):
+        if name == wanted:
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler if heard == "heard" else signal.SIG_IGN)
+sys.meta_path.insert(0, Interrupting())
+if way == "module":
+    import runpy
+    runpy.run_module("qpsearch", run_name="__main__", alter_sys=True)
+else:
+    EntryPoint("qpsearch", way, "console_scripts").load()()
+"""
+
+
+@pytest.mark.parametrize("module", ["qpsearch.cli.main", "qpsearch.errors", "qpsearch.cli.app"])
+def test_ctrl_c_while_the_command_is_loaded_is_silent(module: str) -> None:
+    script = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["qpsearch"]
+    for way in ("module", script):
+        done = {
+            is_heard: subprocess.run(
+                [sys.executable, "-c", EARLY, module, is_heard, way], capture_output=True, text=True, check=False
+            )
+            for is_heard in ("heard", "ignored")
+        }
+        assert (done["heard"].returncode, done["heard"].stdout, done["heard"].stderr) == (130, "", "")
+        assert (done["ignored"].returncode, done["ignored"].stderr) == (0, "")
+        assert done["ignored"].stdout.startswith("qpsearch ")
