@@ -46,7 +46,8 @@ class Subject:
         objectives: What it optimises; importances and effects are of the first.
         trials: All its trials.
         space: The space that it searches; None for a study that another program made.
-        chosen_by: The study whose search chose its configurations, which it trains on fresh seeds; None for a search.
+        chosen_by: The study whose search chose its configurations, which it trains on fresh seeds, or ``STUDY``
+            where that one is not in the database; None for a search.
     """
 
     study: str
@@ -66,7 +67,7 @@ class Subject:
             ),
             trials=queries.frozen_trials(database, name),
             space=space,
-            chosen_by=_chosen_by(name, space) if queries.confirms(database, name) else None,
+            chosen_by=queries.chosen_by(database, name),
         )
 
     @classmethod
@@ -193,10 +194,3 @@ class Subject:
             return f"Its grid has no more points; compare them: {command('compare', self.study)}."
         more = max(2 * FEWEST, 2 * len(self.trials))
         return f"Run more trials: {command('resume', self.study, '--trials', more)}."
-
-
-def _chosen_by(name: str, space: Space) -> str:
-    """Return the study that searched for a study that trains on fresh seeds; of a comparison the first arm's."""
-    if space.compare is not None:
-        return next(iter(space.compare.arms.values())).study
-    return name.removesuffix(".confirm")

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from scipy.stats import t as students_t
+from sqlalchemy import update
 
+from qpsearch.analysis.subject import Subject
 from qpsearch.errors import StudyExists, UserError
 from qpsearch.protocol import Assignment, Failed
 from qpsearch.runner.driving import resume
@@ -22,6 +24,7 @@ from qpsearch.study import manage, queries
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.planning import retraining
 from qpsearch.study.records import ConfigurationRecord
+from qpsearch.study.storage.tables import studies, study_facts
 from qpsearch.study.trials.evaluations import Evaluated
 from qpsearch.vocabulary import FailReason
 from tests.helpers import abandon, new_ledger, progress, ready_database, resumed_ledger, rows, train_all
@@ -230,3 +233,24 @@ def test_it_does_not_search(sqlite_url: str, space: Space) -> None:
     plan(sqlite_url, 1, 1)
     with pytest.raises(UserError, match=r"--trials 9: study scripted\.confirm does not search"):
         resume(BESIDE, storage=sqlite_url, overrides=Overrides(trials=9))
+
+
+def test_the_study_that_searched_is_found_by_its_link_and_not_by_a_name(sqlite_url: str, space: Space) -> None:
+    search(sqlite_url, space)
+    plan(sqlite_url, 1, 1)
+    with closing(ready_database(sqlite_url)) as database:
+        (searched, fresh) = sorted(queries.study_names(database))
+        assert queries.chosen_by(database, searched) is None
+        assert queries.chosen_by(database, fresh) == searched
+
+        def rename(old: str, new: str) -> None:  # as other tools do it
+            own = update(studies).where(studies.c.study_name == old)
+            database.write(lambda c: c.execute(own.values(study_name=new)))
+
+        rename(searched, "searched")
+        rename(fresh, "again")
+        assert queries.chosen_by(database, "again") == "searched"
+        with pytest.raises(UserError, match="Ask about the search: qpsearch importance searched"):
+            Subject.of(database, "again").refuse_few(20, "importance")
+        database.write(lambda c: c.execute(update(study_facts).values(uid="0" * 31 + "1")))
+        assert queries.chosen_by(database, "again") == "STUDY"

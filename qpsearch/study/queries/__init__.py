@@ -1,7 +1,7 @@
 """Reading a study: records for tables and figures. Does not take a lock that a driver could wait for."""
 
 from qpsearch.study.queries.best import best_configurations, configurations_of, top_configurations
-from qpsearch.study.queries.confirmed import comparison_named, confirmation_name, confirms, trials_of_arms
+from qpsearch.study.queries.confirmed import chosen_by, comparison_named, confirmation_name, confirms, trials_of_arms
 from qpsearch.study.queries.detail import trial_detail
 from qpsearch.study.queries.kept import KeptRun, kept_runs
 from qpsearch.study.queries.results import RunResult, epoch_rows, evaluation_rows, run_results
@@ -31,6 +31,7 @@ __all__ = [
     "artifacts_of",
     "attempt_spans",
     "best_configurations",
+    "chosen_by",
     "comparison_named",
     "configurations_of",
     "confirmation_name",

@@ -7,7 +7,15 @@ from typing import Any
 from optuna.trial import TrialState
 from sqlalchemy import Connection, select
 
-from qpsearch.study.drivers.stored import arms_of_trials, comparison_of, confirmation_of, find_study, is_confirmation
+from qpsearch.study.drivers.stored import (
+    arms_beside,
+    arms_of_trials,
+    comparison_of,
+    confirmation_of,
+    find_study,
+    is_confirmation,
+    owner_of,
+)
 from qpsearch.study.records import Confirmation
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.tables import configs, runs, studies, study_facts, trials
@@ -44,6 +52,28 @@ def comparison_named(database: Database, name: str) -> str | None:
 def confirms(database: Database, name: str) -> bool:
     """Whether a study trains configurations of another one again, and does not search; raises StudyNotFound."""
     return database.read(lambda c: is_confirmation(c, find_study(c, name)))
+
+
+def chosen_by(database: Database, name: str) -> str | None:
+    """Return the study whose search chose what a study trains again, as the database links them; None for a search.
+
+    Of a comparison it is that of the first arm; ``STUDY`` stands for one that is not in this database.
+
+    Raises:
+        StudyNotFound: There is no such study.
+    """
+
+    def query(connection: Connection) -> str | None:
+        study = find_study(connection, name)
+        if not is_confirmation(connection, study):
+            return None
+        uid = connection.execute(select(study_facts.c.uid).where(study_facts.c.study_id == study)).scalar_one()
+        arms = arms_beside(connection, uid)
+        if not arms:
+            return owner_of(connection, study) or "STUDY"
+        return str(connection.execute(select(studies.c.study_name).where(studies.c.study_id == arms[0])).scalar_one())
+
+    return database.read(query)
 
 
 def fresh_seeds(connection: Connection, uid: str) -> dict[str, list[Any]]:
