@@ -1,7 +1,8 @@
 """A run's private folder on the driver's machine: removed when the driver ends, or by a later driver if it was killed.
 
-In the folder, workers leave the stacks of trials that hang (``watchdog``). The driver locks a file in it. The system
-gives the lock up when the driver ends, however it ends: a file that can be locked belonged to a driver that is gone.
+In the folder, workers leave the stacks of trials that hang (``watchdog``); beside it, Tune writes. The driver locks a
+file in it. The system gives the lock up when the driver ends, however it ends: a file that can be locked belonged to a
+driver that is gone.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import fcntl
 import os
 import re
 import secrets
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from typing import Final
 KEY: Final = re.compile(r"qpsearch-[0-9a-f]{32}")
 STACK: Final = re.compile(r"trial-\d+-\d+\.txt")
 LOCK: Final = "driver.lock"
+SCRATCH: Final = "-tune"  # what follows the name of the folder beside it
 PRIVATE: Final = 0o700
 
 
@@ -49,6 +52,26 @@ def held(key: str) -> Iterator[None]:
             _remove(folder, place)
         if lock is not None:
             os.close(lock)
+
+
+def scratch(key: str) -> Path:
+    """Make a folder for the files of another library beside a run's private folder, with which it is removed.
+
+    It is not in that folder, of which such a library would make one that is open to others on other machines.
+
+    Raises:
+        OSError: It cannot be made, or the private folder is somebody else's.
+    """
+    folder = path_of(key)
+    if not folder.exists():  # then nothing is held: this says why
+        folder.mkdir(mode=PRIVATE)
+    with _own(folder):
+        _beside(folder).mkdir(mode=PRIVATE)
+    return _beside(folder)
+
+
+def _beside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}{SCRATCH}")
 
 
 def _sweep(parent: Path) -> None:
@@ -92,6 +115,8 @@ def _remove(folder: Path, place: int) -> None:
     for name in names:
         if STACK.fullmatch(name):
             os.unlink(name, dir_fd=place)
+    with contextlib.suppress(OSError), _own(_beside(folder)):
+        shutil.rmtree(_beside(folder), ignore_errors=True)
     if all(name == LOCK or STACK.fullmatch(name) for name in names):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(LOCK, dir_fd=place)

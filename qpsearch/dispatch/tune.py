@@ -9,16 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import shutil
-import stat
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import ray
 from ray import tune
 from ray.exceptions import RayActorError, RayTaskError
@@ -40,8 +35,6 @@ from qpsearch.protocol import Assignment, Message
 if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.ledger import Ledger
 
-SCRATCH = re.compile(r"qpsearch-tune-([0-9]+)-\w+")
-
 
 def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float, gpus: float, slots: int) -> None:
     """Run a study on the Ray that this process is connected to.
@@ -56,39 +49,35 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
     """
     interrupt.reinstall()  # ray.init took SIGTERM
     bridge = _Bridge(ledger, interrupt, setup, is_ahead=slots > 1)
-    scratch = _scratch()
     worker = tune.with_resources(tune.with_parameters(_Worker, setup=setup), {"cpu": cpus, "gpu": gpus})
-    try:
-        with (
-            open(os.devnull, "w") as nowhere,
-            contextlib.redirect_stdout(nowhere),  # the ledger reports what Ray would print
-            held(TUNE_SWITCHES),
-            tune_patches.registry_asked_once(),
-            tune_patches.starting_workers_kept(),
-            tune_patches.variables_left_out(),
-            private_folder.held(setup.key),
-        ):
-            tune.Tuner(
-                worker,
-                tune_config=tune.TuneConfig(
-                    search_alg=_Searcher(bridge),
-                    scheduler=_Scheduler(bridge),
-                    num_samples=-1,
-                    max_concurrent_trials=slots,
-                    reuse_actors=True,
-                    trial_dirname_creator=_folder_name,
-                ),
-                run_config=tune.RunConfig(
-                    name=ledger.name,
-                    storage_path=scratch,
-                    verbose=0,
-                    stop=_Stop(bridge),
-                    failure_config=tune.FailureConfig(max_failures=0),
-                    checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-                ),
-            ).fit()
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with (
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),  # the ledger reports what Ray would print
+        held(TUNE_SWITCHES),
+        tune_patches.registry_asked_once(),
+        tune_patches.starting_workers_kept(),
+        tune_patches.variables_left_out(),
+        private_folder.held(setup.key),
+    ):
+        tune.Tuner(
+            worker,
+            tune_config=tune.TuneConfig(
+                search_alg=_Searcher(bridge),
+                scheduler=_Scheduler(bridge),
+                num_samples=-1,
+                max_concurrent_trials=slots,
+                reuse_actors=True,
+                trial_dirname_creator=_folder_name,
+            ),
+            run_config=tune.RunConfig(
+                name=ledger.name,
+                storage_path=_scratch(setup.key),
+                verbose=0,
+                stop=_Stop(bridge),
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            ),
+        ).fit()
     if bridge.fatal is not None:
         raise bridge.fatal
 
@@ -310,24 +299,17 @@ class _Worker(tune.Trainable):
         self._messages = messages(config["assignment"], self._setup, device)
 
 
-def _scratch() -> str:
-    """Make a temporary folder for the files that Tune writes; remove the folders that this user's killed drivers left.
+def _scratch(key: str) -> str:
+    """Make the folder for the files that Tune writes, beside the run's private folder.
 
     Raises:
         DispatchError: The folder for temporary files cannot be written.
     """
-    for left in Path(tempfile.gettempdir()).glob("qpsearch-tune-*"):
-        match = SCRATCH.fullmatch(left.name)
-        with contextlib.suppress(OSError):
-            found = left.lstat()
-            is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-            if match and is_own and not psutil.pid_exists(int(match[1])):
-                shutil.rmtree(left, ignore_errors=True)
     try:
-        return tempfile.mkdtemp(prefix=f"qpsearch-tune-{os.getpid()}-")
+        return str(private_folder.scratch(key))
     except OSError as error:
         raise DispatchError(
-            f"{tempfile.gettempdir()}: temporary files cannot be written ({error.strerror}). "
+            f"{tempfile.gettempdir()}: temporary files cannot be written ({error.strerror or error}). "
             "Name another folder: TMPDIR."
         ) from None
 

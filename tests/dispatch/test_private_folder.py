@@ -6,9 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import psutil
 import pytest
 
-from qpsearch.dispatch.private_folder import LOCK, held, new_key, path_of
+from qpsearch.dispatch.private_folder import LOCK, SCRATCH, held, new_key, path_of, scratch
 from tests.cli.run import ROOT
 
 HOLD = "import sys\nfrom qpsearch.dispatch.private_folder import held\nwith held(sys.argv[1]):\n    print(flush=True); sys.stdin.read()"
@@ -46,19 +47,24 @@ def left(mode: int = 0o700, *, name: str = "", lock: bool = True) -> Path:
     return folder
 
 
-def test_the_next_driver_sweeps_the_folder_of_a_killed_one_and_no_other() -> None:
+def test_the_next_driver_sweeps_the_folder_of_a_killed_one_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     key = new_key()
     process = driver(key)
     (path_of(key) / "trial-0-1.txt").write_text("a stack")
+    (scratch(key) / "of a library").mkdir()
+    (scratch_file := Path(f"{path_of(key)}{SCRATCH}") / "of a library" / "state.json").write_text("{}")
+    monkeypatch.setattr(psutil, "pid_exists", lambda pid: False)  # of a container that shares the folder
     own = new_key()
     with held(own):
         assert (path_of(key) / "trial-0-1.txt").exists()  # its driver lives
+        assert scratch_file.exists()
         assert path_of(own).stat().st_mode & 0o777 == 0o700
     process.kill()
     process.communicate()
     assert path_of(key).exists()
     with held(own):
         assert not path_of(key).exists()
+        assert not scratch_file.parents[1].exists()
         assert path_of(own).exists()
     assert not path_of(own).exists()
 
@@ -102,3 +108,15 @@ def test_without_room_for_a_folder_nothing_is_held(temporary: Path, monkeypatch:
     with held(new_key()):
         pass
     assert list(temporary.iterdir()) == []
+
+
+def test_files_of_a_library_are_not_put_into_a_folder_that_is_open_to_others(temporary: Path) -> None:
+    other = new_key()
+    path_of(other).mkdir()
+    path_of(other).chmod(0o777)
+    with pytest.raises(OSError, match="is somebody else's, or open to others"):
+        scratch(other)
+    key = new_key()
+    with held(key):
+        (scratch(key) / "state.json").write_text("{}")
+    assert [path.name for path in temporary.iterdir()] == [path_of(other).name]

@@ -16,7 +16,7 @@ from ray.exceptions import TaskCancelledError
 from ray.tune.execution import class_cache
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.dispatch import cluster, packing, tune
+from qpsearch.dispatch import cluster, packing
 from qpsearch.dispatch.worker import WorkerSetup
 from qpsearch.errors import DispatchError, OutOfMemory
 from qpsearch.protocol import EpochReport, RunSettings
@@ -187,7 +187,7 @@ def test_no_file_of_rays_holds_the_storage_url(tmp_path: Path, local_ray: str, m
             shutil.copytree(path, kept)
         remove(path, **options)
 
-    monkeypatch.setattr(tune.shutil, "rmtree", keep)
+    monkeypatch.setattr(shutil, "rmtree", keep)
     ledger = new_ledger(url, parse_space(space_text(Behaviour.IMPROVES, trials=3)))
     with ledger:
         dispatch("tune", ledger)
