@@ -324,8 +324,7 @@ def _drive(
         try:
             paused = tuple(trial.number for trial in opened.open if trial.is_paused)
             left = opened.spending.left(trials=ended)
-            uid = opened.uid
-            tell(StudyOpened(space=opened.space, ended=ended, best=best, left=left, paused=paused, uid=uid))
+            tell(StudyOpened(space=opened.space, ended=ended, best=best, left=left, paused=paused, uid=opened.uid))
             for other in opened.others:
                 listen(Noted(text=f"joins {other}, which works on this study too"))
             _dispatch(ledger, resources, data, placement, interrupt, listen)
