@@ -409,6 +409,8 @@ def test_a_trial_that_is_not_trained_as_drawn_is_told(tmp_path: Path) -> None:
     assert f"recipe        not as drawn: {said}\n" in qpsearch(tmp_path, "trials", "scripted", "0").stdout
     assert qpsearch(tmp_path, "report", "scripted").returncode == 0
     assert f"1 trial not as drawn: {said}." in (tmp_path / "studies" / "scripted.html").read_text()
+
+
 EARLY = """
 import os, signal, sys
 from importlib.metadata import EntryPoint
