@@ -43,6 +43,7 @@ KEPT_OUT: Final = frozenset(
         ),
         *("hpolib_slice_localization", "hpobench_segment", "hpobench_vehicle", "nasbench201_cifar10"),
         "planted-shared",
+        "planted-fast",
     }
 )
 TASKS: Final = tuple(sorted(CHOICES | KEPT_OUT))
