@@ -69,9 +69,10 @@ def accuracy_of(assignment: Assignment) -> float:
     return 0.3 + bonus + config.recipe.optimizer.lr / 2
 
 
-def train_all(ledger: Ledger, assignment: Assignment, first: int = 1, until: int | None = None) -> bool:
-    """Report the epochs of a one-run trial up to ``until``; return whether it shall go on."""
+def train_all(ledger: Ledger, assignment: Assignment, first: int | None = None, until: int | None = None) -> bool:
+    """Report the epochs of a one-run trial from its next one to ``until``; return whether it shall go on."""
     epochs = assignment.config.recipe.epochs
+    first = first or ledger._running[assignment.trial].epochs_done + 1
     for epoch in range(first, (until or epochs) + 1):
         value = accuracy_of(assignment) * epoch / epochs
         if not ledger.report(assignment.trial, assignment.attempt, progress(epoch, value)):

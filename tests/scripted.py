@@ -40,7 +40,7 @@ def space_text(
     epochs: int = 4,
     seed: int = 0,
     replicates: int | str = 1,
-    pruner: str = "none",
+    pruner: str = "asha",
     sampler: str = "tpe",
     timeout: str = "none",
 ) -> str:

@@ -53,7 +53,9 @@ def torment(world: World, plan: list[str], generator: random.Random, per_study: 
                 done.append(kind)
                 print(f"{world.name}: {kind}, {time.monotonic() - began:.1f} s ({len(plan)} left)", flush=True)
             study.finish()
-            outcome.studies.append(Tormented(tuple(done), study.check()))
+            counts = study.check()
+            world.check(study)
+            outcome.studies.append(Tormented(tuple(done), counts))
         except BaseException:
             print(study.output()[-6000:])
             study.kill_all()

@@ -58,6 +58,7 @@ class Study:
         artifacts: Where its checkpoints are; None for beside the database.
         allowed: Epochs that may be repeated, for what was done so far.
         timed_out: Numbers of the trials whose time to report was over: they fail, and are tried again at the end.
+        lost: How often each trial ran when a kill was aimed at a promotion.
     """
 
     folder: Path
@@ -68,6 +69,7 @@ class Study:
     artifacts: Path | None = None
     allowed: int = 0
     timed_out: set[int] = field(default_factory=set)
+    lost: Counter[int] = field(default_factory=Counter)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     log_folder: Path = field(init=False)
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults import files, processes, servers
+from tests.faults import files, processes, promotion, servers
 from tests.faults.world import EPOCH_S, ROOT, Action, Study
 from tests.postgres import Postgres
 
@@ -26,11 +26,12 @@ with processes.memory_group() as _group:
 
 @dataclass(frozen=True)
 class World:
-    """A way to run a study, and what is done to it there."""
+    """A way to run a study, what is done to it there, and what must hold at its end beside what always must."""
 
     name: str
     new_study: Callable[[], Study]
     actions: dict[str, Action]
+    check: Callable[[Study], None] = lambda study: None
 
 
 def local(options: tuple[str, ...], drivers: int = 1) -> Callable[[], Study]:
@@ -173,6 +174,21 @@ def pair_world() -> World:
     return World("2 drivers inline, SQLite", local(INLINE, 2), COMMON | FILE | COPY | INLINE_ONLY)
 
 
+def promotion_world() -> World:
+    """One driver, one trial at a time: with the kills at promotions, every trial ends as without them."""
+    return World("promotion: inline", local(INLINE), promotion.kinds(), promotion.check_undisturbed)
+
+
+def promotion_pair_world() -> World:
+    """Two drivers, which promote each other's trials."""
+    return World("promotion: 2 drivers inline", local(INLINE, 2), promotion.kinds(), promotion.check_rule)
+
+
+def promotion_tune_world() -> World:
+    """Ray Tune with two trials at a time."""
+    return World("promotion: Ray Tune, 2 slots", local(TUNE), promotion.kinds(), promotion.check_rule)
+
+
 @contextmanager
 def server_world(outage_s: float, forbidden_s: float = FORBIDDEN_S) -> Iterator[World]:
     """Two drivers on a PostgreSQL server that goes away, or lets nobody write, for so many seconds."""
@@ -210,11 +226,14 @@ def disks_world() -> Iterator[World]:
 
 # World and its share of the full form's injections; those that take longest are first.
 WORLDS: dict[str, tuple[Callable[[], AbstractContextManager[World]], float]] = {
-    "tune": (lambda: nullcontext(tune_world()), 0.2),
-    "server": (lambda: server_world(OUTAGE_S), 0.2),
-    "inline": (lambda: nullcontext(inline_world()), 0.24),
-    "cluster": (cluster_world, 0.08),
-    "pair": (lambda: nullcontext(pair_world()), 0.2),
-    "disk": (disk_world, 0.03),
-    "disks": (disks_world, 0.05),
+    "tune": (lambda: nullcontext(tune_world()), 0.16),
+    "promotion-tune": (lambda: nullcontext(promotion_tune_world()), 0.06),
+    "server": (lambda: server_world(OUTAGE_S), 0.16),
+    "inline": (lambda: nullcontext(inline_world()), 0.2),
+    "cluster": (cluster_world, 0.06),
+    "pair": (lambda: nullcontext(pair_world()), 0.16),
+    "promotion": (lambda: nullcontext(promotion_world()), 0.07),
+    "promotion-pair": (lambda: nullcontext(promotion_pair_world()), 0.07),
+    "disk": (disk_world, 0.02),
+    "disks": (disks_world, 0.04),
 }
