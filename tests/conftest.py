@@ -17,7 +17,7 @@ from qpsearch.seeds import derive_seed
 from qpsearch.space import Space, parse_space
 from qpsearch.study.storage.database import Database
 from tests.postgres import Postgres
-from tests.scripted import Behaviour, space_text
+from tests.scripted import LATE, Behaviour, space_text
 
 settings.register_profile("qpsearch", print_blob=True)  # a failure can be repeated elsewhere
 settings.load_profile("qpsearch")
@@ -102,5 +102,11 @@ def bare_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
 
 @pytest.fixture
 def space() -> Space:
-    """Six trials of four epochs that all go well."""
-    return parse_space(space_text(Behaviour.IMPROVES))
+    """Six trials of four epochs that all go well; they pause after the third, and the best go on."""
+    return parse_space(space_text(Behaviour.IMPROVES, pruner=LATE))
+
+
+@pytest.fixture
+def unpruned() -> Space:
+    """Six trials of four epochs that all go well, and are all trained to their ends."""
+    return parse_space(space_text(Behaviour.IMPROVES, pruner="none"))

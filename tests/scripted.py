@@ -33,6 +33,10 @@ class Behaviour(IntEnum):
     LACKS_MEMORY = 16  # for all images of a batch at once
 
 
+LATE = "{asha: {first: 3}}"
+"""Of four epochs: trials pause after whatever they do in their second."""
+
+
 def space_text(
     *behaviours: Behaviour,
     study: str = "scripted",

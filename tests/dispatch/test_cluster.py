@@ -93,7 +93,8 @@ def test_address_joins_a_cluster_and_leaves_no_secret_there(cluster: Cluster, eq
         return
     assert done.returncode == 0, done.stderr
     assert "4 at once on 2 nodes, 1 core and 1 GPU each" in done.stdout
-    assert [record.state for record in records_of(url)] == ["COMPLETE"] * 6
+    states = [record.state for record in records_of(url)]
+    assert (len(states), set(states)) == (6, {"COMPLETE", "PRUNED"})
     assert {row[0] for row in rows(url, "SELECT device FROM qpsearch_attempts")} <= {"cuda 0", "cuda 1"}
     session = Path(cluster.head_node.get_session_dir_path())
     files = [path for path in session.rglob("*") if path.is_file()]

@@ -62,7 +62,7 @@ def together(config: TrialConfig, run: RunSettings, folder: str, count: int) -> 
 def test_fractional_gpus_pack_trials_each_on_its_own_device(sqlite_url: str, tmp_path: Path) -> None:
     """Without a limit a searcher runs one trial at a time."""
     share, at_once = 0.5, 4
-    text = space_text(Behaviour.IMPROVES, trials=at_once, epochs=12)
+    text = space_text(Behaviour.IMPROVES, trials=at_once, epochs=12, pruner="none")
     size = cluster._size(
         Resources(gpus=share, cpus=1, concurrent=None, report_timeout_s=None), ray.cluster_resources(), ray.nodes()
     )
@@ -103,7 +103,7 @@ def at_once(config: TrialConfig, run: RunSettings, read: SlowSecond) -> Iterator
 def test_a_worker_that_loads_is_not_killed_for_one_that_has_ended_its_trial(sqlite_url: str, tmp_path: Path) -> None:
     """Tune gave the waiting trial to the free worker, killed the loading one, and started a third."""
     (folder := tmp_path / "workers").mkdir()
-    text = space_text(Behaviour.IMPROVES, trials=30, epochs=2)
+    text = space_text(Behaviour.IMPROVES, trials=30, epochs=2, pruner="none")
     found = run_study("tune", sqlite_url, text, slots=2, trainer=partial(at_once, read=SlowSecond(str(folder))))
     assert [record.state for record in found] == ["COMPLETE"] * 30
     assert len(list(folder.iterdir())) == 2
@@ -254,7 +254,7 @@ def test_reports_are_taken_while_the_next_trial_is_drawn(sqlite_url: str, monkey
         return real(self, *given)
 
     monkeypatch.setattr(Replica, "ask", slow)
-    found = run_study("tune", sqlite_url, space_text(Behaviour.SLOW, trials=3, epochs=12))
+    found = run_study("tune", sqlite_url, space_text(Behaviour.SLOW, trials=3, epochs=12, pruner="none"))
     assert [record.state for record in found] == ["COMPLETE"] * 3
     reported = rows(sqlite_url, "SELECT trial_id, reported FROM qpsearch_epochs ORDER BY trial_id, epoch")
     gaps = [after[1] - before[1] for before, after in pairwise(reported) if before[0] == after[0]]

@@ -11,13 +11,15 @@ from qpsearch.study.ledger import Ledger
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason
 from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, spent_of, train_all
-from tests.scripted import Behaviour, space_text
+from tests.scripted import LATE, Behaviour, space_text
 
 LOST = Failed(reason=FailReason.WORKER_LOST, detail="the worker process died (signal SIGKILL)")
 
 
 def bounded(bound: str, trials: int = 8) -> str:
-    return space_text(Behaviour.IMPROVES, trials=trials).replace("replicates: 1", f"replicates: 1, budget: {bound}")
+    return space_text(Behaviour.IMPROVES, trials=trials, pruner=LATE).replace(
+        "replicates: 1", f"replicates: 1, budget: {bound}"
+    )
 
 
 def test_epochs_are_counted_over_two_drivers_and_a_restart(url: str) -> None:
@@ -25,12 +27,13 @@ def test_epochs_are_counted_over_two_drivers_and_a_restart(url: str) -> None:
     train_all(first, first.ask())  # type: ignore[arg-type]
     abandon(first)
     with resumed_ledger(url) as second, resumed_ledger(url) as third:
-        train_all(second, second.ask())  # type: ignore[arg-type]
+        for _ in range(2):
+            train_all(second, second.ask())  # type: ignore[arg-type]
         assert third.spent is None
         open_one = third.ask()
         assert open_one is not None
+        assert (open_one.trial, open_one.attempt) == (3, 1)
         assert third.report(open_one.trial, 1, progress(1, 0.5))
-        third.report(open_one.trial, 1, progress(2, 0.5))
         assert spent_of(third) == "10 epochs"
         assert third.ask() is None
         third.interrupt(open_one.trial, 1)
@@ -80,7 +83,7 @@ def test_gpu_hours_count_shares_of_a_gpu_and_running_attempts(url: str) -> None:
         assert spent_of(ledger) == "1 GPU hour"
         train_all(ledger, one, 2)
     found = rows(url, "SELECT number, gpus, seconds FROM qpsearch_attempts ORDER BY trial_id")
-    assert found == [(1, 0.5, 3600.0), (1, 0.5, 3600.0)]
+    assert found == [(1, 0.5, 3600.0), (1, 0.5, 3600.0)]  # the first is paused, the second interrupted
     with resumed_ledger(url) as later:
         assert spent_of(later) == "1 GPU hour"
 
@@ -105,7 +108,7 @@ def test_wall_time_ends_a_study(url: str) -> None:
 def test_accounts_tell_useful_from_repeated_work_by_block(url: str) -> None:
     now = [0.0]
     clock = Clock(monotonic=lambda: now[0])
-    space = parse_space(space_text(Behaviour.IMPROVES, trials=2, sampler="random"))
+    space = parse_space(space_text(Behaviour.IMPROVES, trials=2, sampler="random", pruner="none"))
     with new_ledger(url, space, clock=clock) as ledger:
         for _ in range(2):
             assignment = ledger.ask()

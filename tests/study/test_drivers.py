@@ -205,18 +205,22 @@ def test_two_drivers_share_a_budget_and_ask_no_point_twice(url: str, space: Spac
         first.prepare()
         second.prepare()  # both draw for number 0
         got: list[Assignment] = []
-        for ledger in (first, second) * 4:
+        for ledger in (first, second) * 6:
+            ledger._looked = float("-inf")
             assignment = ledger.ask()
             if assignment is not None:
                 got.append(assignment)
                 train_all(ledger, assignment)
                 ledger.prepare()
-        assert [assignment.trial for assignment in got] == list(range(6))
+        assert sorted(assignment.trial for assignment in got if assignment.attempt == 1) == list(range(6))
+        assert len({(assignment.trial, assignment.attempt) for assignment in got}) == len(got)
         assert len({assignment.config for assignment in got}) == 6
         assert len({assignment.runs[0].seed for assignment in got}) == 6
         assert first._replica.known == 6
-    states = rows(url, "SELECT state FROM trials")
-    assert states == [(TrialState.COMPLETE.name,)] * 6
+    states = [state for (state,) in rows(url, "SELECT state FROM trials")]
+    promoted = [assignment.trial for assignment in got if assignment.attempt == 2]
+    assert promoted
+    assert states.count(TrialState.COMPLETE.name) == len(promoted) == 6 - states.count(TrialState.PRUNED.name)
 
 
 def test_a_driver_sees_what_the_other_asked_before_it_draws(url: str, space: Space) -> None:

@@ -18,7 +18,7 @@ from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, release, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
 
-SPACE = parse_space(space_text(Behaviour.IMPROVES, trials=4))
+SPACE = parse_space(space_text(Behaviour.IMPROVES, trials=4, pruner="none"))
 BLOCK, DEPTH, LR = "network.stages.0.block", "network.stages.0.depth", "training.optimizer.sgd.lr"
 ALPHA = "network.stages.0.quotient.alpha"
 WANTED = {BLOCK: "quotient", DEPTH: 3, LR: 0.25}

@@ -39,8 +39,8 @@ def records(url: str, name: str = "scripted") -> list[tuple[str, float | None, s
     return [(record.state, record.value, record.reason) for record in found]
 
 
-def test_the_last_report_completes_a_trial_with_its_last_value(url: str, space: Space) -> None:
-    with new_ledger(url, space) as ledger:
+def test_the_last_report_completes_a_trial_with_its_last_value(url: str, unpruned: Space) -> None:
+    with new_ledger(url, unpruned) as ledger:
         first = asked(ledger)
         for epoch, value in enumerate((0.2, 0.9, 0.5), start=1):
             assert ledger.report(first.trial, first.attempt, progress(epoch, value))
@@ -56,10 +56,10 @@ def test_the_last_report_completes_a_trial_with_its_last_value(url: str, space: 
     ]
 
 
-def test_an_ending_tells_the_seconds_that_the_database_has(url: str, space: Space) -> None:
+def test_an_ending_tells_the_seconds_that_the_database_has(url: str, unpruned: Space) -> None:
     """Of all attempts together, also of one that another driver lost."""
     told: list[Event] = []
-    ledger = new_ledger(url, space)
+    ledger = new_ledger(url, unpruned)
     first = asked(ledger)
     ledger.report(first.trial, first.attempt, progress(1, 0.2))
     ledger.interrupt(first.trial, first.attempt)
@@ -102,7 +102,7 @@ def test_a_configuration_is_an_object_and_written_as_text_once(
 
 
 def test_score_best_takes_the_best_epoch(url: str) -> None:
-    source = space_text(Behaviour.IMPROVES).replace("pruner: none", "pruner: none, score: best")
+    source = space_text(Behaviour.IMPROVES, pruner="none").replace("pruner: none", "pruner: none, score: best")
     with new_ledger(url, parse_space(source)) as ledger:
         first = asked(ledger)
         for epoch, value in enumerate((0.2, 0.9, 0.5, 0.6), start=1):
@@ -111,7 +111,7 @@ def test_score_best_takes_the_best_epoch(url: str) -> None:
 
 
 def test_a_trial_of_several_replicates_scores_their_mean(url: str) -> None:
-    with new_ledger(url, parse_space(space_text(Behaviour.IMPROVES, replicates=3, epochs=2))) as ledger:
+    with new_ledger(url, parse_space(space_text(Behaviour.IMPROVES, replicates=3, epochs=2, pruner="none"))) as ledger:
         first = asked(ledger)
         assert len({run.seed for run in first.runs}) == 3
         for run, value in zip(first.runs, (0.5, 0.6, 0.7), strict=True):
@@ -161,9 +161,16 @@ def test_the_budget_is_exact_and_ask_says_when_it_is_spent(url: str, space: Spac
         assert ledger.ask() is None
         assert not ledger.finished
         for assignment in assignments:
-            train_all(ledger, assignment)
+            assert not train_all(ledger, assignment)
+        assert not ledger.finished  # the best of those that are paused go on
+        again = []
+        while (promoted := ledger.ask()) is not None:
+            again.append(promoted)
+            train_all(ledger, promoted)
         assert ledger.finished
     assert [assignment.trial for assignment in assignments] == list(range(6))
+    assert {promoted.attempt for promoted in again} == {2}
+    assert {state for state, *_ in records(url)} == {"COMPLETE", "PRUNED"}
 
 
 def test_a_failing_transaction_leaves_neither_half(url: str, space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,8 +194,8 @@ def test_a_failing_transaction_leaves_neither_half(url: str, space: Space, monke
         )
 
 
-def test_an_interrupted_trial_goes_on_from_its_checkpoint_in_the_next_attempt(url: str, space: Space) -> None:
-    with new_ledger(url, space) as ledger:
+def test_an_interrupted_trial_goes_on_from_its_checkpoint_in_the_next_attempt(url: str, unpruned: Space) -> None:
+    with new_ledger(url, unpruned) as ledger:
         first = asked(ledger)
         for epoch in (1, 2):
             ledger.report(0, 1, progress(epoch, 0.1 * epoch, checkpoint=f"r0-a1-e00{epoch}.pt"))
@@ -208,8 +215,8 @@ def test_an_interrupted_trial_goes_on_from_its_checkpoint_in_the_next_attempt(ur
     ]
 
 
-def test_an_epoch_repeated_after_a_lost_checkpoint_keeps_one_row_and_its_first_value(url: str, space: Space) -> None:
-    with new_ledger(url, space) as ledger:
+def test_an_epoch_repeated_after_a_lost_checkpoint_keeps_one_row_and_its_first_value(url: str, unpruned: Space) -> None:
+    with new_ledger(url, unpruned) as ledger:
         asked(ledger)
         for epoch in (1, 2):
             ledger.report(0, 1, progress(epoch, 0.1 * epoch, checkpoint=f"r0-a1-e00{epoch}.pt"))
@@ -221,9 +228,9 @@ def test_an_epoch_repeated_after_a_lost_checkpoint_keeps_one_row_and_its_first_v
     assert found == [(1, 0.1, 1, "r0-a1-e001.pt"), (2, 0.2, 1, "r0-a2-e002.pt"), (3, 0.3, 2, "r0-a2-e003.pt")]
 
 
-def test_checkpoints_go_when_their_successor_is_recorded(url: str, space: Space, tmp_path: Path) -> None:
+def test_checkpoints_go_when_their_successor_is_recorded(url: str, unpruned: Space, tmp_path: Path) -> None:
     """The last two and the best stay while a trial runs; a complete trial keeps last and best, a failed one none."""
-    with new_ledger(url, space) as ledger:
+    with new_ledger(url, unpruned) as ledger:
         asked(ledger)
         folder = Path(ledger.checkpoints.of(0))
         folder.mkdir(parents=True)
@@ -346,8 +353,8 @@ def test_a_driver_does_not_leave_a_thread(sqlite_url: str, space: Space) -> None
     assert set(threading.enumerate()) <= before
 
 
-def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, space: Space) -> None:
-    ledger = new_ledger(url, space)
+def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, unpruned: Space) -> None:
+    ledger = new_ledger(url, unpruned)
     for trial in range(2):
         asked(ledger)
         Path(ledger.checkpoints.of(trial)).mkdir(parents=True)
@@ -368,8 +375,8 @@ def test_what_a_driver_died_before_tidying_is_tidied_by_the_next(url: str, space
         assert not Path(second.checkpoints.of(1)).exists()
 
 
-def test_when_all_checkpoints_are_lost_the_repeated_ones_take_their_place(url: str, space: Space) -> None:
-    with new_ledger(url, space) as ledger:
+def test_when_all_checkpoints_are_lost_the_repeated_ones_take_their_place(url: str, unpruned: Space) -> None:
+    with new_ledger(url, unpruned) as ledger:
         asked(ledger)
         for epoch in (1, 2, 3):
             ledger.report(0, 1, progress(epoch, 0.1 * epoch, checkpoint=f"r0-a1-e00{epoch}.pt"))
@@ -393,8 +400,8 @@ def test_a_study_is_not_finished_while_an_interrupted_trial_waits(url: str, spac
 
 def test_a_loss_that_is_not_finite_is_stored_as_null_and_counts_as_infinite(url: str) -> None:
     """With OptunaSearch, a NaN objective left trials RUNNING for ever."""
-    source = space_text(Behaviour.IMPROVES, epochs=1).replace(
-        "pruner: none", "pruner: hyperband, objective: {minimize: val_loss}"
+    source = space_text(Behaviour.IMPROVES, epochs=1, pruner="hyperband").replace(
+        "pruner: hyperband", "pruner: hyperband, objective: {minimize: val_loss}"
     )
     with new_ledger(url, parse_space(source)) as ledger:
         asked(ledger)

@@ -20,7 +20,7 @@ from tests.scripted import Behaviour, space_text
 
 
 def space(sampler: str) -> Space:
-    text = space_text(Behaviour.IMPROVES, trials=14, sampler=sampler)
+    text = space_text(Behaviour.IMPROVES, trials=14, sampler=sampler, pruner="none")
     return parse_space(
         edited(text, {"search.objective": {"maximize": "val_accuracy", "minimize": ["macs", "parameters"]}})
     )

@@ -60,7 +60,7 @@ def known(make: Callable[..., Any] = Deep, version: int = 1, **options: float) -
 
 
 def space(sampler: str = "{deep: {depth: 3}}", trials: int = 4) -> Space:
-    return parse_space(space_text(Behaviour.IMPROVES, sampler=sampler, trials=trials))
+    return parse_space(space_text(Behaviour.IMPROVES, sampler=sampler, trials=trials, pruner="none"))
 
 
 def test_a_space_file_names_it_with_its_options_and_a_study_is_drawn_by_it(sqlite_url: str) -> None:
@@ -108,7 +108,7 @@ def test_a_sampler_of_optuna_learns_in_it_as_the_built_in_one_does(sqlite_url: s
     )
     found = []
     for name in ("tpe", "deep"):
-        text = space_text(Behaviour.IMPROVES, sampler=name, trials=16, study=name)
+        text = space_text(Behaviour.IMPROVES, sampler=name, trials=16, study=name, pruner="none")
         with new_ledger(sqlite_url, parse_space(text)) as ledger:
             while (assignment := ledger.ask()) is not None:
                 found.append((name, assignment.config))

@@ -11,7 +11,7 @@ from tests.scripted import Behaviour, space_text
 
 LR, BLOCK, DEPTH = "training.optimizer.sgd.lr", "network.stages.0.block", "network.stages.0.depth"
 ALPHA = "network.rules.quotient.alpha"
-TEXT = space_text(Behaviour.IMPROVES, trials=16, sampler="quasi_random")
+TEXT = space_text(Behaviour.IMPROVES, trials=16, sampler="quasi_random", pruner="none")
 
 
 def rates(ledger: Ledger, most: int = 100) -> list[float]:

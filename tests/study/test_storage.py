@@ -101,9 +101,9 @@ def test_optunas_own_tables_and_versions_are_untouched(bare_url: str, space: Spa
     assert rows(bare_url, f"SELECT version_num FROM {VERSION_TABLE}") == [("0009",)]
 
 
-def test_optuna_reads_what_we_wrote(url: str, space: Space) -> None:
+def test_optuna_reads_what_we_wrote(url: str, unpruned: Space) -> None:
     """Every Optuna tool works on the study: parameters, values, steps and times are where it looks."""
-    filled(url, space)
+    filled(url, unpruned)
     study = optuna.load_study(study_name="scripted", storage=url)
     database = Database.open(url)
     ours = queries.frozen_trials(database, "scripted")
@@ -118,15 +118,15 @@ def test_optuna_reads_what_we_wrote(url: str, space: Space) -> None:
     release(study._storage)
 
 
-def test_a_study_deleted_by_an_optuna_tool_takes_our_rows_along(url: str, space: Space) -> None:
+def test_a_study_deleted_by_an_optuna_tool_takes_our_rows_along(url: str, unpruned: Space) -> None:
     """Optuna does not switch foreign keys on in SQLite, and SQLite gives a deleted row's id to the next one."""
-    filled(url, space)
+    filled(url, unpruned)
     storage = optuna.storages.RDBStorage(url)
     optuna.delete_study(study_name="scripted", storage=storage)
     release(storage)
     for table in ("studies", "leases", "configs", "runs", "attempts", "epochs"):
         assert rows(url, f"SELECT * FROM qpsearch_{table}") == []
-    filled(url, space)
+    filled(url, unpruned)
     database = Database.open(url)
     assert queries.summary(database, "scripted").counts == {"COMPLETE": 3}
     database.close()
@@ -220,11 +220,11 @@ def test_many_threads_write_without_a_lock_error(url: str, space: Space) -> None
 
 def test_two_sweeps_on_one_database_do_not_merge(url: str) -> None:
     """Optuna's default name merged unrelated sweeps and ignored the second one's direction."""
-    filled(url, parse_space(space_text(Behaviour.IMPROVES, study="one")), 2)
+    filled(url, parse_space(space_text(Behaviour.IMPROVES, study="one", pruner="none")), 2)
     filled(
         url,
         parse_space(
-            space_text(Behaviour.IMPROVES, study="two").replace(
+            space_text(Behaviour.IMPROVES, study="two", pruner="none").replace(
                 "pruner: none", "pruner: none, objective: {minimize: val_loss}"
             )
         ),

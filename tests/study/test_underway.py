@@ -34,7 +34,7 @@ def asked(ledger: Ledger) -> Assignment:
     return assignment
 
 
-def test_a_worker_passes_the_steps_of_a_trainer_on(url: str, space: Space, tmp_path: Path) -> None:
+def test_a_worker_passes_the_steps_of_a_trainer_on(url: str, unpruned: Space, tmp_path: Path) -> None:
     def trainer(config: TrialConfig, run: RunSettings) -> Iterator[EpochReport | StepCount]:
         for epoch in range(1, config.recipe.epochs + 1):
             yield StepCount(epoch=epoch, done=1, of=2)
@@ -43,7 +43,7 @@ def test_a_worker_passes_the_steps_of_a_trainer_on(url: str, space: Space, tmp_p
     setup = WorkerSetup(
         trainer=trainer, checkpoints=str(tmp_path), data_folder=None, device="cpu", threads=1, report_timeout_s=None
     )
-    with new_ledger(url, space) as ledger, Interrupt(lambda: None) as interrupt:
+    with new_ledger(url, unpruned) as ledger, Interrupt(lambda: None) as interrupt:
         assignment = asked(ledger)
         seen = list(messages(assignment, setup, "cpu"))
         assert [type(message) for message in seen] == [Underway, Progress] * 4
