@@ -101,7 +101,8 @@ PRUNER_OPTIONS: Final[Mapping[PrunerKind, Mapping[str, Option]]] = {
             is_whole=True,
         ),
         "paused": Option(
-            doc="Trials that wait at rungs with a checkpoint, at most; beyond it the least promising is pruned.",
+            doc="Trials that wait at rungs, at most, each with one or two checkpoints; "
+            "beyond it the least promising is pruned.",
             low=1,
             high=1_000_000,
             default=250,

@@ -12,7 +12,16 @@ import pytest
 
 from tests.faults import world as world_module
 from tests.faults.run import torment
-from tests.faults.worlds import EATEN, World, cluster_world, disks_world, inline_world, server_world, tune_world
+from tests.faults.worlds import (
+    EATEN,
+    World,
+    cluster_world,
+    disks_world,
+    inline_world,
+    promotion_world,
+    server_world,
+    tune_world,
+)
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 SEED = 1  # of the moments; what trials do is drawn anew
@@ -32,6 +41,11 @@ def test_one_driver_inline() -> None:
     torn = "kill -9 of a worker that writes a checkpoint"
     damaged = "newest checkpoint damaged, kill -9"
     go(inline_world(), torn, EATEN, "database removed", damaged, "kill -9 of all drivers, two resumes at once")
+
+
+def test_kills_in_the_middle_of_promotions() -> None:
+    both = "kill -9 of driver and worker after the hand-out of a promoted trial"
+    go(promotion_world(), "kill -9 of worker after a pause", both)
 
 
 @pytest.mark.ray

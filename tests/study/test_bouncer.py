@@ -31,9 +31,10 @@ def test_two_drivers_share_a_study_behind_a_pooler(
             assert sorted(trial for trial, attempt in got if attempt == 1) == list(range(6))
             assert max(attempt for _, attempt in got) == 2  # the best at the rung went on
         with closing(Database.open(url)) as database:
-            promoted = sum(attempt == 2 for _, attempt in got)
             counts = queries.summary(database, "scripted").counts
-            assert (counts["COMPLETE"], counts["PRUNED"]) == (promoted, 6 - promoted)
+            assert set(counts) == {"COMPLETE", "PRUNED"}
+            assert sum(counts.values()) == 6
+            assert counts["COMPLETE"] >= sum(attempt == 2 for _, attempt in got)  # others went on without a pause
             database.with_optuna(lambda storage: storage.get_all_studies())
             bounds = "SELECT current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout')"
             assert database.write(lambda c: tuple(c.execute(text(bounds)).one())) == ("30s", "20s")

@@ -220,7 +220,8 @@ def test_two_drivers_share_a_budget_and_ask_no_point_twice(url: str, space: Spac
     states = [state for (state,) in rows(url, "SELECT state FROM trials")]
     promoted = [assignment.trial for assignment in got if assignment.attempt == 2]
     assert promoted
-    assert states.count(TrialState.COMPLETE.name) == len(promoted) == 6 - states.count(TrialState.PRUNED.name)
+    assert set(states) == {TrialState.COMPLETE.name, TrialState.PRUNED.name}
+    assert states.count(TrialState.COMPLETE.name) >= len(promoted)  # others went on without a pause
 
 
 def test_a_driver_sees_what_the_other_asked_before_it_draws(url: str, space: Space) -> None:
