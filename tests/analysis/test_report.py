@@ -116,7 +116,7 @@ def test_the_history_holds_every_trial_and_the_best_so_far() -> None:
 
 
 def test_a_study_of_qpsearch_says_what_it_was_and_whether_it_is_confirmed(sqlite_url: str, tmp_path: Path) -> None:
-    space = parse_space(space_text(Behaviour.IMPROVES, trials=14, epochs=3))
+    space = parse_space(space_text(Behaviour.IMPROVES, trials=14, epochs=3, pruner="none"))
     run(sqlite_url, space, fails=lambda number: number in (2, 5))
     text = shown(page := page_of(sqlite_url, "scripted", tmp_path))
     assert "14 trials so far: 12 complete and 2 failed" in text
@@ -176,7 +176,7 @@ def best_of(url: str) -> int:
 
 
 def test_an_empty_study_one_trial_and_a_running_one(sqlite_url: str, tmp_path: Path) -> None:
-    space = parse_space(space_text(Behaviour.IMPROVES))
+    space = parse_space(space_text(Behaviour.IMPROVES, pruner="none"))
     with new_ledger(sqlite_url, space):
         text = shown(page_of(sqlite_url, "scripted", tmp_path))
     assert "It does not have a trial yet." in text
@@ -204,7 +204,7 @@ def test_where_all_failed_the_page_says_why(sqlite_url: str, tmp_path: Path) -> 
 
 
 def test_a_grid_with_replicates_counts_its_seeds(sqlite_url: str, tmp_path: Path) -> None:
-    text = space_text(Behaviour.IMPROVES, replicates=2, sampler="grid", epochs=2, trials=3)
+    text = space_text(Behaviour.IMPROVES, replicates=2, sampler="grid", epochs=2, trials=3, pruner="none")
     grid = {
         "training.optimizer": {"sgd": {"lr": 0.1}},
         "network.rules.quotient": {"alpha": 2.0},
@@ -229,7 +229,7 @@ def test_a_grid_with_replicates_counts_its_seeds(sqlite_url: str, tmp_path: Path
 
 def test_several_objectives_have_a_front(sqlite_url: str, tmp_path: Path) -> None:
     objectives = {"search.objective": {"maximize": "val_accuracy", "minimize": "parameters"}}
-    run(sqlite_url, parse_space(edited(space_text(Behaviour.IMPROVES, trials=12), objectives)))
+    run(sqlite_url, parse_space(edited(space_text(Behaviour.IMPROVES, trials=12, pruner="none"), objectives)))
     text = shown(page := page_of(sqlite_url, "scripted", tmp_path))
     with closing(ready_database(sqlite_url)) as database:
         from qpsearch.study import queries

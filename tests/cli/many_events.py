@@ -25,7 +25,9 @@ DETAIL = "RuntimeError: " + "a long message that no terminal shows in one line "
 
 def main() -> None:
     generator = random.Random(0)
-    text = space_text(Behaviour.IMPROVES, trials=TRIALS, study="a-study-with-a-name-that-is-long-for-a-terminal-line")
+    text = space_text(
+        Behaviour.IMPROVES, trials=TRIALS, study="a-study-with-a-name-that-is-long-for-a-terminal-line", pruner="none"
+    )
     space = parse_space(text, "s.yaml")
     config: TrialConfig = None  # type: ignore[assignment]  # no display looks at it
     blocks = ("quotient_product_unit", "additive", "product_unit", "quotient") * 2

@@ -33,7 +33,9 @@ def several(**settings: Any) -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lists")
-    (folder / "s.yaml").write_text(several(trials=24, replicates=2, epochs=3, study="a-study-with-a-long-name"))
+    (folder / "s.yaml").write_text(
+        several(trials=24, replicates=2, epochs=3, study="a-study-with-a-long-name", pruner="none")
+    )
     done = qpsearch(folder, "run", "s.yaml", "--dispatch", "inline", scripted=True, SCRIPTED_EPOCH_S="0.02")
     assert done.returncode == 0, done.stderr
     (folder / "printed").write_text(done.stdout)
@@ -190,7 +192,7 @@ def test_what_cannot_be_listed_is_one_message(folder: Path, words: tuple[str, ..
 
 
 def test_a_stopped_study_waits_and_does_not_run(tmp_path: Path) -> None:
-    (tmp_path / "s.yaml").write_text(space_text(Behaviour.SLOW, trials=2, epochs=40))
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.SLOW, trials=2, epochs=40, pruner="none"))
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.driver", "run", "s.yaml", "--dispatch", "inline"],
         cwd=tmp_path,

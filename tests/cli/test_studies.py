@@ -40,7 +40,7 @@ def numbers(folder: Path, study: str, *options: str) -> list[tuple[object, ...]]
 
 
 def test_a_budget_that_is_spent_names_the_command_that_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=3, epochs=4))
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=3, epochs=4, pruner="none"))
     done = qpsearch(tmp_path, "run", "s.yaml", "--epochs", "6", "--dispatch", "inline", scripted=True)
     command = "qpsearch resume scripted --epochs 12"
     said = f"the budget of 6 epochs is spent\ncontinue with a larger one: {command}\n"
@@ -197,7 +197,9 @@ def events(folder: Path) -> list[Event]:
 
 
 def test_curves_are_shown_in_tensorboard_and_wandb(tmp_path: Path) -> None:
-    (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, Behaviour.DIVERGES, trials=4, seed=1))
+    (tmp_path / "s.yaml").write_text(
+        space_text(Behaviour.IMPROVES, Behaviour.DIVERGES, trials=4, seed=1, pruner="none")
+    )
     sinks = ("--sink", "tensorboard:curves", "--sink", "wandb:project")
     done = started(
         tmp_path,

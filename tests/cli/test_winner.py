@@ -22,7 +22,7 @@ from tests.scripted import Behaviour, space_text
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("winner")
-    text = space_text(Behaviour.IMPROVES, Behaviour.STALLS, trials=8, replicates=2, sampler="random")
+    text = space_text(Behaviour.IMPROVES, Behaviour.STALLS, trials=8, replicates=2, sampler="random", pruner="none")
     (folder / "s.yaml").write_text(text)
     done = qpsearch(folder, "run", "s.yaml", "--dispatch", "inline", scripted=True)
     assert done.returncode == 0, done.stderr

@@ -141,7 +141,7 @@ def test_the_seeds_behind_a_judged_one_are_fused(sqlite_url: str, tmp_path: Path
 
 def test_a_stopped_study_records_an_epoch_of_all_seeds_and_goes_on_from_it(sqlite_url: str, tmp_path: Path) -> None:
     """What a worker killed between two reports leaves is continued seed by seed."""
-    text = space_text(Behaviour.IMPROVES, epochs=4, replicates=3, trials=1)
+    text = space_text(Behaviour.IMPROVES, epochs=4, replicates=3, trials=1, pruner="none")
     with new_ledger(sqlite_url, parse_space(text)) as ledger, Interrupt(lambda: None) as interrupt:
         assignment = asked(ledger)
         interrupt.request()

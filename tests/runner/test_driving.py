@@ -32,10 +32,10 @@ def scripted_trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_study_is_run_and_gone_on_with_and_its_listener_is_told_all(sqlite_url: str, space: Space) -> None:
+def test_a_study_is_run_and_gone_on_with_and_its_listener_is_told_all(sqlite_url: str, unpruned: Space) -> None:
     seen: list[Event] = []
     outcome = driving.run(
-        space, storage=sqlite_url, source="here", overrides=Overrides(trials=2), placement=INLINE, listen=seen.append
+        unpruned, storage=sqlite_url, source="here", overrides=Overrides(trials=2), placement=INLINE, listen=seen.append
     )
     assert outcome == Outcome(name="scripted", is_finished=True, elsewhere=0, spent=None, stopped=None)
     assert isinstance(seen[0], StudyOpened)
@@ -44,7 +44,7 @@ def test_a_study_is_run_and_gone_on_with_and_its_listener_is_told_all(sqlite_url
     for kind, count in ((Started, 2), (Reported, 8), (Closed, 2)):
         assert sum(isinstance(event, kind) for event in seen) == count
     with pytest.raises(StudyExists, match="qpsearch resume scripted"):
-        driving.run(space, storage=sqlite_url, placement=INLINE)
+        driving.run(unpruned, storage=sqlite_url, placement=INLINE)
     again: list[Event] = []
     driving.resume("scripted", storage=sqlite_url, overrides=Overrides(trials=3), placement=INLINE, listen=again.append)
     assert isinstance(again[0], StudyOpened)

@@ -26,7 +26,7 @@ from tests.scripted import Behaviour, space_text
 
 LR, DEPTH, BLOCK = "training.optimizer.sgd.lr", "network.stages.0.depth", "network.stages.0.block"
 ALPHA = "network.rules.quotient.alpha"
-SPACE = parse_space(space_text(Behaviour.IMPROVES, epochs=9, sampler="random"))
+SPACE = parse_space(space_text(Behaviour.IMPROVES, epochs=9, sampler="random", pruner="none"))
 
 
 def params(lr: float, block: str = "additive", depth: int = 1) -> dict[str, Any]:
@@ -89,7 +89,9 @@ def test_a_table_of_nothing_but_trainings_that_diverged_at_once_is_refused() -> 
 def test_an_evaluation_without_a_value_is_reported_and_does_not_end_a_training(sqlite_url: str) -> None:
     """A trial whose loss overflowed in an epoch of validation goes on, in a simulation too."""
     changes = {"search.objective": {"minimize": "val_loss"}}
-    space = parse_space(edited(space_text(Behaviour.IMPROVES, epochs=4, trials=12, sampler="random"), changes))
+    space = parse_space(
+        edited(space_text(Behaviour.IMPROVES, epochs=4, trials=12, sampler="random", pruner="none"), changes)
+    )
     with new_ledger(sqlite_url, space) as ledger:
         while (assignment := ledger.ask()) is not None:
             for epoch in (1, 2, 3, 4):
