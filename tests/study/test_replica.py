@@ -49,7 +49,7 @@ def test_the_first_epoch_that_a_threshold_prunes_is_as_documented(epochs: int, w
 @pytest.mark.parametrize("word", ["tpe", "random"])
 def test_suggestions_are_those_of_plain_optuna_on_the_database(sqlite_url: str, word: str) -> None:
     """40 of 40 suggestions are alike."""
-    space = parse_space(space_text(Behaviour.IMPROVES, trials=40, sampler=word))
+    space = parse_space(space_text(Behaviour.IMPROVES, trials=40, sampler=word, pruner="none"))
     with new_ledger(sqlite_url, space) as ledger:
         while (assignment := ledger.ask()) is not None:
             train_all(ledger, assignment)
