@@ -65,7 +65,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished study, and with files that no command may import."""
     folder = tmp_path_factory.mktemp("started")
     set_traps(folder)
-    (folder / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=10, epochs=2))
+    (folder / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=10, epochs=2, pruner="none"))
     done = qpsearch(folder, "run", "s.yaml", "--dispatch", "inline", scripted=True)
     assert done.returncode == 0, done.stderr
     return folder

@@ -26,7 +26,7 @@ from tests.scripted import Behaviour, space_text
 
 LR, DEPTH, BLOCK = "training.optimizer.sgd.lr", "network.stages.0.depth", "network.stages.0.block"
 ALPHA = "network.rules.quotient.alpha"
-SPACE = parse_space(space_text(Behaviour.IMPROVES, epochs=9, sampler="random", pruner="none"))
+SPACE = parse_space(space_text(Behaviour.IMPROVES, epochs=9, sampler="random"))
 
 
 def params(lr: float, block: str = "additive", depth: int = 1) -> dict[str, Any]:
@@ -232,7 +232,7 @@ def test_a_folder_without_tables(tmp_path: Path) -> None:
 
 
 def finished(url: str, trials: int) -> Space:
-    space = parse_space(space_text(Behaviour.IMPROVES, epochs=3, sampler="random", trials=trials))
+    space = parse_space(space_text(Behaviour.IMPROVES, epochs=3, sampler="random", trials=trials, pruner="none"))
     with new_ledger(url, space) as ledger:
         while (assignment := ledger.ask()) is not None:
             for epoch in (1, 2, 3):
