@@ -23,9 +23,9 @@ INLINE = Placement(dispatcher="inline")  # type: ignore[arg-type]  # its value w
 
 
 @pytest.fixture
-def study(sqlite_url: str, space: Space) -> str:
+def study(sqlite_url: str, unpruned: Space) -> str:
     """The URL of a database with a study of three trials."""
-    with new_ledger(sqlite_url, space) as ledger:
+    with new_ledger(sqlite_url, unpruned) as ledger:
         for _ in range(3):
             assignment = ledger.ask()
             assert assignment is not None
@@ -76,19 +76,19 @@ def test_what_reads_the_test_images(study: str, opened: list[Database], monkeypa
     assert len(opened) == 2
 
 
-def test_what_is_refused(study: str, opened: list[Database], space: Space) -> None:
+def test_what_is_refused(study: str, opened: list[Database], unpruned: Space) -> None:
     with pytest.raises(StudyExists):
-        driving.run(space, storage=study, placement=INLINE)
+        driving.run(unpruned, storage=study, placement=INLINE)
     with pytest.raises(StudyMismatch):
-        driving.run(other(space), storage=study, placement=INLINE, join=True)
+        driving.run(other(unpruned), storage=study, placement=INLINE, join=True)
     with pytest.raises(StudyMismatch):
-        driving.resume("scripted", storage=study, placement=INLINE, space=other(space))
+        driving.resume("scripted", storage=study, placement=INLINE, space=other(unpruned))
     with pytest.raises(UserError):
         driving.resume("scripted", storage=study, placement=INLINE, overrides=Overrides(trials=1))
 
 
 def test_what_fails_while_a_study_is_opened(
-    study: str, opened: list[Database], space: Space, monkeypatch: pytest.MonkeyPatch
+    study: str, opened: list[Database], unpruned: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*given: object, **options: object) -> None:
         raise UserError("not now")
@@ -97,7 +97,7 @@ def test_what_fails_while_a_study_is_opened(
     with pytest.raises(UserError, match="not now"):
         driving.resume("scripted", storage=study, placement=INLINE)
     with pytest.raises(UserError, match="not now"):
-        driving.run(space, storage=study, placement=INLINE, join=True)
+        driving.run(unpruned, storage=study, placement=INLINE, join=True)
 
 
 def test_a_study_of_another_program(opened: list[Database], tmp_path: Path) -> None:
