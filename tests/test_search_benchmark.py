@@ -339,8 +339,9 @@ def test_two_objectives_of_cells_have_the_front_of_all_of_them() -> None:
 @pytest.mark.parametrize("name", catalogue.GROUPS["planted"])
 def test_the_planted_task_has_the_best_that_was_planted(name: str) -> None:
     task = catalogue.load(name, None)
-    lr = "slow.lr" if name == "planted-own" else "lr"
-    curve = task.curve({"block": "slow", lr: 10**-3.5, "weight_decay": 1e-3}, 0)
+    block, best_lr = ("quick", 1e-1) if name == "planted-fast" else ("slow", 10**-3.5)
+    lr = "lr" if name == "planted-shared" else f"{block}.lr"
+    curve = task.curve({"block": block, lr: best_lr, "weight_decay": 1e-3}, 0)
     assert curve.true.min() == task.scale.best
     assert np.abs(curve.seen - curve.true).max() < 0.1
     assert 25 < task.scale.full <= 27

@@ -176,7 +176,7 @@ def test_resources_of_a_file_that_are_not_the_studys_are_told(
 
 
 def test_a_comparison_says_once_how_images_are_read(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driving, "how_streamed", lambda data, folder, cpus: "decoded while networks train")
+    monkeypatch.setattr(machine, "how_streamed", lambda data, folder, cpus: "decoded while networks train")
     text = space_text(Behaviour.IMPROVES, epochs=1).replace("trials: 6, ", "")
     arms = "{a: {network.stages.0.block: additive}, b: {network.stages.0.block: quotient}}"
     space = parse_space(f"{text}compare: {{arms: {arms}, tune: {{trials: 2}}, retrain: {{top: 2, seeds: 1}}}}\n")
