@@ -22,7 +22,7 @@ def commands(text: str) -> list[str]:
 
 
 def test_a_command_that_a_message_names_has_the_storage_of_the_command_line(tmp_path: Path) -> None:
-    (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=3, epochs=4))
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.IMPROVES, trials=3, epochs=4, pruner="none"))
     given = ("--storage", "other place.db")
     words = ("run", "s.yaml", "--epochs", "6", "--dispatch", "inline")
     shown = [qpsearch(tmp_path, *words, *given, scripted=True)]

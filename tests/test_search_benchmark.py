@@ -280,7 +280,7 @@ def test_a_run_is_kept_and_not_run_again(tmp_path: Path) -> None:
 
 def test_half_of_the_tasks_is_kept_out_and_every_name_is_known() -> None:
     assert not catalogue.CHOICES & catalogue.KEPT_OUT
-    for group in ("taskset", "lcbench", "some", "quick", "planted"):
+    for group in ("taskset", "lcbench", "some", "quick"):
         names = catalogue.chosen(group)
         assert len(names) == 2 * len(set(names) & catalogue.CHOICES)
     assert len(catalogue.chosen("lcbench-*")) == 34

@@ -66,7 +66,7 @@ def test_what_is_said_stays_whole_and_in_order_and_nothing_of_the_table_does(tmp
 
 
 def test_a_study_in_a_terminal_of_80_by_24_says_how_long_it_takes(tmp_path: Path) -> None:
-    (tmp_path / "s.yaml").write_text(space_text(Behaviour.SLOW, trials=2, epochs=4))
+    (tmp_path / "s.yaml").write_text(space_text(Behaviour.SLOW, trials=2, epochs=4, pruner="none"))
     terminal, seen, times = Terminal(80, 24), list[str](), list[float]()
     began = time.monotonic()
 

@@ -140,7 +140,7 @@ def test_a_study_is_packed_by_what_was_measured_on_a_gpu(
         runs_trainer=partial(real.train_runs, fuse=Fuse.ALWAYS),
     )
     whole = cluster.Cluster(cpus=1, gpus=1, slots=2, nodes=1)
-    space = parse_space(space_text(Behaviour.IMPROVES, replicates=seeds))
+    space = parse_space(space_text(Behaviour.IMPROVES, replicates=seeds, pruner="none"))
     packed, told = packing.pack(whole, space, setup, measure)
     assert (packed.slots, packed.gpus) == (slots, share)
     assert said in told
