@@ -57,7 +57,7 @@ def yielding() -> dict[str, str]:
 
     By default they spin. Where anything else runs, that takes the cores from the threads that are waited for: with two
     threads, on two cores beside five busy processes, steps of resnet20 took 2.7 times as long at 32x32 pixels, and 2.1
-    times at 8x8. On idle cores it is the other way round: at 8x8 they take 2.6 times as long with threads that yield at
+    times at 8x8. On idle cores it is the other way round: at 8x8 they take 2.5 times as long with threads that yield at
     once, and 1.3 times with threads of GNU's OpenMP that first spin as shortly as here
     (``python -m tests.benchmarks.threads``). torch reads the variables when it is loaded.
     """
