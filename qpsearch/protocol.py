@@ -273,7 +273,8 @@ class Failed(WithWords):
         reason: The kind of failure, one of five words.
         detail: What happened, for the user: a message or a traceback; of a very long one the beginning and the end; of
             a URL neither user nor password.
-        in_step: Of a trial that lacked memory, whether a training step did, so that fewer images at once may help.
+        in_step: Of a trial that lacked memory, whether fewer images at once may help: a training step lacked it, or its
+            worker held most of the machine's.
     """
 
     reason: FailReason

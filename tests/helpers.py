@@ -34,11 +34,13 @@ def new_ledger(
     return Ledger(opening.create(ready_database(url), space, source="test", clock=clock), listener)
 
 
-def resumed_ledger(url: str, name: str = "scripted", **options: Any) -> Ledger:
+def resumed_ledger(
+    url: str, name: str = "scripted", listener: Callable[[Event], None] = lambda event: None, **options: Any
+) -> Ledger:
     bounds = {"trials": options.pop("asked", None), "epochs": options.pop("epochs", None)}
     database = ready_database(url)
     try:
-        return Ledger(opening.resume(database, name, budget=lambda b: b.updated(**bounds), **options))
+        return Ledger(opening.resume(database, name, budget=lambda b: b.updated(**bounds), **options), listener)
     except BaseException:
         database.close()
         raise

@@ -24,7 +24,12 @@ def halved(config: TrialConfig) -> TrialConfig:
 
 def another_recipe(config: TrialConfig) -> TrialConfig | None:
     """Return the configuration with half as many images at once where that is another recipe; else None."""
-    return halved(config) if _can_be_halved(config) and why_not_halved(config) else None
+    return with_half_as_many(config) if why_not_halved(config) else None
+
+
+def with_half_as_many(config: TrialConfig) -> TrialConfig | None:
+    """Return the configuration with half as many images at once; None where too few are left."""
+    return halved(config) if _can_be_halved(config) else None
 
 
 def why_not_halved(config: TrialConfig) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
+from typing import Final
 
 import ray
-from ray import cloudpickle
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError
-from ray.tune.experiment import Trial
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from qpsearch.dispatch.watchdog import cause_of_death, hang_file, read_hang
@@ -17,24 +17,39 @@ from qpsearch.protocol import Assignment, Failed
 from qpsearch.vocabulary import FailReason
 
 HANG_S = 20.0
-
-
-def error_of(trial: Trial) -> BaseException | None:
-    """Return the error that ended a trial's worker; ``get_error`` is not set yet when the scheduler is called."""
-    path = trial.pickled_error_file
-    if not path or not Path(path).exists():
-        return None
-    error = cloudpickle.loads(Path(path).read_bytes())
-    return error if isinstance(error, BaseException) else None
+OF_NODE: Final = re.compile(r"was ([\d.]+)GB used / ([\d.]+)GB limit")  # in Ray's text about a node's memory
+OF_KILLED: Final = re.compile(r"Selected to kill: \(.*?actual memory used=([\d.]+)GB")
 
 
 def why_lost(cause: BaseException | None, setup: WorkerSetup, assignment: Assignment) -> Failed:
     """Return why a worker was lost: its error, the system's, or what it left where it hung or died."""
-    if isinstance(cause, OutOfMemoryError):  # Ray's own: the node's memory ran low, and it killed the worker
-        return Failed(reason=FailReason.OUT_OF_MEMORY, detail=str(cause))
+    if isinstance(cause, OutOfMemoryError):
+        return node_lacked_memory(str(cause))
     if isinstance(cause, RayActorError) or cause is None:
         return cause_of_death(_stack(hang_file(setup.key, assignment)), f"the worker process died ({cause})")
     return Failed(reason=FailReason.ERROR, detail=repr(cause))
+
+
+def node_lacked_memory(told: str) -> Failed:
+    """Return what Ray tells where a node's memory ran low and Ray killed workers.
+
+    Fewer images at once may help where one worker held more than half of the memory in use; otherwise other trials, or
+    other programs, needed most of it.
+
+    Args:
+        told: Ray's text; where it does not have the form that is known, its first line is kept.
+    """
+    node, killed = OF_NODE.search(told), [float(held) for held in OF_KILLED.findall(told)]
+    if node is None or len(killed) != 1:
+        return Failed(reason=FailReason.OUT_OF_MEMORY, detail=told.strip().partition("\n")[0])
+    used, limit = map(float, node.groups())
+    is_its_own = killed[0] > used / 2
+    others = "Other trials (fewer at once: --concurrent N) or other programs held the rest"
+    detail = (
+        f"the machine's memory ran low ({used:g} of {limit:g} GB in use), and Ray ended the worker, "
+        f"which held {killed[0]:g} GB" + ("" if is_its_own else f". {others}")
+    )
+    return Failed(reason=FailReason.OUT_OF_MEMORY, detail=detail, in_step=is_its_own)
 
 
 def _stack(path: Path) -> str:

@@ -40,10 +40,10 @@ def handle_message(ledger: Ledger, assignment: Assignment, message: Message, int
 
 
 def handle_lost_worker(ledger: Ledger, assignment: Assignment, failed: Failed, interrupt: Interrupt) -> None:
-    """Record that a worker is lost: its trial continues in another worker, unless it hung or ran out of memory."""
+    """Record that a worker is lost: its trial continues in another worker, unless it hung or raised an error."""
     if interrupt.requested:  # it may be the user who stops the worker too
         ledger.interrupt(assignment.trial, assignment.attempt)
-    elif failed.reason is FailReason.WORKER_LOST:
+    elif failed.reason in (FailReason.WORKER_LOST, FailReason.OUT_OF_MEMORY):  # perhaps by another program's fault
         ledger.lose(assignment.trial, assignment.attempt, failed)
     else:
         ledger.fail(assignment.trial, assignment.attempt, failed)

@@ -23,7 +23,7 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
 from qpsearch.dispatch import private_folder, tune_patches
-from qpsearch.dispatch.deaths import error_of, why_lost
+from qpsearch.dispatch.deaths import why_lost
 from qpsearch.dispatch.environment import TUNE_SWITCHES, held
 from qpsearch.dispatch.handlers import handle_lost_worker, handle_message
 from qpsearch.dispatch.interrupt import Interrupt
@@ -56,6 +56,7 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
         held(TUNE_SWITCHES),
         tune_patches.registry_asked_once(),
         tune_patches.starting_workers_kept(),
+        tune_patches.errors_kept(bridge.errors),
         tune_patches.variables_left_out(),
         private_folder.held(setup.key),
     ):
@@ -92,6 +93,7 @@ class _Bridge:
         self.ledger, self.interrupt, self.setup, self.is_ahead = ledger, interrupt, setup, is_ahead
         self.assignments: dict[str, Assignment] = {}
         self.trials: dict[str, Trial] = {}
+        self.errors: dict[str, BaseException] = {}
         self.heard: dict[str, float] = {}  # when each trial that runs began, or reported last
         self.frozen: set[str] = set()
         self.fatal: BaseException | None = None
@@ -117,7 +119,7 @@ class _Bridge:
 
     def forget(self, trial: Trial) -> None:
         """Forget a Tune trial that has ended."""
-        for known in (self.trials, self.assignments, self.heard):
+        for known in (self.trials, self.assignments, self.heard, self.errors):
             known.pop(trial.trial_id, None)
         self.frozen.discard(trial.trial_id)
 
@@ -239,7 +241,7 @@ class _Scheduler(FIFOScheduler):
         assignment = bridge.assignments[trial.trial_id]
 
         def step() -> str:
-            error = error_of(trial)
+            error = bridge.errors.get(trial.trial_id)
             cause = error.cause if isinstance(error, RayTaskError) else error
             if isinstance(cause, RayActorError) and cause.actor_init_failed:
                 last = str(cause).strip().splitlines()[-1].rstrip(")")

@@ -73,3 +73,20 @@ def starting_workers_kept() -> Iterator[None]:
         yield
     finally:
         TuneController._maybe_reuse_cached_actor = reuse
+
+
+@contextmanager
+def errors_kept(found: dict[str, BaseException]) -> Iterator[None]:
+    """Keep the error that ends a Tune trial, by its id: Tune itself keeps some kinds of errors as text alone."""
+    handle = Trial.handle_error
+
+    def keep_and_handle(trial: Trial, error: Any = None) -> None:
+        if error is not None:
+            found[trial.trial_id] = error
+        handle(trial, error)
+
+    Trial.handle_error = keep_and_handle
+    try:
+        yield
+    finally:
+        Trial.handle_error = handle

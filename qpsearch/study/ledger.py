@@ -7,7 +7,7 @@ drivers may each have a ledger of one study: ``Transactions`` puts their steps i
 """
 
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
@@ -15,13 +15,12 @@ from typing import Final, Self
 from optuna.trial import TrialState
 from sqlalchemy import Connection
 
-from qpsearch.architecture.config import TrialConfig
-from qpsearch.architecture.second_try import at_once
-from qpsearch.errors import StorageError, Superseded, SystematicFailure, command, gist
+from qpsearch.errors import StorageError, Superseded, SystematicFailure
 from qpsearch.protocol import Assignment, Failed, Progress, Run, Underway
 from qpsearch.space import Space
 from qpsearch.space.search import Budget, SpentBound
 from qpsearch.study.drivers import lease
+from qpsearch.study.drivers.endings import Endings
 from qpsearch.study.drivers.heartbeat import Heartbeat
 from qpsearch.study.drivers.peers import Peers, discard_study, supersede
 from qpsearch.study.drivers.racing import Racing
@@ -35,29 +34,22 @@ from qpsearch.study.storage.optuna_tables import (
     close_trial,
     insert_attrs,
     insert_intermediate,
-    replace_attrs,
 )
-from qpsearch.study.storage.tables import system_attrs, user_attrs
+from qpsearch.study.storage.tables import system_attrs
 from qpsearch.study.trials import rows
 from qpsearch.study.trials.checkpoints import CheckpointFolder
 from qpsearch.study.trials.events import (
-    Closed,
     Event,
-    Interrupted,
-    Lost,
     Noted,
-    Paused,
     Raced,
     Reported,
-    Retried,
     Started,
     Stepped,
     TakenOver,
 )
-from qpsearch.study.trials.failures import Alike, has_failed, reopen, tried_again_as
 from qpsearch.study.trials.open_trial import OpenTrial, begun
 from qpsearch.study.trials.underway import StepsRecord
-from qpsearch.vocabulary import Ending, FailReason, Scalar
+from qpsearch.vocabulary import Ending, Scalar
 
 PARTS: Final = "training.gradient_accumulation"  # what another recipe changes
 MAX_DEATHS: Final = 3  # of workers in a row, at one epoch, before the trial is held to be the cause
@@ -91,8 +83,6 @@ class Ledger:
         self._running: dict[int, OpenTrial] = {}
         self._idle_since: float | None = None
         self._listener, self._clock = listener, opened.clock
-        searched = {site.path for site in opened.space.sites if site.domain is not None}
-        self._may_change = not opened.space.search.sampler.is_designed and PARTS not in searched
         self._stopping = opened.stopping
         self._racing = Racing(opened.study_id, opened.space.search)
         self.name: str = opened.name
@@ -118,9 +108,22 @@ class Ledger:
             clock=opened.clock,
             tell=listener,
         )
+        self._endings = Endings(
+            name=opened.name,
+            space=opened.space,
+            running=self._running,
+            peers=self._peers,
+            replica=opened.replica,
+            spending=opened.spending,
+            stopping=opened.stopping,
+            racing=self._racing,
+            checkpoints=opened.checkpoints,
+            transactions=self._transactions,
+            clock=opened.clock,
+            tell=listener,
+        )
         self._looked = float("-inf")
         self._is_gone = False
-        self._alike = Alike()
 
     def __enter__(self) -> Self:
         self._heart.start()
@@ -139,7 +142,7 @@ class Ledger:
                 is_broken = isinstance(error, SystematicFailure)  # its failures are taken back: the study is not over
                 if not is_broken and (self.is_over or self._supply.is_exhausted):
                     open_still = self._peers.paused | self._racing.stopped(self._peers.open)
-                    self._close_left(open_still, only_alone=True)
+                    self._endings.close_left(open_still, only_alone=True)
                 self._transactions.write(self._leave)
         finally:
             if not self.checkpoints.close(REMOVAL_S):
@@ -221,7 +224,7 @@ class Ledger:
         trial = self._supply.take(self.gpus)
         if trial is None:
             return None
-        trial.began, trial.steps = self._clock.monotonic(), None
+        trial.began, trial.steps, trial.gpus = self._clock.monotonic(), None, self.gpus
         self._running[trial.number] = trial
         self._listener(
             Started(
@@ -255,8 +258,8 @@ class Ledger:
             Whether the attempt should continue: False when its trial has just ended (complete or pruned) or paused, and
             for a message of an attempt that had already ended.
         """
-        trial = self._running.get(number)
-        if trial is None or trial.attempt != attempt:
+        trial = self._attempted(number, attempt)
+        if trial is None:
             return False
         report, replicate = progress.report, progress.replicate
         history = trial.histories[replicate]
@@ -295,11 +298,11 @@ class Ledger:
         state, is_paused, another = self._transactions.write(step)
         trial.take_place(progress)
         trial.deaths, trial.steps = 0, None
-        self._alike.reported()
+        self._endings.alike.reported()
         if is_new:
             self._spending.add_epoch(report.epoch)
         ends = state is not None and not another
-        ended = self._forget(trial, state, results, None, seconds) if state is not None and ends else None
+        ended = self._endings.end(trial, state, results, None, seconds) if state is not None and ends else None
         if ended is None and not is_paused and report.checkpoint:
             kept = (*((name,) for name in history.checkpoints), *history.worth_keeping(self._space.search))
             self.checkpoints.keep(number, replicate, kept, report.epoch)
@@ -311,83 +314,42 @@ class Ledger:
         if ended is not None:
             self._listener(ended)
         if is_paused:
-            self._pause(trial, report.epoch, seconds)
+            self._endings.pause(trial, report.epoch, seconds)
         for run in another:
-            self._wait(trial, seconds)
+            self._endings.wait(trial, seconds)
             trial.histories.append(begun(run, self._space.search))
             self._listener(Raced(number=number, value=results[0], seeds=run.replicate))
         return ended is None and not is_paused and not another
 
     def hear(self, number: int, attempt: int, underway: Underway) -> bool:
         """Tell how far an epoch is, without recording it; return whether the attempt should continue."""
-        trial = self._running.get(number)
-        if trial is None or trial.attempt != attempt:
+        trial = self._attempted(number, attempt)
+        if trial is None:
             return False
         trial.steps = StepsRecord(recorded=trial.epochs_done, replicate=underway.replicate, steps=underway.steps)
         self._listener(Stepped(number=number, replicate=underway.replicate, steps=underway.steps))
         return True
 
     def fail(self, number: int, attempt: int, failed: Failed) -> None:
-        """End a trial as FAIL; one whose steps lacked memory may begin again with another recipe (``tried_again_as``).
+        """End a trial as FAIL, or begin it again with fewer images at once where its steps lacked memory.
 
-        A message of an attempt that had already ended is ignored.
+        A message of an attempt that had already ended is ignored; so it is by ``lose`` and ``interrupt``.
 
         Raises:
             SystematicFailure: All trials so far ended alike before their first epoch; they are open again.
         """
-        trial = self._running.get(number)
-        if trial is None or trial.attempt != attempt:
-            return
-        another = tried_again_as(trial, failed) if self._may_change else None
-        if another is not None:
-            images = at_once(trial.config)
-            self._release(trial, Ending.RETRIED, failed, another)
-            self._listener(Retried(number=number, images=images, fewer=at_once(another)))
-            return
-        if trial.is_retried and failed.reason is FailReason.OUT_OF_MEMORY:
-            before = f"Before that, {2 * at_once(trial.config)} images at once were tried."
-            failed = replace(failed, detail=f"{failed.detail.rstrip('.')}. {before}")
-        seconds = self._clock.monotonic() - trial.began
-
-        is_first = [not any(history.values for history in trial.histories)]
-
-        def step(connection: Connection, revision: int) -> None:
-            is_first[0] = is_first[0] and not has_failed(connection, trial.trial_id)
-            rows.touch(connection, trial.trial_id, revision)
-            rows.end_attempt(connection, trial, Ending.FAILED, self._clock.now(), seconds, failed)
-            close_trial(connection, trial.trial_id, TrialState.FAIL, (), self._clock.now())
-            # for Optuna's own tools, which do not read the tables of qpsearch
-            replace_attrs(connection, user_attrs, trial.trial_id, {"reason": failed.reason.value})
-
-        self._transactions.write(step)
-        self._listener(self._forget(trial, TrialState.FAIL, (), failed, seconds))
-        if self._alike.failed(trial.trial_id, failed, is_first=is_first[0]):
-            self._transactions.write(lambda c, revision: reopen(c, self._alike.trials, revision))
-            raise SystematicFailure(
-                f"the first {len(self._alike.trials)} trials ended with one error before their first epoch: "
-                f"{self._alike.line.rstrip('.')}. They stay open. After the fix: {command('resume', self.name)}. If "
-                "the fault is the networks' own, resume too: a trial that fails a second time counts as failed."
-            )
+        if trial := self._attempted(number, attempt):
+            self._endings.fail(trial, failed)
 
     def lose(self, number: int, attempt: int, failed: Failed) -> None:
         """Record that an attempt's worker is gone: the trial continues, but fails at the third death at one epoch."""
-        trial = self._running.get(number)
-        if trial is None or trial.attempt != attempt:
-            return
-        if trial.deaths + 1 >= MAX_DEATHS:
-            self.fail(number, attempt, failed)
-            return
-        self._release(trial, Ending.LOST, failed)
-        trial.deaths += 1
-        self._listener(Lost(number=number, detail=gist(failed.detail)))
+        if trial := self._attempted(number, attempt):
+            self._endings.lose(trial, failed)
 
     def interrupt(self, number: int, attempt: int) -> None:
         """Release an attempt: its trial stays open, and the next driver to ask continues from its last checkpoint."""
-        trial = self._running.get(number)
-        if trial is None or trial.attempt != attempt:
-            return
-        self._release(trial, Ending.INTERRUPTED)
-        self._listener(Interrupted(number=number))
+        if trial := self._attempted(number, attempt):
+            self._endings.interrupt(trial)
 
     def interrupt_all(self) -> None:
         """Release every attempt."""
@@ -400,6 +362,11 @@ class Ledger:
             if not self._transactions.write(lambda c, revision: discard_study(c, self._study_id, self._lease_id)):
                 return
         self._is_gone = True
+
+    def _attempted(self, number: int, attempt: int) -> OpenTrial | None:
+        """Return the trial that this attempt runs; None where the attempt has ended."""
+        trial = self._running.get(number)
+        return trial if trial is not None and trial.attempt == attempt else None
 
     def _steps(self) -> dict[int, StepsRecord]:
         """Return how far the epochs of the running trials are; called from the heartbeat's thread."""
@@ -424,106 +391,6 @@ class Ledger:
             score = trial.histories[replicate].score(self._space.search)
             judgement = judgement.followed_by(self._replica.run_ended(number, replicate, score))
         return judgement
-
-    def _pause(self, trial: OpenTrial, epoch: int, seconds: float) -> None:
-        """Let a trial wait at a rung, after the transaction; one too many is pruned."""
-        self._spending.add_attempt(seconds * self.gpus)
-        del self._running[trial.number]
-        trial.holder, trial.is_paused = None, True
-        self._peers.open[trial.number] = trial
-        self._stopping.paused(trial.number)
-        if trial.histories[0].checkpoints:
-            # only up to this epoch: the removal may come late, when the trial has gone on
-            self.checkpoints.keep(trial.number, 0, trial.histories[0].worth_keeping(self._space.search), epoch)
-        self._listener(Paused(number=trial.number, epoch=epoch))
-        while (least := self._replica.least_promising(self._peers.paused)) is not None:
-            self._close_left({least})
-
-    def _close_left(self, numbers: Collection[int], *, only_alone: bool = False) -> None:
-        """End trials that no driver runs: paused ones as pruned, those that wait for another seed as complete.
-
-        Args:
-            numbers: The trials; those that another driver has continued meanwhile are left out.
-            only_alone: Do nothing while other drivers run trials, whose results may let paused ones continue.
-        """
-        search = self._space.search
-
-        def step(connection: Connection, revision: int) -> list[tuple[OpenTrial, float]]:
-            if only_alone and self._peers.holders:
-                return []
-            found = [trial for trial in map(self._peers.open.get, sorted(numbers)) if trial and trial.holder is None]
-            for trial in found:
-                rows.touch(connection, trial.trial_id, revision)
-                if not trial.is_paused:
-                    self._racing.give_up(connection, trial)
-                state, results = trial.left_as(search)
-                close_trial(connection, trial.trial_id, state, results, self._clock.now())
-            return [(trial, rows.attempted_s(connection, trial.trial_id)) for trial in found]
-
-        if not numbers:
-            return
-        closed = self._transactions.write(step)
-        pruned = sum(trial.is_paused for trial, _ in closed)
-        if pruned and only_alone:
-            are = "trial that was paused is" if pruned == 1 else "trials that were paused are"
-            self._listener(Noted(text=f"{pruned} {are} pruned: the study is over"))
-        for trial, seconds in closed:
-            del self._peers.open[trial.number]
-            trial.earlier_s = seconds
-            self._listener(self._end(trial, *trial.left_as(search), None, 0.0))
-
-    def _release(
-        self, trial: OpenTrial, ending: Ending, failed: Failed | None = None, another: TrialConfig | None = None
-    ) -> None:
-        """End an attempt whose trial stays open, perhaps with another configuration."""
-        seconds = self._clock.monotonic() - trial.began
-
-        def step(connection: Connection, revision: int) -> None:
-            rows.touch(connection, trial.trial_id, revision)
-            rows.end_attempt(connection, trial, ending, self._clock.now(), seconds, failed)
-            if another is not None:
-                rows.replace_config(connection, trial.trial_id, another)
-
-        self._transactions.write(step)
-        if another is not None:
-            trial.config, trial.is_retried = another, True
-        self._wait(trial, seconds)
-
-    def _wait(self, trial: OpenTrial, seconds: float) -> None:
-        """Let a trial wait for the next driver that asks, after the transaction."""
-        self._spending.add_attempt(seconds * self.gpus)
-        del self._running[trial.number]
-        trial.holder = None
-        self._peers.open[trial.number] = trial
-
-    def _forget(
-        self, trial: OpenTrial, state: TrialState, results: tuple[float, ...], failed: Failed | None, seconds: float
-    ) -> Closed:
-        """Forget a trial of this driver that has ended, after the transaction; return the event for the listener."""
-        self._spending.add_attempt(seconds * self.gpus)
-        del self._running[trial.number]
-        return self._end(trial, state, results, failed, seconds)
-
-    def _end(
-        self, trial: OpenTrial, state: TrialState, results: tuple[float, ...], failed: Failed | None, seconds: float
-    ) -> Closed:
-        """End a trial in memory, and remove checkpoints; ``seconds`` are those of its last attempt."""
-        self._replica.close(trial.number, state, results)
-        self._stopping.ended(trial.number, state.name, results[0] if results else None)
-        if state is TrialState.COMPLETE:
-            self.checkpoints.keep_only(trial.number, trial.worth_keeping(self._space.search))
-        else:
-            self.checkpoints.drop(trial.number)
-        reason, detail = (failed.reason.value, gist(failed.detail)) if failed else (None, None)
-        value = results[0] if results else None
-        return Closed(
-            number=trial.number,
-            state=state.name,
-            value=value,
-            reason=reason,
-            detail=detail,
-            seconds=trial.earlier_s + seconds,
-        )
 
     def _look_around(self) -> None:
         """Now and then, follow the other drivers, and take over the trials of drivers that are gone."""
@@ -551,4 +418,4 @@ class Ledger:
 
     def _now_running_gpu_s(self) -> float:
         now = self._clock.monotonic()
-        return self.gpus * sum(now - trial.began for trial in self._running.values())
+        return sum(trial.gpus * (now - trial.began) for trial in self._running.values())

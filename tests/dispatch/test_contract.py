@@ -289,13 +289,12 @@ def rename(ledger: Ledger, table: str, name: str) -> None:
 
 def test_a_database_that_fails_stops_the_sweep_with_its_own_error(kind: str, url: str) -> None:
     """Tune takes an exception in a callback for the trial's fault and goes on."""
-    ledger = new_ledger(url, parse_space(space_text(Behaviour.IMPROVES, trials=6)))
 
     def break_it(event: Event) -> None:
         if isinstance(event, Closed):
             rename(ledger, "qpsearch_epochs", "gone")
 
-    ledger._listener = break_it
+    ledger = new_ledger(url, parse_space(space_text(Behaviour.IMPROVES, trials=6)), break_it)
     with pytest.raises(StorageError, match="qpsearch_epochs"), ledger:
         dispatch(kind, ledger, slots=1)
     rename(ledger, "gone", "qpsearch_epochs")

@@ -12,6 +12,7 @@ from qpsearch.protocol import Failed
 from qpsearch.runner import driving, machine
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
+from qpsearch.study.ledger import Ledger
 from qpsearch.study.planning.retraining import plan_confirmation
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Retried
@@ -22,6 +23,9 @@ from tests.scripted import Behaviour, space_text
 NO_DRIVER = Failed(reason=FailReason.ERROR, detail="Traceback ...\nRuntimeError: Found no NVIDIA driver on your system")
 OTHER = Failed(reason=FailReason.ERROR, detail="ValueError: another")
 NO_MEMORY = Failed(reason=FailReason.OUT_OF_MEMORY, detail="CUDA out of memory.", in_step=True)
+RAN_LOW = Failed(reason=FailReason.OUT_OF_MEMORY, detail="the machine's memory ran low", in_step=True)
+FULL = replace(RAN_LOW, in_step=False)
+LOST = Failed(reason=FailReason.WORKER_LOST, detail="the worker process died")
 DIVERGED = Failed(reason=FailReason.DIVERGED, detail="not finite")
 CONFIGS = "SELECT config_json FROM qpsearch_configs ORDER BY trial_id"
 STATES = "SELECT number, state FROM trials ORDER BY number"
@@ -256,6 +260,59 @@ def test_it_is_tried_again_once_whoever_drives(url: str) -> None:
         assert (opened.trial, opened.attempt, opened.config.recipe.gradient_accumulation) == (0, 3, 2)
         ledger.fail(0, 3, NO_MEMORY)
     assert rows(url, STATES) == [(0, "FAIL")]
+
+
+def killed(ledger: Ledger, failed: Failed, times: int) -> None:
+    """Hand out an attempt and lose its worker, as often as that."""
+    for _ in range(times):
+        assignment = ledger.ask()
+        assert assignment is not None
+        ledger.lose(assignment.trial, assignment.attempt, failed)
+
+
+@pytest.mark.parametrize("norm", ["batch", "group"], ids=["another recipe", "the same recipe"])
+def test_a_trial_whose_workers_are_killed_for_its_memory_begins_again_with_fewer_images(
+    sqlite_url: str, norm: str
+) -> None:
+    """A worker that is killed cannot try fewer images itself, not even where that is the same recipe."""
+    text = space_text(Behaviour.LACKS_MEMORY, trials=1).replace("  rules:\n", f"  rules:\n    norm: {norm}\n")
+    with new_ledger(sqlite_url, parse_space(text)) as ledger:
+        killed(ledger, RAN_LOW, 3)
+        assert parts_of(sqlite_url) == [2]
+        killed(ledger, RAN_LOW, 2)
+        assert rows(sqlite_url, STATES) == [(0, "RUNNING")]  # the deaths before were of another configuration
+        killed(ledger, RAN_LOW, 1)
+    assert rows(sqlite_url, STATES) == [(0, "FAIL")]
+    assert rows(sqlite_url, "SELECT ending, reason FROM qpsearch_attempts ORDER BY number") == [
+        *(("lost", "out_of_memory"),) * 2,
+        ("retried", "out_of_memory"),
+        *(("lost", "out_of_memory"),) * 2,
+        ("failed", "out_of_memory"),
+    ]
+
+
+def test_a_trial_is_not_changed_for_the_memory_of_others(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, normalised_space()) as ledger:
+        killed(ledger, FULL, 3)
+    assert rows(sqlite_url, STATES) == [(0, "FAIL")]
+    assert parts_of(sqlite_url) == [1]
+
+
+@pytest.mark.parametrize("failed", [LOST, FULL], ids=["died", "memory"])
+def test_a_machine_whose_workers_all_die_does_not_spend_the_budget(
+    sqlite_url: str, space: Space, failed: Failed
+) -> None:
+    with pytest.raises(SystematicFailure, match=r"first 3 trials"), new_ledger(sqlite_url, space) as ledger:
+        for number in range(3):
+            killed(ledger, replace(failed, detail=f"{failed.detail} {number}"), 3)
+    assert rows(sqlite_url, STATES) == [(number, "RUNNING") for number in range(3)]
+
+
+def test_networks_that_all_lack_memory_are_results(sqlite_url: str) -> None:
+    with new_ledger(sqlite_url, normalised_space()) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            ledger.fail(assignment.trial, assignment.attempt, NO_MEMORY)
+    assert rows(sqlite_url, STATES) == [(number, "FAIL") for number in range(3)]
 
 
 def test_of_a_configuration_that_is_confirmed_no_other_recipe_is_trained(sqlite_url: str) -> None:

@@ -67,8 +67,7 @@ def test_an_ending_tells_the_seconds_that_the_database_has(url: str, unpruned: S
     assert (second.trial, second.attempt) == (first.trial, 2)
     ledger.report(second.trial, second.attempt, progress(2, 0.3))
     abandon(ledger)
-    with resumed_ledger(url) as ledger:
-        ledger._listener = told.append
+    with resumed_ledger(url, listener=told.append) as ledger:
         third = asked(ledger)
         assert (third.trial, third.attempt) == (first.trial, 3)
         for epoch in (3, 4):

@@ -52,8 +52,7 @@ def test_a_worker_passes_the_steps_of_a_trainer_on(url: str, unpruned: Space, tm
 
 def test_the_steps_of_running_trials_are_told_with_the_heartbeat(url: str, space: Space) -> None:
     events: list[Event] = []
-    with new_ledger(url, space) as ledger:
-        ledger._listener = events.append
+    with new_ledger(url, space, events.append) as ledger:
         first, other = asked(ledger), asked(ledger)
         ledger.report(first.trial, first.attempt, progress(1, 0.5))
         assert ledger.hear(first.trial, first.attempt, told(120, epoch=2))
@@ -107,8 +106,7 @@ def test_the_live_table_shows_steps_where_an_epoch_takes_long(url: str, space: S
             console.print(line)
         return str(console.file.getvalue())  # type: ignore[attr-defined]  # a StringIO
 
-    with new_ledger(url, space) as ledger:
-        ledger._listener = display.tally.see
+    with new_ledger(url, space, display.tally.see) as ledger:
         left = space.search.budget
         display.tally.see(StudyOpened(space=space, ended=0, best=None, left=left))
         trial = asked(ledger)

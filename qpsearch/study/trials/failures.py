@@ -6,7 +6,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, delete, func, select, update
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.architecture.second_try import another_recipe
+from qpsearch.architecture.second_try import another_recipe, with_half_as_many
 from qpsearch.errors import gist
 from qpsearch.protocol import Failed
 from qpsearch.study.storage.tables import attempts, configs, trials, user_attrs
@@ -14,18 +14,20 @@ from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.vocabulary import Ending, FailReason
 
 MOST_ALIKE = 3
+MAY_BE_THE_MACHINES = frozenset({FailReason.ERROR, FailReason.WORKER_LOST, FailReason.OUT_OF_MEMORY})
 
 
 class Alike:
     """Whether the first trials of a driver all end with one error before their first epoch.
 
-    A driver without a usable device, or a data set that cannot be read, would otherwise spend the whole budget. A trial
-    that had failed before does not count: who resumes a study a second time wants its failures.
+    A driver without a usable device, a data set that cannot be read, or a machine whose memory is full would otherwise
+    spend the whole budget. Steps that lack memory are their networks' fault. A trial that had failed before does not
+    count: who resumes a study a second time wants its failures.
     """
 
     def __init__(self) -> None:
         self.trials: list[int] = []
-        self.line = ""
+        self.line = self._kind = ""
         self._is_over = False
 
     def reported(self) -> None:
@@ -40,23 +42,30 @@ class Alike:
             failed: Why it failed.
             is_first: Whether it has no epoch and has not failed before.
         """
-        line = gist(failed.detail)
-        if self._is_over or not is_first or failed.reason is not FailReason.ERROR or line != (self.line or line):
+        line, may_be = gist(failed.detail), failed.reason in MAY_BE_THE_MACHINES and not failed.in_step
+        kind = line if failed.reason is FailReason.ERROR else str(failed.reason)  # the others quote numbers
+        if self._is_over or not is_first or not may_be or kind != (self._kind or kind):
             self._is_over = True
             return False
-        self.line = line
+        self.line, self._kind = line, kind
         self.trials.append(trial_id)
         return len(self.trials) == MOST_ALIKE
 
 
-def tried_again_as(trial: OpenTrial, failed: Failed) -> TrialConfig | None:
+def tried_again_as(trial: OpenTrial, failed: Failed, *, is_killed: bool) -> TrialConfig | None:
     """Return the recipe with which a trial whose steps lacked memory begins again; None where it has failed for good.
 
     Epochs of one recipe are not continued with another, and a configuration that was given is not changed.
+
+    Args:
+        trial: The trial.
+        failed: Why it failed.
+        is_killed: Whether its workers were killed. One that was not has itself tried fewer images at once where that is
+            the same recipe.
     """
     if not failed.in_step or trial.is_retried or trial.is_given or trial.epochs_done:
         return None
-    return another_recipe(trial.config)
+    return with_half_as_many(trial.config) if is_killed else another_recipe(trial.config)
 
 
 def failed_trials(connection: Connection, study_id: int, reasons: Collection[FailReason]) -> list[int]:

@@ -133,6 +133,7 @@ class OpenTrial:
         fused_in: The last attempt of which it is recorded that runs were trained as one network; 0 for none.
         deaths: Attempts in a row whose worker died before an epoch was recorded.
         began: When the current attempt began, by this driver's monotonic clock.
+        gpus: GPUs, or the share of one, that the current attempt holds.
         earlier_s: Seconds of earlier attempts, as stored in the database when the current attempt began.
         steps: How far the epoch that goes on is; None until its worker has said so.
     """
@@ -153,6 +154,7 @@ class OpenTrial:
     fused_in: int = 0
     deaths: int = 0
     began: float = 0.0
+    gpus: float = 0.0
     earlier_s: float = 0.0
     steps: StepsRecord | None = None
 
