@@ -40,7 +40,7 @@ def chosen(words: list[str]) -> tuple[str, ...]:
                 f"--methods: there is no method {word!r}. {nearest(word, [*OTHERS, OURS])} Ours with other words of a "
                 "space file: ours:SAMPLER+PRUNER, such as ours:gp+none; a word that is left out is the default. With "
                 "priors: ours:++near, ours:++good, ours:++bad; after a study of another task: ours:++warm, or ours:++warm-changed; with trials of "
-                "all blocks compared with each other: ours:++pooled. A sampler of Optuna's in our search: optuna_gp."
+                "all blocks compared with each other: ours:++pooled. Samplers of others in our search: optuna_gp, botorch."
             )
     return tuple(dict.fromkeys([RANDOM, REFERENCE, *words]))
 

@@ -42,7 +42,6 @@ from tests.benchmarks.search.parameters import BLOCK, Config, Kind, Parameter, d
 from tests.benchmarks.search.simulation import simulate
 from tests.benchmarks.search.task import Task
 
-OPTUNA_GP: Final = "optuna_gp"  # Optuna's Gaussian process, as a sampler of a user's own
 GUESSED: Final = {
     "near": 1000,
     "good": 25,
@@ -99,7 +98,7 @@ class OurSearch:
         self._task, self._second, self._open = task, second, contextlib.ExitStack()
         self._attempts: dict[int, int] = {}
         self._seconds: dict[int, float] = {}
-        add_optuna_gp()
+        add_others()
         with contextlib.ExitStack() as stack:
             stack.enter_context(blocks_of(task))
             if is_pooled:
@@ -177,19 +176,29 @@ def started_warm(
     )
 
 
-def add_optuna_gp() -> None:
-    """Let space files name Optuna's Gaussian process, which begins as ours: with random draws, and as many."""
-    if OPTUNA_GP not in OWN:
-        register_sampler(custom_sampler(OPTUNA_GP, _optuna_gp, version=optuna.__version__))
+def add_others() -> None:
+    """Let space files name Gaussian processes of others, which begin as ours: with random draws, and as many."""
+    for name, make in OTHERS.items():
+        if name not in OWN:
+            register_sampler(custom_sampler(name, make, version=optuna.__version__))
 
 
 def _optuna_gp(seed: int) -> BaseSampler:
     return GPSampler(seed=seed, n_startup_trials=STARTUP)
 
 
+def _botorch(seed: int) -> BaseSampler:
+    from optuna_integration import BoTorchSampler  # installed for the benchmark only
+
+    return BoTorchSampler(seed=seed, n_startup_trials=STARTUP, consider_running_trials=True)
+
+
+OTHERS: Final = {"optuna_gp": _optuna_gp, "botorch": _botorch}  # Optuna's own, and BoTorch's by its integration
+
+
 def words(sampler: str, pruner: str, task: Task) -> str:
     """Return the names of sampler and pruner that a search of a task has, defaults resolved."""
-    add_optuna_gp()
+    add_others()
     with blocks_of(task):
         search = space_of(task, 0, sampler=sampler, pruner=pruner).search
     return f"{search.sampler}+{search.pruner}"

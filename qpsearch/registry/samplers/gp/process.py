@@ -111,12 +111,13 @@ class Density:
         self.prior = np.array(
             [[LENGTH[0]] * columns + [NOISE[0], AMPLITUDE[0]], [LENGTH[1]] * columns + [NOISE[1], AMPLITUDE[1]]]
         )
-        self._values = values
-        later, earlier = np.tril_indices(len(points), -1)
-        self._below = later + earlier * len(points)  # where each pair stands in a matrix, column by column
+        self._values, count = values, len(points)
+        self._later, self._earlier = np.tril_indices(count, -1)
+        self._below = self._later + self._earlier * count  # where each pair stands in a matrix, column by column
+        self._cells = np.zeros(count * count)  # of a matrix whose triangle above the diagonal is not read
         features = np.ascontiguousarray(points.T)
-        apart = features.take(later, axis=1)  # three times as fast as an index in brackets
-        apart -= features.take(earlier, axis=1)
+        apart = features.take(self._later, axis=1)  # three times as fast as an index in brackets
+        apart -= features.take(self._earlier, axis=1)
         self._squared = np.add.reduceat(np.square(apart, out=apart), np.cumsum([0, *widths[:-1]]), axis=0)
 
     def loss(self, theta: Matrix) -> tuple[float, Matrix]:
@@ -124,12 +125,13 @@ class Density:
         inverse_squares = np.exp(-2 * theta[:-2])
         noise, amplitude = math.exp(2 * theta[-2]), math.exp(theta[-1])
         kernel, falling = _matern(inverse_squares @ self._squared, amplitude)
-        factor = _cholesky(self._matrix(kernel, amplitude + noise + JITTER))
+        factor = _cholesky(self._matrix(kernel, amplitude + noise + JITTER), in_place=True)
         weights = dpotrs(factor, self._values, lower=True)[0]
         loss = 0.5 * self._values @ weights + np.log(np.diag(factor)).sum()
         inverse = dpotri(factor, lower=True, overwrite_c=True)[0]
         # the derivative by the covariance of a pair, which stands in the matrix twice, and twice that by a variance
-        slope = (inverse - np.outer(weights, weights)).ravel("F")[self._below]
+        slope = inverse.ravel("F").take(self._below)
+        slope -= weights.take(self._later) * weights.take(self._earlier)
         own = np.diag(inverse) - weights**2
         by_length = self._squared @ (slope * falling) * inverse_squares * 5 / 3
         gradient = np.array([*by_length, own.sum() * noise, slope @ kernel + 0.5 * own.sum() * amplitude])
@@ -137,12 +139,11 @@ class Density:
         return float(loss + 0.5 * (off**2).sum()), gradient + off / self.prior[1]
 
     def _matrix(self, below: Matrix, diagonal: float) -> Matrix:
-        """Return a symmetric matrix of which only the diagonal and the triangle below it are set."""
+        """Return a symmetric matrix, set on the diagonal and below it alone; the one before is overwritten."""
         count = len(self._values)
-        matrix = np.zeros(count * count)
-        matrix[self._below] = below
-        matrix[:: count + 1] = diagonal
-        return matrix.reshape((count, count), order="F")
+        self._cells[self._below] = below
+        self._cells[:: count + 1] = diagonal
+        return self._cells.reshape((count, count), order="F")
 
 
 def _matern(squared: Matrix, amplitude: float) -> tuple[Matrix, Matrix]:
@@ -162,9 +163,12 @@ def _matern(squared: Matrix, amplitude: float) -> tuple[Matrix, Matrix]:
     return squared, root
 
 
-def _cholesky(matrix: Any) -> Matrix:
-    """Return the lower factor of a matrix, whose triangle above the diagonal is not read."""
-    factor, failed = dpotrf(matrix, lower=True)
+def _cholesky(matrix: Any, *, in_place: bool = False) -> Matrix:
+    """Return the lower factor of a matrix, whose triangle above the diagonal is not read.
+
+    ``in_place`` overwrites the matrix, and leaves what stands above the diagonal.
+    """
+    factor, failed = dpotrf(matrix, lower=True, overwrite_a=in_place, clean=not in_place)
     if failed:
         raise np.linalg.LinAlgError("the covariance is not positive definite")
     return np.asarray(factor)
