@@ -23,7 +23,7 @@ from qpsearch.display.shown import (
 )
 from qpsearch.errors import StorageDamaged
 from qpsearch.runner.machine import DEFAULT_STORAGE
-from qpsearch.study.records import AUDIT_MEANS, RETRIED_MEANS, StudySummary, TrialRecord
+from qpsearch.study.records import AUDIT_MEANS, RETRIED_MEANS, RETRIED_TIME_MEANS, StudySummary, TrialRecord
 
 if TYPE_CHECKING:
     from qpsearch.study.trials.underway import StepsRecord
@@ -210,7 +210,7 @@ def _print_accounts(console: Console, summary: StudySummary) -> None:
     if not summary.accounts:
         return
     titles = {"complete": "complete", "running": "running" if summary.drivers else "waiting", "pruned": "pruned"}
-    titles |= {"failed": "failed", "repeated": "repeated"}
+    titles |= {"failed": "failed", "retried": "retried", "repeated": "repeated"}
     seconds = [asdict(account) for account in summary.accounts]
     kinds = [kind for kind in titles if kind == "complete" or any(own[f"{kind}_s"] >= SHOWN_S for own in seconds)]
     networks = [account.blocks.split(" + ") for account in summary.accounts]
@@ -225,6 +225,8 @@ def _print_accounts(console: Console, summary: StudySummary) -> None:
     print_rows(console, columns, rows)
     if names.legend:
         print_line(console, Text(f"blocks: {names.legend}"))
+    if "retried" in kinds:
+        console.print(f"retried: {RETRIED_TIME_MEANS}", soft_wrap=True)
     if "repeated" in kinds:
         console.print("repeated: work that was lost with its worker or driver, and was done again")
 

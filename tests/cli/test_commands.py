@@ -5,10 +5,12 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import jsonschema
@@ -405,7 +407,12 @@ def test_a_trial_that_is_not_trained_as_drawn_is_told(tmp_path: Path) -> None:
     assert "trial 0 ran out of memory with 16 images at once. It begins again with 8: another recipe" in done.stdout
     assert "trial 0 begins again (attempt 2)" in done.stdout
     said = "half as many images at once, since there was no memory for more"
-    assert f"not as drawn: trial 0, {said}\n" in qpsearch(tmp_path, "status", "scripted").stdout
+    with closing(sqlite3.connect(tmp_path / "studies" / "qpsearch.db")) as connection, connection:
+        connection.execute("UPDATE qpsearch_attempts SET seconds = 9, repeated_s = 9 WHERE ending = 'retried'")
+    status = qpsearch(tmp_path, "status", "scripted").stdout
+    assert "retried: attempts that lacked memory; their trials began again with half as many images" in status
+    assert "repeated: " not in status
+    assert f"not as drawn: trial 0, {said}\n" in status
     assert reply(tmp_path, "status", "scripted")["studies"][0]["retried"] == [0]
     assert f"recipe        not as drawn: {said}\n" in qpsearch(tmp_path, "trials", "scripted", "0").stdout
     assert qpsearch(tmp_path, "report", "scripted").returncode == 0

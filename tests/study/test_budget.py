@@ -14,6 +14,7 @@ from tests.helpers import abandon, new_ledger, progress, resumed_ledger, rows, s
 from tests.scripted import LATE, Behaviour, space_text
 
 LOST = Failed(reason=FailReason.WORKER_LOST, detail="the worker process died (signal SIGKILL)")
+NO_MEMORY = Failed(reason=FailReason.OUT_OF_MEMORY, detail="CUDA out of memory.", in_step=True)
 
 
 def bounded(bound: str, trials: int = 8) -> str:
@@ -105,11 +106,14 @@ def test_wall_time_ends_a_study(url: str) -> None:
         assert spent_of(later) == "60 min of wall time"
 
 
-def test_accounts_tell_useful_from_repeated_work_by_block(url: str) -> None:
+def test_accounts_tell_useful_from_retried_and_repeated_work_by_block(url: str) -> None:
     now = [0.0]
     clock = Clock(monotonic=lambda: now[0])
-    space = parse_space(space_text(Behaviour.IMPROVES, trials=2, sampler="random", pruner="none"))
+    space = parse_space(space_text(Behaviour.LACKS_MEMORY, trials=2, sampler="random", pruner="none"))
     with new_ledger(url, space, clock=clock) as ledger:
+        assert ledger.ask() is not None
+        now[0] += 5
+        ledger.fail(0, 1, NO_MEMORY)  # and begins again with another recipe
         for _ in range(2):
             assignment = ledger.ask()
             assert assignment is not None
@@ -128,5 +132,6 @@ def test_accounts_tell_useful_from_repeated_work_by_block(url: str) -> None:
     database.close()
     assert sum(account.complete_s for account in summary.accounts) == pytest.approx(80)
     assert sum(account.repeated_s for account in summary.accounts) == pytest.approx(7)
+    assert sum(account.retried_s for account in summary.accounts) == pytest.approx(5)
     assert sum(account.trials for account in summary.accounts) == 2
     assert (summary.epochs, sum(a.pruned_s + a.failed_s + a.running_s for a in summary.accounts)) == (8, 0)

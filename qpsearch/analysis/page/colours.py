@@ -26,7 +26,7 @@ OTHERS: Final = "#9aa0a6"
 ONLY: Final = ALONE  # of a study whose trials are not told apart
 
 COMPLETE, PRUNED, FAILED, RUNNING, REPEATED = "#5b7083", "#b4bfc9", "#c1121f", "#2a9d8f", "#e0a100"
-PAUSED = "#8fa7bd"
+PAUSED, RETRIED = "#8fa7bd", "#e76f51"
 
 # Red for worse, blue for better, told apart by all kinds of colour vision (ColorBrewer's RdBu).
 WORSE_BETTER: Final = ((0.0, "#b2182b"), (0.25, "#ef8a62"), (0.5, "#f7f7f7"), (0.75, "#67a9cf"), (1.0, "#2166ac"))
@@ -59,6 +59,7 @@ IN_THE_DARK: Final[dict[str, str]] = {
     FAILED: "#ff5f66",
     RUNNING: "#45c9b8",
     REPEATED: "#ffc533",
+    RETRIED: "#ff9b82",
     "#b2182b": "#d6454f",
     "#ef8a62": "#8a4a3a",
     "#f7f7f7": "#262b32",

@@ -141,7 +141,7 @@ def _legend(material: Material) -> list[Markup]:
 
 
 def _accounts(own: Own) -> Markup:
-    words = ("complete", "running", "pruned", "failed", "repeated")
+    words = ("complete", "running", "pruned", "failed", "retried", "repeated")
     headings = [
         Heading(title="blocks"),
         Heading(title="trials", is_number=True),
@@ -153,7 +153,7 @@ def _accounts(own: Own) -> Markup:
             each.trials,
             *(
                 TableCell(shown=lasted(spent) if spent else "-", value=spent)
-                for spent in (each.complete_s, each.running_s, each.pruned_s, each.failed_s, each.repeated_s)
+                for spent in (getattr(each, f"{word}_s") for word in words)
             ),
         ]
         for each in own.summary.accounts

@@ -8,7 +8,7 @@ from typing import Final
 import plotly.graph_objects as go
 
 from qpsearch.analysis.page import Chart, for_plotly
-from qpsearch.analysis.page.colours import COMPLETE, FAILED, PAUSED, PRUNED, REPEATED, RUNNING
+from qpsearch.analysis.page.colours import COMPLETE, FAILED, PAUSED, PRUNED, REPEATED, RETRIED, RUNNING
 from qpsearch.analysis.report.clock import PAUSES_SHORTENED, WorkedTime, add_clock, clock_of, ended_of, unit_of
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.thinning import thinned, thinned_note
@@ -25,7 +25,7 @@ ENDINGS: Final[dict[str | None, tuple[str, str]]] = {
     Ending.FAILED: ("failed", FAILED),
     Ending.PAUSED: ("paused", PAUSED),
     Ending.INTERRUPTED: ("interrupted", REPEATED),
-    Ending.RETRIED: ("lacked memory, begun again", FAILED),
+    Ending.RETRIED: ("lacked memory, begun again", RETRIED),
     Ending.LOST: ("lost with its worker or driver", "#8c510a"),
     None: ("running", RUNNING),
 }
@@ -35,6 +35,7 @@ SPENT: Final = (
     ("running", "running_s", RUNNING),
     ("pruned", "pruned_s", PRUNED),
     ("failed", "failed_s", FAILED),
+    ("lacked memory, begun again", "retried_s", RETRIED),
     ("repeated after a crash", "repeated_s", REPEATED),
 )
 

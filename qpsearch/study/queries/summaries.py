@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from optuna.trial import TrialState
-from sqlalchemy import ColumnElement, Connection, Row, Select, String, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Row, Select, String, case, func, select, type_coerce
 
 from qpsearch.errors import SpaceError
 from qpsearch.space import Space
@@ -144,11 +144,13 @@ def _space(facts: Row[Any], name: str) -> tuple[Space | None, str | None]:
 
 
 def _accounts(connection: Connection, study: int) -> tuple[Account, ...]:
+    is_retried = attempts.c.ending == Ending.RETRIED
     held = (
         select(
             attempts.c.trial_id,
             func.sum(attempts.c.seconds).label("seconds"),
-            func.sum(attempts.c.repeated_s).label("repeated_s"),
+            func.sum(case((is_retried, attempts.c.repeated_s), else_=0.0)).label("retried_s"),
+            func.sum(case((is_retried, 0.0), else_=attempts.c.repeated_s)).label("repeated_s"),
         )
         .join(trials, trials.c.trial_id == attempts.c.trial_id)
         .where(trials.c.study_id == study)  # without this, the attempts of all other studies would be summed up, too
@@ -156,20 +158,27 @@ def _accounts(connection: Connection, study: int) -> tuple[Account, ...]:
         .subquery()
     )
     query = (  # states as words: for thousands of rows, members of an enum take longer than the rest
-        select(type_coerce(trials.c.state, String), configs.c.config_json, held.c.seconds, held.c.repeated_s)
+        select(
+            type_coerce(trials.c.state, String),
+            configs.c.config_json,
+            held.c.seconds,
+            held.c.retried_s,
+            held.c.repeated_s,
+        )
         .join(configs, configs.c.trial_id == trials.c.trial_id)
         .join(held, held.c.trial_id == trials.c.trial_id)
         .where(trials.c.study_id == study)
     )
     known: dict[str, str] = {}
     totals: dict[str, Counter[str]] = defaultdict(Counter)
-    for state, config_json, seconds, repeated_s in connection.execute(query):
+    for state, config_json, seconds, retried_s, repeated_s in connection.execute(query):
         network = config_json.partition('"network":')[2].partition(',"recipe":')[0]  # the same in many configurations
         if not network or network not in known:
             known[network] = " + ".join(blocks_of(config_json))
         own = totals[known[network]]
         own["trials"] += 1
-        own[state] += max(seconds - repeated_s, 0.0)
+        own[state] += max(seconds - retried_s - repeated_s, 0.0)
+        own["retried"] += retried_s
         own["repeated"] += repeated_s
     return tuple(
         Account(
@@ -179,6 +188,7 @@ def _accounts(connection: Connection, study: int) -> tuple[Account, ...]:
             running_s=own["RUNNING"],
             pruned_s=own["PRUNED"],
             failed_s=own["FAIL"],
+            retried_s=own["retried"],
             repeated_s=own["repeated"],
         )
         for blocks, own in sorted(totals.items())

@@ -19,8 +19,10 @@ class Account:
         running_s: Seconds in trials that have not ended.
         pruned_s: Seconds in pruned trials.
         failed_s: Seconds in failed trials.
+        retried_s: Seconds of attempts that lacked memory, before their trials began again with half as many images at
+            once; not counted in the other fields.
         repeated_s: Seconds of work that was lost with its worker or driver, or repeated after its checkpoint was lost;
-            not counted in the other fields.
+            likewise.
     """
 
     blocks: str
@@ -29,6 +31,7 @@ class Account:
     running_s: float
     pruned_s: float
     failed_s: float
+    retried_s: float
     repeated_s: float
 
 
@@ -59,6 +62,7 @@ class AuditedKind:
 
 
 RETRIED_MEANS: Final = "half as many images at once, since there was no memory for more"
+RETRIED_TIME_MEANS: Final = "attempts that lacked memory; their trials began again with half as many images at once"
 AUDIT_MEANS: Final = (
     "trials that ran on whatever their rungs said; wrongly: it ended better than half of those that went on by merit"
 )
