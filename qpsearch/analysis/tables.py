@@ -31,7 +31,7 @@ def trial_rows(records: Sequence[TrialRecord], space: Space) -> list[dict[str, A
     Each parameter of the space has a column, in the order of drawing: the word ``none`` where a trial chose ``none``,
     and None where the trial did not draw the parameter. With several objectives, each has a column
     ``objective.METRIC``, which is None where the trial is not complete. ``started`` is when a trial's first attempt
-    began, in UTC.
+    began, in UTC. ``is_retried`` is as in ``TrialRecord``: the configuration is not as drawn.
     """
     objectives = space.search.objectives
     several = [each.metric.value for each in objectives] if len(objectives) > 1 else []
@@ -47,6 +47,7 @@ def trial_rows(records: Sequence[TrialRecord], space: Space) -> list[dict[str, A
             "blocks": " + ".join(record.blocks),
             "epochs": record.epochs,
             "attempts": record.attempts,
+            "is_retried": record.is_retried,
             "duration_s": record.duration_s,
             "place": record.place,
         }

@@ -146,7 +146,7 @@ class Study:
 
         Parameters are in columns ``param.NAME``: the word ``none`` where a trial chose ``none``, and a missing value
         where the trial did not draw the parameter, since nothing in its network uses it. Seeds are in columns
-        ``seed.REPLICATE``.
+        ``seed.REPLICATE``. ``is_retried`` says whether a trial lacked memory and is not trained as drawn.
 
         Example:
             >>> import qpsearch

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 STATES: Final = {"complete": "COMPLETE", "pruned": "PRUNED", "fail": "FAIL", "running": "RUNNING"}
 ALIASES: Final = {"failed": "fail", "waiting": "running", "paused": "running"}
+RETRIED: Final = "*"  # marks trials that are not trained as drawn
 BLOCKS_WIDTH: Final = 12  # least width of the column of blocks: product_unit
 
 
@@ -141,6 +142,8 @@ def _print_list(
         for row, record in zip(rows, records, strict=True):
             row += [str(record.attempts), record.place or "-", _parameters(record)]
     left_out = print_rows(console, columns, rows, is_whole=wide)
+    if any(record.is_retried for record in records):
+        print_line(console, Text(f"{RETRIED}: not as drawn: {RETRIED_MEANS}"))
     if names.legend:
         print_line(console, Text(f"blocks, by stage: {names.legend}"))
     if left_out:
@@ -149,7 +152,7 @@ def _print_list(
 
 def _state(record: TrialRecord) -> Text:
     word, colour = WORDS[state_of(record)]
-    return Text(word, style=colour)
+    return Text(f"{word} {RETRIED}" if record.is_retried else word, style=colour)
 
 
 def _value(record: TrialRecord) -> Cell:

@@ -414,6 +414,9 @@ def test_a_trial_that_is_not_trained_as_drawn_is_told(tmp_path: Path) -> None:
     assert "repeated: " not in status
     assert f"not as drawn: trial 0, {said}\n" in status
     assert reply(tmp_path, "status", "scripted")["studies"][0]["retried"] == [0]
+    table = qpsearch(tmp_path, "trials", "scripted").stdout
+    assert "complete *" in table
+    assert f"\n*: not as drawn: {said}\n" in table
     assert f"recipe        not as drawn: {said}\n" in qpsearch(tmp_path, "trials", "scripted", "0").stdout
     assert qpsearch(tmp_path, "report", "scripted").returncode == 0
     assert f"1 trial not as drawn: {said}." in (tmp_path / "studies" / "scripted.html").read_text()

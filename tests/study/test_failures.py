@@ -3,9 +3,12 @@
 import json
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
+import optuna
 import pytest
 
+from qpsearch.analysis.tables import trial_rows
 from qpsearch.architecture.second_try import halved
 from qpsearch.errors import DispatchError, SystematicFailure, UserError
 from qpsearch.protocol import Failed
@@ -13,6 +16,7 @@ from qpsearch.runner import driving, machine
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.ledger import Ledger
+from qpsearch.study.optuna_export import export_optuna
 from qpsearch.study.planning.retraining import plan_confirmation
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Retried
@@ -210,7 +214,7 @@ def parts_of(url: str) -> list[int]:
     return [json.loads(row[0])["recipe"].get("gradient_accumulation", 1) for row in rows(url, CONFIGS)]
 
 
-def test_a_trial_that_lacks_memory_begins_again_with_another_recipe(url: str) -> None:
+def test_a_trial_that_lacks_memory_begins_again_with_another_recipe(url: str, tmp_path: Path) -> None:
     events: list[object] = []
     with new_ledger(url, normalised_space(), events.append) as ledger:
         first = ledger.ask()
@@ -236,7 +240,13 @@ def test_a_trial_that_lacks_memory_begins_again_with_another_recipe(url: str) ->
     ]
     with closing(Database.open(url)) as database:
         assert queries.summary(database, "scripted").retried == (0,)
-        assert [each.is_retried for each in queries.trial_records(database, "scripted")] == [True, False]
+        records = queries.trial_records(database, "scripted")
+        assert [each.is_retried for each in records] == [True, False]
+        assert [row["is_retried"] for row in trial_rows(records, normalised_space())] == [True, False]
+        exported = optuna.load_study(
+            study_name="scripted", storage=f"sqlite:///{export_optuna(database, 'scripted', tmp_path)}"
+        )
+        assert [sorted(each.user_attrs) for each in exported.trials] == [["retried"], ["reason"]]
         best = queries.summary(database, "scripted").best
         assert best is not None
         assert best.config == again.config  # what is trained again, exported and confirmed

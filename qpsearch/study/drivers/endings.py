@@ -202,6 +202,8 @@ class Endings:
             rows.end_attempt(connection, trial, ending, self._clock.now(), seconds, failed)
             if another is not None:
                 rows.replace_config(connection, trial.trial_id, another)
+                # for Optuna's own tools, which do not read the tables of qpsearch
+                replace_attrs(connection, user_attrs, trial.trial_id, {ending.value: True})
 
         self._transactions.write(step)
         if another is not None:
