@@ -49,7 +49,7 @@ _BEGIN: Final = (
 # To the last @ before another URL. Repetitions are bounded, so that the time grows with a text as its length does.
 _USER: Final = re.compile(rf"{_BEGIN}(?:(?!://).){{0,2000}}@", re.IGNORECASE)
 _NO_HOST: Final = re.compile(rf"{_BEGIN}(?!\[)[^\s/?#:@]*:(?!\d+(?![^\s/?#'\").,;:]))\S+", re.IGNORECASE)
-_STATED: Final[list[str]] = []  # options of this command line that the next command needs, too
+_STATED: Final[dict[str, list[str]]] = {}  # options of this command line that the next command needs, too
 _OPTION: Final = re.compile(
     r"((?:passwor[dt]|passwd|pwd|secret|token|credential|api_?key|access_?key)\w{0,40}\s{0,9}=\s{0,9})"
     r"('[^']*'|\"[^\"]*\"|[^&\s'\"]+)",
@@ -72,13 +72,15 @@ def hidden(text: str, *secrets: str | None) -> str:
     return _OPTION.sub(r"\1***", _NO_HOST.sub(r"\1***", _USER.sub(r"\1***@", text)))
 
 
-def remember_storage(url: str | None) -> None:
-    """Remember the storage that a command line names; None where it names none, and the next would find the same.
+def remember(option: str, *values: str) -> None:
+    """Remember what a command line gives to an option that the commands of its messages need, too.
 
     Args:
-        url: As it was given. Its password is not shown.
+        option: ``--storage`` or ``--import``. What QPSEARCH_STORAGE and QPSEARCH_IMPORT say, the next command finds.
+        values: As they were given, each with the option's name before it; none where it is not given. A password in
+            them is not shown.
     """
-    _STATED[:] = [] if url is None else ["--storage", hidden(url)]
+    _STATED[option] = [hidden(value) for value in values]
 
 
 def command(*words: object) -> str:
@@ -89,7 +91,8 @@ def command(*words: object) -> str:
     """
     import shlex  # which most commands do without
 
-    return shlex.join(["qpsearch", *map(str, words), *_STATED])
+    stated = [word for option, values in sorted(_STATED.items()) for value in values for word in (option, value)]
+    return shlex.join(["qpsearch", *map(str, words), *stated])
 
 
 class QpsearchError(Exception):

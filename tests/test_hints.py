@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from qpsearch import errors
+from qpsearch.cli import main
 from qpsearch.cli.app import COMMANDS
+from qpsearch.study.storage import database
 from tests.cli.run import qpsearch
 from tests.scripted import Behaviour, space_text
 
 PACKAGE = Path(errors.__file__).parent
 NAMED = re.compile(rf"qpsearch ({'|'.join(name for name, *_ in COMMANDS)}) ([\w-]+ )*$")
+OF_ANY = re.compile(rf"{NAMED.pattern.removesuffix('$')}STUDY(?! --storage)")
 
 
 def commands(text: str) -> list[str]:
@@ -37,20 +40,33 @@ def test_a_command_that_a_message_names_has_the_storage_of_the_command_line(tmp_
     assert "everything about one trial: qpsearch trials scripted 0\n" in through.stdout
 
 
-def test_a_password_of_the_storage_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(errors, "_STATED", [])
+def test_a_command_has_the_options_that_the_next_one_needs_but_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QPSEARCH_IMPORT", "")
+    Path("my_block.py").touch()
+    monkeypatch.setattr(errors, "_STATED", {})
     assert errors.command("resume", "two words", "--trials", 4) == "qpsearch resume 'two words' --trials 4"
-    errors.remember_storage("postgresql+psycopg://me:secret@host/db")
+    errors.remember("--storage", "postgresql+psycopg://me:secret@host/db")
     assert errors.command("resume", "a") == "qpsearch resume a --storage 'postgresql+psycopg://***@host/db'"
-    errors.remember_storage(None)
+    full = "Free some space, then: qpsearch resume STUDY --storage 'postgresql+psycopg://***@host/db'"
+    assert database._hint(OSError("database or disk is full")) == f". {full}"
+    errors.remember("--storage")
     assert errors.command("resume", "a") == "qpsearch resume a"
+    words = main._without_imports(["--import", "./my_block.py", "status", "--import=gated"])
+    assert words == ["status"]
+    assert errors.command("resume", "a") == "qpsearch resume a --import ./my_block.py --import gated"
 
 
 def places() -> Iterator[str]:
-    """Where the package writes a command about a certain study without ``errors.command``."""
+    """Where the package writes a command about a study without ``errors.command``."""
     for path in PACKAGE.rglob("*.py"):
-        texts = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.JoinedStr)]
-        for node in texts:
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        for node in nodes:
+            if isinstance(node, ast.Constant) and OF_ANY.search(str(node.value)):
+                yield f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for node in (each for each in nodes if isinstance(each, ast.JoinedStr)):
             for before, after in pairwise(node.values):
                 said = str(before.value) if isinstance(before, ast.Constant) else ""
                 if isinstance(after, ast.FormattedValue) and NAMED.search(said):

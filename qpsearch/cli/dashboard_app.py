@@ -14,7 +14,7 @@ from socketserver import ThreadingMixIn
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from qpsearch.errors import QpsearchError, UserError
+from qpsearch.errors import QpsearchError, UserError, command
 from qpsearch.space.schema.value_types import StudyName
 from qpsearch.study import manage
 from qpsearch.study.storage.database import Database
@@ -67,7 +67,7 @@ class DashboardApp:
             return HTTPStatus.NO_CONTENT, None
         if method == "POST" and (match := TELL.fullmatch(path)) and manage.is_own_trial(self._database, int(match[1])):
             raise UserError(
-                "this trial is qpsearch's, whose drivers end it. To continue its study: qpsearch resume STUDY."
+                f"this trial is qpsearch's, whose drivers end it. To continue its study: {command('resume', 'STUDY')}."
             )
         return None
 

@@ -11,7 +11,7 @@ from threading import Timer, main_thread
 from typing import TYPE_CHECKING, Final
 
 from qpsearch.display.plain import is_left, say
-from qpsearch.errors import QpsearchError, SpaceError, UserError
+from qpsearch.errors import QpsearchError, SpaceError, UserError, remember
 from qpsearch.vocabulary import PluginGroup, Variable
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def _interrupt_again(lost: "UnraisableHookArgs") -> None:
 def _without_imports(words: list[str]) -> list[str]:
     """Remove ``--import MODULE`` from the words, wherever it stands; workers read the modules from QPSEARCH_IMPORT."""
     rest: list[str] = []
+    modules: list[str] = []
     given = iter(words)
     for word in given:
         name, _, value = word.partition("=")
@@ -102,7 +103,10 @@ def _without_imports(words: list[str]) -> list[str]:
         path = Path(value)
         if path.suffix == ".py" and path.stem.isidentifier() and not path.is_file():
             raise UserError(f"--import {value}: there is no file {path.absolute()}. Expected one such as ./blocks.py.")
-        os.environ[Variable.IMPORT] = ",".join(filter(None, [Variable.IMPORT.given, value]))
+        modules.append(value)
+    remember("--import", *modules)
+    if modules:
+        os.environ[Variable.IMPORT] = ",".join(filter(None, [Variable.IMPORT.given, *modules]))
     return rest
 
 

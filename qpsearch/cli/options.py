@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from qpsearch.cli.completion import space_names, study_names
-from qpsearch.errors import UserError, remember_storage
+from qpsearch.errors import UserError, remember
 from qpsearch.vocabulary import Variable
 
 
 def _remembered(context: typer.Context, url: str) -> str:
     """Return the storage; one that the command line names belongs to the commands that messages name, too."""
     source = context.get_parameter_source("storage")
-    remember_storage(url if source is not None and source.name == "COMMANDLINE" else None)
+    remember("--storage", *([url] if source is not None and source.name == "COMMANDLINE" else []))
     return url
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from qpsearch.architecture.blocks import BLOCKS
 from qpsearch.architecture.config import Network, TrialConfig
 from qpsearch.architecture.plugins import load_everything
-from qpsearch.errors import ArtifactDamaged, ArtifactError, UserError
+from qpsearch.errors import ArtifactDamaged, ArtifactError, UserError, command
 from qpsearch.models import ResidualNetwork, build_model
 from qpsearch.registry.augmentations import centre
 from qpsearch.registry.datasets import Data
@@ -91,7 +91,8 @@ def load_exported(folder: str | Path) -> ExportedModel:
     folder = Path(given)
     info = read_info(folder)
     if info is None:
-        raise ArtifactError(f"{folder}: is not an export of a network. Make one: qpsearch model export STUDY.")
+        again = command("model", "export", "STUDY")
+        raise ArtifactError(f"{folder}: is not an export of a network. Make one: {again}.")
     if info.get("version") != VERSION:
         raise ArtifactError(
             f"{folder}: has format {info.get('version')} of exports, but this qpsearch reads {VERSION}. "

@@ -43,9 +43,9 @@ from qpsearch.study.storage.sqlite_file import SqliteFile, identity_of
 LOCK_KEY: Final = 0x717073  # "qps"
 SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ"}  # one state for all queries
 
+FULL: Final = "database or disk is full"
 HINTS: Final = {
     "password authentication failed": "Check user and password of --storage or QPSEARCH_STORAGE",
-    "database or disk is full": "Free some space, then: qpsearch resume STUDY",
     "permission denied for": "The database user may read but not write",
     "Connection refused": "Is the server running, and are host and port right?",
 }
@@ -324,4 +324,6 @@ def _cause(error: BaseException) -> str:
 def _hint(error: BaseException) -> str:
     """Return what to do about common faults."""
     cause = _cause(error)
+    if FULL in cause:
+        return f". Free some space, then: {command('resume', 'STUDY')}"
     return next((f". {hint}" for sign, hint in HINTS.items() if sign in cause), "")

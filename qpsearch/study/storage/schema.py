@@ -7,7 +7,7 @@ import optuna
 from optuna.storages._rdb.models import SCHEMA_VERSION
 from sqlalchemy import Connection, Inspector, inspect, text
 
-from qpsearch.errors import StorageEmpty, StorageError, StorageOutdated, first_line
+from qpsearch.errors import StorageEmpty, StorageError, StorageOutdated, command, first_line
 from qpsearch.study.storage.tables import OPTUNA, VERSION_TABLE
 
 OPTUNAS: Final = "alembic_version"  # where Alembic keeps the revision of Optuna's tables
@@ -30,7 +30,7 @@ def check_tables(connection: Connection, shown: str) -> None:
     if ours not in known:
         raise StorageError(f"{shown}: was made by a newer qpsearch (schema {ours}). Upgrade qpsearch.")
     raise StorageOutdated(
-        f"{shown}: its tables have the older qpsearch schema {ours}. Migrate them: qpsearch resume STUDY."
+        f"{shown}: its tables have the older qpsearch schema {ours}. Migrate them: {command('resume', 'STUDY')}."
     )
 
 
