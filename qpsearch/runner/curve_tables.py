@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from qpsearch.dispatch.simulated import KnownCurve
-from qpsearch.errors import UserError, nearest
+from qpsearch.errors import UserError, command, nearest
 from qpsearch.registry.samplers.base import Matrix
 from qpsearch.space import Space
 from qpsearch.space.file.document import parse_document, plain
@@ -104,8 +104,10 @@ def of_study(database: Database, name: str, space: Space) -> CurveTable:
     """Return the curves of a study's trials, of each trial its first run.
 
     Raises:
-        UserError: There are too few, or they go through levels of fidelity.
+        UserError: There are too few, they go through levels of fidelity, or a search has chosen what they train: those
+            of a comparison are of all its arms.
     """
+    _refuse_chosen(database, name, space)
     if space.search.fidelity is not None:
         raise UserError(
             f"study {name!r}: its trials begin anew at each level of search.fidelity ({space.search.fidelity}), and a "
@@ -129,6 +131,18 @@ def of_study(database: Database, name: str, space: Space) -> CurveTable:
     return CurveTable(f"study {name!r}", space, points)
 
 
+def _refuse_chosen(database: Database, name: str, space: Space) -> None:
+    """Refuse a study that trains on fresh seeds what one search has chosen, or the searches of several arms."""
+    chosen_by = queries.chosen_by(database, name)
+    if chosen_by is None:
+        return
+    searches = [chosen_by] if space.compare is None else [arm.study for arm in space.compare.arms.values()]
+    raise UserError(
+        f"study {name!r} trains again what a search has chosen, and a simulation needs the curves of a search. "
+        f"Simulate one: {'; '.join(command('simulate', each) for each in searches)}."
+    )
+
+
 def of_folder(folder: Path, space: Space) -> list[CurveTable]:
     """Return the tables of a folder, one for each file NAME.csv, by name.
 
@@ -136,8 +150,12 @@ def of_folder(folder: Path, space: Space) -> list[CurveTable]:
     apply), ``epoch`` from 1, ``value`` (the objective) and, if known, ``seconds``.
 
     Raises:
-        UserError: There is no table, or one cannot be read.
+        UserError: There is no table, one cannot be read, or the space compares arms.
     """
+    if space.compare is not None:
+        raise UserError(
+            f"{space.study}: compares arms, and a simulation searches one space. Give a file without 'compare'."
+        )
     files = sorted(folder.glob("*.csv"))
     if not files:
         raise UserError(f"{folder}: does not hold a table. Expected files NAME.csv.")

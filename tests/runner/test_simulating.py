@@ -19,6 +19,7 @@ from qpsearch.runner.simulating import Simulation, default_method, simulate_sear
 from qpsearch.runner.tool_documents import SimulateDocument
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.space.schema.search import SAMPLERS
+from qpsearch.study.planning import retraining
 from qpsearch.study.storage.database import Database
 from tests.cli.run import documented, qpsearch
 from tests.helpers import new_ledger, progress
@@ -127,6 +128,22 @@ def test_curves_that_begin_anew_at_levels_are_refused(sqlite_url: str) -> None:
     with pytest.raises(UserError, match=r"anew at each level of search.fidelity \(width 0.5, 1\), and a simulation"):
         curve_tables.of_study(database, space.study, space)
     database.close()
+
+
+ARMS = "compare: {arms: {one: {network.stages.0.block: additive}, two: {network.stages.0.block: quotient}}}\n"
+
+
+def test_curves_of_what_searches_have_chosen_are_refused_and_the_searches_named(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """Those of a comparison are of all its arms, which differ in more than their parameters."""
+    compared = parse_space(SPACE.source.replace(f"trials: {SPACE.search.budget.trials}, ", "") + ARMS)
+    with contextlib.closing(Database.create(sqlite_url)) as database:
+        retraining.begin_comparison(database, compared, source="", artifacts=None)
+        with pytest.raises(UserError, match=r"one: qpsearch simulate scripted.one; qpsearch simulate scripted.two\.$"):
+            curve_tables.of_study(database, "scripted", compared)
+    with pytest.raises(UserError, match=r"scripted: compares arms.*Give a file without 'compare'\.$"):
+        curve_tables.of_folder(tmp_path, compared)
 
 
 @pytest.mark.parametrize("pruner", ["wilcoxon", "{wilcoxon: {p: 0.2}}"])
