@@ -6,6 +6,7 @@ from typing import Final
 
 from qpsearch.errors import UserError, command
 from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.space.schema.numbers import required
 from qpsearch.space.schema.value_types import Integer, StudyName
 from qpsearch.vocabulary import Scalar, Variable, Word, as_member
 
@@ -40,6 +41,15 @@ def texts(given: object, name: str, such: str) -> Sequence[str]:
 def sink_names(given: str | Sequence[str]) -> Sequence[str]:
     """Return the sinks that are named, one or several."""
     return texts(given, "sinks", "tensorboard")
+
+
+def trial_numbers(given: object, name: str) -> Sequence[int]:
+    """Return numbers of trials, at least one; None stands for none."""
+    if given is None:
+        return ()
+    if not isinstance(given, Sequence) or isinstance(given, str) or not given:
+        raise UserError(f"{name}: {given!r} does not name trials. Expected their numbers, such as [3, 7].")
+    return [required(NUMBER, each, name) for each in given]
 
 
 def study_name(given: str | None) -> str | None:

@@ -16,6 +16,7 @@ from qpsearch.api.given import (
     path_text,
     sink_names,
     storage_url,
+    trial_numbers,
     word,
 )
 from qpsearch.architecture.plugins import load_everything
@@ -309,8 +310,9 @@ class Study:
     def confirm(
         self,
         *,
-        top: int = 3,
+        top: int | None = None,
         seeds: int = 5,
+        trials: Sequence[int] | None = None,
         dispatch: str = Dispatcher.TUNE,
         address: str | None = None,
         concurrent: int | None = None,
@@ -326,8 +328,9 @@ class Study:
         the seeds gave.
 
         Args:
-            top: How many of the best configurations, from 1.
+            top: How many of the best configurations, from 1; None for 3.
             seeds: Fresh seeds for each of them, from 1.
+            trials: The configurations of these complete trials, in place of the best.
             dispatch: ``tune`` for Ray Tune, ``inline`` for one trial at a time without Ray.
             address: A running Ray cluster: ``auto``, or ``host:port``.
             concurrent: Trials at once; None fills the machine.
@@ -341,7 +344,8 @@ class Study:
             its ``mean`` and ``sd`` over ``n`` fresh seeds, and the ``drop`` from the value of the search.
 
         Raises:
-            UserError: No trial is complete yet, or this study's trials are on fresh seeds already.
+            UserError: No trial is complete yet, or one of ``trials`` is not; this study's trials are on fresh seeds
+                already; or ``top`` and ``trials`` are both given.
 
         Example:
             >>> import qpsearch
@@ -354,7 +358,7 @@ class Study:
         from qpsearch.runner.driving import Placement
         from qpsearch.runner.overrides import Overrides
 
-        top = required(CONFIRMED, top, "top")
+        top = checked(CONFIRMED, top, "top")
         seeds = required(CONFIRMED, seeds, "seeds")
         with open_display(quiet=not progress) as display:
             return confirm(
@@ -362,6 +366,7 @@ class Study:
                 storage=self.storage,
                 top=top,
                 seeds=seeds,
+                trials=trial_numbers(trials, "trials"),
                 overrides=Overrides(concurrent=concurrent, gpus=gpus, cpus=cpus),
                 placement=Placement(dispatcher=word(Dispatcher, dispatch, "dispatch"), address=address_of(address)),
                 sinks=sink_names(sinks),
