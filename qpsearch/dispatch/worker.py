@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from qpsearch.architecture.config import TrialConfig
+from qpsearch.architecture.plugins import load_everything
 from qpsearch.dispatch.interrupt import Signalled
 from qpsearch.dispatch.private_folder import new_key
 from qpsearch.dispatch.watchdog import Watchdog, hang_file
@@ -170,6 +171,7 @@ def _of_machine(error: OSError) -> str:
 
 
 def _train(assignment: Assignment, setup: WorkerSetup, device_name: str) -> Generator[Message]:
+    load_everything()  # first of all: what follows may name a block, a data set or a metric of the user's own
     threads = assignment.threads or setup.threads
     memory_format = assignment.memory_format or setup.memory_format
     place = Place(host=socket.gethostname(), device=device_name, threads=threads, memory_format=memory_format)

@@ -16,7 +16,6 @@ def train(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | Step
     """Train one run (``train_levels``); torch is imported in the worker, at the first trial."""
     from qpsearch.training.levels import train_levels
 
-    load_everything()
     yield from train_levels(config, run)
 
 
@@ -24,7 +23,6 @@ def train_runs(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> 
     """Train several runs, as one network where that is asked for (``qpsearch.training.levels.train_runs``)."""
     from qpsearch.training import levels
 
-    load_everything()
     yield from levels.train_runs(config, runs, fuse)
 
 

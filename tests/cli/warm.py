@@ -19,6 +19,12 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
+from qpsearch.architecture.blocks import BLOCKS
+from qpsearch.registry.metrics import METRICS
+from qpsearch.registry.own.custom import CUSTOM
+from qpsearch.registry.samplers import OWN
+
+KNOWN = [(registry, dict(registry)) for registry in (BLOCKS, CUSTOM, OWN, METRICS)]
 WITH_RAY = tuple(
     f"qpsearch.dispatch.{name}" for name in ("tune", "cluster", "packing", "deaths", "node", "tokens", "tune_patches")
 )
@@ -108,6 +114,9 @@ def _work(pipe: Connection) -> None:
     os.environ.clear()
     os.environ.update(own)
     sys.path = pipe.recv()
+    for registry, known in KNOWN:  # as in a new interpreter, nothing of the user's own is there yet
+        registry.clear()
+        registry.update(known)
     inline.serve(pipe)
 
 
