@@ -31,8 +31,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(random.integers(level - 50, level + 50, (8, 8), dtype=np.uint8)).save(
                 made / "shades" / label / f"{index}.png"
             )
-    clear = made / "shades" / "dark" / "0.png"
-    Image.open(clear).convert("LA").save(clear)
+    clear = Image.open(made / "shades" / "dark" / "0.png")
+    clear.putalpha(200)
+    clear.save(made / "shades" / "dark" / "0.png")
     (made / "s.yaml").write_text(SPACE)
     (made / "data").mkdir()
     done = qpsearch(made, "run", "s.yaml", "--dispatch", "inline", QPSEARCH_DATA=str(made / "data"))

@@ -22,6 +22,20 @@ def _data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QPSEARCH_DATA", str(tmp_path))
 
 
+def with_alpha(images: Any, white: int, *clear: int) -> Any:
+    """Return images with a channel of transparency, which is opaque everywhere but in some."""
+    alpha = np.full_like(images[..., :1], white)
+    alpha[list(clear), 2, 2] = white - 1
+    return np.concatenate((images, alpha), 3)
+
+
+def one_pixel(value: float) -> Any:
+    """Return fractions of which one is a value."""
+    fractions = IMAGES / 255
+    fractions[3, 2, 1, 0] = value
+    return fractions
+
+
 def written(folder: Path, arrays: Arrays) -> Path:
     np.savez(folder / "x.npz", **arrays)
     return folder / "x.npz"
@@ -74,16 +88,37 @@ def test_arrays_become_8_bits(tmp_path: Path, given: Any, expected: Any) -> None
     ("given", "told"),
     [
         (IMAGES, ()),
-        (np.concatenate((IMAGES, IMAGES[..., :1]), 3), ("x has a channel of transparency, which is dropped",)),
-        (IMAGES.astype(np.uint16) * 256 + 77, ("x has 16 bits, of which the upper 8 count",)),
-        (IMAGES.astype(np.uint16) * 16, ("x has 16 bits, of which the upper 8 count", "15 of 255")),
+        (
+            np.concatenate((IMAGES, IMAGES[..., :1]), 3),
+            ("30 of 30 images have a channel of transparency, which is dropped",),
+        ),
+        (with_alpha(IMAGES, 255), ()),
+        (with_alpha(IMAGES / 255, 1), ()),
+        (
+            with_alpha(IMAGES.astype(np.uint16) * 257, 65_535),
+            ("30 of 30 images have 16 bits, of which the upper 8 count",),
+        ),
+        (with_alpha(IMAGES, 255, 7), ("1 of 30 images has a channel of transparency, which is dropped: x[7]",)),
+        (IMAGES.astype(np.uint16) * 256 + 77, ("30 of 30 images have 16 bits, of which the upper 8 count",)),
+        (IMAGES.astype(np.uint16) * 16, ("30 of 30 images have 16 bits", "30 of 30 images of 16 bits are dark")),
     ],
-    ids=["8 bits", "alpha", "16 bits", "12 bits"],
+    ids=["8 bits", "alpha", "opaque", "opaque fractions", "opaque 16 bits", "one is not opaque", "16 bits", "12 bits"],
 )
 def test_what_arrays_lose_is_told(tmp_path: Path, given: Any, told: tuple[str, ...]) -> None:
     converted = own_data(Source.ARCHIVE, written(tmp_path, {"x": given, "y": LABELS}), None).converted
     assert len(converted) == len(told)
     assert all(expected in sentence for expected, sentence in zip(told, converted, strict=True))
+
+
+def test_arrays_that_are_not_read_are_told(tmp_path: Path) -> None:
+    given = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "ids": LABELS, "names": np.array(["p", "q", "r"])}
+    facts = own_data(Source.ARCHIVE, written(tmp_path, given), None)
+    assert facts.converted == ("2 arrays are not read: ids, x_test",)
+
+
+def test_labels_may_be_whole_fractions(tmp_path: Path) -> None:
+    facts = own_data(Source.ARCHIVE, written(tmp_path, {"x": IMAGES, "y": LABELS.astype(float)}), None)
+    assert facts.classes == ("0", "1", "2")
 
 
 def test_classes_are_named_by_their_labels_or_by_the_archive(tmp_path: Path) -> None:
@@ -121,7 +156,15 @@ REFUSED: dict[str, tuple[Callable[[], Arrays], str]] = {
     "black": (lambda: {"x": IMAGES[..., 0] * 0, "y": LABELS}, "read as 8 bits, all pixels of its training images are equal. Expected"),
     "words": (lambda: {"x": IMAGES.astype(str), "y": LABELS}, "x has values of type <U3. Expected numbers"),
     "objects": (lambda: {"x": np.array([1, "a"], object), "y": LABELS}, "x holds Python objects. Expected an array of numbers"),
-    "fractions": (lambda: {"x": IMAGES, "y": LABELS + 0.5}, "y has shape .* Expected one whole number an image"),
+    "fractions": (lambda: {"x": IMAGES, "y": LABELS + 0.5}, r"y has 0\.5 as a label\. Expected whole numbers below 2\*\*63, or words"),
+    "no number": (lambda: {"x": IMAGES, "y": np.where(LABELS == 1, np.nan, LABELS)}, "y has nan as a label"),
+    "infinite": (lambda: {"x": IMAGES, "y": np.where(LABELS == 1, np.inf, LABELS)}, "y has inf as a label"),
+    "too large": (lambda: {"x": IMAGES, "y": LABELS * 1e300}, r"y has 1e\+300 as a label"),
+    "unsigned": (lambda: {"x": IMAGES, "y": LABELS.astype(np.uint64) + 2**63}, "y has 9223372036854775808 as a label"),
+    "complex labels": (lambda: {"x": IMAGES, "y": LABELS * 1j}, "y has shape .* of complex128. Expected one whole number an image"),
+    "no pixels": (lambda: {"x": IMAGES[:, :0], "y": LABELS}, r"x has shape \(30, 0, 8, 3\)\. Expected"),
+    "NaN": (lambda: {"x": one_pixel(np.nan), "y": LABELS}, r"x has pixels that are NaN or infinite, in 1 of 30 images: x\[3\]\. Write a"),
+    "infinity": (lambda: {"x": one_pixel(np.inf), "y": LABELS}, r"x has pixels that are NaN or infinite, in 1 of 30 images: x\[3\]"),
     "one class": (lambda: {"x": IMAGES, "y": LABELS * 0}, "has only one class, 0. Expected two or more"),
     "one name": (lambda: named(np.array("p")), r"class_names has shape \(\)\. Expected one name for each class"),
     "two names": (lambda: named(np.array(["p", "q"])), "class_names has 2 names, but the training labels have 3 classes"),

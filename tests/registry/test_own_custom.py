@@ -111,11 +111,29 @@ def test_splits_grey_images_and_several_sizes(tmp_path: Path) -> None:
             ["30 of 30 images have a channel of transparency"],
         ),
         (lambda image: Image.fromarray(image[..., 0].astype(np.uint16) * 257), ["30 of 30 images have 16 bits"]),
-        (lambda image: image.astype(np.uint16) * 257, ["the train split has 16 bits"]),
-        (lambda image: image.astype(np.uint16) * 4, ["the train split has 16 bits", "above 3 of 255"]),
+        (lambda image: Image.fromarray(image).convert("RGBA"), []),
+        (lambda image: np.pad(image, ((0, 0), (0, 0), (0, 1)), constant_values=255), []),
+        (lambda image: image.astype(np.uint16) * 257, ["30 of 30 images have 16 bits"]),
+        (
+            lambda image: image.astype(np.uint16) * (256 if np.array_equal(image, IMAGES[0]) else 4),
+            [
+                "30 of 30 images have 16 bits",
+                "29 of 30 images of 16 bits are dark, their brightest pixels 3 of 255: train 1",
+            ],
+        ),
         (lambda image: Image.open(io.BytesIO(deep_colours(image))), ["30 of 30 images have 16 bits"]),
     ],
-    ids=["PIL's", "arrays'", "tensors'", "16 bits of PIL's", "16 bits", "10 bits", "a colour file"],
+    ids=[
+        "PIL's",
+        "arrays'",
+        "tensors'",
+        "16 bits of PIL's",
+        "PIL's opaque",
+        "opaque",
+        "16 bits",
+        "10 bits",
+        "a colour file",
+    ],
 )
 def test_what_images_lose_is_told(change: Callable[[Any], Any], told: list[str]) -> None:
     converted = facts_of(Pairs(change)).converted
@@ -133,9 +151,17 @@ def deep_colours(image: Any) -> bytes:
     ("change", "said"),
     [
         (lambda image: image.astype(np.uint16) * 257 if image[0, 0, 0] % 2 else image, "several types: uint16, uint8"),
-        (lambda image: Image.fromarray(image[..., 0].astype(np.int32) * 1000), "numbers of 32 bits"),
+        (
+            lambda image: Image.fromarray(image[..., 0].astype(np.int32) * 1000),
+            "^data set 'mine': image 0 of the train split has numbers of 32 bits",
+        ),
+        (
+            lambda image: Image.fromarray(image[..., 0].astype(np.float32)),
+            "^data set 'mine': image 0 of the train split has fractions as pixels, whose white is not known. Convert",
+        ),
+        (lambda image: Image.open(io.BytesIO(deep_colours(image)[:-60])), "image 0 of the train split is truncated"),
     ],
-    ids=["types", "32 bits"],
+    ids=["types", "32 bits", "fractions", "truncated"],
 )
 def test_images_that_would_lose_what_they_show_are_refused(change: Callable[[Any], Any], said: str) -> None:
     with pytest.raises(DataError, match=said):
@@ -211,6 +237,11 @@ def test_a_function_that_returns_other_images_when_it_is_called_again_is_refused
     assert len(list(tmp_path.rglob("*.npy"))) == 4
 
 
+def labelled(label: object) -> Any:
+    """Return images with one label for all."""
+    return [(image, label) for image in IMAGES]
+
+
 BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "nothing": (lambda: None, r"returns NoneType\. Expected a mapping of arrays"),
     "an unknown split": (lambda: {"trian": Pairs(lambda image: image)}, r"returns the splits trian\. Expected"),
@@ -218,6 +249,9 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "no labels": (lambda: {"images": IMAGES}, "does not hold training images with labels"),
     "flat": (lambda: Pairs(lambda image: image.ravel()), r"the train split has an image of shape \(192,\)"),
     "five channels": (lambda: Pairs(lambda image: image.repeat(2, 2)[..., :5]), r"the train split has an image of shape \(8, 8, 5\)\. Expected \(H, W\), or"),
+    "a label that is no number": (lambda: labelled(float("nan")), "the label array of the train split has nan as a label"),
+    "no pixels": (lambda: Pairs(lambda image: image[:0, :, [0, 1, 2, 0]]), r"the train split has an image of shape \(0, 8, 4\)"),
+    "NaN": (lambda: Pairs(lambda image: image / 255 * np.nan), r"the train split has pixels that are NaN or infinite, in 30 of 30 images: 0, 1, 2 and 27 more"),
     "an error": (lambda: 1 / 0, r"test_own_custom\.py:\d+: ZeroDivisionError: division by zero"),
     "an exit": (lambda: exec("raise SystemExit('enough')"), r"SystemExit: enough"),
     "normalised": (lambda: Pairs(lambda image: image / 255 - 0.5), "the train split has values from -0.5 to 0.5. Expected 0 to"),

@@ -70,10 +70,39 @@ def test_transparency_of_a_palette_is_dropped() -> None:
     assert np.array_equal(pixels_of(content, 3), np.asarray(COLOURS.convert("P").convert("RGB")))
 
 
-def test_a_photograph_is_turned_upright() -> None:
+OPAQUE = Image.new("L", COLOURS.size, 255)
+KEYED = np.random.default_rng(1).integers(1, 256, (6, 9), dtype=np.uint8)  # 0 stands for transparency
+
+
+@pytest.mark.parametrize(
+    ("content", "is_clear"),
+    [
+        (saved(COLOURS), False),
+        (saved(ALPHA), True),
+        (saved(Image.merge("RGBA", (*COLOURS.split(), OPAQUE))), False),
+        (saved(Image.merge("RGBA", (*COLOURS.split(), OPAQUE)), "WEBP", lossless=True), False),
+        (saved(Image.merge("LA", (GREYS, OPAQUE))), False),
+        (saved(Image.merge("LA", (GREYS, Image.new("L", GREYS.size, 254)))), True),
+        (saved(COLOURS.convert("P"), transparency=bytes([255] * 256)), False),
+        (saved(COLOURS.convert("P"), transparency=bytes([9] * 256)), True),
+        (saved(Image.fromarray(KEYED), transparency=0), False),
+        (saved(Image.fromarray(KEYED), transparency=int(KEYED[2, 3])), True),
+    ],
+)
+def test_only_pixels_that_are_transparent_are_told(content: bytes, is_clear: bool) -> None:
+    assert header_of(content).is_clear is is_clear
+
+
+def test_transparency_of_a_truncated_image_is_not_known() -> None:
+    with pytest.raises(ValueError, match="is truncated or damaged"):
+        header_of(saved(ALPHA.resize((64, 48)))[:-400])
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_photograph_is_turned_upright(form: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # held sideways
-    content = saved(COLOURS, "JPEG", exif=exif, quality=100, subsampling=0)
+    content = saved(COLOURS, form, exif=exif, quality=100, subsampling=0)
     assert (header_of(content).width, header_of(content).height) == (6, 9)
     turned = pixels_of(content, 3).astype(int)
     assert turned.shape == (9, 6, 3)

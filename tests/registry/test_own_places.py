@@ -108,11 +108,60 @@ def test_every_bad_image_is_named_and_how_many_more_there_are(tmp_path: Path) ->
         own_data(Source.FOLDER, root, None)
     *lines, last = str(error.value).splitlines()
     assert lines[0] == f"{root}/b/0.png: is not an image of a known format. Replace it, or remove it."
-    assert (len(lines), last) == (10, "and 2 more problems of this kind.")
+    assert (len(lines), last) == (5, "and 7 more problems of this kind.")
     class_folders(root, 12)
     path = root / "a" / "3.png"
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(DataError, match=r"a/3\.png: is truncated or damaged \(.*\)\. Replace it by a whole copy"):
+        own_data(Source.FOLDER, root, None)
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_all_problems_of_a_folder_are_one_message(tmp_path: Path, data: Path, is_kept: bool) -> None:
+    root = class_folders(tmp_path / "x", 5)
+    for split in ("train", "test"):
+        class_folders(root / split, 8)
+    for name in "ab":
+        for path in sorted((root / name).iterdir()):
+            path.unlink()
+        (root / name).rmdir()
+    if is_kept:
+        own_data(Source.FOLDER, root, None)
+    truncated = [root / "train/a/3.png", root / "test/b/4.png"]
+    for path in truncated:
+        path.write_bytes(path.read_bytes()[:-40])
+    check = r"^\S+train/a/3.png: is truncated.*\n\S+test/b/4.png: is truncated[^\n]*$"
+    with pytest.raises(DataError, match=check):
+        own_data(Source.FOLDER, root, None)
+    picture(root / "train/a/2.png", (12, 9))
+    (root / "train/b/1.png").write_bytes(b"nothing")
+    (root / "test/b/0.png").write_bytes(b"")
+    (root / "train/a/notes.txt").touch()
+    picture(root / "test/c/1.png")
+    with pytest.raises(DataError) as error:
+        own_data(Source.FOLDER, root, None)
+    expected = (
+        "train/a/notes.txt: is not named as an image file",
+        "x: class c is in the test split, but not in train",
+        "train/b/1.png: is not an image",
+        "test/b/0.png: is an empty file",
+        "x: its images have several sizes: 8x8 (29), 12x9 (1)",
+        "train/a/3.png: is truncated",
+        "test/b/4.png: is truncated",
+    )
+    lines = str(error.value).splitlines()
+    assert [said in line for said, line in zip(expected, lines, strict=True)] == [True] * len(expected)
+    with pytest.raises(DataError, match=r"notes\.txt"):
+        scanned(Source.FOLDER, root, data / "own")
+
+
+def test_of_many_images_some_are_decoded_to_find_damaged_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = class_folders(tmp_path / "x", 10)
+    path = root / "a" / "0.png"
+    path.write_bytes(path.read_bytes()[:-40])
+    (root / "a" / "notes.txt").touch()
+    monkeypatch.setattr(found, "MEASURED", 5)
+    with pytest.raises(DataError, match=r"a/0\.png: is truncated.*\n.*x: 5 of 20 images were decoded to find damaged"):
         own_data(Source.FOLDER, root, None)
 
 
@@ -200,8 +249,11 @@ def test_what_images_lose_is_told_with_their_names(tmp_path: Path) -> None:
     assert own_data(Source.FOLDER, root, None).converted == ()
     for index in range(3):
         picture(root / "a" / f"{index}.png", mode="L")
-    picture(root / "b" / "0.png", mode="LA")
-    picture(root / "b" / "1.png", mode="RGBA")
+    Image.merge("LA", [Image.new("L", (8, 8), level) for level in (7, 0)]).save(root / "b" / "0.png")
+    Image.merge("RGBA", [*Image.open(picture(root / "b" / "1.png")).split(), Image.new("L", (8, 8), 254)]).save(
+        root / "b" / "1.png"
+    )
+    picture(root / "b" / "3.png", mode="RGBA")  # opaque everywhere
     deep(root / "b" / "2.png", 65_535)
     told = (
         "5 of 10 images are grey and are read as colour: a/0.png, a/1.png, a/2.png and 2 more",
@@ -212,17 +264,22 @@ def test_what_images_lose_is_told_with_their_names(tmp_path: Path) -> None:
         assert own_data(Source.FOLDER, root, None).converted == told
 
 
-@pytest.mark.parametrize(("brightest", "is_told"), [(4_095, True), (32_767, True), (32_768, False), (65_535, False)])
-def test_16_bits_that_are_hardly_used_are_told(tmp_path: Path, brightest: int, is_told: bool) -> None:
-    for name, value in (("a/0", 300), ("a/1", brightest), ("a/2", 1_000), *((f"b/{index}", 900) for index in range(3))):
+def test_dark_images_of_16_bits_are_counted_one_by_one(tmp_path: Path) -> None:
+    values = {"a/0": 4_095, "a/1": 32_767, "a/2": 32_768, "b/0": 65_535, "b/1": 255, "b/2": 900}
+    for name, value in values.items():
         deep(tmp_path / "x" / f"{name}.png", value)
-    converted = own_data(Source.FOLDER, tmp_path / "x", None).converted
-    assert (
-        converted[0] == "6 of 6 images have 16 bits, of which the upper 8 count: a/0.png, a/1.png, a/2.png and 3 more"
+    assert own_data(Source.FOLDER, tmp_path / "x", None).converted == (
+        "6 of 6 images have 16 bits, of which the upper 8 count: a/0.png, a/1.png, a/2.png and 3 more",
+        "Read as 8 bits, 4 of 6 images of 16 bits are dark, their brightest pixels 0 to 127 of 255: "
+        "b/1.png, b/2.png, a/0.png and 1 more. Where white is below 65535, stretch the values so that it is 65535",
     )
-    assert [
-        f"no pixel of the images of 16 bits is above {brightest >> 8} of 255" in each for each in converted[1:]
-    ] == ([True] * is_told)
+    for name in ("a/0", "a/1", "b/1"):
+        deep(tmp_path / "x" / f"{name}.png", 60_000)
+    assert (
+        own_data(Source.FOLDER, tmp_path / "x", None)
+        .converted[1]
+        .startswith("Read as 8 bits, 1 of 6 images of 16 bits is dark, its brightest pixel 3 of 255: b/2.png. Where")
+    )
 
 
 @pytest.mark.parametrize(("source", "said"), [(Source.FOLDER, "no such folder"), (Source.ARCHIVE, "no such file")])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import DataError
-from qpsearch.registry.own.found import Found, too_dark
+from qpsearch.registry.own.found import Found, conversions, first_of
 from qpsearch.registry.own.layout import Subset
 from qpsearch.registry.own.record import PEAK
 
@@ -35,6 +35,7 @@ PAIRS: Final = (
     (Subset.TRAIN, (("images", "labels"), ("x", "y"), ("X", "y"), ("data", "target"))),
 )
 CLASS_NAMES: Final = ("class_names", "classes", "names")
+LARGEST: Final = 2**63  # labels are kept as numbers of 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,10 @@ def in_arrays(read: Callable[[str], Any], names: list[str], where: str) -> Found
         if len(images[part]) != len(labels[part]):
             raise DataError(f"{where}: {name} has {len(images[part])} images, but {len(labels[part])} labels.")
     given = next((name for name in CLASS_NAMES if name in names), None)
+    unread = sorted({*names} - {given, *(name for pair in pairs.values() for name in pair)})
+    if unread:
+        what = "1 array is" if len(unread) == 1 else f"{len(unread):,} arrays are"
+        converted.append(f"{what} not read: {first_of(unread)}")
     class_names = None if given is None else _names(read(given), labels[Subset.TRAIN], f"{where}: {given}")
     return found_of(images, labels, class_names, where, converted)
 
@@ -168,14 +173,39 @@ def _pixels(given: Any, name: str, place: str, converted: list[str]) -> "Images"
         given = given.transpose(0, 2, 3, 1)
     if given.ndim == 3:
         given = given[..., None]
-    if given.ndim != 4 or given.shape[3] not in (1, 3, 4) or not len(given):
+    if given.ndim != 4 or given.shape[3] not in (1, 3, 4) or not given.size:
         expected = "Expected (N, H, W), or (N, H, W, C) with 1 or 3 channels"
         raise DataError(f"{place}: {name} has shape {given.shape}. {expected}.")
-    if given.shape[3] == 4:
-        converted.append(f"{name} has a channel of transparency, which is dropped")
-        given = given[..., :3]
-    found: Images = eight_bits(given, name, place, converted)
+    names = [f"{name}[{row}]" for row in range(len(given))]
+    check_finite(dict(zip(names, given, strict=True)), f"{place}: {name}")
+    clear = [each for each, image in zip(names, given, strict=True) if is_clear_array(image)]
+    found: Images = eight_bits(given[..., :3], name, place)
+    deep = dict(zip(names, found.max((1, 2, 3)).tolist(), strict=True)) if is_deep_array(given) else {}
+    converted += conversions(len(given), grey=(), clear=clear, deep=deep)
     return found
+
+
+def is_clear_array(image: Any) -> bool:
+    """Whether some pixels of an array (H, W, C) are transparent: of four channels the last one, below its white."""
+    if image.ndim != 3 or image.shape[2] != 4 or not image.size:
+        return False
+    white = 65535 if is_deep_array(image) else 1 if image.dtype.kind in "fb" and image.max() <= 1 else PEAK
+    return bool((image[..., 3] < white).any())
+
+
+def is_deep_array(values: Any) -> bool:
+    """Whether values are those of 16 bits, of which the upper 8 count."""
+    return bool(values.dtype.kind == "u" and values.dtype.itemsize == 2)
+
+
+def check_finite(images: Mapping[str, Any], where: str) -> None:
+    """Raise DataError where arrays, by what they are called, have fractions that are not numbers."""
+    import numpy as np
+
+    wrong = [name for name, image in images.items() if image.dtype.kind == "f" and not np.isfinite(image).all()]
+    if wrong:
+        what = f"{len(wrong):,} of {len(images):,} images: {first_of(wrong)}"
+        raise DataError(f"{where} has pixels that are NaN or infinite, in {what}. Write a number for each.")
 
 
 def is_channels_first(shape: tuple[int, ...]) -> bool:
@@ -183,14 +213,13 @@ def is_channels_first(shape: tuple[int, ...]) -> bool:
     return shape[2] not in (1, 2, 3, 4) and shape[0] in (1, 3)
 
 
-def eight_bits(given: Any, name: str, place: str, converted: list[str]) -> Any:
+def eight_bits(given: Any, name: str, place: str) -> Any:
     """Return values as 8 bits: of uint16 the upper ones; fractions and truth values from 0, black, to 1, white.
 
     Args:
         given: The values.
         name: What messages call them.
         place: What messages call their place.
-        converted: Notes what is lost, as in ``Found``.
 
     Raises:
         DataError: The values are not those of images.
@@ -198,12 +227,10 @@ def eight_bits(given: Any, name: str, place: str, converted: list[str]) -> Any:
     import numpy as np
 
     where = f"{place}: {name}"
-    if given.dtype.kind == "u" and given.dtype.itemsize == 2:
+    if is_deep_array(given):
         if given.max() <= PEAK:  # the upper bits of all are 0
             raise DataError(f"{where} has values of type uint16, but only up to {given.max()}. Save them as uint8.")
-        found = (given >> 8).astype(np.uint8)
-        converted += [f"{name} has 16 bits, of which the upper 8 count", *too_dark(int(found.max()))]
-        return found
+        return (given >> 8).astype(np.uint8)
     if given.dtype == bool:
         return given.astype(np.uint8) * np.uint8(255)
     if given.dtype.kind not in "iuf":
@@ -231,7 +258,11 @@ def labels_of(given: Any, where: str) -> "Labels":
         and (given.sum(1) == 1).all()
     ):
         given = given.argmax(1)
-    is_whole = given.dtype.kind in "iub" or (given.dtype.kind == "f" and not np.mod(given, 1).any())
-    if given.ndim != 1 or not (is_whole or given.dtype.kind in "US"):
+    if given.ndim != 1 or given.dtype.kind not in "iubfUS":
         raise DataError(f"{where} has shape {given.shape} of {given.dtype}. Expected one whole number an image.")
-    return given.astype(np.int64) if is_whole else _words(given, where)  # type: ignore[no-any-return]  # an array
+    if given.dtype.kind in "US":
+        return _words(given, where)  # type: ignore[no-any-return]  # an array
+    wrong = [each for each in np.unique(given).tolist() if not (abs(each) < LARGEST and each == int(each))]
+    if wrong:
+        raise DataError(f"{where} has {wrong[0]} as a label. Expected whole numbers below 2**63, or words.")
+    return given.astype(np.int64)  # type: ignore[no-any-return]  # an array

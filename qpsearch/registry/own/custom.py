@@ -2,8 +2,9 @@
 
 A space file cannot run code. A data set comes from a module that the user names (``--import``), or from an installed
 package (entry points of the group ``qpsearch.datasets``); ``architecture.plugins`` finds and registers it. The function
-is called once for each version and each content of its module's file: after that, what was found is looked up, and the
-images are those that were kept as arrays. Where it is called again, it must return what it returned then.
+is called for each version and each content of its module's file, once for the facts and once for the arrays: after
+that, both are looked up, until another version of qpsearch has more to find. Where it is called again, it must return
+what it returned then.
 """
 
 import hashlib
@@ -19,10 +20,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsearch.errors import DataError, UserError, blamed
-from qpsearch.registry.own.arrays import eight_bits, found_of, in_arrays, is_channels_first, labels_of
+from qpsearch.registry.own.arrays import (
+    check_finite,
+    eight_bits,
+    found_of,
+    in_arrays,
+    is_channels_first,
+    is_clear_array,
+    is_deep_array,
+    labels_of,
+)
 from qpsearch.registry.own.found import Found, Scan, conversions, differences, keep, kept_mapping
 from qpsearch.registry.own.layout import NAMES, Subset
-from qpsearch.registry.own.pictures import from_pillow, is_deep
+from qpsearch.registry.own.pictures import from_pillow, is_clear, is_deep
 from qpsearch.registry.own.record import DECODER
 
 if TYPE_CHECKING:
@@ -183,16 +193,16 @@ def _found(given: Any, where: str) -> Found:
         raise DataError(f"{where}: returns {what}. {EXPECTED}.")
     images: dict[Subset, list[Pixels]] = {}
     labels: dict[Subset, Any] = {}
-    deep, clear, converted = list[tuple[Subset, int]](), list[str](), list[str]()
+    deep, clear = list[tuple[Subset, int]](), list[str]()
     for part, value in parts.items():
         assert part is not None
         pairs = [value[index] for index in range(len(value))]
-        own = [image for image, _ in pairs]
-        deep += [(part, row) for row, image in enumerate(own) if is_deep(image)]  # before it is decoded
-        clear += [f"{part} {row}" for row, image in enumerate(own) if _is_clear(image)]
-        images[part] = _same_white(own, f"the {part} split", where, converted)
+        read = [_read(image, f"{where}: image {row} of the {part} split") for row, (image, _) in enumerate(pairs)]
+        deep += [(part, row) for row, each in enumerate(read) if each.is_deep]
+        clear += [f"{part} {row}" for row, each in enumerate(read) if each.is_clear]
+        images[part] = _same_white([each.array for each in read], f"the {part} split", where)
         found = np.asarray([label.item() if hasattr(label, "item") else label for _, label in pairs])
-        labels[part] = labels_of(found, f"{where}: the labels of the {part} split")
+        labels[part] = labels_of(found, f"{where}: the label array of the {part} split")
     channels = max(image.shape[2] for own in images.values() for image in own)
     grey = [
         f"{part} {row}"
@@ -200,45 +210,55 @@ def _found(given: Any, where: str) -> Found:
         for row, image in enumerate(own)
         if channels > 1 and image.shape[2] == 1
     ]
-    bright = {f"{part} {row}": int(images[part][row].max()) for part, row in deep}  # arrays are told as a whole
-    converted += conversions(sum(map(len, images.values())), grey=grey, clear=clear, deep=bright)
+    bright = {f"{part} {row}": int(images[part][row].max()) for part, row in deep}
+    converted = [*conversions(sum(map(len, images.values())), grey=grey, clear=clear, deep=bright)]
     same = {part: [np.repeat(each, channels // each.shape[2], 2) for each in own] for part, own in images.items()}
     return found_of(same, labels, getattr(parts[Subset.TRAIN], "classes", None), where, converted)
 
 
-def _is_clear(image: Any) -> bool:
-    """Whether an image, as ``_array`` takes it, may be transparent."""
-    if hasattr(image, "getbands"):
-        return bool(image.has_transparency_data)
-    import numpy as np
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An image as an array (H, W, C); whether it has 16 bits a channel, and whether some pixels are transparent."""
 
-    shape = np.shape(image)
-    return len(shape) == 3 and shape[0 if hasattr(image, "numpy") else 2] == 4
+    array: Any
+    is_deep: bool
+    is_clear: bool
+
+
+def _read(image: Any, where: str) -> _Read:
+    """Read an image; raises DataError where its kind cannot be taken."""
+    try:
+        if hasattr(image, "getbands"):
+            deep, clear = is_deep(image), is_clear(image)  # before it is decoded: later the first is no longer known
+            return _Read(from_pillow(image), deep, clear)
+        array = _array(image)
+    except ValueError as error:
+        raise DataError(f"{where} {str(error).rstrip('.')}.") from None
+    return _Read(array, is_deep_array(array), is_clear_array(array))
 
 
 def _array(image: Any) -> Any:
-    """Return an image, of PIL, a tensor (C, H, W), or an array (H, W, C), (C, H, W) or (H, W), as an array (H, W, C).
+    """Return a tensor (C, H, W), or an array (H, W, C), (C, H, W) or (H, W), as an array (H, W, C)."""
+    import numpy as np
+
+    is_tensor = hasattr(image, "numpy")
+    array = np.asarray(image.numpy() if is_tensor else image)
+    if array.ndim == 3 and (is_tensor or is_channels_first(array.shape)):
+        array = array.transpose(1, 2, 0)
+    return array[..., None] if array.ndim == 2 else array
+
+
+def _same_white(images: Sequence[Any], name: str, place: str) -> "list[Pixels]":
+    """Return images as 8 bits, with one white for all of them: none is taken for another range because it is dark.
 
     Of four channels the last is dropped, which is transparency.
     """
     import numpy as np
 
-    if hasattr(image, "getbands"):
-        return from_pillow(image)
-    is_tensor = hasattr(image, "numpy")
-    array = np.asarray(image.numpy() if is_tensor else image)
-    if array.ndim == 3 and (is_tensor or is_channels_first(array.shape)):
-        array = array.transpose(1, 2, 0)
-    array = array[..., None] if array.ndim == 2 else array
-    return array[..., :3] if array.ndim == 3 and array.shape[2] == 4 else array
-
-
-def _same_white(given: Sequence[Any], name: str, place: str, converted: list[str]) -> "list[Pixels]":
-    """Return images as 8 bits, with one white for all of them: none is taken for another range because it is dark."""
-    import numpy as np
-
-    where, images = f"{place}: {name}", [_array(image) for image in given]
-    wrong = next((each.shape for each in images if each.ndim != 3 or each.shape[2] not in (1, 3)), None)
+    where = f"{place}: {name}"
+    wrong = next(
+        (each.shape for each in images if each.ndim != 3 or each.shape[2] not in (1, 3, 4) or not each.size), None
+    )
     if not images:
         raise DataError(f"{where} does not have images. {EXPECTED}.")
     kinds = sorted({str(each.dtype) for each in images})
@@ -246,6 +266,8 @@ def _same_white(given: Sequence[Any], name: str, place: str, converted: list[str
         raise DataError(f"{where} has images of several types: {', '.join(kinds)}. Return all of them as one type.")
     if wrong is not None:
         raise DataError(f"{where} has an image of shape {wrong}. Expected (H, W), or (H, W, C) with 1 or 3 channels.")
-    flat = eight_bits(np.concatenate([each.ravel() for each in images]), name, place, converted)
+    check_finite({f"{row}": each for row, each in enumerate(images)}, where)
+    images = [each[..., :3] for each in images]
+    flat = eight_bits(np.concatenate([each.ravel() for each in images]), name, place)
     ends = np.cumsum([each.size for each in images])[:-1]
     return [part.reshape(each.shape) for part, each in zip(np.split(flat, ends), images, strict=True)]

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qpsearch.registry.own.found import Found, Scan, conversions, keep, kept_mapping, listed
+from qpsearch.registry.own.found import Found, Scan, conversions, keep, kept_mapping
 from qpsearch.registry.own.layout import Picture, Subset, pictures_in
 from qpsearch.registry.own.pictures import header_of, pixels_of
+from qpsearch.registry.own.record import DECODER, TOLD
 
 if TYPE_CHECKING:
     from qpsearch.registry.own.pictures import Pixels
@@ -41,37 +42,37 @@ class FolderReader:
 
 
 def scan_folder(root: Path, cache: Path | None) -> Scan:
-    """Look through a folder.
+    """Look through a folder: at all its names, and the headers of all images.
 
     Args:
         root: The folder.
         cache: Where what was found of each file is kept; None for nowhere.
-
-    Raises:
-        DataError: With a line for each problem.
     """
-    pictures, problems = pictures_in(root)
-    if problems:
-        raise listed(problems)
-    index = None if cache is None else cache / f"files-{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.json"
+    pictures, faults = pictures_in(root)
+    name = f"files-{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}-{TOLD}-{DECODER}.json"
+    index = None if cache is None else cache / name
     known = kept_mapping(index)
     entries = {each.path: entry for each in pictures if (entry := _unchanged(root, each, known.get(each.path)))}
     others = [each for each in pictures if each.path not in entries]
     with ThreadPoolExecutor(READERS) as pool:
         seen = list(pool.map(lambda each: _seen(root / each.path), others))
-    problems = [entry for entry in seen if isinstance(entry, str)]
+    if unreadable := [entry for entry in seen if isinstance(entry, str)]:
+        faults["unreadable images"] = unreadable
     entries |= {each.path: entry for each, entry in zip(others, seen, strict=True) if not isinstance(entry, str)}
     if entries != known:
         keep(index, json.dumps(entries))
-    if problems:
-        raise listed(problems)
+    if faults:  # of the other images it is found out what is wrong with them
+        pictures = [each for each in pictures if each.path in entries]
+        known_classes = {each.label for each in pictures if each.part is Subset.TRAIN}
+        pictures = [each for each in pictures if each.label in known_classes]
     digest = hashlib.sha256()
     for each in pictures:
         digest.update(
             f"{each.part}\0{each.label}\0{each.path}\0{entries[each.path][2]}\n".encode(errors="surrogateescape")
         )
     contents = {each.path: str(entries[each.path][2]) for each in pictures}
-    return Scan(fingerprint=digest.hexdigest(), contents=contents, found=partial(_found, root, pictures, entries))
+    found = partial(_found, root, pictures, {each.path: entries[each.path] for each in pictures})
+    return Scan(fingerprint=digest.hexdigest(), contents=contents, found=found, faults=faults)
 
 
 def _unchanged(root: Path, picture: Picture, known: object) -> Seen | None:
@@ -114,7 +115,7 @@ def _found(root: Path, pictures: list[Picture], entries: dict[str, Seen]) -> Fou
         sizes=sizes,
         channels=channels,
         read=FolderReader(str(root), {part: tuple(each.path for each in own) for part, own in parts.items()}),
-        converted=_converted({each.path: entries[each.path] for each in pictures}, channels),
+        converted=_converted(entries, channels),
     )
 
 

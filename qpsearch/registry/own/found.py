@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -29,7 +29,7 @@ TEST_SHARE: Final = 0.1  # of the training images: the test split of a set that 
 FEWEST: Final = 3  # images of a class from which a test split is held out: one there, two to train and validate
 MEASURED: Final = 10_000  # images of which mean and deviation are taken; the mean is then right to about 0.002
 MARGIN: Final = 8 / 7  # of 256 to 224 pixels, as for ImageNet: how much larger than seen resized images are kept
-LISTED: Final = 10  # problems that a message lists
+LISTED: Final = 5  # problems of one kind that a message lists
 NAMED: Final = 3  # images that a sentence names
 PATIENCE: Final = 1000  # images above which progress is shown
 
@@ -69,16 +69,27 @@ class Scan:
     Attributes:
         fingerprint: Hash of all contents, with their labels and splits.
         contents: What is there, by name, and a hash of each; says what has changed.
-        found: Returns the images.
+        found: Returns the images, of which there is nothing to say in ``faults``.
+        faults: What is wrong with the others, by kind.
     """
 
     fingerprint: str
     contents: Mapping[str, str]
     found: Callable[[], Found]
+    faults: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def facts_of(found: Found, source: Source, place: Path, fingerprint: str, size: int | None) -> OwnData:
+def facts_of(
+    found: Found,
+    source: Source,
+    place: Path,
+    fingerprint: str,
+    size: int | None,
+    faults: Mapping[str, Sequence[str]] | None = None,
+) -> OwnData:
     """Return the facts about images.
+
+    All that is wrong is said at once: where something is, the images are decoded to name those that are damaged, too.
 
     Args:
         found: The images.
@@ -86,18 +97,24 @@ def facts_of(found: Found, source: Source, place: Path, fingerprint: str, size: 
         place: The folder or archive.
         fingerprint: Hash of their contents.
         size: Height and width in pixels as the network sees an image; None where the images tell.
+        faults: What is known to be wrong already, by kind.
 
     Raises:
         DataError: With a line for each problem.
     """
     import numpy as np
 
-    side, stored = _sizes(found, place, size)
-    _check_counts(found, place)
+    wrong = {**(faults or {}), "sizes": _wrong_sizes(found, place, size), "counts": _small_classes(found, place)}
+    if any(wrong.values()):
+        raise listed(wrong | _damaged(found, place))
+    side, stored = _sides(found, size)
     parts = split(found)
     origin, rows = parts[Subset.TRAIN]
     fewest = int(np.bincount(found.labels[origin][rows], minlength=len(found.classes)).min())
-    mean, std = _moments(found, stored or side, place)
+    try:
+        mean, std = _moments(found, stored or side, place)
+    except ValueError as error:
+        raise listed(_damaged(found, place, str(error))) from None
     return OwnData(
         source=source,
         place=str(place),
@@ -149,27 +166,35 @@ def conversions(total: int, *, grey: Sequence[str], clear: Sequence[str], deep: 
         ([*deep], "has 16 bits, of which the upper 8 count", "have 16 bits, of which the upper 8 count"),
     ):
         if names:
-            more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
             what = one if len(names) == 1 else several
-            yield f"{len(names):,} of {total:,} images {what}: {', '.join(names[:NAMED])}{more}"
-    if deep:
-        yield from too_dark(max(deep.values()))
+            yield f"{len(names):,} of {total:,} images {what}: {first_of(names)}"
+    dark = sorted((name for name, brightest in deep.items() if brightest <= PEAK // 2), key=deep.__getitem__)
+    if dark:
+        low, high = deep[dark[0]], deep[dark[-1]]
+        peaks = f"{low}" if low == high else f"{low} to {high}"
+        what = (
+            f"is dark, its brightest pixel {peaks}" if len(dark) == 1 else f"are dark, their brightest pixels {peaks}"
+        )
+        yield (
+            f"Read as 8 bits, {len(dark):,} of {len(deep):,} images of 16 bits {what} of {PEAK}: {first_of(dark)}. "
+            "Where white is below 65535, stretch the values so that it is 65535"
+        )
 
 
-def too_dark(brightest: int) -> list[str]:
-    """Say that 16 bits are not used, where the largest value of all pixels as 8 bits is below half of white."""
-    if brightest > PEAK // 2:
-        return []
-    return [
-        f"Read as 8 bits, no pixel of the images of 16 bits is above {brightest} of {PEAK}: the rest of the "
-        "range is not used. Stretch their values to 0 to 65535"
-    ]
+def first_of(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
-def listed(problems: Sequence[str]) -> DataError:
-    """Return the error that says what is wrong: a line for each of the first problems, and how many more there are."""
-    more = [f"and {len(problems) - LISTED:,} more problems of this kind."] if len(problems) > LISTED else []
-    return DataError("\n".join([*problems[:LISTED], *more]))
+def listed(faults: Mapping[str, Sequence[str]]) -> DataError:
+    """Return the error that says what is wrong: the first problems of each kind, and how many more there are of it."""
+    lines: list[str] = []
+    for problems in faults.values():
+        lines += problems[:LISTED]
+        if len(problems) > LISTED:
+            lines.append(f"and {len(problems) - LISTED:,} more problems of this kind.")
+    return DataError("\n".join(lines))
 
 
 def shown(items: Sequence[int], what: str) -> Iterable[int]:
@@ -210,60 +235,56 @@ def keep(path: Path | None, text: str) -> None:
         temporary.replace(path)
 
 
-def _sizes(found: Found, place: Path, size: int | None) -> tuple[int, int]:
-    """Return the side as the network sees an image, and the side of images that are kept larger, else 0."""
+def _wrong_sizes(found: Found, place: Path, size: int | None) -> list[str]:
+    """Return what is wrong with the sizes of images, where a size is not given."""
     common = found.sizes.most_common()
+    if size is not None or not common or (len(common) == 1 and common[0][0][0] == common[0][0][1]):
+        return []
     (width, height), _ = common[0]
-    if size is None and (len(common) > 1 or width != height):
-        kinds = ", ".join(f"{w}x{h} ({count:,})" for (w, h), count in common[:4])
-        more = f" and {len(common) - 4:,} other sizes" if len(common) > 4 else ""
-        one = f"its images are {width}x{height} pixels, and a network sees squares"
-        told = f"its images have several sizes: {kinds}{more}" if len(common) > 1 else one
-        middle = sorted(min(w, h) for (w, h), count in common for _ in range(min(count, 1000)))
-        raise DataError(
-            f"{place}: {told}. Write data.size, the side in pixels to which they are resized and cut, such as size: "
-            f"{middle[len(middle) // 2]}."
-        )
-    side = width if size is None else size
+    kinds = ", ".join(f"{w}x{h} ({count:,})" for (w, h), count in common[:4])
+    more = f" and {len(common) - 4:,} other sizes" if len(common) > 4 else ""
+    one = f"its images are {width}x{height} pixels, and a network sees squares"
+    told = f"its images have several sizes: {kinds}{more}" if len(common) > 1 else one
+    middle = sorted(min(w, h) for (w, h), count in common for _ in range(min(count, 1000)))
+    fix = "Write data.size, the side in pixels to which they are resized and cut, such as size"
+    return [f"{place}: {told}. {fix}: {middle[len(middle) // 2]}."]
+
+
+def _sides(found: Found, size: int | None) -> tuple[int, int]:
+    """Return the side as the network sees an image, and the side of images that are kept larger, else 0."""
+    side = next(iter(found.sizes))[0] if size is None else size
     return side, 0 if set(found.sizes) == {(side, side)} else round(side * MARGIN)
 
 
-def _check_counts(found: Found, place: Path) -> None:
+def _small_classes(found: Found, place: Path) -> list[str]:
+    """Return which classes have too few images for a test split that is to be held out."""
     import numpy as np
 
+    if Subset.TEST in found.labels or Subset.TRAIN not in found.labels:
+        return []
     counts = np.bincount(found.labels[Subset.TRAIN], minlength=len(found.classes)).tolist()
-    if Subset.TEST in found.labels:
-        return
-    problems = [
+    return [
         f"{place}: class {name} has {count} image{'s' * (count != 1)}. Expected at least {FEWEST}, since images of "
         "each class are held out as the test split; or put the classes into train and add test beside it."
         for name, count in zip(found.classes, counts, strict=True)
         if count < FEWEST
     ]
-    if problems:
-        raise listed(problems)
 
 
 def _moments(found: Found, side: int, place: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and deviation of each channel over the training images, each a share of white.
 
-    Of more than 10,000 images, 10,000 at even distances are taken.
+    Of more than 10,000 images, 10,000 at even distances are taken. Raises ValueError of the first damaged image.
     """
     import numpy as np
 
     origin, rows = split(found)[Subset.TRAIN]
-    taken = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MEASURED)).round().astype(int))]
-    total, squares, problems = np.zeros(found.channels), np.zeros(found.channels), list[str]()
+    taken = rows[_some(len(rows))]
+    total, squares = np.zeros(found.channels), np.zeros(found.channels)
     for row in shown(taken.tolist(), "reading images"):
-        try:
-            pixels = fitted(found.read(origin, row, found.channels), side).astype(np.int64)
-        except ValueError as error:
-            problems.append(str(error))
-            continue
+        pixels = fitted(found.read(origin, row, found.channels), side).astype(np.int64)
         total += pixels.sum((0, 1))
         squares += (pixels**2).sum((0, 1))
-    if problems:
-        raise listed(problems)
     count = len(taken) * side**2
     mean = total / count / PEAK
     deviation = np.sqrt(np.maximum(squares / count / PEAK**2 - mean**2, 0))
@@ -278,6 +299,30 @@ def _moments(found: Found, side: int, place: Path) -> tuple[tuple[float, ...], t
     return tuple(round(value, 4) for value in mean.tolist()), tuple(value or 1.0 for value in std)
 
 
+def _some(count: int) -> "Index":
+    """Return the rows of at most 10,000 of so many images, at even distances."""
+    import numpy as np
+
+    return np.unique(np.linspace(0, count - 1, min(count, MEASURED)).round().astype(np.int64))
+
+
+def _damaged(found: Found, place: Path, *known: str) -> dict[str, list[str]]:
+    """Decode images, of a split with more than 10,000 so many at even distances; return what is wrong with them."""
+    problems = [*known]
+    decoded = 0
+    for part, labels in found.labels.items():
+        rows = _some(len(labels)).tolist()
+        decoded += len(rows)
+        for row in shown(rows, f"checking {part} images"):
+            try:
+                found.read(part, row, found.channels)
+            except ValueError as error:
+                problems.append(str(error))
+    total = found.sizes.total()
+    left = f"{place}: {decoded:,} of {total:,} images were decoded to find damaged ones. Others may be damaged, too."
+    return {"damaged": [*dict.fromkeys(problems)], "left": [left] * (decoded < total)}
+
+
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[str]:
     """Yield how two contents differ: what was added, removed, changed, with the first names."""
     kinds = {
@@ -287,5 +332,4 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> It
     }
     for kind, names in kinds.items():
         if names:
-            more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-            yield f"{len(names):,} {kind} ({', '.join(names[:NAMED])}{more})"
+            yield f"{len(names):,} {kind} ({first_of(names)})"

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 GREY: Final = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
 DEEP: Final = re.compile(r"I;16|;16[BLN]|', \d{4,}\)")  # in what Pillow says of the encoding; PPM names its white
 WIDE: Final = "has numbers of 32 bits as pixels, whose white is not known. Convert it to 8 or 16 bits"
-TURNED: Final = ("JPEG", "MPO", "TIFF", "WEBP")  # formats with a note of how the camera was held
+FRACTIONS: Final = "has fractions as pixels, whose white is not known. Convert it to 8 or 16 bits."
+TURNED: Final = ("JPEG", "MPO", "PNG", "TIFF", "WEBP")  # formats with a note of how the camera was held
 ORIENTATION: Final = 0x0112  # the number of that note
 SIDEWAYS: Final = range(5, 9)  # its values that swap width and height
+OPAQUE: Final = 255  # of a channel of transparency
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Header:
         width: In pixels, of the image upright.
         height: Likewise.
         is_grey: Whether it is grey.
-        is_clear: Whether some of its pixels may be transparent.
+        is_clear: Whether some of its pixels are transparent (it is decoded for that where it may have such pixels).
         brightest: Of an image of 16 bits, its largest value once read as 8 bits (it is decoded for that); else None.
     """
 
@@ -52,12 +54,13 @@ def header_of(content: bytes) -> Header:
     """
     with _opened(content) as image:
         width, height = image.size
-        if image.format in TURNED and image.getexif().get(ORIENTATION) in SIDEWAYS:
+        if _is_sideways(image):
             width, height = height, width
         is_grey = image.mode in GREY or any("LA;16" in each for each in _encodings(image))  # which is read as RGBA
-        is_clear = image.has_transparency_data
-        brightest = int(_decoded(image, 1 if is_grey else 3).max()) if is_deep(image) else None
-        return Header(width, height, is_grey, is_clear, brightest)
+        deep = is_deep(image)  # which is no longer known of an image that is decoded
+        clear = is_clear(image)
+        brightest = int(_decoded(image, 1 if is_grey else 3).max()) if deep else None
+        return Header(width, height, is_grey, clear, brightest)
 
 
 def pixels_of(content: bytes, channels: int) -> "Pixels":
@@ -75,9 +78,16 @@ def pixels_of(content: bytes, channels: int) -> "Pixels":
 
 
 def from_pillow(image: "Image.Image") -> "Pixels":
-    """Return an image of Pillow as (H, W, C): one channel where it is grey, else three."""
+    """Return an image of Pillow as (H, W, C): one channel where it is grey, else three.
+
+    Raises:
+        ValueError: It cannot be taken; a sentence or two say why and what to do.
+    """
     import numpy as np
 
+    _load(image)
+    if image.mode == "F":
+        raise ValueError(FRACTIONS)
     channels = 1 if image.mode in GREY else 3
     found = np.asarray(_converted(image, channels), np.uint8)
     return found[..., None] if channels == 1 else found
@@ -86,13 +96,40 @@ def from_pillow(image: "Image.Image") -> "Pixels":
 def _decoded(image: "Image.Image", channels: int) -> "Pixels":
     import numpy as np
 
+    _load(image)
+    found = np.asarray(_converted(image, channels), np.uint8)
+    return found[..., None] if channels == 1 else found
+
+
+def _load(image: "Image.Image") -> None:
     try:
         image.load()
     except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:  # what Pillow's decoders raise
         fix = "Replace it by a whole copy, or remove it"
         raise ValueError(f"is truncated or damaged ({str(error).rstrip('.')}). {fix}.") from None
-    found = np.asarray(_converted(image, channels), np.uint8)
-    return found[..., None] if channels == 1 else found
+
+
+def _is_sideways(image: "Image.Image") -> bool:
+    """Whether an image that is not decoded yet was held sideways; of a PNG the note may stand behind the pixels."""
+    if image.format not in TURNED or (image.format == "PNG" and "exif" not in image.info):
+        return False
+    return image.getexif().get(ORIENTATION) in SIDEWAYS
+
+
+def is_clear(image: "Image.Image") -> bool:
+    """Whether some pixels of an image of Pillow are transparent; a channel that is opaque everywhere hides nothing.
+
+    Where one colour of 16 bits a channel stands for transparency, it is taken to occur.
+
+    Raises:
+        ValueError: It cannot be decoded to its end.
+    """
+    if not image.has_transparency_data:
+        return False
+    if "transparency" in image.info and is_deep(image):
+        return True
+    _load(image)
+    return image.convert("RGBA").getchannel("A").getextrema() != (OPAQUE, OPAQUE)
 
 
 def is_deep(image: Any) -> bool:
@@ -121,7 +158,7 @@ def _opened(content: bytes) -> "Image.Image":
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise ValueError(f"cannot be read as an image ({str(error).rstrip('.')}). Replace it, or remove it.") from None
     if image.mode == "F":
-        raise ValueError("has fractions as pixels, whose white is not known. Convert it to 8 or 16 bits.")
+        raise ValueError(FRACTIONS)
     if image.mode == "I" and image.format not in ("PNG", "PPM"):
         raise ValueError(f"{WIDE}.")
     return image

@@ -13,7 +13,7 @@ from qpsearch.errors import DataError, command
 from qpsearch.registry.own.archive import scan_archive
 from qpsearch.registry.own.custom import CUSTOM, scan_custom
 from qpsearch.registry.own.folder import scan_folder
-from qpsearch.registry.own.found import Scan, differences, facts_of, keep, kept_mapping, kept_text
+from qpsearch.registry.own.found import Scan, differences, facts_of, keep, kept_mapping, kept_text, listed
 from qpsearch.registry.own.record import DECODER, TOLD, OwnData, Source, own_folder
 from qpsearch.vocabulary import Variable
 
@@ -36,7 +36,9 @@ def own_data(source: Source, place: Path, size: int | None) -> OwnData:
         DataError: With a line for each problem.
     """
     cache = _cache()
-    scan = scanned(source, place, cache)
+    scan = _scan(source, place, cache)
+    if scan.faults:
+        facts_of(scan.found(), source, place, scan.fingerprint, size, scan.faults)  # says what else is wrong
     path = None if cache is None else cache / f"facts-{scan.fingerprint[:16]}-{size or 'own'}-{TOLD}-{DECODER}.json"
     with suppress(ValueError):
         known = OwnData.from_text(kept_text(path))
@@ -51,8 +53,16 @@ def scanned(source: Source, place: Path, cache: Path | None) -> Scan:
     """Look through a place, and keep what it holds, so that a later change can be told.
 
     Raises:
-        DataError: With a line for each problem.
+        DataError: With a line for each problem that is found without decoding.
     """
+    scan = _scan(source, place, cache)
+    if scan.faults:
+        raise listed(scan.faults)
+    return scan
+
+
+def _scan(source: Source, place: Path, cache: Path | None) -> Scan:
+    """Look through a place, as ``scanned`` does, and leave it to the caller to say what is wrong with images."""
     if source is Source.CODE and not is_there(source, place):
         raise DataError(
             f"data set {place.name!r}: is not known here. Name the module that defines it: --import MODULE."
@@ -65,7 +75,7 @@ def scanned(source: Source, place: Path, cache: Path | None) -> Scan:
         raise DataError(f"{place}: {other or f'no such {what}. A relative path begins at the space file.'}")
     scan = SCANS[source](place, cache)
     path = _contents(cache, scan.fingerprint)
-    if path is not None and not path.exists():
+    if path is not None and not path.exists() and not scan.faults:
         keep(path, json.dumps(dict(scan.contents)))
     return scan
 
