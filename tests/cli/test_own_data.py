@@ -99,17 +99,22 @@ def test_a_study_is_read_where_its_images_are_not(folder: Path, tmp_path: Path) 
         (folder / "away").rename(folder / "shades")
 
 
-def test_a_bad_image_is_a_line_of_the_file(tmp_path: Path) -> None:
+def test_bad_images_are_lines_of_the_file(tmp_path: Path) -> None:
     for label in ("a", "b"):
         (tmp_path / "shades" / label).mkdir(parents=True)
-        (tmp_path / "shades" / label / "1.png").write_bytes(b"text")
+        for index in range(1, 5):
+            (tmp_path / "shades" / label / f"{index}.png").write_bytes(b"text")
+            (tmp_path / "shades" / label / f"{index}.txt").touch()
     (tmp_path / "s.yaml").write_text(SPACE)
     done = qpsearch(tmp_path, "space", "check", "s.yaml", QPSEARCH_DATA=str(tmp_path))
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0].endswith(
-        f"s.yaml:2:16: data.folder: {tmp_path}/shades/a/1.png: is not an image of a known format. Replace it, or remove it."
-    )
-    assert len(done.stderr.splitlines()) == 2
+    lines = done.stderr.splitlines()
+    bad = "is not an image of a known format. Replace it, or remove it."
+    assert lines[6].endswith(f"s.yaml:2:16: data.folder: {tmp_path}/shades/a/1.png: {bad}")
+    more = [line.partition("data.folder: ")[2] for line in (lines[5], lines[11])]
+    kinds = ("other files", "unreadable images")
+    assert more == [f"and 3 more problems of this kind: {kind}." for kind in kinds]
+    assert len(lines) == 12
 
 
 def test_a_folder_is_streamed_by_run_evaluate_and_train(folder: Path) -> None:

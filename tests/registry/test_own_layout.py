@@ -130,7 +130,7 @@ def test_all_problems_are_found_at_once(tmp_path: Path) -> None:
     (tmp_path / "train" / "a" / "2.png").symlink_to("gone")
     found, faults = pictures_in(tmp_path)
     assert [each.path for each in found] == ["train/a/1.png", "train/b/1.png", "test/c/1.png"]
-    counts = {"no files": 1, "other files": 2, "empty classes": 1, "loose images": 1}
+    counts = {"broken links": 1, "other files": 2, "empty classes": 1, "loose images": 1}
     assert {kind: len(problems) for kind, problems in faults.items()} == counts
 
 

@@ -108,7 +108,7 @@ def test_every_bad_image_is_named_and_how_many_more_there_are(tmp_path: Path) ->
         own_data(Source.FOLDER, root, None)
     *lines, last = str(error.value).splitlines()
     assert lines[0] == f"{root}/b/0.png: is not an image of a known format. Replace it, or remove it."
-    assert (len(lines), last) == (5, "and 7 more problems of this kind.")
+    assert (len(lines), last) == (5, "and 7 more problems of this kind: unreadable images.")
     class_folders(root, 12)
     path = root / "a" / "3.png"
     path.write_bytes(path.read_bytes()[:-40])

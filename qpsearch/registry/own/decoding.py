@@ -159,7 +159,7 @@ def _write(own: OwnData, scan: Scan, folder: Path, *, streamed: bool) -> None:
         np.save(partial / f"{part}_labels.npy", found.labels[origin][rows])
     if problems:
         shutil.rmtree(partial)
-        raise listed({"damaged": problems})
+        raise listed({"damaged images": problems})
     partial.replace(place)
 
 

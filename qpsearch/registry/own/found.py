@@ -104,7 +104,7 @@ def facts_of(
     """
     import numpy as np
 
-    wrong = {**(faults or {}), "sizes": _wrong_sizes(found, place, size), "counts": _small_classes(found, place)}
+    wrong = {**(faults or {}), "sizes": _wrong_sizes(found, place, size), "small classes": _small_classes(found, place)}
     if any(wrong.values()):
         raise listed(wrong | _damaged(found, place))
     side, stored = _sides(found, size)
@@ -190,10 +190,10 @@ def first_of(names: Sequence[str]) -> str:
 def listed(faults: Mapping[str, Sequence[str]]) -> DataError:
     """Return the error that says what is wrong: the first problems of each kind, and how many more there are of it."""
     lines: list[str] = []
-    for problems in faults.values():
+    for kind, problems in faults.items():
         lines += problems[:LISTED]
         if len(problems) > LISTED:
-            lines.append(f"and {len(problems) - LISTED:,} more problems of this kind.")
+            lines.append(f"and {len(problems) - LISTED:,} more problems of this kind: {kind}.")
     return DataError("\n".join(lines))
 
 
@@ -320,7 +320,7 @@ def _damaged(found: Found, place: Path, *known: str) -> dict[str, list[str]]:
                 problems.append(str(error))
     total = found.sizes.total()
     left = f"{place}: {decoded:,} of {total:,} images were decoded to find damaged ones. Others may be damaged, too."
-    return {"damaged": [*dict.fromkeys(problems)], "left": [left] * (decoded < total)}
+    return {"damaged images": [*dict.fromkeys(problems)], "left": [left] * (decoded < total)}
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[str]:

@@ -109,7 +109,7 @@ def _classes(root: Path, folder: Path, part: Subset, names: set[str], faults: Fa
     folders = _folders(folder, faults)
     if not folders and not loose:
         text = f"{folder}: does not have class folders. Expected one folder for each class, with its images."
-        faults["no classes"].append(text)
+        faults["missing classes"].append(text)
     for own in folders:
         names.add(own.name)
         before, count = _count(faults), 0
@@ -132,7 +132,7 @@ def _files(folder: Path, faults: Faults, above: tuple[str, ...]) -> Iterator[str
         if _is(entry.is_dir):
             real = os.path.realpath(path)
             if real in above:
-                faults["circles"].append(f"{path}: is a link to a folder that holds it. Remove the link.")
+                faults["circular links"].append(f"{path}: is a link to a folder that holds it. Remove the link.")
             elif entry.name.lower() in NAMES:  # else the images of all splits would be trained on
                 text = f"is a split inside the class folder {folder.name}. Expected {entry.name}/{folder.name}"
                 faults["splits in classes"].append(f"{path}: {text}: the class folders inside the splits.")
@@ -140,7 +140,7 @@ def _files(folder: Path, faults: Faults, above: tuple[str, ...]) -> Iterator[str
                 yield from _files(Path(path), faults, (*above, real))
         elif not _is(entry.is_file):
             what = "is a link that leads nowhere" if entry.is_symlink() else "is not a file"
-            faults["no files"].append(f"{path}: {what}. Remove it, or put the image there.")
+            faults["broken links"].append(f"{path}: {what}. Remove it, or put the image there.")
         elif entry.name.lower().endswith(ENDINGS):
             yield path
         elif entry.name.lower() not in LITTER and not entry.name.endswith(BOXES):
@@ -164,7 +164,7 @@ def _tiny_imagenet(root: Path, annotations: Path, faults: Faults) -> Iterator[Pi
         path = annotations.parent / "images" / name
         if not rest or not path.is_file():
             text = f"{annotations}:{number}: names {path.name!r}, which is not in {path.parent}."
-            faults["annotations"].append(text)
+            faults["missing images"].append(text)
             continue
         yield Picture(path.relative_to(root).as_posix(), Subset.TEST, rest[0])
 
@@ -183,7 +183,7 @@ def _check_classes(root: Path, classes: dict[Subset, set[str]], faults: Faults) 
         twin = written.setdefault(unicodedata.normalize("NFC", label), label)
         if twin != label:
             text = f"are two class folders of train, whose names differ only in {ACCENTS}. Put the images into one"
-            faults["twins"].append(f"{root}: {twin!a} and {label!a} {text}.")
+            faults["classes of one name"].append(f"{root}: {twin!a} and {label!a} {text}.")
     spelled = {_plain(label): label for label in known}
     for part, own in classes.items():
         for label in sorted(own - known if known else ()):
@@ -213,7 +213,7 @@ def _entries(folder: Path, faults: Faults) -> list[os.DirEntry[str]]:
         return []
     for entry in seen:
         if not _is_text(entry.name):
-            _note(faults, "names", f"{entry.path!r}: its name is not UTF-8. Rename it.")
+            _note(faults, "names of files", f"{entry.path!r}: its name is not UTF-8. Rename it.")
     return sorted((entry for entry in seen if _is_text(entry.name)), key=lambda entry: entry.name)
 
 
