@@ -110,6 +110,15 @@ def test_what_arrays_lose_is_told(tmp_path: Path, given: Any, told: tuple[str, .
     assert all(expected in sentence for expected, sentence in zip(told, converted, strict=True))
 
 
+def test_what_is_wrong_with_arrays_is_said_without_decoding_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qpsearch.registry.own.found.MEASURED", 5)
+    labels = np.where(np.arange(30) == 4, 7, LABELS)
+    with pytest.raises(DataError, match=r"^\S+ class 7 has 1 image\. [^\n]*\n\S+ its images are 8x4 pixels[^\n]*$"):
+        own_data(Source.ARCHIVE, written(tmp_path, {"x": IMAGES[:, :4], "y": labels}), None)
+
+
 def test_arrays_that_are_not_read_are_told(tmp_path: Path) -> None:
     given = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "ids": LABELS, "names": np.array(["p", "q", "r"])}
     facts = own_data(Source.ARCHIVE, written(tmp_path, given), None)

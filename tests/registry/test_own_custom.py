@@ -168,6 +168,14 @@ def test_images_that_would_lose_what_they_show_are_refused(change: Callable[[Any
         facts_of(Pairs(change))
 
 
+@pytest.mark.parametrize("label_of", [lambda label: torch.eye(3)[label], lambda label: torch.tensor([label]), float])
+def test_labels_may_be_one_hot_or_whole_fractions(label_of: Callable[[int], Any]) -> None:
+    facts_of([(image, label_of(label)) for image, label in zip(IMAGES, LABELS.tolist(), strict=True)])
+    found = scanned(Source.CODE, Path("mine"), None).found()
+    assert found.labels[Subset.TRAIN].tolist() == LABELS.tolist()
+    assert found.classes == ("0", "1", "2")
+
+
 def test_a_dark_image_among_fractions_stays_dark() -> None:
     facts_of(Pairs(lambda image: image / 255 * (0.001 if np.array_equal(image, IMAGES[0]) else 1)))
     found = scanned(Source.CODE, Path("mine"), None).found()

@@ -85,7 +85,7 @@ PROBLEMS: dict[str, tuple[Callable[[Path], object], str]] = {
     "an image beside class folders": (lambda root: made(root, "a/1.png", "b/1.png", "c.png"), "c.png: not in a class folder"),
     "an empty class folder": (lambda root: (root / "c").mkdir(), "c: is a class folder without images"),
     "one class": (lambda root: made(root, "images/1.png"), "has only one class, images. Expected two class folders or more"),
-    "a file that is not an image": (lambda root: made(root, "a/1.png", "b/1.txt"), "b/1.txt: is not named as an image file. Give it the ending of an image, such as .png, or move"),
+    "a file that is not an image": (lambda root: made(root, "a/1.png", "b/1.txt"), "b/1.txt: is not named as an image file. Move it out of the class folder, or, if it is"),
     "an image of another format": (lambda root: made(root, "a/1.png", "b/1.HEIC"), "b/1.HEIC: is an image of a format that is not read. Convert it to PNG, or move"),
     "an image of another format beside class folders": (lambda root: made(root, "a/1.png", "b/1.png", "c.tga"), "c.tga: not in a class folder"),
     "a broken link": (lambda root: (made(root, "a/1.png") / "a" / "2.png").symlink_to("gone"), "2.png: is a link that leads nowhere"),

@@ -85,13 +85,16 @@ def test_grey_stays_grey_unless_one_image_has_colours(tmp_path: Path) -> None:
     assert own_data(Source.FOLDER, root, None).channels == 3
 
 
-def test_a_size_is_needed_where_images_differ(tmp_path: Path) -> None:
+def test_a_size_is_needed_where_images_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = class_folders(tmp_path / "x", 5)
     picture(root / "a" / "0.png", (12, 9))
-    with pytest.raises(
-        DataError, match=r"x: its images have several sizes: 8x8 \(9\), 12x9 \(1\)\. Write data\.size, .* size: 8\.$"
-    ):
-        own_data(Source.FOLDER, root, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "pixels_of", lambda *given: pytest.fail("decoded, although only a size is missing"))
+        with pytest.raises(
+            DataError,
+            match=r"x: its images have several sizes: 8x8 \(9\), 12x9 \(1\)\. Write data\.size, .* size: 8\.$",
+        ):
+            own_data(Source.FOLDER, root, None)
     facts = own_data(Source.FOLDER, root, 7)
     assert (facts.size, facts.stored_size) == (7, 8)  # 8/7 of what the network sees, to be cut
     whole = class_folders(tmp_path / "y", 5, size=(10, 6))

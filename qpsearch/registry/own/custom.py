@@ -201,7 +201,7 @@ def _found(given: Any, where: str) -> Found:
         deep += [(part, row) for row, each in enumerate(read) if each.is_deep]
         clear += [f"{part} {row}" for row, each in enumerate(read) if each.is_clear]
         images[part] = _same_white([each.array for each in read], f"the {part} split", where)
-        found = np.asarray([label.item() if hasattr(label, "item") else label for _, label in pairs])
+        found = np.asarray([label.tolist() if hasattr(label, "tolist") else label for _, label in pairs])
         labels[part] = labels_of(found, f"{where}: the label array of the {part} split")
     channels = max(image.shape[2] for own in images.values() for image in own)
     grey = [

@@ -51,7 +51,8 @@ class Found:
         sizes: How many images have which width and height.
         channels: 1 where all images are grey, else 3.
         read: Reads an image by its split and row.
-        converted: What the images lose or gain by being read as 8 bits of grey or colour, a sentence each.
+        converted: What the images lose or gain by being read as 8 bits of grey or colour, and which arrays are not
+            read, a sentence each.
     """
 
     classes: tuple[str, ...]
@@ -89,7 +90,8 @@ def facts_of(
 ) -> OwnData:
     """Return the facts about images.
 
-    All that is wrong is said at once: where something is, the images are decoded to name those that are damaged, too.
+    All that is wrong is said at once: where files or classes of a folder are, its images are decoded to name those that
+    are damaged, too. For a size that is missing alone they are not.
 
     Args:
         found: The images.
@@ -104,9 +106,11 @@ def facts_of(
     """
     import numpy as np
 
-    wrong = {**(faults or {}), "sizes": _wrong_sizes(found, place, size), "small classes": _small_classes(found, place)}
+    wrong = {**(faults or {}), "small classes": _small_classes(found, place)}
+    damaged = _damaged(found, place) if any(wrong.values()) and source is Source.FOLDER else {}
+    wrong |= {"sizes": _wrong_sizes(found, place, size), **damaged}
     if any(wrong.values()):
-        raise listed(wrong | _damaged(found, place))
+        raise listed(wrong)
     side, stored = _sides(found, size)
     parts = split(found)
     origin, rows = parts[Subset.TRAIN]

@@ -143,13 +143,12 @@ def _files(folder: Path, faults: Faults, above: tuple[str, ...]) -> Iterator[str
             faults["broken links"].append(f"{path}: {what}. Remove it, or put the image there.")
         elif entry.name.lower().endswith(ENDINGS):
             yield path
+        elif entry.name.lower().endswith(OTHERS):
+            text = "is an image of a format that is not read. Convert it to PNG, or move it out of the class folder"
+            faults["other formats"].append(f"{path}: {text}.")
         elif entry.name.lower() not in LITTER and not entry.name.endswith(BOXES):
-            is_image = entry.name.lower().endswith(OTHERS)
-            what = "is an image of a format that is not read" if is_image else "is not named as an image file"
-            fix = "Convert it to PNG" if is_image else "Give it the ending of an image, such as .png"
-            faults["other formats" if is_image else "other files"].append(
-                f"{path}: {what}. {fix}, or move it out of the class folder."
-            )
+            fix = "Move it out of the class folder, or, if it is an image, name it so (.png)"
+            faults["other files"].append(f"{path}: is not named as an image file. {fix}.")
 
 
 def _tiny_imagenet(root: Path, annotations: Path, faults: Faults) -> Iterator[Picture]:

@@ -44,8 +44,8 @@ class OwnData(WithWords):
         fewest: Training images of the rarest class.
         mean: Mean of each channel of the training images, after division by 255.
         std: Standard deviation of each channel, likewise.
-        converted: What the images lose or gain by being read as 8 bits of grey or colour, a sentence each; empty in
-            facts of before this was told.
+        converted: What the images lose or gain by being read as 8 bits of grey or colour, and which arrays are not
+            read, a sentence each; empty in facts of before this was told.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # the name and form that pydantic looks for
