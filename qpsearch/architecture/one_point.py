@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
+from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import Network, Stage, TrialConfig
 from qpsearch.registry.augmentations import AUGMENTATIONS, AugmentOptions, settings_for
 from qpsearch.registry.datasets import Data
@@ -51,6 +52,25 @@ def point_text(config: TrialConfig, space: Space, study: str) -> str:
         },
     }
     return dump(_spelled(document))
+
+
+def own_words(config: TrialConfig, search: Search) -> list[str]:
+    """Return the words of such a file that code of the user's own defines: blocks, images and metrics.
+
+    A sampler is not among them: the file searches nothing.
+
+    Args:
+        config: The configuration.
+        search: The search of the space from which it was drawn.
+    """
+    own = config.data.own
+    images = [own.place] if own is not None and own.source is Source.CODE else []
+    metrics = [*(each.metric for each in search.objectives), *search.metrics]
+    return [
+        *custom_blocks(config.network),
+        *images,
+        *dict.fromkeys(metric.value for metric in metrics if metric.is_own),
+    ]
 
 
 def network_text(network: Network, study: str, **sections: Any) -> str:

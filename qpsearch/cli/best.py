@@ -127,9 +127,7 @@ def _say_checkpoints(database: "Database", study: str, found: ConfigurationRecor
 
 def _write_space(found: ConfigurationRecord, space: Space, output: Path | None, complete: int) -> None:
     """Write the configuration as a space file, or print it."""
-    from qpsearch.architecture.blocks import custom_blocks
-    from qpsearch.architecture.one_point import point_text
-    from qpsearch.registry.own.record import Source
+    from qpsearch.architecture.one_point import own_words, point_text
 
     objective, ending = space.search.objective, "-again"
     name = f"{space.study[: MOST_NAME - len(ending)]}{ending}"
@@ -138,11 +136,7 @@ def _write_space(found: ConfigurationRecord, space: Space, output: Path | None, 
         f"Trial {found.number}, the best of {complete} complete trials: {objective.metric} {score(found.value)} on "
         f"{objective.metric.measured_on} (n = {found.n}), {standing(found)}.",
     ]
-    own = custom_blocks(found.config.network)
-    data = found.config.data.own
-    if data is not None and data.source is Source.CODE:
-        own = [*own, data.place]
-    if own:
+    if own := own_words(found.config, space.search):
         about.append(f"Needs --import, with the module of: {', '.join(own)}.")
     text = "".join(f"# {line}\n" for line in about) + point_text(found.config, space, name)
     if output is None:

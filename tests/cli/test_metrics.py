@@ -42,6 +42,8 @@ def test_every_answer_of_such_a_study(folder: Path) -> None:
     assert first["values"][2] > 0
     shown = qpsearch(folder, "best", "judged", *OWN, COLUMNS="200").stdout
     assert f"{first['values'][0]:.4f}" in shown
+    again = qpsearch(folder, "best", "judged", "--as-space", *OWN).stdout
+    assert "# Needs --import, with the module of: val_distance.\n" in again
     assert re.search(r"latency_ms +params", shown)
     trial = reply(folder, "trials", "judged", str(first["number"]), *OWN)["trial"]
     own = {"val_balanced_accuracy", "val_distance", "latency_ms", "epochs_to_0.1", "val_top5_accuracy"}
@@ -76,4 +78,5 @@ def test_without_its_module_the_metric_is_unknown(folder: Path) -> None:
     done = qpsearch(folder, "resume", "judged", "--trials", "9")
     assert done.returncode == 2
     assert "unknown metric 'val_distance'" in done.stderr
+    assert "Load a metric of your own with --import MODULE." in done.stderr
     assert "Traceback" not in done.stderr

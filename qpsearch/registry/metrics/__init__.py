@@ -53,6 +53,11 @@ class Metric(str):
         return str(self)
 
     @property
+    def is_own(self) -> bool:
+        """Whether it comes from code of the user's own."""
+        return self.kind.name not in BUILT_IN
+
+    @property
     def target(self) -> float:
         """The accuracy to reach, for a metric of a target."""
         return float(self.removeprefix(self.kind.name))
@@ -136,9 +141,7 @@ def _kind_of(word: str) -> MetricKind:
             if not TARGET.fullmatch(target) or float(target) == 0:
                 raise ValueError(f"{str(word)!r}: expected a target above 0 and at most 1, such as {name}0.9.")
             return kind
-    answer = nearest(str(word), words())
-    hint = "" if answer.startswith("Did you mean") else f" {HINT}"
-    raise ValueError(f"unknown metric {str(word)!r}. {answer}{hint}")
+    raise ValueError(f"unknown metric {str(word)!r}. {nearest(str(word), words())} {HINT}")
 
 
 def in_order(metrics: Iterable[Metric]) -> tuple[Metric, ...]:

@@ -179,9 +179,8 @@ class Words:
     def parse(self, value: Scalar, name: str) -> Scalar:
         """Check a word; answers an unknown one with the nearest known."""
         if value not in self.words:
-            answer = nearest(str(value), self.words)
-            hint = f" {self.hint}" if self.hint and not answer.startswith("Did you mean") else ""
-            raise ValueError(f"unknown {self.noun} {str(value)!r}. {answer}{hint}")
+            hint = f" {self.hint}" if self.hint else ""  # beside a guess too: a word of one's own may be like another
+            raise ValueError(f"unknown {self.noun} {str(value)!r}. {nearest(str(value), self.words)}{hint}")
         return str(value)
 
 
