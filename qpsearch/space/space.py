@@ -2,17 +2,18 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from qpsearch.registry.augmentations import AUGMENTATIONS
+from qpsearch.registry.augmentations import AUGMENTATIONS, settings_for
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.space.domains import text_of
-from qpsearch.space.leaves import NEVER, Constant, Group, Items, Site, Tree, Variant, sites
-from qpsearch.space.schema.data import USED
+from qpsearch.space.leaves import AUGMENT, NEVER, Constant, Group, Items, Site, Tree, Variant, sites
+from qpsearch.space.schema.data import OWN, USED
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.space.search import Budget, Search
 from qpsearch.vocabulary import CudaGraphs, Fuse, WithWords
@@ -38,6 +39,8 @@ LATER: Final = {
     "search.pruner.warmup": "auto",
     "search.pruner.audit": "0.0",
 }
+
+TRUTHS: Final = re.compile(r"\b(True|False)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,14 +143,34 @@ class Space:
         """Return everything that affects results, as ``path: text`` pairs in drawing order.
 
         The budget, the machine, how images are read and the study's name are left out: changing them does not change a
-        trial.
+        trial. Fingerprints are made of it, so that it spells some settings as the first studies did; ``told`` does not.
         """
-        apart = {"own", "stream"} | ({"augment", "augment_options"} if self.augment is not None else set())
+        return self._lines(is_told=False)
+
+    def told(self) -> dict[str, str]:
+        """Return the same for messages: by the keys of a space file, with values as a file spells them.
+
+        Augmentations are named leaf by leaf, whether some of them are searched or none.
+        """
+        return {
+            path: TRUTHS.sub(lambda found: found[0].lower(), text) for path, text in self._lines(is_told=True).items()
+        }
+
+    def _lines(self, *, is_told: bool) -> dict[str, str]:
+        apart = {"own", "stream"}
+        if is_told or self.augment is not None:
+            apart |= {"augment", "augment_options"}
         lines = {f"data.{name}": _plain(getattr(self.data, name)) for name in Data.__slots__ if name not in apart}
         if self.data.own is not None:  # whose images count, not where they lie
             own = {"data.dataset": "own images", "data.images": self.data.own.fingerprint}
             lines |= own | {"data.size": str(self.data.own.size)}
-        lines |= {site.path: str(site.leaf) for site in self.sites if not _is_default_option(site)}
+        if is_told:
+            lines.pop("data.own_validation")
+            lines |= {"data.validation": OWN} if self.data.own_validation else {}
+            lines |= self._augmentations()
+            lines |= {site.path: str(site.leaf) for site in self.sites if site.keys[:1] != ("augment",)}
+        else:
+            lines |= {site.path: str(site.leaf) for site in self.sites if not _is_default_option(site)}
         search = self.search
         lines["search.objective"] = ", ".join(f"{each.direction} {each.metric}" for each in search.objectives)
         if search.metrics:
@@ -156,8 +179,12 @@ class Space:
             f"search.{name}": _plain(getattr(search, name))
             for name in ("score", "sampler", "pruner", "replicates", "seed")
         }
-        for name, options in (("sampler", search.sampler_options), ("pruner", search.pruner_options)):
-            lines |= {f"search.{name}.{option}": _option(value) for option, value in options.items()}
+        for name, word, options in (
+            ("sampler", search.sampler, search.sampler_options),
+            ("pruner", search.pruner, search.pruner_options),
+        ):
+            place = f"search.{name}.{word}" if is_told else f"search.{name}"
+            lines |= {f"{place}.{option}": _option(value) for option, value in options.items()}
         if search.race is not None:
             lines["search.replicates"] = f"race from {search.replicates} to {search.race}"
         if isinstance(search.sampler, CustomSampler):
@@ -172,19 +199,26 @@ class Space:
             lines["search.warm_start"] = ", ".join(search.warm_start)
         lines |= {f"search.limits.{limit.metric}": str(limit) for limit in search.limits}
         lines |= {f"search.{text}": "yes" for text in sorted(map(str, search.conditions))}
-        return lines if self.compare is None else lines | self._meaning_of_arms(lines, self.compare)
+        if self.compare is None:
+            return lines
+        arms = {name: arm._lines(is_told=is_told) for name, arm in self.compare.arms.items()}
+        return lines | _meaning_of_arms(lines, self.compare, arms)
 
-    def _meaning_of_arms(self, own: Mapping[str, str], compare: TunedArms) -> dict[str, str]:
-        """Return what each arm changes, and how many of its configurations are trained again on how many seeds."""
-        lines = {"compare.retrain.top": str(compare.top), "compare.retrain.seeds": str(compare.seeds)}
-        for name, arm in compare.arms.items():
-            meaning = arm.meaning()
-            changed = {path: text for path, text in meaning.items() if own.get(path) != text}
-            changed |= {path: "(absent)" for path in own if path not in meaning and not path.startswith("compare.")}
-            lines |= {f"compare.arms.{name}.{path}": text for path, text in changed.items()} or {
-                f"compare.arms.{name}": "as the file"
-            }
-        return lines
+    def _augmentations(self) -> dict[str, str]:
+        """Return every augmentation that some draw may have, and its options."""
+        if self.augment is None:
+            lines = {}
+            for word in self.data.augment:
+                lines[f"{AUGMENT}.{word}.{USED}"] = text_of(True)
+                options = AUGMENTATIONS[word].options
+                for name, value in settings_for(word, self.data.augment_options).items():
+                    lines[f"{AUGMENT}.{word}.{name}"] = text_of(int(value) if options[name].is_whole else value)
+            return lines
+        return {
+            site.path: str(site.leaf)
+            for site in self.sites
+            if site.keys[:1] == ("augment",) and site.when != NEVER and site.keys[1] in self.data.augment
+        }
 
     @property
     def fingerprint(self) -> str:
@@ -217,13 +251,27 @@ def _renamed(compare: TunedArms, space: Space) -> TunedArms:
 
 def diff(stored: Space, given: Space) -> list[str]:
     """Say what differs in meaning, a line each: ``network.stages.0.width: 16 -> 32``."""
-    old, new = stored.meaning(), given.meaning()
+    old, new = stored.told(), given.told()
     paths = list(dict.fromkeys([*old, *new]))
     return [
         f"{path}: {old.get(path, '(absent)')} -> {new.get(path, '(absent)')}"
         for path in paths
         if old.get(path) != new.get(path)
     ]
+
+
+def _meaning_of_arms(
+    own: Mapping[str, str], compare: TunedArms, arms: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
+    """Return what each arm changes, and how many of its configurations are trained again on how many seeds."""
+    lines = {"compare.retrain.top": str(compare.top), "compare.retrain.seeds": str(compare.seeds)}
+    for name, meaning in arms.items():
+        changed = {path: text for path, text in meaning.items() if own.get(path) != text}
+        changed |= {path: "(absent)" for path in own if path not in meaning and not path.startswith("compare.")}
+        lines |= {f"compare.arms.{name}.{path}": text for path, text in changed.items()} or {
+            f"compare.arms.{name}": "as the file"
+        }
+    return lines
 
 
 def _is_default_option(site: Site) -> bool:

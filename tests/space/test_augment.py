@@ -113,10 +113,25 @@ def test_what_is_fixed_means_what_it_meant() -> None:
 def test_what_is_searched_is_part_of_the_meaning() -> None:
     first, second = space(EACH), space([*EACH[:2], {"cutout": {"used": {"choice": [True, False]}}}])
     assert first.fingerprint != second.fingerprint
-    assert diff(first, second) == [f"{SIDE}: {{float: [0.3, 0.6], step: 0.1}} -> (absent)"]
+    assert diff(first, second) == [f"{SIDE}: {{float: [0.3, 0.6], step: 0.1}} -> 0.5"]  # its default
     explicit = copy.deepcopy(EACH)
     explicit[0] = {"flip": {"used": True}}
     assert space(explicit).fingerprint == first.fingerprint
+
+
+def test_a_difference_names_keys_of_the_file_whether_searched_or_not() -> None:
+    """A fixed list and a searched one are stored in different ways, which a difference does not show."""
+    fixed = space(["flip", "crop", {"cutout": {"side": 0.4}}, {"randaugment": {"magnitude": 7}}])
+    off = {"erase": {"used": False, "probability": 0.2}}
+    found = space([*EACH, {"randaugment": {"magnitude": 7}}, off, {"mixup": {"alpha": 1}}])
+    assert diff(fixed, found) == [
+        f"{CUTOUT}: true -> {{choice: [true, false]}}",
+        f"{SIDE}: 0.4 -> {{float: [0.3, 0.6], step: 0.1}}",
+        "data.augment.mixup.used: (absent) -> true",
+        "data.augment.mixup.alpha: (absent) -> 1.0",
+    ]
+    alone = space([*EACH, {"randaugment": {"magnitude": 7}}, {"mixup": {"alpha": 1}}])
+    assert diff(alone, found) == []
 
 
 def test_conditions_ties_and_arithmetic_reach_augmentations() -> None:
