@@ -1,5 +1,6 @@
 """``qpsearch best``: the best configuration, its weights, and a space file that trains it again."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,6 +13,7 @@ from qpsearch.display.shown import cost_title, from_here, further_cells, in_word
 from qpsearch.errors import ArtifactError, UserError, command
 from qpsearch.runner.documents import BestConfiguration, BestDocument
 from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.space.leaves import short_paths
 from qpsearch.space.search import Objective
 from qpsearch.space.space import Space
 from qpsearch.study.records import ConfigurationRecord, TrialRecord
@@ -163,8 +165,15 @@ def _print_front(
         *(Column(title=cost_title(each.metric), is_number=True) for each in costs),
         Column(title="what was chosen"),
     ]
+    searched = dict.fromkeys(name for each in front for name in each.first.params if not name.endswith(".block"))
+    names = short_paths(searched)
     rows = [
-        [numbers_of(each.trials), score(each.value), *further_cells(objectives, each.values), _choices(each.first)]
+        [
+            numbers_of(each.trials),
+            score(each.value),
+            *further_cells(objectives, each.values),
+            _choices(each.first, names),
+        ]
         for each in front
     ]
     print_rows(console, columns, rows)
@@ -178,10 +187,7 @@ def _print_front(
         )
 
 
-def _choices(record: TrialRecord) -> str:
-    others = [
-        f"{name.rsplit('.', 1)[-1]} {scalar(value)}"
-        for name, value in record.params.items()
-        if not name.endswith(".block")
-    ]
+def _choices(record: TrialRecord, names: Mapping[str, str]) -> str:
+    """Return the kinds of block of a network, then its other parameters by their short names."""
+    others = [f"{names[name]} {scalar(value)}" for name, value in record.params.items() if name in names]
     return "; ".join(filter(None, (in_words(record.stages), ", ".join(others))))

@@ -14,6 +14,7 @@ from qpsearch.cli.completion import space_names
 from qpsearch.cli.options import Json, Settings, SpaceArgument, print_json, write_new
 from qpsearch.display.console import open_console
 from qpsearch.display.plain import say
+from qpsearch.display.shown import scalar
 from qpsearch.errors import SpaceError, command
 from qpsearch.space import diff, find_space, json_schema, shipped
 from qpsearch.space.file.loader import load_space
@@ -94,7 +95,7 @@ def sample(
         blocks = ", ".join(f"{stage.depth} x {stage.block} {stage.width}" for stage in network.stages)
         say(f"{index}: {blocks}; {total.parameters:,} parameters, {total.macs / 1e6:,.1f}M MACs")
         for name, value in point.draw.params.items():
-            say(f"     {name} = {'none' if value is None else f'{value:.4g}' if isinstance(value, float) else value}")
+            say(f"     {name} = {scalar(value)}")
 
 
 @app.command("diff")

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from qpsearch.space.schema.value_types import text_in_file
 from qpsearch.space.search import Objective
 from qpsearch.study.records import ConfigurationRecord, TrialRecord
 from qpsearch.vocabulary import Scalar
@@ -86,10 +87,8 @@ def numbers_of(numbers: Sequence[int]) -> str:
 
 
 def scalar(value: Scalar) -> str:
-    """Return a parameter's value."""
-    if value is None:
-        return "none"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """Return a parameter's value, as a space file spells it."""
+    return f"{value:.4g}" if isinstance(value, float) else text_in_file(value)
 
 
 def cost_title(metric: str) -> str:

@@ -9,7 +9,7 @@ the branch of the file: ``network.stages.1.wide.width`` beside ``network.stages.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -282,6 +282,20 @@ def sites(network: Group, training: Group | None = None, augment: Tree | None = 
         yield from _plain_sites("training", training, ("training",), ALWAYS)
     if augment is not None:
         yield from _augment_sites(AUGMENT, augment, ALWAYS)
+
+
+def short_paths(names: Collection[str]) -> dict[str, str]:
+    """Return the shortest ending of each dotted name that tells it from the others: ``cutout.used``, ``alpha``."""
+    found: dict[str, str] = {}
+    for name in names:
+        parts = name.split(".")
+        for size in range(1, len(parts) + 1):
+            ending = ".".join(parts[-size:])
+            alone = sum(other == ending or other.endswith(f".{ending}") for other in names) == 1
+            if (alone and not parts[-size].isdigit()) or size == len(parts):
+                found[name] = ending
+                break
+    return found
 
 
 def placed_stages(network: Group) -> list[PlacedStage]:

@@ -89,7 +89,8 @@ def test_the_smallest_study_runs_by_name(tmp_path: Path) -> None:
 
 
 def test_several_objectives_run_and_best_shows_the_front(tmp_path: Path) -> None:
-    own(tmp_path, "tradeoff", {"search.trials": 12})
+    switches = [{word: {"used": {"choice": [True, False]}}} for word in ("cutout", "mixup")]
+    own(tmp_path, "tradeoff", {"search.trials": 12, "data.augment": switches})
     done = qpsearch(tmp_path, "run", "tradeoff.yaml", "--dispatch", "inline", scripted=True)
     assert done.returncode == 0, done.stderr
     best = reply(tmp_path, "best", "tradeoff")
@@ -100,7 +101,8 @@ def test_several_objectives_run_and_best_shows_the_front(tmp_path: Path) -> None
         assert not any(
             other != one and other[0] >= one[0] and other[1] <= one[1] and other[2] <= one[2] for other in front
         )
-    shown = qpsearch(tmp_path, "best", "tradeoff").stdout
+    shown = qpsearch(tmp_path, "best", "tradeoff", COLUMNS="300").stdout
+    assert len(re.findall(r"cutout\.used (?:true|false), mixup\.used (?:true|false)", shown)) == len(front)
     (summary,) = reply(tmp_path, "status", "tradeoff")["studies"]
     complete = summary["counts"]["COMPLETE"]
     assert 0 < complete < 12  # the others are pruned

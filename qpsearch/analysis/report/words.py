@@ -7,6 +7,8 @@ from typing import Final
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from qpsearch.space.leaves import short_paths
+from qpsearch.space.schema.value_types import text_in_file
 from qpsearch.vocabulary import Scalar
 
 UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -30,10 +32,8 @@ def short(number: float) -> str:
 
 
 def scalar(given: Scalar) -> str:
-    """Return a parameter's value."""
-    if given is None:
-        return "none"
-    return f"{given:.4g}" if isinstance(given, float) else str(given)
+    """Return a parameter's value, as a space file spells it."""
+    return f"{given:.4g}" if isinstance(given, float) else text_in_file(given)
 
 
 def lasted(seconds: float) -> str:
@@ -86,15 +86,7 @@ def signed(number: float) -> str:
 
 def short_names(names: Sequence[str], most: int = 30) -> dict[str, str]:
     """Return the shortest ending of each dotted name that tells it from the others, cut in the middle if it is long."""
-    found: dict[str, str] = {}
-    for name in names:
-        parts = name.split(".")
-        for size in range(1, len(parts) + 1):
-            ending = ".".join(parts[-size:])
-            alone = sum(other == ending or other.endswith(f".{ending}") for other in names) == 1
-            if (alone and not parts[-size].isdigit()) or size == len(parts):
-                found[name] = ending
-                break
+    found = short_paths(names)
     taken: dict[str, int] = {}
     for name, ending in found.items():
         cut = ending if len(ending) <= most else f"{ending[: most // 2 - 1]}...{ending[-(most // 2 - 2) :]}"

@@ -29,6 +29,13 @@ def shown(value: Scalar) -> str:
     return repr(str(value)) if isinstance(value, str) else repr(value)  # a member of an enum, as its word
 
 
+def text_in_file(value: Scalar) -> str:
+    """Return a value for a table, as a file spells it: words without quotes, ``true``, ``false`` and ``none``."""
+    if value is None:
+        return NONE
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 class ValueType(Protocol):
     """What a leaf may hold."""
 
