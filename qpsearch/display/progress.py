@@ -166,7 +166,11 @@ class Notes:
         unpruned = f", {duration(whole)} without pruning" if pace.kept < 1 and whole is not None else ""
         about = "not known: paused trials may go on" if left is None else f"about {duration(left)} left{unpruned}"
         of = f" of {pace.networks} trials" if pace.networks > 1 else ""
-        basis = f"the first {pace.trained:.10g} epochs{of} took {pace.epoch_s or 0:.2g} s each"
+        each_s = pace.epoch_s or 0
+        each = took(each_s) if each_s >= 0.1 else "less than 0.1 s"
+        basis = f"the first {pace.reports} epochs{of} took {each} each"
+        if pace.trained != pace.reports:
+            basis += f", a whole one about {took(pace.whole_s or 0)}"
         return f"time: {about}\n      ({basis}; trials at once: {pace.slots})"
 
 

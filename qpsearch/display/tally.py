@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from qpsearch.display.pace import Pace
+from qpsearch.space import Space
 from qpsearch.space.search import DEFAULT_OBJECTIVE, Budget
 from qpsearch.study.trials.events import (
     Closed,
@@ -54,7 +54,7 @@ class Tally:
         self.paused: set[int] = set()
         self.raced: set[int] = set()  # trials that wait to train another seed
         self.pace = Pace()
-        self._cost_up_to: Callable[[int], float] = float
+        self._space: Space | None = None
         self.began: float | None = None  # with the first trial: start-up does not belong to the search
         self.phase, self.phase_began = "", time.monotonic()
         self.is_legend_said = False
@@ -70,7 +70,7 @@ class Tally:
                 self.name, self.asked = space.study, search.budget.trials
                 self.objective, self.is_alone = search.objective, len(search.objectives) == 1
                 self.closed, self.best, self._left = ended, best, left
-                self._cost_up_to = search.cost_up_to
+                self._space, self.pace.reports_of = space, search.epochs_for
                 self.pace.epochs = search.trial_cost(space.most_epochs, search.replicates)
                 self._enter("preparing", now)
             case Waiting(left_s=left_s):
@@ -92,7 +92,8 @@ class Tally:
                 trial = self.running[number]
                 trial.done, trial.value, trial.place, trial.steps = trial.done + 1, value, place.device, None
                 cost = self._cost_up_to(report.epoch) - self._cost_up_to(report.epoch - 1)
-                self.pace.reported(number, report.seconds, now, cost)
+                scaled_s = self._trained_s(report.epoch, report.images_per_s)
+                self.pace.reported(number, report.seconds, now, cost, scaled_s)
                 self.phase = ""
             case Stepped(number=number, steps=steps):
                 self.running[number].steps = (steps.done, steps.of)
@@ -120,6 +121,14 @@ class Tally:
                 pass
         return None
 
+    def _cost_up_to(self, epochs: int) -> float:
+        return epochs if self._space is None else self._space.search.cost_up_to(epochs)
+
+    def _trained_s(self, epoch: int, images_per_s: float) -> float | None:
+        """Return the seconds of an epoch in which images were trained on, where its level is a share of them."""
+        images = None if self._space is None else self._space.images_of_level(epoch)
+        return images / images_per_s if images is not None and images_per_s else None
+
     def _enter(self, phase: str, now: float) -> None:
         self.phase, self.phase_began = phase, now
 
@@ -139,14 +148,14 @@ class Tally:
         begun = self.closed + len(self.paused)
         if self.paused and begun + len(self.running) >= self.asked:
             return None  # how many of the paused trials go on, and how far, is not known
-        left, epoch_s = self.pace.left_s(self.asked - begun, share), self.pace.epoch_s
-        if left is None or epoch_s is None or self.began is None:
+        left = self.pace.left_s(self.asked - begun, share)
+        if left is None or self.began is None:
             return None
         ran = time.monotonic() - self.began
         if self._left.seconds is not None:
             left = min(left, self._left.seconds - ran)
         if self._left.epochs is not None:
-            left = min(left, (self._left.epochs - self.pace.trained) * epoch_s / self.pace.slots)
+            left = min(left, (self.pace.cost_s(self._left.epochs - self.pace.trained) or 0.0) / self.pace.slots)
         if self._left.gpu_seconds is not None and self._gpus:
             left = min(left, self._left.gpu_seconds / self._gpus - ran)
         return max(left, 0.0)

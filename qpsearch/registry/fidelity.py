@@ -75,6 +75,14 @@ class Fidelity(WithWords):
         first = min(epochs, self.whole)
         return round(self.cost_of(dict.fromkeys(range(1, first + 1), 1)) + epochs - first, 6)
 
+    def epochs_for(self, cost: float) -> float:
+        """Return how many epochs a trial has trained that has cost so much: the inverse of ``cost_up_to``."""
+        epochs = 0.0
+        for share in self.shares:
+            spent = min(cost, self.epochs * share)
+            epochs, cost = epochs + spent / share, cost - spent
+        return epochs + cost
+
     def level_of(self, epoch: int) -> int:
         """Return the level of an epoch, counted from 0; of an epoch after the last, the number of levels."""
         return (epoch - 1) // self.epochs

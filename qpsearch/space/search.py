@@ -236,6 +236,10 @@ class Search(WithWords):
         """Return what the first epochs of a trial cost, in epochs of the whole training."""
         return epochs if self.fidelity is None else self.fidelity.cost_up_to(epochs)
 
+    def epochs_for(self, cost: float) -> float:
+        """Return how many epochs a trial has trained that has cost so much: the inverse of ``cost_up_to``."""
+        return cost if self.fidelity is None else self.fidelity.epochs_for(cost)
+
     def best_epochs(self, values: Mapping[int, float]) -> tuple[int, ...]:
         """Return the best epochs of a run, in order, as ``Score.best`` does; with levels of fidelity, of the last one.
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from qpsearch.registry.augmentations import AUGMENTATIONS, settings_for
 from qpsearch.registry.datasets import Data
+from qpsearch.registry.fidelity import FidelityKind
 from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.space.domains import text_of
 from qpsearch.space.leaves import AUGMENT, NEVER, Constant, Group, Items, Site, Tree, Variant, sites
@@ -127,6 +128,13 @@ class Space:
     def run_epochs(self) -> int:
         """The largest number of epochs of any run, over all its levels of fidelity; the pruners' maximum resource."""
         return self.search.run_epochs(self.most_epochs)
+
+    def images_of_level(self, epoch: int) -> int | None:
+        """Return how many images an epoch trains on; None where that is the same at all levels of fidelity."""
+        fidelity = self.search.fidelity
+        if fidelity is None or fidelity.kind is not FidelityKind.IMAGES:
+            return None
+        return replace(self.data, share=fidelity.levels[fidelity.level_of(epoch)]).trained_on
 
     @property
     def fewest_epochs(self) -> int | None:

@@ -1,12 +1,16 @@
 """How long a study takes, told from its first epochs: on a clock that the test moves; and which trial is the best."""
 
+from dataclasses import replace
+
 import pytest
 
 from qpsearch.architecture.candidates import sample
+from qpsearch.architecture.levels import at_level
 from qpsearch.display.pace import Pace
+from qpsearch.display.progress import Notes
 from qpsearch.display.tally import Tally
 from qpsearch.protocol import EpochReport, Place
-from qpsearch.space import parse_space
+from qpsearch.space import edited, parse_space
 from qpsearch.space.search import Budget
 from qpsearch.study.trials.events import Closed, Dispatching, Elsewhere, Reported, Started, StudyOpened
 from tests.scripted import Behaviour, space_text
@@ -105,6 +109,39 @@ def test_the_estimate_stays_within_what_is_left_of_the_budget(
     now += 2.0
     tally.see(Reported(number=40, replicate=0, value=0.5, report=report, place=place))
     assert tally.left_s() == pytest.approx(seconds)
+
+
+def test_validation_takes_as_long_at_each_share_of_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    text = edited(space_text(Behaviour.IMPROVES, trials=2, epochs=4), {"search.fidelity": {"images": [0.1, 1]}})
+    space = parse_space(text, "s.yaml")
+    tally = Tally()
+    notes = Notes(tally)
+    config, place = sample(space, 1)[0].config, Place(host="a", device="cpu", threads=1, memory_format="contiguous")
+    assert space.search.fidelity is not None
+    images = at_level(config, space.search.fidelity, 0).data.trained_on
+    told: list[str] = []
+    for event in (
+        StudyOpened(space=space, ended=0, best=None, left=Budget(trials=2)),
+        Dispatching(how="inline", slots=1, gpus=0),
+        Started(number=0, attempt=1, blocks=("additive",), config=config, epochs=8, resumed_at=0),
+    ):
+        tally.see(event)
+    tally.pace.kept = 1.0
+    for epoch in (1, 2):
+        now += 14.0  # 2 s of training, 12 s of validation
+        report = EpochReport(epoch=epoch, train_loss=1.0, val_loss=1.0, val_accuracy=0.5, seconds=14.0)
+        report = replace(report, images_per_s=images / 2)
+        reported = Reported(number=0, replicate=0, value=0.5, report=report, place=place)
+        tally.see(reported)
+        told += notes.of(reported)
+    left = (2 * 14 + 4 * 32) + (4 * 14 + 4 * 32)
+    assert tally.left_s() == pytest.approx(left, rel=0.01)  # of rounded numbers of images
+    assert told == [
+        f"time: about {left / 60:.0f} min left\n      (the first 2 epochs took 14.0 s each, a whole one about 32.0 s; "
+        "trials at once: 1)"
+    ]
 
 
 def test_of_equally_good_trials_the_first_is_the_best_whichever_ends_first() -> None:

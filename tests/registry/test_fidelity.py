@@ -34,6 +34,7 @@ def test_costs_of_many_epochs_are_exact() -> None:
     assert TENTHS.cost_of({1: 3}) == 0.3
     assert TENTHS.cost_of({1: 10, 11: 10, 30: 2}) == 6
     assert [TENTHS.cost_up_to(epochs) for epochs in (0, 7, 11, 21, 30, 33)] == [0, 0.7, 1.3, 5, 14, 17]
+    assert [TENTHS.epochs_for(cost) for cost in (0, 0.7, 1.3, 5, 14, 17)] == pytest.approx([0, 7, 11, 21, 30, 33])
 
 
 def test_further_seeds_train_at_the_last_level_alone() -> None:
