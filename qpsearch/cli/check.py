@@ -25,7 +25,7 @@ def check(path: str) -> None:
         again = space.compare.top * space.compare.seeds
         say(
             f"{path}: fine. Comparison {space.study}, {len(space.compare.arms)} arms, each searched and then {again} "
-            f"trials on fresh seeds:"
+            f"trial{'s' * (again != 1)} on fresh seeds:"
         )
         for arm in space.compare.arms.values():
             _say("Study", arm)
@@ -63,14 +63,14 @@ def _how_read(space: Space) -> str:
 
 def _say(head: str, space: Space) -> None:
     """Say what a study searches."""
-    found = space.searched
+    found, search = space.searched, space.search
+    trials = on_the_grid(space, search.budget).trials
+    kind = f" ({search.sampler})" if search.sampler.is_designed else ""
+    noun = f"{'designed ' if kind else ''}trial{'s' * (trials != 1)}{kind}"
     what = (
-        f"{len(found)} parameter{'s' * (len(found) != 1)}:"
-        if found
-        else "nothing is searched: all trials train one network, each with its own seed."
+        f"{len(found)} parameter{'s' * (len(found) != 1)}:" if found else f"nothing is searched: {_one(space, trials)}"
     )
-    trials, sampler = on_the_grid(space, space.search.budget).trials, space.search.sampler
-    say(f"{head} {space.study}, {trials} {sampler.design if sampler.is_designed else 'trials'}, {what}")
+    say(f"{head} {space.study}, {trials} {noun}, {what}")
     width = max((len(name) for name in found), default=0)
     for name, text in found.items():
         say(f"  {name:<{width}}  {text}")
@@ -78,3 +78,9 @@ def _say(head: str, space: Space) -> None:
         say(f"fidelity {space.search.fidelity.told}")
     for text in notes(space):
         say(f"note: {text}")
+
+
+def _one(space: Space, trials: int) -> str:
+    """Say what is trained where nothing is searched: one network, on how many seeds."""
+    own = f"{space.search.seeds_text} seed{'s' * (space.search.most_replicates != 1)}"
+    return f"one network, on {own}" if trials == 1 else f"all trials train one network, each on {own} of its own"

@@ -44,7 +44,7 @@ def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
         say(f"arm {name}")
         _show(arm, measure=measure)
     trials = len(arms) * loaded.compare.top * loaded.compare.seeds
-    say(f"after the searches: {trials} trials on fresh seeds, without pruning")
+    say(f"after the searches: {trials} trial{'s' * (trials != 1)} on fresh seeds, without pruning")
 
 
 def _planned(loaded: Space, *, measure: bool) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _costs(space: Space, made: Plan, measured: Sequence[float]) -> Iterator[str]
     budget, search = space.search.budget, space.search
     epochs = made.trials * made.epochs
     kept = f", about {epochs * made.kept:,.0f} with {search.pruner} (simulated)" if made.kept < 1 else ""
-    yield f"search: {made.trials} trials, {epochs:,.0f} epochs without pruning{kept}"
+    yield f"search: {made.trials} trial{'s' * (made.trials != 1)}, {epochs:,.0f} epochs without pruning{kept}"
     if search.fidelity is not None:
         yield f"fidelity {search.fidelity.told}; epochs are counted by their cost"
     if search.race is not None:

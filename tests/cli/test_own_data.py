@@ -66,7 +66,8 @@ def test_a_study_of_own_images_is_resumed_evaluated_and_told(folder: Path) -> No
     done = qpsearch(folder, "best", "shades", "--as-space", "again.yaml")
     assert done.returncode == 0, done.stderr
     done = qpsearch(folder, "space", "check", "again.yaml")
-    assert "fine. Study shades-again" in done.stdout, done.stderr
+    told = "fine. Study shades-again, 1 designed trial (grid), nothing is searched: one network, on 5 seeds"
+    assert told in done.stdout, done.stderr
 
 
 def test_a_changed_folder_is_refused_with_what_changed(folder: Path) -> None:
