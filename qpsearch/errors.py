@@ -34,7 +34,7 @@ import re
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -127,7 +127,16 @@ class StudyNotFound(UserError):
 
 
 class StudyExists(UserError):
-    """A study of the given name already exists; studies are never overwritten."""
+    """A study of the given name already exists; studies are never overwritten.
+
+    Attributes:
+        name: The study's name, where it can be continued.
+        changes: What the given space has other than the study's own, a line each.
+    """
+
+    def __init__(self, message: str = "", name: str = "", changes: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.name, self.changes = name, tuple(changes)
 
 
 class StudyMismatch(UserError):

@@ -97,8 +97,11 @@ def test_a_program_without_a_guard_runs_once(tmp_path: Path) -> None:
 
 def test_mistakes_are_said_as_on_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    with pytest.raises(StudyExists, match="smoke"):
+    again = r"Continue it: qpsearch\.resume\('smoke'\), or join=True. Or start another study: study='NAME'\."
+    with pytest.raises(StudyExists, match=again):
         qpsearch.run("smoke", dispatch="inline", progress=False)
+    with pytest.raises(StudyExists, match=r"search\.seed: 0 -> 7\. .* own space: qpsearch\.resume\('smoke'\)\. Or"):
+        qpsearch.run("smoke", dispatch="inline", progress=False, seed=7)
     with pytest.raises(StudyNotFound, match="Did you mean 'smoke'"):
         qpsearch.load_study("smok")
     with pytest.raises(UserError, match="time: 'soon' is not a time such as 90s"):

@@ -22,12 +22,14 @@ from qpsearch.api.spaces import build_space, load_space
 from qpsearch.api.study import Study
 from qpsearch.architecture.plugins import load_everything
 from qpsearch.display.steady import open_display
+from qpsearch.errors import StudyExists
 from qpsearch.runner.driving import Placement, reasons
 from qpsearch.runner.overrides import Overrides
 from qpsearch.runner.starting import resume as drive_on
 from qpsearch.runner.starting import run as drive
 from qpsearch.space import Space
 from qpsearch.space.schema.numbers import checked
+from qpsearch.study.opening import exists
 from qpsearch.vocabulary import Dispatcher, Variable
 
 
@@ -87,26 +89,33 @@ def run(
     """
     loaded, source = _loaded(space)
     loaded = loaded.with_search(study=study_name(study), seed=checked(NUMBER, seed, "seed"))
-    with open_display(quiet=not progress) as display:
-        drive(
-            loaded,
-            storage=storage_url(storage),
-            source=source,
-            overrides=Overrides.of(
-                trials=trials,
-                epochs=epochs,
-                time=time,
-                gpu_hours=gpu_hours,
-                concurrent=concurrent,
-                gpus=gpus,
-                cpus=cpus,
-            ),
-            placement=Placement(dispatcher=word(Dispatcher, dispatch, "dispatch"), address=address_of(address)),
-            artifacts=path_text(artifacts, "artifacts") or Variable.ARTIFACTS.given,
-            sinks=sink_names(sinks),
-            join=join,
-            listen=display.see,
-        )
+    try:
+        with open_display(quiet=not progress) as display:
+            drive(
+                loaded,
+                storage=storage_url(storage),
+                source=source,
+                overrides=Overrides.of(
+                    trials=trials,
+                    epochs=epochs,
+                    time=time,
+                    gpu_hours=gpu_hours,
+                    concurrent=concurrent,
+                    gpus=gpus,
+                    cpus=cpus,
+                ),
+                placement=Placement(dispatcher=word(Dispatcher, dispatch, "dispatch"), address=address_of(address)),
+                artifacts=path_text(artifacts, "artifacts") or Variable.ARTIFACTS.given,
+                sinks=sink_names(sinks),
+                join=join,
+                listen=display.see,
+            )
+    except StudyExists as error:
+        if not error.name:
+            raise
+        where = "" if storage is None else f", storage={str(storage)!r}"
+        again, joined = f"qpsearch.resume({error.name!r}{where})", "" if error.changes else ", or join=True"
+        raise exists(error.name, error.changes, resume=f"{again}{joined}", another="study='NAME'") from None
     return Study(loaded.study, storage)
 
 

@@ -42,3 +42,8 @@ def space_names(incomplete: str) -> list[str]:
     files = [path for path in there if path.name.startswith(tail) and (path.is_dir() or path.suffix == ".yaml")]
     found = [os.path.join(head, path.name) + "/" * path.is_dir() for path in files if not path.name.startswith(".")]
     return [name for name in shipped() if name.startswith(incomplete)] + found
+
+
+def space_and_study_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Return what names a space: shipped ones, files, and studies, each with what begins with the text."""
+    return list(dict.fromkeys([*space_names(incomplete), *study_names(context, incomplete)]))

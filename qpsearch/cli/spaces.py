@@ -1,7 +1,9 @@
 """``qpsearch space ...``: files, without running anything."""
 
 import json
+import os
 import textwrap
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +12,14 @@ import typer
 from qpsearch.architecture.candidates import check_feasible
 from qpsearch.architecture.notes import notes
 from qpsearch.cli.check import check as check_and_print
-from qpsearch.cli.completion import space_names
-from qpsearch.cli.options import Json, Settings, SpaceArgument, print_json, write_new
+from qpsearch.cli.completion import space_and_study_names, space_names
+from qpsearch.cli.options import Json, Settings, SpaceArgument, Storage, print_json, write_new
 from qpsearch.display.console import open_console
 from qpsearch.display.plain import say
 from qpsearch.display.shown import scalar
-from qpsearch.errors import SpaceError, command
-from qpsearch.space import diff, find_space, json_schema, shipped
+from qpsearch.errors import SpaceError, StorageError, StudyNotFound, UserError, command
+from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.space import Space, diff, find_space, json_schema, shipped
 from qpsearch.space.file.loader import load_space
 
 app = typer.Typer(help="Look at space files.", no_args_is_help=True)
@@ -100,24 +103,52 @@ def sample(
 
 @app.command("diff")
 def diff_(
+    context: typer.Context,
     old: Annotated[
         str,
-        typer.Argument(help="A space file, or the name of a shipped space.", metavar="A", autocompletion=space_names),
+        typer.Argument(
+            help="A space file, the name of a shipped space, or of a study.",
+            metavar="A",
+            autocompletion=space_and_study_names,
+        ),
     ],
-    new: Annotated[str, typer.Argument(help="Another one.", metavar="B", autocompletion=space_names)],
+    new: Annotated[str, typer.Argument(help="Another one.", metavar="B", autocompletion=space_and_study_names)],
+    storage: Storage = DEFAULT_STORAGE,
     as_json: Json = False,
 ) -> None:
     """Say what differs in meaning between two spaces; comments, order and spelling do not count.
 
+    A name that a shipped space and a study have is that of the space; with --storage, of the study.
+
     Examples:
         qpsearch space diff digits mine.yaml
+        qpsearch space diff mine.yaml mine --storage studies/qpsearch.db
     """
-    found = diff(load_space(old), load_space(new))
+    source = context.get_parameter_source("storage")
+    is_study_first = source is not None and source.name == "COMMANDLINE"
+    found = diff(*(_space_of(each, storage, is_study_first=is_study_first) for each in (old, new)))
     if as_json:
         print_json({"same": not found, "differences": found})
         return
     for line in found or ["no difference in meaning: one study can run on either"]:
         say(line)
+
+
+def _space_of(name: str, storage: str, *, is_study_first: bool) -> Space:
+    """Return the space of a file, a shipped space or a study."""
+    from qpsearch.study import queries
+    from qpsearch.study.storage.database import Database
+
+    is_shipped = name in shipped()
+    if Path(name).suffix in (".yaml", ".yml") or os.path.isfile(name) or (is_shipped and not is_study_first):
+        return load_space(name)
+    try:
+        with closing(Database.open(storage)) as database:
+            return queries.space_of(database, name)
+    except (StudyNotFound, StorageError) as error:
+        if is_shipped:
+            return load_space(name)
+        raise UserError(f"{name}: is not a space file, or the name of a shipped space. As a study: {error}") from None
 
 
 @app.command("schema")

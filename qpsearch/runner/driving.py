@@ -31,7 +31,13 @@ from qpsearch.registry.datasets import Data
 from qpsearch.runner import trainer
 from qpsearch.runner.machine import about_images, check_gpu, data_folder, has_gpu, no_gpu, prepare_data
 from qpsearch.runner.overrides import UNCHANGED, Overrides, other_resources
-from qpsearch.runner.refusals import refuse_one_arm, refuse_other, refuse_other_artifacts, refuse_smaller
+from qpsearch.runner.refusals import (
+    exists_already,
+    refuse_one_arm,
+    refuse_other,
+    refuse_other_artifacts,
+    refuse_smaller,
+)
 from qpsearch.runner.sink_process import Sinks, open_sinks
 from qpsearch.space import Space, load_space
 from qpsearch.space.search import Budget, SpentBound
@@ -131,7 +137,7 @@ def run(
     if root is not None:
         check_store(root)
     if space.study in existing_studies(storage) and not join:
-        raise StudyExists(opening.exists_message(space.study))
+        raise exists_already(storage, space)
     with contextlib.closing(_sinks(sinks, space.study, listen)) as shown:
         prepare(space.data, space.resources, listen)
         with contextlib.closing(Database.create(storage)) as database:

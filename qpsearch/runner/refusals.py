@@ -1,32 +1,47 @@
 """What a stored study refuses: another space, another place of its checkpoints, a budget that it cannot have."""
 
+from contextlib import closing
 from dataclasses import replace
 
-from qpsearch.errors import StudyMismatch, UserError, command
+from qpsearch.errors import QpsearchError, StudyExists, StudyMismatch, UserError, command
 from qpsearch.registry.own.places import changes_since
 from qpsearch.runner.overrides import Overrides
 from qpsearch.space import Space, diff
 from qpsearch.space.file.document import parse_document, plain
 from qpsearch.space.schema.value_types import AUTO
-from qpsearch.study import queries
+from qpsearch.study import opening, queries
 from qpsearch.study.storage.database import Database
 
 
 def refuse_other(database: Database, given: Space) -> None:
     """Raise StudyMismatch if a space does not mean the same as the stored study's."""
+    if changes := _changes(database, given):
+        raise StudyMismatch(
+            f"study {given.study!r} was made from another space:\n  "
+            + "\n  ".join(changes)
+            + f"\nContinue it with its own space: {command('resume', given.study)}. "
+            f"Or start a new study of this space: {command('run', 'FILE', '--study', 'NAME')}."
+        )
+
+
+def exists_already(storage: str, given: Space) -> StudyExists:
+    """Return the error that there is a study of a space's name, with what the space has other than the study's own."""
+    try:
+        with closing(Database.open(storage)) as database:
+            return opening.exists(given.study, _changes(database, given))
+    except QpsearchError:  # its space cannot be read; the name is taken all the same
+        return opening.exists(given.study)
+
+
+def _changes(database: Database, given: Space) -> list[str]:
+    """Say what a space has other than the stored study's, a line each."""
     stored = queries.space_of(database, given.study)
     changes = diff(stored, _with_words_of(stored, given))
     old, new = stored.data.own, given.data.own
     if old is not None and new is not None and old.fingerprint != new.fingerprint:
         others = [change for change in changes if not change.startswith("data.images:")]
         changes = [f"data.images: {changes_since(old, new)}", *others]
-    if changes:
-        raise StudyMismatch(
-            f"study {stored.study!r} was made from another space:\n  "
-            + "\n  ".join(changes)
-            + f"\nContinue it with its own space: {command('resume', stored.study)}. "
-            f"Or start a new study of this space: {command('run', 'FILE', '--study', 'NAME')}."
-        )
+    return changes
 
 
 def _with_words_of(stored: Space, given: Space) -> Space:

@@ -20,9 +20,9 @@ from qpsearch.runner import driving
 from qpsearch.runner.driving import Outcome, Placement
 from qpsearch.runner.evaluating import read_test_images
 from qpsearch.runner.overrides import UNCHANGED, Overrides
-from qpsearch.runner.refusals import refuse_other, refuse_smaller
+from qpsearch.runner.refusals import exists_already, refuse_other, refuse_smaller
 from qpsearch.space import Space, load_space
-from qpsearch.study import manage, opening, queries
+from qpsearch.study import manage, queries
 from qpsearch.study.ledger import Listener
 from qpsearch.study.planning import retraining
 from qpsearch.study.storage.database import Database
@@ -69,7 +69,7 @@ def run(
     if root is not None:
         check_store(root)
     if space.study in driving.existing_studies(storage) and not join:
-        raise StudyExists(opening.exists_message(space.study))
+        raise exists_already(storage, space)
     whole = replace(space, resources=overrides.resources(space.resources))
     driving.prepare(whole.data, whole.resources, listen)
     database = Database.create(storage)

@@ -8,6 +8,7 @@ import math
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, select
@@ -47,6 +48,8 @@ from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.owner import Owner
 from qpsearch.study.trials.rows import first_pauses, read_histories, read_infeasible, read_open_trial
 from qpsearch.vocabulary import Ending, FailReason, Scalar
+
+MOST_CHANGES: Final = 3  # that a message names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +136,7 @@ def create(
 
     def step(connection: Connection) -> tuple[int, int, Spending, Sequence[Mapping[str, Scalar]]]:
         if study_id(connection, space.study) is not None:
-            raise StudyExists(exists_message(space.study))
+            raise exists(space.study)
         study = insert_study(connection, space.study, [each.direction for each in space.search.objectives])
         insert_facts(connection, study, space, source=source, uid=uid, checkpoint_root=root, now=now)
         lease_id = lease.take(connection, study, Driver.this(), now)
@@ -143,7 +146,7 @@ def create(
     try:
         study, lease_id, spending, first = database.write(step)
     except StorageConflict:  # another driver made the study between our look and our commit
-        raise StudyExists(exists_message(space.study)) from None
+        raise exists(space.study) from None
     settle()
     return Opened(
         database=database,
@@ -272,10 +275,23 @@ def _claimed(database: Database, study: int, name: str, *, take_over: bool) -> C
     return checkpoints.claim(own, copied=copied, take_over=take_over)
 
 
-def exists_message(name: str) -> str:
-    """Say that a study exists, and what to do."""
-    again = command("resume", name)
-    return f"study {name!r} already exists. Continue it: {again}. Or start another study: --study NAME."
+def exists(
+    name: str, changes: Sequence[str] = (), *, resume: str | None = None, another: str = "--study NAME"
+) -> StudyExists:
+    """Return the error that a study exists, with what to do.
+
+    Args:
+        name: The study's name.
+        changes: What the given space has other than the study's own.
+        resume: The call that continues the study; None for the command.
+        another: What starts another study.
+    """
+    told = [*changes[:MOST_CHANGES], *([f"and {len(changes) - MOST_CHANGES} more"] if changes[MOST_CHANGES:] else [])]
+    other = f", made from another space: {'; '.join(told)}" if changes else ""
+    own = " with its own space" if changes else ""
+    again = command("resume", name) if resume is None else resume
+    text = f"study {name!r} already exists{other}. Continue it{own}: {again}. Or start another study: {another}."
+    return StudyExists(text, name, changes)
 
 
 def _is_gone(

@@ -163,6 +163,19 @@ def test_a_changed_range_is_refused_with_a_diff(study: Path) -> None:
     done = qpsearch(study, "resume", "scripted", "--space", "changed.yaml", "--dispatch", "inline", scripted=True)
     assert done.returncode == 2
     assert "network.rules.quotient.alpha: {float: [1.3, 2.2]} -> {float: [1.3, 2.4]}" in done.stderr
+    again = qpsearch(study, "run", "changed.yaml", "--dispatch", "inline", scripted=True)
+    change = "network.rules.quotient.alpha: {float: [1.3, 2.2]} -> {float: [1.3, 2.4]}"
+    own = f"study 'scripted' already exists, made from another space: {change}. Continue it with its own space: "
+    assert again.returncode == 2
+    assert f"{own}qpsearch resume scripted. Or start another study: --study NAME." in again.stderr
+    assert qpsearch(study, "space", "diff", "scripted", "changed.yaml").stdout == f"{change}\n"
+    stored = qpsearch(study, "space", "diff", "s.yaml", "scripted", "--storage", "studies/qpsearch.db")
+    assert "no difference in meaning" in stored.stdout, stored.stderr
+    nearest = qpsearch(study, "space", "diff", "s.yaml", "scripte")
+    assert (nearest.returncode, "As a study: no study 'scripte'. Did you mean 'scripted'?" in nearest.stderr) == (
+        2,
+        True,
+    )
     (study / "more.yaml").write_text((study / "s.yaml").read_text().replace("trials: 30", "trials: 40"))
     done = qpsearch(study, "resume", "scripted", "--space", "more.yaml", "--dispatch", "inline", scripted=True)
     assert done.returncode == 0, done.stderr  # a budget is no part of the meaning; the stored one is spent

@@ -13,13 +13,13 @@ from typing import Any, Final
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Table, update
 
-from qpsearch.errors import StorageConflict, StudyExists
+from qpsearch.errors import StorageConflict
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
 from qpsearch.study.drivers import lease, leftovers
 from qpsearch.study.drivers.facts import insert_facts
 from qpsearch.study.drivers.lease import Driver
-from qpsearch.study.opening import exists_message
+from qpsearch.study.opening import exists
 from qpsearch.study.optuna_import.fitting import Fit, Fitted
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import TrialRows, insert_ended, insert_study, rows_of, study_id
@@ -80,12 +80,12 @@ def _finish(database: Database, step: Callable[[Connection], None], name: str) -
     try:
         database.write(step)
     except StorageConflict:  # another process made a study of that name between our look and our commit
-        raise StudyExists(exists_message(name)) from None
+        raise exists(name) from None
 
 
 def _refuse_name(connection: Connection, name: str) -> None:
     if study_id(connection, name) is not None:
-        raise StudyExists(exists_message(name))
+        raise exists(name)
 
 
 def _batches(found: Iterable[TrialRows]) -> Iterator[list[TrialRows]]:

@@ -37,7 +37,7 @@ from qpsearch.study.drivers.stored import (
     stored_space,
 )
 from qpsearch.study.drivers.transactions import move_revision
-from qpsearch.study.opening import exists_message
+from qpsearch.study.opening import exists
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import (
     insert_attrs,
@@ -112,7 +112,7 @@ def begin_comparison(database: Database, space: Space, *, source: str, artifacts
         whole = space.with_search(budget=Budget(trials=0))
         for own in (whole, *(replace(arm, resources=space.resources) for arm in compare.arms.values())):
             if study_id(connection, own.study) is not None:
-                raise StudyExists(exists_message(own.study))
+                raise exists(own.study)
             study = insert_study(connection, own.study, ways)
             own_uid = uid if own is whole else uuid.uuid4().hex
             insert_facts(connection, study, own, source=source, uid=own_uid, checkpoint_root=root, now=now)
@@ -123,7 +123,7 @@ def begin_comparison(database: Database, space: Space, *, source: str, artifacts
     try:
         database.write(step)
     except StorageConflict:  # another driver made them between our look and our commit
-        raise StudyExists(exists_message(space.study)) from None
+        raise exists(space.study) from None
 
 
 def set_budgets(database: Database, names: Sequence[str], change: Callable[[Budget], Budget]) -> None:
