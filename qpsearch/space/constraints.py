@@ -3,7 +3,7 @@
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -187,21 +187,26 @@ def check_condition(expression: Expression, paths: Paths) -> Expression:
         case Binary("==" | "!=" as sign, left, Name(path) as right) if path in paths:
             return Binary(sign, right, _possible(path, left, paths))
         case Binary("==" | "!=" | "in", left, right):
-            check_number(left, paths)
+            check_number(left, paths, COSTS)
             for item in right.items if isinstance(right, Listed) else (right,):
-                check_number(item, paths)
+                check_number(item, paths, COSTS)
             return expression
         case Binary(sign, left, right) if sign in COMPARISONS:
-            check_number(left, paths)
-            check_number(right, paths)
+            check_number(left, paths, COSTS)
+            check_number(right, paths, COSTS)
             if not list(names(expression)):
                 raise ExpressionError(f"{unparse(expression)} {NO_PARAMETER}")
             return expression
     raise ExpressionError(f"{unparse(expression)} is not a condition. Compare it with ==, !=, <, <= or in")
 
 
-def check_number(expression: Expression, paths: Paths) -> None:
+def check_number(expression: Expression, paths: Paths, costs: Sequence[str] = ()) -> None:
     """Check that an expression is arithmetic.
+
+    Args:
+        expression: With its names bound.
+        paths: The paths of the space, with the leaves that they lead to.
+        costs: The words of costs that may be named here.
 
     Raises:
         ExpressionError: It contains a word, a truth value or a comparison.
@@ -209,18 +214,20 @@ def check_number(expression: Expression, paths: Paths) -> None:
     match expression:
         case Literal(value):
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ExpressionError(f"{unparse(expression)!r} is neither a number nor a path in this space")
+                words = [*(path for path in paths if "." not in path), *costs]
+                known = f". {nearest(str(value), words)}" if words else ""
+                raise ExpressionError(f"{unparse(expression)!r} is neither a number nor a path in this space{known}")
         case Name(path):
             if path in paths and not any(map(_can_be_number, paths[path])):
                 raise ExpressionError(f"{path} is a word, not a number", expression.column)
         case Unary("-", operand):
-            check_number(operand, paths)
+            check_number(operand, paths, costs)
         case Call(_, arguments):
             for argument in arguments:
-                check_number(argument, paths)
+                check_number(argument, paths, costs)
         case Binary("+" | "-" | "*" | "/" | "//" | "%" | "**", left, right):
-            check_number(left, paths)
-            check_number(right, paths)
+            check_number(left, paths, costs)
+            check_number(right, paths, costs)
         case _:
             raise ExpressionError(f"{unparse(expression)} is not a number")
 
@@ -236,7 +243,7 @@ def _possible(path: str, right: Expression, paths: Paths) -> Expression:
             if not any(_may_meet(left, own) for left in paths[path] for own in paths[other]):
                 raise ExpressionError(f"{path} and {other} have no value in common")
             return right
-    check_number(right, paths)
+    check_number(right, paths, COSTS)
     return right
 
 

@@ -218,6 +218,13 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "a forbid that is not a condition": (TRIALS, f"{TRIALS}, forbid: ['network.stages.0.depth + 1']"),
     "a forbid that is no list": (TRIALS, f"{TRIALS}, forbid: {{network.stages.0.block: additive}}"),
     "a forbid with one equals sign": (TRIALS, f"{TRIALS}, forbid: ['network.stages.0.depth = 1']"),
+    "a require with or as others write it": (
+        TRIALS,
+        f"{TRIALS}, require: ['network.stages.0.depth == 1 || macs < 2M']",
+    ),
+    "a require with or in capitals": (TRIALS, f"{TRIALS}, require: ['network.stages.0.depth == 1 OR macs < 2M']"),
+    "a require with a power as others write it": (TRIALS, f"{TRIALS}, require: ['network.stages.0.width^2 < 300']"),
+    "a require of a cost with another name": (TRIALS, f"{TRIALS}, require: ['flops < 2M']"),
     "a forbid that compares a word": (TRIALS, f"{TRIALS}, forbid: ['network.stages.0.block < 3']"),
     "a forbid that is a chain": (TRIALS, f"{TRIALS}, forbid: ['1 < network.stages.0.depth < 3']"),
     "a require without a bracket": (TRIALS, f"{TRIALS}, require: ['(network.stages.0.depth == 1']"),

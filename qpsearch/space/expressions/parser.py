@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from qpsearch.space.expressions.nodes import (
     FUNCTIONS,
@@ -28,6 +29,25 @@ TOKEN = re.compile(
     r"|'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\""
     r"|(?P<sign>==|!=|<=|>=|//|\*\*|[-+*/%<>()\[\],]))"
 )
+# Operators of other languages, with what to write; none of them can begin what is allowed.
+FOREIGN: Final = re.compile(r"\s*(?P<sign>\|\|?|&&?|\^|===|!==|=>|=<|<>|=(?!=)|!(?!=)|[≤≥≠])")
+MEANT: Final = {
+    "||": "or",
+    "|": "or",
+    "&&": "and",
+    "&": "and",
+    "^": "** for a power",
+    "=": "== to compare",
+    "===": "==",
+    "!==": "!=",
+    "=>": ">=",
+    "=<": "<=",
+    "<>": "!=",
+    "!": "not",
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "!=",
+}
 
 
 def parse_expression(text: str) -> Expression:
@@ -64,17 +84,20 @@ class _Parser:
         expression = self._level(0)
         token = self._tokens[self._place]
         if token.kind != "end":
-            raise ExpressionError(f"expected the end, got {token}", token.column)
+            hint = f". Write {token.text.lower()}" if token.text.lower() in RESERVED else ""  # AND, OR
+            raise ExpressionError(f"expected the end, got {token}{hint}", token.column)
         return expression
 
     def _split(self) -> Iterator[_Token]:
         place, text = 0, self._text.rstrip()
         while place < len(text):
+            if foreign := FOREIGN.match(text, place):
+                sign, column = foreign["sign"], foreign.start("sign")
+                raise ExpressionError(f"{sign!r} is not allowed in an expression. Write {MEANT[sign]}", column)
             found = TOKEN.match(text, place)
             if found is None:
                 column = place + len(text[place:]) - len(text[place:].lstrip())
-                hint = ". Write == to compare" if text[column] == "=" else ""
-                raise ExpressionError(f"{text[column]!r} is not allowed in an expression{hint}", column)
+                raise ExpressionError(f"{text[column]!r} is not allowed in an expression", column)
             kind = found.lastgroup or ""
             column = found.start("number") if kind == "unit" else found.start(kind)
             if kind == "unit":
