@@ -271,20 +271,21 @@ def _bare(word: str) -> str:
 
 
 @contextmanager
-def blamed(noun: str, own: str, raised: type[UserError] = UserError) -> Iterator[None]:
+def blamed(noun: str, own: str, raised: type[UserError] = UserError, settings: str = "") -> Iterator[None]:
     """Name code of the user's own, and the place in it, in any error that it raises.
 
     Args:
         noun: What the code is, such as ``block``.
         own: Its name.
         raised: What is raised in place of every error that is not a ``QpsearchError``.
+        settings: What it was called with, as it stands after its name; empty for nothing.
     """
     try:
         yield
     except QpsearchError:
         raise
     except (Exception, SystemExit) as error:  # the user's code may raise anything, and call sys.exit
-        raise raised(f"{noun} {own!r}: {_place(error)}{said(error)}.") from error
+        raise raised(f"{noun} {own!r}{settings}: {_place(error)}{said(error)}.") from error
 
 
 def first_line(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from qpsearch.registry.members import known
 from qpsearch.registry.optimisers import AnyOptimiser
 from qpsearch.registry.schedules import SCHEDULES
 from qpsearch.space.schema.rules import ProductUnitRules, QuotientRules, StageRules
+from qpsearch.space.schema.value_types import text_in_file
 from qpsearch.vocabulary import (
     MULTIPLYING,
     WITH_PRODUCT_UNITS,
@@ -88,6 +89,12 @@ class Stage(StageRules):
         for name, kinds in (("quotient", MULTIPLYING), ("product_unit", WITH_PRODUCT_UNITS)):
             if (getattr(self, name) is not None) != (self.block in kinds):
                 raise ValueError(f"{name} rules belong to {' and '.join(sorted(kinds))}; this block is {self.block}")
+
+    @property
+    def settings(self) -> str:
+        """The rules of a custom block as they stand after its name in messages: `` with mixer.kernel 4``."""
+        told = ", ".join(f"{self.block}.{name} {text_in_file(value)}" for name, value in self.own)
+        return f" with {told}" if told else ""
 
     @property
     def rules(self) -> dict[str, Scalar]:

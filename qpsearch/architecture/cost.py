@@ -141,11 +141,11 @@ def _counted(own: Custom, size: int) -> Cost:
         UserError: The block does not report three whole numbers.
     """
     name = own.stage.block
-    with blamed("block", name):
+    with blamed("block", name, settings=own.stage.settings):
         counted = tuple(own.count(own.stage, own.width_in, size, own.stride))
     if len(counted) != 3 or not all(isinstance(number, int) and number >= 0 for number in counted):
         what = "three whole numbers: parameters, multiply-accumulates and activation bytes"
-        raise UserError(f"block {name!r}: its cost is {counted}. Expected {what}.")
+        raise UserError(f"block {name!r}{own.stage.settings}: its cost is {counted}. Expected {what}.")
     return Cost(*counted)
 
 

@@ -293,7 +293,7 @@ def build_block(stage: Stage, width_in: int, stride: int, blocks: int) -> nn.Mod
         return own(width_in, stage.width, stride, blocks=blocks, **_keywords(stage))
     layout = layout_of(stage, width_in, stride)
     assert isinstance(layout, Custom)
-    with blamed("block", stage.block):
+    with blamed("block", stage.block, settings=stage.settings):
         module: nn.Module = layout.build(stage, width_in, stride)
     init_block(module, stage, blocks)
     return module

@@ -62,21 +62,25 @@ def block_cost(
         UserError: The block cannot be built or run, returns images of another shape than its stage needs, or does not
             pass a gradient to its input.
     """
-    with blamed("block", stage.block), torch.device("meta"):
+    with blamed("block", stage.block, settings=stage.settings), torch.device("meta"):
         block, images = build(stage, width_in, stride), torch.empty(2, width_in, size, size, requires_grad=True)
         y: Any = block(images.clone())  # a copy: a leaf could not be changed in place
     if not isinstance(block, nn.Module) or not isinstance(y, Tensor):
         what = (
             f"returns {type(y).__name__} for images" if isinstance(block, nn.Module) else f"is {type(block).__name__}"
         )
-        raise UserError(f"block {stage.block!r} {what}. Expected a torch module that maps images to images.")
+        raise UserError(
+            f"block {stage.block!r}{stage.settings} {what}. Expected a torch module that maps images to images."
+        )
     made, wanted = tuple(y.shape[1:]), (stage.width, down(size, stride), down(size, stride))
     if made != wanted:
         shapes = f"images ({width_in}, {size}, {size}) to {made} at stride {stride}"
-        raise UserError(f"block {stage.block!r} maps {shapes}. Expected {wanted}.")
+        raise UserError(f"block {stage.block!r}{stage.settings} maps {shapes}. Expected {wanted}.")
     if not y.requires_grad:
-        raise UserError(f"block {stage.block!r} does not pass a gradient to its input: is something detached?")
-    with blamed("block", stage.block):
+        raise UserError(
+            f"block {stage.block!r}{stage.settings} does not pass a gradient to its input: is something detached?"
+        )
+    with blamed("block", stage.block, settings=stage.settings):
         total = sum((layer.cost for layer in _passed(block, images)), Cost())
     loose = sum(parameter.numel() for parameter in block.parameters()) - total.parameters  # parameters outside layers
     return total.parameters + loose, total.macs, total.activation_bytes

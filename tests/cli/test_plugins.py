@@ -386,7 +386,10 @@ def test_what_an_audit_meets_in_ones_own_block_is_answered(tmp_path: Path) -> No
     words = ("audit", "rules8", "--size", "8", "--precisions", "float32", "--settings", *small)
     refused = qpsearch(tmp_path, "model", *words)
     assert refused.returncode == 0, refused.stderr
-    assert re.search(r"rules\.n: 3: block 'rules': .*more\.py:\d+: ValueError: in_channels must be div", refused.stdout)
+    assert re.search(
+        r"rules\.n: 3: block 'rules' with rules\.n 3: .*more\.py:\d+: ValueError: in_channels must be div",
+        refused.stdout,
+    )
 
 
 def test_a_file_in_the_shadow_of_another_module_is_answered(tmp_path: Path) -> None:
