@@ -17,7 +17,7 @@ from qpsearch.cli.options import Json, Settings, SpaceArgument, Storage, print_j
 from qpsearch.display.console import open_console
 from qpsearch.display.plain import say
 from qpsearch.display.shown import scalar
-from qpsearch.errors import SpaceError, StorageError, StudyNotFound, UserError, command
+from qpsearch.errors import SpaceError, StorageError, StudyNotFound, command
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space import Space, diff, find_space, json_schema, shipped
 from qpsearch.space.file.loader import load_space
@@ -146,9 +146,11 @@ def _space_of(name: str, storage: str, *, is_study_first: bool) -> Space:
         with closing(Database.open(storage)) as database:
             return queries.space_of(database, name)
     except (StudyNotFound, StorageError) as error:
-        if is_shipped:
+        try:
             return load_space(name)
-        raise UserError(f"{name}: is not a space file, or the name of a shipped space. As a study: {error}") from None
+        except SpaceError as missing:
+            also = [f"As a study: {error}"] if is_study_first or isinstance(error, StudyNotFound) else []
+            raise SpaceError([*missing.problems, *also]) from None
 
 
 @app.command("schema")
