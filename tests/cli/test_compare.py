@@ -347,7 +347,7 @@ def test_arms_whose_searches_fail_are_told(tmp_path: Path) -> None:
     words = ("--import", "./bad.py", "--dispatch", "inline")
     done = qpsearch(tmp_path, "run", "all.yaml", *words)
     assert done.returncode == 2
-    assert "no trial of its arms is complete. Show why: qpsearch trials all.plain." in done.stderr
+    assert "no trial of its arms is complete. Show why: qpsearch trials all.plain --import ./bad.py." in done.stderr
 
 
 SEARCHED = f"study: drawn\n{BASE % ('{choice: [additive, quotient]}', '{choice: [0.1, 0.2, 0.3, 0.4]}')}" + (
