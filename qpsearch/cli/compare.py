@@ -108,20 +108,19 @@ def print_comparison(found: "Comparison") -> None:
     """Print the tables of a comparison and what they mean."""
     from rich.text import Text
 
-    from qpsearch.analysis.compare.rendering import arm_cells, pair_cells
+    from qpsearch.analysis.compare.rendering import tables
 
     console = open_console()
     print_line(console, Text(found.title))
     left_out: list[str] = []
-    for head, rows in (arm_cells(found), pair_cells(found)):
-        if rows:
-            columns = [
-                Column(title=title, is_number=place > 0, spare=SPARE.get(title, 0)) for place, title in enumerate(head)
-            ]
-            lines, hidden = table_lines(columns, rows, console.width)
-            left_out += hidden
-            for line in (*lines, Text()):
-                print_line(console, line)
+    for _, head, rows in tables(found):
+        columns = [
+            Column(title=title, is_number=place > 0, spare=SPARE.get(title, 0)) for place, title in enumerate(head)
+        ]
+        lines, hidden = table_lines(columns, rows, console.width)
+        left_out += hidden
+        for line in (*lines, Text()):
+            print_line(console, line)
     for text in found.sentences:
         console.print(text, soft_wrap=True, markup=False, highlight=False)
     if left_out:

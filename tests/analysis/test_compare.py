@@ -4,6 +4,7 @@ import contextlib
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -16,12 +17,14 @@ from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, h
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow, compared
 from qpsearch.architecture.config import Stage
+from qpsearch.architecture.cost import cost
 from qpsearch.protocol import EpochReport, Progress
 from qpsearch.space import parse_space
-from qpsearch.study.queries import top_configurations
+from qpsearch.study.queries import top_configurations, trial_records
 from qpsearch.vocabulary import Direction, SplitName
 from tests.benchmarks.comparisons import MODES, World, measured
-from tests.helpers import HERE, new_ledger, ready_database
+from tests.helpers import HERE, new_ledger, progress, ready_database
+from tests.scripted import Behaviour, space_text
 
 ALIKE, UNLIKE = MODES[0], MODES[1]
 
@@ -124,6 +127,33 @@ def reported(url: str, text: str, report: Callable[[Stage, int], EpochReport]) -
                 ledger.report(assignment.trial, assignment.attempt, told)
     with contextlib.closing(ready_database(url)) as database:
         return compared(database, "g", by=["block"], split=SplitName.VALIDATION, read=lambda study, numbers: None)
+
+
+def test_sizes_and_other_settings_of_a_search_are_those_of_the_trials_that_means_are_over(sqlite_url: str) -> None:
+    """Those of pruned trials were told, too."""
+    space = parse_space(space_text(Behaviour.IMPROVES, trials=14, pruner="median", epochs=3))
+    with new_ledger(sqlite_url, space) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            for epoch in (1, 2, 3):
+                told = progress(epoch, 1 / (1 + assignment.trial % 7))
+                if not ledger.report(assignment.trial, assignment.attempt, told):
+                    break
+    with contextlib.closing(ready_database(sqlite_url)) as database:
+        found = compared(
+            database, "scripted", by=["block"], split=SplitName.VALIDATION, read=lambda study, numbers: None
+        )
+        records = trial_records(database, "scripted")
+    assert {record.state for record in records} == {"COMPLETE", "PRUNED"}
+    assert len(found.pairs) > 0
+    for each in found.arms:
+        own = [record for record in records if record.state == "COMPLETE" and record.stages == (each.name,)]
+        configs = {record.config_json: record.config for record in own}
+        sizes = [cost(config.network).parameters for config in configs.values()]
+        assert each.parameters == (pytest.approx(fmean(sizes)) if sizes else None)
+        rates = sorted(record.params["training.optimizer.sgd.lr"] for record in own)
+        (said,) = (line for line in found.sentences if "sgd.lr" in line)
+        told = f"{rates[0]:.6g} to {rates[-1]:.6g} " if len(rates) > 3 else f"{rates[0]:.6g} "
+        assert told in said
 
 
 @pytest.mark.parametrize(("replicates", "points", "said"), [(range(3), 1, "3 of its runs have"), ([2], 2, "1 of its")])

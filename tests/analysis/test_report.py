@@ -18,13 +18,13 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from qpsearch.analysis.figures import importance_bars
+from qpsearch.analysis.names import short_names
 from qpsearch.analysis.page import Section, tag
 from qpsearch.analysis.report import Material, default_path, report_of, write_report
 from qpsearch.analysis.report.clock import WorkedTime
 from qpsearch.analysis.report.groups import groups_of
 from qpsearch.analysis.report.thinning import thinned
 from qpsearch.analysis.report.volume import volume, volumes
-from qpsearch.analysis.report.words import short_names
 from qpsearch.analysis.report.work import slots
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.architecture.cost import cost, parts

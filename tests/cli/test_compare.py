@@ -107,15 +107,19 @@ def test_a_grid_is_compared_by_a_parameter_over_the_points_of_the_others(copied:
 
 def test_points_of_a_small_grid_and_named_trials_are_arms(copied: Path) -> None:
     found = reply(copied, "compare", "grid")
-    assert {arm["name"] for arm in found["arms"]} == {f"{a}, {b}" for a in ("additive", "quotient") for b in (0.1, 0.2)}
+    blocks, rates = ("additive", "quotient"), (0.1, 0.2)
+    assert {arm["name"] for arm in found["arms"]} == {f"block {a}, lr {b}" for a in blocks for b in rates}
+    assert found["settings"] == []  # which the names say
     assert len(found["pairs"]) == 6
     assert all(pair["p"] <= pair["p_adjusted"] for pair in found["pairs"])
     named = reply(copied, "compare", "grid", "0", "2")
     drawn = {trial["number"]: trial["params"] for trial in reply(copied, "trials", "grid")["trials"]}
-    telling = [name for name, value in drawn[0].items() if value != drawn[2][name]]
-    words = {number: ", ".join(str(drawn[number][name]) for name in telling) for number in (0, 2)}
-    assert [arm["name"] for arm in named["arms"]] == [f"{words[0]} (trial 0)", f"{words[2]} (trial 2)"]
-    assert words[0] != words[2]
+    assert [arm["name"] for arm in named["arms"]] == ["trial 0", "trial 2"]
+    assert {row["parameter"]: row["values"] for row in named["settings"]} == {
+        name: {f"trial {number}": drawn[number][name] for number in (0, 2)}
+        for name in drawn[0]
+        if drawn[0][name] != drawn[2][name]
+    }
     seeds = {tuple(trial["seeds"]) for trial in reply(copied, "trials", "grid")["trials"]}
     assert len(seeds) == 1  # the points of a grid share their seeds
 
@@ -301,10 +305,13 @@ def test_values_are_told_apart_and_trials_without_the_parameter_belong_to_no_arm
     (tmp_path / "odd.yaml").write_text(CONDITIONAL)
     assert qpsearch(tmp_path, "run", "odd.yaml", "--dispatch", "inline").returncode == 0
     found = reply(tmp_path, "compare", "odd", "--by", "alpha", "--on", "validation")
-    assert [(arm["name"], arm["n"]) for arm in found["arms"]] == [("1.5", 4), ("2", 4)]
+    assert [(arm["name"], arm["n"]) for arm in found["arms"]] == [("alpha 1.5", 4), ("alpha 2", 4)]
     assert "2 trials do not have network.rules.quotient.alpha: they belong to no arm." in found["sentences"]
     found = reply(tmp_path, "compare", "odd", "--by", "lr", "--on", "validation")
-    assert [(arm["name"], arm["n"], arm["points"]) for arm in found["arms"]] == [("0.1", 6, 3), ("0.100004", 6, 3)]
+    assert [(arm["name"], arm["n"], arm["points"]) for arm in found["arms"]] == [
+        ("lr 0.1", 6, 3),
+        ("lr 0.100004", 6, 3),
+    ]
     found = reply(tmp_path, "compare", "odd", "--by", "block", "--on", "validation")
     assert any(said.startswith("No point of the other parameters") for said in found["sentences"])
 

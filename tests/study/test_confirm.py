@@ -13,6 +13,7 @@ import pytest
 from scipy.stats import t as students_t
 from sqlalchemy import update
 
+from qpsearch.analysis.compare.arms import arms_of
 from qpsearch.analysis.subject import Subject
 from qpsearch.errors import StudyExists, UserError
 from qpsearch.protocol import Assignment, Failed
@@ -109,6 +110,15 @@ def test_each_configuration_gets_the_same_fresh_seeds_and_none_is_pruned(url: st
         best = queries.best_configurations(database, BESIDE)[0]  # by the mean over the fresh seeds
         assert (best.config, best.n, best.is_fresh) == (found[1].config, 4, True)
         assert all(queries.trial_detail(database, BESIDE, number).record.attempts == 1 for number in range(12))
+        arms = arms_of(database, BESIDE)
+        names = [f"trial {each.number}" for each in found]  # of the search, by which they are known
+        assert [(arm.name, len(arm.trials)) for arm in arms.arms] == [(name, 4) for name in names]
+        assert {row.parameter: row.values for row in arms.settings} == {
+            name: {arm: each.params[name] for arm, each in zip(names, found, strict=True) if name in each.params}
+            for name in arms.chosen
+        }
+        typed = arms_of(database, "scripted", trials=[each.number for each in found])
+        assert ([arm.name for arm in typed.arms], typed.settings) == (names, arms.settings)
 
 
 def test_the_search_goes_on_as_if_nothing_had_been_confirmed(

@@ -8,10 +8,17 @@ from functools import cached_property
 from typing import Final
 
 from qpsearch.analysis.compare.basis import Basis
+from qpsearch.analysis.compare.naming import (
+    SettingRow,
+    names_of_points,
+    names_of_values,
+    of_trial,
+    settings_of,
+    telling,
+)
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import UserError, command, nearest
 from qpsearch.space import Space
-from qpsearch.space.domains import text_of
 from qpsearch.space.space import TunedArms
 from qpsearch.study import queries
 from qpsearch.study.queries import RunResult
@@ -84,6 +91,7 @@ class Arms(WithWords):
         arms: The arms, in the order of the table.
         basis: How they came about.
         chosen: The settings that are compared: differences in them are not confounds.
+        settings: What tells configurations apart that are called by the numbers of trials; empty where names say it.
         notes: What the reader must know about how the arms were made, a sentence each.
         results: What each run of their complete trials gave.
     """
@@ -93,6 +101,7 @@ class Arms(WithWords):
     arms: tuple[Arm, ...]
     basis: Basis
     chosen: tuple[str, ...] = ()
+    settings: tuple[SettingRow, ...] = ()
     notes: tuple[str, ...] = ()
     results: Sequence[RunResult] = field(repr=False)
 
@@ -192,10 +201,7 @@ def _changed(meanings: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
 
 
 def _of_trials(database: Database, study: str, space: Space, numbers: Sequence[int]) -> Arms:
-    """Return an arm for each named configuration, with runs that did not choose it.
-
-    It is named by what tells it from the others, and its trial's number, by which it was asked for.
-    """
+    """Return an arm for each named configuration, with runs that did not choose it."""
     known = {record.number: record for record in queries.trial_records(database, study)}
     missing = [number for number in numbers if number not in known]
     if missing:
@@ -218,12 +224,8 @@ def _of_trials(database: Database, study: str, space: Space, numbers: Sequence[i
             )
     each = {(record.config_json, record.seeds or record.number, record.state): record for record in reversed(records)}
     records = list(reversed(each.values()))  # two arms that chose one configuration trained the very same runs
-    firsts = [known[number] for number in wanted.values()]
-    words = [", ".join(_words(first, _telling(space, firsts))) for first in firsts]
-    names = [
-        f"{said} (trial {number})" if said else f"trial {number}"
-        for said, number in zip(words, wanted.values(), strict=True)
-    ]
+    firsts, names = [known[number] for number in wanted.values()], list(map(of_trial, wanted.values()))
+    apart = telling(space, firsts)
     return Arms(
         study=source,
         space=space,
@@ -232,12 +234,14 @@ def _of_trials(database: Database, study: str, space: Space, numbers: Sequence[i
             for name, text in zip(names, wanted, strict=True)
         ),
         basis=Basis.CONFIGURATIONS,
+        chosen=tuple(apart),
+        settings=tuple(settings_of(names, firsts, apart)),
         results=queries.run_results(database, source),
     )
 
 
 def _configurations(database: Database, study: str, space: Space, records: Sequence[TrialRecord]) -> Arms:
-    """Return an arm for each configuration, named by the parameters that tell them apart."""
+    """Return an arm for each configuration; those that a search has chosen have the numbers of its trials."""
     alike: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in records:
         alike[record.config_json].append(record)
@@ -249,16 +253,27 @@ def _configurations(database: Database, study: str, space: Space, records: Seque
             f"{command('compare', study, 0, 1)}."
         )
     firsts = [each[0] for each in alike.values()]
-    telling = _telling(space, firsts)
-    names = _unique([", ".join(_words(first, telling)) or f"trial {first.number}" for first in firsts], firsts)
+    chosen = queries.numbers_in_search(database, study)
+    here = names_of_points(space, firsts)
+    names = [_of_search(text, own[0], chosen, study) for text, own in alike.items()] if chosen else here
+    apart = telling(space, firsts)
+    is_numbered = bool(chosen) or here == [of_trial(first.number) for first in firsts]
+    note = f"The numbers of trials are those of {queries.chosen_by(database, study)}, which chose these configurations."
     return Arms(
         study=study,
         space=space,
         arms=tuple(_arm(name, group) for name, group in zip(names, alike.values(), strict=True)),
         basis=Basis.CONFIGURATIONS,
-        chosen=tuple(telling),
+        chosen=tuple(apart),
+        settings=tuple(settings_of(names, firsts, apart)) if is_numbered else (),
+        notes=(note,) if chosen else (),
         results=queries.run_results(database, study),
     )
+
+
+def _of_search(text: str, first: TrialRecord, chosen: Mapping[str, int], study: str) -> str:
+    """Return the name of a configuration that a search has chosen; one that it does not have is called by its study."""
+    return of_trial(chosen[text]) if text in chosen else f"{of_trial(first.number)} of {study}"
 
 
 def _by(database: Database, study: str, space: Space, records: Sequence[TrialRecord], by: Sequence[str]) -> Arms:
@@ -283,7 +298,7 @@ def _by(database: Database, study: str, space: Space, records: Sequence[TrialRec
     if len(groups) < 2:
         raise UserError(f"all trials of study {study!r} have the same {' and '.join(chosen)}: nothing can be compared.")
     firsts = [group[0] for group in groups.values()]
-    names = _unique([_named_by(first, patterns) for first in firsts], firsts)
+    names = names_of_values(space, firsts, patterns)
     arms = []
     for arm, group in zip(names, groups.values(), strict=True):
         points: dict[Point, list[TrialRecord]] = defaultdict(list)
@@ -336,29 +351,5 @@ def _place(record: TrialRecord, space: Space, chosen: Sequence[str]) -> list[tup
     return place
 
 
-def _telling(space: Space, firsts: Sequence[TrialRecord]) -> list[str]:
-    """Return the searched parameters that tell configurations apart."""
-    return [name for name in space.searched if len({_value(first, name) for first in firsts}) > 1]
-
-
 def _value(record: TrialRecord, name: str) -> Scalar | str:
     return record.params.get(name, "-")
-
-
-def _words(record: TrialRecord, names: Sequence[str]) -> list[str]:
-    """Return the values of some parameters in words; a parameter that the trial did not draw is left out."""
-    values = [record.params[name] for name in names if name in record.params]
-    return [f"{value:.6g}" if isinstance(value, float) else text_of(value) for value in values]
-
-
-def _named_by(record: TrialRecord, patterns: Sequence[Sequence[str]]) -> str:
-    """Return the values of what each pattern means: once where all are the same, ``-`` for one that was not drawn."""
-    words = [["".join(_words(record, [name])) or "-" for name in names] for names in patterns]
-    return ", ".join(each[0] if len(set(each)) == 1 else "/".join(each) for each in words)
-
-
-def _unique(names: Sequence[str], firsts: Sequence[TrialRecord]) -> list[str]:
-    return [
-        f"{name} (trial {first.number})" if names.count(name) > 1 else name
-        for name, first in zip(names, firsts, strict=True)
-    ]

@@ -5,6 +5,7 @@ from typing import Final
 
 from qpsearch.analysis.compare.sentences import difference, p_value
 from qpsearch.analysis.compare.table import Comparison, PairRow
+from qpsearch.space.domains import as_written
 
 NONE: Final = "-"
 UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -69,6 +70,26 @@ def pair_cells(found: Comparison) -> tuple[list[str], Cells]:
     return head, [_pair(found, pair) for pair in found.pairs]
 
 
+def setting_cells(found: Comparison) -> tuple[list[str], Cells]:
+    """Return the headings and the rows of the settings in which the arms differ; no rows where the names say it."""
+    arms = [row.name for row in found.arms]
+    rows = [
+        [row.parameter, *(as_written(row.values[arm]) if arm in row.values else NONE for arm in arms)]
+        for row in found.settings
+    ]
+    return ["setting", *arms], rows
+
+
+def tables(found: Comparison) -> list[tuple[str, list[str], Cells]]:
+    """Return the tables of a comparison that have rows: a caption, the headings, the rows."""
+    every = (
+        ("Arms", *arm_cells(found)),
+        ("Searched settings", *setting_cells(found)),
+        ("Pairs of arms", *pair_cells(found)),
+    )
+    return [each for each in every if each[2]]
+
+
 def _pair(found: Comparison, pair: PairRow) -> list[str]:
     names = f"{pair.b} - {pair.a}"
     told = difference(found, pair.difference, signed=True)
@@ -90,18 +111,17 @@ def _pair(found: Comparison, pair: PairRow) -> list[str]:
 
 
 def markdown(found: Comparison) -> str:
-    """Return the comparison as Markdown: two tables and the sentences."""
+    """Return the comparison as Markdown: its tables and the sentences."""
     parts = [f"**{_escaped(found.title)}**"]
-    for head, rows in (arm_cells(found), pair_cells(found)):
-        if rows:
-            lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-            parts.append("\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines))
+    for _, head, rows in tables(found):
+        lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+        parts.append("\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines))
     return "\n\n".join([*parts, "\n".join(f"- {_escaped(each)}" for each in found.sentences)]) + "\n"
 
 
 def latex(found: Comparison) -> str:
     """Return the tables for a document that loads ``booktabs``; the sentences are comments below them."""
-    parts = [_tabular(*cells) for cells in (arm_cells(found), pair_cells(found)) if cells[1]]
+    parts = [_tabular(head, rows) for _, head, rows in tables(found)]
     said = "\n".join(f"% {each}" for each in found.sentences)
     return "\n".join([f"% {found.title}", *parts, said]) + "\n"
 

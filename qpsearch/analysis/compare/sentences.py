@@ -36,6 +36,8 @@ def sentences(
         yield from _power(found)
         yield from _basis(found)
     yield from _gaps(found)
+    if len(found.settings) > 1:
+        yield f"The trials differ in {len(found.settings)} searched settings: the difference may be due to any of them."
     yield from (f"The arms also differ in {line}. The difference may be due to that." for line in apart)
     if left_out:
         yield f"Means are over the points that all arms have; other points, which are left out: {left_out}."

@@ -13,6 +13,7 @@ from qpsearch.analysis.compare.arms import Arm, Arms, Point, arms_of
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.confounds import confounds
 from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm
+from qpsearch.analysis.compare.naming import SettingRow
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.architecture.cost import cost
 from qpsearch.errors import ArtifactError, DataError
@@ -40,9 +41,9 @@ class ArmRow:
         n: How many runs, or configurations.
         points: Over how many points of a grid the mean is taken.
         cost_s: Seconds that all its trials held their slots, a search included.
-        parameters: Learned parameters of its networks, the mean over configurations.
+        parameters: Learned parameters of the networks that the mean score is over, the mean over configurations.
         macs: Multiply-accumulates of an image, likewise.
-        epoch_s: Seconds of training an epoch.
+        epoch_s: Seconds of training an epoch, likewise.
         diverged: Share of its ended trials that diverged.
         failed: How many of the compared trials failed, for whatever reason.
         pruned: How many were pruned.
@@ -111,6 +112,8 @@ class Comparison(WithWords):
         has_images: Whether the chance in the images is part of intervals and p values.
         arms: The arms.
         pairs: Each pair of arms with a score.
+        settings: The searched settings in which arms differ that are called by the numbers of trials; empty where
+            the names of arms say what they are.
         sentences: What it means, for a reader.
     """
 
@@ -123,6 +126,7 @@ class Comparison(WithWords):
     has_images: bool
     arms: tuple[ArmRow, ...]
     pairs: tuple[PairRow, ...]
+    settings: tuple[SettingRow, ...] = ()
     sentences: tuple[str, ...] = ()
 
     @property
@@ -216,7 +220,7 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     points = [_points(arm, scored[arm.name]) for arm in arms.arms]
     shared = set() if arms.basis is Basis.TUNED else _shared(points)  # tuned arms do not share any
     cells = {arm.name: _cells(arm, arms.basis, scored[arm.name], shared, score) for arm in arms.arms}
-    within = _within(arms, shared)
+    within = replace(arms, arms=tuple(_within(arm, shared, scored[arm.name]) for arm in arms.arms))
     rows = tuple(
         _row(arm, own, cells[arm.name], _unscored(arm, runs, score))
         for arm, own in zip(arms.arms, within.arms, strict=True)
@@ -233,6 +237,7 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
         has_images=bool(known) and all(cell.right is not None for cell in known),
         arms=rows,
         pairs=(),
+        settings=arms.settings,
     )
     pairs = _pairs(found, cells)
     apart = confounds(within, varied)
@@ -274,15 +279,13 @@ def _shared(points: Sequence[set[Point]]) -> set[Point]:
     return set.intersection(*own) if own else set()
 
 
-def _within(arms: Arms, shared: set[Point]) -> Arms:
-    """Return the arms with their trials at the shared points alone; unchanged where no points are shared."""
-    if not shared:
-        return arms
-    return replace(arms, arms=tuple(_at(arm, shared) for arm in arms.arms))
-
-
-def _at(arm: Arm, shared: set[Point]) -> Arm:
-    points = {point: trials for point, trials in arm.points.items() if point in shared}
+def _within(arm: Arm, shared: set[Point], scored: Runs) -> Arm:
+    """Return an arm with those trials alone that its mean is over: with a score, and at the shared points."""
+    points = {
+        point: tuple(trial for trial in trials if scored.get(trial.number))
+        for point, trials in arm.points.items()
+        if not shared or point in shared
+    }
     return replace(arm, points=points, trials=tuple(trial for own in points.values() for trial in own))
 
 
@@ -334,7 +337,7 @@ def _bits(run: RunResult) -> Any:
 
 
 def _row(arm: Arm, within: Arm, cells: Sequence[Replicates], unscored: int) -> ArmRow:
-    """Return an arm's row; sizes and the time of an epoch are those ``within`` the points that are compared."""
+    """Return an arm's row; sizes and the time of an epoch are those ``within`` the trials that are compared."""
     costs = [cost(config.network) for config in within.configs]
     variances = [cell.variance for cell in cells if len(cell.scores) > 1]
     return ArmRow(

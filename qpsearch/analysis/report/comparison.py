@@ -5,7 +5,7 @@ from typing import Final
 import plotly.graph_objects as go
 
 from qpsearch.analysis.compare.arms import arms_of
-from qpsearch.analysis.compare.rendering import arm_cells, pair_cells
+from qpsearch.analysis.compare.rendering import tables
 from qpsearch.analysis.compare.sentences import POINT
 from qpsearch.analysis.compare.table import Comparison, compare
 from qpsearch.analysis.page import Chart, Section, for_plotly, tag
@@ -56,10 +56,9 @@ def comparison_section(found: Comparison) -> Section:
     if found.split is SplitName.VALIDATION:
         said.append("Scores are of the training: the test images have not been read for all runs (qpsearch compare).")
     body = [tag("p", each) for each in said]
-    for (head, rows), caption in ((arm_cells(found), "Arms"), (pair_cells(found), "Pairs of arms")):
-        if rows:
-            headings = [Heading(title=title, is_number=place > 0) for place, title in enumerate(head)]
-            body += [tag("h3", caption), table(headings, rows, caption=caption)]
+    for caption, head, rows in tables(found):
+        headings = [Heading(title=title, is_number=place > 0) for place, title in enumerate(head)]
+        body += [tag("h3", caption), table(headings, rows, caption=caption)]
     drawn = [chart.markup()] if chart else []
     return Section(
         name="comparison",

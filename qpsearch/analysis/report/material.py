@@ -13,9 +13,10 @@ from qpsearch.analysis.anova.model import Analysis
 from qpsearch.analysis.compare.table import Comparison
 from qpsearch.analysis.effects import EffectTable, effects_of
 from qpsearch.analysis.importance import ImportanceTable, analysis_of, importance_of
+from qpsearch.analysis.names import short_names
 from qpsearch.analysis.report.comparison import comparison_of
 from qpsearch.analysis.report.groups import Groups, groups_of, kinds_of
-from qpsearch.analysis.report.words import count, short_names
+from qpsearch.analysis.report.words import count
 from qpsearch.analysis.subject import Subject
 from qpsearch.errors import StorageError, StudyNotFound, UserError
 from qpsearch.space import Space

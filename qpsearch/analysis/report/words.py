@@ -7,7 +7,6 @@ from typing import Final
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from qpsearch.space.leaves import short_paths
 from qpsearch.space.schema.value_types import text_in_file
 from qpsearch.vocabulary import Scalar
 
@@ -82,14 +81,3 @@ def joined(*sentences: str | None) -> str | None:
 def signed(number: float) -> str:
     """Return a difference with its sign."""
     return f"{number:+.4f}" if abs(number) >= 0.0001 or number == 0 else f"{number:+.2e}"
-
-
-def short_names(names: Sequence[str], most: int = 30) -> dict[str, str]:
-    """Return the shortest ending of each dotted name that tells it from the others, cut in the middle if it is long."""
-    found = short_paths(names)
-    taken: dict[str, int] = {}
-    for name, ending in found.items():
-        cut = ending if len(ending) <= most else f"{ending[: most // 2 - 1]}...{ending[-(most // 2 - 2) :]}"
-        taken[cut] = taken.get(cut, 0) + 1
-        found[name] = cut if taken[cut] == 1 else f"{cut} ({taken[cut]})"
-    return found

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Protocol, Self
 
-from qpsearch.space.schema.value_types import NONE
+from qpsearch.space.schema.value_types import NONE, text_in_file
 from qpsearch.vocabulary import Confidence, Scalar, WithWords
 
 PRIOR_SPREAD: Final = 0.1  # sd of a draw near a prior, as a share of its range
@@ -120,3 +120,10 @@ def text_of(value: object) -> str:
     if value is None:
         return NONE
     return repr(value) if isinstance(value, float) else str(value)
+
+
+def as_written(value: Any) -> str:
+    """Return a value for a reader, as a space file spells it; of a float six digits."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(as_written, value))}]"
+    return f"{value:.6g}" if isinstance(value, float) else text_in_file(value)

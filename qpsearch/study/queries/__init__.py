@@ -1,7 +1,14 @@
 """Reading a study: records for tables and figures. Does not take a lock that a driver could wait for."""
 
 from qpsearch.study.queries.best import best_configurations, configurations_of, top_configurations
-from qpsearch.study.queries.confirmed import chosen_by, comparison_named, confirmation_name, confirms, trials_of_arms
+from qpsearch.study.queries.confirmed import (
+    chosen_by,
+    comparison_named,
+    confirmation_name,
+    confirms,
+    numbers_in_search,
+    trials_of_arms,
+)
 from qpsearch.study.queries.detail import trial_detail
 from qpsearch.study.queries.kept import KeptRun, kept_runs
 from qpsearch.study.queries.results import RunResult, epoch_rows, evaluation_rows, run_results
@@ -43,6 +50,7 @@ __all__ = [
     "frozen_trials",
     "kept_runs",
     "looks",
+    "numbers_in_search",
     "origin",
     "run_results",
     "running_records",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from optuna.trial import TrialState
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from qpsearch.study.drivers.stored import (
     arms_beside,
@@ -72,6 +72,38 @@ def chosen_by(database: Database, name: str) -> str | None:
         if not arms:
             return owner_of(connection, study) or "STUDY"
         return str(connection.execute(select(studies.c.study_name).where(studies.c.study_id == arms[0])).scalar_one())
+
+    return database.read(query)
+
+
+def numbers_in_search(database: Database, name: str) -> dict[str, int]:
+    """Return the number of the first complete trial of each configuration that a study trains again, in its search.
+
+    Args:
+        database: The study database.
+        name: A study of fresh seeds; for another one, and where its search is not in this database, nothing is found.
+
+    Returns:
+        The numbers by the configuration as stored.
+
+    Raises:
+        StudyNotFound: There is no such study.
+    """
+
+    def query(connection: Connection) -> dict[str, int]:
+        study = find_study(connection, name)
+        searched = owner_of(connection, study) if is_confirmation(connection, study) else None
+        if searched is None:
+            return {}
+        own = select(configs.c.config_json).join(trials, trials.c.trial_id == configs.c.trial_id)
+        rows = (
+            select(configs.c.config_json, func.min(trials.c.number).label("number"))
+            .join(trials, trials.c.trial_id == configs.c.trial_id)
+            .where(trials.c.study_id == find_study(connection, searched), trials.c.state == TrialState.COMPLETE)
+            .where(configs.c.config_json.in_(own.where(trials.c.study_id == study)))
+            .group_by(configs.c.config_json)
+        )
+        return {row.config_json: row.number for row in connection.execute(rows)}
 
     return database.read(query)
 
