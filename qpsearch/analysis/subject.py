@@ -114,8 +114,7 @@ class Subject:
         """The distribution of each parameter; of a study that another program made, as its newest trial has it."""
         if self.space is None:
             return {name: each for trial in self.trials for name, each in trial.distributions.items()}
-        found = {site.parameter: site.domain for site in self.space.sites if site.domain is not None}
-        return {name: found[name].distribution() for name in self.space.searched}
+        return {name: site.domain.distribution() for name, site in self.space.drawn.items() if site.domain}
 
     @property
     def design(self) -> str:

@@ -113,8 +113,21 @@ class Space:
 
     @property
     def searched(self) -> dict[str, str]:
-        """The searched parameters and their domains as the file spells them; tied leaves once, under their tie."""
-        return {s.parameter: str(s.leaf) for s in self.sites if s.domain is not None and s.when != NEVER}
+        """The searched parameters and their domains as the file spells them; tied leaves once, under their tie.
+
+        Those of a comparison are those of its arms; a parameter that several arms search has the first one's domain.
+        """
+        return {name: str(site.leaf) for name, site in self.drawn.items()}
+
+    @cached_property
+    def drawn(self) -> dict[str, Site]:
+        """A leaf of each searched parameter, likewise."""
+        if self.compare is None:
+            return {site.parameter: site for site in self.sites if site.domain is not None and site.when != NEVER}
+        found: dict[str, Site] = {}
+        for arm in self.compare.arms.values():
+            found |= {name: site for name, site in arm.drawn.items() if name not in found}
+        return found
 
     @property
     def most_epochs(self) -> int:

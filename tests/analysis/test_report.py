@@ -138,9 +138,36 @@ def test_a_study_of_qpsearch_says_what_it_was_and_whether_it_is_confirmed(sqlite
     text = shown(page_of(sqlite_url, "scripted", tmp_path))
     assert "confirmed on 2 fresh seeds" in text
     assert "Trained again on fresh seeds, it has 0.4500 (n = 2, sd 0.0707)" in text
-    assert "Its seeds are fresh: a search on other seeds had chosen the configuration." in shown(
-        page_of(sqlite_url, "scripted.confirm", tmp_path)
+    text = shown(page_of(sqlite_url, "scripted.confirm", tmp_path))
+    assert "Its seeds are fresh: a search on other seeds had chosen the configuration." in text
+    assert "Trains configurations of another study again, on fresh seeds, on digits (300 of the training images" in text
+    assert "The best configuration, trial 0 of scripted.confirm (" in text
+
+
+def test_the_parameters_of_a_comparison_are_those_of_its_arms(sqlite_url: str, tmp_path: Path) -> None:
+    """Those of the space that the arms change were counted, and tables did not have a column for those of an arm."""
+    space = parse_space(
+        """
+data: {dataset: digits, validation: 300}
+network: {stem: {width: 4}, stages: [{width: 4, depth: {int: [1, 3]}, block: additive}]}
+training: {epochs: 1, batch_size: 8, optimizer: {sgd: {lr: {log: [0.01, 0.5]}}}}
+study: arms
+compare:
+  arms:
+    plain:
+    other: {network.stages.0.block: quotient, network.rules.quotient.alpha: {float: [1.3, 2.2]}}
+  tune: {trials: 2}
+  retrain: {top: 2, seeds: 1}
+"""
     )
+    names = ["network.stages.0.depth", "training.optimizer.sgd.lr", "network.rules.quotient.alpha"]
+    assert list(space.searched) == names
+    with closing(ready_database(sqlite_url)) as database:
+        retraining.begin_comparison(database, space, source="arms.yaml")
+        assert list(Subject.of(database, "arms").distributions) == names
+    text = shown(page_of(sqlite_url, "arms", tmp_path))
+    assert "2 arms, tuned alike with 2 trials each, on digits (300 of the training images for validation)," in text
+    assert "each with 2 to 3 searched parameters: proposals by" in text
 
 
 def test_test_accuracy_is_that_of_all_runs_of_the_configuration(sqlite_url: str, tmp_path: Path) -> None:

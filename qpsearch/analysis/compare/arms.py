@@ -258,7 +258,7 @@ def _configurations(database: Database, study: str, space: Space, records: Seque
     names = [_of_search(text, own[0], chosen, study) for text, own in alike.items()] if chosen else here
     apart = telling(space, firsts)
     is_numbered = bool(chosen) or here == [of_trial(first.number) for first in firsts]
-    note = f"The numbers of trials are those of {queries.chosen_by(database, study)}, which chose these configurations."
+    note = f"Arms have the numbers of their trials in study {queries.chosen_by(database, study)}, which chose them."
     return Arms(
         study=study,
         space=space,

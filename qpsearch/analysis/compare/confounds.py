@@ -131,7 +131,9 @@ def _chosen(arms: Arms, varied: Sequence[Space]) -> set[str]:
     """
     spaces = varied or (arms.space,)
     paths = set(arms.chosen) | set.intersection(*(_paths_of(space, _is_computed) for space in spaces))
-    paths.update(path for site in arms.space.sites if site.parameter in arms.chosen for path in _paths(site))
+    of_arms = () if arms.space.compare is None else arms.space.compare.arms.values()
+    for space in (arms.space, *of_arms):
+        paths |= _paths_of(space, lambda site: site.parameter in arms.chosen)
     if varied:
         paths |= set.intersection(*(_paths_of(space, _is_drawn) for space in varied))
     paths = set(map(_without_list, paths))

@@ -20,6 +20,8 @@ from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.words import count, lasted, listed, moment, scalar, value
 from qpsearch.errors import command
 from qpsearch.registry.samplers.base import Sampler
+from qpsearch.space import Space
+from qpsearch.space.leaves import Site
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.vocabulary import Direction
 
@@ -72,17 +74,30 @@ def searched(material: Material) -> str:
     how = _proposals(space.search.sampler)
     pruner = "" if str(space.search.pruner) == "none" else f", pruned by {space.search.pruner}"
     seeds = f", each on {space.search.seeds_text} seeds" if space.search.most_replicates > 1 else ""
-    parameters = count(
-        len([each for each in subject.distributions.values() if not each.single()]), "searched parameter"
-    )
-    arms = space.compare
-    what = "Trains configurations of another study again" if own.is_confirmation else "A search of residual networks"
-    if arms is not None:
-        what = f"A comparison of {len(arms.arms)} arms, tuned alike with {count(arms.trials, 'trial')} each,"
-    first = f"{what} on {data.dataset} ({images}), {parameters}: {how}{pruner}{seeds}."
+    where, search = f"on {data.dataset} ({images})", f"{_parameters(space)}: {how}{pruner}{seeds}"
+    if (arms := space.compare) is not None:
+        tuned = f"tuned alike with {count(arms.trials, 'trial')} each"
+        first = f"A comparison of {len(arms.arms)} arms, {tuned}, {where}, each with {search}."
+    elif _is_of_another(material):
+        first = f"Trains configurations of another study again, on fresh seeds, {where}."
+    else:
+        first = f"A search of residual networks {where}, {search}."
     if not subject.trials:
         return f"{first} It does not have a trial yet."
     return f"{first} {count(len(subject.trials), 'trial')} so far: {told}."
+
+
+def _parameters(space: Space) -> str:
+    """Say how many parameters have more than one value: of each arm of a comparison."""
+    spaces = [space] if space.compare is None else space.compare.arms.values()
+    counts = sorted({sum(_varies(site) for site in each.drawn.values()) for each in spaces})
+    if len(counts) == 1:
+        return count(counts[0], "searched parameter")
+    return f"{counts[0]} to {count(counts[-1], 'searched parameter')}"
+
+
+def _varies(site: Site) -> bool:
+    return site.domain is not None and not site.domain.distribution().single()
 
 
 def found(material: Material) -> Iterator[object]:
@@ -112,9 +127,10 @@ def _of_configuration(material: Material, best: ConfigurationRecord) -> Iterator
     several = len(material.subject.objectives) > 1
     which = f"The configuration that is best by {metric} alone" if several else "The best configuration"
     blocks = best.stages[0] if len(set(best.stages)) == 1 else ", ".join(best.stages)
+    here = f" of {material.subject.study}" if _is_of_another(material) else ""
     spread = "" if best.sd is None else f" (sd {value(best.sd)}, n = {best.n} seeds)"
     yield _strong(
-        f"{which}, trial {best.number} ({blocks}), has a {metric} of ",
+        f"{which}, trial {best.number}{here} ({blocks}), has a {metric} of ",
         value(best.value),
         f"{spread} on {where}.",
     )
@@ -153,6 +169,14 @@ def compared(material: Material) -> Iterator[str]:
         yield from shown[:CLAIMS]
     else:
         yield f"None of the {len(known)} pairs of arms is shown to differ."
+    if _is_of_another(material):
+        yield f"Arms have the numbers of their trials in study {material.subject.chosen_by}."
+
+
+def _is_of_another(material: Material) -> bool:
+    """Whether a study trains again what another one has chosen, so that their numbers of trials may be mixed up."""
+    space, own = material.subject.space, material.own
+    return own is not None and own.is_confirmation and space is not None and space.compare is None
 
 
 def decided(material: Material) -> Iterator[object]:
