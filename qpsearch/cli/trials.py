@@ -24,7 +24,7 @@ from qpsearch.display.shown import (
     took,
 )
 from qpsearch.errors import UserError, command, nearest
-from qpsearch.registry.metrics import Metric
+from qpsearch.registry.metrics import ON_TEST, Metric
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.search import Objective, Search
 from qpsearch.study.records import RETRIED_MEANS, TrialDetail, TrialRecord
@@ -247,7 +247,7 @@ def _looks(detail: TrialDetail) -> list[tuple[str, str]]:
         if row["evaluated"] == times[-1]:
             which = f"run {row['replicate']}: " if len(detail.runs) > 1 else ""
             noise = f" under poisson:{row['noise']:g}" if row["noise"] else ""
-            further = "".join(f", {name} {score(row[name])}" for name in row if name.startswith("test_"))
+            further = "".join(f", {name} {score(row[name])}" for name in row if name.startswith(ON_TEST))
             found.append(("", f"{which}accuracy {score(row['accuracy'])}{further}{noise}"))
     return found
 

@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from qpsearch.registry.metrics import ON_TEST
+
 FORMS: Final = {
     "model.safetensors": "weights, for qpsearch",
     "model.pt2": "`torch.export` program, for torch alone",
@@ -100,9 +102,9 @@ def _numbers(info: Mapping[str, Any]) -> str:
         )
     for row in results["test"]:
         noise = f" under poisson:{row['noise']:g}" if row["noise"] else ""
-        lines.append(
-            f"| accuracy of this run{noise}, on test images | {row['accuracy']:.4f} | {row['images']:,} images |"
-        )
+        for metric in ("accuracy", *(name for name in row if name.startswith(ON_TEST))):
+            images = f"{row['images']:,} images"
+            lines.append(f"| {metric} of this run{noise}, on test images | {_value(row[metric])} | {images} |")
     honest = _honest(info) if info["study"] else _honest_alone(info)
     return "\n".join(lines) + "\n\n" + "\n".join(f"- {line}" for line in honest)
 

@@ -3,8 +3,9 @@
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from qpsearch.registry.metrics import ON_TEST
 from qpsearch.runner.exporting import Export, check_free, finite, write_export
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from qpsearch.study.queries import KeptRun
     from qpsearch.study.records import TrialDetail
     from qpsearch.study.storage.database import Database
+
+LOOK: Final = ("noise", "images", "accuracy", "loss", "nonfinite", "evaluated")  # of a look at the test images
 
 
 def export_model(
@@ -114,7 +117,7 @@ def _results(
         "fresh_mean": finite(mean(each.score for each in fresh)) if fresh else None,
         "fresh_sd": sd_of([each.score for each in fresh]),
         "test": [
-            {name: row[name] for name in ("noise", "images", "accuracy", "loss", "nonfinite", "evaluated")}
+            {name: row[name] for name in (*LOOK, *(name for name in row if name.startswith(ON_TEST)))}
             for _, row in sorted(last.items())
         ],
         "looks_at_test_images": len(queries.looks(database, study)),

@@ -52,7 +52,7 @@ def page_of(url: str, name: str, folder: Path) -> str:
 
 def shown(page: str) -> str:
     """What a reader reads: the text of a page, without its data and scripts."""
-    body = page.split("<body>")[1].split('<script type="application/json"')[0]
+    body = page.split("<body>")[1].split('<script type="application/json"')[0].replace("<wbr>", "")
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
@@ -126,6 +126,9 @@ def test_a_study_of_qpsearch_says_what_it_was_and_whether_it_is_confirmed(sqlite
     assert re.search(r"Failed? .*|Failures", text)
     assert "diverged" in text
     assert f"ValueError: {EVIL}" in text
+    assert (
+        "<td>network.<wbr>stages.<wbr>0.<wbr>block</td>" in page
+    )  # names break at their dots where columns are narrow
     assert {"spending", "timeline"} <= set(charts(page))
     with closing(ready_database(sqlite_url)) as database:
         retraining.plan_confirmation(database, "scripted", [best_of(sqlite_url)], 2)
@@ -183,15 +186,17 @@ def test_test_accuracy_is_that_of_all_runs_of_the_configuration(sqlite_url: str,
         with closing(ready_database(sqlite_url)) as database:
             for trial, accuracy in enumerate(accuracies):
                 seen = Evaluated(
-                    replicate=0, checkpoint="", noise=noise, images=300, accuracy=accuracy, loss=0.1, nonfinite=0
-                )
+                    replicate=0, checkpoint="", noise=noise, images=300, accuracy=accuracy, loss=0.1, nonfinite=0,
+                    metrics={"test_macro_f1": accuracy / 2, "test_calibration_error": None},
+                )  # fmt: skip
                 manage.record_evaluations(database, "scripted.confirm", trial, [seen], now)
 
     for now, accuracies, noise in ((1.0, [0.9, 0.2], 0.0), (2.0, [0.3, 0.2], 0.05), (3.0, [0.6, 0.5], 0.0)):
         look(now, accuracies, noise)
     look(4.0, [0.7])
     text = shown(page_of(sqlite_url, "scripted.confirm", tmp_path))
-    assert "0.0 0.6000 0.1414 2 0.05 0.2500 0.0707 2" in text
+    assert "Poisson noise accuracy sd test_calibration_error sd test_macro_f1 sd n" in text
+    assert "0.0 0.6000 0.1414 0.3000 0.0707 2 0.05 0.2500 0.0707 0.1250 0.0354 2" in text
     assert "the test images were looked at 4 times, the last on 1970-01-01 00:00 UTC" in text
 
 

@@ -153,8 +153,9 @@ def test_a_card_says_what_was_chosen_and_what_was_tested(study: Study) -> None:
     def tested(trial: int, accuracy: float, now: float, noise: float = 0.0) -> None:
         (run,) = [each for each in runs if (each.trial, each.replicate) == (trial, 0)]
         row = Evaluated(
-            replicate=0, checkpoint=run.checkpoint, noise=noise, images=300, accuracy=accuracy, loss=1.0, nonfinite=0
-        )
+            replicate=0, checkpoint=run.checkpoint, noise=noise, images=300, accuracy=accuracy, loss=1.0, nonfinite=0,
+            metrics={"test_macro_f1": accuracy / 2},
+        )  # fmt: skip
         manage.record_evaluations(Database.create(study.storage), "first", trial, [row], now)
 
     from qpsearch.study import queries
@@ -169,6 +170,7 @@ def test_a_card_says_what_was_chosen_and_what_was_tested(study: Study) -> None:
     text = card_of(study.export_model("a", overwrite=True))
     assert "| accuracy of this run, on test images | 0.7500 | 300 images |" in text
     assert "| accuracy of this run under poisson:0.05, on test images | 0.1250 | 300 images |" in text
+    assert "| test_macro_f1 of this run, on test images | 0.3750 | 300 images |" in text
     assert "0.2500" not in text
     assert "recorded for these weights (2027-01-15). The study's test images were looked at 3 times" in text
     named = card_of(study.export_model("b", trial=other))

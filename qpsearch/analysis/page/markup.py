@@ -1,7 +1,11 @@
 """HTML of parts that are safe by construction: text is escaped where it meets a tag, and only there."""
 
 import html
-from typing import Any
+import re
+from typing import Any, Final
+
+NAME: Final = re.compile(r"[^\W\d][\w.]*")  # of a parameter or a metric
+AFTER_MARK: Final = re.compile(r"(?<=[._])(?![._])")
 
 
 class Markup(str):
@@ -32,6 +36,13 @@ def tag(name: str, *inside: object, **attributes: Any) -> Markup:
     given = "".join(_attribute(key, value) for key, value in attributes.items() if value not in (None, False))
     content = "".join(text(each) for each in inside if each is not None)
     return Markup(f"<{name}{given}>{content}</{name}>")
+
+
+def breakable(value: object) -> Markup:
+    """Return any value as text; a dotted name may break after its dots and underscores, and not within words."""
+    if isinstance(value, str) and NAME.fullmatch(value):
+        return Markup(AFTER_MARK.sub("<wbr>", value))
+    return text(value)
 
 
 def for_plotly(value: object) -> str:

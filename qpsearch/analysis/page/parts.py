@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from qpsearch.analysis.page.markup import Markup, tag, text
+from qpsearch.analysis.page.markup import Markup, breakable, tag, text
 
 ANY: Final = "customdata"  # what a chart's points carry beside their places
 
@@ -164,4 +164,4 @@ def _cell(given: object, heading: Heading) -> Markup:
     cell = given if isinstance(given, TableCell) else TableCell(shown=given, value=None)
     value = cell.value if isinstance(given, TableCell) else given if isinstance(given, int | float) else None
     shown = "" if cell.shown is None else cell.shown
-    return tag("td", shown, class_="number" if heading.is_number else None, data_value=value)
+    return tag("td", breakable(shown), class_="number" if heading.is_number else None, data_value=value)

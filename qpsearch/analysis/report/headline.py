@@ -13,7 +13,7 @@ from qpsearch.analysis.effects import Effect, EffectTable
 from qpsearch.analysis.figures import block_effects
 from qpsearch.analysis.importance import ImportanceTable
 from qpsearch.analysis.page import Markup, tag
-from qpsearch.analysis.page.markup import text
+from qpsearch.analysis.page.markup import breakable, text
 from qpsearch.analysis.page.parts import paragraphs
 from qpsearch.analysis.report.front import front_of
 from qpsearch.analysis.report.material import Material
@@ -269,7 +269,10 @@ def _tiles(material: Material) -> Markup:
         tiles.append(("made", moment(summary.created).split()[0], f"read {moment(material.made)}"))
     if (table := material.importances) is not None:
         tiles.append(_decides(table, material))
-    shown = [tag("div", tag("dt", name), tag("dd", what, tag("small", more))) for name, what, more in tiles]
+    shown = [
+        tag("div", tag("dt", breakable(name)), tag("dd", breakable(what), tag("small", more)))
+        for name, what, more in tiles
+    ]
     return tag("dl", *shown, class_="tiles")
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
+from typing import Any
 
 from optuna.trial import FrozenTrial
 
@@ -13,6 +14,7 @@ from qpsearch.analysis.report.front import front_of, pareto, shown_cost
 from qpsearch.analysis.report.material import Material, Own
 from qpsearch.analysis.report.volume import volume
 from qpsearch.analysis.report.words import count, domain, moment, scalar, short, value
+from qpsearch.registry.metrics import ON_TEST
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.vocabulary import Scalar
 
@@ -33,7 +35,7 @@ def best_section(material: Material) -> Section:
             name="best", title="The best configuration", body=(facts(rows), _settings(material, best.params))
         )
     best_one = own.front[0]
-    body = [facts(_numbers(material, best_one)), _settings(material, best_one.params), *_tested(own)]
+    body = [facts(_numbers(material, best_one)), _settings(material, best_one.params), *_tested(material, own)]
     if len(own.top) > 1 and len(subject.objectives) == 1:
         body += [tag("h3", f"The best {len(own.top)} configurations"), _top(own.top, subject.objective.metric)]
     return Section(name="best", title="The best configuration", body=tuple(body))
@@ -155,36 +157,46 @@ def _settings(material: Material, params: Mapping[str, Scalar]) -> Markup:
     return table(headings, rows, caption="Parameters of the best configuration")
 
 
-def _tested(own: Own) -> list[Markup]:
+def _tested(material: Material, own: Own) -> list[Markup]:
     """Return what the test images said of the configuration, as ``evaluate`` does: of all its runs."""
     rows = own.tested
     if not rows:
         return [tag("p", "It has not been evaluated on the test images.", class_="quiet")]
-    newest = {(row["noise"], row["trial_id"], row["replicate"]): row["accuracy"] for row in rows}
-    by_noise: dict[float, list[float]] = defaultdict(list)
-    for (noise, *_), accuracy in newest.items():
-        by_noise[noise].append(accuracy)
+    newest = {(row["noise"], row["trial_id"], row["replicate"]): row for row in rows}
+    by_noise: dict[float, list[Mapping[str, Any]]] = defaultdict(list)
+    for (noise, *_), row in newest.items():
+        by_noise[noise].append(row)
     looks = sorted({row["evaluated"] for row in rows})
-    headings = [
-        Heading(title="Poisson noise", is_number=True),
-        Heading(title="accuracy", is_number=True),
-        Heading(title="sd", is_number=True),
-        Heading(title="n", is_number=True),
-    ]
+    metrics = _metrics(material, rows)
+    headings = [Heading(title="Poisson noise", is_number=True)]
+    headings += [Heading(title=title, is_number=True) for metric in metrics for title in (metric, "sd")]
+    headings.append(Heading(title="n", is_number=True))
     cells = [
-        [
-            noise,
-            TableCell(shown=value(fmean(each)), value=fmean(each)),
-            TableCell(shown=value(stdev(each)), value=stdev(each)) if len(each) > 1 else None,
-            len(each),
-        ]
+        [noise, *(cell for metric in metrics for cell in _mean_and_sd([row.get(metric) for row in each])), len(each)]
         for noise, each in sorted(by_noise.items())
     ]
     said = (
         "Means over the runs of this configuration that were evaluated, each by its last look at each noise. "
         f"For it, the test images were looked at {count(len(looks), 'time')}, the last on {moment(looks[-1])}."
     )
-    return [tag("h3", "Test images"), tag("p", said), table(headings, cells, caption="Accuracy on the test images")]
+    return [tag("h3", "Test images"), tag("p", said), table(headings, cells, caption="Metrics of the test images")]
+
+
+def _metrics(material: Material, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the metrics of the test images: those of the objectives, the accuracy, the others that were asked for."""
+    space = material.subject.space
+    objectives = [each.metric.on_test for each in space.search.objectives] if space else []
+    known = [name for row in rows for name in row if name.startswith(ON_TEST)]
+    return list(dict.fromkeys([*(name for name in objectives if name in known), "accuracy", *known]))
+
+
+def _mean_and_sd(values: Sequence[float | None]) -> list[TableCell | None]:
+    """Return the mean and the standard deviation over runs; nothing where a run does not have a value."""
+    known = [each for each in values if each is not None]
+    if len(known) < len(values):
+        return [None, None]
+    sd = TableCell(shown=value(stdev(known)), value=stdev(known)) if len(known) > 1 else None
+    return [TableCell(shown=value(fmean(known)), value=fmean(known)), sd]
 
 
 def _top(top: Sequence[ConfigurationRecord], metric: str) -> Markup:

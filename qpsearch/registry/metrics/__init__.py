@@ -14,6 +14,7 @@ from qpsearch.registry.metrics.base import MetricKind, ValuesFrom
 from qpsearch.vocabulary import Direction
 
 TARGET: Final = re.compile(r"(0?\.\d+|1|1\.0+)")
+ON_TEST: Final = "test_"  # how names of metrics of the test images begin
 HINT: Final = "Load a metric of your own with --import MODULE."
 
 
@@ -92,7 +93,7 @@ class Metric(str):
     @property
     def on_test(self) -> str:
         """Its name on test images, where it can be computed on them; empty for others."""
-        return f"test_{self.removeprefix('val_')}" if self.kind.source is ValuesFrom.LOGITS else ""
+        return f"{ON_TEST}{self.removeprefix('val_')}" if self.kind.source is ValuesFrom.LOGITS else ""
 
     @property
     def direction(self) -> Direction:
