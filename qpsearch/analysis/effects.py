@@ -18,7 +18,7 @@ from qpsearch.analysis.anova.parameters import Floats, Parameter
 from qpsearch.analysis.anova.shares import Estimate
 from qpsearch.analysis.importance import Nothing, analysis_of, at_sentence, nothing_of, place_of, trials_text
 from qpsearch.analysis.subject import Goal, Subject
-from qpsearch.space.domains import text_of
+from qpsearch.space.domains import as_written
 from qpsearch.vocabulary import BlockKind, Direction, Scalar
 
 SURE: Final = 0.005  # a pair whose share may be smaller is not told as an interaction
@@ -238,7 +238,9 @@ def _untried(analysis: Analysis, choices: Sequence[Parameter]) -> Iterator[str]:
     """Say which options no trial has."""
     for each in choices:
         tried = _tried(analysis, each)
-        if missing := [text_of(_value(each, index)) for index in range(len(each.levels or ())) if index not in tried]:
+        if missing := [
+            as_written(_value(each, index)) for index in range(len(each.levels or ())) if index not in tried
+        ]:
             yield f"No trial has {each.name} {' or '.join(missing)}: nothing is known of it."
 
 

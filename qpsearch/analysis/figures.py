@@ -9,7 +9,7 @@ from qpsearch.analysis.effects import Effect, EffectTable
 from qpsearch.analysis.importance import Importance, ImportanceTable
 from qpsearch.analysis.page.colours import ALONE, LINE, TOTAL, WORSE_BETTER
 from qpsearch.analysis.page.markup import for_plotly
-from qpsearch.space.domains import text_of
+from qpsearch.space.domains import as_written
 from qpsearch.vocabulary import Direction
 
 Names = Mapping[str, str]  # what figures call the parameters
@@ -154,7 +154,7 @@ def _points(table: EffectTable, names: Names | None) -> go.Scatter:
     return go.Scatter(
         mode="markers",
         x=[row.effect for row in rows],
-        y=[f"{_named(row.parameter, names)}: {for_plotly(text_of(row.level))}" for row in rows],
+        y=[f"{_named(row.parameter, names)}: {for_plotly(as_written(row.level))}" for row in rows],
         marker={"color": ALONE, "size": 9},
         error_x={
             "type": "data",
@@ -166,8 +166,8 @@ def _points(table: EffectTable, names: Names | None) -> go.Scatter:
         },
         customdata=[
             [
-                for_plotly(f"{row.parameter}: {text_of(row.level)}"),
-                for_plotly(text_of(row.reference)),
+                for_plotly(f"{row.parameter}: {as_written(row.level)}"),
+                for_plotly(as_written(row.reference)),
                 row.low,
                 row.high,
                 row.trials,
@@ -181,13 +181,14 @@ def _points(table: EffectTable, names: Names | None) -> go.Scatter:
 
 def _map(table: EffectTable, rows: Sequence[Effect]) -> go.Heatmap:
     stages = list(dict.fromkeys(row.parameter for row in rows))
-    references = {row.parameter: text_of(row.reference) for row in rows}
-    levels = list(dict.fromkeys([*references.values(), *(text_of(row.level) for row in rows)]))
-    found = {(row.parameter, text_of(row.level)): row.effect for row in rows}
+    references = {row.parameter: as_written(row.reference) for row in rows}
+    levels = list(dict.fromkeys([*references.values(), *(as_written(row.level) for row in rows)]))
+    found = {(row.parameter, as_written(row.level)): row.effect for row in rows}
     found |= dict.fromkeys(references.items(), 0.0)
     cells = [[found.get((stage, level)) for stage in stages] for level in levels]
     shown = {
-        (row.parameter, text_of(row.level)): f"{row.effect:+.3f}<br>({row.low:+.3f} to {row.high:+.3f})" for row in rows
+        (row.parameter, as_written(row.level)): f"{row.effect:+.3f}<br>({row.low:+.3f} to {row.high:+.3f})"
+        for row in rows
     }
     shown |= dict.fromkeys(references.items(), "reference")
     widest = max(max(abs(row.low), abs(row.high)) for row in rows) or 1.0  # an effect that may be nothing is pale

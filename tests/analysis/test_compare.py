@@ -131,7 +131,9 @@ def reported(url: str, text: str, report: Callable[[Stage, int], EpochReport]) -
 
 def test_sizes_and_other_settings_of_a_search_are_those_of_the_trials_that_means_are_over(sqlite_url: str) -> None:
     """Those of pruned trials were told, too."""
-    space = parse_space(space_text(Behaviour.IMPROVES, trials=14, pruner="median", epochs=3))
+    text = space_text(Behaviour.IMPROVES, trials=14, pruner="median", epochs=3)
+    text = text.replace("stem: {width: 4}", "stem: {width: {choice: [4, 8]}}")
+    space = parse_space(text.replace("- {width: 4,", '- {width: "network.stem.width",'))
     with new_ledger(sqlite_url, space) as ledger:
         while (assignment := ledger.ask()) is not None:
             for epoch in (1, 2, 3):
@@ -154,6 +156,8 @@ def test_sizes_and_other_settings_of_a_search_are_those_of_the_trials_that_means
         (said,) = (line for line in found.sentences if "sgd.lr" in line)
         told = f"{rates[0]:.6g} to {rates[-1]:.6g} " if len(rates) > 3 else f"{rates[0]:.6g} "
         assert told in said
+    widths = [line for line in found.sentences if "width" in line]
+    assert (len(widths), any("stages" in line for line in widths)) == (1, False)  # one is computed from the other
 
 
 @pytest.mark.parametrize(("replicates", "points", "said"), [(range(3), 1, "3 of its runs have"), ([2], 2, "1 of its")])

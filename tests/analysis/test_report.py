@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from qpsearch.analysis.figures import importance_bars
 from qpsearch.analysis.names import short_names
 from qpsearch.analysis.page import Section, tag
-from qpsearch.analysis.report import Material, default_path, report_of, write_report
+from qpsearch.analysis.report import Material, default_path, report_of, words, write_report
 from qpsearch.analysis.report.clock import WorkedTime
 from qpsearch.analysis.report.groups import groups_of
 from qpsearch.analysis.report.thinning import thinned
@@ -29,6 +29,7 @@ from qpsearch.analysis.report.work import slots
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.architecture.cost import cost, parts
 from qpsearch.architecture.named import named_network
+from qpsearch.display.shown import scalar as shown_scalar
 from qpsearch.protocol import Failed
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import manage
@@ -437,6 +438,12 @@ def test_attempts_that_overlap_have_slots_of_their_own_and_pauses_are_shortened(
     assert clock.at(15) == 15
     assert 20 < clock.at(100_000) < 25
     assert clock.total == pytest.approx(clock.at(100_000) + 10)
+
+
+def test_values_are_written_as_in_a_space_file() -> None:
+    values = (True, None, 0.123456, "batch", 3)
+    for scalar in (words.scalar, shown_scalar):
+        assert list(map(scalar, values)) == ["true", "none", "0.1235", "batch", "3"]
 
 
 def test_names_are_as_short_as_they_can_be_told_apart() -> None:
