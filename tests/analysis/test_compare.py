@@ -14,6 +14,7 @@ from scipy.special import nctdtr
 from qpsearch.analysis.compare import rendering
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm, power
+from qpsearch.analysis.compare.naming import SettingRow
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow, compared
 from qpsearch.architecture.config import Stage
@@ -281,6 +282,10 @@ def test_sentences_name_the_better_arm_or_say_that_nothing_is_shown() -> None:
         == "Of 100 such comparisons, a true difference would be found: of 0.3 points in 20, of 0.6 points in 55."
     )
     assert "The arms also differ in x: 1 (a), 2 (b). The difference may be due to that." in said
+    assert not any("searched settings" in each for each in said)
+    rows = tuple(SettingRow(parameter=name, values={}) for name in ("lr", "n"))
+    several = sentences(replace(table(SURE), settings=rows), [], 0, [])
+    assert "The trials differ in 2 searched settings: the difference may be due to any of them." in several
     assert said[-2:] == [
         "Means are over the points that all arms have; other points, which are left out: 3.",
         "Noted.",
@@ -329,14 +334,16 @@ def test_one_arm_is_compared_with_nothing() -> None:
 
 
 def test_markdown_and_latex_have_every_cell_and_break_nothing() -> None:
-    found = replace(table(SURE), sentences=("It is so.",))
+    settings = (SettingRow(parameter="lr", values={"a_1": 0.1}), SettingRow(parameter="x.used", values={"b|<i>": True}))
+    found = replace(table(SURE), settings=settings, sentences=("It is so.",))
     text = rendering.markdown(found)
     assert r"| a\_1 | 0.9000 | 0.0100 | 5 |" in text
     assert r"b\|\<i> - a\_1 | +1.00 | +0.40 to +1.60 | 0.002 | 0.004 | +1.0 | 0.20/0.55 | 40/>1000 |" in text
+    assert "| lr | 0.1 | - |\n| x.used | - | true |" in text
     latex = rendering.latex(found)
     assert "40/$>$1000" in latex
     assert r"a\_1 & 0.9000 & 0.0100 & 5 &" in latex
     assert r"20\% & 61.0 s \\" in latex
-    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 2
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 3
     widths = [line.count(" & ") for line in latex.splitlines() if line.endswith(r"\\")]
-    assert [len(set(group)) for _, group in itertools.groupby(widths)] == [1, 1]
+    assert [len(set(group)) for _, group in itertools.groupby(widths)] == [1, 1, 1]

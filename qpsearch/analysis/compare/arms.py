@@ -27,6 +27,7 @@ from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason, Scalar, WithWords
 
 MOST_ARMS: Final = 12  # that are compared without being asked for: 66 pairs
+NUMBERED: Final = "Arms have the numbers of their trials in study {}, which chose them."
 
 Point = tuple[tuple[str, Scalar], ...]
 
@@ -258,7 +259,7 @@ def _configurations(database: Database, study: str, space: Space, records: Seque
     names = [_of_search(text, own[0], chosen, study) for text, own in alike.items()] if chosen else here
     apart = telling(space, firsts)
     is_numbered = bool(chosen) or here == [of_trial(first.number) for first in firsts]
-    note = f"Arms have the numbers of their trials in study {queries.chosen_by(database, study)}, which chose them."
+    note = NUMBERED.format(queries.chosen_by(database, study))
     return Arms(
         study=study,
         space=space,

@@ -34,7 +34,7 @@ def telling(space: Space, firsts: Sequence[TrialRecord]) -> list[str]:
         space: The space.
         firsts: A trial of each configuration.
     """
-    return [name for name in space.searched if len({_word(first, name) for first in firsts}) > 1]
+    return [name for name in space.searched if len({first.params.get(name, NOT_DRAWN) for first in firsts}) > 1]
 
 
 def names_of_points(space: Space, firsts: Sequence[TrialRecord]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Final
 from optuna.trial import TrialState
 
 from qpsearch.analysis.anova.forecast import ALARM
+from qpsearch.analysis.compare.arms import NUMBERED
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import LEVEL
 from qpsearch.analysis.effects import Effect, EffectTable
@@ -169,8 +170,9 @@ def compared(material: Material) -> Iterator[str]:
         yield from shown[:CLAIMS]
     else:
         yield f"None of the {len(known)} pairs of arms is shown to differ."
-    if _is_of_another(material):
-        yield f"Arms have the numbers of their trials in study {material.subject.chosen_by}."
+    note = NUMBERED.format(material.subject.chosen_by)
+    if note in table.sentences:
+        yield note
 
 
 def _is_of_another(material: Material) -> bool:
