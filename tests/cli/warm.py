@@ -23,8 +23,16 @@ from qpsearch.architecture.blocks import BLOCKS
 from qpsearch.registry.metrics import METRICS
 from qpsearch.registry.own.custom import CUSTOM
 from qpsearch.registry.samplers import OWN
+from qpsearch.space.schema.data import DATASET
+from qpsearch.space.schema.network import RULES, STAGE
+from qpsearch.space.schema.rules import BLOCK
+from qpsearch.space.schema.search import SAMPLERS
 
-KNOWN = [(registry, dict(registry)) for registry in (BLOCKS, CUSTOM, OWN, METRICS)]
+# What modules of a user's own add to, and what it holds without them.
+TABLES: list[tuple[Any, dict[str, Any]]] = [
+    (table, dict(table)) for table in (BLOCKS, CUSTOM, OWN, METRICS, SAMPLERS, RULES.fields, STAGE.fields)
+]
+LISTS = [(words, list(words)) for words in (BLOCK.words, DATASET.words)]
 WITH_RAY = tuple(
     f"qpsearch.dispatch.{name}" for name in ("tune", "cluster", "packing", "deaths", "node", "tokens", "tune_patches")
 )
@@ -114,9 +122,11 @@ def _work(pipe: Connection) -> None:
     os.environ.clear()
     os.environ.update(own)
     sys.path = pipe.recv()
-    for registry, known in KNOWN:  # as in a new interpreter, nothing of the user's own is there yet
-        registry.clear()
-        registry.update(known)
+    for table, known in TABLES:  # as in a new interpreter, nothing of the user's own is there yet
+        table.clear()
+        table.update(known)
+    for words, first in LISTS:
+        words[:] = first
     inline.serve(pipe)
 
 
