@@ -159,7 +159,7 @@ def test_the_sets_own_validation_split_is_used_unless_the_file_says_otherwise(tm
         assert (space.data.validation, space.data.own_validation, space.data.trained_on) == (8, True, 10)
     held = read(tmp_path, "{folder: parts, validation: 2}")
     assert (held.data.validation, held.data.own_validation, held.data.trained_on) == (2, False, 8)
-    assert diff(space, held) == ["data.validation: 8 -> 2", "data.own_validation: True -> False"]
+    assert diff(space, held) == ["data.validation: own -> 2"]
 
 
 MISTAKES = {
