@@ -151,5 +151,9 @@ def check_range(alpha: float | Tensor, floor: float) -> None:
 
 
 def _full_precision(device: str) -> AbstractContextManager[object]:
-    """Switch autocast off where the device has it; the meta device, on which costs are checked, does not."""
-    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
+    """Switch autocast off where the device has it; the meta device, on which costs are checked, does not.
+
+    Compilers are not asked: some versions of torch cannot trace the question.
+    """
+    has_autocast = torch.compiler.is_compiling() or torch.amp.is_autocast_available(device)
+    return torch.autocast(device, enabled=False) if has_autocast else nullcontext()

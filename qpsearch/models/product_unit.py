@@ -111,12 +111,18 @@ class FusedProductUnit(torch.autograd.Function):
         margin: int,
         smooth: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Return the output and, for backward alone, the logarithms."""
-        tau = positive_floor(theta)
-        logs = (torch.logaddexp(x, tau) if smooth else torch.maximum(x, tau)).log_()
+        """Return the output and, for backward alone, the logarithms.
+
+        Both reuse memory, except in code that torch compiles: that chooses its own memory, and in torch 2.11 the
+        gradient of an output that was made in place is zero there.
+        """
+        tau, in_place = positive_floor(theta), not torch.compiler.is_compiling()
+        x_hat = torch.logaddexp(x, tau) if smooth else torch.maximum(x, tau)
+        logs = x_hat.log_() if in_place else x_hat.log()
         with true_float32(x):
             sums = F.conv2d(logs, exponents, bias, stride, margin, 1, x.shape[1] // exponents.shape[1])
-        return (sums if clip is None else F.hardtanh_(sums, -clip, clip)).exp_(), logs  # vmap has it
+        clipped = sums if clip is None else F.hardtanh(sums, -clip, clip, in_place)  # vmap has it
+        return clipped.exp_() if in_place else clipped.exp(), logs
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
