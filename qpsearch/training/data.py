@@ -32,6 +32,7 @@ from qpsearch.registry.own.record import OwnData, own_folder
 from qpsearch.registry.own.streamed import StreamedImages, open_streamed, tables_of
 from qpsearch.registry.splits import SPLIT_SEED, nested, stratified
 from qpsearch.training.reading import Begin, DecodedImages, MappedImages, OnDisk, ahead, readers_of, reading
+from qpsearch.training.uploading import uploaded
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)  # what np.load raises on damaged files
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -246,9 +247,12 @@ def augmented(images: Tensor, data: Data, generator: torch.Generator, size: int)
 
     Zeros are padded: black before normalisation, the mean after it. What changes pixels comes right before
     normalisation, what sets parts of an image to the mean comes last.
+
+    Draws are made on the CPU, by its generator, and moved to the device of the images.
     """
     draws = draw_augmented(len(images), images.shape[-1], data, generator, size)
-    return augmented_by(images, data, draws, size)
+    there = draws if images.device.type == "cpu" else uploaded(draws, images.device)
+    return augmented_by(images, data, there, size)
 
 
 def draw_augmented(n: int, side: int, data: Data, generator: torch.Generator, size: int) -> Draws:

@@ -1,8 +1,8 @@
 """What is drawn at random for an epoch: which images make a batch, how they change, what of the network is left out.
 
 All draws come from one generator on the CPU, in the order in which the steps of the epoch use them. On a CPU, the draws
-of a step are made when it begins. A GPU is given the draws of a whole epoch at once, before the first step, so that no
-step waits for a copy; of an epoch whose draws take more than 64 MiB, those of as many steps.
+of a step are made when it begins. A GPU is given the draws of the first step, then those of the next two, four, eight
+(of at most 64 MiB): it soon has steps to compute while the CPU draws for later ones, and there are few copies.
 """
 
 import math
@@ -84,15 +84,15 @@ class EpochDraws:
         )
 
     def _moved(self, steps: Iterator[StepDraws]) -> Iterator[StepDraws]:
-        """Move the draws of many steps to the device at once."""
+        """Move the draws of steps to the device, each time those of twice as many at once."""
         waiting: list[StepDraws] = []
-        taken = 0
+        taken, wanted = 0, 1
         for step in steps:
             waiting.append(step)
             taken += sum(bytes_of(_tensors(each)) for each in step)
-            if taken >= AT_ONCE:
+            if len(waiting) == wanted or taken >= AT_ONCE:
                 yield from self._uploaded(waiting)
-                waiting, taken = [], 0
+                waiting, taken, wanted = [], 0, 2 * wanted
         yield from self._uploaded(waiting)
 
     def _uploaded(self, steps: list[StepDraws]) -> Iterator[StepDraws]:

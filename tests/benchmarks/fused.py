@@ -21,8 +21,7 @@ from torch.func import functional_call, stack_module_state
 from qpsearch.models import build_model
 from qpsearch.protocol import RunSettings
 from qpsearch.training.fused import FusedRuns
-from qpsearch.training.loop import TrainingRun
-from qpsearch.training.memory import reuse_freed_memory
+from qpsearch.training.loop import TrainingRun, prepared
 from qpsearch.training.optim import build_optimizer
 from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware, row
 from tests.benchmarks.train_speed import NETWORKS, Case, draws, networks, ready
@@ -87,8 +86,7 @@ def vmapped(case: Case, seeds: int) -> Work:
 def rows(cases: Iterable[Case], repetitions: int, seeds: Iterable[int] = SEEDS) -> Iterator[Row]:
     """Measure all sides of each case in turn, and yield rows as they are known."""
     for count, case in itertools.product(seeds, cases):
-        torch.set_num_threads(case.run.threads)
-        reuse_freed_memory()  # as every run does
+        prepared(case.run)  # as every run is
         sides = {"fused": fused(case, count), "unfused": unfused(case, count), "vmap": vmapped(case, count)}
         for work in sides.values():
             work()  # the first epoch chooses its kernels

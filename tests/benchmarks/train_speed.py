@@ -1,4 +1,4 @@
-"""How fast training is: ``python -m tests.benchmarks.train_speed [--quick] [--json] [--only TEXT] [--threads N]``.
+"""How fast training is: ``python -m tests.benchmarks.train_speed [--quick] [--json] [--only TEXT] [--threads N] [--n N]``.
 
 Images for each second of CPU time (on a GPU: each second) in our epochs, order, augmentation and loss included, over those of two
 other loops of the same network, batch size and optimiser, an epoch of each in turn. ``bare:`` makes nothing but forward passes,
@@ -40,8 +40,7 @@ from qpsearch.space import load_space
 from qpsearch.training.captured import GRAPHS, WARM_UP
 from qpsearch.training.data import Split, augmented, train_and_validation
 from qpsearch.training.draws import batches_of
-from qpsearch.training.loop import FORMATS, TrainingRun
-from qpsearch.training.memory import reuse_freed_memory
+from qpsearch.training.loop import FORMATS, TrainingRun, prepared
 from qpsearch.training.optim import build_optimizer
 from qpsearch.vocabulary import Precision
 from tests.benchmarks.report import Row, alternate, as_json, as_table, hardware, row
@@ -265,8 +264,7 @@ def sides(case: Case, *, is_apart: bool) -> dict[str, Rates]:
 def rows(cases: Iterable[Case], repetitions: int, *, is_apart: bool = True) -> Iterator[Row]:
     """Measure all sides of each case in turn, and yield rows as they are known."""
     for case in cases:
-        torch.set_num_threads(case.run.threads)
-        reuse_freed_memory()  # as every run does
+        prepared(case.run)  # as every run is
         is_gpu = case.run.device != "cpu"
         found = sides(case, is_apart=is_apart and not is_gpu)
         with ExitStack() as ends:
@@ -324,9 +322,8 @@ def draws(count: int, run: RunSettings) -> Iterator[Case]:
         yield Case(name=f"draw {number} of digits, {blocks}", config=point.config, split=split, run=run)
 
 
-def measured(quick: bool, threads: int, only: str) -> Iterator[Row]:
+def measured(quick: bool, threads: int, only: str, repetitions: int) -> Iterator[Row]:
     """Yield the rows of this machine: of its CPU, then of its GPU if it has one."""
-    repetitions = 3 if quick else 9
     cpu, gpu = RunSettings(seed=0, threads=threads), RunSettings(seed=0, threads=threads, device="cuda")
     cases = [*networks(NETWORKS, cpu, QUICK_STEPS if quick else STEPS), *draws(2 if quick else DRAWS, cpu)]
     if torch.cuda.is_available():
@@ -341,12 +338,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer steps, draws and repetitions")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases with this in their name")
+    parser.add_argument("--n", type=int, help="repetitions (default: 9; with --quick 3)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     asked = parser.parse_args()
     found = []
-    for each in measured(asked.quick, asked.threads, asked.only):
+    for each in measured(asked.quick, asked.threads, asked.only, asked.n or (3 if asked.quick else 9)):
         found.append(each)
-        print(f"{each.name}: {each.ratio:.3f}", file=sys.stderr, flush=True)
+        low, high = each.spread
+        print(f"{each.name}: {each.ratio:.3f} [{low:.3f}, {high:.3f}], n = {each.n}", file=sys.stderr, flush=True)
     has_gpu = torch.cuda.is_available()
     where = f"{torch.cuda.get_device_name()}; {hardware()}" if has_gpu else hardware()
     missing = () if has_gpu else GPU_ROWS

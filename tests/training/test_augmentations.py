@@ -210,6 +210,14 @@ def test_options_have_an_effect() -> None:
             assert not torch.equal(first, second), f"{kind}.{name}"
 
 
+@pytest.mark.parametrize("kind", AUGMENTATIONS)
+def test_images_on_another_device_are_changed_there(kind: str) -> None:
+    data = Data(dataset="cifar10", validation=0, augment=(kind,))
+    images = torch.zeros(4, 3, 32, 32, dtype=torch.uint8, device="meta")
+    found = augmented(images, data, torch.Generator().manual_seed(0), 32)
+    assert (found.shape, found.device.type) == ((4, 3, 32, 32), "meta")
+
+
 def test_the_loss_of_a_mixture_is_the_mixture_of_losses() -> None:
     config = digits(BlockKind.ADDITIVE, held=1200)
     config = replace(config, data=replace(config.data, augment=("mixup",)))

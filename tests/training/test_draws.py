@@ -1,4 +1,4 @@
-"""EpochDraws of an epoch: moved at once they give the same run, and no step waits for a GPU."""
+"""EpochDraws of an epoch: moved many at once they give the same run, and no step waits for a GPU."""
 
 import contextlib
 from dataclasses import replace
@@ -69,6 +69,22 @@ def test_draws_that_are_moved_at_once_train_the_same_to_the_bit(
         self._step(index, generator) for index in batches
     ))  # fmt: skip
     assert all(map(torch.equal, weights(everything(padding)), by_step))
+
+
+@pytest.mark.parametrize(("at_once", "moves"), [(2**26, [1, 2, 4, 3]), (3 * 59 * 8, [1, 2, 3, 3, 1]), (1, [1] * 10)])
+def test_a_gpu_is_given_the_draws_of_twice_as_many_steps_each_time(
+    at_once: int, moves: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first step begins when its own draws are made; the others are drawn while it computes."""
+    monkeypatch.setattr(draws, "AT_ONCE", at_once)
+    config = digits(BlockKind.ADDITIVE)
+    config = replace(config, data=replace(config.data, augment=()))
+    drawn = EpochDraws(config, 8, None, META)
+    made: list[int] = []
+    step = EpochDraws._step
+    monkeypatch.setattr(EpochDraws, "_step", lambda self, *given: made.append(1) or step(self, *given))
+    found = [len(made) for _ in drawn.steps([torch.arange(59)] * 10, torch.Generator())]
+    assert found == [sum(moves[: number + 1]) for number, count in enumerate(moves) for _ in range(count)]
 
 
 def on_meta(config: TrialConfig, images: int = 16) -> TrainingRun:
