@@ -22,11 +22,12 @@ from tests.scripted import LATE, Behaviour, space_text
 settings.register_profile("qpsearch", print_blob=True)  # a failure can be repeated elsewhere
 settings.load_profile("qpsearch")
 
-# Two groups of tests, each in one process and one after the other: what starts Ray, kills drivers or fills disks must not
-# meet its like. All other tests go to whichever process has time.
+# Groups of tests, each in one process and one after the other: what starts Ray, kills drivers or fills disks must not meet
+# its like, and what the planted studies say is computed once. All other tests go to whichever process has time.
 ONE_BY_ONE = (
     ("tests/dispatch/", "tests/faults/"),
     ("tests/cli/", "tests/test_benchmarks.py", "tests/test_pages.py"),
+    ("tests/planted/",),
 )
 
 

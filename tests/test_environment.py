@@ -1,6 +1,7 @@
 """Environment variables of qpsearch: one place reads them, and an empty one is an unset one."""
 
 import ast
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 
@@ -58,3 +59,13 @@ def test_each_process_that_is_started_is_given_its_environment() -> None:
                 found[given].append(path.name)
     own = {given for given in found if given.split(" | ")[0] == "Variable.for_child()" or "for_worker()" in given}
     assert {given: paths for given, paths in found.items() if given not in own} == {}
+
+
+def test_the_oldest_versions_are_those_that_the_package_asks_for() -> None:
+    """Whoever raises one, or adds a package, tries it: ``tests/oldest.txt`` says how."""
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
+    asked = dict(each.split(",")[0].replace("[tune]", "").split(">=") for each in project["dependencies"])
+    lines = (ROOT.parent / "tests" / "oldest.txt").read_text().splitlines()
+    oldest = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert oldest.keys() == asked.keys()
+    assert {name: version for name, version in oldest.items() if not version.startswith(asked[name])} == {}

@@ -15,6 +15,7 @@ import runpy
 import socket
 import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
@@ -49,7 +50,8 @@ def import_everything() -> None:
     import qpsearch
 
     for library in LIBRARIES:
-        import_module(library)
+        with suppress(ModuleNotFoundError):  # other versions do not have it
+            import_module(library)
     for module in pkgutil.walk_packages(qpsearch.__path__, "qpsearch."):
         if module.name not in (*WITH_RAY, WORKERS) and "migrations" not in module.name:
             import_module(module.name)
