@@ -28,8 +28,9 @@ class GlobalAveragePool(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the mean of each channel of each image."""
-        return x.sum((2, 3)) / (x.shape[2] * x.shape[3])
+        """Return the mean of each channel of each image, added up in float32 at least."""
+        total = x.sum((2, 3), dtype=torch.promote_types(x.dtype, torch.float32))
+        return (total / (x.shape[2] * x.shape[3])).to(x.dtype)
 
 
 class ResidualNetwork(nn.Module):

@@ -351,6 +351,8 @@ def test_the_pool_is_torchs_to_the_bit() -> None:
         assert torch.equal(found, expected)
         ours, theirs = (torch.autograd.grad((each * weights).sum(), x)[0] for each in (found, expected))
         assert torch.equal(ours, theirs)
+    large = torch.full((1, 1, 8, 8), 2000.0, dtype=torch.float16)  # a sum in float16 would be infinite
+    assert GlobalAveragePool()(large).tolist() == [[2000.0]]
 
 
 @pytest.mark.parametrize("name", ["resnet8", "quotient8", "pure8", "pure_norelu8"])
