@@ -27,10 +27,10 @@ from qpsearch.training.fused import train_runs
 from qpsearch.training.loop import TrainingRun
 from qpsearch.vocabulary import BlockKind, CudaGraphs, Fuse, NormKind, Precision
 from tests.training.configs import digits
-from tests.training.test_captured import CASES, case_of, epochs_of, spoilt, state, trained
+from tests.training.test_captured import CASES, case_of, epochs_of, never_captured, spoilt, state, trained
 
 ROUNDED = ("modern",)
-"""Cases whose captured steps use other kernels: with one channel, a mixed batch has the strides of either memory format."""
+"""Cases in which a replay rounds differently; the same one does not without mixed images or without accumulated gradients."""
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch does not find a GPU")
 
@@ -44,13 +44,6 @@ def repeatable() -> Iterator[None]:
 
 def on_gpu(config: TrialConfig, **where: Any) -> tuple[TrainingRun, list[float]]:
     return trained(config, device="cuda", **where)
-
-
-def as_steps(monkeypatch: pytest.MonkeyPatch, config: TrialConfig) -> tuple[TrainingRun, list[float]]:
-    """Train by the same code, but kernel by kernel: all steps are rehearsals."""
-    with monkeypatch.context() as patch:
-        patch.setattr(captured, "WARM_UP", 10**6)
-        return on_gpu(config)
 
 
 def is_replayed(run: TrainingRun) -> bool:
@@ -68,7 +61,7 @@ def assert_alike(first: dict[str, Tensor], second: dict[str, Tensor], rtol: floa
 def test_a_replayed_graph_makes_the_same_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found, losses = on_gpu(case_of(name))
     assert is_replayed(found), found.captured.note()
-    expected, their_losses = as_steps(monkeypatch, case_of(name))
+    expected, their_losses = never_captured(monkeypatch, lambda: on_gpu(case_of(name)))
     assert not is_replayed(expected)
     rel, rtol, atol = (1e-5, 1e-3, 1e-4) if name in ROUNDED else (0.0, 0.0, 0.0)
     assert losses == pytest.approx(their_losses, rel=rel, abs=0)
@@ -81,7 +74,7 @@ def test_every_augmentation_can_be_part_of_captured_runs(augmentation: str, monk
     config = replace(config, data=replace(config.data, augment=(augmentation,)))
     found, losses = on_gpu(config)
     assert is_replayed(found), found.captured.note()
-    _, theirs = as_steps(monkeypatch, config)
+    _, theirs = never_captured(monkeypatch, lambda: on_gpu(config))
     assert losses == theirs
 
 
@@ -117,7 +110,7 @@ def test_a_continued_run_is_the_uninterrupted_one(first: CudaGraphs, tmp_path: P
     assert (report.train_loss, report.val_loss) == (whole.train_loss, whole.val_loss)
 
 
-def test_a_step_that_cannot_be_captured_is_said_and_made(tmp_path: Path) -> None:
+def test_a_step_that_cannot_be_captured_is_said_and_made() -> None:
     """The model asks for a value, which waits for the GPU; later runs of the process capture theirs."""
     config = case_of("optimiser sgd")
     reports = epochs_of(spoilt(TrainingRun(config, RunSettings(seed=3, device="cuda"))))
@@ -148,8 +141,8 @@ def test_fused_runs_are_captured_and_are_each_run_but_for_rounding() -> None:
         assert ours == pytest.approx(theirs, rel=0.05)
 
 
-def test_more_than_a_share_of_the_gpu_is_refused_and_then_tried_with_fewer_images(tmp_path: Path) -> None:
-    """Layer normalisation, so that half as many images at once are the same recipe."""
+def test_more_than_a_share_of_the_gpu_is_refused_and_then_tried_in_less() -> None:
+    """Without a graph, then with half as many images at once, which layer normalisation allows."""
     config = digits(BlockKind.ADDITIVE, epochs=1, held=300, width=64)
     (stage,) = config.network.stages
     network = replace(config.network, stages=(replace(stage, norm=NormKind.LAYER),))
@@ -229,7 +222,7 @@ def test_a_study_is_searched_confirmed_and_evaluated(dispatch: str, tmp_path: Pa
     assert "GPU hours" in qpsearch("status", "digits")
 
 
-def test_one_network_is_trained_and_goes_on(tmp_path: Path) -> None:
+def test_one_network_is_trained(tmp_path: Path) -> None:
     call = [sys.executable, "-m", "qpsearch", "train", "digits", "--set", "training.epochs=2", "--output", "net"]
     done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
