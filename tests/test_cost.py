@@ -22,7 +22,7 @@ def measured(network: Network) -> Cost:
     return sum(layers, Cost())
 
 
-DEEP = 110  # layers, beyond which a network only repeats its blocks
+DEEP = 56  # layers, beyond which a network only repeats its blocks
 
 
 @pytest.mark.parametrize("seed", range(100))

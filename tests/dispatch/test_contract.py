@@ -32,8 +32,8 @@ from tests.dispatch.study import dispatch, log_lines, records_of, run_study
 from tests.helpers import new_ledger, resumed_ledger, rows, spent_of
 from tests.scripted import LATE, Behaviour, space_text
 
-# Ray on a server, with an object store beside it, is test_store.py's.
-PLACES = ["inline-sqlite", "inline-postgresql", pytest.param("tune-sqlite", marks=pytest.mark.ray)]
+# Each dispatcher and each database once; Ray on a server, with an object store beside it, is test_store.py's.
+PLACES = ["inline-postgresql", pytest.param("tune-sqlite", marks=pytest.mark.ray)]
 KINDS = ["inline", pytest.param("tune", marks=pytest.mark.ray)]
 REASONS = {
     Behaviour.DIVERGES: "diverged",

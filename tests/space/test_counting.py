@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 from qpsearch.architecture.candidates import Candidate, check_feasible, every_candidate, sample, survey
 from qpsearch.errors import Infeasible, SpaceError
@@ -41,7 +41,7 @@ def finite(value: Any) -> Any:
 
 @enough(25)
 @given(document=documents(is_modern=False).map(finite))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])  # ``enough`` counts
 def test_the_count_is_that_of_the_points(document: dict[str, Any]) -> None:
     space = build_space(document)
     assert not continuous_leaves(space.sites)

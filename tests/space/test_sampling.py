@@ -22,9 +22,9 @@ from tests.space.enough import enough
 from tests.space.generate import documents
 
 
-@enough(100)
+@enough(50)
 @given(document=documents(), seed=st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_draw_can_be_repeated_and_stored(document: dict[str, Any], seed: int) -> None:
     space = build_space(document)
     try:
@@ -38,9 +38,9 @@ def test_a_draw_can_be_repeated_and_stored(document: dict[str, Any], seed: int) 
     assert TrialConfig.from_json(config.to_json()) == config
 
 
-@enough(100)
+@enough(50)
 @given(document=documents(), seed=st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_point_satisfies_every_condition(document: dict[str, Any], seed: int) -> None:
     """Checked anew here, on the resolved configuration."""
     space = build_space(document)
@@ -62,7 +62,7 @@ def test_a_point_satisfies_every_condition(document: dict[str, Any], seed: int) 
 
 
 @given(document=documents(), seed=st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_rule_is_drawn_exactly_when_a_block_uses_it(document: dict[str, Any], seed: int) -> None:
     drawn = draw(build_space(document), RandomChooser(seed))
     stages = drawn.values["network"]["stages"]
@@ -81,7 +81,7 @@ def test_a_rule_is_drawn_exactly_when_a_block_uses_it(document: dict[str, Any], 
 
 
 @given(document=documents(), seed=st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_tied_leaves_have_one_value_and_arithmetic_holds(document: dict[str, Any], seed: int) -> None:
     space = build_space(document)
     drawn = draw(space, RandomChooser(seed))
@@ -97,9 +97,9 @@ def test_tied_leaves_have_one_value_and_arithmetic_holds(document: dict[str, Any
                 assert stage["width"] == expected[item["width"]]
 
 
-@enough(100)
+@enough(50)
 @given(document=documents(), seed=st.integers(0, 1000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_order_of_keys_means_nothing(document: dict[str, Any], seed: int) -> None:
     def reversed_keys(value: Any) -> Any:
         if isinstance(value, dict):
@@ -117,7 +117,7 @@ def test_the_order_of_keys_means_nothing(document: dict[str, Any], seed: int) ->
 
 
 @given(document=documents())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_text_built_in_python_means_what_the_file_means(document: dict[str, Any]) -> None:
     text = dump(document)
     assert parse_space(text).fingerprint == build_space(document).fingerprint
@@ -125,7 +125,7 @@ def test_text_built_in_python_means_what_the_file_means(document: dict[str, Any]
 
 
 @given(document=documents())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_changed_domain_changes_the_fingerprint(document: dict[str, Any]) -> None:
     """Whatever is searched: taking an option or a number away is another study."""
     space = build_space(document)

@@ -166,7 +166,7 @@ def test_the_mistakes_out_of_reach_are_named_as_they_are() -> None:
 
 
 @given(document=documents())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_the_reader_takes_the_schema_takes(document: dict[str, Any]) -> None:
     build_space(document)
     VALIDATOR.validate(document)
@@ -192,9 +192,9 @@ WORDS = st.sampled_from(
 )
 
 
-@enough(200)
+@enough(100)
 @given(document=documents(), data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_the_schema_rejects_the_reader_rejects(document: dict[str, Any], data: st.DataObject) -> None:
     """A file is changed anywhere: the schema must never be the stricter of the two."""
     path = data.draw(st.sampled_from([place for place in places(document) if place]))
@@ -211,7 +211,7 @@ def test_what_the_schema_rejects_the_reader_rejects(document: dict[str, Any], da
 
 
 @given(document=documents(), data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_key_or_a_word_misspelt_is_rejected_by_both(document: dict[str, Any], data: st.DataObject) -> None:
     keys = [place for place in places(document) if place and isinstance(place[-1], str)]
     known = [

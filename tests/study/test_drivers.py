@@ -196,7 +196,7 @@ class Drivers(RuleBasedStateMachine):
 
 
 TestDrivers = Drivers.TestCase
-TestDrivers.settings = settings(max_examples=4, stateful_step_count=25, deadline=None)
+TestDrivers.settings = settings(max_examples=3, stateful_step_count=25, deadline=None)
 
 
 def test_two_drivers_share_a_budget_and_ask_no_point_twice(url: str, space: Space) -> None:

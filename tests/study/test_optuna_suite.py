@@ -11,14 +11,12 @@ import pytest
 from optuna.storages import RDBStorage
 from optuna.testing.pytest_storages import StorageTestCase
 
-from qpsearch.study.storage.database import Database
 from tests.helpers import release
 
 
 class TestOptunasStorageBesideOurTables(StorageTestCase):
     @pytest.fixture
     def storage(self, url: str) -> Iterator[RDBStorage]:
-        Database.create(url).close()
         made = RDBStorage(url)
         gc.freeze()  # the collection below looks at this test's objects alone
         yield made

@@ -162,4 +162,4 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedgerMachine = LedgerMachine.TestCase
-TestLedgerMachine.settings = settings(max_examples=10, stateful_step_count=25, deadline=None)
+TestLedgerMachine.settings = settings(max_examples=8, stateful_step_count=25, deadline=None)
