@@ -3,6 +3,7 @@
 import ast
 import doctest
 import importlib
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -275,6 +276,7 @@ def test_a_study_goes_on_with_a_larger_budget(folder: Path, monkeypatch: pytest.
     assert "param.training.optimizer.sgd.lr" in frame
     assert len(study.epochs_dataframe()) == 2
     assert study.front
+    assert pickle.loads(pickle.dumps(study)).trials == study.trials
 
 
 SMALL = {

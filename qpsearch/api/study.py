@@ -49,7 +49,8 @@ class Study:
     """A study in a database, to look at: trials, the best one, importances, trained networks.
 
     Each access reads the database anew, so that a study that runs elsewhere can be watched, and does not take a lock
-    that a running study would wait for. ``load_study``, ``run`` and ``resume`` return one.
+    that a running study would wait for. ``load_study``, ``run`` and ``resume`` return one. Another process can be given
+    one: its name and the URL are pickled, with the password that the URL may have.
 
     Attributes:
         name: The study's name.
@@ -440,6 +441,9 @@ class Study:
         from qpsearch.training.data import normalise, stored_images
 
         return normalise(stored_images(images), self.space.data)
+
+    def __reduce__(self) -> tuple[type[Study], tuple[str, str]]:
+        return type(self), (self.name, self.storage)
 
     def __repr__(self) -> str:
         summary = self.summary

@@ -266,11 +266,12 @@ class TrainingRun:
 
     def mean_loss(self, epoch: int, losses: Sequence[Tensor], batches: Sequence[Tensor]) -> float:
         """Return the mean loss of an epoch's images, given that of each batch; raises TrainingDiverged."""
-        total = torch.zeros((), dtype=torch.float64, device=self._device)
-        for loss, batch in zip(losses, batches, strict=True):
+        found = torch.stack(list(losses)).tolist()  # all at once: a sum on a GPU would take two kernels a step
+        total = 0.0
+        for loss, batch in zip(found, batches, strict=True):
             total += loss * len(batch)
-        mean = float(total) / sum(map(len, batches))
-        self._check(epoch, mean, losses)
+        mean = total / sum(map(len, batches))
+        self._check(epoch, mean, found)
         return mean
 
     def batch(self, draws: BatchDraws) -> tuple[Split, float | Tensor]:
@@ -353,13 +354,12 @@ class TrainingRun:
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(logits, labels, label_smoothing=self._recipe.label_smoothing)
 
-    def _check(self, epoch: int, mean: float, losses: Sequence[Tensor]) -> None:
+    def _check(self, epoch: int, mean: float, losses: Sequence[float]) -> None:
         """Raise TrainingDiverged at the first step beyond the bound, which is looked for only where the mean is."""
         most = EXPLODED * math.log(self._config.network.classes)
         if not mean < most:  # also where it is nan
-            found = torch.stack(list(losses)).tolist()
-            first = next(step for step, loss in enumerate(found) if not loss < most)
-            raise TrainingDiverged(epoch, mean, step=first + 1, steps=len(found), loss=found[first])
+            first = next(step for step, loss in enumerate(losses) if not loss < most)
+            raise TrainingDiverged(epoch, mean, step=first + 1, steps=len(losses), loss=losses[first])
 
     def _save(self, epoch: int) -> str:
         if self._run.checkpoint_folder is None:

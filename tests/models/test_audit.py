@@ -20,6 +20,7 @@ from qpsearch.training.prepare import prepare
 from qpsearch.vocabulary import BlockKind, InitKind, Precision, StemActivation
 
 PLAN = AuditPlan(steps=(0, 1, 10), size=16, batch=8)
+SHORT = AuditPlan(steps=(0, 1), size=8, batch=4)
 
 
 def looks(name: str, plan: AuditPlan = PLAN) -> list[Look]:
@@ -31,7 +32,7 @@ def looks(name: str, plan: AuditPlan = PLAN) -> list[Look]:
 @pytest.mark.parametrize("depth", [8, 20, 56])
 def test_our_defaults_stay_finite(block: BlockKind, depth: int) -> None:
     """Scales 1e-3 to 1e3, both modes, float32 and bfloat16; deeper and longer: ``qpsearch model audit``."""
-    plan = PLAN if depth < 56 else AuditPlan(steps=(0, 1), size=8, batch=4)
+    plan = PLAN if depth == 8 else SHORT
     found = looks(f"{block}{depth}", plan)
     assert len(found) == 2 * 3 * len(plan.steps) * 2
     assert [look for look in found if not look.passed] == []
@@ -40,7 +41,7 @@ def test_our_defaults_stay_finite(block: BlockKind, depth: int) -> None:
 
 
 def test_our_defaults_stay_finite_for_a_hundred_steps() -> None:
-    found = looks("product_unit8", AuditPlan(steps=(100,), size=8, batch=8))
+    found = looks("product_unit8", AuditPlan(steps=(100,), size=8, batch=4))
     assert [look for look in found if not look.passed] == []
 
 
