@@ -119,14 +119,22 @@ def _gain(found: ConfigurationRecord) -> float:
     return -math.inf if fresh is None or fresh.mean is None else fresh.sign * fresh.mean
 
 
+def _found(configuration: ConfigurationRecord) -> float:
+    """Return the value of the search, the larger the better."""
+    fresh = configuration.confirmed
+    return -math.inf if fresh is None else fresh.sign * fresh.search
+
+
 def _sentences(confirmed: "Confirmed") -> list[str]:
     """Say what the table means, and what is missing from it."""
     said = ["drop: by how much the mean over fresh seeds is worse than the value of the search"]
     whole = [each for each in confirmed.configurations if each.confirmed is not None and each.confirmed.n]
     if whole:
         best = max(whole, key=_gain)
-        which = "the best of the search, too" if best is confirmed.configurations[0] else "not the best of the search"
-        said.append(f"best on fresh seeds: trial {best.number}, {which}")
+        which = "which was the best of these in the search, too"
+        if _found(best) < max(map(_found, whole)):
+            which = "where another of these was better in the search"
+        said.append(f"best on fresh seeds: trial {best.number}{f', {which}' if len(whole) > 1 else ''}")
     fresh = [each.confirmed for each in confirmed.configurations if each.confirmed is not None]
     if failed := sum(each.failed for each in fresh):
         said.append(f"{failed} fresh seeds failed; the means leave them out: {command('trials', confirmed.study)}")

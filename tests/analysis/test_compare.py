@@ -12,15 +12,17 @@ from scipy import integrate, stats
 from scipy.special import nctdtr
 
 from qpsearch.analysis.compare import rendering
+from qpsearch.analysis.compare.arms import arms_of
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm, power
 from qpsearch.analysis.compare.naming import SettingRow
 from qpsearch.analysis.compare.sentences import sentences
-from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow, compared
+from qpsearch.analysis.compare.table import TIMED, ArmRow, Comparison, PairRow, compare, compared
 from qpsearch.architecture.config import Stage
 from qpsearch.architecture.cost import cost
+from qpsearch.errors import UserError
 from qpsearch.protocol import EpochReport, Progress
-from qpsearch.space import parse_space
+from qpsearch.space import Space, parse_space
 from qpsearch.study.queries import top_configurations, trial_records
 from qpsearch.vocabulary import Direction, SplitName
 from tests.benchmarks.comparisons import MODES, World, measured
@@ -128,6 +130,70 @@ def reported(url: str, text: str, report: Callable[[Stage, int], EpochReport]) -
                 ledger.report(assignment.trial, assignment.attempt, told)
     with contextlib.closing(ready_database(url)) as database:
         return compared(database, "g", by=["block"], split=SplitName.VALIDATION, read=lambda study, numbers: None)
+
+
+CLIPS = """
+study: clips
+data: {dataset: digits, validation: 300}
+network:
+  stem: {width: 4}
+  stages:
+    - &stage
+      width: 4
+      depth: 1
+      block: {choice: [additive, product_unit]}
+      product_unit: {exponent_clip: {choice: [none, 8]}}
+    - *stage
+training: {epochs: 1, batch_size: 8, optimizer: {sgd: {lr: 0.1}}}
+search: {sampler: grid, replicates: 3, forbid: [network.stages.0.block == product_unit and network.stages.1.block == product_unit]}
+"""
+
+
+def test_who_chose_none_is_another_arm_than_who_does_not_have_the_parameter(sqlite_url: str) -> None:
+    """The clip does nothing here, the place of the product unit much; both were none to the comparison."""
+    with new_ledger(sqlite_url, parse_space(CLIPS)) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            is_first = assignment.config.network.stages[0].block == "product_unit"
+            for run in assignment.runs:
+                value = 0.6 + 0.1 * (not is_first) + run.replicate / 1000
+                report = EpochReport(epoch=1, train_loss=1.0, val_loss=1.0, val_accuracy=value)
+                told = Progress(replicate=run.replicate, report=report, place=HERE)
+                ledger.report(assignment.trial, assignment.attempt, told)
+    with contextlib.closing(ready_database(sqlite_url)) as database:
+        found = compared(database, "clips", by=["exponent_clip"], split=SplitName.VALIDATION, read=lambda *_: None)
+    assert sorted(round(row.mean or 0, 3) for row in found.arms) == [0.601, 0.601, 0.701, 0.701]
+    assert [row.n for row in found.arms] == [3] * 4
+    assert sum(pair.p is not None and pair.p < 0.05 for pair in found.pairs) == 4
+
+
+def test_times_are_compared_as_they_were_measured_in_training(sqlite_url: str) -> None:
+    """Test images say nothing of them, whoever asks; the report compared accuracies instead."""
+    text = GRID.format(rules="").replace("minimize: val_loss", "minimize: epoch_seconds")
+    with new_ledger(sqlite_url, parse_space(text)) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            for run in assignment.runs:
+                report = EpochReport(epoch=1, train_loss=1.0, val_loss=1.0, val_accuracy=0.5, seconds=2.0)
+                told = Progress(replicate=run.replicate, report=report, place=HERE)
+                ledger.report(assignment.trial, assignment.attempt, told)
+    with contextlib.closing(ready_database(sqlite_url)) as database:
+        found = compare(arms_of(database, "g", by=["block"]), SplitName.TEST)
+    assert (found.metric, found.split) == ("epoch_seconds", SplitName.VALIDATION)
+    assert TIMED in found.sentences
+
+
+def test_a_trial_that_was_pruned_cannot_be_compared(sqlite_url: str, space: Space) -> None:
+    """It was told to train it on fresh seeds, which is refused."""
+    with new_ledger(sqlite_url, space) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            for epoch in range(1, 5):
+                told = progress(epoch, 1 / (1 + assignment.trial))
+                if not ledger.report(assignment.trial, assignment.attempt, told):
+                    break
+    with contextlib.closing(ready_database(sqlite_url)) as database:
+        pruned, *_ = (each.number for each in trial_records(database, "scripted") if each.state == "PRUNED")
+        complete, *_ = (each.number for each in trial_records(database, "scripted") if each.state == "COMPLETE")
+        with pytest.raises(UserError, match=rf"trial {pruned} is PRUNED\. Only complete trials can be compared"):
+            arms_of(database, "scripted", trials=[complete, pruned])
 
 
 def test_sizes_and_other_settings_of_a_search_are_those_of_the_trials_that_means_are_over(sqlite_url: str) -> None:

@@ -401,3 +401,17 @@ def test_final_values_are_analysed_where_enough_trials_have_one() -> None:
     assert judged(halved(planted(60, seed=0), {1: 0.5, 3: 0.8, 6: 1.0})).at is None  # 24 of 60 are complete
     assert judged(halved(planted(12, seed=0), {1: 0.5})).at is None  # half of a small study
     assert judged(halved(planted(400, seed=0), {1: 1 / 3, 3: 1 / 3, 6: 1 / 2})).at is None  # 23 are enough
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("pruned", [1, 2, 9])
+def test_complete_trials_without_curves_count_beside_pruned_ones(pruned: int) -> None:
+    """Imported trials have final values alone; those that a search then prunes have early ones alone."""
+    trials = planted(45 + pruned, seed=3)
+    for trial in trials[45:]:
+        trial.state, trial.intermediate_values, trial.values = TrialState.PRUNED, {1: trial.values[0]}, None
+    goal = Goal(metric="val_accuracy", direction=Direction.MAXIMIZE)
+    found = importance(Subject(study="planted", objectives=(goal,), trials=trials))
+    assert found.nothing is not None
+    assert found.nothing.p < 0.01
+    assert found.importances[0].parameter == "block"

@@ -260,6 +260,29 @@ def test_a_grid_with_replicates_counts_its_seeds(sqlite_url: str, tmp_path: Path
     assert "quotient - additive +40.00" in said
 
 
+FOUR = """
+study: four
+data: {dataset: digits, validation: 300}
+network: {stem: {width: 4}, stages: [{width: 4, depth: {int: [1, 4]}, block: additive}]}
+training: {epochs: 1, batch_size: 8, optimizer: {sgd: {lr: 0.1}}}
+search: {sampler: grid, replicates: 3}
+"""
+
+
+def test_of_many_pairs_the_page_counts_all_and_tells_those_that_differ(sqlite_url: str, tmp_path: Path) -> None:
+    """The sentences of a table with more than three pairs are not one of each pair."""
+    with new_ledger(sqlite_url, parse_space(FOUR)) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            (stage,) = assignment.config.network.stages
+            for replicate in range(3):
+                value = 0.7 + 0.05 * (stage.depth == 4) + 0.001 * replicate
+                ledger.report(assignment.trial, 1, progress(1, value, replicate))
+    said = shown(page_of(sqlite_url, "four", tmp_path))
+    assert "Of 6 pairs of arms, 3 are shown to differ." in said
+    first = said.partition("3 are shown to differ.")[2].strip()
+    assert re.match(r"depth 4 is better than depth \d by 5\.00 points of validation accuracy", first)
+
+
 def test_several_objectives_have_a_front(sqlite_url: str, tmp_path: Path) -> None:
     objectives = {"search.objective": {"maximize": "val_accuracy", "minimize": "parameters"}}
     run(sqlite_url, parse_space(edited(space_text(Behaviour.IMPROVES, trials=12, pruner="none"), objectives)))
@@ -270,7 +293,8 @@ def test_several_objectives_have_a_front(sqlite_url: str, tmp_path: Path) -> Non
         front = queries.best_configurations(database, "scripted")
     assert f"{len(front)} configuration" in text
     (own,) = [trace for trace in charts(page)["pareto"]["data"] if trace["name"] == "Pareto front"]
-    assert sorted(own["customdata"]) == sorted(each.number for each in front)
+    drawn = dict(zip(own["customdata"], zip(own["y"], own["x"], strict=True), strict=True))
+    assert drawn == {each.number: pytest.approx(each.values, abs=1e-5) for each in front}
     (covered,) = charts(page)["volume"]["data"]
     assert [order for order, _ in covered["customdata"]] == list(range(1, 13))
     assert sorted(trial for _, trial in covered["customdata"]) == list(range(12))

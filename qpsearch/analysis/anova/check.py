@@ -47,10 +47,11 @@ class AnovaCheck:
 
     def __init__(self, design: Design, seen: Observations, seed: int) -> None:
         self._design, self._seen, self._rng = design, seen, np.random.default_rng(seed)
-        used = ~np.isnan(seen.unselected)  # values that were not selected by stopping trials
+        group = seen.unselected[0]
+        used = ~np.isnan(group)
         if used.sum() > MOST:
             used[self._rng.choice(np.flatnonzero(used), used.sum() - MOST, replace=False)] = False
-        values, self._used = seen.unselected[used], used
+        values, self._used = group[used], used
         self._forecasts: Later[_Forecasts] | None = None
         if len(values) >= FEWEST and values.std() > 0:
             values = (values - values.mean()) / values.std()
@@ -132,10 +133,10 @@ def _far_off(left: Left, numbers: Sequence[int]) -> Iterator[str]:
 
 def _crossing(seen: Observations) -> tuple[str, ...]:
     """Say where early values do not order the final ones, by which stopped trials are carried on."""
-    complete = seen.complete & ~np.isnan(seen.unselected)
+    complete = seen.complete & ~np.isnan(seen.first)
     if seen.complete.all() or complete.sum() < FEWEST_CURVES:
         return ()
-    order = float(np.corrcoef(ranks(seen.unselected[complete]), ranks(seen.final[complete]))[0, 1])
+    order = float(np.corrcoef(ranks(seen.first[complete]), ranks(seen.final[complete]))[0, 1])
     if not order < ORDERED:
         return ()
     return (

@@ -5,6 +5,7 @@ parameter matters, and a test that permutes values is wrong half of the time. A 
 trained is not touched by that: where no parameter matters, its error has mean 0 whatever chose the point.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -15,25 +16,34 @@ from qpsearch.analysis.anova.features import Design
 from qpsearch.analysis.anova.parameters import Floats
 
 FIRST: Final = 15  # trials before the first forecast
+FEWEST: Final = 8  # trials of a group beside the largest one: ranks of fewer say little
 AGAIN: Final = 0.08  # of the trials so far are forecast before the weights are learned anew
 PAIRS: Final = (0.0, 0.7)  # the two forecasts' weights of pairs
 ALARM: Final = 0.05  # a p below which something is said to be there
 
 
-def chance_of_nothing(design: Design, values: Floats) -> float:
+def chance_of_nothing(design: Design, groups: Sequence[Floats]) -> float:
     """Return the p value of the hypothesis that no parameter matters.
 
     Two ridge regressions, one without pairs, forecast the ranks; what is tested is the covariance of forecast and
-    outcome, with Bonferroni's correction for the better one of two.
+    outcome, with Bonferroni's correction for the better one of two. Values of two groups are not compared: ranks and
+    forecasts are made in each of them.
 
     Args:
         design: The features of all trials, in the order in which they were drawn.
-        values: The values of all trials at a moment at which none had been stopped; NaN for a value that is missing.
+        groups: Values of all trials that do not depend on which were stopped (``Observations.unselected``); NaN for a
+            value that is missing.
     """
-    known = ~np.isnan(values)
-    normal = ndtri((ranks(values[known]) - 0.5) / known.sum())
-    rows = design.matrix[known] * np.sqrt(design.weights)
-    best = max(_score(rows * np.sqrt(_shares(design, pairs)), normal) for pairs in PAIRS)
+    known = [~np.isnan(values) for values in groups]
+    known = [own for number, own in enumerate(known) if own.sum() >= (FEWEST if number else 2)]
+    if not known:
+        return 1.0
+    normal = [ndtri((ranks(values[own]) - 0.5) / own.sum()) for values, own in zip(groups, known, strict=False)]
+    best = -np.inf
+    for pairs in PAIRS:
+        scale = np.sqrt(design.weights) * np.sqrt(_shares(design, pairs))
+        products = [_products(design.matrix[own] * scale, each) for own, each in zip(known, normal, strict=True)]
+        best = max(best, _score(np.concatenate(products)))
     return float(min(1.0, len(PAIRS) * ndtr(-best)))
 
 
@@ -50,8 +60,13 @@ def _shares(design: Design, pairs: float) -> Floats:
     return np.asarray(of_group[design.columns])
 
 
-def _score(rows: Floats, values: Floats) -> float:
-    """Return the standardised covariance of forecasts and outcomes."""
+def _score(products: Floats) -> float:
+    """Return the standardised covariance of forecasts and outcomes, given their products."""
+    return float(products.sum() / np.sqrt((products**2).sum() + 1e-12))
+
+
+def _products(rows: Floats, values: Floats) -> Floats:
+    """Return the product of forecast and outcome for each trial that is forecast from those before it."""
     rows = rows[:, rows.any(axis=0)]
     count, at = len(values), min(FIRST, len(values) // 2)
     forecasts, outcomes = np.zeros(count), np.zeros(count)
@@ -62,8 +77,7 @@ def _score(rows: Floats, values: Floats) -> float:
         forecasts[at:after] = rows[at:after] @ ridge.weights(at, mean)
         outcomes[at:after] = values[at:after] - mean
         at = after
-    products = (forecasts * outcomes)[first:]
-    return float(products.sum() / np.sqrt((products**2).sum() + 1e-12))
+    return (forecasts * outcomes)[first:]
 
 
 class _Ridge:

@@ -47,9 +47,20 @@ class Observations:
         return np.asarray(self.along[:, -1])
 
     @property
-    def unselected(self) -> Floats:
+    def first(self) -> Floats:
         """The values of all trials at the last moment at which none of them had been stopped."""
         return np.asarray(self.along[:, 0])
+
+    @property
+    def unselected(self) -> list[Floats]:
+        """Values that do not depend on which trials were stopped, NaN for other trials, in groups; the largest first.
+
+        The one group is ``first``, the other one the final values of trials without a curve, such as imported ones,
+        which nothing could stop.
+        """
+        without = np.isnan(self.along[:, :-1]).all(axis=1) & (self.along.shape[1] > 1)
+        groups = [self.first, np.where(without, self.final, np.nan)]
+        return sorted(groups, key=lambda group: -int((~np.isnan(group)).sum()))
 
     @property
     def scale(self) -> tuple[float, float]:

@@ -217,6 +217,11 @@ def _of_trials(database: Database, study: str, space: Space, numbers: Sequence[i
         records = queries.trial_records(database, source) if source else []
         fresh = {record.config_json for record in records}
         bare = [number for text, number in wanted.items() if text not in fresh]
+        if undone := [known[number] for number in bare if known[number].state != "COMPLETE"]:
+            raise UserError(
+                f"trial {undone[0].number} is {undone[0].state}. Only complete trials can be compared, since they are "
+                "trained on fresh seeds for that."
+            )
         if bare:
             named = [word for number in wanted.values() for word in ("--trial", number)]
             raise UserError(
@@ -288,9 +293,9 @@ def _by(database: Database, study: str, space: Space, records: Sequence[TrialRec
     chosen = list(dict.fromkeys(name for names in patterns for name in names))
     others = [name for name in space.searched if name not in chosen]
     drawn = [record for record in records if any(name in record.params for name in chosen)]
-    groups: dict[tuple[Scalar | None, ...], list[TrialRecord]] = defaultdict(list)
+    groups: dict[tuple[Scalar, ...], list[TrialRecord]] = defaultdict(list)
     for record in sorted(drawn, key=lambda record: _place(record, space, chosen)):
-        groups[tuple(record.params.get(name) for name in chosen)].append(record)
+        groups[tuple(_value(record, name) for name in chosen)].append(record)
     if len(groups) > MOST_ARMS:
         raise UserError(
             f"--by {' --by '.join(by)} makes {len(groups)} arms. Expected at most {MOST_ARMS}: name a parameter of "
@@ -352,5 +357,6 @@ def _place(record: TrialRecord, space: Space, chosen: Sequence[str]) -> list[tup
     return place
 
 
-def _value(record: TrialRecord, name: str) -> Scalar | str:
+def _value(record: TrialRecord, name: str) -> Scalar:
+    """Return the value of a parameter, which is None where a trial chose ``none``; a dash where it was not drawn."""
     return record.params.get(name, "-")

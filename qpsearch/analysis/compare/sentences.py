@@ -65,17 +65,18 @@ def p_value(p: float) -> str:
 def _of_pairs(found: "Comparison") -> Iterator[str]:
     """Yield a sentence for each pair; of many pairs, those that are not told apart are named together."""
     if len(found.pairs) <= EACH:
-        yield from (_of_a_pair(found, pair) for pair in found.pairs)
+        yield from (of_a_pair(found, pair) for pair in found.pairs)
         return
     open_ = [pair for pair in found.pairs if pair.p_adjusted is not None and pair.p_adjusted >= LEVEL]
-    yield from (_of_a_pair(found, pair) for pair in found.pairs if pair not in open_)
+    yield from (of_a_pair(found, pair) for pair in found.pairs if pair not in open_)
     if open_:
         lowest = min(pair.p_adjusted for pair in open_ if pair.p_adjusted is not None)
         which = "any pair" if len(open_) == len(found.pairs) else f"the other {len(open_)} pairs"
         yield f"No difference is shown between {which} (after Holm's correction, the smallest p is {lowest:.3f})."
 
 
-def _of_a_pair(found: "Comparison", pair: "PairRow") -> str:
+def of_a_pair(found: "Comparison", pair: "PairRow") -> str:
+    """Say whether two arms are shown to differ, by how much, and how sure that is."""
     if pair.p is None or pair.p_adjusted is None or pair.low is None or pair.high is None:
         runs = {row.name: row for row in found.arms}
         known = [runs[name].sd for name in (pair.a, pair.b) if name in runs]

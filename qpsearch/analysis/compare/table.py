@@ -26,6 +26,7 @@ from qpsearch.vocabulary import Direction, SplitName, WithWords
 Runs = Mapping[int, Sequence[RunResult]]
 """Runs by the number of their trial."""
 
+TIMED: Final = "Scores are of the training: times are not measured on images."
 EFFECTS: Final = {"0.3": 0.003, "0.6": 0.006}  # true differences in points of accuracy, whose power is told
 
 
@@ -185,8 +186,7 @@ def compared(
     tuned = arms.space.compare if arms.basis is Basis.TUNED else None
     varied = () if tuned is None else tuple(tuned.arms.values())
     if arms.space.search.objective.metric.is_timed:
-        why = "Scores are of the training: times are not measured on images."
-        arms, split = replace(arms, notes=(*arms.notes, why)), SplitName.VALIDATION
+        split = SplitName.VALIDATION
     if split is SplitName.VALIDATION or arms.basis is Basis.SEARCHED:
         return compare(arms, SplitName.VALIDATION, varied=varied)
     try:
@@ -207,10 +207,12 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
 
     Args:
         arms: The arms; for the test split, every run of their complete trials must have been evaluated.
-        split: On which images.
+        split: On which images; of what is timed, whatever is asked for, the scores of the training are compared.
         varied: The spaces that were searched for each arm.
     """
     objective, runs = arms.space.search.objective, arms.runs
+    if objective.metric.is_timed:
+        arms, split = replace(arms, notes=(*arms.notes, TIMED)), SplitName.VALIDATION
     is_test = split is SplitName.TEST
     tested = [run for number in arms.numbers for run in runs[number]] if is_test else []
     own = objective.metric.on_test  # without it, or in looks of an earlier version, accuracies are compared

@@ -53,7 +53,7 @@ def comparison_section(found: Comparison) -> Section:
     """Return the section about a comparison."""
     chart = _differences(found)
     said = [f"{found.title}."]
-    if found.split is SplitName.VALIDATION:
+    if found.split is SplitName.VALIDATION and not found.is_timed:
         said.append("Scores are of the training: the test images have not been read for all runs (qpsearch compare).")
     body = [tag("p", each) for each in said]
     for caption, head, rows in tables(found):

@@ -28,12 +28,15 @@ def pareto(material: Material) -> Chart | None:
         return None
     first, second = goals[:2]
     front = front_of(material)
+    means = {each.number: each.values for each in material.own.front} if material.own else {}
     shown = thinned(points, MOST_POINTS, first=front)
     figure = go.Figure()
     for group, look, own in material.groups.parted(shown):
         marker = {"color": look.colour, "symbol": look.symbol, "size": 7}
-        figure.add_trace(_places(own, group, "markers", marker=marker, opacity=0.7))
-    ordered = sorted(front, key=lambda trial: trial.values[1])
+        places = [(trial.number, trial.values) for trial in own]
+        figure.add_trace(_places(places, group, "markers", marker=marker, opacity=0.7))
+    ordered = [(trial.number, means.get(trial.number, trial.values)) for trial in front]
+    ordered.sort(key=lambda place: place[1][1])
     mode = "markers+lines" if len(goals) == 2 else "markers"
     figure.add_trace(
         _places(ordered, "Pareto front", mode, marker=RING, line={"color": INK, "width": 1.6, "dash": "dot"})
@@ -46,13 +49,15 @@ def pareto(material: Material) -> Chart | None:
     )
     others = ", ".join(each.metric for each in goals[2:])
     more = f"Further objectives ({others}) are in the table." if others else None
+    has_means = material.own is not None and any(len(each.trials) > 1 for each in material.own.front)
+    mean = "The front is that of configurations, each at the mean of its trials." if has_means else None
     return Chart(
         name="pareto",
         figure=figure,
         label=f"complete trials by {second.metric} and {first.metric}, with the Pareto front",
         columns=(("trial", "customdata"), (second.metric, "x"), (first.metric, "y")),
         series="blocks",
-        note=joined(thinned_note(len(shown), len(points), "complete trials"), more),
+        note=joined(thinned_note(len(shown), len(points), "complete trials"), mean, more),
     )
 
 
@@ -85,13 +90,14 @@ def _better(goal: Goal) -> str:
     return f"{goal.metric} ({'more' if goal.direction is Direction.MAXIMIZE else 'less'} is better)"
 
 
-def _places(trials: Sequence[FrozenTrial], name: str, mode: str, **how: Any) -> go.Scatter:
+def _places(places: Sequence[tuple[int, Sequence[float]]], name: str, mode: str, **how: Any) -> go.Scatter:
+    """Draw numbers of trials at values of the objectives."""
     return go.Scatter(
         mode=mode,
         name=for_plotly(name),
-        x=[trial.values[1] for trial in trials],
-        y=[trial.values[0] for trial in trials],
-        customdata=[trial.number for trial in trials],
+        x=[values[1] for _, values in places],
+        y=[values[0] for _, values in places],
+        customdata=[number for number, _ in places],
         hovertemplate="trial %{customdata}: %{y:.4g} at %{x:.4s}",
         **how,
     )

@@ -10,6 +10,7 @@ from qpsearch.analysis.anova.forecast import ALARM
 from qpsearch.analysis.compare.arms import NUMBERED
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import LEVEL
+from qpsearch.analysis.compare.sentences import of_a_pair
 from qpsearch.analysis.effects import Effect, EffectTable
 from qpsearch.analysis.figures import block_effects
 from qpsearch.analysis.importance import ImportanceTable
@@ -161,15 +162,15 @@ def compared(material: Material) -> Iterator[str]:
     table = material.own.comparison if material.own else None
     if table is None or not table.pairs:
         return
-    known = list(zip(table.pairs, table.sentences, strict=False))  # the first sentences are those of the pairs
-    shown = [said for pair, said in known if pair.p_adjusted is not None and pair.p_adjusted < LEVEL]
-    if len(known) == 1 or table.basis is Basis.SEARCHED:
+    count = len(table.pairs)
+    apart = [pair for pair in table.pairs if pair.p_adjusted is not None and pair.p_adjusted < LEVEL]
+    if count == 1 or table.basis is Basis.SEARCHED:
         yield table.sentences[0]
-    elif shown:
-        yield f"Of {len(known)} pairs of arms, {len(shown)} {'is' if len(shown) == 1 else 'are'} shown to differ."
-        yield from shown[:CLAIMS]
+    elif apart:
+        yield f"Of {count} pairs of arms, {len(apart)} {'is' if len(apart) == 1 else 'are'} shown to differ."
+        yield from (of_a_pair(table, pair) for pair in apart[:CLAIMS])
     else:
-        yield f"None of the {len(known)} pairs of arms is shown to differ."
+        yield f"None of the {count} pairs of arms is shown to differ."
     note = NUMBERED.format(material.subject.chosen_by)
     if note in table.sentences:
         yield note
