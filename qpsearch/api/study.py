@@ -341,7 +341,7 @@ class Study:
             progress: Whether to show the progress.
 
         Returns:
-            The name of the ``study`` beside this one, and the ``configurations``, best first, each with ``confirmed``:
+            The name of the ``study`` beside this one, and the ``configurations``, each with ``confirmed``:
             its ``mean`` and ``sd`` over ``n`` fresh seeds, and the ``drop`` from the value of the search.
 
         Raises:

@@ -97,7 +97,7 @@ class ConfirmDocument(Document):
         study: The study that searched.
         confirmation: The study beside it, which has the trials on fresh seeds.
         finished: Whether all of them ended.
-        configurations: The best configurations of the search, best first.
+        configurations: The best configurations of the search, best first; those that were named, in that order.
     """
 
     study: str
