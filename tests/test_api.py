@@ -168,7 +168,10 @@ def test_arguments_of_another_kind_are_named(folder: Path, monkeypatch: pytest.M
         "values: 5": lambda: study.enqueue(5),
         "values: {5: 6}": lambda: study.enqueue({5: 6}),
         "images: got int": lambda: study.preprocess(5),
-        r"images: got Tensor of shape \(3,\)": lambda: study.preprocess(torch.zeros(3)),
+        r"images: got torch.float32 of shape \(3,\)": lambda: study.preprocess(torch.zeros(3)),
+        r"images: got torch.float32 .* \(N, 1, 8, 8\) of uint8, 0 to 16": lambda: study.preprocess(
+            torch.rand(2, 1, 8, 8)
+        ),
         "folder: 7": lambda: library.load_exported(7),
         "pattern: None": lambda: library.list_models(None),
         "network: 'resnet20'": lambda: library.build_model("resnet20", 0),

@@ -433,14 +433,14 @@ class Study:
             images: (N, C, H, W) uint8, with values as in the data set: 0 to 16 for the digits, 0 to 255 elsewhere.
 
         Returns:
-            (N, C, H, W) float32, normalised as in training (``data.normalise``).
+            (N, C, size, size) float32, normalised as in training; of larger images the centre.
 
         Raises:
-            UserError: ``images`` is not a tensor of that shape.
+            UserError: ``images`` is not a tensor of that type and shape.
         """
-        from qpsearch.training.data import normalise, stored_images
+        from qpsearch.training.exported import preprocessed
 
-        return normalise(stored_images(images), self.space.data)
+        return preprocessed(images, self.space.data)
 
     def __reduce__(self) -> tuple[type[Study], tuple[str, str]]:
         return type(self), (self.name, self.storage)

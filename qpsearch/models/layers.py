@@ -23,6 +23,7 @@ from qpsearch.vocabulary import (
     as_member,
 )
 
+FAR = 40.0  # above, ln(exp(x) - 1) is x
 LEAST_RHO = -15.0  # below, float32 cannot tell alpha from 1
 SMALL_SLOPE = 5.0  # kaiming_uniform(a=5): sums before exp within about +-0.5 (rule P9)
 
@@ -74,6 +75,8 @@ class BoundedQuotient(nn.Module):
         self.activation = as_member(QuotientKind, activation, "activation")
         self.learned_alpha = None if learned_alpha is None else as_member(Sharing, learned_alpha, "learned_alpha")
         check_range(alpha, floor)
+        if math.isinf(alpha) and (self.activation is QuotientKind.SIGMOID or self.learned_alpha is not None):
+            raise ValueError("alpha is infinite. Without a bound, activation is 'unbounded', and alpha is not learned.")
         self.start, self.floor, self.through_one = alpha, floor, through_one
         self.rho: nn.Parameter | None = None
         if self.learned_alpha is not None:
@@ -88,7 +91,8 @@ class BoundedQuotient(nn.Module):
     def reset_parameters(self) -> None:
         """Set learned bounds to their initial values."""
         if self.rho is not None:
-            nn.init.constant_(self.rho, math.log(math.expm1(self.start - 1)))
+            above = self.start - 1
+            nn.init.constant_(self.rho, above if above > FAR else math.log(math.expm1(above)))  # softplus's inverse
 
     @property
     def alpha(self) -> float | Tensor:

@@ -212,7 +212,8 @@ def _at_sums(at_y: Tensor, y: Tensor, clip: float | None, *, in_place: bool) -> 
         return at_y * y
     bound = float(np.float32(clip)) if y.dtype is torch.float32 else clip  # as the clamp rounded it
     nearly = 8 * torch.finfo(y.dtype).eps  # exp rounds
-    low, high = math.exp(-bound) * (1 + nearly), math.exp(bound) * (1 - nearly)
+    is_reached = bound < math.log(torch.finfo(y.dtype).max)  # else exp is infinite before the clip
+    low, high = math.exp(-bound) * (1 + nearly), math.exp(bound) * (1 - nearly) if is_reached else math.inf
     inside: Tensor = torch.ops.aten.hardtanh_backward(at_y, y, low, high)
     return inside.mul_(y) if in_place else inside * y
 

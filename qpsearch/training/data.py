@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from qpsearch.errors import DataError, UserError
+from qpsearch.errors import DataError
 from qpsearch.registry.augmentations import Padding, changed, changes_among, draw_changes
 from qpsearch.registry.augmentations.base import Draws, ImageForm, constant
 from qpsearch.registry.datasets import DATASETS, Data
@@ -223,14 +223,6 @@ def at_size(images: Images, data: Data, size: int) -> Images:
 def test_images(data: Data, folder: Path | None, device: torch.device) -> Images:
     """Load the test split, which measures a chosen network and never takes part in choosing it."""
     return _whole(data, folder, Subset.TEST, device)
-
-
-def stored_images(given: object) -> Tensor:
-    """Return images that a caller gives; raises UserError where they are not a tensor (N, C, H, W)."""
-    if not isinstance(given, Tensor) or given.ndim != 4:
-        shape = f" of shape {tuple(given.shape)}" if isinstance(given, Tensor) else ""
-        raise UserError(f"images: got {type(given).__name__}{shape}. Expected a torch tensor (N, C, H, W) of uint8.")
-    return given
 
 
 def normalise(images: Tensor, data: Data) -> Tensor:

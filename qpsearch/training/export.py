@@ -75,7 +75,7 @@ def write_forms(
     Args:
         network: The trained network, on the CPU and in eval mode.
         config: Its configuration.
-        inputs: At least 4 inputs (N, C, H, W) on which outputs are compared.
+        inputs: Inputs (N, C, H, W) on which outputs are compared, in batches of 1, 2 and the rest.
         folder: An existing folder; files of the same names are overwritten.
         names: The names of the files that are wanted, of ``FORMS``.
 
@@ -95,7 +95,8 @@ class _Forms:
 
     def __init__(self, network: ResidualNetwork, config: Network, inputs: Tensor) -> None:
         self._network, self._config, self._inputs = network, config, inputs
-        self._batches = (1, 2, len(inputs) - 3)
+        count = len(inputs)
+        self._batches = tuple(size for size in (1, min(2, count - 1), count - 3) if size > 0)
         self._outputs = self._run(network)
         finite = self._outputs.isfinite()
         self._not_finite = int((~finite.all(1)).sum())
@@ -212,7 +213,7 @@ class _NotConverted(Exception):
 
 def _traced(module: nn.Module, inputs: Tensor) -> torch.export.ExportedProgram:
     """Return a module as a program for batches of any size, which holds no image and no path of this machine."""
-    example = torch.zeros_like(inputs[:2])
+    example = inputs.new_zeros(2, *inputs.shape[1:])  # of one image, the size of a batch would be taken for fixed
     program = torch.export.export(module, (example,), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
     for part in program.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
@@ -223,7 +224,7 @@ def _traced(module: nn.Module, inputs: Tensor) -> torch.export.ExportedProgram:
 def _to_onnx(program: torch.export.ExportedProgram, inputs: Tensor) -> Any:
     return torch.onnx.export(
         program,
-        (torch.zeros_like(inputs[:2]),),
+        (inputs.new_zeros(2, *inputs.shape[1:]),),
         dynamo=True,
         verbose=False,
         input_names=["images"],

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from torch import Tensor
 
 from qpsearch.architecture.blocks import BLOCKS
@@ -17,7 +18,7 @@ from qpsearch.errors import ArtifactDamaged, ArtifactError, UserError, command
 from qpsearch.models import ResidualNetwork, build_model
 from qpsearch.registry.augmentations import centre
 from qpsearch.registry.datasets import Data
-from qpsearch.training.data import normalise, stored_images
+from qpsearch.training.data import normalise
 from qpsearch.vocabulary import Variable
 
 FORMAT: Final = "qpsearch model export"
@@ -57,9 +58,9 @@ class ExportedModel:
             (N, C, size, size) float32, normalised as in training; of larger images the centre.
 
         Raises:
-            UserError: ``images`` is not a tensor of that shape.
+            UserError: ``images`` is not a tensor of that type and shape.
         """
-        return inputs_of(stored_images(images), self.config.data)
+        return preprocessed(images, self.config.data)
 
 
 def load_exported(folder: str | Path) -> ExportedModel:
@@ -148,6 +149,22 @@ def read_info(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return info if isinstance(info, dict) and info.get("format") == FORMAT else None
+
+
+def preprocessed(images: object, data: Data) -> Tensor:
+    """Do as ``inputs_of`` for images that a caller gives; those that the network sees whole may come, too.
+
+    Raises:
+        UserError: They are not a tensor of the type and shape of the data set's images.
+    """
+    facts, found = data.facts, type(images).__name__
+    sides = sorted({facts.size, facts.stored_size or facts.size}, reverse=True)
+    if isinstance(images, Tensor):
+        found = f"{images.dtype} of shape {tuple(images.shape)}"
+        if images.dtype == torch.uint8 and tuple(images.shape[1:]) in [(facts.channels, side, side) for side in sides]:
+            return inputs_of(images, data)
+    shapes = " or ".join(f"(N, {facts.channels}, {side}, {side})" for side in sides)
+    raise UserError(f"images: got {found}. Expected a torch tensor {shapes} of uint8, 0 to {facts.peak:g}.")
 
 
 def inputs_of(images: Tensor, data: Data) -> Tensor:

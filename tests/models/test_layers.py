@@ -4,6 +4,7 @@ import ast
 import copy
 import inspect
 import io
+import math
 import re
 from typing import Any, get_type_hints
 
@@ -209,3 +210,25 @@ def test_a_layer_shows_its_settings() -> None:
     assert str(ProductUnit2d(4, 4, exponent_clip=8)) == shown
     assert str(BoundedQuotient(1.8)) == "BoundedQuotient(sigmoid, floor=0.0, alpha=1.8)"
     assert "alpha" in inspect.signature(BoundedQuotient).parameters
+
+
+@pytest.mark.parametrize("clip", [100, 710, 1000])
+def test_a_clip_beyond_every_float_is_none(clip: float) -> None:
+    """Its backward step needs the largest output, which is infinite."""
+    torch.manual_seed(0)
+    plain, clipped = ProductUnit2d(3, 4), ProductUnit2d(3, 4, exponent_clip=clip)
+    clipped.load_state_dict(plain.state_dict())
+    images = torch.rand(2, 3, 5, 5)
+    for unit in (plain, clipped):
+        unit(images).sum().backward()
+    for own, other in zip(clipped.parameters(), plain.parameters(), strict=True):
+        assert own.grad is not None
+        assert torch.equal(own.grad, other.grad)
+
+
+def test_a_bound_may_be_large_but_not_infinite() -> None:
+    bound = BoundedQuotient(800, activation="linear", learned_alpha="layer")
+    assert float(torch.as_tensor(bound.alpha).detach()) == pytest.approx(800)
+    for options in ({}, {"learned_alpha": "layer", "activation": "linear"}):
+        with pytest.raises(ValueError, match="alpha is infinite"):
+            BoundedQuotient(math.inf, **options)

@@ -20,10 +20,21 @@ from qpsearch.architecture.blocks import BLOCKS
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.errors import ArtifactDamaged, ArtifactError, UserError
 from qpsearch.models import ResidualNetwork, build_model, custom_block
-from qpsearch.registry.datasets import DATASETS
+from qpsearch.registry.datasets import DATASETS, Data
 from qpsearch.training import exported
+from qpsearch.training.data import normalise
 from qpsearch.training.export import real_inputs, write_forms
-from qpsearch.training.exported import FORMAT, ONNX, PROGRAM, VERSION, WEIGHTS, load_exported, read_weights, sha256_of
+from qpsearch.training.exported import (
+    FORMAT,
+    ONNX,
+    PROGRAM,
+    VERSION,
+    WEIGHTS,
+    load_exported,
+    preprocessed,
+    read_weights,
+    sha256_of,
+)
 from qpsearch.vocabulary import BlockKind, NormKind, NormPlacement, ShortcutKind
 from tests.models.settings import stage
 from tests.training.configs import digits
@@ -82,6 +93,31 @@ def test_every_block_with_its_rules_is_the_same_in_every_form(kind: BlockKind, t
     session = onnxruntime.InferenceSession(tmp_path / ONNX, providers=["CPUExecutionProvider"])
     (given,) = session.run(["logits"], {"images": others.numpy()})
     torch.testing.assert_close(torch.from_numpy(given), wanted, rtol=1e-3, atol=1e-5 * float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize(("count", "batches"), [(1, (1,)), (2, (1, 1)), (3, (1, 2))])
+def test_a_few_images_are_enough_to_compare(count: int, batches: tuple[int, ...], tmp_path: Path) -> None:
+    """A validation split of a user's own may have one image."""
+    config = digits(BlockKind.QUOTIENT)
+    inputs = real_inputs(config, None)[:count]
+    checks = write_forms(trained(config), config, inputs, tmp_path, names=FORMS[:2])
+    assert [(check.problem, check.images, check.batches) for check in checks] == [(None, count, batches)] * 2
+    others = torch.rand(5, 1, 8, 8)
+    assert torch.export.load(tmp_path / PROGRAM).module()(others).shape == (5, 10)
+
+
+def test_of_images_that_are_stored_larger_the_centre_is_an_input() -> None:
+    """As in validation; those that are as large as the network sees them are whole."""
+    data = Data(dataset="imagenet", validation=0)
+    images = torch.randint(0, 256, (2, 3, 256, 256), dtype=torch.uint8)
+    inputs = preprocessed(images, data)
+    assert torch.equal(inputs, normalise(images[:, :, 16:240, 16:240], data))
+    assert torch.equal(preprocessed(images[:, :, 16:240, 16:240], data), inputs)
+    for wrong in (images.float(), images[:, :1], images[:, :, :200, :200], images[0], "images"):
+        with pytest.raises(
+            UserError, match=r"Expected a torch tensor \(N, 3, 256, 256\) or \(N, 3, 224, 224\) of uint8"
+        ):
+            preprocessed(wrong, data)
 
 
 def hold_neither_paths_nor_images(folder: Path, inputs: Tensor) -> None:
