@@ -32,8 +32,17 @@ class ExportFormat(StrEnum):
 
 @app.callback()
 def _list(context: typer.Context, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
-    if context.invoked_subcommand is None:
+    command = context.invoked_subcommand
+    if command is None:
         status(None, storage=storage, as_json=as_json)
+        return
+    source = context.get_parameter_source("storage")
+    if source is not None and source.name == "COMMANDLINE":  # else what is deleted would be in another database
+        raise UserError(
+            f"--storage stands before {command}. Write it after: qpsearch studies {command} ... --storage DATABASE."
+        )
+    if as_json:
+        raise UserError(f"--json stands before {command}, and is for the list of studies alone. Leave it out.")
 
 
 @app.command("rename")

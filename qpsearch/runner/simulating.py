@@ -9,7 +9,7 @@ import math
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,11 +21,13 @@ from qpsearch.dispatch.meanwhile import Later, helped
 from qpsearch.dispatch.simulated import SimulatedRun, Timeline, simulate
 from qpsearch.errors import SpaceError, UserError
 from qpsearch.protocol import Assignment, EpochReport, Failed, Place, Progress
-from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.options import Option, Options
+from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
 from qpsearch.runner.curve_tables import CurveTable
 from qpsearch.space import Space, parse_space
 from qpsearch.space.file.document import dump, parse_document, plain, spelled
 from qpsearch.space.leaves import Constant
+from qpsearch.space.schema.value_types import AUTO
 from qpsearch.study import opening
 from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.ledger import Ledger
@@ -174,12 +176,22 @@ def simulate_searches(
 
 
 def default_method(space: Space) -> str:
-    """Return the space's own sampler and pruner, as ``simulate_searches`` takes them.
+    """Return the space's own sampler and pruner with their options, as ``simulate_searches`` takes them.
 
     A trial of a simulation has one seed, so a pruner that compares seeds does not stop any.
     """
-    pruner = PrunerKind.NONE if space.search.pruner is PrunerKind.WILCOXON else space.search.pruner
-    return f"{space.search.sampler}+{pruner}"
+    search = space.search
+    sampler = _spelling(str(search.sampler), search.sampler_options, search.sampler.options)
+    if search.pruner is PrunerKind.WILCOXON:
+        return f"{sampler}+{PrunerKind.NONE}"
+    return f"{sampler}+{_spelling(str(search.pruner), search.pruner_options, PRUNER_OPTIONS[search.pruner])}"
+
+
+def _spelling(word: str, given: Options, known: Mapping[str, Option]) -> str:
+    """Return a sampler or pruner as a space file spells it, with the options that differ from their defaults."""
+    own = {name: value for name, value in given.items() if value != known[name].default}
+    told = ", ".join(f"{name}: {AUTO if value is None else format(value, '.12g')}" for name, value in own.items())
+    return f"{{{word}: {{{told}}}}}" if own else word
 
 
 def _space_of(space: Space, method: str, epochs: int) -> Space:

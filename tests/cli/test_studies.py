@@ -64,6 +64,21 @@ def test_a_renamed_study_keeps_everything_and_goes_on(folder: Path) -> None:
     assert len(list((folder / "studies" / "checkpoints").iterdir())) == 1
 
 
+def test_options_before_a_command_on_studies_are_refused(folder: Path) -> None:
+    """They are the list's own: a study of the default database was deleted in the place of one of the named database."""
+    for words in ("delete scripted --yes", "rename scripted other", "copy scripted --as other"):
+        done = qpsearch(folder, "studies", "--storage", "elsewhere.db", *words.split())
+        command = words.split()[0]
+        assert (done.returncode, done.stdout) == (2, "")
+        assert (
+            f"--storage stands before {command}. Write it after: qpsearch studies {command} ... --storage"
+            in done.stderr
+        )
+    refused = qpsearch(folder, "studies", "--json", "rename", "scripted", "other")
+    assert (refused.returncode, "--json stands before rename" in refused.stderr) == (2, True)
+    assert qpsearch(folder, "status", "scripted").returncode == 0
+
+
 def test_deleting_asks_and_removes_rows_and_checkpoints(folder: Path) -> None:
     refused = qpsearch(folder, "studies", "delete", "scripted")
     assert refused.returncode == 2

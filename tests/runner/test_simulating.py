@@ -154,6 +154,18 @@ def test_a_pruner_that_compares_seeds_is_refused_and_left_out_of_the_studys_own_
         simulate_searches(planted(), space, [f"gp+{pruner}"], seeds=1, workers=2, trainings=6)
 
 
+def test_the_studys_own_method_has_the_options_of_its_file() -> None:
+    own = {"search.sampler": {"gp": {"random": 0.9}}, "search.pruner": {"asha": {"first": 3}}}
+    space = parse_space(edited(SPACE.source, own))
+    assert default_method(space) == "{gp: {random: 0.9}}+{asha: {first: 3}}"
+    outcomes = searched(planted(), default_method(space)).outcomes
+    assert outcomes[1].method == default_method(space)
+    assert (
+        default_method(parse_space(edited(SPACE.source, {"search.sampler": "gp", "search.pruner": "asha"})))
+        == "gp+asha"
+    )
+
+
 def test_random_search_trains_as_many_as_the_budget_holds_and_promotion_begins_more() -> None:
     """Six trainings of 90 s by two workers are 270 s, 54 epochs."""
     simulation = searched(planted(), "random+asha")

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from qpsearch.architecture.candidates import candidate, sample
 from qpsearch.errors import SpaceError
@@ -21,8 +23,10 @@ from qpsearch.space import (
     load_space,
     parse_space,
 )
+from qpsearch.space.file.document import dump
 from qpsearch.vocabulary import BlockKind, Confidence
 from tests.helpers import SPACES
+from tests.space.cases import GOOD
 
 BLOCKS = Choice(options=(BlockKind.ADDITIVE, BlockKind.QUOTIENT))
 
@@ -126,3 +130,24 @@ def test_an_edit_that_makes_no_space_is_refused(changes: dict[str, Any], message
     with pytest.raises(SpaceError) as caught:
         edited(text, changes)
     assert message in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    """A float64 is a float to Python, and no YAML."""
+    document = YAML(typ="safe").load(GOOD)
+    low, high = np.linspace(0.01, 0.3, 2)
+    document["training"]["epochs"] = np.int64(3)
+    document["training"]["optimizer"] = {"sgd": {"lr": LogRange(low=low, high=high), "momentum": np.float32(0.5)}}
+    meaning = build_space(document).meaning()
+    assert (meaning["training.epochs"], meaning["training.optimizer.sgd.lr"]) == ("3", "{log: [0.01, 0.3]}")
+    assert meaning["training.optimizer.sgd.momentum"] == "0.5"
+
+
+def test_a_tie_is_not_named_as_a_cost() -> None:
+    """Conditions would mean the cost; a stored study keeps the tie that it has."""
+    document = YAML(typ="safe").load(GOOD)
+    (stage,) = document["network"]["stages"]
+    document["network"]["stages"] = [stage | {"depth": {"int": [1, 3], "tie": "parameters"}} for _ in range(2)]
+    with pytest.raises(SpaceError, match=r"network\.stages\.0\.depth: tie 'parameters' is a cost in conditions\."):
+        build_space(document)
+    assert parse_space(dump(document), strict=False).study == "s"

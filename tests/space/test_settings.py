@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from qpsearch.errors import SpaceError
-from qpsearch.space import load_space, parse_space
+from qpsearch.space import RandomChooser, load_space, parse_space
+from qpsearch.space.sampling import draw
 from tests.cli.run import qpsearch
 
 BRANCHES = """\
@@ -78,8 +79,20 @@ def test_a_stage_is_set_by_its_name() -> None:
         parse_space(STAGES, settings=["network.stages.0=slime"])
     with pytest.raises(SpaceError, match=r"network\.stages\.0\.width: the choice has no branch 'width'\."):
         parse_space(STAGES, settings=["network.stages.0.width=4"])
-    with pytest.raises(SpaceError, match=r"network\.stages\.1: expected keys"):  # a list cannot stand for one of a list
-        parse_space(STAGES, settings=["network.stages.1=more"])
+    more = parse_space(STAGES, settings=["network.stages.0=slim", "network.stages.1=more"])
+    assert len(draw(more, RandomChooser(0)).values["network"]["stages"]) == 2
+
+
+def test_a_branch_of_no_stage_is_set_by_its_name() -> None:
+    none, wide = (load_space("mixed", [f"network.stages.3={word}"]) for word in ("none", "wide"))
+    assert "network.stages.3.width" not in none.meaning()
+    assert len(draw(none, RandomChooser(0)).values["network"]["stages"]) == 3
+    assert len(draw(wide, RandomChooser(0)).values["network"]["stages"]) == 4
+
+
+def test_an_option_of_what_the_file_names_by_its_word_alone_is_set() -> None:
+    search = load_space("digits", ["search.sampler.gp.random=0.5"]).search
+    assert (str(search.sampler), search.sampler_options["random"]) == ("gp", 0.5)
 
 
 def test_a_recipe_of_an_arm_stands_over_the_files_own() -> None:

@@ -37,6 +37,8 @@ COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+CLOSE: Final = 1e-12  # relative difference of floats below which they are equal
+TINY: Final = 1e-15  # absolute one, for what should be 0
 RESERVED: Final = ("and", "or", "not", "in")
 
 
@@ -193,16 +195,16 @@ def _joined(sign: str, left: Value, right: Value) -> bool | None:
 
 def _combined(sign: str, left: Value, right: Value) -> Value:
     if sign == "==":
-        return left == right
+        return _equal(left, right)
     if sign == "!=":
-        return left != right
+        return not _equal(left, right)
     if sign == "in":
-        return left in (right if isinstance(right, tuple) else (right,))
+        return any(_equal(left, each) for each in (right if isinstance(right, tuple) else (right,)))
     if sign in COMPARISONS and None in (left, right):
         return None  # None cannot be ordered
     first, second = _number(left, sign), _number(right, sign)
     if sign in COMPARISONS:
-        return COMPARISONS[sign](first, second)
+        return sign in ("<=", ">=") if _equal(first, second) else COMPARISONS[sign](first, second)
     match sign:
         case "+":
             return _bounded(first + second)
@@ -219,6 +221,15 @@ def _combined(sign: str, left: Value, right: Value) -> Value:
         case _:
             power = float(first) ** float(second)  # floats overflow at once where whole numbers would fill the memory
             return _bounded(_whole(power) if isinstance(first, int) and isinstance(second, int) else power)
+
+
+def _equal(left: Value, right: Value) -> bool:
+    """Whether two values are equal; floats that differ by the rounding of arithmetic alone are: 0.1 + 0.2 and 0.3."""
+    if (isinstance(left, float) and isinstance(right, float | int)) or (
+        isinstance(left, int) and isinstance(right, float)
+    ):
+        return math.isclose(left, right, rel_tol=CLOSE, abs_tol=TINY)
+    return left == right
 
 
 def _number(value: Value, sign: str) -> float:

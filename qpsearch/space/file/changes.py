@@ -112,6 +112,9 @@ def with_value(node: Node, parts: list[str], entry: Entry, path: str, problems: 
                 ),
                 node.where,
             )
+        case ScalarNode() if node.text == first and rest:  # sampler: gp, of which an option is set
+            inner = with_value(MappingNode((), entry.where), rest, entry, path, problems)
+            return MappingNode((Entry(first, entry.where, inner),), node.where)
         case ScalarNode():
             text = f"leads through {node.text or 'nothing'}, which is a constant. Set a section or a list of the file."
             problems.wrong(entry.where, path, _placed(text, path, entry))
@@ -129,8 +132,14 @@ def _branch_meant(node: Node, entry: Entry) -> Node | None:
     if not isinstance(branches, MappingNode) or not isinstance(entry.node, ScalarNode):
         return None
     found = branches.get(entry.node.text)
-    is_stage = entry.key.startswith(f"{STAGES}.") and isinstance(found, MappingNode)
-    return found if is_stage or entry.key in (AUGMENT, STAGES) else None
+    if entry.key in (AUGMENT, STAGES):
+        return found
+    if not entry.key.startswith(f"{STAGES}."):
+        return None
+    if isinstance(found, SequenceNode):  # several stages or none, in the place of one: a choice of that branch alone
+        branch = MappingNode((Entry(entry.node.text, entry.where, found),), entry.where)
+        return MappingNode((Entry("choice", entry.where, branch),), entry.where)
+    return found if isinstance(found, MappingNode) else None
 
 
 def _word(item: Node) -> str:

@@ -4,6 +4,7 @@ import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from io import StringIO
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -157,14 +158,18 @@ def _plain(value: Any, level: int = 0) -> Any:
         case Mapping():
             return {str(name): _plain(inner, level + 1) for name, inner in value.items()}
         case Choice() | IntRange() | LogIntRange() | FloatRange() | LogRange():
-            return value.document()
+            return _plain(value.document(), level + 1)
         case Tied(name, domain):
-            return domain.document() | {"tie": name}
+            return _plain(domain.document(), level + 1) | {"tie": name}
         case str():
             return str(value)  # an enum's member too
         case Sequence():
             return [_plain(item, level + 1) for item in value]
-        case bool() | int() | float() | None:
+        case bool() | None:
             return value
+        case Integral():  # numpy's numbers, too
+            return int(value)
+        case Real():
+            return float(value)
         case _:
             raise SpaceError([f"space: {value!r} cannot stand in a file. Expected dicts, lists, texts and numbers."])

@@ -7,17 +7,19 @@ from qpsearch.registry.augmentations.base import ImageForm
 from qpsearch.registry.augmentations.crop import CROP
 from qpsearch.registry.metrics.base import ValuesFrom
 from qpsearch.registry.pruners import PrunerKind, earliest_wilcoxon
+from qpsearch.space.constraints import COSTS
 from qpsearch.space.file.checks import where_is
 from qpsearch.space.file.document import MappingNode, Node
 from qpsearch.space.file.problems import Problems
-from qpsearch.space.leaves import Derived
+from qpsearch.space.leaves import Derived, Tied
 from qpsearch.space.space import Space, TunedArms
 
 
 def check_space(space: Space, root: Node, problems: Problems, *, strict: bool) -> None:
     """Note what is wrong with a space as a whole; ``root`` is its document, which gives the places.
 
-    Of the space that a study stores, without ``strict``, the pruner may prune nothing: it was accepted once.
+    Of the space that a study stores, without ``strict``, the pruner may prune nothing, and a tie have the name of a
+    cost: they were accepted once.
     """
     checks = (
         _validation,
@@ -33,7 +35,7 @@ def check_space(space: Space, root: Node, problems: Problems, *, strict: bool) -
         _race,
         _wilcoxon,
         _bounds,
-        *((_idle,) if strict else ()),
+        *((_idle, _ties) if strict else ()),
     )
     for check in checks:
         for path, text in check(space):
@@ -85,6 +87,12 @@ def _twins(compare: TunedArms) -> Iterator[tuple[str, str]]:
         if twin != name:
             text = f"means the same as {twin}, so nothing is compared. Change a setting, or leave one of them out."
             yield f"compare.arms.{name}", text
+
+
+def _ties(space: Space) -> Iterator[tuple[str, str]]:
+    for site in space.sites:
+        if isinstance(site.leaf, Tied) and site.leaf.name in COSTS:
+            yield site.path, f"tie {site.leaf.name!r} is a cost in conditions. Choose another name."
 
 
 def _validation(space: Space) -> Iterator[tuple[str, str]]:
