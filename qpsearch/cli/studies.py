@@ -12,7 +12,7 @@ from qpsearch.cli.options import Json, SpaceArgument, Storage, StudyArgument, ch
 from qpsearch.cli.results import status
 from qpsearch.display.budget import resume_command
 from qpsearch.display.plain import say
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, command
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.file.loader import load_space
 
@@ -32,17 +32,15 @@ class ExportFormat(StrEnum):
 
 @app.callback()
 def _list(context: typer.Context, storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
-    command = context.invoked_subcommand
-    if command is None:
+    asked = context.invoked_subcommand
+    if asked is None:
         status(None, storage=storage, as_json=as_json)
         return
     source = context.get_parameter_source("storage")
     if source is not None and source.name == "COMMANDLINE":  # else what is deleted would be in another database
-        raise UserError(
-            f"--storage stands before {command}. Write it after: qpsearch studies {command} ... --storage DATABASE."
-        )
+        raise UserError(f"--storage stands before {asked}. Write it after: {command('studies', asked, 'STUDY')}.")
     if as_json:
-        raise UserError(f"--json stands before {command}, and is for the list of studies alone. Leave it out.")
+        raise UserError(f"--json stands before {asked}, and is for the list of studies alone. Leave it out.")
 
 
 @app.command("rename")

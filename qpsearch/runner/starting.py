@@ -184,7 +184,11 @@ def _compare(
     if overrides.has_budget:
         _set_budgets(storage, name, [arm.study for arm in compare.arms.values()], overrides)
     overrides = overrides.without_budget()
+    with closing(Database.open(storage)) as reader:
+        is_chosen = set(queries.trials_of_arms(reader, name).values())  # its search is over, whatever is asked for
     for arm, space in compare.arms.items():
+        if arm in is_chosen:
+            continue
         listen(Noted(text=f"arm {arm}"))
         outcome = work_on(space.study)
         if not outcome.is_finished:

@@ -168,9 +168,10 @@ def test_arms_are_tuned_alike_and_their_best_trained_again_on_the_same_fresh_see
 
 
 def test_a_comparison_goes_on_where_it_was_and_its_studies_stay_together(copied: Path) -> None:
-    again = qpsearch(copied, "resume", "tuned", "--dispatch", "inline")
+    again = qpsearch(copied, "resume", "tuned", "--dispatch", "inline", "--ignore-stop", "--retry-failed", "all")
     assert again.returncode == 0, again.stderr
     assert "COMPLETE" not in again.stdout
+    assert "arm plain" not in again.stdout  # what was chosen is not searched on
     larger = qpsearch(copied, "resume", "tuned", "--trials", "4", "--dispatch", "inline")
     assert (larger.returncode, "its test images have been read" in larger.stderr) == (2, True)
     assert qpsearch(copied, "studies", "copy", "tuned", "--as", "twin").returncode == 0

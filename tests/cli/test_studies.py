@@ -69,11 +69,9 @@ def test_options_before_a_command_on_studies_are_refused(folder: Path) -> None:
     for words in ("delete scripted --yes", "rename scripted other", "copy scripted --as other"):
         done = qpsearch(folder, "studies", "--storage", "elsewhere.db", *words.split())
         command = words.split()[0]
+        right = f"qpsearch studies {command} STUDY --storage elsewhere.db"
         assert (done.returncode, done.stdout) == (2, "")
-        assert (
-            f"--storage stands before {command}. Write it after: qpsearch studies {command} ... --storage"
-            in done.stderr
-        )
+        assert f"--storage stands before {command}. Write it after: {right}." in done.stderr
     refused = qpsearch(folder, "studies", "--json", "rename", "scripted", "other")
     assert (refused.returncode, "--json stands before rename" in refused.stderr) == (2, True)
     assert qpsearch(folder, "status", "scripted").returncode == 0

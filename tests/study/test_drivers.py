@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from qpsearch.errors import Superseded
 from qpsearch.protocol import Assignment, Failed
-from qpsearch.space import Space, parse_space
+from qpsearch.space import Space, edited, parse_space
 from qpsearch.study.ledger import Ledger
 from qpsearch.study.search.halving import Halving
 from qpsearch.study.search.optuna_pruning import OptunaPruning
@@ -197,6 +197,26 @@ class Drivers(RuleBasedStateMachine):
 
 TestDrivers = Drivers.TestCase
 TestDrivers.settings = settings(max_examples=3, stateful_step_count=25, deadline=None)
+
+
+FIRST = [
+    {"network.stages.0.block": "quotient", "network.stages.0.depth": 3},  # which the space forbids
+    {"network.stages.0.block": "product_unit", "network.stages.0.depth": 2, "training.optimizer.sgd.lr": 0.05},
+    {"network.stages.0.block": "additive", "network.stages.0.depth": 2, "training.optimizer.sgd.lr": 0.07},
+]
+
+
+def test_drivers_that_draw_at_once_try_every_listed_configuration(sqlite_url: str) -> None:
+    """Refused draws of a number that the other one took counted as draws of the next, whose own point was passed over."""
+    forbidden = ["network.stages.0.block == quotient and network.stages.0.depth == 3"]
+    text = space_text(Behaviour.IMPROVES, trials=8, sampler="random", pruner="none")
+    listed = parse_space(edited(text, {"search.forbid": forbidden, "search.first": FIRST}))
+    with new_ledger(sqlite_url, listed) as first, resumed_ledger(sqlite_url) as second:
+        first.prepare()
+        second.prepare()
+        asked = [ledger.ask() for ledger in (first, second, first, second)]
+        rates = [each.config.recipe.optimizer.lr for each in asked if each is not None]
+    assert rates[1:3] == [0.05, 0.07]
 
 
 def test_two_drivers_share_a_budget_and_ask_no_point_twice(url: str, space: Space) -> None:

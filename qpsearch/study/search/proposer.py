@@ -113,9 +113,10 @@ class Proposer:
         self._thread.shutdown()
 
     def _draw(self, number: int, before: Rejected) -> Proposal:
+        """Draw a trial; ``before`` are refused draws of a number that another driver took, which are kept beside it."""
         rejected, refusals = list(before), Refusals(draws=MAX_INFEASIBLE)
         while True:
-            trial = self._ask(number, len(rejected))
+            trial = self._ask(number, len(rejected) - len(before))
             try:
                 config = self._configured(trial)
                 frozen = self._replica.proposed(trial, number)
@@ -125,7 +126,7 @@ class Proposer:
                 self._replica.reject(trial)
                 refusals.add(refused)
             if refusals.counts.total() >= MAX_INFEASIBLE:
-                return self._draw_evenly(number, tuple(rejected), refusals)
+                return self._draw_evenly(number, tuple(rejected), refusals, draw=len(rejected) - len(before))
 
     def _ask(self, number: int, draw: int, values: Mapping[str, Scalar] | None = None) -> optuna.Trial:
         with self._space.search.sampler.blamed():
@@ -136,7 +137,7 @@ class Proposer:
         with self._space.search.sampler.blamed():
             return candidate(self._space, OptunaChooser(trial)).config
 
-    def _draw_evenly(self, number: int, rejected: Rejected, refusals: Refusals) -> Proposal:
+    def _draw_evenly(self, number: int, rejected: Rejected, refusals: Refusals, *, draw: int) -> Proposal:
         """Look for a point without the sampler, which did not find one: allowed points may be rare."""
         for index in range(MAX_EVEN):
             try:
@@ -145,7 +146,7 @@ class Proposer:
             except Infeasible as refused:
                 refusals.add(refused)
                 continue
-            trial = self._ask(number, len(rejected), found.draw.params)
+            trial = self._ask(number, draw, found.draw.params)
             config = self._configured(trial)
             frozen = self._replica.proposed(trial, number)
             return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=rejected)
