@@ -9,6 +9,7 @@ from typing import Final
 
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.naming import (
+    NOT_DRAWN,
     SettingRow,
     names_of_points,
     names_of_values,
@@ -359,4 +360,4 @@ def _place(record: TrialRecord, space: Space, chosen: Sequence[str]) -> list[tup
 
 def _value(record: TrialRecord, name: str) -> Scalar:
     """Return the value of a parameter, which is None where a trial chose ``none``; a dash where it was not drawn."""
-    return record.params.get(name, "-")
+    return record.params.get(name, NOT_DRAWN)
