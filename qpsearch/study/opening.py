@@ -46,7 +46,7 @@ from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, 
 from qpsearch.study.trials.failures import failed_trials, reopen
 from qpsearch.study.trials.open_trial import OpenTrial
 from qpsearch.study.trials.owner import Owner
-from qpsearch.study.trials.rows import first_pauses, read_histories, read_infeasible, read_open_trial
+from qpsearch.study.trials.rows import first_pauses, forget_files, read_infeasible, read_open_trial
 from qpsearch.vocabulary import Ending, FailReason, Scalar
 
 MOST_CHANGES: Final = 3  # that a message names
@@ -216,7 +216,8 @@ def resume(
         facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
         for holder in lease.standing(connection, study) if take_over else gone:
             supersede(connection, study, holder, clock.now(), revision, unless_it_moved=not take_over)
-        reopen(connection, failed_trials(connection, study, retry), revision)
+        again = failed_trials(connection, study, retry)
+        reopen(connection, again, revision)
         space = _driven(stored_space(facts, name))
         asked = budget(space.search.budget)
         set_budget(connection, study, asked)
@@ -225,6 +226,9 @@ def resume(
             space = replace(space, search=replace(space.search, stop=Stop()))
         found = read_trials(connection, study)
         replica, open_trials = rebuild(connection, study, space, facts.first_name, found)
+        for trial in open_trials:
+            if trial.trial_id in again:
+                forget_files(connection, trial)
         stopping = Stopping(space.search)
         stopping.follow(found, first_pauses(connection, study))
         others = tuple(holder.driver for holder in lease.standing(connection, study))
@@ -388,8 +392,10 @@ def _tidy(
     for trial in ended:
         if trial._trial_id not in doubtful:
             continue
-        if trial.state is not TrialState.COMPLETE:
+        if trial.state is TrialState.PRUNED:
             folder.drop(trial.number)
             continue
-        histories = read_histories(connection, trial._trial_id, search)
-        folder.keep_only(trial.number, tuple(names for h in histories for names in h.worth_keeping(search)))
+        config = connection.execute(select(configs.c.config_json).where(configs.c.trial_id == trial._trial_id))
+        own = TrialConfig.from_json(config.scalar_one())
+        left = read_open_trial(connection, trial._trial_id, trial.number, own, search)
+        folder.keep_only(trial.number, left.worth_keeping(search))

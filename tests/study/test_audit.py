@@ -6,6 +6,7 @@ import pytest
 
 from qpsearch.analysis.report import report_of
 from qpsearch.analysis.report.material import Material
+from qpsearch.protocol import Failed
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
 from qpsearch.study.queries.audits import RungCurve, audit
@@ -13,7 +14,8 @@ from qpsearch.study.records import AuditedKind
 from qpsearch.study.search.audit import is_audited
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.storage.database import Database
-from tests.helpers import new_ledger, resumed_ledger
+from qpsearch.vocabulary import FailReason
+from tests.helpers import new_ledger, progress, resumed_ledger
 from tests.scripted import Behaviour, space_text
 from tests.study.test_promotion import search, train
 
@@ -43,8 +45,8 @@ def test_audited_trials_run_on_and_the_others_are_compared_without_them(sqlite_u
     assert others == [9, 9, 3, 3, 3] + [1] * 10
     with contextlib.closing(Database.open(sqlite_url)) as database:
         (found,) = queries.summary(database, "scripted").audit
-    assert found == AuditedKind(stratum="quotient", audited=3, stopped=3, wrong=0)
-    assert str(found) == "quotient: 3 ran on, a rung would have stopped 3, of these 0 wrongly (0%)"
+    assert found == AuditedKind(stratum="quotient", audited=3, stopped=3, wrong=1)  # one ended better than one of two
+    assert str(found) == "quotient: 3 ran on, a rung would have stopped 3, of these 1 wrongly (33%)"
     assert str(found) in report_of(Material.at(sqlite_url, "scripted")).html()
 
 
@@ -94,8 +96,8 @@ def test_a_study_made_before_audits_keeps_its_fingerprint() -> None:
 
 
 CURVES = [
-    *(RungCurve(number=100 + n, stratum="quotient", losses={1: n, 3: n}, final=float(n)) for n in range(2)),
-    *(RungCurve(number=200 + n, stratum="quotient", losses={1: 10.0 + n}, final=None) for n in range(4)),
+    *(RungCurve(number=100 + n, stratum="quotient", losses={1: (n,), 3: (n,)}, final=(float(n),)) for n in range(2)),
+    *(RungCurve(number=200 + n, stratum="quotient", losses={1: (10.0 + n,)}, final=None) for n in range(4)),
 ]
 
 
@@ -103,10 +105,10 @@ def test_the_rule_is_the_pruners_own_and_few_trials_decide_nothing() -> None:
     """``asha_stop`` lets the best of three go on, and two of five; below three trials no rung has stopped anything."""
     number = next(n for n in range(100) if is_audited(7, n, SHARE))
     others = [n for n in range(100, 200) if not is_audited(7, n, SHARE)][:5]
-    five = [RungCurve(number=n, stratum="a", losses={1: float(place)}, final=None) for place, n in enumerate(others)]
+    five = [RungCurve(number=n, stratum="a", losses={1: (float(place),)}, final=None) for place, n in enumerate(others)]
 
     def stopped(loss: float, count: int, *, stops: bool) -> int:
-        own = RungCurve(number=number, stratum="a", losses={1: loss}, final=0.0)
+        own = RungCurve(number=number, stratum="a", losses={1: (loss,)}, final=(0.0,))
         (found,) = audit([*five[:count], own], (1,), {"audit": SHARE, "factor": 3.0}, 7, stops=stops)
         return found.stopped
 
@@ -132,6 +134,49 @@ def test_a_rung_is_wrong_where_the_trial_ends_better_than_half_of_the_others(
     number = next(n for n in range(100) if is_audited(7, n, SHARE))
     curves = [*(c for c in CURVES if not is_audited(7, c.number, SHARE))]
     assert len(curves) >= 5
-    own = RungCurve(number=number, stratum="quotient", losses=losses, final=final)
+    own = RungCurve(
+        number=number,
+        stratum="quotient",
+        losses={epoch: (loss,) for epoch, loss in losses.items()},
+        final=None if final is None else (final,),
+    )
     found = audit([*curves, own], (1,), {"audit": SHARE, "factor": 3.0}, 7)
     assert [(each.audited, each.stopped, each.wrong) for each in found] == ([] if expected is None else [expected])
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ((-0.05, 100.0), (1, 0, 0)),  # the smallest network, which no other dominates
+        ((-0.34, 5000.0), (1, 1, 0)),  # accurate, but five of the six are as good and smaller
+        ((-0.30, 550.0), (1, 1, 1)),  # behind the two that pass, and no worse than half of all
+    ],
+)
+def test_of_several_objectives_the_order_is_that_of_the_rungs(
+    own: tuple[float, float], expected: tuple[int, int, int]
+) -> None:
+    seed = next(s for s in range(9999) if [is_audited(s, n, SHARE) for n in range(7)] == [False] * 6 + [True])
+    others = [(-0.10, 200.0), (-0.15, 300.0), (-0.20, 400.0), (-0.25, 500.0), (-0.30, 600.0), (-0.35, 700.0)]
+    curves = [
+        RungCurve(number=number, stratum="a", losses={1: losses}, final=losses)
+        for number, losses in enumerate([*others, own])
+    ]
+    (found,) = audit(curves, (1,), {"audit": SHARE, "factor": 3.0}, seed)
+    assert (found.audited, found.stopped, found.wrong) == expected
+
+
+def test_a_trial_that_failed_is_the_last_at_its_rungs(sqlite_url: str) -> None:
+    """Three of four others were better than the audited one at the first rung, and failed after it."""
+    only_the_last = [False] * 4 + [True]
+    seed = next(each for each in range(100) if [is_audited(each, n, SHARE) for n in range(5)] == only_the_last)
+    stopping = {"search.pruner": {"asha_stop": {"audit": SHARE}}, "search.trials": 5, "search.seed": seed}
+    with new_ledger(sqlite_url, space(**stopping)) as ledger:
+        for number, value in enumerate((0.9, 0.8, 0.7)):
+            assert ledger.ask() is not None
+            assert ledger.report(number, 1, progress(1, value))
+            ledger.fail(number, 1, Failed(reason=FailReason.DIVERGED, detail="not finite"))
+        done = search(ledger, [0.0, 0.0, 0.0, 0.1, 0.5])
+    assert done == {3: 9, 4: 9}
+    with contextlib.closing(Database.open(sqlite_url)) as database:
+        (found,) = queries.summary(database, "scripted").audit
+    assert (found.audited, found.stopped) == (1, 0)

@@ -21,7 +21,7 @@ from qpsearch.study.planning.retraining import plan_confirmation
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Retried
 from qpsearch.vocabulary import FailReason
-from tests.helpers import accuracy_of, new_ledger, progress, ready_database, resumed_ledger, rows, train_all
+from tests.helpers import abandon, accuracy_of, new_ledger, progress, ready_database, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
 
 NO_DRIVER = Failed(reason=FailReason.ERROR, detail="Traceback ...\nRuntimeError: Found no NVIDIA driver on your system")
@@ -129,6 +129,46 @@ def test_failed_trials_are_tried_again_by_reason(url: str, space: Space) -> None
     states = [state for _, state in rows(url, STATES)]
     assert states[1] == "FAIL"
     assert set(states[:1] + states[2:]) == {"COMPLETE", "PRUNED"}
+
+
+@pytest.mark.parametrize("has_died", [False, True])
+def test_a_whole_run_of_a_failed_trial_keeps_its_checkpoint_and_is_not_trained_again(
+    sqlite_url: str, has_died: bool
+) -> None:
+    twice = edited(space_text(Behaviour.IMPROVES, pruner="none"), {"search.replicates": 2})
+    ledger = new_ledger(sqlite_url, parse_space(twice))
+    assignment = ledger.ask()
+    assert assignment is not None
+    epochs, folder = assignment.config.recipe.epochs, Path(ledger.checkpoints.of(0))
+    folder.mkdir(parents=True)
+
+    def train(replicate: int, last: int, attempt: int = 1) -> None:
+        for epoch in range(1, last + 1):
+            name = f"r{replicate}-a{attempt}-e{epoch:03}.pt"
+            (folder / name).write_text("x")
+            ledger.report(0, attempt, progress(epoch, epoch / epochs, replicate, checkpoint=name))
+
+    train(0, epochs)
+    train(1, epochs - 1)
+    if has_died:  # between the transaction and the removal
+        ledger.checkpoints._later = lambda action: None  # type: ignore[method-assign]
+    ledger.fail(0, 1, OTHER)
+    ledger.checkpoints.close()
+    abandon(ledger)
+    with resumed_ledger(sqlite_url):
+        pass
+    whole = f"r0-a1-e{epochs:03}.pt"
+    assert [path.name for path in folder.iterdir()] == [whole]
+    with resumed_ledger(sqlite_url, retry=[FailReason.ERROR]) as ledger:
+        again = ledger.ask()
+        assert again is not None
+        assert [(run.replicate, run.resume_from) for run in again.runs] == [(1, ())]
+        train(1, epochs, attempt=2)
+    assert rows(sqlite_url, STATES)[0] == (0, "COMPLETE")
+    assert sorted(path.name for path in folder.iterdir()) == [whole, f"r1-a2-e{epochs:03}.pt"]
+    with closing(Database.open(sqlite_url)) as database:
+        kept = queries.kept_runs(database, "scripted", [0])
+    assert [run.checkpoint for run in kept] == [whole, f"r1-a2-e{epochs:03}.pt"]
 
 
 def test_another_driver_follows_a_trial_that_is_tried_again(url: str, space: Space) -> None:

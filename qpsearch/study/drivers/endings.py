@@ -216,10 +216,10 @@ class Endings:
         """End a trial in memory, and remove checkpoints; ``seconds`` are those of its last attempt."""
         self._replica.close(trial.number, state, results)
         self._stopping.ended(trial.number, state.name, results[0] if results else None)
-        if state is TrialState.COMPLETE:
-            self._checkpoints.keep_only(trial.number, trial.worth_keeping(self._search))
-        else:
+        if state is TrialState.PRUNED:
             self._checkpoints.drop(trial.number)
+        else:
+            self._checkpoints.keep_only(trial.number, trial.worth_keeping(self._search))
         reason, detail = (failed.reason.value, gist(failed.detail)) if failed else (None, None)
         value = results[0] if results else None
         return Closed(

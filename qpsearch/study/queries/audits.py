@@ -1,30 +1,36 @@
 """How often a study's pruner was wrong, where some of its trials were audited.
 
 With ``{asha: {audit: 0.05}}`` a random twentieth of the trials is never paused. Of those that end, a rung *would have
-stopped* one whose value there was outside the best third. That was *wrong* where the trial ended better than at least
-half of the trials of its kind that the rungs let through to the end. The expert's guess is not among those, nor at any
-rung, where the search trained it to its end whatever its rungs said.
+stopped* one whose place there was outside the best third, in the order in which the pruner compares trials: of several
+objectives it is that of ``study.search.rung``, and a trial that failed is the last. That was *wrong* where the trial
+ended ahead of at least half of the trials of its kind that the rungs let through to the end, in the same order. The
+expert's guess is not among those, nor at any rung, where the search trained it to its end whatever its rungs said.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, select
 
-from qpsearch.architecture.blocks import slowest
 from qpsearch.architecture.config import TrialConfig
 from qpsearch.registry.options import Options
 from qpsearch.registry.pruners import PrunerKind
+from qpsearch.registry.samplers.trials.order import FURTHER
 from qpsearch.space import Space
+from qpsearch.space.search import Search
 from qpsearch.study.records import AuditedKind
 from qpsearch.study.search.audit import is_audited
 from qpsearch.study.search.halving import factor_of, rungs_of
+from qpsearch.study.search.pruning import Traits, traits_of
+from qpsearch.study.search.rung import Rung
 from qpsearch.study.storage.optuna_tables import GUESS, read_trials
 from qpsearch.study.storage.tables import configs, trials
+
+Losses = tuple[float, ...]
+"""One for each objective, smaller is better; the first is infinite for a trial that failed."""
 
 
 def audited_kinds(connection: Connection, study: int, space: Space) -> tuple[AuditedKind, ...]:
@@ -38,20 +44,10 @@ def audited_kinds(connection: Connection, study: int, space: Space) -> tuple[Aud
         .join(trials, trials.c.trial_id == configs.c.trial_id)
         .where(trials.c.study_id == study)
     )
-    stratum = {
-        row.trial_id: slowest(TrialConfig.from_json(row.config_json).network) for row in connection.execute(query)
+    traits = {
+        row.trial_id: traits_of(TrialConfig.from_json(row.config_json), search) for row in connection.execute(query)
     }
-    sign = -search.objective.sign
-    curves = [
-        RungCurve(
-            number=trial.number,
-            stratum=stratum[trial._trial_id],
-            losses={epoch: sign * value for epoch, value in trial.intermediate_values.items()},
-            final=sign * trial.values[0] if trial.state is TrialState.COMPLETE and trial.values else None,
-            is_guess=GUESS in trial.system_attrs,
-        )
-        for trial in read_trials(connection, study)
-    ]
+    curves = [_curve(trial, traits[trial._trial_id], search) for trial in read_trials(connection, study)]
     heights = rungs_of(options, space.run_epochs, search.fidelity)
     stops = search.pruner is PrunerKind.ASHA_STOP
     return audit(curves, heights, options, search.seed, stops=stops)
@@ -64,16 +60,34 @@ class RungCurve:
     Attributes:
         number: Its number.
         stratum: Its slowest kind of block, within which trials are compared.
-        losses: Its loss by epoch, smaller is better.
-        final: The loss of a complete trial; None for another one.
+        losses: Its losses by epoch.
+        final: The losses of a complete trial; None for another one.
         is_guess: Whether it is the expert's guess, with which the rungs do not compare any trial.
     """
 
     number: int
     stratum: str
-    losses: Mapping[int, float]
-    final: float | None
+    losses: Mapping[int, Losses]
+    final: Losses | None
     is_guess: bool = False
+
+
+def _curve(trial: FrozenTrial, traits: Traits, search: Search) -> RungCurve:
+    unknown, losses = [math.inf] * traits.further, dict[int, Losses]()
+    for epoch, value in trial.intermediate_values.items():
+        further = trial.system_attrs.get(f"{FURTHER}{epoch}", unknown)
+        is_sound = trial.state is not TrialState.FAIL and not math.isnan(value) and all(map(math.isfinite, further))
+        losses[epoch] = (-search.objective.sign * value if is_sound else math.inf, *further, *traits.costs)
+    final = None
+    if trial.state is TrialState.COMPLETE and trial.values:
+        final = tuple(-each.sign * value for each, value in zip(search.objectives, trial.values, strict=True))
+    return RungCurve(
+        number=trial.number,
+        stratum=traits.stratum,
+        losses=losses,
+        final=final,
+        is_guess=GUESS in trial.system_attrs,
+    )
 
 
 def audit(
@@ -96,10 +110,10 @@ def audit(
     for stratum, own in sorted(kinds.items()):
         chosen = {curve.number for curve in own if is_audited(seed, curve.number, share)}
         others = [curve for curve in own if curve.number not in chosen and not curve.is_guess]
-        merit = [curve.final for curve in others if curve.final is not None]
+        merit = {curve.number: curve.final for curve in others if curve.final is not None}
         ended = [curve for curve in own if curve.number in chosen and curve.final is not None]
         stopped = [curve for curve in ended if _would_stop(curve, others, rungs, factor, stops=stops)]
-        wrong = [curve for curve in stopped if merit and curve.final is not None and curve.final < median(merit)]
+        wrong = [curve for curve in stopped if merit and curve.final and 2 * _ahead(curve.final, merit) <= len(merit)]
         if ended:
             found.append(AuditedKind(stratum=stratum, audited=len(ended), stopped=len(stopped), wrong=len(wrong)))
     return tuple(found)
@@ -108,12 +122,19 @@ def audit(
 def _would_stop(
     curve: RungCurve, others: Sequence[RungCurve], rungs: Sequence[int], factor: int, *, stops: bool
 ) -> bool:
-    """Whether a trial's value at some rung is outside the best of those that reached the rung; few decide nothing."""
+    """Whether a trial's place at some rung is outside the best of those that reached the rung; few decide nothing."""
     for rung in rungs:
         if rung not in curve.losses:
             return False
-        there = [each.losses[rung] for each in others if rung in each.losses]
+        there = {each.number: each.losses[rung] for each in others if rung in each.losses}
         passing = math.ceil((len(there) + 1) / factor) if stops else len(there) // factor
-        if len(there) >= factor and sum(loss < curve.losses[rung] for loss in there) >= passing:
+        place = Rung.of({**there, curve.number: curve.losses[rung]}).place(curve.number)
+        if len(there) >= factor and place >= passing:
             return True
     return False
+
+
+def _ahead(final: Losses, others: Mapping[int, Losses]) -> int:
+    """Return how many of some trials ended ahead of a trial, or as well."""
+    behind_equals = max(others) + 1
+    return Rung.of({**others, behind_equals: final}).place(behind_equals)

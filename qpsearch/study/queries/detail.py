@@ -94,7 +94,7 @@ def _checkpoints(
 ) -> Iterator[str]:
     """Yield where the checkpoint of each run lies: of a complete trial that of the epoch that counts, else the newest.
 
-    None for a pruned or failed trial, whose checkpoints are removed when it ends.
+    None for a pruned or failed trial: it does not keep one of each run.
     """
     is_complete = record.state == TrialState.COMPLETE.name
     if not is_complete and record.state != TrialState.RUNNING.name:

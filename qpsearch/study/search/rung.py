@@ -8,7 +8,8 @@ furthest from all before it (as in Schmucker et al., "Multi-objective asynchrono
 
 import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,19 @@ class Rung:
         self.loss: dict[int, float] = {}
         self._costs: dict[int, tuple[float, ...]] = {}
         self._dominating: dict[int, int] = {}  # how many trials dominate each
+
+    @classmethod
+    def of(cls, losses: Mapping[int, Sequence[float]]) -> Self:
+        """Return the rung of some trials; the first loss of one that failed is infinite."""
+        rung = cls()
+        for number, (first, *costs) in losses.items():
+            if costs:
+                rung.loss[number], rung._costs[number], rung._is_stale = first, tuple(costs), True
+            else:
+                rung.put(number, first)
+        if rung._is_stale:
+            rung._count()
+        return rung
 
     @property
     def order(self) -> list[tuple[float, int]]:
@@ -66,8 +80,13 @@ class Rung:
         if is_new and number in sound:
             self._count_in(number, sound, points)
         else:
-            counts = [int(_dominates(points, point).sum()) for point in points]
-            self._dominating = dict(zip(sound, counts, strict=True))
+            self._count()
+
+    def _count(self) -> None:
+        """Count how many trials dominate each."""
+        sound, points = self._sound()
+        counts = [int(_dominates(points, point).sum()) for point in points]
+        self._dominating = dict(zip(sound, counts, strict=True))
 
     def _sound(self) -> tuple[list[int], Losses]:
         """Return the trials that did not fail, ascending, and their losses (trials, objectives)."""

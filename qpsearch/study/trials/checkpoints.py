@@ -3,7 +3,8 @@
 The files are named by replicate, attempt, epoch and content (``r0-a1-e003-9f86d081884c7d65.pt``) in a folder
 for each trial. While a trial runs, the last two checkpoints of a run are kept, and an older one is removed only after
 its successor was recorded in the database. A complete trial keeps each run's last checkpoint, and its best one where an
-earlier epoch was as good or better; a pruned or failed trial does not keep any.
+earlier epoch was as good or better. So does a failed one of its whole runs, which are not trained again where the trial
+gets another chance. A pruned trial does not keep any.
 
 A separate thread removes files, in order, since an object store may be slow and drivers must not wait for it.
 """
@@ -69,7 +70,10 @@ class CheckpointFolder:
 
     def keep_only(self, trial: int, kept: Kept) -> None:
         """Remove all checkpoints of a trial except for those that are kept."""
-        self._later(lambda: self._remove(trial, kept, lambda name: True))
+        if kept:
+            self._later(lambda: self._remove(trial, kept, lambda name: True))
+        else:
+            self.drop(trial)
 
     def drop(self, trial: int) -> None:
         """Remove all checkpoints of a trial."""

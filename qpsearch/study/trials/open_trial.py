@@ -219,8 +219,9 @@ class OpenTrial:
         self.fused_in = self.attempt if progress.fused else self.fused_in
 
     def worth_keeping(self, search: Search) -> Kept:
-        """Return the checkpoints that stay when the trial is complete: each run's last and best."""
-        return tuple(names for history in self.histories for names in history.worth_keeping(search))
+        """Return the checkpoints that stay when the trial is over: the last and the best of each whole run."""
+        whole = [history for history in self.histories if self.run_is_done(history.run.replicate)]
+        return tuple(names for history in whole for names in history.worth_keeping(search))
 
     def assignment(self, search: Search) -> Assignment:
         """Return what is left to do, for a worker."""

@@ -307,10 +307,19 @@ def read_histories(connection: Connection, trial_id: int, search: Search) -> lis
     return histories
 
 
+def forget_files(connection: Connection, trial: OpenTrial) -> None:
+    """Write that unfinished runs of a trial begin again: it gets another chance, but their checkpoints are gone."""
+    for history in trial.histories:
+        if not trial.run_is_done(history.run.replicate):
+            history.files = {}
+            of_run = (epochs.c.trial_id == trial.trial_id) & (epochs.c.replicate == history.run.replicate)
+            connection.execute(update(epochs).where(of_run).values(checkpoint=""))
+
+
 def read_open_trial(
     connection: Connection, trial_id: int, number: int, config: TrialConfig, search: Search
 ) -> OpenTrial:
-    """Return an open trial as it stands in the database."""
+    """Return a trial as it stands in the database, as one that has not ended."""
     own = connection.execute(select(attempts).where(attempts.c.trial_id == trial_id).order_by(attempts.c.number)).all()
     placed = next((row for row in own if row.threads is not None), None)
     productive = set(connection.execute(select(epochs.c.attempt).where(epochs.c.trial_id == trial_id)).scalars())
