@@ -167,6 +167,7 @@ def resume(
     take_over: bool = False,
     retry: Collection[FailReason] = (),
     ignore_stop: bool = False,
+    of_comparison: bool = False,
     says_reading: bool = True,
     listen: Listener = lambda event: None,
 ) -> Outcome:
@@ -183,6 +184,7 @@ def resume(
         take_over: Take all open trials at once, also those of a host that may still live.
         retry: Try the trials again that failed for one of these reasons.
         ignore_stop: Go past the rules of ``search.stop``.
+        of_comparison: Whether a comparison drives one of its arms or its own study, and the others likewise.
         says_reading: Whether to say where images are decoded while networks train.
         listen: Called with each event.
 
@@ -201,7 +203,8 @@ def resume(
             raise UserError(
                 f"--trials {overrides.trials}: study {name} does not search. Plan more seeds: qpsearch confirm."
             )
-        refuse_one_arm(reader, name, overrides)
+        if not of_comparison:
+            refuse_one_arm(reader, name, overrides, retry=retry, ignore_stop=ignore_stop)
         refuse_smaller(reader, name, overrides)
         change = _on_the_grid(stored, overrides.budget, listen)
         if space is not None:

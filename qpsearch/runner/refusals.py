@@ -1,5 +1,6 @@
 """What a stored study refuses: another space, another place of its checkpoints, a budget that it cannot have."""
 
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from qpsearch.space.file.document import parse_document, plain
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.study import opening, queries
 from qpsearch.study.storage.database import Database
+from qpsearch.vocabulary import FailReason
 
 
 def refuse_other(database: Database, given: Space) -> None:
@@ -61,14 +63,26 @@ def refuse_other_artifacts(database: Database, study: str, given: str | None) ->
         )
 
 
-def refuse_one_arm(database: Database, study: str, overrides: Overrides) -> None:
-    """Refuse a budget for one arm of a comparison alone."""
-    whole = queries.comparison_named(database, study) if overrides.has_budget else None
+def refuse_one_arm(
+    database: Database,
+    study: str,
+    overrides: Overrides,
+    *,
+    retry: Collection[FailReason] = (),
+    ignore_stop: bool = False,
+) -> None:
+    """Refuse what would search one arm of a comparison further than the others; arguments as in ``driving.resume``."""
+    if overrides.has_budget:
+        option: tuple[str, ...] = ("--trials", "N")
+    elif retry:
+        option = ("--retry-failed", "all" if len(retry) > 1 else next(iter(retry)).value)
+    else:
+        option = ("--ignore-stop",)
+    whole = queries.comparison_named(database, study) if overrides.has_budget or retry or ignore_stop else None
     if whole is not None:
         raise UserError(
-            f"study {study!r} is an arm of {whole!r}, whose arms are tuned alike: "
-            f"{command('resume', whole, '--trials', 'N')} gives all of them a larger budget, until the best "
-            "configurations of each have been chosen."
+            f"study {study!r} is an arm of {whole!r}, whose arms are tuned alike. For all of them, until the best "
+            f"configurations of each have been chosen: {command('resume', whole, *option)}."
         )
 
 

@@ -166,6 +166,7 @@ def _compare(
             take_over=take_over,
             retry=retry,
             ignore_stop=ignore_stop,
+            of_comparison=True,
             says_reading=told,
             listen=listen,
         )

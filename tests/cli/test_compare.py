@@ -278,6 +278,8 @@ def test_arms_are_part_of_what_a_space_means(studies: Path) -> None:
     ("words", "says"),
     [
         (("resume", "tuned.plain", "--trials", "9"), "'tuned.plain' is an arm of 'tuned', whose arms are tuned alike"),
+        (("resume", "tuned.plain", "--ignore-stop"), "have been chosen: qpsearch resume tuned --ignore-stop."),
+        (("resume", "tuned.plain", "--retry-failed", "all"), "chosen: qpsearch resume tuned --retry-failed all."),
         (("run", "tuned.yaml", "--join", "--trials", "9"), "its test images have been read"),
         (("studies", "rename", "tuned.plain", "other"), "qpsearch studies rename tuned NEW"),
         (("studies", "delete", "tuned.plain", "--yes"), "qpsearch studies delete tuned."),
