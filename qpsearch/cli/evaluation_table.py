@@ -10,6 +10,7 @@ from rich.text import Text
 from qpsearch.display.console import Cell, Column, open_console, print_line, table_lines
 from qpsearch.display.shown import BlockNames, in_words, numbers_of, scalar
 from qpsearch.runner.evaluate_documents import Accuracies, OnTest, TestedConfiguration
+from qpsearch.space.leaves import short_paths
 from qpsearch.study.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -169,13 +170,7 @@ def _telling(tested: list[Tested]) -> dict[str, tuple[str, int]]:
     blocks = [in_words(each.record.stages) for each in tested]
     found = [name for name in names if len(set(values[name])) > 1 and values[name] != blocks]
     order = sorted(found, key=lambda name: -len(set(values[name])))
-    return {name: (_ending(name, found), order.index(name) + 1) for name in found}
-
-
-def _ending(name: str, names: list[str]) -> str:
-    parts = name.split(".")
-    ends = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
-    return next(end for end in ends if sum(f".{other}".endswith(f".{end}") for other in names) == 1)
+    return {name: (ending, order.index(name) + 1) for name, ending in short_paths(found).items()}
 
 
 def _cell(values: list[float | None]) -> str:
