@@ -260,7 +260,7 @@ def test_a_path_is_taken_as_its_text_and_a_sink_by_itself(folder: Path, monkeypa
         dispatch="inline",
         progress=False,
     )
-    assert study.storage == "placed.db"
+    assert study.storage == str(folder / "placed.db")
     assert [name for name in ("placed.db", "weights", "curves/placed") if not Path(name).exists()] == []
     assert qpsearch.load_study("placed", storage=Path("placed.db").absolute()).summary.counts == {"COMPLETE": 1}
     assert qpsearch.sample("smoke", 2) == qpsearch.sample(qpsearch.load_space("smoke"), 2)

@@ -123,7 +123,9 @@ class Subject:
             return "How the points were chosen is not known; the answer is the model's, not means of trials."
         sampler = self.space.search.sampler
         if sampler.is_blind:
-            return f"The study has {sampler.design}, chosen without looking at results."
+            earlier = self.space.search.warm_start
+            but = f" Of them, the first were the best of {', '.join(earlier)}." if earlier else ""
+            return f"The study has {sampler.design}, chosen without looking at results.{but}"
         return (
             f"The study has {sampler.design}: points were chosen by earlier results, so the answer is the model's, "
             "not means of trials."

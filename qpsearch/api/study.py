@@ -54,7 +54,7 @@ class Study:
 
     Attributes:
         name: The study's name.
-        storage: URL of its database.
+        storage: Its database: the absolute path of an SQLite file, or a URL.
 
     Example:
         >>> import qpsearch
@@ -65,8 +65,10 @@ class Study:
 
     def __init__(self, name: str, storage: PathLike | None = None) -> None:
         load_everything()  # what its space may name
-        self.name, self.storage = known_study(name), storage_url(storage)
-        self._database = Database.open(self.storage)
+        self.name = known_study(name)
+        self._database = Database.open(storage_url(storage))
+        file = self._database.file
+        self.storage = storage_url(storage) if file is None else str(file.absolute())  # wherever the process goes
         weakref.finalize(self, self._database.close)
         queries.summary(self._database, self.name)  # raises StudyNotFound
 

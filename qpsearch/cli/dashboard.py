@@ -34,17 +34,30 @@ def dashboard(
         import optuna_dashboard
     except ModuleNotFoundError:
         raise UserError("the dashboard is missing. pip install 'qpsearch[dashboard]'.") from None
-    _check_free(host, port)
-    say(f"dashboard of {database.shown}: http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
+    check_free(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    say(f"dashboard of {database.shown}: http://{shown}:{port}/ (Ctrl-C ends it)", flush=True)
     serve(DashboardApp(storage, optuna_dashboard.wsgi(ShownStorage.of(database))), host, port)
 
 
-def _check_free(host: str, port: int) -> None:
-    """Raise UserError if the port is in use or this process may not use it."""
-    with socket.socket() as probe:
+def check_free(host: str, port: int) -> None:
+    """Raise UserError if the host is not an address of this machine, or this process may not use the port."""
+    try:
+        family, *_ = socket.getaddrinfo(host, port, socket.AF_INET6 if ":" in host else socket.AF_INET)[0]
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not a name"
+        raise UserError(
+            f"--host {host}: is not an address of this machine ({why}). Expected one as 127.0.0.1."
+        ) from None
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
             why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-            raise UserError(f"--port {port}: {why} at {host}. Another one: --port {port + 1}.") from None
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise UserError(
+                    f"--host {host}: is not an address of this machine. Expected one as 127.0.0.1."
+                ) from None
+            another = port + 1 if port < 65535 else port - 1
+            raise UserError(f"--port {port}: {why} at {host}. Another one: --port {another}.") from None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from http.client import HTTP_PORT
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
@@ -144,7 +145,9 @@ class Handler(BaseHTTPRequestHandler):
     def _is_for_us(self) -> bool:
         """Whether the address names this machine: a page of another site may not read through its own name."""
         port = self.connection.getsockname()[1]
-        return self.headers.get("Host") in {f"{name}:{port}" for name in (HOST, "localhost")}
+        names = (HOST, "localhost")
+        served = {f"{name}:{port}" for name in names} | (set(names) if port == HTTP_PORT else set())
+        return self.headers.get("Host") in served
 
     def _answer(self, status: HTTPStatus, kind: str, said: str) -> None:
         body = said.encode("utf-8", "backslashreplace")

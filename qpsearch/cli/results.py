@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from qpsearch.cli.completion import study_names
+from qpsearch.cli.going_on import go_on_command
 from qpsearch.cli.options import Json, Storage, print_json
-from qpsearch.display.budget import resume_command, spent_text
+from qpsearch.display.budget import spent_text
 from qpsearch.display.console import Cell, Column, open_console, print_line, print_rows
 from qpsearch.display.shown import (
     WORDS,
@@ -21,11 +22,12 @@ from qpsearch.display.shown import (
     standing,
     state_of,
 )
-from qpsearch.errors import StorageDamaged
+from qpsearch.errors import StorageDamaged, StudyNotFound, command
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.study.records import AUDIT_MEANS, RETRIED_MEANS, RETRIED_TIME_MEANS, StudySummary, TrialRecord
 
 if TYPE_CHECKING:
+    from qpsearch.study.storage.database import Database
     from qpsearch.study.trials.underway import StepsRecord
 
 ENDINGS = ("COMPLETE", "PRUNED", "FAIL")
@@ -58,6 +60,10 @@ def status(
             summaries.append(queries.summary(database, name))
         except StorageDamaged as error:  # one damaged study must not hide the others
             damages.append(error)
+        except StudyNotFound:
+            if study is not None:
+                raise
+            continue  # it was deleted after the names were read
     if study is not None and damages:
         raise damages[0]
     running = queries.running_records(database, study) if study is not None else []
@@ -73,27 +79,13 @@ def status(
             }
         )
     else:
-        stop = None if study is None else queries.stop_reached(database, study)
-        _print_status(summaries, running, steps, stop, is_one=study is not None, wide=wide)
+        _print_studies(console := open_console(), summaries, wide=wide)
+        for problem in filter(None, (summary.problem for summary in summaries)):
+            console.print(problem, soft_wrap=True)
+        if study is not None:
+            _print_details(console, database, summaries[0], running, steps)
     if damages:
         raise damages[0]
-
-
-def _print_status(
-    summaries: Sequence[StudySummary],
-    running: list[TrialRecord],
-    steps: Mapping[int, "StepsRecord"],
-    stop: str | None,
-    *,
-    is_one: bool,
-    wide: bool,
-) -> None:
-    console = open_console()
-    _print_studies(console, summaries, wide=wide)
-    for problem in filter(None, (summary.problem for summary in summaries)):
-        console.print(problem, soft_wrap=True)
-    for summary in summaries if is_one else []:
-        _print_details(console, summary, running, steps, stop)
 
 
 def _print_studies(console: Console, summaries: Sequence[StudySummary], *, wide: bool) -> None:
@@ -122,7 +114,7 @@ def _print_studies(console: Console, summaries: Sequence[StudySummary], *, wide:
     ]
     left_out = print_rows(console, columns, rows, is_whole=wide)
     if left_out:
-        print_line(console, Text(f"not shown, since the terminal is too narrow: {', '.join(left_out)}; see --wide"))
+        console.print(f"not shown, since the terminal is too narrow: {', '.join(left_out)}; see --wide")
 
 
 def _now(summary: StudySummary) -> Text:
@@ -143,11 +135,14 @@ def _now(summary: StudySummary) -> Text:
 
 def _print_details(
     console: Console,
+    database: "Database",
     summary: StudySummary,
     running: list[TrialRecord],
     steps: Mapping[int, "StepsRecord"],
-    stop: str | None,
 ) -> None:
+    from qpsearch.study import queries
+
+    stop = queries.stop_reached(database, summary.name)
     goals = ", ".join(f"{each.direction} {each.metric}" for each in summary.objectives) or "objective unknown"
     console.print(f"{goals}; sampler {summary.sampler}, pruner {summary.pruner}")
     console.print(f"spent: {_spent(summary)}")
@@ -158,8 +153,10 @@ def _print_details(
         console.print(f"driver: {', '.join(summary.drivers)}")
     elif running or summary.ended < summary.budget.trials:
         reasons = [*([stop] if stop else []), *([spent_text(summary.reached)] if summary.reached else [])]
-        command = resume_command(summary.name, summary.reached, stop)
-        console.print(f"driver: none; {''.join(f'{why}; ' for why in reasons)}to go on: {command}", soft_wrap=True)
+        go_on = go_on_command(database, summary.name)
+        console.print(f"driver: none; {''.join(f'{why}; ' for why in reasons)}to go on: {go_on}", soft_wrap=True)
+    elif not summary.budget.trials:
+        _print_arms(console, database, summary.name)
     _print_accounts(console, summary)
     if summary.failures:
         console.print("failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(summary.failures.items())))
@@ -185,6 +182,19 @@ def _print_details(
         console.print(
             f"trial {record.number} {WORDS[state_of(record)][0]}: {', '.join(filter(None, [epochs, place]))}",
         )
+
+
+def _print_arms(console: Console, database: "Database", study: str) -> None:
+    """Say how far the searches of a comparison are, whose own trials begin when all arms have been searched."""
+    from qpsearch.study import queries
+
+    compare = queries.space_of(database, study).compare
+    found = [queries.summary(database, arm.study) for arm in compare.arms.values()] if compare is not None else []
+    for arm in found:
+        why = f"; {spent_text(arm.reached)}" if arm.reached and arm.ended < arm.budget.trials else ""
+        console.print(f"arm {arm.name}: {arm.ended} of {arm.budget.trials} trials ended{why}", soft_wrap=True)
+    if found and not any(arm.drivers for arm in found):
+        console.print(f"driver: none; to go on: {command('resume', study)}", soft_wrap=True)
 
 
 def _spent(summary: StudySummary) -> str:

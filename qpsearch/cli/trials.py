@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from qpsearch.cli.going_on import go_on_command
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
-from qpsearch.display.budget import resume_command
 from qpsearch.display.console import Cell, Column, open_console, print_line, print_rows
 from qpsearch.display.shown import (
     WORDS,
@@ -86,14 +86,8 @@ def trials(
     console = open_console()
     _print_list(console, records, objectives, wide=wide)
     counts = queries.state_counts(database, study)
-    go_on = _resume_command(database, study) if counts.get("WAITING") else ""
+    go_on = go_on_command(database, study) if counts.get("WAITING") else ""
     console.print(_summed_up(counts, records, study, go_on), soft_wrap=True)
-
-
-def _resume_command(database: "Database", study: str) -> str:
-    from qpsearch.study import queries
-
-    return resume_command(study, queries.summary(database, study).reached, queries.stop_reached(database, study))
 
 
 def _states(given: Sequence[str]) -> set[str]:
@@ -190,7 +184,7 @@ def _show_one(database: "Database", study: str, number: int, *, as_json: bool) -
     console = open_console()
     word, colour = WORDS[state_of(detail.record)]
     console.print(Text(f"trial {number} of study {study}: ").append(word, style=f"bold {colour}"))
-    facts = _facts(detail, search, _resume_command(database, study))
+    facts = _facts(detail, search, go_on_command(database, study))
     width = max(len(name) for name, _ in facts)
     for name, text in facts:
         _print_fact(console, name, text, width)

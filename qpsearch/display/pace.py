@@ -33,6 +33,7 @@ class Pace:
         kept: Expected share of the epochs that pruning leaves.
         reports: Epochs that this driver ran, each as one.
         trained: Epochs that this driver ran.
+        recorded: Those of these that had not been recorded before.
         networks: Trials to which these epochs belong.
         reports_of: Returns how many epochs, each as one, are trained where a trial has spent a cost.
     """
@@ -42,6 +43,7 @@ class Pace:
     kept: float = 1.0
     reports: int = 0
     trained: float = 0
+    recorded: float = 0
     networks: int = 0
     reports_of: Callable[[float], float] = float
     _scaled_s: float = 0.0  # what goes with the cost of an epoch
@@ -55,7 +57,16 @@ class Pace:
         """Record that an attempt was handed out, and how many of its epochs were done before."""
         self._running[number] = _Attempt(began=now, epochs=epochs, done=done)
 
-    def reported(self, number: int, seconds: float, now: float, cost: float = 1, scaled_s: float | None = None) -> None:
+    def reported(
+        self,
+        number: int,
+        seconds: float,
+        now: float,
+        cost: float = 1,
+        scaled_s: float | None = None,
+        *,
+        is_new: bool = True,
+    ) -> None:
         """Record an epoch.
 
         Args:
@@ -64,6 +75,7 @@ class Pace:
             now: When it was reported.
             cost: As how much it counts.
             scaled_s: The part of ``seconds`` that goes with its cost; None for all of it.
+            is_new: Whether it had not been recorded before; one that is trained again brings a trial no further.
         """
         attempt = self._running[number]
         if attempt.last is None:
@@ -77,7 +89,9 @@ class Pace:
         self._scaled_s += scaled_s
         self._fixed_s += took_s - scaled_s
         attempt.last = now
-        attempt.done += cost
+        if is_new:
+            attempt.done += cost
+            self.recorded += cost
         self.trained += cost
         self.reports += 1
 
@@ -85,7 +99,8 @@ class Pace:
         """Record that an attempt ended; its epochs ``count`` if the trial was pruned or paused, or ran to its end."""
         attempt = self._running.pop(number, None)
         if attempt is not None and counts:
-            self._ended_shares += (attempt.done - self._ended.get(number, 0)) / attempt.epochs
+            # not of the attempt's own epochs, to which a race adds those of each further seed
+            self._ended_shares += (attempt.done - self._ended.get(number, 0)) / self.epochs
             self._ended[number] = attempt.done
 
     @property

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -63,15 +64,12 @@ def closed_line(event: Closed, trial: Running, tally: Tally) -> str:
     """Return one line about an ended trial, and for a failed trial the reason below the line."""
     value = score(event.value) if event.value is not None else event.reason or ""
     epochs = f"{trial.done} epoch{'s' * (trial.done != 1)}"
-    names = BlockNames([trial.stages], CLOSED_BLOCKS)
+    blocks, legend = _blocks(trial, tally)
     is_best = tally.best is not None and tally.best[1] == event.number and event.state == "COMPLETE"
     line = (
         f"[{tally.closed}/{tally.asked}] trial {event.number} {event.state:<8} {value}  "
-        f"{names.of(trial.stages)}, {epochs}, {took(event.seconds)}{'; best' * is_best}"
+        f"{blocks}, {epochs}, {took(event.seconds)}{'; best' * is_best}{legend}"
     )
-    if names.legend and not tally.is_legend_said:
-        tally.is_legend_said = True
-        line += f"\n    blocks, by stage: {names.legend}"
     if event.detail and event.state == "FAIL":
         line += f"\n    {last_line(event.detail)}"
     return line
@@ -83,11 +81,19 @@ def raced_line(event: Raced) -> str:
     return f"trial {event.number} may be the best: {score(event.value)} over {seeds}; it trains another one"
 
 
-def paused_line(event: Paused, trial: Running) -> str:
+def paused_line(event: Paused, trial: Running, tally: Tally) -> str:
     """Return one line about a trial that is paused at a rung."""
-    names = BlockNames([trial.stages], CLOSED_BLOCKS).of(trial.stages)
-    value = score(trial.value)
-    return f"trial {event.number} paused after epoch {event.epoch}: {value}  {names}"
+    blocks, legend = _blocks(trial, tally)
+    return f"trial {event.number} paused after epoch {event.epoch}: {score(trial.value)}  {blocks}{legend}"
+
+
+def _blocks(trial: Running, tally: Tally) -> tuple[str, str]:
+    """Return the name of a trial's blocks, and a line that says what initials mean which no line has told yet."""
+    names = BlockNames([trial.stages], CLOSED_BLOCKS)
+    untold = {kind: initials for kind, initials in names.initials.items() if kind not in tally.told_kinds}
+    tally.told_kinds |= untold.keys()
+    legend = ", ".join(f"{initials} {kind}" for kind, initials in untold.items())
+    return names.of(trial.stages), f"\n    blocks, by stage: {legend}" if legend else ""
 
 
 class Notes:
@@ -106,7 +112,7 @@ class Notes:
         """Yield the messages about an event, if any."""
         match event:
             case StudyOpened(space=space):
-                self._space = space
+                self._space, self._is_forecast = space, False
             case Dispatching(how=how) if self._space is not None:
                 yield from self._plan(self._space, how)
             case Reported(report=report):
@@ -157,7 +163,8 @@ class Notes:
             return
         whole = trials * found.epochs
         pruned = f", about {whole * found.kept:,.0f} of them with pruning (simulated)" if found.kept < 1 else ""
-        yield f"cost: {trials} trial{'s' * (trials != 1)}, {whole:,.0f} epochs{pruned}"
+        bounds = ", unless the budget ends it before" if search.budget.has_others else ""
+        yield f"cost: {trials} trial{'s' * (trials != 1)}, {whole:,.0f} epochs{pruned}{bounds}"
 
     def _forecast(self) -> str:
         """Say how long the study will take, and what the estimate is based on."""
@@ -226,7 +233,7 @@ class PlainDisplay:
         if isinstance(event, Closed) and ended is not None:
             self.say(closed_line(event, ended, self.tally))
         if isinstance(event, Paused) and ended is not None:
-            self.say(paused_line(event, ended))
+            self.say(paused_line(event, ended, self.tally))
         if isinstance(event, Raced):
             self.say(raced_line(event))
 
@@ -290,7 +297,7 @@ class LiveDisplay:
 
     def _head(self, columns: int) -> Iterator[Text]:
         tally = self.tally
-        states = tally.states | ({"PAUSED": len(tally.paused)} if tally.paused else {})
+        states = Counter(tally.ended.copy().values()) | ({"PAUSED": len(tally.paused)} if tally.paused else {})
         counts = ", ".join(f"{count} {WORDS[state][0]}" for state, count in sorted(states.items()))
         begun = tally.closed + len(tally.paused)
         done = f"{begun}/{tally.asked} trials"

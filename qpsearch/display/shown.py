@@ -122,28 +122,31 @@ class BlockNames:
         networks: The kinds of block of the stages of each network.
         room: Width of the column.
         between: The separator of the blocks of one network.
+
+    Attributes:
+        initials: What stands for each kind of block; empty where names are in words.
     """
 
     def __init__(self, networks: Collection[Sequence[str]], room: int, between: str = "/") -> None:
         self._between = between
         mixed = [stages for stages in networks if len(set(stages)) > 1]
-        self._initials: dict[str, str] = {}
+        self.initials: dict[str, str] = {}
         if any(len(in_words(stages, between)) > room for stages in mixed):
-            self._initials = _initials(sorted({kind for stages in mixed for kind in stages}))
+            self.initials = _initials(sorted({kind for stages in mixed for kind in stages}))
 
     def of(self, stages: Sequence[str]) -> str:
         """Return the name of a network's blocks; equal neighbours beyond two are counted: ``Ax4/Q``."""
-        if not self._initials or len(set(stages)) == 1:
+        if not self.initials or len(set(stages)) == 1:
             return in_words(stages, self._between)
         if len(stages) <= 4:
-            return self._between.join(self._initials[kind] for kind in stages)
-        runs = [(self._initials[kind], len(list(same))) for kind, same in groupby(stages)]
+            return self._between.join(self.initials[kind] for kind in stages)
+        runs = [(self.initials[kind], len(list(same))) for kind, same in groupby(stages)]
         return self._between.join(f"{initial}x{count}" if count > 1 else initial for initial, count in runs)
 
     @property
     def legend(self) -> str:
         """Say what the initials mean; empty if initials are not used."""
-        return ", ".join(f"{initial} {kind}" for kind, initial in self._initials.items())
+        return ", ".join(f"{initial} {kind}" for kind, initial in self.initials.items())
 
 
 def _initials(kinds: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from qpsearch.errors import UserError, command
-from qpsearch.runner.driving import Outcome, Placement, resume
+from qpsearch.runner.driving import Outcome, Placement, opened_for_reading, resume
 from qpsearch.runner.overrides import Overrides
 from qpsearch.study import queries
 from qpsearch.study.ledger import Listener
@@ -74,15 +74,16 @@ def confirm(
         raise UserError(
             "confirm takes either the best configurations (--top) or those of named trials (--trial). Leave one out."
         )
-    with closing(Database.create(storage)) as database:
-        if queries.confirms(database, name):
+    with closing(opened_for_reading(storage)) as reader:
+        if queries.confirms(reader, name):
             raise UserError(f"study {name!r} does not search: its trials are on fresh seeds already.")
-        found = _wanted(database, name, top, trials)
+        found = _wanted(reader, name, top, trials)
         if not found:
             raise UserError(
                 f"study {name!r} does not have a complete trial with a finite value yet. "
                 f"Show its progress: {command('status', name)}."
             )
+    with closing(Database.create(storage)) as database:
         beside = retraining.plan_confirmation(database, name, [each.number for each in found], seeds)
     outcome = resume(beside, storage=storage, overrides=overrides, placement=placement, sinks=sinks, listen=listen)
     with closing(Database.open(storage)) as reader:

@@ -193,11 +193,7 @@ def resume(
         StudyMismatch: The study was made from another space.
         UserError: The budget is below what was spent, or the machine or database cannot do what was asked.
     """
-    try:
-        reader = Database.open(storage)
-    except StorageOutdated:
-        reader = Database.create(storage)
-    with contextlib.closing(reader):
+    with contextlib.closing(opened_for_reading(storage)) as reader:
         stored = queries.space_of(reader, name)
         if overrides.trials is not None and queries.confirms(reader, name):
             raise UserError(
@@ -258,6 +254,18 @@ def reasons(given: str | None, option: str = "retry_failed") -> tuple[FailReason
     if given not in list(FailReason):
         raise UserError(f"{option} {given}: is not a reason. {nearest(str(given), ['all', *FailReason])}")
     return (FailReason(given),)
+
+
+def opened_for_reading(storage: str) -> Database:
+    """Open a database before anything is written; one of an earlier version is brought up to date.
+
+    Raises:
+        StorageError: There is no such database, or it cannot be used.
+    """
+    try:
+        return Database.open(storage)
+    except StorageOutdated:
+        return Database.create(storage)
 
 
 def is_comparison(storage: str, name: str) -> bool:
@@ -332,7 +340,7 @@ def _drive(
         ledger.wait_until(lambda: interrupt.expired)
         try:
             paused = tuple(trial.number for trial in opened.open if trial.is_paused)
-            left = opened.spending.left(trials=ended)
+            left = opened.spending.left(trials=len(ended))
             tell(StudyOpened(space=opened.space, ended=ended, best=best, left=left, paused=paused, uid=opened.uid))
             for other in opened.others:
                 listen(Noted(text=f"joins {other}, which works on this study too"))

@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
 
+from qpsearch.architecture.candidates import on_the_grid
 from qpsearch.dispatch.environment import own_cores
 from qpsearch.dispatch.meanwhile import Later, helped
 from qpsearch.dispatch.simulated import SimulatedRun, Timeline, simulate
@@ -211,6 +212,11 @@ def _space_of(space: Space, method: str, epochs: int) -> Space:
     document["training"] = {**document["training"], "epochs": epochs}
     document.pop("compare", None)
     try:
+        found = parse_space(dump(document | {"study": STUDY}), METHOD, strict=False)
+        trials = on_the_grid(found, found.search.budget).trials
+        if trials == TRIALS:
+            return found
+        document["search"]["trials"] = max(trials, 1)
         return parse_space(dump(document | {"study": STUDY}), METHOD, strict=False)
     except SpaceError as error:  # without line and column, which are of a text that nobody sees
         said = (f"{method}: {problem.removeprefix(f'{METHOD}:').split(': ', 1)[-1]}" for problem in error.problems)

@@ -203,7 +203,8 @@ def _compare(
         }
         retraining.plan_retraining(database, name, best)
     seeds = "a fresh seed" if compare.seeds == 1 else f"{compare.seeds} fresh seeds"
-    listen(Noted(text=f"the best {compare.top} of each arm, on {seeds}"))
+    if is_chosen or any(best.values()):
+        listen(Noted(text=f"the best {compare.top} of each arm, on {seeds}"))
     outcome = work_on(name)
     if outcome.is_finished:
         with closing(Database.open(storage)) as reader:

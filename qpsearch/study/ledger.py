@@ -39,6 +39,7 @@ from qpsearch.study.storage.tables import system_attrs
 from qpsearch.study.trials import rows
 from qpsearch.study.trials.checkpoints import CheckpointFolder
 from qpsearch.study.trials.events import (
+    BudgetChanged,
     Event,
     Noted,
     Raced,
@@ -414,7 +415,10 @@ class Ledger:
 
     def _follow(self, connection: Connection, since: int) -> None:
         self._peers.follow(connection, since, self._running)
+        before = self._spending.budget
         self._spending.follow(connection)
+        if (budget := self._spending.budget) != before:
+            self._listener(BudgetChanged(budget=budget, left=self._spending.left(trials=0)))
 
     def _now_running_gpu_s(self) -> float:
         now = self._clock.monotonic()

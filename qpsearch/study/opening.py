@@ -92,15 +92,16 @@ class Opened:
     checkpoints: CheckpointFolder
     clock: Clock
 
-    def so_far(self) -> tuple[int, tuple[float, int] | None]:
-        """Return how many trials have ended, and value and number of the best complete one."""
+    def so_far(self) -> tuple[dict[int, str], tuple[float, int] | None]:
+        """Return the states of the trials that have ended, by number, and value and number of the best complete one."""
         sign = self.space.search.objective.sign
         complete = [
             (trial.values[0], trial.number)
             for trial in self.ended
             if trial.state is TrialState.COMPLETE and trial.values and math.isfinite(trial.values[0])
         ]
-        return len(self.ended), max(complete, key=lambda pair: (sign * pair[0], -pair[1]), default=None)
+        states = {trial.number: trial.state.name for trial in self.ended}
+        return states, max(complete, key=lambda pair: (sign * pair[0], -pair[1]), default=None)
 
 
 def create(

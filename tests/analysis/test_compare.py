@@ -256,6 +256,33 @@ def test_two_points_of_a_grid_that_are_one_configuration_are_one(sqlite_url: str
     assert sorted(len(each.trials) for each in best) == [1, 1, 2, 2]
 
 
+@pytest.mark.parametrize("order", ["[auto, zero_last_norm, framework]", "[framework, zero_last_norm, auto]"])
+def test_a_mean_is_over_all_points_of_a_grid_also_over_those_that_are_one_configuration(
+    sqlite_url: str, order: str
+) -> None:
+    """With ``auto``, additive blocks begin as with ``zero_last_norm``, and quotient blocks as with ``framework``."""
+
+    def report(stage: Stage, run: int) -> EpochReport:
+        loss = {"zero_last_norm": 5.0, "framework": 2.0}[stage.init] + run / 100
+        return EpochReport(epoch=1, train_loss=1.0, val_loss=loss, val_accuracy=0.5)
+
+    text = GRID.format(rules=f", init: {{choice: {order}}}").replace("choice: [1, 3]", "choice: [1]")
+    found = reported(sqlite_url, text, report)
+    means = {row.name: row.mean for row in found.arms}
+    assert means == pytest.approx({"additive": (5 + 5 + 2) / 3 + 0.01, "quotient": (5 + 2 + 2) / 3 + 0.01})
+    assert {row.name: (row.n, row.points) for row in found.arms} == {"additive": (6, 3), "quotient": (6, 3)}
+    assert not any("left out" in said for said in found.sentences)
+
+
+def test_runs_that_two_points_share_count_once_in_the_error_of_the_mean() -> None:
+    first, second, other = drawn(5, 3, 3, 4)
+    found = contrast([replace(first, points=2), second], [other])
+    assert found is not None
+    assert found.difference == pytest.approx(other.scores.mean() - (2 * first.scores.mean() + second.scores.mean()) / 3)
+    variances = [np.var(cell.scores, ddof=1) / len(cell.scores) for cell in (first, second, other)]
+    assert found.se**2 == pytest.approx(np.dot([4 / 9, 1 / 9, 1], variances))
+
+
 def made(images: float, parts: float = 4e-6, freedom: float = 4.0) -> Contrast:
     return Contrast(difference=0.0, parts=np.full(2, parts), freedom=np.full(2, freedom), images=images)
 
@@ -307,6 +334,13 @@ def test_runs_that_hardly_vary_have_a_power_and_as_few_runs_as_are_enough(sqlite
     found = reported(sqlite_url, text.replace("minimize: val_loss", "maximize: val_accuracy"), report)
     assert found.pairs[0].power == pytest.approx({"0.3": 1, "0.6": 1}, abs=0.01)
     assert any("of 0.3 points in 100, of 0.6 points in 100" in each for each in found.sentences)
+
+
+@pytest.mark.parametrize("score", [0.1, 0.7, 203 / 300, 1 / 3])
+def test_the_variance_of_equal_scores_is_zero_however_they_are_rounded(score: float) -> None:
+    same = Replicates(np.full(3, score))
+    assert same.variance == 0
+    assert contrast([same], [Replicates(np.array([score, score * (1 + 2e-16), score]))]) is None
 
 
 def test_scores_that_do_not_vary_give_no_nonsense() -> None:

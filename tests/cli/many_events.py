@@ -34,7 +34,7 @@ def main() -> None:
     report = EpochReport(epoch=1, train_loss=1.0, val_loss=1.0, val_accuracy=0.5, seconds=0.01, checkpoint="")
     place = Place(host="a-host", device="NVIDIA H100 80GB HBM3", threads=1, memory_format="x")
     with open_display() as display:
-        display.see(StudyOpened(space=space, ended=0, best=None, left=space.search.budget))
+        display.see(StudyOpened(space=space, ended={}, best=None, left=space.search.budget))
         display.see(Preparing(what="starting Ray"))
         time.sleep(0.3)
         display.see(Dispatching(how="40 at once on 1 node, 1 core each", slots=MOST_OPEN, gpus=0.0))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from qpsearch.architecture.cost import cost
+from qpsearch.cli.dashboard import check_free
 from qpsearch.cli.dashboard_app import DashboardApp
-from qpsearch.errors import Superseded
+from qpsearch.errors import Superseded, UserError
 from qpsearch.protocol import Failed
 from qpsearch.space import Space
 from qpsearch.study import queries
@@ -152,3 +154,16 @@ def test_a_driver_whose_study_another_tool_deleted_says_so(sqlite_url: str, spac
         with closing(ready_database(sqlite_url)) as database:
             database.with_optuna(lambda storage: storage.delete_study(1))
         ledger.report(0, 1, progress(1, 0.5))
+
+
+def test_a_host_is_told_from_a_port_that_is_in_use() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=rf"^--port {port}: is in use at 127.0.0.1\. Another one: --port \d+\.$"):
+            check_free("127.0.0.1", port)
+    check_free("127.0.0.1", port)
+    for host in ("nosuchhost.invalid", "192.0.2.1"):
+        with pytest.raises(UserError, match=rf"^--host {host}: is not an address of this machine"):
+            check_free(host, port)

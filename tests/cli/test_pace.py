@@ -12,7 +12,7 @@ from qpsearch.display.tally import Tally
 from qpsearch.protocol import EpochReport, Place
 from qpsearch.space import edited, parse_space
 from qpsearch.space.search import Budget
-from qpsearch.study.trials.events import Closed, Dispatching, Elsewhere, Reported, Started, StudyOpened
+from qpsearch.study.trials.events import BudgetChanged, Closed, Dispatching, Elsewhere, Reported, Started, StudyOpened
 from tests.scripted import Behaviour, space_text
 
 
@@ -102,7 +102,7 @@ def test_the_estimate_stays_within_what_is_left_of_the_budget(
     report = EpochReport(epoch=1, train_loss=1.0, val_loss=1.0, val_accuracy=0.5, seconds=2.0, checkpoint="")
     place = Place(host="a", device="cpu", threads=1, memory_format="contiguous")
     tally = Tally()
-    tally.see(StudyOpened(space=space, ended=40, best=None, left=left))
+    tally.see(StudyOpened(space=space, ended=dict.fromkeys(range(40), "COMPLETE"), best=None, left=left))
     tally.see(Dispatching(how="inline", slots=1, gpus=0.5))
     tally.see(Started(number=40, attempt=1, blocks=("additive",), config=config, epochs=4, resumed_at=0))
     assert tally.left_s() is None
@@ -123,7 +123,7 @@ def test_validation_takes_as_long_at_each_share_of_the_images(monkeypatch: pytes
     images = at_level(config, space.search.fidelity, 0).data.trained_on
     told: list[str] = []
     for event in (
-        StudyOpened(space=space, ended=0, best=None, left=Budget(trials=2)),
+        StudyOpened(space=space, ended={}, best=None, left=Budget(trials=2)),
         Dispatching(how="inline", slots=1, gpus=0),
         Started(number=0, attempt=1, blocks=("additive",), config=config, epochs=8, resumed_at=0),
     ):
@@ -142,6 +142,105 @@ def test_validation_takes_as_long_at_each_share_of_the_images(monkeypatch: pytes
         f"time: about {left / 60:.0f} min left\n      (the first 2 epochs took 14.0 s each, a whole one about 32.0 s; "
         "trials at once: 1)"
     ]
+
+
+PLACE = Place(host="a", device="cpu", threads=1, memory_format="contiguous")
+
+
+class Watched:
+    """A study of one-slot trials of four epochs, on a clock that ``train`` moves by a second an epoch."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, trials: int, ended: dict[int, str] | None = None) -> None:
+        self.now, self.tally = 100.0, Tally()
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+        self.space = parse_space(space_text(Behaviour.IMPROVES, trials=trials, epochs=4), "s.yaml")
+        self.config = sample(self.space, 1)[0].config
+        self.open(ended)
+
+    def open(self, ended: dict[int, str] | None = None) -> None:
+        left = self.space.search.budget
+        self.tally.see(StudyOpened(space=self.space, ended=ended or {}, best=None, left=left))
+        self.tally.see(Dispatching(how="inline", slots=1, gpus=0.0))
+
+    def start(self, number: int, epochs: int = 4, done: int = 0) -> None:
+        blocks = ("additive",)
+        self.tally.see(
+            Started(number=number, attempt=1, blocks=blocks, config=self.config, epochs=epochs, resumed_at=done)
+        )
+
+    def train(self, number: int, *epochs: int, is_new: bool = True) -> None:
+        for epoch in epochs:
+            self.now += 1.0
+            report = EpochReport(epoch=epoch, train_loss=1.0, val_loss=1.0, val_accuracy=0.5, seconds=1.0)
+            event = Reported(number=number, replicate=0, value=0.5, report=report, place=PLACE, is_new=is_new)
+            self.tally.see(event)
+
+    def close(self, number: int, state: str = "COMPLETE") -> None:
+        self.tally.see(Closed(number=number, state=state, value=0.5, reason=None, detail=None, seconds=1.0))
+
+
+def test_the_next_study_of_a_comparison_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, trials=2)
+    watched.start(0)
+    watched.train(0, 1, 2, 3, 4)
+    watched.close(0)
+    watched.start(1)
+    watched.open()
+    tally = watched.tally
+    assert (tally.closed, tally.ended, tally.own, tally.running, tally.began) == (0, {}, {}, {}, None)
+    assert tally.best_text() == "no complete trial yet"
+    assert tally.left_s() is None
+
+
+def test_epochs_that_are_trained_again_bring_a_trial_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, trials=2)
+    watched.start(0, done=3)
+    watched.train(0, 1, 2, 3, is_new=False)
+    watched.train(0, 4)
+    assert (watched.tally.running[0].done, watched.tally.pace.recorded) == (4, 1)
+    watched.close(0)
+    assert watched.tally.left_s(share=1.0) == pytest.approx(4)
+
+
+def test_the_budget_is_the_one_that_holds_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, trials=2)
+    watched.start(0)
+    watched.train(0, 1, 2, 3, 4)
+    watched.close(0)
+    assert watched.tally.left_s(share=1.0) == pytest.approx(4)
+    watched.tally.see(BudgetChanged(budget=Budget(trials=5), left=Budget(trials=5)))
+    assert (watched.tally.asked, watched.tally.left_s(share=1.0)) == (5, pytest.approx(16))
+    watched.tally.see(BudgetChanged(budget=Budget(trials=5, epochs=10), left=Budget(trials=5, epochs=6)))
+    assert watched.tally.left_s(share=1.0) == pytest.approx(6)
+
+
+def test_a_trial_that_ends_again_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another driver has tried a failed one again."""
+    watched = Watched(monkeypatch, trials=8, ended={3: "FAIL", 4: "COMPLETE"})
+    assert (watched.tally.closed, watched.tally.own) == (2, {})
+    watched.tally.see(Elsewhere(number=3, state="COMPLETE", value=0.5))
+    assert (watched.tally.closed, watched.tally.ended[3]) == (2, "COMPLETE")
+
+
+def test_what_other_drivers_will_train_is_not_this_drivers_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, trials=20)
+    for number in range(0, 10, 2):
+        watched.start(number)
+        watched.train(number, 1, 2, 3, 4)
+        watched.close(number)
+        watched.tally.see(Elsewhere(number=number + 1, state="COMPLETE", value=0.5))
+    assert watched.tally.left_s(share=1.0) == pytest.approx(5 * 4)
+
+
+def test_seeds_that_a_race_adds_count_as_much_as_the_first() -> None:
+    pace, now = Pace(epochs=4), 0.0
+    for seeds in (1, 2, 3):
+        pace.started(0, 4 * seeds, 4 * (seeds - 1), now)
+        for _ in range(4):
+            now += 1.0
+            pace.reported(0, 1.0, now)
+        pace.ended(0, counts=True)
+    assert pace.share == pytest.approx((5 + 3) / 6)
 
 
 def test_of_equally_good_trials_the_first_is_the_best_whichever_ends_first() -> None:

@@ -49,7 +49,7 @@ class DeadScreen:
 def run_through(display: SteadyDisplay, space: Space) -> None:
     """A trial of a study, in which other things are noted too."""
     with display:
-        display.see(StudyOpened(space=space, ended=0, best=None, left=space.search.budget))
+        display.see(StudyOpened(space=space, ended={}, best=None, left=space.search.budget))
         display.see(Dispatching(how="one at a time", slots=1, gpus=0.0))
         config: object = None
         display.see(Started(number=0, attempt=1, blocks=("additive",), config=config, epochs=1, resumed_at=0))  # type: ignore[arg-type]  # no display looks at it

@@ -39,7 +39,7 @@ def test_a_study_is_run_and_gone_on_with_and_its_listener_is_told_all(sqlite_url
     )
     assert outcome == Outcome(name="scripted", is_finished=True, elsewhere=0, spent=None, stopped=None)
     assert isinstance(seen[0], StudyOpened)
-    assert (seen[0].space.search.budget.trials, seen[0].ended, seen[0].best) == (2, 0, None)
+    assert (seen[0].space.search.budget.trials, seen[0].ended, seen[0].best) == (2, {}, None)
     assert isinstance(seen[1], Dispatching)
     for kind, count in ((Started, 2), (Reported, 8), (Closed, 2)):
         assert sum(isinstance(event, kind) for event in seen) == count
@@ -48,7 +48,7 @@ def test_a_study_is_run_and_gone_on_with_and_its_listener_is_told_all(sqlite_url
     again: list[Event] = []
     driving.resume("scripted", storage=sqlite_url, overrides=Overrides(trials=3), placement=INLINE, listen=again.append)
     assert isinstance(again[0], StudyOpened)
-    assert again[0].ended == 2
+    assert again[0].ended == {0: "COMPLETE", 1: "COMPLETE"}
     assert again[0].best is not None
     assert sum(isinstance(event, Closed) for event in again) == 1
     database = Database.open(sqlite_url)

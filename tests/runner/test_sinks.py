@@ -93,7 +93,7 @@ def test_a_sink_does_not_know_the_database(
 
 def opened(space: Space, uid: str) -> StudyOpened:
     """This driver opens a study."""
-    return StudyOpened(space=space, ended=0, best=None, left=space.search.budget, uid=uid)
+    return StudyOpened(space=space, ended={}, best=None, left=space.search.budget, uid=uid)
 
 
 def test_a_trial_that_continues_goes_on_in_its_run(fake: Callable[..., None], space: Space, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_the_live_table_shows_steps_where_an_epoch_takes_long(url: str, space: S
 
     with new_ledger(url, space, display.tally.see) as ledger:
         left = space.search.budget
-        display.tally.see(StudyOpened(space=space, ended=0, best=None, left=left))
+        display.tally.see(StudyOpened(space=space, ended={}, best=None, left=left))
         trial = asked(ledger)
         assert "step" not in drawn()
         ledger.hear(trial.trial, trial.attempt, told(120))

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from qpsearch.analysis.anova.departures import Departures, Left, departures_in
 from qpsearch.analysis.anova.features import Codes, Design
 from qpsearch.analysis.anova.forecast import ranks
-from qpsearch.analysis.anova.observations import Observations
+from qpsearch.analysis.anova.observations import Observations, spread_of
 from qpsearch.analysis.anova.parameters import Floats
 from qpsearch.dispatch.meanwhile import Later
 
@@ -53,8 +53,9 @@ class AnovaCheck:
             used[self._rng.choice(np.flatnonzero(used), used.sum() - MOST, replace=False)] = False
         values, self._used = group[used], used
         self._forecasts: Later[_Forecasts] | None = None
-        if len(values) >= FEWEST and values.std() > 0:
-            values = (values - values.mean()) / values.std()
+        spread = spread_of(values)
+        if len(values) >= FEWEST and spread > 0:
+            values = (values - values.mean()) / spread
             columns = np.column_stack([each.columns(seen.codes[each.name][used]) for each in design.parameters])
             self._forecasts = Later(_forecasts, design.of(used), columns, values, seed)
 

@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.analysis.anova.parameters import Bools, Floats, Parameter
 
+ROUNDING: Final = 1e-12  # relative to a value: equal values differ by less
 CHECKPOINTS: Final = 8  # of the curves, at most: where trials were stopped
 # Final values are analysed where enough trials have one: two for each parameter and at least 15, or this share of the
 # trials and at least 8, or half of a small study. Else the values at the last step that as many reached are analysed.
@@ -66,7 +67,15 @@ class Observations:
     def scale(self) -> tuple[float, float]:
         """Mean and standard deviation of the final values."""
         final = self.final[self.complete]
-        return float(final.mean()), float(final.std()) or 1.0
+        return float(final.mean()), spread_of(final) or 1.0
+
+
+def spread_of(values: Floats) -> float:
+    """Return the standard deviation of some values; 0 where they differ by rounding alone."""
+    if not len(values):
+        return 0.0
+    is_seen = np.ptp(values) > ROUNDING * max(1.0, float(np.abs(values).max()))
+    return float(values.std()) if is_seen else 0.0
 
 
 def observations_of(parameters: Sequence[Parameter], trials: Sequence[FrozenTrial]) -> Observations:

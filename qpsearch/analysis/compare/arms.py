@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
+from types import MappingProxyType
 from typing import Final
 
 from qpsearch.analysis.compare.basis import Basis
@@ -31,6 +32,14 @@ MOST_ARMS: Final = 12  # that are compared without being asked for: 66 pairs
 NUMBERED: Final = "Arms have the numbers of their trials in study {}, which chose them."
 
 Point = tuple[tuple[str, Scalar], ...]
+LARGER: Final = MappingProxyType(  # options that give a larger budget, by the bound that is spent
+    {
+        "trials": ("--trials", "N"),
+        "epochs": ("--epochs", "N"),
+        "seconds": ("--time", "TIME"),
+        "gpu_seconds": ("--gpu-hours", "HOURS"),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,12 +184,23 @@ def _tuned(database: Database, study: str, space: Space, compare: TunedArms) -> 
         )
     if not any(arm.complete for arm in arms):
         ended = all(arm.tuning and all(trial.state != "RUNNING" for trial in arm.tuning) for arm in arms)
-        if ended and not any(trial.state == "COMPLETE" for arm in arms for trial in arm.tuning):
+        states = {trial.state for arm in arms for trial in arm.tuning}
+        if ended and "COMPLETE" not in states:
             first = next(iter(compare.arms.values())).study
+            hint = (
+                f"Try the failed ones again: {command('resume', study, '--retry-failed', 'all')}."
+                if "FAIL" in states
+                else f"All were pruned. Go on with more trials: {command('resume', study, '--trials', 'N')}."
+            )
             raise UserError(
                 f"study {study!r} cannot be compared: no trial of its arms is complete. Show why: "
-                f"{command('trials', first)}. Try the failed ones again: "
-                f"{command('resume', study, '--retry-failed', 'all')}."
+                f"{command('trials', first)}. {hint}"
+            )
+        reached = [queries.summary(database, own.study).reached for own in compare.arms.values()]
+        if all(reached) and reached[0] is not None:
+            raise UserError(
+                f"study {study!r} cannot be compared: no trial of its arms was complete when their budget was spent. "
+                f"Go on with a larger one: {command('resume', study, *LARGER[reached[0].name])}."
             )
         raise UserError(
             f"study {study!r} has not trained the best configurations of its arms yet. Go on with it: "

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from scipy.special import chdtri, ndtr, stdtr, stdtrit
 
+from qpsearch.analysis.anova.observations import ROUNDING
 from qpsearch.analysis.anova.parameters import Floats
 
 LEVEL: Final = 0.05  # of each test, two-sided
@@ -32,15 +33,19 @@ class Replicates:
     Attributes:
         scores: (n,) the score of each.
         right: (n, images) how often each told each image right, in [0, 1]; None where that is not known.
+        points: At how many points of a grid these are the runs: settings that mean the same share theirs.
     """
 
     scores: Floats
     right: Floats | None = None
+    points: int = 1
 
     @property
     def variance(self) -> float:
-        """The variance of the scores, with n - 1 in the denominator."""
-        return float(np.var(self.scores, ddof=1))
+        """The variance of the scores, with n - 1 in the denominator; 0 where they differ by rounding alone."""
+        apart = self.scores - self.scores[0]
+        is_seen = np.abs(apart).max() > ROUNDING * max(1.0, float(np.abs(self.scores).max()))
+        return float(np.var(apart, ddof=1)) if is_seen else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +128,14 @@ def power(df: float, shift: float) -> float:
 
 
 def contrast(first: Sequence[Replicates], second: Sequence[Replicates]) -> Contrast | None:
-    """Return the difference of the second side's mean from the first's, each the mean over its cells.
+    """Return the difference of the second side's mean from the first's, each the mean over the points of its cells.
 
     None where a cell has fewer than two runs, or where neither runs nor images differ: chance is then not seen.
     """
     cells = [*first, *second]
     if min(len(cell.scores) for cell in cells) < 2:
         return None
-    weights = np.array([-1 / len(first)] * len(first) + [1 / len(second)] * len(second))
+    weights = np.concatenate([-_weights(first), _weights(second)])
     counts = np.array([len(cell.scores) for cell in cells], float)
     means = np.array([cell.scores.mean() for cell in cells])
     found = Contrast(
@@ -139,7 +144,17 @@ def contrast(first: Sequence[Replicates], second: Sequence[Replicates]) -> Contr
         freedom=counts - 1,
         images=_images(weights, cells),
     )
-    return found if found.se else None
+    return found if found.se > ROUNDING * max(1.0, float(np.abs(means).max())) else None
+
+
+def mean_over_points(cells: Sequence[Replicates]) -> float:
+    """Return the mean score over the points of some cells."""
+    return float(_weights(cells) @ [cell.scores.mean() for cell in cells])
+
+
+def _weights(cells: Sequence[Replicates]) -> Floats:
+    whole = sum(cell.points for cell in cells)
+    return np.array([cell.points / whole for cell in cells])
 
 
 def holm(ps: Sequence[float]) -> list[float]:

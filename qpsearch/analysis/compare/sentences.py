@@ -80,10 +80,11 @@ def of_a_pair(found: "Comparison", pair: "PairRow") -> str:
     if pair.p is None or pair.p_adjusted is None or pair.low is None or pair.high is None:
         runs = {row.name: row for row in found.arms}
         known = [runs[name].sd for name in (pair.a, pair.b) if name in runs]
+        unit = "configuration" if found.basis is Basis.TUNED else "run"
         why = "their runs all have the same score" if known and not any(known) and None not in known else ""
         return (
             f"{pair.a} and {pair.b} cannot be told apart or called alike: "
-            f"{why or 'one of them has a single run'}, so nothing tells how runs vary."
+            f"{why or f'one of them has a single {unit}'}, so nothing tells how {unit}s vary."
         )
     winner, loser = better(found, pair)
     unit = f" points of {_metric(found)}" if found.is_accuracy else f" in {found.metric}"

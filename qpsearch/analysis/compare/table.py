@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections import ChainMap, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -12,7 +13,7 @@ import numpy as np
 from qpsearch.analysis.compare.arms import Arm, Arms, Point, arms_of
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.confounds import confounds
-from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm
+from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm, mean_over_points
 from qpsearch.analysis.compare.naming import SettingRow
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.architecture.cost import cost
@@ -218,7 +219,7 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     own = objective.metric.on_test  # without it, or in looks of an earlier version, accuracies are compared
     own = own if tested and all(run.metrics.get(own) is not None for run in tested) else ""
     score = _score_of(split, own)
-    scored = {arm.name: _scored(arm, runs, score) for arm in arms.arms}
+    scored = {arm.name: _scored(arm, arms.basis, runs, score) for arm in arms.arms}
     points = [_points(arm, scored[arm.name]) for arm in arms.arms]
     shared = set() if arms.basis is Basis.TUNED else _shared(points)  # tuned arms do not share any
     cells = {arm.name: _cells(arm, arms.basis, scored[arm.name], shared, score) for arm in arms.arms}
@@ -254,14 +255,18 @@ def _replaced(found: Comparison, pairs: Sequence[PairRow], said: tuple[str, ...]
     return replace(found, pairs=tuple(pairs), sentences=said)
 
 
-def _scored(arm: Arm, runs: Runs, score: str) -> Runs:
-    """Return the runs of an arm with a finite score; one configuration trained twice on one seed is one run."""
+def _scored(arm: Arm, basis: Basis, runs: Runs, score: str) -> Runs:
+    """Return the runs of an arm with a finite score; one configuration trained twice on one seed is one run.
+
+    In a grid that is so within a point: points whose settings mean the same each have these runs (``_cells``).
+    """
     found: dict[int, list[RunResult]] = {}
-    known: set[tuple[str, int]] = set()
-    for trial in arm.complete:
-        new = [run for run in runs.get(trial.number, []) if (trial.config_json, run.seed) not in known]
-        known.update((trial.config_json, run.seed) for run in new)
-        found[trial.number] = [run for run in new if _is_finite(_value(run, score))]
+    for trials in arm.points.values() if basis is Basis.CONFIGURATIONS else [arm.trials]:
+        known: set[tuple[str, int]] = set()
+        for trial in (each for each in trials if each.state == "COMPLETE"):
+            new = [run for run in runs.get(trial.number, []) if (trial.config_json, run.seed) not in known]
+            known.update((trial.config_json, run.seed) for run in new)
+            found[trial.number] = [run for run in new if _is_finite(_value(run, score))]
     return found
 
 
@@ -297,12 +302,19 @@ def _no_point(arms: Arms, points: Sequence[set[Point]], shared: set[Point]) -> b
 
 
 def _cells(arm: Arm, basis: Basis, runs: Runs, shared: set[Point], score: str) -> list[Replicates]:
-    """Return the runs of an arm that differ by chance alone, point by point."""
+    """Return the runs of an arm that differ by chance alone, by point; points that mean the same share theirs."""
     points = [trials for point, trials in arm.points.items() if not shared or point in shared]
     of_points = [[runs[trial.number] for trial in trials if trial.number in runs] for trials in points]
     if basis is Basis.CONFIGURATIONS:
-        each = [[run for own in trials for run in own] for trials in of_points]
-        return [_cell([[run] for run in point], score) for point in each if point]
+        merged: dict[frozenset[str], list[dict[tuple[str, int], RunResult]]] = defaultdict(list)
+        for trials in points:
+            own = {(trial.config_json, run.seed): run for trial in trials for run in runs.get(trial.number, [])}
+            merged[frozenset(config for config, _ in own)].append(own)
+        merged.pop(frozenset(), None)
+        return [
+            replace(_cell([[run] for run in {**ChainMap(*same)}.values()], score), points=len(same))
+            for same in merged.values()
+        ]
     units = (
         [[run for own in trials for run in own] for trials in of_points]
         if basis is Basis.TUNED
@@ -344,10 +356,10 @@ def _row(arm: Arm, within: Arm, cells: Sequence[Replicates], unscored: int) -> A
     variances = [cell.variance for cell in cells if len(cell.scores) > 1]
     return ArmRow(
         name=arm.name,
-        mean=statistics.fmean(float(cell.scores.mean()) for cell in cells) if cells else None,
+        mean=mean_over_points(cells) if cells else None,
         sd=statistics.fmean(variances) ** 0.5 if variances else None,
         n=sum(len(cell.scores) for cell in cells),
-        points=len(cells),
+        points=sum(cell.points for cell in cells),
         cost_s=arm.cost_s,
         parameters=statistics.fmean(each.parameters for each in costs) if costs else None,
         macs=statistics.fmean(each.macs for each in costs) if costs else None,

@@ -183,7 +183,8 @@ def stored_space(facts: Row[Any], name: str) -> Space:
         if not forgotten:
             raise
         words = " ".join(f"--import {word}" for word in forgotten)
-        raise SpaceError([*error.problems, f"study {name}: was made with {words}. Add that to the command."]) from None
+        how = "Add that to the command, or set QPSEARCH_IMPORT."
+        raise SpaceError([*error.problems, f"study {name}: was made with {words}. {how}"]) from None
     space = space.with_search(study=name, budget=budget_of(facts), seed=facts.seed)
     # what auto stood for when the study was made
     search = space.search.using(sampler_of(facts.sampler), PrunerKind(facts.pruner))

@@ -29,7 +29,7 @@ from qpsearch.study.search.rung import Rung
 from qpsearch.study.storage.optuna_tables import GUESS, read_trials
 from qpsearch.study.storage.tables import configs, trials
 
-Losses = tuple[float, ...]
+ObjectiveLosses = tuple[float, ...]
 """One for each objective, smaller is better; the first is infinite for a trial that failed."""
 
 
@@ -67,13 +67,13 @@ class RungCurve:
 
     number: int
     stratum: str
-    losses: Mapping[int, Losses]
-    final: Losses | None
+    losses: Mapping[int, ObjectiveLosses]
+    final: ObjectiveLosses | None
     is_guess: bool = False
 
 
 def _curve(trial: FrozenTrial, traits: Traits, search: Search) -> RungCurve:
-    unknown, losses = [math.inf] * traits.further, dict[int, Losses]()
+    unknown, losses = [math.inf] * traits.further, dict[int, ObjectiveLosses]()
     for epoch, value in trial.intermediate_values.items():
         further = trial.system_attrs.get(f"{FURTHER}{epoch}", unknown)
         is_sound = trial.state is not TrialState.FAIL and not math.isnan(value) and all(map(math.isfinite, further))
@@ -134,7 +134,7 @@ def _would_stop(
     return False
 
 
-def _ahead(final: Losses, others: Mapping[int, Losses]) -> int:
+def _ahead(final: ObjectiveLosses, others: Mapping[int, ObjectiveLosses]) -> int:
     """Return how many of some trials ended ahead of a trial, or as well."""
     behind_equals = max(others) + 1
     return Rung.of({**others, behind_equals: final}).place(behind_equals)

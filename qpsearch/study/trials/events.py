@@ -1,5 +1,6 @@
 """The events that a driver reports to listeners: progress displays, sinks, tests."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from qpsearch.architecture.config import TrialConfig
@@ -14,7 +15,7 @@ class StudyOpened:
 
     Attributes:
         space: The space to search, with the current budget.
-        ended: Trials that have already ended.
+        ended: The state of each trial that has already ended, by number.
         best: Value and number of the best complete trial; None if no trial is complete.
         left: What is left of the budget, in each of its bounds.
         paused: Numbers of the trials that are paused at a rung.
@@ -22,7 +23,7 @@ class StudyOpened:
     """
 
     space: Space
-    ended: int
+    ended: Mapping[int, str]
     best: tuple[float, int] | None
     left: Budget
     paused: tuple[int, ...] = ()
@@ -205,6 +206,19 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetChanged:
+    """Somebody has changed the budget of the study meanwhile.
+
+    Attributes:
+        budget: The budget.
+        left: What is left of it, in each of its bounds but the number of trials.
+    """
+
+    budget: Budget
+    left: Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOver:
     """Another driver is gone; its open trials wait for this driver."""
 
@@ -243,6 +257,7 @@ Event = (
     | Lost
     | Retried
     | Elsewhere
+    | BudgetChanged
     | TakenOver
     | StorageGone
     | StorageBack
