@@ -226,7 +226,9 @@ def _facts(detail: TrialDetail, search: Search, go_on: str) -> list[tuple[str, s
     for group in dict.fromkeys(attempt.fused for attempt in detail.attempts if attempt.fused):
         found.append(("fused", f"runs {', '.join(map(str, group))}, trained as one network"))
     found.append(("device", record.place or "not known: no epoch was reported"))
-    found += [("checkpoint", from_here(path)) for path in detail.checkpoints] or [("checkpoint", "none kept")]
+    whole = record.state == "FAIL" and any(run.score is not None for run in detail.runs)
+    without = "of its whole runs alone, for another try" if whole else "none kept"
+    found += [("checkpoint", from_here(path)) for path in detail.checkpoints] or [("checkpoint", without)]
     return found + _looks(detail)
 
 

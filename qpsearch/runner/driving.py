@@ -150,6 +150,7 @@ def run(
                     raise
                 refuse_other(database, space)
                 refuse_one_arm(database, space.study, overrides)
+                refuse_smaller(database, space.study, overrides)
                 refuse_other_artifacts(database, space.study, root)
                 opened = opening.resume(database, space.study, budget=change, wait=_waiting(listen))
             is_new = not opened.ended and not opened.open and not opened.others

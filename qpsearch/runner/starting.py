@@ -186,20 +186,17 @@ def _compare(
         _set_budgets(storage, name, [arm.study for arm in compare.arms.values()], overrides)
     overrides = overrides.without_budget()
     with closing(Database.open(storage)) as reader:
-        is_chosen = set(queries.trials_of_arms(reader, name).values())  # its search is over, whatever is asked for
-    for arm, space in compare.arms.items():
-        if arm in is_chosen:
-            continue
+        is_chosen = bool(queries.trials_of_arms(reader, name))  # the searches are over, whatever is asked for
+    for arm, space in () if is_chosen else compare.arms.items():
         listen(Noted(text=f"arm {arm}"))
         outcome = work_on(space.study)
         if not outcome.is_finished:
             return replace(outcome, name=name)
     with closing(Database.create(storage)) as database:
-        chosen = set(queries.trials_of_arms(database, name).values())  # once: a later search changes nothing
+        is_chosen = bool(queries.trials_of_arms(database, name))  # once: a later search changes nothing
         best = {
             arm: [each.number for each in queries.top_configurations(database, space.study, compare.top)]
-            for arm, space in compare.arms.items()
-            if arm not in chosen
+            for arm, space in (() if is_chosen else compare.arms.items())
         }
         retraining.plan_retraining(database, name, best)
     seeds = "a fresh seed" if compare.seeds == 1 else f"{compare.seeds} fresh seeds"

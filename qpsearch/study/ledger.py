@@ -234,7 +234,7 @@ class Ledger:
                 blocks=tuple(stage.block for stage in trial.config.network.stages),
                 config=trial.config,
                 epochs=trial.epochs,
-                resumed_at=trial.epochs_done,
+                resumed_at=trial.epochs_kept,
             )
         )
         return trial.assignment(self._space.search)

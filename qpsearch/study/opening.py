@@ -23,7 +23,7 @@ from qpsearch.space.search import Budget, Search, Stop
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import Spending
 from qpsearch.study.drivers.clock import SYSTEM, Clock
-from qpsearch.study.drivers.facts import insert_facts, set_budget
+from qpsearch.study.drivers.facts import check_warm_start, insert_facts, set_budget
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.leftovers import sweep
 from qpsearch.study.drivers.peers import supersede
@@ -138,6 +138,7 @@ def create(
     def step(connection: Connection) -> tuple[int, int, Spending, Sequence[Mapping[str, Scalar]]]:
         if study_id(connection, space.study) is not None:
             raise exists(space.study)
+        check_warm_start(connection, space)
         study = insert_study(connection, space.study, [each.direction for each in space.search.objectives])
         insert_facts(connection, study, space, source=source, uid=uid, checkpoint_root=root, now=now)
         lease_id = lease.take(connection, study, Driver.this(), now)

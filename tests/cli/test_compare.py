@@ -291,6 +291,30 @@ def test_no_arm_goes_its_own_way(copied: Path, words: tuple[str, ...], says: str
     assert [arm["tuned"] for arm in reply(copied, "compare", "tuned")["arms"]] == [2, 2]
 
 
+def test_arms_that_are_all_pruned_need_more_trials(tmp_path: Path) -> None:
+    text = ARMS.replace("pruner: none", "pruner: {threshold: {lower: 0.999}}").replace("epochs: 1", "epochs: 2")
+    (tmp_path / "tuned.yaml").write_text(text)
+    done = qpsearch(tmp_path, "run", "tuned.yaml", "--dispatch", "inline")
+    assert done.returncode == 2
+    assert "All were pruned. Go on with more trials: qpsearch resume tuned --trials N." in done.stderr
+    assert "best 2 of each arm" not in done.stdout
+    shown = qpsearch(tmp_path, "status", "tuned").stdout
+    assert "arm tuned.plain: 2 of 2 trials ended\narm tuned.quotient: 2 of 2 trials ended\n" in shown
+    larger = qpsearch(tmp_path, "resume", "tuned", "--epochs", "2", "--dispatch", "inline")
+    assert "no trial of its arms" in larger.stderr
+
+
+def test_what_goes_on_with_an_arm_is_its_comparison(copied: Path) -> None:
+    refused = qpsearch(copied, "run", "grid.yaml", "--join", "--trials", "1", "--dispatch", "inline")
+    assert (refused.returncode, "has 4 trials behind it" in refused.stderr) == (2, True)
+    (copied / "small.yaml").write_text(ARMS.replace("study: tuned", "study: small").replace("trials: 2}", "trials: 9}"))
+    began = qpsearch(copied, "run", "small.yaml", "--dispatch", "inline", "--epochs", "1")
+    assert began.returncode == 0, began.stderr
+    over = qpsearch(copied, "status", "small.plain").stdout
+    assert "the budget of 1 epoch is spent; to go on: qpsearch resume small\n" in over
+    assert qpsearch(copied, "resume", "small", "--dispatch", "inline").returncode == 0
+
+
 def test_a_copy_of_an_arm_is_a_study_of_its_own(copied: Path) -> None:
     assert qpsearch(copied, "studies", "copy", "tuned.plain", "--as", "kept").returncode == 0
     assert qpsearch(copied, "studies", "rename", "tuned", "moved").returncode == 0

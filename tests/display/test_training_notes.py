@@ -2,11 +2,11 @@
 
 import pytest
 
-from qpsearch.display.progress import Notes
-from qpsearch.display.tally import Tally
+from qpsearch.display.progress import Notes, closed_line, paused_line
+from qpsearch.display.tally import Running, Tally
 from qpsearch.display.training import TrainingDisplay
 from qpsearch.protocol import EpochReport, Place
-from qpsearch.study.trials.events import Reported
+from qpsearch.study.trials.events import Closed, Paused, Reported
 
 SAID = "training steps are launched kernel by kernel, not as a CUDA graph: as the test says"
 
@@ -24,6 +24,21 @@ def test_a_study_says_it_once_however_many_trials_do() -> None:
         for text in notes.of(Reported(number=number, replicate=0, value=0.5, report=report(epoch, note), place=place))
     ]
     assert said == [SAID]
+
+
+def test_initials_are_told_by_the_first_line_that_has_them() -> None:
+    """Of trials that end as of those that pause, and of each kind of block once."""
+    tally = Tally()
+
+    def running(*stages: str) -> Running:
+        return Running(1, stages, 9, 3, 0.0, value=0.5)
+
+    first = paused_line(Paused(number=0, epoch=3), running("additive", "additive", "product_unit"), tally)
+    assert first.splitlines()[1:] == ["    blocks, by stage: A additive, PU product_unit"]
+    closed = Closed(number=1, state="PRUNED", value=0.5, reason=None, detail=None, seconds=1.0)
+    second = closed_line(closed, running("additive", "quotient", "product_unit"), tally)
+    assert second.splitlines()[1:] == ["    blocks, by stage: Q quotient"]
+    assert len(closed_line(closed, running("quotient", "quotient", "product_unit"), tally).splitlines()) == 1
 
 
 @pytest.mark.parametrize("is_quiet", [False, True])

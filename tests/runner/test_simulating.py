@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from qpsearch.architecture import plugins
+from qpsearch.architecture.candidates import on_the_grid
 from qpsearch.dispatch import meanwhile
 from qpsearch.errors import UserError
 from qpsearch.registry.samplers import OWN
@@ -19,6 +20,7 @@ from qpsearch.runner.simulating import Simulation, default_method, simulate_sear
 from qpsearch.runner.tool_documents import SimulateDocument
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.space.schema.search import SAMPLERS
+from qpsearch.space.search import Budget
 from qpsearch.study.planning import retraining
 from qpsearch.study.storage.database import Database
 from tests.cli.run import documented, qpsearch
@@ -187,6 +189,16 @@ def test_a_simulation_is_repeated_to_the_bit() -> None:
     first, second = (searched(table, "gp+asha", seeds=1, trainings=3).outcomes for _ in range(2))
     assert first == second
     assert first[1].trials > 10  # the first that learn from results, too
+
+
+def test_a_grid_ends_with_its_last_point() -> None:
+    rates = [0.05 * place for place in range(1, 11)]
+    space = parse_space(edited(SPACE.source, {LR: {"choice": rates}, ALPHA: 1.8}))
+    points = [KnownTraining(params=params(lr), values=[lr] * 9, seconds=[10.0] * 9) for lr in rates]
+    table, grid = CurveTable("grid", space, points), parse_space(edited(space.source, {"search.sampler": "grid"}))
+    size = on_the_grid(grid, Budget(trials=1000)).trials
+    (_, found) = simulate_searches(table, space, ["grid+none"], seeds=1, workers=2, trainings=2 * size).outcomes
+    assert (found.trials, found.complete) == (size, size)
 
 
 @pytest.mark.parametrize("method", ["{gp: {random: 2}}+asha", "gp+{asha: {factr: 2}}"])

@@ -15,9 +15,10 @@ from sqlalchemy import update
 
 from qpsearch.analysis.compare.arms import arms_of
 from qpsearch.analysis.subject import Subject
-from qpsearch.errors import StudyExists, UserError
+from qpsearch.errors import StorageError, StudyExists, UserError
 from qpsearch.protocol import Assignment, Failed
-from qpsearch.runner.driving import resume
+from qpsearch.runner.confirming import confirm
+from qpsearch.runner.driving import Placement, resume
 from qpsearch.runner.overrides import Overrides
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space, parse_space
@@ -27,7 +28,7 @@ from qpsearch.study.planning import retraining
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.study.storage.tables import studies, study_facts
 from qpsearch.study.trials.evaluations import Evaluated
-from qpsearch.vocabulary import FailReason
+from qpsearch.vocabulary import Dispatcher, FailReason
 from tests.helpers import abandon, new_ledger, progress, ready_database, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
 
@@ -234,6 +235,18 @@ def test_looks_at_the_test_images_are_counted_for_both_studies_together(sqlite_u
         manage.record_evaluations(database, "scripted", 0, [seen], 1.0)
         manage.record_evaluations(database, BESIDE, 0, [seen], 2.0)
         assert queries.looks(database, "scripted") == queries.looks(database, BESIDE) == [1.0, 2.0]
+
+
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no study database there"):
+        confirm(
+            "digits",
+            storage=f"sqlite:///{tmp_path}/studies/q.db",
+            seeds=1,
+            overrides=Overrides(),
+            placement=Placement(dispatcher=Dispatcher.INLINE),
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_does_not_search(sqlite_url: str, space: Space) -> None:

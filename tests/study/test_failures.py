@@ -4,9 +4,11 @@ import json
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from qpsearch.analysis.tables import trial_rows
 from qpsearch.architecture.second_try import halved
@@ -19,7 +21,7 @@ from qpsearch.study.ledger import Ledger
 from qpsearch.study.optuna_export import export_optuna
 from qpsearch.study.planning.retraining import plan_confirmation
 from qpsearch.study.storage.database import Database
-from qpsearch.study.trials.events import Retried
+from qpsearch.study.trials.events import Event, Retried, Started
 from qpsearch.vocabulary import FailReason
 from tests.helpers import abandon, accuracy_of, new_ledger, progress, ready_database, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
@@ -159,10 +161,13 @@ def test_a_whole_run_of_a_failed_trial_keeps_its_checkpoint_and_is_not_trained_a
         pass
     whole = f"r0-a1-e{epochs:03}.pt"
     assert [path.name for path in folder.iterdir()] == [whole]
-    with resumed_ledger(sqlite_url, retry=[FailReason.ERROR]) as ledger:
+    told: list[Event] = []
+    with resumed_ledger(sqlite_url, retry=[FailReason.ERROR], listener=told.append) as ledger:
         again = ledger.ask()
         assert again is not None
         assert [(run.replicate, run.resume_from) for run in again.runs] == [(1, ())]
+        (begun,) = (event for event in told if isinstance(event, Started))
+        assert (begun.resumed_at, begun.epochs) == (epochs, 2 * epochs)
         train(1, epochs, attempt=2)
     assert rows(sqlite_url, STATES)[0] == (0, "COMPLETE")
     assert sorted(path.name for path in folder.iterdir()) == [whole, f"r1-a2-e{epochs:03}.pt"]
@@ -201,6 +206,29 @@ def test_another_driver_learns_from_a_trial_that_was_tried_again_while_it_did_no
         first._transactions.catch_up()
         shown = first._replica._copy(0)
         assert (shown.state.name, shown.values) == ("COMPLETE", [accuracy_of(again)])
+
+
+@pytest.mark.parametrize("pruner", ["median", "wilcoxon"])
+def test_a_pruner_learns_from_a_trial_that_was_tried_again_while_its_driver_did_not_look(
+    sqlite_url: str, pruner: str
+) -> None:
+    seeds = 6 if pruner == "wilcoxon" else 1
+    text = edited(space_text(Behaviour.IMPROVES, pruner=pruner, sampler="random"), {"search.replicates": seeds})
+    with new_ledger(sqlite_url, parse_space(text)) as first:
+        assert first.ask() is not None
+        first.fail(0, 1, OTHER)
+        with resumed_ledger(sqlite_url, retry=[FailReason.ERROR]) as second:
+            assignment = second.ask()
+            assert assignment is not None
+            for replicate in range(seeds):
+                for epoch in range(1, assignment.config.recipe.epochs + 1):
+                    second.report(0, 2, progress(epoch, 0.5, replicate))
+        first._looked = float("-inf")
+        first._look_around()
+        pruning: Any = first._replica._pruning
+        if pruner == "median":
+            (pruning,) = pruning._strata.values()
+        assert pruning._copy(0).state is TrialState.COMPLETE
 
 
 def test_a_broken_driver_neither_stops_another_one_nor_ends_what_is_paused(sqlite_url: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from qpsearch.errors import SpaceError, StudyNotFound
 from qpsearch.space import Space, edited, parse_space
+from qpsearch.space.file.points import with_switches
 from qpsearch.study.ledger import Ledger
 from tests.helpers import new_ledger, progress, resumed_ledger
 from tests.scripted import Behaviour, space_text
@@ -61,10 +62,36 @@ def test_what_the_space_lacks_is_drawn(sqlite_url: str) -> None:
     )
 
 
+OPTIMIZERS = {
+    "training.optimizer": {
+        "choice": {"sgd": {"lr": {"log": [0.001, 1.0]}}, "adamw": {"lr": {"log": [0.001, 1.0]}, "weight_decay": 0.1}}
+    }
+}
+
+
+def test_what_a_listed_value_needs_is_not_drawn() -> None:
+    open_ = space("open", OPTIMIZERS)
+    adamw = {"training.optimizer.adamw.lr": 0.5}
+    assert with_switches(open_, adamw) == {**adamw, "training.optimizer": "adamw"}
+    assert with_switches(open_, {LR: 0.5, "training.optimizer": "sgd"}) == {LR: 0.5, "training.optimizer": "sgd"}
+    assert with_switches(space("fixed", {}), {LR: 0.5, DEPTH: 3}) == {LR: 0.5, DEPTH: 3}
+
+
+def test_listed_values_are_tried_whichever_branch_they_are_of(sqlite_url: str) -> None:
+    """Also those of an earlier study that had the branch alone."""
+    best = [trial[LR] for trial in sorted(made(sqlite_url, "one", {}), key=lambda trial: trial[LR])[:3]]
+    rates = [0.5, 0.05, 0.6, 0.06]
+    listed = [{f"training.optimizer.{('sgd', 'adamw')[place % 2]}.lr": rate} for place, rate in enumerate(rates)]
+    found = made(sqlite_url, "open", {**OPTIMIZERS, "search.first": listed, "search.warm_start": "one"})
+    assert [trial[LR] for trial in found[:7]] == rates + best
+
+
 def test_an_unknown_study_is_named(sqlite_url: str) -> None:
     made(sqlite_url, "digits", {})
     with pytest.raises(StudyNotFound, match=r"search.warm_start: no study 'digit'. Did you mean 'digits'"):
         new_ledger(sqlite_url, space("warm", {"search.warm_start": "digit"}))
+    with pytest.raises(StudyNotFound, match=r"search.warm_start: no study 'warm'"):
+        made(sqlite_url, "warm", {"search.warm_start": "warm"})
 
 
 def test_a_design_does_not_start_warm() -> None:

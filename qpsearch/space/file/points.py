@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Final, cast
 
 from qpsearch.errors import UserError, nearest
 from qpsearch.space.domains import Domain, text_of
@@ -115,6 +115,33 @@ def without_effect(space: Space, name: str, values: Mapping[str, Scalar]) -> str
         for tests in dict.fromkeys(tests for site in own for tests in site.when)
     )
     return f"{name} has no effect, since {why}. It has one where {where}. Leave it out, or change {switches[0]}."
+
+
+def with_switches(space: Space, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Return values with those of other parameters that they need to have an effect, where one value alone does it.
+
+    To ``training.optimizer.sgd.lr``, for instance, ``training.optimizer: sgd`` is added where the optimizer is drawn.
+
+    Args:
+        space: What is searched.
+        values: Values of some parameters.
+    """
+    found = dict(values)
+    waiting = list(values)
+    while waiting:
+        name = waiting.pop(0)
+        own = [site for site in space.sites if site.domain is not None and site.parameter == name]
+        ways = dict.fromkeys(tests for site in own for tests in site.when)
+        open_ = [
+            tests
+            for tests in ways
+            if all(test.parameter not in found or found[test.parameter] in test.values for test in tests)
+        ]
+        for test in open_[0] if len(open_) == 1 else ():
+            if test.parameter not in found and len(test.values) == 1:
+                found[test.parameter] = cast("Scalar", next(iter(test.values)))  # as its domain has it
+                waiting.append(test.parameter)
+    return found
 
 
 def checked_values(space: Space, given: Mapping[str, Scalar]) -> dict[str, Scalar]:

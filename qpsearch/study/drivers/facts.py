@@ -72,6 +72,15 @@ def insert_facts(
     _insert_first_points(connection, study, space)
 
 
+def check_warm_start(connection: Connection, space: Space) -> None:
+    """Raise StudyNotFound if a study of ``search.warm_start`` is not there; to be asked before the study itself is."""
+    for name in space.search.warm_start:
+        try:
+            find_study(connection, name)
+        except StudyNotFound as error:
+            raise StudyNotFound(f"search.warm_start: {error}") from None
+
+
 def _insert_first_points(connection: Connection, study: int, space: Space) -> None:
     """Keep what a study tries first and its file does not list: papers' rules and earlier studies may change."""
     papers = paper_points(space) if space.search.papers else []
@@ -80,10 +89,7 @@ def _insert_first_points(connection: Connection, study: int, space: Space) -> No
         connection.execute(insert(study_attrs).values(row))
     found: list[dict[str, Scalar]] = []
     for name in space.search.warm_start:
-        try:
-            earlier = find_study(connection, name)
-        except StudyNotFound as error:
-            raise StudyNotFound(f"search.warm_start: {error}") from None
+        earlier = find_study(connection, name)
         facts = connection.execute(select(study_facts).where(study_facts.c.study_id == earlier)).one()
         trials_of_it = read_trials(connection, earlier)
         found += warm_points(space, stored_space(facts, name), trials_of_it, [*papers, *space.search.first, *found])

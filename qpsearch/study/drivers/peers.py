@@ -87,11 +87,11 @@ class Peers:
             if not self._replica.knows(trial.number):
                 for drawn in rejected.get(trial.number, []):
                     self._replica.follow_infeasible(drawn)
-            was_over = self._replica.is_over(trial.number)
+            known_as = self._replica.ended_as(trial.number)
             self._replica.follow(trial, traits_of(changed[trial._trial_id], self._search))
             if trial.state.is_finished():
                 self.open.pop(trial.number, None)
-                if not was_over:
+                if known_as is not trial.state:
                     self._tell(Elsewhere(number=trial.number, state=trial.state.name, value=first_value(trial)))
         self.open |= still_open
         self._stopping.follow(found, paused)

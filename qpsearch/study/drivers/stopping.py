@@ -23,6 +23,7 @@ class Stopping:
         self._stop, self._objective = search.stop, search.objective
         self._best: tuple[float, int] | None = None
         self._counted: set[int] = set()
+        self._paused: set[int] = set()  # of these, those that were counted when they paused
         self._since: set[int] = set()
         self._failed: set[int] = set()
         self._over: str | None = None
@@ -45,8 +46,9 @@ class Stopping:
         """
         again = self._failed.intersection(trial.number for trial in trials)
         self._failed -= again
-        self._counted -= again - paused.keys()
-        self._since -= again - paused.keys()
+        anew = again - self._paused
+        self._counted -= anew
+        self._since -= anew
         ended = {trial.number: trial for trial in trials if trial.state.is_finished()}
         moments = [(when, number, False) for number, when in paused.items()]
         moments += [(_ended_at(trial), number, True) for number, trial in ended.items()]
@@ -60,6 +62,7 @@ class Stopping:
         """Count a trial that is paused at a rung."""
         if number not in self._counted:
             self._counted.add(number)
+            self._paused.add(number)
             if self._best is not None:
                 self._since.add(number)
             self._judge()

@@ -25,7 +25,7 @@ from qpsearch.space.file.document import dump, parse_document, spelled
 from qpsearch.space.search import Budget
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import budget_of
-from qpsearch.study.drivers.facts import insert_facts, set_budget
+from qpsearch.study.drivers.facts import check_warm_start, insert_facts, set_budget
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.stored import (
     ARM,
@@ -110,6 +110,8 @@ def begin_comparison(database: Database, space: Space, *, source: str, artifacts
     def step(connection: Connection) -> None:
         uid = uuid.uuid4().hex
         whole = space.with_search(budget=Budget(trials=0))
+        for arm in compare.arms.values():
+            check_warm_start(connection, arm)
         for own in (whole, *(replace(arm, resources=space.resources) for arm in compare.arms.values())):
             if study_id(connection, own.study) is not None:
                 raise exists(own.study)

@@ -6,6 +6,7 @@ from qpsearch.architecture.candidates import Candidate, every_candidate
 from qpsearch.registry.samplers.base import PointList
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space
+from qpsearch.space.file.points import with_switches
 from qpsearch.study.search.encoding import Encoding
 from qpsearch.study.search.factorial import Factorial
 from qpsearch.study.search.first import First
@@ -25,7 +26,7 @@ def guesses_of(space: Space, first: Sequence[Mapping[str, Scalar]]) -> Guesses |
     guesses: Guesses | None = None if sampler.is_designed else Priors.of(space)
     if sampler.points is not None:
         guesses = Planned(sampler.points(StudySpace(space)), guesses)
-    return First(first, guesses) if first else guesses
+    return First([with_switches(space, point) for point in first], guesses) if first else guesses
 
 
 class StudySpace:

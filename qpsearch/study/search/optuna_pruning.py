@@ -69,13 +69,16 @@ class _Stratum:
         with quiet_optuna():
             self._study = optuna.create_study(storage=self._storage, study_name=name, direction=DIRECTIONS[direction])
         self._ids: dict[int, int] = {}
+        self._ended: dict[int, TrialState] = {}
 
     def follow(self, number: int, trial: FrozenTrial) -> None:
-        """Take a trial in, or what is new about it; a failed one that is open again begins anew."""
-        if number not in self._ids or (self._copy(number).state.is_finished() and not trial.state.is_finished()):
+        """Take a trial in, or what is new about it; a failed one that is tried again begins anew."""
+        if number not in self._ids or (self._copy(number).state.is_finished() and self._ended[number] != trial.state):
             values = trial.values[:1] if trial.values and trial.state is not TrialState.FAIL else None
             first = copied(trial, trial.state, values, trial.intermediate_values)
             self._ids[number] = self._storage.create_new_trial(self._study._study_id, template_trial=first)
+            if trial.state.is_finished():
+                self._ended[number] = trial.state
             return
         copy = self._copy(number)
         if copy.state.is_finished():
@@ -100,6 +103,7 @@ class _Stratum:
 
     def close(self, number: int, state: TrialState, value: float | None) -> None:
         if not self._copy(number).state.is_finished():
+            self._ended[number] = state
             self._storage.set_trial_state_values(self._ids[number], state, None if value is None else [value])
 
     def _copy(self, number: int) -> FrozenTrial:

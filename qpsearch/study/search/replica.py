@@ -130,9 +130,9 @@ class Replica:
         """Whether the replica has that trial."""
         return number in self._ids
 
-    def is_over(self, number: int) -> bool:
-        """Whether the replica has that trial, and the trial has ended."""
-        return number in self._over
+    def ended_as(self, number: int) -> TrialState | None:
+        """Return how a trial has ended, as far as the replica knows; None where it does not know that it has."""
+        return self._over.get(number)
 
     @property
     def known(self) -> int:

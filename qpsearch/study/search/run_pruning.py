@@ -36,15 +36,16 @@ class RunPruning:
         with quiet_optuna():
             self._study = optuna.create_study(storage=self._storage, direction=DIRECTIONS[direction])
         self._ids: dict[int, int] = {}
+        self._ended: dict[int, TrialState] = {}
 
     def follow(self, number: int, traits: Traits, trial: FrozenTrial) -> None:
-        """Bring a trial up to the state that it has in the database; a failed one that is open again begins anew."""
+        """Bring a trial up to the state that it has in the database; a failed one that is tried again begins anew."""
         scores = {
             int(key.removeprefix(SCORE)): value for key, value in trial.system_attrs.items() if key.startswith(SCORE)
         }
         if number in self._ids:
             is_over = self._copy(number).state.is_finished()
-            if is_over and trial.state.is_finished():
+            if is_over and self._ended[number] is trial.state:
                 return
             if not is_over:  # another driver has written: what was known of it counts no longer
                 self._storage.set_trial_state_values(self._ids[number], TrialState.FAIL)
@@ -69,6 +70,7 @@ class RunPruning:
     def close(self, number: int, state: TrialState, value: float | None) -> None:
         """End a trial; only a complete one whose scores are all finite may be the best."""
         scores = list(self._copy(number).intermediate_values.values())  # an imported trial does not have any
+        self._ended[number] = state
         is_sound = state is TrialState.COMPLETE and value is not None and scores and all(map(math.isfinite, scores))
         state, values = (TrialState.COMPLETE, [value]) if is_sound else (TrialState.FAIL, None)
         self._storage.set_trial_state_values(self._ids[number], state, values)  # type: ignore[arg-type]  # not None

@@ -189,6 +189,14 @@ class OpenTrial:
         return sum(history.last_epoch - history.before for history in self.histories)
 
     @property
+    def epochs_kept(self) -> int:
+        """How many of these need not be trained again, as far as the database knows: those up to a checkpoint."""
+        whole = [history for history in self.histories if self.run_is_done(history.run.replicate)]
+        begun = [history for history in self.histories if history not in whole and history.files]
+        kept = [history.last_epoch - history.before for history in whole]
+        return sum(kept) + sum(max(history.files) - history.before for history in begun)
+
+    @property
     def runs_done(self) -> int:
         """How many runs, from the first one on, have all their epochs."""
         return sum(self.run_is_done(history.run.replicate) for history in self.histories)
