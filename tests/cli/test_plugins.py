@@ -81,7 +81,9 @@ def test_a_block_of_ones_own_is_searched_like_ours(folder: Path) -> None:
     assert forgotten.returncode == 2
     assert "study mine:" in forgotten.stderr  # not the file, which may be another by now
     assert "Load a block of your own with --import MODULE" in forgotten.stderr
-    assert "study mine: was made with --import gated. Add that to the command." in forgotten.stderr
+    assert (
+        "study mine: was made with --import gated. Add that to the command, or set QPSEARCH_IMPORT." in forgotten.stderr
+    )
     lower = qpsearch(folder, "resume", "mine", "--trials", "2", "--import", "gated")
     assert (lower.returncode, "study mine has 3 trials behind it" in lower.stderr) == (2, True)
 
@@ -102,7 +104,7 @@ def test_a_study_of_a_block_that_is_gone_is_listed_and_can_be_deleted(folder: Pa
     assert listed.returncode == 0, listed.stderr
     assert "\nmine " in listed.stdout
     assert "\nplain " in listed.stdout
-    assert "study mine: was made with --import gated. Add that to the command." in listed.stdout
+    assert "study mine: was made with --import gated. Add that to the command, or set QPSEARCH_IMPORT." in listed.stdout
     problems = {each["name"]: each["problem"] for each in reply(folder, "status")["studies"]}
     assert problems["plain"] is None
     assert problems["mine"].startswith("study mine:")

@@ -165,7 +165,10 @@ def test_a_list_of_studies_names_the_module_that_one_of_them_needs(
     database = Database.open(sqlite_url)
     summary = queries.summary(database, "scripted")
     database.close()
-    assert summary.problem == "study scripted: was made with --import hub. Add that to the command."
+    assert (
+        summary.problem
+        == "study scripted: was made with --import hub. Add that to the command, or set QPSEARCH_IMPORT."
+    )
 
 
 def test_an_error_while_it_draws_names_it_and_does_not_refuse_an_enqueued_trial(sqlite_url: str) -> None:

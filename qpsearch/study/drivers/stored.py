@@ -17,7 +17,7 @@ from qpsearch.space.space import Resources
 from qpsearch.study.drivers.budget import budget_of
 from qpsearch.study.storage.optuna_tables import study_id
 from qpsearch.study.storage.tables import studies, study_attrs, study_facts, trials, user_attrs
-from qpsearch.vocabulary import Scalar
+from qpsearch.vocabulary import Scalar, Variable
 
 # Attributes of a study, each the uid of another one: whose best configurations it trains again, and of whose arms it
 # searches one.
@@ -183,7 +183,7 @@ def stored_space(facts: Row[Any], name: str) -> Space:
         if not forgotten:
             raise
         words = " ".join(f"--import {word}" for word in forgotten)
-        how = "Add that to the command, or set QPSEARCH_IMPORT."
+        how = f"Add that to the command, or set {Variable.IMPORT.value}."
         raise SpaceError([*error.problems, f"study {name}: was made with {words}. {how}"]) from None
     space = space.with_search(study=name, budget=budget_of(facts), seed=facts.seed)
     # what auto stood for when the study was made
