@@ -136,7 +136,18 @@ def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> 
         ArtifactError: The checkpoints belong to the database that this one is a copy of.
     """
     hint = f"Delete them together: {command('studies', 'delete', ANY_ARMS)}."
-    database.read(lambda c: _refuse_arm(c, find_study(c, name), name, hint))
+
+    def family(connection: Connection) -> dict[str, Row[Any]]:
+        study = find_study(connection, name)
+        _refuse_arm(connection, study, name, hint)
+        found = _family(connection, study)
+        for each, own in found.items():  # before the first of them is deleted
+            refuse_busy(database, connection, each, own)
+        return {own: _facts(connection, each) for each, own in found.items()}
+
+    for own, facts in database.read(family).items():
+        if not keep_checkpoints:
+            _refuse_copied(database, own, facts)
     return _delete(database, name, keep_checkpoints=keep_checkpoints)
 
 
@@ -144,14 +155,6 @@ def _delete(database: Database, name: str, *, keep_checkpoints: bool) -> list[st
     found = database.read(lambda c: _facts(c, find_study(c, name)))
     for own in database.read(lambda c: _names_beside(c, found.uid)):
         _delete(database, own, keep_checkpoints=keep_checkpoints)
-    if not keep_checkpoints:
-        checkpoints = checkpoints_of(database, found)
-        owner = Owner.read(checkpoints.root)
-        if owner is not None and not Owner.of(database, found.uid, checkpoints.root).is_same(owner, checkpoints.root):
-            raise ArtifactError(
-                f"{checkpoints.root}: these checkpoints belong to {owner.shown}. This database is a copy. "
-                f"Delete its trials alone: {command('studies', 'delete', name, '--keep-checkpoints')}."
-            )
 
     def step(connection: Connection) -> None:
         study = find_study(connection, name)
@@ -164,6 +167,17 @@ def _delete(database: Database, name: str, *, keep_checkpoints: bool) -> list[st
 
     database.write(step)
     return leftovers.sweep(database)
+
+
+def _refuse_copied(database: Database, name: str, facts: Row[Any]) -> None:
+    """Raise ArtifactError if the checkpoints of a study belong to the database that this one is a copy of."""
+    checkpoints = checkpoints_of(database, facts)
+    owner = Owner.read(checkpoints.root)
+    if owner is not None and not Owner.of(database, facts.uid, checkpoints.root).is_same(owner, checkpoints.root):
+        raise ArtifactError(
+            f"{checkpoints.root}: these checkpoints belong to {owner.shown}. This database is a copy. "
+            f"Delete its trials alone: {command('studies', 'delete', name, '--keep-checkpoints')}."
+        )
 
 
 def copy(source: Database, name: str, target: Database, new: str) -> None:

@@ -143,6 +143,14 @@ def test_classes_are_named_by_their_labels_or_by_the_archive(tmp_path: Path) -> 
         assert found.labels[Subset.TRAIN].tolist() == LABELS.tolist()
 
 
+def test_words_that_are_labels_name_themselves_in_whatever_order_they_are_listed(tmp_path: Path) -> None:
+    words = np.array(["cat", "ant", "bee"])[LABELS]
+    named = {"x": IMAGES, "y": words, "class_names": np.array(["bee", "cat", "ant"])}
+    found = scanned(Source.ARCHIVE, written(tmp_path, named), None).found()
+    assert found.classes == ("ant", "bee", "cat")
+    assert found.labels[Subset.TRAIN][:3].tolist() == [2, 0, 1]
+
+
 def test_an_array_that_changed_is_named(tmp_path: Path) -> None:
     before = own_data(Source.ARCHIVE, written(tmp_path, {"x": IMAGES, "y": LABELS}), None)
     after = own_data(Source.ARCHIVE, written(tmp_path, {"x": IMAGES, "y": np.roll(LABELS, 1)}), None)

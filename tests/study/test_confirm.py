@@ -15,7 +15,7 @@ from sqlalchemy import update
 
 from qpsearch.analysis.compare.arms import arms_of
 from qpsearch.analysis.subject import Subject
-from qpsearch.errors import StorageError, StudyExists, UserError
+from qpsearch.errors import StorageError, StudyBusy, StudyExists, UserError
 from qpsearch.protocol import Assignment, Failed
 from qpsearch.runner.confirming import confirm
 from qpsearch.runner.driving import Placement, resume
@@ -225,6 +225,20 @@ def test_what_confirms_a_study_is_renamed_copied_and_deleted_with_it(sqlite_url:
         pytest.raises(StudyExists, match=r"'twin\.confirm' is another"),
     ):
         retraining.plan_confirmation(database, "twin", [0], 1)
+
+
+def test_a_delete_that_is_refused_deletes_nothing(sqlite_url: str, space: Space) -> None:
+    """A driver works on the study that searched; what confirms it has ended."""
+    search(sqlite_url, space)
+    plan(sqlite_url, 1, 1)
+    with (
+        resumed_ledger(sqlite_url, asked=99),
+        closing(ready_database(sqlite_url)) as database,
+        pytest.raises(StudyBusy, match="study 'scripted' is being run"),
+    ):
+        manage.delete(database, "scripted")
+    with closing(ready_database(sqlite_url)) as database:
+        assert sorted(queries.study_names(database)) == ["scripted", BESIDE]
 
 
 def test_looks_at_the_test_images_are_counted_for_both_studies_together(sqlite_url: str, space: Space) -> None:

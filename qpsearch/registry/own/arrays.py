@@ -144,7 +144,8 @@ def found_of(
     if class_names is not None and len(class_names) != len(values):
         text = f"{len(class_names)} class names, but the training labels have {len(values)} classes"
         raise DataError(f"{where}: has {text}. Expected one name for each class, in the order of the labels.")
-    names = values if class_names is None else class_names
+    are_words = class_names is not None and {*map(str, values)} == {*map(str, class_names)}  # which are in any order
+    names = values if class_names is None or are_words else class_names
     shapes = Counter(shape for each in images.values() for shape in _shapes(each))
     channels = {shape[2] for shape in shapes}
     if len(channels) > 1:

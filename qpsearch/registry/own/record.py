@@ -13,7 +13,7 @@ from qpsearch.vocabulary import WithWords
 OWN: Final = "own"  # what a process that prepares data is told in place of a data set's name; the facts follow
 STREAMED: Final = "streamed"  # and that their folder is streamed
 SAYS: Final = "qpsearch cannot prepare the data:\n"  # what such a process prints before its message
-DECODER: Final = 3  # raised wherever the same contents become other pixels, labels or facts
+DECODER: Final = 4  # raised wherever the same contents become other pixels, labels or facts
 TOLD: Final = 3  # raised wherever no more than ``converted`` differs: the arrays that were kept stay valid
 PEAK: Final = 255  # of a pixel, whatever the files hold: all are read as 8 bits
 
