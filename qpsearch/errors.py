@@ -95,6 +95,11 @@ def command(*words: object) -> str:
     return shlex.join(["qpsearch", *map(str, words), *stated])
 
 
+def counted(number: float, noun: str, plural: str = "") -> str:
+    """Return ``1 trial``, ``2 trials``, ``2.5 epochs``; ``plural`` where the noun does not get an s."""
+    return f"{number:,.10g} {noun if number == 1 else plural or noun + 's'}"
+
+
 class QpsearchError(Exception):
     """Base of all errors of this package; ``exit_code`` is the exit status of the command line."""
 

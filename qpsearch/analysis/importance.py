@@ -9,6 +9,7 @@ from qpsearch.analysis.anova.forecast import ALARM
 from qpsearch.analysis.anova.model import Analysis, analyse
 from qpsearch.analysis.anova.shares import Estimate
 from qpsearch.analysis.subject import Goal, Subject
+from qpsearch.errors import counted
 from qpsearch.vocabulary import Evaluator, WithWords, as_member
 
 STRONG: Final = 0.02  # a pair of a smaller share is not listed
@@ -237,13 +238,13 @@ def place_of(subject: Subject, analysis: Analysis) -> str | None:
 def trials_text(n: int, pruned: int, at: str | None) -> str:
     """Say which trials an analysis used; arguments as the attributes of ``ImportanceTable``."""
     if at is not None:
-        return f"{n} trials at {at}{f', {pruned} that stopped before' * bool(pruned)}"
+        return f"{counted(n, 'trial')} at {at}{f', {pruned} that stopped before' * bool(pruned)}"
     return f"{n} complete{f' and {pruned} pruned' * bool(pruned)} trials"
 
 
 def at_sentence(metric: str, n: int, at: str | None) -> str:
     """Say why an analysis is not about final values."""
-    return f"Few trials are complete, so this is about {metric} after {at}, which {n} trials reached."
+    return f"Few trials are complete, so this is about {metric} after {at}, which {counted(n, 'trial')} reached."
 
 
 def nothing_of(p: float) -> Nothing:

@@ -8,7 +8,7 @@ from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.candidates import Refusals, candidate, survey
 from qpsearch.architecture.levels import rounded_levels
 from qpsearch.architecture.paper_points import first_points_of
-from qpsearch.errors import Infeasible
+from qpsearch.errors import Infeasible, counted
 from qpsearch.seeds import derive_seed
 from qpsearch.space import RandomChooser, Space
 from qpsearch.space.domains import Choice, Domain, text_of
@@ -97,7 +97,8 @@ def lost_guesses(space: Space) -> list[str]:
     lost = [f"{name}: {why}" for name, point in zip(names, points, strict=True) if (why := _lost(space, point))]
     if len(points) > space.search.budget.trials:
         lost.append(
-            f"search.first lists {len(points)} configurations, more than the {space.search.budget.trials} trials."
+            f"search.first lists {counted(len(points), 'configuration')}, more than the study has trials: "
+            f"{space.search.budget.trials}."
         )
     return [*lost, *lost_priors(space)]
 

@@ -10,7 +10,7 @@ from qpsearch.cli.options import Json, Storage, StudyArgument, print_json, write
 from qpsearch.display.console import Column, open_console, print_rows
 from qpsearch.display.plain import say
 from qpsearch.display.shown import cost_title, from_here, further_cells, in_words, numbers_of, scalar, score, standing
-from qpsearch.errors import ArtifactError, UserError, command
+from qpsearch.errors import ArtifactError, UserError, command, counted
 from qpsearch.runner.documents import BestConfiguration, BestDocument
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.leaves import short_paths
@@ -152,12 +152,11 @@ def _print_front(
     study: str, front: list[ConfigurationRecord], objectives: tuple[Objective, ...], complete: int
 ) -> None:
     console = open_console()
+    of = f"of {counted(complete, 'complete trial')}"
     if any(len(each.trials) > 1 for each in front):
-        console.print(
-            f"Pareto front: {len(front)} configurations of {complete} complete trials, by the means over their runs"
-        )
+        console.print(f"Pareto front: {counted(len(front), 'configuration')} {of}, by the means over their runs")
     else:
-        console.print(f"Pareto front: {len(front)} of {complete} complete trials")
+        console.print(f"Pareto front: {len(front)} {of}")
     first, *costs = objectives
     columns = [
         Column(title="trial", is_number=True),

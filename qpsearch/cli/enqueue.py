@@ -7,7 +7,7 @@ import typer
 from qpsearch.cli.options import Json, Settings, Storage, StudyArgument, print_json, settings_of
 from qpsearch.display.budget import resume_command
 from qpsearch.display.plain import say
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, counted
 from qpsearch.runner.machine import DEFAULT_STORAGE
 
 
@@ -45,7 +45,7 @@ def enqueue(
     if as_json:
         print_json(EnqueueDocument.of(added).to_dict())
         return
-    drawn = f"; the budget is now {added.trials} trials" if added.is_extra else ""
+    drawn = f"; the budget is now {counted(added.trials, 'trial')}" if added.is_extra else ""
     database = Database.open(storage)
     command = resume_command(study, queries.summary(database, study).reached, queries.stop_reached(database, study))
     how = "a driver that runs takes it next" if added.has_driver else f"train it: {command}"

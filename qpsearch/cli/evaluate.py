@@ -19,7 +19,7 @@ from qpsearch.cli.options import (
 )
 from qpsearch.display.plain import say
 from qpsearch.display.shown import WORDS, moment, scalar, standing, state_of
-from qpsearch.errors import UserError, command
+from qpsearch.errors import UserError, command, counted
 from qpsearch.runner.documents import FreshSeeds
 from qpsearch.runner.evaluate_documents import EvaluateDocument, NotTested
 from qpsearch.runner.machine import DEFAULT_STORAGE, prepare_kept
@@ -113,8 +113,10 @@ def evaluate(
         return
     say(f"study {study}: accuracy on test images, mean (sd over runs)")
     print_table(tested, levels, target, is_grid=is_grid)
-    for text in [*map(_why, left_out), *([f"not trained yet: {untried} points of the grid"] if untried else [])]:
+    for text in map(_why, left_out):
         say(text)
+    if untried:
+        say(f"not trained yet: {counted(untried, 'point')} of the grid")
     if best is not None and (first := _passed_over(database, study, best)) is not None:
         say(f"trial {first}, the best, was imported without weights; trial {numbers[0]} is the best trained here.")
     if best is not None:

@@ -18,6 +18,7 @@ from qpsearch.cli.options import print_json
 from qpsearch.display.console import Cell, Column, open_console, open_table, print_rows
 from qpsearch.display.plain import say
 from qpsearch.display.shown import duration
+from qpsearch.errors import counted
 from qpsearch.protocol import RunSettings
 from qpsearch.runner.machine import SAFE_PYTHON, has_gpu
 from qpsearch.space import Space
@@ -108,8 +109,7 @@ def _measured(space: Space, configs: Sequence[TrialConfig]) -> tuple[list[float]
 def _print_tree(console: Console, space: Space) -> None:
     rows = parameter_rows(space)
     searched = sum(not row["domain"].startswith(("=", "as ")) for row in rows)
-    parameters = "1 parameter" if searched == 1 else f"{searched} parameters"
-    console.print(f"study {space.study}, data {space.data.dataset}: {parameters}")
+    console.print(f"study {space.study}, data {space.data.dataset}: {counted(searched, 'parameter')}")
     table = open_table("parameter", "domain", "rules", "drawn when")
     shown: list[str] = []  # the path at which the last line ends
     for row in rows:
@@ -154,7 +154,7 @@ def _costs(space: Space, made: Plan, measured: Sequence[float]) -> Iterator[str]
     budget, search = space.search.budget, space.search
     epochs = made.trials * made.epochs
     kept = f", about {epochs * made.kept:,.0f} with {search.pruner} (simulated)" if made.kept < 1 else ""
-    yield f"search: {made.trials} trial{'s' * (made.trials != 1)}, {epochs:,.0f} epochs without pruning{kept}"
+    yield f"search: {counted(made.trials, 'trial')}, {counted(round(epochs), 'epoch')} without pruning{kept}"
     if search.fidelity is not None:
         yield f"fidelity {search.fidelity.told}; epochs are counted by their cost"
     if search.race is not None:

@@ -7,7 +7,7 @@ import typer
 
 from qpsearch.cli.main import INTERRUPTED
 from qpsearch.cli.options import Settings, SpaceArgument, Storage, StudyArgument, checked_name
-from qpsearch.errors import command
+from qpsearch.errors import command, counted
 from qpsearch.runner.ahead import begins_ray
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.vocabulary import Dispatcher, Variable
@@ -199,8 +199,7 @@ def _end(outcome: "Outcome", display: "Display", storage: str) -> None:
     elif outcome.spent is not None and tally.closed < tally.asked:
         display.say(f"{spent_text(outcome.spent)}\ncontinue with a larger one: {resume_command(name, outcome.spent)}")
     elif outcome.elsewhere and tally.closed + outcome.elsewhere == tally.asked:
-        trials = "1 trial" if outcome.elsewhere == 1 else f"{outcome.elsewhere} trials"
-        display.say(f"other drivers still run {trials} of the study, and will end it")
+        display.say(f"other drivers still run {counted(outcome.elsewhere, 'trial')} of the study, and will end it")
     elif tally.closed < tally.asked:
         display.say(f"stopped; continue: {command('resume', name)}")
     elif tally.best is None:

@@ -17,7 +17,7 @@ from qpsearch.cli.options import Json, Settings, SpaceArgument, Storage, print_j
 from qpsearch.display.console import open_console
 from qpsearch.display.plain import say
 from qpsearch.display.shown import scalar
-from qpsearch.errors import SpaceError, StorageError, StudyNotFound, command
+from qpsearch.errors import SpaceError, StorageError, StudyNotFound, command, counted
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space import Space, diff, find_space, json_schema, shipped
 from qpsearch.space.file.loader import load_space
@@ -189,7 +189,7 @@ def list_(as_json: Json = False) -> None:
     console = open_console()
     width = max(map(len, found))
     for name, (space, path) in found.items():
-        size = f"{len(space.searched)} parameters, {space.search.budget.trials} trials"
+        size = f"{counted(len(space.searched), 'parameter')}, {counted(space.search.budget.trials, 'trial')}"
         console.print(f"{name:<{width}}  data {space.data.dataset}, {size}", soft_wrap=True)
         for line in textwrap.wrap(_about(path), min(console.width, 100) - 4):
             console.print(f"    {line}")

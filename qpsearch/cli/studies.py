@@ -12,7 +12,7 @@ from qpsearch.cli.options import Json, SpaceArgument, Storage, StudyArgument, ch
 from qpsearch.cli.results import status
 from qpsearch.display.budget import resume_command
 from qpsearch.display.plain import say
-from qpsearch.errors import UserError, command
+from qpsearch.errors import UserError, command, counted
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.file.loader import load_space
 
@@ -81,16 +81,14 @@ def delete(
     from qpsearch.study.storage.database import Database
 
     database = Database.open(storage)
-    count = queries.trial_count(database, study)
+    names = manage.family(database, study)
     if not yes:
+        total = counted(sum(queries.trial_count(database, each) for each in names), "trial")
+        also = f", with {' and '.join(map(repr, names[1:]))}," if names[1:] else ""
         if not sys.stdin.isatty():
-            raise UserError(f"study {study!r} has {count} trials. To delete them without being asked, add --yes.")
+            raise UserError(f"study {study!r}{also} has {total}. To delete them without being asked, add --yes.")
         files = "but not" if keep_checkpoints else "and"
-        beside = queries.confirmation_name(database, study)
-        also = "" if beside is None else f", and study {beside!r} with its trials,"
-        typer.confirm(
-            f"Delete study {study!r} with its {count} trials{also} {files} their checkpoints for good?", abort=True
-        )
+        typer.confirm(f"Delete study {study!r}{also} and {total}, {files} their checkpoints, for good?", abort=True)
     for stays in manage.delete(Database.create(storage), study, keep_checkpoints=keep_checkpoints):
         say(f"not removed: {stays}", out=sys.stderr)
     say(f"study {study} is deleted")
@@ -235,4 +233,4 @@ def import_(
     for line in found.lines:
         say(line)
     go_on = resume_command(loaded.study, queries.summary(database, loaded.study).reached)
-    say(f"study {loaded.study}: {len(found.fitted)} trials imported; continue: {go_on}")
+    say(f"study {loaded.study}: {counted(len(found.fitted), 'trial')} imported; continue: {go_on}")

@@ -23,7 +23,7 @@ from qpsearch.display.shown import (
     state_of,
     took,
 )
-from qpsearch.errors import UserError, command, nearest
+from qpsearch.errors import UserError, command, counted, nearest
 from qpsearch.registry.metrics import ON_TEST, Metric
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.search import Objective, Search
@@ -161,7 +161,7 @@ def _parameters(record: TrialRecord) -> str:
 def _summed_up(counts: Mapping[str, int], shown: Sequence[TrialRecord], study: str, go_on: str) -> str:
     count = sum(counts.values())
     states = ", ".join(f"{counts[key]} {word}" for key, (word, _) in WORDS.items() if counts.get(key))
-    total = f"{count} trials: {states}" if states else "no trials yet"
+    total = f"{counted(count, 'trial')}: {states}" if states else "no trials yet"
     part = "" if len(shown) == count else f"{len(shown)} shown of "
     lines = [f"{part}{total}"]
     if counts.get("WAITING"):

@@ -15,6 +15,7 @@ from qpsearch.display.plain import last_line, plain, say
 from qpsearch.display.shown import WORDS, BlockNames, duration, score, took
 from qpsearch.display.tally import Running, Tally
 from qpsearch.display.terminal import Drawing, LiveTerminal, Screen
+from qpsearch.errors import counted
 from qpsearch.space import Space
 from qpsearch.space.search import Budget
 from qpsearch.study.trials.events import (
@@ -126,9 +127,9 @@ class Notes:
                 yield f"trial {number} lost its worker and continues in another: {last_line(detail)}"
             case Retried(number=number, images=images, fewer=fewer):
                 again = f"It begins again with {fewer}: another recipe, with which it is recorded"
-                yield f"trial {number} ran out of memory with {images} images at once. {again}"
+                yield f"trial {number} ran out of memory with {counted(images, 'image')} at once. {again}"
             case TakenOver(driver=driver, trials=count):
-                yield f"{driver} is gone; its {count} open trials are taken over"
+                yield f"{driver} is gone; its open trials are taken over: {count}"
             case StorageGone(detail=detail, patience_s=patience_s):
                 yield f"waiting for the database, {duration(patience_s)} at most: {detail}"
             case StorageBack(seconds=seconds):
@@ -158,13 +159,13 @@ class Notes:
         paused = len(tally.paused)
         trials = tally.asked - tally.closed - paused
         if paused:
-            yield f"paused: {paused} trial{'s' * (paused != 1)} may go on, whose epochs are not in the cost"
+            yield f"paused: {counted(paused, 'trial')} may go on, whose epochs are not in the cost"
         if trials <= 0:
             return
         whole = trials * found.epochs
         pruned = f", about {whole * found.kept:,.0f} of them with pruning (simulated)" if found.kept < 1 else ""
         bounds = ", unless the budget ends it before" if search.budget.has_others else ""
-        yield f"cost: {trials} trial{'s' * (trials != 1)}, {whole:,.0f} epochs{pruned}{bounds}"
+        yield f"cost: {counted(trials, 'trial')}, {counted(round(whole), 'epoch')}{pruned}{bounds}"
 
     def _forecast(self) -> str:
         """Say how long the study will take, and what the estimate is based on."""
@@ -175,7 +176,7 @@ class Notes:
         of = f" of {pace.networks} trials" if pace.networks > 1 else ""
         each_s = pace.epoch_s or 0
         each = took(each_s) if each_s >= 0.1 else "less than 0.1 s"
-        basis = f"the first {pace.reports} epochs{of} took {each} each"
+        basis = f"the first {counted(pace.reports, 'epoch')}{of} took {each}{' each' * (pace.reports > 1)}"
         if pace.trained != pace.reports:
             basis += f", a whole one about {took(pace.whole_s or 0)}"
         return f"time: {about}\n      ({basis}; trials at once: {pace.slots})"

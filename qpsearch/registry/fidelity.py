@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from qpsearch.errors import counted
 from qpsearch.vocabulary import WithWords
 
 
@@ -111,7 +112,7 @@ class Fidelity(WithWords):
     @property
     def told(self) -> str:
         """The levels in words, and what a run costs: for ``space check`` and the display."""
-        return f"{self}: {self.epochs} epochs at each level, whose cost is that of {self.cost:g} at the last"
+        return f"{self}: {counted(self.epochs, 'epoch')} at each level, whose cost is that of {self.cost:g} at the last"
 
     def __str__(self) -> str:
         return f"{self.kind} {', '.join(f'{level:g}' for level in self.levels)}"

@@ -17,7 +17,7 @@ from typing import Final
 import psutil
 
 from qpsearch.dispatch.environment import WAITING, own_cores
-from qpsearch.errors import DataError, DispatchError, StorageError, UserError
+from qpsearch.errors import DataError, DispatchError, StorageError, UserError, counted
 from qpsearch.registry.datasets import DATASETS, Data
 from qpsearch.registry.own.decoding import free_bytes, most_kept
 from qpsearch.runner.machine import SAFE_PYTHON, check_gpu, data_folder, has_gpu
@@ -211,7 +211,7 @@ def _new_file(path: Path, shown: str) -> Finding:
 
 
 def _counted(count: int) -> str:
-    return "1 study" if count == 1 else f"{count} studies"
+    return counted(count, "study", "studies")
 
 
 def _shared_memory() -> Finding:

@@ -25,6 +25,7 @@ from qpsearch.errors import (
     StudyExists,
     UserError,
     command,
+    counted,
     nearest,
 )
 from qpsearch.registry.datasets import Data
@@ -302,8 +303,8 @@ def _on_the_grid(space: Space, change: Callable[[Budget], Budget], listen: Liste
     """
     most = on_the_grid(space, Budget(trials=sys.maxsize)).trials
     if change(space.search.budget).trials > most:
-        text = f"study {space.study}: a grid of {most} points, each taken once; more seeds: search.replicates"
-        listen(Noted(text=text))
+        grid = f"a grid of {counted(most, 'point')}"
+        listen(Noted(text=f"study {space.study}: {grid}, each taken once; more seeds: search.replicates"))
 
     def within(stored: Budget) -> Budget:
         wanted = change(stored)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.errors import StorageError
+from qpsearch.errors import StorageError, counted
 from qpsearch.registry.datasets import Data
 from qpsearch.registry.metrics import Metric
 from qpsearch.runner.machine import as_kept, data_folder, has_gpu, prepare_data
@@ -134,7 +134,7 @@ def read_test_images(
         if not runs:
             return
         again = f", in look {len(looks) + 1} of this study at them" if (looks := queries.looks(database, study)) else ""
-        tell(f"reading the test images: {len(runs)} runs{again}")
+        tell(f"reading the test images: {counted(len(runs), 'run')}{again}")
         space = queries.space_of(database, study)
         data = reading(space.data)
         folder = data_folder(data)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from qpsearch.errors import counted
 from qpsearch.registry.metrics import ON_TEST
 
 FORMS: Final = {
@@ -294,7 +295,7 @@ def _training(info: Mapping[str, Any]) -> str:
     count = f"{data['validation']:,} images"
     held = f"validated on its own split of {count}" if data.get("own_validation") else f"of which {count} were held out"
     return (
-        f"{recipe['epochs']} epochs of `{data['dataset']}`, {held}; "
+        f"{counted(recipe['epochs'], 'epoch')} of `{data['dataset']}`, {held}; "
         f"batches of {recipe['batch_size']}, {recipe['optimizer']['kind']} ({optimizer}), schedule "
         f"{recipe['schedule']}, {more}augmentation {augment}, {recipe['precision']}.{precision} Seed {info['seed']} "
         f"(replicate {info['replicate']}); the weights are those of epoch {info['epoch']}. Exported by qpsearch "

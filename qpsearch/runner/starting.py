@@ -15,7 +15,7 @@ from typing import Final
 from qpsearch.architecture.candidates import check_feasible
 from qpsearch.architecture.notes import lost_guesses
 from qpsearch.artifacts import check_store, parse_root
-from qpsearch.errors import StudyExists, UserError, command
+from qpsearch.errors import StudyExists, UserError, command, counted
 from qpsearch.runner import driving
 from qpsearch.runner.driving import Outcome, Placement
 from qpsearch.runner.evaluating import read_test_images
@@ -251,7 +251,7 @@ def _wait(storage: str, name: str, listen: Listener) -> bool:
             if not all(record.is_held for record in running):
                 return False
             if not is_told:
-                listen(Noted(text=f"waiting for {len(running)} trials of {name} that other drivers run"))
+                listen(Noted(text=f"waiting for {counted(len(running), 'trial')} of {name} that other drivers run"))
                 is_told = True
             time.sleep(LOOK_S)
         return True

@@ -112,10 +112,21 @@ def rename(database: Database, name: str, new: str) -> None:
                 raise StudyExists(
                     f"study {names[study]!r} already exists. Choose another name, or rename that study first."
                 )
+        for study in names:  # first none has its name, since a new one may be that of another of them
+            connection.execute(update(studies).where(studies.c.study_id == study).values(study_name=uuid.uuid4().hex))
         for study, given in names.items():
             connection.execute(update(studies).where(studies.c.study_id == study).values(study_name=given))
 
     database.write(step)
+
+
+def family(database: Database, name: str) -> list[str]:
+    """Return the name of a study, and those of all studies that are renamed, deleted and copied with it.
+
+    Raises:
+        StudyNotFound: There is no such study.
+    """
+    return database.read(lambda c: list(_family(c, find_study(c, name)).values()))
 
 
 def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> list[str]:
@@ -137,7 +148,7 @@ def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> 
     """
     hint = f"Delete them together: {command('studies', 'delete', ANY_ARMS)}."
 
-    def family(connection: Connection) -> dict[str, Row[Any]]:
+    def members(connection: Connection) -> dict[str, Row[Any]]:
         study = find_study(connection, name)
         _refuse_arm(connection, study, name, hint)
         found = _family(connection, study)
@@ -145,7 +156,7 @@ def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> 
             refuse_busy(database, connection, each, own)
         return {own: _facts(connection, each) for each, own in found.items()}
 
-    for own, facts in database.read(family).items():
+    for own, facts in database.read(members).items():
         if not keep_checkpoints:
             _refuse_copied(database, own, facts)
     return _delete(database, name, keep_checkpoints=keep_checkpoints)
@@ -183,25 +194,46 @@ def _refuse_copied(database: Database, name: str, facts: Row[Any]) -> None:
 def copy(source: Database, name: str, target: Database, new: str) -> None:
     """Copy a study with its trials and checkpoints into another database, or under another name.
 
-    A running study is copied as it stands; a trial that runs at that moment waits in the copy.
+    A running study is copied as it stands; a trial that runs at that moment waits in the copy. Where the copy of a
+    study that belongs to it fails, nothing stays.
 
     Raises:
         StudyNotFound: There is no such study.
-        StudyExists: The target has a study of the new name.
+        StudyExists: The target has a study of one of the new names.
     """
-    _copy_family(source, name, target, new, None)
+    new_names = [f"{new}{own.removeprefix(name)}" for own in family(source, name)]
+
+    def check(connection: Connection) -> None:
+        for each in new_names:
+            _refuse_taken(connection, target, each)
+
+    target.read(check)
+    uid = _copy(source, name, target, new, None)
+    try:
+        _copy_beside(source, name, target, new, uid)
+    except BaseException:
+        _delete(target, new, keep_checkpoints=False)
+        raise
 
 
-def _copy_family(source: Database, name: str, target: Database, new: str, above: str | None) -> None:
-    """Copy a study and what belongs to it; ``above`` is the uid of the study that the copy shall belong to."""
-    uid = _copy(source, name, target, new, above)
+def _copy_beside(source: Database, name: str, target: Database, new: str, uid: str) -> None:
+    """Copy what belongs to a study; ``uid`` is that of its copy."""
     for own in source.read(lambda c: _names_beside(c, _facts(c, find_study(c, name)).uid)):
-        _copy_family(source, own, target, f"{new}{own.removeprefix(name)}", uid)
+        copied = f"{new}{own.removeprefix(name)}"
+        _copy_beside(source, own, target, copied, _copy(source, own, target, copied, uid))
+
+
+def _refuse_taken(connection: Connection, target: Database, name: str) -> None:
+    if study_id(connection, name) is not None:
+        raise _taken(target, name)
+
+
+def _taken(target: Database, name: str) -> StudyExists:
+    return StudyExists(f"study {name!r} already exists in {target.shown}. Give the copy another name: --as NAME.")
 
 
 def _copy(source: Database, name: str, target: Database, new: str, above: str | None) -> str:
     """Copy a study alone; return the copy's uid. ``above`` is the uid of the study that the copy shall belong to."""
-    taken = f"study {new!r} already exists in {target.shown}. Give the copy another name: --as NAME."
     uid, now = uuid.uuid4().hex, time.time()
     facts, rows = source.read(lambda c: _read(c, find_study(c, name)))
     own = facts | {"uid": uid, "checkpoint_root": copied_root(target, facts["checkpoint_root"])}
@@ -215,15 +247,10 @@ def _copy(source: Database, name: str, target: Database, new: str, above: str | 
     ]
 
     def step(connection: Connection) -> None:
-        refuse_name(connection)
+        _refuse_taken(connection, target, new)
         _write(connection, new, own, rows, now)
         leftovers.take_back(connection, uid)
 
-    def refuse_name(connection: Connection) -> None:
-        if study_id(connection, new) is not None:
-            raise StudyExists(taken)
-
-    target.read(refuse_name)
     theirs, ours = (checkpoints_of(database, SimpleNamespace(**f)) for database, f in ((source, facts), (target, own)))
     leftovers.note(target, uid=uid, first_name=own["first_name"], checkpoint_root=own["checkpoint_root"])
     try:
@@ -233,7 +260,7 @@ def _copy(source: Database, name: str, target: Database, new: str, above: str | 
     except BaseException as error:
         leftovers.sweep(target, filled_here=uid)
         if isinstance(error, StorageConflict):
-            raise StudyExists(taken) from None
+            raise _taken(target, new) from None
         raise
     return uid
 

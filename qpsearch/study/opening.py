@@ -40,7 +40,7 @@ from qpsearch.study.search.pruning import traits_of
 from qpsearch.study.search.replica import Replica
 from qpsearch.study.search.samplers import Samplers
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.optuna_tables import insert_study, next_number, read_trials, study_id
+from qpsearch.study.storage.optuna_tables import IMPORTED, insert_study, next_number, read_trials, study_id
 from qpsearch.study.storage.tables import attempts, configs, leases, study_facts, trials
 from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, root_of, stored_root, study_folder
 from qpsearch.study.trials.failures import failed_trials, reopen
@@ -351,7 +351,8 @@ def rebuild(
     )
     check_own_sampler(connection, study, space)
     stored = {row.trial_id: TrialConfig.from_json(row.config_json) for row in connection.execute(query)}
-    replica = _replica(space, first_name, points_tried_first(connection, study, space))
+    given = [trial.params for trial in found if IMPORTED in trial.system_attrs]
+    replica = _replica(space, first_name, points_tried_first(connection, study, space), given)
     rejected = read_infeasible(connection, study, since=-1)
     for trial in found:
         for drawn in rejected.get(trial.number, []):
@@ -365,8 +366,14 @@ def rebuild(
     return replica, open_trials
 
 
-def _replica(space: Space, first_name: str, first: Sequence[Mapping[str, Scalar]]) -> Replica:
-    return Replica(first_name, space.search, space.run_epochs, space.sites, guesses_of(space, first))
+def _replica(
+    space: Space,
+    first_name: str,
+    first: Sequence[Mapping[str, Scalar]],
+    given: Sequence[Mapping[str, Scalar]] = (),
+) -> Replica:
+    guesses = guesses_of(space, first, given)
+    return Replica(first_name, space.search, space.run_epochs, space.sites, guesses)
 
 
 def _tidy(

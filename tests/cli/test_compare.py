@@ -333,7 +333,7 @@ def test_values_are_told_apart_and_trials_without_the_parameter_belong_to_no_arm
     assert qpsearch(tmp_path, "run", "odd.yaml", "--dispatch", "inline").returncode == 0
     found = reply(tmp_path, "compare", "odd", "--by", "alpha", "--on", "validation")
     assert [(arm["name"], arm["n"]) for arm in found["arms"]] == [("alpha 1.5", 4), ("alpha 2", 4)]
-    assert "2 trials do not have network.rules.quotient.alpha: they belong to no arm." in found["sentences"]
+    assert "Trials without network.rules.quotient.alpha, which belong to no arm: 2." in found["sentences"]
     found = reply(tmp_path, "compare", "odd", "--by", "lr", "--on", "validation")
     assert [(arm["name"], arm["n"], arm["points"]) for arm in found["arms"]] == [
         ("lr 0.1", 6, 3),

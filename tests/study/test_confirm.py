@@ -15,7 +15,7 @@ from sqlalchemy import update
 
 from qpsearch.analysis.compare.arms import arms_of
 from qpsearch.analysis.subject import Subject
-from qpsearch.errors import StorageError, StudyBusy, StudyExists, UserError
+from qpsearch.errors import ArtifactError, StorageError, StudyBusy, StudyExists, UserError
 from qpsearch.protocol import Assignment, Failed
 from qpsearch.runner.confirming import confirm
 from qpsearch.runner.driving import Placement, resume
@@ -206,6 +206,9 @@ def test_what_confirms_a_study_is_renamed_copied_and_deleted_with_it(sqlite_url:
         manage.copy(database, "scripted", database, "twin")
         with pytest.raises(UserError, match=r"belongs to 'scripted'\. Rename them together: qpsearch studies rename"):
             manage.rename(database, BESIDE, "elsewhere")
+        manage.rename(database, "scripted", BESIDE)  # which is the name of what confirms it
+        assert sorted(queries.study_names(database)) == [BESIDE, f"{BESIDE}.confirm", "twin", "twin.confirm"]
+        manage.rename(database, BESIDE, "scripted")
         manage.rename(database, "scripted", "other")
 
         def mean(name: str) -> Any:
@@ -225,6 +228,32 @@ def test_what_confirms_a_study_is_renamed_copied_and_deleted_with_it(sqlite_url:
         pytest.raises(StudyExists, match=r"'twin\.confirm' is another"),
     ):
         retraining.plan_confirmation(database, "twin", [0], 1)
+
+
+def test_a_copy_of_which_a_part_fails_leaves_nothing(
+    sqlite_url: str, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search(sqlite_url, space)
+    plan(sqlite_url, 1, 1)
+    with new_ledger(sqlite_url, parse_space(space_text(Behaviour.IMPROVES, study="twin.confirm"))):
+        pass
+    with closing(ready_database(sqlite_url)) as database:
+        before = sorted(queries.study_names(database))
+        assert manage.family(database, "scripted") == ["scripted", BESIDE]
+        with pytest.raises(StudyExists, match=r"study 'twin\.confirm' already exists in .*--as NAME"):
+            manage.copy(database, "scripted", database, "twin")
+        assert sorted(queries.study_names(database)) == before
+        copy_alone = manage._copy
+
+        def fail(source: Any, name: str, *more: Any) -> str:
+            if name == BESIDE:
+                raise ArtifactError("the disk is full")
+            return copy_alone(source, name, *more)
+
+        monkeypatch.setattr(manage, "_copy", fail)
+        with pytest.raises(ArtifactError, match="the disk is full"):
+            manage.copy(database, "scripted", database, "other")
+        assert sorted(queries.study_names(database)) == before
 
 
 def test_a_delete_that_is_refused_deletes_nothing(sqlite_url: str, space: Space) -> None:

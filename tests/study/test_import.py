@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -26,7 +27,7 @@ from qpsearch.study import opening, queries
 from qpsearch.study.drivers import leftovers
 from qpsearch.study.optuna_import import Foreign, Matching, fit, import_study, writing
 from qpsearch.study.storage.database import Database
-from tests.helpers import new_ledger, progress, ready_database, resumed_ledger, rows
+from tests.helpers import new_ledger, progress, ready_database, resumed_ledger, rows, train_all
 from tests.scripted import Behaviour, space_text
 
 DEPTH, BLOCK, ALPHA = "network.stages.0.depth", "network.stages.0.block", "network.rules.quotient.alpha"
@@ -243,7 +244,7 @@ def test_another_direction_is_refused_with_the_setting_that_fits(
         imported(origin, space)
     assert str(refused.value) == said
     setting = said.split("`")[1].removeprefix("search.objective: ")
-    assert "1 trials imported" in imported(origin, SPACE.replace("search: {", f"search: {{objective: {setting}, "))
+    assert "1 trial imported" in imported(origin, SPACE.replace("search: {", f"search: {{objective: {setting}, "))
 
 
 @pytest.mark.parametrize(
@@ -308,6 +309,74 @@ def test_numbers_in_steps_and_in_log_scale_are_taken_over_as_the_space_spells_th
     with closing(Database.open(sqlite_url)) as database:
         records = queries.trial_records(database, "scripted")
     assert [(found.params[DEPTH], found.params[momentum]) for found in records] == [(48, 0.3), (48, 0.7)]
+
+
+def designed(sampler: str, trials: int) -> str:
+    """A space of nine points, whose blocks and depths alone are searched."""
+    document = SPACE.replace("alpha: {float: [1.3, 2.2]}", "alpha: 2.0").replace("lr: {log: [0.01, 0.5]}", "lr: 0.1")
+    found = document.replace("sampler: tpe", f"sampler: {sampler}").replace("pruner: asha", "pruner: none")
+    return found.replace("trials: 6", f"trials: {trials}")
+
+
+@pytest.mark.parametrize(("sampler", "trials"), [("grid", 9), ("factorial", 9), ("factorial", 18)])
+def test_a_design_goes_on_with_the_points_that_were_not_imported(
+    sampler: str, trials: int, theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str
+) -> None:
+    def point(depth: int, block: str, **more: Any) -> FrozenTrial:
+        return trial(params={DEPTH: depth, BLOCK: block}, **more)
+
+    found = [point(2, "quotient"), point(3, "additive"), point(1, "additive")]
+    imported(theirs(found), designed(sampler, trials))
+    with resumed_ledger(sqlite_url) as ledger:
+        while (assignment := ledger.ask()) is not None:
+            train_all(ledger, assignment)
+    with closing(Database.open(sqlite_url)) as database:
+        points = Counter(tuple(each.params.values()) for each in queries.trial_records(database, "scripted"))
+    assert len(points) == 9
+    assert set(points.values()) == {trials // 9}
+
+
+def test_a_grid_takes_one_trial_of_each_point_a_complete_one_where_there_is_one(
+    theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str
+) -> None:
+    params = {DEPTH: 2, BLOCK: "additive"}
+    found = [
+        trial(None, params=params, state=TrialState.PRUNED),
+        trial(0.4, params=params | {DEPTH: 3}),
+        trial(0.6, params=params),
+        trial(0.7, params=params),
+    ]
+    origin = theirs(found)
+    assert imported(origin, designed("grid", 9)).splitlines() == [
+        "left out are 2 of 4 trials:",
+        "  2: another trial has the same point of the grid (trials 3, 0)",
+        "study scripted: 2 trials imported; continue: qpsearch resume scripted",
+    ]
+    assert stored(sqlite_url) == [(0, "COMPLETE", 0.4), (1, "COMPLETE", 0.6)]
+    imported(origin, designed("factorial", 9), study="other")
+    assert len(stored(sqlite_url, "other")) == 4
+
+
+def test_listed_configurations_are_tried_after_an_import_too(
+    theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str
+) -> None:
+    listed = SPACE.replace("search: {", f"search: {{first: [{{{LR}: 0.25}}, {{{LR}: 0.125}}], ")
+    imported(theirs([trial(0.3), trial(0.4), trial(0.5)]), listed)
+    with resumed_ledger(sqlite_url) as ledger:
+        rates = [ledger.params(each.trial)[LR] for each in (ledger.ask(), ledger.ask()) if each is not None]
+    assert rates == [0.25, 0.125]
+
+
+def test_values_of_further_metrics_are_checked_too(
+    theirs: Callable[..., str], imported: Callable[..., str], sqlite_url: str
+) -> None:
+    both = SPACE.replace("search: {", "search: {objective: {maximize: [val_accuracy, val_macro_f1]}, ")
+    ways = ("maximize", "maximize")
+    assert imported(theirs([trial((0.5, 0.4)), trial((0.5, 53.0))], ways), both).splitlines() == [
+        "left out are 1 of 2 trials:",
+        "  1: a value that val_macro_f1 cannot have (trial 1: 53)",
+        "study scripted: 1 trial imported; continue: qpsearch resume scripted",
+    ]
 
 
 def test_nothing_is_written_where_no_trial_fits(
@@ -395,7 +464,7 @@ def database(request: pytest.FixtureRequest, sqlite_url: str) -> Any:
 
 def watched(database: Database, monkeypatch: pytest.MonkeyPatch, seen: Callable[[int], None]) -> None:
     """Write two trials in a transaction, and call ``seen`` with the number of the transaction before it begins."""
-    monkeypatch.setattr(writing, "MOST_ROWS", 2 * (1 + 3 + 1 + 2 + 3))
+    monkeypatch.setattr(writing, "MOST_ROWS", 2 * (1 + 3 + 1 + 2 + 4))
     write, count = database.write, iter(range(100))
 
     def counted(step: Callable[[Any], Any]) -> Any:
@@ -462,7 +531,14 @@ def test_what_a_killed_import_leaves_is_removed_by_whoever_opens_the_database_ne
             start(database, space)
     assert names(sqlite_url) == ["scripted"]
     count = 7 if next_ == "import" else 0
-    for table in ("trials", "trial_params", "qpsearch_configs", "qpsearch_attempts", "qpsearch_leases"):
+    for table in (
+        "trials",
+        "trial_params",
+        "trial_system_attributes",
+        "qpsearch_configs",
+        "qpsearch_attempts",
+        "qpsearch_leases",
+    ):
         per_trial = 3 if table == "trial_params" else 1
         expected = 1 if table == "qpsearch_leases" else count * per_trial
         assert len(rows(sqlite_url, f"SELECT * FROM {table}")) == expected, table

@@ -198,6 +198,20 @@ def test_listed_configurations_come_first_and_guesses_after_them(sqlite_url: str
     assert third["network.stages.1.depth"] == 5  # the prior
 
 
+def test_listed_values_that_several_blocks_would_use_are_not_drawn_away(sqlite_url: str) -> None:
+    """One stage with a quotient block is enough for its rule, and the sampler chooses which."""
+    alphas = [1.3 + index / 16 for index in range(8)]
+    first = [{"network.rules.quotient.alpha": alpha} for alpha in alphas]
+    document = edited(LISTED, {"network.rules.quotient.alpha": {"float": [1.3, 2.2]}, "search.first": first})
+    with new_ledger(sqlite_url, parse_space(edited(document, {"search.trials": 8}))) as ledger:
+        while ledger.ask() is not None:
+            pass
+    records = queries.trial_records(Database.open(sqlite_url), "scripted")
+    assert [record.params.get("network.rules.quotient.alpha") for record in records] == alphas
+    blocks = {tuple(record.params[f"network.stages.{stage}.block"] for stage in (0, 1)) for record in records}
+    assert len(blocks) > 1
+
+
 def test_a_listed_configuration_that_the_space_rules_out_is_told() -> None:
     text = edited(LISTED, {"search.forbid": ["network.stages.0.depth > 8"]})
     (said,) = notes(parse_space(text))

@@ -384,7 +384,7 @@ def test_patience_counts_a_trial_once_when_it_first_pauses(sqlite_url: str) -> N
         values = [0.9, *[0.1] * 19]
         while (assignment := ledger.ask()) is not None:
             train(ledger, assignment, done, values[assignment.trial])
-        assert ledger.stopped == "search.stop.patience: 5 trials have ended without a better one than trial 0"
+        assert ledger.stopped == "search.stop.patience: 5 trials ended without a better one than trial 0"
     assert done[0] == 9
     assert 9 + 5 <= len(done) < 20
     with resumed_ledger(sqlite_url) as ledger:

@@ -49,11 +49,11 @@ def run_until_it_stops(url: str, space: Space, values: list[float | None]) -> tu
             "{patience: 3}",
             [0.5, 0.6, 0.6, None],
             5,
-            r"search.stop.patience: 3 trials have ended without a better one than trial 1",
+            r"search.stop.patience: 3 trials ended without a better one than trial 1",
         ),
-        ("{patience: 2}", [None, None], 2, r"search.stop.patience: 2 trials have ended without a complete one"),
-        ("{failures: 2}", [None, 0.5, None], 3, r"search.stop.failures: 2 trials have failed"),
-        ("{target: 0.9, failures: 1}", [None, 0.95], 1, r"search.stop.failures: 1 trials have failed"),
+        ("{patience: 2}", [None, None], 2, r"search.stop.patience: 2 trials ended without a complete one"),
+        ("{failures: 2}", [None, 0.5, None], 3, r"search.stop.failures: 2 failed trials"),
+        ("{target: 0.9, failures: 1}", [None, 0.95], 1, r"search.stop.failures: 1 failed trial"),
         ("{target: none}", [], 20, None),
     ],
 )
@@ -129,7 +129,7 @@ def test_patience_is_the_same_for_each_driver_and_after_a_restart(sqlite_url: st
                 with resumed_ledger(sqlite_url) as third:
                     assert counts(first) == counts(second) == counts(third)
         assert first.stopped == second.stopped
-        assert str(first.stopped).startswith("search.stop.patience: 8 trials have ended without a better one than")
+        assert str(first.stopped).startswith("search.stop.patience: 8 trials ended without a better one than")
 
 
 def test_a_failure_that_is_tried_again_counts_when_it_has_ended_again(url: str) -> None:

@@ -334,7 +334,7 @@ def _by(database: Database, study: str, space: Space, records: Sequence[TrialRec
         arms.append(Arm(name=arm, trials=tuple(group), points={key: tuple(each) for key, each in points.items()}))
     is_grid = space.search.is_grid
     without = len(records) - len(drawn)
-    note = f"{without} trials do not have {' or '.join(chosen)}: they belong to no arm."
+    note = f"Trials without {' or '.join(chosen)}, which belong to no arm: {without}."
     return Arms(
         study=study,
         space=space,

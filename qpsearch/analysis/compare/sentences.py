@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import LEVEL
-from qpsearch.errors import command
+from qpsearch.errors import command, counted
 from qpsearch.vocabulary import Direction, SplitName
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _basis(found: "Comparison") -> Iterator[str]:
     if found.basis is Basis.TUNED:
         tuned = {row.tuned for row in found.arms}
         if len(tuned) == 1:
-            how = f"Each arm was tuned alike ({next(iter(tuned))} trials)"
+            how = f"Each arm was tuned alike ({counted(next(iter(tuned)), 'trial')})"
         else:
             counts = ", ".join(f"{row.name} {row.tuned}" for row in found.arms)
             how = f"The arms were tuned in different numbers of trials ({counts}), and more trials find better ones"

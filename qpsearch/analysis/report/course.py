@@ -13,9 +13,9 @@ from qpsearch.analysis.report.material import Material, Own
 from qpsearch.analysis.report.progress import curves, history
 from qpsearch.analysis.report.slices import MOST_IN_SLICE, MOST_SLICES, slices
 from qpsearch.analysis.report.thinning import thinned_note
-from qpsearch.analysis.report.words import count, lasted
+from qpsearch.analysis.report.words import lasted
 from qpsearch.analysis.report.work import spending, timeline
-from qpsearch.errors import gist
+from qpsearch.errors import counted, gist
 from qpsearch.study.records import AUDIT_MEANS, RETRIED_MEANS, TrialRecord
 
 MOST_OF_LINE = 300  # characters of a failure's message
@@ -61,7 +61,7 @@ def landscape_section(material: Material) -> Section:
         "The value of complete trials by each parameter, those first that explain most. These are the sampler's "
         "trials, not even draws: what a parameter does is said above."
     )
-    more = [tag("p", f"{count(left_out, 'further parameter')} left out.", class_="quiet")] if left_out > 0 else []
+    more = [tag("p", f"{counted(left_out, 'further parameter')} left out.", class_="quiet")] if left_out > 0 else []
     thinner = thinned_note(MOST_IN_SLICE, len(material.ranked), "trials")
     if thinner:
         more.append(tag("p", f"At most {thinner}", class_="quiet"))
@@ -93,8 +93,8 @@ def cost_section(material: Material) -> Section:
     summary, devices = own.summary, {(span.host, span.device) for span in own.spans if span.host}
     rows: list[tuple[str, object]] = [
         ("wall time with a driver", lasted(summary.wall_s)),
-        ("training recorded", f"{lasted(summary.seconds)}, {count(summary.epochs, 'epoch')}"),
-        ("attempts", f"{len(own.spans):,}" + (f", on {count(len(devices), 'device')}" if devices else "")),
+        ("training recorded", f"{lasted(summary.seconds)}, {counted(summary.epochs, 'epoch')}"),
+        ("attempts", f"{len(own.spans):,}" + (f", on {counted(len(devices), 'device')}" if devices else "")),
     ]
     if summary.gpu_s:
         rows.append(("GPU time", lasted(summary.gpu_s)))
@@ -120,11 +120,11 @@ def failures_section(material: Material) -> Section | None:
         return None
     body: list[Markup] = []
     if retried:
-        body.append(tag("p", f"{count(len(retried), 'trial')} not as drawn: {RETRIED_MEANS}."))
+        body.append(tag("p", f"{counted(len(retried), 'trial')} not as drawn: {RETRIED_MEANS}."))
     if infeasible:
-        body.append(tag("p", f"{count(infeasible, 'draw')} could not be built, and did not become trials."))
+        body.append(tag("p", f"{counted(infeasible, 'draw')} could not be built, and did not become trials."))
     if own is None:
-        body.append(tag("p", f"{len(failed):,} of {count(len(subject.trials), 'trial')} failed; why is not recorded."))
+        body.append(tag("p", f"{len(failed):,} of {len(subject.trials):,} trials failed; why is not recorded."))
     elif failed:
         body += [_failed(own, material.groups.of), _examples(own)]
     return Section(name="failures", title="Failures", body=tuple(body))

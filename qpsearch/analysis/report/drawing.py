@@ -8,12 +8,12 @@ from qpsearch.analysis.page import Markup, tag
 from qpsearch.analysis.page.colours import var
 from qpsearch.analysis.page.markup import text
 from qpsearch.analysis.report.groups import colours_of
-from qpsearch.analysis.report.words import count, short
+from qpsearch.analysis.report.words import short
 from qpsearch.architecture.blocks import BLOCKS
 from qpsearch.architecture.config import Network, Stage
 from qpsearch.architecture.cost import Part, parts
 from qpsearch.architecture.layout import stem_size
-from qpsearch.errors import UserError
+from qpsearch.errors import UserError, counted
 from qpsearch.vocabulary import MULTIPLYING, WITH_PRODUCT_UNITS, StemPool
 
 MOST_BLOCKS: Final = 6  # of a stage, that are drawn one by one
@@ -47,7 +47,7 @@ def drawn(network: Network) -> Markup:
         image = _image(stage.width, size, network.size)
         rows.append(_row(image, _title(index, stage), about, _chain(stage, colours[str(stage.block)])))
     head = ["mean over the image, linear layer", _cost(costs)]
-    rows.append(_row(_classes(), f"Head: {count(network.classes, 'class', 'classes')}", head))
+    rows.append(_row(_classes(), f"Head: {counted(network.classes, 'class', 'classes')}", head))
     missing = None if found else tag("p", "What it costs is not shown: a custom block is not loaded here (--import).")
     return Markup.joined([tag("ol", *rows, class_="network"), text("") if missing is None else missing])
 
@@ -71,7 +71,7 @@ def _title(index: int, stage: Stage) -> Markup:
 
 
 def _shape(width: int, size: int) -> str:
-    return f"{count(width, 'channel')} of {size} x {size} pixels"
+    return f"{counted(width, 'channel')} of {size} x {size} pixels"
 
 
 def _rules(stage: Stage) -> str:
@@ -136,7 +136,7 @@ def _chain(stage: Stage, colour: str) -> Markup:
         inside.append(tag("text", f"{stage.depth - shown} more", x=str(width - 56), y=str(TOP + 4)))
     known = BLOCKS.get(str(stage.block))
     formula = tag("p", tag("code", known.formula)) if known else None
-    words = f"{count(stage.depth, 'block')} of kind {stage.block}"
+    words = f"{counted(stage.depth, 'block')} of kind {stage.block}"
     return tag("div", _svg(width, ROW, inside, words), formula, class_="chain")
 
 

@@ -19,8 +19,8 @@ from qpsearch.analysis.page.markup import breakable, text
 from qpsearch.analysis.page.parts import paragraphs
 from qpsearch.analysis.report.front import front_of
 from qpsearch.analysis.report.material import Material
-from qpsearch.analysis.report.words import count, lasted, listed, moment, scalar, value
-from qpsearch.errors import command
+from qpsearch.analysis.report.words import lasted, listed, moment, scalar, value
+from qpsearch.errors import command, counted
 from qpsearch.registry.samplers.base import Sampler
 from qpsearch.space import Space
 from qpsearch.space.leaves import Site
@@ -62,8 +62,9 @@ def searched(material: Material) -> str:
     told = _counts(material)
     if own is None or subject.space is None:
         goals = listed([f"{each.direction} {each.metric}" for each in subject.objectives])
-        size = count(len(subject.distributions), "parameter")
-        trials = f"{count(len(subject.trials), 'trial')} so far: {told}." if subject.trials else "It has no trials yet."
+        size = counted(len(subject.distributions), "parameter")
+        count = counted(len(subject.trials), "trial")
+        trials = f"{count} so far: {told}." if subject.trials else "It has no trials yet."
         return f"An Optuna study that another program made: {goals}, over {size}. {trials}"
     space = subject.space
     data = space.data
@@ -78,7 +79,7 @@ def searched(material: Material) -> str:
     seeds = f", each on {space.search.seeds_text} seeds" if space.search.most_replicates > 1 else ""
     where, search = f"on {data.dataset} ({images})", f"{_parameters(space)}: {how}{pruner}{seeds}"
     if (arms := space.compare) is not None:
-        tuned = f"tuned alike with {count(arms.trials, 'trial')} each"
+        tuned = f"tuned alike with {counted(arms.trials, 'trial')} each"
         first = f"A comparison of {len(arms.arms)} arms, {tuned}, {where}, each with {search}."
     elif _is_of_another(material):
         first = f"Trains configurations of another study again, on fresh seeds, {where}."
@@ -86,7 +87,7 @@ def searched(material: Material) -> str:
         first = f"A search of residual networks {where}, {search}."
     if not subject.trials:
         return f"{first} It does not have a trial yet."
-    return f"{first} {count(len(subject.trials), 'trial')} so far: {told}."
+    return f"{first} {counted(len(subject.trials), 'trial')} so far: {told}."
 
 
 def _parameters(space: Space) -> str:
@@ -94,8 +95,8 @@ def _parameters(space: Space) -> str:
     spaces = [space] if space.compare is None else space.compare.arms.values()
     counts = sorted({sum(_varies(site) for site in each.drawn.values()) for each in spaces})
     if len(counts) == 1:
-        return count(counts[0], "searched parameter")
-    return f"{counts[0]} to {count(counts[-1], 'searched parameter')}"
+        return counted(counts[0], "searched parameter")
+    return f"{counts[0]} to {counted(counts[-1], 'searched parameter')}"
 
 
 def _varies(site: Site) -> bool:
@@ -112,7 +113,7 @@ def found(material: Material) -> Iterator[object]:
     if len(subject.objectives) > 1:
         front = len(own.front) if own else len(front_of(material))
         yield (
-            f"With {len(subject.objectives)} objectives there is no single best: {count(front, 'configuration')} "
+            f"With {len(subject.objectives)} objectives there is no single best: {counted(front, 'configuration')} "
             f"{'is' if front == 1 else 'are'} on the Pareto front."
         )
     if own is None or not own.front:
@@ -220,7 +221,7 @@ def blocks(table: EffectTable) -> Iterator[str]:
     told = listed([_claim(row, table) for row in shown[:CLAIMS]])
     more = f" {len(shown) - CLAIMS} more are below." if len(shown) > CLAIMS else ""
     rest = len(rows) - len(shown)
-    others = f" Of {count(rest, 'other effect')} of blocks the interval holds 0." if rest else ""
+    others = f" Of {counted(rest, 'other effect')} of blocks the interval holds 0." if rest else ""
     yield f"Blocks: {told} (90% intervals).{more}{others}"
 
 
@@ -233,7 +234,7 @@ def standing(material: Material) -> Markup:
     if best is not None and best.is_fresh:
         return tag("span", "on fresh seeds", class_="badge good")
     if best is not None and best.confirmed is not None and best.confirmed.n:
-        return tag("span", f"confirmed on {count(best.confirmed.n, 'fresh seed')}", class_="badge good")
+        return tag("span", f"confirmed on {counted(best.confirmed.n, 'fresh seed')}", class_="badge good")
     return tag("span", "optimistic, not confirmed", class_="badge warn")
 
 
@@ -267,7 +268,7 @@ def _tiles(material: Material) -> Markup:
     tiles = [*_results(material), ("trials", f"{len(material.subject.trials):,}", _counts(material))]
     if material.own is not None:
         summary = material.own.summary
-        spent = f"{lasted(summary.seconds)} of training, {count(summary.epochs, 'epoch')}"
+        spent = f"{lasted(summary.seconds)} of training, {counted(summary.epochs, 'epoch')}"
         tiles.append(("time", lasted(summary.wall_s), spent))
         tiles.append(("made", moment(summary.created).split()[0], f"read {moment(material.made)}"))
     if (table := material.importances) is not None:
@@ -285,7 +286,7 @@ def _results(material: Material) -> Iterator[tuple[str, str, str]]:
     confirmed = best.confirmed if best else None
     if confirmed is not None and confirmed.mean is not None:
         sd = "" if confirmed.sd is None else f"sd {value(confirmed.sd)}, "
-        yield metric, value(confirmed.mean), f"{sd}n = {count(confirmed.n, 'fresh seed')}"
+        yield metric, value(confirmed.mean), f"{sd}n = {counted(confirmed.n, 'fresh seed')}"
     elif best is not None:
         yield metric, value(best.value), f"n = {best.n}, {'fresh' if best.is_fresh else 'optimistic'}"
     elif material.ranked:

@@ -14,7 +14,8 @@ from qpsearch.analysis.page import Chart, for_plotly
 from qpsearch.analysis.page.colours import INK, QUIET
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.thinning import spread, thinned, thinned_note
-from qpsearch.analysis.report.words import count, joined, scalar, value
+from qpsearch.analysis.report.words import joined, scalar, value
+from qpsearch.errors import counted
 
 MOST_LINES: Final = 200
 MOST_AXES: Final = 12
@@ -97,7 +98,7 @@ def _note(material: Material, names: Sequence[str], shown: Sequence[FrozenTrial]
     missing = any(name not in trial.params for trial in shown for name in names)
     return joined(
         thinned_note(len(shown), len(material.ranked), "complete trials"),
-        f"Left out: {count(left_out, 'parameter')} of less importance." if left_out else None,
+        f"Left out: {counted(left_out, 'parameter')} of less importance." if left_out else None,
         "Lines below an axis belong to trials that did not draw the parameter." if missing else None,
     )
 

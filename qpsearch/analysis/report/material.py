@@ -16,9 +16,8 @@ from qpsearch.analysis.importance import ImportanceTable, analysis_of, importanc
 from qpsearch.analysis.names import short_names
 from qpsearch.analysis.report.comparison import comparison_of
 from qpsearch.analysis.report.groups import Groups, groups_of, kinds_of
-from qpsearch.analysis.report.words import count
 from qpsearch.analysis.subject import Subject
-from qpsearch.errors import StorageError, StudyNotFound, UserError
+from qpsearch.errors import StorageError, StudyNotFound, UserError, counted
 from qpsearch.space import Space
 from qpsearch.study import queries
 from qpsearch.study.queries import Origin, Span
@@ -158,13 +157,13 @@ class Material:
         """Among what the best is the best: ``24 complete trials``, or fewer configurations where some have several."""
         complete = len(self.subject.complete)
         if self.own is None:
-            return count(complete, "complete trial")
+            return counted(complete, "complete trial")
         different = len({record.config_json for record in self.own.records if record.state == TrialState.COMPLETE.name})
         level = self.own.front[0].level if self.own.front else 0
-        others = f", level with {count(level, 'other configuration')}" if level else ""
+        others = f", level with {counted(level, 'other configuration')}" if level else ""
         if different < complete:
-            return f"{count(different, 'configuration')} in {count(complete, 'complete trial')}{others}"
-        return f"{count(complete, 'complete trial')}{others}"
+            return f"{counted(different, 'configuration')} in {counted(complete, 'complete trial')}{others}"
+        return f"{counted(complete, 'complete trial')}{others}"
 
     @property
     def is_running(self) -> bool:

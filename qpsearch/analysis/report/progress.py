@@ -13,7 +13,8 @@ from qpsearch.analysis.page.colours import FAILED, INK, PRUNED
 from qpsearch.analysis.report.groups import Groups
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.thinning import spread, thinned, thinned_note
-from qpsearch.analysis.report.words import count, joined
+from qpsearch.analysis.report.words import joined
+from qpsearch.errors import counted
 
 MOST_POINTS: Final = 2000
 MOST_CURVES: Final = 150
@@ -190,7 +191,7 @@ def _add_failed(figure: go.Figure, trials: Sequence[FrozenTrial]) -> None:
         figure.add_trace(
             go.Scatter(
                 mode="markers",
-                name=f"failed ({count(len(trials), 'trial')})",
+                name=f"failed ({counted(len(trials), 'trial')})",
                 x=[trial.number for trial in shown],
                 y=[0.01] * len(shown),
                 yaxis="y2",

@@ -11,7 +11,8 @@ from qpsearch.analysis.page import Chart
 from qpsearch.analysis.page.colours import INK
 from qpsearch.analysis.report.clock import PAUSES_SHORTENED, add_clock, clock_of, ended_of, unit_of
 from qpsearch.analysis.report.material import Material
-from qpsearch.analysis.report.words import count, joined
+from qpsearch.analysis.report.words import joined
+from qpsearch.errors import counted
 from qpsearch.study.search.rung import Losses
 from qpsearch.vocabulary import Direction
 
@@ -67,7 +68,7 @@ def volume(material: Material) -> Chart | None:
             "The box runs from the worst to the best value of each objective; a curve that still climbs says that "
             "more trials would find better compromises.",
             PAUSES_SHORTENED if clock and clock.pauses else None,
-            f"{count(copied, 'trial')} that ran elsewhere counted from the start." if clock and copied else None,
+            f"{counted(copied, 'trial')} that ran elsewhere counted from the start." if clock and copied else None,
         ),
     )
 

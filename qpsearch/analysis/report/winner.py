@@ -13,7 +13,8 @@ from qpsearch.analysis.report.drawing import drawn, total
 from qpsearch.analysis.report.front import front_of, pareto, shown_cost
 from qpsearch.analysis.report.material import Material, Own
 from qpsearch.analysis.report.volume import volume
-from qpsearch.analysis.report.words import count, domain, moment, scalar, short, value
+from qpsearch.analysis.report.words import domain, moment, scalar, short, value
+from qpsearch.errors import counted
 from qpsearch.registry.metrics import ON_TEST
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.vocabulary import Scalar
@@ -48,7 +49,7 @@ def network_section(material: Material) -> Section | None:
         return None
     network = own.front[0].config.network
     costs = total(network)
-    size = f"{count(network.layers, 'layer')} with weights" + (
+    size = f"{counted(network.layers, 'layer')} with weights" + (
         f", {costs[0]:,} parameters, {short(costs[1])} multiply-accumulates (MACs) for an image" if costs else ""
     )
     legend = (
@@ -82,7 +83,7 @@ def pareto_section(material: Material) -> Section | None:
         for trial, values, about in _front(material)
     ]
     said = (
-        f"{count(len(rows), 'configuration')} that no other surpasses in all objectives. Their values are "
+        f"{counted(len(rows), 'configuration')} that no other surpasses in all objectives. Their values are "
         "of one search: optimistic until they are trained again."
     )
     covered = volume(material)
@@ -177,7 +178,7 @@ def _tested(material: Material, own: Own) -> list[Markup]:
     ]
     said = (
         "Means over the runs of this configuration that were evaluated, each by its last look at each noise. "
-        f"For it, the test images were looked at {count(len(looks), 'time')}, the last on {moment(looks[-1])}."
+        f"For it, the test images were looked at {counted(len(looks), 'time')}, the last on {moment(looks[-1])}."
     )
     return [tag("h3", "Test images"), tag("p", said), table(headings, cells, caption="Metrics of the test images")]
 

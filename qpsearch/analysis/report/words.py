@@ -63,11 +63,6 @@ def domain(distribution: BaseDistribution) -> str:
     return str(distribution)
 
 
-def count(number: float, noun: str, plural: str = "") -> str:
-    """Return ``1 trial``, ``2 trials``, ``2.5 epochs``."""
-    return f"{number:,.10g} {noun if number == 1 else plural or noun + 's'}"
-
-
 def listed(parts: Sequence[str]) -> str:
     """Return ``a``, ``a and b``, ``a, b and c``."""
     return " and ".join((", ".join(parts[:-1]), parts[-1])) if len(parts) > 1 else "".join(parts)

@@ -5,7 +5,7 @@ that are set in advance a ``SearchedSpace``.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
@@ -75,7 +75,7 @@ class PointList(Protocol):
         """Return the values of a trial; what it leaves out is drawn.
 
         Args:
-            number: How many trials the study drew before.
+            number: How many trials the study drew before; those of given points do not count.
             draw: How many draws of this trial could not be trained.
         """
 
@@ -86,6 +86,10 @@ class SearchedSpace(Protocol):
     @property
     def columns(self) -> Columns:
         """The parameters."""
+
+    @property
+    def given(self) -> Sequence[Mapping[str, Scalar]]:
+        """Points of trials that the study did not draw, such as imported ones: what a design need not try again."""
 
     def seed(self, purpose: str) -> int:
         """Return a seed that follows from the search's and a word, the sampler's own."""

@@ -1,7 +1,7 @@
 """The grid: trial n takes the n-th point, so drivers do not repeat each other's points, also after a restart.
 
 The grid holds the points that can be trained, shuffled by the search's seed, so that a study that is stopped early has
-covered the space evenly.
+covered the space evenly. Points of imported trials are not among them.
 """
 
 import random
@@ -21,6 +21,9 @@ class Grid:
     def __init__(self, space: SearchedSpace) -> None:
         self._points = space.every_point()
         random.Random(space.seed("grid")).shuffle(self._points)
+        for point in space.given:
+            if point in self._points:
+                self._points.remove(dict(point))
 
     def point(self, number: int, draw: int) -> dict[str, Scalar]:
         """Return the point of a trial; budgets end at the last point."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from qpsearch.errors import counted
 from qpsearch.registry.augmentations import Padding, changes_among
 from qpsearch.registry.augmentations.base import ImageForm
 from qpsearch.registry.augmentations.crop import CROP
@@ -206,8 +207,8 @@ def _score(space: Space) -> Iterator[tuple[str, str]]:
     elif fewest is not None and first > fewest:
         yield (
             "search.score.best.from_epoch",
-            f"a run of {fewest} epochs does not reach epoch {first}. Expected at most {fewest}, the smallest "
-            "training.epochs.",
+            f"a run of {counted(fewest, 'epoch')} does not reach epoch {first}. Expected at most {fewest}, the "
+            "smallest training.epochs.",
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 
 from optuna.trial import FrozenTrial, TrialState
 
+from qpsearch.errors import counted
 from qpsearch.space.search import Search
 from qpsearch.study.storage.optuna_tables import first_value
 
@@ -33,7 +34,7 @@ class Stopping:
         """Which rule holds, in words; None if none holds. Target and patience, once they hold, hold for good."""
         most = self._stop.failures
         if self._over is None and most is not None and len(self._failed) >= most:
-            return f"search.stop.failures: {len(self._failed)} trials have failed"
+            return f"search.stop.failures: {counted(len(self._failed), 'failed trial')}"
         return self._over
 
     def follow(self, trials: Collection[FrozenTrial], paused: Mapping[int, float]) -> None:
@@ -90,7 +91,7 @@ class Stopping:
             self._over = f"search.stop.target: trial {self._best[1]} has reached {reached:g} of {stop.target:g}"
         elif stop.patience is not None and len(self._since) >= stop.patience:
             than = "a complete one" if self._best is None else f"a better one than trial {self._best[1]}"
-            self._over = f"search.stop.patience: {len(self._since)} trials have ended without {than}"
+            self._over = f"search.stop.patience: {counted(len(self._since), 'trial')} ended without {than}"
 
 
 def _ended_at(trial: FrozenTrial) -> float:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.architecture.candidates import Candidate, candidate
 from qpsearch.architecture.config import TrialConfig
@@ -88,7 +88,7 @@ def fit(space: Space, study: Foreign, matching: Matching) -> Fit:
 
     A trial fits if it has ended, kept its constraints, has values that the metric can have, and every parameter that
     the space would draw for it, with a value that the space allows. A value for what is a constant in the space must
-    be that constant.
+    be that constant. A grid has each point once: of several trials with one point the first complete one is taken.
 
     Raises:
         UserError: No trial fits, a trial's value of a further objective is not the cost that the space computes, or
@@ -111,10 +111,23 @@ def fit(space: Space, study: Foreign, matching: Matching) -> Fit:
         results = _results(space, study, trial, matching, point.config)
         frozen = _as_drawn(trial, len(found.fitted), results, point.draw.params, recorder.distributions)
         found.fitted.append(Fitted(origin=trial.number, trial=frozen, config=point.config))
+    if space.search.sampler.is_exhaustive:
+        _leave_out_repeated(found)
     if not found.fitted:
         reasons = found.lines or ["The study does not have trials."]
         raise UserError("\n".join([f"study {study.name!r}: no trial fits the space.", *reasons]))
     return found
+
+
+def _leave_out_repeated(found: Fit) -> None:
+    """Keep one trial of each point: the first complete one, or the first."""
+    kept: dict[frozenset[tuple[str, Scalar]], Fitted] = {}
+    for each in sorted(found.fitted, key=lambda fitted: fitted.trial.state is not TrialState.COMPLETE):
+        if kept.setdefault(frozenset(each.trial.params.items()), each) is not each:
+            found.left_out.setdefault("another trial has the same point of the grid", []).append((each.origin, ""))
+    found.fitted = sorted(kept.values(), key=lambda fitted: fitted.origin)
+    for number, each in enumerate(found.fitted):
+        each.trial.number = number
 
 
 def _check_worth(space: Space, trial: FrozenTrial, matching: Matching) -> None:
@@ -124,11 +137,13 @@ def _check_worth(space: Space, trial: FrozenTrial, matching: Matching) -> None:
     for name, value in trial.constraints.items():
         if not value <= 0:
             raise _Misfit("violates its constraints", f"{name} = {value:g}")
-    metric = space.search.objective.metric
-    given = trial.values[matching.objective or 0 :][:1] if trial.values else []
-    for value in (*given, *trial.intermediate_values.values()):
-        if not metric.may_be(value):
-            raise _Misfit(f"a value that {metric} cannot have", f"{value:g}")
+    metric, further = space.search.objective.metric, [each.metric for each in space.search.further]
+    trained = [metric] if matching.objective is not None else [metric, *further]
+    given = trial.values[matching.objective or 0 :] if trial.values else []
+    reported = [(metric, value) for value in trial.intermediate_values.values()]
+    for own, value in [*zip(trained, given, strict=False), *reported]:
+        if not own.may_be(value):
+            raise _Misfit(f"a value that {own} cannot have", f"{value:g}")
 
 
 def _point(space: Space, recorder: "_Recorder") -> Candidate:

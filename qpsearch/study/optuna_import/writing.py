@@ -4,6 +4,7 @@ Until the last transaction the study has a name that says that it is unfinished,
 command takes it for a study. A note tells whoever opens the database later to delete it if this process is gone.
 """
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -22,8 +23,8 @@ from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.opening import exists
 from qpsearch.study.optuna_import.fitting import Fit, Fitted
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.optuna_tables import TrialRows, insert_ended, insert_study, rows_of, study_id
-from qpsearch.study.storage.tables import attempts, configs, runs, studies
+from qpsearch.study.storage.optuna_tables import IMPORTED, TrialRows, insert_ended, insert_study, rows_of, study_id
+from qpsearch.study.storage.tables import attempts, configs, runs, studies, system_attrs
 from qpsearch.study.trials.checkpoints import stored_root
 from qpsearch.vocabulary import Ending, FailReason
 
@@ -108,6 +109,7 @@ def _rows(fitted: Fitted, space: Space, lease_id: int) -> TrialRows:
     trial = fitted.trial
     score = trial.values[0] if trial.values and trial.state is TrialState.COMPLETE else None
     own: dict[Table, list[dict[str, Any]]] = {
+        system_attrs: [{"key": IMPORTED, "value_json": json.dumps(fitted.origin)}],
         configs: [{"config_json": fitted.config.to_json(), "revision": 0}],
         runs: [{"replicate": 0, "seed": derive_seed(space.search.seed, "run", trial.number, 0), "score": score}],
         attempts: [_attempt_row(trial, fitted.origin, lease_id)],

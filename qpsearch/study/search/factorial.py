@@ -9,7 +9,7 @@ Where the due points cannot be trained, the trial takes the most even one of som
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -37,11 +37,12 @@ class Factorial:
 
     Args:
         space: The space.
+        given: Points that are tried beside those of the list, which therefore complete them.
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, given: Sequence[Mapping[str, Scalar]] = ()) -> None:
         is_small = count_points(space.sites) <= FEW
-        self._source: _Rounds | _Fraction = _Rounds(space) if is_small else _Fraction(space)
+        self._source: _Rounds | _Fraction = _Rounds(space, given) if is_small else _Fraction(space, given)
         self._points: list[Params] = []
 
     def point(self, number: int, draw: int) -> Params:
@@ -54,9 +55,12 @@ class Factorial:
 class _Rounds:
     """Each point of a small space once, then each once more, in an order that is even up to every point."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, given: Sequence[Mapping[str, Scalar]]) -> None:
         self._random = random.Random(derive_seed(space.search.seed, "factorial"))
         self._balance = Balance(space)
+        self._given = [dict(params) for params in given]
+        for params in self._given:
+            self._balance.take(params)
         found = [each.draw.params for each in every_candidate(space) if isinstance(each, Candidate)]
         self._points = [(params, self._balance.rows(params)) for params in found]
         self._left: list[tuple[Params, list[int]]] = []
@@ -65,19 +69,31 @@ class _Rounds:
         """Return the point of the round that is most even with those before it; empty where the space is empty."""
         if not self._points:
             return {}
-        self._left = self._left or self._random.sample(self._points, len(self._points))
+        while not self._left:
+            self._left = [
+                point for point in self._random.sample(self._points, len(self._points)) if not self._is_given(point[0])
+            ]
         params, _ = self._left.pop(self._balance.most_even([rows for _, rows in self._left]))
         self._balance.take(params)
         return params
+
+    def _is_given(self, params: Params) -> bool:
+        """Whether a point was given; each given one counts for one round."""
+        if params not in self._given:
+            return False
+        self._given.remove(params)
+        return True
 
 
 class _Fraction:
     """Points of a large space."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, given: Sequence[Mapping[str, Scalar]]) -> None:
         self._space = space
         self._random = random.Random(derive_seed(space.search.seed, "factorial"))
         self._balance = Balance(space)
+        for params in given:
+            self._balance.take(dict(params))
         self._pool: list[tuple[Params, list[int]]] = []
         self._draws = 0
         self._tries = WALKS  # fewer where the space refuses most points

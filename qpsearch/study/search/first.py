@@ -1,6 +1,6 @@
 """``search.first``: configurations that are tried before the sampler proposes any."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from qpsearch.study.search.replica import Guesses
@@ -24,6 +24,10 @@ class First:
         """Return what the guesses after the list say; nothing of a listed trial."""
         listed = len(self._points)
         return {} if self._then is None or number < listed else self._then.expected(number - listed)
+
+    def needed(self, number: int) -> Collection[str]:
+        """Return the parameters that a listed configuration has, also where others decide whether they apply."""
+        return self._points[number].keys() if number < len(self._points) else ()
 
     def guess(self, number: int, draw: int) -> Mapping[str, Scalar]:
         """Return values for parameters of a trial; the sampler draws the others."""

@@ -1,6 +1,6 @@
 """Which values a study's trials are given in advance, so that its sampler need not draw them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from qpsearch.architecture.candidates import Candidate, every_candidate
 from qpsearch.registry.samplers.base import PointList
@@ -15,25 +15,33 @@ from qpsearch.study.search.replica import Guesses
 from qpsearch.vocabulary import Scalar
 
 
-def guesses_of(space: Space, first: Sequence[Mapping[str, Scalar]]) -> Guesses | None:
+def guesses_of(
+    space: Space, first: Sequence[Mapping[str, Scalar]], given: Sequence[Mapping[str, Scalar]] = ()
+) -> Guesses | None:
     """Return the points of a sampler, or what an expert wants tried; None where the sampler draws everything.
 
     Args:
         space: The space.
         first: Configurations that are tried before all others.
+        given: Points of imported trials, which a design takes as tried.
     """
     sampler = space.search.sampler
     guesses: Guesses | None = None if sampler.is_designed else Priors.of(space)
     if sampler.points is not None:
-        guesses = Planned(sampler.points(StudySpace(space)), guesses)
+        guesses = Planned(sampler.points(StudySpace(space, given)), guesses)
     return First([with_switches(space, point) for point in first], guesses) if first else guesses
 
 
 class StudySpace:
-    """What a space offers to samplers that set points in advance."""
+    """What a space offers to samplers that set points in advance.
 
-    def __init__(self, space: Space) -> None:
-        self._space, self.columns = space, Encoding(space.sites)
+    Args:
+        space: The space.
+        given: Points of imported trials.
+    """
+
+    def __init__(self, space: Space, given: Sequence[Mapping[str, Scalar]] = ()) -> None:
+        self._space, self.columns, self.given = space, Encoding(space.sites), given
 
     def seed(self, purpose: str) -> int:
         """Return a seed that follows from the search's and a word."""
@@ -45,7 +53,7 @@ class StudySpace:
 
     def balanced_points(self) -> Factorial:
         """Return the points of a factorial design."""
-        return Factorial(self._space)
+        return Factorial(self._space, self.given)
 
 
 class Planned:
@@ -62,6 +70,10 @@ class Planned:
     def expected(self, number: int) -> Mapping[str, Scalar]:
         """Return what the expert expects of a trial."""
         return {} if self._before is None else self._before.expected(number)
+
+    def needed(self, number: int) -> Collection[str]:
+        """Return nothing: a point has what the space draws with its other values."""
+        return ()
 
     def guess(self, number: int, draw: int) -> Mapping[str, Scalar]:
         """Return the values of a trial."""

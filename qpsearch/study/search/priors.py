@@ -10,7 +10,7 @@ the search's seed and the trial's number, as every draw is.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Self
 
 from qpsearch.seeds import derive_seed
@@ -46,6 +46,10 @@ class Priors:
         if number != 0 or number >= self._until:
             return {}
         return {name: domain.prior.value for name, domain in self._domains.items() if domain.prior is not None}
+
+    def needed(self, number: int) -> Collection[str]:
+        """Return nothing: a prior counts where its parameter applies."""
+        return ()
 
     def guess(self, number: int, draw: int) -> dict[str, Scalar]:
         """Return values for some parameters of a trial; ``draw`` counts its infeasible draws so far."""

@@ -115,18 +115,23 @@ class Proposer:
     def _draw(self, number: int, before: Rejected) -> Proposal:
         """Draw a trial; ``before`` are refused draws of a number that another driver took, which are kept beside it."""
         rejected, refusals = list(before), Refusals(draws=MAX_INFEASIBLE)
-        while True:
-            trial = self._ask(number, len(rejected) - len(before))
+        needed = set(self._replica.needed(number))
+        draw = 0
+        while refusals.counts.total() < MAX_INFEASIBLE:
+            trial = self._ask(number, draw)
+            draw += 1
             try:
                 config = self._configured(trial)
+                if draw < TRIED and not needed <= self._replica.frozen(trial).params.keys():
+                    self._replica.forget(trial)  # a value that was drawn switches off one that is listed
+                    continue
                 frozen = self._replica.proposed(trial, number)
                 return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=tuple(rejected))
             except Infeasible as refused:
                 rejected.append((self._replica.frozen(trial), str(refused)))
                 self._replica.reject(trial)
                 refusals.add(refused)
-            if refusals.counts.total() >= MAX_INFEASIBLE:
-                return self._draw_evenly(number, tuple(rejected), refusals, draw=len(rejected) - len(before))
+        return self._draw_evenly(number, tuple(rejected), refusals, draw)
 
     def _ask(self, number: int, draw: int, values: Mapping[str, Scalar] | None = None) -> optuna.Trial:
         with self._space.search.sampler.blamed():
@@ -137,7 +142,7 @@ class Proposer:
         with self._space.search.sampler.blamed():
             return candidate(self._space, OptunaChooser(trial)).config
 
-    def _draw_evenly(self, number: int, rejected: Rejected, refusals: Refusals, *, draw: int) -> Proposal:
+    def _draw_evenly(self, number: int, rejected: Rejected, refusals: Refusals, draw: int) -> Proposal:
         """Look for a point without the sampler, which did not find one: allowed points may be rare."""
         for index in range(MAX_EVEN):
             try:

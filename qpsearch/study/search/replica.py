@@ -25,7 +25,7 @@ from qpsearch.study.search.optuna_logging import quiet_optuna
 from qpsearch.study.search.pruners import pruning
 from qpsearch.study.search.pruning import Judgement, Traits
 from qpsearch.study.search.samplers import Samplers
-from qpsearch.study.storage.optuna_tables import DIRECTIONS, ENQUEUED, GUESS
+from qpsearch.study.storage.optuna_tables import DIRECTIONS, ENQUEUED, GUESS, IMPORTED
 from qpsearch.vocabulary import Scalar
 
 
@@ -34,6 +34,9 @@ class Guesses(Protocol):
 
     def expected(self, number: int) -> Mapping[str, Scalar]:
         """Return the values with which a trial is the expert's guess; nothing for a trial that cannot be the guess."""
+
+    def needed(self, number: int) -> Collection[str]:
+        """Return the parameters that a trial should have: a draw without one of them is repeated some times."""
 
     def guess(self, number: int, draw: int) -> Mapping[str, Scalar]:
         """Return values for parameters of a trial; the sampler draws the others."""
@@ -76,7 +79,7 @@ class Replica:
             self._study = optuna.create_study(storage=self._storage, study_name=name, directions=ways)
         self._ids: dict[int, int] = {}
         self._over: dict[int, TrialState] = {}
-        self._enqueued: set[int] = set()
+        self._given: set[int] = set()  # trials that users enqueued, or that were imported
         self._values: dict[int, dict[int, float]] = {}  # of open trials, by epoch
         self._costs: dict[int, tuple[float, ...]] = {}
         self._signs = [-each.sign for each in search.further]
@@ -98,6 +101,10 @@ class Replica:
         if params:
             self._study.enqueue_trial(dict(params))
         return self._study.ask()
+
+    def needed(self, number: int) -> Collection[str]:
+        """Return the parameters that a trial of that number should have."""
+        return () if self._guesses is None else self._guesses.needed(self._drawn_before(number))
 
     def frozen(self, trial: optuna.Trial) -> FrozenTrial:
         """Return what was suggested so far, with the attributes that the sampler keeps about it."""
@@ -146,7 +153,7 @@ class Replica:
     def accept(self, trial: optuna.Trial, number: int, traits: Traits, *, is_enqueued: bool = False) -> None:
         """Make a draw the trial of that number; one that a user enqueued does not take the place of a guess."""
         if is_enqueued:
-            self._enqueued.add(number)
+            self._given.add(number)
         self._ids[number], self._values[number] = trial._trial_id, {}
         self._costs[number] = traits.costs
         self._pruning.follow(number, _traits(traits, self.frozen(trial)), create_trial(state=TrialState.RUNNING))
@@ -166,8 +173,8 @@ class Replica:
             if trial.state is self._over[number]:
                 return
             del self._over[number]
-        if ENQUEUED in trial.system_attrs:
-            self._enqueued.add(number)
+        if not {ENQUEUED, IMPORTED}.isdisjoint(trial.system_attrs):
+            self._given.add(number)
         self._values[number], self._costs[number] = dict(trial.intermediate_values), traits.costs
         self._take_further(number, trial)
         self._pruning.follow(number, _traits(traits, trial), trial)
@@ -214,10 +221,10 @@ class Replica:
     def _drawn_before(self, number: int) -> int:
         """Return how many trials before a number were drawn by the study itself; guesses are counted by it.
 
-        Numbers of trials that users enqueued, or that other tools took, do not count.
+        Numbers of trials that users enqueued, that were imported, or that other tools took, do not count.
         """
         known = list(self._ids)  # another thread may add trials meanwhile
-        return sum(other < number and other not in self._enqueued for other in known)
+        return sum(other < number and other not in self._given for other in known)
 
     def _take_further(self, number: int, trial: FrozenTrial) -> None:
         """Look up the losses of further metrics at the last rung that a trial has reached."""

@@ -61,6 +61,7 @@ LAST_NUMBER = Prepared(select(func.max(trials.c.number)).where(trials.c.study_id
 METRIC_NAMES: Final = "study:metric_names"  # a study's attribute, as Optuna's set_metric_names writes it
 
 ENQUEUED: Final = "qpsearch:enqueued"  # an attribute of a trial that a user added: it does not take a guess's place
+IMPORTED: Final = "qpsearch:imported"  # of a trial that was taken from another study: its number there
 GUESS: Final = "qpsearch:guess"  # of the trial that has every prior's value, and is trained to its end
 FIXED: Final = "fixed_params"  # a trial's attribute, as Optuna's enqueue_trial writes it
 
