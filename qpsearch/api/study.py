@@ -162,9 +162,10 @@ class Study:
         """
         import pandas as pd
 
-        from qpsearch.analysis.tables import trial_rows
+        from qpsearch.analysis.tables import trial_table
 
-        return pd.DataFrame(trial_rows(self.trials, self.space))
+        table = trial_table(self.trials, self.space)
+        return pd.DataFrame(table.rows, columns=table.columns)
 
     def epochs_dataframe(self) -> pd.DataFrame:
         """Return a row for each recorded epoch: losses, accuracy, learning rate, seconds, by trial and replicate.
@@ -177,7 +178,10 @@ class Study:
         """
         import pandas as pd
 
-        return pd.DataFrame(queries.epoch_rows(self._database, self.name))
+        from qpsearch.analysis.tables import epoch_table
+
+        table = epoch_table(queries.epoch_rows(self._database, self.name))
+        return pd.DataFrame(table.rows, columns=table.columns)
 
     def importance(self, evaluator: str = Evaluator.ANOVA) -> ImportanceTable:
         """Say which parameters affect the first objective most, and how surely that is known.

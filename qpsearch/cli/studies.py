@@ -152,7 +152,7 @@ def export(
         qpsearch export digits --format csv
         qpsearch export digits --format optuna --output archive
     """
-    from qpsearch.analysis.tables import TableFormat, trial_rows, write_tables
+    from qpsearch.analysis.tables import TableFormat, epoch_table, trial_table, write_tables
     from qpsearch.study import queries
     from qpsearch.study.optuna_export import export_optuna
     from qpsearch.study.storage.database import Database
@@ -163,8 +163,8 @@ def export(
         if kind is ExportFormat.OPTUNA:
             paths = [export_optuna(database, study, output)]
         else:
-            trials = trial_rows(records, queries.space_of(database, study))
-            epochs = queries.epoch_rows(database, study)
+            trials = trial_table(records, queries.space_of(database, study))
+            epochs = epoch_table(queries.epoch_rows(database, study))
             paths = write_tables(trials, epochs, TableFormat(kind.value), output, study)
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror}). --output names another folder.") from None

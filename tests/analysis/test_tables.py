@@ -1,5 +1,6 @@
 """Tables for other programs, as these read them."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,12 +8,12 @@ import pandas as pd
 import pytest
 
 import qpsearch
-from qpsearch.analysis.tables import TableFormat, trial_rows, write_tables
+from qpsearch.analysis.tables import TableFormat, epoch_table, trial_table, write_tables
 from qpsearch.cli import evaluation_table
 from qpsearch.protocol import Failed
 from qpsearch.seeds import derive_seed
 from qpsearch.space import parse_space
-from qpsearch.study import queries
+from qpsearch.study import opening, queries
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import FailReason
 from tests.helpers import new_ledger, train_all
@@ -57,7 +58,7 @@ def test_none_that_was_chosen_is_not_a_parameter_that_was_not_drawn(
     records = study.trials
     frame = study.trials_dataframe()
     if kind is not None:
-        path, *_ = write_tables(trial_rows(records, study.space), [], kind, tmp_path / "out", "s")
+        path, *_ = write_tables(trial_table(records, study.space), epoch_table([]), kind, tmp_path / "out", "s")
         frame = READERS[kind](path)
     right = [told(record.params.get(CLIP), record.blocks[0]) for record in records]
     assert {"none", "not drawn", 8} == set(right)
@@ -77,10 +78,27 @@ def test_none_that_was_chosen_is_not_a_parameter_that_was_not_drawn(
 
 def test_text_has_times_in_iso_8601(filled_url: str, tmp_path: Path) -> None:
     study = qpsearch.load_study("scripted", filled_url)
-    write_tables(trial_rows(study.trials[:1], study.space), [], TableFormat.CSV, tmp_path, "s")
+    write_tables(trial_table(study.trials[:1], study.space), epoch_table([]), TableFormat.CSV, tmp_path, "s")
     when = datetime.fromtimestamp(study.trials[0].started, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
     assert f",{when}" in (text := (tmp_path / "s-trials.csv").read_text(encoding="utf-8"))
     assert text.partition(when)[2][3] == "Z"
+
+
+@pytest.mark.parametrize("kind", TableFormat)
+def test_a_study_without_trials_has_the_columns_of_one_with_trials(
+    kind: TableFormat, filled_url: str, tmp_path: Path
+) -> None:
+    full = qpsearch.load_study("scripted", filled_url)
+    with closing(Database.create(str(tmp_path / "new.db"))) as database:
+        opening.create(database, full.space, source="a test")
+    study = qpsearch.load_study("scripted", str(tmp_path / "new.db"))
+    frames = [study.trials_dataframe(), study.epochs_dataframe()]
+    assert [name for name in full.trials_dataframe() if not name.startswith("seed.")] == list(frames[0])
+    assert list(full.epochs_dataframe()) == list(frames[1])
+    if kind is not TableFormat.JSON:
+        paths = write_tables(trial_table([], study.space), epoch_table([]), kind, tmp_path, "s")
+        read = pd.read_csv if kind is TableFormat.CSV else pd.read_parquet
+        assert [list(read(path)) for path in paths] == [list(frame) for frame in frames]
 
 
 def test_a_grid_tells_none_from_not_drawn(filled_url: str) -> None:

@@ -10,7 +10,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from qpsearch.analysis.tables import trial_rows
+from qpsearch.analysis.tables import trial_table
 from qpsearch.architecture.second_try import halved
 from qpsearch.errors import DispatchError, SystematicFailure, UserError
 from qpsearch.protocol import Failed
@@ -310,7 +310,7 @@ def test_a_trial_that_lacks_memory_begins_again_with_another_recipe(url: str, tm
         assert queries.summary(database, "scripted").retried == (0,)
         records = queries.trial_records(database, "scripted")
         assert [each.is_retried for each in records] == [True, False]
-        assert [row["is_retried"] for row in trial_rows(records, normalised_space())] == [True, False]
+        assert [row["is_retried"] for row in trial_table(records, normalised_space()).rows] == [True, False]
         exported = optuna.load_study(
             study_name="scripted", storage=f"sqlite:///{export_optuna(database, 'scripted', tmp_path)}"
         )

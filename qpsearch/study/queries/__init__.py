@@ -11,7 +11,7 @@ from qpsearch.study.queries.confirmed import (
 )
 from qpsearch.study.queries.detail import trial_detail
 from qpsearch.study.queries.kept import KeptRun, kept_runs
-from qpsearch.study.queries.results import RunResult, epoch_rows, evaluation_rows, run_results
+from qpsearch.study.queries.results import EPOCH_COLUMNS, RunResult, epoch_rows, evaluation_rows, run_results
 from qpsearch.study.queries.summaries import count_complete, stop_reached, summary
 from qpsearch.study.queries.timeline import Origin, Span, attempt_spans, origin, state_of_study
 from qpsearch.study.queries.trials import (
@@ -44,6 +44,7 @@ __all__ = [
     "confirmation_name",
     "confirms",
     "count_complete",
+    "EPOCH_COLUMNS",
     "epoch_rows",
     "evaluation_rows",
     "fresh_runs",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from optuna.trial import TrialState
 from sqlalchemy import Connection, inspect, select
@@ -41,6 +41,9 @@ class RunResult:
     images: int | None = None
     correct: bytes | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
+
+
+EPOCH_COLUMNS: Final = (trials.c.number.name, *epochs.c.keys())  # of every study; others have further metrics too
 
 
 def epoch_rows(database: Database, name: str) -> list[Mapping[str, Any]]:
