@@ -196,6 +196,28 @@ def test_class_names_that_do_not_fit_the_labels_are_refused() -> None:
         facts_of(pairs)
 
 
+@pytest.mark.parametrize("classes", [3, {"ant": 0, "bee": 1, "cat": 2}, "classes", None])
+def test_an_attribute_classes_that_is_no_list_does_not_name_them(classes: Any) -> None:
+    pairs = Pairs(lambda image: image)
+    pairs.classes = classes
+    facts_of(pairs)
+    assert scanned(Source.CODE, Path("mine"), None).found().classes == ("0", "1", "2")
+
+
+def test_lists_of_pairs_may_stand_in_a_mapping_of_splits() -> None:
+    pairs = list(zip(IMAGES, LABELS.tolist(), strict=True))
+    facts = facts_of({"train": pairs[:24], "test": pairs[24:]})
+    assert (facts.train_images, facts.test_images) == (24, 6)
+
+
+def test_what_is_said_of_conversions_is_that_of_the_code_at_hand() -> None:
+    """Transparent images have the same pixels as these without their fourth channel."""
+    clear = np.concatenate([IMAGES, np.full((30, 8, 8, 1), 128, np.uint8)], axis=3)
+    lost = facts_of(list(zip(clear, LABELS.tolist(), strict=True))).converted
+    assert "transparen" in "".join(lost)
+    assert facts_of(list(zip(IMAGES, LABELS.tolist(), strict=True)), version=2).converted == ()
+
+
 def test_the_function_is_called_once_for_each_version() -> None:
     calls: list[int] = []
 
@@ -254,6 +276,15 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "nothing": (lambda: None, r"returns NoneType\. Expected a mapping of arrays"),
     "an unknown split": (lambda: {"trian": Pairs(lambda image: image)}, r"returns the splits trian\. Expected"),
     "no train": (lambda: {"test": Pairs(lambda image: image)}, r"returns the splits test\. Expected"),
+    "items of three": (
+        lambda: [(image, 0, 1) for image in IMAGES],
+        r"item 0 of the train split is a tuple of 3\. Expected a pair \(image, label\)\.",
+    ),
+    "rows": (
+        lambda: {"train": [{"image": image, "label": 0} for image in IMAGES]},
+        r"item 0 of the train split is a dict of image, label\. Expected a pair \(image, label\): make pairs",
+    ),
+    "images alone": (lambda: {"train": IMAGES}, r"item 0 of the train split is a ndarray\. Expected a pair"),
     "no labels": (lambda: {"images": IMAGES}, "does not hold training images with labels"),
     "flat": (lambda: Pairs(lambda image: image.ravel()), r"the train split has an image of shape \(192,\)"),
     "five channels": (lambda: Pairs(lambda image: image.repeat(2, 2)[..., :5]), r"the train split has an image of shape \(8, 8, 5\)\. Expected \(H, W\), or"),

@@ -122,8 +122,8 @@ def scan_custom(name: Path, cache: Path | None) -> Scan:
         found = _loaded(dataset)
         known = _contents(found)
         keep(path, json.dumps(known))
-        return Scan(fingerprint=_hash(known), contents=known, found=lambda: found)
-    return Scan(fingerprint=_hash(known), contents=known, found=partial(_loaded_again, dataset, known))
+        return Scan(fingerprint=_hash(known), contents=known, found=lambda: found, of_code=version)
+    return Scan(fingerprint=_hash(known), contents=known, found=partial(_loaded_again, dataset, known), of_code=version)
 
 
 def _loaded_again(dataset: CustomDataset, known: Mapping[str, str]) -> Found:
@@ -179,7 +179,8 @@ def _loaded(dataset: CustomDataset) -> Found:
 def _found(given: Any, where: str) -> Found:
     import numpy as np
 
-    if isinstance(given, Mapping) and all(isinstance(name, str) for name in given):
+    is_split = isinstance(given, Mapping) and bool(given) and all(str(name).lower() in NAMES for name in given)
+    if not is_split and isinstance(given, Mapping) and all(isinstance(name, str) for name in given):
         arrays = {
             name: value for name, value in given.items() if hasattr(value, "shape") or isinstance(value, list | tuple)
         }
@@ -196,7 +197,7 @@ def _found(given: Any, where: str) -> Found:
     deep, clear = list[tuple[Subset, int]](), list[str]()
     for part, value in parts.items():
         assert part is not None
-        pairs = [value[index] for index in range(len(value))]
+        pairs = [_pair(value[row], f"{where}: item {row} of the {part} split") for row in range(len(value))]
         read = [_read(image, f"{where}: image {row} of the {part} split") for row, (image, _) in enumerate(pairs)]
         deep += [(part, row) for row, each in enumerate(read) if each.is_deep]
         clear += [f"{part} {row}" for row, each in enumerate(read) if each.is_clear]
@@ -213,7 +214,20 @@ def _found(given: Any, where: str) -> Found:
     bright = {f"{part} {row}": int(images[part][row].max()) for part, row in deep}
     converted = [*conversions(sum(map(len, images.values())), grey=grey, clear=clear, deep=bright)]
     same = {part: [np.repeat(each, channels // each.shape[2], 2) for each in own] for part, own in images.items()}
-    return found_of(same, labels, getattr(parts[Subset.TRAIN], "classes", None), where, converted)
+    class_names = getattr(parts[Subset.TRAIN], "classes", None)  # of torchvision's; others may mean something else
+    return found_of(same, labels, class_names if isinstance(class_names, list | tuple) else None, where, converted)
+
+
+def _pair(item: Any, where: str) -> tuple[Any, Any]:
+    """Return an image and its label; raises DataError where an item is something else."""
+    if isinstance(item, tuple | list) and len(item) == 2:
+        return item[0], item[1]
+    kind = type(item).__name__
+    if isinstance(item, Mapping):
+        names = ", ".join(map(str, item)) or "nothing"
+        raise DataError(f"{where} is a {kind} of {names}. Expected a pair (image, label): make pairs of its values.")
+    many = f" of {len(item)}" if isinstance(item, tuple | list) else ""
+    raise DataError(f"{where} is a {kind}{many}. Expected a pair (image, label).")
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,12 +72,14 @@ class Scan:
         contents: What is there, by name, and a hash of each; says what has changed.
         found: Returns the images, of which there is nothing to say in ``faults``.
         faults: What is wrong with the others, by kind.
+        of_code: Hash of the code that made the images; two may make the same, of others that they convert. Else empty.
     """
 
     fingerprint: str
     contents: Mapping[str, str]
     found: Callable[[], Found]
     faults: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    of_code: str = ""
 
 
 def facts_of(

@@ -39,7 +39,8 @@ def own_data(source: Source, place: Path, size: int | None) -> OwnData:
     scan = _scan(source, place, cache)
     if scan.faults:
         facts_of(scan.found(), source, place, scan.fingerprint, size, scan.faults)  # says what else is wrong
-    path = None if cache is None else cache / f"facts-{scan.fingerprint[:16]}-{size or 'own'}-{TOLD}-{DECODER}.json"
+    key = f"{scan.fingerprint[:16]}{scan.of_code}-{size or 'own'}-{TOLD}-{DECODER}"
+    path = None if cache is None else cache / f"facts-{key}.json"
     with suppress(ValueError):
         known = OwnData.from_text(kept_text(path))
         if known.fingerprint == scan.fingerprint:
