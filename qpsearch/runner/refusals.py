@@ -87,10 +87,10 @@ def refuse_one_arm(
 
 
 def refuse_smaller(database: Database, study: str, overrides: Overrides) -> None:
-    """Refuse a budget that is below what was already spent."""
+    """Refuse a budget below the trials that were begun, of which open ones will be trained, or below the epochs."""
     if overrides.trials is None and overrides.epochs is None:
         return
-    spent = queries.summary(database, study)
-    for word, asked, done in (("trials", overrides.trials, spent.ended), ("epochs", overrides.epochs, spent.epochs)):
+    begun, epochs = queries.trial_count(database, study), queries.summary(database, study).epochs
+    for word, asked, done in (("trials", overrides.trials, begun), ("epochs", overrides.epochs, epochs)):
         if asked is not None and asked < done:
             raise UserError(f"--{word} {asked}: study {study} has {done} {word} behind it. Expected at least as many.")

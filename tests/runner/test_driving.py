@@ -20,7 +20,7 @@ from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Closed, Dispatching, Event, Noted, Reported, Started, StudyOpened
 from qpsearch.vocabulary import CudaGraphs
 from tests import scripted
-from tests.helpers import new_ledger, rows
+from tests.helpers import new_ledger, progress, rows
 from tests.scripted import Behaviour, space_text
 
 INLINE = Placement(dispatcher="inline")  # type: ignore[arg-type]  # its value will do
@@ -100,6 +100,18 @@ def test_what_is_asked_of_a_study_is_checked_before_the_space_is(sqlite_url: str
     other = parse_space(space_text(Behaviour.IMPROVES, epochs=5))
     with pytest.raises(StudyMismatch, match=r"training\.epochs: 4 -> 5"):
         driving.resume("scripted", storage=sqlite_url, space=other)
+
+
+def test_trials_that_are_open_are_within_a_budget(sqlite_url: str) -> None:
+    """Paused trials were begun, and some of them go on whatever the budget is."""
+    with new_ledger(sqlite_url, parse_space(space_text(Behaviour.IMPROVES, pruner="{asha: {first: 1}}"))) as ledger:
+        for _ in range(3):
+            assignment = ledger.ask()
+            assert assignment is not None
+            ledger.report(assignment.trial, assignment.attempt, progress(1, 0.5))
+    with pytest.raises(UserError, match="--trials 2: study scripted has 3 trials behind it"):
+        driving.resume("scripted", storage=sqlite_url, overrides=Overrides(trials=2), placement=INLINE)
+    assert driving.resume("scripted", storage=sqlite_url, overrides=Overrides(trials=3), placement=INLINE).is_finished
 
 
 def test_a_grid_has_no_more_trials_than_points(sqlite_url: str) -> None:
