@@ -89,11 +89,12 @@ def paused_line(event: Paused, trial: Running, tally: Tally) -> str:
 
 
 def _blocks(trial: Running, tally: Tally) -> tuple[str, str]:
-    """Return the name of a trial's blocks, and a line that says what initials mean which no line has told yet."""
+    """Return the name of a trial's blocks, and a line that says what initials mean, unless the last such line did."""
     names = BlockNames([trial.stages], CLOSED_BLOCKS)
-    untold = {kind: initials for kind, initials in names.initials.items() if kind not in tally.told_kinds}
-    tally.told_kinds |= untold.keys()
-    legend = ", ".join(f"{initials} {kind}" for kind, initials in untold.items())
+    meant = {initials: kind for kind, initials in names.initials.items()}
+    untold = {initials: kind for initials, kind in meant.items() if tally.told_kinds.get(initials) != kind}
+    tally.told_kinds |= untold
+    legend = ", ".join(f"{initials} {kind}" for initials, kind in untold.items())
     return names.of(trial.stages), f"\n    blocks, by stage: {legend}" if legend else ""
 
 

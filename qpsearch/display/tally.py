@@ -45,7 +45,7 @@ class Tally:
     """Counts the events of a study; those of the next one, as of another arm of a comparison, begin anew."""
 
     def __init__(self) -> None:
-        self.told_kinds: set[str] = set()  # kinds of block whose initials a line has told
+        self.told_kinds: dict[str, str] = {}  # by its initials, the kind of block that a line has told last
         self._begin()
 
     def _begin(self) -> None:

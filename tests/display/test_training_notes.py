@@ -39,6 +39,10 @@ def test_initials_are_told_by_the_first_line_that_has_them() -> None:
     second = closed_line(closed, running("additive", "quotient", "product_unit"), tally)
     assert second.splitlines()[1:] == ["    blocks, by stage: Q quotient"]
     assert len(closed_line(closed, running("quotient", "quotient", "product_unit"), tally).splitlines()) == 1
+    third = closed_line(closed, running("additive", "power_unit", "power_unit", "additive"), tally)
+    assert third.splitlines()[1:] == ["    blocks, by stage: PU power_unit"]  # another kind of the same initials
+    again = closed_line(closed, running("quotient", "quotient", "product_unit"), tally)
+    assert again.splitlines()[1:] == ["    blocks, by stage: PU product_unit"]
 
 
 @pytest.mark.parametrize("is_quiet", [False, True])
