@@ -13,7 +13,7 @@ from qpsearch.registry.datasets import Data
 from qpsearch.registry.fidelity import FidelityKind
 from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.space.domains import text_of
-from qpsearch.space.leaves import AUGMENT, NEVER, Constant, Group, Items, Site, Tree, Variant, sites
+from qpsearch.space.leaves import AUGMENT, NEVER, Constant, Group, Items, Leaf, Site, Tree, Variant, sites
 from qpsearch.space.schema.data import OWN, USED
 from qpsearch.space.schema.value_types import AUTO
 from qpsearch.space.search import Budget, Search
@@ -41,7 +41,7 @@ LATER: Final = {
     "search.pruner.audit": "0.0",
 }
 
-TRUTHS: Final = re.compile(r"\b(True|False)\b")
+TRUTHS: Final = re.compile(r"\b(true|false)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +173,7 @@ class Space:
 
         Augmentations are named leaf by leaf, whether some of them are searched or none.
         """
-        return {
-            path: TRUTHS.sub(lambda found: found[0].lower(), text) for path, text in self._lines(is_told=True).items()
-        }
+        return self._lines(is_told=True)
 
     def _lines(self, *, is_told: bool) -> dict[str, str]:
         apart = {"own", "stream"}
@@ -191,7 +189,7 @@ class Space:
             lines |= self._augmentations()
             lines |= {site.path: str(site.leaf) for site in self.sites if site.keys[:1] != ("augment",)}
         else:
-            lines |= {site.path: str(site.leaf) for site in self.sites if not _is_default_option(site)}
+            lines |= {site.path: _spelled_first(site.leaf) for site in self.sites if not _is_default_option(site)}
         search = self.search
         lines["search.objective"] = ", ".join(f"{each.direction} {each.metric}" for each in search.objectives)
         if search.metrics:
@@ -215,7 +213,10 @@ class Space:
         if search.papers:
             lines["search.first.papers"] = "yes"
         for index, point in enumerate(search.first):
-            lines |= {f"search.first.{index}.{name}": text_of(value) for name, value in point.items()}
+            spelled = {
+                name: text_of(value) if is_told else _spelled_first(Constant(value)) for name, value in point.items()
+            }
+            lines |= {f"search.first.{index}.{name}": text for name, text in spelled.items()}
         if search.warm_start:
             lines["search.warm_start"] = ", ".join(search.warm_start)
         lines |= {f"search.limits.{limit.metric}": str(limit) for limit in search.limits}
@@ -301,6 +302,14 @@ def _is_default_option(site: Site) -> bool:
         return False
     _, word, name = site.keys
     return site.leaf == Constant(AUGMENTATIONS[word].options[name].default)
+
+
+def _spelled_first(leaf: Leaf) -> str:
+    """Return a leaf as the first studies spelled it: ``True`` and ``False`` as Python does."""
+    text = str(leaf)
+    if not any(isinstance(option, bool) for option in leaf.options or ()):
+        return text
+    return TRUTHS.sub(lambda found: found[0].capitalize(), text)
 
 
 def _option(value: float | None) -> str:

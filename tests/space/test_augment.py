@@ -41,10 +41,10 @@ def points(given: Space) -> list[Candidate]:
 
 def test_an_augmentation_that_some_draws_have() -> None:
     found = space(EACH)
-    assert found.searched == {CUTOUT: "{choice: [True, False]}", SIDE: "{float: [0.3, 0.6], step: 0.1}"}
+    assert found.searched == {CUTOUT: "{choice: [true, false]}", SIDE: "{float: [0.3, 0.6], step: 0.1}"}
     assert {site.parameter: site.condition() for site in found.sites if site.domain is not None} == {
         CUTOUT: "",
-        SIDE: f"{CUTOUT} is True",
+        SIDE: f"{CUTOUT} is true",
     }
     assert count_points(found.sites) == 5
     for point in points(found):

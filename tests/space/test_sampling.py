@@ -301,3 +301,26 @@ def test_options_that_are_equal_keep_their_type() -> None:
             (option, type(option)) for option in options
         ]
     assert Choice(options=(NormKind.BATCH, NormKind.GROUP)).member("group") is NormKind.GROUP
+
+
+def test_a_study_whose_file_has_switches_keeps_its_fingerprint() -> None:
+    """Messages and lists spell them as a file does; fingerprints as they always did."""
+    text = """
+study: t1
+data: {dataset: digits, validation: 300}
+network:
+  stem: {width: 8}
+  stages:
+    - {width: 8, depth: 1, block: {choice: [additive, quotient]}}
+training:
+  epochs: 2
+  batch_size: {choice: [32, 64]}
+  optimizer: {sgd: {lr: 0.1, nesterov: {choice: [true, false]}, momentum: 0.9}}
+search:
+  trials: 4
+  sampler: random
+  first: [{training.optimizer.sgd.nesterov: true}, {network.stages.0.block: quotient}]
+"""
+    space = parse_space(text)
+    assert space.fingerprint == "e2322fb679091ce0566372ea4a23e26a6754a504adbf31cd34cecdaca6b3863a"
+    assert space.searched["training.optimizer.sgd.nesterov"] == "{choice: [true, false]}"

@@ -114,11 +114,13 @@ def in_file(value: Scalar) -> Scalar:
 
 
 def text_of(value: object) -> str:
-    """Return a value as messages and fingerprints spell it."""
+    """Return a value as a space file spells it; of a float all digits."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(text_of, value))}]"
     if value is None:
         return NONE
+    if isinstance(value, bool):
+        return str(value).lower()
     return repr(value) if isinstance(value, float) else str(value)
 
 
