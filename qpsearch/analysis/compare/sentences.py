@@ -13,12 +13,17 @@ if TYPE_CHECKING:
 
 NOT_COMPLETE: Final = "none of its trials is complete"
 POINT: Final = 0.01  # of accuracy
-FEW: Final = 3  # runs below which the test's p values are too small
 EACH: Final = 3  # pairs that get a sentence each, whether told apart or not
 
 
 def sentences(
-    found: "Comparison", apart: Sequence[str], left_out: int, notes: Sequence[str], *, is_blind: bool = False
+    found: "Comparison",
+    apart: Sequence[str],
+    left_out: int,
+    notes: Sequence[str],
+    *,
+    has_few: bool = False,
+    is_blind: bool = False,
 ) -> Iterator[str]:
     """Yield what a reader must know, the answer first.
 
@@ -27,6 +32,7 @@ def sentences(
         apart: In which other settings the arms differ, a line each.
         left_out: How many points of single arms are not in the means.
         notes: What is to be said about how the arms were made.
+        has_few: Whether p values are too small, since points of an arm have two runs each.
         is_blind: Whether the study's sampler does not look at results.
     """
     if found.basis is Basis.SEARCHED:
@@ -34,7 +40,7 @@ def sentences(
     elif sum(row.mean is not None for row in found.arms) > 1:
         yield from _of_pairs(found)
         yield from _power(found)
-        yield from _basis(found)
+        yield from _basis(found, has_few=has_few)
     yield from _gaps(found)
     if len(found.settings) > 1:
         yield f"The trials differ in {len(found.settings)} searched settings: the difference may be due to any of them."
@@ -129,7 +135,7 @@ def _images(found: "Comparison") -> str:
     return "training" if found.metric == "train_loss" else str(found.split)
 
 
-def _basis(found: "Comparison") -> Iterator[str]:
+def _basis(found: "Comparison", *, has_few: bool) -> Iterator[str]:
     """Say what the test takes into account, and what it does not."""
     runs = "configurations, each the mean over its seeds" if found.basis is Basis.TUNED else "seeds"
     if found.basis is Basis.TUNED:
@@ -156,7 +162,7 @@ def _basis(found: "Comparison") -> Iterator[str]:
             f"Welch's t test over {runs}. Which single images were told right is not known, so it holds for these "
             f"{_images(found)} images; on others the difference may be another."
         )
-    if any(1 < row.n / max(row.points, 1) < FEW for row in found.arms):
+    if has_few:
         few, more = (
             ("configurations", "Raise retrain.top") if found.basis is Basis.TUNED else ("runs", "Train three or more")
         )

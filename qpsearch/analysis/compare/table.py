@@ -28,6 +28,7 @@ Runs = Mapping[int, Sequence[RunResult]]
 """Runs by the number of their trial."""
 
 TIMED: Final = "Scores are of the training: times are not measured on images."
+FEW: Final = 3  # runs of a point below which the test's p values are too small
 EFFECTS: Final = {"0.3": 0.003, "0.6": 0.006}  # true differences in points of accuracy, whose power is told
 
 
@@ -248,7 +249,9 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     left_out = len(set.union(set(), *points) - shared) if shared else 0
     notes = (*arms.notes, NO_POINT) if _no_point(arms, points, shared) else arms.notes
     is_blind = arms.space.search.sampler.is_blind
-    return _replaced(whole, pairs, tuple(sentences(whole, apart, left_out, notes, is_blind=is_blind)))
+    has_few = any(1 < sum(len(cell.scores) for cell in own) / len(own) < FEW for own in cells.values() if own)
+    said = sentences(whole, apart, left_out, notes, has_few=has_few, is_blind=is_blind)
+    return _replaced(whole, pairs, tuple(said))
 
 
 def _replaced(found: Comparison, pairs: Sequence[PairRow], said: tuple[str, ...] = ()) -> Comparison:
