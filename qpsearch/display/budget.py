@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from qpsearch.display.shown import duration
-from qpsearch.errors import command
+from qpsearch.errors import command, counted
 from qpsearch.space.search import SpentBound
 
 
@@ -28,10 +28,6 @@ def resume_command(study: str, bound: SpentBound | None, stop: str | None = None
     return command(*words)
 
 
-def _counted(number: float, noun: str) -> str:
-    return f"{number:.10g} {noun}{'s' * (number != 1)}"
-
-
 def _time(seconds: float) -> str:
     """Return a time as ``--time`` takes it, rounded up."""
     size, unit = next((each for each in ((3600, "h"), (60, "m")) if seconds >= each[0]), (1, "s"))
@@ -39,10 +35,10 @@ def _time(seconds: float) -> str:
 
 
 _AMOUNTS: Final[Mapping[str, Callable[[float], str]]] = {
-    "trials": lambda limit: _counted(limit, "trial"),
-    "epochs": lambda limit: _counted(limit, "epoch"),
+    "trials": lambda limit: counted(limit, "trial"),
+    "epochs": lambda limit: counted(limit, "epoch"),
     "seconds": lambda limit: f"{duration(limit)} of wall time",
-    "gpu_seconds": lambda limit: _counted(limit / 3600, "GPU hour"),
+    "gpu_seconds": lambda limit: counted(limit / 3600, "GPU hour"),
 }
 _OPTIONS: Final[Mapping[str, Callable[[float], list[str]]]] = {
     "trials": lambda asked: ["--trials", f"{math.ceil(asked)}"],

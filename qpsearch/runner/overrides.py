@@ -19,7 +19,7 @@ BOUNDS: Final[dict[str, Integer | Number]] = {
     "gpus": Number(0.0, 1024.0),
     "cpus": Integer(1, 1024),
 }
-HOURS: Final = Number(0.0, 1e9)
+HOURS: Final = Number(0.0, 1e9, above=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

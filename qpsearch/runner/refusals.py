@@ -4,7 +4,7 @@ from collections.abc import Collection
 from contextlib import closing
 from dataclasses import replace
 
-from qpsearch.errors import QpsearchError, StudyExists, StudyMismatch, UserError, command
+from qpsearch.errors import QpsearchError, StudyExists, StudyMismatch, UserError, command, counted
 from qpsearch.registry.own.places import changes_since
 from qpsearch.runner.overrides import Overrides
 from qpsearch.space import Space, diff
@@ -87,10 +87,20 @@ def refuse_one_arm(
 
 
 def refuse_smaller(database: Database, study: str, overrides: Overrides) -> None:
-    """Refuse a budget below the trials that were begun, of which open ones will be trained, or below the epochs."""
-    if overrides.trials is None and overrides.epochs is None:
+    """Refuse a smaller budget than the study's own that is below what was spent: its paused trials would be pruned.
+
+    Trials that were begun are spent, also open ones, which will be trained.
+    """
+    if not overrides.has_budget:
         return
-    begun, epochs = queries.trial_count(database, study), queries.summary(database, study).epochs
-    for word, asked, done in (("trials", overrides.trials, begun), ("epochs", overrides.epochs, epochs)):
-        if asked is not None and asked < done:
-            raise UserError(f"--{word} {asked}: study {study} has {done} {word} behind it. Expected at least as many.")
+    spent = queries.summary(database, study)
+    own, begun = spent.budget, sum(spent.counts.values())
+    for option, asked, stored, done, unit, text in (
+        ("trials", overrides.trials, own.trials, begun, 1, counted(begun, "trial")),
+        ("epochs", overrides.epochs, own.epochs, spent.epochs, 1, counted(spent.epochs, "epoch")),
+        ("time", overrides.seconds, own.seconds, spent.wall_s, 1, f"{spent.wall_s:.0f} s"),
+        ("gpu-hours", overrides.gpu_seconds, own.gpu_seconds, spent.gpu_s, 3600, counted(round(spent.gpu_s / 3600, 3), "GPU hour")),
+    ):
+        if asked is not None and asked < done and (stored is None or asked < stored):
+            shown = f"{asked:.0f}s" if option == "time" else f"{asked / unit:g}"
+            raise UserError(f"--{option} {shown}: study {study} has {text} behind it. Expected at least that.")

@@ -22,7 +22,10 @@ from qpsearch.runner.evaluating import read_test_images
 from qpsearch.runner.overrides import UNCHANGED, Overrides
 from qpsearch.runner.refusals import exists_already, refuse_other, refuse_smaller
 from qpsearch.space import Space, load_space
-from qpsearch.study import manage, queries
+from qpsearch.study import queries
+from qpsearch.study.drivers.clock import SYSTEM
+from qpsearch.study.drivers.turn import in_turn
+from qpsearch.study.drivers.watch import Watch
 from qpsearch.study.ledger import Listener
 from qpsearch.study.planning import retraining
 from qpsearch.study.storage.database import Database
@@ -30,6 +33,7 @@ from qpsearch.study.trials.events import Noted
 from qpsearch.vocabulary import FailReason
 
 HERE: Final = Placement()
+ALONE: Final = "the test images are read by one driver"
 LOOK_S: Final = 2.0  # how often the trials of other drivers are looked for
 
 
@@ -172,13 +176,16 @@ def _compare(
         )
 
     def work_on(study: str) -> Outcome:
-        if not retry and _is_over(storage, study):
+        if not retry and not take_over and _is_over(storage, study):
             return Outcome(name=study, is_finished=True, elsewhere=0, spent=None, stopped=None)
         outcome = drive(study, take_over=take_over, retry=retry)
         is_over = outcome.spent is not None or outcome.stopped is not None  # what is open then stays open
         while outcome.is_finished and not is_over and not _wait(storage, study, listen):
             outcome = drive(study)
         return outcome
+
+    def tell(text: str) -> None:
+        listen(Noted(text=text))
 
     compare = _space(storage, name).compare
     assert compare is not None
@@ -207,14 +214,20 @@ def _compare(
         with closing(Database.open(storage)) as reader:
             complete = [each.number for each in queries.trial_records(reader, name, states=["COMPLETE"])]
         # several drivers come here at once, and the images are read once
-        with closing(Database.create(storage)) as database, manage.in_turn(database, name):
-            read_test_images(storage, name, complete, lambda text: listen(Noted(text=text)), overrides.data)
+        with (
+            closing(Database.create(storage)) as database,
+            in_turn(database, name, take_over=take_over, tell=lambda driver: tell(f"waiting for {driver}: {ALONE}")),
+        ):
+            read_test_images(storage, name, complete, tell, overrides.data)
     return outcome
 
 
 def _set_budgets(storage: str, name: str, arms: Sequence[str], overrides: Overrides) -> None:
     """Give all arms of a comparison the same budget at once, so that an interruption leaves none of them behind."""
     with closing(Database.create(storage)) as database:
+        stored = [queries.summary(database, arm).budget for arm in arms]
+        if all(overrides.budget(own) == own for own in stored):  # the same command as before, on another host
+            return
         if queries.looks(database, name):
             raise UserError(
                 f"study {name!r} is decided: its test images have been read. A larger budget now would be chosen by "
@@ -246,9 +259,10 @@ def _is_over(storage: str, name: str) -> bool:
 def _wait(storage: str, name: str, listen: Listener) -> bool:
     """Wait for the trials that other drivers run; return False where one of those drivers is gone."""
     with closing(Database.open(storage)) as reader:
-        is_told = False
+        is_told, watch = False, Watch(SYSTEM)
         while running := queries.running_records(reader, name):
-            if not all(record.is_held for record in running):
+            watch.look(queries.holders(reader, name))
+            if watch.gone or not all(record.is_held for record in running):
                 return False
             if not is_told:
                 listen(Noted(text=f"waiting for {counted(len(running), 'trial')} of {name} that other drivers run"))

@@ -6,8 +6,7 @@ What belongs to a study, the study that confirms it or the arms of a comparison,
 import json
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -17,7 +16,6 @@ from sqlalchemy import Connection, Row, Table, insert, inspect, select, update
 from qpsearch.errors import ArtifactError, StorageConflict, StudyExists, UserError, command
 from qpsearch.study.drivers import lease, leftovers
 from qpsearch.study.drivers.holders import refuse_busy
-from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.drivers.stored import ARM_OF, CONFIRMS, beside, comparison_of, find_study, owner_of
 from qpsearch.study.drivers.transactions import move_revision
 from qpsearch.study.storage.database import Database
@@ -52,8 +50,6 @@ from qpsearch.study.trials.evaluations import Evaluated, insert_evaluations
 from qpsearch.study.trials.owner import Owner
 from qpsearch.vocabulary import Ending
 
-TURN_S: Final = 600.0  # reading the test images for some dozens of runs takes minutes on a CPU
-LOOK_S: Final = 0.2
 TABLES_OF_STUDIES: Final = (
     directions,
     OPTUNA.tables[models.StudyUserAttributeModel.__tablename__],
@@ -263,33 +259,6 @@ def _copy(source: Database, name: str, target: Database, new: str, above: str | 
             raise _taken(target, new) from None
         raise
     return uid
-
-
-@contextmanager
-def in_turn(database: Database, name: str, most_s: float = TURN_S) -> Iterator[None]:
-    """Do something with a study that several drivers come to at once, such as reading the test images, one by one.
-
-    Whoever came before is waited for, unless that process is gone, or takes longer than ``most_s`` seconds.
-
-    Raises:
-        StudyNotFound: There is no such study.
-    """
-    here, began = Driver.this(), time.monotonic()
-    study, own = database.write(lambda c: _take_turn(c, name, here))
-    try:
-        while time.monotonic() - began < most_s and any(
-            holder.lease_id < own and not holder.expired_on(here)
-            for holder in database.read(lambda c: lease.standing(c, study))
-        ):
-            time.sleep(LOOK_S)
-        yield
-    finally:
-        database.write(lambda c: lease.release(c, own, time.monotonic() - began, time.time()))
-
-
-def _take_turn(connection: Connection, name: str, driver: Driver) -> tuple[int, int]:
-    study = find_study(connection, name)
-    return study, lease.take(connection, study, driver, time.time())
 
 
 def record_evaluations(database: Database, name: str, number: int, found: Sequence[Evaluated], now: float) -> None:

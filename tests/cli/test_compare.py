@@ -20,7 +20,7 @@ import qpsearch as package
 from qpsearch.analysis.compare.table import Comparison
 from qpsearch.errors import StorageError
 from qpsearch.space import load_space
-from qpsearch.study import manage
+from qpsearch.study.drivers.turn import in_turn
 from qpsearch.study.storage.database import Database
 from tests.cli.run import ROOT, qpsearch, reply
 from tests.helpers import rows
@@ -174,6 +174,8 @@ def test_a_comparison_goes_on_where_it_was_and_its_studies_stay_together(copied:
     assert "arm plain" not in again.stdout  # what was chosen is not searched on
     larger = qpsearch(copied, "resume", "tuned", "--trials", "4", "--dispatch", "inline")
     assert (larger.returncode, "its test images have been read" in larger.stderr) == (2, True)
+    again = qpsearch(copied, "run", "tuned.yaml", "--join", "--trials", "2", "--dispatch", "inline")  # as at its start
+    assert again.returncode == 0, again.stderr
     assert qpsearch(copied, "studies", "copy", "tuned", "--as", "twin").returncode == 0
     assert reply(copied, "compare", "twin")["arms"] == reply(copied, "compare", "tuned")["arms"]
     assert qpsearch(copied, "studies", "rename", "twin", "other").returncode == 0
@@ -187,10 +189,10 @@ def test_drivers_read_the_test_images_in_turn(copied: Path) -> None:
     database, order = Database.create(url_of(copied)), []
 
     def second() -> None:
-        with manage.in_turn(Database.create(url_of(copied)), "tuned"):
+        with in_turn(Database.create(url_of(copied)), "tuned"):
             order.append("second")
 
-    with manage.in_turn(database, "tuned"):
+    with in_turn(database, "tuned"):
         thread = threading.Thread(target=second)
         thread.start()
         time.sleep(0.5)

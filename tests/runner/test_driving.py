@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -112,6 +113,39 @@ def test_trials_that_are_open_are_within_a_budget(sqlite_url: str) -> None:
     with pytest.raises(UserError, match="--trials 2: study scripted has 3 trials behind it"):
         driving.resume("scripted", storage=sqlite_url, overrides=Overrides(trials=2), placement=INLINE)
     assert driving.resume("scripted", storage=sqlite_url, overrides=Overrides(trials=3), placement=INLINE).is_finished
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (Overrides(epochs=7), "--epochs 7: study scripted has 8 epochs behind it"),
+        (Overrides(seconds=7.0), r"--time 7s: study scripted has 30 s behind it"),
+        (Overrides(gpu_seconds=1800.0), r"--gpu-hours 0\.5: study scripted has 2 GPU hours behind it"),
+    ],
+)
+def test_a_budget_below_what_was_spent_would_prune_what_is_paused(
+    sqlite_url: str, space: Space, overrides: Overrides, says: str
+) -> None:
+    driving.run(space, storage=sqlite_url, overrides=Overrides(trials=2, epochs=9), placement=INLINE)
+    with closing(Database.create(sqlite_url)) as database:
+        database.write(lambda c: c.exec_driver_sql("UPDATE qpsearch_leases SET seconds = 30"))
+        database.write(lambda c: c.exec_driver_sql("UPDATE qpsearch_attempts SET gpus = 1, seconds = 1800"))
+    with pytest.raises(UserError, match=says):
+        driving.resume("scripted", storage=sqlite_url, overrides=overrides, placement=INLINE)
+
+
+def test_the_budget_that_a_study_has_may_be_given_again_also_where_a_little_more_was_spent(
+    sqlite_url: str, space: Space
+) -> None:
+    """Each trial that runs when the last epoch comes in may add one."""
+    driving.run(space, storage=sqlite_url, overrides=Overrides(trials=3, epochs=9), placement=INLINE)
+    with closing(Database.create(sqlite_url)) as database:
+        database.write(lambda c: c.exec_driver_sql("UPDATE qpsearch_studies SET most_epochs = 6"))
+    for asked in (6, 7):
+        outcome = driving.resume("scripted", storage=sqlite_url, overrides=Overrides(epochs=asked), placement=INLINE)
+        assert outcome.spent is not None
+    with pytest.raises(UserError, match="--epochs 5: study scripted has 9 epochs behind it"):
+        driving.resume("scripted", storage=sqlite_url, overrides=Overrides(epochs=5), placement=INLINE)
 
 
 def test_a_grid_has_no_more_trials_than_points(sqlite_url: str) -> None:

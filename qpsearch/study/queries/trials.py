@@ -152,6 +152,11 @@ def running_records(database: Database, name: str) -> list[TrialRecord]:
     return database.read(query)
 
 
+def holders(database: Database, name: str) -> list[lease.Lease]:
+    """Return the leases under which drivers work on a study, or worked until they were gone; raises StudyNotFound."""
+    return database.read(lambda connection: lease.standing(connection, find_study(connection, name)))
+
+
 def steps_of(database: Database, name: str, running: Sequence[TrialRecord]) -> dict[int, StepsRecord]:
     """Return how far the epochs of running trials are, by number, as far as their drivers have said so lately.
 
@@ -160,8 +165,8 @@ def steps_of(database: Database, name: str, running: Sequence[TrialRecord]) -> d
         name: The study.
         running: Its trials that have not ended, from ``running_records``.
     """
-    holders = database.read(lambda connection: living_leases(connection, find_study(connection, name), with_steps=True))
-    told = {number: steps for holder in holders for number, steps in from_text(holder.steps).items()}
+    living = database.read(lambda connection: living_leases(connection, find_study(connection, name), with_steps=True))
+    told = {number: steps for holder in living for number, steps in from_text(holder.steps).items()}
     recorded = {record.number: record.epochs for record in running if record.is_held}
     return {number: steps for number, steps in told.items() if recorded.get(number) == steps.recorded}
 
