@@ -299,8 +299,15 @@ def first_line(error: BaseException) -> str:
 
 
 def gist(detail: str) -> str:
-    """Return what a traceback ends with, the error and its message, in one line; of another text its last line."""
+    """Return what matters of an error's text in one line.
+
+    Of a traceback that is the error with its message, of the stacks of a process that hung the first line with the
+    innermost call of the main thread, and of another text its last line.
+    """
     lines = detail.strip().splitlines() or [""]
+    stacks = [index for index, line in enumerate(lines) if line.endswith("(most recent call first):")]
+    if stacks and stacks[-1] + 1 < len(lines):  # that of the main thread, the oldest, is the last one
+        return f"{lines[0].strip()} {lines[stacks[-1] + 1].strip()}"
     traces = [index for index, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
     if traces:
         after = lines[traces[-1] + 1 :]

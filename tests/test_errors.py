@@ -1,13 +1,16 @@
 """Errors of code that is the user's own: told with the place in it."""
 
+import faulthandler
 import re
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qpsearch.errors import DataError, UserError, blamed
+from qpsearch.dispatch.watchdog import cause_of_death
+from qpsearch.errors import DataError, UserError, blamed, gist
 
 
 @pytest.mark.parametrize("raised", [UserError, DataError])
@@ -51,3 +54,18 @@ def test_the_place_in_code_that_is_installed_is_told(tmp_path: Path) -> None:
 def test_an_error_of_ours_is_not_blamed_on_the_user() -> None:
     with pytest.raises(DataError, match=r"^data$"), blamed("block", "mine"):
         raise DataError("data")
+
+
+def test_of_the_stacks_of_a_worker_that_hung_the_innermost_call_is_told(tmp_path: Path) -> None:
+    threading.Thread(target=(release := threading.Event()).wait, daemon=True).start()
+
+    def hangs() -> None:
+        with (tmp_path / "stack").open("w") as file:
+            faulthandler.dump_traceback(file, all_threads=True)
+
+    hangs()
+    release.set()
+    detail = cause_of_death((tmp_path / "stack").read_text(), "").detail
+    said = gist(detail)
+    assert said.startswith("no report within resources.report_timeout; the worker hung in: File ")
+    assert said.endswith(" in hangs")

@@ -99,7 +99,14 @@ def refuse_smaller(database: Database, study: str, overrides: Overrides) -> None
         ("trials", overrides.trials, own.trials, begun, 1, counted(begun, "trial")),
         ("epochs", overrides.epochs, own.epochs, spent.epochs, 1, counted(spent.epochs, "epoch")),
         ("time", overrides.seconds, own.seconds, spent.wall_s, 1, f"{spent.wall_s:.0f} s"),
-        ("gpu-hours", overrides.gpu_seconds, own.gpu_seconds, spent.gpu_s, 3600, counted(round(spent.gpu_s / 3600, 3), "GPU hour")),
+        (
+            "gpu-hours",
+            overrides.gpu_seconds,
+            own.gpu_seconds,
+            spent.gpu_s,
+            3600,
+            counted(round(spent.gpu_s / 3600, 3), "GPU hour"),
+        ),
     ):
         if asked is not None and asked < done and (stored is None or asked < stored):
             shown = f"{asked:.0f}s" if option == "time" else f"{asked / unit:g}"

@@ -86,7 +86,8 @@ RESOURCES: Final = SectionField(
         "report_timeout": LeafField(
             type=Optional(NONE, Duration()),
             default="2h",
-            doc="A trial that does not report an epoch within this time has hung, and fails.",
+            doc="A trial that reports neither an epoch nor, in a longer one, its steps within this time has hung, and "
+            "fails.",
             fixed=True,
         ),
         "fuse": LeafField(
