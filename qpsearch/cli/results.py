@@ -201,7 +201,7 @@ def _spent(summary: StudySummary) -> str:
     """Return how much of each bound was spent."""
     budget = summary.budget
     bounds = [
-        (f"{summary.ended}", f"{budget.trials}", "trials"),
+        (f"{summary.begun}", f"{budget.trials}", "trials"),
         (f"{summary.epochs:.10g}", None if budget.epochs is None else f"{budget.epochs}", "epochs"),
         (duration(summary.wall_s), None if budget.seconds is None else duration(budget.seconds), "of wall time"),
         (

@@ -85,7 +85,7 @@ def run(
         concurrent=concurrent,
         gpus=gpus,
         cpus=cpus,
-        option="--time",
+        is_command=True,
     )
     loaded = load_space(space, settings or []).with_search(study=checked_name(study), seed=seed)
     with open_display() as display:
@@ -157,7 +157,7 @@ def resume(
         concurrent=concurrent,
         gpus=gpus,
         cpus=cpus,
-        option="--time",
+        is_command=True,
     )
     with open_display() as display:
         outcome = starting.resume(

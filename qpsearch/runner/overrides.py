@@ -52,23 +52,24 @@ class Overrides:
             checked(domain, getattr(self, name), name)
 
     @classmethod
-    def of(cls, *, time: str | None, gpu_hours: float | None, option: str = "time", **others: Any) -> Self:
+    def of(cls, *, time: str | None, gpu_hours: float | None, is_command: bool = False, **others: Any) -> Self:
         """Return overrides whose time is spelled as in a space file, such as ``12h``, and whose GPU time is in hours.
 
         Args:
             time: Budget in wall time.
             gpu_hours: Budget in hours of one GPU.
-            option: What the caller's user calls ``time``, for the message.
+            is_command: Whether messages name options of a command rather than arguments.
             **others: Fields.
 
         Raises:
-            UserError: ``time`` is not a duration.
+            UserError: ``time`` is not a duration, or ``gpu_hours`` is not above 0.
         """
+        first, second = ("--time", "--gpu-hours") if is_command else ("time", "gpu_hours")
         try:
             seconds = None if time is None else float(str(Duration().parse(time, "time")))
         except ValueError as error:
-            raise UserError(f"{option}: {error}") from None
-        checked(HOURS, gpu_hours, "gpu_hours")
+            raise UserError(f"{first}: {error}") from None
+        checked(HOURS, gpu_hours, second)
         return cls(seconds=seconds, gpu_seconds=None if gpu_hours is None else 3600 * gpu_hours, **others)
 
     @property

@@ -94,7 +94,7 @@ def refuse_smaller(database: Database, study: str, overrides: Overrides) -> None
     if not overrides.has_budget:
         return
     spent = queries.summary(database, study)
-    own, begun = spent.budget, sum(spent.counts.values())
+    own, begun = spent.budget, spent.begun
     for option, asked, stored, done, unit, text in (
         ("trials", overrides.trials, own.trials, begun, 1, counted(begun, "trial")),
         ("epochs", overrides.epochs, own.epochs, spent.epochs, 1, counted(spent.epochs, "epoch")),

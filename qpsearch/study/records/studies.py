@@ -122,6 +122,11 @@ class StudySummary:
     problem: str | None = None
 
     @property
+    def begun(self) -> int:
+        """How many trials were begun, as a budget counts them."""
+        return sum(self.counts.values())
+
+    @property
     def ended(self) -> int:
         """How many trials have ended."""
         return sum(count for state, count in self.counts.items() if state != "RUNNING")
