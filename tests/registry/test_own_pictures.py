@@ -98,7 +98,7 @@ def test_transparency_of_a_truncated_image_is_not_known() -> None:
         header_of(saved(ALPHA.resize((64, 48)))[:-400])
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF"])
 def test_a_photograph_is_turned_upright(form: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # held sideways

@@ -192,6 +192,22 @@ def test_files_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert own_data(Source.FOLDER, moved, None) == replace(first, place=str(moved))
 
 
+def test_files_of_one_size_and_time_that_change_places_are_noticed(tmp_path: Path) -> None:
+    """Bitmaps of one shape have one size, and an archive may give all of them one time."""
+    root = class_folders(tmp_path / "x", 5)
+    for path in root.rglob("*.png"):
+        Image.open(path).save(path.with_suffix(".bmp"))
+        path.unlink()
+        os.utime(path.with_suffix(".bmp"), (1, 1))
+    before = own_data(Source.FOLDER, root, None)
+    first, second = root / "a" / "0.bmp", root / "b" / "0.bmp"
+    assert first.stat().st_size == second.stat().st_size
+    first.rename(tmp_path / "kept")
+    second.rename(first)
+    (tmp_path / "kept").rename(second)
+    assert changes_since(before, own_data(Source.FOLDER, root, None)) == "2 changed (a/0.bmp, b/0.bmp)"
+
+
 def test_what_changed_is_told(tmp_path: Path, data: Path) -> None:
     root = class_folders(tmp_path / "x", 5)
     before = own_data(Source.FOLDER, root, None)

@@ -377,6 +377,14 @@ def test_larger_images_are_cut_at_random_in_training_and_at_their_centre_else() 
     assert torch.equal(centre(images, 16), images[:, :, 2:18, 2:18])
 
 
+def test_images_that_are_stored_one_pixel_larger_are_cut_too() -> None:
+    """As those of sizes from 4 to 10 are, which are resized to 8/7 of it."""
+    images = torch.arange(81.0).view(1, 1, 9, 9)
+    assert centre(images, 8).shape == augment(images, (), torch.Generator(), 8).shape == (1, 1, 8, 8)
+    assert augment(images, ("cutout",), torch.Generator().manual_seed(0), 8).shape == (1, 1, 8, 8)
+    assert centre(images, 9) is images
+
+
 @pytest.mark.parametrize("content", [b"", b"not a zip", "wrong"])
 def test_an_archive_of_something_else_is_refused(tmp_path: Path, content: bytes | str) -> None:
     archive = tmp_path / "cifar10.npz"

@@ -172,5 +172,6 @@ def mixed(
 
 def centre(images: "Tensor", size: int) -> "Tensor":
     """Return the middle (N, C, size, size) of images that are stored larger, and other images as they are."""
-    margin = (images.shape[-1] - size) // 2
-    return images[:, :, margin : margin + size, margin : margin + size] if margin else images
+    side = images.shape[-1]
+    margin = (side - size) // 2
+    return images if side == size else images[:, :, margin : margin + size, margin : margin + size]

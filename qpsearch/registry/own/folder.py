@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 READERS: Final = 8  # threads that wait for the disk
 HASH_LETTERS: Final = 32  # of a file's SHA-256
-Seen = list[object]  # size, time of change (ns), hash, width, height, is grey, is clear, brightest of 16 bits
+Seen = list[object]  # what tells that it stays as it is, hash, width, height, is grey, is clear, brightest of 16 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +68,31 @@ def scan_folder(root: Path, cache: Path | None) -> Scan:
     digest = hashlib.sha256()
     for each in pictures:
         digest.update(
-            f"{each.part}\0{each.label}\0{each.path}\0{entries[each.path][2]}\n".encode(errors="surrogateescape")
+            f"{each.part}\0{each.label}\0{each.path}\0{entries[each.path][1]}\n".encode(errors="surrogateescape")
         )
-    contents = {each.path: str(entries[each.path][2]) for each in pictures}
+    contents = {each.path: str(entries[each.path][1]) for each in pictures}
     found = partial(_found, root, pictures, {each.path: entries[each.path] for each in pictures})
     return Scan(fingerprint=digest.hexdigest(), contents=contents, found=found, faults=faults)
 
 
 def _unchanged(root: Path, picture: Picture, known: object) -> Seen | None:
-    """Return what is known of a file, if it has the size and time that it had then."""
-    if not isinstance(known, list) or len(known) != 8:
+    """Return what is known of a file, if it is the same one, and was not touched since."""
+    if not isinstance(known, list) or len(known) != 7:
         return None
     try:
         there = os.stat(f"{root}/{picture.path}")
     except OSError:
         return None
-    return known if known[:2] == [there.st_size, there.st_mtime_ns] else None
+    return known if known[0] == _state(there) else None
+
+
+def _state(there: os.stat_result) -> list[int]:
+    """Return what changes where a file is written, touched, or another one is moved to its place.
+
+    Two files of one size may have one time of writing, as an archive gave it to them; the time of the last change of
+    any kind (ctime) is set by the file system alone.
+    """
+    return [there.st_size, there.st_mtime_ns, there.st_ctime_ns, there.st_ino]
 
 
 def _seen(path: Path) -> Seen | str:
@@ -98,7 +107,7 @@ def _seen(path: Path) -> Seen | str:
     except ValueError as error:
         return f"{path}: {error}"
     digest = hashlib.sha256(content).hexdigest()[:HASH_LETTERS]
-    return [there.st_size, there.st_mtime_ns, digest, *astuple(header)]
+    return [_state(there), digest, *astuple(header)]
 
 
 def _found(root: Path, pictures: list[Picture], entries: dict[str, Seen]) -> Found:
@@ -107,8 +116,8 @@ def _found(root: Path, pictures: list[Picture], entries: dict[str, Seen]) -> Fou
     classes = tuple(sorted({each.label for each in pictures if each.part is Subset.TRAIN}))
     label_of = {name: label for label, name in enumerate(classes)}
     parts = {part: [each for each in pictures if each.part is part] for part in Subset}
-    channels = 1 if all(entry[5] for entry in entries.values()) else 3
-    sizes = Counter((int(str(entry[3])), int(str(entry[4]))) for entry in entries.values())
+    channels = 1 if all(entry[4] for entry in entries.values()) else 3
+    sizes = Counter((int(str(entry[2])), int(str(entry[3]))) for entry in entries.values())
     return Found(
         classes=classes,
         labels={part: np.array([label_of[each.label] for each in own], np.int64) for part, own in parts.items() if own},
@@ -121,7 +130,7 @@ def _found(root: Path, pictures: list[Picture], entries: dict[str, Seen]) -> Fou
 
 def _converted(entries: dict[str, Seen], channels: int) -> tuple[str, ...]:
     """Say which images are not what they are read as."""
-    grey = [path for path, entry in entries.items() if entry[5] and channels > 1]
-    clear = [path for path, entry in entries.items() if entry[6]]
-    deep = {path: int(str(entry[7])) for path, entry in entries.items() if entry[7] is not None}
+    grey = [path for path, entry in entries.items() if entry[4] and channels > 1]
+    clear = [path for path, entry in entries.items() if entry[5]]
+    deep = {path: int(str(entry[6])) for path, entry in entries.items() if entry[6] is not None}
     return tuple(conversions(len(entries), grey=grey, clear=clear, deep=deep))

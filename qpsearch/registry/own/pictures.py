@@ -23,6 +23,7 @@ WIDE: Final = "has numbers of 32 bits as pixels, whose white is not known. Conve
 FRACTIONS: Final = "has fractions as pixels, whose white is not known. Convert it to 8 or 16 bits."
 TURNED: Final = ("JPEG", "MPO", "PNG", "TIFF", "WEBP")  # formats with a note of how the camera was held
 ORIENTATION: Final = 0x0112  # the number of that note
+WIDTH, HEIGHT = 256, 257  # the numbers of those of a TIFF
 SIDEWAYS: Final = range(5, 9)  # its values that swap width and height
 OPAQUE: Final = 255  # of a channel of transparency
 
@@ -54,7 +55,7 @@ def header_of(content: bytes) -> Header:
     """
     with _opened(content) as image:
         width, height = image.size
-        if _is_sideways(image):
+        if _is_sideways(image) and not _is_turned(image):
             width, height = height, width
         is_grey = image.mode in GREY or any("LA;16" in each for each in _encodings(image))  # which is read as RGBA
         deep = is_deep(image)  # which is no longer known of an image that is decoded
@@ -114,6 +115,12 @@ def _is_sideways(image: "Image.Image") -> bool:
     if image.format not in TURNED or (image.format == "PNG" and "exif" not in image.info):
         return False
     return image.getexif().get(ORIENTATION) in SIDEWAYS
+
+
+def _is_turned(image: "Image.Image") -> bool:
+    """Whether Pillow tells the size as the image is seen already: that of a TIFF, from its version 11 on."""
+    tags = getattr(image, "tag_v2", {})
+    return image.size != (tags.get(WIDTH, image.size[0]), tags.get(HEIGHT, image.size[1]))
 
 
 def is_clear(image: "Image.Image") -> bool:
