@@ -1,6 +1,6 @@
 """Commands that analyse a study, one of qpsearch or a plain one of Optuna: ``importance``, ``effects``, ``plot``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -10,10 +10,11 @@ from rich.console import Console
 
 from qpsearch.analysis.anova.ahead import checked_meanwhile
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
-from qpsearch.display.console import Cell, Column, open_console, print_rows
+from qpsearch.display.console import Cell, Column, open_console, print_rows, print_sentence
 from qpsearch.display.plain import say
 from qpsearch.display.shown import scalar
 from qpsearch.runner.machine import DEFAULT_STORAGE
+from qpsearch.space.leaves import short_paths
 from qpsearch.vocabulary import Evaluator
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from qpsearch.analysis.importance import ImportanceTable
 
 PAIRS: Final = 3  # pairs of parameters that are shown
+BESIDE_EFFECT, BESIDE_IMPORTANCE = 72, 36  # width of the other columns, gaps included
 
 Page = Annotated[
     Path | None, typer.Option("--output", help="The HTML page; default studies/STUDY-COMMAND.html.", metavar="FILE")
@@ -56,27 +58,32 @@ def importance(
     _show(table, importance_bars(table), path, as_json=as_json)
 
 
-def _print_importances(console: Console, table: "ImportanceTable") -> None:
+def _print_importances(console: Console, table: "ImportanceTable", names: Mapping[str, str]) -> list[str]:
     is_share = table.unexplained is not None
     columns = [Column(title="parameter"), Column(title="in total" if is_share else "importance", is_number=True)]
     if is_share:
         columns += [Column(title="5-95%", is_number=True), Column(title="alone", is_number=True, spare=1)]
     rows: list[list[Cell]] = [
         [
-            each.parameter,
+            names[each.parameter],
             f"{each.importance:.3f}",
             *([f"{each.low:.3f}-{each.high:.3f}", f"{each.first:.3f}"] if is_share else []),
         ]
         for each in table.importances
     ]
     rows += [
-        [" x ".join(each.parameters), f"{each.share:.3f}", f"{each.low:.3f}-{each.high:.3f}", ""]
+        [
+            " x ".join(names[parameter] for parameter in each.parameters),
+            f"{each.share:.3f}",
+            f"{each.low:.3f}-{each.high:.3f}",
+            "",
+        ]
         for each in table.pairs[:PAIRS]
     ]
     if table.unexplained is not None:
         rest = table.unexplained
         rows.append(["(what no pair explains)", f"{rest.mean:.3f}", f"{rest.low:.3f}-{rest.high:.3f}", ""])
-    print_rows(console, columns, rows)
+    return print_rows(console, columns, rows)
 
 
 def effects(
@@ -138,28 +145,40 @@ def _show(table: "ImportanceTable | EffectTable", figure: "go.Figure", path: Pat
         print_json(table.to_dict() | {"page": str(path)})
         return
     console = open_console()
-    console.print(table.title, soft_wrap=True)
+    print_sentence(console, table.title)
     if isinstance(table, ImportanceTable):
-        _print_importances(console, table)
+        own = {each.parameter for each in table.importances}
+        left_out = _print_importances(console, table, _names(console, own, BESIDE_IMPORTANCE))
     else:
-        _print_effects(console, table)
+        own = {each.parameter for each in table.effects}
+        left_out = _print_effects(console, table, _names(console, own, BESIDE_EFFECT))
+    if left_out:
+        print_sentence(
+            console, f"not shown, since the terminal is too narrow: {', '.join(left_out)}; all of it: --json"
+        )
     for note in table.notes:
-        console.print(note, soft_wrap=True)
+        print_sentence(console, note)
     console.print(f"page: {path}", soft_wrap=True)
 
 
-def _print_effects(console: Console, table: "EffectTable") -> None:
+def _names(console: Console, names: Collection[str], beside: int) -> dict[str, str]:
+    """Return what parameters are called in a table: by their last words where the whole path leaves too little room."""
+    is_wide = max(map(len, names), default=0) + beside <= console.width
+    return {name: name for name in names} if is_wide else short_paths(names)
+
+
+def _print_effects(console: Console, table: "EffectTable", names: Mapping[str, str]) -> list[str]:
     columns = [
         Column(title="parameter"),
         Column(title="choice"),
-        Column(title="against", spare=1),
+        Column(title="against", spare=2),
         Column(title="effect", is_number=True),
-        Column(title="5-95%", is_number=True),
-        Column(title="trials", is_number=True, spare=2),
+        Column(title="5-95%", is_number=True, spare=1),
+        Column(title="trials", is_number=True, spare=3),
     ]
     rows: list[list[Cell]] = [
         [
-            each.parameter,
+            names[each.parameter],
             scalar(each.level),
             scalar(each.reference),
             *_interval(each.effect, each.low, each.high),
@@ -167,34 +186,38 @@ def _print_effects(console: Console, table: "EffectTable") -> None:
         ]
         for each in table.effects
     ]
-    print_rows(console, columns, rows)
-    _print_interactions(console, "the same block at two stages, difference of its effects:", table.across)
-    _print_interactions(
-        console, "effects by another parameter, where both together explain something:", table.interactions
-    )
+    return [
+        *print_rows(console, columns, rows),
+        *_print_interactions(console, "the same block at two stages, difference of its effects:", table.across, names),
+        *_print_interactions(
+            console, "effects by another parameter, where both together explain something:", table.interactions, names
+        ),
+    ]
 
 
-def _print_interactions(console: Console, title: str, found: "Sequence[Interaction]") -> None:
+def _print_interactions(
+    console: Console, title: str, found: "Sequence[Interaction]", names: Mapping[str, str]
+) -> list[str]:
     if not found:
-        return
-    console.print(title, soft_wrap=True)
+        return []
+    print_sentence(console, title)
     columns = [
         Column(title="parameter"),
-        Column(title="choice"),
+        Column(title="choice", spare=2 if all(each.level == each.value for each in found) else 0),
         Column(title="where"),
         Column(title="effect", is_number=True),
-        Column(title="5-95%", is_number=True),
+        Column(title="5-95%", is_number=True, spare=1),
     ]
     rows: list[list[Cell]] = [
         [
-            each.parameter,
+            names.get(each.parameter, each.parameter),
             scalar(each.level),
-            f"{each.given} {scalar(each.value)}",
+            f"{names.get(each.given, each.given)} {scalar(each.value)}",
             *_interval(each.effect, each.low, each.high),
         ]
         for each in found
     ]
-    print_rows(console, columns, rows)
+    return print_rows(console, columns, rows)
 
 
 def _interval(mean: float, low: float, high: float) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """``qpsearch best``: the best configuration, its weights, and a space file that trains it again."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -91,12 +92,28 @@ def best(
     say(f"{what} of {complete} complete trials, n = {found.n}: {standing(found)}")
     if found.confirmed is None and not found.is_fresh:
         say(f"confirm it: {command('confirm', study)}")
+    elif (other := _better_on_fresh_seeds(database, study, found)) is not None:
+        more = command("trials", study, other.number)
+        say(f"on fresh seeds trial {other.number} is better, {standing(other)}: {more}")
     if found.seeds:
         say(f"seeds: {numbers_of(found.seeds)}")
     _say_checkpoints(database, study, found)
     width = max(len(name) for name in found.params) if found.params else 0
     for name, value in found.params.items():
         say(f"  {name:<{width}}  {scalar(value)}")
+
+
+def _better_on_fresh_seeds(database: "Database", study: str, best: ConfigurationRecord) -> ConfigurationRecord | None:
+    """Return the configuration with the best mean over fresh seeds where that is not the best of the search."""
+    from qpsearch.study import queries
+
+    known = [
+        (each.confirmed.sign * each.confirmed.mean, each)
+        for each in queries.top_configurations(database, study, sys.maxsize)
+        if each.confirmed is not None and each.confirmed.mean is not None
+    ]
+    _, found = max(known, key=lambda pair: pair[0], default=(0.0, best))
+    return None if found.number == best.number else found
 
 
 def _printed(database: "Database", study: str, found: ConfigurationRecord) -> BestConfiguration:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
-from qpsearch.display.console import Column, open_console, print_line, table_lines
+from qpsearch.display.console import Column, open_console, print_line, print_sentence, table_lines
 from qpsearch.display.plain import say
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.vocabulary import SplitName
@@ -122,6 +122,6 @@ def print_comparison(found: "Comparison") -> None:
         for line in (*lines, Text()):
             print_line(console, line)
     for text in found.sentences:
-        console.print(text, soft_wrap=True, markup=False, highlight=False)
+        print_sentence(console, text)
     if left_out:
-        console.print(f"not shown: {', '.join(left_out)}; all of it: --json", soft_wrap=True)
+        print_sentence(console, f"not shown: {', '.join(left_out)}; all of it: --json")

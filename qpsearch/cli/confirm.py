@@ -9,7 +9,7 @@ import typer
 from qpsearch.cli.main import INTERRUPTED
 from qpsearch.cli.options import Json, Storage, StudyArgument, print_json
 from qpsearch.cli.run import Address, Concurrent, Cpus, DispatchOption, Gpus, SinkNames
-from qpsearch.display.console import Cell, Column, open_console, print_rows
+from qpsearch.display.console import Cell, Column, open_console, print_rows, print_sentence
 from qpsearch.display.shown import numbers_of, score
 from qpsearch.display.steady import open_display
 from qpsearch.errors import command
@@ -93,7 +93,7 @@ def _print(confirmed: "Confirmed") -> None:
     ]
     print_rows(console, columns, [_row(each) for each in confirmed.configurations])
     for text in _sentences(confirmed):
-        console.print(text, soft_wrap=True)
+        print_sentence(console, text)
 
 
 def _row(found: ConfigurationRecord) -> list[Cell]:
@@ -135,6 +135,7 @@ def _sentences(confirmed: "Confirmed") -> list[str]:
         if _found(best) < max(map(_found, whole)):
             which = "where another of these was better in the search"
         said.append(f"best on fresh seeds: trial {best.number}{f', {which}' if len(whole) > 1 else ''}")
+        said.append(f"use it: {command('model', 'export', confirmed.searched, '--trial', best.number)}")
     fresh = [each.confirmed for each in confirmed.configurations if each.confirmed is not None]
     if failed := sum(each.failed for each in fresh):
         said.append(f"{failed} fresh seeds failed; the means leave them out: {command('trials', confirmed.study)}")

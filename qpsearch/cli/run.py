@@ -1,5 +1,6 @@
 """``qpsearch run`` and ``qpsearch resume``."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from qpsearch.cli.main import INTERRUPTED
 from qpsearch.cli.options import Settings, SpaceArgument, Storage, StudyArgument, checked_name
+from qpsearch.display.shown import standing
 from qpsearch.errors import command, counted
 from qpsearch.runner.ahead import begins_ray
 from qpsearch.runner.machine import DEFAULT_STORAGE
@@ -175,6 +177,29 @@ def resume(
     _end(outcome, display, storage)
 
 
+def _what_next(storage: str, name: str) -> str:
+    """Say how far the best value of a study that has ended can be trusted, and which commands can say more."""
+    from qpsearch.analysis.subject import FEWEST, FEWEST_COMPLETE
+    from qpsearch.study import queries
+    from qpsearch.study.storage.database import Database
+
+    with closing(Database.open(storage)) as database:
+        best = next(iter(queries.best_configurations(database, name)), None)
+        counts = queries.state_counts(database, name)
+        chosen_by = queries.chosen_by(database, name)
+        is_grid = queries.space_of(database, name).search.is_grid
+    trust = "the best of many is optimistic until it is trained again on fresh seeds"
+    if best is not None and (best.is_fresh or best.confirmed is not None):
+        trust = f"the best is {standing(best)}"
+    complete = counts["COMPLETE"]
+    following = [command("best", name)]
+    if chosen_by is None and complete >= FEWEST_COMPLETE and complete + counts.get("PRUNED", 0) >= FEWEST:
+        following.append(command("importance", name))
+    elif is_grid and complete > 1:
+        following.append(command("compare", name))
+    return f"{trust}\nnext: {'; '.join(following)}"
+
+
 def _end(outcome: "Outcome", display: "Display", storage: str) -> None:
     """Say how a study ended, and exit accordingly; of a comparison, say what came out."""
     from qpsearch.display.budget import resume_command, spent_text
@@ -205,10 +230,7 @@ def _end(outcome: "Outcome", display: "Display", storage: str) -> None:
     elif tally.best is None:
         display.say(f"no trial has a result; show why: {command('trials', name)}")
     else:
-        display.say(
-            f"the best of many is optimistic until it is trained again on fresh seeds\n"
-            f"next: {command('best', name)}; {command('importance', name)}"
-        )
+        display.say(_what_next(storage, name))
     if not outcome.is_finished:
         raise typer.Exit(INTERRUPTED)
     if tally.best is None:

@@ -14,6 +14,7 @@ from qpsearch.display.plain import plain, plain_cell
 
 PIPE_WIDTH: Final = 200
 GAP: Final = "  "
+PROGRAM: Final = "qpsearch"
 AT_ONCE: Final = 500  # lines of a table that are printed in one step
 
 Cell = str | Text
@@ -100,6 +101,11 @@ def print_rows(
     for first in range(0, len(lines), AT_ONCE):
         print_line(console, Text("\n").join(lines[first : first + AT_ONCE]), is_whole=is_whole)
     return left_out
+
+
+def print_sentence(console: Console, text: str) -> None:
+    """Print a sentence, which a terminal breaks between words; one that names a command stays whole, to be copied."""
+    console.print(text, soft_wrap=not console.is_terminal or f"{PROGRAM} " in text)
 
 
 def table_lines(

@@ -72,7 +72,7 @@ def _trust(found: ConfigurationRecord) -> str:
         return "optimistic until it is trained again on fresh seeds"
     spread = "" if confirmed.sd is None else f"sd {score(confirmed.sd)}, "
     failed = f", and {confirmed.failed} failed" if confirmed.failed else ""
-    return f"confirmed: {score(confirmed.mean)} ({spread}n = {confirmed.n}{failed})"
+    return f"confirmed at {score(confirmed.mean)} ({spread}n = {confirmed.n}{failed})"
 
 
 def from_here(path: str) -> str:

@@ -22,11 +22,13 @@ class Confirmed:
     """How confirming ended.
 
     Attributes:
-        study: The name of the study beside the one that searched, which has the trials on fresh seeds.
+        searched: The study that searched.
+        study: The name of the study beside it, which has the trials on fresh seeds.
         outcome: How running it ended.
         configurations: The best configurations of the search, best first, with what the fresh seeds gave.
     """
 
+    searched: str
     study: str
     outcome: Outcome
     configurations: list[ConfigurationRecord]
@@ -87,7 +89,8 @@ def confirm(
         beside = retraining.plan_confirmation(database, name, [each.number for each in found], seeds)
     outcome = resume(beside, storage=storage, overrides=overrides, placement=placement, sinks=sinks, listen=listen)
     with closing(Database.open(storage)) as reader:
-        return Confirmed(study=beside, outcome=outcome, configurations=_wanted(reader, name, top, trials))
+        found = _wanted(reader, name, top, trials)
+        return Confirmed(searched=name, study=beside, outcome=outcome, configurations=found)
 
 
 def _wanted(database: Database, name: str, top: int | None, trials: Sequence[int]) -> list[ConfigurationRecord]:

@@ -169,7 +169,7 @@ def test_the_best_are_confirmed_and_every_command_says_so(study: Path, tmp_path:
         "2",
     ]
     assert len(table) == 2
-    said = f"confirmed: {fresh['mean']:.4f} (sd 0.0000, n = 2)"  # the scripted trainer does not mind its seed
+    said = f"confirmed at {fresh['mean']:.4f} (sd 0.0000, n = 2)"  # the scripted trainer does not mind its seed
     for words in ("best scripted", "status scripted"):
         text = qpsearch(tmp_path, *words.split()).stdout
         assert said in text
