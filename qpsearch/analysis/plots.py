@@ -1,19 +1,22 @@
 """Optuna's own figures of a study, with its objectives by their names."""
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Final
 
 import optuna
 import plotly.graph_objects as go
 from optuna import visualization
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
 
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.errors import UserError, command, nearest
 from qpsearch.study.search.optuna_logging import quiet_optuna
 from qpsearch.study.storage.optuna_tables import DIRECTIONS
-from qpsearch.vocabulary import Direction
 
 # What a figure shows, by the word that names it; Optuna's function.
 PLOTS: Final[dict[str, tuple[str, Callable[..., go.Figure]]]] = {
@@ -62,19 +65,21 @@ def plot(subject: Subject, kind: str, *, params: Sequence[str] = (), objective: 
     draw = PLOTS[kind][1]
     takes = inspect.signature(draw).parameters
     options: dict[str, object] = {}
+    if objective is not None and "target" not in takes:
+        raise UserError(f"{kind} is not a plot of one objective; leave --objective out.")
     if params:
         _check_params(subject, kind, params, has_params="params" in takes)
         options["params"] = list(params)
-    if "target" in takes:
-        place = subject.objectives.index(goal)
-        options |= {"target": lambda trial: trial.values[place], "target_name": goal.metric}
+    study = _study(subject, subject.objectives if kind in FOR_SEVERAL else [goal])
+    if "target_name" in takes:
+        options["target_name"] = goal.metric
     if "target_names" in takes:
         options["target_names"] = [each.metric for each in subject.objectives]
     if "reference_point" in takes:
-        options["reference_point"] = _beyond_the_worst(subject)
+        options["reference_point"] = _beyond_the_worst(study)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a figure is experimental, and that a target hides the direction
-        figure = draw(_study(subject), **options)
+        warnings.simplefilter("ignore")  # that a figure is experimental
+        figure = draw(study, **options)
     shown = f"{subject.study}: {PLOTS[kind][0]}"
     figure.update_layout(title={"text": shown, "font": {"size": 16}}, template="plotly_white")
     return figure
@@ -100,20 +105,36 @@ def _check_params(subject: Subject, kind: str, params: Sequence[str], *, has_par
             raise UserError(f"study {subject.study!r} does not search {name!r}. {nearest(name, known)}")
 
 
-def _beyond_the_worst(subject: Subject) -> list[float]:
+def _beyond_the_worst(study: optuna.Study) -> list[float]:
     """Return a point that every complete trial dominates."""
     found = []
-    for place, goal in enumerate(subject.objectives):
-        values = [trial.values[place] for trial in subject.complete]
+    for direction, values in zip(study.directions, zip(*_complete(study), strict=True), strict=True):
         margin = WORST * ((max(values) - min(values)) or 1.0)
-        found.append(min(values) - margin if goal.direction is Direction.MAXIMIZE else max(values) + margin)
+        found.append(min(values) - margin if direction is StudyDirection.MAXIMIZE else max(values) + margin)
     return found
 
 
-def _study(subject: Subject) -> optuna.Study:
+def _complete(study: optuna.Study) -> list[list[float]]:
+    """Return the values of the complete trials."""
+    return [trial.values for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])]
+
+
+def _study(subject: Subject, goals: Sequence[Goal]) -> optuna.Study:
+    """Return a study of some objectives alone, with their directions, which Optuna's figures cannot be told otherwise.
+
+    A complete trial without a finite value of one of them is left out. Curves are of the first objective of all.
+    """
+    places = [subject.objectives.index(goal) for goal in goals]
+    trials = []
+    for trial in subject.trials:
+        own = copy(trial)
+        own.values = None
+        if trial.values:
+            own.values = [trial.values[place] for place in places]
+            if trial.state is TrialState.COMPLETE and not all(map(math.isfinite, own.values)):
+                continue
+        trials.append(own)
     with quiet_optuna():
-        study = optuna.create_study(
-            study_name=subject.study, directions=[DIRECTIONS[each.direction] for each in subject.objectives]
-        )
-        study.add_trials(subject.trials)
+        study = optuna.create_study(study_name=subject.study, directions=[DIRECTIONS[each.direction] for each in goals])
+        study.add_trials(trials)
     return study

@@ -1,8 +1,13 @@
 """Optuna's figures: each is drawn, of the study's objectives by their names, or refused in one sentence."""
 
+import math
+import warnings
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import optuna
+import plotly.graph_objects as go
 import pytest
 from optuna.trial import FrozenTrial
 
@@ -49,6 +54,34 @@ def test_another_objective_and_some_parameters_can_be_asked_for() -> None:
     assert list(figure.data[0].y) == [float(number) for number in range(16)]
 
 
+@pytest.mark.parametrize("kind", ["history", "importances", "contour", "rank", "parallel", "edf", "slice"])
+@pytest.mark.parametrize(("studied", "place"), [(ONE, 0), (TWO, 1)])
+def test_a_figure_is_that_of_optuna_of_a_study_of_the_objective_alone(kind: str, studied: Subject, place: int) -> None:
+    """Optuna minimises whatever it is given as a target: the best tenth was the worst one, and nothing was the best."""
+    goal = studied.objectives[place]
+    study = optuna.create_study(direction=goal.direction.value, study_name="s")
+    for trial in studied.trials:
+        alone = copy(trial)
+        alone.values = [trial.values[place]]
+        study.add_trial(alone)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # two parameters of branches do not have a contour
+        theirs = PLOTS[kind][1](study, target_name=goal.metric)
+    ours = plot(studied, kind, objective=goal.metric)
+    assert go.Figure(ours.data).to_json() == go.Figure(theirs.data).to_json()
+    if kind == "history":
+        assert "Best Value" in [each.name for each in ours.data]
+
+
+def test_a_trial_without_a_finite_value_does_not_empty_the_volume() -> None:
+    trials = started(several=True)
+    trials[5].values = [0.5, math.inf]
+    figure = plot(replace(TWO, trials=trials), "hypervolume")
+    volumes = [float(volume) for volume in figure.data[0].y]
+    assert len(volumes) == 15
+    assert all(map(math.isfinite, volumes))
+
+
 @pytest.mark.parametrize(
     ("studied", "kind", "options", "message"),
     [
@@ -56,6 +89,7 @@ def test_another_objective_and_some_parameters_can_be_asked_for() -> None:
         (ONE, "pareto", {}, "pareto needs several objectives; study 's' has one, val_accuracy"),
         (ONE, "slice", {"params": ["lrr"]}, "does not search 'lrr'. Did you mean 'lr'"),
         (ONE, "history", {"params": ["lr"]}, "history is not a plot of parameters"),
+        (TWO, "curves", {"objective": "parameters"}, "curves is not a plot of one objective; leave --objective out"),
         (TWO, "history", {"objective": "parameter"}, "an objective 'parameter'. Did you mean 'parameters'"),
         (
             replace(TWO, objectives=TWO.objectives * 2),
