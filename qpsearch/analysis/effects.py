@@ -16,7 +16,7 @@ from qpsearch.analysis.anova.forecast import ALARM
 from qpsearch.analysis.anova.model import Analysis
 from qpsearch.analysis.anova.parameters import Floats, Parameter
 from qpsearch.analysis.anova.shares import Estimate
-from qpsearch.analysis.importance import Nothing, analysis_of, at_sentence, nothing_of, place_of, trials_text
+from qpsearch.analysis.importance import Nothing, analysis_of, at_sentence, nothing_of, place_of, trials_text, why_there
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.space.domains import as_written
 from qpsearch.vocabulary import BlockKind, Direction, Scalar
@@ -77,7 +77,8 @@ class EffectTable:
         objective: The objective that was analysed, the first.
         n: Trials with a finite value: complete ones, or those that reached ``at``.
         pruned: Pruned trials without such a value that were used.
-        at: Where values were compared, since few trials are complete: ``epoch 3``; None for final values.
+        at: Where values were compared: ``epoch 3``; None for final values.
+        why: Why they were not compared later, a clause; None for final values.
         total: All trials of the study.
         effects: A row for each choice but the reference, parameter by parameter.
         across: Of each block, the difference between its effects at two stages.
@@ -101,6 +102,7 @@ class EffectTable:
     doubts: tuple[str, ...]
     untried: tuple[str, ...]
     at: str | None
+    why: str | None
 
     @property
     def title(self) -> str:
@@ -113,7 +115,7 @@ class EffectTable:
         """What a reader must know, a sentence each."""
         better = "more" if self.objective.direction is Direction.MAXIMIZE else "less"
         return (
-            *((at_sentence(self.objective.metric, self.n, self.at),) if self.at else ()),
+            *((at_sentence(self.objective.metric, self.n, self.at, self.why),) if self.at else ()),
             self.nothing.sentence,
             *self.doubts,
             *self.untried,
@@ -157,7 +159,8 @@ def effects_of(subject: Subject, analysis: Analysis) -> EffectTable:
         nothing=nothing_of(analysis.nothing),
         doubts=analysis.doubts,
         untried=tuple(_untried(analysis, choices)),
-        at=place_of(subject, analysis),
+        at=place_of(subject, analysis.observations.at),
+        why=why_there(subject, analysis.observations.beyond),
     )
 
 

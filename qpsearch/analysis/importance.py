@@ -7,9 +7,11 @@ from typing import Any, Final
 from qpsearch.analysis import optuna_evaluators
 from qpsearch.analysis.anova.forecast import ALARM
 from qpsearch.analysis.anova.model import Analysis, analyse
+from qpsearch.analysis.anova.observations import Beyond
 from qpsearch.analysis.anova.shares import Estimate
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.errors import counted
+from qpsearch.space.domains.base import as_written
 from qpsearch.vocabulary import Evaluator, WithWords, as_member
 
 STRONG: Final = 0.02  # a pair of a smaller share is not listed
@@ -84,7 +86,8 @@ class ImportanceTable(WithWords):
         evaluator: The evaluator.
         n: Trials with a finite value: complete ones, or those that reached ``at``.
         pruned: Pruned trials without such a value that were used; none with Optuna's evaluators.
-        at: Where values were compared, since few trials are complete: ``epoch 3``; None for final values.
+        at: Where values were compared: ``epoch 3``; None for final values.
+        why: Why they were not compared later, a clause; None for final values.
         total: All trials of the study.
         importances: The parameters, the most important first.
         pairs: The strongest pairs; empty with Optuna's evaluators.
@@ -109,6 +112,7 @@ class ImportanceTable(WithWords):
     left_out: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     at: str | None = None
+    why: str | None = None
 
     @property
     def title(self) -> str:
@@ -122,7 +126,7 @@ class ImportanceTable(WithWords):
         unused = self.total - self.n - self.pruned
         kinds = "failed or still running" if self.evaluator is Evaluator.ANOVA else "pruned, failed or still running"
         return (
-            *((at_sentence(self.objective.metric, self.n, self.at),) if self.at else ()),
+            *((at_sentence(self.objective.metric, self.n, self.at, self.why),) if self.at else ()),
             *((self.nothing.sentence,) if self.nothing else ()),
             *self.doubts,
             f"Importances are {QUESTIONS[self.evaluator]}.",
@@ -222,13 +226,13 @@ def importance_of(subject: Subject, analysis: Analysis) -> ImportanceTable:
         nothing=nothing_of(analysis.nothing),
         left_out=tuple(_fixed(subject)),
         doubts=analysis.doubts,
-        at=place_of(subject, analysis),
+        at=place_of(subject, analysis.observations.at),
+        why=why_there(subject, analysis.observations.beyond),
     )
 
 
-def place_of(subject: Subject, analysis: Analysis) -> str | None:
+def place_of(subject: Subject, at: int | None) -> str | None:
     """Return where values were reported: ``epoch 3``, with levels ``epoch 3 (images 0.1)``; None for final values."""
-    at = analysis.observations.at
     if at is None or subject.space is None:
         return None if at is None else f"step {at}"
     fidelity = subject.space.search.fidelity
@@ -242,9 +246,23 @@ def trials_text(n: int, pruned: int, at: str | None) -> str:
     return f"{n} complete{f' and {pruned} pruned' * bool(pruned)} trials"
 
 
-def at_sentence(metric: str, n: int, at: str | None) -> str:
+def why_there(subject: Subject, beyond: Beyond | None) -> str | None:
+    """Say in a clause why later values are not analysed; None where these are the final ones."""
+    if beyond is None:
+        return None
+    to = place_of(subject, beyond.step) or "the end"
+    if beyond.choice is not None:
+        name, level, seen, of = beyond.choice
+        who = f"Only {seen}" if seen else "None"
+        return f"{who} of the {of} trials with {name} {as_written(level)} went on to {to}"
+    if beyond.order is not None:
+        return f"The {beyond.trials} trials that went on to {to} are ordered otherwise there than before"
+    return "Few trials are complete"
+
+
+def at_sentence(metric: str, n: int, at: str | None, why: str | None) -> str:
     """Say why an analysis is not about final values."""
-    return f"Few trials are complete, so this is about {metric} after {at}, which {counted(n, 'trial')} reached."
+    return f"{why}, so this is about {metric} after {at}, which {counted(n, 'trial')} reached."
 
 
 def nothing_of(p: float) -> Nothing:

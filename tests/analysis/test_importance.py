@@ -351,15 +351,35 @@ def test_the_figure_shows_every_row_of_the_table() -> None:
     assert figure.layout.title.text == table.title
 
 
-def halved(trials: list[FrozenTrial], rungs: dict[int, float]) -> list[FrozenTrial]:
-    """Trials that learn in proportion to their value, of which at each rung the best share goes on."""
+def halved(
+    trials: list[FrozenTrial], rungs: dict[int, float], *, by_block: bool = True, turned: bool = False
+) -> list[FrozenTrial]:
+    """Trials that learn in proportion to their value, of which at each rung the best share goes on.
+
+    Args:
+        trials: Complete trials.
+        rungs: The share that goes on, by epoch.
+        by_block: Whether the best of each kind of block goes on, as our pruners have it.
+        turned: Whether those that are best at first are the worst from the second rung on.
+    """
+    first = min(rungs)
+
+    def value(trial: FrozenTrial, epoch: int) -> float:
+        whole = trial.value or 0.0
+        return (1 - whole if turned and epoch > first else whole) * epoch / 9
+
     found, going = [], trials
     for epoch, share in rungs.items():
-        going = sorted(going, key=lambda each: -(each.value or 0))
-        last = going[math.ceil(len(going) * share) :]
-        going = going[: math.ceil(len(going) * share)]
+        kinds = {str(each.params["block"]) if by_block else "" for each in going}
+        last, before = list[FrozenTrial](), going
+        going = []
+        for kind in sorted(kinds):
+            own = [each for each in before if kind in ("", each.params["block"])]
+            own = sorted(own, key=lambda each: -value(each, epoch))
+            count = math.ceil(len(own) * share)
+            going, last = going + own[:count], last + own[count:]
         for trial in last:
-            curve = {at: (trial.value or 0) * at / 9 for at in rungs if at <= epoch}
+            curve = {at: value(trial, at) for at in rungs if at <= epoch}
             stopped = create_trial(
                 state=TrialState.PRUNED,
                 params=trial.params,
@@ -369,10 +389,10 @@ def halved(trials: list[FrozenTrial], rungs: dict[int, float]) -> list[FrozenTri
             stopped.number = trial.number
             found.append(stopped)
     for trial in going:
-        curve = {at: (trial.value or 0) * at / 9 for at in rungs}
+        curve = {at: value(trial, at) for at in rungs}
         whole = create_trial(
             state=TrialState.COMPLETE,
-            value=trial.value,
+            value=value(trial, 9),
             params=trial.params,
             distributions=trial.distributions,
             intermediate_values=curve,
@@ -383,18 +403,34 @@ def halved(trials: list[FrozenTrial], rungs: dict[int, float]) -> list[FrozenTri
 
 
 def test_where_few_trials_are_complete_the_last_step_with_enough_is_analysed() -> None:
-    """After halving 60 trials to 7, those at the second rung say that the block decides; seven would say nothing."""
+    """After halving 60 trials to 8, those at the second rung say that the block decides; eight would say nothing."""
     trials = halved(planted(60, seed=0), {1: 0.5, 3: 1 / 3, 6: 2 / 3})
     table = judged(trials)
-    assert sum(trial.state is TrialState.COMPLETE for trial in trials) == 7
-    assert (table.at, table.n, table.pruned) == ("step 3", 30, 30)
+    assert sum(trial.state is TrialState.COMPLETE for trial in trials) == 8
+    assert (table.at, table.n, table.pruned) == ("step 3", 31, 29)
     assert table.importances[0].parameter == "block"
     assert table.importances[0].low is not None
     assert table.importances[0].low > 0.3
-    assert table.title == "s: what decides val_accuracy (Bayesian ANOVA; 30 trials at step 3, 30 that stopped before)"
+    assert table.title == "s: what decides val_accuracy (Bayesian ANOVA; 31 trials at step 3, 29 that stopped before)"
     assert table.notes[0] == (
-        "Few trials are complete, so this is about val_accuracy after step 3, which 30 trials reached."
+        "Few trials are complete, so this is about val_accuracy after step 3, which 31 trials reached."
     )
+
+
+def test_later_values_that_say_nothing_of_the_trials_that_stopped_are_not_analysed() -> None:
+    """A choice of which hardly a trial went on, and curves that cross, gave an answer with a narrow and wrong interval."""
+    table = judged(halved(planted(60, seed=0), {1: 0.5, 3: 0.8, 6: 1.0}, by_block=False))
+    assert (table.at, table.n) == ("step 1", 60)
+    assert table.why == "None of the 23 trials with block product_unit went on to step 3"
+    table = judged(halved(planted(60, seed=0), {1: 0.5, 3: 0.9}, turned=True))
+    assert (table.at, table.why) == (
+        "step 1",
+        "The 31 trials that went on to step 3 are ordered otherwise there than before",
+    )
+    assert table.notes[0] == f"{table.why}, so this is about val_accuracy after step 1, which 60 trials reached."
+    most = judged(halved(planted(60, seed=0), {1: 0.8, 3: 0.9}, turned=True))
+    assert most.at is None  # two thirds are complete: little is guessed, and that curves cross is said
+    assert any(doubt.startswith("Curves cross") for doubt in most.doubts)
 
 
 def test_final_values_are_analysed_where_enough_trials_have_one() -> None:

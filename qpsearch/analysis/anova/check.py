@@ -15,8 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from qpsearch.analysis.anova.departures import Departures, Left, departures_in
 from qpsearch.analysis.anova.features import Codes, Design
-from qpsearch.analysis.anova.forecast import ranks
-from qpsearch.analysis.anova.observations import Observations, spread_of
+from qpsearch.analysis.anova.observations import FEWEST_CURVES, ORDERED, Observations, order_of, spread_of
 from qpsearch.analysis.anova.parameters import Floats
 from qpsearch.dispatch.meanwhile import Later
 
@@ -30,8 +29,6 @@ MAD: Final = 1.4826  # standard deviations in a median absolute deviation of nor
 FAR: Final = 4.5  # standard deviations (by the median) beyond which a value is far off
 SURPRISING: Final = 2.0  # standard deviations under the ANOVA that it must be off, too: most values may be equal
 OPEN: Final = 0.01  # share of the variance; where the ANOVA leaves less, nothing is missing
-ORDERED: Final = 0.5  # rank correlation of first and last values below which curves cross
-FEWEST_CURVES: Final = 10
 MATTERS: Final = 0.05  # total share of a parameter in which a departure matters
 LEADING, FEWEST_LEADING = 4, 3  # parameters in which departures matter, at most and at least
 
@@ -137,7 +134,7 @@ def _crossing(seen: Observations) -> tuple[str, ...]:
     complete = seen.complete & ~np.isnan(seen.first)
     if seen.complete.all() or complete.sum() < FEWEST_CURVES:
         return ()
-    order = float(np.corrcoef(ranks(seen.first[complete]), ranks(seen.final[complete]))[0, 1])
+    order = order_of(seen.first[complete], seen.final[complete])
     if not order < ORDERED:
         return ()
     return (

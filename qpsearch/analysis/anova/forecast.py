@@ -13,6 +13,7 @@ from scipy.linalg.lapack import dposv
 from scipy.special import ndtr, ndtri
 
 from qpsearch.analysis.anova.features import Design
+from qpsearch.analysis.anova.observations import ranks
 from qpsearch.analysis.anova.parameters import Floats
 
 FIRST: Final = 15  # trials before the first forecast
@@ -45,12 +46,6 @@ def chance_of_nothing(design: Design, groups: Sequence[Floats]) -> float:
         products = [_products(design.matrix[own] * scale, each) for own, each in zip(known, normal, strict=True)]
         best = max(best, _score(np.concatenate(products)))
     return float(min(1.0, len(PAIRS) * ndtr(-best)))
-
-
-def ranks(values: Floats) -> Floats:
-    """Return the rank of each value, from 1; equal values share their mean rank."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place])
 
 
 def _shares(design: Design, pairs: float) -> Floats:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
@@ -15,6 +15,30 @@ CHECKPOINTS: Final = 8  # of the curves, at most: where trials were stopped
 # Final values are analysed where enough trials have one: two for each parameter and at least 15, or this share of the
 # trials and at least 8, or half of a small study. Else the values at the last step that as many reached are analysed.
 PER_PARAMETER, MANY, SHARE, FEWEST, HALF = 2, 15, 0.25, 8, 0.5
+# Which trials went on was decided by earlier values. Unless most of them did, a step says something of the others only
+# where it orders trials as earlier ones do, and where some trials of each choice are seen that enough trials have.
+MOST_SEEN: Final = 2 / 3
+ORDERED: Final = 0.5  # rank correlation of first and later values below which curves cross
+FEWEST_CURVES: Final = 10  # for a rank correlation
+OF_CHOICE, SEEN_OF_CHOICE = 5, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beyond:
+    """Why the values of a later step are not analysed.
+
+    Attributes:
+        step: The step; None for final values.
+        trials: How many trials reached it.
+        order: The rank correlation of their values then and at the first step, where curves cross; else None.
+        choice: A choice of which hardly a trial reached it, as parameter, value, and how many of how many; else None.
+            Without either, too few trials reached it at all.
+    """
+
+    step: int | None
+    trials: int
+    order: float | None = None
+    choice: tuple[str, Any, int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +52,8 @@ class Observations:
             where a trial was stopped.
         steps: The step of each column but the last.
         complete: Which trials have the value that is analysed.
-        at: The step whose values are analysed, since too few trials are complete; None for final values.
+        at: The step whose values are analysed; None for final values.
+        beyond: Why it is not a later one; None for final values.
     """
 
     numbers: tuple[int, ...]
@@ -37,6 +62,7 @@ class Observations:
     steps: tuple[int, ...]
     complete: Bools
     at: int | None = None
+    beyond: Beyond | None = None
 
     def count(self, name: str) -> int:
         """Return how many trials have a parameter."""
@@ -81,8 +107,8 @@ def spread_of(values: Floats) -> float:
 def observations_of(parameters: Sequence[Parameter], trials: Sequence[FrozenTrial]) -> Observations:
     """Keep complete trials, and pruned ones that reported a value; leave out what is not finite.
 
-    A trial's value at a step is the last one that it reported up to there. Where few trials are complete, the values
-    at the last step that enough trials reached are analysed.
+    A trial's value at a step is the last one that it reported up to there. Where final values of the trials that have
+    one do not tell what those of the others would be, the values at the last step at which they do are analysed.
     """
     kept = [trial for trial in trials if is_complete(trial) or stopped_at(trial) is not None]
     stops = sorted({at for trial in kept if not is_complete(trial) if (at := stopped_at(trial)) is not None})
@@ -94,25 +120,71 @@ def observations_of(parameters: Sequence[Parameter], trials: Sequence[FrozenTria
         along[row, :-1] = [_at(trial, stop) for stop in stops]
         if is_complete(trial):
             along[row, -1] = trial.values[0]
-    draws, last = [trial.params for trial in kept], _last_with_enough(along, len(parameters))
+    draws = [trial.params for trial in kept]
+    codes = {each.name: each.codes(draws) for each in parameters}
+    last, beyond = _last_to_analyse(along, [*stops, None], parameters, codes)
     at = None if last == len(stops) else stops[last]
     along = along[:, : last + 1]
     return Observations(
         numbers=tuple(trial.number for trial in kept),
-        codes={each.name: each.codes(draws) for each in parameters},
+        codes=codes,
         along=along,
         steps=tuple(stops[:last]),
         complete=~np.isnan(along[:, -1]),
         at=at,
+        beyond=beyond,
     )
 
 
-def _last_with_enough(along: Floats, parameters: int) -> int:
-    """Return the last column in which enough trials have a value; the last of all where no column has."""
-    trials, columns = along.shape
-    counts = (~np.isnan(along)).sum(axis=0)
-    enough = min(max(MANY, PER_PARAMETER * parameters), max(FEWEST, SHARE * trials), HALF * trials)
-    return next((column for column in reversed(range(columns)) if counts[column] >= enough), columns - 1)
+def _last_to_analyse(
+    along: Floats, steps: Sequence[int | None], parameters: Sequence[Parameter], codes: Mapping[str, Floats]
+) -> tuple[int, Beyond | None]:
+    """Return the last column that tells what trials without a value there would have, and why none behind it does.
+
+    Where no column has enough values it is the last of all.
+    """
+    beyond: Beyond | None = None
+    for column in reversed(range(len(steps))):
+        found = _beyond(along, column, steps[column], parameters, codes)
+        if found is None:
+            return column, beyond
+        beyond = found
+    return len(steps) - 1, None
+
+
+def _beyond(
+    along: Floats, column: int, step: int | None, parameters: Sequence[Parameter], codes: Mapping[str, Floats]
+) -> Beyond | None:
+    """Return why the values of a column are not analysed; None where they can be."""
+    first, there = ~np.isnan(along[:, 0]), ~np.isnan(along[:, column])
+    trials, seen = len(along), int(there.sum())
+    if seen < min(max(MANY, PER_PARAMETER * len(parameters)), max(FEWEST, SHARE * trials), HALF * trials):
+        return Beyond(step=step, trials=seen)
+    if column == 0 or seen >= MOST_SEEN * trials:
+        return None
+    both = first & there
+    if both.sum() >= FEWEST_CURVES and (order := order_of(along[both, 0], along[both, column])) < ORDERED:
+        return Beyond(step=step, trials=seen, order=order)
+    for each in (each for each in parameters if each.is_category):
+        assert each.levels is not None
+        for code, level in enumerate(each.levels):
+            own = first & (codes[each.name] == code)
+            went_on = int((own & there).sum())
+            if own.sum() >= OF_CHOICE and went_on < SEEN_OF_CHOICE:
+                return Beyond(step=step, trials=seen, choice=(each.name, level, went_on, int(own.sum())))
+    return None
+
+
+def order_of(some: Floats, others: Floats) -> float:
+    """Return the rank correlation of two values of some trials; 1 where values do not vary."""
+    of_some, of_others = ranks(some), ranks(others)
+    return float(np.corrcoef(of_some, of_others)[0, 1]) if np.ptp(of_some) and np.ptp(of_others) else 1.0
+
+
+def ranks(values: Floats) -> Floats:
+    """Return the rank of each value, from 1; equal values share their mean rank."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place])
 
 
 def is_complete(trial: FrozenTrial) -> bool:
