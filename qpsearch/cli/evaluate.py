@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -89,12 +90,15 @@ def evaluate(
     runs, looks, tested = queries.kept_runs(database, study, numbers), queries.looks(database, study), []
     with closing(Log(storage, study)) as log:
         for group in track(groups, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()):
-            parts = []
+            parts, known = [], set[int]()
             for number in group:
-                own = [run for run in runs if run.trial == number]
+                own = [run for run in runs if run.trial == number and run.seed not in known]
+                known.update(run.seed for run in own)
+                if not own:  # a repeated configuration on the same seeds: the same networks
+                    continue
                 parts.append(_tested(own, records[number], folder, levels, target, space.search.extra))
                 log.write(number, parts[-1].evaluated)
-            tested.append(together(parts, None if best is None else best.value))
+            tested.append(replace(together(parts, None if best is None else best.value), trials=tuple(group)))
     left_out = _not_tested(every) if is_grid and not trial else []
     untried = max(space.search.budget.trials - len(every), 0) if is_grid and not trial else 0
     if as_json:

@@ -14,7 +14,7 @@ from scipy.special import nctdtr
 from qpsearch.analysis.compare import rendering
 from qpsearch.analysis.compare.arms import arms_of
 from qpsearch.analysis.compare.basis import Basis
-from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm, power
+from qpsearch.analysis.compare.contrast import Contrast, Replicates, are_same, contrast, holm, power
 from qpsearch.analysis.compare.naming import SettingRow
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.analysis.compare.table import TIMED, ArmRow, Comparison, PairRow, compare, compared
@@ -281,6 +281,33 @@ def test_runs_that_two_points_share_count_once_in_the_error_of_the_mean() -> Non
     assert found.difference == pytest.approx(other.scores.mean() - (2 * first.scores.mean() + second.scores.mean()) / 3)
     variances = [np.var(cell.scores, ddof=1) / len(cell.scores) for cell in (first, second, other)]
     assert found.se**2 == pytest.approx(np.dot([4 / 9, 1 / 9, 1], variances))
+
+
+def test_runs_that_stand_in_both_arms_are_one_chance() -> None:
+    """A point at which two arms are one network said nothing, and hid with its spread what the other point said."""
+    shared, first, second = drawn(6, 4, 3, 5)
+    shared = replace(shared, runs=frozenset({("a network", seed) for seed in range(4)}))
+    alone, beside = contrast([first], [second]), contrast([shared, first], [second, shared])
+    assert alone is not None
+    assert beside is not None
+    assert (beside.difference, beside.se) == pytest.approx((alone.difference / 2, alone.se / 2))
+    assert (beside.df, beside.p) == pytest.approx((alone.df, alone.p))
+    apart = contrast([first], [replace(second, runs=shared.runs)])
+    assert apart is not None
+    assert apart.p == alone.p
+    assert not are_same([first, shared], [shared, second])
+    assert are_same([shared], [shared])
+    assert contrast([shared], [shared]) is None
+
+
+def test_arms_that_are_one_network_are_called_that(sqlite_url: str) -> None:
+    text = GRID.format(rules=", quotient: {alpha: {choice: [by_depth, 2.0]}}")
+    reported(sqlite_url, text, lambda at, run: EpochReport(epoch=1, train_loss=1.0, val_loss=run / 7, val_accuracy=0.5))
+    with contextlib.closing(ready_database(sqlite_url)) as database:
+        found = compared(database, "g", by=["alpha"], split=SplitName.VALIDATION, read=lambda *_: None)
+    (pair,) = found.pairs
+    assert (pair.is_same, pair.difference, pair.p) == (True, 0.0, None)
+    assert found.sentences[0].endswith("are the same configurations on the same seeds: there is nothing to compare.")
 
 
 def made(images: float, parts: float = 4e-6, freedom: float = 4.0) -> Contrast:

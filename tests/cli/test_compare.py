@@ -429,3 +429,18 @@ def test_arms_without_a_finite_value_are_not_compared(tmp_path: Path) -> None:
     compared = qpsearch(tmp_path, "compare", "drawn", "--by", "block", *words)
     assert ("nan" in compared.stdout, compared.stderr, compared.returncode) == (False, "", 0)
     assert "complete trial with a finite value" in qpsearch(tmp_path, "best", "drawn", *words).stderr
+
+
+def test_runs_that_two_points_of_a_grid_share_are_tested_once_in_the_report(tmp_path: Path) -> None:
+    """With one block a stage, ``by_depth`` is 2: both points are the same networks on the same seeds."""
+    text = f"study: dup\n{BASE % ('quotient', '0.1')}search: {{sampler: grid, replicates: 2}}\n"
+    text = text.replace("block: quotient", "block: quotient, quotient: {alpha: {choice: [by_depth, 2.0]}}")
+    (tmp_path / "dup.yaml").write_text(text)
+    for words in ("run dup.yaml --dispatch inline", "evaluate dup", "report dup"):
+        done = qpsearch(tmp_path, *words.split())
+        assert done.returncode == 0, done.stderr
+    page = (tmp_path / "studies" / "dup.html").read_text(encoding="utf-8")
+    (table,) = re.findall(r"<caption>Metrics of the test images</caption>.*?</table>", page, re.DOTALL)
+    assert re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", table)[-1] == "2"
+    (pair,) = reply(tmp_path, "compare", "dup", "--by", "alpha")["pairs"]
+    assert pair["is_same"]

@@ -34,11 +34,14 @@ class Replicates:
         scores: (n,) the score of each.
         right: (n, images) how often each told each image right, in [0, 1]; None where that is not known.
         points: At how many points of a grid these are the runs: settings that mean the same share theirs.
+        runs: The configuration and the seed of each run, by which the runs of two sides are known to be the same; None
+            where no other side can have them.
     """
 
     scores: Floats
     right: Floats | None = None
     points: int = 1
+    runs: frozenset[tuple[str, int]] | None = None
 
     @property
     def variance(self) -> float:
@@ -130,12 +133,14 @@ def power(df: float, shift: float) -> float:
 def contrast(first: Sequence[Replicates], second: Sequence[Replicates]) -> Contrast | None:
     """Return the difference of the second side's mean from the first's, each the mean over the points of its cells.
 
+    Runs that stand in both sides are one chance, which the difference has as often as their weights differ.
+
     None where a cell has fewer than two runs, or where neither runs nor images differ: chance is then not seen.
     """
-    cells = [*first, *second]
-    if min(len(cell.scores) for cell in cells) < 2:
+    weighted = _apart(first, second)
+    if not weighted or min(len(cell.scores) for _, cell in weighted) < 2:
         return None
-    weights = np.concatenate([-_weights(first), _weights(second)])
+    cells, weights = [cell for _, cell in weighted], np.array([weight for weight, _ in weighted])
     counts = np.array([len(cell.scores) for cell in cells], float)
     means = np.array([cell.scores.mean() for cell in cells])
     found = Contrast(
@@ -145,6 +150,23 @@ def contrast(first: Sequence[Replicates], second: Sequence[Replicates]) -> Contr
         images=_images(weights, cells),
     )
     return found if found.se > ROUNDING * max(1.0, float(np.abs(means).max())) else None
+
+
+def are_same(first: Sequence[Replicates], second: Sequence[Replicates]) -> bool:
+    """Whether two sides are the same runs, of the same weights."""
+    return not _apart(first, second)
+
+
+def _apart(first: Sequence[Replicates], second: Sequence[Replicates]) -> list[tuple[float, Replicates]]:
+    """Return the cells of both sides with their weights in the difference, without those that it does not have."""
+    own = [(-weight, cell) for weight, cell in zip(_weights(first), first, strict=True)]
+    own += [(weight, cell) for weight, cell in zip(_weights(second), second, strict=True)]
+    found: dict[object, tuple[float, Replicates]] = {}
+    for place, (weight, cell) in enumerate(own):
+        key = place if cell.runs is None else cell.runs
+        before, _ = found.get(key, (0.0, cell))
+        found[key] = before + float(weight), cell
+    return [(weight, cell) for weight, cell in found.values() if abs(weight) > ROUNDING]
 
 
 def mean_over_points(cells: Sequence[Replicates]) -> float:

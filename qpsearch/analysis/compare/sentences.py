@@ -83,6 +83,8 @@ def _of_pairs(found: "Comparison") -> Iterator[str]:
 
 def of_a_pair(found: "Comparison", pair: "PairRow") -> str:
     """Say whether two arms are shown to differ, by how much, and how sure that is."""
+    if pair.is_same:
+        return f"{pair.a} and {pair.b} are the same configurations on the same seeds: there is nothing to compare."
     if pair.p is None or pair.p_adjusted is None or pair.low is None or pair.high is None:
         runs = {row.name: row for row in found.arms}
         known = [runs[name].sd for name in (pair.a, pair.b) if name in runs]

@@ -13,7 +13,7 @@ import numpy as np
 from qpsearch.analysis.compare.arms import Arm, Arms, Point, arms_of
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.confounds import confounds
-from qpsearch.analysis.compare.contrast import Contrast, Replicates, contrast, holm, mean_over_points
+from qpsearch.analysis.compare.contrast import Contrast, Replicates, are_same, contrast, holm, mean_over_points
 from qpsearch.analysis.compare.naming import SettingRow
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.architecture.cost import cost
@@ -87,6 +87,7 @@ class PairRow:
         effect_size: The difference in standard deviations between runs.
         power: The chance that such a comparison finds a true difference of 0.3 and of 0.6 points, before adjustment.
         runs_needed: How many runs of each arm would find it in 80 of 100 comparisons; None where not even 1,000 would.
+        is_same: Whether both are the same configurations, trained on the same seeds.
     """
 
     a: str
@@ -99,6 +100,7 @@ class PairRow:
     effect_size: float | None = None
     power: dict[str, float] | None = None
     runs_needed: dict[str, int | None] | None = None
+    is_same: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,10 @@ class Comparison(WithWords):
 NO_POINT: Final = (
     "No point of the other parameters is one that all arms have, so each mean is over the arm's own points: the "
     "difference may be due to those."
+)
+EARLIER_LOOKS: Final = (
+    "Test accuracies are compared, since some of the test images were read by an earlier version, which recorded those "
+    "alone."
 )
 TEST_ACCURACY: Final = "test_accuracy"
 
@@ -218,7 +224,10 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     is_test = split is SplitName.TEST
     tested = [run for number in arms.numbers for run in runs[number]] if is_test else []
     own = objective.metric.on_test  # without it, or in looks of an earlier version, accuracies are compared
-    own = own if tested and all(run.metrics.get(own) is not None for run in tested) else ""
+    is_known = all(own in run.metrics for run in tested)
+    if own and tested and not is_known:
+        arms = replace(arms, notes=(*arms.notes, EARLIER_LOOKS))
+    own = own if tested and is_known else ""
     score = _score_of(split, own)
     scored = {arm.name: _scored(arm, arms.basis, runs, score) for arm in arms.arms}
     points = [_points(arm, scored[arm.name]) for arm in arms.arms]
@@ -315,8 +324,9 @@ def _cells(arm: Arm, basis: Basis, runs: Runs, shared: set[Point], score: str) -
             merged[frozenset(config for config, _ in own)].append(own)
         merged.pop(frozenset(), None)
         return [
-            replace(_cell([[run] for run in {**ChainMap(*same)}.values()], score), points=len(same))
+            replace(_cell([[run] for run in own.values()], score), points=len(same), runs=frozenset(own))
             for same in merged.values()
+            for own in [{**ChainMap(*same)}]
         ]
     units = (
         [[run for own in trials for run in own] for trials in of_points]
@@ -324,7 +334,8 @@ def _cells(arm: Arm, basis: Basis, runs: Runs, shared: set[Point], score: str) -
         else [own for trials in of_points for own in trials]
     )
     units = [unit for unit in units if unit]
-    return [_cell(units, score)] if units else []
+    known = {(trial.config_json, run.seed) for own in points for trial in own for run in runs.get(trial.number, [])}
+    return [replace(_cell(units, score), runs=frozenset(known))] if units else []
 
 
 def _score_of(split: SplitName, own: str) -> str:
@@ -382,8 +393,10 @@ def _pairs(found: Comparison, cells: dict[str, list[Replicates]]) -> list[PairRo
     for one, two in combinations([row for row in found.arms if row.mean is not None], 2):
         assert one.mean is not None
         assert two.mean is not None
-        test = None if found.basis is Basis.SEARCHED else contrast(cells[one.name], cells[two.name])
+        sides = cells[one.name], cells[two.name]
+        test = None if found.basis is Basis.SEARCHED else contrast(*sides)
         shared: dict[str, Any] = {"a": one.name, "b": two.name, "difference": two.mean - one.mean}
+        shared["is_same"] = found.basis is not Basis.SEARCHED and are_same(*sides)
         rows.append((shared, test, _size(one, two)))
     adjusted = iter(holm([test.p for _, test, _ in rows if test is not None]))
     return [

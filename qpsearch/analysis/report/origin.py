@@ -9,6 +9,7 @@ from qpsearch.analysis.page import Section, tag
 from qpsearch.analysis.page.parts import Heading, facts, table
 from qpsearch.analysis.report.material import Material
 from qpsearch.analysis.report.words import domain, listed, moment
+from qpsearch.analysis.subject import Subject
 
 
 def space_section(material: Material) -> Section:
@@ -16,6 +17,8 @@ def space_section(material: Material) -> Section:
     own, subject = material.own, material.subject
     if own is not None:
         said = f"The file {own.summary.source} as it was given."
+        if subject.chosen_by is not None and subject.space is not None and subject.space.compare is None:
+            said = f"The space of the search, {own.summary.source}, without what prunes or ends trials."
         return Section(
             name="space",
             title="The space",
@@ -28,6 +31,15 @@ def space_section(material: Material) -> Section:
         [Heading(title="parameter"), Heading(title="drawn from")], rows, caption="Parameters that the study searched"
     )
     return Section(name="space", title="The space", body=(body,))
+
+
+def _seeds_of(subject: Subject) -> str:
+    """Return what the seeds of runs follow from."""
+    if subject.chosen_by is not None:
+        return "the search's seed and the place in a list of fresh ones, the same for all configurations"
+    if subject.space is not None and subject.space.search.is_grid:
+        return "the search's seed and the replicate, the same at all points of the grid"
+    return "the search's seed, the trial's number and the replicate"
 
 
 def provenance_section(material: Material) -> Section:
@@ -53,7 +65,7 @@ def provenance_section(material: Material) -> Section:
         ("seed of the search", str(own.origin.seed)),
         (
             "seeds of runs",
-            "a function of the search's seed, the trial's number and the replicate; trials STUDY --json has each",
+            f"a function of {_seeds_of(subject)}; trials STUDY --json has each",
         ),
         ("sampler, pruner", f"{summary.sampler}, {summary.pruner}"),
         ("versions", listed([f"{name} {version}" for name, version in versions.items()])),

@@ -16,7 +16,7 @@ from qpsearch.analysis.report.volume import volume
 from qpsearch.analysis.report.words import domain, moment, scalar, short, value
 from qpsearch.errors import counted
 from qpsearch.registry.metrics import ON_TEST
-from qpsearch.study.records import ConfigurationRecord
+from qpsearch.study.records import ConfigurationRecord, Confirmation
 from qpsearch.vocabulary import Scalar
 
 
@@ -70,6 +70,9 @@ def pareto_section(material: Material) -> Section | None:
         return Section(name="pareto", title="Pareto front", body=(tag("p", "No trial is complete yet."),))
     headings = [Heading(title="trial", is_number=True)]
     headings += [Heading(title=goal.metric, is_number=True) for goal in subject.objectives]
+    front = own.front if own else ()
+    fresh = {each.number: each.confirmed for each in front if each.confirmed is not None}
+    headings += [Heading(title=f"{subject.objective.metric} on fresh seeds", is_number=True)] if fresh else []
     headings.append(Heading(title="blocks" if own else "parameters"))
     rows = [
         [
@@ -78,20 +81,26 @@ def pareto_section(material: Material) -> Section | None:
                 TableCell(shown=shown_cost(goal.metric, each), value=each)
                 for goal, each in zip(subject.objectives, values, strict=True)
             ),
+            *([_on_fresh_seeds(fresh.get(trial.number))] if fresh else []),
             about,
         ]
         for trial, values, about in _front(material)
     ]
-    said = (
-        f"{counted(len(rows), 'configuration')} that no other surpasses in all objectives. Their values are "
-        "of one search: optimistic until they are trained again."
-    )
+    said = f"{counted(len(rows), 'configuration')} that no other surpasses in all objectives. "
+    if front and all(each.is_fresh for each in front):
+        said += "They were trained on fresh seeds: another study had chosen them."
+    else:
+        said += "Their values are of one search: optimistic, other than those on fresh seeds."
     covered = volume(material)
     body = [tag("p", said), chart.markup(), table(headings, rows, caption="Configurations on the Pareto front")]
     if covered is not None:
         body += [tag("h3", "Hypervolume"), covered.markup()]
     charts = tuple(filter(None, (chart, covered)))
     return Section(name="pareto", title="Pareto front", body=tuple(body), charts=charts)
+
+
+def _on_fresh_seeds(found: Confirmation | None) -> str:
+    return "-" if found is None or found.mean is None else f"{value(found.mean)} (n = {found.n})"
 
 
 def _front(material: Material) -> list[tuple[FrozenTrial, Sequence[float], str]]:
@@ -163,9 +172,9 @@ def _tested(material: Material, own: Own) -> list[Markup]:
     rows = own.tested
     if not rows:
         return [tag("p", "It has not been evaluated on the test images.", class_="quiet")]
-    newest = {(row["noise"], row["trial_id"], row["replicate"]): row for row in rows}
+    newest = {(row["noise"], row["seed"]): row for row in rows}  # of trials that repeat it, each seed once
     by_noise: dict[float, list[Mapping[str, Any]]] = defaultdict(list)
-    for (noise, *_), row in newest.items():
+    for (noise, _), row in newest.items():
         by_noise[noise].append(row)
     looks = sorted({row["evaluated"] for row in rows})
     metrics = _metrics(material, rows)

@@ -96,11 +96,18 @@ def run_results(database: Database, name: str) -> list[RunResult]:
 
 
 def evaluation_rows(database: Database, name: str, numbers: Collection[int]) -> list[dict[str, Any]]:
-    """Return the rows about the test images of some trials, of each look, in order; raises StudyNotFound."""
+    """Return the rows about the test images of some trials, of each look, in order, each with the seed of its run.
+
+    Raises:
+        StudyNotFound: There is no such study.
+    """
 
     def query(connection: Connection) -> list[dict[str, Any]]:
         own = (trials.c.study_id == find_study(connection, name)) & trials.c.number.in_(numbers)
-        return read_evaluations(connection, select(trials.c.trial_id).where(own))
+        those = select(trials.c.trial_id).where(own)
+        known = select(runs.c.trial_id, runs.c.replicate, runs.c.seed).where(runs.c.trial_id.in_(those))
+        seeds = {(row.trial_id, row.replicate): row.seed for row in connection.execute(known)}
+        return [row | {"seed": seeds[row["trial_id"], row["replicate"]]} for row in read_evaluations(connection, those)]
 
     return database.read(query)
 
