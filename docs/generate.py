@@ -98,7 +98,7 @@ OWN = {  # where no shipped space has the key, and its type does not tell
     "search.fidelity.image_size": "image_size: [16, 24, 32]",
     "search.fidelity.width": "width: [0.25, 0.5, 1]",
     "search.first": "first: [{network.stages.*.block: additive, training.optimizer.sgd.lr: 0.1}]",
-    "search.warm_start": "warm_start: [cifar10-blocks, digits]",
+    "search.warm_start": "warm_start: [cifar, digits]",
     "search.forbid": "forbid: [{network.stages.0.block: product_unit, network.rules.norm: group}]",
     "search.require": 'require: ["network.stages.0.depth <= 4 or macs < 100M"]',
     "compare.arms": "arms: {plain: {network.stages.*.block: additive}, quotient: {network.stages.*.block: quotient}}",

@@ -2,8 +2,9 @@
 
 import json
 import os
+import re
 import textwrap
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,11 @@ from qpsearch.architecture.candidates import check_feasible
 from qpsearch.architecture.notes import notes
 from qpsearch.cli.check import check as check_and_print
 from qpsearch.cli.completion import space_and_study_names, space_names
-from qpsearch.cli.options import Json, Settings, SpaceArgument, Storage, print_json, write_new
+from qpsearch.cli.options import Json, Settings, SpaceArgument, Storage, checked_name, print_json, write_new
 from qpsearch.display.console import open_console
 from qpsearch.display.plain import say
 from qpsearch.display.shown import scalar
-from qpsearch.errors import SpaceError, StorageError, StudyNotFound, command, counted
+from qpsearch.errors import SpaceError, StorageError, StudyNotFound, UserError, command, counted
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space import Space, diff, find_space, json_schema, shipped
 from qpsearch.space.file.loader import load_space
@@ -201,7 +202,7 @@ def copy(
     name: Annotated[str, typer.Argument(help="Name of a shipped space.", metavar="NAME", autocompletion=space_names)],
     output: Annotated[Path | None, typer.Argument(help="The new file; default NAME.yaml.", metavar="FILE")] = None,
 ) -> None:
-    """Write a shipped space into a file of your own, to edit.
+    """Write a shipped space into a file of your own, to edit; its study has the name of the file.
 
     Examples:
         qpsearch space copy digits mine.yaml
@@ -209,11 +210,18 @@ def copy(
     source = find_space(name)
     path = output or Path(f"{source.stem}.yaml")
     path = path / source.name if path.is_dir() else path
-    write_new(path, source.read_text())
+    text = source.read_text()
+    with suppress(UserError):  # a file may have a name that a study cannot have
+        text = re.sub(r"^study: .*$", f"study: {checked_name(path.stem)}", text, count=1, flags=re.MULTILINE)
+    write_new(path, text)
     say(f"{path}: written. Edit it, then: {command('run', path)}")
 
 
 def _about(path: Path) -> str:
-    """Return the first sentence of a space file's leading comment."""
-    first = path.read_text().partition("\n")[0]
-    return first.removeprefix("#").strip()
+    """Return how a space file's leading comment begins, up to the first line that ends a sentence."""
+    told: list[str] = []
+    for line in path.read_text().splitlines():
+        if not line.startswith("#") or (told and told[-1].endswith((".", "?"))):
+            break
+        told.append(line.removeprefix("#").strip())
+    return " ".join(told)

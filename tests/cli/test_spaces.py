@@ -59,7 +59,7 @@ def test_a_copy_is_the_file_and_nothing_is_overwritten(tmp_path: Path) -> None:
     again = qpsearch(tmp_path, "space", "copy", "digits")
     assert (again.returncode, "digits.yaml: already exists and is not overwritten" in again.stderr) == (2, True)
     assert qpsearch(tmp_path, "space", "copy", "cifar100", "mine.yaml").returncode == 0
-    assert reply(tmp_path, "space", "check", "mine.yaml")["study"] == "cifar100-blocks"
+    assert reply(tmp_path, "space", "check", "mine.yaml")["study"] == "mine"
     (tmp_path / "own").mkdir()
     assert "qpsearch run own/digits.yaml" in qpsearch(tmp_path, "space", "copy", "digits", "own").stdout
     assert (tmp_path / "own" / "digits.yaml").exists()
