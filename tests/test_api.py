@@ -23,6 +23,7 @@ HEAVY = {"torch", "ray", "optuna", "sqlalchemy", "pandas", "plotly", "numpy", "r
 MODULES = sorted(
     {
         *qpsearch._PLACES.values(),
+        "qpsearch.api.answers",
         "qpsearch.space.file.editing",
         "qpsearch.space.space",
         "qpsearch.training.loop",

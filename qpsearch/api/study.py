@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qpsearch.api.answers import Answers
 from qpsearch.api.given import (
     NUMBER,
     PathLike,
@@ -27,15 +28,13 @@ from qpsearch.space.schema.value_types import Integer
 from qpsearch.study import queries
 from qpsearch.study.records import ConfigurationRecord, StudySummary, TrialRecord
 from qpsearch.study.storage.database import Database
-from qpsearch.vocabulary import Dispatcher, Evaluator, Scalar
+from qpsearch.vocabulary import Dispatcher, Scalar
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
     from optuna import Study as OptunaStudy
     from torch import Tensor
 
-    from qpsearch.analysis.importance import ImportanceTable
     from qpsearch.models import ResidualNetwork
     from qpsearch.runner.confirming import Confirmed
     from qpsearch.runner.exporting import Export
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 CONFIRMED: Final = Integer(1, 1000)  # configurations, and seeds of each
 
 
-class Study:
+class Study(Answers):
     """A study in a database, to look at: trials, the best one, importances, trained networks.
 
     Each access reads the database anew, so that a study that runs elsewhere can be watched, and does not take a lock
@@ -182,73 +181,6 @@ class Study:
 
         table = epoch_table(queries.epoch_rows(self._database, self.name))
         return pd.DataFrame(table.rows, columns=table.columns)
-
-    def importance(self, evaluator: str = Evaluator.ANOVA) -> ImportanceTable:
-        """Say which parameters affect the first objective most, and how surely that is known.
-
-        Returns:
-            A table: its ``importances`` have ``parameter``, ``importance`` (the total share of the variance), ``first``
-            (the share alone), ``low`` and ``high``; ``nothing.sentence`` says whether anything is there at all.
-
-        Args:
-            evaluator: ``anova``, ``fanova``, ``mdi`` or ``ped-anova``, as in ``qpsearch importance --evaluator``.
-
-        Raises:
-            UserError: There are too few trials, or there is no such evaluator.
-
-        Example:
-            >>> import qpsearch
-            >>> table = qpsearch.load_study("many").importance()
-            >>> sorted(each.parameter for each in table.importances)
-            ['network.stages.0.block', 'training.optimizer.sgd.lr']
-        """
-        from qpsearch.analysis.importance import importance
-        from qpsearch.analysis.subject import Subject
-
-        evaluator = word(Evaluator, evaluator, "evaluator")
-        return importance(Subject.of(self._database, self.name), evaluator=evaluator)
-
-    def plot_importance(self, evaluator: str = Evaluator.ANOVA) -> go.Figure:
-        """Draw ``importance`` as bars with intervals.
-
-        Args:
-            evaluator: As in ``importance``.
-
-        Raises:
-            UserError: As in ``importance``.
-
-        Example:
-            >>> import qpsearch
-            >>> type(qpsearch.load_study("many").plot_importance()).__name__
-            'Figure'
-        """
-        from qpsearch.analysis.figures import importance_bars
-
-        return importance_bars(self.importance(evaluator))
-
-    def report(self, path: PathLike | None = None) -> Path:
-        """Write the study as one HTML page that opens offline, as ``qpsearch report`` does.
-
-        Args:
-            path: The page; None for ``studies/STUDY.html``.
-
-        Returns:
-            The path of the page.
-
-        Raises:
-            UserError: The file cannot be written.
-
-        Example:
-            >>> import qpsearch
-            >>> qpsearch.load_study("smoke").report("smoke.html").name
-            'smoke.html'
-        """
-        from qpsearch.analysis.report import default_path, write_report
-
-        text = path_text(path, "path")
-        place = default_path(self.name) if text is None else Path(text)
-        write_report(self.storage, self.name, place)
-        return place
 
     def load_model(self, trial: int | None = None, *, replicate: int = 0, device: str = "cpu") -> ResidualNetwork:
         """Return a trained network in eval mode, with the weights of the epoch that gave the run its score.

@@ -38,7 +38,7 @@ def _hiding() -> Iterator[None]:
     try:
         yield
     except USAGE_ERROR as error:
-        error.message = hidden(error.message)
+        error.message = hidden(error.message).removeprefix("Value error, ")  # what validates an option calls it that
         raise
 
 

@@ -381,7 +381,9 @@ def _check_same(folder: Path, record: OneRecord, asked: Wanted, differ: dict[str
         found |= changes(record.search, counted_text(asked.space.search), "search.")
     if found := found | differ:
         first = [(name, *map(shortened, values)) for name, values in [*found.items()][:CHANGES]]
-        said = "; ".join(f"{name}: {then} there, {now} asked for" for name, then, now in first)
+        said = "; ".join(
+            f"{name.replace('recipe.', 'training.', 1)}: {then} there, {now} asked for" for name, then, now in first
+        )
         raise UserError(
             f"{folder}: another network is trained there ({said}). Ask for that one, or name another folder: --output."
         )

@@ -62,7 +62,7 @@ def test_ctrl_c_stops_and_resume_goes_on(tmp_path: Path) -> None:
     after = int(said.split()[3])
     assert after >= 2
     more = qpsearch(tmp_path, "train", "smoke", "--set", "training.epochs=201", "--resume")
-    assert "recipe.epochs: 200 there, 201 asked for" in more.stderr
+    assert "training.epochs: 200 there, 201 asked for" in more.stderr
     other = qpsearch(tmp_path, "train", "smoke", "--resume", "--overwrite")
     assert (other.returncode, other.stderr) == (2, "qpsearch: --resume, --overwrite: expected one of the two.\n")
 

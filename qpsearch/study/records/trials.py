@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from qpsearch.architecture.config import TrialConfig
@@ -56,7 +56,7 @@ class TrialRecord:
     is_paused: bool
     is_retried: bool
     place: str | None
-    config_json: str
+    config_json: str = field(repr=False)
 
     @property
     def config(self) -> TrialConfig:
