@@ -115,6 +115,11 @@ class ImportanceTable(WithWords):
     why: str | None = None
 
     @property
+    def of(self) -> str:
+        """What is analysed: ``val_accuracy after epoch 3``, or final values, ``val_accuracy``."""
+        return self.objective.metric if self.at is None else f"{self.objective.metric} after {self.at}"
+
+    @property
     def title(self) -> str:
         """One line that says how the table was computed."""
         basis = f"{TITLES[self.evaluator]}; {trials_text(self.n, self.pruned, self.at)}"

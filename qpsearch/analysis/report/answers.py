@@ -37,7 +37,7 @@ def importance_section(material: Material) -> Section:
         series="share of",
     )
     said = (
-        f"How much of the variance of {found.objective.metric}, over even draws of the space, each parameter explains. "
+        f"How much of the variance of {found.of}, over even draws of the space, each parameter explains. "
         "In total, a parameter counts with the pairs of which it is one; the whiskers are a 90% interval."
     )
     body = (tag("p", said), chart.markup(), _shares(found), notes(found.notes))
@@ -51,8 +51,9 @@ def effects_section(material: Material) -> Section:
         return _effects(tag("p", refusal, class_="warning"))
     if not found.effects:
         return _effects(tag("p", "Each searched parameter is a number: there are no choices to compare."))
-    metric = found.objective.metric
-    said = f"Differences in {metric} to the reference, over even draws of everything else, each with its 90% interval."
+    said = (
+        f"Differences in {found.of} to the reference, over even draws of everything else, each with its 90% interval."
+    )
     forest, blocks = _forest(found, material.names), _blocks(found)
     map_of_blocks = [tag("h3", "Blocks by stages"), blocks.markup()] if blocks else []
     return _effects(

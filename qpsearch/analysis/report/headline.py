@@ -13,7 +13,7 @@ from qpsearch.analysis.compare.contrast import LEVEL
 from qpsearch.analysis.compare.sentences import of_a_pair
 from qpsearch.analysis.effects import Effect, EffectTable
 from qpsearch.analysis.figures import block_effects
-from qpsearch.analysis.importance import ImportanceTable
+from qpsearch.analysis.importance import ImportanceTable, at_sentence
 from qpsearch.analysis.page import Markup, tag
 from qpsearch.analysis.page.markup import breakable, text
 from qpsearch.analysis.page.parts import paragraphs
@@ -195,11 +195,13 @@ def decided(material: Material) -> Iterator[object]:
         return
     first = table.importances[0]
     yield _strong(
-        f"What decides most of {table.objective.metric} is ",
+        f"What decides most of {table.of} is ",
         first.parameter,
         f": {first.importance:.0%} of its variance (90% interval {first.low or 0:.0%} to {first.high or 0:.0%}). "
         f"{table.nothing.sentence}",
     )
+    if table.at is not None:
+        yield at_sentence(table.objective.metric, table.n, table.at, table.why)
     yield from blocks(effects)
     others = [row for row in effects.effects if row not in block_effects(effects) and (row.low > 0 or row.high < 0)]
     if others:
@@ -305,5 +307,6 @@ def _decides(table: ImportanceTable, material: Material) -> tuple[str, str, str]
     return (
         "what decides",
         material.names[first.parameter],
-        f"{first.importance:.0%} of the variance ({first.low or 0:.0%} to {first.high or 0:.0%})",
+        f"{first.importance:.0%} of the variance{f' after {table.at}' if table.at else ''} "
+        f"({first.low or 0:.0%} to {first.high or 0:.0%})",
     )
