@@ -421,6 +421,7 @@ def test_later_values_that_say_nothing_of_the_trials_that_stopped_are_not_analys
     """A choice of which hardly a trial went on, and curves that cross, gave an answer with a narrow and wrong interval."""
     table = judged(halved(planted(60, seed=0), {1: 0.5, 3: 0.8, 6: 1.0}, by_block=False))
     assert (table.at, table.n) == ("step 1", 60)
+    assert table.of == "val_accuracy after step 1"
     assert table.why == "None of the 23 trials with block product_unit went on to step 3"
     table = judged(halved(planted(60, seed=0), {1: 0.5, 3: 0.9}, turned=True))
     assert (table.at, table.why) == (
