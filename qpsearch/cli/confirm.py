@@ -135,7 +135,10 @@ def _sentences(confirmed: "Confirmed") -> list[str]:
         if _found(best) < max(map(_found, whole)):
             which = "where another of these was better in the search"
         said.append(f"best on fresh seeds: trial {best.number}{f', {which}' if len(whole) > 1 else ''}")
-        said.append(f"use it: {command('model', 'export', confirmed.searched, '--trial', best.number)}")
+        own = (
+            (confirmed.searched, "--trial", best.number) if best.epochs else (confirmed.study,)
+        )  # imported: no weights
+        said.append(f"use it: {command('model', 'export', *own)}")
     fresh = [each.confirmed for each in confirmed.configurations if each.confirmed is not None]
     if failed := sum(each.failed for each in fresh):
         said.append(f"{failed} fresh seeds failed; the means leave them out: {command('trials', confirmed.study)}")

@@ -108,6 +108,7 @@ def read_test_images(
     numbers: Sequence[int],
     tell: Callable[[str], None],
     reading: Callable[[Data], Data] = as_kept,
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Evaluate the runs of some complete trials on the clean test images, and record it, where that was not done.
 
@@ -117,6 +118,7 @@ def read_test_images(
         numbers: The numbers of the trials.
         tell: Called with what is done, before it begins.
         reading: Gives the study's data as they are read here.
+        check: Called before anything is recorded; may raise an error that says why it must not be.
 
     Raises:
         ArtifactError: Weights are missing or damaged.
@@ -142,9 +144,8 @@ def read_test_images(
         configs = {record.number: record.config for record in queries.trial_records(database, study)}
         for number in dict.fromkeys(run.trial for run in runs):
             own = [run for run in runs if run.trial == number]
-            log.write(
-                number,
-                [each for run in own for each in evaluated(run, configs[number], folder, [0.0], space.search.extra)],
-            )
+            found = [each for run in own for each in evaluated(run, configs[number], folder, [0.0], space.search.extra)]
+            check()
+            log.write(number, found)
             if log.problem is not None:
                 raise StorageError(f"what is read from the test images must be recorded. {log.problem}")

@@ -1,5 +1,6 @@
 """What a stored study refuses: another space, another place of its checkpoints, a budget that it cannot have."""
 
+import math
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import replace
@@ -98,16 +99,16 @@ def refuse_smaller(database: Database, study: str, overrides: Overrides) -> None
     for option, asked, stored, done, unit, text in (
         ("trials", overrides.trials, own.trials, begun, 1, counted(begun, "trial")),
         ("epochs", overrides.epochs, own.epochs, spent.epochs, 1, counted(spent.epochs, "epoch")),
-        ("time", overrides.seconds, own.seconds, spent.wall_s, 1, f"{spent.wall_s:.0f} s"),
+        ("time", overrides.seconds, own.seconds, spent.wall_s, 1, f"{math.ceil(spent.wall_s)} s"),
         (
             "gpu-hours",
             overrides.gpu_seconds,
             own.gpu_seconds,
             spent.gpu_s,
             3600,
-            counted(round(spent.gpu_s / 3600, 3), "GPU hour"),
+            counted(math.ceil(spent.gpu_s / 3.6) / 1000, "GPU hour"),
         ),
     ):
         if asked is not None and asked < done and (stored is None or asked < stored):
-            shown = f"{asked:.0f}s" if option == "time" else f"{asked / unit:g}"
+            shown = f"{asked:g}s" if option == "time" else f"{asked / unit:g}"
             raise UserError(f"--{option} {shown}: study {study} has {text} behind it. Expected at least that.")

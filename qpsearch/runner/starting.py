@@ -216,9 +216,11 @@ def _compare(
         # several drivers come here at once, and the images are read once
         with (
             closing(Database.create(storage)) as database,
-            in_turn(database, name, take_over=take_over, tell=lambda driver: tell(f"waiting for {driver}: {ALONE}")),
+            in_turn(
+                database, name, take_over=take_over, tell=lambda driver: tell(f"waiting for {driver}: {ALONE}")
+            ) as check,
         ):
-            read_test_images(storage, name, complete, tell, overrides.data)
+            read_test_images(storage, name, complete, tell, overrides.data, check=check)
     return outcome
 
 

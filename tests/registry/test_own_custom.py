@@ -196,12 +196,25 @@ def test_class_names_that_do_not_fit_the_labels_are_refused() -> None:
         facts_of(pairs)
 
 
-@pytest.mark.parametrize("classes", [3, {"ant": 0, "bee": 1, "cat": 2}, "classes", None])
-def test_an_attribute_classes_that_is_no_list_does_not_name_them(classes: Any) -> None:
+NAMES = ("ant", "bee", "cat")
+
+
+@pytest.mark.parametrize(
+    ("classes", "named"),
+    [
+        (np.array(NAMES), NAMES),
+        (dict(zip(NAMES, range(3), strict=True)), NAMES),
+        (3, ("0", "1", "2")),
+        ("classes", ("0", "1", "2")),
+        (None, ("0", "1", "2")),
+    ],
+)
+def test_an_attribute_classes_names_them_where_it_has_names(classes: Any, named: tuple[str, ...]) -> None:
     pairs = Pairs(lambda image: image)
+    usual = facts_of(pairs).fingerprint
     pairs.classes = classes
-    facts_of(pairs)
-    assert scanned(Source.CODE, Path("mine"), None).found().classes == ("0", "1", "2")
+    assert (facts_of(pairs, version=2).fingerprint == usual) is (named == NAMES)
+    assert scanned(Source.CODE, Path("mine"), None).found().classes == named
 
 
 def test_lists_of_pairs_may_stand_in_a_mapping_of_splits() -> None:
@@ -283,6 +296,10 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "rows": (
         lambda: {"train": [{"image": image, "label": 0} for image in IMAGES]},
         r"item 0 of the train split is a dict of image, label\. Expected a pair \(image, label\): make pairs",
+    ),
+    "columns": (
+        lambda: {"train": {"image": list(IMAGES), "label": LABELS.tolist()}},
+        r"returns dict\. Expected a mapping of arrays",
     ),
     "images alone": (lambda: {"train": IMAGES}, r"item 0 of the train split is a ndarray\. Expected a pair"),
     "no labels": (lambda: {"images": IMAGES}, "does not hold training images with labels"),

@@ -229,7 +229,7 @@ def test_a_comparison_says_once_how_images_are_read(sqlite_url: str, monkeypatch
     assert space.compare is not None
     seen: list[str] = []
     tested: list[Data] = []
-    monkeypatch.setattr(starting, "read_test_images", lambda *given: tested.append(given[-1](space.data)))
+    monkeypatch.setattr(starting, "read_test_images", lambda *given, **more: tested.append(given[-1](space.data)))
 
     def listen(event: Event) -> None:
         if isinstance(event, Noted):

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from qpsearch.errors import Superseded
 from qpsearch.runner import starting
 from qpsearch.space import parse_space
 from qpsearch.study import manage
@@ -51,6 +52,23 @@ def test_a_driver_that_is_gone_elsewhere_is_waited_for_once(
         assert told == ([] if take_over else [str(ELSEWHERE)])
     assert states(database) == ["released", "released", "superseded"]
     manage.rename(database, "scripted", "other")  # nobody holds it any more
+
+
+def test_who_is_taken_over_in_its_turn_is_told_before_it_writes(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "LEASE_S", 0.4)
+    with in_turn(database, "scripted") as first:
+        first()
+        with (
+            closing(Database.create(database._url.render_as_string(hide_password=False))) as own,
+            in_turn(own, "scripted", take_over=True) as second,
+        ):
+            time.sleep(0.3)  # the first one's next sign of life finds out
+            second()
+            with pytest.raises(Superseded):
+                first()
+    assert sorted(states(database)) == ["released", "released", "superseded"]
 
 
 def test_a_driver_that_lives_is_waited_for_however_long_it_takes(

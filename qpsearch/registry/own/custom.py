@@ -12,7 +12,7 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -188,7 +188,11 @@ def _found(given: Any, where: str) -> Found:
             return in_arrays(lambda name: np.asarray(arrays[name]), list(arrays), where)
     datasets = given if isinstance(given, Mapping) else {"train": given}
     parts = {NAMES.get(str(name).lower()): value for name, value in datasets.items()}
-    others = [each for each in datasets.values() if not hasattr(each, "__getitem__") or not hasattr(each, "__len__")]
+    others = [
+        each
+        for each in datasets.values()
+        if isinstance(each, Mapping) or not hasattr(each, "__getitem__") or not hasattr(each, "__len__")
+    ]
     if Subset.TRAIN not in parts or None in parts or others:
         what = type(others[0]).__name__ if others else f"the splits {', '.join(map(str, datasets)) or '(none)'}"
         raise DataError(f"{where}: returns {what}. {EXPECTED}.")
@@ -215,7 +219,8 @@ def _found(given: Any, where: str) -> Found:
     converted = [*conversions(sum(map(len, images.values())), grey=grey, clear=clear, deep=bright)]
     same = {part: [np.repeat(each, channels // each.shape[2], 2) for each in own] for part, own in images.items()}
     class_names = getattr(parts[Subset.TRAIN], "classes", None)  # of torchvision's; others may mean something else
-    return found_of(same, labels, class_names if isinstance(class_names, list | tuple) else None, where, converted)
+    are_names = isinstance(class_names, Collection) and not isinstance(class_names, str | bytes)
+    return found_of(same, labels, list(class_names) if are_names else None, where, converted)
 
 
 def _pair(item: Any, where: str) -> tuple[Any, Any]:

@@ -23,7 +23,7 @@ LOOK_S: Final = 0.2
 @contextmanager
 def in_turn(
     database: Database, name: str, *, take_over: bool = False, tell: Callable[[str], None] = lambda text: None
-) -> Iterator[None]:
+) -> Iterator[Callable[[], None]]:
     """Do something with a study that several drivers come to at once.
 
     Whoever came before is waited for, unless it is gone: its process ended on this host, or it has not given a sign of
@@ -35,8 +35,12 @@ def in_turn(
         take_over: Do not wait for others, which may still live.
         tell: Called with each driver that is waited for.
 
+    Yields:
+        What raises Superseded where another driver has taken over meanwhile; to be called before each write.
+
     Raises:
         StudyNotFound: There is no such study.
+        Superseded: Another driver has taken over before the turn came.
     """
 
     def take(connection: Connection) -> tuple[int, str, int]:
@@ -58,7 +62,8 @@ def in_turn(
                     told.add(holder.lease_id)
                     tell(str(holder.driver))
             time.sleep(LOOK_S)
-        yield
+        heart.check()
+        yield heart.check
     finally:
         heart.stop()
         database.write(lambda c: lease.release(c, own, heart.seconds, time.time()))

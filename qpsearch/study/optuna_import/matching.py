@@ -188,13 +188,13 @@ class _Sides:
             elif site.domain is not None and (number := _number(text)) is not None and number in site.domain:
                 return site.domain.member(number)
         for value in allowed:
-            if text_of(value) == text:
+            if _is_spelled(value, text):
                 return stored(value)  # type: ignore[arg-type]  # a constant that is matched is no tuple
         domains = " or ".join(sorted({str(site.leaf) for site in self._ours[ours]}))
         raise UserError(f"{option}: {ours} cannot be {text!r}. It is {domains}.")
 
 
-def _is_spelled(value: Scalar, text: str) -> bool:
+def _is_spelled(value: object, text: str) -> bool:
     """Whether a text spells a value: as in a space file, as in Python, or as any number that is equal."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return text in (text_of(value), str(value)) or (is_number and _number(text) == value)
