@@ -135,9 +135,8 @@ def _sentences(confirmed: "Confirmed") -> list[str]:
         if _found(best) < max(map(_found, whole)):
             which = "where another of these was better in the search"
         said.append(f"best on fresh seeds: trial {best.number}{f', {which}' if len(whole) > 1 else ''}")
-        own = (
-            (confirmed.searched, "--trial", best.number) if best.epochs else (confirmed.study,)
-        )  # imported: no weights
+        is_here = bool(best.first.seeds)  # else it was imported, without weights
+        own = (confirmed.searched, "--trial", best.number) if is_here else (confirmed.study,)
         said.append(f"use it: {command('model', 'export', *own)}")
     fresh = [each.confirmed for each in confirmed.configurations if each.confirmed is not None]
     if failed := sum(each.failed for each in fresh):

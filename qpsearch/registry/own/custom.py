@@ -218,9 +218,10 @@ def _found(given: Any, where: str) -> Found:
     bright = {f"{part} {row}": int(images[part][row].max()) for part, row in deep}
     converted = [*conversions(sum(map(len, images.values())), grey=grey, clear=clear, deep=bright)]
     same = {part: [np.repeat(each, channels // each.shape[2], 2) for each in own] for part, own in images.items()}
-    class_names = getattr(parts[Subset.TRAIN], "classes", None)  # of torchvision's; others may mean something else
-    are_names = isinstance(class_names, Collection) and not isinstance(class_names, str | bytes)
-    return found_of(same, labels, list(class_names) if are_names else None, where, converted)
+    class_names: object = getattr(parts[Subset.TRAIN], "classes", None)  # as torchvision's have; or something else
+    if not isinstance(class_names, Collection) or isinstance(class_names, str | bytes):
+        return found_of(same, labels, None, where, converted)
+    return found_of(same, labels, list(class_names), where, converted)
 
 
 def _pair(item: Any, where: str) -> tuple[Any, Any]:
