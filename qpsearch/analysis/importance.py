@@ -130,6 +130,7 @@ class ImportanceTable(WithWords):
         """What a reader must know, a sentence each."""
         unused = self.total - self.n - self.pruned
         kinds = "failed or still running" if self.evaluator is Evaluator.ANOVA else "pruned, failed or still running"
+        kinds = kinds if self.at is None else f"failed, still running, or without a value after {self.at}"
         return (
             *((at_sentence(self.objective.metric, self.n, self.at, self.why),) if self.at else ()),
             *((self.nothing.sentence,) if self.nothing else ()),
@@ -262,7 +263,7 @@ def why_there(subject: Subject, beyond: Beyond | None) -> str | None:
         return f"{who} of the {of} trials with {name} {as_written(level)} went on to {to}"
     if beyond.order is not None:
         return f"The {beyond.trials} trials that went on to {to} are ordered otherwise there than before"
-    return "Few trials are complete"
+    return "Few trials are complete" if beyond.step is None else f"Few trials reached {to}"
 
 
 def at_sentence(metric: str, n: int, at: str | None, why: str | None) -> str:

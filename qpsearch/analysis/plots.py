@@ -33,6 +33,7 @@ PLOTS: Final[dict[str, tuple[str, Callable[..., go.Figure]]]] = {
     "hypervolume": ("volume that the Pareto front dominates, by trial", visualization.plot_hypervolume_history),
 }
 FOR_SEVERAL: Final = {"pareto", "hypervolume"}
+OF_TRIALS: Final = {"curves", "timeline"}  # which draw every trial, whatever its values
 MOST_DRAWN: Final = 3  # axes of Optuna's figure of the front
 WORST: Final = 0.1  # share of the range that the reference point lies beyond the worst values
 
@@ -70,7 +71,9 @@ def plot(subject: Subject, kind: str, *, params: Sequence[str] = (), objective: 
     if params:
         _check_params(subject, kind, params, has_params="params" in takes)
         options["params"] = list(params)
-    study = _study(subject, subject.objectives if kind in FOR_SEVERAL else [goal])
+    study = _study(subject, [goal] if "target_name" in takes else subject.objectives, is_whole=kind in OF_TRIALS)
+    if not _complete(study):
+        raise UserError(f"study {subject.study!r} does not have a complete trial with finite values yet.")
     if "target_name" in takes:
         options["target_name"] = goal.metric
     if "target_names" in takes:
@@ -119,10 +122,11 @@ def _complete(study: optuna.Study) -> list[list[float]]:
     return [trial.values for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])]
 
 
-def _study(subject: Subject, goals: Sequence[Goal]) -> optuna.Study:
+def _study(subject: Subject, goals: Sequence[Goal], *, is_whole: bool) -> optuna.Study:
     """Return a study of some objectives alone, with their directions, which Optuna's figures cannot be told otherwise.
 
-    A complete trial without a finite value of one of them is left out. Curves are of the first objective of all.
+    Unless it is to be whole, a complete trial without a finite value of one of them is a failed one, which figures
+    leave out: the others keep their numbers.
     """
     places = [subject.objectives.index(goal) for goal in goals]
     trials = []
@@ -131,8 +135,8 @@ def _study(subject: Subject, goals: Sequence[Goal]) -> optuna.Study:
         own.values = None
         if trial.values:
             own.values = [trial.values[place] for place in places]
-            if trial.state is TrialState.COMPLETE and not all(map(math.isfinite, own.values)):
-                continue
+            if not is_whole and trial.state is TrialState.COMPLETE and not all(map(math.isfinite, own.values)):
+                own.state, own.values = TrialState.FAIL, None
         trials.append(own)
     with quiet_optuna():
         study = optuna.create_study(study_name=subject.study, directions=[DIRECTIONS[each.direction] for each in goals])

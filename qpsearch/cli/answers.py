@@ -58,7 +58,7 @@ def importance(
     _show(table, importance_bars(table), path, as_json=as_json)
 
 
-def _print_importances(console: Console, table: "ImportanceTable", names: Mapping[str, str]) -> list[str]:
+def _print_importances(console: Console, table: "ImportanceTable", names: Mapping[str, str]) -> None:
     is_share = table.unexplained is not None
     columns = [Column(title="parameter"), Column(title="in total" if is_share else "importance", is_number=True)]
     if is_share:
@@ -83,7 +83,7 @@ def _print_importances(console: Console, table: "ImportanceTable", names: Mappin
     if table.unexplained is not None:
         rest = table.unexplained
         rows.append(["(what no pair explains)", f"{rest.mean:.3f}", f"{rest.low:.3f}-{rest.high:.3f}", ""])
-    return print_rows(console, columns, rows)
+    _print_rows(console, columns, rows)
 
 
 def effects(
@@ -148,14 +148,13 @@ def _show(table: "ImportanceTable | EffectTable", figure: "go.Figure", path: Pat
     print_sentence(console, table.title)
     if isinstance(table, ImportanceTable):
         own = {each.parameter for each in table.importances}
-        left_out = _print_importances(console, table, _names(console, own, BESIDE_IMPORTANCE))
+        longest = max((len(" x ".join(pair.parameters)) for pair in table.pairs[:PAIRS]), default=0)
+        names = _names(console, own, BESIDE_IMPORTANCE + max(longest - max(map(len, own), default=0), 0))
+        _print_importances(console, table, names)
     else:
         own = {each.parameter for each in table.effects}
-        left_out = _print_effects(console, table, _names(console, own, BESIDE_EFFECT))
-    if left_out:
-        print_sentence(
-            console, f"not shown, since the terminal is too narrow: {', '.join(left_out)}; all of it: --json"
-        )
+        own |= {name for pair in (*table.across, *table.interactions) for name in (pair.parameter, pair.given)}
+        _print_effects(console, table, _names(console, own, BESIDE_EFFECT))
     for note in table.notes:
         print_sentence(console, note)
     console.print(f"page: {path}", soft_wrap=True)
@@ -167,7 +166,13 @@ def _names(console: Console, names: Collection[str], beside: int) -> dict[str, s
     return {name: name for name in names} if is_wide else short_paths(names)
 
 
-def _print_effects(console: Console, table: "EffectTable", names: Mapping[str, str]) -> list[str]:
+def _print_rows(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
+    """Print a table, and beneath it what the terminal has no room for."""
+    if left_out := print_rows(console, columns, rows):
+        print_sentence(console, f"not shown here, for lack of room: {', '.join(left_out)}; all of it: --json")
+
+
+def _print_effects(console: Console, table: "EffectTable", names: Mapping[str, str]) -> None:
     columns = [
         Column(title="parameter"),
         Column(title="choice"),
@@ -186,27 +191,23 @@ def _print_effects(console: Console, table: "EffectTable", names: Mapping[str, s
         ]
         for each in table.effects
     ]
-    return [
-        *print_rows(console, columns, rows),
-        *_print_interactions(console, "the same block at two stages, difference of its effects:", table.across, names),
-        *_print_interactions(
-            console, "effects by another parameter, where both together explain something:", table.interactions, names
-        ),
-    ]
+    _print_rows(console, columns, rows)
+    _print_interactions(console, "the same block at two stages, difference of its effects:", table.across, names)
+    _print_interactions(
+        console, "effects by another parameter, where both together explain something:", table.interactions, names
+    )
 
 
-def _print_interactions(
-    console: Console, title: str, found: "Sequence[Interaction]", names: Mapping[str, str]
-) -> list[str]:
+def _print_interactions(console: Console, title: str, found: "Sequence[Interaction]", names: Mapping[str, str]) -> None:
     if not found:
-        return []
+        return
     print_sentence(console, title)
     columns = [
         Column(title="parameter"),
-        Column(title="choice", spare=2 if all(each.level == each.value for each in found) else 0),
+        Column(title="choice", spare=3 if all(each.level == each.value for each in found) else 1),
         Column(title="where"),
         Column(title="effect", is_number=True),
-        Column(title="5-95%", is_number=True, spare=1),
+        Column(title="5-95%", is_number=True, spare=2),
     ]
     rows: list[list[Cell]] = [
         [
@@ -217,7 +218,7 @@ def _print_interactions(
         ]
         for each in found
     ]
-    return print_rows(console, columns, rows)
+    _print_rows(console, columns, rows)
 
 
 def _interval(mean: float, low: float, high: float) -> tuple[str, str]:

@@ -308,6 +308,7 @@ def test_arms_that_are_one_network_are_called_that(sqlite_url: str) -> None:
     (pair,) = found.pairs
     assert (pair.is_same, pair.difference, pair.p) == (True, 0.0, None)
     assert found.sentences[0].endswith("are the same configurations on the same seeds: there is nothing to compare.")
+    assert not any("Welch" in said for said in found.sentences)
 
 
 def made(images: float, parts: float = 4e-6, freedom: float = 4.0) -> Contrast:

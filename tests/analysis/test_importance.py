@@ -413,7 +413,7 @@ def test_where_few_trials_are_complete_the_last_step_with_enough_is_analysed() -
     assert table.importances[0].low > 0.3
     assert table.title == "s: what decides val_accuracy (Bayesian ANOVA; 31 trials at step 3, 29 that stopped before)"
     assert table.notes[0] == (
-        "Few trials are complete, so this is about val_accuracy after step 3, which 31 trials reached."
+        "Few trials reached step 6, so this is about val_accuracy after step 3, which 31 trials reached."
     )
 
 
@@ -432,6 +432,34 @@ def test_later_values_that_say_nothing_of_the_trials_that_stopped_are_not_analys
     most = judged(halved(planted(60, seed=0), {1: 0.8, 3: 0.9}, turned=True))
     assert most.at is None  # two thirds are complete: little is guessed, and that curves cross is said
     assert any(doubt.startswith("Curves cross") for doubt in most.doubts)
+
+
+def test_imported_trials_beside_those_of_a_search_are_neither_lost_nor_nan() -> None:
+    """Nothing selected which of them have a final value, and they do not have another one."""
+    imported = planted(50, seed=1)
+    own = halved(planted(40, seed=2), {1: 0.4, 3: 0.4}, by_block=False)
+    for number, trial in enumerate(own):
+        trial.number = 50 + number
+    table = judged([*imported, *own])
+    assert (table.at, table.n) == (None, 50 + sum(trial.state is TrialState.COMPLETE for trial in own))
+    few = judged([*imported[:3], *halved(planted(60, seed=0), {1: 0.5, 3: 0.8, 6: 1.0}, by_block=False)])
+    assert (few.at, few.n, few.pruned) == ("step 1", 60, 0)  # the three do not have a value there
+    assert math.isfinite(few.importances[0].importance)
+    assert "Not used: 3 of 63 trials (failed, still running, or without a value after step 1)." in few.notes
+
+
+def test_first_values_that_follow_nothing_do_not_stand_against_later_ones() -> None:
+    """Before networks learn, which of them go on is chance, and their later values are those of random trials."""
+    noise, trials = random.Random(0), planted(80, seed=4)
+    found = halved(trials, {1: 0.5, 3: 1.0}, by_block=False)
+    values = [noise.random() for _ in found]
+    for trial, first, stops in zip(found, values, np.argsort(values) < 40, strict=True):
+        whole = next(each.value for each in trials if each.number == trial.number)
+        trial.intermediate_values = {1: first} if stops else {1: first, 3: whole}
+        trial.state, trial.values = (TrialState.PRUNED, None) if stops else (TrialState.COMPLETE, [whole])
+    table = judged(found)
+    assert (table.at, table.n) == (None, 40)
+    assert table.importances[0].parameter == "block"
 
 
 def test_final_values_are_analysed_where_enough_trials_have_one() -> None:

@@ -80,6 +80,21 @@ def test_a_trial_without_a_finite_value_does_not_empty_the_volume() -> None:
     volumes = [float(volume) for volume in figure.data[0].y]
     assert len(volumes) == 15
     assert all(map(math.isfinite, volumes))
+    history = plot(
+        replace(ONE, trials=[*(each if n != 2 else _infinite(each) for n, each in enumerate(ONE.trials))]), "history"
+    )
+    assert list(history.data[0].x) == [n for n in range(16) if n != 2]  # the others keep their numbers
+    for trial in trials:
+        trial.values = [0.5, math.inf]
+    with pytest.raises(UserError, match="does not have a complete trial with finite values yet"):
+        plot(replace(TWO, trials=trials), "hypervolume")
+    assert len(plot(replace(TWO, trials=trials), "curves").data) == 16
+
+
+def _infinite(trial: FrozenTrial) -> FrozenTrial:
+    other = copy(trial)
+    other.values = [math.inf]
+    return other
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
+from scipy.special import chdtrc, ndtr
 
 from qpsearch.analysis.anova.parameters import Bools, Floats, Parameter
 
@@ -21,6 +22,7 @@ MOST_SEEN: Final = 2 / 3
 ORDERED: Final = 0.5  # rank correlation of first and later values below which curves cross
 FEWEST_CURVES: Final = 10  # for a rank correlation
 OF_CHOICE, SEEN_OF_CHOICE = 5, 2
+CHANCE: Final = 0.01  # p value below which first values follow a parameter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +127,11 @@ def observations_of(parameters: Sequence[Parameter], trials: Sequence[FrozenTria
     last, beyond = _last_to_analyse(along, [*stops, None], parameters, codes)
     at = None if last == len(stops) else stops[last]
     along = along[:, : last + 1]
+    used = ~np.isnan(along).all(axis=1)  # without complete trials that have no curve, where an earlier step is analysed
+    along = along[used]
     return Observations(
-        numbers=tuple(trial.number for trial in kept),
-        codes=codes,
+        numbers=tuple(trial.number for trial, is_used in zip(kept, used, strict=True) if is_used),
+        codes={name: own[used] for name, own in codes.items()},
         along=along,
         steps=tuple(stops[:last]),
         complete=~np.isnan(along[:, -1]),
@@ -157,22 +161,49 @@ def _beyond(
 ) -> Beyond | None:
     """Return why the values of a column are not analysed; None where they can be."""
     first, there = ~np.isnan(along[:, 0]), ~np.isnan(along[:, column])
-    trials, seen = len(along), int(there.sum())
-    if seen < min(max(MANY, PER_PARAMETER * len(parameters)), max(FEWEST, SHARE * trials), HALF * trials):
-        return Beyond(step=step, trials=seen)
-    if column == 0 or seen >= MOST_SEEN * trials:
+    went_on, trials = first & there, len(along)
+    enough = min(max(MANY, PER_PARAMETER * len(parameters)), max(FEWEST, SHARE * trials), HALF * trials)
+    if there.sum() < enough:
+        return Beyond(step=step, trials=int(there.sum()))
+    unselected = int((there & ~first).sum())  # complete trials without a curve, such as imported ones
+    if column == 0 or unselected >= enough or went_on.sum() >= MOST_SEEN * first.sum():
         return None
-    both = first & there
-    if both.sum() >= FEWEST_CURVES and (order := order_of(along[both, 0], along[both, column])) < ORDERED:
-        return Beyond(step=step, trials=seen, order=order)
+    if (
+        went_on.sum() >= FEWEST_CURVES
+        and (order := order_of(along[went_on, 0], along[went_on, column])) < ORDERED
+        and _follow(along[:, 0], codes)
+    ):
+        return Beyond(step=step, trials=int(went_on.sum()), order=order)
     for each in (each for each in parameters if each.is_category):
         assert each.levels is not None
         for code, level in enumerate(each.levels):
-            own = first & (codes[each.name] == code)
-            went_on = int((own & there).sum())
-            if own.sum() >= OF_CHOICE and went_on < SEEN_OF_CHOICE:
-                return Beyond(step=step, trials=seen, choice=(each.name, level, went_on, int(own.sum())))
+            own = codes[each.name] == code
+            if (first & own).sum() >= OF_CHOICE and (there & own).sum() < SEEN_OF_CHOICE:
+                choice = each.name, level, int((went_on & own).sum()), int((first & own).sum())
+                return Beyond(step=step, trials=int(there.sum()), choice=choice)
     return None
+
+
+def _follow(values: Floats, codes: Mapping[str, Floats]) -> bool:
+    """Whether values follow some parameter at all: those of networks that have not learned yet order nothing.
+
+    The ranks are looked at, along the codes of numbers and between those of words, with Bonferroni's correction.
+    """
+    chances = [1.0]
+    for own in codes.values():
+        known = ~np.isnan(own) & ~np.isnan(values)
+        count, of_own = int(known.sum()), own[known]
+        if count < FEWEST or np.ptp(of_own) == 0:
+            continue
+        of_values = ranks(values[known])
+        line = order_of(of_own, values[known])
+        chances.append(2 * float(ndtr(-abs(line) * math.sqrt(count - 1))) if np.ptp(of_values) else 1.0)
+        levels, place = np.unique(of_own, return_inverse=True)
+        if len(levels) <= count / 2:
+            sizes, sums = np.bincount(place), np.bincount(place, of_values)
+            spread = 12 / (count * (count + 1)) * float((sums**2 / sizes).sum()) - 3 * (count + 1)
+            chances.append(float(chdtrc(len(levels) - 1, max(spread, 0.0))))
+    return min(chances) * len(chances) < CHANCE
 
 
 def order_of(some: Floats, others: Floats) -> float:

@@ -133,7 +133,8 @@ def power(df: float, shift: float) -> float:
 def contrast(first: Sequence[Replicates], second: Sequence[Replicates]) -> Contrast | None:
     """Return the difference of the second side's mean from the first's, each the mean over the points of its cells.
 
-    Runs that stand in both sides are one chance, which the difference has as often as their weights differ.
+    Runs of whole cells that stand in both sides are one chance, which the difference has as often as their weights
+    differ. Tuned arms are one cell each: configurations that only some of them share count as independent.
 
     None where a cell has fewer than two runs, or where neither runs nor images differ: chance is then not seen.
     """

@@ -40,7 +40,8 @@ def sentences(
     elif sum(row.mean is not None for row in found.arms) > 1:
         yield from _of_pairs(found)
         yield from _power(found)
-        yield from _basis(found, has_few=has_few)
+        if not found.pairs or not all(pair.is_same for pair in found.pairs):
+            yield from _basis(found, has_few=has_few)
     yield from _gaps(found)
     if len(found.settings) > 1:
         yield f"The trials differ in {len(found.settings)} searched settings: the difference may be due to any of them."
