@@ -1,8 +1,6 @@
 """Levels of fidelity in a study: promotion at their ends, the score of the last one, and what epochs count."""
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -149,8 +147,7 @@ def test_further_seeds_train_at_the_last_level_alone(sqlite_url: str) -> None:
 def test_analyses_and_the_report_name_the_level_of_an_epoch(sqlite_url: str) -> None:
     with new_ledger(sqlite_url, space(9)) as ledger:
         search(ledger, [number / 20 for number in range(9)])
-    analysis: Any = SimpleNamespace(observations=SimpleNamespace(at=2))  # what analyses read where few are complete
-    assert place_of(Subject.at(sqlite_url, "scripted"), analysis) == "epoch 2 (images 0.1)"
+    assert place_of(Subject.at(sqlite_url, "scripted"), 2) == "epoch 2 (images 0.1)"
     spans = "images 0.1 in epochs 1 to 2, 0.3 in epochs 3 to 4, 1 in epochs 5 to 6."
     assert spans in str(curves_section(Material.at(sqlite_url, "scripted")).body)
 
