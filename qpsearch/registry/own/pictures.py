@@ -118,7 +118,7 @@ def _is_sideways(image: "Image.Image") -> bool:
 
 
 def _is_turned(image: "Image.Image") -> bool:
-    """Whether Pillow tells the size as the image is seen already: that of a TIFF, from its version 11 on."""
+    """Whether Pillow tells the size as the image is seen already, which newer versions do of a TIFF."""
     tags = getattr(image, "tag_v2", {})
     return image.size != (tags.get(WIDTH, image.size[0]), tags.get(HEIGHT, image.size[1]))
 
