@@ -123,6 +123,7 @@ def test_a_study_of_qpsearch_says_what_it_was_and_whether_it_is_confirmed(sqlite
     assert "14 trials so far: 12 complete and 2 failed" in text
     assert "It is not confirmed on fresh seeds yet: qpsearch confirm scripted" in text
     assert space.fingerprint in text
+    assert re.search(r"The best configuration trial \d+ val_accuracy [\d.]+ \(n = 1\) seed \d+ how sure", text)
     assert "depth: {int: [1, 3]}" in text  # the space file
     assert re.search(r"Failed? .*|Failures", text)
     assert "diverged" in text

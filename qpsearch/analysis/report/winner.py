@@ -122,7 +122,7 @@ def _numbers(material: Material, best: ConfigurationRecord) -> list[tuple[str, o
     spread = "" if best.sd is None else f", sd {value(best.sd)}"
     rows: list[tuple[str, object]] = [
         (
-            "trials",
+            "trial" if len(best.trials) == 1 else "trials",
             ", ".join(map(str, best.trials[:10]))
             + (f" and {len(best.trials) - 10} more" if len(best.trials) > 10 else ""),
         ),
@@ -131,7 +131,7 @@ def _numbers(material: Material, best: ConfigurationRecord) -> list[tuple[str, o
             (goal.metric, shown_cost(goal.metric, each))
             for goal, each in zip(subject.objectives[1:], best.values[1:], strict=False)
         ),
-        *([("seeds", ", ".join(map(str, best.seeds[:10])))] if best.seeds else []),
+        *([("seed" if len(best.seeds) == 1 else "seeds", ", ".join(map(str, best.seeds[:10])))] if best.seeds else []),
     ]
     confirmed = best.confirmed
     if best.is_fresh:
