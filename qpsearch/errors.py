@@ -49,6 +49,7 @@ _BEGIN: Final = (
 # To the last @ before another URL. Repetitions are bounded, so that the time grows with a text as its length does.
 _USER: Final = re.compile(rf"{_BEGIN}(?:(?!://).){{0,2000}}@", re.IGNORECASE)
 _NO_HOST: Final = re.compile(rf"{_BEGIN}(?!\[)[^\s/?#:@]*:(?!\d+(?![^\s/?#'\").,;:]))\S+", re.IGNORECASE)
+CLOSE: Final = 0.65  # how alike a word must be to be named: 'bayes' and 'cmaes' are 0.6
 _STATED: Final[dict[str, list[str]]] = {}  # options of this command line that the next command needs, too
 _OPTION: Final = re.compile(
     r"((?:passwor[dt]|passwd|pwd|secret|token|credential|api_?key|access_?key)\w{0,40}\s{0,9}=\s{0,9})"
@@ -266,7 +267,8 @@ def nearest(word: str, known: list[str]) -> str:
     """
     known = list(map(str, known))  # members of an enum show their names else
     bare = {_bare(each): each for each in known}
-    close = get_close_matches(word, known, n=1, cutoff=0.6) or get_close_matches(_bare(word), bare, n=1, cutoff=0.6)
+    close = get_close_matches(word, known, n=1, cutoff=CLOSE)
+    close = close or get_close_matches(_bare(word), bare, n=1, cutoff=CLOSE)
     question = f"Did you mean {bare.get(close[0], close[0])!r}? " if close else ""
     return f"{question}Known: {', '.join(sorted(known))}."
 

@@ -29,7 +29,7 @@ from tests.benchmarks.comparisons import MODES, World, measured
 from tests.helpers import HERE, new_ledger, progress, ready_database
 from tests.scripted import Behaviour, space_text
 
-ALIKE, UNLIKE = MODES[0], MODES[1]
+ALIKE, UNLIKE, GRIDS = MODES[0], MODES[1], MODES[3]
 
 
 def drawn(seed: int, *counts: int) -> list[Replicates]:
@@ -57,6 +57,40 @@ def test_the_mean_of_points_has_the_variance_of_a_mean() -> None:
     )
     cells = (first, second, third, fourth)
     assert found.se**2 == pytest.approx(sum(np.var(cell.scores, ddof=1) / len(cell.scores) for cell in cells) / 4)
+
+
+def test_points_that_share_seeds_are_one_mean_for_each_seed() -> None:
+    """Whatever the order of the runs; what points do not share is theirs alone."""
+    first, second, third, fourth = (replace(cell, seeds=(7, 8, 9, 10)) for cell in drawn(2, 4, 4, 4, 4))
+    turned = replace(fourth, scores=fourth.scores[::-1], seeds=fourth.seeds[::-1])
+    found = contrast([replace(first, points=2), second], [third, turned])
+    one, two = (2 * first.scores + second.scores) / 3, (third.scores + fourth.scores) / 2
+    expected = stats.ttest_ind(two, one, equal_var=False)
+    assert found is not None
+    assert (found.p, found.df) == pytest.approx((expected.pvalue, expected.df), rel=1e-9)
+    assert found.freedom.tolist() == [3, 3]
+    apart = contrast([first, replace(second, seeds=(1, 2, 3, 4))], [third])
+    assert apart is not None
+    assert apart.freedom.tolist() == [3, 3, 3]
+    some = replace(second, scores=second.scores[:3], seeds=second.seeds[:3])  # one of its runs was lost
+    partly = contrast([first, some], [third])
+    assert partly is not None
+    assert partly.freedom.tolist() == [2, 3]
+    own = (first.scores - first.scores.mean()) / 12**0.5
+    own[:3] += (some.scores - some.scores.mean()) / 6**0.5
+    assert partly.parts[0] == pytest.approx((own**2).sum() / 4)
+
+
+def test_seeds_that_points_share_do_not_raise_false_alarms() -> None:
+    """Three points of each arm: as many runs of seeds of their own would be three times as much evidence."""
+    world, alarms = World(6, images=1000), [0, 0]
+    for _ in range(300):
+        sides = [[replace(cell, right=None) for cell in side] for side in world.sides(GRIDS, 5, 0.0)]
+        for place, is_told in enumerate((True, False)):
+            given = sides if is_told else [[replace(cell, seeds=()) for cell in side] for side in sides]
+            found = contrast(*given)
+            alarms[place] += found is not None and found.p < 0.05
+    assert alarms[0] <= 27 < 36 < alarms[1]  # of 300, where 15 are meant
 
 
 def test_a_single_run_cannot_be_tested() -> None:
@@ -272,6 +306,22 @@ def test_a_mean_is_over_all_points_of_a_grid_also_over_those_that_are_one_config
     assert means == pytest.approx({"additive": (5 + 5 + 2) / 3 + 0.01, "quotient": (5 + 2 + 2) / 3 + 0.01})
     assert {row.name: (row.n, row.points) for row in found.arms} == {"additive": (6, 3), "quotient": (6, 3)}
     assert not any("left out" in said or "are few" in said for said in found.sentences)  # each point has three runs
+
+
+def test_the_luck_of_a_seed_is_one_chance_at_all_points_of_a_grid(sqlite_url: str) -> None:
+    luck = {"additive": (0.1, 0.5, 0.2), "quotient": (0.7, 0.4, 0.9)}
+
+    def report(stage: Stage, run: int) -> EpochReport:
+        loss = stage.depth + luck[stage.block][run] + stage.depth * run**2 / 100
+        return EpochReport(epoch=1, train_loss=1.0, val_loss=loss, val_accuracy=0.5)
+
+    found = reported(sqlite_url, GRID.format(rules=""), report)
+    (pair,) = found.pairs
+    means = [
+        [2 + each + 2 * run**2 / 100 for run, each in enumerate(luck[block])] for block in ("additive", "quotient")
+    ]
+    assert pair.p == pytest.approx(stats.ttest_ind(*means, equal_var=False).pvalue, rel=1e-6)
+    assert any(said.startswith("Welch's t test over seeds, each the mean over its points") for said in found.sentences)
 
 
 def test_runs_that_two_points_share_count_once_in_the_error_of_the_mean() -> None:

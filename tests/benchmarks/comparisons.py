@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -23,6 +23,7 @@ IMAGES, RIGHT = 10_000, 0.93
 EASE, OWN, SETTING = 3.0, 0.75, 0.4  # sd of an image's ease, of what an arm makes of it, and a configuration
 TIPPED = 0.0016  # sd of an accuracy that single images make
 EFFECTS = (0.0, 0.003, 0.006)
+SHARED = 0.9  # correlation of a seed's luck at two points of a grid, of the same arm
 TUNED, SHORT, SEEN = 40, 0.01, 0.0039  # trials of a search, by how much they fall short, sd of their validation
 
 
@@ -72,18 +73,29 @@ class World:
     def _side(self, mode: Mode, ease: Floats, sd: float, runs: int, gain: float) -> list[Replicates]:
         arm = ease + self._random.normal(0, OWN, self._images)
         if not mode.is_arms:
-            return [self._cell(arm, np.full(runs, RIGHT + gain), sd, per_run=0.0) for _ in range(mode.cells)]
+            luck, seeds = self._random.normal(size=runs), tuple(range(runs))
+            cells = [
+                self._cell(arm, np.full(runs, RIGHT + gain), sd, per_run=0.0, of_seeds=luck) for _ in range(mode.cells)
+            ]
+            return [replace(cell, seeds=seeds) for cell in cells]
         true = RIGHT + gain - self._random.exponential(SHORT, TUNED)
         best = np.argsort(-(true + self._random.normal(0, SEEN, TUNED)))[:runs]
         return [self._cell(arm, true[best], sd, per_run=SETTING)]
 
-    def _cell(self, arm: Floats, accuracy: Floats, sd: float, *, per_run: float) -> Replicates:
-        """Return runs of given expected accuracies; ``per_run`` is the sd of what each makes of an image."""
+    def _cell(
+        self, arm: Floats, accuracy: Floats, sd: float, *, per_run: float, of_seeds: Floats | None = None
+    ) -> Replicates:
+        """Return runs of given expected accuracies; ``per_run`` is the sd of what each makes of an image.
+
+        ``of_seeds`` is the luck of each seed, which the points of an arm share.
+        """
+        own = self._random.normal(size=len(accuracy))
+        drawn = own if of_seeds is None else SHARED**0.5 * of_seeds + (1 - SHARED) ** 0.5 * own
         spread = np.sqrt(1 + EASE**2 + OWN**2 + per_run**2)
         slope = np.exp(-(ndtri(RIGHT) ** 2) / 2) / np.sqrt(2 * np.pi) / spread
         luck = np.sqrt(max(sd**2 - TIPPED**2, 0)) / slope
         level = ndtri(accuracy) * np.sqrt(spread**2 + luck**2)  # so that the luck leaves the mean accuracy as it is
-        shift = level + luck * self._random.normal(size=len(accuracy))
+        shift = level + luck * drawn
         chance = self._random.standard_normal((len(accuracy), self._images), dtype=np.float32)
         chance *= np.float32(np.sqrt(1 + per_run**2))
         right = (chance < (arm + shift[:, None])).astype(np.float32)

@@ -5,6 +5,10 @@ has its own variance, since product units vary several times as much as additive
 runs, so a t test over seeds alone takes them as given: on new images it calls 16% of equal arms different at ten seeds.
 How much a difference varies with the images is read off the images themselves: the variance, over images, of the
 difference in how often each is told right, less what is chance between runs.
+
+Points of a grid share the seeds of their runs, and so their luck: a seed that is good at one point is good at its
+neighbours. Taken as independent, runs of three or four points tell 14 to 20% of equal arms apart. So what a seed does
+to an arm is added up over the arm's points, and the test is over seeds.
 """
 
 from bisect import bisect_left
@@ -36,12 +40,14 @@ class Replicates:
         points: At how many points of a grid these are the runs: settings that mean the same share theirs.
         runs: The configuration and the seed of each run, by which the runs of two sides are known to be the same; None
             where no other side can have them.
+        seeds: The seed of each run, which other points may share; empty where each has a seed of its own.
     """
 
     scores: Floats
     right: Floats | None = None
     points: int = 1
     runs: frozenset[tuple[str, int]] | None = None
+    seeds: tuple[int, ...] = ()
 
     @property
     def variance(self) -> float:
@@ -51,14 +57,18 @@ class Replicates:
         return float(np.var(apart, ddof=1)) if is_seen else 0.0
 
 
+Weighted = tuple[float, Replicates]
+"""A cell with its weight in a difference, negative for the first side."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
     """A difference of means, and how it varies.
 
     Attributes:
         difference: The mean over the cells of the second side minus that of the first.
-        parts: For each cell what its runs add to the variance of the difference.
-        freedom: For each cell its degrees of freedom, n - 1.
+        parts: What runs add to the variance of the difference: of each cell, or of the cells of a side that share seeds.
+        freedom: The degrees of freedom of each part: of n runs, or seeds, n - 1.
         images: What the choice of the images adds to that variance; 0 where it is not known.
     """
 
@@ -141,16 +151,57 @@ def contrast(first: Sequence[Replicates], second: Sequence[Replicates]) -> Contr
     weighted = _apart(first, second)
     if not weighted or min(len(cell.scores) for _, cell in weighted) < 2:
         return None
-    cells, weights = [cell for _, cell in weighted], np.array([weight for weight, _ in weighted])
-    counts = np.array([len(cell.scores) for cell in cells], float)
-    means = np.array([cell.scores.mean() for cell in cells])
+    means = np.array([cell.scores.mean() for _, cell in weighted])
+    groups = _sharing_seeds(weighted)
     found = Contrast(
-        difference=float(weights @ means),
-        parts=weights**2 * np.array([cell.variance for cell in cells]) / counts,
-        freedom=counts - 1,
-        images=_images(weights, cells),
+        difference=float(np.array([weight for weight, _ in weighted]) @ means),
+        parts=np.array([_variance(group) for group in groups]),
+        freedom=np.array([min(len(set(_seeds(cell))) for _, cell in group) - 1 for group in groups], float),
+        images=_images(groups),
     )
-    return found if found.se > ROUNDING * max(1.0, float(np.abs(means).max())) else None
+    if found.freedom.min() < 1 or found.se <= ROUNDING * max(1.0, float(np.abs(means).max())):
+        return None
+    return found
+
+
+def _sharing_seeds(weighted: Sequence[Weighted]) -> list[list[Weighted]]:
+    """Return the cells in groups: those of one side that share seeds, also by others that do, are together."""
+    groups: list[tuple[bool, set[object], list[Weighted]]] = []
+    for weight, cell in weighted:
+        is_second, seeds = weight > 0, set(_seeds(cell))
+        near = [each for each in groups if each[0] is is_second and each[1] & seeds]
+        groups = [each for each in groups if each[0] is not is_second or not each[1] & seeds]
+        own = [*(known for _, _, others in near for known in others), (weight, cell)]
+        groups.append((is_second, seeds.union(*(others for _, others, _ in near)), own))
+    return [own for _, _, own in groups]
+
+
+def _seeds(cell: Replicates) -> Sequence[object]:
+    """Return what names the luck of each run: its seed, or something that no other run has."""
+    return cell.seeds or [(id(cell), place) for place in range(len(cell.scores))]
+
+
+def _variance(group: Sequence[Weighted]) -> float:
+    """Return what the runs of cells that share seeds add to the variance of a difference."""
+    if all(cell.variance == 0 for _, cell in group):
+        return 0.0
+    return float(_by_seed([(weight, cell, cell.scores) for weight, cell in group]))
+
+
+def _by_seed(group: Sequence[tuple[float, Replicates, Floats]]) -> Floats:
+    """Return the variance of the weighted sum of the means of some cells, whose values are given by run.
+
+    It is sum_s (sum_c w_c (x_cs - mean_c) / sqrt(n_c (n_c - 1)))^2 over seeds s and cells c. Where all cells have the
+    same seeds, that is the variance of the weighted sums by seed over n; where no two share one, the sum of
+    w_c^2 var_c / n_c.
+    """
+    found: dict[object, Floats] = {}
+    for weight, cell, values in group:
+        count = len(values)
+        apart = (values - values.mean(0, dtype=float)) * (weight / np.sqrt(count * (count - 1)))
+        for seed, each in zip(_seeds(cell), apart, strict=True):
+            found[seed] = found[seed] + each if seed in found else each
+    return np.asarray(np.sum([np.square(each) for each in found.values()], axis=0))
 
 
 def are_same(first: Sequence[Replicates], second: Sequence[Replicates]) -> bool:
@@ -158,11 +209,11 @@ def are_same(first: Sequence[Replicates], second: Sequence[Replicates]) -> bool:
     return not _apart(first, second)
 
 
-def _apart(first: Sequence[Replicates], second: Sequence[Replicates]) -> list[tuple[float, Replicates]]:
+def _apart(first: Sequence[Replicates], second: Sequence[Replicates]) -> list[Weighted]:
     """Return the cells of both sides with their weights in the difference, without those that it does not have."""
     own = [(-weight, cell) for weight, cell in zip(_weights(first), first, strict=True)]
     own += [(weight, cell) for weight, cell in zip(_weights(second), second, strict=True)]
-    found: dict[object, tuple[float, Replicates]] = {}
+    found: dict[object, Weighted] = {}
     for place, (weight, cell) in enumerate(own):
         key = place if cell.runs is None else cell.runs
         before, _ = found.get(key, (0.0, cell))
@@ -196,11 +247,11 @@ def _df(parts: Floats, freedom: Floats, images: float) -> float:
     return MANY if chance == 0 else min(whole**2 / chance, MANY)
 
 
-def _images(weights: Floats, cells: Sequence[Replicates]) -> float:
+def _images(groups: Sequence[Sequence[Weighted]]) -> float:
     """Return the variance of the difference over draws of as many images; 0 where single images are not known."""
-    if any(cell.right is None for cell in cells):
+    known = [[(weight, cell, cell.right) for weight, cell in group if cell.right is not None] for group in groups]
+    if sum(map(len, known)) < sum(map(len, groups)):
         return 0.0
-    known = [(weight, cell.right) for weight, cell in zip(weights, cells, strict=True) if cell.right is not None]
-    gap = np.sum([weight * right.mean(0, dtype=float) for weight, right in known], axis=0)
-    churn = sum(weight**2 * float(right.var(0, dtype=float, ddof=1).mean()) / len(right) for weight, right in known)
+    gap = np.sum([weight * right.mean(0, dtype=float) for group in known for weight, _, right in group], axis=0)
+    churn = sum(float(_by_seed(group).mean()) for group in known)
     return float(max(gap.var(ddof=1) - churn, 0.0)) / len(gap)

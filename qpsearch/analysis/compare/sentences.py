@@ -140,7 +140,8 @@ def _images(found: "Comparison") -> str:
 
 def _basis(found: "Comparison", *, has_few: bool) -> Iterator[str]:
     """Say what the test takes into account, and what it does not."""
-    runs = "configurations, each the mean over its seeds" if found.basis is Basis.TUNED else "seeds"
+    has_points = any(row.points > 1 for row in found.arms)
+    runs = f"seeds{', each the mean over its points' * has_points}"
     if found.basis is Basis.TUNED:
         tuned = {row.tuned for row in found.arms}
         if len(tuned) == 1:

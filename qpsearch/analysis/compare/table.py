@@ -324,7 +324,12 @@ def _cells(arm: Arm, basis: Basis, runs: Runs, shared: set[Point], score: str) -
             merged[frozenset(config for config, _ in own)].append(own)
         merged.pop(frozenset(), None)
         return [
-            replace(_cell([[run] for run in own.values()], score), points=len(same), runs=frozenset(own))
+            replace(
+                _cell([[run] for run in own.values()], score),
+                points=len(same),
+                runs=frozenset(own),
+                seeds=tuple(seed for _, seed in own),
+            )
             for same in merged.values()
             for own in [{**ChainMap(*same)}]
         ]
