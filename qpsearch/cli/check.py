@@ -23,12 +23,19 @@ def check(path: str) -> None:
         for arm in space.compare.arms.values():
             check_feasible(arm)
         again = space.compare.top * space.compare.seeds
+        count = space.compare.count
+        how = "searched and then" if count == 1 else f"searched {count} times, and after each search"
         say(
-            f"{path}: fine. Comparison {space.study}, {len(space.compare.arms)} arms, each searched and then {again} "
+            f"{path}: fine. Comparison {space.study}, {len(space.compare.arms)} arms, each {how} {again} "
             f"trial{'s' * (again != 1)} on fresh seeds:"
         )
         for arm in space.compare.arms.values():
             _say("Study", arm)
+        if count == 1:
+            say(
+                "note: each arm is searched once, and another search finds other configurations, so compare will give "
+                "no p value. For one, set compare.tune.searches to 3 or more"
+            )
     if space.data.own is not None:
         say(_images(space))
         for text in space.data.own.converted:

@@ -36,7 +36,8 @@ def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
             _show(loaded, measure=measure)
         return
     arms = loaded.compare.arms
-    again = {"top": loaded.compare.top, "seeds": loaded.compare.seeds}
+    count = loaded.compare.count
+    again = {"searches": count, "top": loaded.compare.top, "seeds": loaded.compare.seeds}
     if as_json:
         plans = {name: _planned(arm, measure=measure) for name, arm in arms.items()}
         print_json({"study": loaded.study, "arms": plans, "retrained": again})
@@ -44,7 +45,9 @@ def show_plan(loaded: Space, *, measure: bool, as_json: bool) -> None:
     for name, arm in arms.items():
         say(f"arm {name}")
         _show(arm, measure=measure)
-    trials = len(arms) * loaded.compare.top * loaded.compare.seeds
+    if count > 1:
+        say(f"each arm is searched {count} times: all of this {count} times")
+    trials = len(arms) * count * loaded.compare.top * loaded.compare.seeds
     say(f"after the searches: {trials} trial{'s' * (trials != 1)} on fresh seeds, without pruning")
 
 

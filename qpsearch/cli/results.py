@@ -189,7 +189,8 @@ def _print_arms(console: Console, database: "Database", study: str) -> None:
     from qpsearch.study import queries
 
     compare = queries.space_of(database, study).compare
-    found = [queries.summary(database, arm.study) for arm in compare.arms.values()] if compare is not None else []
+    searches = {} if compare is None else compare.searches
+    found = [queries.summary(database, each.study) for each in searches.values()]
     for arm in found:
         why = f"; {spent_text(arm.reached)}" if arm.reached and arm.ended < arm.budget.trials else ""
         console.print(f"arm {arm.name}: {arm.ended} of {arm.budget.trials} trials ended{why}", soft_wrap=True)

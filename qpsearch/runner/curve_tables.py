@@ -136,7 +136,7 @@ def _refuse_chosen(database: Database, name: str, space: Space) -> None:
     chosen_by = queries.chosen_by(database, name)
     if chosen_by is None:
         return
-    searches = [chosen_by] if space.compare is None else [arm.study for arm in space.compare.arms.values()]
+    searches = [chosen_by] if space.compare is None else [each.study for each in space.compare.searches.values()]
     raise UserError(
         f"study {name!r} trains again what a search has chosen, and a simulation needs the curves of a search. "
         f"Simulate one: {'; '.join(command('simulate', each) for each in searches)}."

@@ -1,7 +1,8 @@
 """Running and resuming what a space file asks for: one study, or a comparison, which is several.
 
-A comparison searches its arms one after another, each in a study of its own. Then the best configurations of all arms
-are the trials of the comparison's own study, on fresh seeds, and the test images are read once. Every step is in the
+A comparison searches its arms one after another, each in a study of its own, or in several that begin with other seeds.
+Then the best configurations of all searches are the trials of the comparison's own study, on fresh seeds, and the test
+images are read once. Every step is in the
 database before the next begins, so that the same call goes on after a crash, and several drivers may work on it.
 """
 
@@ -190,25 +191,26 @@ def _compare(
     compare = _space(storage, name).compare
     assert compare is not None
     if overrides.has_budget:
-        _set_budgets(storage, name, [arm.study for arm in compare.arms.values()], overrides)
+        _set_budgets(storage, name, [each.study for each in compare.searches.values()], overrides)
     overrides = overrides.without_budget()
     with closing(Database.open(storage)) as reader:
         is_chosen = bool(queries.trials_of_arms(reader, name))  # the searches are over, whatever is asked for
-    for arm, space in () if is_chosen else compare.arms.items():
-        listen(Noted(text=f"arm {arm}"))
+    for searched, space in () if is_chosen else compare.searches.items():
+        listen(Noted(text=f"arm {compare.named(searched)}"))
         outcome = work_on(space.study)
         if not outcome.is_finished:
             return replace(outcome, name=name)
     with closing(Database.create(storage)) as database:
         is_chosen = bool(queries.trials_of_arms(database, name))  # once: a later search changes nothing
         best = {
-            arm: [each.number for each in queries.top_configurations(database, space.study, compare.top)]
-            for arm, space in (() if is_chosen else compare.arms.items())
+            searched: [each.number for each in queries.top_configurations(database, space.study, compare.top)]
+            for searched, space in (() if is_chosen else compare.searches.items())
         }
         retraining.plan_retraining(database, name, best)
     seeds = "a fresh seed" if compare.seeds == 1 else f"{compare.seeds} fresh seeds"
     if is_chosen or any(best.values()):
-        listen(Noted(text=f"the best {compare.top} of each arm, on {seeds}"))
+        of_each = "arm" if compare.count == 1 else "search"
+        listen(Noted(text=f"the best {compare.top} of each {of_each}, on {seeds}"))
     outcome = work_on(name)
     if outcome.is_finished:
         with closing(Database.open(storage)) as reader:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 from qpsearch.registry.augmentations import AUGMENTATIONS, settings_for
 from qpsearch.registry.datasets import Data
@@ -19,6 +19,7 @@ from qpsearch.space.schema.value_types import AUTO
 from qpsearch.space.search import Budget, Search
 from qpsearch.vocabulary import CudaGraphs, Fuse, WithWords
 
+SEARCHES: Final = "compare.tune.searches"
 # Settings that studies were stored without, with their defaults: such studies keep their fingerprints.
 LATER: Final = {
     "data.padding": "mean",
@@ -39,7 +40,13 @@ LATER: Final = {
     "search.pruner.startup": "5",
     "search.pruner.warmup": "auto",
     "search.pruner.audit": "0.0",
+    SEARCHES: "1",
 }
+
+SEEDS: Final = 2**31  # how many seeds a search can have
+
+Searched: TypeAlias = tuple[str, int]
+"""A search of a comparison: the name of its arm, and which of the arm's searches it is, from 1."""
 
 TRUTHS: Final = re.compile(r"\b(true|false)\b")
 
@@ -62,15 +69,31 @@ class TunedArms:
 
     Attributes:
         arms: The space of each arm, by the arm's name, in the order of the file.
-        trials: Trials of each arm's own search.
-        top: Best configurations of each arm that are trained again.
+        trials: Trials of each search.
+        count: Searches of each arm.
+        top: Best configurations of each search that are trained again.
         seeds: Fresh seeds of each of them.
     """
 
     arms: "Mapping[str, Space]"
     trials: int
+    count: int
     top: int
     seeds: int
+
+    @property
+    def searches(self) -> "dict[Searched, Space]":
+        """The space of each search, whose study has a name and seeds of its own; the first searches come first."""
+        return {
+            (name, number): arm if number == 1 else _another(arm, number)
+            for number in range(1, self.count + 1)
+            for name, arm in self.arms.items()
+        }
+
+    def named(self, searched: Searched) -> str:
+        """Return what a search is called in messages."""
+        name, number = searched
+        return name if self.count == 1 else f"{name}, search {number} of {self.count}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,6 +294,12 @@ def _renamed(compare: TunedArms, space: Space) -> TunedArms:
     return replace(compare, arms=arms)
 
 
+def _another(arm: Space, number: int) -> Space:
+    """Return the space of an arm's second search, and so on."""
+    seed = (arm.search.seed + number - 1) % SEEDS
+    return arm.with_search(study=f"{arm.study}.{number}", seed=seed)
+
+
 def diff(stored: Space, given: Space) -> list[str]:
     """Say what differs in meaning, a line each: ``network.stages.0.width: 16 -> 32``."""
     old, new = stored.told(), given.told()
@@ -285,8 +314,9 @@ def diff(stored: Space, given: Space) -> list[str]:
 def _meaning_of_arms(
     own: Mapping[str, str], compare: TunedArms, arms: Mapping[str, Mapping[str, str]]
 ) -> dict[str, str]:
-    """Return what each arm changes, and how many of its configurations are trained again on how many seeds."""
-    lines = {"compare.retrain.top": str(compare.top), "compare.retrain.seeds": str(compare.seeds)}
+    """Return what each arm changes, how often it is searched, and how many configurations are trained again."""
+    lines = {SEARCHES: str(compare.count)}
+    lines |= {"compare.retrain.top": str(compare.top), "compare.retrain.seeds": str(compare.seeds)}
     for name, meaning in arms.items():
         changed = {path: text for path, text in meaning.items() if own.get(path) != text}
         changed |= {path: "(absent)" for path in own if path not in meaning and not path.startswith("compare.")}

@@ -479,12 +479,19 @@ def test_a_search_gets_no_p_and_one_tuning_makes_no_claim_about_the_best() -> No
     assert "qpsearch effects s" in said
     (said, *_) = sentences(table(bare, basis=Basis.SEARCHED), [], 0, [], is_blind=True)
     assert said == "No p value is given: trials of the search s differ in more than what is compared."
-    tuned = table(OPEN, basis=Basis.TUNED, arms=(row("a_1", tuned=20), row("b|<i>", tuned=20)))
-    assert "one tuning of each arm cannot tell that" in " ".join(sentences(tuned, [], 0, []))
+    tuned = table(bare, basis=Basis.TUNED, arms=(row("a_1", tuned=20), row("b|<i>", tuned=20)))
+    said = list(sentences(replace(tuned, searches=1), [], 0, []))
+    assert said[0].startswith("No p value is given: each arm was searched once. Another search would have found other")
+    assert "search each of them three times or more: compare: {tune: {searches: 3}}." in said[1]
+    assert said[2].startswith("Each arm was tuned alike (20 trials); the best configurations of each arm were trained")
+    assert "Welch" not in " ".join(said)
+    several = " ".join(sentences(replace(tuned, searches=3, pairs=(OPEN,)), [], 0, []))
+    assert "Each arm was tuned alike in 3 searches (20 trials); the best configurations of each search were" in several
+    assert "Welch's t test over searches, each the mean over its best configurations" in several
     unlike = table(OPEN, basis=Basis.TUNED, arms=(row("a_1", tuned=20), row("b|<i>", tuned=2)))
-    said = " ".join(sentences(unlike, [], 0, []))
-    assert "tuned alike" not in said
-    assert "(a_1 20, b|<i> 2)" in said
+    text = " ".join(sentences(replace(unlike, searches=2), [], 0, []))
+    assert "tuned alike" not in text
+    assert "(a_1 20, b|<i> 2)" in text
 
 
 def test_pairs_without_a_test_do_not_count_for_the_correction() -> None:
@@ -497,12 +504,13 @@ def test_arms_without_a_score_and_few_runs_are_told() -> None:
     said = " ".join(sentences(table(arms=arms), [], 0, [], has_few=True))
     assert "a is not compared: 5 of its trials failed." in said
     assert "c: 1 of its trials failed and 2 were pruned; its mean leaves them out." in said
-    assert (
-        "Two runs of an arm are few: p values are then too small (6 to 9% false alarms). Train three or more." in said
-    )
-    tuned = table(arms=(row("a", n=2, tuned=9), row("b", n=2, tuned=9)), basis=Basis.TUNED)
-    assert "Two configurations of an arm are few" in (said := " ".join(sentences(tuned, [], 0, [], has_few=True)))
-    assert "Raise retrain.top." in said
+    few = "Two runs of an arm are few: p values may be too small (up to 9% false alarms). Train three or more."
+    assert few in said
+    bare = " ".join(sentences(replace(table(arms=arms), has_images=False), [], 0, [], has_few=True))
+    assert "Two runs of an arm are few: only large differences can be found. Train three or more." in bare
+    tuned = replace(table(arms=(row("a", n=2, tuned=9), row("b", n=2, tuned=9)), basis=Basis.TUNED), searches=2)
+    assert "Two searches of an arm are few" in (said := " ".join(sentences(tuned, [], 0, [], has_few=True)))
+    assert "Search three or more." in said
 
 
 def test_one_arm_is_compared_with_nothing() -> None:

@@ -167,6 +167,43 @@ def test_arms_are_tuned_alike_and_their_best_trained_again_on_the_same_fresh_see
     assert len(rows(url_of(studies), ACCURACIES, name="tuned")) == 8
 
 
+SEVERAL = ARMS.replace("tune: {trials: 2}", "tune: {trials: 2, searches: 2}").replace("seeds: 2}", "seeds: 1}")
+
+
+def test_several_searches_of_each_arm_are_what_the_test_is_over(tmp_path: Path, studies: Path) -> None:
+    """Each has draws and fresh seeds of its own; what a single search found gets no p value."""
+    alone = reply(studies, "compare", "tuned")
+    assert [pair["p"] for pair in alone["pairs"]] == [None]
+    assert alone["sentences"][0].startswith("No p value is given: each arm was searched once.")
+    assert "each arm is searched once, and" in qpsearch(studies, "space", "check", "tuned.yaml").stdout
+    (tmp_path / "tuned.yaml").write_text(SEVERAL)
+    checked = qpsearch(tmp_path, "space", "check", "tuned.yaml").stdout
+    assert "2 arms, each searched 2 times, and after each search 2 trials on fresh seeds:" in checked
+    assert "is searched once" not in checked
+    began = qpsearch(tmp_path, "run", "tuned.yaml", "--dispatch", "inline")
+    assert began.returncode == 0, began.stderr
+    assert "arm plain, search 2 of 2\n" in began.stdout
+    assert "the best 2 of each search, on a fresh seed\n" in began.stdout
+    searches = ["tuned.plain", "tuned.quotient", "tuned.plain.2", "tuned.quotient.2"]
+    assert sorted(row["name"] for row in reply(tmp_path, "studies")["studies"]) == sorted(["tuned", *searches])
+    drawn = {name: [trial["params"] for trial in reply(tmp_path, "trials", name)["trials"]] for name in searches}
+    assert drawn["tuned.plain"] == drawn["tuned.quotient"] != drawn["tuned.plain.2"] == drawn["tuned.quotient.2"]
+    seeds = [trial["seeds"][0] for trial in reply(tmp_path, "trials", "tuned")["trials"]]
+    assert len(seeds) == 8
+    assert len(set(seeds)) == 2  # one for the first searches, and one for the second ones
+    found = reply(tmp_path, "compare", "tuned")
+    assert [(arm["name"], arm["n"], arm["tuned"]) for arm in found["arms"]] == [("plain", 2, 4), ("quotient", 2, 4)]
+    assert found["searches"] == 2
+    (pair,) = found["pairs"]
+    assert 0 < pair["p"] <= 1
+    assert any(said.startswith("Welch's t test over searches, each the mean over") for said in found["sentences"])
+    assert qpsearch(tmp_path, "studies", "rename", "tuned", "moved").returncode == 0
+    assert reply(tmp_path, "compare", "moved")["pairs"] == found["pairs"]
+    begun = qpsearch(tmp_path, "run", "tuned.yaml", "--dispatch", "inline", "--trials", "3")
+    assert begun.returncode == 0, begun.stderr
+    assert [arm["tuned"] for arm in reply(tmp_path, "compare", "tuned")["arms"]] == [6, 6]
+
+
 def test_a_comparison_goes_on_where_it_was_and_its_studies_stay_together(copied: Path) -> None:
     again = qpsearch(copied, "resume", "tuned", "--dispatch", "inline", "--ignore-stop", "--retry-failed", "all")
     assert again.returncode == 0, again.stderr

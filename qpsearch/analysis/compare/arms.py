@@ -49,9 +49,9 @@ class Arm:
     Attributes:
         name: Its name.
         trials: Its trials, also those that failed.
-        points: Its trials by what tells them apart within the arm: the other parameters of a grid, or the configuration
-            of an arm that was tuned.
-        tuning: The trials of its own search; empty where it does not have one.
+        points: Its trials by what tells them apart within the arm: the other parameters of a grid, or of a tuned arm
+            the search that chose them, of a single search the configuration.
+        tuning: The trials of its own searches; empty where it does not have one.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Arm:
 
     @property
     def cost_s(self) -> float:
-        """Seconds that its trials held their slots, those of its search included."""
+        """Seconds that its trials held their slots, those of its searches included."""
         return sum(trial.seconds for trial in self.every)
 
     @property
@@ -166,20 +166,23 @@ def arms_of(database: Database, study: str, *, by: Sequence[str] = (), trials: S
 
 
 def _tuned(database: Database, study: str, space: Space, compare: TunedArms) -> Arms:
-    """Return the arms of a comparison that were tuned alike, each with its configurations as points."""
+    """Return the arms of a comparison that were tuned alike, each with its searches as points."""
     records, of_trial = queries.trial_records(database, study), queries.trials_of_arms(database, study)
+    tuning = {each: queries.trial_records(database, own.study) for each, own in compare.searches.items()}
     arms = []
-    for name, own in compare.arms.items():
+    for name in compare.arms:
         points: dict[Point, list[TrialRecord]] = defaultdict(list)
         for record in records:
-            if of_trial.get(record.number) == name:
-                points[("configuration", record.config_json),].append(record)
+            arm, number = of_trial.get(record.number, ("", 0))
+            if arm == name:
+                own = ("configuration", record.config_json) if compare.count == 1 else ("search", number)
+                points[own,].append(record)
         arms.append(
             Arm(
                 name=name,
                 trials=tuple(record for group in points.values() for record in group),
                 points={key: tuple(group) for key, group in points.items()},
-                tuning=tuple(queries.trial_records(database, own.study)),
+                tuning=tuple(record for (arm, _), own in tuning.items() if arm == name for record in own),
             )
         )
     if not any(arm.complete for arm in arms):
@@ -196,7 +199,7 @@ def _tuned(database: Database, study: str, space: Space, compare: TunedArms) -> 
                 f"study {study!r} cannot be compared: no trial of its arms is complete. Show why: "
                 f"{command('trials', first)}. {hint}"
             )
-        reached = [queries.summary(database, own.study).reached for own in compare.arms.values()]
+        reached = [queries.summary(database, own.study).reached for own in compare.searches.values()]
         if all(reached) and reached[0] is not None:
             raise UserError(
                 f"study {study!r} cannot be compared: no trial of its arms was complete when their budget was spent. "

@@ -67,7 +67,7 @@ class Contrast:
 
     Attributes:
         difference: The mean over the cells of the second side minus that of the first.
-        parts: What runs add to the variance of the difference: of each cell, or of the cells of a side that share seeds.
+        parts: What runs add to the variance of the difference: those of each cell, or of cells that share seeds.
         freedom: The degrees of freedom of each part: of n runs, or seeds, n - 1.
         images: What the choice of the images adds to that variance; 0 where it is not known.
     """

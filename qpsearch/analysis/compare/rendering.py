@@ -62,9 +62,15 @@ def arm_cells(found: Comparison) -> tuple[list[str], Cells]:
 
 
 def pair_cells(found: Comparison) -> tuple[list[str], Cells]:
-    """Return the headings and the rows of the pairs; differences of accuracies are in points."""
+    """Return the headings and the rows of the pairs; differences of accuracies are in points.
+
+    Where arms cannot be tested, there are differences alone.
+    """
     unit = " (points)" if found.is_accuracy else ""
-    head = ["pair", f"difference{unit}", "95% interval", "p", "p (Holm)", "effect size"]
+    head = ["pair", f"difference{unit}"]
+    if not found.has_test:
+        return head, [_pair(found, pair)[:2] for pair in found.pairs]
+    head += ["95% interval", "p", "p (Holm)", "effect size"]
     if found.is_accuracy:
         head += ["power 0.3/0.6", "n for 0.3/0.6"]
     return head, [_pair(found, pair) for pair in found.pairs]

@@ -37,6 +37,8 @@ def sentences(
     """
     if found.basis is Basis.SEARCHED:
         yield from _of_a_search(found, is_blind)
+    elif not found.has_test:
+        yield from _of_single_searches(found)
     elif sum(row.mean is not None for row in found.arms) > 1:
         yield from _of_pairs(found)
         yield from _power(found)
@@ -89,11 +91,11 @@ def of_a_pair(found: "Comparison", pair: "PairRow") -> str:
     if pair.p is None or pair.p_adjusted is None or pair.low is None or pair.high is None:
         runs = {row.name: row for row in found.arms}
         known = [runs[name].sd for name in (pair.a, pair.b) if name in runs]
-        unit = "configuration" if found.basis is Basis.TUNED else "run"
+        unit, units = ("search", "searches") if found.basis is Basis.TUNED else ("run", "runs")
         why = "their runs all have the same score" if known and not any(known) and None not in known else ""
         return (
             f"{pair.a} and {pair.b} cannot be told apart or called alike: "
-            f"{why or f'one of them has a single {unit}'}, so nothing tells how {unit}s vary."
+            f"{why or f'one of them has a single {unit}'}, so nothing tells how {units} vary."
         )
     winner, loser = better(found, pair)
     unit = f" points of {_metric(found)}" if found.is_accuracy else f" in {found.metric}"
@@ -143,17 +145,8 @@ def _basis(found: "Comparison", *, has_few: bool) -> Iterator[str]:
     has_points = any(row.points > 1 for row in found.arms)
     runs = f"seeds{', each the mean over its points' * has_points}"
     if found.basis is Basis.TUNED:
-        tuned = {row.tuned for row in found.arms}
-        if len(tuned) == 1:
-            how = f"Each arm was tuned alike ({counted(next(iter(tuned)), 'trial')})"
-        else:
-            counts = ", ".join(f"{row.name} {row.tuned}" for row in found.arms)
-            how = f"The arms were tuned in different numbers of trials ({counts}), and more trials find better ones"
-        yield (
-            f"{how}; the best configurations of each were trained again on fresh seeds. "
-            "The test asks whether good configurations of the arms differ, not whether the best one of each does: one "
-            "tuning of each arm cannot tell that."
-        )
+        runs = "searches, each the mean over its best configurations"
+        yield _how_tuned(found)
     if found.has_images:
         images = f"{found.images:,} {found.split} images"
         yield f"Welch's t test over {runs}, with the chance in the choice of {images} added."
@@ -167,11 +160,39 @@ def _basis(found: "Comparison", *, has_few: bool) -> Iterator[str]:
             f"{_images(found)} images; on others the difference may be another."
         )
     if has_few:
-        few, more = (
-            ("configurations", "Raise retrain.top") if found.basis is Basis.TUNED else ("runs", "Train three or more")
+        few, more = ("searches", "Search") if found.basis is Basis.TUNED else ("runs", "Train")
+        why = (
+            "p values may be too small (up to 9% false alarms)"
+            if found.has_images
+            else "only large differences can be found"
         )
-        yield f"Two {few} of an arm are few: p values are then too small (6 to 9% false alarms). {more}."
+        yield f"Two {few} of an arm are few: {why}. {more} three or more."
     if found.split is SplitName.VALIDATION and found.basis is Basis.TUNED and not found.is_timed:
+        yield f"{_images(found).capitalize()} images took part in the tuning, so means are optimistic."
+
+
+def _how_tuned(found: "Comparison") -> str:
+    """Say how the arms were searched, and what was trained again."""
+    tuned = {row.tuned for row in found.arms}
+    times = "" if found.searches == 1 else f" in {found.searches} searches"
+    if len(tuned) == 1:
+        how = f"Each arm was tuned alike{times} ({counted(next(iter(tuned)), 'trial')})"
+    else:
+        counts = ", ".join(f"{row.name} {row.tuned}" for row in found.arms)
+        how = f"The arms were tuned{times} in different numbers of trials ({counts}), and more trials find better ones"
+    each = "arm" if found.searches == 1 else "search"
+    return f"{how}; the best configurations of each {each} were trained again on fresh seeds."
+
+
+def _of_single_searches(found: "Comparison") -> Iterator[str]:
+    """Say what one search of each arm can tell."""
+    yield (
+        "No p value is given: each arm was searched once. Another search would have found other configurations, and "
+        "nothing tells by how much better or worse."
+    )
+    yield "To learn whether the arms differ, search each of them three times or more: compare: {tune: {searches: 3}}."
+    yield _how_tuned(found)
+    if found.split is SplitName.VALIDATION and not found.is_timed:
         yield f"{_images(found).capitalize()} images took part in the tuning, so means are optimistic."
 
 

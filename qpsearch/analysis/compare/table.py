@@ -40,8 +40,9 @@ class ArmRow:
         name: Its name.
         mean: The mean score; None, here and below, where no run gave one.
         sd: The standard deviation of its runs: of the seeds of a configuration (of several points, pooled over them),
-            or of the configurations of a tuned arm; None for a single run.
-        n: How many runs, or configurations.
+            or of what a tuned arm's searches, or the configurations of its single search, came to; None for a single
+            run.
+        n: How many runs; of a tuned arm how many searches, or configurations of its single search.
         points: Over how many points of a grid the mean is taken.
         cost_s: Seconds that all its trials held their slots, a search included.
         parameters: Learned parameters of the networks that the mean score is over, the mean over configurations.
@@ -52,7 +53,7 @@ class ArmRow:
         pruned: How many were pruned.
         open: How many have not ended.
         unscored: How many runs of its complete trials do not have a finite score.
-        tuned: Trials of its own search; 0 without one.
+        tuned: Trials of its own searches; 0 without one.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Comparison(WithWords):
         direction: Whether more or less of it is better.
         images: How many images there are; None where that is not known.
         has_images: Whether the chance in the images is part of intervals and p values.
+        searches: Searches of each arm that was tuned, of which a test needs two; 0 where arms were not tuned.
         arms: The arms.
         pairs: Each pair of arms with a score.
         settings: The searched settings in which arms differ that are called by the numbers of trials; empty where
@@ -129,10 +131,16 @@ class Comparison(WithWords):
     direction: Direction
     images: int | None
     has_images: bool
+    searches: int = 0
     arms: tuple[ArmRow, ...]
     pairs: tuple[PairRow, ...]
     settings: tuple[SettingRow, ...] = ()
     sentences: tuple[str, ...] = ()
+
+    @property
+    def has_test(self) -> bool:
+        """Whether pairs of arms can be tested: what differs by chance alone is there several times."""
+        return self.basis is Basis.CONFIGURATIONS or self.searches > 1
 
     @property
     def is_accuracy(self) -> bool:
@@ -248,6 +256,7 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
         direction=Direction.MAXIMIZE if is_test and not own else objective.direction,
         images=next(iter(images)) if len(images) == 1 else None,
         has_images=bool(known) and all(cell.right is not None for cell in known),
+        searches=arms.space.compare.count if arms.basis is Basis.TUNED and arms.space.compare else 0,
         arms=rows,
         pairs=(),
         settings=arms.settings,
@@ -399,7 +408,7 @@ def _pairs(found: Comparison, cells: dict[str, list[Replicates]]) -> list[PairRo
         assert one.mean is not None
         assert two.mean is not None
         sides = cells[one.name], cells[two.name]
-        test = None if found.basis is Basis.SEARCHED else contrast(*sides)
+        test = contrast(*sides) if found.has_test else None
         shared: dict[str, Any] = {"a": one.name, "b": two.name, "difference": two.mean - one.mean}
         shared["is_same"] = found.basis is not Basis.SEARCHED and are_same(*sides)
         rows.append((shared, test, _size(one, two)))

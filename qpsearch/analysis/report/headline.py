@@ -8,7 +8,6 @@ from optuna.trial import TrialState
 
 from qpsearch.analysis.anova.forecast import ALARM
 from qpsearch.analysis.compare.arms import NUMBERED
-from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.contrast import LEVEL
 from qpsearch.analysis.compare.sentences import of_a_pair
 from qpsearch.analysis.effects import Effect, EffectTable
@@ -165,7 +164,7 @@ def compared(material: Material) -> Iterator[str]:
         return
     count = len(table.pairs)
     apart = [pair for pair in table.pairs if pair.p_adjusted is not None and pair.p_adjusted < LEVEL]
-    if count == 1 or table.basis is Basis.SEARCHED:
+    if count == 1 or not table.has_test:
         yield table.sentences[0]
     elif apart:
         yield f"Of {count} pairs of arms, {len(apart)} {'is' if len(apart) == 1 else 'are'} shown to differ."

@@ -98,8 +98,8 @@ def _tuned(space: Space, whole: Node, arms: dict[str, Node], problems: Problems,
     given = whole.get("compare") if isinstance(whole, MappingNode) else None
     tree = Reader(problems, LeafReader(problems, whole)).section(given, COMPARE, "compare") if given else Group(())
     problems.raise_if_any()
-    trials, retrain = _constant(_group(tree, "tune"), "trials"), _group(tree, "retrain")
-    top = _constant(retrain, "top")
+    tune, retrain = _group(tree, "tune"), _group(tree, "retrain")
+    trials, top = _constant(tune, "trials"), _constant(retrain, "top")
     if space.search.pruner is PrunerKind.ASHA:
         options = dict(space.search.pruner_options)
         options["complete"] = max(options["complete"] or 1, top)
@@ -112,7 +112,8 @@ def _tuned(space: Space, whole: Node, arms: dict[str, Node], problems: Problems,
         arm = replace(arm, search=replace(arm.search, pruner_options=space.search.pruner_options))
         budget = arm.search.budget.updated(trials=trials)
         spaces[name] = arm.with_search(study=f"{space.study}.{name}", budget=budget)
-    found = TunedArms(arms=spaces, trials=trials, top=top, seeds=_constant(retrain, "seeds"))
+    count, seeds = _constant(tune, "searches"), _constant(retrain, "seeds")
+    found = TunedArms(arms=spaces, trials=trials, count=count, top=top, seeds=seeds)
     check_arms(space, found, whole, problems, strict=strict)
     problems.raise_if_any()
     again = replace(space.search, fidelity=None)  # on fresh seeds, only whole trainings

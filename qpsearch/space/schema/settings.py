@@ -45,7 +45,14 @@ COMPARE: Final = SectionField(
             fields={
                 "trials": LeafField(
                     type=Integer(2, 10_000_000), default=20, doc="Trials of each arm's own search.", fixed=True
-                )
+                ),
+                "searches": LeafField(
+                    type=Integer(1, 100),
+                    default=1,
+                    doc="Searches of each arm, with the seeds search.seed, search.seed + 1 and so on. A test of the arms "
+                    "needs two, better three or more: what one search finds does not say what another one would find.",
+                    fixed=True,
+                ),
             }
         ),
         "retrain": SectionField(
@@ -53,13 +60,13 @@ COMPARE: Final = SectionField(
                 "top": LeafField(
                     type=Integer(2, 1000),
                     default=5,
-                    doc="Best configurations of each arm that are trained again.",
+                    doc="Best configurations of each search that are trained again.",
                     fixed=True,
                 ),
                 "seeds": LeafField(
                     type=Integer(1, 1000),
                     default=1,
-                    doc="Fresh seeds of each of them, the same for all arms.",
+                    doc="Fresh seeds of each of them; the first searches of all arms have the same ones, and so on.",
                     fixed=True,
                 ),
             }

@@ -13,7 +13,7 @@ from qpsearch.registry.own.sampler import CustomSampler
 from qpsearch.registry.pruners import PrunerKind
 from qpsearch.registry.samplers import sampler_of
 from qpsearch.space import Space, parse_space
-from qpsearch.space.space import Resources
+from qpsearch.space.space import Resources, Searched
 from qpsearch.study.drivers.budget import budget_of
 from qpsearch.study.storage.optuna_tables import study_id
 from qpsearch.study.storage.tables import studies, study_attrs, study_facts, trials, user_attrs
@@ -27,6 +27,7 @@ PAPERS_POINTS: Final = "qpsearch:papers"  # the papers' configurations, as they 
 WARM: Final = "qpsearch:warm_start"  # configurations of earlier studies, which are tried first
 OWN_SAMPLER: Final = "qpsearch:own_sampler"  # what a study has in place of a sampler of qpsearch
 ARM: Final = "arm"  # a user attribute of a trial of a comparison: the arm to which it belongs
+SEARCH: Final = "search"  # likewise: which of the arm's searches chose it, from 1; the first where it is missing
 
 
 def points_tried_first(connection: Connection, study: int, space: Space) -> list[Mapping[str, Scalar]]:
@@ -124,14 +125,17 @@ def comparison_of(connection: Connection, study: int) -> str | None:
     return connection.execute(whole.where(study_facts.c.uid.in_(uids))).scalar()
 
 
-def arms_of_trials(connection: Connection, study: int) -> dict[int, str]:
-    """Return to which arm each trial of a comparison belongs, by the trial's id."""
+def searches_of_trials(connection: Connection, study: int) -> dict[int, Searched]:
+    """Return which search chose each trial of a comparison, by the trial's id."""
     rows = (
-        select(user_attrs.c.trial_id, user_attrs.c.value_json)
+        select(user_attrs.c.trial_id, user_attrs.c.key, user_attrs.c.value_json)
         .join(trials, trials.c.trial_id == user_attrs.c.trial_id)
-        .where(trials.c.study_id == study, user_attrs.c.key == ARM)
+        .where(trials.c.study_id == study, user_attrs.c.key.in_((ARM, SEARCH)))
     )
-    return {row.trial_id: json.loads(row.value_json) for row in connection.execute(rows)}
+    found: dict[str, dict[int, Any]] = {ARM: {}, SEARCH: {}}
+    for row in connection.execute(rows):
+        found[row.key][row.trial_id] = json.loads(row.value_json)
+    return {trial: (arm, found[SEARCH].get(trial, 1)) for trial, arm in found[ARM].items()}
 
 
 def together(connection: Connection, study: int) -> list[int]:

@@ -9,7 +9,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from optuna.trial import FrozenTrial
@@ -23,6 +23,7 @@ from qpsearch.seeds import derive_seed
 from qpsearch.space import Space, parse_space
 from qpsearch.space.file.document import dump, parse_document, spelled
 from qpsearch.space.search import Budget
+from qpsearch.space.space import Searched
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.budget import budget_of
 from qpsearch.study.drivers.facts import check_warm_start, insert_facts, set_budget
@@ -31,9 +32,10 @@ from qpsearch.study.drivers.stored import (
     ARM,
     ARM_OF,
     CONFIRMS,
-    arms_of_trials,
+    SEARCH,
     confirmation_of,
     find_study,
+    searches_of_trials,
     stored_space,
 )
 from qpsearch.study.drivers.transactions import move_revision
@@ -81,8 +83,9 @@ def plan_confirmation(database: Database, name: str, numbers: Sequence[int], see
         own = confirmation_of(connection, facts.uid)
         if own is None:
             own = _insert_confirmation(connection, space, facts, uid, now)
-        found = [(each, "") for each in _configurations(connection, study, numbers)]
-        _plan(connection, own, found, [derive_seed(space.search.seed, "confirm", index) for index in range(seeds)], now)
+        fresh = [derive_seed(space.search.seed, "confirm", index) for index in range(seeds)]
+        found = [_Wanted(*each, fresh) for each in _configurations(connection, study, numbers)]
+        _plan(connection, own, found, now)
         return _name(connection, own)
 
     try:
@@ -92,7 +95,7 @@ def plan_confirmation(database: Database, name: str, numbers: Sequence[int], see
 
 
 def begin_comparison(database: Database, space: Space, *, source: str, artifacts: str | None = None) -> None:
-    """Make the studies of a comparison, without trials: one that searches for each arm, and that of the comparison.
+    """Make the studies of a comparison, without trials: one for each search of an arm, and that of the comparison.
 
     Args:
         database: Opened for writing.
@@ -112,7 +115,7 @@ def begin_comparison(database: Database, space: Space, *, source: str, artifacts
         whole = space.with_search(budget=Budget(trials=0))
         for arm in compare.arms.values():
             check_warm_start(connection, arm)
-        for own in (whole, *(replace(arm, resources=space.resources) for arm in compare.arms.values())):
+        for own in (whole, *(replace(each, resources=space.resources) for each in compare.searches.values())):
             if study_id(connection, own.study) is not None:
                 raise exists(own.study)
             study = insert_study(connection, own.study, ways)
@@ -150,13 +153,15 @@ def set_budgets(database: Database, names: Sequence[str], change: Callable[[Budg
     database.write(step)
 
 
-def plan_retraining(database: Database, name: str, chosen: Mapping[str, Sequence[int]]) -> None:
-    """Plan to train the best configurations of each arm of a comparison on fresh seeds; what was planned before stays.
+def plan_retraining(database: Database, name: str, chosen: Mapping[Searched, Sequence[int]]) -> None:
+    """Plan to train the best configurations of each search of a comparison on fresh seeds; what was planned stays.
+
+    Searches of one arm get other seeds: a seed that all of them had would be a chance that they cannot show.
 
     Args:
         database: Opened for writing.
         name: The comparison.
-        chosen: For each arm a trial of each of its best configurations, in the study that searched it.
+        chosen: For each search a trial of each of its best configurations, in the study that searched.
 
     Raises:
         StudyNotFound: There is no such study.
@@ -167,48 +172,66 @@ def plan_retraining(database: Database, name: str, chosen: Mapping[str, Sequence
         own = find_study(connection, name)
         space = stored_space(_facts(connection, own), name)
         assert space.compare is not None
-        found = [
-            (each, arm)
-            for arm, numbers in chosen.items()
-            for each in _configurations(connection, find_study(connection, space.compare.arms[arm].study), numbers)
-        ]
-        seeds = [derive_seed(space.search.seed, "confirm", index) for index in range(space.compare.seeds)]
-        _plan(connection, own, found, seeds, now)
+        searches, found = space.compare.searches, list[_Wanted]()
+        for searched, numbers in chosen.items():
+            search = searches[searched]
+            seeds = [derive_seed(search.search.seed, "confirm", index) for index in range(space.compare.seeds)]
+            own_study = find_study(connection, search.study)
+            found += [_Wanted(*each, seeds, searched) for each in _configurations(connection, own_study, numbers)]
+        _plan(connection, own, found, now)
 
     database.write(step)
 
 
-def _plan(
-    connection: Connection,
-    study: int,
-    wanted: Sequence[tuple[tuple[FrozenTrial, str], str]],
-    seeds: Sequence[int],
-    now: float,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A configuration that is to be trained again.
+
+    Attributes:
+        drawn: What was drawn.
+        config_json: The configuration.
+        seeds: The fresh seeds, as many for each.
+        searched: Which search of a comparison chose it; None where there are no arms.
+    """
+
+    drawn: FrozenTrial
+    config_json: str
+    seeds: Sequence[int]
+    searched: Searched | None = None
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What its trials keep of the search that chose it; of the first one as every comparison did."""
+        if self.searched is None:
+            return {}
+        arm, number = self.searched
+        return {ARM: arm} | ({} if number == 1 else {SEARCH: number})
+
+
+def _plan(connection: Connection, study: int, wanted: Sequence[_Wanted], now: float) -> None:
     """Write a trial that waits for each configuration and seed, where it was not planned before.
 
     Args:
         connection: To the database.
         study: The study's id.
-        wanted: What was drawn, its configuration, and the arm to which it belongs; empty where there are no arms.
-        seeds: The fresh seeds.
+        wanted: The configurations.
         now: The time.
     """
     revision = move_revision(connection, study, _facts(connection, study).uid)
     planned = _planned(connection, study)
     number = next_number(connection, study)
     written = []
-    for seed in seeds:
-        for (frozen, config_json), arm in wanted:
-            if (config_json, seed, arm) in planned:
+    for index in range(max((len(each.seeds) for each in wanted), default=0)):
+        for each in wanted:
+            seed = each.seeds[index]
+            if (each.config_json, seed, each.searched) in planned:
                 continue
-            trial_id = insert_trial(connection, study, number, frozen, now)
-            row = {"trial_id": trial_id, "config_json": config_json, "revision": revision}
+            trial_id = insert_trial(connection, study, number, each.drawn, now)
+            row = {"trial_id": trial_id, "config_json": each.config_json, "revision": revision}
             connection.execute(insert(configs).values(row))
             insert_runs(connection, trial_id, [Run(replicate=0, seed=seed)])
             written.append(trial_id)
-            if arm:
-                insert_attrs(connection, user_attrs, trial_id, {ARM: arm})
+            insert_attrs(connection, user_attrs, trial_id, each.attributes)
             number += 1
     let_wait(connection, study, written, now)
     own = select(func.count()).select_from(configs).join(trials, trials.c.trial_id == configs.c.trial_id)
@@ -248,14 +271,14 @@ def _insert_confirmation(connection: Connection, searched: Space, facts: Row[Any
     return own
 
 
-def _planned(connection: Connection, study: int) -> set[tuple[str, int, str]]:
-    """Return the configurations, seeds and arms that were planned before."""
+def _planned(connection: Connection, study: int) -> set[tuple[str, int, Searched | None]]:
+    """Return the configurations, seeds and searches that were planned before."""
     rows = select(configs.c.config_json, configs.c.trial_id, runs.c.seed).join(
         runs, runs.c.trial_id == configs.c.trial_id
     )
     own = rows.join(trials, trials.c.trial_id == configs.c.trial_id).where(trials.c.study_id == study)
-    arms = arms_of_trials(connection, study)
-    return {(row.config_json, row.seed, arms.get(row.trial_id, "")) for row in connection.execute(own)}
+    chosen = searches_of_trials(connection, study)
+    return {(row.config_json, row.seed, chosen.get(row.trial_id)) for row in connection.execute(own)}
 
 
 def _configurations(connection: Connection, study: int, numbers: Sequence[int]) -> list[tuple[FrozenTrial, str]]:

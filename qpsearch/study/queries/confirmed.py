@@ -7,14 +7,15 @@ from typing import Any
 from optuna.trial import TrialState
 from sqlalchemy import Connection, func, select
 
+from qpsearch.space.space import Searched
 from qpsearch.study.drivers.stored import (
     arms_beside,
-    arms_of_trials,
     comparison_of,
     confirmation_of,
     find_study,
     is_confirmation,
     owner_of,
+    searches_of_trials,
 )
 from qpsearch.study.records import Confirmation
 from qpsearch.study.storage.database import Database
@@ -32,14 +33,18 @@ def confirmation_name(database: Database, name: str) -> str | None:
     return database.read(query)
 
 
-def trials_of_arms(database: Database, name: str) -> dict[int, str]:
-    """Return to which arm each trial of a comparison belongs, by the trial's number; raises StudyNotFound."""
+def trials_of_arms(database: Database, name: str) -> dict[int, Searched]:
+    """Return which arm, and which of its searches, each trial of a comparison is of, by the trial's number.
 
-    def query(connection: Connection) -> dict[int, str]:
+    Raises:
+        StudyNotFound: There is no such study.
+    """
+
+    def query(connection: Connection) -> dict[int, Searched]:
         study = find_study(connection, name)
         rows = select(trials.c.trial_id, trials.c.number).where(trials.c.study_id == study)
-        arms = arms_of_trials(connection, study)
-        return {row.number: arms[row.trial_id] for row in connection.execute(rows) if row.trial_id in arms}
+        found = searches_of_trials(connection, study)
+        return {row.number: found[row.trial_id] for row in connection.execute(rows) if row.trial_id in found}
 
     return database.read(query)
 
