@@ -49,7 +49,7 @@ COMPARE: Final = SectionField(
                 "searches": LeafField(
                     type=Integer(1, 100),
                     default=1,
-                    doc="Searches of each arm, with the seeds search.seed, search.seed + 1 and so on. A test of the arms "
+                    doc="Searches of each arm, with the seeds search.seed, search.seed + 1 and so on. A test of arms "
                     "needs two, better three or more: what one search finds does not say what another one would find.",
                     fixed=True,
                 ),
