@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import ray
 from ray import tune
@@ -35,6 +35,8 @@ from qpsearch.protocol import Assignment, Message
 if TYPE_CHECKING:  # a worker imports this file and does not need the database
     from qpsearch.study.ledger import Ledger
 
+LISTEN_S: Final = 5.0  # the most that counts from one look for silent workers to the next
+
 
 def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float, gpus: float, slots: int) -> None:
     """Run a study on the Ray that this process is connected to.
@@ -56,6 +58,7 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
         held(TUNE_SWITCHES),
         tune_patches.registry_asked_once(),
         tune_patches.starting_workers_kept(),
+        tune_patches.idle_workers_let_go(),
         tune_patches.errors_kept(bridge.errors),
         tune_patches.variables_left_out(),
         private_folder.held(setup.key),
@@ -94,7 +97,8 @@ class _Bridge:
         self.assignments: dict[str, Assignment] = {}
         self.trials: dict[str, Trial] = {}
         self.errors: dict[str, BaseException] = {}
-        self.heard: dict[str, float] = {}  # when each trial that runs began, or reported last
+        self.silent: dict[str, float] = {}  # for how many seconds of listening each running trial has not reported
+        self._listened = time.monotonic()
         self.frozen: set[str] = set()
         self.fatal: BaseException | None = None
 
@@ -119,19 +123,23 @@ class _Bridge:
 
     def forget(self, trial: Trial) -> None:
         """Forget a Tune trial that has ended."""
-        for known in (self.trials, self.assignments, self.heard, self.errors):
+        for known in (self.trials, self.assignments, self.silent, self.errors):
             known.pop(trial.trial_id, None)
         self.frozen.discard(trial.trial_id)
 
     def end_frozen(self) -> None:
-        """Kill the workers that neither report nor are ended by their own watchdogs."""
+        """Kill the workers that neither report nor are ended by their own watchdogs.
+
+        A driver that waits for its database, or was stopped itself, does not hear them: that time does not count.
+        """
         timeout_s, now = self.setup.report_timeout_s, time.monotonic()
+        passed_s, self._listened = min(now - self._listened, LISTEN_S), now
         if timeout_s is None:
             return
         for trial in self.trials.values():
             if trial.status != Trial.RUNNING or trial.trial_id in self.frozen:
                 continue
-            silent_s = now - self.heard.setdefault(trial.trial_id, now)
+            silent_s = self.silent[trial.trial_id] = self.silent.get(trial.trial_id, 0.0) + passed_s
             if silent_s > timeout_s + SLACK_S and (actor := trial.temporary_state.ray_actor) is not None:
                 self.frozen.add(trial.trial_id)
                 ray.kill(actor)
@@ -223,7 +231,7 @@ class _Scheduler(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Handle a message; return whether to continue or stop."""
         bridge = self._bridge
-        bridge.heard[trial.trial_id] = time.monotonic()
+        bridge.silent.pop(trial.trial_id, None)
         assignment, message = bridge.assignments[trial.trial_id], result["message"]
 
         def step() -> str:

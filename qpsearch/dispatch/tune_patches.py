@@ -11,6 +11,7 @@ from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
 # Tune would pass these on to workers, and Ray would write them into its logs; nodes have their own credentials.
+IDLE_S: Final = 5  # whole seconds, since Tune counts them so: how long a driver without a trial keeps a worker
 SECRETS: Final = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"})
 
 
@@ -73,6 +74,27 @@ def starting_workers_kept() -> Iterator[None]:
         yield
     finally:
         TuneController._maybe_reuse_cached_actor = reuse
+
+
+@contextmanager
+def idle_workers_let_go() -> Iterator[None]:
+    """Give back the workers that a driver keeps and has no trial for: the trials of others may wait for their cores.
+
+    Tune waits for a next trial for a minute at a time, and keeps a worker for as long as the search may go on.
+    """
+    ask = TuneController._update_trial_queue
+
+    def ask_and_let_go(controller: Any, blocking: bool = False, timeout: float = IDLE_S) -> bool:
+        found = bool(ask(controller, blocking=blocking, timeout=min(timeout, IDLE_S)))
+        if blocking and not found:  # it is asked so where no trial of this driver runs
+            controller._cleanup_cached_actors(force_all=True)
+        return found
+
+    TuneController._update_trial_queue = ask_and_let_go
+    try:
+        yield
+    finally:
+        TuneController._update_trial_queue = ask
 
 
 @contextmanager

@@ -7,22 +7,26 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import optuna
 import pytest
 import ray
 from ray.exceptions import TaskCancelledError
 from ray.tune.execution import class_cache
+from ray.tune.experiment import Trial
 
 from qpsearch.architecture.config import TrialConfig
-from qpsearch.dispatch import cluster, packing
+from qpsearch.dispatch import cluster, packing, tune
+from qpsearch.dispatch.interrupt import Interrupt
 from qpsearch.dispatch.worker import WorkerSetup
 from qpsearch.errors import DispatchError, OutOfMemory
 from qpsearch.protocol import EpochReport, RunSettings
 from qpsearch.runner import trainer as real
 from qpsearch.space import parse_space
 from qpsearch.space.space import Resources
+from qpsearch.study.ledger import Ledger
 from qpsearch.study.search.replica import Replica
 from qpsearch.vocabulary import Fuse
 from tests import scripted
@@ -107,6 +111,48 @@ def test_a_worker_that_loads_is_not_killed_for_one_that_has_ended_its_trial(sqli
     found = run_study("tune", sqlite_url, text, slots=2, trainer=partial(at_once, read=SlowSecond(str(folder))))
     assert [record.state for record in found] == ["COMPLETE"] * 30
     assert len(list(folder.iterdir())) == 2
+
+
+def test_a_driver_without_a_trial_gives_its_workers_back(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It kept two cores while it waited for trials of another driver, which waited for these cores."""
+    free, whole = list[float](), ray.cluster_resources()["CPU"]
+    finished = cast("property", Ledger.finished).fget
+    assert finished is not None
+
+    def once_cores_are_free(ledger: Ledger) -> bool:
+        if not finished(ledger):
+            return False
+        free.append(ray.available_resources().get("CPU", 0.0))
+        return free[-1] == whole or len(free) > 40  # it is asked each second
+
+    monkeypatch.setattr(Ledger, "finished", property(once_cores_are_free))
+    found = run_study("tune", sqlite_url, space_text(Behaviour.IMPROVES, trials=4, epochs=2, pruner="none"))
+    assert [record.state for record in found] == ["COMPLETE"] * 4
+    assert (free[0] < whole, free[-1]) == (True, whole)
+
+
+def test_time_in_which_a_driver_did_not_listen_is_not_silence(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that was away for longer than the timeout, or a driver that was stopped, failed healthy trials."""
+    now, killed = [0.0], list[object]()
+    monkeypatch.setattr("qpsearch.dispatch.tune.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(ray, "kill", killed.append)
+    setup = WorkerSetup(
+        trainer=scripted.train, checkpoints="", data_folder=None, device="cpu", threads=1, report_timeout_s=10.0
+    )
+    with new_ledger(sqlite_url, parse_space(space_text(Behaviour.IMPROVES))) as ledger:
+        bridge = tune._Bridge(ledger, Interrupt(), setup, is_ahead=False)
+        trial = SimpleNamespace(trial_id="a", status="RUNNING", temporary_state=SimpleNamespace(ray_actor="its worker"))
+        bridge.trials["a"] = cast("Trial", trial)
+        for _ in range(5):
+            bridge.end_frozen()
+            now[0] += 1000.0  # the database was away
+        assert killed == []
+        bridge.silent.clear()  # it has reported
+        bridge.end_frozen()
+        for _ in range(40):
+            now[0] += 1.9
+            bridge.end_frozen()
+        assert killed == ["its worker"]
 
 
 def ten_of_eighty(config: TrialConfig, run: RunSettings) -> packing.Peak:
