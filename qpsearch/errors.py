@@ -38,7 +38,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 # Where user and password of a URL begin: after the ://, or after : or // alone where a known kind of URL is meant. The
 # URL of a file, with three slashes, has neither.
@@ -108,6 +108,10 @@ class QpsearchError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(hidden(message))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # pickled on the way from another process, where its text is made already
+        return _again, (type(self), self.args, self.__dict__)
 
 
 class UserError(QpsearchError):
@@ -236,10 +240,6 @@ class TrainingDiverged(QpsearchError):
         where = f", {loss:.4g} at step {step} of {steps}" if step else ""
         super().__init__(f"training loss {value:.4g} in epoch {epoch}{where}")
 
-    def __reduce__(self) -> tuple[type["TrainingDiverged"], tuple[int, float, int, int, float]]:
-        # pickled on the way from worker to driver
-        return type(self), (self.epoch, self.value, self.step, self.steps, self.loss)
-
 
 class OutOfMemory(QpsearchError):
     """The device did not have enough memory for a trial; the trial's worker is replaced afterwards.
@@ -251,6 +251,13 @@ class OutOfMemory(QpsearchError):
     def __init__(self, message: str, *, in_step: bool = False) -> None:
         self.in_step = in_step
         super().__init__(message)
+
+
+def _again(kind: type[QpsearchError], args: tuple[Any, ...], attributes: dict[str, Any]) -> QpsearchError:
+    """Return an error as it was, without making its text from what it was made from."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 def _clipped(line: str, most: int = 1000) -> str:

@@ -11,12 +11,16 @@ from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import yaml
 
 import qpsearch
+from qpsearch import errors
 from qpsearch.architecture import plugins
-from qpsearch.errors import StudyExists, StudyNotFound, UserError
+from qpsearch.errors import QpsearchError, StudyExists, StudyMismatch, StudyNotFound, UserError
+from qpsearch.protocol import RunSettings
 from qpsearch.vocabulary import PluginGroup
 
 HEAVY = {"torch", "ray", "optuna", "sqlalchemy", "pandas", "plotly", "numpy", "rich", "typer", "ruamel", "pydantic"}
@@ -249,6 +253,63 @@ def test_training_names_a_device_that_is_not_there() -> None:
     config = qpsearch.sample(qpsearch.load_space("smoke"), 1)[0].config
     with pytest.raises(UserError, match=r"^device: 'gpu' is not a device"):
         next(qpsearch.train(config, qpsearch.RunSettings(seed=0, device="gpu")))
+
+
+def test_numbers_of_numpy_and_what_a_file_would_say_are_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the project's own tables were refused."""
+    monkeypatch.chdir(folder)
+    study = qpsearch.load_study("smoke")
+    first = study.trials_dataframe().number.iloc[:2]
+    assert study.rerun(first.iloc[0]).trial == 0
+    with pytest.raises(UserError, match="fresh seeds"):
+        study.compare(trials=first)  # which names them, and says what they lack
+    with pytest.raises(UserError, match="is not a whole number"):
+        study.rerun(np.True_)  # type: ignore[arg-type]  # is what is tested
+    said = yaml.safe_load(qpsearch.load_space("smoke").source)
+    assert [each.config for each in qpsearch.sample(said, np.int64(2))] == [
+        each.config for each in qpsearch.sample("smoke", 2)
+    ]
+    qpsearch.resume("smoke", space=said, dispatch="inline", progress=False)
+    with pytest.raises(StudyMismatch):
+        qpsearch.resume("smoke", space=said | {"training": {"epochs": 3}}, dispatch="inline", progress=False)
+
+
+def test_training_leaves_the_threads_of_torch_as_they_were(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        qpsearch.load_study("smoke").rerun(0)
+        assert torch.get_num_threads() == 2
+        steps = qpsearch.train(qpsearch.sample("smoke", 1)[0].config, RunSettings(seed=0, threads=1))
+        next(iter(steps))
+        assert torch.get_num_threads() == 1
+        steps.close()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+ERRORS = sorted(
+    (each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, QpsearchError)),
+    key=lambda each: each.__name__,
+)
+MADE: dict[type[QpsearchError], QpsearchError] = {
+    errors.SpaceError: errors.SpaceError(["one", "another"]),
+    errors.Infeasible: errors.Infeasible("a network", "a rule", 3.0),
+    errors.TrainingDiverged: errors.TrainingDiverged(3, 2e9, 4, 10, 1e9),
+    errors.OutOfMemory: errors.OutOfMemory("no room", in_step=True),
+    errors.StudyExists: errors.StudyExists("is there", "name", ["a change"]),
+}
+
+
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_every_error_can_come_from_another_process(kind: type[QpsearchError]) -> None:
+    """That of a space came with each letter as a problem of its own, and others broke a pool of processes."""
+    error = MADE.get(kind) or kind("something")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (kind, str(error), vars(error))
 
 
 def test_a_path_is_taken_as_its_text_and_a_sink_by_itself(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """What a caller gives to the functions of the Python API, checked; each raises UserError that names the argument."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from qpsearch.errors import UserError, command
@@ -47,9 +47,10 @@ def trial_numbers(given: object, name: str) -> Sequence[int]:
     """Return numbers of trials, at least one; None stands for none."""
     if given is None:
         return ()
-    if not isinstance(given, Sequence) or isinstance(given, str) or not given:
+    found = list(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping) else []
+    if not found:
         raise UserError(f"{name}: {given!r} does not name trials. Expected their numbers, such as [3, 7].")
-    return [required(NUMBER, each, name) for each in given]
+    return [required(NUMBER, each, name) for each in found]
 
 
 def study_name(given: str | None) -> str | None:

@@ -123,7 +123,7 @@ def resume(
     name: str,
     *,
     storage: PathLike | None = None,
-    space: Space | str | Path | None = None,
+    space: Space | str | Path | Mapping[str, Any] | None = None,
     trials: int | None = None,
     epochs: int | None = None,
     time: str | None = None,
@@ -147,8 +147,8 @@ def resume(
         name: The study's name.
         storage: URL of its database, or the path of an SQLite file; None stands for QPSEARCH_STORAGE, or
             studies/qpsearch.db.
-        space: A space, or its file, which is checked to mean the same as the study's. Its ``resources`` and
-            ``data.stream`` hold in this call. None skips the check, and keeps the study's own.
+        space: A space, its file, or what a file would say, which is checked to mean the same as the study's. Its
+            ``resources`` and ``data.stream`` hold in this call. None skips the check, and keeps the study's own.
         trials: Budget in trials, those of before included; None leaves each bound as it is.
         epochs: Budget in epochs of all trials together.
         time: Budget in wall time, such as ``"90m"`` or ``"12h"``.
@@ -181,7 +181,7 @@ def resume(
         drive_on(
             name,
             storage=storage_url(storage),
-            space=space,
+            space=None if space is None else _loaded(space)[0],
             overrides=Overrides.of(
                 trials=trials,
                 epochs=epochs,

@@ -5,11 +5,11 @@ a point that the space rules out is never dispatched.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from qpsearch.architecture.blocks import custom_blocks
 from qpsearch.architecture.config import TrialConfig
@@ -19,7 +19,7 @@ from qpsearch.architecture.plugins import load_everything
 from qpsearch.architecture.resolve import resolve
 from qpsearch.errors import Infeasible, SpaceError
 from qpsearch.seeds import derive_seed
-from qpsearch.space import Chooser, Draw, RandomChooser, Space, draw, load_space
+from qpsearch.space import Chooser, Draw, RandomChooser, Space, build_space, draw, load_space
 from qpsearch.space.constraints import Limit, lookup_in
 from qpsearch.space.domains import Domain
 from qpsearch.space.expressions.nodes import ExpressionError
@@ -107,11 +107,11 @@ def check_allowed(space: Space, drawn: Draw, config: TrialConfig) -> None:
             raise Infeasible(str(condition), str(condition))
 
 
-def sample(space: Space | str | Path, count: int, seed: int = 0) -> list[Candidate]:
+def sample(space: Space | str | Path | Mapping[str, Any], count: int, seed: int = 0) -> list[Candidate]:
     """Draw feasible points evenly from a space; the same seed gives the same points.
 
     Args:
-        space: The space to draw from, its file, or the name of a shipped space.
+        space: The space to draw from, its file, the name of a shipped space, or what a file would say.
         count: How many points.
         seed: The seed of the draws.
 
@@ -132,7 +132,7 @@ def sample(space: Space | str | Path, count: int, seed: int = 0) -> list[Candida
     """
     if not isinstance(space, Space):
         load_everything()
-        space = load_space(space)
+        space = build_space(space) if isinstance(space, Mapping) else load_space(space)
     seed = required(SEED, seed, "seed")
     return [sampled(space, index, seed) for index in range(required(COUNT, count, "count"))]
 

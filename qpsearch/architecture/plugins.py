@@ -48,13 +48,16 @@ def register(block: Block) -> None:
         raise UserError(f"a block cannot be named {block.name!r}. Expected a string.")
     if BLOCKS.get(block.name) is block:
         return
+    if block.name in BLOCKS:
+        raise UserError(
+            f"block {block.name!r}: there is already a block of that name. Rename one of them; a changed one takes the "
+            "place of what it was in a new process."
+        )
     if not IDENTIFIER.fullmatch(block.name) or block.name in {*TAKEN, *STAGE.fields, *DOMAINS, *BESIDE}:
         raise UserError(
             f"a block cannot be named {block.name!r}. Expected a word of letters, digits and '_' that does not "
             "have another meaning in a space file. Choose another name."
         )
-    if block.name in BLOCKS:
-        raise UserError(f"block {block.name!r}: there is already a block of that name. Rename one of them.")
     for name, rule in block.rules.items():
         is_rule = isinstance(rule, LeafField) and not isinstance(rule.type, type) and hasattr(rule.type, "parse")
         if not IDENTIFIER.fullmatch(name) or not is_rule:

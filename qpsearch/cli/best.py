@@ -94,7 +94,7 @@ def best(
         say(f"confirm it: {command('confirm', study)}")
     elif (other := _better_on_fresh_seeds(database, study, found)) is not None:
         more = command("trials", study, other.number)
-        say(f"on fresh seeds trial {other.number} is better, {standing(other)}: {more}")
+        say(f"on fresh seeds trial {other.number} has a better mean, {standing(other)}: {more}")
     if found.seeds:
         say(f"seeds: {numbers_of(found.seeds)}")
     _say_checkpoints(database, study, found)

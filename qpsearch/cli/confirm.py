@@ -131,10 +131,11 @@ def _sentences(confirmed: "Confirmed") -> list[str]:
     whole = [each for each in confirmed.configurations if each.confirmed is not None and each.confirmed.n]
     if whole:
         best = max(whole, key=_gain)
-        which = "which was the best of these in the search, too"
+        which = "the best of these in the search, too"
         if _found(best) < max(map(_found, whole)):
             which = "where another of these was better in the search"
-        said.append(f"best on fresh seeds: trial {best.number}{f', {which}' if len(whole) > 1 else ''}")
+        optimism = f", {which}; as the best of {len(whole)} means, its own is a little optimistic"
+        said.append(f"best on fresh seeds: trial {best.number}{optimism if len(whole) > 1 else ''}")
         is_here = bool(best.first.seeds)  # else it was imported, without weights
         own = (confirmed.searched, "--trial", best.number) if is_here else (confirmed.study,)
         said.append(f"use it: {command('model', 'export', *own)}")

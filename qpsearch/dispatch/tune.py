@@ -18,6 +18,7 @@ import ray
 from ray import tune
 from ray.exceptions import RayActorError, RayTaskError
 from ray.tune.experiment import Trial
+from ray.tune.progress_reporter import ProgressReporter
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
@@ -77,6 +78,8 @@ def run(ledger: Ledger, setup: WorkerSetup, interrupt: Interrupt, *, cpus: float
                 name=ledger.name,
                 storage_path=_scratch(setup.key),
                 verbose=0,
+                progress_reporter=_Silent(),
+                callbacks=[_Placed(bridge)],
                 stop=_Stop(bridge),
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
@@ -192,11 +195,11 @@ class _Searcher(Searcher):
         """
         ledger = self._bridge.ledger
         if not self._bridge.is_ahead:
-            return ledger.ask()
+            return ledger.ask(is_placed=False)
         if ledger.running and not ledger.ready:
             ledger.prepare()
             return None
-        assignment = ledger.ask()
+        assignment = ledger.ask(is_placed=False)
         ledger.prepare()
         return assignment
 
@@ -208,6 +211,17 @@ class _Searcher(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Never called: Tune's snapshots are not restored."""
+
+
+class _Placed(tune.Callback):
+    """Tells the ledger that a worker for an attempt is there."""
+
+    def __init__(self, bridge: _Bridge) -> None:
+        self._bridge = bridge
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        if (assignment := self._bridge.assignments.get(trial.trial_id)) is not None:
+            self._bridge.ledger.placed(assignment.trial, assignment.attempt)
 
 
 class _Scheduler(FIFOScheduler):
@@ -264,6 +278,16 @@ class _Scheduler(FIFOScheduler):
 
         bridge.guarded(step)
         bridge.forget(trial)
+
+
+class _Silent(ProgressReporter):
+    """Says nothing, since the display tells what happens; Tune's own reporter for notebooks clears the cell."""
+
+    def should_report(self, trials: list[Trial], done: bool = False) -> bool:
+        return False
+
+    def report(self, trials: list[Trial], done: bool, *sys_info: str) -> None:
+        """Do nothing."""
 
 
 class _Stop(Stopper):

@@ -211,10 +211,13 @@ class Ledger:
         self._idle_since = self._idle_since or self._clock.monotonic()
         return all(self._heart.alive(holder, self._idle_since) for holder in self._peers.holders)
 
-    def ask(self) -> Assignment | None:
+    def ask(self, *, is_placed: bool = True) -> Assignment | None:
         """Hand out the next attempt: first trials that wait for a driver, then the best paused ones, then new ones.
 
         None if no attempt can be handed out now: the budget is spent, though trials may still run, here or elsewhere.
+
+        Args:
+            is_placed: Whether the attempt has its cores at once. Else its time begins with ``placed``.
 
         Raises:
             UserError: Thousands of draws in a row cannot be trained.
@@ -225,7 +228,7 @@ class Ledger:
         trial = self._supply.take(self.gpus)
         if trial is None:
             return None
-        trial.began, trial.steps, trial.gpus = self._clock.monotonic(), None, self.gpus
+        trial.began, trial.steps, trial.gpus = self._clock.monotonic() if is_placed else None, None, self.gpus
         self._running[trial.number] = trial
         self._listener(
             Started(
@@ -238,6 +241,12 @@ class Ledger:
             )
         )
         return trial.assignment(self._space.search)
+
+    def placed(self, number: int, attempt: int) -> None:
+        """Begin an attempt's time: it has got its cores, for which it may have waited behind others of a cluster."""
+        trial = self._attempted(number, attempt)
+        if trial is not None and trial.began is None:
+            trial.began = self._clock.monotonic()
 
     def params(self, number: int) -> dict[str, Scalar]:
         """Return the parameters of a trial, without asking the database."""
@@ -269,7 +278,7 @@ class Ledger:
         is_new = history.record(report.epoch, value, report.checkpoint, tuple(further))
         done = trial.is_done()
         results = trial.results(search) if done else trial.results_so_far(search)
-        seconds = self._clock.monotonic() - trial.began
+        seconds = trial.held_s(self._clock.monotonic())
         judged: list[Judgement] = []
 
         def step(connection: Connection, revision: int) -> tuple[TrialState | None, bool, list[Run]]:
@@ -279,7 +288,7 @@ class Ledger:
             state = TrialState.COMPLETE if done else TrialState.PRUNED if verdict is Verdict.PRUNE else None
             place = None if trial.placed else progress.place
             rows.touch(connection, trial.trial_id, revision)
-            rows.update_attempt(connection, trial, seconds, 0.0 if is_new else report.seconds, place)
+            rows.update_attempt(connection, trial, seconds, 0.0 if is_new else report.seconds, place, now)
             rows.insert_epoch(connection, trial, progress, is_new, now)
             rows.insert_fused(connection, trial, progress)
             if is_new and replicate == 0:
@@ -422,4 +431,4 @@ class Ledger:
 
     def _now_running_gpu_s(self) -> float:
         now = self._clock.monotonic()
-        return sum(trial.gpus * (now - trial.began) for trial in self._running.values())
+        return sum(trial.gpus * trial.held_s(now) for trial in self._running.values())

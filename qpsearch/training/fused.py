@@ -23,7 +23,7 @@ from qpsearch.training.captured import CapturedStep
 from qpsearch.training.draws import BatchDraws, StepDraws
 from qpsearch.training.dropping import Dropping
 from qpsearch.training.evaluate import autocast
-from qpsearch.training.loop import FORMATS, TrainingRun, prepared, shares, train_by_steps
+from qpsearch.training.loop import FORMATS, TrainingRun, prepared, settings_kept, shares, train_by_steps
 from qpsearch.training.memory import give_memory_back, limit_gpu_memory, out_of_memory_named
 from qpsearch.training.optim import lr_at
 from qpsearch.training.reading import processes_kept
@@ -54,6 +54,11 @@ def train_runs(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> 
         TrainingDiverged: See ``train``; of the first run that diverged.
         OutOfMemory: A run by itself needs more memory than there is. Where fused runs do, they go on one by one.
     """
+    with settings_kept():
+        yield from _together_or_alone(config, runs, fuse)
+
+
+def _together_or_alone(config: TrialConfig, runs: Sequence[RunSettings], fuse: Fuse) -> Generator[Told]:
     device = prepared(runs[0])
     kept = [run.resume_from for run in runs]
     why_not = ""

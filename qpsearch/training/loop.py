@@ -5,8 +5,8 @@ It does not depend on Ray, Optuna or the database. Stopping means that the calle
 
 import math
 import time
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import reduce
 from itertools import cycle, islice
@@ -50,14 +50,15 @@ EXPLODED = 1000.0  # times the loss of guessing: far above any loss from which t
 
 def train_by_steps(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
     """Train one run without levels, as ``levels.train`` does; also say how far an epoch is, for epochs of minutes."""
-    device = prepared(run)
-    if device.type == "cuda":
-        limit_gpu_memory(device, run.memory_share)
-    try:
-        with processes_kept():
-            yield from _with_a_second_try(config, run)
-    finally:
-        give_memory_back(device)
+    with settings_kept():
+        device = prepared(run)
+        if device.type == "cuda":
+            limit_gpu_memory(device, run.memory_share)
+        try:
+            with processes_kept():
+                yield from _with_a_second_try(config, run)
+        finally:
+            give_memory_back(device)
 
 
 def _with_a_second_try(config: TrialConfig, run: RunSettings) -> Generator[EpochReport | StepCount]:
@@ -113,6 +114,17 @@ def prepared(run: RunSettings) -> torch.device:
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # shapes stay the same, but for an epoch's last batch
     return device
+
+
+@contextmanager
+def settings_kept() -> Iterator[None]:
+    """Leave torch's threads and choice of kernels as they were: the process may go on with other work."""
+    threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.backends.cudnn.benchmark = benchmark
 
 
 def shares(parts: StepDraws) -> list[float]:

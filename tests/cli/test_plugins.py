@@ -233,7 +233,10 @@ def test_there_is_a_kind_for_each_group() -> None:
         ("1 / 0", "own: cannot be imported: ZeroDivisionError: division by zero"),
         ("import sys; sys.exit('done')", "own: cannot be imported: SystemExit: done"),  # a script without its guard
         ("x = 1", "own: does not define a block, data set, sampler or metric. Expected NAME = custom_block(...)"),
-        ("from qpsearch.models import custom_block\nx = custom_block('quotient', print)", "cannot be named 'quotient'"),
+        (
+            "from qpsearch.models import custom_block\nx = custom_block('quotient', print)",
+            "block 'quotient': there is already",
+        ),
         (
             "from qpsearch.models import custom_block\nx = custom_block('two words', print)",
             "cannot be named 'two words'",

@@ -191,7 +191,7 @@ def test_the_best_are_confirmed_and_every_command_says_so(study: Path, tmp_path:
     assert len(reply(tmp_path, "trials", "scripted.confirm")["trials"]) == 4
     named = [word for each in reversed(document["configurations"]) for word in ("--trial", str(each["trials"][0]))]
     text = qpsearch(tmp_path, "confirm", "scripted", *named, *asked[-4:], scripted=True).stdout  # the second one first
-    assert f"best on fresh seeds: trial {best['number']}, which was the best of these in the search, too" in text
+    assert f"best on fresh seeds: trial {best['number']}, the best of these in the search, too; as the best of " in text
     refused = qpsearch(tmp_path, "confirm", "scripted.confirm")
     assert (refused.returncode, "study 'scripted.confirm' does not search" in refused.stderr) == (2, True)
 

@@ -69,6 +69,30 @@ def reading_opened(url: str, **bounds: float) -> Ledger:
     return Ledger(opening.resume(Database.create(url), "scripted", budget=lambda b: b.updated(**bounds)))  # type: ignore[arg-type]
 
 
+def test_time_in_which_an_attempt_waits_for_its_cores_is_not_spent(url: str) -> None:
+    """On a cluster that others use: a budget of GPU hours was spent before a trial had its GPU."""
+    now = [1000.0]
+    clock = Clock(lambda: now[0], lambda: now[0])
+    with new_ledger(url, parse_space(bounded("{gpu_hours: 1}")), clock=clock) as ledger:
+        ledger.gpus = 1.0
+        first = ledger.ask(is_placed=False)
+        assert first is not None
+        now[0] += 2 * 3600
+        assert ledger.spent is None
+        ledger.placed(first.trial, first.attempt)
+        now[0] += 60
+        ledger.placed(first.trial, first.attempt)  # said twice, it is as before
+        ledger.report(first.trial, first.attempt, progress(1, 0.5))
+        waits = ledger.ask(is_placed=False)
+        assert waits is not None
+        now[0] += 600
+        ledger.interrupt(waits.trial, waits.attempt)
+    assert rows(url, "SELECT began, seconds, repeated_s FROM qpsearch_attempts WHERE number = 1 ORDER BY trial_id") == [
+        (1000.0 + 2 * 3600, 60.0 + 600.0, 600.0),  # the first one's time since its report was lost
+        (1000.0 + 2 * 3600 + 60, 0.0, 0.0),
+    ]
+
+
 def test_gpu_hours_count_shares_of_a_gpu_and_running_attempts(url: str) -> None:
     now = [1000.0]
     clock = Clock(monotonic=lambda: now[0])

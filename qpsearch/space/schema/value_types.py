@@ -9,7 +9,8 @@ import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from operator import index
+from typing import Any, Final, Protocol, SupportsIndex
 
 from qpsearch.errors import nearest
 from qpsearch.registry.metrics import Metric, words
@@ -69,9 +70,11 @@ class Integer:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
     def parse(self, value: Scalar, name: str) -> Scalar:
-        """Check an int; ``3.0`` is taken as 3, ``true`` is not taken as 1."""
+        """Check an int; ``3.0`` is taken as 3, an integer of NumPy as one of Python, ``true`` is not taken as 1."""
         if isinstance(value, float) and value.is_integer():
             value = int(value)
+        if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+            value = index(value)
         if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
             raise ValueError(f"{shown(value)} is not {self.expected}.")
         return value

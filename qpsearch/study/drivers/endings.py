@@ -96,7 +96,7 @@ class Endings:
         if trial.is_retried and failed.reason is FailReason.OUT_OF_MEMORY:
             before = f"Before that, {2 * at_once(trial.config)} images at once were tried."
             failed = replace(failed, detail=f"{failed.detail.rstrip('.')}. {before}")
-        seconds = self._clock.monotonic() - trial.began
+        seconds = trial.held_s(self._clock.monotonic())
 
         is_first = [not any(history.values for history in trial.histories)]
 
@@ -195,7 +195,7 @@ class Endings:
         self, trial: OpenTrial, ending: Ending, failed: Failed | None = None, another: TrialConfig | None = None
     ) -> None:
         """End an attempt whose trial stays open, perhaps with another configuration."""
-        seconds = self._clock.monotonic() - trial.began
+        seconds = trial.held_s(self._clock.monotonic())
 
         def step(connection: Connection, revision: int) -> None:
             rows.touch(connection, trial.trial_id, revision)

@@ -132,7 +132,7 @@ class OpenTrial:
         placed: Whether the current attempt's host and device are recorded.
         fused_in: The last attempt of which it is recorded that runs were trained as one network; 0 for none.
         deaths: Attempts in a row whose worker died before an epoch was recorded.
-        began: When the current attempt began, by this driver's monotonic clock.
+        began: When the current attempt got its cores, by this driver's monotonic clock; None while it waits for them.
         gpus: GPUs, or the share of one, that the current attempt holds.
         earlier_s: Seconds of earlier attempts, as stored in the database when the current attempt began.
         steps: How far the epoch that goes on is; None until its worker has said so.
@@ -153,10 +153,14 @@ class OpenTrial:
     placed: bool = False
     fused_in: int = 0
     deaths: int = 0
-    began: float = 0.0
+    began: float | None = None
     gpus: float = 0.0
     earlier_s: float = 0.0
     steps: StepsRecord | None = None
+
+    def held_s(self, now: float) -> float:
+        """Return for how many seconds the current attempt has held its cores, given this driver's monotonic clock."""
+        return 0.0 if self.began is None else now - self.began
 
     def results_so_far(self, search: Search) -> tuple[float, ...]:
         """Return a value for each objective of a trial that is pruned; empty before any report.

@@ -42,6 +42,7 @@ PLACE: Final = Prepared(
         device=bindparam("on_device"),
         threads=bindparam("with_threads"),
         memory_format=bindparam("in_format"),
+        began=bindparam("begun_at"),
     )
 )
 SO_FAR_S: Final = bindparam("so_far_s", type_=Float)
@@ -162,15 +163,15 @@ def insert_attempt(connection: Connection, trial_id: int, number: int, lease_id:
 
 
 def update_attempt(
-    connection: Connection, trial: OpenTrial, seconds: float, repeated_s: float, place: Place | None
+    connection: Connection, trial: OpenTrial, seconds: float, repeated_s: float, place: Place | None, now: float
 ) -> None:
-    """Write how long the current attempt has run and, if given, the place that its first report named."""
+    """Write how long the current attempt has held its cores, and since when and where, if its first report says so."""
     key = {"of_trial": trial.trial_id, "of_attempt": trial.attempt}
     ADD_SECONDS.run(connection, key | {"so_far_s": seconds, "more_s": repeated_s})
     if place is not None:
         where = {"at_host": place.host, "on_device": place.device}
         how = {"with_threads": place.threads, "in_format": place.memory_format}
-        PLACE.run(connection, key | where | how)
+        PLACE.run(connection, key | where | how | {"begun_at": now - seconds})
 
 
 def end_attempt(
