@@ -280,6 +280,11 @@ def nearest(word: str, known: list[str]) -> str:
     return f"{question}Known: {', '.join(sorted(known))}."
 
 
+def own_hint(noun: str) -> str:
+    """Say how a command, or a program, gets to know a block, a metric or the like of the user's own."""
+    return f"Load a {noun} of your own with --import MODULE (in Python: QPSEARCH_IMPORT)."
+
+
 def _bare(word: str) -> str:
     return "".join(letter for letter in word.lower() if letter.isalnum())
 

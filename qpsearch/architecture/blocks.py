@@ -10,7 +10,7 @@ from typing import Final
 
 from qpsearch.architecture.config import Network, Stage
 from qpsearch.architecture.layout import BlockLayout, product_layout, sum_layout
-from qpsearch.errors import UserError, nearest
+from qpsearch.errors import UserError, nearest, own_hint
 from qpsearch.space.schema.fields import LeafField
 from qpsearch.vocabulary import BlockKind
 
@@ -82,9 +82,7 @@ def block_of(name: str) -> Block:
         UserError: No block of that name is registered.
     """
     if name not in BLOCKS:
-        raise UserError(
-            f"no block {name!r}. {nearest(name, list(BLOCKS))} Load a block of your own with --import MODULE."
-        )
+        raise UserError(f"no block {name!r}. {nearest(name, list(BLOCKS))} {own_hint('block')}")
     return BLOCKS[name]
 
 

@@ -78,5 +78,5 @@ def test_without_its_module_the_metric_is_unknown(folder: Path) -> None:
     done = qpsearch(folder, "resume", "judged", "--trials", "9")
     assert done.returncode == 2
     assert "unknown metric 'val_distance'" in done.stderr
-    assert "Load a metric of your own with --import MODULE." in done.stderr
+    assert "Load a metric of your own with --import MODULE (in Python: QPSEARCH_IMPORT)." in done.stderr
     assert "Traceback" not in done.stderr

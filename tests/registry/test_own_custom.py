@@ -333,7 +333,7 @@ def test_a_name_must_be_a_word(name: Any) -> None:
 def test_a_space_file_names_it_once_its_module_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s.yaml").write_text("extends: smoke\ndata: {dataset: shades, validation: 6}\n")
     with pytest.raises(
-        SpaceError, match=r"unknown data set 'shades'\. .*Load a data set of your own with --import MODULE\."
+        SpaceError, match=r"unknown data set 'shades'\. .*Load a data set of your own with --import MODULE \("
     ):
         load_space(tmp_path / "s.yaml")
     shades = custom_dataset("shades", lambda: {"images": IMAGES, "labels": LABELS})

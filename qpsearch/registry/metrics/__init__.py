@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final, Self
 
-from qpsearch.errors import nearest
+from qpsearch.errors import nearest, own_hint
 from qpsearch.registry.members import members
 from qpsearch.registry.metrics.base import MetricKind, ValuesFrom
 from qpsearch.vocabulary import Direction
 
 TARGET: Final = re.compile(r"(0?\.\d+|1|1\.0+)")
 ON_TEST: Final = "test_"  # how names of metrics of the test images begin
-HINT: Final = "Load a metric of your own with --import MODULE."
+HINT: Final = own_hint("metric")
 
 
 METRICS: Final = members(__name__, MetricKind)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from qpsearch.errors import own_hint
 from qpsearch.registry.augmentations import AUGMENTATIONS, Padding
 from qpsearch.registry.datasets import DATASETS, Normalisation
 from qpsearch.registry.own.record import OwnData
@@ -49,7 +50,7 @@ class Facts:
         return str(value)
 
 
-DATASET: Final = Words("data set", list(DATASETS), "Load a data set of your own with --import MODULE.")
+DATASET: Final = Words("data set", list(DATASETS), own_hint("data set"))
 
 
 SWITCH: Final = LeafField(type=Flag(), default=True, doc="Whether the augmentation is used.")

@@ -8,6 +8,7 @@ import math
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final
 
+from qpsearch.errors import own_hint
 from qpsearch.space.schema.fields import REQUIRED, Field, LeafField, SectionField
 from qpsearch.space.schema.value_types import AUTO, NONE, Flag, Integer, Number, OneOf, Optional, ValueType, Words
 from qpsearch.vocabulary import (
@@ -35,7 +36,7 @@ from qpsearch.vocabulary import (
 
 BY_DEPTH: Final = "by_depth"
 # Custom blocks add their names.
-BLOCK: Final = Words("block", list(map(str, BlockKind)), "Load a block of your own with --import MODULE.")
+BLOCK: Final = Words("block", list(map(str, BlockKind)), own_hint("block"))
 
 
 def setting(

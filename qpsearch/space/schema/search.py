@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from qpsearch.errors import own_hint
 from qpsearch.registry import samplers
 from qpsearch.registry.fidelity import FidelityKind
 from qpsearch.registry.metrics import Metric
@@ -84,7 +85,7 @@ SEARCH: Final = SectionField(
             default=AUTO,
             fixed=True,
             branches=SAMPLERS,
-            hint="Load a sampler of your own with --import MODULE.",
+            hint=own_hint("sampler"),
         ),
         "pruner": VariantField(
             doc="Pruner that spends few epochs on weak trials: asha pauses each trial at rungs and continues the best "
