@@ -4,6 +4,7 @@ import ast
 import doctest
 import importlib
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -272,6 +273,18 @@ def test_numbers_of_numpy_and_what_a_file_would_say_are_taken(folder: Path, monk
     qpsearch.resume("smoke", space=said, dispatch="inline", progress=False)
     with pytest.raises(StudyMismatch):
         qpsearch.resume("smoke", space=said | {"training": {"epochs": 3}}, dispatch="inline", progress=False)
+
+
+def test_commands_in_messages_name_the_database_of_the_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They went on with the study of that name in the default database."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(errors, "_STATED", {})
+    other = qpsearch.run("smoke", storage="other.db", trials=2, dispatch="inline", progress=False)
+    here = qpsearch.load_study("smoke")
+    for study, said in ((other, " --storage other.db"), (here, ""), (other, " --storage other.db")):
+        with pytest.raises(UserError) as caught:
+            study.compare(trials=[0, 1])
+        assert re.search(rf"qpsearch confirm smoke( --trial \d)+ --seeds 5{said}\.$", str(caught.value)), caught.value
 
 
 def test_training_leaves_the_threads_of_torch_as_they_were(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

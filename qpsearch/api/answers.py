@@ -23,12 +23,18 @@ class Answers:
 
     Attributes:
         name: The study's name.
-        storage: Its database: the absolute path of an SQLite file, or a URL.
     """
 
     name: str
-    storage: str
-    _database: Database
+
+    @property
+    def storage(self) -> str:
+        """Its database: the absolute path of an SQLite file, or a URL."""
+        raise NotImplementedError
+
+    @property
+    def _database(self) -> Database:
+        raise NotImplementedError
 
     def importance(self, evaluator: str = Evaluator.ANOVA) -> ImportanceTable:
         """Say which parameters affect the first objective most, and how surely that is known.

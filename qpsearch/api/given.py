@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from qpsearch.errors import UserError, command
+from qpsearch.errors import UserError, command, remember
 from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.space.schema.numbers import required
 from qpsearch.space.schema.value_types import Integer, StudyName
@@ -26,8 +26,13 @@ def path_text(given: object, name: str) -> str | None:
 
 
 def storage_url(given: object) -> str:
-    """Return the given database, or as the command line does the one that QPSEARCH_STORAGE names."""
-    return path_text(given, "storage") or Variable.STORAGE.given or DEFAULT_STORAGE
+    """Return the given database, or as the command line does the one that QPSEARCH_STORAGE names.
+
+    The commands that messages name from now on have it, unless they find it themselves.
+    """
+    text = path_text(given, "storage")
+    remember("--storage", *([text] if text else []))
+    return text or Variable.STORAGE.given or DEFAULT_STORAGE
 
 
 def texts(given: object, name: str, such: str) -> Sequence[str]:

@@ -53,7 +53,6 @@ class Study(Answers):
 
     Attributes:
         name: The study's name.
-        storage: Its database: the absolute path of an SQLite file, or a URL.
 
     Example:
         >>> import qpsearch
@@ -65,11 +64,29 @@ class Study(Answers):
     def __init__(self, name: str, storage: PathLike | None = None) -> None:
         load_everything()  # what its space may name
         self.name = known_study(name)
-        self._database = Database.open(storage_url(storage))
-        file = self._database.file
-        self.storage = storage_url(storage) if file is None else str(file.absolute())  # wherever the process goes
-        weakref.finalize(self, self._database.close)
+        self._given = storage
+        self._opened = Database.open(storage_url(storage))
+        file = self._opened.file
+        self._place = storage_url(storage) if file is None else str(file.absolute())  # wherever the process goes
+        weakref.finalize(self, self._opened.close)
         queries.summary(self._database, self.name)  # raises StudyNotFound
+
+    @property
+    def storage(self) -> str:
+        """Its database: the absolute path of an SQLite file, or a URL.
+
+        Example:
+            >>> import os, qpsearch
+            >>> os.path.basename(qpsearch.load_study("smoke").storage)
+            'qpsearch.db'
+        """
+        storage_url(self._given)  # which the commands of messages then name
+        return self._place
+
+    @property
+    def _database(self) -> Database:
+        storage_url(self._given)
+        return self._opened
 
     @property
     def space(self) -> Space:
