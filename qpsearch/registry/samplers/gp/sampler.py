@@ -8,6 +8,7 @@ the moment count with the value that the model expects of them.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import islice
 from threading import Lock
 from typing import Any, Final
@@ -26,9 +27,9 @@ from qpsearch.registry.samplers.gp.process import GaussianProcess, fitted
 from qpsearch.registry.samplers.trials.order import VIOLATED, best_first
 from qpsearch.vocabulary import Scalar
 
-BEST: Final = 60  # of the order that the model always sees
-OTHERS: Final = 100  # drawn from the rest
-LEARNED: Final = 100  # of all these, points from which the scales are learned
+BEST: Final = 40  # of the order that the model always sees
+OTHERS: Final = 60  # drawn from the rest
+LEARNED: Final = 60  # of all these, points from which the scales are learned
 EVEN: Final = 400  # candidates drawn evenly
 NEAR: Final = 200  # candidates near one of the best
 PARENTS: Final = 5  # which the best are
@@ -52,8 +53,12 @@ class GPSampler(BaseSampler):
     def __init__(self, columns: Columns, seed: int, startup: int) -> None:
         self._columns, self._startup = columns, startup
         self._generator = np.random.default_rng(seed)
-        self._even = RandomSampler(seed=seed)
+        self._seed = seed
         self._proposal: dict[str, Scalar] | None = None
+
+    @cached_property
+    def _even(self) -> RandomSampler:
+        return RandomSampler(seed=self._seed)  # takes as long as a fifth of a proposal, which hardly needs it
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return nothing: the whole proposal is made when the first parameter is asked for."""
