@@ -266,6 +266,11 @@ def test_numbers_of_numpy_and_what_a_file_would_say_are_taken(folder: Path, monk
         study.compare(trials=first)  # which names them, and says what they lack
     with pytest.raises(UserError, match="is not a whole number"):
         study.rerun(np.True_)  # type: ignore[arg-type]  # is what is tested
+    for given in (np.array([1, 2]), np.array([2.0]), torch.tensor(True)):
+        with pytest.raises(UserError, match="is not a whole number"):
+            study.rerun(given)  # type: ignore[arg-type]  # is what is tested
+    with pytest.raises(UserError, match="does not name trials"):
+        study.compare(trials=np.array(3))  # type: ignore[arg-type]  # is what is tested
     said = yaml.safe_load(qpsearch.load_space("smoke").source)
     assert [each.config for each in qpsearch.sample(said, np.int64(2))] == [
         each.config for each in qpsearch.sample("smoke", 2)

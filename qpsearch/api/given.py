@@ -1,5 +1,6 @@
 """What a caller gives to the functions of the Python API, checked; each raises UserError that names the argument."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -52,7 +53,10 @@ def trial_numbers(given: object, name: str) -> Sequence[int]:
     """Return numbers of trials, at least one; None stands for none."""
     if given is None:
         return ()
-    found = list(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping) else []
+    found = []
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping):
+        with contextlib.suppress(TypeError):  # an array without dimensions
+            found = list(given)
     if not found:
         raise UserError(f"{name}: {given!r} does not name trials. Expected their numbers, such as [3, 7].")
     return [required(NUMBER, each, name) for each in found]

@@ -23,6 +23,7 @@ from qpsearch.runner.evaluating import read_test_images
 from qpsearch.runner.overrides import UNCHANGED, Overrides
 from qpsearch.runner.refusals import exists_already, refuse_other, refuse_smaller
 from qpsearch.space import Space, load_space
+from qpsearch.space.search import Budget
 from qpsearch.study import queries
 from qpsearch.study.drivers.clock import SYSTEM
 from qpsearch.study.drivers.turn import in_turn
@@ -195,11 +196,19 @@ def _compare(
     overrides = overrides.without_budget()
     with closing(Database.open(storage)) as reader:
         is_chosen = bool(queries.trials_of_arms(reader, name))  # the searches are over, whatever is asked for
-    for searched, space in () if is_chosen else compare.searches.items():
-        listen(Noted(text=f"arm {compare.named(searched)}"))
-        outcome = work_on(space.study)
-        if not outcome.is_finished:
-            return replace(outcome, name=name)
+    left = {} if is_chosen else compare.searches
+    while left:
+        asked = {searched: _budget(storage, space.study) for searched, space in compare.searches.items()}
+        for searched, space in left.items():
+            listen(Noted(text=f"arm {compare.named(searched)}"))
+            outcome = work_on(space.study)
+            if not outcome.is_finished:
+                return replace(outcome, name=name)
+        left = {  # whose budget another driver has raised since
+            searched: space
+            for searched, space in compare.searches.items()
+            if _budget(storage, space.study) != asked[searched] and not _is_over(storage, space.study)
+        }
     with closing(Database.create(storage)) as database:
         is_chosen = bool(queries.trials_of_arms(database, name))  # once: a later search changes nothing
         best = {
@@ -251,6 +260,11 @@ def _set_budgets(storage: str, name: str, arms: Sequence[str], overrides: Overri
 def _space(storage: str, name: str) -> Space:
     with closing(Database.open(storage)) as reader:
         return queries.space_of(reader, name)
+
+
+def _budget(storage: str, name: str) -> Budget:
+    with closing(Database.open(storage)) as reader:
+        return queries.summary(reader, name).budget
 
 
 def _is_over(storage: str, name: str) -> bool:

@@ -44,6 +44,7 @@ LATER: Final = {
 }
 
 SEEDS: Final = 2**31  # how many seeds a search can have
+APART: Final = 1_000_003  # from one search of an arm to the next, so that comparisons with seeds 0 and 1 share none
 
 Searched: TypeAlias = tuple[str, int]
 """A search of a comparison: the name of its arm, and which of the arm's searches it is, from 1."""
@@ -296,7 +297,7 @@ def _renamed(compare: TunedArms, space: Space) -> TunedArms:
 
 def _another(arm: Space, number: int) -> Space:
     """Return the space of an arm's second search, and so on."""
-    seed = (arm.search.seed + number - 1) % SEEDS
+    seed = (arm.search.seed + (number - 1) * APART) % SEEDS
     return arm.with_search(study=f"{arm.study}.{number}", seed=seed)
 
 

@@ -486,7 +486,10 @@ def test_a_search_gets_no_p_and_one_tuning_makes_no_claim_about_the_best() -> No
     assert said[2].startswith("Each arm was tuned alike (20 trials); the best configurations of each arm were trained")
     assert "Welch" not in " ".join(said)
     several = " ".join(sentences(replace(tuned, searches=3, pairs=(OPEN,)), [], 0, []))
-    assert "Each arm was tuned alike in 3 searches (20 trials); the best configurations of each search were" in several
+    assert (
+        "Each arm was tuned alike in 3 searches (20 trials in all); the best configurations of each search were"
+        in several
+    )
     assert "Welch's t test over searches, each the mean over its best configurations" in several
     unlike = table(OPEN, basis=Basis.TUNED, arms=(row("a_1", tuned=20), row("b|<i>", tuned=2)))
     text = " ".join(sentences(replace(unlike, searches=2), [], 0, []))
@@ -510,7 +513,11 @@ def test_arms_without_a_score_and_few_runs_are_told() -> None:
     assert "Two runs of an arm are few: only large differences can be found. Train three or more." in bare
     tuned = replace(table(arms=(row("a", n=2, tuned=9), row("b", n=2, tuned=9)), basis=Basis.TUNED), searches=2)
     assert "Two searches of an arm are few" in (said := " ".join(sentences(tuned, [], 0, [], has_few=True)))
-    assert "Search three or more." in said
+    assert "Search three times or more." in said
+    lost = replace(table(arms=(row("a", n=2, tuned=9, barren=1), row("b", n=3))), basis=Basis.TUNED, searches=3)
+    said = " ".join(sentences(lost, [], 0, [], has_few=True))
+    assert "a: 1 of its 3 searches has nothing to compare; its mean leaves it out." in said
+    assert "Search three" not in said
 
 
 def test_one_arm_is_compared_with_nothing() -> None:

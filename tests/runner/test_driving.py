@@ -17,6 +17,7 @@ from qpsearch.runner.driving import Outcome, Placement
 from qpsearch.runner.overrides import Overrides
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study import queries
+from qpsearch.study.planning import retraining
 from qpsearch.study.storage.database import Database
 from qpsearch.study.trials.events import Closed, Dispatching, Event, Noted, Reported, Started, StudyOpened
 from qpsearch.vocabulary import CudaGraphs
@@ -246,6 +247,34 @@ def test_a_comparison_says_once_how_images_are_read(sqlite_url: str, monkeypatch
     assert seen[2:5] == ["arm a", said, "arm b"]
     assert seen.count(said) == 2
     assert tested == [given.data]
+
+
+def test_arms_whose_budget_another_driver_raises_meanwhile_are_searched_on(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best were chosen from an arm that had not been searched to the end, for good."""
+    text = space_text(Behaviour.IMPROVES, epochs=1).replace("trials: 6, ", "")
+    arms = "{a: {network.stages.0.block: additive}, b: {network.stages.0.block: quotient}}"
+    space = parse_space(f"{text}compare: {{arms: {arms}, tune: {{trials: 2, searches: 2}}, retrain: {{top: 2}}}}\n")
+    assert space.compare is not None
+    studies = [each.study for each in space.compare.searches.values()]
+    monkeypatch.setattr(starting, "read_test_images", lambda *given, **more: None)
+    seen: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Noted):
+            seen.append(event.text)
+            if event.text == "arm a, search 2 of 2" and seen.count(event.text) == 1:
+                with closing(Database.create(sqlite_url)) as database:
+                    retraining.set_budgets(database, studies, lambda budget: budget.updated(trials=3))
+
+    assert starting.run(space, storage=sqlite_url, placement=INLINE, listen=listen).is_finished
+    assert [text for text in seen if text.startswith("arm")] == [
+        *(f"arm {arm}, search {number} of 2" for number in (1, 2) for arm in "ab"),
+        *(f"arm {arm}, search 1 of 2" for arm in "ab"),
+    ]
+    with closing(Database.open(sqlite_url)) as database:
+        assert [len(queries.trial_records(database, each)) for each in studies] == [3] * 4
 
 
 def test_a_warm_start_of_which_nothing_fits_is_told_once(sqlite_url: str) -> None:

@@ -95,7 +95,7 @@ def of_a_pair(found: "Comparison", pair: "PairRow") -> str:
         why = "their runs all have the same score" if known and not any(known) and None not in known else ""
         return (
             f"{pair.a} and {pair.b} cannot be told apart or called alike: "
-            f"{why or f'one of them has a single {unit}'}, so nothing tells how {units} vary."
+            f"{why or f'one of them has a single {unit} with a score'}, so nothing tells how {units} vary."
         )
     winner, loser = better(found, pair)
     unit = f" points of {_metric(found)}" if found.is_accuracy else f" in {found.metric}"
@@ -160,13 +160,15 @@ def _basis(found: "Comparison", *, has_few: bool) -> Iterator[str]:
             f"{_images(found)} images; on others the difference may be another."
         )
     if has_few:
-        few, more = ("searches", "Search") if found.basis is Basis.TUNED else ("runs", "Train")
+        few, more = ("runs", " Train three or more.") if found.basis is not Basis.TUNED else ("searches", "")
+        if found.searches == 2:
+            more = " Search three times or more."
         why = (
             "p values may be too small (up to 9% false alarms)"
             if found.has_images
             else "only large differences can be found"
         )
-        yield f"Two {few} of an arm are few: {why}. {more} three or more."
+        yield f"Two {few} of an arm are few: {why}.{more}"
     if found.split is SplitName.VALIDATION and found.basis is Basis.TUNED and not found.is_timed:
         yield f"{_images(found).capitalize()} images took part in the tuning, so means are optimistic."
 
@@ -176,7 +178,9 @@ def _how_tuned(found: "Comparison") -> str:
     tuned = {row.tuned for row in found.arms}
     times = "" if found.searches == 1 else f" in {found.searches} searches"
     if len(tuned) == 1:
-        how = f"Each arm was tuned alike{times} ({counted(next(iter(tuned)), 'trial')})"
+        how = (
+            f"Each arm was tuned alike{times} ({counted(next(iter(tuned)), 'trial')}{' in all' * (found.searches > 1)})"
+        )
     else:
         counts = ", ".join(f"{row.name} {row.tuned}" for row in found.arms)
         how = f"The arms were tuned{times} in different numbers of trials ({counts}), and more trials find better ones"
@@ -217,12 +221,13 @@ def _gaps(found: "Comparison") -> Iterator[str]:
             none = "no trial of its search is complete" if row.tuned and not row.failed else NOT_COMPLETE
             yield f"{row.name} is not compared: {why or none}."
         elif why:
-            left = "it" if row.failed + row.pruned + row.open + row.unscored == 1 else "them"
+            left = "it" if row.failed + row.pruned + row.open + row.unscored + row.barren == 1 else "them"
             yield f"{row.name}: {why}; its mean leaves {left} out."
 
 
 def _missing(found: "Comparison", row: "ArmRow") -> str:
     parts = [
+        (row.barren, f"of its {found.searches} searches {'has' if row.barren == 1 else 'have'} nothing to compare"),
         (row.failed, "of its trials failed"),
         (row.pruned, "was pruned" if row.pruned == 1 else "were pruned"),
         (row.open, "has not ended" if row.open == 1 else "have not ended"),

@@ -53,7 +53,8 @@ class ArmRow:
         pruned: How many were pruned.
         open: How many have not ended.
         unscored: How many runs of its complete trials do not have a finite score.
-        tuned: Trials of its own searches; 0 without one.
+        tuned: Trials of its own searches that have ended; 0 without one.
+        barren: How many of several searches did not give a configuration with a score.
     """
 
     name: str
@@ -71,6 +72,7 @@ class ArmRow:
     open: int
     unscored: int
     tuned: int
+    barren: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,9 +243,10 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
     points = [_points(arm, scored[arm.name]) for arm in arms.arms]
     shared = set() if arms.basis is Basis.TUNED else _shared(points)  # tuned arms do not share any
     cells = {arm.name: _cells(arm, arms.basis, scored[arm.name], shared, score) for arm in arms.arms}
+    searches = arms.space.compare.count if arms.basis is Basis.TUNED and arms.space.compare else 0
     within = replace(arms, arms=tuple(_within(arm, shared, scored[arm.name]) for arm in arms.arms))
     rows = tuple(
-        _row(arm, own, cells[arm.name], _unscored(arm, runs, score))
+        _row(arm, own, cells[arm.name], _unscored(arm, runs, score), searches)
         for arm, own in zip(arms.arms, within.arms, strict=True)
     )
     known = [cell for each in cells.values() for cell in each]
@@ -256,7 +259,7 @@ def compare(arms: Arms, split: SplitName, *, varied: Sequence[Space] = ()) -> Co
         direction=Direction.MAXIMIZE if is_test and not own else objective.direction,
         images=next(iter(images)) if len(images) == 1 else None,
         has_images=bool(known) and all(cell.right is not None for cell in known),
-        searches=arms.space.compare.count if arms.basis is Basis.TUNED and arms.space.compare else 0,
+        searches=searches,
         arms=rows,
         pairs=(),
         settings=arms.settings,
@@ -378,15 +381,16 @@ def _bits(run: RunResult) -> Any:
     return np.unpackbits(np.frombuffer(run.correct, np.uint8), count=run.images)
 
 
-def _row(arm: Arm, within: Arm, cells: Sequence[Replicates], unscored: int) -> ArmRow:
+def _row(arm: Arm, within: Arm, cells: Sequence[Replicates], unscored: int, searches: int) -> ArmRow:
     """Return an arm's row; sizes and the time of an epoch are those ``within`` the trials that are compared."""
+    n = sum(len(cell.scores) for cell in cells)
     costs = [cost(config.network) for config in within.configs]
     variances = [cell.variance for cell in cells if len(cell.scores) > 1]
     return ArmRow(
         name=arm.name,
         mean=mean_over_points(cells) if cells else None,
         sd=statistics.fmean(variances) ** 0.5 if variances else None,
-        n=sum(len(cell.scores) for cell in cells),
+        n=n,
         points=sum(cell.points for cell in cells),
         cost_s=arm.cost_s,
         parameters=statistics.fmean(each.parameters for each in costs) if costs else None,
@@ -397,7 +401,8 @@ def _row(arm: Arm, within: Arm, cells: Sequence[Replicates], unscored: int) -> A
         pruned=sum(trial.state == "PRUNED" for trial in arm.trials),
         open=sum(trial.state == "RUNNING" for trial in arm.trials),
         unscored=unscored,
-        tuned=len(arm.tuning),
+        tuned=sum(trial.state != "RUNNING" for trial in arm.tuning),
+        barren=searches - n if searches > 1 else 0,
     )
 
 

@@ -78,7 +78,8 @@ def searched(material: Material) -> str:
     seeds = f", each on {space.search.seeds_text} seeds" if space.search.most_replicates > 1 else ""
     where, search = f"on {data.dataset} ({images})", f"{_parameters(space)}: {how}{pruner}{seeds}"
     if (arms := space.compare) is not None:
-        tuned = f"tuned alike with {counted(arms.trials, 'trial')} each"
+        times = "" if arms.count == 1 else f"in {arms.count} searches of "
+        tuned = f"tuned alike {times or 'with '}{counted(arms.trials, 'trial')} each"
         first = f"A comparison of {len(arms.arms)} arms, {tuned}, {where}, each with {search}."
     elif _is_of_another(material):
         first = f"Trains configurations of another study again, on fresh seeds, {where}."

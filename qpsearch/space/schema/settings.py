@@ -44,13 +44,13 @@ COMPARE: Final = SectionField(
         "tune": SectionField(
             fields={
                 "trials": LeafField(
-                    type=Integer(2, 10_000_000), default=20, doc="Trials of each arm's own search.", fixed=True
+                    type=Integer(2, 10_000_000), default=20, doc="Trials of each search of an arm.", fixed=True
                 ),
                 "searches": LeafField(
                     type=Integer(1, 100),
                     default=1,
-                    doc="Searches of each arm, with the seeds search.seed, search.seed + 1 and so on. A test of arms "
-                    "needs two, better three or more: what one search finds does not say what another one would find.",
+                    doc="Searches of each arm, each with a seed of its own that follows from search.seed. A test of "
+                    "arms needs two, better three: what one search finds does not say what another one would find.",
                     fixed=True,
                 ),
             }

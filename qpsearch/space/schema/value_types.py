@@ -9,8 +9,8 @@ import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import index
-from typing import Any, Final, Protocol, SupportsIndex
+from numbers import Integral
+from typing import Any, Final, Protocol
 
 from qpsearch.errors import nearest
 from qpsearch.registry.metrics import Metric, words
@@ -73,8 +73,9 @@ class Integer:
         """Check an int; ``3.0`` is taken as 3, an integer of NumPy as one of Python, ``true`` is not taken as 1."""
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, SupportsIndex) and not isinstance(value, bool):
-            value = index(value)
+        given: object = value
+        if type(given) is not bool and isinstance(given, Integral):
+            value = int(given)
         if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
             raise ValueError(f"{shown(value)} is not {self.expected}.")
         return value
