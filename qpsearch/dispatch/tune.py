@@ -111,6 +111,11 @@ class _Bridge:
     def __deepcopy__(self, memo: dict[int, Any]) -> _Bridge:
         return self
 
+    @property
+    def trains(self) -> bool:
+        """Whether a trial has its worker."""
+        return any(trial.status == Trial.RUNNING for trial in self.trials.values())
+
     def let_go(self) -> None:
         """End all attempts as interrupted and kill their workers, since Tune would wait for their next report."""
 
@@ -300,10 +305,13 @@ class _Stop(Stopper):
         return False
 
     def stop_all(self) -> bool:
-        self._bridge.end_frozen()
-        if self._bridge.interrupt.expired:
-            self._bridge.let_go()
-        return self._bridge.fatal is not None or self._bridge.interrupt.expired
+        bridge = self._bridge
+        bridge.end_frozen()
+        # what waits for its cores has no epoch that it could finish
+        is_over = bridge.interrupt.expired or (bridge.interrupt.requested and not bridge.trains)
+        if is_over:
+            bridge.let_go()
+        return bridge.fatal is not None or is_over
 
 
 class _Worker(tune.Trainable):

@@ -24,7 +24,7 @@ PERIOD_S: Final = 0.25
 FALLBACK: Final = os.terminal_size((80, 24))
 MOST_LEFT: Final = 100  # reads after the end: a child that keeps printing must not delay the exit
 UP: Final = "\x1b[A"
-TO_END: Final = "\x1b[J"
+ERASED: Final = "\x1b[2K"  # the line; of a screen that is erased as a whole, tmux keeps a copy in its history
 CONTROL: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")  # moves the cursor, rings the bell
 
 Drawing = Callable[[int, int], Sequence[RenderableType]]
@@ -129,7 +129,7 @@ class LiveTerminal:
         columns, _ = self._size()
         rows = sum(max(1, -(-width // columns)) for width in self._drawn)  # a narrower window has folded its lines
         self._drawn = []
-        return f"\r{UP * (rows - 1)}{TO_END}" if rows else ""
+        return f"\r{ERASED}{f'{UP}{ERASED}' * (rows - 1)}" if rows else ""
 
     def _drawing(self) -> str:
         columns, rows = self._size()

@@ -155,6 +155,26 @@ def test_time_in_which_a_driver_did_not_listen_is_not_silence(sqlite_url: str, m
         assert killed == ["its worker"]
 
 
+def test_who_stops_does_not_wait_for_trials_that_wait_for_their_cores(sqlite_url: str) -> None:
+    setup = WorkerSetup(
+        trainer=scripted.train, checkpoints="", data_folder=None, device="cpu", threads=1, report_timeout_s=None
+    )
+    with new_ledger(sqlite_url, parse_space(space_text(Behaviour.IMPROVES))) as ledger:
+        interrupt = Interrupt()
+        bridge = tune._Bridge(ledger, interrupt, setup, is_ahead=False)
+        stop, trial = (
+            tune._Stop(bridge),
+            SimpleNamespace(status="RUNNING", temporary_state=SimpleNamespace(ray_actor=None)),
+        )
+        bridge.trials["a"] = cast("Trial", trial)
+        assert not stop.stop_all()
+        interrupt.request()
+        assert not stop.stop_all()  # it finishes its epoch
+        trial.status = "PENDING"
+        assert stop.stop_all()
+        assert bridge.trials == {}
+
+
 def ten_of_eighty(config: TrialConfig, run: RunSettings) -> packing.Peak:
     assert run.device == "cuda"
     return packing.Peak(10 * 2**30, 80 * 2**30)

@@ -1,6 +1,7 @@
 """A display that fails is told once and switched off; the study, and the counts of its events, go on."""
 
 import io
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -120,6 +121,25 @@ def test_a_terminal_whose_drawing_fails_still_prints_lines(capfd: pytest.Capture
     screen.stop()
     assert screen.failure is error
     assert "a line\n" in capfd.readouterr().out
+
+
+def test_lines_of_a_drawing_are_erased_one_by_one(capfd: pytest.CaptureFixture[str]) -> None:
+    """Of a screen that is erased from its first place to its end, tmux keeps each drawing in its history."""
+    third = threading.Event()
+    count = itertools.count(1)
+
+    def draw(columns: int, rows: int) -> list[RenderableType]:
+        if next(count) == 3:
+            third.set()
+        return [Text("one"), Text("another")]
+
+    screen = LiveTerminal(draw)
+    screen.start()
+    assert third.wait(10)
+    screen.stop()
+    written = capfd.readouterr().out
+    assert "\r\x1b[2K\x1b[A\x1b[2K" in written
+    assert "\x1b[J" not in written
 
 
 def test_a_terminal_that_is_gone_is_known(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
