@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 from typer.main import get_command
 
-from qpsearch.analysis.compare.table import Comparison
+from qpsearch.analysis.compare.comparison import Comparison
 from qpsearch.analysis.effects import EffectTable
 from qpsearch.analysis.importance import ImportanceTable
 from qpsearch.cli.app import make_app

@@ -13,7 +13,7 @@ from qpsearch.vocabulary import Evaluator, SplitName
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from qpsearch.analysis.compare.table import Comparison
+    from qpsearch.analysis.compare.comparison import Comparison
     from qpsearch.analysis.effects import EffectTable
     from qpsearch.analysis.importance import ImportanceTable
 

@@ -13,7 +13,7 @@ from qpsearch.runner.machine import DEFAULT_STORAGE
 from qpsearch.vocabulary import SplitName
 
 if TYPE_CHECKING:
-    from qpsearch.analysis.compare.table import Comparison
+    from qpsearch.analysis.compare.comparison import Comparison
 
 
 # Columns that are left out first where lines are too long.

@@ -14,10 +14,11 @@ from scipy.special import nctdtr
 from qpsearch.analysis.compare import rendering
 from qpsearch.analysis.compare.arms import arms_of
 from qpsearch.analysis.compare.basis import Basis
+from qpsearch.analysis.compare.comparison import ArmRow, Comparison, PairRow
 from qpsearch.analysis.compare.contrast import Contrast, Replicates, are_same, contrast, holm, power
 from qpsearch.analysis.compare.naming import SettingRow
 from qpsearch.analysis.compare.sentences import sentences
-from qpsearch.analysis.compare.table import TIMED, ArmRow, Comparison, PairRow, compare, compared
+from qpsearch.analysis.compare.table import TIMED, compare, compared
 from qpsearch.architecture.config import Stage
 from qpsearch.architecture.cost import cost
 from qpsearch.errors import UserError

@@ -17,7 +17,7 @@ import pytest
 from pydantic import TypeAdapter
 
 import qpsearch as package
-from qpsearch.analysis.compare.table import Comparison
+from qpsearch.analysis.compare.comparison import Comparison
 from qpsearch.errors import StorageError
 from qpsearch.space import load_space
 from qpsearch.study.drivers.turn import in_turn

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from qpsearch.analysis.compare.comparison import Comparison, PairRow
 from qpsearch.analysis.compare.sentences import difference, p_value
-from qpsearch.analysis.compare.table import Comparison, PairRow
 from qpsearch.space.domains import as_written
 
 NONE: Final = "-"

@@ -1,15 +1,13 @@
 """What a comparison means, in sentences for a reader who does not know the method."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from qpsearch.analysis.compare.basis import Basis
+from qpsearch.analysis.compare.comparison import ArmRow, Comparison, PairRow
 from qpsearch.analysis.compare.contrast import LEVEL
 from qpsearch.errors import command, counted
 from qpsearch.vocabulary import Direction, SplitName
-
-if TYPE_CHECKING:
-    from qpsearch.analysis.compare.table import ArmRow, Comparison, PairRow
 
 NOT_COMPLETE: Final = "none of its trials is complete"
 POINT: Final = 0.01  # of accuracy
@@ -17,7 +15,7 @@ EACH: Final = 3  # pairs that get a sentence each, whether told apart or not
 
 
 def sentences(
-    found: "Comparison",
+    found: Comparison,
     apart: Sequence[str],
     left_out: int,
     notes: Sequence[str],
@@ -53,13 +51,13 @@ def sentences(
     yield from notes
 
 
-def better(found: "Comparison", pair: "PairRow") -> tuple[str, str]:
+def better(found: Comparison, pair: PairRow) -> tuple[str, str]:
     """Return the arm of a pair with the better mean, and the other one."""
     is_b = (pair.difference > 0) == (found.direction is Direction.MAXIMIZE)
     return (pair.b, pair.a) if is_b else (pair.a, pair.b)
 
 
-def difference(found: "Comparison", value: float, *, signed: bool = False) -> str:
+def difference(found: Comparison, value: float, *, signed: bool = False) -> str:
     """Return a difference in its unit: points of accuracy, or the metric's own."""
     if found.is_accuracy:
         return f"{value / POINT:{'+' if signed else ''}.2f}"
@@ -71,7 +69,7 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def _of_pairs(found: "Comparison") -> Iterator[str]:
+def _of_pairs(found: Comparison) -> Iterator[str]:
     """Yield a sentence for each pair; of many pairs, those that are not told apart are named together."""
     if len(found.pairs) <= EACH:
         yield from (of_a_pair(found, pair) for pair in found.pairs)
@@ -84,7 +82,7 @@ def _of_pairs(found: "Comparison") -> Iterator[str]:
         yield f"No difference is shown between {which} (after Holm's correction, the smallest p is {lowest:.3f})."
 
 
-def of_a_pair(found: "Comparison", pair: "PairRow") -> str:
+def of_a_pair(found: Comparison, pair: PairRow) -> str:
     """Say whether two arms are shown to differ, by how much, and how sure that is."""
     if pair.is_same:
         return f"{pair.a} and {pair.b} are the same configurations on the same seeds: there is nothing to compare."
@@ -114,7 +112,7 @@ def of_a_pair(found: "Comparison", pair: "PairRow") -> str:
     )
 
 
-def _power(found: "Comparison") -> Iterator[str]:
+def _power(found: Comparison) -> Iterator[str]:
     """Say with which chance true differences would have been found between arms that are not told apart."""
     powers = [
         pair.power
@@ -131,16 +129,16 @@ def _range(counts: Sequence[str]) -> str:
     return counts[0] if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
-def _metric(found: "Comparison") -> str:
+def _metric(found: Comparison) -> str:
     return "test accuracy" if found.split is SplitName.TEST else "validation accuracy"
 
 
-def _images(found: "Comparison") -> str:
+def _images(found: Comparison) -> str:
     """Return which images gave the scores."""
     return "training" if found.metric == "train_loss" else str(found.split)
 
 
-def _basis(found: "Comparison", *, has_few: bool) -> Iterator[str]:
+def _basis(found: Comparison, *, has_few: bool) -> Iterator[str]:
     """Say what the test takes into account, and what it does not."""
     has_points = any(row.points > 1 for row in found.arms)
     runs = f"seeds{', each the mean over its points' * has_points}"
@@ -173,7 +171,7 @@ def _basis(found: "Comparison", *, has_few: bool) -> Iterator[str]:
         yield f"{_images(found).capitalize()} images took part in the tuning, so means are optimistic."
 
 
-def _how_tuned(found: "Comparison") -> str:
+def _how_tuned(found: Comparison) -> str:
     """Say how the arms were searched, and what was trained again."""
     tuned = {row.tuned for row in found.arms}
     times = "" if found.searches == 1 else f" in {found.searches} searches"
@@ -188,7 +186,7 @@ def _how_tuned(found: "Comparison") -> str:
     return f"{how}; the best configurations of each {each} were trained again on fresh seeds."
 
 
-def _of_single_searches(found: "Comparison") -> Iterator[str]:
+def _of_single_searches(found: Comparison) -> Iterator[str]:
     """Say what one search of each arm can tell."""
     yield (
         "No p value is given: each arm was searched once. Another search would have found other configurations, and "
@@ -200,7 +198,7 @@ def _of_single_searches(found: "Comparison") -> Iterator[str]:
         yield f"{_images(found).capitalize()} images took part in the tuning, so means are optimistic."
 
 
-def _of_a_search(found: "Comparison", is_blind: bool) -> Iterator[str]:
+def _of_a_search(found: Comparison, is_blind: bool) -> Iterator[str]:
     adapts = ", and a sampler that adapts pairs each arm with the settings that it expects to suit"
     yield (
         f"No p value is given: trials of the search {found.study} differ in more than what is compared"
@@ -213,7 +211,7 @@ def _of_a_search(found: "Comparison", is_blind: bool) -> Iterator[str]:
     )
 
 
-def _gaps(found: "Comparison") -> Iterator[str]:
+def _gaps(found: Comparison) -> Iterator[str]:
     """Say which arms have no score, or do not have it of all their trials."""
     for row in found.arms:
         why = _missing(found, row)
@@ -225,7 +223,7 @@ def _gaps(found: "Comparison") -> Iterator[str]:
             yield f"{row.name}: {why}; its mean leaves {left} out."
 
 
-def _missing(found: "Comparison", row: "ArmRow") -> str:
+def _missing(found: Comparison, row: ArmRow) -> str:
     parts = [
         (row.barren, f"of its {found.searches} searches {'has' if row.barren == 1 else 'have'} nothing to compare"),
         (row.failed, "of its trials failed"),

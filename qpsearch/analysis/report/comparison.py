@@ -5,9 +5,10 @@ from typing import Final
 import plotly.graph_objects as go
 
 from qpsearch.analysis.compare.arms import arms_of
+from qpsearch.analysis.compare.comparison import Comparison
 from qpsearch.analysis.compare.rendering import tables
 from qpsearch.analysis.compare.sentences import POINT
-from qpsearch.analysis.compare.table import Comparison, compare
+from qpsearch.analysis.compare.table import compare
 from qpsearch.analysis.page import Chart, Section, for_plotly, tag
 from qpsearch.analysis.page.colours import ALONE, LINE
 from qpsearch.analysis.page.parts import Heading, notes, table

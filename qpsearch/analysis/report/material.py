@@ -10,7 +10,7 @@ from typing import Any, Final
 from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.analysis.anova.model import Analysis
-from qpsearch.analysis.compare.table import Comparison
+from qpsearch.analysis.compare.comparison import Comparison
 from qpsearch.analysis.effects import EffectTable, effects_of
 from qpsearch.analysis.importance import ImportanceTable, analysis_of, importance_of
 from qpsearch.analysis.names import short_names
