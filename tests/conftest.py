@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+from qpsearch import errors
 from qpsearch.seeds import derive_seed
 from qpsearch.space import Space, parse_space
 from qpsearch.study.storage.database import Database
@@ -57,6 +58,12 @@ def _seeded(request: pytest.FixtureRequest) -> None:
     """Draw torch's random numbers anew in each test, by its name: what fails once fails again."""
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(derive_seed(request.node.nodeid))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stated() -> None:
+    """Forget the database that an earlier test of the Python API named: commands in messages would name it."""
+    errors._STATED.clear()
 
 
 @pytest.fixture
