@@ -80,7 +80,7 @@ def starting_workers_kept() -> Iterator[None]:
 def idle_workers_let_go() -> Iterator[None]:
     """Give back the workers that a driver keeps and has no trial for: the trials of others may wait for their cores.
 
-    Tune waits for a next trial for a minute at a time, and keeps a worker for as long as the search may go on.
+    Tune waits for a next trial for ten minutes at a time, and keeps a worker for as long as the search may go on.
     """
     ask = TuneController._update_trial_queue
 

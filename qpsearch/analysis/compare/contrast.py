@@ -144,7 +144,7 @@ def contrast(first: Sequence[Replicates], second: Sequence[Replicates]) -> Contr
     """Return the difference of the second side's mean from the first's, each the mean over the points of its cells.
 
     Runs of whole cells that stand in both sides are one chance, which the difference has as often as their weights
-    differ. Tuned arms are one cell each: configurations that only some of them share count as independent.
+    differ. Tuned arms are one cell each, whose runs are their searches.
 
     None where a cell has fewer than two runs, or where neither runs nor images differ: chance is then not seen.
     """

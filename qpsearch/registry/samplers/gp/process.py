@@ -12,7 +12,7 @@ from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
 
 from qpsearch.registry.samplers.base import Matrix
 
-STEPS: Final = 6  # of L-BFGS, after which the density is 0.3 nats from its largest; more do not find better
+STEPS: Final = 6  # of L-BFGS; more bring the scales nearer to the best, and did not make searches better
 JITTER: Final = 1e-6
 BLOCK: Final = 150  # points that are predicted at once: larger arrays take longer to allocate than to compute
 # Of the logarithms of length scale, noise and amplitude: prior mean and standard deviation, and bounds of the search.
